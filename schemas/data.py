@@ -1,0 +1,81 @@
+"""Where images come from, and what was found there."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import Model
+
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class _Source(Model):
+    limit: Count | None = None
+    """Use only this many training images, chosen evenly over the classes by `split_seed`."""
+    validation_limit: Count | None = None
+    split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+
+
+class DigitsData(_Source):
+    """The 1,797 handwritten 8x8 digits that come with scikit-learn: real, and no download."""
+
+    source: Literal["digits"]
+    validation: Fraction = 0.25
+
+
+class ParquetData(_Source):
+    """Encoded images in Parquet, as Hugging Face writes them: struct<bytes, path> and a label."""
+
+    source: Literal["parquet"]
+    path: str
+    validation_path: str | None = None
+    """A file of its own for validation; without one, `validation` is split off."""
+    validation: Fraction = 0.1
+    image_column: str = "image"
+    label_column: str = "label"
+    max_bad: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """The fraction of images that may be undecodable before the study is refused."""
+
+
+class ImageFolderData(_Source):
+    """A folder of `train/CLASS/image.png`, with `val/CLASS/...` where there is one."""
+
+    source: Literal["image_folder"]
+    path: str
+    validation: Fraction = 0.1
+    max_bad: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    size: Annotated[int, Field(ge=1, le=1024)] = 256
+    """Images are decoded to squares of this many pixels, centre cropped, and kept in memory."""
+
+
+class SyntheticData(_Source):
+    """Noisy class patterns made from a seed: learnable, instant, for tests and timing."""
+
+    source: Literal["synthetic"]
+    images: Count = 512
+    validation_images: Count = 256
+    num_classes: Annotated[int, Field(ge=2, le=10_000)] = 4
+    channels: Annotated[int, Field(ge=1, le=16)] = 3
+    size: Annotated[int, Field(ge=1, le=1024)] = 16
+    noise: Annotated[float, Field(ge=0, le=10)] = 0.5
+
+
+DataSpec = Annotated[
+    DigitsData | ParquetData | ImageFolderData | SyntheticData, Field(discriminator="source")
+]
+
+
+class DataInfo(Model):
+    """What a data source holds, found by reading it once before anything is trained."""
+
+    fingerprint: str
+    """A hash of the content that training sees; part of every job's identity."""
+    classes: tuple[str, ...]
+    in_channels: int
+    size: int
+    """Pixels on a side as stored, before a job resizes to its own resolution."""
+    train: int
+    validation: int
+    quarantined: tuple[str, ...] = ()
+    """Images that could not be decoded, by name, with the reason."""

@@ -1,0 +1,64 @@
+"""Every error that a user can meet, as one tree.
+
+CompoundError
+|-- SpecError      a spec that cannot be read or does not hold (exit 2)
+|-- PlanError      a spec that holds but cannot be carried out as it stands (exit 2)
+|-- DataError      images or labels that cannot be used (exit 2)
+|-- StoreError     the artifact store cannot be read or written (exit 2)
+|-- ClusterError   the cluster cannot be reached or is too small (exit 2)
+|-- BusyError      another driver runs this study (exit 2)
+`-- RunError       the work itself failed (exit 1)
+"""
+
+
+class CompoundError(Exception):
+    """What went wrong, where, what would be right, and the command to type next."""
+
+    exit_code = 2
+
+    def __init__(
+        self, what: str, *, where: str = "", allowed: str = "", next_step: str = ""
+    ) -> None:
+        super().__init__(what)
+        self.what, self.where, self.allowed, self.next_step = what, where, allowed, next_step
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep all four parts when the error crosses a process boundary."""
+        state = {key: getattr(self, key) for key in ("where", "allowed", "next_step")}
+        return type(self), (self.what,), state
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        tail = [f"  allowed: {self.allowed}"] if self.allowed else []
+        tail += [f"  next: {self.next_step}"] if self.next_step else []
+        return "\n".join([head, *tail])
+
+
+class SpecError(CompoundError):
+    """The spec cannot be read, or a value in it is not allowed."""
+
+
+class PlanError(CompoundError):
+    """The spec is well formed, but no study can be made of it as it stands."""
+
+
+class DataError(CompoundError):
+    """The data set is missing, unreadable, or unfit for training."""
+
+
+class StoreError(CompoundError):
+    """The artifact store cannot be opened, read or written."""
+
+
+class ClusterError(CompoundError):
+    """The cluster cannot be reached, or can never fit what is asked."""
+
+
+class BusyError(CompoundError):
+    """Another live driver is running the same study."""
+
+
+class RunError(CompoundError):
+    """The study ran and could not end well."""
+
+    exit_code = 1

@@ -1,0 +1,41 @@
+"""What will be trained, before anything is."""
+
+from typing import Literal
+
+from schemas.architecture import Candidate, Coefficients
+from schemas.base import Model
+from schemas.data import DataInfo
+from schemas.job import JobRequest
+
+
+class Dropped(Model):
+    """A point of the design that became no candidate, and why."""
+
+    coefficients: Coefficients
+    reason: str
+    ratio: float | None = None
+    """The nearest cost ratio that it could have had."""
+
+
+class PlannedJob(Model):
+    """One job in its place: search candidate x seed, or family member x seed."""
+
+    phase: Literal["search", "family"]
+    candidate: str
+    phi: float
+    request: JobRequest
+
+
+class Plan(Model):
+    """The search of a study, complete; the family follows from its verdict."""
+
+    study: str
+    data: DataInfo
+    baseline: Candidate
+    candidates: tuple[Candidate, ...]
+    """Every distinct network of the search with the controls, without the baseline."""
+    dropped: tuple[Dropped, ...]
+    points: int
+    """Points of the design before realisation."""
+    jobs: tuple[PlannedJob, ...]
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,57 @@
+"""What the search found, and how sure it is."""
+
+from typing import Literal
+
+from schemas.architecture import Axis, Coefficients, Role
+from schemas.base import Model
+
+
+class Standing(Model):
+    """One candidate's showing over its seeds."""
+
+    candidate: str
+    roles: tuple[Role, ...]
+    coefficients: Coefficients
+    ratio: float
+    scores: tuple[float, ...]
+    """One score a seed that ended well, in the order of the seeds."""
+    mean: float | None
+    low: float | None
+    """Lower end of the mean's confidence interval; None where nothing can be said."""
+    high: float | None
+    failed: int = 0
+    tied: bool = False
+    """Not distinguishable from the best at the study's level."""
+
+
+class Gain(Model):
+    """The chosen candidate against the best of the single-axis controls."""
+
+    over: Axis
+    candidate: str
+    estimate: float
+    low: float | None
+    high: float | None
+
+
+class Verdict(Model):
+    """The answer of a study's search."""
+
+    metric: str
+    level: float
+    noise: float | None
+    """Pooled standard deviation of one score between seeds; None with one seed each."""
+    baseline: Standing | None
+    standings: tuple[Standing, ...]
+    """Candidates and controls, best mean first; the ones without a score last."""
+    tied: tuple[str, ...]
+    chosen: str | None
+    coefficients: Coefficients | None
+    """The triple that the family is scaled by."""
+    gain: Gain | None
+    outcome: Literal["gain", "no gain", "loss", "undecided", "no verdict"]
+    sentence: str
+    """The verdict in words."""
+    reason: str
+    """Why this candidate out of the tied set."""
+    warnings: tuple[str, ...] = ()
