@@ -122,6 +122,11 @@ class Shares(Model):
     width: float
     resolution: float
 
+    @property
+    def split(self) -> tuple[float, float, float]:
+        """The three shares in the order of AXES."""
+        return self.depth, self.width, self.resolution
+
 
 class Candidate(Model):
     """A realised network of the search, with every coefficient triple that rounds to it."""

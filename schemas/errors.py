@@ -17,19 +17,26 @@ class CompoundError(Exception):
     exit_code = 2
 
     def __init__(
-        self, what: str, *, where: str = "", allowed: str = "", next_step: str = ""
+        self,
+        what: str,
+        *,
+        where: str = "",
+        excerpt: str = "",
+        allowed: str = "",
+        next_step: str = "",
     ) -> None:
         super().__init__(what)
-        self.what, self.where, self.allowed, self.next_step = what, where, allowed, next_step
+        self.what, self.where, self.excerpt = what, where, excerpt
+        self.allowed, self.next_step = allowed, next_step
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keep all four parts when the error crosses a process boundary."""
-        state = {key: getattr(self, key) for key in ("where", "allowed", "next_step")}
-        return type(self), (self.what,), state
+        """Keep every part when the error crosses a process boundary."""
+        return type(self), (self.what,), dict(vars(self))
 
     def __str__(self) -> str:
         head = f"{self.where}: {self.what}" if self.where else self.what
-        tail = [f"  allowed: {self.allowed}"] if self.allowed else []
+        tail = [self.excerpt] if self.excerpt else []
+        tail += [f"  allowed: {self.allowed}"] if self.allowed else []
         tail += [f"  next: {self.next_step}"] if self.next_step else []
         return "\n".join([head, *tail])
 

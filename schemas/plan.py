@@ -39,3 +39,33 @@ class Plan(Model):
     """Points of the design before realisation."""
     jobs: tuple[PlannedJob, ...]
     warnings: tuple[str, ...] = ()
+
+
+class Member(Model):
+    """One scaled network of the family, and its jobs."""
+
+    phi: float
+    network: Candidate
+    """Its ratio is the realised cost over the baseline's; `nominal` is what phi promises."""
+    nominal: float
+    jobs: tuple[PlannedJob, ...]
+
+
+class FamilyPlan(Model):
+    """What is trained once the coefficients are fixed."""
+
+    study: str
+    coefficients: Coefficients
+    members: tuple[Member, ...]
+
+
+class Prediction(Model):
+    """What a list of jobs will take. Rough: no measurement of the machine has gone in."""
+
+    jobs: int
+    memory: int
+    """Peak bytes of the largest worker, over all jobs."""
+    seconds: float
+    """Time of all jobs one after another."""
+    gpu_hours: float
+    """Over the GPUs that the spec asks for by number; `auto` counts as none."""

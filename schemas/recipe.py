@@ -19,6 +19,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "survival": 0.8,
         "dropout": 0.2,
         "ema": 0.9999,
+        "norm_momentum": 0.01,
         "clip_norm": None,
     },
 }
@@ -60,6 +61,8 @@ class Recipe(Model):
     dropout: Probability = 0.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of the averaged weights that are evaluated; 0 turns the average off."""
+    norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Weight of the newest batch in batch norm's running statistics (the paper's 0.99 is 0.01)."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
     precision: Literal["float32", "bfloat16"] = "float32"
     augment: Augment = Augment()
@@ -71,3 +74,9 @@ class Recipe(Model):
     def _fill_from_preset(cls, given: Any) -> Any:
         preset = PRESETS.get(given.get("recipe", "modern")) if isinstance(given, dict) else None
         return {**preset, **given} if preset else given
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "Recipe":
+        if self.batch % self.accumulate:
+            raise ValueError(f"batch {self.batch} does not divide by accumulate {self.accumulate}")
+        return self

@@ -13,6 +13,9 @@ from schemas.recipe import Recipe
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 """Lower case, so that no two names differ in case only; no dots, no slashes."""
 
+MAX_POINTS = 1_000_000
+"""Grid points, before the tolerance picks from them."""
+
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Phi = Annotated[float, Field(gt=0, le=20)]
 
@@ -59,6 +62,18 @@ class GridDesign(Model):
     alpha: Span = (1.0, 2.0)
     beta: Span = (1.0, 1.5)
     gamma: Span = (1.0, 1.5)
+
+    @model_validator(mode="after")
+    def _bounded(self) -> "GridDesign":
+        number = 1.0
+        for name in ("alpha", "beta", "gamma"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} runs from {low:g} down to {high:g}: no point")
+            number *= (high - low) / self.step + 1
+        if number > MAX_POINTS:
+            raise ValueError(f"{number:,.0f} grid points, at most {MAX_POINTS:,}: enlarge the step")
+        return self
 
 
 class LatticeDesign(Model):

@@ -1,0 +1,38 @@
+# Local commands are what CI runs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup quickstart test test-fast check format clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+
+.venv/.done: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Compound needs python >= 3.11" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+setup: .venv/.done  ## Make .venv from the lock, with the command at .venv/bin/compound
+
+quickstart: setup  ## Search, verdict, family and report on real handwritten digits
+	$(BIN)/compound run examples/quickstart.yaml
+
+check: setup  ## Lint, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check  ## Everything that needs no GPU
+	$(BIN)/pytest -m "not gpu"
+
+test-fast: setup  ## Without Ray, hosts and long tests
+	$(BIN)/pytest -m "not ray and not hosts and not slow and not gpu"
+
+format: setup  ## Rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove the environment and caches; studies stay
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,186 @@
+"""Jobs on this machine without Ray: one after another."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from cluster.failure import record_failure
+from cluster.runner import OnEvent, unfinished
+from jobs.data.cache import DataCache
+from jobs.run import Process, run
+from jobs.store.artifacts import ArtifactStore
+from schemas.errors import ClusterError
+from schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
+
+_POLL_S = 0.2
+_EPOCH_S = "86400"
+"""Seconds that torch's launcher gives its ranks to finish an epoch when it is told to stop."""
+_TAIL = 8_000
+"""Characters of a dead child's last words that are kept."""
+
+
+class LocalRunner:
+    """Runs one-worker jobs in this process, others under torch's launcher in child processes."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._data = DataCache()
+
+    def request_stop(self) -> None:
+        """End after the running epoch, with a checkpoint."""
+        self._stop.set()
+
+    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+        """Train every request; see `Runner.run`."""
+        ledger = ArtifactStore.open(store)
+        resolved = [_resolved(request) for request in requests]
+        return [self._run_one(request, ledger, on_event) for request in resolved]
+
+    def _run_one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
+        tell = _Teller(request, on_event)
+        if self._stop.is_set():
+            result = unfinished(request)
+        elif request.resources.workers == 1:
+            result = self._in_process(request, store, tell)
+        else:
+            result = self._launched(request, store, tell)
+        on_event(Event(kind="ended", job=request.job.id, label=request.label, result=result))
+        return result
+
+    def _in_process(self, request: JobRequest, store: ArtifactStore, tell: "_Teller") -> JobResult:
+        tell.started()
+        device = torch.device("cuda" if request.resources.gpus else "cpu")
+        process = Process.single(threads=request.resources.cpus, device=device)
+        rows = run(request.job, store, process, self._data)
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration as end:
+                result: JobResult = end.value
+                return result
+            tell.epoch(row)
+            if self._stop.is_set() and row.epoch < request.job.recipe.epochs:
+                rows.close()
+                return store.result(request.job.id) or unfinished(request)
+
+    def _launched(self, request: JobRequest, store: ArtifactStore, tell: "_Teller") -> JobResult:
+        known = store.result(request.job.id)
+        if known is not None and known.status == "done":
+            return known
+        with tempfile.TemporaryDirectory(prefix="compound-job-") as folder:
+            file = Path(folder) / "job.json"
+            file.write_text(request.model_dump_json())
+            errors = Path(folder) / "stderr"
+            with errors.open("w") as stderr:
+                child = _launch(request, file, store.uri, stderr.fileno())
+            tell.started()
+            self._follow(child, request, store, tell)
+            return _ended(request, store, known, errors.read_text(errors="replace"))
+
+    def _follow(
+        self,
+        child: "subprocess.Popen[str]",
+        request: JobRequest,
+        store: ArtifactStore,
+        tell: "_Teller",
+    ) -> None:
+        """Tell the rows that the child writes into the store, until it ends."""
+        asked = False
+        tell.passed = len(store.rows(request.job.id))
+        try:
+            while child.poll() is None:
+                tell.news(store.rows(request.job.id))
+                if self._stop.is_set() and not asked:
+                    child.terminate()
+                    asked = True
+                self._pause(child)
+        finally:
+            _end_group(child)
+        tell.news(store.rows(request.job.id))
+
+    def _pause(self, child: "subprocess.Popen[str]") -> None:
+        try:
+            child.wait(_POLL_S)
+        except subprocess.TimeoutExpired:
+            return
+
+
+class _Teller:
+    """Tells of one job, each epoch once."""
+
+    def __init__(self, request: JobRequest, on_event: OnEvent) -> None:
+        self._request, self._on_event = request, on_event
+        self.passed = 0
+
+    def started(self) -> None:
+        """The job has begun."""
+        job, label = self._request.job.id, self._request.label
+        self._on_event(Event(kind="started", job=job, label=label))
+
+    def epoch(self, row: EpochRow) -> None:
+        """An epoch has ended."""
+        job, label = self._request.job.id, self._request.label
+        self._on_event(Event(kind="epoch", job=job, label=label, row=row))
+
+    def news(self, rows: Sequence[EpochRow]) -> None:
+        """Tell of the rows after the ones told before."""
+        for row in rows[self.passed :]:
+            self.epoch(row)
+        self.passed = max(self.passed, len(rows))
+
+
+def _launch(request: JobRequest, file: Path, store: str, stderr: int) -> "subprocess.Popen[str]":
+    """Start the launcher in a session of its own, so that no Ctrl-C reaches it but ours."""
+    workers = str(request.resources.workers)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*launcher, "--nproc-per-node", workers, "-m", "jobs", str(file), "--store", store]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": _EPOCH_S},
+    )
+
+
+def _end_group(child: "subprocess.Popen[str]") -> None:
+    """Leave no rank behind, should the launcher not have ended by itself."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _ended(
+    request: JobRequest, store: ArtifactStore, before: JobResult | None, errors: str
+) -> JobResult:
+    """Return what the child recorded, or a failure where it died without a word."""
+    result = store.result(request.job.id)
+    if result is not None and result != before:
+        return result
+    cause = Cause(kind="worker lost", message="its workers died", traceback=errors[-_TAIL:])
+    return record_failure(request, store, cause)
+
+
+def _resolved(request: JobRequest) -> JobRequest:
+    """Decide `gpus: auto`, and refuse GPUs that this machine has not."""
+    found = torch.cuda.device_count()
+    resources = request.resources
+    gpus = min(found, 1) if resources.gpus == "auto" else resources.gpus
+    if gpus * resources.workers > found:
+        raise ClusterError(
+            f"job {request.label or request.job.id} needs {gpus * resources.workers:g} GPUs, "
+            f"this machine has {found}",
+            next_step="lower `gpus` or `workers` under `resources`",
+        )
+    return request.model_copy(
+        update={"resources": resources.model_copy(update={"gpus": float(gpus)})}
+    )

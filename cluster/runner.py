@@ -1,0 +1,37 @@
+"""The seam between a study and the machines: jobs in, results out."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from schemas.job import Event, JobRequest, JobResult
+
+OnEvent = Callable[[Event], None]
+
+
+class Runner(Protocol):
+    """Something that trains jobs. `LocalRunner` and `RayRunner` are the two."""
+
+    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+        """Train every request, tell what happens as it does, return results in the same order.
+
+        A job that fails is a result with status `failed`; a job that is done in the store
+        already is not trained again. `on_event` is called in the calling thread.
+
+        Raises:
+            ClusterError: a request can never fit where this runner runs.
+            StoreError: the store cannot be opened.
+        """
+        ...
+
+    def request_stop(self) -> None:
+        """End after the running epochs, with checkpoints; safe to call from a signal handler.
+
+        Jobs that were under way, and jobs that had not begun, end with status `stopped`. It
+        holds for the rest of the runner's life.
+        """
+        ...
+
+
+def unfinished(request: JobRequest, epochs: int = 0) -> JobResult:
+    """Return the result of a job that was stopped before its attempt began."""
+    return JobResult(job=request.job.id, status="stopped", attempt=0, epochs=epochs)

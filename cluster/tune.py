@@ -1,0 +1,124 @@
+"""Jobs on Ray: Tune schedules every one of them on warm actors.
+
+Requests that ask for the same resources form a group, and a group is one `Tuner.fit`. The list
+of jobs is ours: Tune's search space is an index into it.
+"""
+
+import secrets
+import tempfile
+import threading
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+import ray
+from ray import tune
+
+from cluster import doctor
+from cluster.listener import JobList, Listener
+from cluster.mailbox import open_mailbox
+from cluster.runner import OnEvent, unfinished
+from cluster.session import Session
+from cluster.trials import GangTrial, SoloTrial
+from jobs.store.artifacts import ArtifactStore
+from schemas.job import Event, JobRequest, JobResult, Resources
+
+
+class RayRunner:
+    """Runs jobs on a connected Ray."""
+
+    def __init__(self, session: Session, *, retries: int = 2) -> None:
+        """`retries`: how often a job is tried again after its workers died."""
+        self._session = session
+        self._retries = retries
+        self._stop = threading.Event()
+
+    def request_stop(self) -> None:
+        """End after the running epochs, with checkpoints."""
+        self._stop.set()
+
+    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+        """Train every request; see `Runner.run`."""
+        nodes, limit = self._session.nodes, self._session.limit
+        doctor.preflight(requests, nodes, limit)
+        ledger = ArtifactStore.open(store)
+        doctor.check_shared(ledger.uri, nodes)
+        results = _done(requests, ledger, on_event)
+        fresh = {r.job.id: r for r in doctor.resolve(requests, nodes) if r.job.id not in results}
+        for resources, group in _by_resources(fresh.values()):
+            most = min(doctor.at_once(resources, nodes, limit), len(group))
+            results |= self._run_group(resources, group, ledger, on_event, most)
+        return [results[request.job.id] for request in requests]
+
+    def _run_group(
+        self,
+        resources: Resources,
+        group: list[JobRequest],
+        store: ArtifactStore,
+        on_event: OnEvent,
+        most: int,
+    ) -> dict[str, JobResult]:
+        if self._stop.is_set():
+            return {request.job.id: unfinished(request) for request in group}
+        name = f"compound-mailbox-{secrets.token_hex(4)}"
+        texts = [request.model_dump_json() for request in group]
+        mailbox = open_mailbox(name, texts, tries=self._retries + 1)
+        listener = Listener(group, store, on_event, mailbox, self._stop)
+        listener.announce(most)
+        try:
+            with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder:
+                shared = {"mailbox": name, "store": store.uri}
+                _tuner(resources, shared, listener, most, self._retries, folder).fit()
+        finally:
+            ray.kill(mailbox)
+        return listener.finish()
+
+
+def _tuner(
+    resources: Resources,
+    shared: dict[str, str],
+    listener: Listener,
+    most: int,
+    retries: int,
+    folder: str,
+) -> tune.Tuner:
+    labels = [request.label or request.job.id for request in listener.requests]
+    return tune.Tuner(
+        GangTrial if resources.workers > 1 else SoloTrial,
+        param_space={**shared, "cpus": resources.cpus, "gpus": doctor.gpus_of(resources)},
+        tune_config=tune.TuneConfig(
+            search_alg=JobList(labels, listener.stop),
+            num_samples=len(labels),
+            max_concurrent_trials=most,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: trial.config["label"],
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name="compound",
+            storage_path=folder,
+            callbacks=[listener],
+            failure_config=tune.FailureConfig(max_failures=retries),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            verbose=0,
+        ),
+    )
+
+
+def _done(
+    requests: Sequence[JobRequest], store: ArtifactStore, on_event: OnEvent
+) -> dict[str, JobResult]:
+    labels = {request.job.id: request.label for request in requests}
+    found = store.results(list(labels))
+    done = {job: result for job, result in found.items() if result.status == "done"}
+    for job, result in done.items():
+        on_event(Event(kind="ended", job=job, label=labels[job], result=result))
+    return done
+
+
+def _by_resources(requests: Iterable[JobRequest]) -> list[tuple[Resources, list[JobRequest]]]:
+    def key(request: JobRequest) -> tuple[int, int, float]:
+        resources = request.resources
+        return resources.workers, resources.cpus, doctor.gpus_of(resources)
+
+    groups = [list(group) for _, group in groupby(sorted(requests, key=key), key=key)]
+    return [(group[0].resources, group) for group in groups]

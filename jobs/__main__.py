@@ -1,0 +1,160 @@
+"""One job from the command line, with no cluster at all.
+
+    python -m jobs job.json --store URI [--cpus N]
+    torchrun --nproc-per-node 2 -m jobs job.json --store URI
+
+Rows go to stderr, the result as one JSON document to stdout. Exit codes: 0 done, 1 failed,
+2 bad usage, 130 stopped after an epoch by SIGINT or SIGTERM (the same command resumes).
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import torch
+from pydantic import ValidationError
+from torch import distributed
+
+from jobs.data.cache import DataCache
+from jobs.run import Process, run
+from jobs.store.artifacts import ArtifactStore
+from jobs.training.collective import summed
+from schemas.errors import ClusterError, CompoundError, SpecError
+from schemas.job import EpochRow, JobRequest, JobResult, Resources
+
+INTERRUPTED = 130
+
+
+class StopFlag:
+    """Set by the first SIGINT or SIGTERM; read between epochs.
+
+    A second SIGINT ends a lone process at once. Under a launcher it does not: launchers pass on
+    the signal that the terminal has sent already.
+    """
+
+    def __init__(self, alone: bool) -> None:
+        self.set, self._alone = False, alone
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.set and self._alone and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.set = True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the job that the arguments name; return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        request = _request(options.job)
+        with _process(request.resources, options.cpus) as process:
+            return _train(request, ArtifactStore.open(options.store), process)
+    except CompoundError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m jobs", description="Train one job.")
+    parser.add_argument("job", type=Path, help="a JobRequest as JSON")
+    parser.add_argument("--store", required=True, help="where rows, checkpoints and results go")
+    parser.add_argument("--cpus", type=int, help="threads of this process, over the request's")
+    return parser
+
+
+def _request(path: Path) -> JobRequest:
+    try:
+        return JobRequest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SpecError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except ValidationError as error:
+        raise SpecError(f"not a job request: {error}", where=str(path)) from error
+
+
+@contextmanager
+def _process(resources: Resources, cpus: int | None) -> Iterator[Process]:
+    """Yield this process's place, inside its process group where a launcher started several."""
+    rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    device = _device(resources, int(os.environ.get("LOCAL_RANK", 0)))
+    process = Process(rank, world_size, device, cpus or resources.cpus)
+    if world_size == 1:
+        yield process
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield process
+    finally:
+        distributed.destroy_process_group()
+
+
+def _device(resources: Resources, local_rank: int) -> torch.device:
+    present = torch.cuda.device_count()
+    if resources.gpus == 0 or (resources.gpus == "auto" and not present):
+        return torch.device("cpu")
+    if local_rank >= present:
+        raise ClusterError(
+            f"worker {local_rank} of this machine needs a GPU of its own, and there are {present}",
+            next_step="set `gpus: 0` in the job's resources, or start fewer workers",
+        )
+    return torch.device("cuda", local_rank)
+
+
+def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
+    stop = StopFlag(alone=process.world_size == 1)
+    epochs = run(request.job, store, process, DataCache())
+    result = _drive(epochs, _reporter(request, process), lambda: _agreed(stop, process))
+    if result is None and process.leads:
+        result = store.result(request.job.id)
+    if result is not None and process.leads:
+        sys.stdout.write(result.model_dump_json() + "\n")
+    if result is None or result.status == "stopped":
+        return INTERRUPTED
+    return 0 if result.status == "done" else 1
+
+
+def _drive(
+    epochs: Generator[EpochRow, None, JobResult],
+    report: Callable[[EpochRow], None],
+    stopping: Callable[[], bool],
+) -> JobResult | None:
+    """Take a job to its end, or close it after an epoch; None where it was closed."""
+    while True:
+        try:
+            report(next(epochs))
+        except StopIteration as end:
+            result: JobResult = end.value
+            return result
+        if stopping():
+            epochs.close()
+            return None
+
+
+def _agreed(stop: StopFlag, process: Process) -> bool:
+    """Whether any rank was told to stop: then all do, after the same epoch."""
+    flag = torch.tensor(int(stop.set), device=process.device)
+    return bool(summed(flag, process))
+
+
+def _reporter(request: JobRequest, process: Process) -> Callable[[EpochRow], None]:
+    name, total = request.label or request.job.id, request.job.recipe.epochs
+
+    def report(row: EpochRow) -> None:
+        if process.leads:
+            numbers = "  ".join(f"{key} {value:.4g}" for key, value in row.metrics.items())
+            sys.stderr.write(f"{name}  epoch {row.epoch}/{total}  {numbers}\n")
+
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""What a warm process keeps between jobs: one data set, and its last few resolutions."""
+
+from collections import OrderedDict
+
+from jobs.data.dataset import Dataset
+from jobs.data.images import Images, at_resolution
+from jobs.data.source import load
+from schemas.errors import DataError
+from schemas.job import DataRef
+
+MAX_BYTES = 2 * 2**30
+"""Resized pixels kept over all resolutions."""
+
+
+class DataCache:
+    """The data set used last, at the resolutions used last; made once by a process, and passed in.
+
+    Resized pixels beyond `max_bytes` are let go, the ones unused for longest first.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._dataset: Dataset | None = None
+        self._resized: OrderedDict[int, Images] = OrderedDict()
+
+    def at(self, data: DataRef, resolution: int) -> Images:
+        """Return the data at a resolution, from memory where it can be.
+
+        DataError: it cannot be read, or is no longer what the job was planned for.
+        """
+        dataset = self.dataset(data)
+        if resolution not in self._resized:
+            self._resized[resolution] = at_resolution(dataset, resolution)
+        self._resized.move_to_end(resolution)
+        self._shrink()
+        return self._resized[resolution]
+
+    def dataset(self, data: DataRef) -> Dataset:
+        """Return the data at its stored size. DataError as for `at`."""
+        if self._dataset is None or self._dataset.info.fingerprint != data.fingerprint:
+            self._resized.clear()
+            self._dataset = None
+            self._dataset = _load(data)
+        return self._dataset
+
+    def _shrink(self) -> None:
+        while len(self._resized) > 1 and self._bytes() > self._max_bytes:
+            self._resized.popitem(last=False)
+
+    def _bytes(self) -> int:
+        return sum(images.bytes for images in self._resized.values())
+
+
+def _load(data: DataRef) -> Dataset:
+    dataset = load(data.spec)
+    if dataset.info.fingerprint != data.fingerprint:
+        raise DataError(
+            f"the data has changed since the job was planned: fingerprint "
+            f"{dataset.info.fingerprint}, not {data.fingerprint}",
+            where=str(getattr(data.spec, "path", data.spec.source)),
+            next_step="plan again with the data as it is now, or bring the old files back",
+        )
+    return dataset

@@ -1,0 +1,165 @@
+"""Data sets of encoded images: what is common to Parquet files and folders."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from jobs.data.dataset import (
+    Dataset,
+    Indices,
+    Labels,
+    Pixels,
+    check_labels,
+    check_memory,
+    check_splits,
+    fingerprint,
+)
+from jobs.data.pixels import BadImage, Form, common_form, decode, guarded
+from jobs.data.selection import limited, split
+from schemas.data import DataInfo, ImageFolderData, ParquetData
+from schemas.errors import DataError
+
+EncodedData = ParquetData | ImageFolderData
+SAMPLES = 16
+"""Images whose headers decide the channels and the size."""
+
+
+class Listing(Protocol):
+    """The images of one place, listed with their labels but not yet decoded."""
+
+    @property
+    def labels(self) -> Labels:
+        """The label of every image, int64 (N,)."""
+        ...
+
+    def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
+        """Yield name and encoded bytes of the images at ascending indices."""
+        ...
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What a source lists before a pixel is decoded."""
+
+    classes: tuple[str, ...]
+    train: Listing
+    validation: Listing | None
+    """None: validation is split off from `train`."""
+    content: str
+    """A hash over everything listed."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The images of one split: where they are listed, and which."""
+
+    listing: Listing
+    indices: Indices
+
+    @property
+    def labels(self) -> Labels:
+        return self.listing.labels[self.indices]
+
+
+@dataclass(frozen=True)
+class _Choice:
+    train: _Part
+    validation: _Part
+    form: Form
+    info: DataInfo
+
+
+def summarise(spec: EncodedData, catalogue: Catalogue) -> DataInfo:
+    """Tell what there is from labels and a few headers; broken images still count."""
+    return _choose(spec, catalogue).info
+
+
+def load(spec: EncodedData, catalogue: Catalogue) -> Dataset:
+    """Decode every chosen image. DataError: too many are bad, or what is left is unfit."""
+    choice = _choose(spec, catalogue)
+    train, train_kept, train_bad = _decoded(choice.train, choice.form)
+    held, held_kept, held_bad = _decoded(choice.validation, choice.form)
+    bad = (*train_bad, *held_bad)
+    _check_bad(bad, choice.info.train + choice.info.validation, spec)
+    train_labels = choice.train.labels[train_kept]
+    held_labels = choice.validation.labels[held_kept]
+    check_splits(train_labels, held_labels, catalogue.classes, spec.path)
+    counts = {"train": len(train), "validation": len(held), "quarantined": bad}
+    info = choice.info.model_copy(update=counts)
+    return Dataset(train, train_labels, held, held_labels, info)
+
+
+def _choose(spec: EncodedData, catalogue: Catalogue) -> _Choice:
+    train, validation = _parts(spec, catalogue)
+    check_splits(train.labels, validation.labels, catalogue.classes, spec.path)
+    form = _form(train, spec)
+    images = len(train.indices) + len(validation.indices)
+    check_memory(images, form.channels, form.size, spec.path)
+    ignored = ("validation",) if catalogue.validation else ()
+    info = DataInfo(
+        fingerprint=fingerprint(spec, catalogue.content, ignored),
+        classes=catalogue.classes,
+        in_channels=form.channels,
+        size=form.size,
+        train=len(train.indices),
+        validation=len(validation.indices),
+    )
+    return _Choice(train, validation, form, info)
+
+
+def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[_Part, _Part]:
+    train, validation = catalogue.train, catalogue.validation or catalogue.train
+    classes, seed = len(catalogue.classes), spec.split_seed
+    check_labels(train.labels, classes, spec.path)
+    check_labels(validation.labels, classes, getattr(spec, "validation_path", None) or spec.path)
+    if catalogue.validation:
+        kept, held = np.arange(len(train.labels)), np.arange(len(validation.labels))
+    else:
+        kept, held = split(train.labels, spec.validation, seed)
+    return (
+        _Part(train, kept[limited(train.labels[kept], spec.limit, seed)]),
+        _Part(validation, held[limited(validation.labels[held], spec.validation_limit, seed)]),
+    )
+
+
+def _form(train: _Part, spec: EncodedData) -> Form:
+    largest = spec.size if isinstance(spec, ImageFolderData) else None
+    with guarded():
+        for start in range(0, len(train.indices), SAMPLES):
+            few = train.listing.images(train.indices[start : start + SAMPLES])
+            form = common_form((data for _, data in few), largest)
+            if form is not None:
+                return form
+    raise DataError(
+        f"none of the {len(train.indices):,} training images can be decoded",
+        where=spec.path,
+        allowed="PNG, JPEG, WebP or BMP",
+    )
+
+
+def _decoded(part: _Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:
+    """Return the pixels, which of the part's images they are, and what was left out."""
+    pixels = np.empty((len(part.indices), form.channels, form.size, form.size), dtype=np.uint8)
+    kept: list[int] = []
+    bad: list[str] = []
+    with guarded():
+        for place, (name, data) in enumerate(part.listing.images(part.indices)):
+            try:
+                pixels[len(kept)] = decode(data, form)
+                kept.append(place)
+            except BadImage as error:
+                bad.append(f"{name}: {error}")
+    return pixels[: len(kept)], np.array(kept, dtype=np.int64), tuple(bad)
+
+
+def _check_bad(bad: tuple[str, ...], total: int, spec: EncodedData) -> None:
+    if len(bad) > spec.max_bad * total:
+        raise DataError(
+            f"{len(bad):,} of {total:,} images cannot be decoded: {'; '.join(bad[:5])}"
+            + (f"; and {len(bad) - 5:,} more" if len(bad) > 5 else ""),
+            where=spec.path,
+            allowed=f"{spec.max_bad:.2%} (`max_bad`)",
+            next_step="mend or remove them, or raise `max_bad` to train without them",
+        )

@@ -1,0 +1,81 @@
+"""Noisy class patterns made from a seed."""
+
+import numpy as np
+import numpy.typing as npt
+
+from jobs.data.dataset import (
+    Dataset,
+    Labels,
+    Pixels,
+    check_memory,
+    check_splits,
+    fingerprint,
+)
+from jobs.data.selection import limited
+from jobs.seeds import Purpose, derive
+from schemas.data import DataInfo, SyntheticData
+
+_CELLS = 4
+"""Patterns are coarse, so that they survive resizing and shifting."""
+_CHUNK = 256
+_CONTENT = "patterns 1"
+"""Raised when the same spec comes to make other pixels."""
+
+
+def summarise(spec: SyntheticData) -> DataInfo:
+    """Tell what the spec will make, without making it."""
+    train, validation = _labels(spec)
+    classes = tuple(str(label) for label in range(spec.num_classes))
+    check_splits(train, validation, classes, "synthetic")
+    check_memory(len(train) + len(validation), spec.channels, spec.size, "synthetic")
+    return DataInfo(
+        fingerprint=fingerprint(spec, _CONTENT),
+        classes=classes,
+        in_channels=spec.channels,
+        size=spec.size,
+        train=len(train),
+        validation=len(validation),
+    )
+
+
+def load(spec: SyntheticData) -> Dataset:
+    """Make the images: the pattern of the class, plus noise."""
+    info = summarise(spec)
+    train, validation = _labels(spec)
+    patterns = _patterns(spec)
+    return Dataset(
+        _images(spec, patterns, train, 0),
+        train,
+        _images(spec, patterns, validation, 1),
+        validation,
+        info,
+    )
+
+
+def _labels(spec: SyntheticData) -> tuple[Labels, Labels]:
+    train = np.arange(spec.images, dtype=np.int64) % spec.num_classes
+    validation = np.arange(spec.validation_images, dtype=np.int64) % spec.num_classes
+    return (
+        train[limited(train, spec.limit, spec.split_seed)],
+        validation[limited(validation, spec.validation_limit, spec.split_seed)],
+    )
+
+
+def _patterns(spec: SyntheticData) -> npt.NDArray[np.float32]:
+    random = np.random.default_rng(derive(Purpose.PATTERN, spec.split_seed))
+    coarse = random.standard_normal((spec.num_classes, spec.channels, _CELLS, _CELLS))
+    cell = np.arange(spec.size) * _CELLS // spec.size
+    return coarse.astype(np.float32)[:, :, cell[:, None], cell[None, :]]
+
+
+def _images(
+    spec: SyntheticData, patterns: npt.NDArray[np.float32], labels: Labels, part: int
+) -> Pixels:
+    pixels = np.empty((len(labels), spec.channels, spec.size, spec.size), dtype=np.uint8)
+    for start in range(0, len(labels), _CHUNK):
+        random = np.random.default_rng(derive(Purpose.NOISE, spec.split_seed, part, start))
+        signal = patterns[labels[start : start + _CHUNK]]
+        noise = random.standard_normal(signal.shape, dtype=np.float32)
+        noisy = 128 + 40 * (signal + spec.noise * noise)
+        pixels[start : start + _CHUNK] = noisy.clip(0, 255).astype(np.uint8)
+    return pixels

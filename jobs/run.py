@@ -1,0 +1,113 @@
+"""One job, from the store it may resume from to the result that it leaves there."""
+
+import logging
+from collections.abc import Generator
+
+import torch
+
+from jobs.data.cache import DataCache
+from jobs.data.images import Images
+from jobs.store.artifacts import ArtifactStore
+from jobs.training.collective import text_from, together
+from jobs.training.failure import classify
+from jobs.training.journal import Journal
+from jobs.training.process import Process
+from jobs.training.trainer import Trainer
+from schemas.errors import DataError, StoreError
+from schemas.job import EpochRow, JobResult, TrainJob
+
+__all__ = ["Process", "run"]
+
+Epochs = Generator[EpochRow, None, JobResult]
+
+_log = logging.getLogger(__name__)
+
+
+def run(job: TrainJob, store: ArtifactStore, process: Process, data: DataCache) -> Epochs:
+    """Train a job; yield a row after each epoch, on every rank, and return how it ended.
+
+    A job that the store holds as done yields nothing. Any other starts from its last checkpoint.
+    Whatever goes wrong in training becomes a result with status `failed`. Closing the generator
+    after an epoch checkpoints that epoch and records the status `stopped`; with several ranks all
+    of them have to close after the same one, and their process group is the caller's.
+    """
+    if torch.get_num_threads() != process.threads:
+        torch.set_num_threads(process.threads)
+    try:
+        done = _already_done(job, store, process)
+        journal = None if done else Journal(job, store, process)
+    except Exception as error:
+        return _never_began(job, process, error)
+    if journal is None:
+        assert done is not None
+        return done
+    with journal:
+        return (yield from _attempt(job, journal, process, data))
+
+
+def _attempt(job: TrainJob, journal: Journal, process: Process, data: DataCache) -> Epochs:
+    try:
+        trainer = together(process, lambda: _trainer(job, process, data))
+        journal.resume(trainer)
+        trainer.connect()
+        while journal.epoch < job.recipe.epochs:
+            yield journal.record(trainer.epoch(journal.epoch + 1), trainer)
+        return journal.end()
+    except GeneratorExit:
+        return _stopped(journal, trainer)
+    except Exception as error:
+        return _failed(journal, error)
+
+
+def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobResult | None:
+    """Return the result of a job that needs no more training, as the first rank reads it."""
+    found = together(process, lambda: store.result(job.id) if process.leads else None)
+    done = found.model_dump_json() if found and found.status == "done" else ""
+    text = text_from(0, done, process)
+    return JobResult.model_validate_json(text) if text else None
+
+
+def _trainer(job: TrainJob, process: Process, data: DataCache) -> Trainer:
+    images = data.at(job.data, job.architecture.resolution)
+    _check_fit(job, images)
+    return Trainer(job, images, process)
+
+
+def _check_fit(job: TrainJob, images: Images) -> None:
+    """Raise DataError when the network was made for other images than there are."""
+    network = (job.architecture.in_channels, job.architecture.num_classes)
+    largest = max(int(images.train_labels.max()), int(images.validation_labels.max()))
+    if images.train.shape[1] != network[0] or largest >= network[1]:
+        raise DataError(
+            f"the network takes {network[0]} channels and tells {network[1]} classes apart; the "
+            f"images have {images.train.shape[1]} channels and labels up to {largest}",
+            next_step="set in_channels and num_classes of the architecture to what the data has",
+        )
+
+
+def _stopped(journal: Journal, trainer: Trainer) -> JobResult:
+    try:
+        return journal.stop(trainer)
+    except Exception as error:
+        return _failed(journal, error)
+
+
+def _failed(journal: Journal, error: Exception) -> JobResult:
+    cause = classify(error)
+    _log.debug("job failed: %s", cause.traceback)
+    try:
+        return journal.end(cause)
+    except (StoreError, OSError) as unwritten:
+        _log.warning("the end of this job could not be written: %s", unwritten)
+        return journal.unwritten(cause)
+
+
+def _never_began(job: TrainJob, process: Process, error: Exception) -> JobResult:
+    return JobResult(
+        job=job.id,
+        status="failed",
+        attempt=0,
+        epochs=0,
+        cause=classify(error),
+        world_size=process.world_size,
+    )

@@ -1,0 +1,119 @@
+"""The artifact store: rows, checkpoints, results and documents under one URI."""
+
+import os
+import re
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+from jobs.store.checkpoint import Checkpoint
+from jobs.store.files import Files
+from jobs.store.folder import JOB_ID, JobFolder, JobState
+from jobs.store.local import local_files
+from jobs.store.rows import rows_of, table_of
+from jobs.store.sealed import seal, unseal
+from jobs.store.study import STUDY_NAME, StudyFolder
+from jobs.store.writer import JobWriter
+from schemas.base import Model
+from schemas.errors import StoreError
+from schemas.job import EpochRow, JobResult, TrainJob
+
+_MARKER = "store.json"
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
+
+
+class _Store(Model):
+    """Marks a folder as a store, and carries its schema version."""
+
+    program: str = "compound"
+
+
+class ArtifactStore:
+    """Everything that is known about jobs and studies. Opening it is cheap."""
+
+    def __init__(self, files: Files, uri: str) -> None:
+        self._files, self.uri = files, uri
+
+    @staticmethod
+    def open(uri: str, *, create: bool = True) -> "ArtifactStore":
+        """Open a folder as a store, for writing where `create` is on.
+
+        StoreError: not a folder, missing, not writable, of a newer schema, or not supported.
+        """
+        if _SCHEME.match(uri) or not uri:
+            what = f"this kind of store is not supported: {uri!r}"
+            raise StoreError(what, allowed="a folder", next_step="set `store` to a folder")
+        path = os.path.realpath(os.path.expanduser(uri))
+        files = local_files(path)
+        marked = files.read(_MARKER)
+        if marked is not None:
+            unseal(marked, _Store, files.locate(_MARKER))
+        elif not create:
+            advice = "check the `store`, or run a study first: compound run SPEC"
+            raise StoreError("there is no store here", where=path, next_step=advice)
+        if create:
+            _prepare(files, path, new=marked is None)
+        return ArtifactStore(files, path)
+
+    def _job(self, job_id: str) -> JobFolder:
+        return JobFolder(self._files, job_id)
+
+    def writer(self, job: TrainJob, *, world_size: int = 1) -> JobWriter:
+        """Begin a new attempt of a job."""
+        return JobWriter(self._job(job.id), job, world_size=world_size)
+
+    def jobs(self) -> list[str]:
+        """Return the ids of all jobs that were ever begun."""
+        return [name for name in self._files.names("jobs") if JOB_ID.fullmatch(name)]
+
+    def job(self, job_id: str) -> TrainJob | None:
+        """Return a job as it was given; None if it is unknown."""
+        return self._job(job_id).job()
+
+    def rows(self, job_id: str) -> list[EpochRow]:
+        """Return a job's rows over all attempts and up to now, each epoch once, in order."""
+        return rows_of(self._job(job_id).table())
+
+    def metrics(self, job_ids: Iterable[str]) -> pa.Table:
+        """Return the rows of jobs as one long table with the columns of rows.METRICS."""
+        tables = [self._job(job_id).table() for job_id in job_ids]
+        return pa.concat_tables([table_of([]), *tables]).combine_chunks()
+
+    def result(self, job_id: str) -> JobResult | None:
+        """Return how a job ended; None if it has not."""
+        manifest = self._job(job_id).newest()
+        return manifest.result if manifest else None
+
+    def results(self, job_ids: Iterable[str]) -> dict[str, JobResult]:
+        """Return how jobs ended, without the ones that have not."""
+        found = {job_id: self.result(job_id) for job_id in job_ids}
+        return {job_id: result for job_id, result in found.items() if result is not None}
+
+    def state(self, job_id: str) -> JobState:
+        """Return where a job stands."""
+        return self._job(job_id).state()
+
+    def states(self, job_ids: Iterable[str]) -> dict[str, JobState]:
+        """Return where jobs stand."""
+        return {job_id: self.state(job_id) for job_id in job_ids}
+
+    def checkpoint(self, job_id: str) -> Checkpoint | None:
+        """Return a job's newest checkpoint that verifies; a warning names what is passed over."""
+        return self._job(job_id).checkpoint()
+
+    def study(self, name: str) -> StudyFolder:
+        """Return a study's folder."""
+        return StudyFolder(self._files, name)
+
+    def studies(self) -> list[str]:
+        """Return the names of all studies."""
+        return [name for name in self._files.names("studies") if STUDY_NAME.fullmatch(name)]
+
+
+def _prepare(files: Files, path: str, *, new: bool) -> None:
+    """Mark a new store, or see that an old one can be written."""
+    if new:
+        files.put({_MARKER: seal("store", _Store())})
+    elif not os.access(path, os.W_OK):
+        advice = "give this user write access, or set another `store`"
+        raise StoreError("the store cannot be written", where=path, next_step=advice)

@@ -1,0 +1,108 @@
+"""The seam between the store and the place where its bytes lie.
+
+Everything above it speaks of keys (`jobs/ab12/job.json`) and whole byte strings, and builds its
+commit protocol on these few promises. A second place, such as S3, is a second class.
+"""
+
+import errno
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol
+
+from schemas.errors import StoreError
+
+_PART = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_-])?"
+_KEY = re.compile(rf"{_PART}(/{_PART})*")
+_LONGEST_KEY = 1000
+
+_RESUME = "then run the same command again: it resumes"
+_ADVICE = {
+    errno.ENOSPC: ("no space is left on the device", f"free some space, {_RESUME}"),
+    errno.EDQUOT: ("the disk quota is used up", f"free some space, {_RESUME}"),
+    errno.EROFS: ("the file system is read-only", "mount it writable, or set another `store`"),
+    errno.EACCES: ("permission denied", "give this user access, or set another `store`"),
+    errno.EPERM: ("operation not permitted", "give this user access, or set another `store`"),
+    errno.ENOTDIR: ("a file lies where a folder is needed", "move it away, or set another `store`"),
+    errno.ENAMETOOLONG: ("the path is too long", "set a `store` with a shorter path"),
+    errno.EIO: ("the device reports a read or write error", f"check the disk, {_RESUME}"),
+    errno.ENOLCK: ("this file system offers no locks", "set a `store` on one that has flock"),
+    errno.EOPNOTSUPP: ("this file system offers no locks", "set a `store` on one that has flock"),
+}
+
+
+class Stream(Protocol):
+    """One growing file with one writer, whose bytes readers see at once."""
+
+    size: int
+
+    def write(self, data: bytes) -> None:
+        """Append all of it, or leave the file as it was and raise StoreError."""
+
+    def close(self) -> None:
+        """Let go of the file. A killed process lets go as well."""
+
+
+class Lock(Protocol):
+    """A lock that is held until it is closed or its process ends."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
+class Files(Protocol):
+    """Files under one root. Every failure is a StoreError that names the path."""
+
+    def locate(self, key: str) -> str:
+        """The address of a key, for people and other programs."""
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Make files durable, each as a whole or not at all, in no particular order."""
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes of a file; None where there is none."""
+
+    def names(self, folder: str) -> list[str]:
+        """What lies directly in a folder, sorted; empty where there is no such folder."""
+
+    def walk(self, folder: str) -> list[str]:
+        """The keys of all files below a folder."""
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete files, and the folders that this empties. Absent ones are no error."""
+
+    def claim(self, folder: str) -> bool:
+        """Make a folder; False if it is there already. Only one of several claims succeeds."""
+
+    def append_line(self, key: str, line: bytes) -> None:
+        """Add one line to a file; a torn line before it stays a line of its own."""
+
+    def stream(self, key: str) -> Stream:
+        """Start a new growing file."""
+
+    def is_streaming(self, key: str) -> bool:
+        """Whether a live process holds the stream of this key open."""
+
+    def lock(self, key: str, note: bytes) -> Lock | None:
+        """Take a lock and leave a note in its file; None if another holder lives."""
+
+
+def checked(key: str) -> str:
+    """Return a key that cannot lead out of the store, or raise StoreError."""
+    if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key):
+        allowed = "letters, digits, `.`, `_`, `-`; every part begins with a letter or digit"
+        raise StoreError(f"not a name inside the store: {key[:100]!r}", allowed=allowed)
+    return key
+
+
+@contextmanager
+def explained(path: str) -> Iterator[None]:
+    """Turn an OSError into a StoreError that names the path and what to do."""
+    try:
+        yield
+    except OSError as error:
+        fallback = (error.strerror or type(error).__name__, "check the path and the file system")
+        what, advice = _ADVICE.get(error.errno or 0, fallback)
+        raise StoreError(
+            f"the store cannot be used: {what}", where=path, next_step=advice
+        ) from error

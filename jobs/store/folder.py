@@ -1,0 +1,232 @@
+"""One job's folder, as readers see it: the newest commit of the newest attempt."""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from typing import Literal, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from jobs.store import checkpoint
+from jobs.store.checkpoint import Checkpoint, read_verified
+from jobs.store.files import Files
+from jobs.store.manifest import Manifest, RowsPart
+from jobs.store.rows import from_live, from_parquet, rows_of, table_of
+from jobs.store.sealed import DamagedError, damaged, unseal
+from schemas.base import Model
+from schemas.errors import StoreError
+from schemas.job import Cause, EpochRow, TrainJob
+
+LOG = logging.getLogger(__name__)
+
+JOB_ID = re.compile(r"[0-9a-f]{16}")
+_ATTEMPT = re.compile(r"attempt-(\d{4,})")
+_MANIFEST = re.compile(r"manifest-(\d{6,})\.json")
+_TRIES = 100
+
+T = TypeVar("T")
+Trouble = list[str]
+"""What could not be read, in sentences; empty if all could."""
+
+
+class JobState(Model):
+    """Where a job stands."""
+
+    job: str
+    status: Literal["absent", "running", "stopped", "done", "failed"]
+    """`stopped` has begun, has not ended, and has no live writer: running it again resumes it."""
+    attempt: int = 0
+    epoch: int = 0
+    """Epochs finished and logged, over all attempts."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """Of the last epoch."""
+    updated: float | None = None
+    """When that epoch was logged, in seconds since the Unix epoch, on the worker's clock."""
+    host: str = ""
+    pid: int = 0
+    cause: Cause | None = None
+
+
+class JobFolder:
+    """Reads one job. It never writes, takes no lock, and may run beside the job's writer."""
+
+    def __init__(self, files: Files, job_id: str) -> None:
+        if not JOB_ID.fullmatch(job_id):
+            raise StoreError(f"not the id of a job: {job_id[:100]!r}", allowed="16 hex digits")
+        self.files, self.id, self.key = files, job_id, f"jobs/{job_id}"
+
+    def attempt_key(self, attempt: int) -> str:
+        """Return the key of an attempt's folder."""
+        return f"{self.key}/attempt-{attempt:04d}"
+
+    def live_key(self, attempt: int) -> str:
+        """Return the key of an attempt's live stream."""
+        return f"{self.attempt_key(attempt)}/live.arrows"
+
+    def manifest_key(self, attempt: int, sequence: int) -> str:
+        """Return the key of one commit."""
+        return f"{self.attempt_key(attempt)}/manifest-{sequence:06d}.json"
+
+    def attempts(self) -> list[int]:
+        """Return the numbers of all attempts that were ever begun, in order."""
+        return _numbers(_ATTEMPT, self.files.names(self.key))
+
+    def job(self) -> TrainJob | None:
+        """Return what is trained here; DamagedError if the record is not this job's."""
+        key = f"{self.key}/job.json"
+        data = self.files.read(key)
+        if data is None:
+            return None
+        job = unseal(data, TrainJob, self.files.locate(key))
+        if job.id != self.id:
+            raise damaged(f"it holds job {job.id}, not {self.id}", self.files.locate(key))
+        return job
+
+    def newest(self, *, below: int | None = None) -> Manifest | None:
+        """Return the commit that counts: of the newest attempt with one, the newest undamaged."""
+        for _ in range(_TRIES):
+            try:
+                return next(self._manifests(below), None)
+            except FileNotFoundError:
+                continue  # a newer commit replaced the one listed: look again
+        raise StoreError("it changes faster than it can be read", where=self.key)
+
+    def _manifests(self, below: int | None) -> Iterator[Manifest]:
+        attempts = [number for number in self.attempts() if below is None or number < below]
+        for attempt in reversed(attempts):
+            names = self.files.names(self.attempt_key(attempt))
+            for sequence in reversed(_numbers(_MANIFEST, names)):
+                try:
+                    yield self._manifest(self.manifest_key(attempt, sequence))
+                except DamagedError as error:
+                    LOG.warning("%s; taking the commit before it", _first_line(error))
+
+    def _manifest(self, key: str) -> Manifest:
+        data = self.files.read(key)
+        if data is None:
+            raise FileNotFoundError(key)
+        return unseal(data, Manifest, self.files.locate(key))
+
+    def table(self) -> pa.Table:
+        """Return all rows, each epoch once: the committed ones and the live tail."""
+        found = self._settled(self._read_rows)
+        return table_of([]) if found is None else found
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Return the newest checkpoint that verifies."""
+        return self._settled(self._read_checkpoint)
+
+    def table_in(self, manifest: Manifest) -> pa.Table:
+        """Return the rows of one commit and its live tail."""
+        return _warned(self._read_rows(manifest))
+
+    def checkpoint_in(self, manifest: Manifest) -> Checkpoint | None:
+        """Return the newest checkpoint of one commit that verifies."""
+        return _warned(self._read_checkpoint(manifest))
+
+    def state(self) -> JobState:
+        """Return where the job stands."""
+        manifest = self.newest()
+        if manifest is None:
+            begun = self.files.read(f"{self.key}/job.json") is not None
+            return JobState(job=self.id, status="stopped" if begun else "absent")
+        return self._ended(manifest) if manifest.result else self._unfinished(manifest)
+
+    def _ended(self, manifest: Manifest) -> JobState:
+        result = manifest.result
+        assert result is not None
+        return JobState(
+            job=self.id,
+            status=result.status,
+            attempt=manifest.attempt,
+            epoch=result.epochs,
+            metrics=result.metrics,
+            updated=manifest.last.wall_time if manifest.last else None,
+            host=manifest.writer.host,
+            pid=manifest.writer.pid,
+            cause=result.cause,
+        )
+
+    def _unfinished(self, manifest: Manifest) -> JobState:
+        running = self.files.is_streaming(self.live_key(manifest.attempt))
+        last = self._last_row(manifest)
+        return JobState(
+            job=self.id,
+            status="running" if running else "stopped",
+            attempt=manifest.attempt,
+            epoch=last.epoch if last else 0,
+            metrics=last.metrics if last else {},
+            updated=last.wall_time if last else None,
+            host=manifest.writer.host,
+            pid=manifest.writer.pid,
+        )
+
+    def _last_row(self, manifest: Manifest) -> EpochRow | None:
+        tail = self._live(manifest, manifest.live_from) or []
+        return rows_of(table_of(tail[-1:]))[0] if tail else manifest.last
+
+    def _settled(self, read: Callable[[Manifest], tuple[T, Trouble]]) -> T | None:
+        """Read from the newest commit, and again if it was replaced while something was missing."""
+        manifest = self.newest()
+        while manifest is not None:
+            value, trouble = read(manifest)
+            newer = self.newest() if trouble else manifest
+            if newer == manifest:
+                return _warned((value, trouble))
+            manifest = newer
+        return None
+
+    def _read_rows(self, manifest: Manifest) -> tuple[pa.Table, Trouble]:
+        """A damaged part is made up from the live stream, which has all rows until the end."""
+        tables, trouble = [], []
+        for part in manifest.parts:
+            try:
+                tables.append(self._part(part))
+            except DamagedError as error:
+                trouble.append(_first_line(error))
+                tables.append(self._rescued(manifest, part))
+        tail = [] if manifest.result else self._live(manifest, manifest.live_from)
+        if tail is None:
+            trouble.append(f"{self.live_key(manifest.attempt)} is missing")
+        return pa.concat_tables([*tables, table_of(tail or [])]), trouble
+
+    def _part(self, part: RowsPart) -> pa.Table:
+        return from_parquet(read_verified(self.files, part), self.files.locate(part.key))
+
+    def _rescued(self, manifest: Manifest, part: RowsPart) -> pa.Table:
+        live = table_of(self._live(manifest, 0) or [])
+        epochs = pc.field("epoch")
+        return live.filter((epochs >= part.first_epoch) & (epochs <= part.last_epoch))
+
+    def _live(self, manifest: Manifest, start: int) -> list[pa.RecordBatch] | None:
+        data = self.files.read(self.live_key(manifest.attempt))
+        return None if data is None else from_live(data, start)
+
+    def _read_checkpoint(self, manifest: Manifest) -> tuple[Checkpoint | None, Trouble]:
+        trouble: Trouble = []
+        for stored in reversed(manifest.checkpoints):
+            try:
+                found = checkpoint.load(self.files, stored)
+            except DamagedError as error:
+                trouble.append(f"checkpoint {stored.folder} is not used: {_first_line(error)}")
+                continue
+            return found, [f"{line}; taking {stored.folder} instead" for line in trouble]
+        return None, [f"{line}; no checkpoint before it is left" for line in trouble]
+
+
+def _numbers(pattern: re.Pattern[str], names: list[str]) -> list[int]:
+    matches = (pattern.fullmatch(name) for name in names)
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def _first_line(error: StoreError) -> str:
+    return str(error).splitlines()[0]
+
+
+def _warned(found: tuple[T, Trouble]) -> T:
+    value, trouble = found
+    for line in trouble:
+        LOG.warning("%s", line)
+    return value

@@ -1,0 +1,250 @@
+"""The store's files on a local disk, or on a shared file system that acts like one."""
+
+import fcntl
+import os
+import uuid
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from jobs.store.files import Files, Lock, Stream, checked, explained
+from schemas.errors import StoreError
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_LINES = os.O_RDWR | os.O_CREAT | os.O_APPEND
+
+
+class LocalFiles:
+    """Files under a root folder: written beside, synced, renamed, and the folder synced."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.realpath(root)
+
+    def locate(self, key: str) -> str:
+        """Return the absolute path of a key."""
+        return f"{self.root}/{checked(key)}"
+
+    def _path(self, key: str) -> str:
+        """Return a key's path; StoreError if a symbolic link might lead it out of the store."""
+        path = self.root
+        for part in checked(key).split("/"):
+            path = f"{path}/{part}"
+            if os.path.islink(path):
+                raise StoreError("a symbolic link inside the store is not followed", where=path)
+        return path
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Make files durable, each as a whole or not at all."""
+        targets = {self._path(key): data for key, data in files.items()}
+        folders = {os.path.dirname(path) for path in targets}
+        changed = folders.union(*(_make_folder(folder) for folder in folders))
+        temporary = {path: _beside(path) for path in targets}
+        try:
+            for path, data in targets.items():
+                _write_synced(temporary[path], data)
+            for path in targets:
+                with explained(path):
+                    os.replace(temporary[path], path)
+        except StoreError:
+            _remove(temporary.values())
+            raise
+        _sync_folders(changed)
+
+    def read(self, key: str) -> bytes | None:
+        """Return the bytes of a file; None where there is none."""
+        path = self._path(key)
+        with explained(path):
+            try:
+                with open(path, "rb") as file:
+                    return file.read()
+            except FileNotFoundError:
+                return None
+
+    def names(self, folder: str) -> list[str]:
+        """Return what lies directly in a folder, sorted, without hidden and temporary files."""
+        path = self._path(folder)
+        with explained(path):
+            try:
+                return sorted(name for name in os.listdir(path) if not name.startswith("."))
+            except FileNotFoundError:
+                return []
+
+    def walk(self, folder: str) -> list[str]:
+        """Return the keys of all files below a folder."""
+        top = self._path(folder)
+        found = (os.path.join(base, name) for base, _, names in os.walk(top) for name in names)
+        return sorted(os.path.relpath(path, self.root) for path in found)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete files, and the folders that this empties."""
+        paths = [self._path(key) for key in keys]
+        for path in paths:
+            with explained(path), suppress(FileNotFoundError):
+                os.unlink(path)
+        for folder in {os.path.dirname(path) for path in paths}:
+            self._remove_empty(folder)
+
+    def _remove_empty(self, folder: str) -> None:
+        with suppress(OSError):
+            while folder != self.root:
+                os.rmdir(folder)
+                folder = os.path.dirname(folder)
+
+    def claim(self, folder: str) -> bool:
+        """Make a folder durably; False if it is there already."""
+        path = self._path(folder)
+        changed = _make_folder(os.path.dirname(path))
+        with explained(path):
+            try:
+                os.mkdir(path)
+            except FileExistsError:
+                return False
+        _sync_folders({*changed, os.path.dirname(path)})
+        return True
+
+    def append_line(self, key: str, line: bytes) -> None:
+        """Add one line with a single write; a torn line before it is ended first."""
+        path = self._path(key)
+        _make_folder(os.path.dirname(path))
+        with explained(path):
+            handle = os.open(path, _LINES, 0o666)
+            try:
+                size = os.fstat(handle).st_size
+                torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+                _write_all(handle, b"\n" * torn + line + b"\n")
+            finally:
+                os.close(handle)
+
+    def stream(self, key: str) -> Stream:
+        """Start a new growing file, locked while it is open."""
+        path = self._path(key)
+        _make_folder(os.path.dirname(path))
+        return LocalStream(path)
+
+    def is_streaming(self, key: str) -> bool:
+        """Whether a live process holds the stream open."""
+        path = self._path(key)
+        with explained(path):
+            try:
+                handle = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                return False
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(handle)
+        return False
+
+    def lock(self, key: str, note: bytes) -> Lock | None:
+        """Take a lock and leave a note in its file; None if another holder lives."""
+        path = self._path(key)
+        _make_folder(os.path.dirname(path))
+        with explained(path):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, note, 0)
+            except BlockingIOError:
+                os.close(handle)
+                return None
+            except BaseException:
+                os.close(handle)
+                raise
+        return LocalLock(handle)
+
+
+class LocalLock:
+    """An flock; the kernel frees it when the process ends, however it ends."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def close(self) -> None:
+        """Let go."""
+        os.close(self._handle)
+
+
+class LocalStream:
+    """A growing file. Not synced: it outlives a killed process, not a power cut."""
+
+    def __init__(self, path: str) -> None:
+        self.size = 0
+        self._path = path
+        with explained(path):
+            self._handle = os.open(path, _NEW, 0o666)
+            try:
+                fcntl.flock(self._handle, fcntl.LOCK_EX)
+            except BaseException:
+                os.close(self._handle)
+                raise
+
+    def write(self, data: bytes) -> None:
+        """Append all of it, or leave the file as it was and raise StoreError."""
+        with explained(self._path):
+            try:
+                _write_all(self._handle, data)
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(self._handle, self.size)
+                    os.lseek(self._handle, self.size, os.SEEK_SET)
+                raise
+        self.size += len(data)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._handle)
+
+
+def _beside(path: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
+
+
+def _write_synced(path: str, data: bytes) -> None:
+    with explained(path):
+        handle = os.open(path, _NEW, 0o666)
+        try:
+            _write_all(handle, data)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def _make_folder(path: str) -> list[str]:
+    """Make a folder with its parents; return the folders that gained an entry by it."""
+    if os.path.isdir(path):
+        return []
+    parent = os.path.dirname(path)
+    changed = _make_folder(parent)
+    with explained(path), suppress(FileExistsError):
+        os.mkdir(path)
+    return [*changed, parent]
+
+
+def _sync_folders(folders: Iterable[str]) -> None:
+    for folder in sorted(folders, reverse=True):
+        with explained(folder):
+            handle = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def _remove(paths: Iterable[str]) -> None:
+    for path in paths:
+        with suppress(OSError):
+            os.unlink(path)
+
+
+def local_files(root: str) -> Files:
+    """Return the files under a root; the annotation proves that the protocol is met."""
+    return LocalFiles(root)

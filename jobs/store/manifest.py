@@ -1,0 +1,60 @@
+"""The manifest of an attempt: what it has committed. Readers trust nothing else."""
+
+from schemas.base import Model
+from schemas.job import EpochRow, JobResult
+
+
+class StoredFile(Model):
+    """A file that was durable before the manifest that names it."""
+
+    key: str
+    size: int
+    sha256: str
+
+
+class RowsPart(StoredFile):
+    """A Parquet part with the rows of consecutive epochs."""
+
+    rows: int
+    first_epoch: int
+    last_epoch: int
+
+
+class CheckpointFiles(Model):
+    """A checkpoint: its files by name, and when it was taken."""
+
+    attempt: int
+    epoch: int
+    step: int
+    folder: str
+    files: dict[str, StoredFile]
+
+
+class Writer(Model):
+    """Who writes an attempt."""
+
+    host: str
+    pid: int
+    started: float
+    """Seconds since the Unix epoch, on the writer's clock."""
+    world_size: int
+
+
+class Manifest(Model):
+    """The state of a job as of one commit; the newest of the newest attempt counts."""
+
+    job: str
+    attempt: int
+    sequence: int
+    """Counts the commits of the attempt from 1."""
+    writer: Writer
+    resumed_attempt: int | None = None
+    resumed_epoch: int = 0
+    """Rows up to this epoch were taken over from the earlier attempt; its later ones are void."""
+    parts: tuple[RowsPart, ...] = ()
+    live_from: int = 0
+    """Where in the live stream the rows begin that are in no part yet, in bytes."""
+    last: EpochRow | None = None
+    checkpoints: tuple[CheckpointFiles, ...] = ()
+    """Oldest first."""
+    result: JobResult | None = None

@@ -1,0 +1,133 @@
+"""Rows as Arrow: the long table of metrics, its Parquet parts and its live stream."""
+
+import json
+import zlib
+from collections.abc import Sequence
+from itertools import groupby
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from jobs.store.sealed import SCHEMA_VERSION, damaged, refuse_newer
+from schemas.errors import StoreError
+from schemas.job import EpochRow
+
+METRICS: pa.Schema = pa.schema(
+    [
+        pa.field("job", pa.string(), nullable=False),
+        pa.field("attempt", pa.int32(), nullable=False),
+        pa.field("epoch", pa.int64(), nullable=False),
+        pa.field("step", pa.int64(), nullable=False),
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+        pa.field("wall_time", pa.float64(), nullable=False),
+    ]
+)
+"""One line a metric of an epoch; (job, seq) is unique, and orders the lines of a job."""
+
+LIVE_HEADER: bytes = METRICS.serialize().to_pybytes()
+"""How every live stream begins."""
+
+_PREFIX = 8
+"""Bytes of an Arrow message before its metadata; the last four hold the metadata's length."""
+_END_OF_STREAM = 8
+_VERSION_KEY = b"compound.schema_version"
+_CHECKSUM = b"crc32"
+
+
+def batch_of(row: EpochRow, seq: int) -> pa.RecordBatch:
+    """Return one epoch's metrics as lines numbered from `seq`."""
+    count = len(row.metrics)
+    columns = {
+        "job": [row.job] * count,
+        "attempt": [row.attempt] * count,
+        "epoch": [row.epoch] * count,
+        "step": [row.step] * count,
+        "seq": range(seq, seq + count),
+        "name": list(row.metrics),
+        "value": list(row.metrics.values()),
+        "wall_time": [row.wall_time] * count,
+    }
+    return pa.record_batch(columns, schema=METRICS)
+
+
+def table_of(batches: Sequence[pa.RecordBatch]) -> pa.Table:
+    """Return batches as one table, empty for none."""
+    return pa.Table.from_batches(batches, schema=METRICS)
+
+
+def rows_of(table: pa.Table) -> list[EpochRow]:
+    """Return the epochs of one job's table, in its order."""
+    return [_row(list(lines)) for _, lines in groupby(table.to_pylist(), lambda x: x["epoch"])]
+
+
+def _row(lines: list[dict[str, object]]) -> EpochRow:
+    shared = {key: lines[0][key] for key in ("job", "attempt", "epoch", "step", "wall_time")}
+    metrics = {line["name"]: line["value"] for line in lines}
+    return EpochRow.model_validate({**shared, "metrics": metrics})
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """Return a Parquet file with page checksums, and no Arrow schema that readers would run."""
+    sink = pa.BufferOutputStream()
+    with pq.ParquetWriter(
+        sink, METRICS, compression="zstd", write_page_checksum=True, store_schema=False
+    ) as writer:
+        writer.add_key_value_metadata({_VERSION_KEY: str(SCHEMA_VERSION)})
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def from_parquet(data: bytes, where: str) -> pa.Table:
+    """Read a part; DamagedError, or StoreError for a newer schema or extension types."""
+    try:
+        source = pa.BufferReader(data)
+        footer = pq.read_metadata(source)  # reads no Arrow schema, unlike what follows
+        _refuse_foreign(footer.metadata or {}, where)
+        part = pq.ParquetFile(source, metadata=footer, page_checksum_verification=True)
+        table = part.read(use_threads=False)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise damaged("it is not readable Parquet", where) from error
+    if not table.schema.equals(METRICS):
+        raise damaged("its columns are not those of a metrics part", where)
+    return table
+
+
+def _refuse_foreign(footer: dict[bytes, bytes], where: str) -> None:
+    if b"ARROW:schema" in footer:
+        what = "an embedded Arrow schema, which can carry extension types, is refused"
+        raise StoreError(what, where=where, next_step="remove this foreign file from the store")
+    refuse_newer(int(footer.get(_VERSION_KEY, b"0")), where)
+
+
+def to_live(batch: pa.RecordBatch) -> bytes:
+    """Return a batch as the next message of a live stream, with a checksum of its content."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, METRICS) as writer:
+        writer.write_batch(batch, custom_metadata={_CHECKSUM: _checksum(batch)})
+    return bytes(sink.getvalue().to_pybytes()[len(LIVE_HEADER) : -_END_OF_STREAM])
+
+
+def from_live(data: bytes, start: int = 0) -> list[pa.RecordBatch]:
+    """Return the whole and undamaged batches up to the first tear, from a message's offset on."""
+    header = data[: _PREFIX + int.from_bytes(data[4:_PREFIX], "little")]
+    if b"ARROW:extension" in header:
+        return []
+    batches: list[pa.RecordBatch] = []
+    try:
+        reader = pa.ipc.open_stream(pa.BufferReader(header + data[max(start, len(header)) :]))
+        while reader.schema.equals(METRICS):
+            batch, metadata = reader.read_next_batch_with_custom_metadata()
+            batch.validate(full=True)
+            if (metadata or {}).get(_CHECKSUM) != _checksum(batch):
+                return batches
+            batches.append(batch)
+    except (StopIteration, pa.ArrowException, OSError, ValueError):
+        return batches
+    return batches
+
+
+def _checksum(batch: pa.RecordBatch) -> bytes:
+    content = json.dumps([column.to_pylist() for column in batch.columns])
+    return b"%08x" % zlib.crc32(content.encode())

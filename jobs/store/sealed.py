@@ -1,0 +1,69 @@
+"""Sealed JSON: a record with its schema version, in a file that proves its own bytes.
+
+The file is one JSON object, `{"sha256": "...", "schema_version": 1, "kind": ..., "content": ...}`.
+The hash covers every byte that follows its closing quote, so any flipped bit and any cut shows.
+"""
+
+import hashlib
+import json
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from schemas.errors import StoreError
+
+SCHEMA_VERSION = 1
+"""The version of everything in the store that this program writes; it reads all up to it."""
+
+_HEAD = b'{"sha256": "'
+_HEX = 64
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class DamagedError(StoreError):
+    """A stored file does not hold what was written: a flipped bit, a cut, a foreign file."""
+
+
+def seal(kind: str, content: BaseModel, *, indent: int | None = None) -> bytes:
+    """Return the bytes of a sealed record."""
+    fields = f'", "schema_version": {SCHEMA_VERSION}, "kind": "{kind}", "content": '
+    rest = f"{fields}{content.model_dump_json(indent=indent)}}}\n".encode()
+    return _HEAD + sha256(rest).encode() + rest
+
+
+def unseal(data: bytes, cls: type[M], where: str) -> M:
+    """Read a sealed record; DamagedError, or StoreError for one of a newer schema."""
+    start = len(_HEAD) + _HEX
+    if not data.startswith(_HEAD) or data[len(_HEAD) : start] != sha256(data[start:]).encode():
+        raise damaged("its checksum does not match", where)
+    try:
+        record = json.loads(data)
+        refuse_newer(record["schema_version"], where)
+        return cls.model_validate(record["content"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = _short(error) if isinstance(error, ValidationError) else "it is not a record"
+        raise damaged(f"it cannot be read as {cls.__name__} ({reason})", where) from error
+
+
+def refuse_newer(version: int, where: str) -> None:
+    """Raise StoreError if a record's schema is newer than this program's."""
+    if version > SCHEMA_VERSION:
+        what = f"written with store schema {version}; this program reads up to {SCHEMA_VERSION}"
+        raise StoreError(what, where=where, next_step="update compound, or use another store")
+
+
+def damaged(reason: str, where: str) -> DamagedError:
+    """Return the error of a file that cannot be trusted."""
+    advice = "restore the file from a copy, or move it away and run the same command again"
+    return DamagedError(f"the file is damaged: {reason}", where=where, next_step=advice)
+
+
+def sha256(data: bytes) -> str:
+    """Return the hash in 64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _short(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -1,0 +1,116 @@
+"""A study's folder: its documents, its events, and the lease of its driver."""
+
+import json
+import logging
+import os
+import re
+import socket
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from jobs.store.files import Files
+from jobs.store.sealed import seal, unseal
+from schemas.errors import BusyError, StoreError
+from schemas.job import Event
+from schemas.study import NAME_PATTERN
+
+LOG = logging.getLogger(__name__)
+
+STUDY_NAME = re.compile(NAME_PATTERN[1:-1])
+_DOCUMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}(\.[a-z0-9]{1,8}){1,2}")
+_RESERVED = {"lease.json", "events.jsonl"}
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class StudyFolder:
+    """Documents of one study. One live driver writes; anyone reads at any time."""
+
+    def __init__(self, files: Files, name: str) -> None:
+        if not STUDY_NAME.fullmatch(name):
+            raise StoreError(f"not a study's name: {name[:100]!r}", allowed=NAME_PATTERN)
+        self.name, self._files, self._folder = name, files, f"studies/{name}"
+        self._events = f"{self._folder}/events.jsonl"
+
+    def path(self, name: str) -> str:
+        """Return the address of a document; StoreError for a name outside the folder."""
+        return self._files.locate(self._key(name))
+
+    def _key(self, name: str) -> str:
+        if not _DOCUMENT.fullmatch(name) or name in _RESERVED:
+            allowed = "lower-case letters, digits, `_`, `-`, then a suffix: plan.json"
+            raise StoreError(f"not a document's name: {name[:100]!r}", allowed=allowed)
+        return f"{self._folder}/{name}"
+
+    def write(self, name: str, document: BaseModel) -> None:
+        """Replace a document as a whole."""
+        kind = type(document).__name__.lower()
+        self._files.put({self._key(name): seal(kind, document, indent=1)})
+
+    def read(self, name: str, cls: type[M]) -> M | None:
+        """Return a document; None if it was never written, DamagedError if it does not hold."""
+        data = self._files.read(self._key(name))
+        return None if data is None else unseal(data, cls, self.path(name))
+
+    def put_text(self, name: str, text: str) -> None:
+        """Replace a text, such as report.html, as a whole."""
+        self._files.put({self._key(name): text.encode()})
+
+    def append_event(self, event: Event) -> None:
+        """Add an event; it outlives a killed process, not a power cut."""
+        self._files.append_line(self._events, _to_line(event))
+
+    def events(self) -> list[Event]:
+        """Return all events in order, without lines that are torn or damaged."""
+        lines = (self._files.read(self._events) or b"").splitlines()
+        events = [_from_line(line) for line in lines if line]
+        if None in events:
+            where = self._files.locate(self._events)
+            LOG.warning("%s: %d damaged lines are left out", where, events.count(None))
+        return [event for event in events if event is not None]
+
+    @contextmanager
+    def lease(self, holder: Mapping[str, str]) -> Iterator[None]:
+        """Be the study's only live driver; BusyError tells who is. A killed driver lets go."""
+        key = f"{self._folder}/lease.json"
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        note = {"host": socket.gethostname(), "pid": str(os.getpid()), "since": since, **holder}
+        lock = self._files.lock(key, json.dumps(note).encode())
+        if lock is None:
+            raise self._busy(self._files.read(key) or b"", self._files.locate(key))
+        try:
+            yield
+        finally:
+            lock.close()
+
+    def _busy(self, note: bytes, where: str) -> BusyError:
+        try:
+            holder = json.loads(note)
+            who = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+        except (ValueError, KeyError, TypeError):
+            who = "a process that has just begun"
+        what = f"study {self.name} is being run by {who}"
+        return BusyError(what, where=where, next_step="wait for it or stop it, then run this again")
+
+
+def _to_line(event: Event) -> bytes:
+    content = event.model_dump_json(exclude_none=True).encode()
+    return b'{"crc32": "%08x", "event": %s}' % (zlib.crc32(content), content)
+
+
+_LINE = re.compile(rb'\{"crc32": "([0-9a-f]{8})", "event": (\{.*\})\}')
+
+
+def _from_line(line: bytes) -> Event | None:
+    match = _LINE.fullmatch(line)
+    if not match or match[1] != b"%08x" % zlib.crc32(match[2]):
+        return None
+    try:
+        return Event.model_validate_json(match[2])
+    except ValidationError:
+        return None

@@ -1,0 +1,206 @@
+"""The one writer of an attempt."""
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from torch import Tensor
+
+from jobs.store.buffer import RowBuffer
+from jobs.store.checkpoint import Checkpoint, Extra, described, encode
+from jobs.store.commits import Commits
+from jobs.store.files import Stream
+from jobs.store.folder import JobFolder
+from jobs.store.manifest import CheckpointFiles, Manifest, RowsPart, Writer
+from jobs.store.rows import LIVE_HEADER, rows_of, table_of, to_live, to_parquet
+from jobs.store.sealed import DamagedError, seal
+from schemas.errors import StoreError
+from schemas.job import EpochRow, JobResult, TrainJob
+
+_KEPT = 2
+"""Checkpoints that a job keeps, so that one may be damaged."""
+
+
+
+class JobWriter:
+    """Writes one attempt of a job; only the first rank has one.
+
+    Call `resume` (the others do where it was left out), then `log` each epoch and `save` after
+    some of them, then `finish`. Every method raises StoreError if the store fails; what was
+    acknowledged before stays readable. Once the job has begun a newer attempt, `save` and
+    `finish` of this one raise StoreError.
+    """
+
+    def __init__(self, folder: JobFolder, job: TrainJob, *, world_size: int = 1) -> None:
+        self._folder, self._files = folder, folder.files
+        self._record(job)
+        self.attempt = self._claim()
+        self._world_size = world_size
+        self._last: EpochRow | None = None
+        self._live: Stream | None = None
+        self._rows: RowBuffer | None = None
+        self._commits: Commits | None = None
+        self._resumed = False
+
+    def _record(self, job: TrainJob) -> None:
+        try:
+            known = self._folder.job()
+        except DamagedError:
+            known = None  # the job's id is its content: it can be written anew
+        if known is None:
+            self._files.put({f"{self._folder.key}/job.json": seal("job", job, indent=1)})
+
+    def _claim(self) -> int:
+        attempt = max(self._folder.attempts(), default=0) + 1
+        while not self._files.claim(self._folder.attempt_key(attempt)):
+            attempt += 1
+        return attempt
+
+    def resume(self) -> Checkpoint | None:
+        """Begin: return the checkpoint to start from, or None to start with the first epoch.
+
+        From here on this attempt counts, and later epochs of earlier attempts are void.
+        """
+        assert not self._resumed, "resume is called once"
+        self._resumed = True
+        earlier = self._folder.newest(below=self.attempt)
+        found = self._folder.checkpoint_in(earlier) if earlier else None
+        if earlier is None or found is None:
+            self._begin(table_of([]), {})
+            return None
+        rows = self._folder.table_in(earlier).filter(pc.field("epoch") <= found.epoch)
+        kept = earlier.checkpoints[: earlier.checkpoints.index(found.stored) + 1]
+        taken = {"resumed_attempt": earlier.attempt, "resumed_epoch": found.epoch}
+        self._begin(rows, {**taken, "checkpoints": kept})
+        return found
+
+    def _begin(self, rows: pa.Table, taken_over: dict[str, Any]) -> None:
+        self._rows = RowBuffer(rows)
+        self._last = rows_of(rows)[-1] if rows.num_rows else None
+        self._live = self._files.stream(self._folder.live_key(self.attempt))
+        self._live.write(LIVE_HEADER)
+        parts, data = self._part(rows)
+        first = Manifest(
+            job=self._folder.id,
+            attempt=self.attempt,
+            sequence=1,
+            writer=_this_process(self._world_size),
+            parts=parts,
+            live_from=self._live.size,
+            last=self._last,
+            **taken_over,
+        )
+        commits = Commits(self._folder, first)
+        commits.begin(data)
+        self._commits = commits
+
+    def _begun(self) -> tuple[Commits, RowBuffer, Stream]:
+        if not self._resumed:
+            self.resume()
+        if not (self._commits and self._rows and self._live):
+            what = f"attempt {self.attempt} takes no more: it could not begin, or has ended"
+            raise StoreError(what, where=self._files.locate(self._folder.key))
+        return self._commits, self._rows, self._live
+
+    def log(self, row: EpochRow) -> None:
+        """Append an epoch's row: readers see it at once, and it outlives a killed process."""
+        _, rows, live = self._begun()
+        assert (row.job, row.attempt) == (self._folder.id, self.attempt), "a row of another writer"
+        assert row.metrics, "a row without metrics"
+        assert self._last is None or row.epoch > self._last.epoch, "epochs go up"
+        batch = rows.batch(row)
+        live.write(to_live(batch))
+        rows.add(batch)
+        self._last = row
+
+    def save(
+        self,
+        epoch: int,
+        step: int,
+        model: Mapping[str, Tensor],
+        optimizer: Mapping[str, Any],
+        extra: Extra,
+    ) -> None:
+        """Commit a checkpoint of the epoch just logged, and all rows; durable on return."""
+        commits, rows, live = self._begun()
+        assert self._last and self._last.epoch == epoch, "an epoch is logged, then saved"
+        state = {"attempt": self.attempt, "epoch": epoch, "step": step, "extra": extra}
+        stored, data = self._checkpoint(epoch, step, encode(model, optimizer, state))
+        kept, unsealed = rows.unsealed(commits.newest.parts)
+        part, sealed = self._part(unsealed)
+        commits.commit(
+            {**data, **sealed},
+            parts=(*kept, *part),
+            checkpoints=(*commits.newest.checkpoints, stored)[-_KEPT:],
+            live_from=live.size,
+            last=self._last,
+        )
+
+    def finish(self, result: JobResult) -> None:
+        """Commit how the job ended, with all its rows in one part. Nothing may follow."""
+        commits, rows, _ = self._begun()
+        assert result.job == self._folder.id, "the result of another job"
+        part, data = self._part(rows.all())
+        commits.end(data, parts=part, last=self._last, result=result)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the attempt. Without `finish` the job counts as stopped, and can resume."""
+        live, self._live = self._live, None
+        if live:
+            live.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _key(self, name: str) -> str:
+        """Return a key that nothing was ever written to."""
+        return f"{self._folder.attempt_key(self.attempt)}/{name}-{uuid.uuid4().hex[:8]}"
+
+    def _checkpoint(
+        self, epoch: int, step: int, content: dict[str, bytes]
+    ) -> tuple[CheckpointFiles, dict[str, bytes]]:
+        folder = self._key(f"epoch-{epoch:04d}")
+        files = {name: described(f"{folder}/{name}", data) for name, data in content.items()}
+        stored = CheckpointFiles(
+            attempt=self.attempt, epoch=epoch, step=step, folder=folder, files=files
+        )
+        return stored, {files[name].key: data for name, data in content.items()}
+
+    def _part(self, table: pa.Table) -> tuple[tuple[RowsPart, ...], dict[str, bytes]]:
+        """Return a table as one part, with its bytes by key; as none if it is empty."""
+        if not table.num_rows:
+            return (), {}
+        first, last = table["epoch"][0].as_py(), table["epoch"][-1].as_py()
+        key = f"{self._key(f'rows-{first:04d}-{last:04d}')}.parquet"
+        data = to_parquet(table)
+        entry = described(key, data)
+        part = RowsPart(
+            key=key,
+            size=entry.size,
+            sha256=entry.sha256,
+            rows=table.num_rows,
+            first_epoch=first,
+            last_epoch=last,
+        )
+        return (part,), {key: data}
+
+
+def _this_process(world_size: int) -> Writer:
+    return Writer(
+        host=socket.gethostname(), pid=os.getpid(), started=time.time(), world_size=world_size
+    )

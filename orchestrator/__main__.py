@@ -1,0 +1,42 @@
+"""`compound` and `python -m orchestrator`: parse, run, and turn errors into words and exit codes.
+
+0 ok, 1 the run failed, 2 bad usage or bad spec, 130 interrupted.
+"""
+
+import os
+import sys
+import traceback
+
+from orchestrator.cli import app
+from schemas.errors import CompoundError
+
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and exit. `--debug`, anywhere, shows the traceback of an error."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    try:
+        app([word for word in given if word != "--debug"], prog_name="compound")
+    except CompoundError as error:
+        _fail(str(error), error.exit_code, debug)
+    except KeyboardInterrupt:
+        _fail("interrupted; the same command again resumes", INTERRUPTED, debug)
+    except BrokenPipeError:
+        # The reader went away (`| head`): not an error, but Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        _fail(f"internal error: {type(error).__name__}: {error}\n  next: --debug", 1, debug)
+
+
+def _fail(message: str, code: int, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    sys.stderr.write(f"compound: {message}\n")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

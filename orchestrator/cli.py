@@ -1,0 +1,186 @@
+"""The command line: what can be typed. The work is in orchestrator/commands.
+
+Each command imports what it needs when it runs, so that `--help` does not wait for torch or Ray.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(
+    name="compound",
+    help="Find out how to spend more compute on your ConvNet, then spend it on your cluster.",
+    epilog="--debug, anywhere, shows the traceback of an error.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec.")]
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or its spec.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set train.epochs=5."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+StoreOption = Annotated[
+    str, typer.Option("--store", metavar="URI", help="The store; a spec names its own.")
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", help="A running Ray; default: RAY_ADDRESS, else a local one."),
+]
+
+
+@app.command()
+def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Check a spec and say the first thing that does not hold."""
+    from orchestrator.commands import specs
+
+    specs.validate(spec, overrides or [], as_json=as_json)
+
+
+@app.command()
+def plan(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Show every network, its exact cost and every job, before anything starts."""
+    from orchestrator.commands import planning
+
+    planning.plan(spec, overrides or [], as_json=as_json)
+
+
+@app.command()
+def run(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    runner: Annotated[
+        Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
+    ] = "ray",
+    address: AddressOption = None,
+    retry_failed: Annotated[bool, typer.Option(help="Train failed jobs anew.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Search, judge, scale, train, report. The same command again resumes."""
+    from orchestrator.commands import running
+
+    options = running.Options(runner, address, retry_failed, as_json)
+    running.run(spec, overrides or [], options)
+
+
+@app.command()
+def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
+    """Show what is done, running, waiting and failed, with causes."""
+    from orchestrator.commands import studies
+
+    studies.status(study, store, as_json=as_json)
+
+
+@app.command()
+def metrics(
+    study: StudyArgument,
+    store: StoreOption = "runs",
+    as_json: JsonOption = False,
+    parquet: Annotated[Path | None, typer.Option(help="Write them to this file instead.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write them to this file instead.")] = None,
+) -> None:
+    """Print or export every metric of every epoch."""
+    from orchestrator.commands import studies
+
+    studies.metrics(study, store, as_json=as_json, parquet=parquet, csv=csv)
+
+
+@app.command()
+def report(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
+    """Make report.html anew from the store."""
+    from orchestrator.commands import studies
+
+    studies.report(study, store, as_json=as_json)
+
+
+@app.command()
+def submit(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    address: AddressOption = None,
+    working_dir: Annotated[Path, typer.Option(help="Uploaded to the cluster.")] = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study as a Ray job on a running cluster."""
+    from orchestrator.commands import remote
+
+    remote.submit(spec, overrides or [], address, working_dir, as_json=as_json)
+
+
+@app.command()
+def logs(
+    job: Annotated[str, typer.Argument(metavar="JOB")],
+    address: AddressOption = None,
+    follow: Annotated[bool, typer.Option(help="Stay until the job ends.")] = False,
+) -> None:
+    """Print what a submitted job wrote."""
+    from orchestrator.commands import remote
+
+    remote.logs(job, address, follow=follow)
+
+
+@app.command()
+def stop(
+    job: Annotated[str, typer.Argument(metavar="JOB")],
+    address: AddressOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop a submitted job; submitting its spec again resumes."""
+    from orchestrator.commands import remote
+
+    remote.stop(job, address, as_json=as_json)
+
+
+@app.command()
+def doctor(
+    store: StoreOption = "runs", address: AddressOption = None, as_json: JsonOption = False
+) -> None:
+    """Check this machine, the store and the cluster."""
+    from orchestrator.commands import remote
+
+    remote.doctor(store, address, as_json=as_json)
+
+
+@app.command()
+def models(as_json: JsonOption = False) -> None:
+    """List the named networks with their exact counts."""
+    from orchestrator.commands import networks
+
+    networks.models(as_json=as_json)
+
+
+@app.command()
+def count(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    depth: Annotated[float, typer.Option(help="Multiplies every stage's repeats.")] = 1.0,
+    width: Annotated[float, typer.Option(help="Multiplies every stage's channels.")] = 1.0,
+    resolution: Annotated[int | None, typer.Option(help="Pixels; default: the network's.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Default: 1000.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Count params, MACs and activations of a named network at any scaling, exactly."""
+    from orchestrator.commands import networks
+
+    networks.count(name, depth, width, resolution, classes, as_json=as_json)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of specs, for editors and checks."""
+    from orchestrator.commands import specs
+
+    specs.schema()
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(metavar="FILE")] = Path("study.yaml"),
+) -> None:
+    """Write a small study to start from."""
+    from orchestrator.commands import specs
+
+    specs.init(path)

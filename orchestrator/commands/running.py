@@ -1,0 +1,217 @@
+"""`compound run`: the whole way from a spec to its report."""
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal
+
+from cluster.doctor import preflight
+from cluster.local import LocalRunner
+from cluster.metrics import StudyGauges
+from cluster.runner import Runner
+from cluster.session import Node, connect
+from cluster.tune import RayRunner
+from jobs.data.source import inspect
+from jobs.store.artifacts import ArtifactStore
+from orchestrator.commands.output import note, print_json, print_table, say, short
+from orchestrator.commands.studies import write_report
+from orchestrator.plan import plan_study, plan_train
+from orchestrator.progress import Progress
+from orchestrator.spec import SpecFile, load
+from orchestrator.study import Documents, Ending, Study, documents
+from schemas.data import DataInfo
+from schemas.errors import CompoundError
+from schemas.job import Event, JobRequest
+from schemas.plan import Member
+from schemas.study import StudySpec
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line adds to a spec."""
+
+    runner: Literal["ray", "local"]
+    address: str | None
+    retry_failed: bool
+    as_json: bool
+
+
+def run(path: Path, overrides: list[str], options: Options) -> None:
+    """Run or resume a study, print what it found, and exit 130 if it was interrupted."""
+    file = load(path, overrides)
+    try:
+        ending = _carry_out(file, options)
+    except CompoundError as error:
+        raise file.explain(error) from None
+    store = ArtifactStore.open(file.spec.store)
+    found = documents(store.study(file.spec.name))
+    assert found is not None
+    _show(file, store, found, ending, options)
+    if ending == "stopped":
+        sys.exit(INTERRUPTED)
+
+
+def _carry_out(file: SpecFile, options: Options) -> Ending:
+    """Check everything that can be checked first; then hold the lease and train."""
+    spec = file.spec
+    store = ArtifactStore.open(spec.store)
+    folder = store.study(spec.name)
+    with folder.lease(_holder()):
+        info = inspect(spec.data)
+        _say_quarantine(info)
+        requests = _samples(file, info)
+        with ExitStack() as stack:
+            runner = _runner(requests, options, stack)
+            stack.enter_context(_signals(runner))
+            gauges = StudyGauges(spec.name) if options.runner == "ray" else None
+            watch = Watch(Progress(note), gauges, folder.append_event)
+            study = Study(spec, file.source.text, store, runner, watch, options.retry_failed)
+            return study.run(info)
+
+
+def _holder() -> dict[str, str]:
+    return {"job": os.environ.get("RAY_JOB_ID", ""), "host": socket.gethostname()}
+
+
+def _say_quarantine(info: DataInfo) -> None:
+    for line in info.quarantined[:5]:
+        note(f"left out: {line}")
+    if len(info.quarantined) > 5:
+        note(f"left out: {len(info.quarantined)} images in all; the report names them")
+
+
+def _samples(file: SpecFile, info: DataInfo) -> list[JobRequest]:
+    """Return requests with every kind of resources that the study will ask for."""
+    spec = file.spec
+    if not isinstance(spec, StudySpec):
+        return [job.request for member in plan_train(spec, info)[1].members for job in member.jobs]
+    requests = [job.request for job in plan_study(spec, info).jobs]
+    family = requests[0].model_copy(
+        update={"resources": spec.resources.family, "label": "of the family"}
+    )
+    return [*requests, family] if spec.family.phi else requests
+
+
+def _runner(requests: list[JobRequest], options: Options, stack: ExitStack) -> Runner:
+    """Choose the runner, and refuse what it can never fit. ClusterError says so."""
+    if options.runner == "local":
+        cores = os.cpu_count() or 1
+        preflight(requests, [Node(cpus=cores, gpus=0, host=socket.gethostname())])
+        return LocalRunner()
+    session = stack.enter_context(connect(options.address))
+    preflight(requests, session.nodes, session.limit)
+    if session.dashboard_url:
+        note(f"Ray dashboard: {session.dashboard_url}")
+    return RayRunner(session)
+
+
+@contextmanager
+def _signals(runner: Runner) -> Iterator[None]:
+    """Stop at the next checkpoint at the first signal, and at once at the second."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.default_int_handler)
+        note("stopping after the running epochs; once more stops at once")
+        runner.request_stop()
+
+    before = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, old in before.items():
+            signal.signal(each, old)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Hands what happens to the terminal, the gauges, and the study's log of events."""
+
+    progress: Progress
+    gauges: StudyGauges | None
+    log: Callable[[Event], None]
+
+    def phase(self, title: str, jobs: int, pending: int) -> None:
+        """A phase begins."""
+        self.progress.phase(title, jobs, pending)
+
+    def event(self, event: Event) -> None:
+        """Something happened to a job; epochs are rows of the store, not events of the log."""
+        self.progress.event(event)
+        if event.kind != "epoch":
+            self.log(event)
+        if self.gauges is not None:
+            self.gauges(event)
+
+
+def _show(
+    file: SpecFile, store: ArtifactStore, found: Documents, ending: Ending, options: Options
+) -> None:
+    report = write_report(store, found)
+    family = _family_rows(store, found)
+    if options.as_json:
+        verdict = found.verdict.model_dump(mode="json") if found.verdict else None
+        answer = {"study": file.spec.name, "store": store.uri, "status": ending}
+        print_json({**answer, "verdict": verdict, "family": family, "report": report}, indent=None)
+        return
+    if found.verdict:
+        say(f"\n{found.verdict.sentence}\n{found.verdict.reason}")
+        for warning in found.verdict.warnings:
+            note(f"warning: {warning}")
+    columns = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
+    print_table("\nfamily", columns, [_cells(row) for row in family])
+    stopped = [f"  compound run {file.source.name}    # resumes"] if ending == "stopped" else []
+    target = f"{file.spec.name} --store {file.spec.store}"
+    say(
+        "\n".join(
+            [
+                f"\nreport: {report}",
+                "next:",
+                *stopped,
+                f"  compound status {target}",
+                f"  compound metrics {target}",
+            ]
+        )
+    )
+
+
+def _family_rows(store: ArtifactStore, found: Documents) -> list[dict[str, Any]]:
+    members = found.family.members if found.family else ()
+    return [_family_row(member, store) for member in members]
+
+
+def _family_row(member: Member, store: ArtifactStore) -> dict[str, Any]:
+    results = store.results([job.request.job.id for job in member.jobs])
+    scores = [r.metrics["validation_accuracy"] for r in results.values() if r.status == "done"]
+    return {
+        "phi": member.phi,
+        "architecture": member.network.id,
+        "ratio": member.network.ratio,
+        **member.network.cost.model_dump(),
+        "resolution": member.network.architecture.resolution,
+        "jobs": len(member.jobs),
+        "done": len(scores),
+        "accuracy": sum(scores) / len(scores) if scores else None,
+    }
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    accuracy = row["accuracy"]
+    return [
+        row["architecture"][:8],
+        f"{row['phi']:g}",
+        f"{row['ratio']:.2f}x",
+        f"{row['params']:,}",
+        short(row["macs"]),
+        str(row["resolution"]),
+        f"{row['done']} of {row['jobs']} done",
+        "" if accuracy is None else f"{accuracy:.2%}",
+    ]

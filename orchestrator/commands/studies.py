@@ -1,0 +1,161 @@
+"""`compound status`, `compound metrics` and `compound report`: what a store knows of a study."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from jobs.store.artifacts import ArtifactStore
+from jobs.store.folder import JobState
+from orchestrator.commands.output import note, print_json, print_table, say
+from orchestrator.report.inputs import ReportInputs
+from orchestrator.report.page import render
+from orchestrator.spec import load
+from orchestrator.study import Documents, documents
+from orchestrator.suggest import closest
+from schemas.errors import StoreError
+
+Found = tuple[ArtifactStore, Documents]
+
+
+def find(study: str, uri: str) -> Found:
+    """Return a study of a store; `study` is its name, or the path of its spec.
+
+    Raises StoreError: there is no such store, or no such study in it.
+    """
+    if study.endswith((".yaml", ".yml")):
+        spec = load(Path(study)).spec
+        study, uri = spec.name, spec.store
+    store = ArtifactStore.open(uri, create=False)
+    known = store.studies()
+    found = documents(store.study(study)) if study in known else None
+    if found is None:
+        raise StoreError(
+            f"no study is called '{study}'{closest(study, known)}",
+            where=store.uri,
+            allowed=", ".join(known) or "this store holds no study yet",
+            next_step="compound run SPEC",
+        )
+    return store, found
+
+
+def status(study: str, uri: str, *, as_json: bool) -> None:
+    """Print where every job of a study stands."""
+    store, found = find(study, uri)
+    rows = _states(store, found)
+    counts = Counter(row["status"] for row in rows)
+    name = found.record.spec.name
+    verdict = found.verdict.sentence if found.verdict else None
+    if as_json:
+        print_json(
+            {
+                "study": name,
+                "store": store.uri,
+                "counts": dict(counts),
+                "verdict": verdict,
+                "jobs": rows,
+            }
+        )
+        return
+    columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
+    print_table(f"{name} in {store.uri}", columns, [_cells(row) for row in rows])
+    say(f"\n{', '.join(f'{number} {what}' for what, number in sorted(counts.items()))}")
+    if verdict:
+        say(verdict)
+
+
+def _states(store: ArtifactStore, found: Documents) -> list[dict[str, Any]]:
+    jobs = found.jobs
+    states = store.states([job.request.job.id for job in jobs])
+    return [
+        {
+            "phase": job.phase,
+            "label": job.request.label,
+            "epochs": job.request.job.recipe.epochs,
+            **_state(states[job.request.job.id]),
+        }
+        for job in jobs
+    ]
+
+
+def _state(state: JobState) -> dict[str, Any]:
+    shown = "waiting" if state.status == "absent" else state.status
+    return {**state.model_dump(mode="json"), "status": shown}
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    accuracy, cause = row["metrics"].get("validation_accuracy"), row["cause"]
+    return [
+        row["phase"],
+        row["label"],
+        row["job"],
+        row["status"],
+        f"{row['epoch']}/{row['epochs']}",
+        "" if accuracy is None else f"{accuracy:.2%}",
+        f"{cause['kind']}: {cause['message'].splitlines()[0][:70]}" if cause else "",
+    ]
+
+
+def metrics(study: str, uri: str, *, as_json: bool, parquet: Path | None, csv: Path | None) -> None:
+    """Print or export the long table: one line a job, epoch and metric."""
+    store, found = find(study, uri)
+    table = _table(store, found)
+    if parquet is not None:
+        pa.parquet.write_table(table, parquet)
+        note(f"{table.num_rows:,} rows in {parquet}")
+    if csv is not None:
+        pa.csv.write_csv(table, csv)
+        note(f"{table.num_rows:,} rows in {csv}")
+    if as_json:
+        print_json(table.to_pylist(), indent=None)
+    elif parquet is None and csv is None:
+        pa.csv.write_csv(table, sys.stdout.buffer)
+
+
+def _table(store: ArtifactStore, found: Documents) -> pa.Table:
+    """Return the rows of a study's jobs, each with the study's name and the job's label."""
+    labels = {job.request.job.id: job.request.label for job in found.jobs}
+    table = store.metrics(labels)
+    names = [labels[job] for job in table["job"].to_pylist()]
+    study = pa.array([found.record.spec.name] * table.num_rows, pa.string())
+    table = table.add_column(0, "label", pa.array(names, pa.string()))
+    return table.add_column(0, "study", study)
+
+
+def report(study: str, uri: str, *, as_json: bool) -> None:
+    """Write report.html from what the store holds now."""
+    store, found = find(study, uri)
+    path = write_report(store, found)
+    if as_json:
+        print_json({"report": path})
+    else:
+        say(path)
+
+
+def write_report(store: ArtifactStore, found: Documents) -> str:
+    """Render a study's report into the store and return its address."""
+    folder = store.study(found.record.spec.name)
+    folder.put_text("report.html", render(_inputs(store, found)))
+    return folder.path("report.html")
+
+
+def _inputs(store: ArtifactStore, found: Documents) -> ReportInputs:
+    """Read what a report shows."""
+    planned = found.plan or found.trained
+    assert planned is not None, "a study's plan is written before its jobs begin"
+    ids = [job.request.job.id for job in found.jobs]
+    return ReportInputs(
+        spec=found.record.spec,
+        spec_text=found.record.text,
+        baseline=planned.baseline,
+        data=planned.data,
+        plan=found.plan,
+        verdict=found.verdict,
+        family=found.family.members if found.family else (),
+        results=store.results(ids),
+        rows={id_: store.rows(id_) for id_ in ids},
+    )

@@ -1,0 +1,58 @@
+"""One line for each thing that happens, good for a terminal and for a job's log alike."""
+
+import time
+from collections.abc import Callable
+
+from schemas.job import Event, JobResult
+
+_MINUTE = 60
+
+
+class Progress:
+    """Counts jobs as their events come in, and tells each ending with an estimate of the rest."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._total = self._ended = self._before = 0
+        self._started = time.monotonic()
+        self._best: float | None = None
+        self._waiting: set[str] = set()
+
+    def phase(self, title: str, jobs: int, pending: int) -> None:
+        """Begin a phase; jobs that are done already are said to be, and not run again."""
+        self._total, self._ended = jobs, jobs - pending
+        self._before, self._started = self._ended, time.monotonic()
+        done = f", {self._ended} done before" if self._ended else ""
+        self._write(f"{title}: {jobs} jobs{done}")
+
+    def event(self, event: Event) -> None:
+        """Tell one event of a runner."""
+        if event.kind == "ended" and event.result is not None:
+            self._ended += 1
+            self._write(self._line(event.label, event.result))
+        elif event.kind == "waiting" and event.message not in self._waiting:
+            self._waiting.add(event.message)
+            self._write(f"waiting: {event.message}")
+
+    def _line(self, label: str, result: JobResult) -> str:
+        head = f"[{self._ended}/{self._total}] {result.status:<7} {label:<26}"
+        if result.cause is not None:
+            return f"{head} {result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
+        accuracy = result.metrics.get("validation_accuracy")
+        self._best = max(filter(None, (self._best, accuracy)), default=None)
+        shown = f" accuracy {accuracy:6.2%}  best {self._best:6.2%}" if accuracy else ""
+        return f"{head}{shown}  {result.seconds:6.1f} s  {self._rest()}".rstrip()
+
+    def _rest(self) -> str:
+        left = self._total - self._ended
+        each = (time.monotonic() - self._started) / max(1, self._ended - self._before)
+        seconds = each * left
+        return f"about {duration(seconds)} left" if left > 0 else ""
+
+
+def duration(seconds: float) -> str:
+    """Write a time in the unit that suits it."""
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    minutes = seconds / _MINUTE
+    return f"{minutes:.0f} min" if minutes < 2 * _MINUTE else f"{minutes / _MINUTE:.1f} h"

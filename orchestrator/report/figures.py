@@ -1,0 +1,244 @@
+"""The figures of a report, as plotly figures; text and grid take the page's colours."""
+
+from collections.abc import Sequence
+from math import log10
+from statistics import fmean
+
+import plotly.graph_objects as go
+
+from orchestrator.report.curves import family_curves, search_curves
+from orchestrator.report.inputs import (
+    PHI,
+    ReportInputs,
+    Seat,
+    baseline_seat,
+    member_scores,
+    seats,
+)
+from orchestrator.report.marks import (
+    COLOURS,
+    GOLD,
+    LABELS,
+    SYMBOLS,
+    error_bars,
+    figure,
+    hover,
+)
+from orchestrator.report.ternary import ternary
+from orchestrator.sentences import short
+from schemas.architecture import Candidate
+from schemas.study import StudySpec
+
+MOST = 40
+"""Candidates that one figure shows and can still be read; controls are always among them."""
+UNITS = {"macs": "MACs", "activations": "activations", "params": "parameters"}
+
+
+def figures(inputs: ReportInputs) -> dict[str, go.Figure]:
+    """Return every figure for which there are data, by the name of its place in the page."""
+    everyone = seats(inputs)
+    shown = [s for i, s in enumerate(everyone) if i < MOST or s.kind != "mix" or s.chosen]
+    drawn = {
+        "ternary": ternary(everyone),
+        "standings": _standings(shown),
+        "cost": _cost(inputs, shown),
+        "family": _family(inputs),
+        "search-curves": search_curves(inputs, shown),
+        "family-curves": family_curves(inputs),
+    }
+    return {place: one for place, one in drawn.items() if one is not None}
+
+
+def _standings(shown: Sequence[Seat]) -> go.Figure | None:
+    """Draw one line a candidate, best on top: its mean, its interval, its single scores."""
+    scored = [seat for seat in shown if seat.standing.mean is not None]
+    if not scored:
+        return None
+    rows = {seat.standing.candidate: i for i, seat in enumerate(scored)}
+    scores = [
+        (100 * score, rows[s.standing.candidate]) for s in scored for score in s.standing.scores
+    ]
+    seeds = go.Scatter(
+        x=[x for x, _ in scores],
+        y=[y for _, y in scores],
+        mode="markers",
+        showlegend=False,
+        marker={"symbol": "line-ns-open", "size": 9, "color": "rgba(127,127,127,0.75)"},
+        hovertemplate="%{x:.2f} %<extra>one seed</extra>",
+    )
+    kinds = [_standing_marks(scored, rows, kind) for kind in LABELS]
+    names = [f"<b>★ {seat.name}</b>" if seat.chosen else seat.name for seat in scored]
+    axis = {"tickvals": list(rows.values()), "ticktext": names, "autorange": "reversed"}
+    return figure(
+        [seeds, *kinds],
+        130 + 24 * len(scored),
+        xaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
+        yaxis={**axis, "showgrid": False, "zeroline": False, "automargin": True},
+        margin={"l": 20, "r": 20, "t": 56, "b": 56},
+    )
+
+
+def _standing_marks(scored: Sequence[Seat], rows: dict[str, int], kind: str) -> go.Scatter | None:
+    ours = [seat for seat in scored if seat.kind == kind]
+    if not ours:
+        return None
+    filled = [COLOURS[kind] if seat.standing.tied else "rgba(127,127,127,0.12)" for seat in ours]
+    return go.Scatter(
+        x=[100 * (seat.standing.mean or 0) for seat in ours],
+        y=[rows[seat.standing.candidate] for seat in ours],
+        mode="markers",
+        name=LABELS[kind],
+        error_x={**error_bars(ours), "color": COLOURS[kind]},
+        marker={
+            "symbol": SYMBOLS[kind],
+            "size": 11,
+            "color": filled,
+            "line": {"color": COLOURS[kind], "width": 2},
+        },
+        hovertemplate=[hover(seat) for seat in ours],
+    )
+
+
+def _cost(inputs: ReportInputs, shown: Sequence[Seat]) -> go.Figure | None:
+    """Draw accuracy against cost, with buttons for the three ways to count cost."""
+    base = baseline_seat(inputs)
+    scored = [s for s in (base, *shown) if s is not None and s.standing.mean is not None]
+    groups = [[seat for seat in scored if seat.kind == kind] for kind in LABELS]
+    groups = [group for group in groups if group]
+    if not groups or not isinstance(inputs.spec, StudySpec):
+        return None
+    unit = inputs.spec.search.budget.cost
+    chosen = [seat for seat in scored if seat.chosen]
+    crown = [_cost_marks(chosen, unit, crown=True)] if chosen else []
+    layers = [*groups, chosen] if chosen else groups
+    order = [unit, *(other for other in UNITS if other != unit)]
+    return figure(
+        [*(_cost_marks(group, unit) for group in groups), *crown],
+        440,
+        xaxis={"type": "log", **_cost_axis(layers, unit)},
+        yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
+        margin={"l": 64, "r": 20, "t": 56, "b": 110},
+        legend={"orientation": "h", "y": -0.26, "yanchor": "top", "x": 0, "xanchor": "left"},
+        updatemenus=[_unit_menu(layers, order)],
+    )
+
+
+def _cost_axis(layers: Sequence[Sequence[Seat]], unit: str) -> dict[str, object]:
+    costs = [_count(seat.candidate, unit) for layer in layers for seat in layer]
+    low, high = min(costs) / 1.08, max(costs) * 1.08
+    ticks = _ticks(low, high)
+    return {
+        "title": {"text": f"{UNITS[unit]} an image (log scale)"},
+        "range": [log10(low), log10(high)],
+        "tickvals": ticks,
+        "ticktext": [short(tick) for tick in ticks],
+    }
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return round numbers between two costs: few over decades, more within one."""
+    narrow = (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 6, 8), narrow):
+        decades = range(int(log10(low)) - 1, int(log10(high)) + 2)
+        ticks = [step * 10.0**power for power in decades for step in steps]
+        inside = [tick for tick in ticks if low <= tick <= high]
+        if len(inside) >= 4:
+            break
+    return inside or [low, high]
+
+
+def _count(candidate: Candidate, unit: str) -> int:
+    return {
+        "macs": candidate.cost.macs,
+        "activations": candidate.cost.activations,
+        "params": candidate.cost.params,
+    }[unit]
+
+
+def _unit_menu(layers: Sequence[Sequence[Seat]], order: Sequence[str]) -> dict[str, object]:
+    buttons = []
+    for unit in order:
+        places = [[_count(seat.candidate, unit) for seat in layer] for layer in layers]
+        axis = {f"xaxis.{key}": value for key, value in _cost_axis(layers, unit).items()}
+        axis["xaxis.title.text"] = f"{UNITS[unit]} an image (log scale)"
+        del axis["xaxis.title"]
+        buttons.append({"label": UNITS[unit], "method": "update", "args": [{"x": places}, axis]})
+    side = {"x": 0, "xanchor": "left", "y": 1.04, "yanchor": "bottom", "pad": {"b": 2}}
+    return {"type": "buttons", "direction": "right", "showactive": True, "buttons": buttons, **side}
+
+
+def _cost_marks(group: Sequence[Seat], unit: str, crown: bool = False) -> go.Scatter:
+    kind = group[0].kind
+    star = {"symbol": "star", "size": 18, "color": GOLD, "line": {"color": "#5c4300", "width": 1}}
+    plain = {"symbol": SYMBOLS[kind], "size": 11, "color": COLOURS[kind]}
+    bars = {**error_bars(group), "color": COLOURS[kind]}
+    return go.Scatter(
+        x=[_count(seat.candidate, unit) for seat in group],
+        y=[100 * (seat.standing.mean or 0) for seat in group],
+        mode="markers",
+        name="chosen" if crown else LABELS[kind],
+        marker=star if crown else plain,
+        error_y={"visible": False} if crown else bars,
+        hovertemplate=[hover(seat) for seat in group],
+    )
+
+
+def _family(inputs: ReportInputs) -> go.Figure | None:
+    """Draw the family's accuracy against MACs, the baseline as phi 0."""
+    scored = [(member, member_scores(inputs, member)) for member in inputs.family]
+    base = baseline_seat(inputs)
+    start = [(inputs.baseline.cost.macs, list(base.standing.scores), 0.0)] if base else []
+    points = [*start, *((m.network.cost.macs, scores, m.phi) for m, scores in scored)]
+    line = sorted([point for point in points if point[1]], key=lambda point: point[0])
+    if len(line) < 2 or not any(scores for _, scores in scored):
+        return None
+    costs = [point[0] for point in line]
+    low, high = min(costs) / 1.25, max(costs) * 1.25
+    ticks = _ticks(low, high)
+    marks = [_family_line(line), *(_family_seeds(line))]
+    return figure(
+        marks,
+        400,
+        xaxis={
+            "type": "log",
+            "title": {"text": "MACs an image (log scale)"},
+            "range": [log10(low), log10(high)],
+            "tickvals": ticks,
+            "ticktext": [short(tick) for tick in ticks],
+        },
+        yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
+        showlegend=False,
+    )
+
+
+def _family_line(line: Sequence[tuple[int, list[float], float]]) -> go.Scatter:
+    means = [100 * fmean(scores) for _, scores, _ in line]
+    return go.Scatter(
+        x=[macs for macs, _, _ in line],
+        y=means,
+        mode="lines+markers+text",
+        text=[f" {PHI} {phi:g}" for _, _, phi in line],
+        textposition="top left",
+        cliponaxis=False,
+        line={"color": COLOURS["mix"], "width": 2},
+        marker={
+            "size": 12,
+            "symbol": ["square" if phi == 0 else "circle" for _, _, phi in line],
+            "color": [COLOURS["baseline"] if phi == 0 else COLOURS["mix"] for _, _, phi in line],
+        },
+        hovertemplate=[
+            f"{PHI} {phi:g}<br>accuracy {mean:.1f} %<br>{short(macs)} MACs<extra></extra>"
+            for (macs, _, phi), mean in zip(line, means, strict=True)
+        ],
+    )
+
+
+def _family_seeds(line: Sequence[tuple[int, list[float], float]]) -> list[go.Scatter]:
+    several = [
+        (macs, 100 * score) for macs, scores, _ in line if len(scores) > 1 for score in scores
+    ]
+    if not several:
+        return []
+    marker = {"symbol": "line-ew-open", "size": 10, "color": "rgba(127,127,127,0.75)"}
+    x, y = zip(*several, strict=True)
+    return [go.Scatter(x=x, y=y, mode="markers", marker=marker, hoverinfo="skip")]

@@ -1,0 +1,123 @@
+"""What a report is made from, and the names that its figures and tables share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from orchestrator.analyse import METRIC
+from schemas.architecture import AXES, Candidate, Coefficients
+from schemas.data import DataInfo
+from schemas.job import EpochRow, JobResult
+from schemas.plan import Member, Plan, PlannedJob
+from schemas.study import StudySpec, TrainSpec
+from schemas.verdict import Standing, Verdict
+
+PHI = "φ"
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Everything that a page shows. A study has plan and verdict; one scaled variant has neither.
+
+    Any part may be incomplete: rows and results are of the jobs that have some, and the family is
+    empty until the search has chosen.
+    """
+
+    spec: StudySpec | TrainSpec
+    spec_text: str
+    baseline: Candidate
+    data: DataInfo
+    plan: Plan | None = None
+    verdict: Verdict | None = None
+    family: Sequence[Member] = ()
+    results: Mapping[str, JobResult] = field(default_factory=dict)
+    rows: Mapping[str, Sequence[EpochRow]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A candidate of the search beside its standing: one row, one mark."""
+
+    candidate: Candidate
+    standing: Standing
+    chosen: bool
+
+    @property
+    def name(self) -> str:
+        """How people call the candidate."""
+        return name(self.candidate)
+
+    @property
+    def kind(self) -> str:
+        """What the candidate scales: mix, depth, width, resolution or baseline."""
+        return kind(self.candidate)
+
+
+def kind(candidate: Candidate) -> str:
+    """Return the axis of a control, else `baseline` or `mix`."""
+    if "baseline" in candidate.roles:
+        return "baseline"
+    return next((axis for axis in AXES if axis in candidate.roles), "mix")
+
+
+def name(candidate: Candidate) -> str:
+    """Name a candidate by what it is, or a mix by its multipliers."""
+    what = kind(candidate)
+    if what in AXES:
+        return f"{what} alone"
+    return what if what == "baseline" else multipliers(candidate.coefficients)
+
+
+def multipliers(triple: Coefficients) -> str:
+    """Write depth, width and resolution multipliers in one short string."""
+    return f"{triple.alpha:.2f} · {triple.beta:.2f} · {triple.gamma:.2f}"
+
+
+def seats(inputs: ReportInputs) -> list[Seat]:
+    """Return the candidates with their standings, best mean first; none without a verdict."""
+    if inputs.plan is None or inputs.verdict is None:
+        return []
+    by_id = {candidate.id: candidate for candidate in inputs.plan.candidates}
+    return [
+        Seat(by_id[standing.candidate], standing, standing.candidate == inputs.verdict.chosen)
+        for standing in inputs.verdict.standings
+        if standing.candidate in by_id
+    ]
+
+
+def baseline_seat(inputs: ReportInputs) -> Seat | None:
+    """Return the baseline with its standing, where the search has measured it."""
+    if inputs.verdict is None or inputs.verdict.baseline is None:
+        return None
+    return Seat(inputs.baseline, inputs.verdict.baseline, chosen=False)
+
+
+def all_jobs(inputs: ReportInputs) -> list[tuple[str, PlannedJob]]:
+    """Return every planned job with its identity, search first, none twice."""
+    planned = [*(inputs.plan.jobs if inputs.plan else ())]
+    planned += [job for member in inputs.family for job in member.jobs]
+    return list({job.request.job.id: job for job in reversed(planned)}.items())[::-1]
+
+
+def member_scores(inputs: ReportInputs, member: Member) -> list[float]:
+    """Return the scores of a family member's jobs that ended well."""
+    results = [inputs.results.get(planned.request.job.id) for planned in member.jobs]
+    done = [result for result in results if result and result.status == "done"]
+    return [result.metrics[METRIC] for result in done if METRIC in result.metrics]
+
+
+def mean_curve(inputs: ReportInputs, jobs: Sequence[str]) -> list[tuple[int, float]]:
+    """Return the mean accuracy of some jobs by epoch, over those that reached the epoch."""
+    by_epoch: dict[int, list[float]] = {}
+    for job in jobs:
+        for row in inputs.rows.get(job, ()):
+            if METRIC in row.metrics:
+                by_epoch.setdefault(row.epoch, []).append(row.metrics[METRIC])
+    return [(epoch, fmean(values)) for epoch, values in sorted(by_epoch.items())]
+
+
+def jobs_of(inputs: ReportInputs, candidate: str) -> list[str]:
+    """Return the search jobs of a candidate."""
+    planned = inputs.plan.jobs if inputs.plan else ()
+    chosen = (job for job in planned if job.phase == "search" and job.candidate == candidate)
+    return [job.request.job.id for job in chosen]

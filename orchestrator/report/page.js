@@ -1,0 +1,62 @@
+"use strict";
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const settings = { responsive: true, displaylogo: false, modeBarButtons: [["toImage"]] };
+
+// Figures come without colours for text and grid: they take the page's, light, dark or on paper.
+function themed(layout) {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  const ink = colour("--ink"), line = colour("--line"), paper = colour("--card");
+  const axis = { gridcolor: line, linecolor: line, tickcolor: line };
+  const clear = "rgba(0,0,0,0)";
+  const out = { ...layout, modebar: { bgcolor: clear, color: line, activecolor: ink }, font: { color: ink, size: 13, family: style.fontFamily },
+    hoverlabel: { ...layout.hoverlabel, bgcolor: paper, bordercolor: line,
+      font: { color: ink, family: style.fontFamily } } };
+  for (const key of Object.keys(layout)) {
+    if (!/^[xy]axis/.test(key)) continue;
+    const title = { ...layout[key].title, font: { size: 13, color: ink } };
+    out[key] = { ...layout[key], ...axis, title };
+  }
+  if (layout.ternary) {
+    out.ternary = { ...layout.ternary };
+    for (const key of ["aaxis", "baxis", "caxis"]) {
+      out.ternary[key] = { ...layout.ternary[key], ...axis };
+    }
+  }
+  for (const menu of out.updatemenus || []) {
+    Object.assign(menu, { bgcolor: paper, bordercolor: line, font: { color: ink, size: 12 } });
+  }
+  return out;
+}
+
+function drawAll() {
+  const figures = JSON.parse(document.getElementById("figures").textContent);
+  for (const [name, figure] of Object.entries(figures)) {
+    const place = document.getElementById("figure-" + name);
+    if (place) Plotly.react(place, figure.data, themed(figure.layout), settings);
+  }
+}
+
+function sortBy(header) {
+  const table = header.closest("table"), body = table.tBodies[0];
+  const place = header.cellIndex, down = header.getAttribute("aria-sort") !== "descending";
+  const read = (row) => {
+    const key = row.cells[place].dataset.key;
+    return row.cells[place].classList.contains("number") ? Number(key) : key;
+  };
+  const order = (a, b) => (read(a) < read(b) ? -1 : read(a) > read(b) ? 1 : 0) * (down ? -1 : 1);
+  for (const other of header.parentNode.cells) other.removeAttribute("aria-sort");
+  header.setAttribute("aria-sort", down ? "descending" : "ascending");
+  body.append(...[...body.rows].sort(order));
+}
+
+for (const button of document.querySelectorAll("th button")) {
+  button.addEventListener("click", () => sortBy(button.parentNode));
+}
+drawAll();
+dark.addEventListener("change", drawAll);
+matchMedia("print").addEventListener("change", drawAll);
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details")) details.open = true;
+});

@@ -1,0 +1,271 @@
+"""The tables of a report: every number of the figures, and the jobs behind them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from orchestrator.analyse import METRIC
+from orchestrator.report.inputs import (
+    ReportInputs,
+    Seat,
+    all_jobs,
+    baseline_seat,
+    kind,
+    member_scores,
+    multipliers,
+    seats,
+)
+from orchestrator.sentences import short
+from schemas.architecture import Candidate
+from schemas.job import Cause, JobResult
+from schemas.plan import Member, PlannedJob
+from schemas.verdict import Standing
+
+NOTHING = "–"
+LAST = -1e300
+"""Sorts what is not known behind all that is."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value: as people read it, as the page sorts it, and how it is set."""
+
+    text: str
+    key: float | str
+    tone: str = ""
+    title: str = ""
+
+    @property
+    def numeric(self) -> bool:
+        """Whether the cell is set flush right."""
+        return not isinstance(self.key, str)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named columns and rows of cells; `note` stands above it."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """All jobs that failed for one reason."""
+
+    kind: str
+    message: str
+    jobs: tuple[str, ...]
+    traceback: str
+
+
+def text(value: str, tone: str = "", title: str = "") -> Cell:
+    """Return a cell that sorts as text."""
+    return Cell(value, value.lower(), tone, title)
+
+
+def number(value: float | None, form: str = "{:,}", tone: str = "") -> Cell:
+    """Return a cell that sorts as a number; None goes to the end and shows a dash."""
+    if value is None:
+        return Cell(NOTHING, LAST, tone)
+    return Cell(form.format(value), value, tone)
+
+
+def count(value: int) -> Cell:
+    """Return a large count in short form, the exact one under the pointer."""
+    return Cell(short(value), value, title=f"{value:,}")
+
+
+def standings(inputs: ReportInputs) -> Table:
+    """Return how every candidate did."""
+    head = ("candidate", "accuracy, %", "interval, %", "seeds", "cost ratio", "in the tied set")
+    heads = (*head, "single scores, %", "failed")
+    rows = [_standing_row(seat) for seat in seats(inputs)]
+    base = baseline_seat(inputs)
+    return Table(heads, tuple([*rows, _standing_row(base)] if base else rows))
+
+
+def _standing_row(seat: Seat) -> tuple[Cell, ...]:
+    standing = seat.standing
+    tied = "chosen" if seat.chosen else "yes" if standing.tied else "no"
+    tied = NOTHING if seat.kind == "baseline" or standing.mean is None else tied
+    scores = "  ".join(f"{100 * score:.2f}" for score in standing.scores) or NOTHING
+    return (
+        _named(seat.candidate),
+        number(_percent(standing.mean), "{:.2f}"),
+        _interval(standing),
+        number(len(standing.scores)),
+        number(standing.ratio, "{:.3f}x"),
+        text(tied, "strong" if seat.chosen else ""),
+        Cell(scores, max(standing.scores, default=0.0), "quiet"),
+        number(standing.failed, tone="bad" if standing.failed else ""),
+    )
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+def _interval(standing: Standing) -> Cell:
+    if standing.low is None or standing.high is None:
+        return number(None)
+    return Cell(f"{100 * standing.low:.2f} to {100 * standing.high:.2f}", standing.low)
+
+
+def _named(candidate: Candidate) -> Cell:
+    what = kind(candidate)
+    shown = multipliers(candidate.coefficients) if what == "mix" else _alone(what)
+    return Cell(shown, shown, f"name {what}", title=f"network {candidate.id}")
+
+
+def _alone(what: str) -> str:
+    return what if what == "baseline" else f"{what} alone"
+
+
+def networks(inputs: ReportInputs) -> Table:
+    """Return every network of the search: what was asked for beside what was built."""
+    head = ("candidate", "alpha", "beta", "gamma", "nominal", "realised", "blocks", "pixels")
+    heads = (*head, "parameters", "MACs", "activations", "shares, %", "points")
+    plan = inputs.plan
+    shown = (inputs.baseline, *(plan.candidates if plan else ()))
+    return Table(heads, tuple(_network_row(candidate) for candidate in shown))
+
+
+def _network_row(candidate: Candidate) -> tuple[Cell, ...]:
+    triple, network, cost = candidate.coefficients, candidate.architecture, candidate.cost
+    merged = "; ".join(multipliers(one) for one in candidate.triples[:20])
+    points = len(candidate.triples)
+    return (
+        _named(candidate),
+        number(triple.alpha, "{:.3f}"),
+        number(triple.beta, "{:.3f}"),
+        number(triple.gamma, "{:.3f}"),
+        number(triple.nominal, "{:.3f}x"),
+        number(candidate.ratio, "{:.3f}x", "strong"),
+        number(network.depth),
+        number(network.resolution),
+        count(cost.params),
+        count(cost.macs),
+        count(cost.activations),
+        _shares(candidate),
+        Cell(str(points) if points else NOTHING, points, title=merged),
+    )
+
+
+def _shares(candidate: Candidate) -> Cell:
+    shares = candidate.shares
+    if shares is None:
+        return Cell(NOTHING, -1.0)
+    parts = (shares.depth, shares.width, shares.resolution)
+    return Cell(" / ".join(f"{100 * part:.0f}" for part in parts), shares.depth)
+
+
+def family(inputs: ReportInputs) -> Table:
+    """Return the scaled networks with their costs and scores."""
+    head = ("phi", "accuracy, %", "seeds", "nominal", "realised", "blocks", "pixels")
+    heads = (*head, "parameters", "MACs", "activations")
+    return Table(heads, tuple(_member_row(inputs, member) for member in inputs.family))
+
+
+def _member_row(inputs: ReportInputs, member: Member) -> tuple[Cell, ...]:
+    scores, network = member_scores(inputs, member), member.network
+    return (
+        number(member.phi, "{:g}", "strong"),
+        number(100 * fmean(scores) if scores else None, "{:.2f}"),
+        Cell(f"{len(scores)} of {len(member.jobs)}", len(scores)),
+        number(member.nominal, "{:.3f}x"),
+        number(network.ratio, "{:.3f}x"),
+        number(network.architecture.depth),
+        number(network.architecture.resolution),
+        count(network.cost.params),
+        count(network.cost.macs),
+        count(network.cost.activations),
+    )
+
+
+def dropped(inputs: ReportInputs) -> Table:
+    """Return the design points that became no network."""
+    heads = ("alpha", "beta", "gamma", "nominal", "nearest realised", "reason")
+    points = inputs.plan.dropped if inputs.plan else ()
+    rows = [
+        (
+            number(point.coefficients.alpha, "{:.3f}"),
+            number(point.coefficients.beta, "{:.3f}"),
+            number(point.coefficients.gamma, "{:.3f}"),
+            number(point.coefficients.nominal, "{:.3f}x"),
+            number(point.ratio, "{:.3f}x"),
+            text(point.reason),
+        )
+        for point in points
+    ]
+    return Table(heads, tuple(rows))
+
+
+def jobs(inputs: ReportInputs) -> Table:
+    """Return every job of search and family: how it ended, and what it took."""
+    heads = ("job", "phase", "status", "accuracy, %", "epochs", "seconds", "attempt", "workers")
+    rows = [_job_row(job, plan, inputs.results.get(job)) for job, plan in all_jobs(inputs)]
+    return Table((*heads, "cause"), tuple(rows))
+
+
+def _job_row(job: str, planned: PlannedJob, result: JobResult | None) -> tuple[Cell, ...]:
+    status = result.status if result else "not ended"
+    score = result.metrics.get(METRIC) if result else None
+    cause = _summary(result.cause) if result and result.cause else ""
+    return (
+        text(planned.request.label or job, title=f"job {job}"),
+        text(planned.phase),
+        text(status, {"done": "good", "failed": "bad"}.get(status, "quiet")),
+        number(_percent(score), "{:.2f}"),
+        number(result.epochs if result else None),
+        number(result.seconds if result else None, "{:,.1f}"),
+        number(result.attempt if result else None),
+        number(result.world_size if result else None),
+        text(cause),
+    )
+
+
+def _summary(cause: Cause) -> str:
+    first = cause.message.strip().partition("\n")[0]
+    return f"{cause.kind}: {first}" if first else cause.kind
+
+
+def failures(inputs: ReportInputs) -> list[Failure]:
+    """Return the failed jobs grouped by cause, the most frequent first."""
+    groups: dict[str, list[tuple[str, Cause]]] = {}
+    for job, planned in all_jobs(inputs):
+        result = inputs.results.get(job)
+        if result and result.status == "failed":
+            cause = result.cause or Cause(kind="error", message="no cause was recorded")
+            groups.setdefault(_summary(cause), []).append((planned.request.label or job, cause))
+    found = [_failure(group) for group in groups.values()]
+    return sorted(found, key=lambda failure: -len(failure.jobs))
+
+
+def _failure(group: Sequence[tuple[str, Cause]]) -> Failure:
+    first = group[0][1]
+    labels = tuple(label for label, _ in group)
+    return Failure(first.kind, first.message.strip(), labels, first.traceback.strip())
+
+
+def data(inputs: ReportInputs) -> list[tuple[str, str]]:
+    """Return what the data set holds, as names and values."""
+    info = inputs.data
+    return [
+        ("source", inputs.spec.data.source),
+        ("training images", f"{info.train:,}"),
+        ("validation images", f"{info.validation:,}"),
+        ("classes", f"{len(info.classes):,}"),
+        ("stored size", f"{info.size} x {info.size}, {_channels(info.in_channels)}"),
+        ("fingerprint", info.fingerprint),
+    ]
+
+
+def _channels(channels: int) -> str:
+    return {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+
+
+def filled(tables: Iterable[tuple[str, Table]]) -> dict[str, Table]:
+    """Return the tables that have rows, by name."""
+    return {name: table for name, table in tables if table.rows}

@@ -1,0 +1,117 @@
+"""The map of a search: where each realised network put its share of the extra compute."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from orchestrator.report.inputs import Seat
+from orchestrator.report.marks import CLEAR, GOLD, SYMBOLS, figure, hover
+from schemas.architecture import Shares
+
+OUTLINE = "rgba(127,127,127,0.9)"
+
+
+def ternary(seats: Sequence[Seat]) -> go.Figure | None:
+    """Draw the candidates in the triangle of shares; None where none has a score."""
+    shown = [seat for seat in seats if seat.candidate.shares]
+    scored = [seat for seat in shown if seat.standing.mean is not None]
+    if not scored:
+        return None
+    mixes = [seat for seat in scored if seat.kind == "mix" and not seat.chosen]
+    controls = [seat for seat in scored if seat.kind != "mix" and not seat.chosen]
+    ring = {"size": 30, "color": CLEAR, "line": {"color": GOLD, "width": 2.5}}
+    missing = {"size": 11, "color": "#9aa0a6", "symbol": "x"}
+    scale = _scale([100 * (seat.standing.mean or 0) for seat in scored])
+    marks = [
+        _marks([s for s in scored if s.standing.tied], "tied with the best", ring, skip=True),
+        _marks([s for s in shown if s.standing.mean is None], "no score", missing),
+        _marks(mixes, "mix of axes", _coloured(mixes, scale)),
+        _marks(
+            controls, "single-axis control", _coloured(controls, {**scale, "showscale": not mixes})
+        ),
+        _marks([seat for seat in scored if seat.chosen], "chosen", _star()),
+    ]
+    return figure(
+        marks,
+        520,
+        ternary={"bgcolor": CLEAR, **_axes()},
+        margin={"l": 64, "r": 64, "t": 50, "b": 70},
+        legend={"orientation": "h", "y": -0.11, "yanchor": "top", "x": 0.5, "xanchor": "center"},
+    )
+
+
+def _axes() -> dict[str, object]:
+    axis = {
+        "tickvals": [0.25, 0.5, 0.75],
+        "tickformat": ".0%",
+        "min": 0,
+        "ticks": "",
+        "tickfont": {"size": 11},
+        "layer": "below traces",
+    }
+    titles = {"aaxis": "<b>depth</b>", "baxis": "<b>width</b>", "caxis": "<b>resolution</b>"}
+    return {key: {**axis, "title": {"text": text}} for key, text in titles.items()}
+
+
+def _scale(accuracies: Sequence[float]) -> dict[str, object]:
+    """Return one colour scale for all marks, with its bar in the free corner."""
+    bar = {
+        "title": {"text": "accuracy, %", "side": "top", "font": {"size": 12}},
+        "thickness": 10,
+        "len": 0.52,
+        "x": 1.1,
+        "xanchor": "right",
+        "y": 1.06,
+        "yanchor": "top",
+        "outlinewidth": 0,
+        "nticks": 5,
+    }
+    low, high = min(accuracies), max(accuracies)
+    return {
+        "colorscale": "Viridis",
+        "cmin": low,
+        "cmax": high,
+        "colorbar": bar,
+        "showscale": True,
+    }
+
+
+def _coloured(seats: Sequence[Seat], scale: dict[str, object]) -> dict[str, object]:
+    return {
+        **scale,
+        "size": 19,
+        "symbol": [SYMBOLS[seat.kind] for seat in seats],
+        "color": [100 * (seat.standing.mean or 0) for seat in seats],
+        "line": {"color": OUTLINE, "width": 1},
+    }
+
+
+def _star() -> dict[str, object]:
+    return {"size": 24, "symbol": "star", "color": GOLD, "line": {"color": "#5c4300", "width": 1}}
+
+
+def _marks(
+    seats: Sequence[Seat], label: str, marker: dict[str, object], skip: bool = False
+) -> go.Scatterternary | None:
+    if not seats:
+        return None
+    places = [_inside(seat.candidate.shares) for seat in seats if seat.candidate.shares]
+    depth, width, resolution = zip(*places, strict=True)
+    told = {"hoverinfo": "skip"} if skip else {"hovertemplate": [hover(seat) for seat in seats]}
+    return go.Scatterternary(
+        a=depth,
+        b=width,
+        c=resolution,
+        mode="markers",
+        name=label,
+        marker=marker,
+        cliponaxis=False,
+        **told,
+    )
+
+
+def _inside(shares: Shares) -> tuple[float, float, float]:
+    """Rounding may leave a share a little below 0, outside of the triangle."""
+    parts = [max(0.0, part) for part in (shares.depth, shares.width, shares.resolution)]
+    total = sum(parts) or 1.0
+    return parts[0] / total, parts[1] / total, parts[2] / total

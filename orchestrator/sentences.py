@@ -1,0 +1,178 @@
+"""The verdict in plain English, with numbers: accuracies as percent points."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from orchestrator.statistics import Noise
+from schemas.architecture import Axis, Candidate, Coefficients
+from schemas.job import JobResult
+from schemas.verdict import Gain, Verdict
+
+Outcome = Literal["gain", "no gain", "loss", "undecided", "no verdict"]
+
+FEW_DEGREES = 6
+"""Below this many degrees of freedom the noise itself is known within a factor of about two."""
+UNEVEN = 0.02
+"""A relative difference in cost that is worth a word beside a gain."""
+
+
+def points(difference: float) -> str:
+    """Write a difference of accuracies in percent points; small ones with two decimals."""
+    value = 100 * difference
+    text = f"{value:.2f}" if abs(value) < 0.1 else f"{value:.1f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def percent(accuracy: float) -> str:
+    """Write an accuracy, a fraction of 1, in percent."""
+    return f"{100 * accuracy:.1f} %"
+
+
+def short(count: float) -> str:
+    """Write a count with three digits and a unit: 385,814,752 is 386 M."""
+    for scale, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if count >= 0.9995 * scale:
+            return f"{count / scale:#.3g}".rstrip(".") + unit
+    return f"{count:.0f}"
+
+
+def triple(coefficients: Coefficients) -> str:
+    """Write the multipliers of depth, width and resolution."""
+    c = coefficients
+    return f"alpha {c.alpha:.3f}, beta {c.beta:.3f}, gamma {c.gamma:.3f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: 1 job, 2 jobs."""
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def outcome(gain: Gain | None) -> Outcome:
+    """Say in one word what an interval of the gain means."""
+    if gain is None:
+        return "no verdict"
+    if gain.low is None or gain.high is None:
+        return "undecided"
+    if gain.low > 0:
+        return "gain"
+    return "loss" if gain.high < 0 else "no gain"
+
+
+def no_verdict(missing: str) -> str:
+    """Say what a verdict would have needed."""
+    return f"No verdict on compound scaling: {missing}."
+
+
+def verdict(gain: Gain, level: float, which: str) -> str:
+    """Write the verdict as one sentence; `which` mix stands for compound scaling."""
+    size, rival = points(abs(gain.estimate)), f"{gain.over} alone"
+    stands = f"{size} points {'below' if gain.estimate < 0 else 'above'} {rival}"
+    if gain.low is None or gain.high is None:
+        return (
+            f"Undecided: the {which} mix stands {stands}, "
+            "but with one seed a candidate the noise is unknown."
+        )
+    interval = f"{100 * level:g} % interval {points(gain.low)} to {points(gain.high)}"
+    return {
+        "gain": f"Compound scaling gains {size} points over {rival} ({interval}).",
+        "loss": f"Compound scaling loses {size} points against {rival} ({interval}).",
+    }.get(outcome(gain), f"No gain is shown: the {which} mix stands {stands} ({interval}).")
+
+
+def reason(eligible: Sequence[Candidate], chosen: Candidate, scored: int, tied: int) -> str:
+    """Say why this candidate was taken of those that were eligible, best mean first."""
+    if scored == 1:
+        return "It is the only candidate with a score."
+    if tied == 0:
+        return "It has the highest score; with one seed a candidate nobody can say what ties it."
+    if tied == 1:
+        return "It is the best: every other candidate is told apart from it."
+    proven = " that beat every single-axis control" if len(eligible) < tied else ""
+    if len(eligible) == 1:
+        return f"Of {tied} tied candidates it alone beats every single-axis control."
+    number = f"{len(eligible)} of {tied}" if proven else f"{tied}"
+    best = eligible[0].cost.activations
+    against = "" if chosen is eligible[0] else f" against {short(best)} for the highest mean"
+    return (
+        f"Of the {number} tied candidates{proven} it is the cheapest to run: "
+        f"{short(chosen.cost.activations)} activations an image{against}."
+    )
+
+
+def next_step(verdict: Verdict) -> str:
+    """Say what to do with a verdict."""
+    if verdict.coefficients is None:
+        return "Look at the failed jobs below, correct their cause, and run the same command again."
+    take = f"Scale by {triple(verdict.coefficients)}."
+    return {
+        "gain": take,
+        "no gain": f"{take} {_finer(verdict)}",
+        "loss": f"{take} One axis serves this network and these data better than a mix.",
+        "undecided": f"{take} Set search.seeds to 3 or more and run again: only new seeds train.",
+        "no verdict": f"{take} Correct what is missing and run again: jobs that ended are kept.",
+    }[verdict.outcome]
+
+
+def _finer(verdict: Verdict) -> str:
+    gain = verdict.gain
+    if gain is None or gain.low is None:
+        return ""
+    return (
+        f"A gain below {points(gain.estimate - gain.low)} points is more than this study can "
+        "resolve; four times the seeds (search.seeds) halve that, and only new seeds train."
+    )
+
+
+def job_warnings(jobs: Sequence[str], results: Mapping[str, JobResult]) -> list[str]:
+    """Count the search jobs that failed, by cause, and those that have not ended."""
+    ended = [results[job] for job in jobs if job in results]
+    causes = Counter(r.cause.kind if r.cause else "error" for r in ended if r.status == "failed")
+    failed = sum(causes.values())
+    unended = len(jobs) - len(ended) + sum(result.status == "stopped" for result in ended)
+    told = []
+    if failed:
+        parts = ", ".join(f"{number} {kind}" for kind, number in causes.most_common())
+        told.append(f"{failed} of {counted(len(jobs), 'search job')} failed: {parts}.")
+    if unended:
+        told.append(f"{unended} of {counted(len(jobs), 'search job')} have not ended yet.")
+    return told
+
+
+def unscored(number: int, total: int) -> str:
+    """Say how many candidates have no score at all."""
+    if not number:
+        return ""
+    return f"{number} of {counted(total, 'candidate')} have no score and are not compared."
+
+
+def absent_controls(axes: Sequence[Axis]) -> str:
+    """Name the single-axis controls that have no score."""
+    if not axes:
+        return ""
+    return f"No score for the control of {' and '.join(axes)}: the verdict does not cover it."
+
+
+def thin_noise(noise: Noise | None, resolution: float) -> str:
+    """Say where the noise, and with it every interval, rests on little."""
+    if noise is None:
+        return "No candidate has two scores, so the noise is unknown and there are no intervals."
+    if noise.sd <= resolution:
+        return (
+            "The seeds agree to within one validation image, so the intervals rest on the "
+            "number of validation images alone."
+        )
+    if noise.df < FEW_DEGREES:
+        freedom = "degree of freedom" if noise.df == 1 else "degrees of freedom"
+        return f"The noise rests on {noise.df} {freedom} only: more seeds narrow the intervals."
+    return ""
+
+
+def uneven_cost(gain: Gain | None, ratios: Mapping[str, float]) -> str:
+    """Say where the mix costs more than the control that it is compared with."""
+    if gain is None or gain.estimate <= 0:
+        return ""
+    excess = ratios[gain.mix] / ratios[gain.candidate] - 1
+    if excess <= UNEVEN:
+        return ""
+    return f"The mix costs {100 * excess:.0f} % more than the control it is compared with."

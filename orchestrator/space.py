@@ -1,0 +1,182 @@
+"""The realised networks around a baseline that a budget admits.
+
+Depth and width of real networks are rounded, so only finitely many shapes exist. Each is given
+the resolution, the finest knob, whose counted cost comes nearest to the budget.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+from jobs.complexity import count
+from jobs.scaling import OFFICIAL, round_resolution, stretch
+from schemas.architecture import Architecture, Coefficients, Cost, Rounding, Shares, Stage
+from schemas.study import Budget
+
+_FUZZ = 1e-9
+_SAMPLING = 1.004
+"""Ratio of neighbouring multipliers that are tried when shapes are listed."""
+_MOST_SAMPLES = 1_200
+
+
+@dataclass(frozen=True)
+class Span:
+    """The multipliers, from low to high, that round to one and the same shape."""
+
+    low: float
+    high: float
+
+    @property
+    def settled(self) -> "Span":
+        """1 alone where 1 is in the span: an axis that need not be scaled is not."""
+        return Span(1.0, 1.0) if self.low <= 1 <= self.high else self
+
+    def at(self, position: float) -> float:
+        """Return the multiplier at a position from 0 (low) to 1 (high), on a log scale."""
+        return float(self.low * (self.high / self.low) ** position)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One network that the budget may admit, and the multipliers that lead to it."""
+
+    shape: Architecture
+    """The network at the baseline's resolution."""
+    network: Architecture
+    """The same at the resolution whose cost comes nearest to the budget."""
+    ratio: float
+    """Counted cost of the network over the baseline's."""
+    alphas: Span
+    betas: Span
+
+
+@dataclass(frozen=True)
+class Space:
+    """All networks of one baseline under one budget."""
+
+    baseline: Architecture
+    budget: Budget
+    rounding: Rounding = OFFICIAL
+
+    def ratio(self, network: Architecture) -> float:
+        """Return the counted cost of a network over the baseline's, in the budget's unit."""
+        return self._amount(count(network)) / self._unit
+
+    def admits(self, ratio: float) -> bool:
+        """Say whether a cost ratio lies within the budget's tolerance."""
+        return abs(ratio - self._goal) <= self.budget.tolerance * self._goal + _FUZZ
+
+    @cached_property
+    def options(self) -> tuple[Option, ...]:
+        """Every shape at its best resolution, whether or not the budget admits it."""
+        return tuple(
+            self._option(depths, widths) for depths in self._depths for widths in self._widths
+        )
+
+    @cached_property
+    def admitted(self) -> tuple[Option, ...]:
+        """The options whose cost lies within the budget's tolerance."""
+        return tuple(option for option in self.options if self.admits(option.ratio))
+
+    @cached_property
+    def _unit(self) -> int:
+        return self._amount(count(self.baseline))
+
+    @property
+    def _goal(self) -> float:
+        return self.budget.multiple
+
+    def _amount(self, cost: Cost) -> int:
+        return int(getattr(cost, self.budget.cost))
+
+    @cached_property
+    def _depths(self) -> tuple[Span, ...]:
+        return self._spans(deep=True)
+
+    @cached_property
+    def _widths(self) -> tuple[Span, ...]:
+        return self._spans(deep=False)
+
+    def _spans(self, *, deep: bool) -> tuple[Span, ...]:
+        """List the spans of one axis, from 1 until that axis alone breaks the budget."""
+        spans: dict[str, Span] = {}
+        for index in range(_MOST_SAMPLES):
+            value = _SAMPLING**index
+            shape = self.shape(value, 1) if deep else self.shape(1, value)
+            if self.ratio(shape) > self._goal * (1 + self.budget.tolerance):
+                break
+            spans[shape.id] = Span(spans[shape.id].low if shape.id in spans else value, value)
+        return tuple(spans.values())
+
+    def shape(self, alpha: float, beta: float) -> Architecture:
+        """Realise depth and width at the baseline's resolution."""
+        return stretch(self.baseline, alpha, beta, self.baseline.resolution, self.rounding)
+
+    def option(self, triple: Coefficients) -> Option:
+        """Realise the depth and width of one triple, which listing may have stepped over."""
+        alpha, beta = triple.alpha, triple.beta
+        return self._option(Span(alpha, alpha), Span(beta, beta))
+
+    def _option(self, alphas: Span, betas: Span) -> Option:
+        shape = self.shape(alphas.low, betas.low)
+        network = self.fit(shape)
+        return Option(shape, network, self.ratio(network), alphas, betas)
+
+    def fit(self, shape: Architecture) -> Architecture:
+        """Set the resolution whose cost comes nearest to the budget, never below the baseline's.
+
+        Params do not depend on resolution: where the budget binds them, it stays.
+        """
+        if self.budget.cost == "params" or self.ratio(shape) >= self._goal:
+            return shape
+        under = self._largest_within(shape)
+        over = _at(under, min(self._next(under.resolution), self._ceiling))
+        return min((under, over), key=lambda network: abs(self.ratio(network) - self._goal))
+
+    def _largest_within(self, shape: Architecture) -> Architecture:
+        """Return the shape at the largest resolution that costs no more than the budget."""
+        low, high = self.baseline.resolution, self._ceiling
+        while self._next(low) <= high:
+            middle = max(round_resolution((low + high) / 2, self.rounding), self._next(low))
+            if self.ratio(_at(shape, middle)) <= self._goal:
+                low = middle
+            else:
+                high = middle - self.rounding.resolution
+        return _at(shape, low)
+
+    def _next(self, resolution: int) -> int:
+        """Return the next resolution that rounding allows, over the maximum if need be."""
+        multiple = self.rounding.resolution
+        return (resolution // multiple + 1) * multiple
+
+    @cached_property
+    def _ceiling(self) -> int:
+        """Return a resolution that none exceeds: cost grows about as its square."""
+        most = 2 * math.ceil(self.baseline.resolution * math.sqrt(self._goal)) + 32
+        return min(most, self.rounding.max_resolution or most)
+
+    def shares(self, network: Architecture) -> Shares:
+        """Split the logarithm of a network's cost over the axes, each axis counted alone."""
+        base = self.baseline
+        repeats = [stage.repeats for stage in network.stages]
+        deep = base.model_copy(update={"stages": _with_repeats(base, repeats)})
+        plain = [stage.repeats for stage in base.stages]
+        wide = _at(
+            network.model_copy(update={"stages": _with_repeats(network, plain)}), base.resolution
+        )
+        logs = [
+            max(0.0, math.log(self.ratio(part)))
+            for part in (deep, wide, _at(base, network.resolution))
+        ]
+        total = sum(logs) or 1.0
+        depth, width, resolution = (log / total for log in logs)
+        return Shares(depth=depth, width=width, resolution=resolution)
+
+
+def _at(network: Architecture, resolution: int) -> Architecture:
+    return network.model_copy(update={"resolution": resolution})
+
+
+def _with_repeats(network: Architecture, repeats: list[int]) -> tuple[Stage, ...]:
+    pairs = zip(network.stages, repeats, strict=True)
+    return tuple(stage.model_copy(update={"repeats": number}) for stage, number in pairs)

@@ -1,0 +1,157 @@
+"""A study from spec to verdict and family. Every step reads what the one before left in the store:
+
+    plan.json -> search jobs -> verdict.json -> family.json -> family jobs
+
+so the same command again resumes: what is done is read, never done again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from cluster.runner import Runner
+from jobs.store.artifacts import ArtifactStore
+from jobs.store.study import StudyFolder
+from orchestrator.analyse import analyse
+from orchestrator.plan import plan_family, plan_study, plan_train
+from schemas.architecture import Candidate
+from schemas.base import Model
+from schemas.data import DataInfo
+from schemas.errors import RunError
+from schemas.job import Event, JobResult
+from schemas.plan import FamilyPlan, Plan, PlannedJob
+from schemas.study import Spec, StudySpec, TrainSpec
+from schemas.verdict import Verdict
+
+RETRIED = ("storage", "worker lost", "interrupted")
+"""Causes outside the job itself: running the study again tries these jobs anew."""
+
+Ending = Literal["done", "stopped"]
+
+
+class Observer(Protocol):
+    """Whoever watches a study at work: the terminal, the gauges, the log of events."""
+
+    def phase(self, title: str, jobs: int, pending: int) -> None:
+        """A phase begins, with this many jobs, of which `pending` are yet to be trained."""
+
+    def event(self, event: Event) -> None:
+        """A runner tells what happens."""
+
+
+class Record(Model):
+    """What a study was asked, as it is kept in the store."""
+
+    spec: Spec
+    text: str
+    """The spec file as the user wrote it."""
+
+
+class TrainRecord(Model):
+    """What one scaled variant was asked, in place of a search's plan."""
+
+    data: DataInfo
+    baseline: Candidate
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study in its store, and what trains its jobs."""
+
+    spec: StudySpec | TrainSpec
+    text: str
+    store: ArtifactStore
+    runner: Runner
+    observer: Observer
+    retry_failed: bool = False
+
+    @property
+    def folder(self) -> StudyFolder:
+        """The study's documents."""
+        return self.store.study(self.spec.name)
+
+    def run(self, info: DataInfo) -> Ending:
+        """Carry the study as far as it goes.
+
+        Raises RunError where nothing of the search can be used to choose a network.
+        """
+        self.folder.write("spec.json", Record(spec=self.spec, text=self.text))
+        if isinstance(self.spec, TrainSpec):
+            baseline, family = plan_train(self.spec, info)
+            self.folder.write("baseline.json", TrainRecord(data=info, baseline=baseline))
+            self.folder.write("family.json", family)
+            return self._train("train", _family_jobs(family))
+        return self._search(self.spec, info)
+
+    def _search(self, spec: StudySpec, info: DataInfo) -> Ending:
+        plan = plan_study(spec, info)
+        self.folder.write("plan.json", plan)
+        ending = self._train("search", plan.jobs)
+        verdict = analyse(spec, plan, self.store.results([j.request.job.id for j in plan.jobs]))
+        self.folder.write("verdict.json", verdict)
+        if ending == "stopped":
+            return ending
+        if verdict.coefficients is None:
+            raise RunError(
+                verdict.sentence,
+                where=spec.name,
+                next_step=f"compound status {spec.name} --store {spec.store}",
+            )
+        family = plan_family(spec, plan.baseline, info, verdict.coefficients)
+        self.folder.write("family.json", family)
+        return self._train("family", _family_jobs(family))
+
+    def _train(self, title: str, jobs: Sequence[PlannedJob]) -> Ending:
+        """Train what is not done yet; say whether the runner was told to stop."""
+        requests = {job.request.job.id: job.request for job in jobs}
+        results = self.store.results(requests)
+        pending = [request for id_, request in requests.items() if self._wanted(results.get(id_))]
+        self.observer.phase(title, len(requests), len(pending))
+        if not pending:
+            return "done"
+        ended = self.runner.run(pending, self.store.uri, self.observer.event)
+        return "stopped" if any(result.status == "stopped" for result in ended) else "done"
+
+    def _wanted(self, result: JobResult | None) -> bool:
+        if result is None or result.status == "stopped":
+            return True
+        if result.status == "done":
+            return False
+        assert result.cause is not None
+        return self.retry_failed or result.cause.kind in RETRIED
+
+
+def _family_jobs(family: FamilyPlan) -> list[PlannedJob]:
+    return [job for member in family.members for job in member.jobs]
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Everything that a study has left in the store so far; None for what is yet to come."""
+
+    record: Record
+    plan: Plan | None
+    trained: TrainRecord | None
+    verdict: Verdict | None
+    family: FamilyPlan | None
+
+    @property
+    def jobs(self) -> list[PlannedJob]:
+        """Every planned job once, the search's first."""
+        planned = [*(self.plan.jobs if self.plan else ())]
+        planned += _family_jobs(self.family) if self.family else []
+        return list({job.request.job.id: job for job in reversed(planned)}.values())[::-1]
+
+
+def documents(folder: StudyFolder) -> Documents | None:
+    """Read a study's documents; None where there is no such study."""
+    record = folder.read("spec.json", Record)
+    if record is None:
+        return None
+    return Documents(
+        record=record,
+        plan=folder.read("plan.json", Plan),
+        trained=folder.read("baseline.json", TrainRecord),
+        verdict=folder.read("verdict.json", Verdict),
+        family=folder.read("family.json", FamilyPlan),
+    )

@@ -1,0 +1,69 @@
+"""What the tests share: small jobs on synthetic images, and one Ray of two CPUs."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from schemas.architecture import Architecture, Stage, Stem
+from schemas.data import SyntheticData
+from schemas.job import DataRef, JobRequest, Resources, TrainJob
+from schemas.recipe import Recipe
+
+if TYPE_CHECKING:
+    from cluster.session import Session
+
+MakeRequest = Callable[..., JobRequest]
+
+
+@pytest.fixture(scope="session")
+def make_request() -> MakeRequest:
+    """Make a request for a tiny network: 128 images of 8 x 8, milliseconds an epoch."""
+    from jobs.data.source import summarise
+
+    def make(
+        seed: int = 0,
+        *,
+        epochs: int = 3,
+        workers: int = 1,
+        cpus: int = 1,
+        images: int = 128,
+        fingerprint: str | None = None,
+    ) -> JobRequest:
+        spec = SyntheticData(source="synthetic", images=images, validation_images=32, size=8)
+        network = Architecture(
+            resolution=8,
+            num_classes=4,
+            stem=Stem(channels=8),
+            stages=(Stage(channels=8, expand=2),),
+            head=16,
+        )
+        job = TrainJob(
+            architecture=network,
+            recipe=Recipe(epochs=epochs, batch=32),
+            data=DataRef(spec=spec, fingerprint=fingerprint or summarise(spec).fingerprint),
+            seed=seed,
+        )
+        resources = Resources(workers=workers, cpus=cpus, gpus=0)
+        return JobRequest(job=job, resources=resources, label=f"tiny, seed {seed}")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ray_session() -> "Iterator[Session]":
+    """One local Ray with two CPUs and token mode on, for all tests marked `ray`."""
+    from cluster.session import connect
+
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
+    with connect(cpus=2) as session:
+        yield session
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    """A store of its own."""
+    return str(tmp_path / "store")

@@ -1,0 +1,85 @@
+"""Counting: equal to the reference to the unit, and to the built module for any network."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from test_jobs_scaling import ARCHITECTURES
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from jobs.complexity import count
+from jobs.models.build import build
+from jobs.models.efficientnet import B0, named
+from jobs.scaling import scale
+from schemas.architecture import Architecture, Coefficients
+
+REFERENCE = {
+    "efficientnet-b0": (5_288_548, 385_825_092),
+    "efficientnet-b1": (7_794_184, 686_817_992),
+    "efficientnet-b2": (9_109_994, 993_578_282),
+    "efficientnet-b3": (12_233_232, 1_827_162_472),
+    "efficientnet-b4": (19_341_616, 4_393_801_064),
+    "efficientnet-b5": (30_389_784, 10_266_426_072),
+    "efficientnet-b6": (43_040_704, 19_067_647_136),
+    "efficientnet-b7": (66_347_960, 37_745_958_392),
+    "efficientnet-b8": (87_413_142, 62_597_552_278),
+    "efficientnet-l2": (480_309_308, 475_703_913_300),
+}
+"""Params, and MACs in pycls' convention, which adds one for every bias of an output element."""
+
+
+def biases(network: Architecture) -> int:
+    """Return what pycls' convention adds: the biases of squeeze-excitation and classifier."""
+    with torch.device("meta"):
+        module = build(network)
+    layers = [m for m in module.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    return sum(layer.bias.numel() for layer in layers if layer.bias is not None)
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+def test_released_networks_to_the_unit(name: str) -> None:
+    network = named(name)
+    cost = count(network)
+    assert (cost.params, cost.macs + biases(network)) == REFERENCE[name]
+
+
+def test_b0_in_the_convention_of_torch() -> None:
+    cost = count(B0)
+    assert (cost.macs, cost.activations) == (385_814_752, 6_747_036)
+
+
+def measured(network: Architecture) -> tuple[int, int, int]:
+    """Count a network by building it on the meta device and running torch's own counter."""
+    with torch.device("meta"):
+        module = build(network).eval()
+        images = torch.empty(1, network.in_channels, network.resolution, network.resolution)
+    outputs: list[int] = []
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(lambda _m, _i, out: outputs.append(out.numel()))
+    with FlopCounterMode(display=False) as counter:
+        module(images)
+    params = sum(parameter.numel() for parameter in module.parameters())
+    return params, counter.get_total_flops() // 2, sum(outputs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ARCHITECTURES)
+def test_any_network_equals_the_built_module(network: Architecture) -> None:
+    cost = count(network)
+    assert (cost.params, cost.macs, cost.activations) == measured(network)
+
+
+@settings(max_examples=10, deadline=None)
+@given(ARCHITECTURES)
+def test_logits_have_one_row_an_image(network: Architecture) -> None:
+    images = torch.randn(2, network.in_channels, network.resolution, network.resolution)
+    module = build(network, survival=0.5, dropout=0.2).train()
+    assert module(images).shape == (2, network.num_classes)
+
+
+def test_the_published_coefficients_cost_more_than_they_say() -> None:
+    triple = Coefficients(alpha=1.2, beta=1.1, gamma=1.15)
+    ratio = count(scale(B0, triple)).macs / count(B0).macs
+    assert triple.nominal == pytest.approx(1.920, abs=1e-3)
+    assert ratio == pytest.approx(2.57, abs=0.01)

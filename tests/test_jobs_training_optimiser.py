@@ -1,0 +1,146 @@
+"""Optimisers, clipping, weight decay and the moving average, against independent forms."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from jobs.training.average import Average
+from jobs.training.flat import flatten
+from jobs.training.optimiser import RmsProp, condition, optimiser
+from schemas.recipe import Recipe
+
+CPU = torch.device("cpu")
+
+
+def network(seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 3, bias=False), nn.BatchNorm2d(6), nn.Flatten(), nn.Linear(6 * 16, 5)
+    )
+
+
+def backward(module: nn.Module, seed: int) -> None:
+    torch.manual_seed(seed)
+    images, labels = torch.randn(8, 3, 6, 6), torch.randint(0, 5, (8,))
+    nn.functional.cross_entropy(module(images), labels).backward()
+
+
+def recipe(**fields) -> Recipe:
+    return Recipe.model_validate(fields)
+
+
+def test_flattening_changes_no_number():
+    plain, flat_module = network(), network()
+    flat = flatten(flat_module, CPU)
+    for name, tensor in plain.state_dict().items():
+        assert torch.equal(flat_module.state_dict()[name], tensor)
+    assert flat_module[0].weight.is_contiguous(memory_format=torch.channels_last)
+    backward(plain, 1)
+    backward(flat_module, 1)
+    for one, other in zip(plain.parameters(), flat_module.parameters(), strict=True):
+        assert torch.allclose(one.grad, other.grad, atol=1e-6)
+    assert flat.gradients.norm() > 0
+    flat.values.zero_()
+    assert all(not tensor.any() for tensor in flat_module.parameters())
+    assert not flat_module[1].running_var.any()
+
+
+def test_weight_decay_reaches_convolution_and_linear_weights_only():
+    module = network()
+    flat = flatten(module, CPU)
+    flat.values.fill_(2.0)
+    condition(flat, recipe(weight_decay=0.5, clip_norm=None))
+    decayed = {name: p.grad.unique().tolist() for name, p in module.named_parameters()}
+    assert decayed == {
+        "0.weight": [1.0],
+        "1.weight": [0.0],
+        "1.bias": [0.0],
+        "3.weight": [1.0],
+        "3.bias": [0.0],
+    }
+
+
+@pytest.mark.parametrize("limit", [0.01, 5.0])
+def test_clipping_is_torchs(limit):
+    one, other = network(), network()
+    flat = flatten(other, CPU)
+    backward(one, 1)
+    backward(other, 1)
+    nn.utils.clip_grad_norm_(one.parameters(), limit)
+    condition(flat, recipe(clip_norm=limit, weight_decay=0))
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-7)
+
+
+def test_sgd_is_torchs():
+    one, other = network(), network()
+    flat = flatten(other, CPU)
+    settings = recipe(weight_decay=0.1, momentum=0.8, clip_norm=None)
+    ours = optimiser(settings, flat)
+    weights = [p for p in one.parameters() if p.ndim > 1]
+    rest = [p for p in one.parameters() if p.ndim <= 1]
+    groups = [{"params": weights, "weight_decay": 0.1}, {"params": rest}]
+    theirs = torch.optim.SGD(groups, lr=0.1, momentum=0.8)
+    for step in range(6):
+        theirs.param_groups[0]["lr"] = theirs.param_groups[1]["lr"] = 0.1 / (step + 1)
+        theirs.zero_grad()
+        flat.gradients.zero_()
+        backward(one, step)
+        backward(other, step)
+        theirs.step()
+        condition(flat, settings)
+        ours.step(0.1 / (step + 1))
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@given(st.integers(0, 1000), st.floats(0, 0.99), st.floats(1e-4, 1.0))
+def test_rmsprop_is_tensorflows(seed, momentum, rate):
+    random = np.random.default_rng(seed)
+    flat = flatten(nn.Linear(3, 2), CPU)
+    weights = flat.parameters.double().numpy().copy()
+    ours = RmsProp(flat, momentum)
+    mean_square, velocity = np.ones_like(weights), np.zeros_like(weights)
+    for step in range(5):
+        gradient = random.normal(size=weights.shape) * 10.0 ** random.integers(-4, 2)
+        flat.gradients.copy_(torch.from_numpy(gradient))
+        now = rate / (step + 1)
+        ours.step(now)
+        mean_square = 0.9 * mean_square + 0.1 * gradient**2
+        velocity = momentum * velocity + now * gradient / np.sqrt(mean_square + 1e-3)
+        weights = weights - velocity
+    assert flat.parameters.numpy() == pytest.approx(weights, rel=1e-4, abs=1e-5)
+
+
+def test_the_average_follows_weights_and_statistics_with_a_growing_decay():
+    module = network()
+    flat = flatten(module, CPU)
+    average = Average(flat, 0.9)
+    expected = {name: t.double() for name, t in copy.deepcopy(module.state_dict()).items()}
+    for step in range(1, 130):
+        flat.values.add_(torch.randn_like(flat.values))
+        average.update(step)
+        decay = min(0.9, (1 + step) / (10 + step))
+        for name, tensor in module.state_dict().items():
+            expected[name] = decay * expected[name] + (1 - decay) * tensor.double()
+    named = flat.named(average.values)
+    assert {"0.weight", "1.weight", "1.running_mean", "1.running_var"} <= named.keys()
+    for name, tensor in named.items():
+        assert torch.allclose(tensor.double(), expected[name], rtol=1e-4, atol=1e-4)
+
+
+def test_the_average_is_lent_and_taken_back_even_on_errors():
+    module = network()
+    flat = flatten(module, CPU)
+    average = Average(flat, 0.9)
+    flat.values.add_(1.0)
+    own = flat.values.clone()
+    with pytest.raises(ZeroDivisionError), average.applied():
+        assert torch.equal(flat.values, average.values)
+        raise ZeroDivisionError
+    assert torch.equal(flat.values, own)
