@@ -11,6 +11,7 @@ import secrets
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -38,6 +39,9 @@ _PATIENCE = timedelta(minutes=30)
 _FAILED_PATIENCE = timedelta(minutes=1)
 """How long a rank waits at the end of a job for the others, who may be writing a checkpoint."""
 
+_LATE_S = 60.0
+"""Seconds after which workers that are not up yet are thought to wait for resources."""
+
 _ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "3600",  # a shared cluster may be busy
@@ -54,6 +58,7 @@ class Gang:
         self._mailbox = mailbox
         self._id = f"gang-{secrets.token_hex(4)}"
         self._error: BaseException | None = None
+        self._up = False
         self._folder = tempfile.mkdtemp(prefix="compound-gang-")
         os.environ.update(_ENVIRONMENT)
         config = {"mailbox": name, "gang": self._id, "store": store}
@@ -72,17 +77,21 @@ class Gang:
         ray.get(self._mailbox.post.remote(self._id, request.model_dump_json()))
 
     def next(self) -> Message:
-        """Wait for the next message of the job.
+        """Wait for the next message of the job; say now and then that the workers are not up yet.
 
         Raises:
             RunError: the gang has ended, with what Ray Train says about it.
         """
+        begun = time.monotonic()
         while True:
             message: Message | None = ray.get(self._mailbox.next.remote(self._id, timeout=1.0))
             if message is not None:
+                self._up = True
                 return message
             if not self._thread.is_alive():
                 raise RunError(f"the group of workers ended: {self._error}") from self._error
+            if not self._up and time.monotonic() - begun > _LATE_S:
+                return {"late": True}
 
     def close(self) -> None:
         """Let the workers return, wait until Train has given their resources back."""

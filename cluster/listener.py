@@ -99,6 +99,8 @@ class Listener(tune.Callback):  # type: ignore[misc]
     ) -> None:
         """An epoch has ended, or the job has."""
         request = self._request(trial)
+        if "late" in result:
+            self._starved([trial])
         if "started" in result:
             again = result["started"] > 1
             self._tell("started", request, message="again, its workers died" if again else "")

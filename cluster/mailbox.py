@@ -14,8 +14,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from schemas.job import Cause
 
 Message = dict[str, Any]
-"""What a trial's step returns to Tune: `started`, a `row`, a `result`, or the cause of a `failure`
-that no worker was left to record; rows, results and causes as JSON."""
+"""What a trial's step returns to Tune: `late`, `started`, a `row`, a `result`, or the cause of a
+`failure` that no worker was left to record; rows, results and causes as JSON."""
 
 
 @dataclass

@@ -17,9 +17,6 @@ from schemas.errors import ClusterError
 _OBJECT_STORE = 256 * 2**20
 """Bytes of shared memory for a local Ray; jobs exchange rows, never tensors."""
 
-_LOCAL = {"RAY_gcs_rpc_server_reconnect_timeout_s": "10"}
-"""Seconds, instead of 60, for which two of Ray's processes outlive a driver that is killed."""
-
 _QUIET = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative data paths keep their meaning in workers
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # rows go to the store, not to CSV and TensorBoard
@@ -92,20 +89,14 @@ def connect(address: str | None = None, *, cpus: int | None = None) -> Session:
     Raises:
         ClusterError: no cluster answers there, or it refuses the token.
     """
-    _prefer(_QUIET)
+    os.environ.update({key: os.environ.get(key, value) for key, value in _QUIET.items()})
     for name in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     address = address or os.environ.get("RAY_ADDRESS")
     return _join(address) if address else _start(cpus)
 
 
-def _prefer(variables: dict[str, str]) -> None:
-    """Set variables of the environment that the user has not set."""
-    os.environ.update({key: os.environ.get(key, value) for key, value in variables.items()})
-
-
 def _start(cpus: int | None) -> Session:
-    _prefer(_LOCAL)
     settle_auth(new_cluster=True)
     context = ray.init(
         address="local",

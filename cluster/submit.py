@@ -17,7 +17,7 @@ from schemas.errors import ClusterError, SpecError
 _PACKAGES = ("schemas", "jobs", "cluster", "orchestrator")
 
 
-class JobServer:
+class Jobs:
     """The jobs of a Ray cluster, by its dashboard's address."""
 
     def __init__(self, address: str | None = None) -> None:

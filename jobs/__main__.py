@@ -15,6 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
 import torch
 from pydantic import ValidationError
@@ -31,7 +32,7 @@ INTERRUPTED = 130
 
 
 class StopFlag:
-    """Set by the first SIGINT or SIGTERM; read between epochs.
+    """Set by the first SIGINT or SIGTERM inside its `with`; read between epochs.
 
     A second SIGINT ends a lone process at once. Under a launcher it does not: launchers pass on
     the signal that the terminal has sent already.
@@ -39,8 +40,15 @@ class StopFlag:
 
     def __init__(self, alone: bool) -> None:
         self.set, self._alone = False, alone
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._on_signal)
+
+    def __enter__(self) -> Self:
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        self._before = {number: signal.signal(number, self._on_signal) for number in numbers}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.set and self._alone and number == signal.SIGINT:
@@ -110,9 +118,9 @@ def _device(resources: Resources, local_rank: int) -> torch.device:
 
 
 def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
-    stop = StopFlag(alone=process.world_size == 1)
     epochs = run(request.job, store, process, DataCache())
-    result = _drive(epochs, _reporter(request, process), lambda: _agreed(stop, process))
+    with StopFlag(alone=process.world_size == 1) as stop:
+        result = _drive(epochs, _reporter(request, process), lambda: _agreed(stop, process))
     if result is None and process.leads:
         result = store.result(request.job.id)
     if result is not None and process.leads:

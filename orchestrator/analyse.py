@@ -94,30 +94,25 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
     pool = _eligible(field)
     chosen = min(pool, key=_cost_to_run) if pool else None
     gain = _gain(field, chosen)
-    outcome = sentences.outcome(gain)
-    tied = [field.scored[i] for i in field.tied]
+    tied = tuple(field.scored[i].id for i in field.tied)
+    ties = set(tied)
     unscored = [entry for entry in entries if not entry.scores]
-    baseline = _entry(plan.baseline, jobs, results)
-    shown = [baseline, *field.scored, *unscored]
-    ties = {entry.id for entry in tied}
-    standings = [_standing(entry, field, entry.id in ties) for entry in shown]
+    shown = (_entry(plan.baseline, jobs, results), *field.scored, *unscored)
+    baseline, *standings = (_standing(entry, field, entry.id in ties) for entry in shown)
     return Verdict(
         metric=METRIC,
         level=field.level,
         noise=field.noise.sd if field.noise else None,
-        baseline=standings[0] if baseline.scores or baseline.failed else None,
-        standings=tuple(standings[1:]),
-        tied=tuple(entry.id for entry in tied),
+        baseline=baseline if baseline.scores or baseline.failed else None,
+        standings=tuple(standings),
+        tied=tied,
         chosen=chosen.id if chosen else None,
         coefficients=chosen.candidate.coefficients if chosen else None,
         gain=gain,
-        outcome=outcome,
+        outcome=sentences.outcome(gain),
         sentence=_sentence(field, gain, chosen),
         reason=_reason(field, pool, chosen),
-        warnings=(
-            *sentences.job_warnings([job for group in jobs.values() for job, _ in group], results),
-            *_warnings(entries, field, gain, floor),
-        ),
+        warnings=(*_job_warnings(jobs, results), *_warnings(entries, field, gain, floor)),
     )
 
 
@@ -236,6 +231,10 @@ def _reason(field: Field, pool: Sequence[Entry], chosen: Entry | None) -> str:
         return "No candidate has a score, so none can be chosen."
     eligible = [entry.candidate for entry in pool]
     return sentences.reason(eligible, chosen.candidate, len(field.scored), len(field.tied))
+
+
+def _job_warnings(jobs: Jobs, results: Mapping[str, JobResult]) -> list[str]:
+    return sentences.job_warnings([job for group in jobs.values() for job, _ in group], results)
 
 
 def _warnings(entries: Sequence[Entry], field: Field, gain: Gain | None, floor: float) -> list[str]:

@@ -119,8 +119,8 @@ def _finer(verdict: Verdict) -> str:
     if gain is None or gain.low is None:
         return ""
     return (
-        f"A gain below {points(gain.estimate - gain.low)} points is more than this study can "
-        "resolve; four times the seeds (search.seeds) halve that, and only new seeds train."
+        f"This study cannot resolve a gain below {points(gain.estimate - gain.low)} points; four "
+        "times the seeds (search.seeds) halve that, and only the new ones train."
     )
 
 

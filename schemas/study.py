@@ -104,7 +104,7 @@ class Search(Model):
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Confidence of the intervals in the verdict."""
-    train: Recipe
+    train: Recipe = Recipe()
     """The recipe of the search; a spec writes only what differs from `train`."""
 
 
@@ -147,7 +147,7 @@ class StudySpec(_Common):
     """A study: search on the small baseline, verdict, then the scaled family."""
 
     kind: Literal["study"]
-    search: Search
+    search: Search = Search()
     family: Family = Family()
     resources: Placement = Placement()
 

@@ -2,14 +2,18 @@
 
 import os
 import signal
+import time
+import urllib.request
 from collections.abc import Callable
 
 import pytest
+import ray
 from conftest import MakeRequest
 from ray.util import placement_group_table
 from ray.util.state import list_actors
 
 from cluster.local import LocalRunner
+from cluster.metrics import StudyGauges
 from cluster.session import Session
 from cluster.tune import RayRunner
 from jobs.store.artifacts import ArtifactStore
@@ -69,6 +73,8 @@ def test_one_worker_jobs_give_the_same_rows_as_without_ray(
     for request in requests:
         assert numbers(store, request) == numbers(f"{store}-local", request)
     assert placement_groups() == []
+    names = [actor.repr_name for actor in list_actors(detail=True)]
+    assert any(name.startswith("SoloTrial(tiny, seed ") for name in names), names
 
 
 def test_a_killed_trial_actor_is_tried_again_then_given_up(
@@ -136,6 +142,20 @@ def test_a_gang_trains_many_jobs_outlives_a_killed_worker_and_stops(
     LocalRunner().run(jobs[:2], local, lambda event: None)
     assert numbers(store, jobs[0]) == numbers(local, jobs[0])
     assert numbers(store, jobs[1]) == numbers(local, jobs[1])
+
+
+def test_the_gauges_reach_rays_metrics(ray_session: Session) -> None:
+    StudyGauges("gauged")(Event(kind="started", job="0123456789abcdef"))
+    port = ray.nodes()[0]["MetricsExportPort"]
+    end, found = time.monotonic() + 40, ""
+    while 'study="gauged"' not in found and time.monotonic() < end:
+        time.sleep(1)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+            found = page.read().decode()
+    lines = [line for line in found.splitlines() if 'study="gauged"' in line]
+    running = [line for line in lines if line.startswith("ray_compound_jobs_running")]
+    assert running, lines
+    assert running[0].endswith(" 1.0")
 
 
 def test_what_is_done_starts_no_actor(

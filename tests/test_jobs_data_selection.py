@@ -43,4 +43,4 @@ def test_selection_is_fixed_by_its_seed():
     labels = np.arange(60, dtype=np.int64) % 3
     assert limited(labels, 7, 1).tolist() == limited(labels, 7, 1).tolist()
     assert limited(labels, 7, 1).tolist() != limited(labels, 7, 2).tolist()
-    assert split(labels, 0.2, 1)[1].tolist() == [0, 7, 10, 11, 12, 14]
+    assert split(labels, 0.2, 1)[1].tolist() == [0, 7, 10, 11, 12, 14, 30, 36, 38, 43, 50, 52]

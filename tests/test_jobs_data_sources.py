@@ -127,7 +127,7 @@ def test_images_become_squares_of_at_most_the_size_asked_for(tmp_path):
     assert data.train_images.shape == (12, 3, 4, 4)
     assert data.info.size == 4
     red, _, blue = data.train_images[0]
-    assert red.max() < 20 and blue.min() > 235
+    assert red.max() < 30 and blue.min() > 225
 
 
 def test_fingerprint_follows_content_and_fields_but_not_the_place(tmp_path):

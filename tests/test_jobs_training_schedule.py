@@ -1,6 +1,7 @@
 """Steps and learning rates."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -37,7 +38,7 @@ def test_steps_add_up(images, times, workers, accumulate, epochs):
 
 def test_a_batch_that_cannot_be_shared_says_what_would_work():
     with pytest.raises(PlanError) as caught:
-        check_batch(recipe(batch=128, accumulate=3), 2)
+        check_batch(recipe(batch=128, accumulate=2), 3)
     assert "a multiple of 6, such as 126 or 132" in str(caught.value)
 
 
@@ -54,8 +55,8 @@ def test_the_rate_stays_between_zero_and_its_base(epochs, warmup, per_epoch, sch
     base = spec.learning_rate * 64 / 256
     assert all(0 < rate <= base * (1 + 1e-12) for rate in rates)
     rising = math.floor(min(warmup * per_epoch, plan.total))
-    assert all(a < b for a, b in zip(rates[:rising], rates[1:rising], strict=False))
-    assert all(a >= b for a, b in zip(rates[rising:], rates[rising + 1 :], strict=False))
+    assert all(a < b for a, b in pairwise(rates[:rising]))
+    assert all(a >= b for a, b in pairwise(rates[rising:]))
 
 
 def test_cosine_by_hand():

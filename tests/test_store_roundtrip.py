@@ -189,7 +189,8 @@ def test_parts_carry_page_checksums_and_no_arrow_schema(store: ArtifactStore) ->
     part = files_of(store, "*.parquet")[0]
     assert set(pq.read_metadata(part).metadata) == {b"compound.schema_version"}
     data = bytearray(part.read_bytes())
-    data[60] ^= 1
+    values = pq.read_metadata(part).row_group(0).column(6)
+    data[values.data_page_offset + values.total_compressed_size - 2] ^= 1
     with pytest.raises(OSError, match="CRC"):
         pq.ParquetFile(pa.BufferReader(bytes(data)), page_checksum_verification=True).read()
 

@@ -27,7 +27,6 @@ _KEPT = 2
 """Checkpoints that a job keeps, so that one may be damaged."""
 
 
-
 class JobWriter:
     """Writes one attempt of a job; only the first rank has one.
 

@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,10 @@ def doctor(store: str, address: str | None, *, as_json: bool) -> None:
     """Check machine, store and cluster; exit 1 where something would not work."""
     checks = [
         _check("python", lambda: f"{platform.python_version()} on {platform.machine()}"),
-        *(_check(name, lambda name=name: importlib.metadata.version(name)) for name in PACKAGES),
+        *(_check(name, partial(importlib.metadata.version, name)) for name in PACKAGES),
         _check("cores", lambda: str(os.cpu_count())),
         _check(f"store {store}", lambda: f"writable: {ArtifactStore.open(store).uri}"),
-        _check("ray", lambda: _cluster(address)),
+        _check("ray", partial(_cluster, address)),
     ]
     if as_json:
         print_json(checks)

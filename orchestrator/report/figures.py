@@ -29,7 +29,7 @@ from orchestrator.sentences import short
 from schemas.architecture import Candidate
 from schemas.study import StudySpec
 
-MOST = 40
+MOST = 30
 """Candidates that one figure shows and can still be read; controls are always among them."""
 UNITS = {"macs": "MACs", "activations": "activations", "params": "parameters"}
 
@@ -68,7 +68,7 @@ def _standings(shown: Sequence[Seat]) -> go.Figure | None:
     )
     kinds = [_standing_marks(scored, rows, kind) for kind in LABELS]
     names = [f"<b>★ {seat.name}</b>" if seat.chosen else seat.name for seat in scored]
-    axis = {"tickvals": list(rows.values()), "ticktext": names, "autorange": "reversed"}
+    axis = {"tickvals": list(rows.values()), "ticktext": names, "range": [len(scored) - 0.4, -0.6]}
     return figure(
         [seeds, *kinds],
         130 + 24 * len(scored),

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from orchestrator.report import tables
-from orchestrator.report.figures import figures
+from orchestrator.report.figures import MOST, figures
 from orchestrator.report.inputs import (
     PHI,
     ReportInputs,
@@ -65,6 +65,7 @@ def render(inputs: ReportInputs) -> str:
             figure_data=_embedded(drawn),
             style=Markup((HERE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
             counted=counted,
+            most=MOST,
             multipliers=multipliers,
         )
     )
@@ -188,12 +189,11 @@ def _became(inputs: ReportInputs) -> str:
     plan = inputs.plan
     if plan is None:
         return ""
-    merged = sum(len(candidate.triples) for candidate in plan.candidates)
+    lost = len(plan.dropped)
     became = (
-        f"{counted(plan.points, 'point')} of the design, of which {merged} became "
+        f"{counted(plan.points, 'point')} of the design, of which {plan.points - lost} became "
         f"{counted(len(plan.candidates), 'distinct network')} with the controls"
     )
-    lost = len(plan.dropped)
     return f"{became} and {lost} had no network within the budget." if lost else f"{became}."
 
 

@@ -9,6 +9,8 @@ from orchestrator.report.marks import CLEAR, GOLD, SYMBOLS, figure, hover
 from schemas.architecture import Shares
 
 OUTLINE = "rgba(127,127,127,0.9)"
+CROWD = 30
+"""More candidates than this are drawn with smaller marks."""
 
 
 def ternary(seats: Sequence[Seat]) -> go.Figure | None:
@@ -19,15 +21,18 @@ def ternary(seats: Sequence[Seat]) -> go.Figure | None:
         return None
     mixes = [seat for seat in scored if seat.kind == "mix" and not seat.chosen]
     controls = [seat for seat in scored if seat.kind != "mix" and not seat.chosen]
-    ring = {"size": 30, "color": CLEAR, "line": {"color": GOLD, "width": 2.5}}
+    size = 19 if len(shown) <= CROWD else 12
+    ring = {"size": 1.6 * size, "color": CLEAR, "line": {"color": GOLD, "width": 2.5}}
     missing = {"size": 11, "color": "#9aa0a6", "symbol": "x"}
     scale = _scale([100 * (seat.standing.mean or 0) for seat in scored])
     marks = [
         _marks([s for s in scored if s.standing.tied], "tied with the best", ring, skip=True),
         _marks([s for s in shown if s.standing.mean is None], "no score", missing),
-        _marks(mixes, "mix of axes", _coloured(mixes, scale)),
+        _marks(mixes, "mix of axes", _coloured(mixes, scale, size)),
         _marks(
-            controls, "single-axis control", _coloured(controls, {**scale, "showscale": not mixes})
+            controls,
+            "single-axis control",
+            _coloured(controls, {**scale, "showscale": not mixes}, size),
         ),
         _marks([seat for seat in scored if seat.chosen], "chosen", _star()),
     ]
@@ -76,10 +81,10 @@ def _scale(accuracies: Sequence[float]) -> dict[str, object]:
     }
 
 
-def _coloured(seats: Sequence[Seat], scale: dict[str, object]) -> dict[str, object]:
+def _coloured(seats: Sequence[Seat], scale: dict[str, object], size: int) -> dict[str, object]:
     return {
         **scale,
-        "size": 19,
+        "size": size,
         "symbol": [SYMBOLS[seat.kind] for seat in seats],
         "color": [100 * (seat.standing.mean or 0) for seat in seats],
         "line": {"color": OUTLINE, "width": 1},

@@ -1,0 +1,89 @@
+"""What newcomers copy: every example, every command of the README, the committed schema."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parent.parent
+EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
+COMMAND = [sys.executable, "-m", "orchestrator"]
+CIFAR10 = os.environ.get("COMPOUND_CIFAR10", "")
+
+
+def overrides(example: Path) -> list[str]:
+    """Return what an example needs to find its data here."""
+    if example.stem != "cifar10":
+        return []
+    if not CIFAR10:
+        pytest.skip("COMPOUND_CIFAR10 names no folder with CIFAR-10")
+    files = {"data.path": "train.parquet", "data.validation_path": "test.parquet"}
+    return [w for key, name in files.items() for w in ("--set", f"{key}={CIFAR10}/{name}")]
+
+
+def compound(*words: str, **options) -> str:
+    """Run a command that must succeed; return what it prints."""
+    ran = subprocess.run([*COMMAND, *words], capture_output=True, text=True, **options)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_can_be_planned(example: Path) -> None:
+    plan = json.loads(compound("plan", str(example), "--json", *overrides(example)))
+    assert plan["jobs"]
+    assert plan["prediction"]["memory"] > 0
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_fits_the_schema_that_editors_use(example: Path) -> None:
+    assert example.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
+    schema = json.loads((ROOT / "examples" / "schema.json").read_text())
+    jsonschema.validate(YAML(typ="safe", pure=True).load(example.read_text()), schema)
+
+
+def test_the_committed_schema_is_current() -> None:
+    assert (ROOT / "examples" / "schema.json").read_text() == compound("schema")
+
+
+def test_the_plan_of_the_quickstart_is_golden() -> None:
+    """Networks, counts and identities; rewrite with `compound plan ... --json` when meant."""
+    plan = json.loads(compound("plan", str(ROOT / "examples" / "quickstart.yaml"), "--json"))
+    kept = {key: plan[key] for key in ("points", "baseline", "candidates", "family")}
+    golden = json.loads((ROOT / "tests" / "golden" / "quickstart-plan.json").read_text())
+    assert kept == golden
+
+
+def test_a_starter_can_be_planned_and_is_not_overwritten(tmp_path: Path) -> None:
+    compound("init", "mine.yaml", cwd=tmp_path)
+    assert "candidates" in compound("plan", "mine.yaml", "--json", cwd=tmp_path)
+    again = subprocess.run([*COMMAND, "init", "mine.yaml"], capture_output=True, cwd=tmp_path)
+    assert again.returncode == 2
+
+
+def readme_commands() -> list[str]:
+    """Return the lines of the README that call the command."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith(".venv/bin/compound")]
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_every_command_of_the_readme(tmp_path: Path) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    commands = readme_commands()
+    assert len(commands) >= 6
+    for line in commands:
+        words = shlex.split(line, comments=True)[1:]
+        assert compound(*words, cwd=tmp_path, timeout=280)
+    report = tmp_path / "runs" / "studies" / "quickstart" / "report.html"
+    assert "http://" not in re.sub(r"<script.*?</script>", "", report.read_text(), flags=re.S)
+    assert (tmp_path / "rows.csv").exists()
