@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from jobs.complexity import count
 from jobs.models.efficientnet import named
 from jobs.scaling import scale
+from jobs.training.schedule import check_batch
 from orchestrator.design import design
 from orchestrator.space import Space
 from schemas.architecture import Architecture, Candidate, Coefficients
 from schemas.data import DataInfo
 from schemas.errors import PlanError
-from schemas.job import DataRef, JobRequest, Resources, TrainJob
+from schemas.job import DataRef, JobRequest, TrainJob
 from schemas.plan import FamilyPlan, Member, Plan, PlannedJob
 from schemas.recipe import Recipe
 from schemas.study import NamedBaseline, StudySpec, TrainSpec
@@ -53,8 +54,8 @@ def plan_study(spec: StudySpec, info: DataInfo) -> Plan:
 
     Raises PlanError where the spec holds but nothing can be made of it.
     """
-    _require_batches(spec.search.train, spec.resources.search, "search.train.batch")
-    _require_batches(spec.train, spec.resources.family, "train.batch")
+    check_batch(spec.search.train, spec.resources.search.workers, "search.train.batch")
+    check_batch(spec.train, spec.resources.family.workers)
     network = baseline_of(spec, info)
     designed = design(Space(network, spec.search.budget, spec.rounding), spec.search.design)
     baseline = _baseline_candidate(network)
@@ -68,17 +69,6 @@ def plan_study(spec: StudySpec, info: DataInfo) -> Plan:
         jobs=tuple(_search_jobs(spec, info, (baseline, *designed.candidates))),
         warnings=(*designed.warnings, *_warnings(spec, info)),
     )
-
-
-def _require_batches(recipe: Recipe, resources: Resources, where: str) -> None:
-    parts = resources.workers * recipe.accumulate
-    if recipe.batch % parts:
-        raise PlanError(
-            f"batch {recipe.batch} does not divide by {resources.workers} workers "
-            f"x {recipe.accumulate} micro-batches",
-            where=where,
-            allowed=f"a multiple of {parts}, such as {-(-recipe.batch // parts) * parts}",
-        )
 
 
 def _baseline_candidate(network: Architecture) -> Candidate:
@@ -147,7 +137,7 @@ def plan_family(
 
 def plan_train(spec: TrainSpec, info: DataInfo) -> tuple[Candidate, FamilyPlan]:
     """Plan one scaled variant; also return the baseline that it is compared with."""
-    _require_batches(spec.train, spec.resources, "train.batch")
+    check_batch(spec.train, spec.resources.workers)
     baseline = _baseline_candidate(baseline_of(spec, info))
     return baseline, plan_family(spec, baseline, info, spec.coefficients)
 

@@ -1,7 +1,7 @@
 """A spec file, with the overrides of the command line, to a validated StudySpec or TrainSpec."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -20,13 +20,15 @@ class SpecFile:
 
     spec: StudySpec | TrainSpec
     source: Source
+    overrides: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    """The `--set` texts by the keys that they replace."""
 
     def explain(self, error: CompoundError) -> CompoundError:
         """Return the error with its dotted key, if it names one, turned into file:line:col."""
         steps = error.where.split(".")
         if steps[0] not in type(self.spec).model_fields:
             return error
-        place = self.source.locate(steps)
+        place = _origin(steps, self.overrides) or self.source.locate(steps)
         parts = {**vars(error), **place._asdict()}
         what = parts.pop("what")
         return type(error)(what, **parts)
@@ -41,13 +43,14 @@ def load(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
             where=str(path),
             next_step="compound init quickstart.yaml",
         )
-    values, origins = source.values, {}
+    values: Any = source.values
+    origins: dict[tuple[str, ...], str] = {}
     for text in overrides:
         keys, value = _override(text)
         values = _put(values, keys, value, text)
         origins[keys] = text
     try:
-        return SpecFile(SPEC.validate_python(values), source)
+        return SpecFile(SPEC.validate_python(values), source, origins)
     except ValidationError as error:
         raise _translate(error, source, origins) from None
 
@@ -76,7 +79,7 @@ def _put(values: Any, keys: tuple[str, ...], value: Any, text: str) -> Any:
 
 
 def _translate(
-    error: ValidationError, source: Source, origins: dict[tuple[str, ...], str]
+    error: ValidationError, source: Source, origins: Mapping[tuple[str, ...], str]
 ) -> SpecError:
     """Turn pydantic's first finding into what, where, and what is allowed."""
     details = min(error.errors(include_url=False), key=lambda e: e["type"] == "missing")
@@ -98,7 +101,7 @@ def _discriminator(details: ErrorDetails) -> list[str]:
     return [given] if given.isidentifier() else []
 
 
-def _origin(path: Sequence[Key], origins: dict[tuple[str, ...], str]) -> Place | None:
+def _origin(path: Sequence[Key], origins: Mapping[tuple[str, ...], str]) -> Place | None:
     names = [str(step) for step in path]
     matches = [text for keys, text in origins.items() if _is_subsequence(keys, names)]
     return Place(f"--set {matches[-1]}") if matches else None

@@ -46,7 +46,7 @@ class ImageFolderData(_Source):
     validation: Fraction = 0.1
     max_bad: Annotated[float, Field(ge=0, lt=1)] = 0.01
     size: Annotated[int, Field(ge=1, le=1024)] = 256
-    """Images are decoded to squares of this many pixels, centre cropped, and kept in memory."""
+    """Images become squares, centre cropped, of at most this many pixels a side, kept in memory."""
 
 
 class SyntheticData(_Source):

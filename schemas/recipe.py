@@ -61,8 +61,9 @@ class Recipe(Model):
     dropout: Probability = 0.0
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of the averaged weights that are evaluated; 0 turns the average off."""
-    norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Weight of the newest batch in batch norm's running statistics (the paper's 0.99 is 0.01)."""
+    norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Weight of the newest batch in batch norm's running statistics (the paper's 0.99 is 0.01);
+    without one it is fitted to the number of steps."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
     precision: Literal["float32", "bfloat16"] = "float32"
     augment: Augment = Augment()

@@ -40,15 +40,15 @@ def steps(recipe: Recipe, images: int, workers: int) -> Steps:
     return Steps(batch, per_epoch, per_epoch * recipe.epochs, batch // shares)
 
 
-def check_batch(recipe: Recipe, workers: int) -> None:
-    """Raise PlanError when the global batch does not split evenly."""
+def check_batch(recipe: Recipe, workers: int, where: str = "train.batch") -> None:
+    """Raise PlanError, about the key `where`, when the global batch does not split evenly."""
     shares = workers * recipe.accumulate
     if recipe.batch % shares:
         below = recipe.batch // shares * shares
         raise PlanError(
             f"a batch of {recipe.batch} does not split over {workers} workers x "
             f"{recipe.accumulate} micro-batches",
-            where="train.batch",
+            where=where,
             allowed=f"a multiple of {shares}, such as "
             + " or ".join(str(size) for size in (below, below + shares) if size),
             next_step="change `batch`, `accumulate` or `workers`",

@@ -154,7 +154,7 @@ def _network(job: TrainJob, plan: Steps) -> nn.Module:
             job.architecture,
             survival=job.recipe.survival,
             dropout=job.recipe.dropout,
-            norm_momentum=norm_momentum(plan),
+            norm_momentum=job.recipe.norm_momentum or norm_momentum(plan),
         )
 
 
