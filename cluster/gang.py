@@ -43,7 +43,9 @@ _LATE_S = 60.0
 """Seconds after which workers that are not up yet are thought to wait for resources."""
 
 _ENVIRONMENT = {
-    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    # Rows do not go through Train's report(), so its polls only find dead workers; each one costs
+    # the training threads time.
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1.0",
     "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "3600",  # a shared cluster may be busy
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a drained worker is restarted like a lost one
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -84,7 +86,7 @@ class Gang:
         """
         begun = time.monotonic()
         while True:
-            message: Message | None = ray.get(self._mailbox.next.remote(self._id, timeout=1.0))
+            message: Message | None = ray.get(self._mailbox.next.remote(self._id, timeout=5.0))
             if message is not None:
                 self._up = True
                 return message
