@@ -4,9 +4,10 @@
 
 The sides take turns, and Ray is up during its own turn only. A round's figure is a high quantile
 of the images per second that the job logs each epoch, the first two left out: whatever else runs
-on the machine slows single epochs down and speeds none up. Ray starts its workers with niceness 15,
-torchrun its ranks with 0: on a machine that does other things too that would measure the
-scheduler, so Ray is told 0 here.
+on the machine slows single epochs down and speeds none up. Ray starts its workers with niceness
+15, torchrun its ranks with 0: on a machine that does other things too that would measure the
+scheduler, so Ray is told 0 here. Ray's dashboard and agents take a share of a small machine even
+when nothing runs: `--beside` leaves Ray up during torchrun's turn, which compares the steps alone.
 """
 
 import argparse
@@ -54,12 +55,15 @@ def speed(store: str, job: str) -> float:
     return speeds[round(0.9 * (len(speeds) - 1))]
 
 
-def measure(request: JobRequest) -> tuple[float, float]:
-    """Return images per second on Ray and under torchrun."""
+def measure(request: JobRequest, beside: bool) -> tuple[float, float]:
+    """Return images per second on Ray and under torchrun; `beside`: with Ray still up, idle."""
     with tempfile.TemporaryDirectory() as on_ray, tempfile.TemporaryDirectory() as alone:
         with connect(cpus=2) as session:
             RayRunner(session).run([request], on_ray, lambda event: None)
-        LocalRunner().run([request], alone, lambda event: None)
+            if beside:
+                LocalRunner().run([request], alone, lambda event: None)
+        if not beside:
+            LocalRunner().run([request], alone, lambda event: None)
         pair = (speed(on_ray, request.job.id), speed(alone, request.job.id))
     print(f"{request.label}: Ray {pair[0]:.0f}, torchrun {pair[1]:.0f} images/s", flush=True)
     return pair
@@ -71,9 +75,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("rounds", 5), ("epochs", 14), ("images", 1024)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--beside", action="store_true", help="leave Ray up during torchrun's turn")
     options = parser.parse_args()
     rounds = requests(options.rounds, options.epochs, options.images)
-    speeds = [measure(request) for request in rounds]
+    speeds = [measure(request, options.beside) for request in rounds]
     ratios = sorted(ray / torchrun for ray, torchrun in speeds)
     for name, side in zip(("Ray", "torchrun"), zip(*speeds, strict=True), strict=True):
         print(

@@ -17,6 +17,17 @@ from schemas.errors import ClusterError, SpecError
 _PACKAGES = ("schemas", "jobs", "cluster", "orchestrator")
 
 
+def lasting(store: str) -> str:
+    """Return where a store lies for good: a relative one would end with a submitted job's folder.
+
+    Ray unpacks what was submitted into a folder that it deletes; inside of such a job a relative
+    store lies under ~/compound on the head instead. Elsewhere nothing changes.
+    """
+    if "://" in store or Path(store).is_absolute() or "runtime_resources" not in Path.cwd().parts:
+        return store
+    return str(Path.home() / "compound" / store)
+
+
 class Jobs:
     """The jobs of a Ray cluster, by its dashboard's address."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from schemas.job import Event, JobResult
 
 _MINUTE = 60
+_SETTLING = 5
 
 
 class Progress:
@@ -27,12 +28,17 @@ class Progress:
 
     def event(self, event: Event) -> None:
         """Tell one event of a runner."""
-        if event.kind == "ended" and event.result is not None:
+        if event.kind == "ended" and event.result is not None and event.result.attempt:
             self._ended += 1
             self._write(self._line(event.label, event.result))
-        elif event.kind == "waiting" and event.message not in self._waiting:
+        elif event.kind == "waiting" and self._is_news(event.message):
             self._waiting.add(event.message)
-            self._write(f"waiting: {event.message}")
+            self._write(f"waiting: {event.label} {event.message}")
+
+    def _is_news(self, message: str) -> bool:
+        """Every job waits when a phase begins; what is worth a line is one that still does."""
+        begun = time.monotonic() - self._started > _SETTLING
+        return begun and message not in self._waiting
 
     def _line(self, label: str, result: JobResult) -> str:
         head = f"[{self._ended}/{self._total}] {result.status:<7} {label:<26}"

@@ -20,6 +20,7 @@ from schemas.job import JobRequest
 
 pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.timeout(400)]
 
+ROOT = Path(__file__).parent.parent
 BRIDGE = "compound0"
 HOSTS = {f"compound-h{number}": f"10.77.0.{number}" for number in (1, 2, 3)}
 HEAD, _, LAST = HOSTS
@@ -150,6 +151,24 @@ def test_a_submitted_job_trains_on_two_hosts(
     told = next(line for line in ended.stdout.splitlines() if line.startswith("{"))
     assert json.loads(told) == {"nodes": 3, "hosts": 2, "statuses": ["done", "done"]}
     assert_same_numbers(requests, store, tmp_path / "alone")
+
+
+def test_a_submitted_study_ends_with_a_family_trained_across_hosts(
+    three_hosts: str, tmp_path: Path
+) -> None:
+    store = tmp_path / "shared"
+    submit = (str(RAY), "job", "submit", "--address", "http://127.0.0.1:8265")
+    settings = {"store": store, "search.seeds": 1, "family.phi": "[1, 2]", "train.epochs": 2}
+    sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    run = (sys.executable, "-m", "orchestrator", "run", "examples/quickstart.yaml", *sets)
+    ended = on_host(HEAD, *submit, "--working-dir", str(ROOT), "--", *run)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert (store / "studies" / "quickstart" / "report.html").exists()
+    ledger = ArtifactStore.open(str(store), create=False)
+    results = ledger.results(ledger.jobs()).values()
+    assert {result.status for result in results} == {"done"}
+    # A host has one CPU and the head has none: two ranks are on two hosts.
+    assert max(result.world_size for result in results) == 2
 
 
 def assert_same_numbers(requests: list[JobRequest], store: Path, alone: Path) -> None:

@@ -32,9 +32,15 @@ def submit(
     say(
         f"submitted {job}\nnext:\n"
         f"  compound logs {job} --follow{at}\n"
-        f"  compound status {spec.name} --store {spec.store}    # where the store can be read\n"
+        f"  compound status {spec.name} --store {_store_of(spec.store)}    # on the head\n"
         f"  compound stop {job}{at}"
     )
+
+
+def _store_of(store: str) -> str:
+    """Name the store of a submitted job as the head's user types it."""
+    relative = "://" not in store and not Path(store).is_absolute()
+    return f"~/compound/{store}" if relative else store
 
 
 def logs(job: str, address: str | None, *, follow: bool) -> None:

@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from cluster.local import LocalRunner
 from cluster.metrics import StudyGauges
 from cluster.runner import Runner
 from cluster.session import Node, connect
+from cluster.submit import lasting
 from cluster.tune import RayRunner
 from jobs.data.source import inspect
 from jobs.store.artifacts import ArtifactStore
@@ -46,7 +47,7 @@ class Options:
 
 def run(path: Path, overrides: list[str], options: Options) -> None:
     """Run or resume a study, print what it found, and exit 130 if it was interrupted."""
-    file = load(path, overrides)
+    file = _with_lasting_store(load(path, overrides))
     try:
         ending = _carry_out(file, options)
     except CompoundError as error:
@@ -57,6 +58,13 @@ def run(path: Path, overrides: list[str], options: Options) -> None:
     _show(file, store, found, ending, options)
     if ending == "stopped":
         sys.exit(INTERRUPTED)
+
+
+def _with_lasting_store(file: SpecFile) -> SpecFile:
+    store = lasting(file.spec.store)
+    if store != file.spec.store:
+        note(f"store: {store} (a submitted job's own folder does not last)")
+    return replace(file, spec=file.spec.model_copy(update={"store": store}))
 
 
 def _carry_out(file: SpecFile, options: Options) -> Ending:
@@ -166,8 +174,9 @@ def _show(
         say(f"\n{found.verdict.sentence}\n{found.verdict.reason}")
         for warning in found.verdict.warnings:
             note(f"warning: {warning}")
-    columns = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
-    print_table("\nfamily", columns, [_cells(row) for row in family])
+    if family:
+        columns = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
+        print_table("\nfamily", columns, [_cells(row) for row in family])
     stopped = [f"  compound run {file.source.name}    # resumes"] if ending == "stopped" else []
     target = f"{file.spec.name} --store {file.spec.store}"
     say(
