@@ -13,6 +13,7 @@ from jobs.models.efficientnet import B0
 from jobs.scaling import scale
 from schemas.architecture import Architecture, Coefficients
 
+
 def test_b0_in_the_convention_of_torch() -> None:
     cost = count(B0)
     assert (cost.macs, cost.activations) == (385_814_752, 6_747_036)

@@ -157,6 +157,17 @@ def test_numerics_are_the_family_s_unless_a_recipe_says_otherwise(name: str) -> 
     assert activations == {numerics.activation}
 
 
+@pytest.mark.parametrize(
+    ("name", "grouped"), [("mobilenet-v1", True), ("mobilenet-v2", False), ("mnasnet-b1", True)]
+)
+def test_depthwise_weights_start_as_in_the_reference(name: str, grouped: bool) -> None:
+    torch.manual_seed(0)
+    depthwise = build(stretch(NETWORKS[name], 1, 1, 32)).blocks[-1].layers[-2][0]
+    channels, area = depthwise.groups, depthwise.kernel_size[0] ** 2
+    expected = (2 / (area if grouped else area * channels)) ** 0.5
+    assert depthwise.weight.std().item() == pytest.approx(expected, rel=0.05)
+
+
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_survival_falls_block_by_block(name: str) -> None:
     module = build(small(name), survival=0.5)

@@ -30,7 +30,7 @@ NUMERICS: dict[BlockFamily, Numerics] = {
     "mbconv": Numerics(nn.SiLU, 1e-3, 0.01, True, "uniform"),
     "mobilenet-v1": Numerics(nn.ReLU6, 1e-5, 0.1, True, "uniform"),
     "mobilenet-v2": Numerics(nn.ReLU6, 1e-5, 0.1, False, "normal"),
-    "mnasnet": Numerics(nn.ReLU, 1e-5, 3e-4, False, "uniform"),
+    "mnasnet": Numerics(nn.ReLU, 1e-5, 3e-4, True, "uniform"),
     "resnet": Numerics(nn.ReLU, 1e-5, 0.1, False, "fan-in"),
     "amoebanet": Numerics(nn.ReLU, 1e-5, 0.1, False, "fan-in"),
 }
