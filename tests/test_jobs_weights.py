@@ -152,7 +152,7 @@ def test_what_differs_is_listed_and_nothing_is_loaded(tmp_path: Path) -> None:
     network = small("mobilenet-v2")
     tensors = scrambled(torchvision_mobilenet_v2(network)).state_dict()
     del tensors["features.3.conv.1.1.bias"]
-    tensors["features.99.extra"] = torch.zeros(2)
+    tensors["features.99.extra"] = tensors["classifier.bias"] = torch.zeros(10)
     tensors["features.0.0.weight"] = torch.zeros(4, 3, 3, 3)
     torch.save(tensors, tmp_path / "odd.pth")
     ours = build(network)
@@ -160,7 +160,7 @@ def test_what_differs_is_listed_and_nothing_is_loaded(tmp_path: Path) -> None:
     with pytest.raises(ArchitectureError) as raised:
         load_weights(ours, network, tmp_path / "odd.pth")
     text = str(raised.value)
-    assert "1 unknown: features.99.extra" in text
+    assert "2 unknown: features.99.extra, classifier.bias" in text
     assert "1 missing: features.3.conv.1.1.bias" in text
     assert "features.0.0.weight is 4x3x3x3, not 8x3x3x3" in text
     assert torch.equal(ours.stem[0].weight, before)

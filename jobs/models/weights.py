@@ -47,10 +47,12 @@ def load_weights(
     tensors = _read(path)
     wanted = module.state_dict()
     naming = _naming(tensors, wanted, architecture)
-    found = _translate(tensors, naming)
+    ours = {_joined(naming.layers, name): name for name in wanted}
+    found = {ours[name]: tensor for name, tensor in tensors.items() if name in ours}
     if not classifier:
-        found = _without_classifier(found) | {n: t for n, t in wanted.items() if _classifies(n)}
-    _require_fit(found, wanted, naming, path)
+        found |= {name: t for name, t in wanted.items() if name.startswith("classifier.")}
+    unknown = [name for name in tensors if name not in ours]
+    _require_fit(found, unknown, wanted, naming, path)
     given = naming.epsilon if norm_epsilon is None else norm_epsilon
     shift = given - NUMERICS[architecture.family].epsilon
     shifted = {n: t + shift if n.endswith("running_var") else t for n, t in found.items()}
@@ -60,14 +62,6 @@ def load_weights(
 def rename(module: nn.Module, naming: Naming) -> Tensors:
     """Return a module's tensors under the names of another source."""
     return {_joined(naming.layers, name): t for name, t in module.state_dict().items()}
-
-
-def _classifies(name: str) -> bool:
-    return name.startswith("classifier.")
-
-
-def _without_classifier(tensors: Tensors) -> Tensors:
-    return {name: tensor for name, tensor in tensors.items() if not _classifies(name)}
 
 
 def _read(path: Path) -> Tensors:
@@ -120,16 +114,11 @@ def _joined(layers: Mapping[str, str], name: str) -> str:
     return f"{layers.get(layer, layer)}.{tensor}"
 
 
-def _translate(tensors: Tensors, naming: Naming) -> Tensors:
-    """Return tensors under our names; those that the naming does not know keep theirs."""
-    ours = {theirs: our for our, theirs in naming.layers.items()}
-    return {_joined(ours, name): tensor for name, tensor in tensors.items()}
-
-
-def _require_fit(found: Tensors, wanted: Tensors, naming: Naming, path: Path) -> None:
+def _require_fit(
+    found: Tensors, unknown: list[str], wanted: Tensors, naming: Naming, path: Path
+) -> None:
     """Refuse what differs, under the names that the file uses."""
     layers = naming.layers
-    unknown = [_joined(layers, name) for name in found if name not in wanted]
     missing = [
         _joined(layers, name)
         for name in wanted
@@ -138,7 +127,7 @@ def _require_fit(found: Tensors, wanted: Tensors, naming: Naming, path: Path) ->
     misshapen = [
         f"{_joined(layers, name)} is {_shape(tensor)}, not {_shape(wanted[name])}"
         for name, tensor in found.items()
-        if name in wanted and tensor.shape != wanted[name].shape
+        if tensor.shape != wanted[name].shape
     ]
     kinds = (("unknown", unknown), ("missing", missing), ("of another shape", misshapen))
     listed = [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds if names]
