@@ -1,12 +1,13 @@
 """Coefficients and phi to a realised network. Pure arithmetic, no torch.
 
 Rounding follows the code that the paper's authors released (tensorflow/tpu,
-efficientnet_model.py, round_filters and round_repeats).
+efficientnet_model.py, round_filters and round_repeats). Every stage takes part in the same way,
+whatever its blocks; the ends of a network follow the habits of its family.
 """
 
 import math
 
-from schemas.architecture import Architecture, Coefficients, Rounding
+from schemas.architecture import AnyStage, Architecture, Coefficients, Rounding
 
 _FUZZ = 1e-9
 """Absorbs the float error of powers, so that ceil(1.1 ** 2 * 100) is 121 and not 122."""
@@ -45,23 +46,38 @@ def stretch(
     rounding: Rounding = OFFICIAL,
 ) -> Architecture:
     """Return base with repeats times depth and channels times width, at resolution pixels."""
-    stages = tuple(
-        stage.model_copy(
-            update={
-                "repeats": round_repeats(stage.repeats, depth, rounding.depth),
-                "channels": round_channels(stage.channels, width, rounding.channels),
-            }
-        )
-        for stage in base.stages
-    )
-    stem = round_channels(base.stem.channels, width, rounding.channels)
     update = {
         "resolution": resolution,
-        "stem": base.stem.model_copy(update={"channels": stem}),
-        "stages": stages,
-        "head": round_channels(base.head, width, rounding.channels),
+        "stem": base.stem.model_copy(update={"channels": _stem(base, width, rounding)}),
+        "stages": tuple(_stage(stage, depth, width, rounding) for stage in base.stages),
+        "head": _head(base, width, rounding),
     }
     return base.model_copy(update=update)
+
+
+def _stage(stage: AnyStage, depth: float, width: float, rounding: Rounding) -> AnyStage:
+    """Scale one stage; a reduction cell is always a single one."""
+    repeats = stage.repeats
+    if stage.block != "reduction-cell":
+        repeats = round_repeats(stage.repeats, depth, rounding.depth)
+    channels = round_channels(stage.channels, width, rounding.channels)
+    return stage.model_copy(update={"repeats": repeats, "channels": channels})
+
+
+def _stem(base: Architecture, width: float, rounding: Rounding) -> int:
+    """Scale the stem's channels; AmoebaNet's do not belong to its filters F."""
+    channels = base.stem.channels
+    if base.family == "amoebanet":
+        return channels
+    return round_channels(channels, width, rounding.channels)
+
+
+def _head(base: Architecture, width: float, rounding: Rounding) -> int:
+    """Scale the last convolution: MnasNet's stays, MobileNetV2's never falls."""
+    if base.head == 0 or base.family == "mnasnet":
+        return base.head
+    scaled = round_channels(base.head, width, rounding.channels)
+    return max(base.head, scaled) if base.family == "mobilenet-v2" else scaled
 
 
 def scale(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from jobs.complexity import count
-from jobs.models.efficientnet import named
+from jobs.models.zoo import NETWORKS
 from jobs.scaling import scale
 from jobs.training.schedule import check_batch
 from orchestrator.design import design
@@ -27,7 +27,7 @@ def baseline_of(spec: StudySpec | TrainSpec, info: DataInfo) -> Architecture:
     """
     given, update = spec.baseline, _fitted(info)
     if isinstance(given, NamedBaseline):
-        network = named(given.name)
+        network = NETWORKS[given.name]
         update["resolution"] = given.resolution or network.resolution
         network = network.model_copy(update=update)
     else:

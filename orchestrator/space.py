@@ -10,7 +10,7 @@ from functools import cached_property
 
 from jobs.complexity import count
 from jobs.scaling import OFFICIAL, round_resolution, stretch
-from schemas.architecture import Architecture, Coefficients, Cost, Rounding, Shares, Stage
+from schemas.architecture import AnyStage, Architecture, Coefficients, Cost, Rounding, Shares
 from schemas.study import Budget
 
 _FUZZ = 1e-9
@@ -177,6 +177,6 @@ def _at(network: Architecture, resolution: int) -> Architecture:
     return network.model_copy(update={"resolution": resolution})
 
 
-def _with_repeats(network: Architecture, repeats: list[int]) -> tuple[Stage, ...]:
+def _with_repeats(network: Architecture, repeats: list[int]) -> tuple[AnyStage, ...]:
     pairs = zip(network.stages, repeats, strict=True)
     return tuple(stage.model_copy(update={"repeats": number}) for stage, number in pairs)

@@ -97,8 +97,14 @@ def _without_kind(loc: tuple[Key, ...]) -> tuple[Key, ...]:
 
 def _discriminator(details: ErrorDetails) -> list[str]:
     """Return the key that chooses between the members of a union, for errors about it."""
-    given = str(details.get("ctx", {}).get("discriminator", "")).strip("'")
+    given = _chooser(details)
     return [given] if given.isidentifier() else []
+
+
+def _chooser(details: ErrorDetails) -> str:
+    """Return the name of the key, or of the function after it, that chooses a union's member."""
+    given = str(details.get("ctx", {}).get("discriminator", "")).strip("'")
+    return given.removesuffix("()").lstrip("_")
 
 
 def _origin(path: Sequence[Key], origins: Mapping[tuple[str, ...], str]) -> Place | None:
@@ -122,10 +128,17 @@ def _what(details: ErrorDetails) -> str:
         return f"{last}: {context['discriminator']} is missing".replace("'", "")
     if kind == "union_tag_invalid":
         tag, choices = context["tag"], str(context["expected_tags"]).replace("'", "").split(", ")
-        kind = str(context["discriminator"]).strip("'")
-        return f"no such {kind}: '{tag}'{closest(tag, choices)}"
+        return f"no such {_chooser(details)}: '{tag}'{closest(tag, choices)}"
+    if kind == "literal_error" and isinstance(details["input"], str):
+        choices = _choices(context)
+        return f"no such {last}: '{details['input']}'{closest(details['input'], choices)}"
     message = details["msg"].removeprefix("Value error, ")
     return f"{last}: {message[0].lower()}{message[1:]}"
+
+
+def _choices(context: dict[str, Any]) -> list[str]:
+    """Return the values that a literal allows, out of pydantic's sentence about them."""
+    return [text.strip("'") for text in str(context["expected"]).replace(" or ", ", ").split(", ")]
 
 
 def _label(loc: tuple[Key, ...]) -> str:

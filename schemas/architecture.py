@@ -1,14 +1,21 @@
 """What is scaled: coefficients, the realised network, its exact cost, the search's candidate."""
 
-from typing import Annotated, Literal
+from operator import not_
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from schemas.base import Model, digest
 
 Channels = Annotated[int, Field(ge=1, le=65_536)]
 Multiplier = Annotated[float, Field(gt=0, le=1_000)]
+Kernel = Literal[1, 3, 5, 7, 9]
+Repeats = Annotated[int, Field(ge=1, le=10_000)]
+Expand = Annotated[int, Field(ge=1, le=16)]
 Resolution = Annotated[int, Field(ge=1, le=8_192)]
+BlockFamily = Literal["mbconv", "mobilenet-v1", "mobilenet-v2", "mnasnet", "resnet", "amoebanet"]
+"""Whose numerics a network has (activation, norm, initialisation), and how its ends scale."""
+
 Role = Literal["baseline", "design", "depth", "width", "resolution"]
 Axis = Literal["depth", "width", "resolution"]
 AXES: tuple[Axis, ...] = ("depth", "width", "resolution")
@@ -33,31 +40,134 @@ class Stem(Model):
     channels: Channels = 32
     kernel: Literal[1, 3, 5, 7] = 3
     stride: Literal[1, 2, 4] = 2
+    pool: Annotated[bool, Field(exclude_if=not_)] = False
+    """A 3x3 max pool of stride 2 behind it."""
 
 
 class Stage(Model):
     """`repeats` blocks of one shape; the first one strides, and changes the channels."""
 
     block: Literal["mbconv"] = "mbconv"
-    kernel: Literal[1, 3, 5, 7, 9] = 3
+    kernel: Kernel = 3
     stride: Literal[1, 2] = 1
-    expand: Annotated[int, Field(ge=1, le=16)] = 6
-    repeats: Annotated[int, Field(ge=1, le=10_000)] = 1
+    expand: Expand = 6
+    repeats: Repeats = 1
     channels: Channels
     se: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Squeeze-excitation width relative to the block's input channels; 0 leaves it out."""
+
+    @property
+    def out_channels(self) -> int:
+        """The channels that leave the stage."""
+        return self.channels
+
+
+class SeparableStage(Model):
+    """Depthwise and pointwise convolutions without a skip (MobileNetV1)."""
+
+    block: Literal["separable"]
+    kernel: Kernel = 3
+    stride: Literal[1, 2] = 1
+    repeats: Repeats = 1
+    channels: Channels
+    activate: bool = True
+    """An activation behind the pointwise convolution too."""
+
+    @property
+    def out_channels(self) -> int:
+        """The channels that leave the stage."""
+        return self.channels
+
+
+class BasicStage(Model):
+    """Residual blocks of two convolutions (ResNet-18)."""
+
+    block: Literal["basic"]
+    kernel: Kernel = 3
+    stride: Literal[1, 2] = 1
+    repeats: Repeats = 1
+    channels: Channels
+
+    @property
+    def out_channels(self) -> int:
+        """The channels that leave the stage."""
+        return self.channels
+
+
+class BottleneckStage(Model):
+    """Residual blocks of 1x1, kernel x kernel and 1x1; the middle one strides (ResNet-50 v1.5)."""
+
+    block: Literal["bottleneck"]
+    kernel: Kernel = 3
+    stride: Literal[1, 2] = 1
+    expand: Expand = 4
+    """Output channels over those of the middle convolution, which `channels` counts."""
+    repeats: Repeats = 1
+    channels: Channels
+
+    @property
+    def out_channels(self) -> int:
+        """The channels that leave the stage."""
+        return self.channels * self.expand
+
+
+class NormalCellStage(Model):
+    """AmoebaNet-D's normal cells: four states of `channels` each, concatenated."""
+
+    block: Literal["normal-cell"]
+    stride: Literal[1] = 1
+    repeats: Repeats = 1
+    channels: Channels
+
+    @property
+    def out_channels(self) -> int:
+        """The channels that leave the stage."""
+        return 4 * self.channels
+
+
+class ReductionCellStage(Model):
+    """AmoebaNet-D's reduction cell, always a single one: three states, at half the side."""
+
+    block: Literal["reduction-cell"]
+    stride: Literal[2] = 2
+    repeats: Literal[1] = 1
+    channels: Channels
+
+    @property
+    def out_channels(self) -> int:
+        """The channels that leave the stage."""
+        return 3 * self.channels
+
+
+def _block(value: Any) -> Any:
+    """Name the member of the union that a stage belongs to; `mbconv` where it does not say."""
+    return value.get("block", "mbconv") if isinstance(value, dict) else getattr(value, "block", "")
+
+
+AnyStage = Annotated[
+    Annotated[Stage, Tag("mbconv")]
+    | Annotated[SeparableStage, Tag("separable")]
+    | Annotated[BasicStage, Tag("basic")]
+    | Annotated[BottleneckStage, Tag("bottleneck")]
+    | Annotated[NormalCellStage, Tag("normal-cell")]
+    | Annotated[ReductionCellStage, Tag("reduction-cell")],
+    Discriminator(_block),
+]
+Stages = Annotated[tuple[AnyStage, ...], Field(min_length=1, max_length=100)]
+Head = Annotated[int, Field(ge=0, le=65_536)]
+"""Channels of the 1x1 convolution before pooling; 0 leaves it out."""
 
 
 class Architecture(Model):
     """A realised network: every stage's repeats and channels, and the input resolution."""
 
-    family: Literal["mbconv"] = "mbconv"
+    family: BlockFamily = "mbconv"
     resolution: Resolution
     in_channels: Annotated[int, Field(ge=1, le=1_024)] = 3
     num_classes: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
     stem: Stem = Stem()
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=100)]
-    head: Channels = 1280
+    stages: Stages
+    head: Head = 1280
 
     @property
     def id(self) -> str:
@@ -67,7 +177,7 @@ class Architecture(Model):
     @property
     def total_stride(self) -> int:
         """How many input pixels lie under one pixel of the last feature map."""
-        stride = int(self.stem.stride)
+        stride = self.stem.stride * (2 if self.stem.pool else 1)
         for stage in self.stages:
             stride *= stage.stride
         return stride

@@ -3,6 +3,7 @@
 CompoundError
 |-- SpecError      a spec that cannot be read or does not hold (exit 2)
 |-- PlanError      a spec that holds but cannot be carried out as it stands (exit 2)
+|-- ArchitectureError  weights that do not fit the network, or are no weights (exit 2)
 |-- DataError      images or labels that cannot be used (exit 2)
 |-- StoreError     the artifact store cannot be read or written (exit 2)
 |-- ClusterError   the cluster cannot be reached or is too small (exit 2)
@@ -47,6 +48,10 @@ class SpecError(CompoundError):
 
 class PlanError(CompoundError):
     """The spec is well formed, but no study can be made of it as it stands."""
+
+
+class ArchitectureError(CompoundError):
+    """A network and the weights or shapes given for it do not fit each other."""
 
 
 class DataError(CompoundError):

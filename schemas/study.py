@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from schemas.architecture import Channels, Coefficients, Resolution, Rounding, Stage, Stem
+from schemas.architecture import BlockFamily, Coefficients, Head, Resolution, Rounding, Stages, Stem
 from schemas.base import Model
 from schemas.data import DataSpec
 from schemas.job import Resources
@@ -20,21 +20,47 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Phi = Annotated[float, Field(gt=0, le=20)]
 
 
+NetworkName = Literal[
+    "efficientnet-b0",
+    "efficientnet-b1",
+    "efficientnet-b2",
+    "efficientnet-b3",
+    "efficientnet-b4",
+    "efficientnet-b5",
+    "efficientnet-b6",
+    "efficientnet-b7",
+    "efficientnet-b8",
+    "efficientnet-l2",
+    "mobilenet-v1",
+    "mobilenet-v2",
+    "mnasnet-a1",
+    "mnasnet-b1",
+    "resnet-18",
+    "resnet-34",
+    "resnet-50",
+    "resnet-101",
+    "resnet-152",
+    "resnet-200",
+    "amoebanet-d",
+]
+"""The networks that `baseline.name` and `compound count` know; jobs.models.zoo holds them."""
+
+
 class NamedBaseline(Model):
     """A network that the paper names; its classes and channels follow the data."""
 
-    name: Literal["efficientnet-b0"]
+    name: NetworkName
     resolution: Resolution | None = None
 
 
 class CustomBaseline(Model):
     """A small network of one's own, as data."""
 
-    family: Literal["mbconv"] = "mbconv"
+    family: BlockFamily = "mbconv"
     resolution: Resolution
     stem: Stem = Stem()
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=100)]
-    head: Channels = 1280
+    stages: Stages
+    head: Head = 1280
 
 
 def _baseline_tag(value: Any) -> str:

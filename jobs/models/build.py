@@ -2,7 +2,8 @@
 
 from torch import nn
 
-from jobs.models.mbconv import MBConvNet
+from jobs.models.convnet import ConvNet
+from jobs.models.numerics import NUMERICS
 from schemas.architecture import Architecture
 
 
@@ -11,11 +12,14 @@ def build(
     *,
     survival: float = 1.0,
     dropout: float = 0.0,
-    norm_momentum: float = 0.01,
+    norm_momentum: float | None = None,
 ) -> nn.Module:
     """Build the network: float images (N, in_channels, R, R) to logits (N, num_classes).
 
     `survival` is the last block's under stochastic depth; `norm_momentum` the weight of the
-    newest batch in the running statistics of batch norm.
+    newest batch in the running statistics of batch norm, by default the family's own.
     """
-    return MBConvNet(architecture, survival=survival, dropout=dropout, momentum=norm_momentum)
+    numerics = NUMERICS[architecture.family]
+    if norm_momentum is not None:
+        numerics = numerics._replace(momentum=norm_momentum)
+    return ConvNet(architecture, survival=survival, dropout=dropout, numerics=numerics)

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from jobs.complexity import count as count_network
-from jobs.models.efficientnet import VARIANTS, named
+from jobs.models.zoo import NETWORKS
 from jobs.scaling import stretch
 from orchestrator.commands.output import print_json, print_table
 from orchestrator.suggest import closest
@@ -18,7 +18,7 @@ CLASSES = (1, 1_000_000)
 
 def models(*, as_json: bool) -> None:
     """List the named networks."""
-    rows = [_row(name, named(name)) for name in VARIANTS]
+    rows = [_row(name, network) for name, network in NETWORKS.items()]
     if as_json:
         print_json(rows)
     else:
@@ -35,15 +35,15 @@ def count(
     as_json: bool,
 ) -> None:
     """Count one network. SpecError: no such name, or a multiplier out of range."""
-    if name not in VARIANTS:
+    if name not in NETWORKS:
         raise SpecError(
-            f"no network is called '{name}'{closest(name, VARIANTS)}",
-            allowed=", ".join(VARIANTS),
+            f"no network is called '{name}'{closest(name, NETWORKS)}",
+            allowed=", ".join(NETWORKS),
             next_step="compound models",
         )
     _within("--depth", depth, MULTIPLIER)
     _within("--width", width, MULTIPLIER)
-    network = named(name)
+    network = NETWORKS[name]
     pixels = network.resolution if resolution is None else resolution
     _within("--resolution", pixels, RESOLUTION)
     scaled = stretch(network, depth, width, pixels)

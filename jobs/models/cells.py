@@ -1,0 +1,102 @@
+"""AmoebaNet's cells as modules; jobs/models/amoebanet.py says what they consist of."""
+
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+
+from jobs.complexity import cell_of
+from jobs.models.amoebanet import Convolution, Operation, convolutions
+from jobs.models.blocks import StochasticDepth
+from jobs.models.numerics import Numerics
+from schemas.architecture import NormalCellStage, ReductionCellStage
+
+
+class ActConvNorm(nn.Sequential):
+    """Activation, convolution and batch norm: the order inside cells."""
+
+    def __init__(self, conv: Convolution, stride: int, numerics: Numerics) -> None:
+        height, width = conv.kernel
+        padding = (height // 2, width // 2)
+        step = stride if conv.strides else 1
+        super().__init__(
+            numerics.activation(),
+            nn.Conv2d(conv.cin, conv.cout, conv.kernel, step, padding, bias=False),
+            nn.BatchNorm2d(conv.cout, eps=numerics.epsilon, momentum=numerics.momentum),
+        )
+
+
+class FactorizedReduction(nn.Module):
+    """Halves the side and sets the channels: two 1x1 convolutions, one a pixel further."""
+
+    def __init__(self, cin: int, cout: int, numerics: Numerics) -> None:
+        super().__init__()
+        self.activation = numerics.activation()
+        halves = [half for half in (cout - cout // 2, cout // 2) if half]
+        self.convs = nn.ModuleList(nn.Conv2d(cin, half, 1, 2, bias=False) for half in halves)
+        self.norm = nn.BatchNorm2d(cout, eps=numerics.epsilon, momentum=numerics.momentum)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, cin, H, W) to (N, cout, ceil(H / 2), ceil(W / 2))."""
+        x = self.activation(x)
+        views = (x, nn.functional.pad(x, (-1, 1, -1, 1)))
+        halves = [conv(view) for conv, view in zip(self.convs, views, strict=False)]
+        y: Tensor = self.norm(torch.cat(halves, 1))
+        return y
+
+
+class CellBlock(nn.Module):
+    """One cell: reads the last two feature maps, and concatenates the states it left unused."""
+
+    def __init__(
+        self,
+        stage: NormalCellStage | ReductionCellStage,
+        cin: int,
+        before: int,
+        *,
+        halved: bool,
+        survival: float,
+        numerics: Numerics,
+    ) -> None:
+        """Take the channels of the last map and the one before; `halved`: a stride parts them."""
+        super().__init__()
+        channels, self.cell = stage.channels, cell_of(stage)
+        self.current = ActConvNorm(Convolution(cin, channels), 1, numerics)
+        self.previous: nn.Module = nn.Identity()
+        if halved:
+            self.previous = FactorizedReduction(before, channels, numerics)
+        elif before != channels:
+            self.previous = ActConvNorm(Convolution(before, channels), 1, numerics)
+        self.steps = nn.ModuleList(
+            _operation(step.operation, channels, stage.stride if step.state < 2 else 1, numerics)
+            for step in chain.from_iterable(self.cell.pairs)
+        )
+        self.drop = StochasticDepth(survival)
+
+    def forward(self, previous: Tensor, current: Tensor) -> Tensor:
+        """Map (N, before, ., .) and (N, cin, H, W) to (N, out_channels, H / stride, W / stride)."""
+        states = [self.current(current), self.previous(previous)]
+        steps = iter(self.steps)
+        for left, right in self.cell.pairs:
+            results = [
+                self._result(step.operation, next(steps), states[step.state])
+                for step in (left, right)
+            ]
+            states.append(results[0] + results[1])
+        return torch.cat([states[index] for index in self.cell.outputs], 1)
+
+    def _result(self, operation: Operation, module: nn.Module, state: Tensor) -> Tensor:
+        result: Tensor = module(state)
+        return result if operation == "none" else self.drop(result)
+
+
+def _operation(operation: Operation, channels: int, stride: int, numerics: Numerics) -> nn.Module:
+    """Build one operation; pools keep the side at stride 1, and look at no padding."""
+    if operation == "max_pool_2x2":
+        return nn.MaxPool2d(2, stride, ceil_mode=True)
+    if operation == "max_pool_3x3":
+        return nn.MaxPool2d(3, stride, 1)
+    if operation == "avg_pool_3x3":
+        return nn.AvgPool2d(3, stride, 1, count_include_pad=False)
+    convs = convolutions(operation, channels)
+    return nn.Sequential(*(ActConvNorm(conv, stride, numerics) for conv in convs))

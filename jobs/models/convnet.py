@@ -1,0 +1,76 @@
+"""A whole network: stem, blocks, head, classifier. Every family is built by this one module."""
+
+from torch import Tensor, nn
+
+from jobs.models.blocks import ConvNorm, MBConv, Residual, Separable
+from jobs.models.cells import CellBlock
+from jobs.models.numerics import Numerics, initialise
+from schemas.architecture import AnyStage, Architecture
+
+
+class ConvNet(nn.Module):
+    """A network of any family: (N, in_channels, R, R) to logits (N, num_classes)."""
+
+    def __init__(
+        self, architecture: Architecture, *, survival: float, dropout: float, numerics: Numerics
+    ) -> None:
+        super().__init__()
+        stem, last = architecture.stem, architecture.stages[-1]
+        self.stem = ConvNorm(
+            architecture.in_channels, stem.channels, stem.kernel, stem.stride, numerics=numerics
+        )
+        self.pool = nn.MaxPool2d(3, 2, 1) if stem.pool else nn.Identity()
+        self.blocks = nn.Sequential(*_blocks(architecture, survival, numerics))
+        self.head: nn.Module = nn.Identity()
+        if architecture.head:
+            self.head = ConvNorm(last.out_channels, architecture.head, 1, numerics=numerics)
+        elif isinstance(self.blocks[-1], CellBlock):
+            self.head = numerics.activation()
+        self.dropout = nn.Dropout(dropout)
+        features = architecture.head or last.out_channels
+        self.classifier = nn.Linear(features, architecture.num_classes)
+        initialise(self, numerics)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (N, num_classes) of images (N, in_channels, R, R)."""
+        before = x = self.pool(self.stem(x))
+        for block in self.blocks:
+            after = block(before, x) if isinstance(block, CellBlock) else block(x)
+            before, x = x, after
+        features = self.head(x)
+        logits: Tensor = self.classifier(self.dropout(features.mean((2, 3))))
+        return logits
+
+
+def _blocks(architecture: Architecture, survival: float, numerics: Numerics) -> list[nn.Module]:
+    """Build every block; block i of n survives with 1 - (1 - survival) * i / n."""
+    blocks: list[nn.Module] = []
+    before = cin = architecture.stem.channels
+    halved, total = False, architecture.depth
+    for stage in architecture.stages:
+        for repeat in range(stage.repeats):
+            alive = 1 - (1 - survival) * len(blocks) / total
+            stride = stage.stride if repeat == 0 else 1
+            block = _block(stage, cin, before, stride, halved, alive, numerics)
+            blocks.append(block)
+            before, cin, halved = cin, stage.out_channels, stride > 1
+    return blocks
+
+
+def _block(
+    stage: AnyStage,
+    cin: int,
+    before: int,
+    stride: int,
+    halved: bool,
+    survival: float,
+    numerics: Numerics,
+) -> nn.Module:
+    """Build one block on cin channels; cells also read the map `before`."""
+    if stage.block == "mbconv":
+        return MBConv(stage, cin, stride, survival=survival, numerics=numerics)
+    if stage.block == "separable":
+        return Separable(stage, cin, stride, numerics=numerics)
+    if stage.block == "basic" or stage.block == "bottleneck":
+        return Residual(stage, cin, stride, survival=survival, numerics=numerics)
+    return CellBlock(stage, cin, before, halved=halved, survival=survival, numerics=numerics)
