@@ -55,7 +55,7 @@ def test_what_a_job_is_given_does_not_change_what_it_is() -> None:
     _, plan = study()
     _, other = study("resources.search.workers=2", "resources.search.cpus=4", "store=elsewhere")
     assert [j.request.job.id for j in plan.jobs] == [j.request.job.id for j in other.jobs]
-    _, changed = study("train.learning_rate=0.2")
+    _, changed = study("train.learning_rate=0.7")
     assert not {j.request.job.id for j in plan.jobs} & {j.request.job.id for j in changed.jobs}
 
 

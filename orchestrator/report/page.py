@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from orchestrator.progress import duration
 from orchestrator.report import tables
 from orchestrator.report.figures import MOST, figures
 from orchestrator.report.inputs import (
@@ -176,13 +177,7 @@ def _jobs_tile(inputs: ReportInputs) -> Figure:
     results = [inputs.results[job] for job in planned if job in inputs.results]
     done = sum(result.status == "done" for result in results)
     seconds = sum(result.seconds for result in results)
-    return Figure("jobs done", f"{done} of {len(planned)}", f"{_duration(seconds)} of training")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    return Figure("jobs done", f"{done} of {len(planned)}", f"{duration(seconds)} of training")
 
 
 def _became(inputs: ReportInputs) -> str:
