@@ -1,6 +1,7 @@
 """Studies as Ray jobs: submitted, followed and stopped from anywhere that reaches the dashboard."""
 
 import asyncio
+import logging
 import os
 import secrets
 import shlex
@@ -37,6 +38,7 @@ class Jobs:
         ClusterError: nothing answers there, or it wants another token.
         """
         settle_auth(new_cluster=False)
+        logging.getLogger("ray").setLevel(logging.ERROR)  # not its notes on packing and uploading
         self._address = address
         with self._explained():
             self._client = JobSubmissionClient(address)
