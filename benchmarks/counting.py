@@ -12,7 +12,7 @@ from jobs.scaling import scale
 from orchestrator.design import design
 from orchestrator.space import Space
 from schemas.architecture import Coefficients
-from schemas.study import Budget, GridDesign
+from schemas.design import Budget, GridDesign
 
 ROUNDS = 7
 NETWORKS = 2_000

@@ -8,9 +8,9 @@ from jobs.complexity import count
 from jobs.scaling import scale
 from orchestrator.space import Option, Space
 from schemas.architecture import AXES, Architecture, Axis, Candidate, Coefficients, Role, Shares
+from schemas.design import GridDesign, LatticeDesign
 from schemas.errors import PlanError
 from schemas.plan import Dropped
-from schemas.study import GridDesign, LatticeDesign
 
 _FUZZ = 1e-9
 _TWIN = 0.03

@@ -9,12 +9,13 @@ from jobs.training.schedule import check_batch
 from orchestrator.design import design
 from orchestrator.space import Space
 from schemas.architecture import Architecture, Candidate, Coefficients
+from schemas.baseline import NamedBaseline
 from schemas.data import DataInfo
 from schemas.errors import PlanError
 from schemas.job import DataRef, JobRequest, TrainJob
 from schemas.plan import FamilyPlan, Member, Plan, PlannedJob
 from schemas.recipe import Recipe
-from schemas.study import NamedBaseline, StudySpec, TrainSpec
+from schemas.study import StudySpec, TrainSpec
 
 FEW_IMAGES = 8
 """Images a worker and micro-batch under which batch norm's statistics are too noisy."""

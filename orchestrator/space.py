@@ -11,7 +11,7 @@ from functools import cached_property
 from jobs.complexity import count
 from jobs.scaling import OFFICIAL, round_resolution, stretch
 from schemas.architecture import AnyStage, Architecture, Coefficients, Cost, Rounding, Shares
-from schemas.study import Budget
+from schemas.design import Budget
 
 _FUZZ = 1e-9
 _SAMPLING = 1.004

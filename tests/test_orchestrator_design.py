@@ -12,8 +12,8 @@ from jobs.scaling import scale
 from orchestrator.design import Designed, design, points
 from orchestrator.space import Space
 from schemas.architecture import AXES, Architecture, Rounding, Stage, Stem
+from schemas.design import Budget, GridDesign, LatticeDesign
 from schemas.errors import PlanError
-from schemas.study import Budget, GridDesign, LatticeDesign
 
 SMALL = Architecture(
     resolution=14,

@@ -10,9 +10,10 @@ from jobs.models.zoo import NETWORKS
 from orchestrator.commands import networks
 from orchestrator.plan import baseline_of, plan_study
 from orchestrator.spec import load
+from schemas.baseline import NetworkName
 from schemas.data import DataInfo
 from schemas.errors import PlanError, SpecError
-from schemas.study import NetworkName, StudySpec
+from schemas.study import StudySpec
 
 INFO = DataInfo(
     fingerprint="f", classes=("a", "b", "c"), in_channels=1, size=8, train=1000, validation=20

@@ -14,11 +14,12 @@ from jobs.store.files import checked
 from jobs.store.local import LocalFiles
 from jobs.store.study import StudyFolder
 from schemas.architecture import Coefficients, Stage
+from schemas.baseline import CustomBaseline
 from schemas.data import DigitsData
 from schemas.errors import BusyError, StoreError
 from schemas.job import Event
 from schemas.recipe import Recipe
-from schemas.study import CustomBaseline, Search, StudySpec
+from schemas.study import Search, StudySpec
 
 SPEC = StudySpec(
     kind="study",

@@ -1,0 +1,61 @@
+"""The network that a study starts from: one with a name, or one's own."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Tag
+
+from schemas.architecture import BlockFamily, Head, Resolution, Stages, Stem
+from schemas.base import Model
+
+NetworkName = Literal[
+    "efficientnet-b0",
+    "efficientnet-b1",
+    "efficientnet-b2",
+    "efficientnet-b3",
+    "efficientnet-b4",
+    "efficientnet-b5",
+    "efficientnet-b6",
+    "efficientnet-b7",
+    "efficientnet-b8",
+    "efficientnet-l2",
+    "mobilenet-v1",
+    "mobilenet-v2",
+    "mnasnet-a1",
+    "mnasnet-b1",
+    "resnet-18",
+    "resnet-34",
+    "resnet-50",
+    "resnet-101",
+    "resnet-152",
+    "resnet-200",
+    "amoebanet-d",
+]
+"""The networks that `baseline.name` and `compound count` know; jobs.models.zoo holds them."""
+
+
+class NamedBaseline(Model):
+    """A network that the paper names; its classes and channels follow the data."""
+
+    name: NetworkName
+    resolution: Resolution | None = None
+
+
+class CustomBaseline(Model):
+    """A small network of one's own, as data."""
+
+    family: BlockFamily = "mbconv"
+    resolution: Resolution
+    stem: Stem = Stem()
+    stages: Stages
+    head: Head = 1280
+
+
+def _baseline_tag(value: Any) -> str:
+    named = "name" in value if isinstance(value, dict) else isinstance(value, NamedBaseline)
+    return "named" if named else "custom"
+
+
+Baseline = Annotated[
+    Annotated[NamedBaseline, Tag("named")] | Annotated[CustomBaseline, Tag("custom")],
+    Discriminator(_baseline_tag),
+]

@@ -1,0 +1,60 @@
+"""What a network asks of a device, and what a device was measured to give."""
+
+from typing import Literal
+
+from schemas.base import Model
+
+
+class Workload(Model):
+    """What one network asks of a device: exact counts, for one image and one forward pass."""
+
+    params: int
+    dense: int
+    """MACs of linear layers and of ungrouped convolutions with a kernel above 1x1."""
+    pointwise: int
+    """MACs of ungrouped 1x1 convolutions."""
+    depthwise: int
+    """MACs of grouped convolutions."""
+    activations: int
+    """Elements of all convolution outputs."""
+    saved: int
+    """Elements that autograd keeps for backward, images included, weights not."""
+    largest: int
+    """Elements of the largest single feature map."""
+    layers: int
+    """Convolutions and linear layers."""
+
+
+class ProbePoint(Model):
+    """One network that was timed, and what the fitted model says of it."""
+
+    network: str
+    resolution: int
+    images: int
+    """Images of the micro-batch."""
+    seconds: float
+    """Measured: forward and backward of the micro-batch and one step of the optimiser."""
+    predicted_seconds: float
+    bytes: int
+    """Measured: peak memory of the worker above what it holds before a network is built."""
+    predicted_bytes: int
+
+
+class DeviceProfile(Model):
+    """How fast one worker on one kind of device is, as guessed or as measured by a probe."""
+
+    device: str
+    """What people call it, threads included: `cpu Intel Xeon, 1 thread`, `cuda NVIDIA H100`."""
+    kind: Literal["cpu", "cuda"]
+    threads: int = 1
+    memory: int
+    """Bytes that one worker on it may use."""
+    source: Literal["guess", "probe"]
+    seconds: dict[str, float]
+    """Coefficients of the time model by feature, in seconds."""
+    bytes: dict[str, float]
+    """Coefficients of the memory model by feature, in bytes."""
+    time_error: float | None = None
+    """Median relative error of step time over the points, each predicted without itself."""
+    memory_error: float | None = None
+    points: tuple[ProbePoint, ...] = ()
