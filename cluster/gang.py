@@ -22,7 +22,7 @@ import torch.distributed as dist
 from ray import train
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
-from cluster.doctor import gpus_of
+from cluster.capacity import gpus_of
 from cluster.mailbox import Message
 from cluster.network import bind_collectives
 from jobs.data.cache import DataCache

@@ -3,7 +3,6 @@
 import logging
 import os
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +11,7 @@ import ray
 from ray._private.state import state as cluster_state
 from ray._raylet import Config  # type: ignore[attr-defined]
 
+from cluster.capacity import Node
 from schemas.errors import ClusterError
 
 _OBJECT_STORE = 256 * 2**20
@@ -27,15 +27,6 @@ _QUIET = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-
-
-@dataclass(frozen=True)
-class Node:
-    """What one host gives to jobs."""
-
-    cpus: float
-    gpus: float
-    host: str
 
 
 class Session:

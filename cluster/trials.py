@@ -7,7 +7,7 @@ import ray
 import torch
 from ray import tune
 
-from cluster.doctor import gpus_of
+from cluster.capacity import gpus_of
 from cluster.gang import Gang
 from cluster.mailbox import Message
 from cluster.runner import unfinished

@@ -13,7 +13,7 @@ from itertools import groupby
 import ray
 from ray import tune
 
-from cluster import doctor
+from cluster import capacity, doctor
 from cluster.listener import JobList, Listener
 from cluster.mailbox import open_mailbox
 from cluster.runner import OnEvent, unfinished
@@ -39,13 +39,13 @@ class RayRunner:
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Train every request; see `Runner.run`."""
         nodes, limit = self._session.nodes, self._session.limit
-        doctor.preflight(requests, nodes, limit)
+        capacity.preflight(requests, nodes, limit)
         ledger = ArtifactStore.open(store)
         doctor.check_shared(ledger.uri, nodes)
         results = _done(requests, ledger, on_event)
-        fresh = {r.job.id: r for r in doctor.resolve(requests, nodes) if r.job.id not in results}
+        fresh = {r.job.id: r for r in capacity.resolve(requests, nodes) if r.job.id not in results}
         for resources, group in _by_resources(fresh.values()):
-            most = min(doctor.at_once(resources, nodes, limit), len(group))
+            most = min(capacity.at_once(resources, nodes, limit), len(group))
             results |= self._run_group(resources, group, ledger, on_event, most)
         return [results[request.job.id] for request in requests]
 
@@ -84,7 +84,7 @@ def _tuner(
     labels = [request.label or request.job.id for request in listener.requests]
     return tune.Tuner(
         GangTrial if resources.workers > 1 else SoloTrial,
-        param_space={**shared, "cpus": resources.cpus, "gpus": doctor.gpus_of(resources)},
+        param_space={**shared, "cpus": resources.cpus, "gpus": capacity.gpus_of(resources)},
         tune_config=tune.TuneConfig(
             search_alg=JobList(labels, listener.stop),
             num_samples=len(labels),
@@ -118,7 +118,7 @@ def _done(
 def _by_resources(requests: Iterable[JobRequest]) -> list[tuple[Resources, list[JobRequest]]]:
     def key(request: JobRequest) -> tuple[int, int, float]:
         resources = request.resources
-        return resources.workers, resources.cpus, doctor.gpus_of(resources)
+        return resources.workers, resources.cpus, capacity.gpus_of(resources)
 
     groups = [list(group) for _, group in groupby(sorted(requests, key=key), key=key)]
     return [(group[0].resources, group) for group in groups]

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-from cluster.doctor import preflight
+from cluster.capacity import Node, preflight
 from cluster.local import LocalRunner
 from cluster.metrics import StudyGauges
 from cluster.runner import Runner
-from cluster.session import Node, connect
+from cluster.session import connect
 from cluster.submit import lasting
 from cluster.tune import RayRunner
 from jobs.data.source import inspect

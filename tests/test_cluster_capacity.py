@@ -3,8 +3,7 @@
 import pytest
 from conftest import MakeRequest
 
-from cluster.doctor import at_once, capacity, preflight, resolve
-from cluster.session import Node
+from cluster.capacity import Node, at_once, capacity, preflight, resolve
 from schemas.errors import ClusterError
 from schemas.job import JobRequest, Resources
 

@@ -1,0 +1,101 @@
+"""What fits where: arithmetic over hosts, without Ray."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, inf
+
+from schemas.errors import ClusterError
+from schemas.job import JobRequest, Resources
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one host gives to jobs."""
+
+    cpus: float
+    gpus: float
+    host: str
+
+
+def resolve(requests: Sequence[JobRequest], nodes: Sequence[Node]) -> list[JobRequest]:
+    """Return the requests with `gpus: auto` decided: one where the cluster has any, else none."""
+    found = 1.0 if any(node.gpus for node in nodes) else 0.0
+    return [_with_gpus(request, found) for request in requests]
+
+
+def _with_gpus(request: JobRequest, gpus: float) -> JobRequest:
+    if request.resources.gpus != "auto":
+        return request
+    resources = request.resources.model_copy(update={"gpus": gpus})
+    return request.model_copy(update={"resources": resources})
+
+
+def preflight(
+    requests: Sequence[JobRequest], nodes: Sequence[Node], limit: Node | None = None
+) -> None:
+    """Refuse requests that can never fit; `limit` is what an autoscaler may add up to.
+
+    Raises:
+        ClusterError: naming the job, what it needs and what the cluster has.
+    """
+    for request in resolve(requests, nodes):
+        if not _fits(request.resources, nodes) and not _may_fit(request.resources, limit):
+            raise _too_small(request, nodes, limit)
+
+
+def capacity(resources: Resources, nodes: Sequence[Node]) -> int:
+    """Return how many workers of this size the hosts hold at once."""
+    return sum(_on(node, resources) for node in nodes)
+
+
+def at_once(resources: Resources, nodes: Sequence[Node], limit: Node | None = None) -> int:
+    """Return how many jobs of this size run at the same time, at least one."""
+    whole = [limit] if limit else []
+    workers = max(capacity(resources, nodes), capacity(resources, whole))
+    return max(1, workers // resources.workers)
+
+
+def _on(node: Node, resources: Resources) -> int:
+    gpus = gpus_of(resources)
+    by_gpu = inf if gpus == 0 else floor(node.gpus / gpus + 1e-9)
+    return int(min(floor(node.cpus / resources.cpus), by_gpu))
+
+
+def gpus_of(resources: Resources) -> float:
+    """Return the GPUs of a worker, once `auto` is resolved."""
+    assert resources.gpus != "auto", "resolve the requests first"
+    return float(resources.gpus)
+
+
+def _fits(resources: Resources, nodes: Sequence[Node]) -> bool:
+    return capacity(resources, nodes) >= resources.workers
+
+
+def _may_fit(resources: Resources, limit: Node | None) -> bool:
+    return limit is not None and _fits(resources, [limit])
+
+
+def _too_small(request: JobRequest, nodes: Sequence[Node], limit: Node | None) -> ClusterError:
+    resources, hosts = request.resources, [limit] if limit else list(nodes)
+    needs = [_need(resources.workers, resources.cpus, "CPU")]
+    has = [_amount(sum(node.cpus for node in hosts), "CPU")]
+    if gpus_of(resources):
+        needs.append(_need(resources.workers, gpus_of(resources), "GPU"))
+        has.append(_amount(sum(node.gpus for node in hosts), "GPU"))
+    where = f" on {len(hosts)} hosts" if len(hosts) > 1 else ""
+    verb = "can grow to" if limit else "has"
+    return ClusterError(
+        f"job {request.label or request.job.id} needs {' and '.join(needs)}, "
+        f"the cluster {verb} {' and '.join(has)}{where}",
+        allowed="every worker lies on one host; all workers of a job run at the same time",
+        next_step="lower `workers`, `cpus` or `gpus` under `resources`, or join a larger cluster",
+    )
+
+
+def _need(workers: int, each: float, unit: str) -> str:
+    total = _amount(workers * each, unit)
+    return f"{total} ({workers} workers x {each:g})" if workers > 1 else total
+
+
+def _amount(number: float, unit: str) -> str:
+    return f"{number:g} {unit}" + ("" if number == 1 else "s")
