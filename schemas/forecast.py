@@ -1,0 +1,148 @@
+"""What a study will take, before a GPU is touched; and what it may take at most."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from schemas.base import Model
+
+GIB = 2**30
+
+Hours = Annotated[float, Field(gt=0, le=1e9)]
+Price = Annotated[float, Field(ge=0, le=1e6)]
+
+
+class Hosts(Model):
+    """The cluster that a plan reckons with; without one it is the machine that plans."""
+
+    nodes: Annotated[int, Field(ge=1, le=100_000)] = 1
+    cpus: Annotated[int, Field(ge=1, le=4096)] = 1
+    """CPU cores of each node."""
+    gpus: Annotated[int, Field(ge=0, le=64)] = 0
+    """GPUs of each node."""
+    memory: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    """GiB that one worker may use: a GPU's memory, or its part of the host's. By default what
+    the device has."""
+
+
+class Spending(Model):
+    """What a study may take at most, search and family together, and what an hour costs."""
+
+    gpu_hours: Hours | None = None
+    cpu_hours: Hours | None = None
+    money: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    """In the currency of the prices."""
+    price_per_gpu_hour: Price | None = None
+    price_per_cpu_hour: Price | None = None
+
+    @model_validator(mode="after")
+    def _priced(self) -> "Spending":
+        if self.money is not None and not self.priced:
+            raise ValueError("money needs price_per_gpu_hour or price_per_cpu_hour beside it")
+        return self
+
+    @property
+    def priced(self) -> bool:
+        """Whether hours have a price."""
+        return self.price_per_gpu_hour is not None or self.price_per_cpu_hour is not None
+
+    def money_for(self, gpu_hours: float, cpu_hours: float) -> float | None:
+        """Return what hours cost; None without prices."""
+        if not self.priced:
+            return None
+        return gpu_hours * (self.price_per_gpu_hour or 0) + cpu_hours * (
+            self.price_per_cpu_hour or 0
+        )
+
+
+class Demand(Model):
+    """What one job takes, as predicted."""
+
+    job: str
+    architecture: str
+    workers: int
+    micro_batch: int
+    """Images that one worker takes through the network at once."""
+    fitting_batch: int
+    """The largest micro-batch that fits into a worker's memory; 0: not even one image."""
+    memory: int
+    """Peak bytes of one worker."""
+    step_seconds: float
+    """One step of the optimiser, over all micro-batches."""
+    seconds: float
+    """The whole job."""
+    gpu_hours: float
+    cpu_hours: float
+    money: float | None
+
+    @property
+    def fits(self) -> bool:
+        """Whether the spec's micro-batch fits into a worker's memory."""
+        return self.micro_batch <= self.fitting_batch
+
+
+class Total(Model):
+    """What a list of jobs takes."""
+
+    jobs: int = 0
+    memory: int = 0
+    """Peak bytes of the largest worker, over all jobs."""
+    seconds: float = 0.0
+    """All jobs one after another."""
+    wall_seconds: float = 0.0
+    """On the given cluster, as many jobs at once as it holds, start-up included."""
+    gpu_hours: float = 0.0
+    cpu_hours: float = 0.0
+    money: float | None = None
+
+    def plus(self, other: "Total") -> "Total":
+        """Return both, one after the other."""
+        money = (self.money or 0) + (other.money or 0)
+        return Total(
+            jobs=self.jobs + other.jobs,
+            memory=max(self.memory, other.memory),
+            seconds=self.seconds + other.seconds,
+            wall_seconds=self.wall_seconds + other.wall_seconds,
+            gpu_hours=self.gpu_hours + other.gpu_hours,
+            cpu_hours=self.cpu_hours + other.cpu_hours,
+            money=None if self.money is None and other.money is None else money,
+        )
+
+
+class Basis(Model):
+    """What a forecast was reckoned from."""
+
+    device: str
+    source: Literal["guess", "probe"]
+    time_error: float | None
+    """Median relative error of the step times that the device's model was fitted to."""
+    memory_error: float | None
+    corrected_by: int
+    """Finished jobs whose measured times have gone in."""
+    correction: float
+    """What they multiplied the times by."""
+    hosts: Hosts
+    worker_memory: int
+    """Bytes that one worker may use."""
+
+
+class FamilyForecast(Model):
+    """What the family takes, over all that the search may choose: the least and the most."""
+
+    least: Total
+    most: Total
+
+
+class Forecast(Model):
+    """What a plan takes: the search exactly as planned, the family within bounds."""
+
+    basis: Basis
+    search: Total
+    family: FamilyForecast
+    demands: dict[str, Demand]
+    """By job id; the search's jobs, and for one scaled variant its own."""
+
+    @property
+    def most(self) -> Total:
+        """The most that search and family take together."""
+        return self.search.plus(self.family.most)
