@@ -2,13 +2,14 @@
 
 MACs are the multiplications of convolutions and linear layers, forward, one image, biases not
 counted: torch's FLOP counter over two. Activations are the elements of all convolution outputs
-(Dollar et al. 2021, "Fast and Accurate Model Scaling").
+(Dollar et al. 2021, "Fast and Accurate Model Scaling"). One walk along the network adds these up
+together with what jobs/workload.py reads off it.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from jobs.models.amoebanet import NORMAL, REDUCTION, Cell, convolutions
+from jobs.models.amoebanet import NORMAL, REDUCTION, Cell, Operation, convolutions
+from jobs.tally import Map, Tally
 from schemas.architecture import (
     AnyStage,
     Architecture,
@@ -21,29 +22,7 @@ from schemas.architecture import (
     Stage,
 )
 
-
-class _Tally(NamedTuple):
-    """Counts of one part of a network."""
-
-    params: int = 0
-    macs: int = 0
-    activations: int = 0
-
-    def plus(self, other: "_Tally", times: int = 1) -> "_Tally":
-        """Add other, counted `times` times."""
-        return _Tally(
-            self.params + times * other.params,
-            self.macs + times * other.macs,
-            self.activations + times * other.activations,
-        )
-
-
-class _Map(NamedTuple):
-    """A feature map: its channels, the side of its square, and its stride behind the stem."""
-
-    channels: int
-    size: int
-    stride: int
+_CellStage = NormalCellStage | ReductionCellStage
 
 
 def shrink(size: int, stride: int) -> int:
@@ -56,123 +35,179 @@ def squeeze_channels(in_channels: int, ratio: float) -> int:
     return max(1, int(in_channels * ratio))
 
 
-def _conv(cin: int, cout: int, area: int, size: int, groups: int = 1) -> _Tally:
-    """Count a bias-free convolution with its norm; area is the kernel's, size the output's side."""
-    weights = area * (cin // groups) * cout
-    return _Tally(weights + 2 * cout, weights * size * size, cout * size * size)
-
-
-def _squeeze(channels: int, squeezed: int) -> _Tally:
-    """Count squeeze-excitation: two biased 1x1 convolutions on one pixel."""
-    weights = 2 * channels * squeezed
-    return _Tally(weights + squeezed + channels, weights, squeezed + channels)
-
-
-def _mbconv(stage: Stage, source: _Map, size: int) -> _Tally:
-    """Count one inverted bottleneck (MobileNetV2) that maps source to a side of size."""
-    wide = source.channels * stage.expand
-    total = _conv(wide, wide, stage.kernel**2, size, groups=wide)
-    total = total.plus(_conv(wide, stage.channels, 1, size))
-    if stage.expand > 1:
-        total = total.plus(_conv(source.channels, wide, 1, source.size))
-    if stage.se:
-        total = total.plus(_squeeze(wide, squeeze_channels(source.channels, stage.se)))
-    return total
-
-
-def _separable(stage: SeparableStage, source: _Map, size: int) -> _Tally:
-    cin = source.channels
-    depthwise = _conv(cin, cin, stage.kernel**2, size, groups=cin)
-    return depthwise.plus(_conv(cin, stage.channels, 1, size))
-
-
-def _residual(stage: BasicStage | BottleneckStage, source: _Map, stride: int, size: int) -> _Tally:
-    """Count a ResNet block, with the projection where the shortcut needs one."""
-    cin, inner, cout, area = source.channels, stage.channels, stage.out_channels, stage.kernel**2
-    if stage.block == "basic":
-        total = _conv(cin, inner, area, size).plus(_conv(inner, inner, area, size))
-    else:
-        total = _conv(cin, inner, 1, source.size).plus(_conv(inner, inner, area, size))
-        total = total.plus(_conv(inner, cout, 1, size))
-    return total.plus(_conv(cin, cout, 1, size)) if stride > 1 or cin != cout else total
-
-
-def _cell(
-    stage: NormalCellStage | ReductionCellStage, previous: _Map, source: _Map, size: int
-) -> _Tally:
-    """Count one AmoebaNet cell: its two inputs brought to its channels, then its steps."""
-    channels, cell = stage.channels, cell_of(stage)
-    total = _conv(source.channels, channels, 1, source.size)
-    if previous.stride != source.stride or previous.channels != channels:
-        total = total.plus(_conv(previous.channels, channels, 1, source.size))
-    for step in (step for pair in cell.pairs for step in pair):
-        side = source.size if step.state < 2 else size
-        for conv in convolutions(step.operation, channels):
-            side = size if conv.strides else side
-            height, width = conv.kernel
-            total = total.plus(_conv(conv.cin, conv.cout, height * width, side))
-    return total
-
-
-def cell_of(stage: NormalCellStage | ReductionCellStage) -> Cell:
+def cell_of(stage: _CellStage) -> Cell:
     """Return the steps of a stage's cells."""
     return NORMAL if stage.block == "normal-cell" else REDUCTION
 
 
-def _block(stage: AnyStage, previous: _Map, source: _Map, stride: int) -> _Tally:
+def _mbconv(tally: Tally, stage: Stage, source: Map, size: int) -> None:
+    """Count one inverted bottleneck (MobileNetV2) that maps source to a side of size."""
+    wide = source.channels * stage.expand
+    if stage.expand > 1:
+        tally.conv(source.channels, wide, 1, source.size)
+        tally.activate(wide * source.size**2)
+    tally.conv(wide, wide, stage.kernel**2, size, groups=wide)
+    tally.activate(wide * size * size)
+    if stage.se:
+        tally.squeeze(wide, squeeze_channels(source.channels, stage.se))
+        tally.keep(wide * size * size)
+    tally.conv(wide, stage.channels, 1, size)
+
+
+def _separable(tally: Tally, stage: SeparableStage, source: Map, size: int) -> None:
+    cin = source.channels
+    tally.conv(cin, cin, stage.kernel**2, size, groups=cin)
+    tally.activate(cin * size * size)
+    tally.conv(cin, stage.channels, 1, size)
+    if stage.activate:
+        tally.keep(stage.channels * size * size)
+
+
+def _residual(
+    tally: Tally, stage: BasicStage | BottleneckStage, source: Map, stride: int, size: int
+) -> None:
+    """Count a ResNet block, with the projection where the shortcut needs one."""
+    cin, inner, cout, area = source.channels, stage.channels, stage.out_channels, stage.kernel**2
+    if stage.block == "bottleneck":
+        tally.conv(cin, inner, 1, source.size)
+        tally.activate(inner * source.size**2)
+    tally.conv(cin if stage.block == "basic" else inner, inner, area, size)
+    tally.activate(inner * size * size)
+    tally.conv(inner, cout, area if stage.block == "basic" else 1, size)
+    if stride > 1 or cin != cout:
+        tally.conv(cin, cout, 1, size)
+    tally.keep(cout * size * size)
+
+
+def _cell(tally: Tally, stage: _CellStage, previous: Map, source: Map, size: int) -> None:
+    """Count one AmoebaNet cell: its two inputs brought to its channels, then its steps."""
+    channels, cell = stage.channels, cell_of(stage)
+    tally.activate_apart(source)
+    tally.conv(source.channels, channels, 1, source.size)
+    states = [Map(channels, source.size, 1), _brought(tally, channels, previous, source)]
+    for pair in cell.pairs:
+        for step in pair:
+            _step(tally, step.operation, states[step.state], size)
+        states.append(Map(channels, size, 1))
+
+
+def _brought(tally: Tally, channels: int, previous: Map, source: Map) -> Map:
+    """Count how a cell brings the map before the last to its channels and side."""
+    halved = previous.stride != source.stride
+    if not halved and previous.channels == channels:
+        return previous
+    tally.activate_apart(previous)
+    if halved and channels > 1:
+        tally.keep(previous.elements)  # the view one pixel further is a copy
+    tally.conv(previous.channels, channels, 1, source.size)
+    return Map(channels, source.size, 1)
+
+
+def _step(tally: Tally, operation: Operation, state: Map, size: int) -> None:
+    """Count one operation of a cell whose pairs put out maps of a side of size."""
+    if operation.startswith("max_pool"):
+        tally.pool(state, state.channels * size * size)
+    elif operation == "avg_pool_3x3":
+        tally.touch(state)
+    for conv in convolutions(operation, state.channels):
+        tally.activate_apart(state)
+        height, width = conv.kernel
+        state = Map(conv.cout, size if conv.strides else state.size, 1)
+        tally.conv(conv.cin, conv.cout, height * width, state.size)
+
+
+def _block(tally: Tally, stage: AnyStage, previous: Map, source: Map, stride: int) -> None:
     """Count one block that reads source; cells read the map before it too."""
     size = shrink(source.size, stride)
+    if stage.block == "normal-cell" or stage.block == "reduction-cell":
+        _cell(tally, stage, previous, source, size)
+        return
+    tally.touch(source)
     if stage.block == "mbconv":
-        return _mbconv(stage, source, size)
-    if stage.block == "separable":
-        return _separable(stage, source, size)
-    if stage.block == "basic" or stage.block == "bottleneck":
-        return _residual(stage, source, stride, size)
-    return _cell(stage, previous, source, size)
+        _mbconv(tally, stage, source, size)
+    elif stage.block == "separable":
+        _separable(tally, stage, source, size)
+    else:
+        _residual(tally, stage, source, stride, size)
 
 
-def _stage(stage: AnyStage, previous: _Map, source: _Map) -> tuple[_Tally, _Map, _Map]:
-    """Count a stage; also return the last two maps that leave it."""
-    size, stride = shrink(source.size, stage.stride), source.stride * stage.stride
-    out = _Map(stage.out_channels, size, stride)
-    total = _block(stage, previous, source, stage.stride)
-    if stage.repeats == 1:
-        return total, source, out
-    total = total.plus(_block(stage, source, out, 1))
-    if stage.repeats > 2:
-        total = total.plus(_block(stage, out, out, 1), stage.repeats - 2)
-    return total, out, out
+def _output(tally: Tally, stage: AnyStage, source: Map, stride: int) -> Map:
+    """Return the map that a block makes of source; it is kept where it is ReLU's result."""
+    activated = stage.block in ("basic", "bottleneck")
+    activated = activated or (stage.block == "separable" and stage.activate)
+    size, kept = shrink(source.size, stride), activated and tally.keeps_result
+    return Map(stage.out_channels, size, source.stride * stride, kept)
 
 
-def _parts(architecture: Architecture) -> Iterator[_Tally]:
-    """Count the stem, each stage, and the head with the classifier."""
+def _stage(tally: Tally, stage: AnyStage, previous: Map, source: Map) -> tuple[Map, Map]:
+    """Count a stage; return the last two maps that leave it."""
+    alike = max(0, stage.repeats - 2)
+    for stride, times in ((stage.stride, 1), (1, int(stage.repeats > 1)), (1, alike)):
+        if times:
+            tally.times = times
+            _block(tally, stage, previous, source, stride)
+            previous, source = source, _output(tally, stage, source, stride)
+    tally.times = 1
+    return previous, source
+
+
+def _stem(tally: Tally, architecture: Architecture) -> Map:
+    """Count the first convolution and the pool behind it; return what leaves them."""
     stem = architecture.stem
     side = shrink(architecture.resolution, stem.stride)
-    yield _conv(architecture.in_channels, stem.channels, stem.kernel**2, side)
-    previous = source = _Map(stem.channels, shrink(side, 2) if stem.pool else side, 1)
-    for stage in architecture.stages:
-        total, previous, source = _stage(stage, previous, source)
-        yield total
-    features = architecture.head or source.channels
-    weights = features * architecture.num_classes
-    total = _Tally(weights + architecture.num_classes, weights)
+    tally.keep(architecture.in_channels * architecture.resolution**2)
+    tally.conv(architecture.in_channels, stem.channels, stem.kernel**2, side)
+    out = Map(stem.channels, side, 1, tally.keeps_result)
+    tally.keep(out.elements)
+    if not stem.pool:
+        return out
+    pooled = Map(stem.channels, shrink(side, 2), 1)
+    tally.pool(out, pooled.elements)
+    return pooled
+
+
+def _head(tally: Tally, architecture: Architecture, source: Map) -> None:
+    """Count the convolution before pooling where there is one, and the classifier."""
     if architecture.head:
-        total = total.plus(_conv(source.channels, features, 1, source.size))
-    yield total
+        tally.touch(source)
+        tally.conv(source.channels, architecture.head, 1, source.size)
+        tally.keep(architecture.head * source.size**2)
+    elif architecture.stages[-1].block in ("normal-cell", "reduction-cell"):
+        tally.keep(source.elements)
+    tally.linear(architecture.head or source.channels, architecture.num_classes)
+
+
+def parts(architecture: Architecture) -> Iterator[Tally]:
+    """Count the stem, each stage, and the head with the classifier, in this order."""
+    tally = Tally(architecture.family)
+    previous = source = _stem(tally, architecture)
+    yield tally
+    for stage in architecture.stages:
+        tally = Tally(architecture.family)
+        previous, source = _stage(tally, stage, previous, source)
+        yield tally
+    tally = Tally(architecture.family)
+    _head(tally, architecture, source)
+    yield tally
+
+
+def whole(architecture: Architecture) -> Tally:
+    """Count a network as a whole."""
+    total = Tally(architecture.family)
+    for part in parts(architecture):
+        total.add(part)
+    return total
 
 
 def count_stages(architecture: Architecture) -> tuple[Cost, ...]:
     """Count the stem, each stage, and the head with the classifier, in this order."""
-    return tuple(_cost(part) for part in _parts(architecture))
+    return tuple(_cost(part) for part in parts(architecture))
 
 
 def count(architecture: Architecture) -> Cost:
     """Count one network exactly."""
-    total = _Tally()
-    for part in _parts(architecture):
-        total = total.plus(part)
-    return _cost(total)
+    return _cost(whole(architecture))
 
 
-def _cost(tally: _Tally) -> Cost:
+def _cost(tally: Tally) -> Cost:
     return Cost(params=tally.params, macs=tally.macs, activations=tally.activations)
