@@ -42,17 +42,33 @@ def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOptio
 
 
 @app.command()
-def plan(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
-    """Show every network, its exact cost and every job, before anything starts."""
+def plan(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Time a few networks first, a minute at most.")
+    ] = False,
+    address: Annotated[
+        str | None, typer.Option(help="Probe a worker of this Ray instead of this machine.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Keep the plan in this file.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every network, its exact cost and what it will take, before anything starts."""
     from orchestrator.commands import planning
 
-    planning.plan(spec, overrides or [], as_json=as_json)
+    planning.plan(spec, overrides or [], planning.Options(probe, address, output, as_json))
 
 
 @app.command()
 def run(
-    spec: SpecArgument,
+    spec: Annotated[Path | None, typer.Argument(metavar="[SPEC]", help="A YAML spec.")] = None,
     overrides: SetOption = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="Run exactly what `compound plan -o` wrote, or refuse.")
+    ] = None,
     runner: Annotated[
         Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
     ] = "ray",
@@ -63,7 +79,7 @@ def run(
     """Search, judge, scale, train, report. The same command again resumes."""
     from orchestrator.commands import running
 
-    options = running.Options(runner, address, retry_failed, as_json)
+    options = running.Options(runner, address, retry_failed, as_json, plan)
     running.run(spec, overrides or [], options)
 
 

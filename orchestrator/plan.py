@@ -13,7 +13,7 @@ from schemas.baseline import NamedBaseline
 from schemas.data import DataInfo
 from schemas.errors import PlanError
 from schemas.job import DataRef, JobRequest, TrainJob
-from schemas.plan import FamilyPlan, Member, Plan, PlannedJob
+from schemas.plan import FamilyPlan, Member, Plan, PlannedJob, Variant
 from schemas.recipe import Recipe
 from schemas.study import StudySpec, TrainSpec
 
@@ -136,11 +136,12 @@ def plan_family(
     return FamilyPlan(study=spec.name, coefficients=coefficients, members=members)
 
 
-def plan_train(spec: TrainSpec, info: DataInfo) -> tuple[Candidate, FamilyPlan]:
-    """Plan one scaled variant; also return the baseline that it is compared with."""
+def plan_train(spec: TrainSpec, info: DataInfo) -> Variant:
+    """Plan one scaled variant; the baseline that it is compared with is not trained."""
     check_batch(spec.train, spec.resources.workers)
     baseline = _baseline_candidate(baseline_of(spec, info))
-    return baseline, plan_family(spec, baseline, info, spec.coefficients)
+    family = plan_family(spec, baseline, info, spec.coefficients)
+    return Variant(study=spec.name, data=info, baseline=baseline, family=family)
 
 
 def _member(

@@ -13,13 +13,13 @@ from cluster.runner import Runner
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.study import StudyFolder
 from orchestrator.analyse import analyse
-from orchestrator.plan import plan_family, plan_study, plan_train
+from orchestrator.plan import plan_family
 from schemas.architecture import Candidate
 from schemas.base import Model
 from schemas.data import DataInfo
 from schemas.errors import RunError
 from schemas.job import Event, JobResult
-from schemas.plan import FamilyPlan, Plan, PlannedJob
+from schemas.plan import FamilyPlan, Plan, PlannedJob, Variant
 from schemas.study import Spec, StudySpec, TrainSpec
 from schemas.verdict import Verdict
 
@@ -70,21 +70,20 @@ class Study:
         """The study's documents."""
         return self.store.study(self.spec.name)
 
-    def run(self, info: DataInfo) -> Ending:
-        """Carry the study as far as it goes.
+    def run(self, plan: Plan | Variant) -> Ending:
+        """Carry the study as far as it goes, exactly as planned.
 
         Raises RunError where nothing of the search can be used to choose a network.
         """
         self.folder.write("spec.json", Record(spec=self.spec, text=self.text))
-        if isinstance(self.spec, TrainSpec):
-            baseline, family = plan_train(self.spec, info)
-            self.folder.write("baseline.json", TrainRecord(data=info, baseline=baseline))
-            self.folder.write("family.json", family)
-            return self._train("train", _family_jobs(family))
-        return self._search(self.spec, info)
+        if isinstance(plan, Variant):
+            self.folder.write("baseline.json", TrainRecord(data=plan.data, baseline=plan.baseline))
+            self.folder.write("family.json", plan.family)
+            return self._train("train", plan.jobs)
+        assert isinstance(self.spec, StudySpec)
+        return self._search(self.spec, plan)
 
-    def _search(self, spec: StudySpec, info: DataInfo) -> Ending:
-        plan = plan_study(spec, info)
+    def _search(self, spec: StudySpec, plan: Plan) -> Ending:
         self.folder.write("plan.json", plan)
         ending = self._train("search", plan.jobs)
         verdict = analyse(spec, plan, self.store.results([j.request.job.id for j in plan.jobs]))
@@ -97,9 +96,9 @@ class Study:
                 where=spec.name,
                 next_step=f"compound status {spec.name} --store {spec.store}",
             )
-        family = plan_family(spec, plan.baseline, info, verdict.coefficients)
+        family = plan_family(spec, plan.baseline, plan.data, verdict.coefficients)
         self.folder.write("family.json", family)
-        return self._train("family", _family_jobs(family))
+        return self._train("family", family.jobs)
 
     def _train(self, title: str, jobs: Sequence[PlannedJob]) -> Ending:
         """Train what is not done yet; say whether the runner was told to stop."""
@@ -121,10 +120,6 @@ class Study:
         return self.retry_failed or result.cause.kind in RETRIED
 
 
-def _family_jobs(family: FamilyPlan) -> list[PlannedJob]:
-    return [job for member in family.members for job in member.jobs]
-
-
 @dataclass(frozen=True)
 class Documents:
     """Everything that a study has left in the store so far; None for what is yet to come."""
@@ -139,7 +134,7 @@ class Documents:
     def jobs(self) -> list[PlannedJob]:
         """Every planned job once, the search's first."""
         planned = [*(self.plan.jobs if self.plan else ())]
-        planned += _family_jobs(self.family) if self.family else []
+        planned += self.family.jobs if self.family else ()
         return list({job.request.job.id: job for job in reversed(planned)}.values())[::-1]
 
 

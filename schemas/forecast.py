@@ -126,11 +126,36 @@ class Basis(Model):
     """Bytes that one worker may use."""
 
 
-class FamilyForecast(Model):
-    """What the family takes, over all that the search may choose: the least and the most."""
+Range = tuple[float, float]
+"""The least and the most over all that the search may choose."""
 
-    least: Total
-    most: Total
+
+class MemberForecast(Model):
+    """What one phi of the family is and takes; sums are over its seeds."""
+
+    phi: float
+    jobs: int
+    ratio: Range
+    params: Range
+    macs: Range
+    activations: Range
+    resolution: Range
+    micro_batch: Range
+    fitting_batch: Range
+    memory: Range
+    step_seconds: Range
+    seconds: Range
+    gpu_hours: Range
+    money: Range | None
+
+
+class FamilyForecast(Model):
+    """What the family takes, over all that the search may choose."""
+
+    least: Total = Total()
+    """Without the jobs that the search has trained by then."""
+    most: Total = Total()
+    members: tuple[MemberForecast, ...] = ()
 
 
 class Forecast(Model):

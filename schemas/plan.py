@@ -58,14 +58,22 @@ class FamilyPlan(Model):
     coefficients: Coefficients
     members: tuple[Member, ...]
 
+    @property
+    def jobs(self) -> tuple[PlannedJob, ...]:
+        """All jobs, the smallest network's first."""
+        return tuple(job for member in self.members for job in member.jobs)
 
-class Prediction(Model):
-    """What a list of jobs will take. Rough: no measurement of the machine has gone in."""
 
-    jobs: int
-    memory: int
-    """Peak bytes of the largest worker, over all jobs."""
-    seconds: float
-    """Time of all jobs one after another."""
-    gpu_hours: float
-    """Over the GPUs that the spec asks for by number; `auto` counts as none."""
+class Variant(Model):
+    """One scaled network of a `kind: train`, and the baseline that it is compared with."""
+
+    study: str
+    data: DataInfo
+    baseline: Candidate
+    family: FamilyPlan
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def jobs(self) -> tuple[PlannedJob, ...]:
+        """The jobs of its one network, a seed each."""
+        return self.family.jobs

@@ -9,6 +9,7 @@ from schemas.base import Model
 from schemas.baseline import Baseline
 from schemas.data import DataSpec
 from schemas.design import Budget, Design, LatticeDesign
+from schemas.forecast import Hosts, Spending
 from schemas.job import Resources
 from schemas.recipe import Recipe
 
@@ -55,6 +56,10 @@ class _Common(Model):
     train: Recipe = Recipe()
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """The first seed; further ones count up from it."""
+    cluster: Hosts | None = None
+    """What the plan reckons with; by default the machine that plans."""
+    budget: Spending = Spending()
+    """What the whole study may take; `compound run` refuses a plan that takes more."""
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

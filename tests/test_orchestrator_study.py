@@ -13,6 +13,7 @@ import pytest
 from cluster.local import LocalRunner
 from jobs.data.source import inspect
 from jobs.store.artifacts import ArtifactStore
+from orchestrator.prepare import prepare
 from orchestrator.spec import load
 from orchestrator.study import Study, documents
 from schemas.job import Event
@@ -66,7 +67,8 @@ def carry_out(path: Path, *overrides: str) -> tuple[Log, ArtifactStore]:
     file, log = load(path, overrides), Log()
     store = ArtifactStore.open(file.spec.store)
     study = Study(file.spec, file.source.text, store, LocalRunner(), log)
-    assert study.run(inspect(file.spec.data)) == "done"
+    planned = prepare(file.spec, inspect(file.spec.data), store).plan
+    assert study.run(planned) == "done"
     return log, store
 
 

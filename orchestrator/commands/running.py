@@ -20,17 +20,19 @@ from cluster.submit import lasting
 from cluster.tune import RayRunner
 from jobs.data.source import inspect
 from jobs.store.artifacts import ArtifactStore
+from orchestrator import plan_file
+from orchestrator.budget import check_budget
 from orchestrator.commands.output import note, print_json, print_table, say, short
 from orchestrator.commands.studies import write_report
-from orchestrator.plan import plan_study, plan_train
+from orchestrator.prepare import Prepared, prepare, with_plan
 from orchestrator.progress import Progress
 from orchestrator.spec import SpecFile, load
 from orchestrator.study import Documents, Ending, Study, documents
 from schemas.data import DataInfo
-from schemas.errors import CompoundError
+from schemas.errors import CompoundError, SpecError
 from schemas.job import Event, JobRequest
 from schemas.plan import Member
-from schemas.study import StudySpec
+from schemas.study import StudySpec, TrainSpec
 
 INTERRUPTED = 130
 
@@ -43,11 +45,13 @@ class Options:
     address: str | None
     retry_failed: bool
     as_json: bool
+    plan: Path | None = None
+    """Run exactly this plan, or refuse."""
 
 
-def run(path: Path, overrides: list[str], options: Options) -> None:
+def run(path: Path | None, overrides: list[str], options: Options) -> None:
     """Run or resume a study, print what it found, and exit 130 if it was interrupted."""
-    file = _with_lasting_store(load(path, overrides))
+    file = _with_lasting_store(_source(path, overrides, options))
     try:
         ending = _carry_out(file, options)
     except CompoundError as error:
@@ -58,6 +62,18 @@ def run(path: Path, overrides: list[str], options: Options) -> None:
     _show(file, store, found, ending, options)
     if ending == "stopped":
         sys.exit(INTERRUPTED)
+
+
+def _source(path: Path | None, overrides: list[str], options: Options) -> SpecFile:
+    """Return the spec to run: the one named, or the one that a plan was made from."""
+    if options.plan is None and path is not None:
+        return load(path, overrides)
+    if options.plan is None or path is not None or overrides:
+        raise SpecError(
+            "run takes a spec, with `--set` if need be, or else a plan",
+            next_step="compound run SPEC, or compound run --plan plan.json",
+        )
+    return plan_file.check(plan_file.read(options.plan), options.plan)
 
 
 def _with_lasting_store(file: SpecFile) -> SpecFile:
@@ -75,14 +91,26 @@ def _carry_out(file: SpecFile, options: Options) -> Ending:
     with folder.lease(_holder()):
         info = inspect(spec.data)
         _say_quarantine(info)
-        requests = _samples(file, info)
+        prepared = _prepared(spec, info, store, options)
+        check_budget(spec, prepared.forecast)
         with ExitStack() as stack:
-            runner = _runner(requests, options, stack)
+            runner = _runner(_samples(prepared), options, stack)
             stack.enter_context(_signals(runner))
             gauges = StudyGauges(spec.name) if options.runner == "ray" else None
             watch = Watch(Progress(note), gauges, folder.append_event)
             study = Study(spec, file.source.text, store, runner, watch, options.retry_failed)
-            return study.run(info)
+            return study.run(prepared.plan)
+
+
+def _prepared(
+    spec: StudySpec | TrainSpec, info: DataInfo, store: ArtifactStore, options: Options
+) -> Prepared:
+    """Return what a plan file planned, or plan now. PlanError: the data are not those planned."""
+    if options.plan is None:
+        return prepare(spec, info, store)
+    given = plan_file.read(options.plan)
+    plan_file.check_data(given, info, options.plan)
+    return with_plan(spec, given.plan, given.profile, store)
 
 
 def _holder() -> dict[str, str]:
@@ -96,16 +124,11 @@ def _say_quarantine(info: DataInfo) -> None:
         note(f"left out: {len(info.quarantined)} images in all; the report names them")
 
 
-def _samples(file: SpecFile, info: DataInfo) -> list[JobRequest]:
+def _samples(prepared: Prepared) -> list[JobRequest]:
     """Return requests with every kind of resources that the study will ask for."""
-    spec = file.spec
-    if not isinstance(spec, StudySpec):
-        return [job.request for member in plan_train(spec, info)[1].members for job in member.jobs]
-    requests = [job.request for job in plan_study(spec, info).jobs]
-    family = requests[0].model_copy(
-        update={"resources": spec.resources.family, "label": "of the family"}
-    )
-    return [*requests, family] if spec.family.phi else requests
+    requests = [job.request for job in prepared.plan.jobs]
+    family = [job.request for plan in prepared.families[:1] for job in plan.jobs[-1:]]
+    return [*requests, *family]
 
 
 def _runner(requests: list[JobRequest], options: Options, stack: ExitStack) -> Runner:

@@ -1,0 +1,34 @@
+"""Measure the device of a cluster's worker, where it is."""
+
+import ray
+
+from cluster.session import Session
+from jobs.device import Kind
+from jobs.probe import probe
+from schemas.device import DeviceProfile
+from schemas.errors import ClusterError
+from schemas.job import Resources
+
+_PATIENCE = 120.0
+"""Seconds for a worker to become free and to import torch."""
+
+
+def probe_on(session: Session, resources: Resources, limit: float) -> DeviceProfile:
+    """Run a probe as one worker of this size. ClusterError: no host has one free in time."""
+    gpus = resources.gpus
+    if gpus == "auto":
+        gpus = 1.0 if any(node.gpus for node in session.nodes) else 0.0
+    kind: Kind = "cuda" if gpus else "cpu"
+    task = ray.remote(_probe).options(num_cpus=resources.cpus, num_gpus=gpus, max_retries=0)
+    try:
+        text = ray.get(task.remote(kind, resources.cpus, limit), timeout=limit + _PATIENCE)
+    except ray.exceptions.GetTimeoutError:
+        raise ClusterError(
+            f"no worker with {resources.cpus} CPUs became free for the probe",
+            next_step="ray status",
+        ) from None
+    return DeviceProfile.model_validate_json(text)
+
+
+def _probe(kind: Kind, threads: int, limit: float) -> str:
+    return probe(kind, threads, limit).model_dump_json()

@@ -1,0 +1,206 @@
+"""How a plan is shown: what each network is, then what its jobs take."""
+
+from collections.abc import Iterator
+
+from orchestrator.budget import warnings
+from orchestrator.commands.output import note, print_table, say, short
+from orchestrator.prepare import Prepared
+from orchestrator.progress import duration
+from schemas.architecture import Candidate
+from schemas.forecast import GIB, Basis, Demand, MemberForecast, Range, Total
+from schemas.plan import Plan, Variant
+from schemas.study import StudySpec
+
+NETWORKS = (
+    "network",
+    "role",
+    ">alpha",
+    ">beta",
+    ">gamma",
+    ">nominal",
+    ">cost",
+    ">params",
+    ">MACs",
+    ">activations",
+    ">pixels",
+    ">points",
+    "depth/width/resolution",
+)
+DEMANDS = (
+    "network",
+    ">jobs",
+    ">micro-batch",
+    ">fits",
+    ">memory",
+    ">step",
+    ">job",
+    ">GPU-h",
+    ">money",
+)
+FAMILY = (
+    ">phi",
+    ">cost",
+    ">MACs",
+    ">pixels",
+    ">jobs",
+    ">micro-batch",
+    ">fits",
+    ">memory",
+    ">step",
+    ">all jobs",
+    ">GPU-h",
+    ">money",
+)
+
+
+def show(prepared: Prepared) -> None:
+    """Print a plan with everything that is known of it."""
+    plan = prepared.plan
+    networks = (plan.baseline, *_scaled(plan))
+    print_table(_title(prepared), NETWORKS, [_network(candidate) for candidate in networks])
+    _say_data(prepared)
+    print_table("\nwhat each network's jobs take", DEMANDS, _demands(prepared))
+    if prepared.forecast.family.members:
+        members = [_member(member) for member in prepared.forecast.family.members]
+        print_table("\nfamily, by what the search may choose", FAMILY, members)
+    _say_totals(prepared)
+    for warning in (*plan.warnings, *warnings(prepared.spec, prepared.forecast)):
+        note(f"warning: {warning}")
+
+
+def _scaled(plan: Plan | Variant) -> tuple[Candidate, ...]:
+    if isinstance(plan, Plan):
+        return plan.candidates
+    return tuple(member.network for member in plan.family.members)
+
+
+def _title(prepared: Prepared) -> str:
+    spec, plan = prepared.spec, prepared.plan
+    if isinstance(plan, Variant) or not isinstance(spec, StudySpec):
+        return f"{spec.name}: one variant"
+    budget = spec.search.budget
+    return (
+        f"{spec.name}: {plan.points} points of the design became {_became(plan)}; "
+        f"budget {budget.multiple:g}x {budget.cost} to within {budget.tolerance:.0%}"
+    )
+
+
+def _became(plan: Plan) -> str:
+    networks = f"{len(plan.candidates)} networks"
+    return f"{networks}, {len(plan.dropped)} points dropped" if plan.dropped else networks
+
+
+def _network(candidate: Candidate) -> list[str]:
+    triple, cost, shares = candidate.coefficients, candidate.cost, candidate.shares
+    return [
+        candidate.id[:8],
+        ", ".join(candidate.roles) or "scaled",
+        *(f"{value:.3f}" for value in triple.model_dump().values()),
+        f"{triple.nominal:.2f}x",
+        f"{candidate.ratio:.3f}x",
+        f"{cost.params:,}",
+        short(cost.macs),
+        short(cost.activations),
+        str(candidate.architecture.resolution),
+        str(len(candidate.triples) or ""),
+        " ".join(f"{share:4.0%}" for share in shares.split) if shares else "",
+    ]
+
+
+def _say_data(prepared: Prepared) -> None:
+    info = prepared.plan.data
+    say(
+        f"\ndata: {info.train:,} training and {info.validation:,} validation images, "
+        f"{len(info.classes)} classes, {info.in_channels} x {info.size} x {info.size}"
+    )
+
+
+def _demands(prepared: Prepared) -> Iterator[list[str]]:
+    """Yield a row a network: its jobs differ in nothing but their seeds."""
+    by_network: dict[str, list[Demand]] = {}
+    for demand in prepared.forecast.demands.values():
+        by_network.setdefault(demand.architecture, []).append(demand)
+    for network, demands in by_network.items():
+        one, number = demands[0], len(demands)
+        yield [
+            network[:8],
+            str(number),
+            str(one.micro_batch),
+            short(one.fitting_batch),
+            _bytes(one.memory),
+            seconds(one.step_seconds),
+            duration(one.seconds),
+            f"{number * one.gpu_hours:.2f}",
+            "" if one.money is None else f"{number * one.money:.2f}",
+        ]
+
+
+def _member(member: MemberForecast) -> list[str]:
+    return [
+        f"{member.phi:g}",
+        _span(member.ratio) + "x",
+        _span(member.macs),
+        _span(member.resolution),
+        str(member.jobs),
+        f"{member.micro_batch[0]:g}",
+        short(member.fitting_batch[0]),
+        _bytes(member.memory[1]),
+        seconds(member.step_seconds[1]),
+        duration(member.seconds[1]),
+        f"{member.gpu_hours[1]:.2f}",
+        "" if member.money is None else f"{member.money[1]:.2f}",
+    ]
+
+
+def _span(bounds: Range) -> str:
+    low, high = (short(bound) for bound in bounds)
+    return low if low == high else f"{low} to {high}"
+
+
+def _bytes(number: float) -> str:
+    return f"{number / GIB:.1f} GiB" if number >= GIB else f"{number / 2**20:.0f} MiB"
+
+
+def seconds(number: float) -> str:
+    """Write a short time: 850 us, 12.3 ms, 1.20 s."""
+    if number < 1e-3:
+        return f"{number * 1e6:.0f} us"
+    return f"{number * 1e3:.3g} ms" if number < 1 else f"{number:.2f} s"
+
+
+def _say_totals(prepared: Prepared) -> None:
+    forecast = prepared.forecast
+    say(f"\nsearch: {_total(forecast.search)}")
+    if forecast.family.members:
+        say(f"family: at most {_total(forecast.family.most)}")
+        say(f"in all: at most {_total(forecast.most)}")
+    say(basis(forecast.basis))
+
+
+def _total(total: Total) -> str:
+    money = [] if total.money is None else [f"{total.money:.2f} in money"]
+    parts = [
+        f"{total.jobs} jobs",
+        f"{duration(total.wall_seconds)} on the cluster",
+        f"{total.gpu_hours:.2f} GPU-hours",
+        f"{total.cpu_hours:.2f} CPU-hours",
+        *money,
+        f"{_bytes(total.memory)} a worker at most",
+    ]
+    return ", ".join(parts)
+
+
+def basis(known: Basis) -> str:
+    """Say what the times and the memory were reckoned from."""
+    hosts = known.hosts
+    where = f"{hosts.nodes} x ({hosts.cpus} CPUs, {hosts.gpus} GPUs)"
+    if known.source == "guess" and not known.corrected_by:
+        return f"reckoned for {where} by a guess: times may be off by 3x; --probe measures"
+    parts = [f"reckoned for {where} as {known.device}"]
+    if known.time_error is not None and known.memory_error is not None:
+        parts.append(
+            f"probe's error {known.time_error:.0%} in time, {known.memory_error:.0%} in memory"
+        )
+    if known.corrected_by:
+        parts.append(f"times x {known.correction:.2f} after {known.corrected_by} finished jobs")
+    return "; ".join(parts)

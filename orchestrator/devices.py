@@ -1,0 +1,68 @@
+"""Which device a study will run on, as far as can be known before it does."""
+
+import os
+from collections.abc import Iterable
+
+import torch
+
+from jobs.device import Kind, corrected, describe, guess
+from jobs.store.artifacts import ArtifactStore
+from orchestrator.forecast import Reckoner
+from schemas.device import DeviceProfile
+from schemas.errors import StoreError
+from schemas.forecast import Hosts
+from schemas.job import JobRequest, Resources
+from schemas.study import StudySpec, TrainSpec
+
+AnySpec = StudySpec | TrainSpec
+
+
+def hosts_of(spec: AnySpec) -> Hosts:
+    """Return the cluster that a spec names, or else this machine."""
+    gpus = torch.cuda.device_count()
+    return spec.cluster or Hosts(cpus=os.cpu_count() or 1, gpus=gpus)
+
+
+def kind_of(spec: AnySpec) -> Kind:
+    """Return what the jobs of a spec will run on: GPUs where any are asked for or `auto` finds."""
+    asked = resources_of(spec).gpus
+    return "cuda" if (asked if asked != "auto" else hosts_of(spec).gpus) else "cpu"
+
+
+def resources_of(spec: AnySpec) -> Resources:
+    """Return what the first jobs of a spec are given."""
+    return spec.resources.search if isinstance(spec, StudySpec) else spec.resources
+
+
+def profile_of(spec: AnySpec, store: ArtifactStore | None) -> DeviceProfile:
+    """Return the model of the device that a spec's jobs will run on.
+
+    It is the one that a probe left in the store: for this machine's own device, or else, where
+    the study runs elsewhere, the last one of the same kind. Without any it is a guess.
+    """
+    kind, threads = kind_of(spec), resources_of(spec).cpus
+    known = [p for p in store.profiles() if p.kind == kind] if store else []
+    here = [p for p in known if p.device == describe(kind, threads)]
+    elsewhere = known if spec.cluster or kind == "cuda" else []
+    return next(iter([*here, *elsewhere]), guess(kind, threads))
+
+
+def existing(uri: str) -> ArtifactStore | None:
+    """Open a store for reading; None where there is none yet."""
+    try:
+        return ArtifactStore.open(uri, create=False)
+    except StoreError:
+        return None
+
+
+def learnt(
+    reckoner: Reckoner, requests: Iterable[JobRequest], store: ArtifactStore | None
+) -> DeviceProfile:
+    """Return the reckoner's device, its times corrected by the jobs that it has finished."""
+    profile = reckoner.profile
+    if store is None:
+        return profile
+    demands = {request.job.id: reckoner.demand(request) for request in requests}
+    done = [r for r in store.results(demands).values() if r.status == "done" and r.attempt == 1]
+    mine = [r for r in done if r.device == profile.device]
+    return corrected(profile, [(r.seconds, demands[r.job].seconds) for r in mine])

@@ -1,0 +1,169 @@
+"""What jobs will take, from exact counts and a model of the device: pure arithmetic."""
+
+import heapq
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TypedDict
+
+from cluster.capacity import Node, at_once, gpus_of, resolve
+from jobs.device import evaluation_seconds, largest_batch, peak_bytes, step_seconds
+from jobs.training.schedule import Steps, steps
+from jobs.workload import workload
+from schemas.data import DataInfo
+from schemas.device import DeviceProfile, Workload
+from schemas.forecast import GIB, Basis, Demand, Hosts, Spending, Total
+from schemas.job import JobRequest, Resources, TrainJob
+
+ALL_REDUCE: Mapping[str, float] = {"cpu": 4e8, "cuda": 5e10}
+"""Bytes a second at which one worker passes gradients on: gloo over a socket, NCCL in a host."""
+EPOCH_SECONDS = 0.05
+"""What ends an epoch beside evaluation: its row, its checkpoint."""
+CONNECT_SECONDS = 6.0
+"""Starting or joining Ray, and the first actors."""
+GANG_SECONDS = 20.0
+"""Starting the first worker group of several workers; later jobs find it warm."""
+
+
+@dataclass(frozen=True)
+class Reckoner:
+    """Turns jobs into what they take, on one kind of device and one cluster."""
+
+    profile: DeviceProfile
+    hosts: Hosts
+    spending: Spending
+    data: DataInfo
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The hosts of the cluster."""
+        each = Node(cpus=self.hosts.cpus, gpus=self.hosts.gpus, host="")
+        return (each,) * self.hosts.nodes
+
+    @property
+    def worker_memory(self) -> int:
+        """Bytes that one worker may use."""
+        given = self.hosts.memory
+        return self.profile.memory if given is None else round(given * GIB)
+
+    @property
+    def basis(self) -> Basis:
+        """What the reckoning stands on."""
+        profile = self.profile
+        return Basis(
+            device=profile.device,
+            source=profile.source,
+            time_error=profile.time_error,
+            memory_error=profile.memory_error,
+            corrected_by=profile.measured_jobs,
+            correction=profile.correction,
+            hosts=self.hosts,
+            worker_memory=self.worker_memory,
+        )
+
+    def demand(self, request: JobRequest) -> Demand:
+        """Return what one job takes. PlanError: its batch cannot be shared by its workers."""
+        (request,) = resolve([request], self.nodes)
+        job, resources = request.job, request.resources
+        work = workload(job.architecture)
+        plan = steps(job.recipe, self.data.train, resources.workers)
+        step = step_seconds(self.profile, work, plan.micro, job.recipe.accumulate)
+        step += self._all_reduce(work.params, resources.workers)
+        ending = self._evaluation(work, plan, resources.workers) + EPOCH_SECONDS
+        seconds = plan.total * step + job.recipe.epochs * ending
+        gpu_hours, cpu_hours = _hours(seconds, resources)
+        held = _held(request)
+        images = self._images(job)
+        return Demand(
+            job=job.id,
+            architecture=job.architecture.id,
+            workers=resources.workers,
+            micro_batch=plan.micro,
+            fitting_batch=largest_batch(self.profile, work, self.worker_memory - images, **held),
+            memory=images + peak_bytes(self.profile, work, plan.micro, **held),
+            step_seconds=step,
+            seconds=seconds,
+            gpu_hours=gpu_hours,
+            cpu_hours=cpu_hours,
+            money=self.spending.money_for(gpu_hours, cpu_hours),
+        )
+
+    def _evaluation(self, work: Workload, plan: Steps, workers: int) -> float:
+        """Return the seconds of one pass of a worker over its part of the validation images."""
+        batches = math.ceil(self.data.validation / (workers * plan.micro))
+        return batches * evaluation_seconds(self.profile, work, plan.micro)
+
+    def _images(self, job: TrainJob) -> int:
+        """Return the bytes of the decoded images, which a CPU worker holds beside its network."""
+        if self.profile.kind == "cuda":
+            return 0
+        network = job.architecture
+        return (self.data.train + self.data.validation) * (
+            network.in_channels * network.resolution**2
+        )
+
+    def _all_reduce(self, params: int, workers: int) -> float:
+        """Return the seconds of a ring all-reduce: every worker passes on 2 (N - 1) / N of it."""
+        return 4 * params * 2 * (workers - 1) / workers / ALL_REDUCE[self.profile.kind]
+
+    def total(self, requests: Sequence[JobRequest]) -> Total:
+        """Sum up jobs, each counted once."""
+        unique = list({request.job.id: request for request in requests}.values())
+        demands = [self.demand(request) for request in unique]
+        gpu_hours = sum(demand.gpu_hours for demand in demands)
+        cpu_hours = sum(demand.cpu_hours for demand in demands)
+        return Total(
+            jobs=len(demands),
+            memory=max((demand.memory for demand in demands), default=0),
+            seconds=sum(demand.seconds for demand in demands),
+            wall_seconds=self._wall(unique, demands),
+            gpu_hours=gpu_hours,
+            cpu_hours=cpu_hours,
+            money=self.spending.money_for(gpu_hours, cpu_hours),
+        )
+
+    def _wall(self, requests: Sequence[JobRequest], demands: Sequence[Demand]) -> float:
+        """Return the time on the cluster: jobs of the same resources run side by side."""
+        pairs = zip(resolve(requests, self.nodes), demands, strict=True)
+        by_size = sorted(pairs, key=lambda pair: _size(pair[0].resources))
+        seconds = 0.0
+        for _, group in groupby(by_size, key=lambda pair: _size(pair[0].resources)):
+            jobs = list(group)
+            resources = jobs[0][0].resources
+            lanes = at_once(resources, self.nodes)
+            start = GANG_SECONDS if resources.workers > 1 else 0.0
+            seconds += start + makespan([demand.seconds for _, demand in jobs], lanes)
+        return seconds
+
+
+class _Held(TypedDict):
+    """What a worker keeps beside weights and gradients; jobs.device.peak_bytes explains."""
+
+    averaged: bool
+    slots: int
+    shared: bool
+
+
+def _held(request: JobRequest) -> _Held:
+    recipe = request.job.recipe
+    slots = 2 if recipe.optimizer == "rmsprop" else 1
+    return _Held(averaged=recipe.ema > 0, slots=slots, shared=request.resources.workers > 1)
+
+
+def _hours(seconds: float, resources: Resources) -> tuple[float, float]:
+    """Return the GPU-hours and the CPU-hours that a job occupies."""
+    hours = seconds * resources.workers / 3600
+    return hours * gpus_of(resources), hours * resources.cpus
+
+
+def _size(resources: Resources) -> tuple[int, int, float]:
+    return resources.workers, resources.cpus, gpus_of(resources)
+
+
+def makespan(seconds: Sequence[float], lanes: int) -> float:
+    """Return when the last of some jobs ends, each taking the first of `lanes` that is free."""
+    free = [0.0] * min(lanes, max(1, len(seconds)))
+    for each in seconds:
+        heapq.heapreplace(free, free[0] + each)
+    return max(free)

@@ -1,0 +1,133 @@
+"""A plan as a file: what was planned is what runs, or the run is refused.
+
+The file is sealed like the store's documents, so an edit by hand shows. It remembers the spec as
+resolved, where it was read from, and a hash of the program that planned.
+"""
+
+import hashlib
+import shlex
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from jobs.store.sealed import seal, unseal
+from orchestrator.spec import SpecFile, load
+from orchestrator.yaml_source import parse
+from schemas.base import Model
+from schemas.data import DataInfo
+from schemas.device import DeviceProfile
+from schemas.errors import PlanError, StoreError
+from schemas.forecast import Forecast
+from schemas.plan import Plan, Variant
+from schemas.study import Spec
+
+_PACKAGES = ("schemas", "jobs", "cluster", "orchestrator")
+_SHOWN = 3
+
+
+class PlanFile(Model):
+    """Everything that `compound run --plan` needs, and what must not have changed since."""
+
+    spec: Spec
+    path: str
+    """The spec file, relative to the plan's folder, so that both can move together."""
+    text: str
+    """The spec file as it was read."""
+    overrides: tuple[str, ...]
+    program: str
+    """Hash of the program's source."""
+    profile: DeviceProfile
+    search: Plan | None
+    variant: Variant | None
+    forecast: Forecast
+
+    @property
+    def plan(self) -> Plan | Variant:
+        """The plan itself."""
+        plan = self.search or self.variant
+        assert plan is not None
+        return plan
+
+
+def write(path: Path, plan_file: PlanFile) -> None:
+    """Write a plan; a file that is there already is replaced. PlanError: it cannot be written."""
+    try:
+        path.write_bytes(seal("planfile", plan_file, indent=1))
+    except OSError as error:
+        raise PlanError(f"cannot write: {error.strerror}", where=str(path)) from None
+
+
+def read(path: Path) -> PlanFile:
+    """Read a plan. PlanError: not readable, no plan, or changed since it was written."""
+    try:
+        return unseal(path.read_bytes(), PlanFile, str(path))
+    except OSError as error:
+        raise PlanError(f"cannot read: {error.strerror}", where=str(path)) from None
+    except StoreError as error:
+        raise PlanError(
+            f"not a plan as it was written ({error.what})",
+            where=str(path),
+            next_step=f"compound plan SPEC -o {path.name}",
+        ) from None
+
+
+def check(plan_file: PlanFile, path: Path) -> SpecFile:
+    """Return the spec that a plan was made from; without its file, the plan's own copy is taken.
+
+    PlanError: the program or the spec has changed since.
+    """
+    source = path.parent / plan_file.path
+    remedy = " ".join(["compound plan", str(source), *_sets(plan_file), "-o", str(path)])
+    if plan_file.program != program_hash():
+        raise PlanError(
+            "the program has changed since this was planned", where=str(path), next_step=remedy
+        )
+    if not source.exists():
+        return SpecFile(plan_file.spec, parse(plan_file.text, plan_file.path))
+    file = load(source, plan_file.overrides)
+    was, now = plan_file.spec.model_dump(mode="json"), file.spec.model_dump(mode="json")
+    if changed := list(differences(was, now)):
+        more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+        raise PlanError(
+            f"the spec has changed since this was planned: {', '.join(changed[:_SHOWN])}{more}",
+            where=str(source),
+            next_step=remedy,
+        )
+    return file
+
+
+def _sets(plan_file: PlanFile) -> list[str]:
+    return [f"--set {shlex.quote(text)}" for text in plan_file.overrides]
+
+
+def check_data(plan_file: PlanFile, found: DataInfo, path: Path) -> None:
+    """Refuse a plan whose data are no longer what they were. PlanError says in what."""
+    was, now = (info.model_dump(mode="json") for info in (plan_file.plan.data, found))
+    if was["fingerprint"] != now["fingerprint"]:
+        changed = ", ".join(list(differences(was, now))[:_SHOWN])
+        raise PlanError(f"the data have changed since this was planned: {changed}", where=str(path))
+
+
+def differences(was: Any, now: Any, at: str = "") -> Iterator[str]:
+    """Yield `key: old -> new` for every value that differs between two specs."""
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for key in {**was, **now}:
+            yield from differences(was.get(key), now.get(key), f"{at}.{key}".lstrip("."))
+    elif was != now:
+        yield f"{at}: {_brief(was)} -> {_brief(now)}"
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def program_hash() -> str:
+    """Return a hash of every source file of the program, tests and benchmarks left out."""
+    hashed = hashlib.sha256()
+    for package in _PACKAGES:
+        root = Path(str(import_module(package).__file__)).parent
+        for file in sorted(root.rglob("*.py")):
+            hashed.update(f"{package}/{file.relative_to(root)}\0".encode() + file.read_bytes())
+    return hashed.hexdigest()

@@ -1,0 +1,76 @@
+"""Everything that is settled before a job starts: the plan, and what it will take."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from jobs.store.artifacts import ArtifactStore
+from orchestrator.devices import hosts_of, learnt, profile_of
+from orchestrator.forecast import Reckoner
+from orchestrator.outlook import family_forecast
+from orchestrator.plan import plan_family, plan_study, plan_train
+from schemas.data import DataInfo
+from schemas.device import DeviceProfile
+from schemas.forecast import Forecast
+from schemas.job import JobRequest
+from schemas.plan import FamilyPlan, Plan, Variant
+from schemas.study import StudySpec, TrainSpec
+
+AnyPlan = Plan | Variant
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan, every family that its search may choose, and what they take."""
+
+    spec: StudySpec | TrainSpec
+    plan: AnyPlan
+    families: tuple[FamilyPlan, ...]
+    """One for each candidate; none for a single variant."""
+    reckoner: Reckoner
+    forecast: Forecast
+
+
+def prepare(spec: StudySpec | TrainSpec, info: DataInfo, store: ArtifactStore | None) -> Prepared:
+    """Plan a spec, and reckon what it takes on the device that a probe knows, or a guess.
+
+    Raises PlanError where nothing can be made of the spec.
+    """
+    profile = profile_of(spec, store)
+    return with_plan(spec, plan(spec, info, profile), profile, store)
+
+
+def plan(spec: StudySpec | TrainSpec, info: DataInfo, profile: DeviceProfile) -> AnyPlan:
+    """Plan a study's search, or one variant."""
+    return plan_study(spec, info) if isinstance(spec, StudySpec) else plan_train(spec, info)
+
+
+def with_plan(
+    spec: StudySpec | TrainSpec,
+    planned: AnyPlan,
+    profile: DeviceProfile,
+    store: ArtifactStore | None,
+) -> Prepared:
+    """Reckon what a plan takes."""
+    requests = [job.request for job in planned.jobs]
+    rough = Reckoner(profile, hosts_of(spec), spec.budget, planned.data)
+    reckoner = replace(rough, profile=learnt(rough, requests, store))
+    families = _families(spec, planned)
+    return Prepared(spec, planned, families, reckoner, _forecast(reckoner, requests, families))
+
+
+def _families(spec: StudySpec | TrainSpec, planned: AnyPlan) -> tuple[FamilyPlan, ...]:
+    if isinstance(spec, TrainSpec) or isinstance(planned, Variant):
+        return ()
+    found = [candidate.coefficients for candidate in planned.candidates]
+    return tuple(plan_family(spec, planned.baseline, planned.data, each) for each in found)
+
+
+def _forecast(
+    reckoner: Reckoner, requests: Sequence[JobRequest], families: Sequence[FamilyPlan]
+) -> Forecast:
+    return Forecast(
+        basis=reckoner.basis,
+        search=reckoner.total(requests),
+        family=family_forecast(reckoner, families, {request.job.id for request in requests}),
+        demands={request.job.id: reckoner.demand(request) for request in requests},
+    )

@@ -1,0 +1,36 @@
+"""`--probe`: measure the device that a study will run on, and keep what was found."""
+
+from collections.abc import Callable
+
+from jobs.probe import probe
+from jobs.store.artifacts import ArtifactStore
+from orchestrator.devices import kind_of, resources_of
+from schemas.device import DeviceProfile
+from schemas.study import StudySpec, TrainSpec
+
+LIMIT = 60.0
+"""Seconds that a probe may take."""
+
+
+def probe_for(
+    spec: StudySpec | TrainSpec, address: str | None, tell: Callable[[str], None]
+) -> DeviceProfile:
+    """Measure one worker of a spec's jobs, here or on the cluster at `address`, and store it.
+
+    Raises ClusterError: the cluster cannot be reached, or has no such worker.
+    """
+    store = ArtifactStore.open(spec.store)
+    kind, resources = kind_of(spec), resources_of(spec)
+    tell(f"probing one {kind} worker with {resources.cpus} CPUs, {LIMIT:.0f} s at most")
+    here = address is None
+    profile = probe(kind, resources.cpus, LIMIT) if here else _on_cluster(address, spec)
+    store.save_profile(profile)
+    return profile
+
+
+def _on_cluster(address: str | None, spec: StudySpec | TrainSpec) -> DeviceProfile:
+    from cluster.probing import probe_on
+    from cluster.session import connect
+
+    with connect(address) as session:
+        return probe_on(session, resources_of(spec), LIMIT)
