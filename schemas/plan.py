@@ -57,6 +57,7 @@ class FamilyPlan(Model):
     study: str
     coefficients: Coefficients
     members: tuple[Member, ...]
+    warnings: tuple[str, ...] = ()
 
 
 class Prediction(Model):

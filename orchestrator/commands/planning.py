@@ -9,9 +9,11 @@ from orchestrator.commands.output import note, print_json, print_table, say, sho
 from orchestrator.plan import plan_family, plan_study, plan_train
 from orchestrator.predict import predict
 from orchestrator.progress import duration
+from orchestrator.sentences import counted
 from orchestrator.spec import SpecFile, load
 from schemas.architecture import Candidate
 from schemas.data import DataInfo
+from schemas.design import COST_NAMES
 from schemas.errors import CompoundError
 from schemas.plan import FamilyPlan, Member, Plan, PlannedJob, Prediction
 from schemas.study import StudySpec, TrainSpec
@@ -52,11 +54,14 @@ def _show_variant(spec: TrainSpec, info: DataInfo, *, as_json: bool) -> None:
     prediction = predict([job.request for job in jobs], info)
     if as_json:
         shown = {"baseline": _network(baseline), **_family(family), **_jobs(jobs, prediction)}
-        print_json({"study": spec.name, "data": info.model_dump(), **shown})
+        warnings = {"warnings": list(family.warnings)}
+        print_json({"study": spec.name, "data": info.model_dump(), **shown, **warnings})
         return
     rows = [_row(baseline), *(_row(member.network) for member in family.members)]
     print_table(f"{spec.name}: one variant, phi {spec.phi:g}", COLUMNS, rows)
     _say_totals(prediction)
+    for warning in family.warnings:
+        note(f"warning: {warning}")
 
 
 def _show_study(file: SpecFile, spec: StudySpec, info: DataInfo, *, as_json: bool) -> None:
@@ -67,8 +72,8 @@ def _show_study(file: SpecFile, spec: StudySpec, info: DataInfo, *, as_json: boo
         print_json(_as_json(plan, prediction, outlook))
         return
     print_table(
-        f"{spec.name}: {plan.points} points of the design became {_became(plan)}; "
-        f"budget {spec.search.budget.multiple:g}x {spec.search.budget.cost} "
+        f"{spec.name}: {counted(plan.points, 'point')} of the design became {_became(plan)}; "
+        f"budget {spec.search.budget.multiple:g}x {COST_NAMES[spec.search.budget.cost]} "
         f"to within {spec.search.budget.tolerance:.0%}",
         COLUMNS,
         [_row(plan.baseline), *(_row(candidate) for candidate in plan.candidates)],
@@ -89,8 +94,9 @@ def _show_study(file: SpecFile, spec: StudySpec, info: DataInfo, *, as_json: boo
 
 
 def _became(plan: Plan) -> str:
-    networks = f"{len(plan.candidates)} networks"
-    return f"{networks}, {len(plan.dropped)} points dropped" if plan.dropped else networks
+    networks = counted(len(plan.candidates), "network")
+    lost = len(plan.dropped)
+    return f"{networks}, {counted(lost, 'point')} dropped" if lost else networks
 
 
 def _outlook(spec: StudySpec, plan: Plan, info: DataInfo) -> Iterator[dict[str, Any]]:
