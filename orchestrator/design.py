@@ -32,7 +32,9 @@ def design(space: Space, plan: Design, controls: tuple[Control, ...] = CONTROLS)
     """
     triples = points(plan, space.budget.multiple)
     _require_points(space, triples)
-    drafts = {option.network: _draft(space, option) for option in space.admitted}
+    drafts: Drafts = {}
+    for option in space.admitted:
+        _draft(space, option, drafts)
     dropped = _place(space, plan, triples, drafts)
     warnings = [text for name in controls if (text := add_control(space, name, drafts))]
     used = [draft for draft in drafts.values() if draft.roles]
@@ -50,8 +52,11 @@ def _require_points(space: Space, triples: list[Coefficients]) -> None:
         )
 
 
-def _draft(space: Space, option: Option) -> Draft:
-    return Draft(option, space.shares(option.network))
+def _draft(space: Space, option: Option, drafts: Drafts) -> Draft:
+    """Return the draft of a network, a new one where it is the first to come to it."""
+    if option.network not in drafts:
+        drafts[option.network] = Draft(option, space.shares(option.network))
+    return drafts[option.network]
 
 
 def _place(
@@ -105,7 +110,7 @@ def _place_fitted(space: Space, triples: list[Coefficients], drafts: Drafts) -> 
         shape = space.shape(triple.alpha, triple.beta)
         option = options.get(shape) or options.setdefault(shape, space.option(triple))
         if space.takes(option):
-            drafts.setdefault(option.network, _draft(space, option)).add("design", triple)
+            _draft(space, option, drafts).add("design", triple)
             continue
         reason = "no resolution from the baseline's up brings it into the budget"
         dropped.append(Dropped(coefficients=triple, reason=reason, ratio=option.ratio))
@@ -118,7 +123,7 @@ def _place_given(space: Space, triples: list[Coefficients], drafts: Drafts) -> l
     for triple in triples:
         option = space.given(triple)
         if space.takes(option):
-            drafts.setdefault(option.network, _draft(space, option)).add_given(triple)
+            _draft(space, option, drafts).add_given(triple)
             continue
         reason = _not_as_given(space, triple)
         dropped.append(Dropped(coefficients=triple, reason=reason, ratio=option.ratio))

@@ -23,7 +23,8 @@ def test_odd_resolutions_are_one_warning_with_a_way_out() -> None:
 
 
 def test_resolutions_that_the_stride_divides_are_not_warned_about() -> None:
-    _, plan = study("baseline.resolution=12", "rounding.resolution=4", "search.budget.tolerance=0.3")
+    even = ("baseline.resolution=12", "rounding.resolution=4", "search.budget.tolerance=0.3")
+    _, plan = study(*even)
     assert not [warning for warning in plan.warnings if "total stride" in warning]
 
 
@@ -38,9 +39,7 @@ def test_left_out_triples_of_the_user_are_named() -> None:
 def test_a_negative_phi_scales_down() -> None:
     spec, plan = study("family.phi=[-1, 1, 2]")
     for candidate in plan.candidates:
-        small, same, _ = plan_family(
-            spec, plan.baseline, plan.data, candidate.coefficients
-        ).members
+        small, same, _ = plan_family(spec, plan.baseline, plan.data, candidate.coefficients).members
         network = small.network.architecture
         assert small.nominal < 1 < same.nominal
         assert small.network.ratio <= 1
