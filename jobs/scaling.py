@@ -32,10 +32,10 @@ def round_repeats(repeats: int, depth: float, rule: str = "ceil") -> int:
 
 
 def round_resolution(pixels: float, rounding: Rounding = OFFICIAL) -> int:
-    """Round pixels to the nearest multiple, within the rounding's maximum."""
+    """Round pixels to the nearest multiple, of those within the rounding's maximum."""
     multiple = rounding.resolution
     rounded = max(multiple, int(pixels / multiple + 0.5 + _FUZZ) * multiple)
-    return min(rounded, rounding.max_resolution or rounded)
+    return min(rounded, rounding.largest_resolution or rounded)
 
 
 def stretch(

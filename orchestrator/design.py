@@ -1,22 +1,18 @@
 """From the points of a design to candidates: distinct realised networks of equal cost."""
 
 import math
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from jobs.complexity import count
 from jobs.scaling import scale
+from orchestrator.controls import Draft, Drafts, add_control, nearest_in_use
+from orchestrator.points import nominal_shares, points
 from orchestrator.space import Option, Space
-from schemas.architecture import AXES, Architecture, Axis, Candidate, Coefficients, Role, Shares
-from schemas.design import GridDesign, LatticeDesign
+from schemas.architecture import CONTROLS, Candidate, Coefficients, Control
+from schemas.design import COST_NAMES, Design, ExplicitDesign, GridDesign
 from schemas.errors import PlanError
 from schemas.plan import Dropped
-
-_FUZZ = 1e-9
-_TWIN = 0.03
-"""How much farther from a lattice point a network already chosen may lie than the nearest one."""
-_PURE = 0.999
-"""The share from which a network counts as scaled along one axis only."""
 
 
 @dataclass(frozen=True)
@@ -29,180 +25,129 @@ class Designed:
     warnings: tuple[str, ...]
 
 
-@dataclass
-class _Draft:
-    """A network on its way to becoming a candidate."""
+def design(space: Space, plan: Design, controls: tuple[Control, ...] = CONTROLS) -> Designed:
+    """Realise every point of a design, and the controls beside it.
 
-    option: Option
-    shares: Shares
-    roles: set[Role] = field(default_factory=set)
-    triples: list[Coefficients] = field(default_factory=list)
-
-    def add(self, role: Role, triple: Coefficients) -> None:
-        """Take a point of the design in."""
-        self.roles.add(role)
-        self.triples.append(triple)
-
-
-Drafts = dict[Architecture, _Draft]
-"""Drafts by their shape: the network at the baseline's resolution."""
-
-
-def points(plan: GridDesign | LatticeDesign, multiple: float) -> list[Coefficients]:
-    """Return the triples of a design, in a fixed order."""
-    if isinstance(plan, GridDesign):
-        return list(_grid(plan, multiple))
-    return list(_lattice(plan.degree, multiple))
-
-
-def _grid(plan: GridDesign, multiple: float) -> Iterator[Coefficients]:
-    """Yield the paper's grid: nominal cost within the tolerance of the multiple."""
-    for alpha in _steps(*plan.alpha, plan.step):
-        for beta in _steps(*plan.beta, plan.step):
-            for gamma in _steps(*plan.gamma, plan.step):
-                if abs(alpha * beta**2 * gamma**2 - multiple) < plan.tolerance - _FUZZ:
-                    yield Coefficients(alpha=alpha, beta=beta, gamma=gamma)
-
-
-def _steps(low: float, high: float, step: float) -> list[float]:
-    number = math.floor((high - low) / step + _FUZZ)
-    return [round(low + index * step, 10) for index in range(number + 1)]
-
-
-def _lattice(degree: int, multiple: float) -> Iterator[Coefficients]:
-    """Yield a simplex lattice of shares: alpha * beta^2 * gamma^2 is exactly the multiple."""
-    for depth in range(degree, -1, -1):
-        for width in range(degree - depth, -1, -1):
-            rest = degree - depth - width
-            shares = (depth / degree, width / degree, rest / degree)
-            yield _split(Shares(depth=shares[0], width=shares[1], resolution=shares[2]), multiple)
-
-
-def _split(shares: Shares, multiple: float) -> Coefficients:
-    """Return the triple that spends these shares of a nominal cost multiple."""
-    return Coefficients(
-        alpha=multiple**shares.depth,
-        beta=multiple ** (shares.width / 2),
-        gamma=multiple ** (shares.resolution / 2),
-    )
-
-
-def _nominal_shares(triple: Coefficients) -> Shares:
-    """Return how a triple splits its nominal cost: the inverse of _split."""
-    logs = (math.log(triple.alpha), 2 * math.log(triple.beta), 2 * math.log(triple.gamma))
-    total = sum(logs) or 1.0
-    depth, width, resolution = (log / total for log in logs)
-    return Shares(depth=depth, width=width, resolution=resolution)
-
-
-def design(space: Space, plan: GridDesign | LatticeDesign) -> Designed:
-    """Realise every point of a design, and the three single-axis controls beside it.
-
-    Raises PlanError where the design has no points, or the budget admits no network.
+    Raises PlanError where the design has no points, or the budget admits none of its networks.
     """
     triples = points(plan, space.budget.multiple)
-    _require(space, triples)
-    drafts = {o.shape: _Draft(o, space.shares(o.network)) for o in space.admitted}
-    place = _place_on_grid if isinstance(plan, GridDesign) else _place_by_shares
-    dropped = place(space, triples, drafts)
-    warnings = [text for axis in AXES if (text := _add_control(space, axis, drafts))]
+    _require_points(space, triples)
+    drafts: Drafts = {}
+    for option in space.admitted:
+        _draft(space, option, drafts)
+    dropped = _place(space, plan, triples, drafts)
+    warnings = [text for name in controls if (text := add_control(space, name, drafts))]
     used = [draft for draft in drafts.values() if draft.roles]
     candidates = sorted((_candidate(space, draft) for draft in used), key=_corner_order)
     return Designed(tuple(candidates), tuple(dropped), len(triples), tuple(warnings))
 
 
-def _require(space: Space, triples: list[Coefficients]) -> None:
-    budget = space.budget
+def _require_points(space: Space, triples: list[Coefficients]) -> None:
     if not triples:
         raise PlanError(
-            f"the grid has no point whose alpha * beta^2 * gamma^2 is near {budget.multiple:g}",
+            "the grid has no point whose alpha * beta^2 * gamma^2 is near "
+            f"{space.budget.multiple:g}",
             where="search.design",
             allowed="a smaller step, a larger tolerance, or ranges that reach the multiple",
         )
-    if not space.admitted:
-        nearest = min((o.ratio for o in space.options), key=lambda r: abs(r - budget.multiple))
-        needed = math.ceil(abs(nearest / budget.multiple - 1) * 1000) / 1000
-        raise PlanError(
-            f"no network costs {budget.multiple:g}x the baseline's {budget.cost} "
-            f"to within {budget.tolerance:.1%}",
-            where="search.budget",
-            allowed=f"tolerance: {needed:g} admits the nearest one, {nearest:.3f}x; "
-            "a larger baseline or a smaller rounding gives more choice",
-        )
 
 
-def _place_on_grid(space: Space, triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
-    """Give each triple the network that its own alpha and beta round to, or drop it."""
-    dropped = []
-    outside: dict[Architecture, float] = {}
-    for triple in triples:
-        shape = space.shape(triple.alpha, triple.beta)
-        if shape not in drafts and shape not in outside:
-            option = space.option(triple)
-            if space.admits(option.ratio):
-                drafts[shape] = _Draft(option, space.shares(option.network))
-            else:
-                outside[shape] = option.ratio
-        if shape in drafts:
-            drafts[shape].add("design", triple)
-            continue
-        reason = "no resolution from the baseline's up brings it into the budget"
-        dropped.append(Dropped(coefficients=triple, reason=reason, ratio=outside[shape]))
+def _draft(space: Space, option: Option, drafts: Drafts) -> Draft:
+    """Return the draft of a network, a new one where it is the first to come to it."""
+    if option.network not in drafts:
+        drafts[option.network] = Draft(option, space.shares(option.network))
+    return drafts[option.network]
+
+
+def _place(
+    space: Space, plan: Design, triples: list[Coefficients], drafts: Drafts
+) -> list[Dropped]:
+    """Give each point of a design its network, and return those that have none.
+
+    Raises PlanError where no point has one.
+    """
+    if not isinstance(plan, GridDesign | ExplicitDesign):
+        _place_by_shares(space, triples, drafts)
+        return []
+    place = _place_fitted if plan.fit_resolution else _place_given
+    dropped = place(space, triples, drafts)
+    if len(dropped) == len(triples):
+        raise _over_budget(space, (one.ratio for one in dropped), "no point of the design costs")
     return dropped
 
 
-def _place_by_shares(space: Space, triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
-    """Give each point of a lattice the network whose realised shares lie nearest to it.
+def _over_budget(space: Space, ratios: Iterable[float | None], what: str) -> PlanError:
+    """Return the refusal of a budget, with the tolerance that admits the nearest network."""
+    budget = space.budget
+    known = (ratio for ratio in ratios if ratio is not None)
+    nearest = min(known, key=lambda ratio: abs(ratio - budget.multiple))
+    needed = math.ceil(abs(nearest / budget.multiple - 1) * 1000) / 1000
+    return PlanError(
+        f"{what} {budget.multiple:g}x the baseline's {COST_NAMES[budget.cost]} "
+        f"to within {budget.tolerance:.1%}",
+        where="search.budget",
+        allowed=f"tolerance: {needed:g} admits the nearest one, {nearest:.3f}x; "
+        "a larger baseline or a smaller rounding gives more choice",
+    )
 
-    The corners come first. A network that is already in serves a further point as well where it
-    lies about as near as the nearest: rounding often leaves near-twins that only the head tells
-    apart, and training both would teach nothing.
+
+def _place_by_shares(space: Space, triples: list[Coefficients], drafts: Drafts) -> None:
+    """Give each point of a lattice or star the network whose realised shares lie nearest to it.
+
+    The corners come first, and a network that is already in serves its near-twins' points too.
     """
-    for triple in sorted(triples, key=lambda t: -max(_nominal_shares(t).split)):
-        wanted = _nominal_shares(triple)
-        best = _nearest(wanted, drafts.values())
-        used = [draft for draft in drafts.values() if draft.roles]
-        twin = _nearest(wanted, used) if used else best
-        slack = _distance(wanted, twin.shares) - _distance(wanted, best.shares)
-        (twin if slack < _TWIN else best).add("design", triple)
-    return []
+    if not drafts:
+        raise _over_budget(space, (option.ratio for option in space.options), "no network costs")
+    for triple in sorted(triples, key=lambda t: -max(nominal_shares(t).split)):
+        nearest_in_use(nominal_shares(triple), drafts.values()).add("design", triple)
 
 
-def _nearest(wanted: Shares, drafts: Iterable[_Draft]) -> _Draft:
-    return min(drafts, key=lambda draft: _distance(wanted, draft.shares))
+def _place_fitted(space: Space, triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
+    """Give each triple the network of its own alpha and beta that meets the budget, or drop it."""
+    dropped = []
+    options = {draft.option.shape: draft.option for draft in drafts.values()}
+    for triple in triples:
+        shape = space.shape(triple.alpha, triple.beta)
+        option = options.get(shape) or options.setdefault(shape, space.option(triple))
+        if space.takes(option):
+            _draft(space, option, drafts).add("design", triple)
+            continue
+        reason = "no resolution from the baseline's up brings it into the budget"
+        dropped.append(Dropped(coefficients=triple, reason=reason, ratio=option.ratio))
+    return dropped
 
 
-def _distance(one: Shares, other: Shares) -> float:
-    return math.dist(one.split, other.split)
+def _place_given(space: Space, triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
+    """Take each triple exactly as it stands, its gamma too, or drop it."""
+    dropped = []
+    for triple in triples:
+        option = space.given(triple)
+        if space.takes(option):
+            _draft(space, option, drafts).add_given(triple)
+            continue
+        reason = _not_as_given(space, triple)
+        dropped.append(Dropped(coefficients=triple, reason=reason, ratio=option.ratio))
+    return dropped
 
 
-def _add_control(space: Space, axis: Axis, drafts: Drafts) -> str:
-    """Mark the network nearest to one axis' corner as its control; say where it is not pure."""
-    corner = _corner(axis)
-    draft = _nearest(corner, drafts.values())
-    share = draft.shares.split[AXES.index(axis)]
-    if share < 0.5:
-        return f"no control for {axis}: no network within the budget spends its cost on it alone"
-    draft.roles.add(axis)
-    if not draft.triples:
-        draft.triples.append(_split(corner, space.budget.multiple))
-    if share >= _PURE:
-        return ""
-    return f"the {axis} control spends {share:.0%} on {axis}: no purer network costs the same"
+def _not_as_given(space: Space, triple: Coefficients) -> str:
+    fitted = space.option(triple)
+    if not space.takes(fitted):
+        return f"over or under the budget at every resolution: at best {fitted.ratio:.3f}x"
+    return (
+        f"outside of the budget as it stands; fit_resolution: true would give it "
+        f"{fitted.network.resolution} pixels and {fitted.ratio:.3f}x"
+    )
 
 
-def _corner(axis: Axis) -> Shares:
-    return Shares(**{name: float(name == axis) for name in AXES})
-
-
-def _candidate(space: Space, draft: _Draft) -> Candidate:
+def _candidate(space: Space, draft: Draft) -> Candidate:
     network = draft.option.network
     return Candidate(
         architecture=network,
         cost=count(network),
         ratio=draft.option.ratio,
-        roles=tuple(role for role in ("design", *AXES) if role in draft.roles),
-        coefficients=_representative(space, draft.option),
+        roles=tuple(role for role in ("design", *CONTROLS) if role in draft.roles),
+        coefficients=draft.given or _representative(space, draft.option),
         triples=tuple(draft.triples),
         shares=draft.shares,
     )

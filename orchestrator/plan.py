@@ -7,11 +7,20 @@ from jobs.models.zoo import NETWORKS
 from jobs.scaling import scale
 from jobs.training.schedule import check_batch
 from orchestrator.design import design
+from orchestrator.limits import (
+    design_warnings,
+    padding_warning,
+    phis_of,
+    require_phi,
+    require_resolution,
+)
+from orchestrator.measure import Measure, counted, measure_of
 from orchestrator.space import Space
 from schemas.architecture import Architecture, Candidate, Coefficients
 from schemas.baseline import NamedBaseline
 from schemas.data import DataInfo
-from schemas.errors import PlanError
+from schemas.design import COUNTED
+from schemas.device import DeviceProfile
 from schemas.job import DataRef, JobRequest, TrainJob
 from schemas.plan import FamilyPlan, Member, Plan, PlannedJob, Variant
 from schemas.recipe import Recipe
@@ -24,7 +33,7 @@ FEW_IMAGES = 8
 def baseline_of(spec: StudySpec | TrainSpec, info: DataInfo) -> Architecture:
     """Return the baseline with the data's classes and channels.
 
-    Raises PlanError where its resolution is below its total stride.
+    Raises PlanError where its resolution is below its total stride, or above the maximum.
     """
     given, update = spec.baseline, _fitted(info)
     if isinstance(given, NamedBaseline):
@@ -33,7 +42,7 @@ def baseline_of(spec: StudySpec | TrainSpec, info: DataInfo) -> Architecture:
         network = network.model_copy(update=update)
     else:
         network = Architecture.model_validate({**given.model_dump(), **update})
-    _require_resolution(network, "baseline.resolution")
+    require_resolution(network, spec.rounding)
     return network
 
 
@@ -41,24 +50,18 @@ def _fitted(info: DataInfo) -> dict[str, int]:
     return {"num_classes": len(info.classes), "in_channels": info.in_channels}
 
 
-def _require_resolution(network: Architecture, where: str) -> None:
-    if network.resolution < network.total_stride:
-        raise PlanError(
-            f"resolution {network.resolution} is below the network's total stride",
-            where=where,
-            allowed=f"{network.total_stride} pixels or more",
-        )
-
-
-def plan_study(spec: StudySpec, info: DataInfo) -> Plan:
+def plan_study(spec: StudySpec, info: DataInfo, profile: DeviceProfile | None = None) -> Plan:
     """Plan the search: candidates of equal realised cost, controls, and a job for each seed.
 
+    `profile` is of one search worker's device; budgets on memory and step time take it.
     Raises PlanError where the spec holds but nothing can be made of it.
     """
     check_batch(spec.search.train, spec.resources.search.workers, "search.train.batch")
     check_batch(spec.train, spec.resources.family.workers)
     network = baseline_of(spec, info)
-    designed = design(Space(network, spec.search.budget, spec.rounding), spec.search.design)
+    space = Space(network, spec.search.budget, spec.rounding, measure_of(spec, profile))
+    designed = design(space, spec.search.design, spec.search.controls)
+    require_phi(spec, network, (candidate.coefficients for candidate in designed.candidates))
     baseline = _baseline_candidate(network)
     return Plan(
         study=spec.name,
@@ -68,7 +71,8 @@ def plan_study(spec: StudySpec, info: DataInfo) -> Plan:
         dropped=designed.dropped,
         points=designed.points,
         jobs=tuple(_search_jobs(spec, info, (baseline, *designed.candidates))),
-        warnings=(*designed.warnings, *_warnings(spec, info)),
+        warnings=(*design_warnings(spec, network, designed), *_warnings(spec, info)),
+        profile=None if spec.search.budget.cost in COUNTED else profile,
     )
 
 
@@ -128,12 +132,28 @@ def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
 
 
 def plan_family(
-    spec: StudySpec | TrainSpec, baseline: Candidate, info: DataInfo, coefficients: Coefficients
+    spec: StudySpec | TrainSpec,
+    baseline: Candidate,
+    info: DataInfo,
+    coefficients: Coefficients,
+    profile: DeviceProfile | None = None,
 ) -> FamilyPlan:
-    """Plan the scaled networks: phi times the coefficients that the search found or a spec gave."""
-    phis = spec.family.phi if isinstance(spec, StudySpec) else (spec.phi,)
-    members = tuple(_member(spec, baseline, info, coefficients, phi) for phi in phis)
-    return FamilyPlan(study=spec.name, coefficients=coefficients, members=members)
+    """Plan the scaled networks: phi times the coefficients that the search found or a spec gave.
+
+    `profile` as for plan_study. Raises PlanError for a phi that cannot be built.
+    """
+    require_phi(spec, baseline.architecture, [coefficients])
+    measure = measure_of(spec, profile) if isinstance(spec, StudySpec) else counted("macs")
+    members = tuple(
+        _member(spec, baseline, info, coefficients, phi, measure) for phi in phis_of(spec)
+    )
+    pixels = {member.network.architecture.resolution for member in members}
+    return FamilyPlan(
+        study=spec.name,
+        coefficients=coefficients,
+        members=members,
+        warnings=tuple(padding_warning(baseline.architecture, pixels)),
+    )
 
 
 def plan_train(spec: TrainSpec, info: DataInfo) -> Variant:
@@ -150,15 +170,13 @@ def _member(
     info: DataInfo,
     coefficients: Coefficients,
     phi: float,
+    measure: Measure,
 ) -> Member:
     scaled = scale(baseline.architecture, coefficients, phi, spec.rounding)
-    _require_resolution(scaled, "phi")
-    unit = spec.search.budget.cost if isinstance(spec, StudySpec) else "macs"
-    cost = count(scaled)
     network = Candidate(
         architecture=scaled,
-        cost=cost,
-        ratio=getattr(cost, unit) / getattr(baseline.cost, unit),
+        cost=count(scaled),
+        ratio=measure(scaled) / measure(baseline.architecture),
         roles=(),
         coefficients=_powers(coefficients, phi),
     )

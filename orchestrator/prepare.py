@@ -41,7 +41,9 @@ def prepare(spec: StudySpec | TrainSpec, info: DataInfo, store: ArtifactStore | 
 
 def plan(spec: StudySpec | TrainSpec, info: DataInfo, profile: DeviceProfile) -> AnyPlan:
     """Plan a study's search, or one variant."""
-    return plan_study(spec, info) if isinstance(spec, StudySpec) else plan_train(spec, info)
+    if isinstance(spec, StudySpec):
+        return plan_study(spec, info, profile)
+    return plan_train(spec, info)
 
 
 def with_plan(
@@ -62,7 +64,9 @@ def _families(spec: StudySpec | TrainSpec, planned: AnyPlan) -> tuple[FamilyPlan
     if isinstance(spec, TrainSpec) or isinstance(planned, Variant):
         return ()
     found = [candidate.coefficients for candidate in planned.candidates]
-    return tuple(plan_family(spec, planned.baseline, planned.data, each) for each in found)
+    return tuple(
+        plan_family(spec, planned.baseline, planned.data, each, planned.profile) for each in found
+    )
 
 
 def _forecast(

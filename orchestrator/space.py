@@ -1,16 +1,23 @@
 """The realised networks around a baseline that a budget admits.
 
 Depth and width of real networks are rounded, so only finitely many shapes exist. Each is given
-the resolution, the finest knob, whose counted cost comes nearest to the budget.
+the resolution, the finest knob, whose cost comes nearest to the budget.
 """
 
 import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from jobs.complexity import count
-from jobs.scaling import OFFICIAL, round_resolution, stretch
-from schemas.architecture import AnyStage, Architecture, Coefficients, Cost, Rounding, Shares
+from jobs.scaling import OFFICIAL, round_resolution, scale, stretch
+from orchestrator.measure import Measure, counted
+from schemas.architecture import (
+    MAX_RESOLUTION,
+    AnyStage,
+    Architecture,
+    Coefficients,
+    Rounding,
+    Shares,
+)
 from schemas.design import Budget
 
 _FUZZ = 1e-9
@@ -45,7 +52,7 @@ class Option:
     network: Architecture
     """The same at the resolution whose cost comes nearest to the budget."""
     ratio: float
-    """Counted cost of the network over the baseline's."""
+    """Cost of the network over the baseline's."""
     alphas: Span
     betas: Span
 
@@ -57,14 +64,20 @@ class Space:
     baseline: Architecture
     budget: Budget
     rounding: Rounding = OFFICIAL
+    measure: Measure | None = None
+    """What the budget binds; None for the exact count that it names."""
 
     def ratio(self, network: Architecture) -> float:
-        """Return the counted cost of a network over the baseline's, in the budget's unit."""
-        return self._amount(count(network)) / self._unit
+        """Return the cost of a network over the baseline's, in the budget's unit."""
+        return self._amount(network) / self._unit
 
     def admits(self, ratio: float) -> bool:
         """Say whether a cost ratio lies within the budget's tolerance."""
         return abs(ratio - self._goal) <= self.budget.tolerance * self._goal + _FUZZ
+
+    def takes(self, option: Option) -> bool:
+        """Say whether a network may be a candidate: within the budget, and not the baseline."""
+        return self.admits(option.ratio) and option.network != self.baseline
 
     @cached_property
     def options(self) -> tuple[Option, ...]:
@@ -76,18 +89,19 @@ class Space:
     @cached_property
     def admitted(self) -> tuple[Option, ...]:
         """The options whose cost lies within the budget's tolerance."""
-        return tuple(option for option in self.options if self.admits(option.ratio))
+        return tuple(option for option in self.options if self.takes(option))
 
     @cached_property
-    def _unit(self) -> int:
-        return self._amount(count(self.baseline))
+    def _unit(self) -> float:
+        return self._amount(self.baseline)
 
     @property
     def _goal(self) -> float:
         return self.budget.multiple
 
-    def _amount(self, cost: Cost) -> int:
-        return int(getattr(cost, self.budget.cost))
+    @cached_property
+    def _amount(self) -> Measure:
+        return self.measure or counted(self.budget.cost)
 
     @cached_property
     def _depths(self) -> tuple[Span, ...]:
@@ -117,6 +131,13 @@ class Space:
         alpha, beta = triple.alpha, triple.beta
         return self._option(Span(alpha, alpha), Span(beta, beta))
 
+    def given(self, triple: Coefficients) -> Option:
+        """Realise one triple exactly as it stands, its resolution too."""
+        alpha, beta = triple.alpha, triple.beta
+        network = scale(self.baseline, triple, 1.0, self.rounding)
+        shape = self.shape(alpha, beta)
+        return Option(shape, network, self.ratio(network), Span(alpha, alpha), Span(beta, beta))
+
     def _option(self, alphas: Span, betas: Span) -> Option:
         shape = self.shape(alphas.low, betas.low)
         network = self.fit(shape)
@@ -130,7 +151,10 @@ class Space:
         if self.budget.cost == "params" or self.ratio(shape) >= self._goal:
             return shape
         under = self._largest_within(shape)
-        over = _at(under, min(self._next(under.resolution), self._ceiling))
+        finer = self._next(under.resolution)
+        if finer > self._ceiling:
+            return under
+        over = _at(under, finer)
         return min((under, over), key=lambda network: abs(self.ratio(network) - self._goal))
 
     def _largest_within(self, shape: Architecture) -> Architecture:
@@ -151,9 +175,12 @@ class Space:
 
     @cached_property
     def _ceiling(self) -> int:
-        """Return a resolution that none exceeds: cost grows about as its square."""
-        most = 2 * math.ceil(self.baseline.resolution * math.sqrt(self._goal)) + 32
-        return min(most, self.rounding.max_resolution or most)
+        """Return a resolution at which even the baseline is far over the budget, or the largest."""
+        most = self.rounding.largest_resolution or MAX_RESOLUTION
+        pixels = self.baseline.resolution
+        while pixels < most and self.ratio(_at(self.baseline, pixels)) < 2 * self._goal:
+            pixels *= 2
+        return min(pixels, most)
 
     def shares(self, network: Architecture) -> Shares:
         """Split the logarithm of a network's cost over the axes, each axis counted alone."""

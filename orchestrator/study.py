@@ -96,7 +96,7 @@ class Study:
                 where=spec.name,
                 next_step=f"compound status {spec.name} --store {spec.store}",
             )
-        family = plan_family(spec, plan.baseline, plan.data, verdict.coefficients)
+        family = plan_family(spec, plan.baseline, plan.data, verdict.coefficients, plan.profile)
         self.folder.write("family.json", family)
         return self._train("family", family.jobs)
 

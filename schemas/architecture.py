@@ -3,7 +3,7 @@
 from operator import not_
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from schemas.base import Model, digest
 
@@ -12,13 +12,19 @@ Multiplier = Annotated[float, Field(gt=0, le=1_000)]
 Kernel = Literal[1, 3, 5, 7, 9]
 Repeats = Annotated[int, Field(ge=1, le=10_000)]
 Expand = Annotated[int, Field(ge=1, le=16)]
-Resolution = Annotated[int, Field(ge=1, le=8_192)]
+MAX_RESOLUTION = 8_192
+Resolution = Annotated[int, Field(ge=1, le=MAX_RESOLUTION)]
 BlockFamily = Literal["mbconv", "mobilenet-v1", "mobilenet-v2", "mnasnet", "resnet", "amoebanet"]
 """Whose numerics a network has (activation, norm, initialisation), and how its ends scale."""
 
-Role = Literal["baseline", "design", "depth", "width", "resolution"]
 Axis = Literal["depth", "width", "resolution"]
 AXES: tuple[Axis, ...] = ("depth", "width", "resolution")
+Control = Literal["depth", "width", "resolution", "published", "dwr"]
+"""What a design is held against at equal cost: one axis alone, or a split that is known by name.
+
+`published` is EfficientNet's (1.2, 1.1, 1.15); `dwr` is Dollar et al. 2021 with alpha = 0.8."""
+CONTROLS: tuple[Control, ...] = ("depth", "width", "resolution", "published", "dwr")
+Role = Literal["baseline", "design", "depth", "width", "resolution", "published", "dwr"]
 
 
 class Coefficients(Model):
@@ -199,8 +205,23 @@ class Rounding(Model):
     channels: Annotated[int, Field(ge=1, le=256)] = 8
     """Channels become multiples of this."""
     resolution: Annotated[int, Field(ge=1, le=256)] = 1
-    """Scaled resolutions become multiples of this."""
+    """Scaled resolutions become multiples of this; one that is not scaled stays as it is."""
     max_resolution: Resolution | None = None
+
+    @model_validator(mode="after")
+    def _attainable(self) -> "Rounding":
+        if self.max_resolution is not None and self.max_resolution < self.resolution:
+            raise ValueError(
+                f"max_resolution {self.max_resolution} is below {self.resolution}, "
+                "the smallest multiple that resolution allows"
+            )
+        return self
+
+    @property
+    def largest_resolution(self) -> int | None:
+        """The largest multiple within the maximum; None where there is no maximum."""
+        most = self.max_resolution
+        return most and most // self.resolution * self.resolution
 
 
 class Cost(Model):

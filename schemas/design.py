@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from schemas.architecture import Coefficients
 from schemas.base import Model
 
 MAX_POINTS = 1_000_000
@@ -24,6 +25,9 @@ class GridDesign(Model):
     alpha: Span = (1.0, 2.0)
     beta: Span = (1.0, 1.5)
     gamma: Span = (1.0, 1.5)
+    fit_resolution: bool = True
+    """Give each point the resolution that meets the budget; false keeps its own gamma, which is
+    the paper's procedure."""
 
     @model_validator(mode="after")
     def _bounded(self) -> "GridDesign":
@@ -46,13 +50,48 @@ class LatticeDesign(Model):
     """Shares are multiples of 1 / degree: (degree + 1)(degree + 2) / 2 points."""
 
 
-Design = Annotated[GridDesign | LatticeDesign, Field(discriminator="kind")]
+class StarDesign(Model):
+    """Three rays through the centroid, for reading the effect of one axis at a time.
+
+    Along a ray one axis' share runs from 0 to 1 while the other two halve the rest.
+    """
+
+    kind: Literal["star"]
+    levels: Annotated[int, Field(ge=1, le=100)] = 2
+    """Steps on either side of the centroid: 6 * levels + 1 points."""
+
+
+class ExplicitDesign(Model):
+    """The triples that a user wants tried, each realised exactly as it is written."""
+
+    kind: Literal["explicit"]
+    triples: Annotated[tuple[Coefficients, ...], Field(min_length=1, max_length=10_000)]
+    fit_resolution: bool = False
+    """Replace each gamma by the resolution that meets the budget."""
+
+
+Design = Annotated[
+    GridDesign | LatticeDesign | StarDesign | ExplicitDesign, Field(discriminator="kind")
+]
+
+CostUnit = Literal["macs", "params", "activations", "memory", "step_time"]
+COST_NAMES: dict[CostUnit, str] = {
+    "macs": "MACs",
+    "params": "parameters",
+    "activations": "activations",
+    "memory": "peak memory",
+    "step_time": "step time",
+}
+COUNTED: tuple[CostUnit, ...] = ("macs", "params", "activations")
+"""The ones that a network has wherever it runs."""
 
 
 class Budget(Model):
-    """What every candidate of the search may cost, counted on the realised network."""
+    """What every candidate of the search may cost, measured on the realised network."""
 
-    cost: Literal["macs", "params", "activations"] = "macs"
+    cost: CostUnit = "macs"
+    """`memory`: peak bytes of one search worker; `step_time`: seconds of its micro-batch, which
+    takes a probe of the device."""
     multiple: Annotated[float, Field(gt=1, le=64)] = 2.0
     tolerance: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Relative: 0.05 admits 1.90x to 2.10x of a multiple of 2."""

@@ -5,6 +5,7 @@ from typing import Literal
 from schemas.architecture import Candidate, Coefficients
 from schemas.base import Model
 from schemas.data import DataInfo
+from schemas.device import DeviceProfile
 from schemas.job import JobRequest
 
 
@@ -39,6 +40,8 @@ class Plan(Model):
     """Points of the design before realisation."""
     jobs: tuple[PlannedJob, ...]
     warnings: tuple[str, ...] = ()
+    profile: DeviceProfile | None = None
+    """The device that the budget was held on; None where it binds an exact count."""
 
 
 class Member(Model):
@@ -57,6 +60,7 @@ class FamilyPlan(Model):
     study: str
     coefficients: Coefficients
     members: tuple[Member, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def jobs(self) -> tuple[PlannedJob, ...]:
@@ -71,7 +75,11 @@ class Variant(Model):
     data: DataInfo
     baseline: Candidate
     family: FamilyPlan
-    warnings: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What people should know before they run it."""
+        return self.family.warnings
 
     @property
     def jobs(self) -> tuple[PlannedJob, ...]:

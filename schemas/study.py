@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
-from schemas.architecture import Coefficients, Rounding
+from schemas.architecture import CONTROLS, Coefficients, Control, Rounding
 from schemas.base import Model
 from schemas.baseline import Baseline
 from schemas.data import DataSpec
@@ -17,7 +17,18 @@ NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 """Lower case, so that no two names differ in case only; no dots, no slashes."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Phi = Annotated[float, Field(gt=0, le=20)]
+Phi = Annotated[float, Field(ge=-20, le=20)]
+"""Negative ones scale down."""
+
+
+def _distinct(names: tuple[Control, ...]) -> tuple[Control, ...]:
+    twice = [name for name in CONTROLS if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} is named twice")
+    return names
+
+
+Controls = Annotated[tuple[Control, ...], AfterValidator(_distinct)]
 
 
 class Search(Model):
@@ -25,6 +36,8 @@ class Search(Model):
 
     design: Design = LatticeDesign(kind="lattice")
     budget: Budget = Budget()
+    controls: Controls = CONTROLS
+    """What is trained beside the design at the same cost; single axes decide on the gain."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Confidence of the intervals in the verdict."""
@@ -96,7 +109,7 @@ class TrainSpec(_Common):
 
     kind: Literal["train"]
     coefficients: Coefficients = Coefficients()
-    phi: Annotated[float, Field(ge=-20, le=20)] = 1.0
+    phi: Phi = 1.0
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
     resources: Resources = Resources()
 

@@ -6,7 +6,9 @@ from orchestrator.budget import warnings
 from orchestrator.commands.output import note, print_table, say, short
 from orchestrator.prepare import Prepared
 from orchestrator.progress import duration
+from orchestrator.sentences import counted
 from schemas.architecture import Candidate
+from schemas.design import COST_NAMES
 from schemas.forecast import GIB, Basis, Demand, MemberForecast, Range, Total
 from schemas.plan import Plan, Variant
 from schemas.study import StudySpec
@@ -80,14 +82,15 @@ def _title(prepared: Prepared) -> str:
         return f"{spec.name}: one variant"
     budget = spec.search.budget
     return (
-        f"{spec.name}: {plan.points} points of the design became {_became(plan)}; "
-        f"budget {budget.multiple:g}x {budget.cost} to within {budget.tolerance:.0%}"
+        f"{spec.name}: {counted(plan.points, 'point')} of the design became {_became(plan)}; "
+        f"budget {budget.multiple:g}x {COST_NAMES[budget.cost]} to within {budget.tolerance:.0%}"
     )
 
 
 def _became(plan: Plan) -> str:
-    networks = f"{len(plan.candidates)} networks"
-    return f"{networks}, {len(plan.dropped)} points dropped" if plan.dropped else networks
+    networks = counted(len(plan.candidates), "network")
+    lost = len(plan.dropped)
+    return f"{networks}, {counted(lost, 'point')} dropped" if lost else networks
 
 
 def _network(candidate: Candidate) -> list[str]:

@@ -1,0 +1,119 @@
+"""What a plan warns of, and what it refuses: points that collapse, resolutions out of bounds."""
+
+import math
+from collections.abc import Collection, Iterable, Iterator
+
+from jobs.scaling import round_resolution
+from orchestrator.design import Designed
+from schemas.architecture import MAX_RESOLUTION, Architecture, Coefficients, Rounding
+from schemas.errors import PlanError
+from schemas.plan import Dropped
+from schemas.study import StudySpec, TrainSpec
+
+_TOLD = 3
+"""Dropped points of an explicit design that a warning names one by one."""
+
+
+def require_resolution(network: Architecture, rounding: Rounding) -> None:
+    """PlanError where a baseline is smaller than its total stride, or than what rounding allows."""
+    if network.resolution < network.total_stride:
+        raise PlanError(
+            f"resolution {network.resolution} is below the network's total stride",
+            where="baseline.resolution",
+            allowed=f"{network.total_stride} pixels or more",
+        )
+    most = rounding.largest_resolution
+    if most is not None and most < network.resolution:
+        raise PlanError(
+            f"the baseline has {network.resolution} pixels, the rounding allows {most} at most",
+            where="rounding.max_resolution",
+            allowed=f"{network.resolution} or more, or a smaller baseline.resolution",
+        )
+
+
+def phis_of(spec: StudySpec | TrainSpec) -> tuple[float, ...]:
+    """Return the phis that a spec asks for."""
+    return spec.family.phi if isinstance(spec, StudySpec) else (spec.phi,)
+
+
+def require_phi(
+    spec: StudySpec | TrainSpec, baseline: Architecture, choices: Iterable[Coefficients]
+) -> None:
+    """PlanError where a phi leads to fewer pixels than the total stride, or to too many.
+
+    `choices` are the coefficients that the family may be scaled by; the most extreme speaks.
+    """
+    where = "family.phi" if isinstance(spec, StudySpec) else "phi"
+    for triple in sorted(choices, key=lambda one: -abs(math.log(one.gamma))):
+        for phi in phis_of(spec):
+            _require_pixels(baseline, spec.rounding, triple.gamma, phi, where)
+
+
+def _require_pixels(
+    baseline: Architecture, rounding: Rounding, gamma: float, phi: float, where: str
+) -> None:
+    pixels, stride = scaled_pixels(baseline, rounding, gamma, phi), baseline.total_stride
+    if stride <= pixels <= MAX_RESOLUTION:
+        return
+    few = pixels < stride
+    bound = f"below the total stride, {stride}" if few else f"above {MAX_RESOLUTION:,}"
+    step = rounding.resolution
+    edge = math.ceil(stride / step) * step - step / 2 if few else MAX_RESOLUTION
+    limit = math.trunc(100 * math.log(edge / baseline.resolution) / math.log(gamma)) / 100
+    raise PlanError(
+        f"phi {phi:g} scales {baseline.resolution} pixels by gamma {gamma:.3f} to {pixels:,}, "
+        f"{bound}",
+        where=where,
+        allowed=f"phi {limit:g} or {'more' if phi < limit else 'less'}",
+    )
+
+
+def scaled_pixels(baseline: Architecture, rounding: Rounding, gamma: float, phi: float) -> int:
+    """Return the resolution that jobs.scaling.scale() gives a network."""
+    if gamma == 1 or phi == 0:
+        return baseline.resolution
+    return round_resolution(baseline.resolution * gamma**phi, rounding)
+
+
+def design_warnings(spec: StudySpec, baseline: Architecture, designed: Designed) -> Iterator[str]:
+    """Yield what a user should know of a search before it is trained."""
+    yield from _collapsed(designed)
+    if spec.search.design.kind == "explicit":
+        yield from _left_out(designed.dropped)
+    yield from designed.warnings
+    gammas = {candidate.coefficients.gamma for candidate in designed.candidates}
+    yield from padding_warning(
+        baseline,
+        {candidate.architecture.resolution for candidate in designed.candidates}
+        | {scaled_pixels(baseline, spec.rounding, g, phi) for g in gammas for phi in phis_of(spec)},
+    )
+
+
+def _collapsed(designed: Designed) -> Iterator[str]:
+    kept = designed.points - len(designed.dropped)
+    networks = sum("design" in candidate.roles for candidate in designed.candidates)
+    if networks < kept:
+        yield f"{kept} points of the design are {networks} networks: rounding joins the others"
+
+
+def _left_out(dropped: Collection[Dropped]) -> Iterator[str]:
+    for one in [*dropped][:_TOLD]:
+        triple = ", ".join(f"{name} {value:g}" for name, value in one.coefficients)
+        yield f"left out: {triple} costs {one.ratio:.3f}x: {one.reason}"
+    if len(dropped) > _TOLD:
+        yield f"left out: {len(dropped) - _TOLD} more triples; --json lists them"
+
+
+def padding_warning(network: Architecture, resolutions: Collection[int]) -> Iterator[str]:
+    """Say in one sentence which scaled resolutions the network's strides do not divide."""
+    stride = network.total_stride
+    odd = sorted(pixels for pixels in resolutions if pixels % stride)
+    if not odd:
+        return
+    named = f"resolution {odd[0]} is" if len(odd) == 1 else f"{len(odd)} resolutions are"
+    shown = "" if len(odd) == 1 else f" ({', '.join(map(str, odd[:4]))}{', ...' * (len(odd) > 4)})"
+    also = f"a baseline.resolution that {stride} divides and " * (network.resolution in odd)
+    yield (
+        f"{named} no multiple of the total stride {stride}{shown}: the last row and column are "
+        f"computed from padding; {also}rounding.resolution: {stride} avoid{'s' * (not also)} it"
+    )
