@@ -6,7 +6,7 @@ over, and for each image what autograd keeps and a few of the largest maps as wo
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from schemas.device import DeviceProfile, Workload
@@ -166,3 +166,7 @@ def _gpu_name() -> str:
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "GPU"
+
+
+def corrected(profile: DeviceProfile, pairs: Iterable[tuple[float, float]]) -> DeviceProfile:
+    return profile

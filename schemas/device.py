@@ -58,3 +58,5 @@ class DeviceProfile(Model):
     """Median relative error of step time over the points, each predicted without itself."""
     memory_error: float | None = None
     points: tuple[ProbePoint, ...] = ()
+    measured_jobs: int = 0
+    correction: float = 1.0

@@ -105,6 +105,7 @@ class JobResult(Model):
     seconds: float = 0.0
     """Time spent training in the last attempt."""
     world_size: int = 1
+    device: str = ""
 
 
 class Event(Model):

@@ -15,6 +15,7 @@ from jobs.store.sealed import seal, unseal
 from jobs.store.study import STUDY_NAME, StudyFolder
 from jobs.store.writer import JobWriter
 from schemas.base import Model
+from schemas.device import DeviceProfile
 from schemas.errors import StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
 
@@ -100,6 +101,12 @@ class ArtifactStore:
     def checkpoint(self, job_id: str) -> Checkpoint | None:
         """Return a job's newest checkpoint that verifies; a warning names what is passed over."""
         return self._job(job_id).checkpoint()
+
+    def profiles(self) -> list[DeviceProfile]:
+        return []
+
+    def save_profile(self, profile: DeviceProfile) -> None:
+        pass
 
     def study(self, name: str) -> StudyFolder:
         """Return a study's folder."""
