@@ -1,4 +1,5 @@
 """x"""
+
 from jobs.device import Kind, guess
 from schemas.device import DeviceProfile
 

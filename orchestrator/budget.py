@@ -6,7 +6,7 @@ from schemas.errors import PlanError
 from schemas.forecast import GIB, Forecast, Spending, Total
 from schemas.study import StudySpec, TrainSpec
 
-LIMITS = (("gpu_hours", "GPU-hours"), ("cpu_hours", "CPU-hours"), ("money", "in money"))
+LIMITS = (("gpu_hours", "GPU-hours"), ("cpu_hours", "CPU-hours"), ("money", "of money"))
 
 
 def check_budget(spec: StudySpec | TrainSpec, forecast: Forecast) -> None:

@@ -20,8 +20,8 @@ ALL_REDUCE: Mapping[str, float] = {"cpu": 4e8, "cuda": 5e10}
 """Bytes a second at which one worker passes gradients on: gloo over a socket, NCCL in a host."""
 EPOCH_SECONDS = 0.05
 """What ends an epoch beside evaluation: its row, its checkpoint."""
-CONNECT_SECONDS = 6.0
-"""Starting or joining Ray, and the first actors."""
+SOLO_SECONDS = 6.0
+"""Starting Ray and the first trial actors; later jobs find them warm."""
 GANG_SECONDS = 20.0
 """Starting the first worker group of several workers; later jobs find it warm."""
 
@@ -132,7 +132,7 @@ class Reckoner:
             jobs = list(group)
             resources = jobs[0][0].resources
             lanes = at_once(resources, self.nodes)
-            start = GANG_SECONDS if resources.workers > 1 else 0.0
+            start = GANG_SECONDS if resources.workers > 1 else SOLO_SECONDS
             seconds += start + makespan([demand.seconds for _, demand in jobs], lanes)
         return seconds
 

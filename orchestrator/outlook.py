@@ -55,6 +55,7 @@ def member_forecast(reckoner: Reckoner, members: Sequence[Member]) -> MemberFore
         step_seconds=_range(d.step_seconds for d in demands),
         seconds=_range(seeds * d.seconds for d in demands),
         gpu_hours=_range(seeds * d.gpu_hours for d in demands),
+        cpu_hours=_range(seeds * d.cpu_hours for d in demands),
         money=_range(seeds * money for money in monies) if monies else None,
     )
 

@@ -36,7 +36,19 @@ def prepare(spec: StudySpec | TrainSpec, info: DataInfo, store: ArtifactStore | 
     Raises PlanError where nothing can be made of the spec.
     """
     profile = profile_of(spec, store)
-    return with_plan(spec, plan(spec, info, profile), profile, store)
+    begun = _begun_with(spec, store) or profile
+    return with_plan(spec, plan(spec, info, begun), profile, store)
+
+
+def _begun_with(spec: StudySpec | TrainSpec, store: ArtifactStore | None) -> DeviceProfile | None:
+    """Return the device that a study's budget was held on when it began.
+
+    A later probe would shift its candidates, and jobs that are done would no longer belong.
+    """
+    if store is None or spec.name not in store.studies():
+        return None
+    plan = store.study(spec.name).read("plan.json", Plan)
+    return plan.profile if plan else None
 
 
 def plan(spec: StudySpec | TrainSpec, info: DataInfo, profile: DeviceProfile) -> AnyPlan:

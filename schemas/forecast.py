@@ -146,6 +146,7 @@ class MemberForecast(Model):
     step_seconds: Range
     seconds: Range
     gpu_hours: Range
+    cpu_hours: Range
     money: Range | None
 
 

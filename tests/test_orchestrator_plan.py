@@ -6,7 +6,6 @@ import pytest
 
 from jobs.data.source import summarise
 from orchestrator.plan import plan_family, plan_study, plan_train
-from orchestrator.predict import predict
 from orchestrator.spec import SpecFile, load
 from schemas.errors import PlanError
 from schemas.plan import Plan
@@ -69,7 +68,8 @@ def test_the_family_grows_with_phi() -> None:
 def test_one_variant_is_planned_without_a_search() -> None:
     file = load(EXAMPLES / "one-variant.yaml")
     assert isinstance(file.spec, TrainSpec)
-    baseline, family = plan_train(file.spec, summarise(file.spec.data))
+    variant = plan_train(file.spec, summarise(file.spec.data))
+    baseline, family = variant.baseline, variant.family
     (member,) = family.members
     assert member.network.ratio > 2 * baseline.ratio
     assert member.nominal == pytest.approx(1.92027**2, rel=1e-3)
@@ -92,22 +92,6 @@ def test_a_budget_that_nothing_meets_names_what_would() -> None:
     error = refused("search.budget.tolerance=1e-9")
     assert "tolerance" in error.allowed
     assert "quickstart.yaml:17:" in error.where
-
-
-def test_predictions_add_up() -> None:
-    _, plan = study()
-    requests = [job.request for job in plan.jobs]
-    whole, half = predict(requests, plan.data), predict(requests[:14], plan.data)
-    assert whole.jobs == len(requests)
-    assert 0 < half.seconds < whole.seconds
-    assert whole.memory >= half.memory > 0
-    assert whole.gpu_hours == 0
-
-
-def test_gpu_hours_count_what_the_spec_asks_for() -> None:
-    _, plan = study("resources.search.gpus=0.5", "resources.search.workers=2")
-    prediction = predict([job.request for job in plan.jobs], plan.data)
-    assert prediction.gpu_hours == pytest.approx(prediction.seconds / 3600)
 
 
 def test_few_images_a_worker_are_warned_about() -> None:

@@ -36,8 +36,6 @@ DEMANDS = (
     ">memory",
     ">step",
     ">job",
-    ">GPU-h",
-    ">money",
 )
 FAMILY = (
     ">phi",
@@ -50,8 +48,6 @@ FAMILY = (
     ">memory",
     ">step",
     ">all jobs",
-    ">GPU-h",
-    ">money",
 )
 
 
@@ -61,10 +57,11 @@ def show(prepared: Prepared) -> None:
     networks = (plan.baseline, *_scaled(plan))
     print_table(_title(prepared), NETWORKS, [_network(candidate) for candidate in networks])
     _say_data(prepared)
-    print_table("\nwhat each network's jobs take", DEMANDS, _demands(prepared))
+    hours = _hours_name(prepared)
+    print_table("\nwhat each network's jobs take", (*DEMANDS, *hours), _demands(prepared))
     if prepared.forecast.family.members:
         members = [_member(member) for member in prepared.forecast.family.members]
-        print_table("\nfamily, by what the search may choose", FAMILY, members)
+        print_table("\nfamily, by what the search may choose", (*FAMILY, *hours), members)
     _say_totals(prepared)
     for warning in (*plan.warnings, *warnings(prepared.spec, prepared.forecast)):
         note(f"warning: {warning}")
@@ -133,8 +130,7 @@ def _demands(prepared: Prepared) -> Iterator[list[str]]:
             _bytes(one.memory),
             seconds(one.step_seconds),
             duration(one.seconds),
-            f"{number * one.gpu_hours:.2f}",
-            "" if one.money is None else f"{number * one.money:.2f}",
+            *_spent(number * one.gpu_hours, number * one.cpu_hours, _times(number, one.money)),
         ]
 
 
@@ -150,9 +146,22 @@ def _member(member: MemberForecast) -> list[str]:
         _bytes(member.memory[1]),
         seconds(member.step_seconds[1]),
         duration(member.seconds[1]),
-        f"{member.gpu_hours[1]:.2f}",
-        "" if member.money is None else f"{member.money[1]:.2f}",
+        *_spent(member.gpu_hours[1], member.cpu_hours[1], member.money and member.money[1]),
     ]
+
+
+def _hours_name(prepared: Prepared) -> list[str]:
+    """Name the last columns: hours that the jobs occupy, and money where hours have a price."""
+    hours = ">GPU-hours" if prepared.forecast.most.gpu_hours else ">CPU-hours"
+    return [hours, *([">money"] if prepared.spec.budget.priced else [])]
+
+
+def _spent(gpu_hours: float, cpu_hours: float, money: float | None) -> list[str]:
+    return [f"{gpu_hours or cpu_hours:.3f}", *([] if money is None else [f"{money:.2f}"])]
+
+
+def _times(number: int, money: float | None) -> float | None:
+    return None if money is None else number * money
 
 
 def _span(bounds: Range) -> str:
@@ -173,7 +182,7 @@ def seconds(number: float) -> str:
 
 def _say_totals(prepared: Prepared) -> None:
     forecast = prepared.forecast
-    say(f"\nsearch: {_total(forecast.search)}")
+    say(f"\n{prepared.plan.jobs[0].phase}: {_total(forecast.search)}")
     if forecast.family.members:
         say(f"family: at most {_total(forecast.family.most)}")
         say(f"in all: at most {_total(forecast.most)}")
@@ -181,12 +190,13 @@ def _say_totals(prepared: Prepared) -> None:
 
 
 def _total(total: Total) -> str:
-    money = [] if total.money is None else [f"{total.money:.2f} in money"]
+    money = [] if total.money is None else [f"money {total.money:.2f}"]
+    gpus = [f"{total.gpu_hours:.3g} GPU-hours"] if total.gpu_hours else []
     parts = [
-        f"{total.jobs} jobs",
+        counted(total.jobs, "job"),
         f"{duration(total.wall_seconds)} on the cluster",
-        f"{total.gpu_hours:.2f} GPU-hours",
-        f"{total.cpu_hours:.2f} CPU-hours",
+        *gpus,
+        f"{total.cpu_hours:.2g} CPU-hours",
         *money,
         f"{_bytes(total.memory)} a worker at most",
     ]
