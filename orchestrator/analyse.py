@@ -112,7 +112,11 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         outcome=sentences.outcome(gain),
         sentence=_sentence(field, gain, chosen),
         reason=_reason(field, pool, chosen),
-        warnings=(*_job_warnings(jobs, results), *_warnings(entries, field, gain, floor)),
+        beside=_beside(field, chosen),
+        warnings=(
+            *_job_warnings(jobs, results),
+            *_warnings(spec, entries, field, gain, floor),
+        ),
     )
 
 
@@ -233,12 +237,27 @@ def _reason(field: Field, pool: Sequence[Entry], chosen: Entry | None) -> str:
     return sentences.reason(eligible, chosen.candidate, len(field.scored), len(field.tied))
 
 
+def _beside(field: Field, chosen: Entry | None) -> str:
+    """Compare the choice with the splits that are known by name, where it is not one itself."""
+    if chosen is None:
+        return ""
+    leads = {}
+    for name in sentences.SPLITS:
+        for place, entry in enumerate(field.scored):
+            if name in entry.candidate.roles and entry is not chosen:
+                leads[name] = entry.mean - chosen.mean, place in field.tied
+    return sentences.beside(leads)
+
+
 def _job_warnings(jobs: Jobs, results: Mapping[str, JobResult]) -> list[str]:
     return sentences.job_warnings([job for group in jobs.values() for job, _ in group], results)
 
 
-def _warnings(entries: Sequence[Entry], field: Field, gain: Gain | None, floor: float) -> list[str]:
-    absent = [axis for axis in AXES if axis not in {entry.axis for entry in field.scored}]
+def _warnings(
+    spec: StudySpec, entries: Sequence[Entry], field: Field, gain: Gain | None, floor: float
+) -> list[str]:
+    held = {role for entry in field.scored for role in entry.candidate.roles}
+    absent = [axis for axis in AXES if axis in spec.search.controls and axis not in held]
     ratios = {entry.id: entry.candidate.ratio for entry in entries}
     told = [
         sentences.unscored(len(entries) - len(field.scored), len(entries)),

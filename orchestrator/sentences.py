@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from orchestrator.statistics import Noise
-from schemas.architecture import Axis, Candidate, Coefficients
+from schemas.architecture import Axis, Candidate, Coefficients, Control
 from schemas.job import JobResult
 from schemas.verdict import Gain, Verdict
 
 Outcome = Literal["gain", "no gain", "loss", "undecided", "no verdict"]
 
+SPLITS: dict[Control, str] = {"published": "published", "dwr": "dWr"}
+"""What people call the splits that are known by name."""
 FEW_DEGREES = 6
 """Below this many degrees of freedom the noise itself is known within a factor of about two."""
 UNEVEN = 0.02
@@ -98,6 +100,15 @@ def reason(eligible: Sequence[Candidate], chosen: Candidate, scored: int, tied: 
         f"Of the {number} tied candidates{proven} it is the cheapest to run: "
         f"{short(chosen.cost.activations)} activations an image{against}."
     )
+
+
+def beside(leads: Mapping[Control, tuple[float, bool]]) -> str:
+    """Say how named splits stand to the choice: their lead over it, and whether they are tied."""
+    told = []
+    for name, (lead, tied) in leads.items():
+        stands = f"{points(abs(lead))} points {'above' if lead > 0 else 'below'} it"
+        told.append(f"The {SPLITS[name]} split stands {stands}{', tied' if tied else ''}.")
+    return " ".join(told)
 
 
 def next_step(verdict: Verdict) -> str:

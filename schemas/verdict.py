@@ -59,4 +59,6 @@ class Verdict(Model):
     """The verdict in words."""
     reason: str
     """Why this candidate out of the tied set."""
+    beside: str = ""
+    """How the published split and dWr stand beside it."""
     warnings: tuple[str, ...] = ()

@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from verdict_studies import around, candidate, field_of, judge, plan_of, simulate, spec_of
+from verdict_studies import (
+    around,
+    candidate,
+    field_of,
+    jobs_of,
+    judge,
+    plan_of,
+    results_of,
+    simulate,
+    spec_of,
+)
 
 from orchestrator.analyse import analyse
 from schemas.architecture import Coefficients
@@ -236,3 +246,31 @@ def test_simulated_studies_are_judged_at_their_level(means):
     assert np.mean(covered) >= 0.85
     assert 0.84 <= np.mean(inside) <= 0.95
     assert np.mean(false_gain) <= 0.05
+
+
+def test_named_splits_stand_beside_the_choice_and_count_as_mixes():
+    network = [*field_of(0), candidate(3, "published"), candidate(4, "dwr"), candidate(5)]
+    scores = [around(0.88), around(0.87), around(0.86), around(0.90), around(0.91), around(0.95)]
+    verdict = judge(network, scores)
+    assert verdict.chosen == network[5].id
+    assert verdict.beside == (
+        "The published split stands 5.0 points below it. The dWr split stands 4.0 points below it."
+    )
+    chosen = judge(network, [*scores[:3], around(0.96), *scores[4:]])
+    assert chosen.chosen == network[3].id
+    assert chosen.gain is not None
+    assert chosen.gain.mix == network[3].id
+    assert "published" not in chosen.beside
+
+
+def test_a_control_that_a_spec_leaves_out_is_not_missed():
+    network = field_of(2)[1:]
+    plan = plan_of(network)
+    scores = [around(0.90), around(0.88), around(0.93), around(0.91)]
+    spec = spec_of()
+    search = spec.search.model_copy(update={"controls": ("width", "resolution")})
+    verdict = analyse(
+        spec.model_copy(update={"search": search}), plan, results_of(plan, jobs_of(plan), scores)
+    )
+    assert verdict.outcome == "gain"
+    assert not [warning for warning in verdict.warnings if "control" in warning]

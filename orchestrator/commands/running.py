@@ -194,7 +194,7 @@ def _show(
         print_json({**answer, "verdict": verdict, "family": family, "report": report}, indent=None)
         return
     if found.verdict:
-        say(f"\n{found.verdict.sentence}\n{found.verdict.reason}")
+        say(f"\n{found.verdict.sentence}\n{found.verdict.reason} {found.verdict.beside}".rstrip())
         for warning in found.verdict.warnings:
             note(f"warning: {warning}")
     if family:

@@ -100,14 +100,18 @@ def _standing_marks(scored: Sequence[Seat], rows: dict[str, int], kind: str) -> 
 
 
 def _cost(inputs: ReportInputs, shown: Sequence[Seat]) -> go.Figure | None:
-    """Draw accuracy against cost, with buttons for the three ways to count cost."""
+    """Draw accuracy against cost, with buttons for the three ways to count cost.
+
+    A budget on memory or step time starts with activations, which go best with either.
+    """
     base = baseline_seat(inputs)
     scored = [s for s in (base, *shown) if s is not None and s.standing.mean is not None]
     groups = [[seat for seat in scored if seat.kind == kind] for kind in LABELS]
     groups = [group for group in groups if group]
     if not groups or not isinstance(inputs.spec, StudySpec):
         return None
-    unit = inputs.spec.search.budget.cost
+    bound = inputs.spec.search.budget.cost
+    unit = bound if bound in UNITS else "activations"
     chosen = [seat for seat in scored if seat.chosen]
     crown = [_cost_marks(chosen, unit, crown=True)] if chosen else []
     layers = [*groups, chosen] if chosen else groups

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from orchestrator.analyse import METRIC
-from schemas.architecture import AXES, Candidate, Coefficients
+from orchestrator.sentences import SPLITS
+from schemas.architecture import AXES, CONTROLS, Candidate, Coefficients
 from schemas.data import DataInfo
 from schemas.job import EpochRow, JobResult
 from schemas.plan import Member, Plan, PlannedJob
@@ -49,23 +50,26 @@ class Seat:
 
     @property
     def kind(self) -> str:
-        """What the candidate scales: mix, depth, width, resolution or baseline."""
+        """What the candidate stands for: mix, baseline, or a control's name."""
         return kind(self.candidate)
 
 
 def kind(candidate: Candidate) -> str:
-    """Return the axis of a control, else `baseline` or `mix`."""
+    """Return a control's name, an axis before a named split; else `baseline` or `mix`."""
     if "baseline" in candidate.roles:
         return "baseline"
-    return next((axis for axis in AXES if axis in candidate.roles), "mix")
+    return next((name for name in CONTROLS if name in candidate.roles), "mix")
 
 
 def name(candidate: Candidate) -> str:
-    """Name a candidate by what it is, or a mix by its multipliers."""
+    """Name a candidate by what it is, a mix by its multipliers, and by the splits it stands for."""
     what = kind(candidate)
+    splits = [label for role, label in SPLITS.items() if role in candidate.roles]
     if what in AXES:
-        return f"{what} alone"
-    return what if what == "baseline" else multipliers(candidate.coefficients)
+        return ", ".join([f"{what} alone", *splits])
+    if what == "baseline":
+        return what
+    return multipliers(candidate.coefficients) + (f" ({', '.join(splits)})" if splits else "")
 
 
 def multipliers(triple: Coefficients) -> str:

@@ -13,6 +13,8 @@ COLOURS = {
     "depth": "#d55e00",
     "width": "#00916a",
     "resolution": "#b4599a",
+    "published": "#6a51c7",
+    "dwr": "#8a6d3b",
     "baseline": "#7d8590",
 }
 SYMBOLS = {
@@ -20,6 +22,8 @@ SYMBOLS = {
     "depth": "diamond",
     "width": "diamond",
     "resolution": "diamond",
+    "published": "triangle-up",
+    "dwr": "triangle-down",
     "baseline": "square",
 }
 LABELS = {
@@ -27,6 +31,8 @@ LABELS = {
     "depth": "depth alone",
     "width": "width alone",
     "resolution": "resolution alone",
+    "published": "published split",
+    "dwr": "dWr split",
     "baseline": "baseline",
 }
 GOLD = "#e0a100"

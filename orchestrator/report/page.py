@@ -24,6 +24,7 @@ from orchestrator.report.inputs import (
     seats,
 )
 from orchestrator.sentences import counted, next_step, percent, points
+from schemas.design import COST_NAMES
 from schemas.study import StudySpec
 from schemas.verdict import Verdict
 
@@ -61,6 +62,7 @@ def render(inputs: ReportInputs) -> str:
             quarantined=inputs.data.quarantined[:QUARANTINED_SHOWN],
             chance=_chance(inputs),
             became=_became(inputs),
+            cost_name=_cost_name(inputs),
             policy=_policy(scripts),
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours and plotly's
             figure_data=_embedded(drawn),
@@ -190,6 +192,12 @@ def _became(inputs: ReportInputs) -> str:
         f"{counted(len(plan.candidates), 'distinct network')} with the controls"
     )
     return f"{became} and {lost} had no network within the budget." if lost else f"{became}."
+
+
+def _cost_name(inputs: ReportInputs) -> str:
+    if not isinstance(inputs.spec, StudySpec):
+        return ""
+    return COST_NAMES[inputs.spec.search.budget.cost]
 
 
 def _chance(inputs: ReportInputs) -> str:

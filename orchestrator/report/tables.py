@@ -13,6 +13,7 @@ from orchestrator.report.inputs import (
     kind,
     member_scores,
     multipliers,
+    name,
     seats,
 )
 from orchestrator.sentences import short
@@ -114,13 +115,8 @@ def _interval(standing: Standing) -> Cell:
 
 
 def _named(candidate: Candidate) -> Cell:
-    what = kind(candidate)
-    shown = multipliers(candidate.coefficients) if what == "mix" else _alone(what)
-    return Cell(shown, shown, f"name {what}", title=f"network {candidate.id}")
-
-
-def _alone(what: str) -> str:
-    return what if what == "baseline" else f"{what} alone"
+    shown = name(candidate)
+    return Cell(shown, shown, f"name {kind(candidate)}", title=f"network {candidate.id}")
 
 
 def networks(inputs: ReportInputs) -> Table:
@@ -268,4 +264,4 @@ def _channels(channels: int) -> str:
 
 def filled(tables: Iterable[tuple[str, Table]]) -> dict[str, Table]:
     """Return the tables that have rows, by name."""
-    return {name: table for name, table in tables if table.rows}
+    return {place: table for place, table in tables if table.rows}

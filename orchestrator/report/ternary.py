@@ -5,10 +5,17 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from orchestrator.report.inputs import Seat
-from orchestrator.report.marks import CLEAR, GOLD, SYMBOLS, figure, hover
-from schemas.architecture import Shares
+from orchestrator.report.marks import CLEAR, GOLD, LABELS, SYMBOLS, figure, hover
+from schemas.architecture import AXES, Shares
 
 OUTLINE = "rgba(127,127,127,0.9)"
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (LABELS["mix"], ("mix",)),
+    ("single axis", AXES),
+    (LABELS["published"], ("published",)),
+    (LABELS["dwr"], ("dwr",)),
+)
+"""Marks that the legend calls by one name, and the kinds that they are."""
 CROWD = 30
 """More candidates than this are drawn with smaller marks."""
 
@@ -19,8 +26,6 @@ def ternary(seats: Sequence[Seat]) -> go.Figure | None:
     scored = [seat for seat in shown if seat.standing.mean is not None]
     if not scored:
         return None
-    mixes = [seat for seat in scored if seat.kind == "mix" and not seat.chosen]
-    controls = [seat for seat in scored if seat.kind != "mix" and not seat.chosen]
     size = 19 if len(shown) <= CROWD else 12
     ring = {"size": 1.6 * size, "color": CLEAR, "line": {"color": GOLD, "width": 2.5}}
     missing = {"size": 11, "color": "#9aa0a6", "symbol": "x"}
@@ -28,12 +33,7 @@ def ternary(seats: Sequence[Seat]) -> go.Figure | None:
     marks = [
         _marks([s for s in scored if s.standing.tied], "tied with the best", ring, skip=True),
         _marks([s for s in shown if s.standing.mean is None], "no score", missing),
-        _marks(mixes, "mix of axes", _coloured(mixes, scale, size)),
-        _marks(
-            controls,
-            "single-axis control",
-            _coloured(controls, {**scale, "showscale": not mixes}, size),
-        ),
+        *_kinds([seat for seat in scored if not seat.chosen], scale, size),
         _marks([seat for seat in scored if seat.chosen], "chosen", _star()),
     ]
     return figure(
@@ -43,6 +43,18 @@ def ternary(seats: Sequence[Seat]) -> go.Figure | None:
         margin={"l": 64, "r": 64, "t": 50, "b": 70},
         legend={"orientation": "h", "y": -0.11, "yanchor": "top", "x": 0.5, "xanchor": "center"},
     )
+
+
+def _kinds(
+    seats: Sequence[Seat], scale: dict[str, object], size: int
+) -> list[go.Scatterternary | None]:
+    """Return the marks of mixes, single axes and named splits; the first brings the colour bar."""
+    groups = [(label, [seat for seat in seats if seat.kind in kinds]) for label, kinds in GROUPS]
+    drawn = [(label, group) for label, group in groups if group]
+    return [
+        _marks(group, label, _coloured(group, {**scale, "showscale": place == 0}, size))
+        for place, (label, group) in enumerate(drawn)
+    ]
 
 
 def _axes() -> dict[str, object]:
