@@ -182,6 +182,19 @@ def count(
 
 
 @app.command()
+def compare(
+    latency: Annotated[
+        bool, typer.Option("--latency/--no-latency", help="Time two networks on this machine.")
+    ] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the EfficientNet paper claims beside what is counted and measured here."""
+    from orchestrator.commands import comparing
+
+    comparing.show(latency=latency, as_json=as_json)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of specs, for editors and checks."""
     from orchestrator.commands import specs
