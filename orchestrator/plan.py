@@ -137,10 +137,18 @@ def plan_family(
 
 
 def plan_train(spec: TrainSpec, info: DataInfo) -> tuple[Candidate, FamilyPlan]:
-    """Plan one scaled variant; also return the baseline that it is compared with."""
+    """Plan one scaled variant; also return the baseline that it is compared with.
+
+    Raises ArchitectureError where its `weights` do not fit that network.
+    """
     check_batch(spec.train, spec.resources.workers)
     baseline = _baseline_candidate(baseline_of(spec, info))
-    return baseline, plan_family(spec, baseline, info, spec.coefficients)
+    family = plan_family(spec, baseline, info, spec.coefficients)
+    if spec.weights is None:
+        return baseline, family
+    from orchestrator.weights import with_weights  # needs torch, which no other plan does
+
+    return baseline, with_weights(spec.weights, baseline, family)
 
 
 def _member(

@@ -11,6 +11,7 @@ from schemas.data import DataSpec
 from schemas.design import Budget, Design, LatticeDesign
 from schemas.job import Resources
 from schemas.recipe import Recipe
+from schemas.weights import Weights
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 """Lower case, so that no two names differ in case only; no dots, no slashes."""
@@ -92,6 +93,8 @@ class TrainSpec(_Common):
     kind: Literal["train"]
     coefficients: Coefficients = Coefficients()
     phi: Annotated[float, Field(ge=-20, le=20)] = 1.0
+    weights: Weights | None = None
+    """What training starts from: weights of the very network that the lines above name."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
     resources: Resources = Resources()
 

@@ -15,6 +15,7 @@ from schemas.data import DataInfo
 from schemas.errors import CompoundError
 from schemas.plan import FamilyPlan, Member, Plan, PlannedJob, Prediction
 from schemas.study import StudySpec, TrainSpec
+from schemas.weights import WeightsRef
 
 COLUMNS = (
     "network",
@@ -52,11 +53,20 @@ def _show_variant(spec: TrainSpec, info: DataInfo, *, as_json: bool) -> None:
     prediction = predict([job.request for job in jobs], info)
     if as_json:
         shown = {"baseline": _network(baseline), **_family(family), **_jobs(jobs, prediction)}
+        weights = jobs[0].request.job.weights
+        shown["weights"] = weights.model_dump() if weights else None
         print_json({"study": spec.name, "data": info.model_dump(), **shown})
         return
     rows = [_row(baseline), *(_row(member.network) for member in family.members)]
     print_table(f"{spec.name}: one variant, phi {spec.phi:g}", COLUMNS, rows)
+    _say_start(jobs[0].request.job.weights)
     _say_totals(prediction)
+
+
+def _say_start(weights: WeightsRef | None) -> None:
+    if weights is not None:
+        rest = ", with a new classifier" if weights.spec.classifier == "new" else ""
+        say(f"\nstarts from {weights.spec.path} (sha256 {weights.sha256[:12]}){rest}")
 
 
 def _show_study(file: SpecFile, spec: StudySpec, info: DataInfo, *, as_json: bool) -> None:
