@@ -195,6 +195,22 @@ def compare(
 
 
 @app.command()
+def export(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="A job's id; `status` lists them.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A new .safetensors file.")],
+    naming: Annotated[
+        Literal["compound", "torchvision", "timm"], typer.Option(help="Whose names tensors get.")
+    ] = "compound",
+    store: StoreOption = "runs",
+    as_json: JsonOption = False,
+) -> None:
+    """Write the weights of a trained network to a file, named for where they will be used."""
+    from orchestrator.commands import exporting
+
+    exporting.export(job, path, naming, store, as_json=as_json)
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of specs, for editors and checks."""
     from orchestrator.commands import specs

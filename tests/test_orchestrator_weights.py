@@ -15,8 +15,8 @@ from jobs.data.cache import DataCache
 from jobs.data.source import summarise
 from jobs.models.build import build
 from jobs.models.naming import namings
-from jobs.models.weight_file import below, read
-from jobs.models.weights import rename
+from jobs.models.weight_file import below, evaluated, read
+from jobs.models.weights import load_weights, rename
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.__main__ import main
@@ -298,3 +298,41 @@ def test_the_command_line_refuses_bad_multipliers(
     captured = capsys.readouterr()
     assert (ended.value.code, captured.out) == (2, "")
     assert said in captured.err
+
+
+@pytest.mark.parametrize("naming", ["compound", "timm", "torchvision"])
+def test_exported_weights_have_their_names_and_the_same_logits(
+    naming: str, spec, store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = job_of(spec("mbconv"), "weights=null", "train.learning_rate=0.1")
+    module = build(job.architecture).eval()
+    module.load_state_dict(evaluated(trained(job, store)))
+    words = ["export", job.id, str(tmp_path / "out.safetensors"), "--naming", naming]
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--store", store])
+    assert ended.value.code == 0
+    assert read(tmp_path / "out.safetensors").tensors.keys() == given(spec("mbconv"), naming).keys()
+    again = build(job.architecture).eval()
+    load_weights(again, job.architecture, tmp_path / "out.safetensors")
+    images = torch.randn(2, 3, 8, 8)
+    torch.testing.assert_close(again(images), module(images), rtol=1e-5, atol=1e-6)
+    with pytest.raises(SystemExit):
+        main([*words, "--store", store])
+    assert "the file exists" in capsys.readouterr().err
+
+
+def test_what_cannot_be_exported_says_so(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = small_job(epochs=1)
+    trained(job, store)
+    for words, said in (
+        ([job.id[:-1] + "x", "a.safetensors"], f"did you mean '{job.id}'?"),
+        (["../..", "a.safetensors"], "no checkpoint of a job"),
+        ([job.id, "a.pth"], "allowed: NAME.safetensors"),
+        ([job.id, f"{tmp_path}/gone/a.safetensors"], "cannot write: No such file"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(["export", *words, "--store", store])
+        assert ended.value.code == 2
+        assert said in capsys.readouterr().err

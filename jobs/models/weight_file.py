@@ -46,8 +46,13 @@ def read(path: str | Path) -> WeightFile:
         raise ArchitectureError(f"cannot read: {error.strerror}", where=str(path)) from None
     tensors = _decoded(data, path)
     if all(name.startswith((MODEL, AVERAGE)) for name in tensors):
-        tensors = {**below(MODEL, tensors), **below(AVERAGE, tensors)}
+        tensors = evaluated(tensors)
     return WeightFile(path, hashlib.sha256(data).hexdigest(), tensors)
+
+
+def evaluated(checkpoint: Mapping[str, Tensor]) -> Tensors:
+    """Return the network of a checkpoint, averaged where the recipe did so."""
+    return {**below(MODEL, checkpoint), **below(AVERAGE, checkpoint)}
 
 
 def below(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from jobs.models.build import build
-from jobs.models.naming import Naming, namings
+from jobs.models.naming import Naming, Source, namings
 from jobs.models.numerics import NUMERICS
 from jobs.models.weight_file import SHOWN, Tensors, WeightFile, read
 from schemas.architecture import Architecture
@@ -47,7 +47,7 @@ def load_weights(
     naming = _naming(file.tensors, wanted, architecture)
     found = _fitting(file, wanted, naming, classifier=classifier)
     given = naming.epsilon if norm_epsilon is None else norm_epsilon
-    shift = given - NUMERICS[architecture.family].epsilon
+    shift = given - _own(architecture).epsilon
     shifted = {n: t + shift if n.endswith("running_var") else t for n, t in found.items()}
     module.load_state_dict({**wanted, **(shifted if shift else found)})
 
@@ -57,6 +57,23 @@ def check_weights(file: WeightFile, architecture: Architecture, *, classifier: b
     with torch.device("meta"):
         wanted = build(architecture).state_dict()
     _fitting(file, wanted, _naming(file.tensors, wanted, architecture), classifier=classifier)
+
+
+def exported(tensors: Tensors, architecture: Architecture, source: Source) -> Tensors:
+    """Return a network's tensors as a source names them, with its logits there.
+
+    Raises ArchitectureError: the source has no names for this network.
+    """
+    known = {naming.source: naming for naming in _all_namings(architecture)}
+    if source not in known:
+        raise ArchitectureError(
+            f"{source} has no names for this network", where="--naming", allowed=", ".join(known)
+        )
+    layers, shift = known[source].layers, _own(architecture).epsilon - known[source].epsilon
+    return {
+        _joined(layers, name): t + shift if shift and name.endswith("running_var") else t
+        for name, t in tensors.items()
+    }
 
 
 def rename(module: nn.Module, naming: Naming) -> Tensors:
@@ -75,12 +92,19 @@ def _require_unchanged(file: WeightFile, sha256: str) -> None:
 
 def _naming(tensors: Tensors, wanted: Tensors, architecture: Architecture) -> Naming:
     """Return the naming under which most tensors of the file are known."""
-    own = Naming("compound", {}, NUMERICS[architecture.family].epsilon)
 
     def known(naming: Naming) -> int:
         return sum(_joined(naming.layers, name) in tensors for name in wanted)
 
-    return max((own, *namings(architecture)), key=known)
+    return max(_all_namings(architecture), key=known)
+
+
+def _all_namings(architecture: Architecture) -> list[Naming]:
+    return [_own(architecture), *namings(architecture)]
+
+
+def _own(architecture: Architecture) -> Naming:
+    return Naming("compound", {}, NUMERICS[architecture.family].epsilon)
 
 
 def _fitting(file: WeightFile, wanted: Tensors, naming: Naming, *, classifier: bool) -> Tensors:
