@@ -12,6 +12,7 @@ from jobs.training.collective import text_from, together
 from jobs.training.failure import classify
 from jobs.training.journal import Journal
 from jobs.training.process import Process
+from jobs.training.state import begin
 from jobs.training.trainer import Trainer
 from schemas.errors import DataError, StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
@@ -49,6 +50,8 @@ def _attempt(job: TrainJob, journal: Journal, process: Process, data: DataCache)
     try:
         trainer = together(process, lambda: _trainer(job, process, data))
         journal.resume(trainer)
+        if journal.epoch == 0:
+            together(process, lambda: begin(trainer, job))
         trainer.connect()
         while journal.epoch < job.recipe.epochs:
             yield journal.record(trainer.epoch(journal.epoch + 1), trainer)

@@ -162,26 +162,68 @@ def doctor(
 
 
 @app.command()
-def models(as_json: JsonOption = False) -> None:
+def models(
+    pure: Annotated[
+        bool, typer.Option("--pure", help="EfficientNet-B0 by powers of 1.2, 1.1 and 1.15 instead.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """List the named networks with their exact counts."""
     from orchestrator.commands import networks
 
-    networks.models(as_json=as_json)
+    networks.models(pure=pure, as_json=as_json)
 
 
 @app.command()
 def count(
     name: Annotated[str, typer.Argument(metavar="NAME")],
-    depth: Annotated[float, typer.Option(help="Multiplies every stage's repeats.")] = 1.0,
-    width: Annotated[float, typer.Option(help="Multiplies every stage's channels.")] = 1.0,
+    depth: Annotated[float | None, typer.Option(help="Multiplies every stage's repeats.")] = None,
+    width: Annotated[float | None, typer.Option(help="Multiplies every stage's channels.")] = None,
     resolution: Annotated[int | None, typer.Option(help="Pixels; default: the network's.")] = None,
+    phi: Annotated[
+        float | None, typer.Option(help="Scale by alpha^phi, beta^phi and gamma^phi.")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="Base of the depth; 1.2.")] = None,
+    beta: Annotated[float | None, typer.Option(help="Base of the width; 1.1.")] = None,
+    gamma: Annotated[float | None, typer.Option(help="Base of the resolution; 1.15.")] = None,
     classes: Annotated[int | None, typer.Option(help="Default: 1000.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Of the input; default: 3.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Count params, MACs and activations of a named network at any scaling, exactly."""
     from orchestrator.commands import networks
 
-    networks.count(name, depth, width, resolution, classes, as_json=as_json)
+    scaling = networks.Scaling(depth, width, resolution, phi, alpha, beta, gamma, classes, channels)
+    networks.count(name, scaling, as_json=as_json)
+
+
+@app.command()
+def compare(
+    latency: Annotated[
+        bool, typer.Option("--latency/--no-latency", help="Time two networks on this machine.")
+    ] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the EfficientNet paper claims beside what is counted and measured here."""
+    from orchestrator.commands import comparing
+
+    comparing.show(latency=latency, as_json=as_json)
+
+
+@app.command()
+def export(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="A job's id; `status` lists them.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A new .safetensors file.")],
+    naming: Annotated[
+        Literal["compound", "torchvision", "timm"], typer.Option(help="Whose names tensors get.")
+    ] = "compound",
+    store: StoreOption = "runs",
+    as_json: JsonOption = False,
+) -> None:
+    """Write the weights of a trained network to a file, named for where they will be used."""
+    from orchestrator.commands import exporting
+
+    exporting.export(job, path, naming, store, as_json=as_json)
 
 
 @app.command()

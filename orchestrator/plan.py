@@ -157,10 +157,17 @@ def plan_family(
 
 
 def plan_train(spec: TrainSpec, info: DataInfo) -> Variant:
-    """Plan one scaled variant; the baseline that it is compared with is not trained."""
+    """Plan one scaled variant; the baseline that it is compared with is not trained.
+
+    Raises ArchitectureError where its `weights` do not fit that network.
+    """
     check_batch(spec.train, spec.resources.workers)
     baseline = _baseline_candidate(baseline_of(spec, info))
     family = plan_family(spec, baseline, info, spec.coefficients)
+    if spec.weights is not None:
+        from orchestrator.weights import with_weights  # needs torch, which no other plan does
+
+        family = with_weights(spec.weights, baseline, family)
     return Variant(study=spec.name, data=info, baseline=baseline, family=family)
 
 

@@ -8,6 +8,7 @@ from schemas.architecture import Architecture
 from schemas.base import Model, digest
 from schemas.data import DataSpec
 from schemas.recipe import Recipe
+from schemas.weights import WeightsRef
 
 
 class Resources(Model):
@@ -36,6 +37,14 @@ class _Science(Model):
     recipe: Recipe
     fingerprint: str
     seed: int
+    weights: WeightsRef | None = None
+
+
+def _anywhere(weights: WeightsRef | None) -> WeightsRef | None:
+    """Return a reference without its path: the digest says what the file is."""
+    if weights is None:
+        return None
+    return weights.model_copy(update={"spec": weights.spec.model_copy(update={"path": ""})})
 
 
 class TrainJob(Model):
@@ -45,16 +54,19 @@ class TrainJob(Model):
     recipe: Recipe
     data: DataRef
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    weights: WeightsRef | None = None
+    """What the first attempt starts from; None draws weights from the seed."""
 
     @property
     def id(self) -> str:
-        """The identity of the science: where the data lies and what runs it do not count."""
+        """The identity of the science: where files lie and what runs it do not count."""
         return digest(
             _Science(
                 architecture=self.architecture,
                 recipe=self.recipe.model_copy(update=_NOT_SCIENCE),
                 fingerprint=self.data.fingerprint,
                 seed=self.seed,
+                weights=_anywhere(self.weights),
             )
         )
 

@@ -12,6 +12,7 @@ from schemas.design import Budget, Design, LatticeDesign
 from schemas.forecast import Hosts, Spending
 from schemas.job import Resources
 from schemas.recipe import Recipe
+from schemas.weights import Weights
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 """Lower case, so that no two names differ in case only; no dots, no slashes."""
@@ -110,6 +111,8 @@ class TrainSpec(_Common):
     kind: Literal["train"]
     coefficients: Coefficients = Coefficients()
     phi: Phi = 1.0
+    weights: Weights | None = None
+    """What training starts from: weights of the very network that the lines above name."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
     resources: Resources = Resources()
 

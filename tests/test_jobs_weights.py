@@ -20,7 +20,7 @@ from torch import nn
 
 from jobs.models.build import build
 from jobs.models.naming import namings
-from jobs.models.weights import load_weights, rename
+from jobs.models.weights import exported, load_weights, rename
 from jobs.models.zoo import NETWORKS
 from jobs.scaling import stretch
 from schemas.architecture import Architecture
@@ -88,6 +88,23 @@ def test_a_round_trip_has_their_names_and_our_values(
     ours = rename(build(network), naming)
     theirs = reference(network).state_dict()
     assert {n: t.shape for n, t in ours.items()} == {n: t.shape for n, t in theirs.items()}
+
+
+@pytest.mark.parametrize(("source", "name", "reference"), REFERENCES)
+def test_exported_weights_have_the_same_logits_in_their_network(
+    source: str, name: str, reference: Callable[[Architecture], nn.Module]
+) -> None:
+    network = small(name)
+    ours, theirs = scrambled(build(network)), reference(network).eval()
+    theirs.load_state_dict(exported(ours.state_dict(), network, source))
+    assert_agree(ours, theirs)
+
+
+def test_only_sources_that_have_the_network_are_exported_to() -> None:
+    network = small("amoebanet-d")
+    with pytest.raises(ArchitectureError, match="timm has no names") as raised:
+        exported(build(network).state_dict(), network, "timm")
+    assert raised.value.allowed == "compound"
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ from typing import get_args
 import pytest
 from families import ONE_OF_EACH
 
+from jobs.complexity import count
 from jobs.models.zoo import NETWORKS
 from orchestrator.commands import networks
+from orchestrator.commands.networks import Scaling
 from orchestrator.plan import baseline_of, plan_study
 from orchestrator.spec import load
 from schemas.baseline import NetworkName
@@ -36,7 +38,7 @@ def test_specs_may_name_every_network() -> None:
 
 
 def test_models_lists_every_network_with_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    networks.models(as_json=True)
+    networks.models(pure=False, as_json=True)
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
     assert list(rows) == list(NETWORKS)
     assert rows["resnet-50"]["params"] == 25_557_032
@@ -46,7 +48,7 @@ def test_models_lists_every_network_with_counts(capsys: pytest.CaptureFixture[st
 def test_count_answers_for_scalings_of_every_network(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    networks.count(name, 1.5, 0.5, 96, 7, as_json=True)
+    networks.count(name, Scaling(1.5, 0.5, 96, classes=7), as_json=True)
     row = json.loads(capsys.readouterr().out)
     assert list(row) == ["name", "resolution", "params", "macs", "activations"]
     assert (row["name"], row["resolution"]) == (name, 96)
@@ -54,20 +56,67 @@ def test_count_answers_for_scalings_of_every_network(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("name", "scaling", "said"),
     [
-        (("resnet50", 1, 1, None, None), "did you mean 'resnet-50'"),
-        (("mobilenet_v2", 1, 1, None, None), "did you mean 'mobilenet-v2'"),
-        (("resnet-50", float("nan"), 1, None, None), "0.01 to 100"),
-        (("resnet-50", 1, 1e6, None, None), "0.01 to 100"),
-        (("resnet-50", 1, 1, 0, None), "1 to 8192"),
-        (("resnet-50", 1, 1, None, 0), "1 to 1e+06"),
+        ("resnet50", {}, "did you mean 'resnet-50'"),
+        ("mobilenet_v2", {}, "did you mean 'mobilenet-v2'"),
+        ("resnet-50", {"depth": float("nan")}, "--depth: nan is out of range"),
+        ("resnet-50", {"depth": 0}, "0.01 to 100"),
+        ("resnet-50", {"depth": -1}, "0.01 to 100"),
+        ("resnet-50", {"width": 1e6}, "0.01 to 100"),
+        ("resnet-50", {"width": float("inf")}, "0.01 to 100"),
+        ("resnet-50", {"resolution": 0}, "1 to 8,192"),
+        ("resnet-50", {"classes": 0}, "1 to 1,000,000"),
+        ("resnet-50", {"channels": 0}, "1 to 1,024"),
+        ("resnet-50", {"phi": 1e6}, "-20 to 20"),
+        ("resnet-50", {"phi": float("nan")}, "-20 to 20"),
+        ("resnet-50", {"phi": 1, "gamma": -1.15}, "--gamma: -1.15 is out of range"),
+        ("resnet-50", {"phi": 20, "alpha": 2}, "depth, alpha^20: 1.04858e+06 is out of range"),
+        ("resnet-50", {"phi": 20, "gamma": 1.3}, "resolution, 224 x gamma^20"),
+        ("resnet-50", {"phi": 1, "depth": 2}, "give either, not both"),
+        ("resnet-50", {"alpha": 1.2}, "add --phi"),
     ],
 )
-def test_count_says_what_is_allowed(arguments: tuple[object, ...], said: str) -> None:
+def test_count_says_what_is_allowed(name: str, scaling: dict[str, float], said: str) -> None:
     with pytest.raises(SpecError) as raised:
-        networks.count(*arguments, as_json=True)
+        networks.count(name, Scaling(**scaling), as_json=True)
     assert said in str(raised.value)
+
+
+def test_pure_powers_of_phi_are_labelled_and_differ_from_the_released_variants(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    networks.models(pure=True, as_json=True)
+    rows = json.loads(capsys.readouterr().out)
+    assert [f"{row['ratio']:.3g}" for row in rows] == [
+        "1",
+        "2.57",
+        "4.69",
+        "8.43",
+        "16.4",
+        "29.5",
+        "52.1",
+        "103",
+    ]
+    assert all("not the official b1..b7" in row["scaling"] for row in rows)
+    networks.count("efficientnet-b0", Scaling(phi=7), as_json=True)
+    row = json.loads(capsys.readouterr().out)
+    assert row["macs"] == rows[7]["macs"] != count(NETWORKS["efficientnet-b7"]).macs
+    assert row["scaling"] == rows[7]["scaling"]
+
+
+def test_phi_takes_coefficients_of_one_s_own(capsys: pytest.CaptureFixture[str]) -> None:
+    networks.count("resnet-50", Scaling(phi=1, alpha=1, beta=2, gamma=1), as_json=True)
+    networks.count("resnet-50", Scaling(width=2), as_json=True)
+    by_phi, by_width = capsys.readouterr().out.split("}\n{")
+    assert '"scaling": "alpha^phi"' in by_phi
+    assert by_phi.split(',\n  "phi"')[0].strip("{\n") == by_width.strip("}\n")
+
+
+def test_input_channels_change_the_stem_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    networks.count("resnet-50", Scaling(channels=1), as_json=True)
+    row = json.loads(capsys.readouterr().out)
+    assert row["params"] == 25_557_032 - 2 * 64 * 7 * 7
 
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)

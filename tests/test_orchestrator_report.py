@@ -252,7 +252,8 @@ def test_one_scaled_variant_has_no_verdict_and_no_map():
             "coefficients": {"alpha": 1.2, "beta": 1.1, "gamma": 1.15},
         }
     )
-    baseline, family = plan_train(spec, DATA)
+    variant = plan_train(spec, DATA)
+    baseline, family = variant.baseline, variant.family
     job = family.members[0].jobs[0].request.job.id
     bare = ReportInputs(
         spec=spec, spec_text="kind: train\n", baseline=baseline, data=DATA, family=family.members

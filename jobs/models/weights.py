@@ -1,28 +1,25 @@
 """Weights that others trained, loaded by name: torchvision's, timm's, or our own.
 
 Every tensor of the file must find its place, and every tensor of the network its value; what does
-not fit is listed. Files are read as data: a pickle that holds anything but tensors is refused.
+not fit is listed.
 """
 
-import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
-from jobs.models.naming import Naming, namings
+from jobs.models.build import build
+from jobs.models.naming import Naming, Source, namings
 from jobs.models.numerics import NUMERICS
+from jobs.models.weight_file import SHOWN, Tensors, WeightFile, read
 from schemas.architecture import Architecture
 from schemas.errors import ArchitectureError
 
-_SHOWN = 5
-"""How many tensors of one kind an error names, before it counts the rest."""
 _COUNTER = "num_batches_tracked"
 """A norm's counter, which older files lack and nothing here reads."""
-
-Tensors = dict[str, Tensor]
+_CLASSIFIER = "classifier."
 
 
 def load_weights(
@@ -32,6 +29,7 @@ def load_weights(
     *,
     classifier: bool = True,
     norm_epsilon: float | None = None,
+    sha256: str = "",
 ) -> None:
     """Load a .safetensors or .pth file into the module that was built from architecture.
 
@@ -40,23 +38,42 @@ def load_weights(
     in, and the logits stay the same; `norm_epsilon` says it for a file whose epsilon its names do
     not tell (timm's tf_ networks: 1e-3, though these pad in another way as well).
 
-    Raises ArchitectureError: unreadable, holding code, or tensors that are unknown, missing, or
-    of another shape; the module is then unchanged.
+    Raises ArchitectureError: unreadable, holding code, not the file of that sha256, or tensors
+    that are unknown, missing, or of another shape; the module is then unchanged.
     """
-    path = Path(path)
-    tensors = _read(path)
+    file = read(path)
+    _require_unchanged(file, sha256)
     wanted = module.state_dict()
-    naming = _naming(tensors, wanted, architecture)
-    ours = {_joined(naming.layers, name): name for name in wanted}
-    found = {ours[name]: tensor for name, tensor in tensors.items() if name in ours}
-    if not classifier:
-        found |= {name: t for name, t in wanted.items() if name.startswith("classifier.")}
-    unknown = [name for name in tensors if name not in ours]
-    _require_fit(found, unknown, wanted, naming, path)
+    naming = _naming(file.tensors, wanted, architecture)
+    found = _fitting(file, wanted, naming, classifier=classifier)
     given = naming.epsilon if norm_epsilon is None else norm_epsilon
-    shift = given - NUMERICS[architecture.family].epsilon
+    shift = given - _own(architecture).epsilon
     shifted = {n: t + shift if n.endswith("running_var") else t for n, t in found.items()}
     module.load_state_dict({**wanted, **(shifted if shift else found)})
+
+
+def check_weights(file: WeightFile, architecture: Architecture, *, classifier: bool = True) -> None:
+    """Raise the ArchitectureError that loading would, without building the network."""
+    with torch.device("meta"):
+        wanted = build(architecture).state_dict()
+    _fitting(file, wanted, _naming(file.tensors, wanted, architecture), classifier=classifier)
+
+
+def exported(tensors: Tensors, architecture: Architecture, source: Source) -> Tensors:
+    """Return a network's tensors as a source names them, with its logits there.
+
+    Raises ArchitectureError: the source has no names for this network.
+    """
+    known = {naming.source: naming for naming in _all_namings(architecture)}
+    if source not in known:
+        raise ArchitectureError(
+            f"{source} has no names for this network", where="--naming", allowed=", ".join(known)
+        )
+    layers, shift = known[source].layers, _own(architecture).epsilon - known[source].epsilon
+    return {
+        _joined(layers, name): t + shift if shift and name.endswith("running_var") else t
+        for name, t in tensors.items()
+    }
 
 
 def rename(module: nn.Module, naming: Naming) -> Tensors:
@@ -64,48 +81,41 @@ def rename(module: nn.Module, naming: Naming) -> Tensors:
     return {_joined(naming.layers, name): t for name, t in module.state_dict().items()}
 
 
-def _read(path: Path) -> Tensors:
-    """Read a file as data. ArchitectureError: it is none, or holds more than named tensors."""
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise ArchitectureError(f"cannot read: {error.strerror}", where=str(path)) from None
-    except pickle.UnpicklingError:
+def _require_unchanged(file: WeightFile, sha256: str) -> None:
+    if sha256 and file.sha256 != sha256:
         raise ArchitectureError(
-            "holds more than tensors; nothing of it was run",
-            where=str(path),
-            allowed="a state dict saved by torch.save, or a .safetensors file",
-        ) from None
-    except Exception as error:  # a damaged pickle can raise whatever its bytes happen to spell
-        raise ArchitectureError(f"not a file of weights: {error}", where=str(path)) from None
-    return _named_tensors(content, path)
-
-
-def _named_tensors(content: object, path: Path) -> Tensors:
-    named = isinstance(content, Mapping) and all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
-    )
-    if not named:
-        keys = ", ".join(map(str, list(content)[:_SHOWN])) if isinstance(content, Mapping) else ""
-        raise ArchitectureError(
-            f"holds {keys or type(content).__name__}, not tensors by name",
-            where=str(path),
-            allowed="the state dict itself, saved alone",
+            f"not the file that was planned: its sha256 is {file.sha256[:12]}, not {sha256[:12]}",
+            where=str(file.path),
+            next_step="plan again to start from this one",
         )
-    assert isinstance(content, Mapping)
-    return dict(content)
 
 
 def _naming(tensors: Tensors, wanted: Tensors, architecture: Architecture) -> Naming:
     """Return the naming under which most tensors of the file are known."""
-    own = Naming("compound", {}, NUMERICS[architecture.family].epsilon)
 
     def known(naming: Naming) -> int:
         return sum(_joined(naming.layers, name) in tensors for name in wanted)
 
-    return max((own, *namings(architecture)), key=known)
+    return max(_all_namings(architecture), key=known)
+
+
+def _all_namings(architecture: Architecture) -> list[Naming]:
+    return [_own(architecture), *namings(architecture)]
+
+
+def _own(architecture: Architecture) -> Naming:
+    return Naming("compound", {}, NUMERICS[architecture.family].epsilon)
+
+
+def _fitting(file: WeightFile, wanted: Tensors, naming: Naming, *, classifier: bool) -> Tensors:
+    """Return the file's tensors by our names. ArchitectureError: they are not those wanted."""
+    ours = {_joined(naming.layers, name): name for name in wanted}
+    found = {ours[name]: tensor for name, tensor in file.tensors.items() if name in ours}
+    if not classifier:
+        found |= {name: t for name, t in wanted.items() if name.startswith(_CLASSIFIER)}
+    unknown = [name for name in file.tensors if name not in ours]
+    _require_fit(found, unknown, wanted, naming, file.path)
+    return found
 
 
 def _joined(layers: Mapping[str, str], name: str) -> str:
@@ -118,32 +128,38 @@ def _require_fit(
     found: Tensors, unknown: list[str], wanted: Tensors, naming: Naming, path: Path
 ) -> None:
     """Refuse what differs, under the names that the file uses."""
-    layers = naming.layers
-    missing = [
-        _joined(layers, name)
-        for name in wanted
-        if name not in found and not name.endswith(_COUNTER)
-    ]
-    misshapen = [
-        f"{_joined(layers, name)} is {_shape(tensor)}, not {_shape(wanted[name])}"
-        for name, tensor in found.items()
-        if tensor.shape != wanted[name].shape
-    ]
-    kinds = (("unknown", unknown), ("missing", missing), ("of another shape", misshapen))
+    missing = [name for name in wanted if name not in found and not name.endswith(_COUNTER)]
+    misshapen = [name for name, tensor in found.items() if tensor.shape != wanted[name].shape]
+    named = {name: _joined(naming.layers, name) for name in (*missing, *misshapen)}
+    shapes = [f"{named[n]} is {_shape(found[n])}, not {_shape(wanted[n])}" for n in misshapen]
+    kinds = (
+        ("unknown", unknown),
+        ("missing", [named[name] for name in missing]),
+        ("of another shape", shapes),
+    )
     listed = [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds if names]
     if listed:
+        other_classes = not unknown and not missing and _classifier_only(misshapen)
         raise ArchitectureError(
             f"weights of another network ({'; '.join(listed)})",
             where=str(path),
             allowed=f"the tensors of this network, named as {naming.source} does",
+            next_step=_OTHER_CLASSES if other_classes else "",
         )
 
 
-def _shape(tensor: Tensor) -> str:
+_OTHER_CLASSES = "`classifier: new` starts the classifier at random and loads all the rest"
+
+
+def _classifier_only(names: Iterable[str]) -> bool:
+    return all(name.startswith(_CLASSIFIER) for name in names)
+
+
+def _shape(tensor: torch.Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a scalar"
 
 
 def _some(names: Iterable[str]) -> str:
     names = list(names)
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -6,7 +6,7 @@ import traceback
 import torch
 from torch import distributed
 
-from schemas.errors import DataError, StoreError
+from schemas.errors import ArchitectureError, DataError, StoreError
 from schemas.job import Cause
 
 _STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
@@ -41,7 +41,7 @@ def classify(error: Exception) -> Cause:
 def _kind(error: Exception, text: str) -> str:
     if isinstance(error, Diverged):
         return "diverged"
-    if isinstance(error, DataError):
+    if isinstance(error, DataError | ArchitectureError):
         return "data"
     if isinstance(error, StoreError) or (isinstance(error, OSError) and error.errno in _STORAGE):
         return "storage"

@@ -1,30 +1,51 @@
-"""What a checkpoint holds of a trainer, and how it gets back."""
+"""What a trainer starts from: given weights, or what a checkpoint holds of it."""
 
 from torch import Tensor
 
+from jobs.models.weight_file import AVERAGE, MODEL, below
+from jobs.models.weights import load_weights
 from jobs.training.collective import from_leader
 from jobs.training.process import Process
 from jobs.training.trainer import Trainer
-
-_MODEL, _AVERAGE = "model.", "ema."
+from schemas.job import TrainJob
 
 
 def tensors(trainer: Trainer) -> dict[str, Tensor]:
     """Return the network by `model.NAME`, and the averaged one by `ema.NAME` where it is kept."""
-    model = {_MODEL + name: tensor for name, tensor in trainer.module.state_dict().items()}
+    model = {MODEL + name: tensor for name, tensor in trainer.module.state_dict().items()}
     if trainer.average is None:
         return model
     average = trainer.flat.named(trainer.average.values)
-    return model | {_AVERAGE + name: tensor for name, tensor in average.items()}
+    return model | {AVERAGE + name: tensor for name, tensor in average.items()}
+
+
+def begin(trainer: Trainer, job: TrainJob) -> None:
+    """Give a fresh trainer the weights that its job names, if any.
+
+    Raises ArchitectureError: the file is not the one that was planned.
+    """
+    if job.weights is None:
+        return
+    spec = job.weights.spec
+    load_weights(
+        trainer.module,
+        job.architecture,
+        spec.path,
+        classifier=spec.classifier == "keep",
+        norm_epsilon=spec.norm_epsilon,
+        sha256=job.weights.sha256,
+    )
+    if trainer.average is not None:
+        trainer.average.values.copy_(trainer.flat.values)
 
 
 def restore(trainer: Trainer, model: dict[str, Tensor], slots: dict[str, Tensor]) -> None:
     """Put a checkpoint's tensors and the optimiser's slots back into a trainer."""
-    trainer.module.load_state_dict(_below(_MODEL, model))
+    trainer.module.load_state_dict(below(MODEL, model))
     for name, slot in trainer.optimiser.slots.items():
         slot.copy_(slots[name])
     if trainer.average is not None:
-        saved = _below(_AVERAGE, model)
+        saved = below(AVERAGE, model)
         for name, tensor in trainer.flat.named(trainer.average.values).items():
             tensor.copy_(saved[name])
 
@@ -36,7 +57,3 @@ def spread(trainer: Trainer, process: Process) -> None:
         from_leader(slot, process)
     if trainer.average is not None:
         from_leader(trainer.average.values, process)
-
-
-def _below(prefix: str, named: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): t for name, t in named.items() if name.startswith(prefix)}

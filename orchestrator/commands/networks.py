@@ -1,11 +1,13 @@
 """`compound models` and `compound count`."""
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from jobs.complexity import count as count_network
 from jobs.models.zoo import NETWORKS
-from jobs.scaling import stretch
+from jobs.scaling import round_resolution, stretch
 from orchestrator.commands.output import print_json, print_table
 from orchestrator.suggest import closest
 from schemas.architecture import Architecture
@@ -14,54 +16,137 @@ from schemas.errors import SpecError
 MULTIPLIER = (0.01, 100.0)
 RESOLUTION = (1, 8192)
 CLASSES = (1, 1_000_000)
+CHANNELS = (1, 1024)
+PHI = (-20, 20)
+PUBLISHED = (1.2, 1.1, 1.15)
+"""alpha, beta and gamma as EfficientNet prints them (section 3.3)."""
 
 
-def models(*, as_json: bool) -> None:
-    """List the named networks."""
-    rows = [_row(name, network) for name, network in NETWORKS.items()]
+@dataclass(frozen=True)
+class Scaling:
+    """What `compound count` is asked: multipliers, or powers of phi; None is not asked for."""
+
+    depth: float | None = None
+    width: float | None = None
+    resolution: int | None = None
+    phi: float | None = None
+    alpha: float | None = None
+    beta: float | None = None
+    gamma: float | None = None
+    classes: int | None = None
+    channels: int | None = None
+
+    def require_one_way(self) -> None:
+        """Refuse multipliers beside phi, and coefficients without it. SpecError."""
+        if self.phi is None:
+            self._refuse(("alpha", "beta", "gamma"), "is a base of phi's powers", "add --phi")
+        else:
+            why = "phi decides depth, width and resolution already"
+            self._refuse(("depth", "width", "resolution"), why, "give either, not both")
+
+    def _refuse(self, names: tuple[str, ...], why: str, allowed: str) -> None:
+        given = [name for name in names if getattr(self, name) is not None]
+        if given:
+            raise SpecError(why, where=f"--{given[0]}", allowed=allowed)
+
+
+def models(*, pure: bool, as_json: bool) -> None:
+    """List the named networks, or the family that the published alpha, beta and gamma make."""
+    rows = list(_pure_rows()) if pure else [_row(n, network) for n, network in NETWORKS.items()]
     if as_json:
         print_json(rows)
+    elif pure:
+        _print(f"EfficientNet-B0 by {_label('efficientnet-b0')}", rows, (">ratio",))
     else:
         _print("Named networks", rows)
 
 
-def count(
-    name: str,
-    depth: float,
-    width: float,
-    resolution: int | None,
-    classes: int | None,
-    *,
-    as_json: bool,
-) -> None:
-    """Count one network. SpecError: no such name, or a multiplier out of range."""
+def count(name: str, scaling: Scaling, *, as_json: bool) -> None:
+    """Count one network. SpecError: no such name, or a value out of range."""
     if name not in NETWORKS:
         raise SpecError(
             f"no network is called '{name}'{closest(name, NETWORKS)}",
             allowed=", ".join(NETWORKS),
             next_step="compound models",
         )
-    _within("--depth", depth, MULTIPLIER)
-    _within("--width", width, MULTIPLIER)
-    network = NETWORKS[name]
-    pixels = network.resolution if resolution is None else resolution
-    _within("--resolution", pixels, RESOLUTION)
-    scaled = stretch(network, depth, width, pixels)
-    if classes is not None:
-        _within("--classes", classes, CLASSES)
-        scaled = scaled.model_copy(update={"num_classes": classes})
-    row = _row(name, scaled)
+    scaling.require_one_way()
+    network, title = _scaled(name, scaling)
+    row = _row(name, _with_ends(network, scaling))
+    if scaling.phi is not None:
+        row |= {"phi": scaling.phi, "scaling": _label(name)}
     if as_json:
         print_json(row)
     else:
-        _print(f"{name}, depth x {depth:g}, width x {width:g}", [row])
+        _print(title, [row])
+
+
+def _scaled(name: str, scaling: Scaling) -> tuple[Architecture, str]:
+    """Scale a named network as asked; also return the table's title."""
+    network = NETWORKS[name]
+    if scaling.phi is not None:
+        _within("--phi", scaling.phi, PHI)
+        bases = _bases(scaling)
+        triple = ", ".join(f"{base:g}" for base in bases)
+        title = f"{name}, phi {scaling.phi:g} of {triple}: {_label(name)}"
+        return _pure(network, bases, scaling.phi), title
+    depth = 1.0 if scaling.depth is None else scaling.depth
+    width = 1.0 if scaling.width is None else scaling.width
+    pixels = network.resolution if scaling.resolution is None else scaling.resolution
+    _within("--depth", depth, MULTIPLIER)
+    _within("--width", width, MULTIPLIER)
+    _within("--resolution", pixels, RESOLUTION)
+    return stretch(network, depth, width, pixels), f"{name}, depth x {depth:g}, width x {width:g}"
+
+
+def _bases(scaling: Scaling) -> tuple[float, float, float]:
+    given = (scaling.alpha, scaling.beta, scaling.gamma)
+    alpha, beta, gamma = (
+        one if base is None else base for base, one in zip(given, PUBLISHED, strict=True)
+    )
+    for option, base in (("--alpha", alpha), ("--beta", beta), ("--gamma", gamma)):
+        _within(option, base, MULTIPLIER)
+    return alpha, beta, gamma
+
+
+def _pure(network: Architecture, bases: tuple[float, float, float], phi: float) -> Architecture:
+    """Scale by alpha^phi, beta^phi and gamma^phi. SpecError: a power is out of range."""
+    depth, width, side = (base**phi for base in bases)
+    _within(f"depth, alpha^{phi:g}", depth, MULTIPLIER)
+    _within(f"width, beta^{phi:g}", width, MULTIPLIER)
+    wanted = network.resolution * side
+    _within(f"resolution, {network.resolution} x gamma^{phi:g}", wanted, RESOLUTION)
+    return stretch(network, depth, width, round_resolution(wanted))
+
+
+def _pure_rows() -> Iterator[dict[str, Any]]:
+    base = NETWORKS["efficientnet-b0"]
+    macs = count_network(base).macs
+    for phi in range(8):
+        row = _row(f"efficientnet-b0, phi {phi}", _pure(base, PUBLISHED, phi))
+        yield {**row, "phi": phi, "ratio": row["macs"] / macs, "scaling": _label("efficientnet-b0")}
+
+
+def _label(name: str) -> str:
+    official = name.startswith("efficientnet-")
+    return "alpha^phi" + (", not the official b1..b7 coefficients" if official else "")
+
+
+def _with_ends(network: Architecture, scaling: Scaling) -> Architecture:
+    """Give a network the classes and input channels that were asked for."""
+    update = {}
+    if scaling.classes is not None:
+        _within("--classes", scaling.classes, CLASSES)
+        update["num_classes"] = scaling.classes
+    if scaling.channels is not None:
+        _within("--channels", scaling.channels, CHANNELS)
+        update["in_channels"] = scaling.channels
+    return network.model_copy(update=update)
 
 
 def _within(option: str, value: float, bounds: tuple[float, float]) -> None:
     if not (math.isfinite(value) and bounds[0] <= value <= bounds[1]):
-        raise SpecError(
-            f"{value:g} is out of range", where=option, allowed=f"{bounds[0]:g} to {bounds[1]:g}"
-        )
+        low, high = (f"{bound:,g}" if bound < 1e5 else f"{bound:,}" for bound in bounds)
+        raise SpecError(f"{value:g} is out of range", where=option, allowed=f"{low} to {high}")
 
 
 def _row(name: str, network: Architecture) -> dict[str, Any]:
@@ -72,7 +157,9 @@ def _row(name: str, network: Architecture) -> dict[str, Any]:
     }
 
 
-def _print(title: str, rows: list[dict[str, Any]]) -> None:
-    columns = ["name", ">resolution", ">params", ">MACs", ">activations"]
+def _print(title: str, rows: list[dict[str, Any]], more: tuple[str, ...] = ()) -> None:
+    columns = ["name", ">resolution", ">params", ">MACs", ">activations", *more]
     keys = ("resolution", "params", "macs", "activations")
-    print_table(title, columns, ([r["name"], *(f"{r[k]:,}" for k in keys)] for r in rows))
+    cells = ([row["name"], *(f"{row[key]:,}" for key in keys)] for row in rows)
+    ratios = ([f"{row['ratio']:.2f}x"] if more else [] for row in rows)
+    print_table(title, columns, ([*a, *b] for a, b in zip(cells, ratios, strict=True)))

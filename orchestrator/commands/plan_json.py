@@ -64,6 +64,7 @@ def _family(
 
 def _job(job: PlannedJob, forecast: Forecast) -> dict[str, Any]:
     demand = forecast.demands[job.request.job.id]
+    weights = job.request.job.weights
     return {
         "id": job.request.job.id,
         "label": job.request.label,
@@ -71,6 +72,7 @@ def _job(job: PlannedJob, forecast: Forecast) -> dict[str, Any]:
         "phi": job.phi,
         "architecture": job.candidate,
         "seed": job.request.job.seed,
+        "weights": weights.model_dump() if weights else None,
         "memory": demand.memory,
         "seconds": demand.seconds,
         "gpu_hours": demand.gpu_hours,

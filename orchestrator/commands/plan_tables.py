@@ -12,6 +12,7 @@ from schemas.design import COST_NAMES
 from schemas.forecast import GIB, Basis, Demand, MemberForecast, Range, Total
 from schemas.plan import Plan, Variant
 from schemas.study import StudySpec
+from schemas.weights import WeightsRef
 
 NETWORKS = (
     "network",
@@ -57,6 +58,7 @@ def show(prepared: Prepared) -> None:
     networks = (plan.baseline, *_scaled(plan))
     print_table(_title(prepared), NETWORKS, [_network(candidate) for candidate in networks])
     _say_data(prepared)
+    _say_start(plan.jobs[0].request.job.weights)
     hours = _hours_name(prepared)
     print_table("\nwhat each network's jobs take", (*DEMANDS, *hours), _demands(prepared))
     if prepared.forecast.family.members:
@@ -113,6 +115,12 @@ def _say_data(prepared: Prepared) -> None:
         f"\ndata: {info.train:,} training and {info.validation:,} validation images, "
         f"{len(info.classes)} classes, {info.in_channels} x {info.size} x {info.size}"
     )
+
+
+def _say_start(weights: WeightsRef | None) -> None:
+    if weights is not None:
+        rest = ", with a new classifier" if weights.spec.classifier == "new" else ""
+        say(f"starts from {weights.spec.path} (sha256 {weights.sha256[:12]}){rest}")
 
 
 def _demands(prepared: Prepared) -> Iterator[list[str]]:

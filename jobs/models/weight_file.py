@@ -1,0 +1,94 @@
+"""Files of weights, read as data: a pickle that holds anything but tensors is refused, not run."""
+
+import hashlib
+import io
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from schemas.errors import ArchitectureError
+
+SHOWN = 5
+"""How many names of one kind an error lists, before it counts the rest."""
+
+MODEL, AVERAGE = "model.", "ema."
+"""What the names of the network's tensors, and of their average's, begin with in a checkpoint."""
+
+_SAVED = (b"PK", b"\x80")
+"""What torch.save begins with: a zip archive, or the bare pickle of older files."""
+
+Tensors = dict[str, Tensor]
+
+
+class WeightFile(NamedTuple):
+    """The tensors of a file by name, and the digest of the very bytes that held them."""
+
+    path: Path
+    sha256: str
+    tensors: Tensors
+
+
+def read(path: str | Path) -> WeightFile:
+    """Read a .safetensors file, or a state dict that torch.save wrote.
+
+    Of a store's checkpoint it is the averaged network where there is one: what was evaluated.
+    Raises ArchitectureError: unreadable, damaged, or holding more than named tensors.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ArchitectureError(f"cannot read: {error.strerror}", where=str(path)) from None
+    tensors = _decoded(data, path)
+    if all(name.startswith((MODEL, AVERAGE)) for name in tensors):
+        tensors = evaluated(tensors)
+    return WeightFile(path, hashlib.sha256(data).hexdigest(), tensors)
+
+
+def evaluated(checkpoint: Mapping[str, Tensor]) -> Tensors:
+    """Return the network of a checkpoint, averaged where the recipe did so."""
+    return {**below(MODEL, checkpoint), **below(AVERAGE, checkpoint)}
+
+
+def below(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
+    """Return the tensors whose names begin with a prefix, without it."""
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _decoded(data: bytes, path: Path) -> Tensors:
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load(data)
+        if not data.startswith(_SAVED):
+            raise ValueError("torch.save did not write it")
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ArchitectureError(
+            "holds more than tensors; nothing of it was run",
+            where=str(path),
+            allowed="a state dict saved by torch.save, or a .safetensors file",
+        ) from None
+    except Exception as error:  # a damaged pickle can raise whatever its bytes happen to spell
+        reason = str(error).strip().split("\n")[0].split(". ")[0]
+        raise ArchitectureError(f"not a file of weights: {reason}", where=str(path)) from None
+    return _named_tensors(content, path)
+
+
+def _named_tensors(content: object, path: Path) -> Tensors:
+    named = isinstance(content, Mapping) and all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    )
+    if not named:
+        keys = ", ".join(map(str, list(content)[:SHOWN])) if isinstance(content, Mapping) else ""
+        raise ArchitectureError(
+            f"holds {keys or type(content).__name__}, not tensors by name",
+            where=str(path),
+            allowed="the state dict itself, saved alone",
+        )
+    assert isinstance(content, Mapping)
+    return dict(content)

@@ -1,0 +1,27 @@
+"""The weights that training starts from, where it does not start from random ones."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.base import Model
+
+
+class Weights(Model):
+    """A file of weights for the very network that is trained."""
+
+    path: Annotated[str, Field(min_length=1)]
+    """A .safetensors or .pth file, in torchvision's, timm's or our own naming."""
+    classifier: Literal["keep", "new"] = "keep"
+    """`new` starts the classifier at random, for other classes than the file's."""
+    norm_epsilon: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Batch norm's epsilon that the weights were trained with, where it is not the usual one of
+    their naming (timm's tf_ networks: 1e-3)."""
+
+
+class WeightsRef(Model):
+    """The weights of a job: how to read them, and what must be found."""
+
+    spec: Weights
+    sha256: str
+    """Of the whole file, as 64 hex digits."""
