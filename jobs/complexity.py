@@ -15,11 +15,13 @@ from schemas.architecture import (
     BasicStage,
     BottleneckStage,
     Cost,
+    Network,
     NormalCellStage,
     ReductionCellStage,
     SeparableStage,
     Stage,
 )
+from schemas.factory import FactoryNetwork
 
 
 class _Tally(NamedTuple):
@@ -166,10 +168,13 @@ def count_stages(architecture: Architecture) -> tuple[Cost, ...]:
     return tuple(_cost(part) for part in _parts(architecture))
 
 
-def count(architecture: Architecture) -> Cost:
-    """Count one network exactly."""
+def count(network: Network) -> Cost:
+    """Count one network exactly; what a factory built was counted then."""
+    if isinstance(network, FactoryNetwork):
+        work = network.workload
+        return Cost(params=work.params, macs=work.macs, activations=work.activations)
     total = _Tally()
-    for part in _parts(architecture):
+    for part in _parts(network):
         total = total.plus(part)
     return _cost(total)
 

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from jobs.complexity import count
-from jobs.scaling import scale
 from orchestrator.space import Option, Space
-from schemas.architecture import AXES, Architecture, Axis, Candidate, Coefficients, Role, Shares
+from schemas.architecture import AXES, Axis, Candidate, Coefficients, Network, Role, Shares
 from schemas.design import GridDesign, LatticeDesign
-from schemas.errors import PlanError
+from schemas.errors import FactoryError, PlanError
 from schemas.plan import Dropped
 
 _FUZZ = 1e-9
@@ -44,7 +43,7 @@ class _Draft:
         self.triples.append(triple)
 
 
-Drafts = dict[Architecture, _Draft]
+Drafts = dict[Network, _Draft]
 """Drafts by their shape: the network at the baseline's resolution."""
 
 
@@ -100,15 +99,52 @@ def design(space: Space, plan: GridDesign | LatticeDesign) -> Designed:
 
     Raises PlanError where the design has no points, or the budget admits no network.
     """
-    triples = points(plan, space.budget.multiple)
+    triples, dropped = _reachable(space, points(plan, space.budget.multiple))
+    unreachable = len(dropped)
     _require(space, triples)
     drafts = {o.shape: _Draft(o, space.shares(o.network)) for o in space.admitted}
     place = _place_on_grid if isinstance(plan, GridDesign) else _place_by_shares
-    dropped = place(space, triples, drafts)
-    warnings = [text for axis in AXES if (text := _add_control(space, axis, drafts))]
+    dropped += place(space, triples, drafts)
+    warnings = [*_idle(space), *_left_out(space)]
+    warnings += [text for axis in AXES if (text := _add_control(space, axis, drafts))]
     used = [draft for draft in drafts.values() if draft.roles]
     candidates = sorted((_candidate(space, draft) for draft in used), key=_corner_order)
-    return Designed(tuple(candidates), tuple(dropped), len(triples), tuple(warnings))
+    return Designed(tuple(candidates), tuple(dropped), len(triples) + unreachable, tuple(warnings))
+
+
+def _reachable(
+    space: Space, triples: list[Coefficients]
+) -> tuple[list[Coefficients], list[Dropped]]:
+    """Drop the points that scale along an axis on which the network does not change."""
+    idle = [axis for axis in AXES if axis not in space.networks.axes(space.baseline)]
+    kept, dropped = [], []
+    for triple in triples:
+        on = [axis for axis in idle if _nominal_shares(triple).split[AXES.index(axis)] > _FUZZ]
+        if on:
+            reason = f"{on[0]} has no effect on any tensor"
+            dropped.append(Dropped(coefficients=triple, reason=reason))
+        else:
+            kept.append(triple)
+    return kept, dropped
+
+
+def _idle(space: Space) -> list[str]:
+    """Warn of axes that are left out of the search."""
+    working = space.networks.axes(space.baseline)
+    return [
+        f"{axis} has no effect on any tensor: the search leaves it out"
+        for axis in AXES
+        if axis not in working
+    ]
+
+
+def _left_out(space: Space) -> list[str]:
+    """Warn of scalings that the search would have tried, had the factory built them."""
+    if not space.failures:
+        return []
+    return [
+        f"{len(space.failures)} scalings left out of the search; the first: {space.failures[0]}"
+    ]
 
 
 def _require(space: Space, triples: list[Coefficients]) -> None:
@@ -134,21 +170,29 @@ def _require(space: Space, triples: list[Coefficients]) -> None:
 def _place_on_grid(space: Space, triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
     """Give each triple the network that its own alpha and beta round to, or drop it."""
     dropped = []
-    outside: dict[Architecture, float] = {}
+    outside: dict[Network, float] = {}
     for triple in triples:
-        shape = space.shape(triple.alpha, triple.beta)
-        if shape not in drafts and shape not in outside:
-            option = space.option(triple)
-            if space.admits(option.ratio):
-                drafts[shape] = _Draft(option, space.shares(option.network))
-            else:
-                outside[shape] = option.ratio
+        try:
+            shape = space.shape(triple.alpha, triple.beta)
+            if shape not in drafts and shape not in outside:
+                _place(space, space.option(triple), drafts, outside)
+        except FactoryError as error:
+            dropped.append(Dropped(coefficients=triple, reason=error.what))
+            continue
         if shape in drafts:
             drafts[shape].add("design", triple)
             continue
         reason = "no resolution from the baseline's up brings it into the budget"
         dropped.append(Dropped(coefficients=triple, reason=reason, ratio=outside[shape]))
     return dropped
+
+
+def _place(space: Space, option: Option, drafts: Drafts, outside: dict[Network, float]) -> None:
+    """Take an option in that listing has stepped over, or note how far it is from the budget."""
+    if space.admits(option.ratio):
+        drafts[option.shape] = _Draft(option, space.shares(option.network))
+    else:
+        outside[option.shape] = option.ratio
 
 
 def _place_by_shares(space: Space, triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
@@ -222,8 +266,9 @@ def _representative(space: Space, option: Option) -> Coefficients:
     wanted = math.log(space.budget.multiple)
     position = min(max((wanted - low) / (high - low), 0.0), 1.0) if high > low else 0.0
     triple = Coefficients(alpha=alphas.at(position), beta=betas.at(position), gamma=gamma)
-    assert scale(space.baseline, triple, 1.0, space.rounding) == option.network
-    return triple
+    if space.leads(triple, option.network):
+        return triple
+    return Coefficients(alpha=alphas.low, beta=betas.low, gamma=gamma)
 
 
 def _corner_order(candidate: Candidate) -> tuple[float, float]:

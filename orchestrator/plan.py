@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from jobs.complexity import count
 from jobs.models.zoo import NETWORKS
-from jobs.scaling import scale
+from jobs.networks import Networks
 from jobs.training.schedule import check_batch
 from orchestrator.design import design
 from orchestrator.space import Space
-from schemas.architecture import Architecture, Candidate, Coefficients
-from schemas.baseline import NamedBaseline
+from schemas.architecture import AXES, Architecture, Candidate, Coefficients, Network
+from schemas.baseline import FactoryBaseline, NamedBaseline
 from schemas.data import DataInfo
 from schemas.errors import PlanError
 from schemas.job import DataRef, JobRequest, TrainJob
@@ -17,16 +17,22 @@ from schemas.plan import FamilyPlan, Member, Plan, PlannedJob
 from schemas.recipe import Recipe
 from schemas.study import StudySpec, TrainSpec
 
+DATA_ONLY = Networks()
+"""Networks of which none is code."""
 FEW_IMAGES = 8
 """Images a worker and micro-batch under which batch norm's statistics are too noisy."""
 
 
-def baseline_of(spec: StudySpec | TrainSpec, info: DataInfo) -> Architecture:
+def baseline_of(
+    spec: StudySpec | TrainSpec, info: DataInfo, networks: Networks = DATA_ONLY
+) -> Network:
     """Return the baseline with the data's classes and channels.
 
-    Raises PlanError where its resolution is below its total stride.
+    Raises PlanError where its resolution is below its total stride, or a factory does not hold.
     """
     given, update = spec.baseline, _fitted(info)
+    if isinstance(given, FactoryBaseline):
+        return networks.own(given.factory, given.resolution, len(info.classes), info.in_channels)
     if isinstance(given, NamedBaseline):
         network = NETWORKS[given.name]
         update["resolution"] = given.resolution or network.resolution
@@ -41,7 +47,7 @@ def _fitted(info: DataInfo) -> dict[str, int]:
     return {"num_classes": len(info.classes), "in_channels": info.in_channels}
 
 
-def _require_resolution(network: Architecture, where: str) -> None:
+def _require_resolution(network: Network, where: str) -> None:
     if network.resolution < network.total_stride:
         raise PlanError(
             f"resolution {network.resolution} is below the network's total stride",
@@ -50,15 +56,16 @@ def _require_resolution(network: Architecture, where: str) -> None:
         )
 
 
-def plan_study(spec: StudySpec, info: DataInfo) -> Plan:
+def plan_study(spec: StudySpec, info: DataInfo, networks: Networks = DATA_ONLY) -> Plan:
     """Plan the search: candidates of equal realised cost, controls, and a job for each seed.
 
     Raises PlanError where the spec holds but nothing can be made of it.
     """
     check_batch(spec.search.train, spec.resources.search.workers, "search.train.batch")
     check_batch(spec.train, spec.resources.family.workers)
-    network = baseline_of(spec, info)
-    designed = design(Space(network, spec.search.budget, spec.rounding), spec.search.design)
+    network = baseline_of(spec, info, networks)
+    space = Space(network, spec.search.budget, spec.rounding, networks)
+    designed = design(space, spec.search.design)
     baseline = _baseline_candidate(network)
     return Plan(
         study=spec.name,
@@ -72,7 +79,7 @@ def plan_study(spec: StudySpec, info: DataInfo) -> Plan:
     )
 
 
-def _baseline_candidate(network: Architecture) -> Candidate:
+def _baseline_candidate(network: Network) -> Candidate:
     return Candidate(
         architecture=network,
         cost=count(network),
@@ -119,6 +126,8 @@ def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
         ("family", spec.train, spec.resources.family),
     ):
         images = recipe.batch // (resources.workers * recipe.accumulate)
+        if isinstance(spec.baseline, FactoryBaseline):
+            yield from _beyond_reach(where, spec.baseline.factory, recipe)
         if images < FEW_IMAGES:
             yield f"{where}: {images} images a worker are few for batch norm's statistics"
     if info.train < spec.train.batch:
@@ -127,20 +136,46 @@ def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
         yield "one seed a candidate: the verdict cannot tell a difference from noise"
 
 
+def _beyond_reach(where: str, factory: str, recipe: Recipe) -> Iterator[str]:
+    """Name the settings of a recipe that only a network of ours would take."""
+    given = {"survival": recipe.survival < 1, "dropout": recipe.dropout > 0}
+    names = [name for name, is_set in given.items() if is_set]
+    if names:
+        yield f"{where}: the recipe's {' and '.join(names)} cannot reach into {factory}"
+
+
 def plan_family(
-    spec: StudySpec | TrainSpec, baseline: Candidate, info: DataInfo, coefficients: Coefficients
+    spec: StudySpec | TrainSpec,
+    baseline: Candidate,
+    info: DataInfo,
+    coefficients: Coefficients,
+    networks: Networks = DATA_ONLY,
 ) -> FamilyPlan:
     """Plan the scaled networks: phi times the coefficients that the search found or a spec gave."""
     phis = spec.family.phi if isinstance(spec, StudySpec) else (spec.phi,)
-    members = tuple(_member(spec, baseline, info, coefficients, phi) for phi in phis)
+    members = tuple(_member(spec, baseline, info, coefficients, phi, networks) for phi in phis)
     return FamilyPlan(study=spec.name, coefficients=coefficients, members=members)
 
 
-def plan_train(spec: TrainSpec, info: DataInfo) -> tuple[Candidate, FamilyPlan]:
+def plan_train(
+    spec: TrainSpec, info: DataInfo, networks: Networks = DATA_ONLY
+) -> tuple[Candidate, FamilyPlan]:
     """Plan one scaled variant; also return the baseline that it is compared with."""
     check_batch(spec.train, spec.resources.workers)
-    baseline = _baseline_candidate(baseline_of(spec, info))
-    return baseline, plan_family(spec, baseline, info, spec.coefficients)
+    baseline = _baseline_candidate(baseline_of(spec, info, networks))
+    _require_axes(spec.coefficients, baseline.architecture, networks)
+    return baseline, plan_family(spec, baseline, info, spec.coefficients, networks)
+
+
+def _require_axes(coefficients: Coefficients, network: Network, networks: Networks) -> None:
+    working = networks.axes(network)
+    for axis, (name, value) in zip(AXES, coefficients.model_dump().items(), strict=True):
+        if value != 1 and axis not in working:
+            raise PlanError(
+                f"{axis} has no effect on any tensor of this network",
+                where=f"coefficients.{name}",
+                allowed="1",
+            )
 
 
 def _member(
@@ -149,8 +184,9 @@ def _member(
     info: DataInfo,
     coefficients: Coefficients,
     phi: float,
+    networks: Networks,
 ) -> Member:
-    scaled = scale(baseline.architecture, coefficients, phi, spec.rounding)
+    scaled = networks.scale(baseline.architecture, coefficients, phi, spec.rounding)
     _require_resolution(scaled, "phi")
     unit = spec.search.budget.cost if isinstance(spec, StudySpec) else "macs"
     cost = count(scaled)

@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterable
 
 from jobs.complexity import count
+from schemas.architecture import Network
 from schemas.data import DataInfo
+from schemas.factory import FactoryNetwork
 from schemas.job import JobRequest
 from schemas.plan import Prediction
 
@@ -49,4 +51,9 @@ def _seconds(request: JobRequest, data: DataInfo) -> float:
     work = macs * ((1 + BACKWARD) * data.train + data.validation) * job.recipe.epochs
     steps = math.ceil(data.train / job.recipe.batch) * job.recipe.epochs
     rate = GPU_RATE if _gpus(request) else CPU_RATE * resources.cpus
-    return work / (rate * resources.workers) + steps * BLOCK_SECONDS * job.architecture.depth
+    return work / (rate * resources.workers) + steps * BLOCK_SECONDS * _blocks(job.architecture)
+
+
+def _blocks(network: Network) -> float:
+    """Return the number of blocks; three layers of a user's own network count as one."""
+    return network.workload.layers / 3 if isinstance(network, FactoryNetwork) else network.depth

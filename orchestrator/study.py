@@ -6,10 +6,11 @@ so the same command again resumes: what is done is read, never done again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from cluster.runner import Runner
+from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.study import StudyFolder
 from orchestrator.analyse import analyse
@@ -64,6 +65,7 @@ class Study:
     runner: Runner
     observer: Observer
     retry_failed: bool = False
+    networks: Networks = field(default_factory=Networks)
 
     @property
     def folder(self) -> StudyFolder:
@@ -77,14 +79,14 @@ class Study:
         """
         self.folder.write("spec.json", Record(spec=self.spec, text=self.text))
         if isinstance(self.spec, TrainSpec):
-            baseline, family = plan_train(self.spec, info)
+            baseline, family = plan_train(self.spec, info, self.networks)
             self.folder.write("baseline.json", TrainRecord(data=info, baseline=baseline))
             self.folder.write("family.json", family)
             return self._train("train", _family_jobs(family))
         return self._search(self.spec, info)
 
     def _search(self, spec: StudySpec, info: DataInfo) -> Ending:
-        plan = plan_study(spec, info)
+        plan = plan_study(spec, info, self.networks)
         self.folder.write("plan.json", plan)
         ending = self._train("search", plan.jobs)
         verdict = analyse(spec, plan, self.store.results([j.request.job.id for j in plan.jobs]))
@@ -97,7 +99,7 @@ class Study:
                 where=spec.name,
                 next_step=f"compound status {spec.name} --store {spec.store}",
             )
-        family = plan_family(spec, plan.baseline, info, verdict.coefficients)
+        family = plan_family(spec, plan.baseline, info, verdict.coefficients, self.networks)
         self.folder.write("family.json", family)
         return self._train("family", _family_jobs(family))
 

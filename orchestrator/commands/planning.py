@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from jobs.data.source import summarise
+from jobs.networks import Networks
+from orchestrator.commands.imports import networks_for, say_builds
 from orchestrator.commands.output import note, print_json, print_table, say, short
 from orchestrator.plan import plan_family, plan_study, plan_train
 from orchestrator.predict import predict
 from orchestrator.progress import duration
 from orchestrator.spec import SpecFile, load
-from schemas.architecture import Candidate
+from schemas.architecture import Candidate, describe
 from schemas.data import DataInfo
 from schemas.errors import CompoundError
 from schemas.plan import FamilyPlan, Member, Plan, PlannedJob, Prediction
@@ -33,21 +35,22 @@ COLUMNS = (
 )
 
 
-def plan(path: Path, overrides: list[str], *, as_json: bool) -> None:
+def plan(path: Path, overrides: list[str], *, as_json: bool, allow_import: bool = False) -> None:
     """Print the plan of a spec. SpecError, PlanError, DataError: it cannot be carried out."""
     file = load(path, overrides)
     try:
+        networks = networks_for(file, "plan", allow_import)
         info = summarise(file.spec.data)
         if isinstance(file.spec, TrainSpec):
-            _show_variant(file.spec, info, as_json=as_json)
+            _show_variant(file.spec, info, networks, as_json=as_json)
         else:
-            _show_study(file, file.spec, info, as_json=as_json)
+            _show_study(file, file.spec, info, networks, as_json=as_json)
     except CompoundError as error:
         raise file.explain(error) from None
 
 
-def _show_variant(spec: TrainSpec, info: DataInfo, *, as_json: bool) -> None:
-    baseline, family = plan_train(spec, info)
+def _show_variant(spec: TrainSpec, info: DataInfo, networks: Networks, *, as_json: bool) -> None:
+    baseline, family = plan_train(spec, info, networks)
     jobs = [job for member in family.members for job in member.jobs]
     prediction = predict([job.request for job in jobs], info)
     if as_json:
@@ -59,10 +62,13 @@ def _show_variant(spec: TrainSpec, info: DataInfo, *, as_json: bool) -> None:
     _say_totals(prediction)
 
 
-def _show_study(file: SpecFile, spec: StudySpec, info: DataInfo, *, as_json: bool) -> None:
-    plan = plan_study(spec, info)
+def _show_study(
+    file: SpecFile, spec: StudySpec, info: DataInfo, networks: Networks, *, as_json: bool
+) -> None:
+    plan = plan_study(spec, info, networks)
     prediction = predict([job.request for job in plan.jobs], info)
-    outlook = list(_outlook(spec, plan, info))
+    outlook = list(_outlook(spec, plan, info, networks))
+    say_builds(networks)
     if as_json:
         print_json(_as_json(plan, prediction, outlook))
         return
@@ -85,7 +91,8 @@ def _show_study(file: SpecFile, spec: StudySpec, info: DataInfo, *, as_json: boo
     )
     for warning in plan.warnings:
         note(f"warning: {warning}")
-    say(f"next: compound run {file.source.name}")
+    grant = " --allow-import" if networks.builds else ""
+    say(f"next: compound run {file.source.name}{grant}")
 
 
 def _became(plan: Plan) -> str:
@@ -93,16 +100,21 @@ def _became(plan: Plan) -> str:
     return f"{networks}, {len(plan.dropped)} points dropped" if plan.dropped else networks
 
 
-def _outlook(spec: StudySpec, plan: Plan, info: DataInfo) -> Iterator[dict[str, Any]]:
+def _outlook(
+    spec: StudySpec, plan: Plan, info: DataInfo, networks: Networks
+) -> Iterator[dict[str, Any]]:
     """Yield what each phi would cost, over all candidates that the search may choose."""
-    families = [plan_family(spec, plan.baseline, info, c.coefficients) for c in plan.candidates]
+    families = [
+        plan_family(spec, plan.baseline, info, candidate.coefficients, networks)
+        for candidate in plan.candidates
+    ]
     for members in zip(*(family.members for family in families), strict=True):
-        networks = [member.network for member in members]
+        scaled = [member.network for member in members]
         yield {
             "phi": members[0].phi,
-            "ratio": _range([network.ratio for network in networks]),
-            "macs": _range([network.cost.macs for network in networks]),
-            "resolution": _range([network.architecture.resolution for network in networks]),
+            "ratio": _range([network.ratio for network in scaled]),
+            "macs": _range([network.cost.macs for network in scaled]),
+            "resolution": _range([network.architecture.resolution for network in scaled]),
         }
 
 
@@ -173,8 +185,7 @@ def _network(candidate: Candidate) -> dict[str, Any]:
         "ratio": candidate.ratio,
         **candidate.cost.model_dump(),
         "resolution": architecture.resolution,
-        "repeats": [stage.repeats for stage in architecture.stages],
-        "channels": [stage.channels for stage in architecture.stages],
+        **describe(architecture),
         "shares": candidate.shares.model_dump() if candidate.shares else None,
     }
 

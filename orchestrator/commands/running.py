@@ -19,7 +19,9 @@ from cluster.session import Node, connect
 from cluster.submit import lasting
 from cluster.tune import RayRunner
 from jobs.data.source import inspect
+from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
+from orchestrator.commands.imports import folders, networks_for
 from orchestrator.commands.output import note, print_json, print_table, say, short
 from orchestrator.commands.studies import write_report
 from orchestrator.plan import plan_study, plan_train
@@ -43,6 +45,7 @@ class Options:
     address: str | None
     retry_failed: bool
     as_json: bool
+    allow_import: bool = False
 
 
 def run(path: Path, overrides: list[str], options: Options) -> None:
@@ -72,17 +75,18 @@ def _carry_out(file: SpecFile, options: Options) -> Ending:
     spec = file.spec
     store = ArtifactStore.open(spec.store)
     folder = store.study(spec.name)
+    networks = networks_for(file, "run", options.allow_import)
     with folder.lease(_holder()):
         info = inspect(spec.data)
         _say_quarantine(info)
-        requests = _samples(file, info)
+        requests = _samples(file, info, networks)
         with ExitStack() as stack:
-            runner = _runner(requests, options, stack)
+            runner = _runner(requests, options, folders(file, options.allow_import), stack)
             stack.enter_context(_signals(runner))
             gauges = StudyGauges(spec.name) if options.runner == "ray" else None
             watch = Watch(Progress(note), gauges, folder.append_event)
-            study = Study(spec, file.source.text, store, runner, watch, options.retry_failed)
-            return study.run(info)
+            text, retry = file.source.text, options.retry_failed
+            return Study(spec, text, store, runner, watch, retry, networks).run(info)
 
 
 def _holder() -> dict[str, str]:
@@ -96,29 +100,32 @@ def _say_quarantine(info: DataInfo) -> None:
         note(f"left out: {len(info.quarantined)} images in all; the report names them")
 
 
-def _samples(file: SpecFile, info: DataInfo) -> list[JobRequest]:
+def _samples(file: SpecFile, info: DataInfo, networks: Networks) -> list[JobRequest]:
     """Return requests with every kind of resources that the study will ask for."""
     spec = file.spec
     if not isinstance(spec, StudySpec):
-        return [job.request for member in plan_train(spec, info)[1].members for job in member.jobs]
-    requests = [job.request for job in plan_study(spec, info).jobs]
-    family = requests[0].model_copy(
+        family = plan_train(spec, info, networks)[1]
+        return [job.request for member in family.members for job in member.jobs]
+    requests = [job.request for job in plan_study(spec, info, networks).jobs]
+    largest = requests[0].model_copy(
         update={"resources": spec.resources.family, "label": "of the family"}
     )
-    return [*requests, family] if spec.family.phi else requests
+    return [*requests, largest] if spec.family.phi else requests
 
 
-def _runner(requests: list[JobRequest], options: Options, stack: ExitStack) -> Runner:
+def _runner(
+    requests: list[JobRequest], options: Options, imports: tuple[str, ...], stack: ExitStack
+) -> Runner:
     """Choose the runner, and refuse what it can never fit. ClusterError says so."""
     if options.runner == "local":
         cores = os.cpu_count() or 1
         preflight(requests, [Node(cpus=cores, gpus=0, host=socket.gethostname())])
-        return LocalRunner()
+        return LocalRunner(imports)
     session = stack.enter_context(connect(options.address))
     preflight(requests, session.nodes, session.limit)
     if session.dashboard_url:
         note(f"Ray dashboard: {session.dashboard_url}")
-    return RayRunner(session)
+    return RayRunner(session, imports=imports)
 
 
 @contextmanager
