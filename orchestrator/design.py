@@ -140,11 +140,8 @@ def _idle(space: Space) -> list[str]:
 
 def _left_out(space: Space) -> list[str]:
     """Warn of scalings that the search would have tried, had the factory built them."""
-    if not space.failures:
-        return []
-    return [
-        f"{len(space.failures)} scalings left out of the search; the first: {space.failures[0]}"
-    ]
+    failures = space.failures
+    return [f"{len(failures)} scalings are left out; the first: {failures[0]}"] if failures else []
 
 
 def _require(space: Space, triples: list[Coefficients]) -> None:
@@ -154,6 +151,12 @@ def _require(space: Space, triples: list[Coefficients]) -> None:
             f"the grid has no point whose alpha * beta^2 * gamma^2 is near {budget.multiple:g}",
             where="search.design",
             allowed="a smaller step, a larger tolerance, or ranges that reach the multiple",
+        )
+    if not space.options:
+        raise PlanError(
+            f"no scaling of the baseline could be built; the first: {space.failures[0]}",
+            where="baseline",
+            allowed="`rounding: {resolution: 8}` asks for multiples of 8 pixels only",
         )
     if not space.admitted:
         nearest = min((o.ratio for o in space.options), key=lambda r: abs(r - budget.multiple))
