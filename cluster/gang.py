@@ -56,14 +56,17 @@ _PASSED_ON = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME", "NCCL_DEBUG")
 class Gang:
     """The trial actor's side: starts the workers, posts jobs, receives what they say."""
 
-    def __init__(self, mailbox: Any, name: str, store: str, first: JobRequest) -> None:
+    def __init__(
+        self, mailbox: Any, trial: Mapping[str, Any], store: str, first: JobRequest
+    ) -> None:
         self._mailbox = mailbox
         self._id = f"gang-{secrets.token_hex(4)}"
         self._error: BaseException | None = None
         self._up = False
         self._folder = tempfile.mkdtemp(prefix="compound-gang-")
         os.environ.update(_ENVIRONMENT)
-        config = {"mailbox": name, "gang": self._id, "store": store}
+        taken = {name: trial[name] for name in ("mailbox", "imports")}
+        config = {**taken, "gang": self._id, "store": store}
         trainer = _trainer(config, first.resources, self._folder)
         self._thread = threading.Thread(target=self._fit, args=(trainer,), daemon=True)
         self._thread.start()
@@ -102,7 +105,7 @@ class Gang:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _trainer(config: Mapping[str, str], resources: Resources, folder: str) -> TorchTrainer:
+def _trainer(config: Mapping[str, Any], resources: Resources, folder: str) -> TorchTrainer:
     gpus = gpus_of(resources)
     given = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return TorchTrainer(
@@ -151,6 +154,7 @@ def work(config: dict[str, Any]) -> None:
         world_size=train.get_context().get_world_size(),
         device=get_device(),
         threads=config["cpus"],
+        imports=tuple(config["imports"]),
     )
     worker = _Worker(config, process)
     while (taken := worker.take()) is not None:

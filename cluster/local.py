@@ -29,7 +29,9 @@ _TAIL = 8_000
 class LocalRunner:
     """Runs one-worker jobs in this process, others under torch's launcher in child processes."""
 
-    def __init__(self) -> None:
+    def __init__(self, imports: tuple[str, ...] = ()) -> None:
+        """`imports`: folders from which networks' own code may be imported; by default none."""
+        self._imports = imports
         self._stop = threading.Event()
         self._data = DataCache()
 
@@ -57,7 +59,7 @@ class LocalRunner:
     def _in_process(self, request: JobRequest, store: ArtifactStore, tell: "_Teller") -> JobResult:
         tell.started()
         device = torch.device("cuda" if request.resources.gpus else "cpu")
-        process = Process.single(threads=request.resources.cpus, device=device)
+        process = Process.single(request.resources.cpus, device, self._imports)
         rows = run(request.job, store, process, self._data)
         while True:
             try:
@@ -79,7 +81,7 @@ class LocalRunner:
             file.write_text(request.model_dump_json())
             errors = Path(folder) / "stderr"
             with errors.open("w") as stderr:
-                child = _launch(request, file, store.uri, stderr.fileno())
+                child = _launch(request, file, store.uri, self._imports, stderr.fileno())
             tell.started()
             self._follow(child, request, store, tell)
             return _ended(request, store, known, errors.read_text(errors="replace"))
@@ -136,11 +138,15 @@ class _Teller:
         self.passed = max(self.passed, len(rows))
 
 
-def _launch(request: JobRequest, file: Path, store: str, stderr: int) -> "subprocess.Popen[str]":
+def _launch(
+    request: JobRequest, file: Path, store: str, imports: tuple[str, ...], stderr: int
+) -> "subprocess.Popen[str]":
     """Start the launcher in a session of its own, so that no Ctrl-C reaches it but ours."""
     workers = str(request.resources.workers)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*launcher, "--nproc-per-node", workers, "-m", "jobs", str(file), "--store", store]
+    command += ["--allow-import"] if imports else []
+    path = os.pathsep.join([*imports, *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -148,7 +154,7 @@ def _launch(request: JobRequest, file: Path, store: str, stderr: int) -> "subpro
         stderr=stderr,
         text=True,
         start_new_session=True,
-        env={**os.environ, "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": _EPOCH_S},
+        env={**os.environ, "PYTHONPATH": path, "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": _EPOCH_S},
     )
 
 

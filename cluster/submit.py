@@ -50,6 +50,7 @@ class Jobs:
         overrides: Sequence[str] = (),
         *,
         working_dir: Path | None = None,
+        options: Sequence[str] = (),
     ) -> str:
         """Run a study on the cluster; return the submission id, which begins with its name.
 
@@ -59,7 +60,8 @@ class Jobs:
         """
         folder = (working_dir or Path.cwd()).resolve()
         settings = [part for override in overrides for part in ("--set", override)]
-        command = ["python", "-m", "orchestrator", "run", _inside(spec, folder), *settings]
+        program = ["python", "-m", "orchestrator", "run", _inside(spec, folder)]
+        command = [*program, *settings, *options]
         return self.submit_command(command, f"{study}-{secrets.token_hex(3)}", folder)
 
     def submit_command(self, command: Sequence[str], submission_id: str, folder: Path) -> str:

@@ -18,7 +18,8 @@ from schemas.errors import RunError
 from schemas.job import EpochRow, JobRequest, JobResult
 
 Config = dict[str, Any]
-"""`index` of the request, name of the `mailbox`, URI of the `store`; `cpus` and `gpus` a worker."""
+"""`index` of the request, name of the `mailbox`, URI of the `store`; `imports`, the folders
+from which code may be imported; `cpus` and `gpus` a worker."""
 
 _DRIVER_MEMORY = 2**20
 """Bytes that a gang's trial actor reserves, and no CPU: where the CPUs just fit the workers, any
@@ -79,7 +80,7 @@ class SoloTrial(Trial):
         """Start the job's generator; nothing runs before the first step."""
         resources = self.request.resources
         device = torch.device("cuda" if gpus_of(resources) else "cpu")
-        process = Process.single(threads=resources.cpus, device=device)
+        process = Process.single(resources.cpus, device, tuple(self.config["imports"]))
         self._rows = run(self.request.job, self.store, process, self._data)
         self._last: EpochRow | None = None
 
@@ -113,7 +114,7 @@ class GangTrial(Trial):
 
     def open(self) -> None:
         """Start the gang; it comes up while the first job waits in the mailbox."""
-        self._gang = Gang(self.mailbox, self.config["mailbox"], self.store.uri, self.request)
+        self._gang = Gang(self.mailbox, self.config, self.store.uri, self.request)
 
     def begin(self) -> None:
         """Remember that the job is not posted yet, so that a stop may still come first."""

@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from typing import Any
 
 import ray
 from ray import tune
@@ -26,8 +27,15 @@ from schemas.job import Event, JobRequest, JobResult, Resources
 class RayRunner:
     """Runs jobs on a connected Ray."""
 
-    def __init__(self, session: Session, *, retries: int = 2) -> None:
-        """`retries`: how often a job is tried again after its workers died."""
+    def __init__(
+        self, session: Session, *, retries: int = 2, imports: tuple[str, ...] = ()
+    ) -> None:
+        """Take a connected Ray.
+
+        `retries`: how often a job is tried again after its workers died; `imports`: folders from
+        which the workers may import networks' own code, by default none.
+        """
+        self._imports = imports
         self._session = session
         self._retries = retries
         self._stop = threading.Event()
@@ -66,7 +74,7 @@ class RayRunner:
         listener.announce(most)
         try:
             with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder:
-                shared = {"mailbox": name, "store": store.uri}
+                shared = {"mailbox": name, "store": store.uri, "imports": self._imports}
                 _tuner(resources, shared, listener, most, self._retries, folder).fit()
         finally:
             ray.kill(mailbox)
@@ -75,7 +83,7 @@ class RayRunner:
 
 def _tuner(
     resources: Resources,
-    shared: dict[str, str],
+    shared: dict[str, Any],
     listener: Listener,
     most: int,
     retries: int,

@@ -1,6 +1,6 @@
 """One job from the command line, with no cluster at all.
 
-    python -m jobs job.json --store URI [--cpus N]
+    python -m jobs job.json --store URI [--cpus N] [--allow-import]
     torchrun --nproc-per-node 2 -m jobs job.json --store URI
 
 Rows go to stderr, the result as one JSON document to stdout. Exit codes: 0 done, 1 failed,
@@ -61,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         request = _request(options.job)
-        with _process(request.resources, options.cpus) as process:
+        imports = (os.getcwd(),) if options.allow_import else ()
+        with _process(request.resources, options.cpus, imports) as process:
             return _train(request, ArtifactStore.open(options.store), process)
     except CompoundError as error:
         sys.stderr.write(f"{error}\n")
@@ -75,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("job", type=Path, help="a JobRequest as JSON")
     parser.add_argument("--store", required=True, help="where rows, checkpoints and results go")
     parser.add_argument("--cpus", type=int, help="threads of this process, over the request's")
+    parser.add_argument(
+        "--allow-import",
+        action="store_true",
+        help="import the factory that the job names, which runs its code",
+    )
     return parser
 
 
@@ -88,11 +94,11 @@ def _request(path: Path) -> JobRequest:
 
 
 @contextmanager
-def _process(resources: Resources, cpus: int | None) -> Iterator[Process]:
+def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -> Iterator[Process]:
     """Yield this process's place, inside its process group where a launcher started several."""
     rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     device = _device(resources, int(os.environ.get("LOCAL_RANK", 0)))
-    process = Process(rank, world_size, device, cpus or resources.cpus)
+    process = Process(rank, world_size, device, cpus or resources.cpus, imports)
     if world_size == 1:
         yield process
         return

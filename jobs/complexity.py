@@ -16,11 +16,13 @@ from schemas.architecture import (
     BasicStage,
     BottleneckStage,
     Cost,
+    Network,
     NormalCellStage,
     ReductionCellStage,
     SeparableStage,
     Stage,
 )
+from schemas.factory import FactoryNetwork
 
 _CellStage = NormalCellStage | ReductionCellStage
 
@@ -204,9 +206,12 @@ def count_stages(architecture: Architecture) -> tuple[Cost, ...]:
     return tuple(_cost(part) for part in parts(architecture))
 
 
-def count(architecture: Architecture) -> Cost:
-    """Count one network exactly."""
-    return _cost(whole(architecture))
+def count(network: Network) -> Cost:
+    """Count one network exactly; what a factory built was counted then."""
+    if isinstance(network, FactoryNetwork):
+        work = network.workload
+        return Cost(params=work.params, macs=work.macs, activations=work.activations)
+    return _cost(whole(network))
 
 
 def _cost(tally: Tally) -> Cost:

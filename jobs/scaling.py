@@ -87,8 +87,31 @@ def scale(
     rounding: Rounding = OFFICIAL,
 ) -> Architecture:
     """Scale a baseline by alpha^phi, beta^phi and gamma^phi (EfficientNet, equation 3)."""
+    return stretch(base, *multipliers(base.resolution, coefficients, phi, rounding), rounding)
+
+
+def multipliers(
+    resolution: int, coefficients: Coefficients, phi: float, rounding: Rounding
+) -> tuple[float, float, int]:
+    """Return depth and width multipliers and the pixels that resolution becomes."""
     depth, width = coefficients.alpha**phi, coefficients.beta**phi
-    resolution = base.resolution
-    if coefficients.gamma != 1 and phi != 0:
-        resolution = round_resolution(base.resolution * coefficients.gamma**phi, rounding)
-    return stretch(base, depth, width, resolution, rounding)
+    if coefficients.gamma == 1 or phi == 0:
+        return depth, width, resolution
+    return depth, width, round_resolution(resolution * coefficients.gamma**phi, rounding)
+
+
+def alone(base: Architecture, network: Architecture) -> tuple[Architecture, ...]:
+    """Apply a scaled network's depth, width and resolution to its baseline, each one alone."""
+    deep = base.model_copy(update={"stages": _with_repeats(base, network)})
+    wide = network.model_copy(update={"stages": _with_repeats(network, base)})
+    return deep, at(wide, base.resolution), at(base, network.resolution)
+
+
+def at(network: Architecture, resolution: int) -> Architecture:
+    """Return the network at another resolution."""
+    return network.model_copy(update={"resolution": resolution})
+
+
+def _with_repeats(network: Architecture, given: Architecture) -> tuple[AnyStage, ...]:
+    pairs = zip(network.stages, given.stages, strict=True)
+    return tuple(stage.model_copy(update={"repeats": other.repeats}) for stage, other in pairs)

@@ -31,6 +31,10 @@ AddressOption = Annotated[
     str | None,
     typer.Option("--address", help="A running Ray; default: RAY_ADDRESS, else a local one."),
 ]
+ImportOption = Annotated[
+    bool,
+    typer.Option("--allow-import", help="Import the factory that the spec names: runs its code."),
+]
 
 
 @app.command()
@@ -54,12 +58,14 @@ def plan(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Keep the plan in this file.")
     ] = None,
+    allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show every network, its exact cost and what it will take, before anything starts."""
     from orchestrator.commands import planning
 
-    planning.plan(spec, overrides or [], planning.Options(probe, address, output, as_json))
+    options = planning.Options(probe, address, output, as_json, allow_import)
+    planning.plan(spec, overrides or [], options)
 
 
 @app.command()
@@ -74,12 +80,13 @@ def run(
     ] = "ray",
     address: AddressOption = None,
     retry_failed: Annotated[bool, typer.Option(help="Train failed jobs anew.")] = False,
+    allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Search, judge, scale, train, report. The same command again resumes."""
     from orchestrator.commands import running
 
-    options = running.Options(runner, address, retry_failed, as_json, plan)
+    options = running.Options(runner, address, retry_failed, as_json, plan, allow_import)
     running.run(spec, overrides or [], options)
 
 
@@ -119,12 +126,14 @@ def submit(
     overrides: SetOption = None,
     address: AddressOption = None,
     working_dir: Annotated[Path, typer.Option(help="Uploaded to the cluster.")] = Path(),
+    allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a study as a Ray job on a running cluster."""
     from orchestrator.commands import remote
 
-    remote.submit(spec, overrides or [], address, working_dir, as_json=as_json)
+    given = overrides or []
+    remote.submit(spec, given, address, working_dir, as_json=as_json, allow_import=allow_import)
 
 
 @app.command()

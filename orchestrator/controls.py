@@ -9,10 +9,10 @@ from orchestrator.points import nominal_shares, split
 from orchestrator.space import Option, Space
 from schemas.architecture import (
     AXES,
-    Architecture,
     Axis,
     Coefficients,
     Control,
+    Network,
     Role,
     Shares,
 )
@@ -52,7 +52,7 @@ class Draft:
         self.given = self.given or triple
 
 
-Drafts = dict[Architecture, Draft]
+Drafts = dict[Network, Draft]
 
 
 def nearest(wanted: Shares, drafts: Iterable[Draft]) -> Draft:
@@ -119,7 +119,7 @@ def _add_named(space: Space, name: Control, drafts: Drafts) -> str:
     )
 
 
-def _split_by_macs(space: Space, drafts: Mapping[Architecture, Draft]) -> list[Draft]:
+def _split_by_macs(space: Space, drafts: Mapping[Network, Draft]) -> list[Draft]:
     if space.budget.cost == "macs":
         return list(drafts.values())
     counts = replace(space, measure=counted("macs"))

@@ -5,13 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from jobs.complexity import count
-from jobs.scaling import scale
 from orchestrator.controls import Draft, Drafts, add_control, nearest_in_use
 from orchestrator.points import nominal_shares, points
 from orchestrator.space import Option, Space
-from schemas.architecture import CONTROLS, Candidate, Coefficients, Control
+from schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
 from schemas.design import COST_NAMES, Design, ExplicitDesign, GridDesign
-from schemas.errors import PlanError
+from schemas.errors import FactoryError, PlanError
 from schemas.plan import Dropped
 
 
@@ -30,16 +29,50 @@ def design(space: Space, plan: Design, controls: tuple[Control, ...] = CONTROLS)
 
     Raises PlanError where the design has no points, or the budget admits none of its networks.
     """
-    triples = points(plan, space.budget.multiple)
+    triples, unreachable = _reachable(space, points(plan, space.budget.multiple))
     _require_points(space, triples)
     drafts: Drafts = {}
     for option in space.admitted:
         _draft(space, option, drafts)
-    dropped = _place(space, plan, triples, drafts)
-    warnings = [text for name in controls if (text := add_control(space, name, drafts))]
+    dropped = [*unreachable, *_place(space, plan, triples, drafts)]
+    warnings = [*_idle(space), *_left_out(space)]
+    warnings += [text for name in controls if (text := add_control(space, name, drafts))]
+    number = len(triples) + len(unreachable)
     used = [draft for draft in drafts.values() if draft.roles]
     candidates = sorted((_candidate(space, draft) for draft in used), key=_corner_order)
-    return Designed(tuple(candidates), tuple(dropped), len(triples), tuple(warnings))
+    return Designed(tuple(candidates), tuple(dropped), number, tuple(warnings))
+
+
+def _reachable(
+    space: Space, triples: list[Coefficients]
+) -> tuple[list[Coefficients], list[Dropped]]:
+    """Drop the points that scale along an axis on which the network does not change."""
+    idle = [axis for axis in AXES if axis not in space.networks.axes(space.baseline)]
+    kept, dropped = [], []
+    for triple in triples:
+        on = [axis for axis in idle if nominal_shares(triple).split[AXES.index(axis)] > 1e-9]
+        if on:
+            reason = f"{on[0]} has no effect on any tensor"
+            dropped.append(Dropped(coefficients=triple, reason=reason))
+        else:
+            kept.append(triple)
+    return kept, dropped
+
+
+def _idle(space: Space) -> list[str]:
+    """Warn of axes that are left out of the search."""
+    working = space.networks.axes(space.baseline)
+    return [
+        f"{axis} has no effect on any tensor: the search leaves it out"
+        for axis in AXES
+        if axis not in working
+    ]
+
+
+def _left_out(space: Space) -> list[str]:
+    """Warn of scalings that the search would have tried, had the factory built them."""
+    failures = space.failures
+    return [f"{len(failures)} scalings are left out; the first: {failures[0]}"] if failures else []
 
 
 def _require_points(space: Space, triples: list[Coefficients]) -> None:
@@ -49,6 +82,12 @@ def _require_points(space: Space, triples: list[Coefficients]) -> None:
             f"{space.budget.multiple:g}",
             where="search.design",
             allowed="a smaller step, a larger tolerance, or ranges that reach the multiple",
+        )
+    if not space.options:
+        raise PlanError(
+            f"no scaling of the baseline could be built; the first: {space.failures[0]}",
+            where="baseline",
+            allowed="`rounding: {resolution: 8}` asks for multiples of 8 pixels only",
         )
 
 
@@ -107,8 +146,12 @@ def _place_fitted(space: Space, triples: list[Coefficients], drafts: Drafts) -> 
     dropped = []
     options = {draft.option.shape: draft.option for draft in drafts.values()}
     for triple in triples:
-        shape = space.shape(triple.alpha, triple.beta)
-        option = options.get(shape) or options.setdefault(shape, space.option(triple))
+        try:
+            shape = space.shape(triple.alpha, triple.beta)
+            option = options.get(shape) or options.setdefault(shape, space.option(triple))
+        except FactoryError as error:
+            dropped.append(Dropped(coefficients=triple, reason=error.what))
+            continue
         if space.takes(option):
             _draft(space, option, drafts).add("design", triple)
             continue
@@ -121,7 +164,11 @@ def _place_given(space: Space, triples: list[Coefficients], drafts: Drafts) -> l
     """Take each triple exactly as it stands, its gamma too, or drop it."""
     dropped = []
     for triple in triples:
-        option = space.given(triple)
+        try:
+            option = space.given(triple)
+        except FactoryError as error:
+            dropped.append(Dropped(coefficients=triple, reason=error.what))
+            continue
         if space.takes(option):
             _draft(space, option, drafts).add_given(triple)
             continue
@@ -167,8 +214,9 @@ def _representative(space: Space, option: Option) -> Coefficients:
     wanted = math.log(space.budget.multiple)
     position = min(max((wanted - low) / (high - low), 0.0), 1.0) if high > low else 0.0
     triple = Coefficients(alpha=alphas.at(position), beta=betas.at(position), gamma=gamma)
-    assert scale(space.baseline, triple, 1.0, space.rounding) == option.network
-    return triple
+    if space.leads(triple, option.network):
+        return triple
+    return Coefficients(alpha=alphas.low, beta=betas.low, gamma=gamma)
 
 
 def _corner_order(candidate: Candidate) -> tuple[float, float]:

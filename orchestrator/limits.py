@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from jobs.scaling import round_resolution
 from orchestrator.design import Designed
-from schemas.architecture import MAX_RESOLUTION, Architecture, Coefficients, Rounding
+from schemas.architecture import MAX_RESOLUTION, Coefficients, Network, Rounding
 from schemas.errors import PlanError
 from schemas.plan import Dropped
 from schemas.study import StudySpec, TrainSpec
@@ -14,7 +14,7 @@ _TOLD = 3
 """Dropped points of an explicit design that a warning names one by one."""
 
 
-def require_resolution(network: Architecture, rounding: Rounding) -> None:
+def require_resolution(network: Network, rounding: Rounding) -> None:
     """PlanError where a baseline is smaller than its total stride, or than what rounding allows."""
     if network.resolution < network.total_stride:
         raise PlanError(
@@ -37,7 +37,7 @@ def phis_of(spec: StudySpec | TrainSpec) -> tuple[float, ...]:
 
 
 def require_phi(
-    spec: StudySpec | TrainSpec, baseline: Architecture, choices: Iterable[Coefficients]
+    spec: StudySpec | TrainSpec, baseline: Network, choices: Iterable[Coefficients]
 ) -> None:
     """PlanError where a phi leads to fewer pixels than the total stride, or to too many.
 
@@ -50,7 +50,7 @@ def require_phi(
 
 
 def _require_pixels(
-    baseline: Architecture, rounding: Rounding, gamma: float, phi: float, where: str
+    baseline: Network, rounding: Rounding, gamma: float, phi: float, where: str
 ) -> None:
     pixels, stride = scaled_pixels(baseline, rounding, gamma, phi), baseline.total_stride
     if stride <= pixels <= MAX_RESOLUTION:
@@ -68,14 +68,14 @@ def _require_pixels(
     )
 
 
-def scaled_pixels(baseline: Architecture, rounding: Rounding, gamma: float, phi: float) -> int:
+def scaled_pixels(baseline: Network, rounding: Rounding, gamma: float, phi: float) -> int:
     """Return the resolution that jobs.scaling.scale() gives a network."""
     if gamma == 1 or phi == 0:
         return baseline.resolution
     return round_resolution(baseline.resolution * gamma**phi, rounding)
 
 
-def design_warnings(spec: StudySpec, baseline: Architecture, designed: Designed) -> Iterator[str]:
+def design_warnings(spec: StudySpec, baseline: Network, designed: Designed) -> Iterator[str]:
     """Yield what a user should know of a search before it is trained."""
     yield from _collapsed(designed)
     if spec.search.design.kind == "explicit":
@@ -99,12 +99,13 @@ def _collapsed(designed: Designed) -> Iterator[str]:
 def _left_out(dropped: Collection[Dropped]) -> Iterator[str]:
     for one in [*dropped][:_TOLD]:
         triple = ", ".join(f"{name} {value:g}" for name, value in one.coefficients)
-        yield f"left out: {triple} costs {one.ratio:.3f}x: {one.reason}"
+        cost = "" if one.ratio is None else f" costs {one.ratio:.3f}x"
+        yield f"left out: {triple}{cost}: {one.reason}"
     if len(dropped) > _TOLD:
         yield f"left out: {len(dropped) - _TOLD} more triples; --json lists them"
 
 
-def padding_warning(network: Architecture, resolutions: Collection[int]) -> Iterator[str]:
+def padding_warning(network: Network, resolutions: Collection[int]) -> Iterator[str]:
     """Say in one sentence which scaled resolutions the network's strides do not divide."""
     stride = network.total_stride
     odd = sorted(pixels for pixels in resolutions if pixels % stride)

@@ -3,18 +3,18 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
-from typing import Any
 
 from jobs.complexity import count
-from schemas.architecture import Architecture
+from jobs.device import guess, peak_bytes, step_seconds
+from jobs.workload import workload
+from schemas.architecture import Network
 from schemas.design import CostUnit
 from schemas.device import DeviceProfile
 from schemas.errors import PlanError
 from schemas.recipe import Recipe
 from schemas.study import StudySpec
 
-Measure = Callable[[Architecture], float]
+Measure = Callable[[Network], float]
 """Cost of one network. Only ratios to the baseline's are used, so its unit does not matter."""
 
 
@@ -36,19 +36,19 @@ def counted(unit: CostUnit) -> Measure:
     return partial(_count, unit)
 
 
-def _count(unit: CostUnit, network: Architecture) -> float:
+def _count(unit: CostUnit, network: Network) -> float:
     return float(getattr(count(network), unit))
 
 
-def _memory(profile: DeviceProfile, spec: StudySpec, network: Architecture) -> float:
+def _memory(profile: DeviceProfile, spec: StudySpec, network: Network) -> float:
     """Return the peak bytes of one search worker; a guessed profile will do, counts are exact."""
     images, averaged = _images(spec), spec.search.train.ema > 0
-    return float(_device().peak_bytes(profile, _workload(network), images, averaged=averaged))
+    return float(peak_bytes(profile, workload(network), images, averaged=averaged))
 
 
-def _step_time(profile: DeviceProfile, spec: StudySpec, network: Architecture) -> float:
+def _step_time(profile: DeviceProfile, spec: StudySpec, network: Network) -> float:
     """Return the seconds of one micro-batch of a search worker."""
-    return float(_device().step_seconds(profile, _workload(network), _images(spec)))
+    return step_seconds(profile, workload(network), _images(spec))
 
 
 def _images(spec: StudySpec) -> int:
@@ -59,9 +59,7 @@ def _images(spec: StudySpec) -> int:
 
 def _guess(spec: StudySpec) -> DeviceProfile:
     resources = spec.resources.search
-    kind = "cpu" if resources.gpus in (0, "auto") else "cuda"
-    profile: DeviceProfile = _device().guess(kind, resources.cpus)
-    return profile
+    return guess("cpu" if resources.gpus in (0, "auto") else "cuda", resources.cpus)
 
 
 def _probed(profile: DeviceProfile | None) -> DeviceProfile:
@@ -74,11 +72,3 @@ def _probed(profile: DeviceProfile | None) -> DeviceProfile:
             next_step="compound plan SPEC --probe",
         )
     return profile
-
-
-def _device() -> Any:
-    return import_module("jobs.device")
-
-
-def _workload(network: Architecture) -> Any:
-    return import_module("jobs.workload").workload(network)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from jobs.complexity import count
 from jobs.models.zoo import NETWORKS
-from jobs.scaling import scale
+from jobs.networks import Networks
 from jobs.training.schedule import check_batch
 from orchestrator.design import design
 from orchestrator.limits import (
@@ -16,26 +16,34 @@ from orchestrator.limits import (
 )
 from orchestrator.measure import Measure, counted, measure_of
 from orchestrator.space import Space
-from schemas.architecture import Architecture, Candidate, Coefficients
-from schemas.baseline import NamedBaseline
+from schemas.architecture import AXES, Architecture, Candidate, Coefficients, Network
+from schemas.baseline import FactoryBaseline, NamedBaseline
 from schemas.data import DataInfo
 from schemas.design import COUNTED
 from schemas.device import DeviceProfile
+from schemas.errors import PlanError
 from schemas.job import DataRef, JobRequest, TrainJob
 from schemas.plan import FamilyPlan, Member, Plan, PlannedJob, Variant
 from schemas.recipe import Recipe
 from schemas.study import StudySpec, TrainSpec
 
+DATA_ONLY = Networks()
+"""Networks of which none is code."""
 FEW_IMAGES = 8
 """Images a worker and micro-batch under which batch norm's statistics are too noisy."""
 
 
-def baseline_of(spec: StudySpec | TrainSpec, info: DataInfo) -> Architecture:
+def baseline_of(
+    spec: StudySpec | TrainSpec, info: DataInfo, networks: Networks = DATA_ONLY
+) -> Network:
     """Return the baseline with the data's classes and channels.
 
-    Raises PlanError where its resolution is below its total stride, or above the maximum.
+    Raises PlanError where its resolution is below its total stride or above the maximum, or a
+    factory does not hold.
     """
     given, update = spec.baseline, _fitted(info)
+    if isinstance(given, FactoryBaseline):
+        return networks.own(given.factory, given.resolution, len(info.classes), info.in_channels)
     if isinstance(given, NamedBaseline):
         network = NETWORKS[given.name]
         update["resolution"] = given.resolution or network.resolution
@@ -50,7 +58,12 @@ def _fitted(info: DataInfo) -> dict[str, int]:
     return {"num_classes": len(info.classes), "in_channels": info.in_channels}
 
 
-def plan_study(spec: StudySpec, info: DataInfo, profile: DeviceProfile | None = None) -> Plan:
+def plan_study(
+    spec: StudySpec,
+    info: DataInfo,
+    profile: DeviceProfile | None = None,
+    networks: Networks = DATA_ONLY,
+) -> Plan:
     """Plan the search: candidates of equal realised cost, controls, and a job for each seed.
 
     `profile` is of one search worker's device; budgets on memory and step time take it.
@@ -58,8 +71,9 @@ def plan_study(spec: StudySpec, info: DataInfo, profile: DeviceProfile | None = 
     """
     check_batch(spec.search.train, spec.resources.search.workers, "search.train.batch")
     check_batch(spec.train, spec.resources.family.workers)
-    network = baseline_of(spec, info)
-    space = Space(network, spec.search.budget, spec.rounding, measure_of(spec, profile))
+    network = baseline_of(spec, info, networks)
+    measure = measure_of(spec, profile)
+    space = Space(network, spec.search.budget, spec.rounding, measure, networks)
     designed = design(space, spec.search.design, spec.search.controls)
     require_phi(spec, network, (candidate.coefficients for candidate in designed.candidates))
     baseline = _baseline_candidate(network)
@@ -76,7 +90,7 @@ def plan_study(spec: StudySpec, info: DataInfo, profile: DeviceProfile | None = 
     )
 
 
-def _baseline_candidate(network: Architecture) -> Candidate:
+def _baseline_candidate(network: Network) -> Candidate:
     return Candidate(
         architecture=network,
         cost=count(network),
@@ -123,6 +137,8 @@ def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
         ("family", spec.train, spec.resources.family),
     ):
         images = recipe.batch // (resources.workers * recipe.accumulate)
+        if isinstance(spec.baseline, FactoryBaseline):
+            yield from _beyond_reach(where, spec.baseline.factory, recipe)
         if images < FEW_IMAGES:
             yield f"{where}: {images} images a worker are few for batch norm's statistics"
     if info.train < spec.train.batch:
@@ -131,12 +147,21 @@ def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
         yield "one seed a candidate: the verdict cannot tell a difference from noise"
 
 
+def _beyond_reach(where: str, factory: str, recipe: Recipe) -> Iterator[str]:
+    """Name the settings of a recipe that only a network of ours would take."""
+    given = {"survival": recipe.survival < 1, "dropout": recipe.dropout > 0}
+    names = [name for name, is_set in given.items() if is_set]
+    if names:
+        yield f"{where}: the recipe's {' and '.join(names)} cannot reach into {factory}"
+
+
 def plan_family(
     spec: StudySpec | TrainSpec,
     baseline: Candidate,
     info: DataInfo,
     coefficients: Coefficients,
     profile: DeviceProfile | None = None,
+    networks: Networks = DATA_ONLY,
 ) -> FamilyPlan:
     """Plan the scaled networks: phi times the coefficients that the search found or a spec gave.
 
@@ -145,7 +170,7 @@ def plan_family(
     require_phi(spec, baseline.architecture, [coefficients])
     measure = measure_of(spec, profile) if isinstance(spec, StudySpec) else counted("macs")
     members = tuple(
-        _member(spec, baseline, info, coefficients, phi, measure) for phi in phis_of(spec)
+        _member(spec, baseline, info, coefficients, phi, measure, networks) for phi in phis_of(spec)
     )
     pixels = {member.network.architecture.resolution for member in members}
     return FamilyPlan(
@@ -156,19 +181,31 @@ def plan_family(
     )
 
 
-def plan_train(spec: TrainSpec, info: DataInfo) -> Variant:
+def plan_train(spec: TrainSpec, info: DataInfo, networks: Networks = DATA_ONLY) -> Variant:
     """Plan one scaled variant; the baseline that it is compared with is not trained.
 
     Raises ArchitectureError where its `weights` do not fit that network.
     """
     check_batch(spec.train, spec.resources.workers)
-    baseline = _baseline_candidate(baseline_of(spec, info))
-    family = plan_family(spec, baseline, info, spec.coefficients)
+    baseline = _baseline_candidate(baseline_of(spec, info, networks))
+    _require_axes(spec.coefficients, baseline.architecture, networks)
+    family = plan_family(spec, baseline, info, spec.coefficients, networks=networks)
     if spec.weights is not None:
         from orchestrator.weights import with_weights  # needs torch, which no other plan does
 
         family = with_weights(spec.weights, baseline, family)
     return Variant(study=spec.name, data=info, baseline=baseline, family=family)
+
+
+def _require_axes(coefficients: Coefficients, network: Network, networks: Networks) -> None:
+    working = networks.axes(network)
+    for axis, (name, value) in zip(AXES, coefficients.model_dump().items(), strict=True):
+        if value != 1 and axis not in working:
+            raise PlanError(
+                f"{axis} has no effect on any tensor of this network",
+                where=f"coefficients.{name}",
+                allowed="1",
+            )
 
 
 def _member(
@@ -178,8 +215,9 @@ def _member(
     coefficients: Coefficients,
     phi: float,
     measure: Measure,
+    networks: Networks,
 ) -> Member:
-    scaled = scale(baseline.architecture, coefficients, phi, spec.rounding)
+    scaled = networks.scale(baseline.architecture, coefficients, phi, spec.rounding)
     network = Candidate(
         architecture=scaled,
         cost=count(scaled),

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.devices import hosts_of, learnt, profile_of
 from orchestrator.forecast import Reckoner
 from orchestrator.outlook import family_forecast
-from orchestrator.plan import plan_family, plan_study, plan_train
+from orchestrator.plan import DATA_ONLY, plan_family, plan_study, plan_train
 from schemas.data import DataInfo
 from schemas.device import DeviceProfile
 from schemas.forecast import Forecast
@@ -30,14 +31,19 @@ class Prepared:
     forecast: Forecast
 
 
-def prepare(spec: StudySpec | TrainSpec, info: DataInfo, store: ArtifactStore | None) -> Prepared:
+def prepare(
+    spec: StudySpec | TrainSpec,
+    info: DataInfo,
+    store: ArtifactStore | None,
+    networks: Networks = DATA_ONLY,
+) -> Prepared:
     """Plan a spec, and reckon what it takes on the device that a probe knows, or a guess.
 
     Raises PlanError where nothing can be made of the spec.
     """
     profile = profile_of(spec, store)
     begun = _begun_with(spec, store) or profile
-    return with_plan(spec, plan(spec, info, begun), profile, store)
+    return with_plan(spec, plan(spec, info, begun, networks), profile, store, networks)
 
 
 def _begun_with(spec: StudySpec | TrainSpec, store: ArtifactStore | None) -> DeviceProfile | None:
@@ -51,11 +57,13 @@ def _begun_with(spec: StudySpec | TrainSpec, store: ArtifactStore | None) -> Dev
     return plan.profile if plan else None
 
 
-def plan(spec: StudySpec | TrainSpec, info: DataInfo, profile: DeviceProfile) -> AnyPlan:
+def plan(
+    spec: StudySpec | TrainSpec, info: DataInfo, profile: DeviceProfile, networks: Networks
+) -> AnyPlan:
     """Plan a study's search, or one variant."""
     if isinstance(spec, StudySpec):
-        return plan_study(spec, info, profile)
-    return plan_train(spec, info)
+        return plan_study(spec, info, profile, networks)
+    return plan_train(spec, info, networks)
 
 
 def with_plan(
@@ -63,21 +71,25 @@ def with_plan(
     planned: AnyPlan,
     profile: DeviceProfile,
     store: ArtifactStore | None,
+    networks: Networks,
 ) -> Prepared:
     """Reckon what a plan takes."""
     requests = [job.request for job in planned.jobs]
     rough = Reckoner(profile, hosts_of(spec), spec.budget, planned.data)
     reckoner = replace(rough, profile=learnt(rough, requests, store))
-    families = _families(spec, planned)
+    families = _families(spec, planned, networks)
     return Prepared(spec, planned, families, reckoner, _forecast(reckoner, requests, families))
 
 
-def _families(spec: StudySpec | TrainSpec, planned: AnyPlan) -> tuple[FamilyPlan, ...]:
+def _families(
+    spec: StudySpec | TrainSpec, planned: AnyPlan, networks: Networks
+) -> tuple[FamilyPlan, ...]:
     if isinstance(spec, TrainSpec) or isinstance(planned, Variant):
         return ()
     found = [candidate.coefficients for candidate in planned.candidates]
     return tuple(
-        plan_family(spec, planned.baseline, planned.data, each, planned.profile) for each in found
+        plan_family(spec, planned.baseline, planned.data, each, planned.profile, networks)
+        for each in found
     )
 
 

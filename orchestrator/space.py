@@ -5,25 +5,30 @@ the resolution, the finest knob, whose cost comes nearest to the budget.
 """
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from itertools import product
+from typing import TypeVar
 
-from jobs.scaling import OFFICIAL, round_resolution, scale, stretch
+from jobs.networks import Networks
+from jobs.scaling import OFFICIAL, round_resolution
 from orchestrator.measure import Measure, counted
 from schemas.architecture import (
     MAX_RESOLUTION,
-    AnyStage,
-    Architecture,
     Coefficients,
+    Network,
     Rounding,
     Shares,
 )
 from schemas.design import Budget
+from schemas.errors import FactoryError
+
+T = TypeVar("T")
 
 _FUZZ = 1e-9
-_SAMPLING = 1.004
-"""Ratio of neighbouring multipliers that are tried when shapes are listed."""
-_MOST_SAMPLES = 1_200
+_LARGEST = 100.0
+"""The multiplier at which the listing of shapes gives up: the axis hardly costs anything."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,9 @@ class Span:
 class Option:
     """One network that the budget may admit, and the multipliers that lead to it."""
 
-    shape: Architecture
+    shape: Network
     """The network at the baseline's resolution."""
-    network: Architecture
+    network: Network
     """The same at the resolution whose cost comes nearest to the budget."""
     ratio: float
     """Cost of the network over the baseline's."""
@@ -61,13 +66,16 @@ class Option:
 class Space:
     """All networks of one baseline under one budget."""
 
-    baseline: Architecture
+    baseline: Network
     budget: Budget
     rounding: Rounding = OFFICIAL
     measure: Measure | None = None
     """What the budget binds; None for the exact count that it names."""
+    networks: Networks = field(default_factory=Networks)
+    failures: list[str] = field(default_factory=list)
+    """Why scalings of a user's own network that were tried could not be built."""
 
-    def ratio(self, network: Architecture) -> float:
+    def ratio(self, network: Network) -> float:
         """Return the cost of a network over the baseline's, in the budget's unit."""
         return self._amount(network) / self._unit
 
@@ -82,9 +90,9 @@ class Space:
     @cached_property
     def options(self) -> tuple[Option, ...]:
         """Every shape at its best resolution, whether or not the budget admits it."""
-        return tuple(
-            self._option(depths, widths) for depths in self._depths for widths in self._widths
-        )
+        pairs = product(self._depths, self._widths)
+        found = [self._tried(partial(self._option, *pair)) for pair in pairs]
+        return tuple(option for option in found if option is not None)
 
     @cached_property
     def admitted(self) -> tuple[Option, ...]:
@@ -114,17 +122,41 @@ class Space:
     def _spans(self, *, deep: bool) -> tuple[Span, ...]:
         """List the spans of one axis, from 1 until that axis alone breaks the budget."""
         spans: dict[str, Span] = {}
-        for index in range(_MOST_SAMPLES):
-            value = _SAMPLING**index
-            shape = self.shape(value, 1) if deep else self.shape(1, value)
+        step = self.networks.step(self.baseline)
+        idle = ("depth" if deep else "width") not in self.networks.axes(self.baseline)
+        for index in range(1 if idle else int(math.log(_LARGEST, step))):
+            value = step**index
+            pair = (value, 1.0) if deep else (1.0, value)
+            shape = self._tried(partial(self.shape, *pair))
+            if shape is None:
+                continue
             if self.ratio(shape) > self._goal * (1 + self.budget.tolerance):
                 break
             spans[shape.id] = Span(spans[shape.id].low if shape.id in spans else value, value)
         return tuple(spans.values())
 
-    def shape(self, alpha: float, beta: float) -> Architecture:
+    def shape(self, alpha: float, beta: float) -> Network:
         """Realise depth and width at the baseline's resolution."""
-        return stretch(self.baseline, alpha, beta, self.baseline.resolution, self.rounding)
+        resolution = self.baseline.resolution
+        return self.networks.stretch(self.baseline, alpha, beta, resolution, self.rounding)
+
+    def _tried(self, make: Callable[[], T]) -> T | None:
+        """Make something of depth and width; None, with the reason noted, where a factory fails."""
+        try:
+            return make()
+        except FactoryError as error:
+            self.failures.append(error.what)
+            return None
+
+    def leads(self, triple: Coefficients, network: Network) -> bool:
+        """Whether a triple scales the baseline to exactly this network, at phi = 1.
+
+        Between two multipliers that a factory was tried at, it may build something else, or fail.
+        """
+        try:
+            return self.networks.scale(self.baseline, triple, 1.0, self.rounding) == network
+        except FactoryError:
+            return False
 
     def option(self, triple: Coefficients) -> Option:
         """Realise the depth and width of one triple, which listing may have stepped over."""
@@ -134,7 +166,7 @@ class Space:
     def given(self, triple: Coefficients) -> Option:
         """Realise one triple exactly as it stands, its resolution too."""
         alpha, beta = triple.alpha, triple.beta
-        network = scale(self.baseline, triple, 1.0, self.rounding)
+        network = self.networks.scale(self.baseline, triple, 1.0, self.rounding)
         shape = self.shape(alpha, beta)
         return Option(shape, network, self.ratio(network), Span(alpha, alpha), Span(beta, beta))
 
@@ -143,30 +175,32 @@ class Space:
         network = self.fit(shape)
         return Option(shape, network, self.ratio(network), alphas, betas)
 
-    def fit(self, shape: Architecture) -> Architecture:
+    def fit(self, shape: Network) -> Network:
         """Set the resolution whose cost comes nearest to the budget, never below the baseline's.
 
         Params do not depend on resolution: where the budget binds them, it stays.
         """
-        if self.budget.cost == "params" or self.ratio(shape) >= self._goal:
+        idle = "resolution" not in self.networks.axes(self.baseline)
+        if idle or self.budget.cost == "params" or self.ratio(shape) >= self._goal:
             return shape
         under = self._largest_within(shape)
         finer = self._next(under.resolution)
         if finer > self._ceiling:
             return under
-        over = _at(under, finer)
+        over = self.networks.at(under, finer)
         return min((under, over), key=lambda network: abs(self.ratio(network) - self._goal))
 
-    def _largest_within(self, shape: Architecture) -> Architecture:
+    def _largest_within(self, shape: Network) -> Network:
         """Return the shape at the largest resolution that costs no more than the budget."""
         low, high = self.baseline.resolution, self._ceiling
         while self._next(low) <= high:
-            middle = max(round_resolution((low + high) / 2, self.rounding), self._next(low))
-            if self.ratio(_at(shape, middle)) <= self._goal:
+            guess = low * math.sqrt(self._goal / self.ratio(self.networks.at(shape, low)))
+            middle = min(max(round_resolution(guess, self.rounding), self._next(low)), high)
+            if self.ratio(self.networks.at(shape, middle)) <= self._goal:
                 low = middle
             else:
                 high = middle - self.rounding.resolution
-        return _at(shape, low)
+        return self.networks.at(shape, low)
 
     def _next(self, resolution: int) -> int:
         """Return the next resolution that rounding allows, over the maximum if need be."""
@@ -178,32 +212,15 @@ class Space:
         """Return a resolution at which even the baseline is far over the budget, or the largest."""
         most = self.rounding.largest_resolution or MAX_RESOLUTION
         pixels = self.baseline.resolution
-        while pixels < most and self.ratio(_at(self.baseline, pixels)) < 2 * self._goal:
+        at = partial(self.networks.at, self.baseline)
+        while pixels < most and self.ratio(at(pixels)) < 2 * self._goal:
             pixels *= 2
         return min(pixels, most)
 
-    def shares(self, network: Architecture) -> Shares:
+    def shares(self, network: Network) -> Shares:
         """Split the logarithm of a network's cost over the axes, each axis counted alone."""
-        base = self.baseline
-        repeats = [stage.repeats for stage in network.stages]
-        deep = base.model_copy(update={"stages": _with_repeats(base, repeats)})
-        plain = [stage.repeats for stage in base.stages]
-        wide = _at(
-            network.model_copy(update={"stages": _with_repeats(network, plain)}), base.resolution
-        )
-        logs = [
-            max(0.0, math.log(self.ratio(part)))
-            for part in (deep, wide, _at(base, network.resolution))
-        ]
+        parts = self.networks.alone(self.baseline, network)
+        logs = [max(0.0, math.log(self.ratio(part))) for part in parts]
         total = sum(logs) or 1.0
         depth, width, resolution = (log / total for log in logs)
         return Shares(depth=depth, width=width, resolution=resolution)
-
-
-def _at(network: Architecture, resolution: int) -> Architecture:
-    return network.model_copy(update={"resolution": resolution})
-
-
-def _with_repeats(network: Architecture, repeats: list[int]) -> tuple[AnyStage, ...]:
-    pairs = zip(network.stages, repeats, strict=True)
-    return tuple(stage.model_copy(update={"repeats": number}) for stage, number in pairs)

@@ -172,9 +172,13 @@ def _descend(models: list[type[BaseModel]], step: Key) -> list[type[BaseModel]]:
     return [inner for field in fields for inner in _models_in(field.annotation)] or models
 
 
+_BASELINES = {"NamedBaseline": "named", "FactoryBaseline": "factory", "CustomBaseline": "custom"}
+"""The tags of a union that has no key to choose by."""
+
+
 def _tags(model: type[BaseModel]) -> set[Key]:
     """Return the names under which a model appears as a member of a union."""
-    own = {"NamedBaseline": "named", "CustomBaseline": "custom"}.get(model.__name__, "")
+    own = _BASELINES.get(model.__name__, "")
     literals = [f.annotation for f in model.model_fields.values()]
     return {own, *(v for a in literals if get_origin(a) is Literal for v in get_args(a))}
 

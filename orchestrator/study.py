@@ -6,10 +6,11 @@ so the same command again resumes: what is done is read, never done again.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from cluster.runner import Runner
+from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.study import StudyFolder
 from orchestrator.analyse import analyse
@@ -64,6 +65,8 @@ class Study:
     runner: Runner
     observer: Observer
     retry_failed: bool = False
+    networks: Networks = field(default_factory=Networks)
+    """What scales the family."""
 
     @property
     def folder(self) -> StudyFolder:
@@ -96,7 +99,9 @@ class Study:
                 where=spec.name,
                 next_step=f"compound status {spec.name} --store {spec.store}",
             )
-        family = plan_family(spec, plan.baseline, plan.data, verdict.coefficients, plan.profile)
+        family = plan_family(
+            spec, plan.baseline, plan.data, verdict.coefficients, plan.profile, self.networks
+        )
         self.folder.write("family.json", family)
         return self._train("family", family.jobs)
 

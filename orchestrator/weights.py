@@ -5,8 +5,9 @@ from contextlib import contextmanager
 
 from jobs.models.weight_file import WeightFile, read
 from jobs.models.weights import check_weights
-from schemas.architecture import Candidate
+from schemas.architecture import Architecture, Candidate, Network
 from schemas.errors import ArchitectureError
+from schemas.factory import FactoryNetwork
 from schemas.plan import FamilyPlan, Member, PlannedJob
 from schemas.weights import Weights, WeightsRef
 
@@ -29,7 +30,18 @@ def _check(file: WeightFile, weights: Weights, member: Member, baseline: Candida
     network = member.network
     scaled = network.id != baseline.id
     with _said_of_the_spec(_scaled_hint(member) if scaled else ""):
-        check_weights(file, network.architecture, classifier=weights.classifier == "keep")
+        check_weights(file, _of_ours(network.architecture), classifier=weights.classifier == "keep")
+
+
+def _of_ours(network: Network) -> Architecture:
+    """Refuse weights for a factory's network, which can load its own."""
+    if isinstance(network, FactoryNetwork):
+        raise ArchitectureError(
+            "a network of your own starts from what its factory gives it",
+            where=network.factory,
+            next_step="load the weights in the factory, and leave `weights` out",
+        )
+    return network
 
 
 def _scaled_hint(member: Member) -> str:

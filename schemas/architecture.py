@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from schemas.base import Model, digest
+from schemas.factory import FactoryNetwork
 
 Channels = Annotated[int, Field(ge=1, le=65_536)]
 Multiplier = Annotated[float, Field(gt=0, le=1_000)]
@@ -194,6 +195,20 @@ class Architecture(Model):
         return sum(stage.repeats for stage in self.stages)
 
 
+Network = Architecture | FactoryNetwork
+"""A realised network: data from which it is built, or what a user's own factory built."""
+
+
+def describe(network: Network) -> dict[str, Any]:
+    """Tell how large a network is: its stages, or the multipliers that its factory was given."""
+    if isinstance(network, FactoryNetwork):
+        return {"factory": network.factory, "depth": network.depth, "width": network.width}
+    return {
+        "repeats": [stage.repeats for stage in network.stages],
+        "channels": [stage.channels for stage in network.stages],
+    }
+
+
 class Rounding(Model):
     """How real numbers become layers, channels and pixels.
 
@@ -262,7 +277,7 @@ class Shares(Model):
 class Candidate(Model):
     """A realised network of the search, with every coefficient triple that rounds to it."""
 
-    architecture: Architecture
+    architecture: Network
     cost: Cost
     ratio: float
     """Realised cost over the baseline's, in the unit that the budget binds."""

@@ -1,4 +1,4 @@
-"""The network that a study starts from: one with a name, or one's own."""
+"""The network that a study starts from: one with a name, or one's own as data or as code."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,6 +6,7 @@ from pydantic import Discriminator, Tag
 
 from schemas.architecture import BlockFamily, Head, Resolution, Stages, Stem
 from schemas.base import Model
+from schemas.factory import FactoryName
 
 NetworkName = Literal[
     "efficientnet-b0",
@@ -50,12 +51,23 @@ class CustomBaseline(Model):
     head: Head = 1280
 
 
+class FactoryBaseline(Model):
+    """A network of one's own that a function builds; its code runs only with `--allow-import`."""
+
+    factory: FactoryName
+    """`package.module:function`, called with depth, width, resolution, num_classes and in_channels;
+    returns the nn.Module."""
+    resolution: Resolution
+
+
 def _baseline_tag(value: Any) -> str:
-    named = "name" in value if isinstance(value, dict) else isinstance(value, NamedBaseline)
-    return "named" if named else "custom"
+    keys = value if isinstance(value, dict) else type(value).model_fields
+    return "named" if "name" in keys else "factory" if "factory" in keys else "custom"
 
 
 Baseline = Annotated[
-    Annotated[NamedBaseline, Tag("named")] | Annotated[CustomBaseline, Tag("custom")],
+    Annotated[NamedBaseline, Tag("named")]
+    | Annotated[FactoryBaseline, Tag("factory")]
+    | Annotated[CustomBaseline, Tag("custom")],
     Discriminator(_baseline_tag),
 ]

@@ -24,6 +24,11 @@ class Workload(Model):
     layers: int
     """Convolutions and linear layers."""
 
+    @property
+    def macs(self) -> int:
+        """All multiplications."""
+        return self.dense + self.pointwise + self.depthwise
+
 
 class ProbePoint(Model):
     """One network that was timed, and what the fitted model says of it."""

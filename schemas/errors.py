@@ -3,6 +3,7 @@
 CompoundError
 |-- SpecError      a spec that cannot be read or does not hold (exit 2)
 |-- PlanError      a spec that holds but cannot be carried out as it stands (exit 2)
+|   `-- FactoryError   the user's own network cannot be imported, built or run
 |-- ArchitectureError  weights that do not fit the network, or are no weights (exit 2)
 |-- DataError      images or labels that cannot be used (exit 2)
 |-- StoreError     the artifact store cannot be read or written (exit 2)
@@ -48,6 +49,10 @@ class SpecError(CompoundError):
 
 class PlanError(CompoundError):
     """The spec is well formed, but no study can be made of it as it stands."""
+
+
+class FactoryError(PlanError):
+    """The user's own network cannot be imported, built, or run on torch's meta device."""
 
 
 class ArchitectureError(CompoundError):

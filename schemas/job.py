@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.architecture import Architecture
+from schemas.architecture import Architecture, Network
 from schemas.base import Model, digest
 from schemas.data import DataSpec
+from schemas.factory import FactoryNetwork, Realised
 from schemas.recipe import Recipe
 from schemas.weights import WeightsRef
 
@@ -33,7 +34,7 @@ _NOT_SCIENCE = {"checkpoint_every": 1, "recipe": "modern"}
 
 
 class _Science(Model):
-    architecture: Architecture
+    architecture: Architecture | Realised
     recipe: Recipe
     fingerprint: str
     seed: int
@@ -50,7 +51,7 @@ def _anywhere(weights: WeightsRef | None) -> WeightsRef | None:
 class TrainJob(Model):
     """One network, one recipe, one data set, one seed: everything that decides the numbers."""
 
-    architecture: Architecture
+    architecture: Network
     recipe: Recipe
     data: DataRef
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -60,9 +61,10 @@ class TrainJob(Model):
     @property
     def id(self) -> str:
         """The identity of the science: where files lie and what runs it do not count."""
+        network = self.architecture
         return digest(
             _Science(
-                architecture=self.architecture,
+                architecture=network.realised if isinstance(network, FactoryNetwork) else network,
                 recipe=self.recipe.model_copy(update=_NOT_SCIENCE),
                 fingerprint=self.data.fingerprint,
                 seed=self.seed,

@@ -1,24 +1,38 @@
-"""From an Architecture to the torch module that it describes."""
+"""From a realised network, data or a user's own, to the torch module that it describes."""
 
 from torch import nn
 
 from jobs.models.convnet import ConvNet
+from jobs.models.factory import normalised
 from jobs.models.numerics import NUMERICS
-from schemas.architecture import Architecture
+from jobs.networks import Networks
+from schemas.architecture import Architecture, Network
+from schemas.factory import FactoryNetwork
 
 
 def build(
-    architecture: Architecture,
+    network: Network,
     *,
     survival: float = 1.0,
     dropout: float = 0.0,
     norm_momentum: float | None = None,
+    imports: tuple[str, ...] = (),
 ) -> nn.Module:
     """Build the network: float images (N, in_channels, R, R) to logits (N, num_classes).
 
     `survival` is the last block's under stochastic depth; `norm_momentum` the weight of the
     newest batch in the running statistics of batch norm, by default the family's own.
+    A factory builds its network if its code may be imported from the folders in `imports`, with
+    survival and dropout of its own. FactoryError: it may not, fails, or builds another network.
     """
+    if isinstance(network, FactoryNetwork):
+        return normalised(Networks(imports).module(network), norm_momentum)
+    return _described(network, survival, dropout, norm_momentum)
+
+
+def _described(
+    architecture: Architecture, survival: float, dropout: float, norm_momentum: float | None
+) -> nn.Module:
     numerics = NUMERICS[architecture.family]
     if norm_momentum is not None:
         numerics = numerics._replace(momentum=norm_momentum)

@@ -14,8 +14,9 @@ from jobs.models.build import build
 from jobs.models.naming import Naming, Source, namings
 from jobs.models.numerics import NUMERICS
 from jobs.models.weight_file import SHOWN, Tensors, WeightFile, read
-from schemas.architecture import Architecture
+from schemas.architecture import Architecture, Network
 from schemas.errors import ArchitectureError
+from schemas.factory import FactoryNetwork
 
 _COUNTER = "num_batches_tracked"
 """A norm's counter, which older files lack and nothing here reads."""
@@ -59,21 +60,28 @@ def check_weights(file: WeightFile, architecture: Architecture, *, classifier: b
     _fitting(file, wanted, _naming(file.tensors, wanted, architecture), classifier=classifier)
 
 
-def exported(tensors: Tensors, architecture: Architecture, source: Source) -> Tensors:
+def exported(tensors: Tensors, architecture: Network, source: Source) -> Tensors:
     """Return a network's tensors as a source names them, with its logits there.
 
     Raises ArchitectureError: the source has no names for this network.
     """
+    if isinstance(architecture, FactoryNetwork):
+        if source != "compound":
+            raise _nameless(source, ["compound"])
+        return tensors
     known = {naming.source: naming for naming in _all_namings(architecture)}
     if source not in known:
-        raise ArchitectureError(
-            f"{source} has no names for this network", where="--naming", allowed=", ".join(known)
-        )
+        raise _nameless(source, known)
     layers, shift = known[source].layers, _own(architecture).epsilon - known[source].epsilon
     return {
         _joined(layers, name): t + shift if shift and name.endswith("running_var") else t
         for name, t in tensors.items()
     }
+
+
+def _nameless(source: Source, known: Iterable[str]) -> ArchitectureError:
+    what = f"{source} has no names for this network"
+    return ArchitectureError(what, where="--naming", allowed=", ".join(known))
 
 
 def rename(module: nn.Module, naming: Naming) -> Tensors:

@@ -13,11 +13,19 @@ class Process:
     world_size: int
     device: torch.device
     threads: int
+    imports: tuple[str, ...] = ()
+    """Folders from which a network's own code may be imported; without any it never is. A grant of
+    whoever started the process, never read from a spec or from the store."""
 
     @classmethod
-    def single(cls, threads: int = 1, device: torch.device | str = "cpu") -> "Process":
+    def single(
+        cls,
+        threads: int = 1,
+        device: torch.device | str = "cpu",
+        imports: tuple[str, ...] = (),
+    ) -> "Process":
         """A job's only process."""
-        return cls(rank=0, world_size=1, device=torch.device(device), threads=threads)
+        return cls(0, 1, torch.device(device), threads, imports)
 
     @property
     def leads(self) -> bool:

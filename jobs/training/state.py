@@ -7,6 +7,7 @@ from jobs.models.weights import load_weights
 from jobs.training.collective import from_leader
 from jobs.training.process import Process
 from jobs.training.trainer import Trainer
+from schemas.architecture import Architecture
 from schemas.job import TrainJob
 
 
@@ -26,6 +27,7 @@ def begin(trainer: Trainer, job: TrainJob) -> None:
     """
     if job.weights is None:
         return
+    assert isinstance(job.architecture, Architecture), "the plan refuses weights for a factory"
     spec = job.weights.spec
     load_weights(
         trainer.module,

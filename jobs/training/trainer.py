@@ -37,7 +37,7 @@ class Trainer:
         self._feeder = Feeder(images, job.recipe.augment, process.device)
         self._held_out = len(images.validation)
         self._generator = _generator(process.device)
-        self.module = _network(job, self.steps)
+        self.module = _network(job, self.steps, process.imports)
         self.flat = flatten(self.module, process.device)
         self.optimiser = optimiser(job.recipe, self.flat)
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
@@ -146,7 +146,7 @@ class Trainer:
         return torch.autocast(self._process.device.type, torch.bfloat16, enabled=reduced)
 
 
-def _network(job: TrainJob, plan: Steps) -> nn.Module:
+def _network(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Module:
     """Build the job's network with weights drawn from its seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(Purpose.WEIGHTS, job.seed))
@@ -155,6 +155,7 @@ def _network(job: TrainJob, plan: Steps) -> nn.Module:
             survival=job.recipe.survival,
             dropout=job.recipe.dropout,
             norm_momentum=job.recipe.norm_momentum or norm_momentum(plan),
+            imports=imports,
         )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from orchestrator.budget import warnings
 from orchestrator.prepare import Prepared
-from schemas.architecture import Candidate
+from schemas.architecture import Candidate, describe
 from schemas.forecast import Demand, Forecast
 from schemas.plan import Plan, PlannedJob, Variant
 
@@ -47,8 +47,7 @@ def _network(candidate: Candidate, demands: dict[str, Demand]) -> dict[str, Any]
         "ratio": candidate.ratio,
         **candidate.cost.model_dump(),
         "resolution": architecture.resolution,
-        "repeats": [stage.repeats for stage in architecture.stages],
-        "channels": [stage.channels for stage in architecture.stages],
+        **describe(architecture),
         "shares": candidate.shares.model_dump() if candidate.shares else None,
         "predicted": taken,
     }

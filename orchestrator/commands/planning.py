@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jobs.data.source import summarise
 from orchestrator import plan_file
+from orchestrator.commands.imports import networks_for, say_builds
 from orchestrator.commands.output import note, print_json, say
 from orchestrator.commands.plan_json import as_json
 from orchestrator.commands.plan_tables import show
@@ -26,6 +27,7 @@ class Options:
     address: str | None = None
     output: Path | None = None
     as_json: bool = False
+    allow_import: bool = False
 
 
 def plan(path: Path, overrides: list[str], options: Options) -> None:
@@ -34,9 +36,12 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
     try:
         if options.probe:
             probe_for(file.spec, options.address, note)
-        prepared = prepare(file.spec, summarise(file.spec.data), existing(file.spec.store))
+        networks = networks_for(file, "plan", options.allow_import)
+        info, store = summarise(file.spec.data), existing(file.spec.store)
+        prepared = prepare(file.spec, info, store, networks)
     except CompoundError as error:
         raise file.explain(error) from None
+    say_builds(networks)
     if options.output is not None:
         _save(options.output, path, file, overrides, prepared)
     if options.as_json:
@@ -44,7 +49,8 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
         return
     show(prepared)
     target = f"--plan {options.output}" if options.output else file.source.name
-    say(f"next: compound run {target}")
+    grant = " --allow-import" if networks.builds else ""
+    say(f"next: compound run {target}{grant}")
 
 
 def _save(

@@ -12,6 +12,7 @@ from typing import Any
 from cluster.session import connect
 from cluster.submit import Jobs
 from jobs.store.artifacts import ArtifactStore
+from orchestrator.commands.imports import require_grant
 from orchestrator.commands.output import print_json, print_table, say
 from orchestrator.spec import load
 from schemas.errors import ClusterError, CompoundError
@@ -20,11 +21,21 @@ PACKAGES = ("compound", "ray", "torch", "pyarrow", "pydantic")
 
 
 def submit(
-    path: Path, overrides: list[str], address: str | None, working_dir: Path, *, as_json: bool
+    path: Path,
+    overrides: list[str],
+    address: str | None,
+    working_dir: Path,
+    *,
+    as_json: bool,
+    allow_import: bool = False,
 ) -> None:
     """Submit a study. SpecError first; ClusterError where no job server takes it."""
-    spec = load(path, overrides).spec
-    job = Jobs(address).submit(path, spec.name, overrides, working_dir=working_dir)
+    file = load(path, overrides)
+    spec = file.spec
+    require_grant(file, "submit", allow_import)
+    options = ("--allow-import",) if allow_import else ()
+    jobs = Jobs(address)
+    job = jobs.submit(path, spec.name, overrides, working_dir=working_dir, options=options)
     if as_json:
         print_json({"job": job, "study": spec.name})
         return

@@ -19,9 +19,11 @@ from cluster.session import connect
 from cluster.submit import lasting
 from cluster.tune import RayRunner
 from jobs.data.source import inspect
+from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
 from orchestrator import plan_file
 from orchestrator.budget import check_budget
+from orchestrator.commands.imports import folders, networks_for
 from orchestrator.commands.output import note, print_json, print_table, say, short
 from orchestrator.commands.studies import write_report
 from orchestrator.prepare import Prepared, prepare, with_plan
@@ -47,6 +49,7 @@ class Options:
     as_json: bool
     plan: Path | None = None
     """Run exactly this plan, or refuse."""
+    allow_import: bool = False
 
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
@@ -88,29 +91,36 @@ def _carry_out(file: SpecFile, options: Options) -> Ending:
     spec = file.spec
     store = ArtifactStore.open(spec.store)
     folder = store.study(spec.name)
+    networks = networks_for(file, "run", options.allow_import)
     with folder.lease(_holder()):
         info = inspect(spec.data)
         _say_quarantine(info)
-        prepared = _prepared(spec, info, store, options)
+        prepared = _prepared(spec, info, store, networks, options)
         check_budget(spec, prepared.forecast)
         with ExitStack() as stack:
-            runner = _runner(_samples(prepared), options, stack)
+            imports = folders(file, options.allow_import)
+            runner = _runner(_samples(prepared), options, imports, stack)
             stack.enter_context(_signals(runner))
             gauges = StudyGauges(spec.name) if options.runner == "ray" else None
             watch = Watch(Progress(note), gauges, folder.append_event)
-            study = Study(spec, file.source.text, store, runner, watch, options.retry_failed)
+            text, retry = file.source.text, options.retry_failed
+            study = Study(spec, text, store, runner, watch, retry, networks)
             return study.run(prepared.plan)
 
 
 def _prepared(
-    spec: StudySpec | TrainSpec, info: DataInfo, store: ArtifactStore, options: Options
+    spec: StudySpec | TrainSpec,
+    info: DataInfo,
+    store: ArtifactStore,
+    networks: Networks,
+    options: Options,
 ) -> Prepared:
     """Return what a plan file planned, or plan now. PlanError: the data are not those planned."""
     if options.plan is None:
-        return prepare(spec, info, store)
+        return prepare(spec, info, store, networks)
     given = plan_file.read(options.plan)
     plan_file.check_data(given, info, options.plan)
-    return with_plan(spec, given.plan, given.profile, store)
+    return with_plan(spec, given.plan, given.profile, store, networks)
 
 
 def _holder() -> dict[str, str]:
@@ -131,17 +141,19 @@ def _samples(prepared: Prepared) -> list[JobRequest]:
     return [*requests, *family]
 
 
-def _runner(requests: list[JobRequest], options: Options, stack: ExitStack) -> Runner:
+def _runner(
+    requests: list[JobRequest], options: Options, imports: tuple[str, ...], stack: ExitStack
+) -> Runner:
     """Choose the runner, and refuse what it can never fit. ClusterError says so."""
     if options.runner == "local":
         cores = os.cpu_count() or 1
         preflight(requests, [Node(cpus=cores, gpus=0, host=socket.gethostname())])
-        return LocalRunner()
+        return LocalRunner(imports)
     session = stack.enter_context(connect(options.address))
     preflight(requests, session.nodes, session.limit)
     if session.dashboard_url:
         note(f"Ray dashboard: {session.dashboard_url}")
-    return RayRunner(session)
+    return RayRunner(session, imports=imports)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from orchestrator.report.inputs import (
     seats,
 )
 from orchestrator.sentences import short
-from schemas.architecture import Candidate
+from schemas.architecture import Candidate, Network
+from schemas.factory import FactoryNetwork
 from schemas.job import Cause, JobResult
 from schemas.plan import Member, PlannedJob
 from schemas.verdict import Standing
@@ -139,7 +140,7 @@ def _network_row(candidate: Candidate) -> tuple[Cell, ...]:
         number(triple.gamma, "{:.3f}"),
         number(triple.nominal, "{:.3f}x"),
         number(candidate.ratio, "{:.3f}x", "strong"),
-        number(network.depth),
+        _size(network),
         number(network.resolution),
         count(cost.params),
         count(cost.macs),
@@ -147,6 +148,13 @@ def _network_row(candidate: Candidate) -> tuple[Cell, ...]:
         _shares(candidate),
         Cell(str(points) if points else NOTHING, points, title=merged),
     )
+
+
+def _size(network: Network) -> Cell:
+    """Show how many blocks there are; for a user's own network depth x width as it was given."""
+    if isinstance(network, FactoryNetwork):
+        return Cell(f"{network.depth:.2f} x {network.width:.2f}", network.depth)
+    return number(network.depth)
 
 
 def _shares(candidate: Candidate) -> Cell:
@@ -172,7 +180,7 @@ def _member_row(inputs: ReportInputs, member: Member) -> tuple[Cell, ...]:
         Cell(f"{len(scores)} of {len(member.jobs)}", len(scores)),
         number(member.nominal, "{:.3f}x"),
         number(network.ratio, "{:.3f}x"),
-        number(network.architecture.depth),
+        _size(network.architecture),
         number(network.architecture.resolution),
         count(network.cost.params),
         count(network.cost.macs),

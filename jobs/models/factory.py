@@ -1,0 +1,163 @@
+"""Networks of the user's own: built by their function, counted, and known again by their shapes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from jobs.models.trace import IMAGES, Trace, trace
+from jobs.models.user_code import ARGUMENTS, WHERE, Build, blamed, home, load
+from schemas.architecture import AXES, Axis
+from schemas.errors import FactoryError
+from schemas.factory import FactoryNetwork
+
+_LARGER = (2, 4)
+"""Multipliers that show whether an axis has an effect: one may still round to nothing."""
+
+Point = tuple[float, float, int]
+"""Depth, width and resolution, as a factory is asked for them."""
+
+
+class Factory:
+    """A user's function for one number of classes and channels; each point is built once."""
+
+    def __init__(
+        self, name: str, num_classes: int, in_channels: int, folders: tuple[str, ...]
+    ) -> None:
+        """Import it, which runs its code. FactoryError: it cannot be imported or called."""
+        self.name = name
+        self._classes, self._channels = num_classes, in_channels
+        self._build: Build = load(name, folders)
+        self._folders = (*folders, home(name))
+        self._known: dict[Point, FactoryNetwork | FactoryError] = {}
+
+    @property
+    def builds(self) -> int:
+        """How many networks were built to be counted."""
+        return len(self._known)
+
+    def realise(self, depth: float, width: float, resolution: int) -> FactoryNetwork:
+        """Build on the meta device and count. FactoryError: it cannot be built, or run there."""
+        point = (depth, width, resolution)
+        if point not in self._known:
+            self._known[point] = self._realised(point)
+        found = self._known[point]
+        if isinstance(found, FactoryError):
+            raise found
+        return found
+
+    def check_training(self, network: FactoryNetwork) -> None:
+        """Run a network as in training too. FactoryError: it does not return logits then."""
+        module = self._without_numbers((network.depth, network.width, network.resolution))
+        side = network.resolution
+        images = torch.empty(IMAGES, self._channels, side, side, device="meta")
+        with self._blamed("in training", network):
+            output = module.train()(images)
+        self._check_output(output, "in training, ")
+
+    def axes(self, base: FactoryNetwork) -> tuple[Axis, ...]:
+        """Return the axes that have an effect on some tensor of the network."""
+        return tuple(axis for axis in AXES if self._has_effect(axis, base))
+
+    def module(self, network: FactoryNetwork) -> nn.Module:
+        """Build with weights, drawn from torch's generator as it stands.
+
+        Raises FactoryError where the network is not the one that was planned.
+        """
+        now = self.realise(network.depth, network.width, network.resolution)
+        if now != network:
+            raise FactoryError(
+                f"the factory builds another network than was planned: {self.name} at "
+                f"{_told(network)} has {now.workload.params:,} params and shapes {now.shapes}, "
+                f"not {network.workload.params:,} and {network.shapes}",
+                where=WHERE,
+                allowed="the code, and the version of torch, that the plan was made with",
+                next_step="plan again: compound plan SPEC --allow-import",
+            )
+        return self._called((network.depth, network.width, network.resolution))
+
+    def _realised(self, point: Point) -> FactoryNetwork | FactoryError:
+        try:
+            found = self._traced(self._without_numbers(point), point)
+        except FactoryError as error:
+            return error
+        return FactoryNetwork(
+            factory=self.name,
+            **dict(zip(ARGUMENTS, (*point, self._classes, self._channels), strict=True)),
+            workload=found.workload,
+            shapes=found.digest,
+        )
+
+    def _traced(self, module: nn.Module, point: Point) -> Trace:
+        with self._blamed("run without data", point):
+            found = trace(module, self._channels, point[2])
+        self._check_output(found.output)
+        return found
+
+    def _without_numbers(self, point: Point) -> nn.Module:
+        """Build on the meta device; where the code needs numbers, with them, then drop them."""
+        with torch.random.fork_rng(devices=[]):
+            try:
+                with torch.device("meta"):
+                    return self._called(point)
+            except FactoryError:
+                return self._called(point).to("meta")
+
+    def _called(self, point: Point) -> nn.Module:
+        arguments = dict(zip(ARGUMENTS, (*point, self._classes, self._channels), strict=True))
+        with self._blamed("", point):
+            module = self._build(**arguments)
+        if not isinstance(module, nn.Module):
+            raise FactoryError(
+                f"{self.name} returned {_article(module)}, not an nn.Module", where=WHERE
+            )
+        return module
+
+    def _check_output(self, output: object, when: str = "") -> None:
+        wanted = (IMAGES, self._classes)
+        if isinstance(output, Tensor) and tuple(output.shape) == wanted:
+            return
+        raise FactoryError(
+            f"{self.name}: {when}the network puts out {_article(output)} for {IMAGES} images",
+            where=WHERE,
+            allowed=f"one tensor of logits (N, {self._classes}): a row an image, a column a class",
+        )
+
+    def _has_effect(self, axis: Axis, base: FactoryNetwork) -> bool:
+        for factor in _LARGER:
+            point = {name: getattr(base, name) for name in AXES}
+            try:
+                larger = self.realise(**{**point, axis: point[axis] * factor})
+            except FactoryError:
+                return True
+            if larger.workload != base.workload:
+                return True
+        return False
+
+    @contextmanager
+    def _blamed(self, doing: str, at: Point | FactoryNetwork) -> Iterator[None]:
+        what = f"{self.name} {doing}".strip()
+        with blamed(f"{what} at {_told(at)}", self._folders):
+            yield
+
+
+def normalised(module: nn.Module, momentum: float | None) -> nn.Module:
+    """Set the weight of the newest batch in every batch norm's running statistics."""
+    for layer in module.modules():
+        if momentum is not None and isinstance(layer, _BatchNorm):
+            layer.momentum = momentum
+    return module
+
+
+def _told(at: Point | FactoryNetwork) -> str:
+    point = (at.depth, at.width, at.resolution) if isinstance(at, FactoryNetwork) else at
+    return f"depth {point[0]:.4g}, width {point[1]:.4g}, {point[2]} pixels"
+
+
+def _article(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    name = type(value).__name__
+    return "nothing" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

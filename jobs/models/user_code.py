@@ -1,0 +1,125 @@
+"""The border to the user's own code: importing it, and telling its errors as theirs."""
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import FactoryError
+
+Build = Callable[..., Any]
+
+ARGUMENTS = ("depth", "width", "resolution", "num_classes", "in_channels")
+_SIGNATURE = f"def build(*, {', '.join(ARGUMENTS)}) -> nn.Module"
+_PROGRAM = Path(__file__).parents[2]
+_OURS = tuple(_PROGRAM / name for name in ("schemas", "jobs", "cluster", "orchestrator"))
+_INSTALLED = {"site-packages", "dist-packages"}
+_LONGEST = 600
+WHERE = "baseline.factory"
+
+
+def load(name: str, folders: Sequence[str]) -> Build:
+    """Import `package.module:function`; the folders are searched before anything installed.
+
+    Raises FactoryError: there is no such module or function, it cannot be called as a factory is,
+    or its import fails.
+    """
+    module_name, _, attribute = name.partition(":")
+    sys.path[:0] = [folder for folder in folders if folder not in sys.path]
+    with blamed(f"importing {module_name}", folders):
+        try:
+            module = import_module(module_name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+                raise
+            raise _no_module(error.name, folders) from None
+    found = getattr(module, attribute, None)
+    if found is None:
+        public = [key for key in vars(module) if not key.startswith("_")]
+        functions = [key for key in public if callable(getattr(module, key))]
+        raise FactoryError(
+            f"{module_name} has no '{attribute}'",
+            where=WHERE,
+            allowed=", ".join(functions) or "nothing in it can be called",
+        )
+    _check_callable(name, found)
+    return found  # type: ignore[no-any-return]
+
+
+def home(name: str) -> str:
+    """Return where the code of an imported factory lies: its package's folder, or its file."""
+    top = sys.modules[name.partition(":")[0].partition(".")[0]]
+    paths = getattr(top, "__path__", None)
+    return str(next(iter(paths)) if paths else top.__file__)
+
+
+def _no_module(name: str, folders: Sequence[str]) -> FactoryError:
+    return FactoryError(
+        f"no module is called '{name}'",
+        where=WHERE,
+        allowed=f"a module in {' or '.join(folders)}, or an installed one",
+    )
+
+
+def _check_callable(name: str, found: object) -> None:
+    if not callable(found):
+        raise FactoryError(
+            f"{name} is a {type(found).__name__}, which cannot be called",
+            where=WHERE,
+            allowed=_SIGNATURE,
+        )
+    try:
+        signature(found).bind(**dict.fromkeys(ARGUMENTS))
+    except TypeError as error:
+        raise FactoryError(
+            f"{name} cannot be called as a factory is: {error}", where=WHERE, allowed=_SIGNATURE
+        ) from None
+    except ValueError:  # written in C: it has no signature to read
+        return
+
+
+@contextmanager
+def blamed(doing: str, folders: Sequence[str]) -> Iterator[None]:
+    """Turn whatever the user's code raises into a FactoryError with its message and its line.
+
+    What it prints goes to stderr, because stdout is for answers.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except FactoryError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise FactoryError(f"{doing}: {told(error, folders)}", where=WHERE) from error
+
+
+def told(error: BaseException, folders: Sequence[str]) -> str:
+    """Return an error's kind and message, and the deepest line of the user's that it passed."""
+    message = " ".join(str(error).split())[:_LONGEST]
+    line = _line(error, [Path(folder).resolve() for folder in folders])
+    head = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    return f"{head}\n  at {line}" if line else head
+
+
+def _line(error: BaseException, folders: Sequence[Path]) -> str:
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}: {(error.text or '').strip()}"
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in frames if _is_users(Path(frame.filename), folders)]
+    if not theirs:
+        return ""
+    last = theirs[-1]
+    return f"{last.filename}:{last.lineno}, in {last.name}: {last.line}"
+
+
+def _is_users(file: Path, folders: Sequence[Path]) -> bool:
+    """Whether a file lies in the user's folders, and is neither installed nor this program's."""
+    file = file.resolve()
+    if any(file.is_relative_to(own) for own in _OURS):
+        return False
+    inside = [file.relative_to(folder) for folder in folders if file.is_relative_to(folder)]
+    return any(not _INSTALLED & set(path.parts) for path in inside)
