@@ -35,6 +35,7 @@ class Tally:
 
     __slots__ = (
         "activations",
+        "cramped",
         "dense",
         "depthwise",
         "keeps_result",
@@ -43,6 +44,7 @@ class Tally:
         "params",
         "pointwise",
         "saved",
+        "spatial",
         "times",
     )
 
@@ -50,6 +52,7 @@ class Tally:
         self.keeps_result, self.times = family in _KEEPS_RESULT, 1
         self.params = self.dense = self.pointwise = self.depthwise = 0
         self.activations = self.saved = self.largest = self.layers = 0
+        self.spatial = self.cramped = 0
 
     def conv(self, cin: int, cout: int, area: int, size: int, groups: int = 1) -> None:
         """Count a bias-free convolution and its norm; area is the kernel's, size the output's."""
@@ -58,8 +61,11 @@ class Tally:
         self.params += times * (weights + 2 * cout)
         if groups > 1:
             self.depthwise += times * weights * pixels
+            if area > pixels:
+                self.cramped += times * weights
         elif area > 1:
             self.dense += times * weights * pixels
+            self.spatial += times * weights
         else:
             self.pointwise += times * weights * pixels
         self.activations += times * elements
@@ -121,6 +127,8 @@ class Tally:
         self.activations += other.activations
         self.saved += other.saved
         self.layers += other.layers
+        self.cramped += other.cramped
+        self.spatial += other.spatial
         self.largest = max(self.largest, other.largest)
 
     @property
@@ -139,4 +147,6 @@ class Tally:
             saved=self.saved,
             largest=self.largest,
             layers=self.layers,
+            cramped=self.cramped,
+            spatial=self.spatial,
         )

@@ -105,6 +105,8 @@ class JobResult(Model):
     seconds: float = 0.0
     """Time spent training in the last attempt."""
     world_size: int = 1
+    device: str = ""
+    """What the first worker trained on, as a DeviceProfile calls it."""
 
 
 class Event(Model):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from jobs.device import describe
+
 
 @dataclass(frozen=True)
 class Process:
@@ -18,6 +20,11 @@ class Process:
     def single(cls, threads: int = 1, device: torch.device | str = "cpu") -> "Process":
         """A job's only process."""
         return cls(rank=0, world_size=1, device=torch.device(device), threads=threads)
+
+    @property
+    def name(self) -> str:
+        """What people call the device, threads included."""
+        return describe("cuda" if self.device.type == "cuda" else "cpu", self.threads)
 
     @property
     def leads(self) -> bool:
