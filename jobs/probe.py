@@ -35,36 +35,42 @@ _SHARE = 0.85
 
 _SHAPES = (
     ("efficientnet-b0", 1.0, 0.5, 64, 16),
-    ("efficientnet-b0", 1.0, 1.0, 96, 4),
+    ("resnet-18", 1.0, 1.0, 32, 8),
+    ("mobilenet-v1", 1.0, 0.25, 128, 8),
+    ("amoebanet-d 6, 32", 1.0, 1.0, 96, 4),
+    ("mobilenet-v2", 1.0, 1.0, 32, 16),
+    ("resnet-34", 0.5, 0.5, 128, 4),
+    ("mnasnet-b1", 1.0, 0.5, 128, 8),
+    ("resnet-50", 1.0, 0.25, 96, 8),
     ("efficientnet-b0", 0.5, 0.25, 32, 32),
     ("mobilenet-v1", 1.0, 1.0, 64, 8),
-    ("mobilenet-v1", 1.0, 0.25, 128, 8),
-    ("mobilenet-v2", 1.0, 0.5, 96, 16),
-    ("mobilenet-v2", 1.0, 1.0, 32, 16),
-    ("mnasnet-b1", 1.0, 0.5, 128, 8),
+    ("amoebanet-d 3, 16", 1.0, 1.0, 64, 16),
     ("resnet-18", 1.0, 0.25, 64, 32),
-    ("resnet-18", 1.0, 1.0, 32, 8),
-    ("resnet-50", 1.0, 0.25, 96, 8),
-    ("resnet-34", 0.5, 0.5, 128, 4),
+    ("mobilenet-v2", 1.0, 0.5, 96, 16),
+    ("efficientnet-b0", 1.0, 1.0, 96, 4),
 )
-"""Networks by name, multipliers of depth and width, resolution, and images."""
-_CELLS = ((3, 16, 64, 16), (6, 32, 96, 4))
-"""AmoebaNet-D by L and F, resolution, and images."""
+"""Networks by name, multipliers of depth and width, resolution, and images.
+
+They alternate: where the time is over early, the points so far span every feature.
+"""
+_NETWORKS = {
+    **NETWORKS,
+    "amoebanet-d 3, 16": amoebanet_d(3, 16),
+    "amoebanet-d 6, 32": amoebanet_d(6, 32),
+}
 
 
 def cases(kind: Kind) -> tuple[Case, ...]:
     """Return what a probe times: every family, with small and large maps, batches and widths."""
     scale = _GPU_IMAGES if kind == "cuda" else 1
-    shapes = [(name, stretch(NETWORKS[name], d, w, r), b) for name, d, w, r, b in _SHAPES]
-    cells = [("amoebanet-d", stretch(amoebanet_d(n, f), 1, 1, r), b) for n, f, r, b in _CELLS]
-    return tuple(
-        Case(
-            name=name,
-            network=network.model_copy(update={"num_classes": 100}),
-            images=scale * images,
-        )
-        for name, network, images in (*shapes, *cells)
-    )
+    return tuple(variant(name, d, w, side, scale * b) for name, d, w, side, b in _SHAPES)
+
+
+def variant(name: str, depth: float, width: float, resolution: int, images: int) -> Case:
+    """Return a named network, scaled, for 100 classes; AmoebaNet-D may be smaller than named."""
+    network = stretch(_NETWORKS[name], depth, width, resolution)
+    network = network.model_copy(update={"num_classes": 100})
+    return Case(name=name, network=network, images=images)
 
 
 def probe(

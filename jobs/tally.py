@@ -81,7 +81,7 @@ class Tally:
         self.pointwise += self.times * weights
         self.activations += self.times * outputs
         self.layers += self.times * 2
-        self.keep(2 * channels)
+        self.keep(channels, 2)
         self.activate(squeezed)
 
     def linear(self, features: int, classes: int) -> None:
@@ -91,9 +91,9 @@ class Tally:
         self.layers += 1
         self.keep(features)
 
-    def keep(self, elements: int) -> None:
-        """Count a tensor that autograd keeps for another reason than that a norm reads it."""
-        self.saved += self.times * elements
+    def keep(self, elements: int, copies: int = 1) -> None:
+        """Count a map that autograd keeps for another reason than that a norm reads it."""
+        self.saved += self.times * copies * elements
         if elements > self.largest:
             self.largest = elements
 
@@ -105,7 +105,7 @@ class Tally:
 
     def activate(self, elements: int) -> None:
         """Count an activation in place whose result the next layer keeps."""
-        self.keep(elements if self.keeps_result else 2 * elements)
+        self.keep(elements, 1 if self.keeps_result else 2)
 
     def activate_apart(self, source: Map) -> None:
         """Count an activation that leaves its input alone, and whose result is kept."""

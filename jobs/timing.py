@@ -28,10 +28,10 @@ from schemas.data import SyntheticData
 from schemas.job import DataRef, TrainJob
 from schemas.recipe import Recipe
 
-_WARMING = 2
-"""Steps that are not timed: torch chooses and compiles kernels in them."""
+_WARMING = 1
+"""Steps that are not timed: torch chooses and compiles its kernels in the first."""
 _WAITS = Path("/proc/thread-self/schedstat")
-_STEPS = range(3, 31)
+_STEPS = range(2, 31)
 """How many steps are timed, at least and at most."""
 
 
