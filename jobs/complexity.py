@@ -101,6 +101,7 @@ def _brought(tally: Tally, channels: int, previous: Map, source: Map) -> Map:
     tally.activate_apart(previous)
     if halved and channels > 1:
         tally.keep(previous.elements)  # the view one pixel further is a copy
+        tally.layers += tally.times  # with a convolution of its own
     tally.conv(previous.channels, channels, 1, source.size)
     return Map(channels, source.size, 1)
 

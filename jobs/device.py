@@ -1,46 +1,42 @@
 """How long a step takes on a device and what it holds in memory: linear models of exact counts.
 
-A step costs a constant, an overhead for each layer that is launched, work for each image, and a
-pass over the parameters. What a training worker holds is a constant, its parameters a few times
-over, and for each image what autograd keeps and a few of the largest maps as workspace.
+Time: an overhead for each layer that is launched; multiplications; passes over what autograd
+keeps; and two costs that small maps show, where kernels read weights more than pixels: those of
+ungrouped convolutions once a batch, and of grouped ones once an image. Memory: a constant, the
+parameters a few times over, what autograd keeps, and the workspace of convolutions.
+jobs/probe.py fits the coefficients; docs/decisions.md says how the features were chosen.
 """
 
 import os
+import statistics
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Literal
 
 from schemas.device import DeviceProfile, Workload
 
 Kind = Literal["cpu", "cuda"]
 
-FORWARD = 0.3
-"""The part of a step's work that evaluation does: no backward, and nothing kept for it."""
+PROCESS_BYTES = 400 * 2**20
+"""What a worker holds before it builds a network: Python and torch, or the GPU's context."""
 _WORD = 4
 """Bytes of a float32."""
 
 _GUESSED_SECONDS: dict[Kind, dict[str, float]] = {
     "cpu": {
-        "step": 1e-3,
-        "layer": 8e-5,
-        "dense": 6e-11,
-        "pointwise": 6e-11,
-        "depthwise": 3e-10,
-        "saved": 1e-9,
-        "parameter": 4e-9,
+        "layer": 4.5e-4,
+        "mac": 6.5e-11,
+        "saved": 1.8e-9,
+        "parameter": 5e-9,
+        "spatial": 1e-8,
+        "cramped": 3e-8,
     },
-    "cuda": {
-        "step": 1e-3,
-        "layer": 8e-5,
-        "dense": 1e-13,
-        "pointwise": 2e-13,
-        "depthwise": 1e-12,
-        "saved": 8e-12,
-        "parameter": 3e-11,
-    },
+    "cuda": {"layer": 1e-4, "mac": 1e-13, "saved": 8e-12, "parameter": 3e-11},
 }
+"""A CPU: one thread of an EPYC of 2021, by a probe. A GPU: the bandwidth of an H100."""
 _GUESSED_BYTES: dict[Kind, dict[str, float]] = {
-    "cpu": {"base": 40e6, "state": 1.1, "saved": 1.1, "largest": 2.0},
-    "cuda": {"base": 100e6, "state": 1.1, "saved": 1.1, "largest": 4.0},
+    "cpu": {"base": 10e6, "state": 1.0, "saved": 0.75, "activation": 1.6, "spatial": 8.0},
+    "cuda": {"base": 10e6, "state": 1.0, "saved": 1.0, "activation": 0.3},
 }
 _GUESSED_MEMORY = 16 * 2**30
 """Bytes of a GPU that nobody has asked yet."""
@@ -57,8 +53,7 @@ def guess(kind: Kind, threads: int = 1) -> DeviceProfile:
     """Return a profile from constants: a rough guide to spot a factor of ten, no more."""
     seconds = _GUESSED_SECONDS[kind]
     if kind == "cpu":
-        alone = {"step", "layer"}
-        seconds = {name: v if name in alone else v / threads for name, v in seconds.items()}
+        seconds = {name: v if name == "layer" else v / threads for name, v in seconds.items()}
     return DeviceProfile(
         device=describe(kind, threads),
         kind=kind,
@@ -71,48 +66,63 @@ def guess(kind: Kind, threads: int = 1) -> DeviceProfile:
 
 
 def worker_memory(threads: int) -> int:
-    """Return the bytes that one CPU worker may use: all workers that fit the cores share alike."""
-    cores = len(os.sched_getaffinity(0))
+    """Return the bytes that one CPU worker may use for its network.
+
+    The machine's memory, or its control group's where that is less, is shared by as many workers
+    as fit on the cores, less what each holds before. What else runs at the moment does not count:
+    a plan should be the same tomorrow.
+    """
+    workers = max(1, len(os.sched_getaffinity(0)) // threads)
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return total // max(1, cores // threads)
+    return max(0, min(total, _group_limit() or total) // workers - PROCESS_BYTES)
+
+
+def _group_limit() -> int | None:
+    """Return what the control group of this process may hold; None where nothing is said."""
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        path = Path("/sys/fs/cgroup", name)
+        text = path.read_text(encoding="ascii").strip() if path.is_file() else ""
+        if text.isdigit():
+            return int(text)
+    return None
 
 
 def step_features(work: Workload, images: int, accumulate: int = 1) -> dict[str, float]:
-    """Return how often each feature of the time model counts in one optimiser step."""
+    """Return how often each coefficient of the time model counts in one optimiser step."""
     batch = images * accumulate
     return {
-        "step": 1,
         "layer": work.layers * accumulate,
-        "dense": work.dense * batch,
-        "pointwise": work.pointwise * batch,
-        "depthwise": work.depthwise * batch,
+        "mac": (work.dense + work.pointwise + work.depthwise) * batch,
         "saved": work.saved * batch,
-        "parameter": work.params,
+        "parameter": work.params * accumulate,
+        "spatial": work.spatial * accumulate,
+        "cramped": work.cramped * batch,
     }
 
 
 def memory_features(
     work: Workload, images: int, *, averaged: bool = False, slots: int = 1, shared: bool = False
 ) -> dict[str, float]:
-    """Return the bytes of each feature of the memory model; jobs/training says what is held."""
+    """Return how often each coefficient of the memory model counts; see peak_bytes."""
     copies = 2 + slots + averaged + shared
     return {
         "base": 1,
         "state": _WORD * copies * work.params,
         "saved": _WORD * work.saved * images,
-        "largest": _WORD * work.largest * images,
+        "activation": _WORD * work.activations * images,
+        "spatial": work.spatial,
     }
 
 
 def step_seconds(profile: DeviceProfile, work: Workload, images: int, accumulate: int = 1) -> float:
     """Return the seconds of one optimiser step of one worker on micro-batches of `images`."""
-    return _sum(profile.seconds, step_features(work, images, accumulate))
+    features = step_features(work, images, accumulate)
+    return profile.correction * combine(profile.seconds, features)
 
 
 def evaluation_seconds(profile: DeviceProfile, work: Workload, images: int) -> float:
     """Return the seconds in which one worker evaluates one batch of `images`."""
-    features = step_features(work, images)
-    return FORWARD * _sum(profile.seconds, {**features, "parameter": 0})
+    return profile.forward * step_seconds(profile, work, images)
 
 
 def peak_bytes(
@@ -130,7 +140,7 @@ def peak_bytes(
     keeps for each parameter (SGD 1, RMSProp 2); `shared`: several workers share gradients.
     """
     features = memory_features(work, images, averaged=averaged, slots=slots, shared=shared)
-    return round(_sum(profile.bytes, features))
+    return round(combine(profile.bytes, features))
 
 
 def largest_batch(
@@ -144,12 +154,24 @@ def largest_batch(
 ) -> int:
     """Return the images of the largest micro-batch that fits into so many bytes; 0 for none."""
     fixed = peak_bytes(profile, work, 0, averaged=averaged, slots=slots, shared=shared)
-    features = memory_features(work, 1)
-    image = sum(profile.bytes.get(name, 0.0) * features[name] for name in ("saved", "largest"))
-    return max(0, int((bytes - fixed) // max(1.0, image)))
+    more = peak_bytes(profile, work, 1, averaged=averaged, slots=slots, shared=shared)
+    return max(0, (bytes - fixed) // max(1, more - fixed))
 
 
-def _sum(coefficients: Mapping[str, float], features: Mapping[str, float]) -> float:
+def corrected(profile: DeviceProfile, pairs: Iterable[tuple[float, float]]) -> DeviceProfile:
+    """Scale the time model by what jobs took over what it said: (measured, predicted) of each.
+
+    The predictions are this profile's own, so that a correction adds to the one before.
+    """
+    ratios = [measured / predicted for measured, predicted in pairs]
+    if not ratios:
+        return profile
+    correction = profile.correction * statistics.median(ratios)
+    return profile.model_copy(update={"correction": correction, "measured_jobs": len(ratios)})
+
+
+def combine(coefficients: Mapping[str, float], features: Mapping[str, float]) -> float:
+    """Add up features by their coefficients; one that a profile does not know counts nothing."""
     return sum(coefficients.get(name, 0.0) * count for name, count in features.items())
 
 
@@ -166,7 +188,3 @@ def _gpu_name() -> str:
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "GPU"
-
-
-def corrected(profile: DeviceProfile, pairs: Iterable[tuple[float, float]]) -> DeviceProfile:
-    return profile

@@ -113,4 +113,5 @@ def _never_began(job: TrainJob, process: Process, error: Exception) -> JobResult
         epochs=0,
         cause=classify(error),
         world_size=process.world_size,
+        device=process.name,
     )

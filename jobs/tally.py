@@ -35,6 +35,7 @@ class Tally:
 
     __slots__ = (
         "activations",
+        "cramped",
         "dense",
         "depthwise",
         "keeps_result",
@@ -43,6 +44,7 @@ class Tally:
         "params",
         "pointwise",
         "saved",
+        "spatial",
         "times",
     )
 
@@ -50,6 +52,7 @@ class Tally:
         self.keeps_result, self.times = family in _KEEPS_RESULT, 1
         self.params = self.dense = self.pointwise = self.depthwise = 0
         self.activations = self.saved = self.largest = self.layers = 0
+        self.spatial = self.cramped = 0
 
     def conv(self, cin: int, cout: int, area: int, size: int, groups: int = 1) -> None:
         """Count a bias-free convolution and its norm; area is the kernel's, size the output's."""
@@ -58,8 +61,11 @@ class Tally:
         self.params += times * (weights + 2 * cout)
         if groups > 1:
             self.depthwise += times * weights * pixels
+            if area > pixels:
+                self.cramped += times * weights
         elif area > 1:
             self.dense += times * weights * pixels
+            self.spatial += times * weights
         else:
             self.pointwise += times * weights * pixels
         self.activations += times * elements
@@ -75,7 +81,7 @@ class Tally:
         self.pointwise += self.times * weights
         self.activations += self.times * outputs
         self.layers += self.times * 2
-        self.keep(2 * channels)
+        self.keep(channels, 2)
         self.activate(squeezed)
 
     def linear(self, features: int, classes: int) -> None:
@@ -85,9 +91,9 @@ class Tally:
         self.layers += 1
         self.keep(features)
 
-    def keep(self, elements: int) -> None:
-        """Count a tensor that autograd keeps for another reason than that a norm reads it."""
-        self.saved += self.times * elements
+    def keep(self, elements: int, copies: int = 1) -> None:
+        """Count a map that autograd keeps for another reason than that a norm reads it."""
+        self.saved += self.times * copies * elements
         if elements > self.largest:
             self.largest = elements
 
@@ -99,7 +105,7 @@ class Tally:
 
     def activate(self, elements: int) -> None:
         """Count an activation in place whose result the next layer keeps."""
-        self.keep(elements if self.keeps_result else 2 * elements)
+        self.keep(elements, 1 if self.keeps_result else 2)
 
     def activate_apart(self, source: Map) -> None:
         """Count an activation that leaves its input alone, and whose result is kept."""
@@ -121,6 +127,8 @@ class Tally:
         self.activations += other.activations
         self.saved += other.saved
         self.layers += other.layers
+        self.cramped += other.cramped
+        self.spatial += other.spatial
         self.largest = max(self.largest, other.largest)
 
     @property
@@ -139,4 +147,6 @@ class Tally:
             saved=self.saved,
             largest=self.largest,
             layers=self.layers,
+            cramped=self.cramped,
+            spatial=self.spatial,
         )

@@ -23,6 +23,10 @@ class Workload(Model):
     """Elements of the largest single feature map."""
     layers: int
     """Convolutions and linear layers."""
+    spatial: int = 0
+    """Weights of ungrouped convolutions with a kernel above 1x1."""
+    cramped: int = 0
+    """Weights of grouped convolutions whose kernel is larger than the map that they make."""
 
     @property
     def macs(self) -> int:
@@ -62,6 +66,11 @@ class DeviceProfile(Model):
     time_error: float | None = None
     """Median relative error of step time over the points, each predicted without itself."""
     memory_error: float | None = None
-    points: tuple[ProbePoint, ...] = ()
-    measured_jobs: int = 0
+    """The same of peak memory."""
+    forward: float = 0.3
+    """Seconds of evaluating a batch over those of a training step on it."""
     correction: float = 1.0
+    """What real jobs took over what the fitted coefficients say; part of every prediction."""
+    measured_jobs: int = 0
+    """Jobs that the correction comes from."""
+    points: tuple[ProbePoint, ...] = ()

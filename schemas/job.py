@@ -120,6 +120,7 @@ class JobResult(Model):
     """Time spent training in the last attempt."""
     world_size: int = 1
     device: str = ""
+    """What the first worker trained on, as a DeviceProfile calls it."""
 
 
 class Event(Model):

@@ -11,7 +11,7 @@ from jobs.store.files import Files
 from jobs.store.folder import JOB_ID, JobFolder, JobState
 from jobs.store.local import local_files
 from jobs.store.rows import rows_of, table_of
-from jobs.store.sealed import seal, unseal
+from jobs.store.sealed import seal, sha256, unseal
 from jobs.store.study import STUDY_NAME, StudyFolder
 from jobs.store.writer import JobWriter
 from schemas.base import Model
@@ -20,6 +20,7 @@ from schemas.errors import StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
 
 _MARKER = "store.json"
+_DEVICES = "devices"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
@@ -103,10 +104,10 @@ class ArtifactStore:
         return self._job(job_id).checkpoint()
 
     def profiles(self) -> list[DeviceProfile]:
-        return []
-
-    def save_profile(self, profile: DeviceProfile) -> None:
-        pass
+        """Return what was measured of all devices, by their keys; DamagedError if one is broken."""
+        keys = [f"{_DEVICES}/{name}" for name in self._files.names(_DEVICES)]
+        found = [(key, self._files.read(key)) for key in keys if key.endswith(".json")]
+        return [unseal(d, DeviceProfile, self._files.locate(k)) for k, d in found if d is not None]
 
     def study(self, name: str) -> StudyFolder:
         """Return a study's folder."""
@@ -115,6 +116,22 @@ class ArtifactStore:
     def studies(self) -> list[str]:
         """Return the names of all studies."""
         return [name for name in self._files.names("studies") if STUDY_NAME.fullmatch(name)]
+
+    def profile(self, device: str) -> DeviceProfile | None:
+        """Return what was measured of a device; None where nothing was, DamagedError if broken."""
+        key = _profile_key(device)
+        data = self._files.read(key)
+        return None if data is None else unseal(data, DeviceProfile, self._files.locate(key))
+
+    def save_profile(self, profile: DeviceProfile) -> None:
+        """Replace what is known of a device."""
+        self._files.put({_profile_key(profile.device): seal("profile", profile, indent=1)})
+
+
+def _profile_key(device: str) -> str:
+    """Return a key that people can read, and that no two devices share whatever their names."""
+    readable = re.sub(r"[^a-z0-9]+", "-", device.lower())[:60].strip("-")
+    return f"{_DEVICES}/{readable or 'device'}-{sha256(device.encode())[:8]}.json"
 
 
 def _prepare(files: Files, path: str, *, new: bool) -> None:

@@ -98,6 +98,7 @@ class Journal:
             cause=cause,
             seconds=time.monotonic() - self._started,
             world_size=self._process.world_size,
+            device=self._process.name,
         )
 
     def _restore(self, trainer: Trainer) -> tuple[int, int, Metrics] | None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from jobs.device import describe
+
 
 @dataclass(frozen=True)
 class Process:
@@ -26,6 +28,11 @@ class Process:
     ) -> "Process":
         """A job's only process."""
         return cls(0, 1, torch.device(device), threads, imports)
+
+    @property
+    def name(self) -> str:
+        """What people call the device, threads included."""
+        return describe("cuda" if self.device.type == "cuda" else "cpu", self.threads)
 
     @property
     def leads(self) -> bool:

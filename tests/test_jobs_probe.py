@@ -1,0 +1,84 @@
+"""The probe: exact where the device is, honest about its error, and over in time."""
+
+import time
+
+import numpy as np
+import pytest
+
+from jobs.device import combine, guess, memory_features, step_features
+from jobs.probe import cases, measure_all, probe, profile_of
+from jobs.timing import Case, Measured, Ready, measure
+from jobs.training.process import Process
+from jobs.workload import workload
+from schemas.errors import RunError
+
+READY = Ready(device="cpu imagined, 1 thread", memory=2**33)
+TRUTH = guess("cpu")
+
+
+def imagined(case: Case, noise: float = 1.0) -> Measured:
+    """Measure a case on a device that follows the models exactly, but for the noise."""
+    work = workload(case.network)
+    seconds = noise * combine(TRUTH.seconds, step_features(work, case.images))
+    held = noise * combine(TRUTH.bytes, memory_features(work, case.images))
+    return Measured(seconds=seconds, evaluation=0.25 * seconds, bytes=round(held), spread=1.0)
+
+
+def test_a_device_that_follows_the_model_is_found_exactly() -> None:
+    profile = profile_of("cpu", 1, READY, [(case, imagined(case)) for case in cases("cpu")])
+    assert profile.seconds == pytest.approx(TRUTH.seconds, rel=1e-3)
+    assert profile.bytes == pytest.approx(TRUTH.bytes, rel=1e-3)
+    assert profile.forward == pytest.approx(0.25)
+    assert profile.time_error is not None and profile.time_error < 1e-3
+    assert len(profile.points) == len(cases("cpu"))
+    assert profile.points[0].predicted_bytes == pytest.approx(profile.points[0].bytes, rel=1e-3)
+
+
+def test_noise_shows_as_error_and_never_as_a_negative_coefficient() -> None:
+    rng = np.random.default_rng(0)
+    noisy = [(case, imagined(case, float(rng.lognormal(0, 0.2)))) for case in cases("cpu")]
+    profile = profile_of("cpu", 1, READY, noisy)
+    assert min(profile.seconds.values()) >= 0 and min(profile.bytes.values()) >= 0
+    assert profile.time_error is not None and 0.03 < profile.time_error < 0.6
+
+
+def test_cases_differ_by_device_and_fit_a_small_one() -> None:
+    assert len({case.network.id for case in cases("cpu")}) == len(cases("cpu"))
+    pairs = zip(cases("cpu"), cases("cuda"), strict=True)
+    assert all(case.network == big.network and case.images < big.images for case, big in pairs)
+    held = [memory_features(workload(c.network), c.images) for c in cases("cuda")]
+    assert max(combine(guess("cuda").bytes, features) for features in held) < 4e9
+
+
+def test_what_one_step_takes_is_measured_here() -> None:
+    small, large = (
+        case.model_copy(update={"images": images, "seconds": 0.2})
+        for case in cases("cpu")[2:3]
+        for images in (8, 64)
+    )
+    process = Process.single(threads=1)
+    first, second = measure(small, process), measure(large, process)
+    assert 0 < first.seconds < second.seconds
+    assert 0 < first.evaluation < first.seconds
+    assert first.bytes < second.bytes
+    assert second.bytes > 4 * 64 * workload(large.network).saved / 2
+
+
+def test_cases_are_measured_in_another_process_and_told() -> None:
+    lines: list[str] = []
+    ready, found = measure_all(cases("cpu")[2:3], "cpu", 1, 10, lines.append)
+    assert ready.device == guess("cpu").device
+    assert [case.name for case, _ in found] == ["efficientnet-b0"]
+    assert lines[0].startswith("1/3 efficientnet-b0 at 32 px, 32 images: ")
+
+
+def test_too_little_time_is_said_at_once() -> None:
+    started = time.monotonic()
+    with pytest.raises(RunError, match="networks could be timed"):
+        probe("cpu", limit=0.5)
+    assert time.monotonic() - started < 20
+
+
+def test_a_device_that_is_not_there_is_an_error_and_no_wait(capfd) -> None:
+    with pytest.raises(RunError, match="has ended before its answer"):
+        measure_all([], "tpu", 1, 5)  # type: ignore[arg-type]
