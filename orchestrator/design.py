@@ -116,17 +116,25 @@ def _place(
 
 
 def _over_budget(space: Space, ratios: Iterable[float | None], what: str) -> PlanError:
-    """Return the refusal of a budget, with the tolerance that admits the nearest network."""
+    """Return the refusal of a budget, with what would admit the nearest network."""
     budget = space.budget
-    known = (ratio for ratio in ratios if ratio is not None)
-    nearest = min(known, key=lambda ratio: abs(ratio - budget.multiple))
-    needed = math.ceil(abs(nearest / budget.multiple - 1) * 1000) / 1000
+    dearer = [ratio for ratio in ratios if ratio is not None and ratio > 1]
     return PlanError(
         f"{what} {budget.multiple:g}x the baseline's {COST_NAMES[budget.cost]} "
         f"to within {budget.tolerance:.1%}",
         where="search.budget",
-        allowed=f"tolerance: {needed:g} admits the nearest one, {nearest:.3f}x; "
-        "a larger baseline or a smaller rounding gives more choice",
+        allowed=_way_out(min(dearer, key=lambda r: abs(r - budget.multiple)), budget.multiple)
+        if dearer
+        else "a larger baseline, a larger multiple or a smaller rounding: none costs more than 1x",
+    )
+
+
+def _way_out(nearest: float, multiple: float) -> str:
+    needed = math.ceil(abs(nearest / multiple - 1) * 1000) / 1000
+    key = f"tolerance: {needed:g} admits" if needed <= 1 else f"multiple: {nearest:.3f} meets"
+    return (
+        f"{key} the nearest one, {nearest:.3f}x; "
+        "a larger baseline or a smaller rounding gives more choice"
     )
 
 
@@ -152,7 +160,7 @@ def _place_fitted(space: Space, triples: list[Coefficients], drafts: Drafts) -> 
         except FactoryError as error:
             dropped.append(Dropped(coefficients=triple, reason=error.what))
             continue
-        if space.takes(option):
+        if space.admits(option.ratio):
             _draft(space, option, drafts).add("design", triple)
             continue
         reason = "no resolution from the baseline's up brings it into the budget"
@@ -169,7 +177,7 @@ def _place_given(space: Space, triples: list[Coefficients], drafts: Drafts) -> l
         except FactoryError as error:
             dropped.append(Dropped(coefficients=triple, reason=error.what))
             continue
-        if space.takes(option):
+        if space.admits(option.ratio):
             _draft(space, option, drafts).add_given(triple)
             continue
         reason = _not_as_given(space, triple)
@@ -179,8 +187,8 @@ def _place_given(space: Space, triples: list[Coefficients], drafts: Drafts) -> l
 
 def _not_as_given(space: Space, triple: Coefficients) -> str:
     fitted = space.option(triple)
-    if not space.takes(fitted):
-        return f"over or under the budget at every resolution: at best {fitted.ratio:.3f}x"
+    if not space.admits(fitted.ratio):
+        return f"no resolution brings it into the budget, {fitted.ratio:.3f}x at best"
     return (
         f"outside of the budget as it stands; fit_resolution: true would give it "
         f"{fitted.network.resolution} pixels and {fitted.ratio:.3f}x"

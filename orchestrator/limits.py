@@ -5,7 +5,14 @@ from collections.abc import Collection, Iterable, Iterator
 
 from jobs.scaling import round_resolution
 from orchestrator.design import Designed
-from schemas.architecture import MAX_RESOLUTION, Coefficients, Network, Rounding
+from schemas.architecture import (
+    AXES,
+    MAX_MULTIPLIER,
+    MAX_RESOLUTION,
+    Coefficients,
+    Network,
+    Rounding,
+)
 from schemas.errors import PlanError
 from schemas.plan import Dropped
 from schemas.study import StudySpec, TrainSpec
@@ -39,33 +46,43 @@ def phis_of(spec: StudySpec | TrainSpec) -> tuple[float, ...]:
 def require_phi(
     spec: StudySpec | TrainSpec, baseline: Network, choices: Iterable[Coefficients]
 ) -> None:
-    """PlanError where a phi leads to fewer pixels than the total stride, or to too many.
+    """PlanError where a phi leads below the total stride, or beyond what a network may have.
 
-    `choices` are the coefficients that the family may be scaled by; the most extreme speaks.
+    `choices` are the coefficients that the family may be scaled by.
     """
-    where = "family.phi" if isinstance(spec, StudySpec) else "phi"
-    for triple in sorted(choices, key=lambda one: -abs(math.log(one.gamma))):
-        for phi in phis_of(spec):
-            _require_pixels(baseline, spec.rounding, triple.gamma, phi, where)
+    asked = [(triple, phi) for triple in choices for phi in phis_of(spec)]
+    broken = [one for triple, phi in asked for one in _broken(spec, baseline, triple, phi)]
+    if broken:
+        limit, phi, what = min(broken, key=lambda one: abs(one[0]))
+        raise PlanError(
+            f"phi {phi:g} {what}",
+            where="family.phi" if isinstance(spec, StudySpec) else "phi",
+            allowed=f"phi {limit:g} or {'more' if phi < limit else 'less'}",
+        )
 
 
-def _require_pixels(
-    baseline: Network, rounding: Rounding, gamma: float, phi: float, where: str
-) -> None:
-    pixels, stride = scaled_pixels(baseline, rounding, gamma, phi), baseline.total_stride
-    if stride <= pixels <= MAX_RESOLUTION:
-        return
-    few = pixels < stride
-    bound = f"below the total stride, {stride}" if few else f"above {MAX_RESOLUTION:,}"
-    step = rounding.resolution
-    edge = math.ceil(stride / step) * step - step / 2 if few else MAX_RESOLUTION
-    limit = math.trunc(100 * math.log(edge / baseline.resolution) / math.log(gamma)) / 100
-    raise PlanError(
-        f"phi {phi:g} scales {baseline.resolution} pixels by gamma {gamma:.3f} to {pixels:,}, "
-        f"{bound}",
-        where=where,
-        allowed=f"phi {limit:g} or {'more' if phi < limit else 'less'}",
-    )
+def _broken(
+    spec: StudySpec | TrainSpec, baseline: Network, triple: Coefficients, phi: float
+) -> Iterator[tuple[float, float, str]]:
+    """Yield the nearest phi that would do, phi, and what is wrong with it."""
+    pixels = scaled_pixels(baseline, spec.rounding, triple.gamma, phi)
+    start, stride, step = baseline.resolution, baseline.total_stride, spec.rounding.resolution
+    scaled = f"scales {start} pixels by gamma {triple.gamma:.3f} to {pixels:,}"
+    if pixels < stride:
+        fewest = math.ceil(stride / step) * step - step / 2
+        limit = _hundredths(fewest / start, triple.gamma)
+        yield limit, phi, f"{scaled}, below the total stride, {stride}"
+    if pixels > MAX_RESOLUTION:
+        yield _hundredths(MAX_RESOLUTION / start, triple.gamma), phi, f"{scaled}, too many"
+    for axis, value in zip(AXES, (triple.alpha, triple.beta, triple.gamma), strict=True):
+        if value**phi > MAX_MULTIPLIER:
+            limit = _hundredths(MAX_MULTIPLIER, value)
+            yield limit, phi, f"multiplies {axis} by {value**phi:,.0f}, too much"
+
+
+def _hundredths(ratio: float, base: float) -> float:
+    """Return the exponent that makes a ratio of a base, rounded towards 0."""
+    return math.trunc(100 * math.log(ratio) / math.log(base)) / 100
 
 
 def scaled_pixels(baseline: Network, rounding: Rounding, gamma: float, phi: float) -> int:

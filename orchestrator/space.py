@@ -29,6 +29,8 @@ T = TypeVar("T")
 _FUZZ = 1e-9
 _LARGEST = 100.0
 """The multiplier at which the listing of shapes gives up: the axis hardly costs anything."""
+_MOST_SHAPES = 1_200
+"""Shapes that are listed; of more, a large budget over a small network, an even choice."""
 
 
 @dataclass(frozen=True)
@@ -80,24 +82,21 @@ class Space:
         return self._amount(network) / self._unit
 
     def admits(self, ratio: float) -> bool:
-        """Say whether a cost ratio lies within the budget's tolerance."""
-        return abs(ratio - self._goal) <= self.budget.tolerance * self._goal + _FUZZ
-
-    def takes(self, option: Option) -> bool:
-        """Say whether a network may be a candidate: within the budget, and not the baseline."""
-        return self.admits(option.ratio) and option.network != self.baseline
+        """Say whether a cost ratio is above the baseline's and within the budget's tolerance."""
+        return ratio > 1 and abs(ratio - self._goal) <= self.budget.tolerance * self._goal + _FUZZ
 
     @cached_property
     def options(self) -> tuple[Option, ...]:
-        """Every shape at its best resolution, whether or not the budget admits it."""
-        pairs = product(self._depths, self._widths)
+        """Shapes at their best resolution, whether or not the budget admits it: all, or a grid."""
+        crowd = math.sqrt(len(self._depths) * len(self._widths) / _MOST_SHAPES)
+        pairs = product(_thinned(self._depths, crowd), _thinned(self._widths, crowd))
         found = [self._tried(partial(self._option, *pair)) for pair in pairs]
         return tuple(option for option in found if option is not None)
 
     @cached_property
     def admitted(self) -> tuple[Option, ...]:
         """The options whose cost lies within the budget's tolerance."""
-        return tuple(option for option in self.options if self.takes(option))
+        return tuple(option for option in self.options if self.admits(option.ratio))
 
     @cached_property
     def _unit(self) -> float:
@@ -224,3 +223,11 @@ class Space:
         total = sum(logs) or 1.0
         depth, width, resolution = (log / total for log in logs)
         return Shares(depth=depth, width=width, resolution=resolution)
+
+
+def _thinned(spans: tuple[Span, ...], crowd: float) -> list[Span]:
+    """Return about one in `crowd` spans, evenly, the first and the last among them."""
+    number = max(2, math.ceil(len(spans) / crowd))
+    if number >= len(spans):
+        return list(spans)
+    return [spans[round(i * (len(spans) - 1) / (number - 1))] for i in range(number)]

@@ -9,7 +9,8 @@ from schemas.base import Model, digest
 from schemas.factory import FactoryNetwork
 
 Channels = Annotated[int, Field(ge=1, le=65_536)]
-Multiplier = Annotated[float, Field(gt=0, le=1_000)]
+MAX_MULTIPLIER = 1_000
+Multiplier = Annotated[float, Field(gt=0, le=MAX_MULTIPLIER)]
 Kernel = Literal[1, 3, 5, 7, 9]
 Repeats = Annotated[int, Field(ge=1, le=10_000)]
 Expand = Annotated[int, Field(ge=1, le=16)]

@@ -70,6 +70,13 @@ def test_resolution_follows_its_multiple_and_maximum() -> None:
     assert round_resolution(257.6) == 258
     assert round_resolution(257.6, Rounding(resolution=32)) == 256
     assert round_resolution(900, Rounding(max_resolution=800)) == 800
+    assert round_resolution(900, Rounding(max_resolution=800, resolution=32)) == 800
+    assert round_resolution(900, Rounding(max_resolution=37, resolution=8)) == 32
+
+
+def test_a_maximum_below_the_smallest_multiple_is_refused() -> None:
+    with pytest.raises(ValueError, match="smallest multiple"):
+        Rounding(max_resolution=7, resolution=8)
 
 
 def test_released_variants_have_the_paper_s_depths() -> None:
@@ -112,3 +119,20 @@ def test_the_identity_is_the_content(base: Architecture) -> None:
     assert again == base
     assert again.id == base.id
     assert base.model_copy(update={"resolution": base.resolution + 1}).id != base.id
+
+
+@given(
+    ARCHITECTURES,
+    st.builds(Coefficients, alpha=MULTIPLIERS, beta=MULTIPLIERS, gamma=MULTIPLIERS),
+    st.floats(-20, 0),
+    st.sampled_from([1, 4, 8]),
+)
+def test_scaling_down_leaves_a_network(
+    base: Architecture, coefficients: Coefficients, phi: float, divisor: int
+) -> None:
+    small = scale(base, coefficients, phi, Rounding(channels=divisor))
+    assert 1 <= small.resolution <= base.resolution
+    for stage, before in zip(small.stages, base.stages, strict=True):
+        assert 1 <= stage.repeats <= before.repeats
+        assert stage.channels >= min(divisor, before.channels)
+        assert stage.channels <= max(before.channels + divisor - 1, divisor)

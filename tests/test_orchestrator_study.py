@@ -34,6 +34,7 @@ rounding: {{channels: 4}}
 search:
   design: {{kind: lattice, degree: 1}}
   budget: {{tolerance: 0.15}}
+  controls: [depth, width, resolution]
   seeds: 2
 family: {{phi: [1, 2]}}
 train: {{epochs: {epochs}, batch: 32}}
