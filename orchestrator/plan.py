@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from jobs.complexity import count
 from jobs.models.zoo import NETWORKS
-from jobs.scaling import scale
+from jobs.scaling import MULTIPLIER, scale
 from jobs.training.schedule import check_batch
 from orchestrator.design import design
 from orchestrator.space import Space
@@ -167,14 +167,25 @@ def _member(
         cost=cost,
         ratio=getattr(cost, unit) / getattr(baseline.cost, unit),
         roles=(),
-        coefficients=_powers(coefficients, phi),
+        coefficients=_powers(spec, coefficients, phi),
     )
     jobs = tuple(_family_jobs(spec, info, network, phi))
     return Member(phi=phi, network=network, nominal=coefficients.nominal**phi, jobs=jobs)
 
 
-def _powers(coefficients: Coefficients, phi: float) -> Coefficients:
-    return Coefficients(**{name: value**phi for name, value in coefficients.model_dump().items()})
+def _powers(spec: StudySpec | TrainSpec, coefficients: Coefficients, phi: float) -> Coefficients:
+    """Return the coefficients to the power of phi. PlanError: depth or width out of range."""
+    powers = {name: value**phi for name, value in coefficients.model_dump().items()}
+    low, high = MULTIPLIER
+    for axis, name in (("depth", "alpha"), ("width", "beta")):
+        if not low <= powers[name] <= high:
+            raise PlanError(
+                f"phi {phi:g} of {name} {getattr(coefficients, name):g} multiplies the {axis} "
+                f"by {powers[name]:.3g}",
+                where="family.phi" if isinstance(spec, StudySpec) else "phi",
+                allowed=f"{low:g} to {high:g}",
+            )
+    return Coefficients(**powers)
 
 
 def _family_jobs(

@@ -66,9 +66,7 @@ def exported(tensors: Tensors, architecture: Architecture, source: Source) -> Te
     """
     known = {naming.source: naming for naming in _all_namings(architecture)}
     if source not in known:
-        raise ArchitectureError(
-            f"{source} has no names for this network", where="--naming", allowed=", ".join(known)
-        )
+        raise ArchitectureError(f"{source} has no names for this network", allowed=", ".join(known))
     layers, shift = known[source].layers, _own(architecture).epsilon - known[source].epsilon
     return {
         _joined(layers, name): t + shift if shift and name.endswith("running_var") else t
@@ -139,7 +137,7 @@ def _require_fit(
     )
     listed = [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds if names]
     if listed:
-        other_classes = not unknown and not missing and _classifier_only(misshapen)
+        other_classes = not unknown and _classifier_only([*missing, *misshapen])
         raise ArchitectureError(
             f"weights of another network ({'; '.join(listed)})",
             where=str(path),
