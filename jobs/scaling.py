@@ -14,6 +14,9 @@ _FUZZ = 1e-9
 
 OFFICIAL = Rounding()
 
+MULTIPLIER = (0.01, 100.0)
+"""The smallest and the largest number that a user may scale depth or width by."""
+
 
 def round_channels(channels: int, width: float, divisor: int = 8) -> int:
     """Scale channels to the nearest multiple of divisor, never more than 10 % down."""

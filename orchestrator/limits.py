@@ -3,11 +3,9 @@
 import math
 from collections.abc import Collection, Iterable, Iterator
 
-from jobs.scaling import round_resolution
+from jobs.scaling import MULTIPLIER, round_resolution
 from orchestrator.design import Designed
 from schemas.architecture import (
-    AXES,
-    MAX_MULTIPLIER,
     MAX_RESOLUTION,
     Coefficients,
     Network,
@@ -74,10 +72,12 @@ def _broken(
         yield limit, phi, f"{scaled}, below the total stride, {stride}"
     if pixels > MAX_RESOLUTION:
         yield _hundredths(MAX_RESOLUTION / start, triple.gamma), phi, f"{scaled}, too many"
-    for axis, value in zip(AXES, (triple.alpha, triple.beta, triple.gamma), strict=True):
-        if value**phi > MAX_MULTIPLIER:
-            limit = _hundredths(MAX_MULTIPLIER, value)
-            yield limit, phi, f"multiplies {axis} by {value**phi:,.0f}, too much"
+    low, high = MULTIPLIER
+    for axis, value in (("depth", triple.alpha), ("width", triple.beta)):
+        times = value**phi
+        if not low <= times <= high:
+            limit = _hundredths(high if times > high else low, value)
+            yield limit, phi, f"multiplies {axis} by {times:.3g}, outside of {low:g} to {high:g}"
 
 
 def _hundredths(ratio: float, base: float) -> float:

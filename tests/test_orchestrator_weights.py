@@ -195,10 +195,13 @@ def request_of(job: TrainJob) -> JobRequest:
 
 def test_other_classes_ask_for_a_new_classifier(spec, store: str, tmp_path: Path) -> None:
     tensors = given(spec(), "torchvision", classes=10)
+    headless = {name: tensor for name, tensor in tensors.items() if not name.startswith("fc.")}
+    torch.save(headless, tmp_path / "given.pth")
+    assert "2 missing: fc.weight, fc.bias" in refused(spec())
+    assert "next: `classifier: new`" in refused(spec())
     torch.save(tensors, tmp_path / "given.pth")
-    said = refused(spec())
-    assert "fc.weight is 10x16, not 4x16" in said
-    assert "next: `classifier: new`" in said
+    assert "fc.weight is 10x16, not 4x16" in refused(spec())
+    assert "next: `classifier: new`" in refused(spec())
     after = trained(job_of(spec(), "weights.classifier=new"), store)
     assert after["model.classifier.weight"].shape == (4, 16)
     torch.testing.assert_close(after["model.stem.0.weight"], tensors["conv1.weight"])
@@ -275,6 +278,31 @@ def test_every_rank_starts_from_the_weights(spec, store: str, tmp_path: Path) ->
     torch.save(tensors, tmp_path / "given.pth")
     after = trained(job_of(spec()), store, workers=2)
     torch.testing.assert_close(after["model.stem.0.weight"], tensors["conv1.weight"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (
+            "phi=20;coefficients={alpha: 2}",
+            "multiplies depth by 1.05e+06, outside of 0.01 to 100\n  allowed: phi 6.64 or less",
+        ),
+        ("phi=-20;coefficients={beta: 2}", "multiplies width by 9.54e-07"),
+        ("phi=1e6", "phi: input should be less than or equal to 20"),
+        ("phi=.nan", "phi: input should be a finite number"),
+        ("coefficients.alpha=0", "alpha: input should be greater than 0"),
+        ("coefficients.beta=-1.1", "beta: input should be greater than 0"),
+        ("coefficients.gamma=1e6", "gamma: input should be less than or equal to 1000"),
+    ],
+)
+def test_a_spec_with_bad_multipliers_is_refused(
+    settings: str, said: str, spec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = [w for text in settings.split(";") for w in ("--set", text)]
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", str(spec()), "--set", "weights=null", *changes])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def exported(tensors: Tensors, architecture: Network, source: Source) -> Tensors
 
 def _nameless(source: Source, known: Iterable[str]) -> ArchitectureError:
     what = f"{source} has no names for this network"
-    return ArchitectureError(what, where="--naming", allowed=", ".join(known))
+    return ArchitectureError(what, allowed=", ".join(known))
 
 
 def rename(module: nn.Module, naming: Naming) -> Tensors:
@@ -147,7 +147,7 @@ def _require_fit(
     )
     listed = [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds if names]
     if listed:
-        other_classes = not unknown and not missing and _classifier_only(misshapen)
+        other_classes = not unknown and _classifier_only([*missing, *misshapen])
         raise ArchitectureError(
             f"weights of another network ({'; '.join(listed)})",
             where=str(path),

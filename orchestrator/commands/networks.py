@@ -7,13 +7,12 @@ from typing import Any
 
 from jobs.complexity import count as count_network
 from jobs.models.zoo import NETWORKS
-from jobs.scaling import round_resolution, stretch
+from jobs.scaling import MULTIPLIER, round_resolution, stretch
 from orchestrator.commands.output import print_json, print_table
 from orchestrator.suggest import closest
 from schemas.architecture import Architecture
 from schemas.errors import SpecError
 
-MULTIPLIER = (0.01, 100.0)
 RESOLUTION = (1, 8192)
 CLASSES = (1, 1_000_000)
 CHANNELS = (1, 1024)
