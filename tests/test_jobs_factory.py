@@ -209,7 +209,7 @@ BAD = {
                 return x.flatten(1)[:, :4] if x.sum().item() > 0 else x
         return Net()
         """,
-        "run without data at depth 1, width 1, 8 pixels: RuntimeError: ",
+        "on the meta device at depth 1, width 1, 8 pixels: RuntimeError: ",
     ),
     "a tuple in training": (
         """
@@ -260,7 +260,7 @@ IMPORTS = {
     "missing module": ("no_such_net:build", "no module is called 'no_such_net'"),
     "missing package": ("no_such_net.deep:build", "no module is called 'no_such_net'"),
     "missing function": ("MODULE:bulid", "has no 'bulid'"),
-    "not callable": ("MODULE:SIZE", "is a int, which cannot be called"),
+    "not callable": ("MODULE:SIZE", "is of type int, which cannot be called"),
     "wrong signature": ("MODULE:wrong", "cannot be called as a factory is: "),
 }
 
