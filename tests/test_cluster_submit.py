@@ -1,6 +1,7 @@
 """Ray Jobs on a cluster with token mode on; and a driver that is killed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -49,6 +50,21 @@ def test_a_running_job_is_stopped(server: Jobs, tmp_path: Path) -> None:
     wait_for(lambda: server.status(job) == "STOPPED", 20)
     with pytest.raises(ClusterError, match="quickstart-none"):
         server.status("quickstart-none")
+
+
+def test_a_factory_is_found_beside_its_spec(server: Jobs, tmp_path: Path) -> None:
+    if Path(shutil.which("python") or "").parent != Path(sys.executable).parent:
+        pytest.skip("a submitted job runs the `python` of PATH: activate the environment")
+    examples = Path(__file__).parent.parent / "examples"
+    (tmp_path / "specs").mkdir()
+    for name in ("factory.yaml", "small_resnet.py"):
+        (tmp_path / "specs" / name).write_text((examples / name).read_text())
+    smaller = ["search.seeds=1", "search.design.degree=1", "family.phi=[]", "train.epochs=1"]
+    spec, store = tmp_path / "specs" / "factory.yaml", f"store={tmp_path / 'runs'}"
+    options = ["--allow-import"]
+    job = server.submit(spec, "own", [*smaller, store], working_dir=tmp_path, options=options)
+    printed = "".join(server.follow(job))
+    assert "[4/4] done" in printed, printed
 
 
 def test_a_spec_outside_the_folder_is_refused(server: Jobs, tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def test_every_rank_starts_from_the_weights(spec, store: str, tmp_path: Path) ->
     [
         (
             "phi=20;coefficients={alpha: 2}",
-            "multiplies depth by 1.05e+06, outside of 0.01 to 100\n  allowed: phi 6.64 or less",
+            "depth by 1.05e+06, outside of 0.01 to 100\n  allowed: phi 6.64",
         ),
         ("phi=-20;coefficients={beta: 2}", "multiplies width by 9.54e-07"),
         ("phi=1e6", "phi: input should be less than or equal to 20"),

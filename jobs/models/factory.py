@@ -91,7 +91,7 @@ class Factory:
         )
 
     def _traced(self, module: nn.Module, point: Point) -> Trace:
-        with self._blamed("run without data", point):
+        with self._blamed("on the meta device", point):
             found = trace(module, self._channels, point[2])
         self._check_output(found.output)
         return found

@@ -72,7 +72,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, module: nn.Module, images: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.steps: list[Any] = []
+        self.steps: list[Any] = [list(images.shape)]
         self._alive: list[Tensor] = [images]
         self._names = {id(images): 0}
         own = [*module.parameters(), *module.buffers()]

@@ -68,7 +68,7 @@ def _no_module(name: str, folders: Sequence[str]) -> FactoryError:
 def _check_callable(name: str, found: object) -> None:
     if not callable(found):
         raise FactoryError(
-            f"{name} is a {type(found).__name__}, which cannot be called",
+            f"{name} is of type {type(found).__name__}, which cannot be called",
             where=WHERE,
             allowed=_SIGNATURE,
         )
