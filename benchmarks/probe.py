@@ -79,8 +79,9 @@ def main() -> None:
     print("held out:")
     table([point(profile, case, measured) for case, measured in found])
     spread = statistics.median(measured.spread for _, measured in found)
-    print(f"the median step over the fastest: {spread:.2f}; load: {os.getloadavg()[0]:.1f}")
-    if spread > DISTURBED:
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    print(f"the median step over the fastest: {spread:.2f}; load {load:.1f} on {cores} cores")
+    if spread > DISTURBED or load > cores:
         print("other work was in the way: run this again on a quiet machine")
 
 

@@ -187,13 +187,13 @@ def _coefficients(
 
 
 def _better(before: Measured | None, now: Measured) -> Measured:
-    """Keep the fastest times of two visits, and the memory of the first."""
+    """Keep the fastest times of two visits, and the larger memory: heaps grow over steps."""
     if before is None:
         return now
     return Measured(
         seconds=min(before.seconds, now.seconds),
         evaluation=min(before.evaluation, now.evaluation),
-        bytes=before.bytes,
+        bytes=max(before.bytes, now.bytes),
         spread=min(before.spread, now.spread),
     )
 

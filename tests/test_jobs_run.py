@@ -10,6 +10,7 @@ from small_jobs import DATA, small_job
 from jobs.data.cache import DataCache
 from jobs.data.images import at_resolution
 from jobs.data.source import load
+from jobs.device import describe
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.trainer import Trainer
@@ -83,6 +84,14 @@ def test_a_job_trains_and_leaves_everything_in_the_store(store, data):
     assert result.metrics == rows[-1].metrics
     assert store.result(job.id) == result
     assert store.rows(job.id) == rows
+
+
+def test_a_result_tells_the_device_and_its_rows_the_step_time(store, data):
+    job = small_job(epochs=1)
+    rows, result = finish(job, store, data)
+    assert result.device == describe("cpu", 1)
+    step = job.recipe.batch / rows[0].metrics["images_per_second"]
+    assert 0 < step < rows[0].metrics["seconds"]
 
 
 def test_a_done_job_never_trains_again(store, data):
