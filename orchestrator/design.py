@@ -125,7 +125,7 @@ def _over_budget(space: Space, ratios: Iterable[float | None], what: str) -> Pla
         where="search.budget",
         allowed=_way_out(min(dearer, key=lambda r: abs(r - budget.multiple)), budget.multiple)
         if dearer
-        else "a larger baseline, a larger multiple or a smaller rounding: none costs more than 1x",
+        else "a larger baseline, a larger multiple or a smaller rounding",
     )
 
 

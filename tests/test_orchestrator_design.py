@@ -167,7 +167,7 @@ def test_any_baseline_is_searched_or_refused_with_a_way_out(
     base: Architecture, unit: CostUnit, multiple: float, rounding: Rounding, plan: Design
 ) -> None:
     budget = Budget(cost=unit, multiple=multiple, tolerance=0.05)
-    space = Space(base, budget, rounding, UNITS[unit])
+    space = Space(base, budget, rounding, measure=UNITS[unit])
     try:
         designed = design(space, plan)
     except PlanError as error:
@@ -179,7 +179,7 @@ def test_any_baseline_is_searched_or_refused_with_a_way_out(
             return
         wider = budget.model_copy(update={key.strip(":"): float(value)})
         assert key == "multiple:" or wider.tolerance > budget.tolerance
-        space = Space(base, wider, rounding, UNITS[unit])
+        space = Space(base, wider, rounding, measure=UNITS[unit])
         designed = design(space, plan)
     assert_holds(space, designed)
     for candidate in designed.candidates:
