@@ -191,14 +191,17 @@ class Space:
 
     def _largest_within(self, shape: Network) -> Network:
         """Return the shape at the largest resolution that costs no more than the budget."""
-        low, high = self.baseline.resolution, self._ceiling
+        multiple = self.rounding.resolution
+        low, high = self.baseline.resolution, self._ceiling // multiple * multiple
+        last, ratio = low, self.ratio(shape)
         while self._next(low) <= high:
-            guess = low * math.sqrt(self._goal / self.ratio(self.networks.at(shape, low)))
-            middle = min(max(round_resolution(guess, self.rounding), self._next(low)), high)
-            if self.ratio(self.networks.at(shape, middle)) <= self._goal:
-                low = middle
+            guess = last * math.sqrt(self._goal / ratio)  # cost grows about as the square
+            last = min(max(round_resolution(guess, self.rounding), self._next(low)), high)
+            ratio = self.ratio(self.networks.at(shape, last))
+            if ratio <= self._goal:
+                low = last
             else:
-                high = middle - self.rounding.resolution
+                high = last - multiple
         return self.networks.at(shape, low)
 
     def _next(self, resolution: int) -> int:
