@@ -174,13 +174,13 @@ def _place_given(space: Space, triples: list[Coefficients], drafts: Drafts) -> l
     for triple in triples:
         try:
             option = space.given(triple)
+            reason = "" if space.admits(option.ratio) else _not_as_given(space, triple)
         except FactoryError as error:
             dropped.append(Dropped(coefficients=triple, reason=error.what))
             continue
-        if space.admits(option.ratio):
+        if not reason:
             _draft(space, option, drafts).add_given(triple)
             continue
-        reason = _not_as_given(space, triple)
         dropped.append(Dropped(coefficients=triple, reason=reason, ratio=option.ratio))
     return dropped
 

@@ -214,10 +214,14 @@ class Space:
         """Return a resolution at which even the baseline is far over the budget, or the largest."""
         most = self.rounding.largest_resolution or MAX_RESOLUTION
         pixels = self.baseline.resolution
-        at = partial(self.networks.at, self.baseline)
-        while pixels < most and self.ratio(at(pixels)) < 2 * self._goal:
+        while pixels < most and self._ratio_at(pixels) < 2 * self._goal:
             pixels *= 2
         return min(pixels, most)
+
+    def _ratio_at(self, pixels: int) -> float:
+        """Return the baseline's cost at another resolution; infinite where it cannot be built."""
+        network = self._tried(partial(self.networks.at, self.baseline, pixels))
+        return math.inf if network is None else self.ratio(network)
 
     def shares(self, network: Network) -> Shares:
         """Split the logarithm of a network's cost over the axes, each axis counted alone."""
@@ -230,7 +234,7 @@ class Space:
 
 def _thinned(spans: tuple[Span, ...], crowd: float) -> list[Span]:
     """Return about one in `crowd` spans, evenly, the first and the last among them."""
-    number = max(2, math.ceil(len(spans) / crowd))
+    number = max(2, math.ceil(len(spans) / crowd)) if spans else 0
     if number >= len(spans):
         return list(spans)
     return [spans[round(i * (len(spans) - 1) / (number - 1))] for i in range(number)]

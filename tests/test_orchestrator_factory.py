@@ -104,7 +104,8 @@ AXES = {
 @pytest.mark.parametrize("axis", AXES)
 def test_an_axis_without_effect_is_left_out_of_the_search(axis: str, tmp_path: Path) -> None:
     change, told = AXES[axis]
-    plan, _ = planned(write(tmp_path, NET.replace(*change)))
+    single = "search.controls=[depth, width, resolution]"
+    plan, _ = planned(write(tmp_path, NET.replace(*change)), single)
     assert f"{told}: the search leaves it out" in plan.warnings
     assert [point.reason for point in plan.dropped] == [told]
     assert not [c for c in plan.candidates if axis in c.roles]
@@ -130,7 +131,7 @@ def test_scalings_that_fail_are_left_out_with_the_reason(tmp_path: Path) -> None
     (warning,) = [text for text in plan.warnings if "left out" in text]
     assert "ValueError: too deep" in warning
     assert all(candidate.architecture.depth <= 1.4 for candidate in plan.candidates)
-    grid = "search.design={kind: grid, step: 0.5}"
+    grid = "search.design={kind: grid, step: 0.25}"
     plan, _ = planned(path, grid, "search.budget.tolerance=0.5")
     assert [p for p in plan.dropped if p.coefficients.alpha > 1.4 and "too deep" in p.reason]
 
@@ -204,6 +205,7 @@ def test_the_example_runs_and_is_read_without_its_code(
     monkeypatch.chdir(tmp_path)
     options = running.Options("local", None, False, True, allow_import=True)
     smaller = ["search.seeds=1", "search.design.degree=1", "family.phi=[2]", "train.epochs=1"]
+    smaller.append("search.controls=[depth, width, resolution]")
     workers = ["resources.family.workers=2", "resources.family.gpus=0"]
     running.run(ROOT / "examples" / "factory.yaml", [*smaller, *workers], options)
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])

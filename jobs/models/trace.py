@@ -80,6 +80,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._kept: dict[int, int] = {}
         self._work = {"dense": 0, "pointwise": 0, "depthwise": 0}
         self._activations = self._largest = self._layers = 0
+        self._spatial = self._cramped = 0
 
     def __torch_dispatch__(
         self,
@@ -119,6 +120,10 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         area = math.prod(weight.shape[2:])
         kind = "depthwise" if groups > 1 else "dense" if area > 1 else "pointwise"
         self._work[kind] += pixels.numel() * weight[0].numel()
+        if kind == "dense":
+            self._spatial += weight.numel()
+        elif kind == "depthwise" and area > math.prod(result.shape[2:]):
+            self._cramped += weight.numel()
         self._activations += result.numel()
         self._largest = max(self._largest, result.numel())
         self._layers += 1
@@ -148,6 +153,8 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
             saved=sum(self._kept.values()) // IMAGES,
             largest=largest // IMAGES,
             layers=self._layers,
+            spatial=self._spatial,
+            cramped=self._cramped,
         )
 
 
