@@ -62,7 +62,7 @@ def write(folder: Path, text: str = NET, spec: str = SPEC) -> Path:
 def planned(path: Path, *overrides: str) -> tuple[Plan, Networks]:
     spec = load(path, overrides).spec
     networks = Networks((str(path.parent),))
-    return plan_study(spec, summarise(spec.data), networks), networks
+    return plan_study(spec, summarise(spec.data), networks=networks), networks
 
 
 def compound(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
