@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from orchestrator.power import resolvable, seeds_to_resolve
 from orchestrator.statistics import Noise
 from schemas.architecture import Axis, Candidate, Coefficients, Control
 from schemas.job import JobResult
-from schemas.verdict import Gain, Verdict
+from schemas.verdict import Gain, Resolution, Verdict
 
 Outcome = Literal["gain", "no gain", "loss", "undecided", "no verdict"]
 
@@ -16,7 +17,7 @@ SPLITS: dict[Control, str] = {"published": "published", "dwr": "dWr"}
 FEW_DEGREES = 6
 """Below this many degrees of freedom the noise itself is known within a factor of about two."""
 UNEVEN = 0.02
-"""A relative difference in cost that is worth a word beside a gain."""
+"""A relative difference in cost that is worth a word."""
 
 
 def points(difference: float) -> str:
@@ -82,23 +83,29 @@ def verdict(gain: Gain, level: float, which: str) -> str:
     }.get(outcome(gain), f"No gain is shown: the {which} mix stands {stands} ({interval}).")
 
 
-def reason(eligible: Sequence[Candidate], chosen: Candidate, scored: int, tied: int) -> str:
-    """Say why this candidate was taken of those that were eligible, best mean first."""
+def reason(
+    eligible: Sequence[Candidate], chosen: Candidate, scored: int, tied: int, proven: bool
+) -> str:
+    """Say why this candidate was taken of those that were eligible, best mean first.
+
+    `proven`: those are mixes that beat every single-axis control.
+    """
     if scored == 1:
         return "It is the only candidate with a score."
     if tied == 0:
         return "It has the highest score; with one seed a candidate nobody can say what ties it."
     if tied == 1:
         return "It is the best: every other candidate is told apart from it."
-    proven = " that beat every single-axis control" if len(eligible) < tied else ""
     if len(eligible) == 1:
-        return f"Of {tied} tied candidates it alone beats every single-axis control."
-    number = f"{len(eligible)} of {tied}" if proven else f"{tied}"
+        beats = " and beats every single-axis control" if proven else ""
+        return f"Of {tied} tied candidates it has the highest expected accuracy{beats}."
+    number = f"{tied}" if len(eligible) == tied else f"{len(eligible)} of {tied}"
+    beat = " that beat every single-axis control" if proven else ""
     best = eligible[0].cost.activations
     against = "" if chosen is eligible[0] else f" against {short(best)} for the highest mean"
     return (
-        f"Of the {number} tied candidates{proven} it is the cheapest to run: "
-        f"{short(chosen.cost.activations)} activations an image{against}."
+        f"{number} tied candidates{beat} are expected to be about equally good; of these it is "
+        f"the cheapest to run: {short(chosen.cost.activations)} activations an image{against}."
     )
 
 
@@ -126,12 +133,43 @@ def next_step(verdict: Verdict) -> str:
 
 
 def _finer(verdict: Verdict) -> str:
-    gain = verdict.gain
-    if gain is None or gain.low is None:
+    found = verdict.resolution
+    if found is None or found.difference is None:
         return ""
     return (
-        f"This study cannot resolve a gain below {points(gain.estimate - gain.low)} points; four "
-        "times the seeds (search.seeds) halve that, and only the new ones train."
+        f"This study resolves differences from {points(found.difference)} points up; four times "
+        "the seeds (search.seeds) halve that, and only the new ones train."
+    )
+
+
+def foresight(seeds: int, networks: int, level: float) -> str:
+    """Say before anything ran which differences a study will see, in units of the noise."""
+    multiple = resolvable(seeds, networks, level)
+    if multiple is None:
+        return ""
+    return (
+        f"{counted(seeds, 'seed')} and {counted(networks, 'network')} resolve differences of "
+        f"{multiple:.1f} sigma, the noise between seeds; {_needed(networks, level)}"
+    )
+
+
+def _needed(networks: int, level: float) -> str:
+    one, half = (seeds_to_resolve(sigmas, networks, level) for sigmas in (1.0, 0.5))
+    takes = "over 1,000 seeds" if one is None else counted(one, "seed")
+    return f"one sigma takes {takes}, half of it {f'{half:,}' if half else 'over 1,000'}."
+
+
+def resolution(found: Resolution | None) -> str:
+    """Say after a search which differences it could see."""
+    if found is None:
+        return ""
+    needed = _needed(found.networks, found.level)
+    if found.difference is None:
+        return f"One seed a candidate resolves nothing; {needed}"
+    return (
+        f"{counted(found.seeds, 'seed')} and {counted(found.networks, 'network')} resolve "
+        f"differences from {points(found.difference)} points up, with a probability of "
+        f"{100 * found.power:.0f} %; {needed}"
     )
 
 
@@ -179,11 +217,15 @@ def thin_noise(noise: Noise | None, resolution: float) -> str:
     return ""
 
 
-def uneven_cost(gain: Gain | None, ratios: Mapping[str, float]) -> str:
-    """Say where the mix costs more than the control that it is compared with."""
-    if gain is None or gain.estimate <= 0:
+def uneven_cost(gain: Gain | None, ratios: Mapping[str, float], corrected: bool) -> str:
+    """Say where the mix costs more or less than its control, and what was done about it."""
+    if gain is None:
         return ""
     excess = ratios[gain.mix] / ratios[gain.candidate] - 1
-    if excess <= UNEVEN:
+    if abs(excess) <= UNEVEN:
         return ""
-    return f"The mix costs {100 * excess:.0f} % more than the control it is compared with."
+    costs = f"{100 * abs(excess):.0f} % {'more' if excess > 0 else 'less'}"
+    told = f"The mix costs {costs} than the control it is compared with"
+    if not corrected:
+        return f"{told}; without a score of the baseline nothing corrects for it."
+    return f"{told}; what that is worth by the step from the baseline is taken into account."

@@ -90,51 +90,62 @@ def many_to_one(counts: Sequence[int], df: int, level: float) -> float:
     return float(optimize.brentq(excess, 0.99 * one, 1.01 * bonferroni, xtol=1e-6))
 
 
+def critical_value(counts: Sequence[int], df: int, level: float) -> float:
+    """Return the yardstick of a comparison with the best, in standard errors of a difference.
+
+    It is Dunnett's one-sided value (1955), and never less than that of a plain two-sided interval,
+    which it would undercut with two or three groups.
+    """
+    return max(many_to_one(counts, df, level), float(stats.t.ppf((1 + level) / 2, df)))
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Means measured with one common noise, and the yardstick that tells two of them apart."""
 
     means: Floats
     counts: Floats
-    sd: float
+    noise: Noise
     critical: float
 
     @classmethod
     def of(cls, groups: Sequence[Sequence[float]], noise: Noise, level: float) -> "Comparison":
-        """Compare at least two groups of scores.
-
-        The critical value is Dunnett's one-sided one, and never less than that of a plain
-        two-sided interval, which it would undercut with two or three groups.
-        """
+        """Compare at least two groups of scores."""
         counts = [len(group) for group in groups]
-        plain = float(stats.t.ppf((1 + level) / 2, noise.df))
-        critical = max(many_to_one(counts, noise.df, level), plain)
         means = np.array([np.mean(group) for group in groups], dtype=np.float64)
-        return cls(means, np.asarray(counts, dtype=np.float64), noise.sd, critical)
+        critical = critical_value(counts, noise.df, level)
+        return cls(means, np.asarray(counts, dtype=np.float64), noise, critical)
 
     def margin(self, one: int, others: Sequence[int] | slice = slice(None)) -> Floats:
         """How far each of the others must lie from group `one` to be told apart from it."""
-        spread: Floats = np.sqrt(1 / self.counts[others] + 1 / self.counts[one])
-        return self.critical * self.sd * spread
+        return self.critical * self._spread(one, others)
 
     def tied(self) -> list[int]:
         """Return the groups that no other group beats by the margin.
 
-        Hsu's comparison with the best: the truly best group is in the set with at least the
-        probability of the level.
+        Hsu's comparison with the best (1984): the truly best group is in the set with at least
+        the probability of the level.
         """
         everyone = range(len(self.means))
         return [i for i in everyone if np.all(self.means - self.margin(i) <= self.means[i])]
 
-    def over_best(self, one: int, rivals: Sequence[int]) -> Estimate:
-        """Return the lead of group `one` over the best of its rivals, whichever that truly is.
+    def proven(self, some: Sequence[int], rivals: Sequence[int], error: float) -> list[int]:
+        """Return those of `some` groups that are better than every one of the rivals.
 
-        `one` has at least what it has over each rival at the least, and at most what it has over
-        any rival at the most. So both ends are minima over all rivals, and it does not matter
-        that the data pointed out the best rival.
+        A group in truth no better than its best rival is returned with at most the probability
+        `error`, also if it is picked from the list: the critical value is Dunnett's for all of
+        `some` against one rival. That they must beat every rival needs no further correction,
+        since the truly best one alone bounds the error (Berger 1982, intersection-union test).
+        Its rivals have left the tied set, because the value is never below that set's.
         """
-        lead = self.means[one] - self.means[rivals]
-        margin = self.margin(one, rivals)
-        return Estimate(
-            float(np.min(lead)), float(np.min(lead - margin)), float(np.min(lead + margin))
-        )
+        counts = [int(self.counts[i]) for i in some]
+        most = int(max(self.counts[i] for i in rivals))
+        every = many_to_one([*counts, most], self.noise.df, 1 - error)
+        critical = max(every, self.critical)
+        beaten = [self.means[i] - critical * self._spread(i, rivals) for i in some]
+        ceiling = self.means[list(rivals)]
+        return [i for i, least in zip(some, beaten, strict=True) if np.all(least > ceiling)]
+
+    def _spread(self, one: int, others: Sequence[int] | slice) -> Floats:
+        spread: Floats = self.noise.sd * np.sqrt(1 / self.counts[others] + 1 / self.counts[one])
+        return spread

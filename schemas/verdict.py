@@ -22,6 +22,10 @@ class Standing(Model):
     failed: int = 0
     tied: bool = False
     """Not distinguishable from the best at the study's level."""
+    at_budget: float | None = None
+    """The mean that comparisons use: what the budget's exact cost would have brought."""
+    expected: float | None = None
+    """`at_budget`, drawn towards the surface over all candidates; the choice looks at it."""
 
 
 class Gain(Model):
@@ -34,9 +38,25 @@ class Gain(Model):
     candidate: str
     """The control with the highest mean, which is the best use of one axis."""
     estimate: float
-    """A difference of accuracies, as a fraction of 1: 0.018 is 1.8 points."""
+    """A difference of accuracies at equal cost, as a fraction of 1: 0.018 is 1.8 points."""
     low: float | None
+    """The ends make up for the luck of being picked, so they may lie uneven about the estimate."""
     high: float | None
+
+
+class Resolution(Model):
+    """The smallest differences that a study can see, at its level and with all its comparisons."""
+
+    seeds: int
+    networks: int
+    level: float
+    power: float
+    """The probability with which a difference of that size is seen."""
+    difference: float | None
+    """As a fraction of 1; None with one seed, where the noise is unknown."""
+    seeds_for_noise: int | None
+    """Seeds a candidate that resolve a difference as large as the noise; None: over 1000."""
+    seeds_for_half: int | None
 
 
 class Verdict(Model):
@@ -62,3 +82,5 @@ class Verdict(Model):
     beside: str = ""
     """How the published split and dWr stand beside it."""
     warnings: tuple[str, ...] = ()
+    resolution: Resolution | None = None
+    """None where fewer than two candidates have a score."""
