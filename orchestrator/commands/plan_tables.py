@@ -224,7 +224,8 @@ def seconds(number: float) -> str:
 
 def _say_totals(prepared: Prepared) -> None:
     forecast = prepared.forecast
-    say(f"\n{prepared.plan.jobs[0].phase}: {_total(forecast.search)}")
+    phase = "search" if isinstance(prepared.plan, Plan) else "train"
+    say(f"\n{phase}: {_total(forecast.search)}")
     if forecast.family.members:
         say(f"family: at most {_total(forecast.family.most)}")
         say(f"in all: at most {_total(forecast.most)}")
