@@ -17,7 +17,7 @@ from statistics import fmean
 
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.analyse import METRIC
-from orchestrator.study import documents
+from orchestrator.documents import documents
 
 TABLE = Path(__file__).parent / "tables" / "dedupe.csv"
 FEWER = 1.6

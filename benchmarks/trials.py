@@ -89,7 +89,7 @@ def ours(count: int, workers: int) -> Measured:
     return measured(begun, ends, CPUS // workers)
 
 
-class Ends(tune.Callback):
+class Ends(tune.Callback):  # type: ignore[misc]
     """Notes when trials end."""
 
     def __init__(self) -> None:

@@ -45,7 +45,7 @@ def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
             yield (
                 f"phi {member.phi:g} needs up to {member.memory[1] / GIB:.1f} GiB a worker, which "
                 f"has {worker / GIB:.1f}: "
-                f"{_remedy(int(member.micro_batch[1]), int(member.fitting_batch[0]))}"
+                f"{_remedy(member.micro_batch[1], member.fitting_batch[0])}"
             )
 
 

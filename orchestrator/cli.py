@@ -115,9 +115,9 @@ def metrics(
 @app.command()
 def report(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
     """Make report.html anew from the store."""
-    from orchestrator.commands import studies
+    from orchestrator.commands import reporting
 
-    studies.report(study, store, as_json=as_json)
+    reporting.report(study, store, as_json=as_json)
 
 
 @app.command()

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from typing import TypeVar
 
 from orchestrator.forecast import Reckoner
-from schemas.forecast import FamilyForecast, MemberForecast, Range, Total
+from schemas.forecast import FamilyForecast, MemberForecast, Total
 from schemas.plan import FamilyPlan, Member
 
+N = TypeVar("N", int, float)
 Choose = Callable[[Iterable[float]], float]
 
 
@@ -60,6 +62,6 @@ def member_forecast(reckoner: Reckoner, members: Sequence[Member]) -> MemberFore
     )
 
 
-def _range(values: Iterable[float]) -> Range:
+def _range(values: Iterable[N]) -> tuple[N, N]:
     found = list(values)
     return min(found), max(found)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from jobs.probe import probe
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.devices import kind_of, resources_of
 from schemas.device import DeviceProfile
@@ -22,6 +21,8 @@ def probe_for(
     store = ArtifactStore.open(spec.store)
     kind, resources = kind_of(spec), resources_of(spec)
     tell(f"probing one {kind} worker with {resources.cpus} CPUs, {LIMIT:.0f} s at most")
+    from jobs.probe import probe  # torch and scipy, which no other plan waits for
+
     here = address is None
     profile = probe(kind, resources.cpus, LIMIT) if here else _on_cluster(address, spec)
     store.save_profile(profile)

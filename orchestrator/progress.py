@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from orchestrator.wording import counted
 from schemas.job import Event, JobResult
 
 _MINUTE = 60
@@ -24,7 +25,7 @@ class Progress:
         self._total, self._ended = jobs, jobs - pending
         self._before, self._started = self._ended, time.monotonic()
         done = f", {self._ended} done before" if self._ended else ""
-        self._write(f"{title}: {jobs} jobs{done}")
+        self._write(f"{title}: {counted(jobs, 'job')}{done}")
 
     def event(self, event: Event) -> None:
         """Tell one event of a runner."""

@@ -6,6 +6,7 @@ from typing import Literal
 
 from orchestrator.power import resolvable, seeds_to_resolve
 from orchestrator.statistics import Noise
+from orchestrator.wording import counted, points, short
 from schemas.architecture import Axis, Candidate, Coefficients, Control
 from schemas.job import JobResult
 from schemas.verdict import Gain, Resolution, Verdict
@@ -20,35 +21,10 @@ UNEVEN = 0.02
 """A relative difference in cost that is worth a word."""
 
 
-def points(difference: float) -> str:
-    """Write a difference of accuracies in percent points; small ones with two decimals."""
-    value = 100 * difference
-    text = f"{value:.2f}" if abs(value) < 0.1 else f"{value:.1f}"
-    return text.removeprefix("-") if float(text) == 0 else text
-
-
-def percent(accuracy: float) -> str:
-    """Write an accuracy, a fraction of 1, in percent."""
-    return f"{100 * accuracy:.1f} %"
-
-
-def short(count: float) -> str:
-    """Write a count with three digits and a unit: 385,814,752 is 386 M."""
-    for scale, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if count >= 0.9995 * scale:
-            return f"{count / scale:#.3g}".rstrip(".") + unit
-    return f"{count:.0f}"
-
-
 def triple(coefficients: Coefficients) -> str:
     """Write the multipliers of depth, width and resolution."""
     c = coefficients
     return f"alpha {c.alpha:.3f}, beta {c.beta:.3f}, gamma {c.gamma:.3f}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun: 1 job, 2 jobs."""
-    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def outcome(gain: Gain | None) -> Outcome:

@@ -14,15 +14,12 @@ from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.study import StudyFolder
 from orchestrator.analyse import analyse
+from orchestrator.documents import Record, TrainRecord
 from orchestrator.plan import plan_family
-from schemas.architecture import Candidate
-from schemas.base import Model
-from schemas.data import DataInfo
 from schemas.errors import RunError
 from schemas.job import Event, JobResult
-from schemas.plan import FamilyPlan, Plan, PlannedJob, Variant
-from schemas.study import Spec, StudySpec, TrainSpec
-from schemas.verdict import Verdict
+from schemas.plan import Plan, PlannedJob, Variant
+from schemas.study import StudySpec, TrainSpec
 
 RETRIED = ("storage", "worker lost", "interrupted")
 """Causes outside the job itself: running the study again tries these jobs anew."""
@@ -38,21 +35,6 @@ class Observer(Protocol):
 
     def event(self, event: Event) -> None:
         """A runner tells what happens."""
-
-
-class Record(Model):
-    """What a study was asked, as it is kept in the store."""
-
-    spec: Spec
-    text: str
-    """The spec file as the user wrote it."""
-
-
-class TrainRecord(Model):
-    """What one scaled variant was asked, in place of a search's plan."""
-
-    data: DataInfo
-    baseline: Candidate
 
 
 @dataclass(frozen=True)
@@ -123,35 +105,3 @@ class Study:
             return False
         assert result.cause is not None
         return self.retry_failed or result.cause.kind in RETRIED
-
-
-@dataclass(frozen=True)
-class Documents:
-    """Everything that a study has left in the store so far; None for what is yet to come."""
-
-    record: Record
-    plan: Plan | None
-    trained: TrainRecord | None
-    verdict: Verdict | None
-    family: FamilyPlan | None
-
-    @property
-    def jobs(self) -> list[PlannedJob]:
-        """Every planned job once, the search's first."""
-        planned = [*(self.plan.jobs if self.plan else ())]
-        planned += self.family.jobs if self.family else ()
-        return list({job.request.job.id: job for job in reversed(planned)}.values())[::-1]
-
-
-def documents(folder: StudyFolder) -> Documents | None:
-    """Read a study's documents; None where there is no such study."""
-    record = folder.read("spec.json", Record)
-    if record is None:
-        return None
-    return Documents(
-        record=record,
-        plan=folder.read("plan.json", Plan),
-        trained=folder.read("baseline.json", TrainRecord),
-        verdict=folder.read("verdict.json", Verdict),
-        family=folder.read("family.json", FamilyPlan),
-    )

@@ -128,6 +128,8 @@ class Basis(Model):
 
 Range = tuple[float, float]
 """The least and the most over all that the search may choose."""
+Counts = tuple[int, int]
+"""The same of whole numbers."""
 
 
 class MemberForecast(Model):
@@ -136,13 +138,13 @@ class MemberForecast(Model):
     phi: float
     jobs: int
     ratio: Range
-    params: Range
-    macs: Range
-    activations: Range
-    resolution: Range
-    micro_batch: Range
-    fitting_batch: Range
-    memory: Range
+    params: Counts
+    macs: Counts
+    activations: Counts
+    resolution: Counts
+    micro_batch: Counts
+    fitting_batch: Counts
+    memory: Counts
     step_seconds: Range
     seconds: Range
     gpu_hours: Range

@@ -11,8 +11,8 @@ from PIL import Image
 from jobs.store.artifacts import ArtifactStore
 from orchestrator import plan_file
 from orchestrator.commands import planning, running
+from orchestrator.documents import documents
 from orchestrator.plan_file import differences
-from orchestrator.study import documents
 from schemas.errors import PlanError, SpecError
 
 QUICKSTART = Path(__file__).parent.parent / "examples" / "quickstart.yaml"

@@ -13,9 +13,10 @@ import pytest
 from cluster.local import LocalRunner
 from jobs.data.source import inspect
 from jobs.store.artifacts import ArtifactStore
+from orchestrator.documents import documents
 from orchestrator.prepare import prepare
 from orchestrator.spec import load
-from orchestrator.study import Study, documents
+from orchestrator.study import Study
 from schemas.job import Event
 
 SPEC = """\

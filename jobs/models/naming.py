@@ -35,7 +35,8 @@ def namings(architecture: Architecture) -> list[Naming]:
     """Return the namings by others under which an architecture's weights may be stored."""
     family, stages = architecture.family, architecture.stages
     if family == "resnet" and all(stage.block in ("basic", "bottleneck") for stage in stages):
-        return [Naming("torchvision", dict(_resnet(architecture)), 1e-5)]
+        layers = dict(_resnet(architecture))
+        return [Naming("torchvision", layers, 1e-5), Naming("timm", layers, 1e-5)]
     if not all(stage.block in ("mbconv", "separable") for stage in stages):
         return []
     found = [Naming("timm", dict(_timm(architecture)), 1e-5)]

@@ -4,15 +4,14 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import safetensors.torch
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from jobs.store.files import Files
 from jobs.store.manifest import CheckpointFiles, StoredFile
 from jobs.store.sealed import SCHEMA_VERSION, damaged, refuse_newer, sha256
+
+if TYPE_CHECKING:  # torch takes seconds to import, and only those who train or restore need it
+    from torch import Tensor
 
 Extra = dict[str, int | float | str]
 
@@ -41,12 +40,16 @@ class Checkpoint:
         """The attempt that took it."""
         return self.stored.attempt
 
-    def model(self) -> dict[str, Tensor]:
+    def model(self) -> "dict[str, Tensor]":
         """Return the model's tensors by name, on the CPU."""
+        import safetensors.torch
+
         return safetensors.torch.load(self.data[_MODEL])
 
     def optimizer(self) -> dict[str, Any]:
         """Return the optimiser's state_dict, on the CPU."""
+        import torch
+
         state: dict[str, Any] = torch.load(
             io.BytesIO(self.data[_OPTIMIZER]), map_location="cpu", weights_only=True
         )
@@ -60,9 +63,12 @@ class Checkpoint:
 
 
 def encode(
-    model: Mapping[str, Tensor], optimizer: Mapping[str, Any], state: Mapping[str, Any]
+    model: "Mapping[str, Tensor]", optimizer: Mapping[str, Any], state: Mapping[str, Any]
 ) -> dict[str, bytes]:
     """Return the files of a checkpoint by name."""
+    import safetensors.torch
+    import torch
+
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.items()}
     sink = io.BytesIO()
     torch.save(dict(optimizer), sink)

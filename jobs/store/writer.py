@@ -6,11 +6,10 @@ import time
 import uuid
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from torch import Tensor
 
 from jobs.store.buffer import RowBuffer
 from jobs.store.checkpoint import Checkpoint, Extra, described, encode
@@ -22,6 +21,9 @@ from jobs.store.rows import LIVE_HEADER, rows_of, table_of, to_live, to_parquet
 from jobs.store.sealed import DamagedError, seal
 from schemas.errors import StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _KEPT = 2
 """Checkpoints that a job keeps, so that one may be damaged."""
@@ -122,7 +124,7 @@ class JobWriter:
         self,
         epoch: int,
         step: int,
-        model: Mapping[str, Tensor],
+        model: "Mapping[str, Tensor]",
         optimizer: Mapping[str, Any],
         extra: Extra,
     ) -> None:

@@ -40,11 +40,3 @@ def note(line: str) -> None:
     """Print a line beside the answer, to stderr."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
-
-
-def short(number: float) -> str:
-    """Write a count with three digits and its unit: 385M."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if abs(number) >= size:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.3g}"

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from orchestrator.budget import warnings
-from orchestrator.commands.output import note, print_table, say, short
+from orchestrator.commands.output import note, print_table, say
 from orchestrator.prepare import Prepared
 from orchestrator.progress import duration
-from orchestrator.sentences import counted
+from orchestrator.wording import counted, short
 from schemas.architecture import Candidate
 from schemas.design import COST_NAMES
+from schemas.device import DeviceProfile, ProbePoint
 from schemas.forecast import GIB, Basis, Demand, MemberForecast, Range, Total
 from schemas.plan import Plan, Variant
 from schemas.study import StudySpec
@@ -50,6 +51,39 @@ FAMILY = (
     ">step",
     ">all jobs",
 )
+
+
+PROBED = (
+    "network",
+    ">pixels",
+    ">images",
+    ">step",
+    ">predicted",
+    ">error",
+    ">memory",
+    ">predicted",
+    ">error",
+)
+
+
+def show_probe(profile: DeviceProfile) -> None:
+    """Print what a probe measured beside what the fitted model says of the same networks."""
+    print_table(f"probe of {profile.device}", PROBED, [_point(point) for point in profile.points])
+    say()
+
+
+def _point(point: ProbePoint) -> list[str]:
+    return [
+        point.network,
+        str(point.resolution),
+        str(point.images),
+        seconds(point.seconds),
+        seconds(point.predicted_seconds),
+        f"{point.predicted_seconds / point.seconds - 1:+.0%}",
+        _bytes(point.bytes),
+        _bytes(point.predicted_bytes),
+        f"{point.predicted_bytes / point.bytes - 1:+.0%}",
+    ]
 
 
 def show(prepared: Prepared) -> None:
@@ -190,7 +224,8 @@ def seconds(number: float) -> str:
 
 def _say_totals(prepared: Prepared) -> None:
     forecast = prepared.forecast
-    say(f"\n{prepared.plan.jobs[0].phase}: {_total(forecast.search)}")
+    phase = "search" if isinstance(prepared.plan, Plan) else "train"
+    say(f"\n{phase}: {_total(forecast.search)}")
     if forecast.family.members:
         say(f"family: at most {_total(forecast.family.most)}")
         say(f"in all: at most {_total(forecast.most)}")

@@ -9,7 +9,7 @@ from orchestrator import plan_file
 from orchestrator.commands.imports import networks_for, say_builds
 from orchestrator.commands.output import note, print_json, say
 from orchestrator.commands.plan_json import as_json
-from orchestrator.commands.plan_tables import show
+from orchestrator.commands.plan_tables import show, show_probe
 from orchestrator.devices import existing
 from orchestrator.plan_file import PlanFile, program_hash
 from orchestrator.prepare import Prepared, prepare
@@ -35,7 +35,7 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
     file = load(path, overrides)
     try:
         if options.probe:
-            probe_for(file.spec, options.address, note)
+            _probe(file, options)
         networks = networks_for(file, "plan", options.allow_import)
         info, store = summarise(file.spec.data), existing(file.spec.store)
         prepared = prepare(file.spec, info, store, networks)
@@ -51,6 +51,12 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
     target = f"--plan {options.output}" if options.output else file.source.name
     grant = " --allow-import" if networks.builds else ""
     say(f"next: compound run {target}{grant}")
+
+
+def _probe(file: SpecFile, options: Options) -> None:
+    profile = probe_for(file.spec, options.address, note)
+    if not options.as_json:
+        show_probe(profile)
 
 
 def _save(

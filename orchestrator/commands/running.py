@@ -24,12 +24,14 @@ from jobs.store.artifacts import ArtifactStore
 from orchestrator import plan_file
 from orchestrator.budget import check_budget
 from orchestrator.commands.imports import folders, networks_for
-from orchestrator.commands.output import note, print_json, print_table, say, short
-from orchestrator.commands.studies import write_report
+from orchestrator.commands.output import note, print_json, print_table, say
+from orchestrator.commands.reporting import write_report
+from orchestrator.documents import Documents, documents
 from orchestrator.prepare import Prepared, prepare, with_plan
 from orchestrator.progress import Progress
 from orchestrator.spec import SpecFile, load
-from orchestrator.study import Documents, Ending, Study, documents
+from orchestrator.study import Ending, Study
+from orchestrator.wording import short
 from schemas.data import DataInfo
 from schemas.errors import CompoundError, SpecError
 from schemas.job import Event, JobRequest

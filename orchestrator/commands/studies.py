@@ -1,4 +1,4 @@
-"""`compound status`, `compound metrics` and `compound report`: what a store knows of a study."""
+"""`compound status` and `compound metrics`: what a store knows of a study."""
 
 import sys
 from collections import Counter
@@ -12,10 +12,8 @@ import pyarrow.parquet
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.folder import JobState
 from orchestrator.commands.output import note, print_json, print_table, say
-from orchestrator.report.inputs import ReportInputs
-from orchestrator.report.page import render
+from orchestrator.documents import Documents, documents
 from orchestrator.spec import load
-from orchestrator.study import Documents, documents
 from orchestrator.suggest import closest
 from schemas.errors import StoreError
 
@@ -124,38 +122,3 @@ def _table(store: ArtifactStore, found: Documents) -> pa.Table:
     study = pa.array([found.record.spec.name] * table.num_rows, pa.string())
     table = table.add_column(0, "label", pa.array(names, pa.string()))
     return table.add_column(0, "study", study)
-
-
-def report(study: str, uri: str, *, as_json: bool) -> None:
-    """Write report.html from what the store holds now."""
-    store, found = find(study, uri)
-    path = write_report(store, found)
-    if as_json:
-        print_json({"report": path})
-    else:
-        say(path)
-
-
-def write_report(store: ArtifactStore, found: Documents) -> str:
-    """Render a study's report into the store and return its address."""
-    folder = store.study(found.record.spec.name)
-    folder.put_text("report.html", render(_inputs(store, found)))
-    return folder.path("report.html")
-
-
-def _inputs(store: ArtifactStore, found: Documents) -> ReportInputs:
-    """Read what a report shows."""
-    planned = found.plan or found.trained
-    assert planned is not None, "a study's plan is written before its jobs begin"
-    ids = [job.request.job.id for job in found.jobs]
-    return ReportInputs(
-        spec=found.record.spec,
-        spec_text=found.record.text,
-        baseline=planned.baseline,
-        data=planned.data,
-        plan=found.plan,
-        verdict=found.verdict,
-        family=found.family.members if found.family else (),
-        results=store.results(ids),
-        rows={id_: store.rows(id_) for id_ in ids},
-    )

@@ -25,7 +25,7 @@ from orchestrator.report.marks import (
     hover,
 )
 from orchestrator.report.ternary import ternary
-from orchestrator.sentences import short
+from orchestrator.wording import short
 from schemas.architecture import Candidate
 from schemas.study import StudySpec
 

@@ -6,7 +6,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from orchestrator.report.inputs import Seat, multipliers
-from orchestrator.sentences import percent, short
+from orchestrator.wording import percent, short
 
 COLOURS = {
     "mix": "#3a78b5",

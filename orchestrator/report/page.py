@@ -23,7 +23,8 @@ from orchestrator.report.inputs import (
     name,
     seats,
 )
-from orchestrator.sentences import counted, next_step, percent, points
+from orchestrator.sentences import next_step
+from orchestrator.wording import counted, percent, points
 from schemas.design import COST_NAMES
 from schemas.study import StudySpec
 from schemas.verdict import Verdict

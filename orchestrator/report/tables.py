@@ -16,7 +16,7 @@ from orchestrator.report.inputs import (
     name,
     seats,
 )
-from orchestrator.sentences import short
+from orchestrator.wording import short
 from schemas.architecture import Candidate, Network
 from schemas.factory import FactoryNetwork
 from schemas.job import Cause, JobResult

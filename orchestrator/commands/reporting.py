@@ -1,0 +1,43 @@
+"""`compound report`: the page of a study, from what the store holds."""
+
+from jobs.store.artifacts import ArtifactStore
+from orchestrator.commands.output import print_json, say
+from orchestrator.commands.studies import find
+from orchestrator.documents import Documents
+from orchestrator.report.inputs import ReportInputs
+from orchestrator.report.page import render
+
+
+def report(study: str, uri: str, *, as_json: bool) -> None:
+    """Write report.html from what the store holds now."""
+    store, found = find(study, uri)
+    path = write_report(store, found)
+    if as_json:
+        print_json({"report": path})
+    else:
+        say(path)
+
+
+def write_report(store: ArtifactStore, found: Documents) -> str:
+    """Render a study's report into the store and return its address."""
+    folder = store.study(found.record.spec.name)
+    folder.put_text("report.html", render(_inputs(store, found)))
+    return folder.path("report.html")
+
+
+def _inputs(store: ArtifactStore, found: Documents) -> ReportInputs:
+    """Read what a report shows."""
+    planned = found.plan or found.trained
+    assert planned is not None, "a study's plan is written before its jobs begin"
+    ids = [job.request.job.id for job in found.jobs]
+    return ReportInputs(
+        spec=found.record.spec,
+        spec_text=found.record.text,
+        baseline=planned.baseline,
+        data=planned.data,
+        plan=found.plan,
+        verdict=found.verdict,
+        family=found.family.members if found.family else (),
+        results=store.results(ids),
+        rows={id_: store.rows(id_) for id_ in ids},
+    )

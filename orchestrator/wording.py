@@ -1,0 +1,26 @@
+"""How numbers are written, everywhere alike."""
+
+
+def points(difference: float) -> str:
+    """Write a difference of accuracies in percent points; small ones with two decimals."""
+    value = 100 * difference
+    text = f"{value:.2f}" if abs(value) < 0.1 else f"{value:.1f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def percent(accuracy: float) -> str:
+    """Write an accuracy, a fraction of 1, in percent."""
+    return f"{100 * accuracy:.1f} %"
+
+
+def short(count: float) -> str:
+    """Write a count with three digits and a unit: 385,814,752 is 386 M."""
+    for scale, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if count >= 0.9995 * scale:
+            return f"{count / scale:#.3g}".rstrip(".") + unit
+    return f"{count:.0f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: 1 job, 2 jobs."""
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
