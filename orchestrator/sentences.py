@@ -123,28 +123,29 @@ def foresight(seeds: int, networks: int, level: float) -> str:
     multiple = resolvable(seeds, networks, level)
     if multiple is None:
         return ""
+    needed = _needed(*(seeds_to_resolve(size, networks, level) for size in (1.0, 0.5)))
     return (
-        f"{counted(seeds, 'seed')} and {counted(networks, 'network')} resolve differences of "
-        f"{multiple:.1f} sigma, the noise between seeds; {_needed(networks, level)}"
+        f"{counted(seeds, 'seed')} and {counted(networks, 'network')} resolve a difference of "
+        f"{multiple:.1f} sigma, the noise between seeds; {needed}"
     )
 
 
-def _needed(networks: int, level: float) -> str:
-    one, half = (seeds_to_resolve(sigmas, networks, level) for sigmas in (1.0, 0.5))
-    takes = "over 1,000 seeds" if one is None else counted(one, "seed")
-    return f"one sigma takes {takes}, half of it {f'{half:,}' if half else 'over 1,000'}."
+def _needed(one: int | None, half: int | None) -> str:
+    whole = "over 1,000 seeds" if one is None else counted(one, "seed")
+    part = "over 1,000" if half is None else f"{half:,}"
+    return f"one as large as the noise takes {whole}, half of that {part}."
 
 
 def resolution(found: Resolution | None) -> str:
     """Say after a search which differences it could see."""
     if found is None:
         return ""
-    needed = _needed(found.networks, found.level)
+    needed = _needed(found.seeds_for_noise, found.seeds_for_half)
     if found.difference is None:
-        return f"One seed a candidate resolves nothing; {needed}"
+        return f"One seed a candidate resolves no difference; {needed}"
     return (
         f"{counted(found.seeds, 'seed')} and {counted(found.networks, 'network')} resolve "
-        f"differences from {points(found.difference)} points up, with a probability of "
+        f"a difference of {points(found.difference)} points with a probability of "
         f"{100 * found.power:.0f} %; {needed}"
     )
 

@@ -179,6 +179,50 @@ def test_a_mix_that_costs_more_is_said_to():
     assert any("costs 5 % more" in text for text in verdict.warnings)
 
 
+def test_scores_are_compared_at_equal_cost():
+    """Half of the step from the baseline for a tenth of a doubling less is a tie, not a loss."""
+    network = field_of(1)
+    network[3] = candidate(3, ratio=2**0.9)
+    scores = [around(0.90), around(0.85), around(0.85), around(0.5 + 0.9 * 0.4)]
+    verdict = judge(network, scores)
+    mix = next(one for one in verdict.standings if one.candidate == network[3].id)
+    assert (mix.mean, mix.at_budget) == (pytest.approx(0.86), pytest.approx(0.90))
+    assert mix.tied
+    assert verdict.gain is not None and verdict.gain.estimate == pytest.approx(0)
+    assert any("costs 7 % less" in text for text in verdict.warnings)
+
+
+def test_without_a_baseline_nothing_is_moved():
+    network = field_of(1)
+    network[3] = candidate(3, ratio=2.2)
+    plan = plan_of(network)
+    results = results_of(plan, jobs_of(plan), [around(0.9)] * 4)
+    kept = {job: results[job] for one, job, _ in jobs_of(plan) if one != plan.baseline.id}
+    verdict = analyse(spec_of(), plan, kept)
+    assert [one.at_budget for one in verdict.standings] == [pytest.approx(0.9)] * 4
+    assert any("nothing corrects" in text for text in verdict.warnings)
+
+
+def test_noise_first_what_a_study_resolves_is_in_its_verdict():
+    noisy = [[0.90, 0.91, 0.92], [0.91, 0.90, 0.92], [0.92, 0.91, 0.9]]
+    found = judge(field_of(2), [*noisy, *noisy[:2]]).resolution
+    assert found is not None and found.difference is not None
+    assert (found.seeds, found.networks, found.level) == (3, 5, 0.9)
+    assert found.difference > 0.02
+    assert found.seeds_for_half > found.seeds_for_noise > 3
+    one_seed = judge(field_of(2), [[0.9], [0.91], [0.92], [0.95], [0.93]]).resolution
+    assert one_seed is not None and one_seed.difference is None
+    assert one_seed.seeds_for_noise == found.seeds_for_noise
+
+
+def test_a_verdict_written_before_is_still_read():
+    verdict = judge(field_of(2), [around(0.9)] * 5)
+    old = verdict.model_dump(exclude={"resolution": True})
+    for standing in old["standings"]:
+        del standing["at_budget"], standing["expected"]
+    assert Verdict.model_validate(old).resolution is None
+
+
 SCORE = st.one_of(st.none(), st.floats(0, 1))
 
 

@@ -94,8 +94,8 @@ def test_comparisons_do_not_depend_on_the_level_of_the_scores(table, shift):
     here = Comparison.of(table, noise, 0.9)
     there = Comparison.of([[score + shift for score in row] for row in table], noise, 0.9)
     assert np.allclose(here.margin(0), there.margin(0))
-    one, other = here.over_best(0, [1]), there.over_best(0, [1])
-    assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=1e-9)
+    gap = here.means[0] - here.means[1] - here.margin(0, [1])
+    assert gap == pytest.approx(there.means[0] - there.means[1] - there.margin(0, [1]), abs=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
@@ -109,11 +109,31 @@ def test_tied_set_holds_the_best_and_everything_above_any_member(table):
 
 
 @settings(max_examples=40, deadline=None)
-@given(table=TABLE)
-def test_whoever_beats_all_rivals_leaves_no_rival_tied(table):
+@given(table=TABLE, data=st.data())
+def test_whoever_is_proven_leaves_no_rival_tied(table, data):
     comparison = Comparison.of(table, residual(table).at_least(1e-3), 0.9)
-    rivals = list(range(1, len(table)))
-    lead = comparison.over_best(0, rivals)
-    assert lead.low <= lead.value <= lead.high
-    if lead.low > 0:
-        assert comparison.tied() == [0]
+    split = data.draw(st.integers(1, len(table) - 1))
+    some, rivals = list(range(split)), list(range(split, len(table)))
+    proven = comparison.proven(some, rivals, 0.05)
+    assert set(proven) <= set(some)
+    if proven:
+        assert not set(rivals) & set(comparison.tied())
+    stricter = comparison.proven(some, rivals, 0.01)
+    assert set(stricter) <= set(proven)
+
+
+def test_proven_errs_at_most_as_often_as_it_says_where_luck_has_most_room():
+    rng, false, error = np.random.default_rng(5), 0, 0.05
+    truth = np.array([0.0, -0.5, -0.5, *[0.0] * 8])
+    noise = Noise(0.01, 20)
+    critical = Comparison.of([[0.0] * 3] * len(truth), noise, 0.9).critical
+    every = many_to_one([3] * 9, 20, 1 - error)
+    for _ in range(4000):
+        means = truth + rng.normal(0, 0.01 / 3**0.5, len(truth))
+        sd = 0.01 * (rng.chisquare(20) / 20) ** 0.5
+        lead = means[3:].max() - means[0]
+        false += lead > max(critical, every) * sd * (2 / 3) ** 0.5
+    assert 0.5 * error < false / 4000 < 1.2 * error
+    table = Comparison(truth + 0.5, np.full(len(truth), 3.0), noise, critical)
+    assert table.proven(list(range(3, 11)), [0, 1, 2], error) == []
+    assert table.proven(list(range(3, 11)), [1, 2], error) == list(range(3, 11))

@@ -23,7 +23,8 @@ from orchestrator.report.inputs import (
     name,
     seats,
 )
-from orchestrator.sentences import next_step
+from orchestrator.selection import DRAWS, INDIFFERENT
+from orchestrator.sentences import next_step, resolution
 from orchestrator.wording import counted, percent, points
 from schemas.design import COST_NAMES
 from schemas.study import StudySpec
@@ -70,6 +71,9 @@ def render(inputs: ReportInputs) -> str:
             style=Markup((HERE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
             counted=counted,
             most=MOST,
+            resolves=resolution(verdict.resolution) if verdict else "",
+            indifferent=f"{INDIFFERENT:g}",
+            draws=DRAWS,
             multipliers=multipliers,
         )
     )
