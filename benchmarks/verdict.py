@@ -16,17 +16,19 @@ import argparse
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from orchestrator.analyse import METRIC, analyse
 from orchestrator.plan import plan_study
+from orchestrator.spec import load
 from schemas.architecture import AXES, Candidate
 from schemas.data import DataInfo
 from schemas.job import JobResult
 from schemas.plan import Plan
-from schemas.study import SPEC, StudySpec
+from schemas.study import StudySpec
 from schemas.verdict import Standing
 
 Floats = NDArray[np.float64]
@@ -46,40 +48,14 @@ DATA = DataInfo(
     train=9_000,
     validation=10_000,
 )
-SMALL = {
-    "resolution": 16,
-    "stem": {"channels": 8, "stride": 1},
-    "stages": [
-        {"channels": 8, "expand": 1, "se": 0},
-        {"channels": 12, "expand": 4, "stride": 2, "repeats": 2, "se": 0},
-        {"channels": 20, "expand": 4, "stride": 2, "repeats": 2, "se": 0},
-    ],
-    "head": 64,
-}
-LARGE = {
-    "resolution": 48,
-    "stem": {"channels": 32, "stride": 2},
-    "stages": [
-        {"channels": 32, "expand": 1, "repeats": 4},
-        {"channels": 48, "expand": 4, "stride": 2, "repeats": 4},
-        {"channels": 80, "expand": 4, "stride": 2, "repeats": 4},
-    ],
-    "head": 64,
-}
+SPECS = ("examples/quickstart.yaml", "benchmarks/tables/verdict.yaml")
+"""A network that rounding leaves few sizes of, and one of which it leaves many."""
+ROOT = Path(__file__).parent.parent
 
 
-def spec_of(baseline: dict[str, object], rounding: dict[str, object], seeds: int) -> StudySpec:
-    """Return a study as a user would write it."""
-    spec = SPEC.validate_python(
-        {
-            "kind": "study",
-            "name": "simulated",
-            "data": {"source": "digits"},
-            "baseline": baseline,
-            "rounding": rounding,
-            "search": {"seeds": seeds, "budget": {"tolerance": 0.1}},
-        }
-    )
+def spec_of(path: str, seeds: int) -> StudySpec:
+    """Return a study as a user writes it, with that many seeds."""
+    spec = load(ROOT / path, [f"search.seeds={seeds}"]).spec
     assert isinstance(spec, StudySpec)
     return spec
 
@@ -260,18 +236,9 @@ def _within(one: Standing, value: float) -> bool:
     return one.low <= value <= one.high
 
 
-HEAD = (
-    "plan",
-    "surface",
-    "means",
-    "gain",
-    "width",
-    "tied set",
-    "best in",
-    "told",
-    "false",
-    "regret",
-)
+HEAD = "plan surface means gain width tied best told false regret mean".split()
+"""Coverage of the means' and of the gain's intervals, the width of these, the size of the tied set,
+studies with the best in it, gains told where there is one and where not, the choice's regret."""
 
 
 def row(plan: str, surface: str, found: Sequence[Judged]) -> str:
@@ -293,10 +260,9 @@ def row(plan: str, surface: str, found: Sequence[Judged]) -> str:
 
 
 def benches(seeds: int) -> dict[str, Bench]:
-    """Return a coarse plan, whose rounding leaves few networks, and a fine one."""
-    coarse = Bench.of(spec_of(SMALL, {"channels": 4}, seeds))
-    fine = Bench.of(spec_of(LARGE, {"depth": "round"}, seeds))
-    return {f"{len(one.ids)} networks": one for one in (coarse, fine)}
+    """Return the plans, by the number of their networks."""
+    plans = [Bench.of(spec_of(path, seeds)) for path in SPECS]
+    return {f"{len(one.ids)} networks": one for one in plans}
 
 
 def simulate(bench: Bench, surface: str, studies: int, seed: int = 0) -> list[Judged]:
@@ -326,7 +292,7 @@ def main() -> None:
     started = time.perf_counter()
     for line in table(benches(options.seeds), options.studies):
         print(line, flush=True)
-    print(f"{time.perf_counter() - started:.0f} s; width, regret (median) and its mean in sigma")
+    print(f"{time.perf_counter() - started:.0f} s; width, regret (median, mean) in sigma")
 
 
 if __name__ == "__main__":
