@@ -1,6 +1,6 @@
 """How often a verdict is right: simulated studies on surfaces whose truth is known.
 
-    python benchmarks/verdict.py [--studies 60] [--seeds 3]
+    python benchmarks/verdict.py [--studies 100] [--seeds 3]
 
 Plans, analysis and choice are the real ones; only training is replaced. What a network reaches is
 a power law of its own realised cost (the budget's tolerance leaves it uneven), plus a surface at
@@ -236,7 +236,7 @@ def _within(one: Standing, value: float) -> bool:
     return one.low <= value <= one.high
 
 
-HEAD = "plan surface means gain width tied best told false regret mean".split()
+HEAD = ("means", "gain", "width", "tied", "best", "told", "false", "regret", "mean")
 """Coverage of the means' and of the gain's intervals, the width of these, the size of the tied set,
 studies with the best in it, gains told where there is one and where not, the choice's regret."""
 
@@ -273,7 +273,7 @@ def simulate(bench: Bench, surface: str, studies: int, seed: int = 0) -> list[Ju
 
 def table(plans: dict[str, Bench], studies: int) -> Iterable[str]:
     """Yield the lines of the table, as they come."""
-    yield "".join([f"{HEAD[0]:12}{HEAD[1]:9}", *(f"{name:>9}" for name in HEAD[2:])])
+    yield f"{'plan':12}{'surface':9}" + "".join(f"{name:>9}" for name in HEAD)
     everything: list[Judged] = []
     for plan, bench in plans.items():
         for surface in SURFACES:
@@ -286,7 +286,7 @@ def table(plans: dict[str, Bench], studies: int) -> Iterable[str]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--studies", type=int, default=60)
+    parser.add_argument("--studies", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
     started = time.perf_counter()
