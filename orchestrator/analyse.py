@@ -46,7 +46,8 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
     seed adds to all candidates is taken out of the noise of differences (two-way additive model),
     which costs seeds - 1 degrees of freedom and is valid whether seeds matter or not. With a gap
     in the table the pooled noise is taken, which a seed's effect can only widen. The intervals
-    of single means always use the pooled noise, since a seed's luck is part of a mean.
+    of single means always use the pooled noise, since a seed's luck is part of a mean; where that
+    luck is large, they rest on few degrees of freedom (Satterthwaite).
 
     The baseline costs less than the candidates, so it is shown but neither compared nor pooled.
     """

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from orchestrator.statistics import Comparison, Noise, pooled, residual
+from orchestrator.statistics import Comparison, Noise, pooled, residual, total
 from orchestrator.surface import Surface, basis
 from schemas.architecture import AXES, Axis, Candidate
 from schemas.job import JobResult
@@ -150,7 +150,9 @@ def compare(entries: Sequence[Entry], level: float, floor: float) -> Field:
     if len(scored) < 2:
         return Field(scored, level, noise, None, None)
     complete = all(one.scores.keys() == scored[0].scores.keys() for one in scored)
-    differences = residual(groups).at_least(floor) if complete else noise
+    differences = noise
+    if complete:
+        noise, differences = (of(groups).at_least(floor) for of in (total, residual))
     comparison = Comparison.of(groups, differences, level)
     columns = basis([one.candidate.shares for one in scored])
     surface = Surface.fit(np.asarray(comparison.means), comparison.counts, differences, columns)

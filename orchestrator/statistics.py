@@ -60,6 +60,22 @@ def residual(table: Sequence[Sequence[float]]) -> Noise:
     return Noise(float(np.sqrt(np.square(left).sum() / df)), df)
 
 
+def total(table: Sequence[Sequence[float]]) -> Noise:
+    """Return the noise of one score in a complete table: a seed's luck for all, and the rest.
+
+    The deviation is that within rows, as `pooled` has it. The luck shows only between columns, so
+    the degrees of freedom are Satterthwaite's (1946): from columns - 1, where luck is all there
+    is, to rows x (columns - 1), where there is none. The table needs two rows and two columns.
+    """
+    scores = np.asarray(table, dtype=np.float64)
+    rows, columns = scores.shape
+    luck = float(scores.mean(axis=0).var(ddof=1))
+    rest = residual(table).sd ** 2 * (rows - 1) / rows
+    spread = luck**2 / (columns - 1) + rest**2 / ((rows - 1) * (columns - 1))
+    df = (luck + rest) ** 2 / spread if spread > 0 else rows * (columns - 1)
+    return Noise((luck + rest) ** 0.5, max(int(df), 1))
+
+
 def mean_interval(mean: float, count: int, noise: Noise, level: float) -> Estimate:
     """Return a mean of `count` scores with its two-sided t interval, kept inside 0 to 1."""
     half = float(stats.t.ppf((1 + level) / 2, noise.df)) * noise.sd / count**0.5

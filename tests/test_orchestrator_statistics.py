@@ -15,6 +15,7 @@ from orchestrator.statistics import (
     mean_interval,
     pooled,
     residual,
+    total,
 )
 
 SCORE = st.floats(0.0, 1.0).map(lambda value: round(value, 4))
@@ -40,6 +41,24 @@ def test_residual_is_what_an_additive_model_leaves():
     assert residual(candidates[:, None] + seeds).sd == pytest.approx(0, abs=1e-12)
     noise = residual([[0.0, 0.1], [0.1, 0.0]])
     assert noise == Noise(pytest.approx(0.1), 1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(table=TABLE)
+def test_total_noise_is_the_pooled_one_on_fewer_degrees_of_freedom(table):
+    noise, within = total(table), pooled(table)
+    assert within is not None
+    assert noise.sd == pytest.approx(within.sd, abs=1e-9)
+    assert len(table[0]) - 1 <= noise.df <= within.df
+
+
+def test_where_luck_is_shared_by_all_only_the_seeds_count():
+    luck = np.array([-0.1, 0.0, 0.1])
+    assert total((np.linspace(0.3, 0.6, 8)[:, None] + luck).tolist()) == Noise(
+        pytest.approx(0.1), 2
+    )
+    opposed = [[0.1, 0.2], [0.2, 0.1]]
+    assert total(opposed).df == 1
 
 
 @pytest.mark.parametrize(("groups", "df"), [(3, 4), (5, 8), (9, 40)])
