@@ -19,15 +19,18 @@ class Node:
 
 def resolve(requests: Sequence[JobRequest], nodes: Sequence[Node]) -> list[JobRequest]:
     """Return the requests with `gpus: auto` decided: one where the cluster has any, else none."""
+    return [
+        request.model_copy(update={"resources": with_gpus(request.resources, nodes)})
+        for request in requests
+    ]
+
+
+def with_gpus(resources: Resources, nodes: Sequence[Node]) -> Resources:
+    """Decide `gpus: auto`."""
+    if resources.gpus != "auto":
+        return resources
     found = 1.0 if any(node.gpus for node in nodes) else 0.0
-    return [_with_gpus(request, found) for request in requests]
-
-
-def _with_gpus(request: JobRequest, gpus: float) -> JobRequest:
-    if request.resources.gpus != "auto":
-        return request
-    resources = request.resources.model_copy(update={"gpus": gpus})
-    return request.model_copy(update={"resources": resources})
+    return resources.model_copy(update={"gpus": found})
 
 
 def preflight(

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
+from cluster.capacity import Node, capacity, with_gpus
+from orchestrator.wording import counted
 from schemas.errors import PlanError
-from schemas.forecast import GIB, Forecast, Spending, Total
+from schemas.forecast import GIB, Forecast, Hosts, Spending, Total
+from schemas.job import Resources
 from schemas.study import StudySpec, TrainSpec
 
 LIMITS = (("gpu_hours", "GPU-hours"), ("cpu_hours", "CPU-hours"), ("money", "of money"))
@@ -32,21 +35,39 @@ def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
     """Yield what people should know of a forecast before they run."""
     for _, text in exceeded(spec.budget, forecast.most):
         yield f"the plan takes {text}: compound run will refuse it"
-    worker = forecast.basis.worker_memory
-    tight = [d for d in forecast.demands.values() if not d.fits]
-    if tight:
-        most = max(tight, key=lambda demand: demand.memory)
-        yield (
-            f"{len(tight)} jobs need up to {most.memory / GIB:.1f} GiB a worker, which has "
-            f"{worker / GIB:.1f}: {_remedy(most.micro_batch, most.fitting_batch)}"
-        )
-    for member in forecast.family.members:
-        if member.micro_batch[1] > member.fitting_batch[0]:
+    yield from _homeless(spec, forecast.basis.hosts)
+    yield from _tight(forecast)
+
+
+def _homeless(spec: StudySpec | TrainSpec, hosts: Hosts) -> Iterator[str]:
+    """Say where the cluster that the plan reckons with could not hold a job at all."""
+    nodes = [Node(cpus=hosts.cpus, gpus=hosts.gpus, host="")] * hosts.nodes
+    given = spec.resources
+    for resources in [given] if isinstance(given, Resources) else [given.search, given.family]:
+        sized = with_gpus(resources, nodes)
+        if capacity(sized, nodes) < sized.workers:
+            where = "the cluster" if spec.cluster else "the machine that plans"
             yield (
-                f"phi {member.phi:g} needs up to {member.memory[1] / GIB:.1f} GiB a worker, which "
-                f"has {worker / GIB:.1f}: "
-                f"{_remedy(member.micro_batch[1], member.fitting_batch[0])}"
+                f"{where} cannot hold {sized.workers} x ({sized.cpus} CPUs, {sized.gpus} GPUs) at "
+                "once: `cluster: {nodes: 2, cpus: 32, gpus: 8}` reckons with another"
             )
+            return
+
+
+def _tight(forecast: Forecast) -> Iterator[str]:
+    """Say which jobs need more memory than a worker has, and what would help."""
+    room = f"a worker, which has {forecast.basis.worker_memory / GIB:.1f}"
+    jobs = [demand for demand in forecast.demands.values() if not demand.fits]
+    if jobs:
+        most = max(jobs, key=lambda demand: demand.memory)
+        remedy = _remedy(most.micro_batch, min(demand.fitting_batch for demand in jobs))
+        yield f"{counted(len(jobs), 'job')} need up to {most.memory / GIB:.1f} GiB {room}: {remedy}"
+    phis = [m for m in forecast.family.members if m.micro_batch[1] > m.fitting_batch[0]]
+    if phis:
+        largest = max(phis, key=lambda member: member.memory[1])
+        names = ", ".join(f"{member.phi:g}" for member in phis)
+        remedy = _remedy(largest.micro_batch[1], min(m.fitting_batch[0] for m in phis))
+        yield f"phi {names} need up to {largest.memory[1] / GIB:.1f} GiB {room}: {remedy}"
 
 
 def _remedy(micro: int, fitting: int) -> str:

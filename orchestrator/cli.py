@@ -197,13 +197,14 @@ def count(
     gamma: Annotated[float | None, typer.Option(help="Base of the resolution; 1.15.")] = None,
     classes: Annotated[int | None, typer.Option(help="Default: 1000.")] = None,
     channels: Annotated[int | None, typer.Option(help="Of the input; default: 3.")] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="Stage by stage too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Count params, MACs and activations of a named network at any scaling, exactly."""
     from orchestrator.commands import networks
 
     scaling = networks.Scaling(depth, width, resolution, phi, alpha, beta, gamma, classes, channels)
-    networks.count(name, scaling, as_json=as_json)
+    networks.count(name, scaling, stages=stages, as_json=as_json)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from typing import Any
 from jobs.store.sealed import seal, unseal
 from orchestrator.spec import SpecFile, load
 from orchestrator.yaml_source import parse
+from schemas.architecture import Network
 from schemas.base import Model
 from schemas.data import DataInfo
 from schemas.device import DeviceProfile
@@ -107,6 +108,12 @@ def check_data(plan_file: PlanFile, found: DataInfo, path: Path) -> None:
     if was["fingerprint"] != now["fingerprint"]:
         changed = ", ".join(list(differences(was, now))[:_SHOWN])
         raise PlanError(f"the data have changed since this was planned: {changed}", where=str(path))
+
+
+def check_network(plan_file: PlanFile, found: Network, path: Path) -> None:
+    """Refuse a plan whose baseline is another network by now: a factory was edited. PlanError."""
+    if plan_file.plan.baseline.id != found.id:
+        raise PlanError("the baseline builds another network than was planned", where=str(path))
 
 
 def differences(was: Any, now: Any, at: str = "") -> Iterator[str]:

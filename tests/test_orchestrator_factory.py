@@ -12,7 +12,7 @@ from cluster.local import LocalRunner
 from jobs.data.source import inspect, summarise
 from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
-from orchestrator.commands import planning, running, studies
+from orchestrator.commands import planning, reporting, running, studies
 from orchestrator.plan import plan_study, plan_train
 from orchestrator.spec import load
 from schemas.errors import FactoryError, PlanError
@@ -214,10 +214,24 @@ def test_the_example_runs_and_is_read_without_its_code(
     sys.path.remove(str(ROOT / "examples"))
     studies.status("own-network", "runs", as_json=True)
     assert json.loads(capsys.readouterr().out)["counts"] == {"done": 5}
-    studies.report("own-network", "runs", as_json=True)
+    reporting.report("own-network", "runs", as_json=True)
     page = Path(json.loads(capsys.readouterr().out)["report"]).read_text()
     assert "1.00 x 1.00" in page
     assert "small_resnet" not in sys.modules
+
+
+def test_a_plan_is_refused_once_its_factory_builds_another_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path, plan = write(tmp_path), tmp_path / "plan.json"
+    planning.plan(path, [], planning.Options(output=plan, allow_import=True))
+    module = next(tmp_path.glob("*.py"))
+    module.write_text(module.read_text().replace("nn.ReLU()", "nn.LeakyReLU()"))
+    sys.modules.pop(module.stem)
+    options = running.Options("local", None, False, True, plan, allow_import=True)
+    with pytest.raises(PlanError, match="builds another network than was planned"):
+        running.run(None, [], options)
 
 
 def requests(path: Path) -> list[JobRequest]:
@@ -252,7 +266,7 @@ def test_planning_prints_a_table(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = write(tmp_path)
-    planning.plan(path, [], as_json=False, allow_import=True)
+    planning.plan(path, [], planning.Options(allow_import=True))
     out = capsys.readouterr().out
     assert "next: compound run" in out
     assert "--allow-import" in out

@@ -83,6 +83,16 @@ def test_count_says_what_is_allowed(name: str, scaling: dict[str, float], said: 
     assert said in str(raised.value)
 
 
+@pytest.mark.parametrize("name", get_args(NetworkName))
+def test_stages_add_up_to_the_network(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    networks.count(name, Scaling(width=1.5), stages=True, as_json=True)
+    row = json.loads(capsys.readouterr().out)
+    for key in ("params", "macs", "activations"):
+        assert sum(stage[key] for stage in row["stages"]) == row[key]
+    sides = [stage["resolution"] for stage in row["stages"]]
+    assert sides == sorted(sides, reverse=True) and sides[-1] == 1
+
+
 def test_pure_powers_of_phi_are_labelled_and_differ_from_the_released_variants(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.complexity import count as count_network
+from jobs.complexity import count_stages, shrink
 from jobs.models.zoo import NETWORKS
 from jobs.scaling import MULTIPLIER, round_resolution, stretch
 from orchestrator.commands.output import print_json, print_table
@@ -60,7 +61,7 @@ def models(*, pure: bool, as_json: bool) -> None:
         _print("Named networks", rows)
 
 
-def count(name: str, scaling: Scaling, *, as_json: bool) -> None:
+def count(name: str, scaling: Scaling, *, stages: bool = False, as_json: bool) -> None:
     """Count one network. SpecError: no such name, or a value out of range."""
     if name not in NETWORKS:
         raise SpecError(
@@ -70,13 +71,35 @@ def count(name: str, scaling: Scaling, *, as_json: bool) -> None:
         )
     scaling.require_one_way()
     network, title = _scaled(name, scaling)
-    row = _row(name, _with_ends(network, scaling))
+    network = _with_ends(network, scaling)
+    row = _row(name, network)
+    if stages:
+        row["stages"] = list(_stage_rows(network))
     if scaling.phi is not None:
         row |= {"phi": scaling.phi, "scaling": _label(name)}
     if as_json:
         print_json(row)
     else:
-        _print(title, [row])
+        _print(title, [*row.get("stages", []), row])
+
+
+def _stage_rows(network: Architecture) -> Iterator[dict[str, Any]]:
+    """Yield the counts of the stem, every stage, and the head; their sum is the network's."""
+    blocks = [f"{stage.repeats} x {stage.block}" for stage in network.stages]
+    names = ["stem", *blocks, "head and classifier"]
+    for name, side, cost in zip(names, _sides(network), count_stages(network), strict=True):
+        yield {"name": name, "resolution": side, **cost.model_dump()}
+
+
+def _sides(network: Architecture) -> Iterator[int]:
+    """Yield the side of the map that leaves the stem, each stage, and the pooling."""
+    side = shrink(network.resolution, network.stem.stride)
+    side = shrink(side, 2) if network.stem.pool else side
+    yield side
+    for stage in network.stages:
+        side = shrink(side, stage.stride)
+        yield side
+    yield 1
 
 
 def _scaled(name: str, scaling: Scaling) -> tuple[Architecture, str]:

@@ -179,7 +179,7 @@ def _demands(prepared: Prepared) -> Iterator[list[str]]:
 def _member(member: MemberForecast) -> list[str]:
     return [
         f"{member.phi:g}",
-        _span(member.ratio) + "x",
+        _ratios(member.ratio),
         _span(member.macs),
         _span(member.resolution),
         str(member.jobs),
@@ -204,6 +204,11 @@ def _spent(gpu_hours: float, cpu_hours: float, money: float | None) -> list[str]
 
 def _times(number: int, money: float | None) -> float | None:
     return None if money is None else number * money
+
+
+def _ratios(bounds: Range) -> str:
+    low, high = (f"{bound:.3g}" for bound in bounds)
+    return f"{low}x" if low == high else f"{low} to {high}x"
 
 
 def _span(bounds: Range) -> str:

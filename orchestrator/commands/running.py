@@ -27,6 +27,7 @@ from orchestrator.commands.imports import folders, networks_for
 from orchestrator.commands.output import note, print_json, print_table, say
 from orchestrator.commands.reporting import write_report
 from orchestrator.documents import Documents, documents
+from orchestrator.plan import baseline_of
 from orchestrator.prepare import Prepared, prepare, with_plan
 from orchestrator.progress import Progress
 from orchestrator.spec import SpecFile, load
@@ -122,6 +123,7 @@ def _prepared(
         return prepare(spec, info, store, networks)
     given = plan_file.read(options.plan)
     plan_file.check_data(given, info, options.plan)
+    plan_file.check_network(given, baseline_of(spec, info, networks), options.plan)
     return with_plan(spec, given.plan, given.profile, store, networks)
 
 

@@ -1,0 +1,134 @@
+"""Which device a plan reckons with: guesses, probes, corrections, and budgets on them."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.data.source import summarise
+from jobs.device import describe, guess, peak_bytes, step_seconds
+from jobs.store.artifacts import ArtifactStore
+from jobs.workload import workload
+from orchestrator.documents import Record
+from orchestrator.prepare import Prepared, prepare
+from orchestrator.spec import load
+from schemas.device import DeviceProfile
+from schemas.errors import PlanError
+from schemas.job import JobResult
+from schemas.plan import Plan
+from schemas.study import StudySpec
+
+QUICKSTART = Path(__file__).parent.parent / "examples" / "quickstart.yaml"
+WIDE = "search.budget.tolerance=0.2"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    """An empty store."""
+    return ArtifactStore.open(str(tmp_path / "runs"))
+
+
+def probed(**update: object) -> DeviceProfile:
+    """A profile of this machine's CPU as if it had been measured."""
+    return guess("cpu", 1).model_copy(update={"source": "probe", "time_error": 0.1, **update})
+
+
+def prepared(store: ArtifactStore | None, *overrides: str) -> Prepared:
+    """Plan the quickstart with what a store knows of devices."""
+    file = load(QUICKSTART, overrides)
+    return prepare(file.spec, summarise(file.spec.data), store)
+
+
+def test_without_a_probe_the_device_is_a_guess(store: ArtifactStore) -> None:
+    for found in (prepared(None), prepared(store)):
+        assert found.forecast.basis.source == "guess"
+        assert found.forecast.basis.device == describe("cpu", 1)
+
+
+def test_a_probe_in_the_store_is_what_the_plan_reckons_with(store: ArtifactStore) -> None:
+    slow = {name: 10 * value for name, value in guess("cpu", 1).seconds.items()}
+    store.save_profile(probed(seconds=slow))
+    store.save_profile(probed(device="cuda of another host", kind="cuda"))
+    found = prepared(store).forecast
+    assert (found.basis.source, found.basis.time_error) == ("probe", 0.1)
+    assert found.search.seconds > 5 * prepared(None).forecast.search.seconds
+
+
+def test_on_a_named_cluster_a_probe_of_its_kind_counts(store: ArtifactStore) -> None:
+    store.save_profile(probed(device="cuda NVIDIA H100", kind="cuda"))
+    cluster = "cluster={nodes: 1, cpus: 8, gpus: 2}"
+    assert prepared(store, cluster).forecast.basis.device == "cuda NVIDIA H100"
+    assert prepared(store).forecast.basis.device == describe("cpu", 1)
+
+
+def test_a_budget_on_step_time_needs_a_probe(store: ArtifactStore) -> None:
+    with pytest.raises(PlanError) as caught:
+        prepared(store, "search.budget.cost=step_time", WIDE)
+    assert caught.value.where == "search.budget.cost"
+    assert caught.value.next_step == "compound plan SPEC --probe"
+
+
+def test_a_budget_on_step_time_binds_what_the_probe_says(store: ArtifactStore) -> None:
+    profile = probed()
+    store.save_profile(profile)
+    plan = prepared(store, "search.budget.cost=step_time", WIDE).plan
+    assert isinstance(plan, Plan) and plan.profile == profile
+    images = plan.jobs[0].request.job.recipe.batch
+    base = step_seconds(profile, workload(plan.baseline.architecture), images)
+    for candidate in plan.candidates:
+        ratio = step_seconds(profile, workload(candidate.architecture), images) / base
+        assert ratio == pytest.approx(candidate.ratio)
+        assert 1.6 <= ratio <= 2.4
+
+
+def test_a_budget_on_memory_binds_peak_bytes(store: ArtifactStore) -> None:
+    plan = prepared(store, "search.budget.cost=memory", "search.budget.multiple=1.3").plan
+    assert isinstance(plan, Plan)
+    images = plan.jobs[0].request.job.recipe.batch
+    base = peak_bytes(guess("cpu", 1), workload(plan.baseline.architecture), images)
+    for candidate in plan.candidates:
+        found = peak_bytes(guess("cpu", 1), workload(candidate.architecture), images)
+        assert found / base == pytest.approx(candidate.ratio)
+
+
+def test_a_study_that_has_begun_keeps_its_candidates_when_a_probe_comes_later(
+    store: ArtifactStore,
+) -> None:
+    overrides = ("search.budget.cost=step_time", WIDE)
+    store.save_profile(probed())
+    first = prepared(store, *overrides).plan
+    assert isinstance(first, Plan)
+    spec = load(QUICKSTART, overrides).spec
+    assert isinstance(spec, StudySpec)
+    folder = store.study(spec.name)
+    folder.write("spec.json", Record(spec=spec, text=""))
+    folder.write("plan.json", first)
+    overhead = {**guess("cpu", 1).seconds, "layer": 0.01}
+    store.save_profile(probed(seconds=overhead))
+    again = prepared(store, *overrides)
+    assert again.plan == first
+    assert again.forecast.search.seconds > 3 * prepared(None).forecast.search.seconds
+
+
+def test_finished_jobs_correct_the_times_of_their_device(store: ArtifactStore) -> None:
+    profile = probed()
+    store.save_profile(profile)
+    before = prepared(store)
+    demands = list(before.forecast.demands.values())
+    for index, job in enumerate(before.plan.jobs[:6]):
+        device = profile.device if index < 5 else "another"
+        seconds = 3 * demands[index].seconds if index < 5 else 1e6
+        with store.writer(job.request.job) as writer:
+            writer.finish(
+                JobResult(
+                    job=job.request.job.id,
+                    status="done",
+                    attempt=1,
+                    epochs=6,
+                    seconds=seconds,
+                    device=device,
+                )
+            )
+    after = prepared(store).forecast
+    assert (after.basis.corrected_by, after.basis.correction) == (5, pytest.approx(3))
+    assert after.search.seconds > 2 * before.forecast.search.seconds
+    assert store.profiles() == [profile], "corrections are shown, never stored"
