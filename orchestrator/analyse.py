@@ -43,11 +43,10 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
     needs no such model does too: a false gain has a probability of at most (1 - level) / 2.
 
     Candidates share their seeds. Where every candidate has every seed, seeds are blocks: what a
-    seed adds to all candidates is taken out of the noise of differences (two-way additive model),
-    which costs seeds - 1 degrees of freedom and is valid whether seeds matter or not. With a gap
-    in the table the pooled noise is taken, which a seed's effect can only widen. The intervals
-    of single means always use the pooled noise, since a seed's luck is part of a mean; where that
-    luck is large, they rest on few degrees of freedom (Satterthwaite).
+    seed adds to all is taken out of the noise of differences (two-way additive model), for
+    seeds - 1 degrees of freedom, and it is valid whether seeds matter or not. With a gap in the
+    table the pooled noise is taken, which a seed's effect only widens. A single mean has a seed's
+    luck in it; its interval counts that luck by seeds and not by scores (Satterthwaite).
 
     The baseline costs less than the candidates, so it is shown but neither compared nor pooled.
     """
