@@ -235,6 +235,17 @@ def _say_totals(prepared: Prepared) -> None:
         say(f"family: at most {_total(forecast.family.most)}")
         say(f"in all: at most {_total(forecast.most)}")
     say(basis(forecast.basis))
+    _say_resolution(prepared)
+
+
+def _say_resolution(prepared: Prepared) -> None:
+    """Say what differences the search will be able to tell from noise."""
+    spec, plan = prepared.spec, prepared.plan
+    if isinstance(plan, Plan) and isinstance(spec, StudySpec):
+        from orchestrator.sentences import foresight  # scipy takes a second to import
+
+        if text := foresight(spec.search.seeds, len(plan.candidates), spec.search.level):
+            say(text)
 
 
 def _total(total: Total) -> str:
