@@ -96,11 +96,16 @@ def scale(
 def multipliers(
     resolution: int, coefficients: Coefficients, phi: float, rounding: Rounding
 ) -> tuple[float, float, int]:
-    """Return depth and width multipliers and the pixels that resolution becomes."""
+    """Return depth and width multipliers and the pixels that resolution becomes.
+
+    Rounding to a coarse multiple never turns scaling up into scaling down, or the other way.
+    """
     depth, width = coefficients.alpha**phi, coefficients.beta**phi
-    if coefficients.gamma == 1 or phi == 0:
+    times = coefficients.gamma**phi
+    if times == 1:
         return depth, width, resolution
-    return depth, width, round_resolution(resolution * coefficients.gamma**phi, rounding)
+    rounded = round_resolution(resolution * times, rounding)
+    return depth, width, max(resolution, rounded) if times > 1 else min(resolution, rounded)
 
 
 def alone(base: Architecture, network: Architecture) -> tuple[Architecture, ...]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Iterator
 
-from jobs.scaling import MULTIPLIER, round_resolution
+from jobs.scaling import MULTIPLIER, multipliers
 from orchestrator.design import Designed
 from schemas.architecture import (
     MAX_RESOLUTION,
@@ -87,9 +87,7 @@ def _hundredths(ratio: float, base: float) -> float:
 
 def scaled_pixels(baseline: Network, rounding: Rounding, gamma: float, phi: float) -> int:
     """Return the resolution that jobs.scaling.scale() gives a network."""
-    if gamma == 1 or phi == 0:
-        return baseline.resolution
-    return round_resolution(baseline.resolution * gamma**phi, rounding)
+    return multipliers(baseline.resolution, Coefficients(gamma=gamma), phi, rounding)[2]
 
 
 def design_warnings(spec: StudySpec, baseline: Network, designed: Designed) -> Iterator[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from schemas.architecture import Architecture, Stage, Stem
 from schemas.data import SyntheticData
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from cluster.session import Session
 
 MakeRequest = Callable[..., JobRequest]
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+"""A red build must be red again; `explore` draws new examples every time."""
 
 
 @pytest.fixture(scope="session")

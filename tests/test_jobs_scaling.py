@@ -136,3 +136,12 @@ def test_scaling_down_leaves_a_network(
         assert 1 <= stage.repeats <= before.repeats
         assert stage.channels >= min(divisor, before.channels)
         assert stage.channels <= max(before.channels + divisor - 1, divisor)
+
+
+@pytest.mark.parametrize(("gamma", "phi", "pixels"), [(1.05, 1, 33), (1.05, -1, 32), (1.3, 1, 40)])
+def test_a_coarse_rounding_never_turns_the_direction_round(
+    gamma: float, phi: float, pixels: int
+) -> None:
+    base = B0.model_copy(update={"resolution": 33})
+    scaled = scale(base, Coefficients(gamma=gamma), phi, Rounding(resolution=8))
+    assert scaled.resolution == pixels
