@@ -37,7 +37,12 @@ NUMERICS: dict[BlockFamily, Numerics] = {
 
 
 def initialise(network: nn.Module, numerics: Numerics) -> None:
-    """Draw all weights anew: convolutions by fan-out, biases at zero, norms as torch does."""
+    """Draw all weights anew: convolutions by fan-out, biases at zero, norms as torch does.
+
+    On the meta device there is nothing to draw, and torch would take a second to prepare for it.
+    """
+    if next(network.parameters()).is_meta:
+        return
     network.apply(partial(_initialise, numerics=numerics))
 
 
