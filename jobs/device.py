@@ -185,6 +185,8 @@ def _cpu_name() -> str:
 
 
 def _gpu_name() -> str:
+    if not Path("/proc/driver/nvidia").exists():
+        return "GPU"  # without waiting for torch, which would say the same
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "GPU"
