@@ -65,7 +65,8 @@ def learnt(
     profile = reckoner.profile
     if store is None:
         return profile
-    demands = {request.job.id: reckoner.demand(request) for request in requests}
-    done = [r for r in store.results(demands).values() if r.status == "done" and r.attempt == 1]
+    asked = {request.job.id: request for request in requests}
+    done = [r for r in store.results(asked).values() if r.status == "done" and r.attempt == 1]
     mine = [r for r in done if r.device == profile.device]
-    return corrected(profile, [(r.seconds, demands[r.job].seconds) for r in mine])
+    pairs = [(r.seconds, reckoner.demand(asked[r.job]).seconds) for r in mine]
+    return corrected(profile, pairs)

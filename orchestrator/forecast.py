@@ -2,15 +2,15 @@
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TypedDict
 
 from cluster.capacity import Node, at_once, gpus_of, resolve
 from jobs.device import evaluation_seconds, largest_batch, peak_bytes, step_seconds
 from jobs.training.schedule import Steps, steps
 from jobs.workload import workload
+from orchestrator.measure import held
 from schemas.data import DataInfo
 from schemas.device import DeviceProfile, Workload
 from schemas.forecast import GIB, Basis, Demand, Hosts, Spending, Total
@@ -75,15 +75,15 @@ class Reckoner:
         ending = self._evaluation(work, plan, resources.workers) + EPOCH_SECONDS
         seconds = plan.total * step + job.recipe.epochs * ending
         gpu_hours, cpu_hours = _hours(seconds, resources)
-        held = _held(request)
+        kept = held(job.recipe, resources.workers)
         images, room = self._images(job), int(SPARE * self.worker_memory)
         return Demand(
             job=job.id,
             architecture=job.architecture.id,
             workers=resources.workers,
             micro_batch=plan.micro,
-            fitting_batch=largest_batch(self.profile, work, room - images, **held),
-            memory=images + peak_bytes(self.profile, work, plan.micro, **held),
+            fitting_batch=largest_batch(self.profile, work, room - images, **kept),
+            memory=images + peak_bytes(self.profile, work, plan.micro, **kept),
             step_seconds=step,
             seconds=seconds,
             gpu_hours=gpu_hours,
@@ -109,10 +109,15 @@ class Reckoner:
         """Return the seconds of a ring all-reduce: every worker passes on 2 (N - 1) / N of it."""
         return 4 * params * 2 * (workers - 1) / workers / ALL_REDUCE[self.profile.kind]
 
-    def total(self, requests: Sequence[JobRequest]) -> Total:
-        """Sum up jobs, each counted once."""
+    def demands(self, requests: Iterable[JobRequest]) -> dict[str, Demand]:
+        """Return what jobs take, by id: each counted once."""
+        unique = {request.job.id: request for request in requests}
+        return {id_: self.demand(request) for id_, request in unique.items()}
+
+    def total(self, requests: Sequence[JobRequest], known: Mapping[str, Demand]) -> Total:
+        """Sum up jobs whose demands are `known`, each counted once."""
         unique = list({request.job.id: request for request in requests}.values())
-        demands = [self.demand(request) for request in unique]
+        demands = [known[request.job.id] for request in unique]
         gpu_hours = sum(demand.gpu_hours for demand in demands)
         cpu_hours = sum(demand.cpu_hours for demand in demands)
         return Total(
@@ -137,20 +142,6 @@ class Reckoner:
             start = GANG_SECONDS if resources.workers > 1 else SOLO_SECONDS
             seconds += start + makespan([demand.seconds for _, demand in jobs], lanes)
         return seconds
-
-
-class _Held(TypedDict):
-    """What a worker keeps beside weights and gradients; jobs.device.peak_bytes explains."""
-
-    averaged: bool
-    slots: int
-    shared: bool
-
-
-def _held(request: JobRequest) -> _Held:
-    recipe = request.job.recipe
-    slots = 2 if recipe.optimizer == "rmsprop" else 1
-    return _Held(averaged=recipe.ema > 0, slots=slots, shared=request.resources.workers > 1)
 
 
 def _hours(seconds: float, resources: Resources) -> tuple[float, float]:

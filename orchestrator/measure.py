@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import TypedDict
 
 from jobs.complexity import count
 from jobs.device import guess, peak_bytes, step_seconds
@@ -42,8 +43,22 @@ def _count(unit: CostUnit, network: Network) -> float:
 
 def _memory(profile: DeviceProfile, spec: StudySpec, network: Network) -> float:
     """Return the peak bytes of one search worker; a guessed profile will do, counts are exact."""
-    images, averaged = _images(spec), spec.search.train.ema > 0
-    return float(peak_bytes(profile, workload(network), images, averaged=averaged))
+    kept = held(spec.search.train, spec.resources.search.workers)
+    return float(peak_bytes(profile, workload(network), _images(spec), **kept))
+
+
+class Held(TypedDict):
+    """What a worker keeps beside weights and gradients; jobs.device.peak_bytes explains."""
+
+    averaged: bool
+    slots: int
+    shared: bool
+
+
+def held(recipe: Recipe, workers: int) -> Held:
+    """Return what a recipe makes each of so many workers keep."""
+    slots = 2 if recipe.optimizer == "rmsprop" else 1
+    return Held(averaged=recipe.ema > 0, slots=slots, shared=workers > 1)
 
 
 def _step_time(profile: DeviceProfile, spec: StudySpec, network: Network) -> float:

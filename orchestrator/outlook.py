@@ -20,7 +20,9 @@ def family_forecast(
         [job.request for job in family.jobs if job.request.job.id not in known]
         for family in families
     ]
-    totals = [reckoner.total(requests) for requests in fresh] or [Total()]
+    totals = [reckoner.total(requests, reckoner.demands(requests)) for requests in fresh] or [
+        Total()
+    ]
     by_phi = zip(*(family.members for family in families), strict=True)
     return FamilyForecast(
         least=_extreme(totals, min),

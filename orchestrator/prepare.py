@@ -96,9 +96,10 @@ def _families(
 def _forecast(
     reckoner: Reckoner, requests: Sequence[JobRequest], families: Sequence[FamilyPlan]
 ) -> Forecast:
+    demands = reckoner.demands(requests)
     return Forecast(
         basis=reckoner.basis,
-        search=reckoner.total(requests),
+        search=reckoner.total(requests, demands),
         family=family_forecast(reckoner, families, {request.job.id for request in requests}),
-        demands={request.job.id: reckoner.demand(request) for request in requests},
+        demands=demands,
     )
