@@ -28,12 +28,17 @@ class Hosts(Model):
 class Spending(Model):
     """What a study may take at most, search and family together, and what an hour costs."""
 
+    epochs: Annotated[int, Field(ge=1, le=10**12)] | None = None
+    """Over all jobs."""
     gpu_hours: Hours | None = None
     cpu_hours: Hours | None = None
     money: Annotated[float, Field(gt=0, le=1e12)] | None = None
     """In the currency of the prices."""
     price_per_gpu_hour: Price | None = None
     price_per_cpu_hour: Price | None = None
+    at_limit: Literal["refuse", "stop"] = "refuse"
+    """`refuse`: a plan that takes more does not start; `stop`: it starts, and ends at the limit
+    with the verdict that it has come to. Either way nothing is begun beyond the limit."""
 
     @model_validator(mode="after")
     def _priced(self) -> "Spending":

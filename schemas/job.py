@@ -79,6 +79,11 @@ class JobRequest(Model):
     job: TrainJob
     resources: Resources = Resources()
     label: str = ""
+    splits: Annotated[int, Field(ge=1, le=2**20)] = 1
+    """Parts that every micro-batch of the recipe is cut into, because a whole one did not fit
+    into memory; the batch of an optimiser step stays what it is."""
+    continues: str | None = None
+    """The job of a shorter schedule whose last checkpoint and rows this one begins with."""
 
 
 class EpochRow(Model):
@@ -99,8 +104,16 @@ class Cause(Model):
     """Why a job did not reach its last epoch."""
 
     kind: Literal[
-        "error", "diverged", "out of memory", "storage", "data", "worker lost", "interrupted"
+        "error",
+        "diverged",
+        "out of memory",
+        "storage",
+        "data",
+        "worker lost",
+        "interrupted",
+        "pruned",
     ]
+    """`pruned`: stopped for good by the search's promotion, which is no failure."""
     message: str
     traceback: str = ""
 
@@ -121,6 +134,8 @@ class JobResult(Model):
     world_size: int = 1
     device: str = ""
     """What the first worker trained on, as a DeviceProfile calls it."""
+    splits: int = 1
+    """Parts that micro-batches were cut into to fit into memory."""
 
 
 class Event(Model):

@@ -8,6 +8,8 @@ from schemas.data import DataInfo
 from schemas.device import DeviceProfile
 from schemas.job import JobRequest
 
+MOST_UNTRIED = 300
+
 
 class Dropped(Model):
     """A point of the design that became no candidate, and why."""
@@ -21,7 +23,8 @@ class Dropped(Model):
 class PlannedJob(Model):
     """One job in its place: search candidate x seed, or family member x seed."""
 
-    phase: Literal["search", "family"]
+    phase: Literal["screening", "search", "gate", "family"]
+    """`screening` has a shorter schedule than the search's and decides on promotion only."""
     candidate: str
     phi: float
     request: JobRequest
@@ -42,6 +45,42 @@ class Plan(Model):
     warnings: tuple[str, ...] = ()
     profile: DeviceProfile | None = None
     """The device that the budget was held on; None where it binds an exact count."""
+    untried: tuple[Candidate, ...] = ()
+    """Other networks that the budget admits, of which rounds may add some: at most MOST_UNTRIED,
+    evenly chosen."""
+
+    def extended(self, rounds: "Rounds") -> "Plan":
+        """Return the plan with everything that rounds have added."""
+        added = {candidate.id for one in rounds.rounds for candidate in one.candidates}
+        return self.model_copy(
+            update={
+                "candidates": (*self.candidates, *(c for r in rounds.rounds for c in r.candidates)),
+                "jobs": (*self.jobs, *(job for one in rounds.rounds for job in one.jobs)),
+                "untried": tuple(c for c in self.untried if c.id not in added),
+            }
+        )
+
+
+class Round(Model):
+    """What a search decided to train next, from the results that it had by then."""
+
+    kind: Literal["points", "promotion", "seeds"]
+    """New networks; the whole or a longer schedule for the best part; more seeds for the tied."""
+    reason: str
+    """What was decided and why, in a sentence."""
+    candidates: tuple[Candidate, ...] = ()
+    """Networks that were not in the plan before."""
+    jobs: tuple[PlannedJob, ...]
+
+
+class Rounds(Model):
+    """All rounds of a search in their order; rounds.json of a study."""
+
+    rounds: tuple[Round, ...] = ()
+
+    def plus(self, following: Round) -> "Rounds":
+        """Return these with one more."""
+        return Rounds(rounds=(*self.rounds, following))
 
 
 class Member(Model):

@@ -12,6 +12,7 @@ from schemas.design import Budget, Design, LatticeDesign
 from schemas.forecast import Hosts, Spending
 from schemas.job import Resources
 from schemas.recipe import Recipe
+from schemas.strategy import Gate, Promotion
 from schemas.weights import Weights
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
@@ -42,6 +43,17 @@ class Search(Model):
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Confidence of the intervals in the verdict."""
+    surface: Literal["quadratic", "gaussian process"] = "quadratic"
+    """What accuracy is taken to be over the shares of depth, width and resolution."""
+    tie_break: Literal["activations", "step_time", "params", "macs", "published"] = "activations"
+    """Which of the candidates that are about equally good is chosen: the lowest in this count,
+    the fastest as measured, or the nearest to the published split."""
+    rounds: Annotated[int, Field(ge=0, le=50)] = 0
+    """How often networks that the design left out are added, where the surface expects most."""
+    points: Annotated[int, Field(ge=1, le=100)] = 3
+    """Networks that a round adds."""
+    promotion: Promotion | None = None
+    """Cheap schedules first; by default every candidate trains the whole one with all seeds."""
     train: Recipe = Recipe()
     """The recipe of the search; a spec writes only what differs from `train`."""
 
@@ -51,6 +63,9 @@ class Family(Model):
 
     phi: Annotated[tuple[Phi, ...], Field(max_length=20)] = (1.0, 2.0, 3.0)
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
+    predict: Annotated[tuple[Phi, ...], Field(max_length=20)] = ()
+    """Further phi, not trained, whose errors the power law through the family predicts; the one
+    after the largest is always predicted."""
 
 
 class Placement(Model):
@@ -74,6 +89,8 @@ class _Common(Model):
     """What the plan reckons with; by default the machine that plans."""
     budget: Spending = Spending()
     """What the whole study may take; `compound run` refuses a plan that takes more."""
+    retries: Annotated[int, Field(ge=0, le=100)] = 1
+    """How often a job that raised an error is tried again; one that diverged is not."""
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -91,6 +108,7 @@ class StudySpec(_Common):
     kind: Literal["study"]
     search: Search = Search()
     family: Family = Family()
+    gate: Gate = Gate()
     resources: Placement = Placement()
 
     @model_validator(mode="before")

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from schemas.architecture import Axis, Coefficients, Role
+from schemas.architecture import Axis, Coefficients, Role, Shares
 from schemas.base import Model
+from schemas.ranking import Correlation
 
 
 class Standing(Model):
@@ -26,6 +27,58 @@ class Standing(Model):
     """The mean that comparisons use: what the budget's exact cost would have brought."""
     expected: float | None = None
     """`at_budget`, drawn towards the surface over all candidates; the choice looks at it."""
+    screened: tuple[float, ...] = ()
+    """Scores after the longest shorter schedule that it trained, where the search has rungs."""
+
+
+class Prediction(Model):
+    """What the surface expects of a network that was not trained, at the budget's cost."""
+
+    candidate: str
+    coefficients: Coefficients
+    shares: Shares
+    ratio: float
+    expected: float
+    low: float
+    """Ends of the interval for its true mean, at the study's level."""
+    high: float
+    improvement: float
+    """Expected improvement over the best candidate, as a fraction of 1 (Jones et al. 1998)."""
+
+
+class Likely(Model):
+    """A place on the simplex, and how probably the surface's optimum lies there."""
+
+    shares: Shares
+    probability: float
+
+
+class Optimum(Model):
+    """Where the surface over the shares has its highest point, and where else it may lie."""
+
+    surface: Literal["quadratic", "linear", "constant", "gaussian process"]
+    shares: Shares
+    expected: float
+    """Accuracy there, at the budget's cost."""
+    low: float
+    high: float
+    region: tuple[Likely, ...]
+    """The fewest places of a fine lattice that hold the optimum with the study's level, from a
+    bootstrap; the likeliest first."""
+    error: float | None
+    """Leave-one-out: root mean square of what the surface mispredicts, as a fraction of 1."""
+
+
+class Rung(Model):
+    """One schedule of the search: who trained it, who went on."""
+
+    epochs: int
+    seeds: int
+    entered: int
+    promoted: int | None
+    """None at the last rung."""
+    correlation: Correlation | None
+    """Between the ranking here and that at the last rung, over those that came so far."""
 
 
 class Gain(Model):
@@ -84,3 +137,9 @@ class Verdict(Model):
     warnings: tuple[str, ...] = ()
     resolution: Resolution | None = None
     """None where fewer than two candidates have a score."""
+    optimum: Optimum | None = None
+    """None where no surface can be fitted."""
+    predictions: tuple[Prediction, ...] = ()
+    """Of untried networks, the largest expected improvement first."""
+    rungs: tuple[Rung, ...] = ()
+    """Shortest schedule first; empty where all candidates train the whole one."""
