@@ -16,9 +16,10 @@ from jobs.store.study import StudyFolder
 from orchestrator.analyse import analyse
 from orchestrator.documents import Record, TrainRecord
 from orchestrator.plan import plan_family
+from orchestrator.rounds import Search, next_round
 from schemas.errors import RunError
 from schemas.job import Event, JobResult
-from schemas.plan import Plan, PlannedJob, Variant
+from schemas.plan import Plan, PlannedJob, Rounds, Variant
 from schemas.study import StudySpec, TrainSpec
 
 RETRIED = ("storage", "worker lost", "interrupted")
@@ -70,8 +71,8 @@ class Study:
 
     def _search(self, spec: StudySpec, plan: Plan) -> Ending:
         self.folder.write("plan.json", plan)
-        ending = self._train("search", plan.jobs)
-        verdict = analyse(spec, plan, self.store.results([j.request.job.id for j in plan.jobs]))
+        search, ending = self._searched(spec, plan)
+        verdict = analyse(spec, search.plan, search.results)
         self.folder.write("verdict.json", verdict)
         if ending == "stopped":
             return ending
@@ -86,6 +87,19 @@ class Study:
         )
         self.folder.write("family.json", family)
         return self._train("family", family.jobs)
+
+    def _searched(self, spec: StudySpec, plan: Plan) -> tuple[Search, Ending]:
+        """Train the design and every round after it, until there is nothing more to decide."""
+        rounds = Rounds()
+        jobs = plan.jobs
+        while True:
+            ending = self._train("search", jobs)
+            search = Search.of(spec, plan, rounds, self.store.results)
+            following = next_round(search) if ending == "done" else None
+            if following is None:
+                return search, ending
+            rounds, jobs = rounds.plus(following), following.jobs
+            self.folder.write("rounds.json", rounds)
 
     def _train(self, title: str, jobs: Sequence[PlannedJob]) -> Ending:
         """Train what is not done yet; say whether the runner was told to stop."""
