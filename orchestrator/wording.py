@@ -23,4 +23,4 @@ def short(count: float) -> str:
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Write a number with its noun: 1 job, 2 jobs."""
-    return f"{number} {noun}" if number == 1 else f"{number:,} {plural or noun + "s"}"
+    return f"{number} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"

@@ -26,12 +26,13 @@ from orchestrator.budget import check_budget
 from orchestrator.commands.imports import folders, networks_for
 from orchestrator.commands.output import note, print_json, print_table, say
 from orchestrator.commands.reporting import write_report
+from orchestrator.crew import Ending
 from orchestrator.documents import Documents, documents
 from orchestrator.plan import baseline_of
 from orchestrator.prepare import Prepared, prepare, with_plan
 from orchestrator.progress import Progress
 from orchestrator.spec import SpecFile, load
-from orchestrator.study import Ending, Study
+from orchestrator.study import Study
 from orchestrator.wording import short
 from schemas.data import DataInfo
 from schemas.errors import CompoundError, SpecError
