@@ -15,6 +15,7 @@ from orchestrator.limits import (
     require_resolution,
 )
 from orchestrator.measure import Measure, counted, measure_of
+from orchestrator.prospects import prospects
 from orchestrator.space import Space
 from orchestrator.stages import first_seeds, job, label, search_jobs, stages
 from schemas.architecture import AXES, Architecture, Candidate, Coefficients, Network
@@ -86,8 +87,13 @@ def plan_study(
         candidates=designed.candidates,
         dropped=designed.dropped,
         points=designed.points,
+        untried=designed.untried,
         jobs=tuple(search_jobs(spec, info, (baseline, *designed.candidates), first, seeds)),
-        warnings=(*design_warnings(spec, network, designed), *_warnings(spec, info)),
+        warnings=(
+            *design_warnings(spec, network, designed),
+            *_warnings(spec, info),
+            *prospects(spec.search, len(designed.candidates)),
+        ),
         profile=None if spec.search.budget.cost in COUNTED else profile,
     )
 

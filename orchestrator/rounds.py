@@ -6,27 +6,26 @@ Every decision is a function of spec, plan and results. Running a study again th
 same decisions from the same results, and needs no other memory than the store.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from orchestrator.field import Entry, Jobs, at_equal_cost, compare, entry
-from orchestrator.stages import Stage, always, first_seeds, search_jobs, stages
-from orchestrator.statistics import Noise, pooled
-from orchestrator.surface import Floats, Surface, basis
-from orchestrator.wording import counted
+from orchestrator.analyse import floor_of
+from orchestrator.field import Entry, Field, Jobs, at_equal_cost, compare, entry
+from orchestrator.prediction import next_points, predict
+from orchestrator.promotion import best_part
+from orchestrator.stages import Stage, first_seeds, search_jobs, stages
+from orchestrator.wording import counted, points
 from schemas.architecture import Candidate
 from schemas.job import JobResult
 from schemas.plan import Plan, PlannedJob, Round, Rounds
+from schemas.strategy import Rungs
 from schemas.study import StudySpec
 
 Known = Callable[[Iterable[str]], Mapping[str, JobResult]]
 """Tells how jobs ended, by their ids; leaves out those that have not."""
 
-FEWEST = 2
-"""Mixes that go on from every rung."""
+PROMISING = 0.05
+"""Expected improvement, over the noise, below which no network is worth a round."""
 
 
 @dataclass(frozen=True)
@@ -72,39 +71,70 @@ class Search:
         entries = [entry(one, jobs, results) for one in entered]
         return baseline, at_equal_cost(entries, baseline, self.spec.search.budget.multiple)
 
+    def field(self, stage: Stage) -> Field:
+        """Return the candidates of a stage side by side."""
+        return self.compared(self.entries(stage)[1])
+
+    def compared(self, entries: Sequence[Entry]) -> Field:
+        """Set entries side by side, as the verdict does."""
+        asked = self.spec.search
+        return compare(entries, asked.level, floor_of(self.plan), asked.surface)
+
 
 def next_round(search: Search) -> Round | None:
     """Return what is to be trained next, or None where the verdict is due."""
     ladder = stages(search.spec)
     stage = ladder[search.rung]
+    if search.rung == 0 and (wanted := _points(search, stage)):
+        return wanted
     if search.rung + 1 < len(ladder):
         return _promotion(search, stage, ladder[search.rung + 1])
     return _seeds(search, stage) if first_seeds(search.spec, stage) < stage.seeds else None
 
 
+def _points(search: Search, stage: Stage) -> Round | None:
+    """Add the networks that promise most, as often as the spec says and while any does."""
+    made = sum(one.kind == "points" for one in search.rounds.rounds)
+    if made == search.spec.search.rounds:
+        return None
+    field, untried = search.field(stage), search.plan.untried
+    wanted = next_points(field, untried, search.spec.search.points)
+    told = {one.candidate: one for one in predict(field, untried, field.level)}
+    if not wanted or field.comparison is None:
+        return None
+    best = told[wanted[0].id]
+    if best.improvement < PROMISING * field.comparison.noise.sd:
+        return None
+    seeds = range(first_seeds(search.spec, stage))
+    return Round(
+        kind="points",
+        reason=(
+            f"{counted(len(wanted), 'network')} of {len(untried)} that the design left out: the "
+            f"first is expected at {100 * best.expected:.1f} % ({100 * best.low:.1f} to "
+            f"{100 * best.high:.1f} %), {points(best.improvement)} points of improvement."
+        ),
+        candidates=wanted,
+        jobs=tuple(search_jobs(search.spec, search.plan.data, wanted, stage, seeds)),
+    )
+
+
 def _promotion(search: Search, stage: Stage, following: Stage) -> Round | None:
     """Let the best part go on to the next schedule, and the single-axis controls with it."""
-    ranked = ranking(*search.entries(stage))
-    if not ranked:
-        return None
-    axes = [one.id for one in always(search.plan.candidates)]
-    mixes = [one for one in ranked if one not in axes]
-    share = search.spec.search.promotion
-    assert share is not None and share.kind == "rungs"
-    best = mixes[: max(FEWEST, math.ceil(share.keep * len(mixes)))]
+    promotion = search.spec.search.promotion
+    assert isinstance(promotion, Rungs)
+    baseline, entries = search.entries(stage)
+    mixes, axes = [e for e in entries if not e.axis], [e.id for e in entries if e.axis]
+    best = best_part(baseline, mixes, promotion.keep)
     chosen = [one for one in search.plan.candidates if one.id in {*axes, *best}]
     number = first_seeds(search.spec, following)
-    jobs = _jobs(search, chosen, following, range(number))
-    return Round(
-        kind="promotion",
-        reason=(
-            f"After {counted(stage.recipe.epochs, 'epoch')} the best {len(best)} of "
-            f"{counted(len(mixes), 'mix', 'mixes')} go on to "
-            f"{counted(following.recipe.epochs, 'epoch')} and {counted(number, 'seed')}, with "
-            f"{counted(len(axes), 'single-axis control')}."
-        ),
-        jobs=tuple(jobs),
+    reason = (
+        f"After {counted(stage.recipe.epochs, 'epoch')} the best {len(best)} of "
+        f"{counted(len(mixes), 'mix', 'mixes')} go on to "
+        f"{counted(following.recipe.epochs, 'epoch')} with {counted(number, 'seed')}, and so "
+        f"{'does' if len(axes) == 1 else 'do'} {counted(len(axes), 'single-axis control')}."
     )
+    jobs = tuple(_jobs(search, chosen, following, range(number)))
+    return Round(kind="promotion", reason=reason, jobs=jobs)
 
 
 def _jobs(
@@ -151,29 +181,5 @@ def _tied(search: Search, entries: Sequence[Entry], below: int) -> set[str] | No
         replace(one, scores={seed: score for seed, score in one.scores.items() if seed < below})
         for one in entries
     ]
-    field = compare(kept, search.spec.search.level, floor_of(search.plan))
+    field = search.compared(kept)
     return {field.scored[i].id for i in field.tied} if field.comparison else None
-
-
-def floor_of(plan: Plan) -> float:
-    """The deviation that counting right answers adds to an accuracy: no noise is below it."""
-    return float(1 / (plan.data.validation * 12**0.5))
-
-
-def ranking(baseline: Entry, entries: Sequence[Entry]) -> list[str]:
-    """Return the candidates with a score, the highest expected accuracy at equal cost first.
-
-    With one seed a candidate the noise is that between the seeds of the baseline.
-    """
-    scored = [one for one in entries if one.scores]
-    means = np.array([one.at_budget for one in scored])
-    noise = pooled([one.values for one in (baseline, *scored)])
-    if noise is not None and len(scored) > 1:
-        means = _expected(scored, means, noise)
-    return [scored[i].id for i in np.argsort(-means, kind="stable")]
-
-
-def _expected(scored: Sequence[Entry], means: Floats, noise: Noise) -> Floats:
-    counts = np.array([len(one.scores) for one in scored], dtype=np.float64)
-    columns = basis([one.candidate.shares for one in scored])
-    return Surface.fit(means, counts, noise, columns).expected
