@@ -27,7 +27,11 @@ Group = Sequence[float]
 
 
 def correlation(
-    one: Sequence[Group], other: Sequence[Group], level: float, floor: float = 0.0
+    one: Sequence[Group],
+    other: Sequence[Group],
+    level: float,
+    floor: float = 0.0,
+    elsewhere: tuple[Noise | None, Noise | None] = (None, None),
 ) -> Correlation | None:
     """Return how far two conditions agree in the order of the same candidates.
 
@@ -39,9 +43,11 @@ def correlation(
     0, once in the measured means and again in the draws. Towards 0 that is only too cautious;
     away from 0 each end is corrected for the reliability of the means (Spearman 1904), as low as
     the F test of a side leaves it possible: where a side's candidates may all be equal, nothing
-    keeps the end from 1. Where one side has no repeated score, the other side's noise is taken
-    for it. Where neither has, nobody can say: the interval is -1 to 1. (A bootstrap over
-    candidates would call any order of three certain.)
+    keeps the end from 1.
+
+    A side without repeated scores takes its noise from `elsewhere`, as from the baseline's seeds,
+    else from the other side. Without any the interval is -1 to 1: nobody can say. (A bootstrap
+    over candidates would call any order of three certain.)
     """
     kept = sorted((tuple(a), tuple(b)) for a, b in zip(one, other, strict=True) if a and b)
     if len(kept) < FEWEST:
@@ -50,9 +56,8 @@ def correlation(
     means = [_means(side) for side in sides]
     tau = tau_b(means[0], means[1])
     low, high = -1.0, 1.0
-    noises = [_noise(side) for side in sides]
-    known = next((noise for noise in noises if noise), None)
-    if known:
+    noises = [_noise(side) or noise for side, noise in zip(sides, elsewhere, strict=True)]
+    if known := noises[0] or noises[1]:
         taken = [(noise or known).at_least(floor) for noise in noises]
         low, high = _interval(sides, means, taken, tau, level)
     return Correlation(tau=tau, low=low, high=high, level=level, candidates=len(kept))

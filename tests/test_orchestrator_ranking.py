@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from orchestrator.ranking import correlation, tau_b, tau_of_signs
+from orchestrator.statistics import Noise
 
 SCORE = st.integers(0, 20).map(lambda value: value / 20)
 SIDE = st.lists(st.lists(SCORE, min_size=1, max_size=3), min_size=3, max_size=7)
@@ -84,6 +85,15 @@ def test_noise_known_on_one_side_stands_for_the_other():
         assert found is not None
         assert found.tau == 1
         assert found.low > 0.5
+
+
+def test_noise_may_come_from_the_seeds_of_somebody_else():
+    single = [[mean] for mean in (0.1, 0.2, 0.3, 0.4)]
+    near, far = (
+        correlation(single, single, 0.9, elsewhere=(Noise(sd, 5), None)) for sd in (0.001, 1)
+    )
+    assert near and far
+    assert near.low == 1 and far.low < 0
 
 
 def test_clear_orders_are_sure_and_ties_are_not():

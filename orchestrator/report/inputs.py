@@ -8,8 +8,11 @@ from orchestrator.analyse import METRIC
 from orchestrator.naming import kind, name
 from schemas.architecture import Candidate
 from schemas.data import DataInfo
+from schemas.gate import GatePlan
 from schemas.job import EpochRow, JobResult
-from schemas.plan import Member, Plan, PlannedJob
+from schemas.law import Law
+from schemas.plan import Member, Plan, PlannedJob, Rounds
+from schemas.ranking import GateResult
 from schemas.study import StudySpec, TrainSpec
 from schemas.verdict import Standing, Verdict
 
@@ -33,6 +36,11 @@ class ReportInputs:
     family: Sequence[Member] = ()
     results: Mapping[str, JobResult] = field(default_factory=dict)
     rows: Mapping[str, Sequence[EpochRow]] = field(default_factory=dict)
+    rounds: Rounds | None = None
+    """The plan holds what they have added."""
+    gate_plan: GatePlan | None = None
+    gate: GateResult | None = None
+    law: Law | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,9 @@ def baseline_seat(inputs: ReportInputs) -> Seat | None:
 
 
 def all_jobs(inputs: ReportInputs) -> list[tuple[str, PlannedJob]]:
-    """Return every planned job with its identity, search first, none twice."""
+    """Return every planned job with its identity, search, gate, family; none twice."""
     planned = [*(inputs.plan.jobs if inputs.plan else ())]
+    planned += inputs.gate_plan.jobs if inputs.gate_plan else ()
     planned += [job for member in inputs.family for job in member.jobs]
     return list({job.request.job.id: job for job in reversed(planned)}.items())[::-1]
 
