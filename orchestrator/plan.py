@@ -194,16 +194,28 @@ def _member(
     measure: Measure,
     networks: Networks,
 ) -> Member:
-    scaled = networks.scale(baseline.architecture, coefficients, phi, spec.rounding)
-    network = Candidate(
-        architecture=scaled,
-        cost=count(scaled),
-        ratio=measure(scaled) / measure(baseline.architecture),
+    network = scaled(spec, baseline, coefficients, phi, measure, networks)
+    jobs = tuple(_family_jobs(spec, info, network, phi))
+    return Member(phi=phi, network=network, nominal=coefficients.nominal**phi, jobs=jobs)
+
+
+def scaled(
+    spec: StudySpec | TrainSpec,
+    baseline: Candidate,
+    coefficients: Coefficients,
+    phi: float,
+    measure: Measure,
+    networks: Networks = DATA_ONLY,
+) -> Candidate:
+    """Return the baseline scaled by coefficients to the power of phi, with its cost."""
+    network = networks.scale(baseline.architecture, coefficients, phi, spec.rounding)
+    return Candidate(
+        architecture=network,
+        cost=count(network),
+        ratio=measure(network) / measure(baseline.architecture),
         roles=(),
         coefficients=_powers(coefficients, phi),
     )
-    jobs = tuple(_family_jobs(spec, info, network, phi))
-    return Member(phi=phi, network=network, nominal=coefficients.nominal**phi, jobs=jobs)
 
 
 def _powers(coefficients: Coefficients, phi: float) -> Coefficients:

@@ -124,8 +124,10 @@ def resolution(found: Resolution | None) -> str:
     )
 
 
-def job_warnings(jobs: Sequence[str], results: Mapping[str, JobResult]) -> list[str]:
-    """Count the search jobs that failed, by cause, and those that have not ended."""
+def job_warnings(
+    jobs: Sequence[str], results: Mapping[str, JobResult], noun: str = "search job"
+) -> list[str]:
+    """Count the jobs that failed, by cause, and those that have not ended."""
     ended = [results[job] for job in jobs if job in results]
     causes = Counter(r.cause.kind if r.cause else "error" for r in ended if r.status == "failed")
     failed = sum(causes.values())
@@ -133,9 +135,9 @@ def job_warnings(jobs: Sequence[str], results: Mapping[str, JobResult]) -> list[
     told = []
     if failed:
         parts = ", ".join(f"{number} {kind}" for kind, number in causes.most_common())
-        told.append(f"{failed} of {counted(len(jobs), 'search job')} failed: {parts}.")
+        told.append(f"{failed} of {counted(len(jobs), noun)} failed: {parts}.")
     if unended:
-        told.append(f"{unended} of {counted(len(jobs), 'search job')} have not ended yet.")
+        told.append(f"{unended} of {counted(len(jobs), noun)} have not ended yet.")
     return told
 
 

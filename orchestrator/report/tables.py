@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from orchestrator.analyse import METRIC
+from orchestrator.naming import kind, multipliers, name
 from orchestrator.report.inputs import (
     ReportInputs,
     Seat,
     all_jobs,
     baseline_seat,
-    kind,
     member_scores,
-    multipliers,
-    name,
     seats,
 )
 from orchestrator.wording import short
