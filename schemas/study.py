@@ -12,7 +12,7 @@ from schemas.design import Budget, Design, LatticeDesign
 from schemas.forecast import Hosts, Spending
 from schemas.job import Resources
 from schemas.recipe import Recipe
-from schemas.strategy import Gate, Promotion
+from schemas.strategy import Asha, Gate, Promotion
 from schemas.weights import Weights
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
@@ -56,6 +56,15 @@ class Search(Model):
     """Cheap schedules first; by default every candidate trains the whole one with all seeds."""
     train: Recipe = Recipe()
     """The recipe of the search; a spec writes only what differs from `train`."""
+
+    @model_validator(mode="after")
+    def _grace_ends_before_the_schedule(self) -> "Search":
+        if isinstance(self.promotion, Asha) and self.promotion.grace >= self.train.epochs:
+            raise ValueError(
+                f"promotion.grace is {self.promotion.grace}, which the schedule's "
+                f"{self.train.epochs} epochs never exceed: no job could be stopped early"
+            )
+        return self
 
 
 class Family(Model):
