@@ -25,6 +25,7 @@ from schemas.errors import PlanError
 from schemas.job import DataRef, JobRequest, TrainJob
 from schemas.plan import FamilyPlan, Member, Plan, PlannedJob, Variant
 from schemas.recipe import Recipe
+from schemas.strategy import Asha
 from schemas.study import StudySpec, TrainSpec
 
 DATA_ONLY = Networks()
@@ -113,9 +114,22 @@ def _search_jobs(
                 candidate=candidate.id,
                 phi=phi,
                 request=JobRequest(
-                    job=job, resources=spec.resources.search, label=label(candidate, seed)
+                    job=job,
+                    resources=spec.resources.search,
+                    label=label(candidate, seed),
+                    prunable=_prunable(spec, candidate),
                 ),
             )
+
+
+def _prunable(spec: StudySpec, candidate: Candidate) -> bool:
+    """Tell whether a candidate competes in successive halving.
+
+    The baseline does not, whose cost is another and whose scores correct all others for cost; nor
+    do the single-axis controls, without which there is no verdict.
+    """
+    asha = isinstance(spec.search.promotion, Asha)
+    return asha and not {"baseline", *AXES} & set(candidate.roles)
 
 
 def _job(
