@@ -23,7 +23,7 @@ Jobs = dict[str, list[tuple[str, int]]]
 
 @dataclass(frozen=True)
 class Entry:
-    """A candidate with its scores by seed, and how many of its jobs failed."""
+    """A candidate with its scores by seed, and how many of its jobs failed or were pruned."""
 
     id: str
     candidate: Candidate
@@ -31,6 +31,7 @@ class Entry:
     failed: int
     shift: float = 0.0
     """What its cost being not quite the budget's has taken from its scores."""
+    pruned: int = 0
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -103,15 +104,17 @@ def planned(plan: Plan) -> Jobs:
 def entry(candidate: Candidate, jobs: Jobs, results: Mapping[str, JobResult]) -> Entry:
     """Return a candidate with what its jobs have brought."""
     scores: dict[int, float] = {}
-    failed = 0
+    failed = pruned = 0
     identity = candidate.id
     for job, seed in jobs.get(identity, []):
         result = results.get(job)
         if result and result.status == "done" and METRIC in result.metrics:
             scores[seed] = result.metrics[METRIC]
+        elif result and result.pruned:
+            pruned += 1
         elif result and result.status != "stopped":
             failed += 1
-    return Entry(identity, candidate, scores, failed)
+    return Entry(identity, candidate, scores, failed, pruned=pruned)
 
 
 def at_equal_cost(entries: Sequence[Entry], baseline: Entry, multiple: float) -> list[Entry]:
