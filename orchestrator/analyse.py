@@ -168,7 +168,11 @@ def _warnings(
     absent = [axis for axis in AXES if axis in spec.search.controls and axis not in held]
     ratios = {entry.id: entry.candidate.ratio for entry in entries}
     told = [
-        sentences.unscored(len(entries) - len(field.scored), len(entries)),
+        sentences.unscored(
+            len(entries) - len(field.scored),
+            len(entries),
+            sum(one.pruned > 0 and not one.scores for one in entries),
+        ),
         cautions.absent_controls(absent, entries) if field.scored else "",
         sentences.thin_noise(field.noise, floor) if field.scored else "",
         sentences.uneven_cost(gain, ratios, corrected),

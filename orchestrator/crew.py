@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from cluster.runner import Runner
 from jobs.store.artifacts import ArtifactStore
-from schemas.job import Event, JobResult
+from schemas.job import Event, JobRequest, JobResult
 from schemas.plan import PlannedJob
 
 RETRIED = ("storage", "worker lost", "interrupted")
@@ -38,17 +38,18 @@ class Crew:
         """Train what is not done yet; say whether the runner was told to stop."""
         requests = {job.request.job.id: job.request for job in jobs}
         results = self.store.results(requests)
-        pending = [request for id_, request in requests.items() if self._wanted(results.get(id_))]
+        pending = [one for id_, one in requests.items() if self._wanted(one, results.get(id_))]
         self.observer.phase(title, len(requests), len(pending))
         if not pending:
             return "done"
         ended = self.runner.run(pending, self.store.uri, self.observer.event)
-        return "stopped" if any(result.status == "stopped" for result in ended) else "done"
+        stopped = any(result.status == "stopped" and not result.pruned for result in ended)
+        return "stopped" if stopped else "done"
 
-    def _wanted(self, result: JobResult | None) -> bool:
+    def _wanted(self, request: JobRequest, result: JobResult | None) -> bool:
+        if request.settled(result):
+            return False
         if result is None or result.status == "stopped":
             return True
-        if result.status == "done":
-            return False
         assert result.cause is not None
         return self.retry_failed or result.cause.kind in RETRIED

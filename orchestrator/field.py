@@ -28,7 +28,7 @@ Asked = Literal["quadratic", "gaussian process"]
 
 @dataclass(frozen=True)
 class Entry:
-    """A candidate with its scores by seed, and how many of its jobs failed."""
+    """A candidate with its scores by seed, and how many of its jobs failed or were pruned."""
 
     id: str
     candidate: Candidate
@@ -38,6 +38,7 @@ class Entry:
     """What its cost being not quite the budget's has taken from its scores."""
     speed: float | None = None
     """Images a second in training, the median of its jobs; None where none told."""
+    pruned: int = 0
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -117,17 +118,19 @@ def entry(candidate: Candidate, jobs: Jobs, results: Mapping[str, JobResult]) ->
     """Return a candidate with what its jobs have brought."""
     scores: dict[int, float] = {}
     speeds: list[float] = []
-    failed = 0
+    failed = pruned = 0
     identity = candidate.id
     for job, seed in jobs.get(identity, []):
         result = results.get(job)
         if result and result.status == "done" and METRIC in result.metrics:
             scores[seed] = result.metrics[METRIC]
             speeds += [result.metrics[SPEED]] if SPEED in result.metrics else []
+        elif result and result.pruned:
+            pruned += 1
         elif result and result.status != "stopped":
             failed += 1
     speed = median(speeds) if speeds else None
-    return Entry(identity, candidate, scores, failed, speed=speed)
+    return Entry(identity, candidate, scores, failed, speed=speed, pruned=pruned)
 
 
 def at_equal_cost(entries: Sequence[Entry], baseline: Entry, multiple: float) -> list[Entry]:

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestrator.field import Field
 from orchestrator.prediction import intervals
@@ -100,9 +99,9 @@ def _surrounded(places: Floats, known: Floats, slack: float) -> Bools:
 
     A place is outside where it reaches farther than all of them in some direction.
     """
-    turns: NDArray[np.float64] = np.arange(ANGLES) * (2 * np.pi / ANGLES)
-    one = np.array([1.0, -1.0, 0.0]) / np.sqrt(2)
-    other = np.array([1.0, 1.0, -2.0]) / np.sqrt(6)
+    turns = np.linspace(0, 2 * np.pi, ANGLES, endpoint=False, dtype=np.float64)
+    one = np.array([1.0, -1.0, 0.0]) / 2**0.5
+    other = np.array([1.0, 1.0, -2.0]) / 6**0.5
     directions = np.outer(one, np.cos(turns)) + np.outer(other, np.sin(turns))
     inside: Bools = np.all(places @ directions <= (known @ directions).max(axis=0) + slack, axis=1)
     return inside

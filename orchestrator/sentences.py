@@ -127,25 +127,33 @@ def resolution(found: Resolution | None) -> str:
 def job_warnings(
     jobs: Sequence[str], results: Mapping[str, JobResult], noun: str = "search job"
 ) -> list[str]:
-    """Count the jobs that failed, by cause, and those that have not ended."""
+    """Count the jobs that failed, by cause, were pruned, and have not ended."""
     ended = [results[job] for job in jobs if job in results]
     causes = Counter(r.cause.kind if r.cause else "error" for r in ended if r.status == "failed")
     failed = sum(causes.values())
-    unended = len(jobs) - len(ended) + sum(result.status == "stopped" for result in ended)
+    pruned = sum(result.pruned for result in ended)
+    stopped = sum(result.status == "stopped" for result in ended) - pruned
+    unended = len(jobs) - len(ended) + stopped
     told = []
     if failed:
         parts = ", ".join(f"{number} {kind}" for kind, number in causes.most_common())
         told.append(f"{failed} of {counted(len(jobs), noun)} failed: {parts}.")
+    if pruned:
+        told.append(
+            f"{pruned} of {counted(len(jobs), noun)} were pruned as falling behind: the "
+            "mean of a candidate that lost only some of its seeds may be too high."
+        )
     if unended:
         told.append(f"{unended} of {counted(len(jobs), noun)} have not ended yet.")
     return told
 
 
-def unscored(number: int, total: int) -> str:
-    """Say how many candidates have no score at all."""
+def unscored(number: int, total: int, pruned: int = 0) -> str:
+    """Say how many candidates have no score at all, of which so many lost jobs to promotion."""
     if not number:
         return ""
-    return f"{number} of {counted(total, 'candidate')} have no score and are not compared."
+    what = f"{number} of {counted(total, 'candidate')} have no score and are not compared"
+    return f"{what}: {pruned} of them had jobs pruned." if pruned else f"{what}."
 
 
 def thin_noise(noise: Noise | None, resolution: float) -> str:

@@ -1,7 +1,7 @@
 """The schedules of a search, shortest first, and the jobs that train networks on one of them."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ from schemas.data import DataInfo
 from schemas.job import DataRef, JobRequest, TrainJob
 from schemas.plan import PlannedJob
 from schemas.recipe import Recipe
-from schemas.strategy import Rungs
+from schemas.strategy import Asha, Rungs
 from schemas.study import StudySpec, TrainSpec
 
 FIRST_SEEDS = 3
@@ -96,8 +96,19 @@ def _search_job(
             job=job(spec, info, network, stage.recipe, seed),
             resources=spec.resources.search,
             label=name,
+            prunable=_prunable(spec, network),
         ),
     )
+
+
+def _prunable(spec: StudySpec, network: Candidate) -> bool:
+    """Tell whether a candidate competes in successive halving.
+
+    The baseline does not, whose cost is another and whose scores correct all others for cost; nor
+    do the single-axis controls, without which there is no verdict.
+    """
+    asha = isinstance(spec.search.promotion, Asha)
+    return asha and not {"baseline", *AXES} & set(network.roles)
 
 
 def job(
@@ -112,8 +123,3 @@ def label(candidate: Candidate, seed: int) -> str:
     """Return the name that people read for a job: depth, width, resolution, seed."""
     triple, network = candidate.coefficients, candidate.architecture
     return f"d{triple.alpha:.2f}-w{triple.beta:.2f}-r{network.resolution}-s{seed}"
-
-
-def always(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return the candidates that every stage trains: the single-axis controls."""
-    return [one for one in candidates if {*AXES} & {*one.roles}]
