@@ -8,7 +8,7 @@ def record_failure(request: JobRequest, store: ArtifactStore, cause: Cause) -> J
     """Write, as an attempt of its own, that a job failed; return the result."""
     workers = request.resources.workers
     with store.writer(request.job, world_size=workers) as writer:
-        writer.resume()
+        writer.resume(request.continues)
         rows = store.rows(request.job.id)
         result = JobResult(
             job=request.job.id,
@@ -18,6 +18,7 @@ def record_failure(request: JobRequest, store: ArtifactStore, cause: Cause) -> J
             metrics=rows[-1].metrics if rows else {},
             cause=cause,
             world_size=workers,
+            splits=request.splits,
         )
         writer.finish(result)
     return result
