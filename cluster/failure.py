@@ -7,7 +7,9 @@ from schemas.job import Cause, JobRequest, JobResult
 
 def record_failure(request: JobRequest, store: ArtifactStore, cause: Cause) -> JobResult:
     """Write, as an attempt of its own, that a job failed; return the result."""
-    failed = unfinished(request).model_copy(update={"status": "failed", "cause": cause})
+    failed = unfinished(request).model_copy(
+        update={"status": "failed", "cause": cause, "splits": request.splits}
+    )
     return _record(request, store, failed)
 
 
@@ -26,7 +28,7 @@ def _record(
     request: JobRequest, store: ArtifactStore, ended: JobResult, pruned: str = ""
 ) -> JobResult:
     with store.writer(request.job, world_size=request.resources.workers) as writer:
-        writer.resume()
+        writer.resume(request.continues)
         rows = store.rows(request.job.id)
         epochs, metrics = (rows[-1].epoch, rows[-1].metrics) if rows else (0, {})
         message = f"stopped after epoch {epochs} of {request.job.recipe.epochs}: {pruned}"

@@ -183,7 +183,8 @@ class _Worker:
 
     def train(self, number: int, request: JobRequest) -> None:
         """Train one job; rank 0 tells of every epoch and of the end."""
-        rows = run(request.job, self._store, self._process, self._data)
+        splits, continues = request.splits, request.continues
+        rows = run(request.job, self._store, self._process, self._data, splits, continues)
         last = request.job.recipe.epochs
         while True:
             try:

@@ -81,7 +81,8 @@ class SoloTrial(Trial):
         resources = self.request.resources
         device = torch.device("cuda" if gpus_of(resources) else "cpu")
         process = Process.single(resources.cpus, device, tuple(self.config["imports"]))
-        self._rows = run(self.request.job, self.store, process, self._data)
+        splits, continues = self.request.splits, self.request.continues
+        self._rows = run(self.request.job, self.store, process, self._data, splits, continues)
         self._last: EpochRow | None = None
 
     def step(self) -> Message:

@@ -14,6 +14,7 @@ from jobs.store.study import StudyFolder
 from orchestrator.analyse import analyse
 from orchestrator.crew import Crew, Ending, Observer
 from orchestrator.documents import Record, TrainRecord
+from orchestrator.extension import History
 from orchestrator.plan import plan_family
 from orchestrator.rounds import Search, next_round
 from schemas.errors import RunError
@@ -39,16 +40,25 @@ class Study:
         """The study's documents."""
         return self.store.study(self.spec.name)
 
-    def _crew(self) -> Crew:
+    def _crew(self, plan: Plan | Variant) -> Crew:
         """Return what trains the jobs; called before anything is written."""
-        return Crew(self.store, self.runner, self.observer, self.retry_failed)
+        history = History(self.store, self.spec.name)
+        return Crew(
+            self.store,
+            self.runner,
+            self.observer,
+            images=plan.data.train,
+            history=history,
+            retries=self.spec.retries,
+            retry_failed=self.retry_failed,
+        )
 
     def run(self, plan: Plan | Variant) -> Ending:
         """Carry the study as far as it goes, exactly as planned.
 
         Raises RunError where nothing of the search can be used to choose a network.
         """
-        crew = self._crew()
+        crew = self._crew(plan)
         self.folder.write("spec.json", Record(spec=self.spec, text=self.text))
         if isinstance(plan, Variant):
             self.folder.write("baseline.json", TrainRecord(data=plan.data, baseline=plan.baseline))

@@ -155,7 +155,9 @@ class JobResult(Model):
 class Event(Model):
     """Something a runner tells while it works."""
 
-    kind: Literal["waiting", "started", "epoch", "ended"]
+    kind: Literal["waiting", "started", "epoch", "again", "ended"]
+    """`again`: an attempt has failed, and the job will be tried once more for what `message` says.
+    """
     job: str
     label: str = ""
     row: EpochRow | None = None

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from cluster.tune import RayRunner
 from jobs.data.source import inspect
 from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
-from orchestrator import plan_file
+from orchestrator import extension, plan_file
 from orchestrator.budget import check_budget
 from orchestrator.commands.imports import folders, networks_for
 from orchestrator.commands.output import note, print_json, print_table, say
@@ -102,6 +102,7 @@ def _carry_out(file: SpecFile, options: Options) -> Ending:
         info = inspect(spec.data)
         _say_quarantine(info)
         prepared = _prepared(spec, info, store, networks, options)
+        extension.check(documents(folder), prepared.plan)
         check_budget(spec, prepared.forecast)
         with ExitStack() as stack:
             imports = folders(file, options.allow_import)
@@ -207,9 +208,9 @@ class Watch:
     gauges: StudyGauges | None
     log: Callable[[Event], None]
 
-    def phase(self, title: str, jobs: int, pending: int) -> None:
+    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
         """A phase begins."""
-        self.progress.phase(title, jobs, pending)
+        self.progress.phase(title, jobs, pending, reused)
 
     def event(self, event: Event) -> None:
         """Something happened to a job; epochs are rows of the store, not events of the log."""
