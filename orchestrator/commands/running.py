@@ -26,7 +26,6 @@ from orchestrator.budget import check_budget
 from orchestrator.commands.imports import folders, networks_for
 from orchestrator.commands.output import note, print_json, print_table, say
 from orchestrator.commands.reporting import write_report
-from orchestrator.crew import Ending
 from orchestrator.documents import Documents, documents
 from orchestrator.plan import baseline_of
 from orchestrator.prepare import Prepared, prepare, with_plan
@@ -91,7 +90,7 @@ def _with_lasting_store(file: SpecFile) -> SpecFile:
     return replace(file, spec=file.spec.model_copy(update={"store": store}))
 
 
-def _carry_out(file: SpecFile, options: Options) -> Ending:
+def _carry_out(file: SpecFile, options: Options) -> Outcome:
     """Check everything that can be checked first; then hold the lease and train."""
     spec = file.spec
     asha = _asha(file, options)
@@ -212,6 +211,10 @@ class Watch:
         """A phase begins."""
         self.progress.phase(title, jobs, pending, reused)
 
+    def note(self, text: str) -> None:
+        """The study has decided something."""
+        self.progress.note(text)
+
     def event(self, event: Event) -> None:
         """Something happened to a job; epochs are rows of the store, not events of the log."""
         self.progress.event(event)
@@ -222,7 +225,7 @@ class Watch:
 
 
 def _show(
-    file: SpecFile, store: ArtifactStore, found: Documents, ending: Ending, options: Options
+    file: SpecFile, store: ArtifactStore, found: Documents, ending: Outcome, options: Options
 ) -> None:
     report = write_report(store, found)
     family = _family_rows(store, found)
