@@ -19,7 +19,7 @@ from schemas.law import Law, LawPoint
 
 STEPS = 60
 """Places at which the law and its band are drawn."""
-ROOM = 1.25
+ROOM = 1.35
 LINE, SHADE = "rgba(127,127,127,0.9)", "rgba(127,127,127,0.14)"
 
 Mark = tuple[float, list[float], float]
@@ -54,9 +54,11 @@ def _lawful(law: Law, images: int) -> go.Figure:
     ratios = [one.ratio for one in law.points]
     told = [f"{ratio:.2f}x the baseline's cost" for ratio in ratios]
     axis = log_axis("cost over the baseline's (log scale)", ratios, ROOM, lambda x: f"{x:g}x")
-    marks = [*_law(law, images), *_foretold(law)]
+    start = sum(one.phi == 0 for one in trained[:1])
+    parts = (line[:start], told[:start], "baseline"), (line[start:], told[start:], "trained")
+    measured = [_measured(part, costs, "markers+text", name) for part, costs, name in parts if part]
     return figure(
-        [*marks, _measured(line, told, "markers+text"), *_seeds(line)],
+        [*_law(law, images), *_foretold(law), *measured, *_seeds(line)],
         400,
         xaxis={"type": "log", **axis},
         yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False, "range": _view(law)},
@@ -147,13 +149,15 @@ def _told(one: LawPoint) -> str:
     return f"{PHI} {one.phi:g}, foretold {percent(1 - one.expected)}{ends}<br>{cost}<extra></extra>"
 
 
-def _measured(line: Sequence[Mark], told: Sequence[str], mode: str) -> go.Scatter:
+def _measured(
+    line: Sequence[Mark], told: Sequence[str], mode: str, name: str = "trained"
+) -> go.Scatter:
     means = [100 * fmean(scores) for _, scores, _ in line]
     return go.Scatter(
         x=[cost for cost, _, _ in line],
         y=means,
         mode=mode,
-        name="trained",
+        name=name,
         text=[f"{PHI} {phi:g} " for _, _, phi in line],
         textposition="top left",
         cliponaxis=False,

@@ -10,9 +10,11 @@ from orchestrator.report.inputs import ReportInputs, Seat
 from orchestrator.report.marks import COLOURS, GOLD, SYMBOLS, figure
 from schemas.ranking import Contender, GateResult
 
-CLOSEST = 0.075
+CLOSEST = 0.07
 """Least distance between two names, over the height of the figure."""
-NAMES_AT = 1.07
+NAMES_AT = 1.14
+ASIDE = 0.016
+"""How far marks move aside, so that their intervals do not cover each other."""
 
 
 def gate(inputs: ReportInputs, everyone: Sequence[Seat]) -> go.Figure | None:
@@ -26,10 +28,13 @@ def gate(inputs: ReportInputs, everyone: Sequence[Seat]) -> go.Figure | None:
         return None
     middle = fmean(one.searched for one in shown), fmean(one.mean or 0 for one in shown)
     places = {one.candidate: _height(one, middle) for one in shown}
-    reach = [value for pair in places.values() for value in pair]
-    names = _spread([places[one.candidate][1] for one in shown], max(reach) - min(reach))
+    names = _spread([places[one.candidate][1] for one in shown], _reaching(shown, places))
     ordered = sorted(shown, key=lambda one: seats[one.candidate].chosen)
-    lines = [_line(one, seats[one.candidate], places[one.candidate]) for one in ordered]
+    aside = {one.candidate: ASIDE * (n - (len(shown) - 1) / 2) for n, one in enumerate(shown)}
+    lines = [
+        _line(one, seats[one.candidate], places[one.candidate], aside[one.candidate])
+        for one in ordered
+    ]
     return figure(
         lines,
         150 + 44 * min(len(shown), 8),
@@ -50,6 +55,13 @@ def gate(inputs: ReportInputs, everyone: Sequence[Seat]) -> go.Figure | None:
     )
 
 
+def _reaching(shown: Sequence[Contender], places: Mapping[str, tuple[float, float]]) -> float:
+    """Return about how much accuracy the figure spans, intervals included, in points."""
+    heights = [height for pair in places.values() for height in pair]
+    longest = max(_reach(one.high, one.low) for one in shown)
+    return max(heights) - min(heights) + longest
+
+
 def _height(one: Contender, middle: tuple[float, float]) -> tuple[float, float]:
     assert one.mean is not None
     return 100 * (one.searched - middle[0]), 100 * (one.mean - middle[1])
@@ -68,13 +80,13 @@ def _colour(seat: Seat) -> str:
     return GOLD if seat.chosen else COLOURS[seat.kind]
 
 
-def _line(one: Contender, seat: Seat, place: tuple[float, float]) -> go.Scatter:
+def _line(one: Contender, seat: Seat, place: tuple[float, float], aside: float) -> go.Scatter:
     standing, colour = seat.standing, _colour(seat)
     ends = [(standing.low, standing.mean, standing.high), (one.low, one.mean, one.high)]
     filled = ["rgba(127,127,127,0.2)" if not tied else colour for tied in (standing.tied, one.tied)]
     symbol = "star" if seat.chosen else SYMBOLS[seat.kind]
     return go.Scatter(
-        x=[0, 1],
+        x=[aside, 1 + aside],
         y=list(place),
         mode="lines+markers",
         line={"color": colour, "width": 3.2 if seat.chosen else 1.8},

@@ -17,9 +17,11 @@ def rungs(everyone: Sequence[Seat]) -> go.Figure | None:
     both = [seat for seat in everyone if seat.standing.screened and seat.standing.mean is not None]
     if len(both) < 2:
         return None
-    marks = [_marks([seat for seat in both if seat.kind == kind], kind) for kind in LABELS]
+    plain = [seat for seat in both if not seat.chosen]
+    marks = [_marks([seat for seat in plain if seat.kind == kind], kind) for kind in LABELS]
+    chosen = [seat for seat in both if seat.chosen]
     return figure(
-        marks,
+        [*marks, _marks(chosen, "chosen")],
         380,
         xaxis={"title": {"text": "accuracy after the short schedule, %"}, "zeroline": False},
         yaxis={"title": {"text": "after the whole schedule, %"}, "zeroline": False},
@@ -29,16 +31,14 @@ def rungs(everyone: Sequence[Seat]) -> go.Figure | None:
 def _marks(ours: Sequence[Seat], kind: str) -> go.Scatter | None:
     if not ours:
         return None
+    crown = {"symbol": "star", "size": 18, "color": GOLD, "line": {"color": "#5c4300", "width": 1}}
+    plain = {"symbol": SYMBOLS.get(kind), "size": 11, "color": COLOURS.get(kind)}
     return go.Scatter(
         x=[100 * fmean(seat.standing.screened) for seat in ours],
         y=[100 * (seat.standing.mean or 0) for seat in ours],
         mode="markers",
-        name=LABELS[kind],
-        marker={
-            "symbol": ["star" if seat.chosen else SYMBOLS[kind] for seat in ours],
-            "size": [17 if seat.chosen else 11 for seat in ours],
-            "color": [GOLD if seat.chosen else COLOURS[kind] for seat in ours],
-        },
+        name=LABELS.get(kind, kind),
+        marker={**(crown if kind == "chosen" else plain), "opacity": 1},
         hovertemplate=[
             f"{seat.name}<br>short %{{x:.2f}} %, whole %{{y:.2f}} %<extra></extra>" for seat in ours
         ],
