@@ -16,6 +16,7 @@ from cluster.runner import OnEvent, unfinished
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
+from jobs.training.failure import GAVE_UP
 from schemas.errors import ClusterError
 from schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
 
@@ -60,7 +61,8 @@ class LocalRunner:
         tell.started()
         device = torch.device("cuda" if request.resources.gpus else "cpu")
         process = Process.single(request.resources.cpus, device, self._imports)
-        rows = run(request.job, store, process, self._data)
+        splits, continues = request.splits, request.continues
+        rows = run(request.job, store, process, self._data, splits, continues)
         while True:
             try:
                 row = next(rows)
@@ -168,12 +170,28 @@ def _end_group(child: "subprocess.Popen[str]") -> None:
 def _ended(
     request: JobRequest, store: ArtifactStore, before: JobResult | None, errors: str
 ) -> JobResult:
-    """Return what the child recorded, or a failure where it died without a word."""
+    """Return what the child recorded, or a failure where it died without a word.
+
+    A rank that failed alone took the others with it: to them a worker was lost, it knows why.
+    """
     result = store.result(request.job.id)
-    if result is not None and result != before:
+    lost = result is None or result == before or _lost(result)
+    cause = _told(errors) if lost else None
+    if cause is None and result is not None and result != before:
         return result
-    cause = Cause(kind="worker lost", message="its workers died", traceback=errors[-_TAIL:])
-    return record_failure(request, store, cause)
+    died = Cause(kind="worker lost", message="its workers died", traceback=errors[-_TAIL:])
+    return record_failure(request, store, cause or died)
+
+
+def _lost(result: JobResult) -> bool:
+    return result.cause is not None and result.cause.kind == "worker lost"
+
+
+def _told(errors: str) -> Cause | None:
+    """Return the first cause of their own that ranks told, if any did."""
+    told = [line for line in errors.splitlines() if line.startswith(GAVE_UP)]
+    causes = [Cause.model_validate_json(line.removeprefix(GAVE_UP)) for line in told]
+    return next((cause for cause in causes if cause.kind != "worker lost"), None)
 
 
 def _resolved(request: JobRequest) -> JobRequest:

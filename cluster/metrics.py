@@ -62,4 +62,4 @@ class StudyGauges:
 def _state(event: Event) -> str:
     if event.result is not None:
         return event.result.status
-    return "waiting" if event.kind == "waiting" else "running"
+    return "waiting" if event.kind in ("waiting", "again") else "running"

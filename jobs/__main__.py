@@ -25,6 +25,7 @@ from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import summed
+from jobs.training.failure import GAVE_UP
 from schemas.errors import ClusterError, CompoundError, SpecError
 from schemas.job import EpochRow, JobRequest, JobResult, Resources
 
@@ -124,11 +125,14 @@ def _device(resources: Resources, local_rank: int) -> torch.device:
 
 
 def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
-    epochs = run(request.job, store, process, DataCache())
+    data, splits = DataCache(), request.splits
+    epochs = run(request.job, store, process, data, splits, request.continues)
     with StopFlag(alone=process.world_size == 1) as stop:
         result = _drive(epochs, _reporter(request, process), lambda: _agreed(stop, process))
     if result is None and process.leads:
         result = store.result(request.job.id)
+    if result is not None and result.cause is not None and not process.leads:
+        sys.stderr.write(f"{GAVE_UP}{result.cause.model_dump_json()}\n")
     if result is not None and process.leads:
         sys.stdout.write(result.model_dump_json() + "\n")
     if result is None or result.status == "stopped":

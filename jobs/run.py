@@ -9,7 +9,7 @@ from jobs.data.cache import DataCache
 from jobs.data.images import Images
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import text_from, together
-from jobs.training.failure import classify
+from jobs.training.failure import classify, cornered
 from jobs.training.journal import Journal
 from jobs.training.process import Process
 from jobs.training.state import begin
@@ -24,10 +24,18 @@ Epochs = Generator[EpochRow, None, JobResult]
 _log = logging.getLogger(__name__)
 
 
-def run(job: TrainJob, store: ArtifactStore, process: Process, data: DataCache) -> Epochs:
+def run(
+    job: TrainJob,
+    store: ArtifactStore,
+    process: Process,
+    data: DataCache,
+    splits: int = 1,
+    continues: str | None = None,
+) -> Epochs:
     """Train a job; yield a row after each epoch, on every rank, and return how it ended.
 
-    A job that the store holds as done yields nothing. Any other starts from its last checkpoint.
+    A job that the store holds as done yields nothing. Any other starts from its last checkpoint,
+    or else from that of the job that it `continues`. `splits`: see JobRequest.
     Whatever goes wrong in training becomes a result with status `failed`. Closing the generator
     after an epoch checkpoints that epoch and records the status `stopped`; with several ranks all
     of them have to close after the same one, and their process group is the caller's.
@@ -36,7 +44,7 @@ def run(job: TrainJob, store: ArtifactStore, process: Process, data: DataCache) 
         torch.set_num_threads(process.threads)
     try:
         done = _already_done(job, store, process)
-        journal = None if done else Journal(job, store, process)
+        journal = None if done else Journal(job, store, process, splits, continues)
     except Exception as error:
         return _never_began(job, process, error)
     if journal is None:
@@ -47,19 +55,25 @@ def run(job: TrainJob, store: ArtifactStore, process: Process, data: DataCache) 
 
 
 def _attempt(job: TrainJob, journal: Journal, process: Process, data: DataCache) -> Epochs:
+    trainer = None
     try:
-        trainer = together(process, lambda: _trainer(job, process, data))
+        trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
         journal.resume(trainer)
         if journal.epoch == 0:
-            together(process, lambda: begin(trainer, job))
+            _begin(trainer, job, process)
         trainer.connect()
         while journal.epoch < job.recipe.epochs:
             yield journal.record(trainer.epoch(journal.epoch + 1), trainer)
         return journal.end()
     except GeneratorExit:
+        assert trainer is not None, "the generator waits after an epoch"
         return _stopped(journal, trainer)
     except Exception as error:
-        return _failed(journal, error)
+        return _failed(journal, error, trainer)
+
+
+def _begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
+    together(process, lambda: begin(trainer, job))
 
 
 def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobResult | None:
@@ -70,10 +84,10 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
     return JobResult.model_validate_json(text) if text else None
 
 
-def _trainer(job: TrainJob, process: Process, data: DataCache) -> Trainer:
+def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> Trainer:
     images = data.at(job.data, job.architecture.resolution)
     _check_fit(job, images)
-    return Trainer(job, images, process)
+    return Trainer(job, images, process, splits=splits)
 
 
 def _check_fit(job: TrainJob, images: Images) -> None:
@@ -92,11 +106,12 @@ def _stopped(journal: Journal, trainer: Trainer) -> JobResult:
     try:
         return journal.stop(trainer)
     except Exception as error:
-        return _failed(journal, error)
+        return _failed(journal, error, trainer)
 
 
-def _failed(journal: Journal, error: Exception) -> JobResult:
+def _failed(journal: Journal, error: Exception, trainer: Trainer | None) -> JobResult:
     cause = classify(error)
+    cause = cornered(cause, trainer.steps.micro) if trainer else cause
     _log.debug("job failed: %s", cause.traceback)
     try:
         return journal.end(cause)

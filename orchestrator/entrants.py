@@ -8,7 +8,8 @@ from orchestrator import gate_sentences as words
 from orchestrator.limits import obstacles
 from orchestrator.measure import Measure, measure_of
 from orchestrator.naming import name
-from orchestrator.plan import DATA_ONLY, label, scaled
+from orchestrator.plan import DATA_ONLY, scaled
+from orchestrator.stages import label
 from schemas.architecture import AXES, Candidate
 from schemas.gate import Entrant, GatePlan
 from schemas.job import DataRef, JobRequest, TrainJob

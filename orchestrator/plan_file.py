@@ -121,8 +121,17 @@ def differences(was: Any, now: Any, at: str = "") -> Iterator[str]:
     if isinstance(was, Mapping) and isinstance(now, Mapping):
         for key in {**was, **now}:
             yield from differences(was.get(key), now.get(key), f"{at}.{key}".lstrip("."))
+    elif _alike(was, now):
+        for place, (one, other) in enumerate(zip(was, now, strict=True)):
+            yield from differences(one, other, f"{at}[{place}]")
     elif was != now:
         yield f"{at}: {_brief(was)} -> {_brief(now)}"
+
+
+def _alike(was: Any, now: Any) -> bool:
+    """Whether both are as many records, whose values are worth comparing one by one."""
+    lists = isinstance(was, list) and isinstance(now, list) and len(was) == len(now)
+    return lists and all(isinstance(one, Mapping) for one in (*was, *now))
 
 
 def _brief(value: Any) -> str:

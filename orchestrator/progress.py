@@ -1,7 +1,7 @@
 """One line for each thing that happens, good for a terminal and for a job's log alike."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from orchestrator.wording import counted
 from schemas.job import Event, JobResult
@@ -20,18 +20,19 @@ class Progress:
         self._best: float | None = None
         self._waiting: set[str] = set()
 
-    def phase(self, title: str, jobs: int, pending: int) -> None:
-        """Begin a phase; jobs that are done already are said to be, and not run again."""
+    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
+        """Begin a phase; jobs that are done already are said to be, and by whom, not run again."""
         self._total, self._ended = jobs, jobs - pending
         self._before, self._started = self._ended, time.monotonic()
-        done = f", {self._ended} done before" if self._ended else ""
-        self._write(f"{title}: {counted(jobs, 'job')}{done}")
+        self._write(f"{title}: {counted(jobs, 'job')}{_before(self._ended, reused)}")
 
     def event(self, event: Event) -> None:
         """Tell one event of a runner."""
         if event.kind == "ended" and event.result is not None and event.result.attempt:
             self._ended += 1
             self._write(self._line(event.label, event.result))
+        elif event.kind == "again":
+            self._write(f"{'again':<7} {event.label}: {event.message}")
         elif event.kind == "waiting" and self._is_news(event.message):
             self._waiting.add(event.message)
             self._write(f"waiting: {event.label} {event.message}")
@@ -55,6 +56,14 @@ class Progress:
         each = (time.monotonic() - self._started) / max(1, self._ended - self._before)
         seconds = each * left
         return f"about {duration(seconds)} left" if left > 0 else ""
+
+
+def _before(done: int, reused: Mapping[str, int]) -> str:
+    """Say how many jobs are done already, and which of them other studies did."""
+    if not done:
+        return ""
+    others = ", ".join(f"{count} of them by study {name}" for name, count in reused.items())
+    return f", {done} done before" + (f" ({others})" if others else "")
 
 
 def duration(seconds: float) -> str:

@@ -5,36 +5,21 @@
 so the same command again resumes: what is done is read, never done again.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
 
 from cluster.runner import Runner
 from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.study import StudyFolder
 from orchestrator.analyse import analyse
+from orchestrator.crew import Crew, Ending, Observer
 from orchestrator.documents import Record, TrainRecord
+from orchestrator.extension import History
 from orchestrator.plan import plan_family
+from orchestrator.rounds import Search, next_round
 from schemas.errors import RunError
-from schemas.job import Event, JobResult
-from schemas.plan import Plan, PlannedJob, Variant
+from schemas.plan import Plan, Rounds, Variant
 from schemas.study import StudySpec, TrainSpec
-
-RETRIED = ("storage", "worker lost", "interrupted")
-"""Causes outside the job itself: running the study again tries these jobs anew."""
-
-Ending = Literal["done", "stopped"]
-
-
-class Observer(Protocol):
-    """Whoever watches a study at work: the terminal, the gauges, the log of events."""
-
-    def phase(self, title: str, jobs: int, pending: int) -> None:
-        """A phase begins, with this many jobs, of which `pending` are yet to be trained."""
-
-    def event(self, event: Event) -> None:
-        """A runner tells what happens."""
 
 
 @dataclass(frozen=True)
@@ -55,23 +40,37 @@ class Study:
         """The study's documents."""
         return self.store.study(self.spec.name)
 
+    def _crew(self, plan: Plan | Variant) -> Crew:
+        """Return what trains the jobs; called before anything is written."""
+        history = History(self.store, self.spec.name)
+        return Crew(
+            self.store,
+            self.runner,
+            self.observer,
+            images=plan.data.train,
+            history=history,
+            retries=self.spec.retries,
+            retry_failed=self.retry_failed,
+        )
+
     def run(self, plan: Plan | Variant) -> Ending:
         """Carry the study as far as it goes, exactly as planned.
 
         Raises RunError where nothing of the search can be used to choose a network.
         """
+        crew = self._crew(plan)
         self.folder.write("spec.json", Record(spec=self.spec, text=self.text))
         if isinstance(plan, Variant):
             self.folder.write("baseline.json", TrainRecord(data=plan.data, baseline=plan.baseline))
             self.folder.write("family.json", plan.family)
-            return self._train("train", plan.jobs)
+            return crew.train("train", plan.jobs)
         assert isinstance(self.spec, StudySpec)
-        return self._search(self.spec, plan)
+        return self._search(self.spec, plan, crew)
 
-    def _search(self, spec: StudySpec, plan: Plan) -> Ending:
+    def _search(self, spec: StudySpec, plan: Plan, crew: Crew) -> Ending:
         self.folder.write("plan.json", plan)
-        ending = self._train("search", plan.jobs)
-        verdict = analyse(spec, plan, self.store.results([j.request.job.id for j in plan.jobs]))
+        search, ending = self._searched(spec, plan, crew)
+        verdict = analyse(spec, search.plan, search.results)
         self.folder.write("verdict.json", verdict)
         if ending == "stopped":
             return ending
@@ -85,23 +84,16 @@ class Study:
             spec, plan.baseline, plan.data, verdict.coefficients, plan.profile, self.networks
         )
         self.folder.write("family.json", family)
-        return self._train("family", family.jobs)
+        return crew.train("family", family.jobs)
 
-    def _train(self, title: str, jobs: Sequence[PlannedJob]) -> Ending:
-        """Train what is not done yet; say whether the runner was told to stop."""
-        requests = {job.request.job.id: job.request for job in jobs}
-        results = self.store.results(requests)
-        pending = [request for id_, request in requests.items() if self._wanted(results.get(id_))]
-        self.observer.phase(title, len(requests), len(pending))
-        if not pending:
-            return "done"
-        ended = self.runner.run(pending, self.store.uri, self.observer.event)
-        return "stopped" if any(result.status == "stopped" for result in ended) else "done"
-
-    def _wanted(self, result: JobResult | None) -> bool:
-        if result is None or result.status == "stopped":
-            return True
-        if result.status == "done":
-            return False
-        assert result.cause is not None
-        return self.retry_failed or result.cause.kind in RETRIED
+    def _searched(self, spec: StudySpec, plan: Plan, crew: Crew) -> tuple[Search, Ending]:
+        """Train the design and every round after it, until there is nothing more to decide."""
+        rounds, jobs = Rounds(), plan.jobs
+        while True:
+            self.folder.write("rounds.json", rounds)
+            ending = crew.train(jobs[0].phase, jobs)
+            search = Search.of(spec, plan, rounds, self.store.results)
+            following = next_round(search) if ending == "done" else None
+            if following is None:
+                return search, ending
+            rounds, jobs = rounds.plus(following), following.jobs

@@ -84,6 +84,15 @@ class JobRequest(Model):
     into memory; the batch of an optimiser step stays what it is."""
     continues: str | None = None
     """The job of a shorter schedule whose last checkpoint and rows this one begins with."""
+    prunable: bool = False
+    """Whether the search's promotion may stop the job before its last epoch."""
+
+    def settled(self, result: "JobResult | None") -> bool:
+        """Tell whether that is its last word, so that it is not trained again.
+
+        A pruned job that may no longer be pruned goes on from its checkpoint.
+        """
+        return result is not None and (result.status == "done" or (result.pruned and self.prunable))
 
 
 class EpochRow(Model):
@@ -137,11 +146,18 @@ class JobResult(Model):
     splits: int = 1
     """Parts that micro-batches were cut into to fit into memory."""
 
+    @property
+    def pruned(self) -> bool:
+        """Whether the search's promotion has stopped the job for good."""
+        return self.status == "stopped" and self.cause is not None and self.cause.kind == "pruned"
+
 
 class Event(Model):
     """Something a runner tells while it works."""
 
-    kind: Literal["waiting", "started", "epoch", "ended"]
+    kind: Literal["waiting", "started", "epoch", "again", "ended"]
+    """`again`: an attempt has failed, and the job will be tried once more for what `message` says.
+    """
     job: str
     label: str = ""
     row: EpochRow | None = None

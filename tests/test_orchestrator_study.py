@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ class Log:
         self.phases: list[tuple[str, int, int]] = []
         self.events: list[Event] = []
 
-    def phase(self, title: str, jobs: int, pending: int) -> None:
+    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
         self.phases.append((title, jobs, pending))
 
     def event(self, event: Event) -> None:

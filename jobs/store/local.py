@@ -139,20 +139,28 @@ class LocalFiles:
     def lock(self, key: str, note: bytes) -> Lock | None:
         """Take a lock and leave a note in its file; None if another holder lives."""
         path = self._path(key)
-        _make_folder(os.path.dirname(path))
-        with explained(path):
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, note, 0)
-            except BlockingIOError:
-                os.close(handle)
-                return None
-            except BaseException:
-                os.close(handle)
-                raise
-        return LocalLock(handle)
+        while True:
+            _make_folder(os.path.dirname(path))
+            with explained(path), suppress(FileNotFoundError):
+                return _locked(path, note)
+
+
+def _locked(path: str, note: bytes) -> "LocalLock | None":
+    """Lock a file; FileNotFoundError if its last holder deleted it meanwhile."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(handle), os.stat(path)):
+            raise FileNotFoundError(path)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, note, 0)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    except BaseException:
+        os.close(handle)
+        raise
+    return LocalLock(handle)
 
 
 class LocalLock:

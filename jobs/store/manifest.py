@@ -51,6 +51,8 @@ class Manifest(Model):
     resumed_attempt: int | None = None
     resumed_epoch: int = 0
     """Rows up to this epoch were taken over from the earlier attempt; its later ones are void."""
+    continues: str | None = None
+    """The job of a shorter schedule that they were taken over from instead."""
     parts: tuple[RowsPart, ...] = ()
     live_from: int = 0
     """Where in the live stream the rows begin that are in no part yet, in bytes."""

@@ -64,6 +64,15 @@ def table_of(batches: Sequence[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(batches, schema=METRICS)
 
 
+def relabelled(table: pa.Table, job: str, attempt: int) -> pa.Table:
+    """Return the lines as those of another job's attempt."""
+    for name, value in (("job", job), ("attempt", attempt)):
+        place = METRICS.get_field_index(name)
+        column = pa.array([value] * table.num_rows, METRICS.field(name).type)
+        table = table.set_column(place, METRICS.field(name), column)
+    return table
+
+
 def rows_of(table: pa.Table) -> list[EpochRow]:
     """Return the epochs of one job's table, in its order."""
     return [_row(list(lines)) for _, lines in groupby(table.to_pylist(), lambda x: x["epoch"])]

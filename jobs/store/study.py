@@ -86,6 +86,8 @@ class StudyFolder:
         try:
             yield
         finally:
+            if self._files.names(self._folder) == ["lease.json"]:
+                self._files.delete([key])  # a study that was refused leaves nothing
             lock.close()
 
     def _busy(self, note: bytes, where: str) -> BusyError:

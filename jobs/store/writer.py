@@ -17,7 +17,7 @@ from jobs.store.commits import Commits
 from jobs.store.files import Stream
 from jobs.store.folder import JobFolder
 from jobs.store.manifest import CheckpointFiles, Manifest, RowsPart, Writer
-from jobs.store.rows import LIVE_HEADER, rows_of, table_of, to_live, to_parquet
+from jobs.store.rows import LIVE_HEADER, relabelled, rows_of, table_of, to_live, to_parquet
 from jobs.store.sealed import DamagedError, seal
 from schemas.errors import StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
@@ -63,22 +63,35 @@ class JobWriter:
             attempt += 1
         return attempt
 
-    def resume(self) -> Checkpoint | None:
+    def resume(self, continues: str | None = None) -> Checkpoint | None:
         """Begin: return the checkpoint to start from, or None to start with the first epoch.
 
-        From here on this attempt counts, and later epochs of earlier attempts are void.
+        From here on this attempt counts, and later epochs of earlier attempts are void. A job
+        without a checkpoint of its own goes on from that of the job that it `continues`, whose
+        rows become its own.
         """
         assert not self._resumed, "resume is called once"
         self._resumed = True
         earlier = self._folder.newest(below=self.attempt)
         found = self._folder.checkpoint_in(earlier) if earlier else None
         if earlier is None or found is None:
-            self._begin(table_of([]), {})
-            return None
+            return self._take_over(continues)
         rows = self._folder.table_in(earlier).filter(pc.field("epoch") <= found.epoch)
         kept = earlier.checkpoints[: earlier.checkpoints.index(found.stored) + 1]
         taken = {"resumed_attempt": earlier.attempt, "resumed_epoch": found.epoch}
         self._begin(rows, {**taken, "checkpoints": kept})
+        return found
+
+    def _take_over(self, continues: str | None) -> Checkpoint | None:
+        """Begin where another job ended, which keeps its files; without one, anew."""
+        shorter = JobFolder(self._files, continues) if continues else None
+        found = shorter.checkpoint() if shorter else None
+        if shorter is None or found is None:
+            self._begin(table_of([]), {})
+            return None
+        rows = shorter.table().filter(pc.field("epoch") <= found.epoch)
+        mine = relabelled(rows, self._folder.id, self.attempt)
+        self._begin(mine, {"continues": shorter.id, "resumed_epoch": found.epoch})
         return found
 
     def _begin(self, rows: pa.Table, taken_over: dict[str, Any]) -> None:

@@ -9,6 +9,9 @@ from torch import distributed
 from schemas.errors import ArchitectureError, DataError, StoreError
 from schemas.job import Cause
 
+GAVE_UP = "gave up: "
+"""Before the JSON of a cause on stderr: why a rank failed that writes no result."""
+
 _STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 _PEER_GONE = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")
@@ -36,6 +39,14 @@ def classify(error: Exception) -> Cause:
     text = str(error) or type(error).__name__
     trace = "".join(traceback.format_exception(error))
     return Cause.model_validate({"kind": _kind(error, text), "message": text, "traceback": trace})
+
+
+def cornered(cause: Cause, micro: int) -> Cause:
+    """Say of a job out of memory that its micro-batches of `micro` images cannot be halved."""
+    if cause.kind != "out of memory" or micro % 2 == 0:
+        return cause
+    least = "one image at a time" if micro == 1 else f"{micro} images at a time, an odd number"
+    return cause.model_copy(update={"message": f"even with {least}: {cause.message}"})
 
 
 def _kind(error: Exception, text: str) -> str:

@@ -20,9 +20,17 @@ class Journal:
     All ranks hold the same numbers; every method but `end` is called by all of them together.
     """
 
-    def __init__(self, job: TrainJob, store: ArtifactStore, process: Process) -> None:
+    def __init__(
+        self,
+        job: TrainJob,
+        store: ArtifactStore,
+        process: Process,
+        splits: int = 1,
+        continues: str | None = None,
+    ) -> None:
         """Begin a new attempt. StoreError: the store cannot be written."""
-        self._job, self._process = job, process
+        self._job, self._process, self._continues = job, process, continues
+        self.splits = splits
         self._started = time.monotonic()
         self._writer = together(process, lambda: _writer(job, store, process))
         number = str(self._writer.attempt) if self._writer else ""
@@ -99,10 +107,11 @@ class Journal:
             seconds=time.monotonic() - self._started,
             world_size=self._process.world_size,
             device=self._process.name,
+            splits=self.splits,
         )
 
     def _restore(self, trainer: Trainer) -> tuple[int, int, Metrics] | None:
-        checkpoint = self._writer.resume() if self._writer else None
+        checkpoint = self._writer.resume(self._continues) if self._writer else None
         if checkpoint is None:
             return None
         restore(trainer, checkpoint.model(), checkpoint.optimizer())

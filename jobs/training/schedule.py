@@ -1,7 +1,7 @@
 """How many steps, of how many images, at which learning rate. Plain arithmetic, no torch."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.errors import PlanError
 from schemas.recipe import Recipe
@@ -22,9 +22,16 @@ class Steps:
     micro: int
     """Images that one worker takes through the network at once."""
 
+    def halved(self) -> "Steps | None":
+        """Return the same steps in micro-batches half as large; None where they do not halve."""
+        return None if self.micro % 2 else replace(self, micro=self.micro // 2)
 
-def steps(recipe: Recipe, images: int, workers: int) -> Steps:
-    """Lay out a run over `images` training images. PlanError: the batch cannot be shared."""
+
+def steps(recipe: Recipe, images: int, workers: int, splits: int = 1) -> Steps:
+    """Lay out a run over `images` training images, every micro-batch cut into `splits` parts.
+
+    PlanError: the batch cannot be shared, or a micro-batch not be cut.
+    """
     check_batch(recipe, workers)
     shares = workers * recipe.accumulate
     batch = min(recipe.batch, images // shares * shares)
@@ -37,7 +44,14 @@ def steps(recipe: Recipe, images: int, workers: int) -> Steps:
             next_step="lower `accumulate` or `workers`, or train on more images",
         )
     per_epoch = images // batch
-    return Steps(batch, per_epoch, per_epoch * recipe.epochs, batch // shares)
+    micro = batch // shares
+    if micro % splits:
+        raise PlanError(
+            f"a micro-batch of {micro} images does not split into {splits} parts",
+            where="splits",
+            next_step="give the job `splits` that divide its micro-batch",
+        )
+    return Steps(batch, per_epoch, per_epoch * recipe.epochs, micro // splits)
 
 
 def check_batch(recipe: Recipe, workers: int, where: str = "train.batch") -> None:
@@ -69,6 +83,17 @@ def learning_rate(recipe: Recipe, plan: Steps, step: int) -> float:
         return base * 0.5 * (1 + math.cos(math.pi * progress))
     stairs = math.floor(step / (recipe.decay_epochs * plan.per_epoch))
     return base * recipe.decay**stairs
+
+
+def begins_alike(recipe: Recipe, plan: Steps, epochs: int) -> bool:
+    """Whether a run of only so many `epochs` is, to the bit, how the run of `plan` begins.
+
+    Cosine decay, a warm-up cut short and a fitted norm_momentum all know how long a run will be.
+    """
+    if recipe.schedule == "cosine" or epochs < recipe.warmup_epochs:
+        return False
+    short = replace(plan, total=plan.per_epoch * epochs)
+    return recipe.norm_momentum is not None or norm_momentum(short) == norm_momentum(plan)
 
 
 def norm_momentum(plan: Steps) -> float:

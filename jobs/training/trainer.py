@@ -29,11 +29,15 @@ Metrics = dict[str, float]
 class Trainer:
     """One job on one rank: the network, its optimiser, and the loop that moves them."""
 
-    def __init__(self, job: TrainJob, images: Images, process: Process) -> None:
-        """Build everything, alike on every rank. PlanError: the batch cannot be shared."""
+    def __init__(self, job: TrainJob, images: Images, process: Process, *, splits: int = 1) -> None:
+        """Build everything, alike on every rank. PlanError: the batch cannot be shared.
+
+        `splits`: parts that every micro-batch of the recipe is cut into.
+        """
         self._recipe, self._seed, self._process = job.recipe, job.seed, process
-        self.steps = steps(job.recipe, len(images.train), process.world_size)
-        self._share = Share(self.steps.batch, self.steps.micro, job.recipe.accumulate, process.rank)
+        self.steps = steps(job.recipe, len(images.train), process.world_size, splits)
+        accumulate = job.recipe.accumulate * splits
+        self._share = Share(self.steps.batch, self.steps.micro, accumulate, process.rank)
         self._feeder = Feeder(images, job.recipe.augment, process.device)
         self._held_out = len(images.validation)
         self._generator = _generator(process.device)
