@@ -21,6 +21,7 @@ from orchestrator.report.page import render
 from orchestrator.report.rungs import rung_table
 from schemas.job import JobResult
 from schemas.plan import PlannedJob, Round, Rounds
+from schemas.study import SPEC
 from schemas.verdict import Rung, Verdict
 
 
@@ -143,6 +144,14 @@ def test_family_figure_draws_the_law_and_what_it_foretells():
     assert {"power law", "trained", "foretold"} <= set(traces)
     untrained = [one for one in complete().law.points if not one.errors]
     assert len(traces["foretold"]["x"]) == len(untrained)
+
+
+def test_halving_is_told_in_its_own_words():
+    inputs = complete()
+    asha = {"search": {"promotion": {"kind": "asha"}, "budget": {"tolerance": 0.1}}}
+    spec = SPEC.validate_python({**inputs.spec.model_dump(), **asha})
+    assert "A row counts networks" in " ".join(page().shown)
+    assert "A row counts jobs" in render(replace(inputs, spec=spec))
 
 
 def test_a_stop_is_told_at_the_head():

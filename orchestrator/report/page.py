@@ -46,7 +46,7 @@ def render(inputs: ReportInputs) -> str:
             inputs=inputs,
             verdict=verdict,
             headline=_headline(inputs),
-            advice=next_step(verdict) if verdict else "",
+            advice=_advice(inputs),
             tiles=tiles(inputs),
             drawn=drawn,
             tables=_tables(inputs),
@@ -123,6 +123,12 @@ def _headline(inputs: ReportInputs) -> str:
     if not reached:
         return f"The network {at} has no score yet."
     return f"The network {at} reaches {percent(fmean(reached))} validation accuracy."
+
+
+def _advice(inputs: ReportInputs) -> str:
+    if inputs.gate and inputs.gate.outcome == "does not carry over":
+        return "Mind the gate before scaling by these: the order of the search does not hold there."
+    return next_step(inputs.verdict) if inputs.verdict else ""
 
 
 def _became(inputs: ReportInputs) -> str:

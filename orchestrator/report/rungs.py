@@ -47,7 +47,7 @@ def _marks(ours: Sequence[Seat], kind: str) -> go.Scatter | None:
 
 def rung_table(inputs: ReportInputs) -> Table:
     """Return every schedule of the search with who entered it and who went on."""
-    head = ("epochs", "seeds", "networks", "went on", "tau with the last rung", "interval")
+    head = ("epochs", "seeds", "entered", "went on", "tau with the last rung", "interval")
     heads = (*head, "networks compared")
     found = inputs.verdict.rungs if inputs.verdict else ()
     return Table(heads, tuple(_row(one) for one in found))
