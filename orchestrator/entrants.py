@@ -9,10 +9,10 @@ from orchestrator.limits import obstacles
 from orchestrator.measure import Measure, measure_of
 from orchestrator.naming import name
 from orchestrator.plan import DATA_ONLY, scaled
-from orchestrator.stages import label
+from orchestrator.stages import job, label
 from schemas.architecture import AXES, Candidate
 from schemas.gate import Entrant, GatePlan
-from schemas.job import DataRef, JobRequest, TrainJob
+from schemas.job import JobRequest
 from schemas.plan import Plan, PlannedJob
 from schemas.recipe import Recipe
 from schemas.study import StudySpec
@@ -115,11 +115,11 @@ def _jobs(
 ) -> Iterator[PlannedJob]:
     phi = PHI if spec.gate.scale == "phi" else 1.0
     everyone = [(plan.baseline, 0.0), *((one.network, phi) for one in entrants)]
-    data = DataRef(spec=spec.data, fingerprint=plan.data.fingerprint)
     for seed in range(spec.seed, spec.seed + (spec.gate.seeds or spec.search.seeds)):
         for network, scale in everyone:
-            job = TrainJob(architecture=network.architecture, recipe=recipe, data=data, seed=seed)
             request = JobRequest(
-                job=job, resources=spec.resources.search, label=f"gate-{label(network, seed)}"
+                job=job(spec, plan.data, network, recipe, seed),
+                resources=spec.resources.search,
+                label=f"gate-{label(network, seed)}",
             )
             yield PlannedJob(phase="gate", candidate=network.id, phi=scale, request=request)

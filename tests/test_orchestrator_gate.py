@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_orchestrator_report import BASELINE, DATA
 from verdict_studies import around, ended
 
-from orchestrator.analyse import analyse
+from orchestrator.analyse import METRIC, analyse
 from orchestrator.entrants import contenders, gate_plan
 from orchestrator.gate import judge
 from orchestrator.plan import plan_family, plan_study
@@ -260,6 +260,27 @@ def test_uneven_cost_is_corrected_along_the_line_from_the_baseline():
     found = judge(spec, plan, verdict, gate, passed(gate, {}, spread=0.0))
     assert len({one.scores for one in found.contenders}) == len(found.contenders)
     assert [one.mean for one in found.contenders] == pytest.approx([0.55] * len(gate.entrants))
+
+
+def outcomes(after: Sequence[float], gates: int) -> list[str]:
+    """Return the outcomes of gates whose entrants, in their order, have these true means."""
+    spec, rng = spec_of(), np.random.default_rng(2)
+    plan, verdict = searched(spec, [0.60, 0.63, 0.62, 0.61, *[0.6] * 6])
+    gate = gate_plan(spec, plan, verdict)
+    true = passed(gate, dict(zip((e.candidate for e in gate.entrants), after, strict=False)), 0)
+    told = []
+    for _ in range(gates):
+        luck = {id_: one.metrics[METRIC] + rng.normal(0, 0.01) for id_, one in true.items()}
+        results = {id_: ended(id_, score) for id_, score in luck.items()}
+        told.append(judge(spec, plan, verdict, gate, results).outcome)
+    return told
+
+
+def test_an_order_that_holds_is_never_refused_and_one_that_is_noise_seldom_believed():
+    same = outcomes([0.63, 0.62, 0.61, 0.60, 0.60, 0.60], 20)
+    assert "does not carry over" not in same
+    assert same.count("carries over") >= 15
+    assert outcomes([0.6] * 6, 20).count("carries over") <= 4
 
 
 @settings(max_examples=15, deadline=None)
