@@ -33,6 +33,8 @@ class ReportInputs:
     family: Sequence[Member] = ()
     results: Mapping[str, JobResult] = field(default_factory=dict)
     rows: Mapping[str, Sequence[EpochRow]] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Where jobs ran, by job; of interest where some failed."""
 
 
 @dataclass(frozen=True)
