@@ -1,24 +1,45 @@
-"""Failures that no worker was left to record."""
+"""Endings that the driver records, because no worker can."""
 
+from cluster.runner import unfinished
 from jobs.store.artifacts import ArtifactStore
 from schemas.job import Cause, JobRequest, JobResult
 
 
 def record_failure(request: JobRequest, store: ArtifactStore, cause: Cause) -> JobResult:
     """Write, as an attempt of its own, that a job failed; return the result."""
-    workers = request.resources.workers
-    with store.writer(request.job, world_size=workers) as writer:
+    failed = unfinished(request).model_copy(
+        update={"status": "failed", "cause": cause, "splits": request.splits}
+    )
+    return _record(request, store, failed)
+
+
+def record_pruned(
+    request: JobRequest, store: ArtifactStore, why: str, stopped: JobResult
+) -> JobResult:
+    """Write, as an attempt of its own, that a job was stopped for good; return the result.
+
+    `stopped` is what its worker left behind. The worker has closed the job by then, or is dead; its
+    checkpoint and the rows up to it stay, so that a study without promotion can go on from there.
+    """
+    return _record(request, store, stopped, why)
+
+
+def _record(
+    request: JobRequest, store: ArtifactStore, ended: JobResult, pruned: str = ""
+) -> JobResult:
+    with store.writer(request.job, world_size=request.resources.workers) as writer:
         writer.resume(request.continues)
         rows = store.rows(request.job.id)
-        result = JobResult(
-            job=request.job.id,
-            status="failed",
-            attempt=writer.attempt,
-            epochs=rows[-1].epoch if rows else 0,
-            metrics=rows[-1].metrics if rows else {},
-            cause=cause,
-            world_size=workers,
-            splits=request.splits,
+        epochs, metrics = (rows[-1].epoch, rows[-1].metrics) if rows else (0, {})
+        message = f"stopped after epoch {epochs} of {request.job.recipe.epochs}: {pruned}"
+        result = ended.model_copy(
+            update={
+                "attempt": writer.attempt,
+                "epochs": epochs,
+                "metrics": metrics,
+                "cause": Cause(kind="pruned", message=message) if pruned else ended.cause,
+                "world_size": request.resources.workers,
+            }
         )
         writer.finish(result)
     return result

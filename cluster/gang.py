@@ -23,7 +23,7 @@ from ray import train
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
 from cluster.capacity import gpus_of
-from cluster.mailbox import Message
+from cluster.mailbox import Message, epoch_message
 from cluster.network import bind_collectives
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
@@ -79,7 +79,7 @@ class Gang:
 
     def post(self, request: JobRequest) -> None:
         """Give the workers their next job."""
-        ray.get(self._mailbox.post.remote(self._id, request.model_dump_json()))
+        ray.get(self._mailbox.post.remote(self._id, request.job.id, request.model_dump_json()))
 
     def next(self) -> Message:
         """Wait for the next message of the job; say now and then that the workers are not up yet.
@@ -191,8 +191,8 @@ class _Worker:
                 row = next(rows)
             except StopIteration as end:
                 return self._end(number, end.value)
-            stopping = self._tell(number, {"row": row.model_dump_json()})
-            if self._share(stopping) and row.epoch < last:
+            ending = self._tell(number, epoch_message(row), waits=request.prunable)
+            if self._share(ending) and row.epoch < last:
                 rows.close()
                 return self._end(number, self._store.result(request.job.id))
 
@@ -213,10 +213,11 @@ class _Worker:
         patience = _FAILED_PATIENCE if failure else _PATIENCE
         dist.monitored_barrier(self._control, timeout=patience)
 
-    def _tell(self, number: int, message: Message) -> bool:
+    def _tell(self, number: int, message: Message, *, waits: bool = False) -> bool:
         if self._process.rank:
             return False
-        return bool(ray.get(self._mailbox.put.remote(self._gang, number, message)))
+        told = self._mailbox.put.remote(self._gang, number, message, waits=waits)
+        return bool(ray.get(told))
 
     def _share(self, value: Any) -> Any:
         """Return rank 0's value on every rank."""

@@ -5,10 +5,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import ray
 from ray import tune
 from ray.tune.search import Searcher
 
-from cluster.failure import record_failure
+from cluster.failure import record_failure, record_pruned
 from cluster.runner import OnEvent, unfinished
 from jobs.store.artifacts import ArtifactStore
 from schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
@@ -54,6 +55,7 @@ class Listener(tune.Callback):  # type: ignore[misc]
         self.requests, self.stop = requests, stop
         self._store, self._on_event, self._mailbox = store, on_event, mailbox
         self._results: dict[str, JobResult] = {}
+        self._pruned: dict[str, str] = {}
         self._told_stop = False
         self._busy = time.monotonic()
 
@@ -72,6 +74,11 @@ class Listener(tune.Callback):  # type: ignore[misc]
             if request.job.id not in self._results:
                 self._end(request, unfinished(request))
         return self._results
+
+    def prune(self, request: JobRequest, why: str) -> None:
+        """Let a job end for good, before anybody asks for its next epoch."""
+        self._pruned.setdefault(request.job.id, why)
+        ray.get(self._mailbox.prune.remote(request.job.id))
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Pass the wish to stop on, outside of any signal handler; notice starvation."""
@@ -108,18 +115,31 @@ class Listener(tune.Callback):  # type: ignore[misc]
             row = EpochRow.model_validate_json(result["row"])
             self._tell("epoch", request, row=row)
         if "result" in result:
-            self._end(request, JobResult.model_validate_json(result["result"]))
+            ended = JobResult.model_validate_json(result["result"])
+            self._end(request, self._settled(request, ended))
         if "failure" in result:
-            cause = Cause.model_validate_json(result["failure"])
-            self._end(request, record_failure(request, self._store, cause))
+            self._give_up(request, Cause.model_validate_json(result["failure"]))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """The trial's actor has died more often than is forgiven."""
         request = self._request(trial)
         error = trial.get_pickled_error() or trial.get_error()
         message = str(error).strip() or "its worker died"
-        cause = Cause(kind="worker lost", message=message)
-        self._end(request, record_failure(request, self._store, cause))
+        self._give_up(request, Cause(kind="worker lost", message=message))
+
+    def _settled(self, request: JobRequest, result: JobResult) -> JobResult:
+        """Return how a job has ended, which is for good where it was to be pruned."""
+        why = self._pruned.get(request.job.id)
+        if why is None or result.status != "stopped":
+            return result
+        return record_pruned(request, self._store, why, result)
+
+    def _give_up(self, request: JobRequest, cause: Cause) -> None:
+        """End a job that has no worker left; one that was to be pruned anyway has not failed."""
+        if request.job.id in self._pruned:
+            self._end(request, self._settled(request, unfinished(request)))
+        else:
+            self._end(request, record_failure(request, self._store, cause))
 
     def _end(self, request: JobRequest, result: JobResult) -> None:
         self._results[request.job.id] = result

@@ -11,21 +11,27 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from schemas.job import Cause
+from schemas.job import Cause, EpochRow
 
 Message = dict[str, Any]
 """What a trial's step returns to Tune: `late`, `started`, a `row`, a `result`, or the cause of a
-`failure` that no worker was left to record; rows, results and causes as JSON."""
+`failure` that no worker was left to record; rows, results and causes as JSON. With a row come
+its epoch and its score as plain numbers, which Tune's schedulers look at."""
+
+EPOCH, METRIC = "epoch", "validation_accuracy"
 
 
 @dataclass
 class _Box:
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     job: str | None = None
+    id: str = ""
     number: int = 0
     taken: int = 0
     failure: str | None = None
     closed: bool = False
+    undecided: bool = False
+    """The driver has not yet said whether to go on after the newest message."""
     messages: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
 
 
@@ -37,6 +43,7 @@ class Mailbox:
         self._tries = tries
         self._boxes: dict[str, _Box] = {}
         self._stopping = False
+        self._pruned: set[str] = set()
 
     async def request(self, index: int) -> str:
         """Return the JSON of the request with this index."""
@@ -45,15 +52,23 @@ class Mailbox:
     async def stop(self) -> None:
         """Let everybody end after the running epoch."""
         self._stopping = True
+        for box in self._boxes.values():
+            async with box.changed:
+                box.changed.notify_all()
 
-    async def stopping(self) -> bool:
-        """Tell whether the driver wants to stop."""
-        return self._stopping
+    async def prune(self, job: str) -> None:
+        """Let a job end before its next epoch, for good."""
+        self._pruned.add(job)
 
-    async def post(self, gang: str, request: str) -> None:
+    async def stopping(self, job: str) -> bool:
+        """Tell whether the driver wants this job to end."""
+        return self._stopping or job in self._pruned
+
+    async def post(self, gang: str, job: str, request: str) -> None:
         """Give a gang its next job."""
         box = self._boxes.setdefault(gang, _Box())
         async with box.changed:
+            box.id, box.undecided = job, False
             box.job, box.number, box.taken, box.failure = request, box.number + 1, 0, None
             box.changed.notify_all()
 
@@ -89,21 +104,42 @@ class Mailbox:
         if number == box.number:
             box.failure = cause
 
-    async def put(self, gang: str, number: int, message: Message) -> bool:
-        """Deliver what happened to job `number`; return whether to stop."""
+    async def put(self, gang: str, number: int, message: Message, waits: bool = False) -> bool:
+        """Deliver what happened to job `number`; return whether to end it.
+
+        With `waits` it returns once the driver has decided on the message, which is when the
+        trial asks for the next one.
+        """
         box = self._boxes[gang]
-        if box.job is not None and number == box.number:
+        async with box.changed:
+            if box.job is None or number != box.number:
+                return True
             box.job = None if "result" in message else box.job
             box.messages.put_nowait(message)
-        return self._stopping
+            box.undecided = waits
+            await box.changed.wait_for(lambda: not box.undecided or self._ends(box, number))
+            return self._ends(box, number)
+
+    def _ends(self, box: _Box, number: int) -> bool:
+        superseded = box.closed or number != box.number
+        return self._stopping or superseded or box.id in self._pruned
 
     async def next(self, gang: str, timeout: float) -> Message | None:
         """Wait up to `timeout` seconds for the gang's next message."""
         box = self._boxes.setdefault(gang, _Box())
+        if box.undecided and box.messages.empty():
+            async with box.changed:
+                box.undecided = False
+                box.changed.notify_all()
         try:
             return await asyncio.wait_for(box.messages.get(), timeout)
         except TimeoutError:
             return None
+
+
+def epoch_message(row: EpochRow) -> Message:
+    """Return the message that tells of an epoch."""
+    return {"row": row.model_dump_json(), EPOCH: row.epoch, METRIC: row.metrics[METRIC]}
 
 
 def _died(times: int) -> str:

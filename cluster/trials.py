@@ -9,7 +9,7 @@ from ray import tune
 
 from cluster.capacity import gpus_of
 from cluster.gang import Gang
-from cluster.mailbox import Message
+from cluster.mailbox import Message, epoch_message
 from cluster.runner import unfinished
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
@@ -48,8 +48,8 @@ class Trial(tune.Trainable):  # type: ignore[misc]
         return JobRequest.model_validate_json(text)
 
     def stopping(self) -> bool:
-        """Tell whether the driver wants to stop."""
-        return bool(ray.get(self.mailbox.stopping.remote()))
+        """Tell whether the driver wants the job to end."""
+        return bool(ray.get(self.mailbox.stopping.remote(self.request.job.id)))
 
     def __repr__(self) -> str:
         """Name the actor in Ray's dashboard, which asks once, after the first job is taken."""
@@ -92,7 +92,7 @@ class SoloTrial(Trial):
         message: Message = {}
         try:
             self._last = next(self._rows)
-            message["row"] = self._last.model_dump_json()
+            message = epoch_message(self._last)
             if self._last.epoch < self.request.job.recipe.epochs:
                 return message
             next(self._rows)

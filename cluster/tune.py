@@ -17,24 +17,34 @@ from ray import tune
 from cluster import capacity, doctor
 from cluster.listener import JobList, Listener
 from cluster.mailbox import open_mailbox
+from cluster.pruning import Brackets, Pruning
 from cluster.runner import OnEvent, unfinished
 from cluster.session import Session
 from cluster.trials import GangTrial, SoloTrial
 from jobs.store.artifacts import ArtifactStore
 from schemas.job import Event, JobRequest, JobResult, Resources
+from schemas.strategy import Asha
 
 
 class RayRunner:
     """Runs jobs on a connected Ray."""
 
     def __init__(
-        self, session: Session, *, retries: int = 2, imports: tuple[str, ...] = ()
+        self,
+        session: Session,
+        *,
+        retries: int = 2,
+        imports: tuple[str, ...] = (),
+        asha: Asha | None = None,
     ) -> None:
         """Take a connected Ray.
 
         `retries`: how often a job is tried again after its workers died; `imports`: folders from
-        which the workers may import networks' own code, by default none.
+        which the workers may import networks' own code, by default none; `asha`: the rule that
+        stops prunable jobs early, by default none. What its rungs have seen lasts as long as the
+        runner: in a later process they fill anew.
         """
+        self._brackets = Brackets(asha) if asha else None
         self._imports = imports
         self._session = session
         self._retries = retries
@@ -50,6 +60,8 @@ class RayRunner:
         capacity.preflight(requests, nodes, limit)
         ledger = ArtifactStore.open(store)
         doctor.check_shared(ledger.uri, nodes)
+        if self._brackets is None:
+            requests = [request.model_copy(update={"prunable": False}) for request in requests]
         results = _done(requests, ledger, on_event)
         fresh = {r.job.id: r for r in capacity.resolve(requests, nodes) if r.job.id not in results}
         for resources, group in _by_resources(fresh.values()):
@@ -75,7 +87,8 @@ class RayRunner:
         try:
             with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder:
                 shared = {"mailbox": name, "store": store.uri, "imports": self._imports}
-                _tuner(resources, shared, listener, most, self._retries, folder).fit()
+                rule = Pruning(group, self._brackets, listener.prune) if self._brackets else None
+                _tuner(resources, shared, listener, most, self._retries, folder, rule).fit()
         finally:
             ray.kill(mailbox)
         return listener.finish()
@@ -88,6 +101,7 @@ def _tuner(
     most: int,
     retries: int,
     folder: str,
+    rule: Pruning | None,
 ) -> tune.Tuner:
     labels = [request.label or request.job.id for request in listener.requests]
     return tune.Tuner(
@@ -95,6 +109,7 @@ def _tuner(
         param_space={**shared, "cpus": resources.cpus, "gpus": capacity.gpus_of(resources)},
         tune_config=tune.TuneConfig(
             search_alg=JobList(labels, listener.stop),
+            scheduler=rule,
             num_samples=len(labels),
             max_concurrent_trials=most,
             reuse_actors=True,
@@ -115,11 +130,11 @@ def _tuner(
 def _done(
     requests: Sequence[JobRequest], store: ArtifactStore, on_event: OnEvent
 ) -> dict[str, JobResult]:
-    labels = {request.job.id: request.label for request in requests}
-    found = store.results(list(labels))
-    done = {job: result for job, result in found.items() if result.status == "done"}
+    known = {request.job.id: request for request in requests}
+    found = store.results(list(known))
+    done = {job: result for job, result in found.items() if known[job].settled(result)}
     for job, result in done.items():
-        on_event(Event(kind="ended", job=job, label=labels[job], result=result))
+        on_event(Event(kind="ended", job=job, label=known[job].label, result=result))
     return done
 
 

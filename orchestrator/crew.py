@@ -113,9 +113,14 @@ class Crew:
         return steps(recipe, self.images, workers, request.splits)
 
     def _wanted(self, request: JobRequest, result: JobResult | None) -> bool:
-        if result is None or result.status == "done" or _kind(result) == "pruned":
-            return result is None
-        if _stopped(result) or self.retry_failed or _kind(result) in RETRIED:
+        if request.settled(result):
+            return False
+        if (
+            result is None
+            or result.status == "stopped"
+            or self.retry_failed
+            or _kind(result) in RETRIED
+        ):
             return True
         at_fault = self._with(request, result.splits)
         return _kind(result) == "out of memory" and self._smaller(at_fault) is not None

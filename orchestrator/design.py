@@ -8,10 +8,11 @@ from jobs.complexity import count
 from orchestrator.controls import Draft, Drafts, add_control, nearest_in_use
 from orchestrator.points import nominal_shares, points
 from orchestrator.space import Option, Space
+from orchestrator.untried import even_choice
 from schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
 from schemas.design import COST_NAMES, Design, ExplicitDesign, GridDesign
 from schemas.errors import FactoryError, PlanError
-from schemas.plan import Dropped
+from schemas.plan import MOST_UNTRIED, Dropped
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Designed:
     dropped: tuple[Dropped, ...]
     points: int
     warnings: tuple[str, ...]
+    untried: tuple[Candidate, ...] = ()
+    """Networks that the budget admits and the design left out, evenly chosen."""
 
 
 def design(space: Space, plan: Design, controls: tuple[Control, ...] = CONTROLS) -> Designed:
@@ -40,7 +43,8 @@ def design(space: Space, plan: Design, controls: tuple[Control, ...] = CONTROLS)
     number = len(triples) + len(unreachable)
     used = [draft for draft in drafts.values() if draft.roles]
     candidates = sorted((_candidate(space, draft) for draft in used), key=_corner_order)
-    return Designed(tuple(candidates), tuple(dropped), number, tuple(warnings))
+    untried = (_candidate(space, draft) for draft in even_choice(drafts.values(), MOST_UNTRIED))
+    return Designed(tuple(candidates), tuple(dropped), number, tuple(warnings), tuple(untried))
 
 
 def _reachable(

@@ -6,7 +6,10 @@ from jobs.store.study import StudyFolder
 from schemas.architecture import Candidate
 from schemas.base import Model
 from schemas.data import DataInfo
-from schemas.plan import FamilyPlan, Plan, PlannedJob
+from schemas.gate import GatePlan
+from schemas.law import Law
+from schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
+from schemas.ranking import GateResult
 from schemas.study import Spec
 from schemas.verdict import Verdict
 
@@ -35,11 +38,21 @@ class Documents:
     trained: TrainRecord | None
     verdict: Verdict | None
     family: FamilyPlan | None
+    rounds: Rounds | None = None
+    gate_plan: GatePlan | None = None
+    gate: GateResult | None = None
+    law: Law | None = None
+
+    @property
+    def search(self) -> Plan | None:
+        """The plan of the search with all that its rounds have added."""
+        return self.plan.extended(self.rounds) if self.plan and self.rounds else self.plan
 
     @property
     def jobs(self) -> list[PlannedJob]:
-        """Every planned job once, the search's first."""
-        planned = [*(self.plan.jobs if self.plan else ())]
+        """Every planned job once: the search's first, then the gate's, then the family's."""
+        planned = [*(self.search.jobs if self.search else ())]
+        planned += self.gate_plan.jobs if self.gate_plan else ()
         planned += self.family.jobs if self.family else ()
         return list({job.request.job.id: job for job in reversed(planned)}.values())[::-1]
 
@@ -55,4 +68,8 @@ def documents(folder: StudyFolder) -> Documents | None:
         trained=folder.read("baseline.json", TrainRecord),
         verdict=folder.read("verdict.json", Verdict),
         family=folder.read("family.json", FamilyPlan),
+        rounds=folder.read("rounds.json", Rounds),
+        gate_plan=folder.read("gateplan.json", GatePlan),
+        gate=folder.read("gate.json", GateResult),
+        law=folder.read("law.json", Law),
     )

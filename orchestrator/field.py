@@ -4,26 +4,31 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from statistics import median
+from typing import Literal
 
-import numpy as np
-
+from orchestrator.gaussian import ESTIMATED, GaussianProcess
+from orchestrator.scheffe import SPARE, Scheffe, basis
 from orchestrator.statistics import Comparison, Noise, pooled, residual, total
-from orchestrator.surface import Surface, basis
+from orchestrator.surface import Surface, splits_of
 from schemas.architecture import AXES, Axis, Candidate
 from schemas.job import JobResult
 from schemas.plan import Plan
 
 METRIC = "validation_accuracy"
+SPEED = "images_per_second"
 
 LONGEST = 2.0
 """How many times its own length the line of a candidate is trusted."""
 
 Jobs = dict[str, list[tuple[str, int]]]
+Asked = Literal["quadratic", "gaussian process"]
+"""The surfaces that a spec may ask for."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A candidate with its scores by seed, and how many of its jobs failed."""
+    """A candidate with its scores by seed, and how many of its jobs failed or were pruned."""
 
     id: str
     candidate: Candidate
@@ -31,6 +36,9 @@ class Entry:
     failed: int
     shift: float = 0.0
     """What its cost being not quite the budget's has taken from its scores."""
+    speed: float | None = None
+    """Images a second in training, the median of its jobs; None where none told."""
+    pruned: int = 0
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -53,6 +61,10 @@ class Entry:
         return next((axis for axis in AXES if axis in self.candidate.roles), None)
 
 
+NO_LUCK = Noise(0.0, 1)
+"""Of scores that do not show it."""
+
+
 @dataclass(frozen=True)
 class Field:
     """The candidates with a score, best mean at the budget's cost first."""
@@ -64,6 +76,8 @@ class Field:
     """Over `scored`, in that order; None where fewer than two can be compared."""
     surface: Surface | None
     """Over `scored` too, and with `comparison`."""
+    luck: Noise = NO_LUCK
+    """What the seeds bring to the means of all alike, where the table of scores is complete."""
 
     @property
     def controls(self) -> list[int]:
@@ -103,15 +117,20 @@ def planned(plan: Plan) -> Jobs:
 def entry(candidate: Candidate, jobs: Jobs, results: Mapping[str, JobResult]) -> Entry:
     """Return a candidate with what its jobs have brought."""
     scores: dict[int, float] = {}
-    failed = 0
+    speeds: list[float] = []
+    failed = pruned = 0
     identity = candidate.id
     for job, seed in jobs.get(identity, []):
         result = results.get(job)
         if result and result.status == "done" and METRIC in result.metrics:
             scores[seed] = result.metrics[METRIC]
+            speeds += [result.metrics[SPEED]] if SPEED in result.metrics else []
+        elif result and result.pruned:
+            pruned += 1
         elif result and result.status != "stopped":
             failed += 1
-    return Entry(identity, candidate, scores, failed)
+    speed = median(speeds) if speeds else None
+    return Entry(identity, candidate, scores, failed, speed=speed, pruned=pruned)
 
 
 def at_equal_cost(entries: Sequence[Entry], baseline: Entry, multiple: float) -> list[Entry]:
@@ -138,7 +157,9 @@ def _stretch(one: Entry, multiple: float) -> float:
     return wanted / doublings if doublings > wanted / LONGEST else 1.0
 
 
-def compare(entries: Sequence[Entry], level: float, floor: float) -> Field:
+def compare(
+    entries: Sequence[Entry], level: float, floor: float, surface: Asked = "quadratic"
+) -> Field:
     """Set the candidates that have a score side by side; no noise is below the floor."""
     ordered = sorted((e for e in entries if e.scores), key=lambda e: -e.at_budget)
     scored = tuple(ordered)
@@ -154,6 +175,22 @@ def compare(entries: Sequence[Entry], level: float, floor: float) -> Field:
     if complete:
         noise, differences = (of(groups).at_least(floor) for of in (total, residual))
     comparison = Comparison.of(groups, differences, level)
-    columns = basis([one.candidate.shares for one in scored])
-    surface = Surface.fit(np.asarray(comparison.means), comparison.counts, differences, columns)
-    return Field(scored, level, noise, comparison, surface)
+    fitted = _surface(scored, comparison, surface)
+    luck = _luck(noise, differences, len(groups[0])) if complete else NO_LUCK
+    return Field(scored, level, noise, comparison, fitted, luck)
+
+
+def _surface(scored: Sequence[Entry], comparison: Comparison, asked: Asked) -> Surface:
+    """Fit the surface asked for; a process that the candidates cannot carry is a constant."""
+    shares = [one.candidate.shares for one in scored]
+    known = [one for one in shares if one is not None]
+    means, counts, noise = comparison.means, comparison.counts, comparison.noise
+    if asked == "quadratic" or len(known) < max(len(shares), ESTIMATED + SPARE):
+        return Scheffe.fit(means, counts, noise, basis(shares))
+    return GaussianProcess.fit(means, counts, noise, splits_of(known))
+
+
+def _luck(total: Noise, differences: Noise, seeds: int) -> Noise:
+    """Return the deviation of what `seeds` seeds have brought to every mean."""
+    variance = max(total.sd**2 - differences.sd**2, 0.0) / seeds
+    return Noise(variance**0.5, max(seeds - 1, 1))

@@ -49,7 +49,7 @@ def require_phi(
     `choices` are the coefficients that the family may be scaled by.
     """
     asked = [(triple, phi) for triple in choices for phi in phis_of(spec)]
-    broken = [one for triple, phi in asked for one in _broken(spec, baseline, triple, phi)]
+    broken = [one for triple, phi in asked for one in obstacles(spec, baseline, triple, phi)]
     if broken:
         limit, phi, what = min(broken, key=lambda one: abs(one[0]))
         raise PlanError(
@@ -59,10 +59,10 @@ def require_phi(
         )
 
 
-def _broken(
+def obstacles(
     spec: StudySpec | TrainSpec, baseline: Network, triple: Coefficients, phi: float
 ) -> Iterator[tuple[float, float, str]]:
-    """Yield the nearest phi that would do, phi, and what is wrong with it."""
+    """Yield the nearest phi that can be built, phi, and what is wrong; nothing where it can."""
     pixels = scaled_pixels(baseline, spec.rounding, triple.gamma, phi)
     start, stride, step = baseline.resolution, baseline.total_stride, spec.rounding.resolution
     scaled = f"scales {start} pixels by gamma {triple.gamma:.3f} to {pixels:,}"

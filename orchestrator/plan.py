@@ -15,14 +15,16 @@ from orchestrator.limits import (
     require_resolution,
 )
 from orchestrator.measure import Measure, counted, measure_of
+from orchestrator.prospects import prospects
 from orchestrator.space import Space
+from orchestrator.stages import first_seeds, job, label, search_jobs, stages
 from schemas.architecture import AXES, Architecture, Candidate, Coefficients, Network
 from schemas.baseline import FactoryBaseline, NamedBaseline
 from schemas.data import DataInfo
 from schemas.design import COUNTED
 from schemas.device import DeviceProfile
 from schemas.errors import PlanError
-from schemas.job import DataRef, JobRequest, TrainJob
+from schemas.job import JobRequest
 from schemas.plan import FamilyPlan, Member, Plan, PlannedJob, Variant
 from schemas.recipe import Recipe
 from schemas.study import StudySpec, TrainSpec
@@ -76,7 +78,8 @@ def plan_study(
     space = Space(network, spec.search.budget, spec.rounding, measure, networks)
     designed = design(space, spec.search.design, spec.search.controls)
     require_phi(spec, network, (candidate.coefficients for candidate in designed.candidates))
-    baseline = _baseline_candidate(network)
+    baseline, first = _baseline_candidate(network), stages(spec)[0]
+    seeds = range(first_seeds(spec, first))
     return Plan(
         study=spec.name,
         data=info,
@@ -84,8 +87,13 @@ def plan_study(
         candidates=designed.candidates,
         dropped=designed.dropped,
         points=designed.points,
-        jobs=tuple(_search_jobs(spec, info, (baseline, *designed.candidates))),
-        warnings=(*design_warnings(spec, network, designed), *_warnings(spec, info)),
+        untried=designed.untried,
+        jobs=tuple(search_jobs(spec, info, (baseline, *designed.candidates), first, seeds)),
+        warnings=(
+            *design_warnings(spec, network, designed),
+            *_warnings(spec, info),
+            *prospects(spec.search, len(designed.candidates)),
+        ),
         profile=None if spec.search.budget.cost in COUNTED else profile,
     )
 
@@ -98,37 +106,6 @@ def _baseline_candidate(network: Network) -> Candidate:
         roles=("baseline",),
         coefficients=Coefficients(),
     )
-
-
-def _search_jobs(
-    spec: StudySpec, info: DataInfo, candidates: tuple[Candidate, ...]
-) -> Iterator[PlannedJob]:
-    """Yield the jobs seed by seed, so that an early stop leaves every candidate with some."""
-    for seed in range(spec.seed, spec.seed + spec.search.seeds):
-        for candidate in candidates:
-            job = _job(spec, info, candidate, spec.search.train, seed)
-            phi = 0.0 if "baseline" in candidate.roles else 1.0
-            yield PlannedJob(
-                phase="search",
-                candidate=candidate.id,
-                phi=phi,
-                request=JobRequest(
-                    job=job, resources=spec.resources.search, label=label(candidate, seed)
-                ),
-            )
-
-
-def _job(
-    spec: StudySpec | TrainSpec, info: DataInfo, candidate: Candidate, recipe: Recipe, seed: int
-) -> TrainJob:
-    data = DataRef(spec=spec.data, fingerprint=info.fingerprint)
-    return TrainJob(architecture=candidate.architecture, recipe=recipe, data=data, seed=seed)
-
-
-def label(candidate: Candidate, seed: int) -> str:
-    """Return the name that people read for a job: depth, width, resolution, seed."""
-    triple, network = candidate.coefficients, candidate.architecture
-    return f"d{triple.alpha:.2f}-w{triple.beta:.2f}-r{network.resolution}-s{seed}"
 
 
 def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
@@ -217,16 +194,28 @@ def _member(
     measure: Measure,
     networks: Networks,
 ) -> Member:
-    scaled = networks.scale(baseline.architecture, coefficients, phi, spec.rounding)
-    network = Candidate(
-        architecture=scaled,
-        cost=count(scaled),
-        ratio=measure(scaled) / measure(baseline.architecture),
+    network = scaled(spec, baseline, coefficients, phi, measure, networks)
+    jobs = tuple(_family_jobs(spec, info, network, phi))
+    return Member(phi=phi, network=network, nominal=coefficients.nominal**phi, jobs=jobs)
+
+
+def scaled(
+    spec: StudySpec | TrainSpec,
+    baseline: Candidate,
+    coefficients: Coefficients,
+    phi: float,
+    measure: Measure,
+    networks: Networks = DATA_ONLY,
+) -> Candidate:
+    """Return the baseline scaled by coefficients to the power of phi, with its cost."""
+    network = networks.scale(baseline.architecture, coefficients, phi, spec.rounding)
+    return Candidate(
+        architecture=network,
+        cost=count(network),
+        ratio=measure(network) / measure(baseline.architecture),
         roles=(),
         coefficients=_powers(coefficients, phi),
     )
-    jobs = tuple(_family_jobs(spec, info, network, phi))
-    return Member(phi=phi, network=network, nominal=coefficients.nominal**phi, jobs=jobs)
 
 
 def _powers(coefficients: Coefficients, phi: float) -> Coefficients:
@@ -241,8 +230,8 @@ def _family_jobs(
     else:
         resources, seeds = spec.resources, spec.seeds
     for seed in range(spec.seed, spec.seed + seeds):
-        job = _job(spec, info, network, spec.train, seed)
+        training = job(spec, info, network, spec.train, seed)
         request = JobRequest(
-            job=job, resources=resources, label=f"phi{phi:g}-{label(network, seed)}"
+            job=training, resources=resources, label=f"phi{phi:g}-{label(network, seed)}"
         )
         yield PlannedJob(phase="family", candidate=network.id, phi=phi, request=request)

@@ -6,8 +6,8 @@ from typing import Literal
 
 from orchestrator.power import resolvable, seeds_to_resolve
 from orchestrator.statistics import Noise
-from orchestrator.wording import counted, points, short
-from schemas.architecture import Axis, Candidate, Coefficients, Control
+from orchestrator.wording import counted, points
+from schemas.architecture import Coefficients, Control
 from schemas.job import JobResult
 from schemas.verdict import Gain, Resolution, Verdict
 
@@ -57,32 +57,6 @@ def verdict(gain: Gain, level: float, which: str) -> str:
         "gain": f"Compound scaling gains {size} points over {rival} ({interval}).",
         "loss": f"Compound scaling loses {size} points against {rival} ({interval}).",
     }.get(outcome(gain), f"No gain is shown: the {which} mix stands {stands} ({interval}).")
-
-
-def reason(
-    eligible: Sequence[Candidate], chosen: Candidate, scored: int, tied: int, proven: bool
-) -> str:
-    """Say why this candidate was taken of those that were eligible, best mean first.
-
-    `proven`: those are mixes that beat every single-axis control.
-    """
-    if scored == 1:
-        return "It is the only candidate with a score."
-    if tied == 0:
-        return "It has the highest score; with one seed a candidate nobody can say what ties it."
-    if tied == 1:
-        return "It is the best: every other candidate is told apart from it."
-    if len(eligible) == 1:
-        beats = " and beats every single-axis control" if proven else ""
-        return f"Of {tied} tied candidates it has the highest expected accuracy{beats}."
-    number = f"{tied}" if len(eligible) == tied else f"{len(eligible)} of {tied}"
-    beat = " that beat every single-axis control" if proven else ""
-    best = eligible[0].cost.activations
-    against = "" if chosen is eligible[0] else f" against {short(best)} for the highest mean"
-    return (
-        f"{number} tied candidates{beat} are expected to be about equally good; of these it is "
-        f"the cheapest to run: {short(chosen.cost.activations)} activations an image{against}."
-    )
 
 
 def beside(leads: Mapping[Control, tuple[float, bool]]) -> str:
@@ -150,33 +124,36 @@ def resolution(found: Resolution | None) -> str:
     )
 
 
-def job_warnings(jobs: Sequence[str], results: Mapping[str, JobResult]) -> list[str]:
-    """Count the search jobs that failed, by cause, and those that have not ended."""
+def job_warnings(
+    jobs: Sequence[str], results: Mapping[str, JobResult], noun: str = "search job"
+) -> list[str]:
+    """Count the jobs that failed, by cause, were pruned, and have not ended."""
     ended = [results[job] for job in jobs if job in results]
     causes = Counter(r.cause.kind if r.cause else "error" for r in ended if r.status == "failed")
     failed = sum(causes.values())
-    unended = len(jobs) - len(ended) + sum(result.status == "stopped" for result in ended)
+    pruned = sum(result.pruned for result in ended)
+    stopped = sum(result.status == "stopped" for result in ended) - pruned
+    unended = len(jobs) - len(ended) + stopped
     told = []
     if failed:
         parts = ", ".join(f"{number} {kind}" for kind, number in causes.most_common())
-        told.append(f"{failed} of {counted(len(jobs), 'search job')} failed: {parts}.")
+        told.append(f"{failed} of {counted(len(jobs), noun)} failed: {parts}.")
+    if pruned:
+        told.append(
+            f"{pruned} of {counted(len(jobs), noun)} were pruned as falling behind: the "
+            "mean of a candidate that lost only some of its seeds may be too high."
+        )
     if unended:
-        told.append(f"{unended} of {counted(len(jobs), 'search job')} have not ended yet.")
+        told.append(f"{unended} of {counted(len(jobs), noun)} have not ended yet.")
     return told
 
 
-def unscored(number: int, total: int) -> str:
-    """Say how many candidates have no score at all."""
+def unscored(number: int, total: int, pruned: int = 0) -> str:
+    """Say how many candidates have no score at all, of which so many lost jobs to promotion."""
     if not number:
         return ""
-    return f"{number} of {counted(total, 'candidate')} have no score and are not compared."
-
-
-def absent_controls(axes: Sequence[Axis]) -> str:
-    """Name the single-axis controls that have no score."""
-    if not axes:
-        return ""
-    return f"No score for the control of {' and '.join(axes)}: the verdict does not cover it."
+    what = f"{number} of {counted(total, 'candidate')} have no score and are not compared"
+    return f"{what}: {pruned} of them had jobs pruned." if pruned else f"{what}."
 
 
 def thin_noise(noise: Noise | None, resolution: float) -> str:

@@ -16,8 +16,9 @@ from orchestrator.crew import Crew, Ending, Observer
 from orchestrator.documents import Record, TrainRecord
 from orchestrator.extension import History
 from orchestrator.plan import plan_family
+from orchestrator.rounds import Search, next_round
 from schemas.errors import RunError
-from schemas.plan import Plan, Variant
+from schemas.plan import Plan, Rounds, Variant
 from schemas.study import StudySpec, TrainSpec
 
 
@@ -68,8 +69,8 @@ class Study:
 
     def _search(self, spec: StudySpec, plan: Plan, crew: Crew) -> Ending:
         self.folder.write("plan.json", plan)
-        ending = crew.train("search", plan.jobs)
-        verdict = analyse(spec, plan, self.store.results([j.request.job.id for j in plan.jobs]))
+        search, ending = self._searched(spec, plan, crew)
+        verdict = analyse(spec, search.plan, search.results)
         self.folder.write("verdict.json", verdict)
         if ending == "stopped":
             return ending
@@ -84,3 +85,15 @@ class Study:
         )
         self.folder.write("family.json", family)
         return crew.train("family", family.jobs)
+
+    def _searched(self, spec: StudySpec, plan: Plan, crew: Crew) -> tuple[Search, Ending]:
+        """Train the design and every round after it, until there is nothing more to decide."""
+        rounds, jobs = Rounds(), plan.jobs
+        while True:
+            self.folder.write("rounds.json", rounds)
+            ending = crew.train(jobs[0].phase, jobs)
+            search = Search.of(spec, plan, rounds, self.store.results)
+            following = next_round(search) if ending == "done" else None
+            if following is None:
+                return search, ending
+            rounds, jobs = rounds.plus(following), following.jobs

@@ -21,6 +21,6 @@ def short(count: float) -> str:
     return f"{count:.0f}"
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Write a number with its noun: 1 job, 2 jobs."""
-    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"

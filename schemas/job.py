@@ -84,6 +84,15 @@ class JobRequest(Model):
     into memory; the batch of an optimiser step stays what it is."""
     continues: str | None = None
     """The job of a shorter schedule whose last checkpoint and rows this one begins with."""
+    prunable: bool = False
+    """Whether the search's promotion may stop the job before its last epoch."""
+
+    def settled(self, result: "JobResult | None") -> bool:
+        """Tell whether that is its last word, so that it is not trained again.
+
+        A pruned job that may no longer be pruned goes on from its checkpoint.
+        """
+        return result is not None and (result.status == "done" or (result.pruned and self.prunable))
 
 
 class EpochRow(Model):
@@ -136,6 +145,11 @@ class JobResult(Model):
     """What the first worker trained on, as a DeviceProfile calls it."""
     splits: int = 1
     """Parts that micro-batches were cut into to fit into memory."""
+
+    @property
+    def pruned(self) -> bool:
+        """Whether the search's promotion has stopped the job for good."""
+        return self.status == "stopped" and self.cause is not None and self.cause.kind == "pruned"
 
 
 class Event(Model):

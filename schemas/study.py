@@ -12,7 +12,7 @@ from schemas.design import Budget, Design, LatticeDesign
 from schemas.forecast import Hosts, Spending
 from schemas.job import Resources
 from schemas.recipe import Recipe
-from schemas.strategy import Gate, Promotion
+from schemas.strategy import Asha, Gate, Promotion, Rungs
 from schemas.weights import Weights
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
@@ -56,6 +56,18 @@ class Search(Model):
     """Cheap schedules first; by default every candidate trains the whole one with all seeds."""
     train: Recipe = Recipe()
     """The recipe of the search; a spec writes only what differs from `train`."""
+
+    @model_validator(mode="after")
+    def _promotion_can_work(self) -> "Search":
+        promotion, epochs = self.promotion, self.train.epochs
+        if isinstance(promotion, Asha) and promotion.grace >= epochs:
+            raise ValueError(
+                f"promotion.grace is {promotion.grace}, which the schedule's {epochs} epochs never "
+                "exceed: no job could be stopped early"
+            )
+        if isinstance(promotion, Rungs) and self.rounds and promotion.seeds < 2:
+            raise ValueError("rounds need the noise: set promotion.seeds to 2 or more")
+        return self
 
 
 class Family(Model):

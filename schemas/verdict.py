@@ -53,20 +53,30 @@ class Likely(Model):
     probability: float
 
 
+class Height(Model):
+    """A place on the simplex, and the accuracy that the surface has there."""
+
+    shares: Shares
+    expected: float
+
+
 class Optimum(Model):
     """Where the surface over the shares has its highest point, and where else it may lie."""
 
-    surface: Literal["quadratic", "linear", "constant", "gaussian process"]
+    surface: Literal["quadratic", "linear", "gaussian process"]
     shares: Shares
     expected: float
     """Accuracy there, at the budget's cost."""
     low: float
+    """Ends of the interval for the true mean of a network there, at the study's level."""
     high: float
     region: tuple[Likely, ...]
     """The fewest places of a fine lattice that hold the optimum with the study's level, from a
     bootstrap; the likeliest first."""
     error: float | None
     """Leave-one-out: root mean square of what the surface mispredicts, as a fraction of 1."""
+    heights: tuple[Height, ...] = ()
+    """The surface over the lattice's places that networks of this cost surround."""
 
 
 class Rung(Model):

@@ -38,6 +38,7 @@ def make_request() -> MakeRequest:
         cpus: int = 1,
         images: int = 128,
         fingerprint: str | None = None,
+        prunable: bool = False,
     ) -> JobRequest:
         spec = SyntheticData(source="synthetic", images=images, validation_images=32, size=8)
         network = Architecture(
@@ -54,7 +55,8 @@ def make_request() -> MakeRequest:
             seed=seed,
         )
         resources = Resources(workers=workers, cpus=cpus, gpus=0)
-        return JobRequest(job=job, resources=resources, label=f"tiny, seed {seed}")
+        label = f"tiny, seed {seed}"
+        return JobRequest(job=job, resources=resources, label=label, prunable=prunable)
 
     return make
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrator.scheffe import Scheffe, basis
 from orchestrator.selection import Contest, lead_interval, pick
 from orchestrator.statistics import Noise
-from orchestrator.surface import Surface, basis
 from schemas.architecture import Shares
 
 
@@ -25,15 +25,15 @@ def split(shares: list[Shares]) -> np.ndarray:
 
 @pytest.mark.parametrize(("degree", "columns"), [(4, 6), (3, 6), (2, 3), (1, 1)])
 def test_the_surface_is_as_rich_as_the_candidates_allow(degree, columns):
-    found = basis(lattice(degree))
+    found = basis(lattice(degree)).columns
     assert found.shape[1] == columns
     assert np.allclose(found.T @ found, np.eye(columns))
 
 
 def test_an_idle_axis_takes_its_terms_along_and_unknown_shares_leave_a_constant():
     line = [Shares(depth=i / 9, width=1 - i / 9, resolution=0) for i in range(10)]
-    assert basis(line).shape[1] == 3
-    assert basis([None, *line]).shape[1] == 1
+    assert basis(line).columns.shape[1] == 3
+    assert basis([None, *line]).columns.shape[1] == 1
 
 
 def test_scores_on_a_quadratic_are_smoothed_onto_it():
@@ -44,7 +44,7 @@ def test_scores_on_a_quadratic_are_smoothed_onto_it():
     raw, smooth = [], []
     for _ in range(50):
         means = truth + rng.normal(0, 0.05 / 3**0.5, len(truth))
-        surface = Surface.fit(means, counts, noise, basis(shares))
+        surface = Scheffe.fit(means, counts, noise, basis(shares))
         raw.append(np.square(means - truth).mean())
         smooth.append(np.square(surface.expected - truth).mean())
     assert np.mean(smooth) < 0.65 * np.mean(raw)
@@ -53,7 +53,7 @@ def test_scores_on_a_quadratic_are_smoothed_onto_it():
 def test_candidates_that_follow_no_surface_keep_their_own_means():
     rng = np.random.default_rng(1)
     means = 0.8 + rng.normal(0, 0.1, 15)
-    surface = Surface.fit(means, np.full(15, 3.0), Noise(0.005, 30), basis(lattice(4)))
+    surface = Scheffe.fit(means, np.full(15, 3.0), Noise(0.005, 30), basis(lattice(4)))
     assert np.allclose(surface.expected, means, atol=0.003)
     assert np.all(surface.kept > 0.95)
 
@@ -67,15 +67,15 @@ def test_candidates_that_follow_no_surface_keep_their_own_means():
 def test_smoothing_commutes_with_a_shift_and_stays_within_the_means(means, shift, counts):
     columns, noise = basis([None] * 10), Noise(0.01, 20)
     known = np.array(means)
-    here = Surface.fit(known, np.array(counts, dtype=float), noise, columns)
-    there = Surface.fit(known + shift, np.array(counts, dtype=float), noise, columns)
+    here = Scheffe.fit(known, np.array(counts, dtype=float), noise, columns)
+    there = Scheffe.fit(known + shift, np.array(counts, dtype=float), noise, columns)
     assert np.allclose(here.expected + shift, there.expected, atol=1e-6)
     assert known.min() - 1e-9 <= here.expected.min() <= here.expected.max() <= known.max() + 1e-9
 
 
 def test_truths_are_drawn_around_what_is_expected():
     means = 0.8 + np.random.default_rng(4).normal(0, 0.01, 15)
-    surface = Surface.fit(means, np.full(15, 3.0), Noise(0.01, 30), basis(lattice(4)))
+    surface = Scheffe.fit(means, np.full(15, 3.0), Noise(0.01, 30), basis(lattice(4)))
     drawn = surface.truths(np.random.default_rng(0), 20_000, 0.01)
     assert np.allclose(drawn.mean(axis=0), surface.expected, atol=3e-4)
     assert np.all(drawn.std(axis=0) <= 1.05 * 0.01 / 3**0.5)
@@ -94,7 +94,7 @@ CONTEST = Contest([3, 4, 5, 6, 7, 8, 9], [0, 1, 2], np.arange(7.0))
 
 
 def interval(means: np.ndarray, mix: int, level: float = 0.9):
-    surface = Surface.fit(means, np.full(10, 3.0), Noise(0.01, 18), basis([None] * 10))
+    surface = Scheffe.fit(means, np.full(10, 3.0), Noise(0.01, 18), basis([None] * 10))
     return lead_interval(CONTEST, surface, Noise(0.01, 18), mix, level)
 
 

@@ -38,6 +38,7 @@ from schemas.data import DataInfo
 from schemas.errors import CompoundError, SpecError
 from schemas.job import Event, JobRequest
 from schemas.plan import Member
+from schemas.strategy import Asha
 from schemas.study import StudySpec, TrainSpec
 
 INTERRUPTED = 130
@@ -93,6 +94,7 @@ def _with_lasting_store(file: SpecFile) -> SpecFile:
 def _carry_out(file: SpecFile, options: Options) -> Ending:
     """Check everything that can be checked first; then hold the lease and train."""
     spec = file.spec
+    asha = _asha(file, options)
     store = ArtifactStore.open(spec.store)
     folder = store.study(spec.name)
     networks = networks_for(file, "run", options.allow_import)
@@ -104,13 +106,27 @@ def _carry_out(file: SpecFile, options: Options) -> Ending:
         check_budget(spec, prepared.forecast)
         with ExitStack() as stack:
             imports = folders(file, options.allow_import)
-            runner = _runner(_samples(prepared), options, imports, stack)
+            runner = _runner(_samples(prepared), options, imports, asha, stack)
             stack.enter_context(_signals(runner))
             gauges = StudyGauges(spec.name) if options.runner == "ray" else None
             watch = Watch(Progress(note), gauges, folder.append_event)
             text, retry = file.source.text, options.retry_failed
             study = Study(spec, text, store, runner, watch, retry, networks)
             return study.run(prepared.plan)
+
+
+def _asha(file: SpecFile, options: Options) -> Asha | None:
+    """Return what stops jobs early. SpecError: only Ray can, and the runner is another."""
+    search = file.spec.search if isinstance(file.spec, StudySpec) else None
+    asha = search.promotion if search and isinstance(search.promotion, Asha) else None
+    if asha and options.runner == "local":
+        raise SpecError(
+            "promotion `asha` is Ray's scheduler, and the local runner trains without Ray",
+            where="search.promotion",
+            allowed="`kind: rungs`, which works with every runner",
+            next_step=f"compound run {file.source.name}    # on Ray",
+        )
+    return asha
 
 
 def _prepared(
@@ -148,7 +164,11 @@ def _samples(prepared: Prepared) -> list[JobRequest]:
 
 
 def _runner(
-    requests: list[JobRequest], options: Options, imports: tuple[str, ...], stack: ExitStack
+    requests: list[JobRequest],
+    options: Options,
+    imports: tuple[str, ...],
+    asha: Asha | None,
+    stack: ExitStack,
 ) -> Runner:
     """Choose the runner, and refuse what it can never fit. ClusterError says so."""
     if options.runner == "local":
@@ -159,7 +179,7 @@ def _runner(
     preflight(requests, session.nodes, session.limit)
     if session.dashboard_url:
         note(f"Ray dashboard: {session.dashboard_url}")
-    return RayRunner(session, imports=imports)
+    return RayRunner(session, imports=imports, asha=asha)
 
 
 @contextmanager

@@ -81,8 +81,9 @@ def _states(store: ArtifactStore, found: Documents) -> list[dict[str, Any]]:
 
 
 def _state(state: JobState) -> dict[str, Any]:
-    shown = "waiting" if state.status == "absent" else state.status
-    return {**state.model_dump(mode="json"), "status": shown}
+    pruned = state.status == "stopped" and state.cause and state.cause.kind == "pruned"
+    shown = {"absent": "waiting", "stopped": "pruned" if pruned else "stopped"}
+    return {**state.model_dump(mode="json"), "status": shown.get(state.status, state.status)}
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

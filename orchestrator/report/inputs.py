@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from orchestrator.analyse import METRIC
-from orchestrator.sentences import SPLITS
-from schemas.architecture import AXES, CONTROLS, Candidate, Coefficients
+from orchestrator.naming import kind, name
+from schemas.architecture import Candidate
 from schemas.data import DataInfo
+from schemas.gate import GatePlan
 from schemas.job import EpochRow, JobResult
-from schemas.plan import Member, Plan, PlannedJob
+from schemas.law import Law
+from schemas.plan import Member, Plan, PlannedJob, Rounds
+from schemas.ranking import GateResult
 from schemas.study import StudySpec, TrainSpec
 from schemas.verdict import Standing, Verdict
 
@@ -35,6 +38,11 @@ class ReportInputs:
     rows: Mapping[str, Sequence[EpochRow]] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
     """Where jobs ran, by job; of interest where some failed."""
+    rounds: Rounds | None = None
+    """The plan holds what they have added."""
+    gate_plan: GatePlan | None = None
+    gate: GateResult | None = None
+    law: Law | None = None
 
 
 @dataclass(frozen=True)
@@ -54,29 +62,6 @@ class Seat:
     def kind(self) -> str:
         """What the candidate stands for: mix, baseline, or a control's name."""
         return kind(self.candidate)
-
-
-def kind(candidate: Candidate) -> str:
-    """Return a control's name, an axis before a named split; else `baseline` or `mix`."""
-    if "baseline" in candidate.roles:
-        return "baseline"
-    return next((name for name in CONTROLS if name in candidate.roles), "mix")
-
-
-def name(candidate: Candidate) -> str:
-    """Name a candidate by what it is, a mix by its multipliers, and by the splits it stands for."""
-    what = kind(candidate)
-    splits = [label for role, label in SPLITS.items() if role in candidate.roles]
-    if what in AXES:
-        return ", ".join([f"{what} alone", *splits])
-    if what == "baseline":
-        return what
-    return multipliers(candidate.coefficients) + (f" ({', '.join(splits)})" if splits else "")
-
-
-def multipliers(triple: Coefficients) -> str:
-    """Write depth, width and resolution multipliers in one short string."""
-    return f"{triple.alpha:.2f} · {triple.beta:.2f} · {triple.gamma:.2f}"
 
 
 def seats(inputs: ReportInputs) -> list[Seat]:
@@ -99,8 +84,9 @@ def baseline_seat(inputs: ReportInputs) -> Seat | None:
 
 
 def all_jobs(inputs: ReportInputs) -> list[tuple[str, PlannedJob]]:
-    """Return every planned job with its identity, search first, none twice."""
+    """Return every planned job with its identity, search, gate, family; none twice."""
     planned = [*(inputs.plan.jobs if inputs.plan else ())]
+    planned += inputs.gate_plan.jobs if inputs.gate_plan else ()
     planned += [job for member in inputs.family for job in member.jobs]
     return list({job.request.job.id: job for job in reversed(planned)}.items())[::-1]
 

@@ -5,7 +5,8 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from orchestrator.report.inputs import Seat, multipliers
+from orchestrator.naming import multipliers
+from orchestrator.report.inputs import Seat
 from orchestrator.wording import percent, short
 
 COLOURS = {

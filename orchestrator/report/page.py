@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from orchestrator.naming import multipliers, name
 from orchestrator.progress import duration
 from orchestrator.report import tables
 from orchestrator.report.figures import MOST, figures
@@ -19,8 +20,6 @@ from orchestrator.report.inputs import (
     ReportInputs,
     all_jobs,
     member_scores,
-    multipliers,
-    name,
     seats,
 )
 from orchestrator.selection import DRAWS, INDIFFERENT

@@ -6,15 +6,13 @@ from statistics import fmean
 
 from orchestrator.analyse import METRIC
 from orchestrator.failures import Group, facts, grouped, outcomes
+from orchestrator.naming import kind, multipliers, name
 from orchestrator.report.inputs import (
     ReportInputs,
     Seat,
     all_jobs,
     baseline_seat,
-    kind,
     member_scores,
-    multipliers,
-    name,
     seats,
 )
 from orchestrator.wording import counted, short

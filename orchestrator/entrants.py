@@ -1,0 +1,125 @@
+"""Who enters the gate before the family, and the jobs that train them at a larger scale."""
+
+from collections.abc import Iterator, Sequence
+
+from jobs.networks import Networks
+from jobs.training.schedule import check_batch
+from orchestrator import gate_sentences as words
+from orchestrator.limits import obstacles
+from orchestrator.measure import Measure, measure_of
+from orchestrator.naming import name
+from orchestrator.plan import DATA_ONLY, scaled
+from orchestrator.stages import label
+from schemas.architecture import AXES, Candidate
+from schemas.gate import Entrant, GatePlan
+from schemas.job import DataRef, JobRequest, TrainJob
+from schemas.plan import Plan, PlannedJob
+from schemas.recipe import Recipe
+from schemas.study import StudySpec
+from schemas.verdict import Standing, Verdict
+
+PHI = 2.0
+"""The gate's scale: the smallest whole step beyond the search's own."""
+LONGER = 2
+"""Times the search's epochs."""
+
+
+def contenders(spec: StudySpec, plan: Plan, verdict: Verdict) -> tuple[Candidate, ...]:
+    """Return whom the gate trains again: the choice, the top by expected accuracy, the controls.
+
+    Single-axis controls without a score in the search are left out; so is everyone where the
+    search has chosen nobody. `plan` holds the candidates of all rounds.
+    """
+    if verdict.chosen is None:
+        return ()
+    scored = [one for one in verdict.standings if one.mean is not None]
+    top = sorted(scored, key=_promise, reverse=True)[: spec.gate.top]
+    if verdict.chosen not in {one.candidate for one in top}:
+        top = top[: spec.gate.top - 1]
+    controls = [one for one in scored if {*AXES} & {*one.roles}]
+    by_id = {candidate.id: candidate for candidate in plan.candidates}
+    wanted = [verdict.chosen, *(one.candidate for one in (*top, *controls))]
+    return tuple(by_id[one] for one in dict.fromkeys(wanted))
+
+
+def _promise(standing: Standing) -> float:
+    known = (standing.expected, standing.at_budget, standing.mean)
+    return next(value for value in known if value is not None)
+
+
+def gate_plan(
+    spec: StudySpec, plan: Plan, verdict: Verdict, networks: Networks = DATA_ONLY
+) -> GatePlan:
+    """Plan the gate's jobs, and the baseline's by the same recipe for the cost that differs.
+
+    At phi 2 a job is the family's where candidate and seed are, so nothing is trained twice.
+    Raises PlanError where the family's batch does not split over a search job's workers.
+    """
+    entrants, warnings = _entrants(spec, plan, verdict, networks)
+    recipe = _recipe(spec)
+    check_batch(recipe, spec.resources.search.workers)
+    longer = spec.gate.scale == "epochs"
+    multiple = spec.search.budget.multiple
+    return GatePlan(
+        scale=f"{recipe.epochs} epochs" if longer else f"phi {PHI:g}",
+        multiple=multiple if longer else multiple**PHI,
+        baseline=plan.baseline.id,
+        entrants=entrants,
+        jobs=tuple(_jobs(spec, plan, recipe, entrants)) if entrants else (),
+        warnings=warnings,
+    )
+
+
+def _recipe(spec: StudySpec) -> Recipe:
+    """Return the family's recipe, or the search's stretched: what counts epochs grows along."""
+    if spec.gate.scale == "phi":
+        return spec.train
+    recipe = spec.search.train
+    stretched = ("epochs", "warmup_epochs", "decay_epochs")
+    return recipe.model_copy(update={key: LONGER * getattr(recipe, key) for key in stretched})
+
+
+def _entrants(
+    spec: StudySpec, plan: Plan, verdict: Verdict, networks: Networks
+) -> tuple[tuple[Entrant, ...], tuple[str, ...]]:
+    """Return each network of the gate once, and a sentence for each contender without one."""
+    measure = measure_of(spec, plan.profile)
+    found: dict[str, Entrant] = {}
+    left_out = []
+    for one in contenders(spec, plan, verdict):
+        network = _network(spec, plan, one, measure, networks)
+        if isinstance(network, str):
+            left_out.append(words.cannot_be_built(name(one), network))
+        elif network.id in found:
+            left_out.append(words.same_network(name(one), found[network.id].name))
+        else:
+            found[network.id] = Entrant(candidate=one.id, name=name(one), network=network)
+    return tuple(found.values()), tuple(left_out)
+
+
+def _network(
+    spec: StudySpec, plan: Plan, one: Candidate, measure: Measure, networks: Networks
+) -> Candidate | str:
+    """Return the network that stands for a candidate, or why there is none."""
+    if spec.gate.scale == "epochs":
+        return one
+    broken = next(obstacles(spec, plan.baseline.architecture, one.coefficients, PHI), None)
+    if broken:
+        return f"phi {PHI:g} {broken[2]}"
+    network = scaled(spec, plan.baseline, one.coefficients, PHI, measure, networks)
+    return network.model_copy(update={"roles": one.roles})
+
+
+def _jobs(
+    spec: StudySpec, plan: Plan, recipe: Recipe, entrants: Sequence[Entrant]
+) -> Iterator[PlannedJob]:
+    phi = PHI if spec.gate.scale == "phi" else 1.0
+    everyone = [(plan.baseline, 0.0), *((one.network, phi) for one in entrants)]
+    data = DataRef(spec=spec.data, fingerprint=plan.data.fingerprint)
+    for seed in range(spec.seed, spec.seed + (spec.gate.seeds or spec.search.seeds)):
+        for network, scale in everyone:
+            job = TrainJob(architecture=network.architecture, recipe=recipe, data=data, seed=seed)
+            request = JobRequest(
+                job=job, resources=spec.resources.search, label=f"gate-{label(network, seed)}"
+            )
+            yield PlannedJob(phase="gate", candidate=network.id, phi=scale, request=request)

@@ -1,0 +1,125 @@
+"""The schedules of a search, shortest first, and the jobs that train networks on one of them."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.architecture import AXES, Candidate
+from schemas.data import DataInfo
+from schemas.job import DataRef, JobRequest, TrainJob
+from schemas.plan import PlannedJob
+from schemas.recipe import Recipe
+from schemas.strategy import Asha, Rungs
+from schemas.study import StudySpec, TrainSpec
+
+FIRST_SEEDS = 3
+"""Seeds that the last rung begins with: with fewer there is no noise to speak of."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One schedule that networks of the search are trained with, annealed to its end."""
+
+    recipe: Recipe
+    seeds: int
+    """Seeds a network, at most."""
+    phase: Literal["screening", "search"]
+
+
+def stages(spec: StudySpec) -> tuple[Stage, ...]:
+    """Return the schedules of a search; without rungs there is only the whole one."""
+    search, promotion = spec.search, spec.search.promotion
+    whole = Stage(search.train, search.seeds, "search")
+    if not isinstance(promotion, Rungs):
+        return (whole,)
+    lengths = {_length(search.train.epochs, promotion, rung) for rung in range(promotion.rungs - 1)}
+    seeds = min(promotion.seeds, search.seeds)
+    short = sorted(lengths - {search.train.epochs})
+    return (*(Stage(shortened(search.train, e), seeds, "screening") for e in short), whole)
+
+
+def _length(epochs: int, promotion: Rungs, rung: int) -> int:
+    parts: int = promotion.factor ** (promotion.rungs - 1 - rung)
+    return math.ceil(epochs / parts)
+
+
+def shortened(recipe: Recipe, epochs: int) -> Recipe:
+    """Return a recipe of fewer epochs whose learning rate takes the same course, in short.
+
+    What is counted in epochs shrinks along, so that a short schedule is annealed as fully as the
+    whole one: only then are its scores comparable with each other (Li et al. 2018 show how scores
+    from the middle of a schedule mislead).
+    """
+    part = epochs / recipe.epochs
+    return recipe.model_copy(
+        update={
+            "epochs": epochs,
+            "warmup_epochs": recipe.warmup_epochs * part,
+            "decay_epochs": recipe.decay_epochs * part,
+        }
+    )
+
+
+def first_seeds(spec: StudySpec, stage: Stage) -> int:
+    """Return the seeds that a stage begins with; a search by rungs adds to its last one."""
+    adds = stage.phase == "search" and isinstance(spec.search.promotion, Rungs)
+    return min(FIRST_SEEDS, stage.seeds) if adds else stage.seeds
+
+
+def search_jobs(
+    spec: StudySpec, info: DataInfo, networks: Sequence[Candidate], stage: Stage, seeds: range
+) -> Iterator[PlannedJob]:
+    """Yield jobs seed by seed, so that an early stop leaves every candidate with some.
+
+    `seeds` counts from 0, above the spec's first. In a screening the baseline gets as many seeds
+    as the search has: it costs least, and the noise between its scores stands for that of all.
+    """
+    every = range(seeds.start, max(seeds.stop, spec.search.seeds))
+    for offset in every if stage.phase == "screening" else seeds:
+        for network in networks:
+            baseline = "baseline" in network.roles
+            if baseline or offset in seeds:
+                yield _search_job(spec, info, network, stage, spec.seed + offset)
+
+
+def _search_job(
+    spec: StudySpec, info: DataInfo, network: Candidate, stage: Stage, seed: int
+) -> PlannedJob:
+    short = stage.phase == "screening"
+    name = f"{label(network, seed)}-e{stage.recipe.epochs}" if short else label(network, seed)
+    return PlannedJob(
+        phase=stage.phase,
+        candidate=network.id,
+        phi=0.0 if "baseline" in network.roles else 1.0,
+        request=JobRequest(
+            job=job(spec, info, network, stage.recipe, seed),
+            resources=spec.resources.search,
+            label=name,
+            prunable=_prunable(spec, network),
+        ),
+    )
+
+
+def _prunable(spec: StudySpec, network: Candidate) -> bool:
+    """Tell whether a candidate competes in successive halving.
+
+    The baseline does not, whose cost is another and whose scores correct all others for cost; nor
+    do the single-axis controls, without which there is no verdict.
+    """
+    asha = isinstance(spec.search.promotion, Asha)
+    return asha and not {"baseline", *AXES} & set(network.roles)
+
+
+def job(
+    spec: StudySpec | TrainSpec, info: DataInfo, candidate: Candidate, recipe: Recipe, seed: int
+) -> TrainJob:
+    """Return the training of one network with one seed."""
+    data = DataRef(spec=spec.data, fingerprint=info.fingerprint)
+    return TrainJob(architecture=candidate.architecture, recipe=recipe, data=data, seed=seed)
+
+
+def label(candidate: Candidate, seed: int) -> str:
+    """Return the name that people read for a job: depth, width, resolution, seed."""
+    triple, network = candidate.coefficients, candidate.architecture
+    return f"d{triple.alpha:.2f}-w{triple.beta:.2f}-r{network.resolution}-s{seed}"

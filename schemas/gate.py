@@ -1,0 +1,32 @@
+"""What the gate before the family trains: the best of the search once more, at a larger scale."""
+
+from schemas.architecture import Candidate
+from schemas.base import Model
+from schemas.plan import PlannedJob
+
+
+class Entrant(Model):
+    """One candidate of the search, and the network that stands for it in the gate."""
+
+    candidate: str
+    """Its identity in the search."""
+    name: str
+    network: Candidate
+    """Scaled to the gate's phi, or the same as in the search; `ratio` is its cost over the
+    baseline's, in the budget's measure."""
+
+
+class GatePlan(Model):
+    """Who is trained once more, and how; gateplan.json of a study."""
+
+    scale: str
+    """What was doubled, for people: phi 2, or 24 epochs."""
+    multiple: float
+    """The cost over the baseline's at which the entrants are compared."""
+    baseline: str
+    """The baseline's identity; its scores by the gate's recipe correct for uneven cost."""
+    entrants: tuple[Entrant, ...]
+    """The chosen candidate first."""
+    jobs: tuple[PlannedJob, ...]
+    """Seed by seed, so that an early stop leaves every entrant with some."""
+    warnings: tuple[str, ...] = ()
