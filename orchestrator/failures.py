@@ -4,14 +4,14 @@ Pure: a report, `compound status` and the end of `compound run` show the same gr
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.store.folder import JobState
 from orchestrator.wording import counted
 from schemas.architecture import Candidate
 from schemas.job import Cause, JobResult
-from schemas.plan import PlannedJob
+from schemas.plan import Member, Plan, PlannedJob
 
 Value = float | str
 _VARIES = (
@@ -189,6 +189,14 @@ def facts(
         for job in planned
         if job.request.job.id in causes
     ]
+
+
+def by_id(
+    baseline: Candidate, search: Plan | None, family: Iterable[Member]
+) -> dict[str, Candidate]:
+    """Return every network that a study trains, by its id."""
+    candidates = [baseline, *(search.candidates if search else ())]
+    return {one.id: one for one in (*candidates, *(member.network for member in family))}
 
 
 def _traits(planned: PlannedJob, network: Candidate | None, host: str) -> dict[str, Value]:

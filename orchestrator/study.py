@@ -5,6 +5,7 @@
 so the same command again resumes: what is done is read, never done again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cluster.runner import Runner
@@ -18,6 +19,7 @@ from orchestrator.extension import History
 from orchestrator.plan import plan_family
 from orchestrator.rounds import Search, next_round
 from schemas.errors import RunError
+from schemas.job import JobResult
 from schemas.plan import Plan, Rounds, Variant
 from schemas.study import StudySpec, TrainSpec
 
@@ -78,7 +80,7 @@ class Study:
             raise RunError(
                 verdict.sentence,
                 where=spec.name,
-                next_step=f"compound status {spec.name} --store {spec.store}",
+                next_step=_after_no_verdict(spec, search.results),
             )
         family = plan_family(
             spec, plan.baseline, plan.data, verdict.coefficients, plan.profile, self.networks
@@ -97,3 +99,11 @@ class Study:
             if following is None:
                 return search, ending
             rounds, jobs = rounds.plus(following), following.jobs
+
+
+def _after_no_verdict(spec: StudySpec, results: Mapping[str, JobResult]) -> str:
+    """Return what to type when no network can be chosen."""
+    target = f"{spec.name} --store {spec.store}"
+    if all(result.status != "failed" for result in results.values()):
+        return f"compound status {target}"
+    return f"compound retry {target} --failed    # or change the spec and run it again"

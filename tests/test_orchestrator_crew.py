@@ -156,17 +156,17 @@ def test_a_stop_is_honoured_between_two_tries(rig: Rig) -> None:
     assert [given[0].splits for given in runner.given] == [2, 4]
 
 
-@pytest.mark.parametrize("status", ["stopped", "failed"])
-def test_a_pruned_job_has_ended(rig: Rig, status: str) -> None:
-    request = JobRequest(job=small_job(), resources=Resources(gpus=0))
-    cause = Cause(kind="pruned", message="not among the best third at epoch 1")
+def test_a_pruned_job_has_ended_while_it_may_be_pruned(rig: Rig) -> None:
+    request = JobRequest(job=small_job(), resources=Resources(gpus=0), prunable=True)
+    job, cause = request.job.id, Cause(kind="pruned", message="not among the best third")
     with rig.store.writer(request.job) as writer:
-        result = JobResult(
-            job=request.job.id, status=status, attempt=writer.attempt, epochs=1, cause=cause
-        )
-        writer.finish(result)
+        attempt = writer.attempt
+        writer.finish(JobResult(job=job, status="stopped", attempt=attempt, epochs=1, cause=cause))
     ending, log, runner = rig.train(request, retry_failed=True)
     assert (ending, runner.given, log.phases) == ("done", [], [(1, 0, {})])
+    whole = request.model_copy(update={"prunable": False})
+    assert rig.train(whole)[0] == "done"
+    assert rig.result(whole).status == "done"
 
 
 class Scripted:

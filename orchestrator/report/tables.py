@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from orchestrator.analyse import METRIC
-from orchestrator.failures import Group, facts, grouped, outcomes
+from orchestrator.failures import Group, by_id, facts, grouped, outcomes
 from orchestrator.naming import kind, multipliers, name
 from orchestrator.report.inputs import (
     ReportInputs,
@@ -247,9 +247,7 @@ def _summary(cause: Cause) -> str:
 def failures(inputs: ReportInputs) -> list[Group]:
     """Return the failed jobs grouped by cause, the most frequent first."""
     planned = [job for _, job in all_jobs(inputs)]
-    candidates = [inputs.baseline, *(inputs.plan.candidates if inputs.plan else ())]
-    candidates += [member.network for member in inputs.family]
-    networks = {candidate.id: candidate for candidate in candidates}
+    networks = by_id(inputs.baseline, inputs.plan, inputs.family)
     return grouped(facts(planned, outcomes(inputs.results), networks, inputs.hosts))
 
 
