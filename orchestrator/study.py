@@ -6,6 +6,7 @@
 so the same command again resumes: what is done is read, never done again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -26,6 +27,7 @@ from orchestrator.rounds import Search, next_round
 from orchestrator.rungs import halving_rungs
 from schemas.architecture import Coefficients
 from schemas.errors import RunError
+from schemas.job import JobResult
 from schemas.plan import Plan, Rounds, Variant
 from schemas.strategy import Asha
 from schemas.study import StudySpec, TrainSpec
@@ -90,7 +92,7 @@ class Study:
             raise RunError(
                 verdict.sentence,
                 where=spec.name,
-                next_step=f"compound retry {spec.name} --failed --store {spec.store}",
+                next_step=_after_no_verdict(spec, search.results),
             )
         passed = self._gate(search, verdict, crew)
         return passed if passed != "done" else self._family(search, verdict.coefficients, crew)
@@ -151,3 +153,11 @@ class Study:
         if law := law_of(spec, plan, family, results, self.networks):
             self.folder.write("law.json", law)
         return ending
+
+
+def _after_no_verdict(spec: StudySpec, results: Mapping[str, JobResult]) -> str:
+    """Return what to type when no network can be chosen."""
+    target = f"{spec.name} --store {spec.store}"
+    if all(result.status != "failed" for result in results.values()):
+        return f"compound status {target}"
+    return f"compound retry {target} --failed    # or change the spec and run it again"
