@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from orchestrator.field import Field
 from orchestrator.prediction import intervals
@@ -100,7 +99,7 @@ def _surrounded(places: Floats, known: Floats, slack: float) -> Bools:
 
     A place is outside where it reaches farther than all of them in some direction.
     """
-    turns: NDArray[np.float64] = np.arange(ANGLES) * (2 * np.pi / ANGLES)
+    turns = np.linspace(0, 2 * np.pi, ANGLES, endpoint=False)
     one = np.array([1.0, -1.0, 0.0]) / np.sqrt(2)
     other = np.array([1.0, 1.0, -2.0]) / np.sqrt(6)
     directions = np.outer(one, np.cos(turns)) + np.outer(other, np.sin(turns))
