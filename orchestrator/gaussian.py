@@ -19,17 +19,17 @@ from orchestrator.surface import Bools, Floats, Kind, Outlook
 
 LEVEL = 1e4
 """Variance of the surface's unknown level, in the means' own."""
-REACHES = (0.15, 5.0)
+REACHES = (0.3, 5.0)
 """Distances on the simplex, whose edges are sqrt(2) long, over which the surface may bend."""
 HIGHEST = 1e4
 """The most that surface or strays may vary, in the means' own variance."""
-LEAST = 0.05
+LEAST = 0.3
 """The least that strays vary, in the variance of a mean; of a surface that says no more than one
 mean nothing is certain, so it varies by a whole one."""
 LEARNED = 200
 """Candidates that the prior is learned from; of more, an even choice by mean."""
 ESTIMATED = 3
-"""Numbers of the prior that are estimated."""
+"""Numbers of the prior that are estimated: height, reach, strays."""
 JITTER = 1e-8
 
 
@@ -61,8 +61,9 @@ class GaussianProcess:
 
     @property
     def spare(self) -> int:
-        """Candidates beyond the numbers of the prior."""
-        return max(len(self.means) - ESTIMATED, 1)
+        """Candidates beyond what the smooth part uses up: the trace of its smoother."""
+        used = float(np.trace(self._solve(self._across(self.splits))))
+        return max(round(len(self.means) - used), 1)
 
     @cached_property
     def expected(self) -> Floats:
