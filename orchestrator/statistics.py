@@ -79,8 +79,13 @@ def total(table: Sequence[Sequence[float]]) -> Noise:
 
 def mean_interval(mean: float, count: int, noise: Noise, level: float) -> Estimate:
     """Return a mean of `count` scores with its two-sided t interval, kept inside 0 to 1."""
-    half = float(stats.t.ppf((1 + level) / 2, noise.df)) * noise.sd / count**0.5
+    half = _two_sided(level, noise.df) * noise.sd / count**0.5
     return Estimate(mean, max(mean - half, min(mean, 0.0)), min(mean + half, max(mean, 1.0)))
+
+
+@lru_cache(maxsize=64)
+def _two_sided(level: float, df: int) -> float:
+    return float(stats.t.ppf((1 + level) / 2, df))
 
 
 def many_to_one(counts: Sequence[int], df: int, level: float) -> float:
