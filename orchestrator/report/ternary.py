@@ -52,7 +52,7 @@ def ternary(seats: Sequence[Seat], verdict: Verdict | None = None) -> go.Figure 
         marks,
         560 if optimum else 520,
         ternary={"bgcolor": CLEAR, **_axes()},
-        margin={"l": 64, "r": 64, "t": 50, "b": 70},
+        margin={"l": 48, "r": 48, "t": 50, "b": 70},
         legend=_legend(),
     )
 
@@ -60,7 +60,7 @@ def ternary(seats: Sequence[Seat], verdict: Verdict | None = None) -> go.Figure 
 def _legend() -> dict[str, object]:
     """Return a legend under the triangle, of two columns where there is room."""
     place = {"orientation": "h", "y": -0.11, "yanchor": "top", "x": 0.5, "xanchor": "center"}
-    return {**place, "entrywidth": 205, "entrywidthmode": "pixels"}
+    return {**place, "entrywidth": 160, "font": {"size": 12}}
 
 
 def _kinds(
