@@ -74,9 +74,7 @@ def test_it_follows_a_ridge_that_no_quadratic_does():
     ridge = 0.8 - 0.1 * np.abs(places - [0.2, 0.5, 0.3]).sum(axis=1)
     kinds = ("quadratic", "gaussian process")
     rng = np.random.default_rng
-    errors = [
-        optimum(measured(placed(lattice(7)), ridge, rng(0), k, 0.001)).error for k in kinds
-    ]
+    errors = [optimum(measured(placed(lattice(7)), ridge, rng(0), k, 0.001)).error for k in kinds]
     assert errors[1] < 0.8 * errors[0]
 
 
