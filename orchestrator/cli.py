@@ -91,6 +91,27 @@ def run(
 
 
 @app.command()
+def retry(
+    study: StudyArgument,
+    store: StoreOption = "runs",
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Failed jobs, which is what retry is for.")
+    ] = True,
+    runner: Annotated[
+        Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
+    ] = "ray",
+    address: AddressOption = None,
+    allow_import: ImportOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a study's failed jobs anew, then go on with it."""
+    from orchestrator.commands import retrying, running
+
+    options = running.Options(runner, address, failed, as_json, None, allow_import)
+    retrying.retry(study, store, options)
+
+
+@app.command()
 def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
     """Show what is done, running, waiting and failed, with causes."""
     from orchestrator.commands import studies

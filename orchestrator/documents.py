@@ -10,7 +10,7 @@ from schemas.gate import GatePlan
 from schemas.law import Law
 from schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from schemas.ranking import GateResult
-from schemas.study import Spec
+from schemas.study import Spec, StudySpec
 from schemas.verdict import Verdict
 
 
@@ -62,6 +62,7 @@ def documents(folder: StudyFolder) -> Documents | None:
     record = folder.read("spec.json", Record)
     if record is None:
         return None
+    gated = isinstance(record.spec, StudySpec) and record.spec.gate.mode != "off"
     return Documents(
         record=record,
         plan=folder.read("plan.json", Plan),
@@ -69,7 +70,7 @@ def documents(folder: StudyFolder) -> Documents | None:
         verdict=folder.read("verdict.json", Verdict),
         family=folder.read("family.json", FamilyPlan),
         rounds=folder.read("rounds.json", Rounds),
-        gate_plan=folder.read("gateplan.json", GatePlan),
-        gate=folder.read("gate.json", GateResult),
+        gate_plan=folder.read("gateplan.json", GatePlan) if gated else None,
+        gate=folder.read("gate.json", GateResult) if gated else None,
         law=folder.read("law.json", Law),
     )

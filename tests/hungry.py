@@ -1,4 +1,4 @@
-"""A network of one's own that runs out of memory above so many images at a time."""
+"""A network of one's own that fails above so many images at a time: out of memory, or otherwise."""
 
 from pathlib import Path
 
@@ -6,6 +6,9 @@ from small_jobs import DATA, small_job
 
 from jobs.networks import Networks
 from schemas.job import JobRequest, Resources
+
+NO_MEMORY = "torch.empty(2**42)"
+"""Raises what torch raises when memory is gone."""
 
 NET = """
 import os
@@ -17,8 +20,9 @@ LIMITED = {ranks}
 
 class Hungry(nn.Module):
     def forward(self, x):
-        if self.training and len(x) > MOST and int(os.environ.get("RANK", 0)) in LIMITED:
-            torch.empty(2**42)  # raises what torch raises when memory is gone
+        trains = self.training and not x.is_meta
+        if trains and len(x) > MOST and int(os.environ.get("RANK", 0)) in LIMITED:
+            {fails}
         return x
 
 def build(*, depth, width, resolution, num_classes, in_channels):
@@ -28,10 +32,16 @@ def build(*, depth, width, resolution, num_classes, in_channels):
 
 
 def hungry_request(
-    folder: Path, name: str, most: int, *, workers: int = 1, ranks: tuple[int, ...] = (0, 1)
+    folder: Path,
+    name: str,
+    most: int,
+    *,
+    workers: int = 1,
+    ranks: tuple[int, ...] = (0, 1),
+    fails: str = NO_MEMORY,
 ) -> JobRequest:
-    """Return a job that fits `most` images at a time on the given ranks, and any on others."""
-    (folder / f"{name}.py").write_text(NET.format(most=most, ranks=(*ranks,)))
+    """Return a job that takes `most` images at a time on the given ranks, and any on others."""
+    (folder / f"{name}.py").write_text(NET.format(most=most, ranks=(*ranks,), fails=fails))
     network = Networks((str(folder),)).own(f"{name}:build", 8, classes=4, channels=3)
     job = small_job(DATA, epochs=2)
     job = job.model_copy(update={"architecture": network})

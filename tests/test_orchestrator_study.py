@@ -50,12 +50,16 @@ class Log:
     def __init__(self) -> None:
         self.phases: list[tuple[str, int, int]] = []
         self.events: list[Event] = []
+        self.notes: list[str] = []
 
     def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
         self.phases.append((title, jobs, pending))
 
     def event(self, event: Event) -> None:
         self.events.append(event)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from orchestrator.commands.studies import find
 from orchestrator.documents import Documents
 from orchestrator.report.inputs import ReportInputs
 from orchestrator.report.page import render
+from schemas.job import JobResult
 
 
 def report(study: str, uri: str, *, as_json: bool) -> None:
@@ -30,6 +31,7 @@ def _inputs(store: ArtifactStore, found: Documents) -> ReportInputs:
     planned = found.plan or found.trained
     assert planned is not None, "a study's plan is written before its jobs begin"
     ids = [job.request.job.id for job in found.jobs]
+    results = store.results(ids)
     return ReportInputs(
         spec=found.record.spec,
         spec_text=found.record.text,
@@ -38,10 +40,18 @@ def _inputs(store: ArtifactStore, found: Documents) -> ReportInputs:
         plan=found.search,
         verdict=found.verdict,
         family=found.family.members if found.family else (),
+        results=results,
         rounds=found.rounds,
         gate_plan=found.gate_plan,
         gate=found.gate,
         law=found.law,
-        results=store.results(ids),
         rows={id_: store.rows(id_) for id_ in ids},
+        hosts=_hosts(store, results),
     )
+
+
+def _hosts(store: ArtifactStore, results: dict[str, JobResult]) -> dict[str, str]:
+    """Return where jobs ran, if any failed: only then it may tell something."""
+    if all(result.status != "failed" for result in results.values()):
+        return {}
+    return {job: state.host for job, state in store.states(results).items()}

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal
+from typing import Literal
 
 from cluster.capacity import Node, preflight
 from cluster.local import LocalRunner
@@ -23,21 +23,20 @@ from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
 from orchestrator import extension, plan_file
 from orchestrator.budget import check_budget
+from orchestrator.commands.family import family_cells, family_rows
 from orchestrator.commands.imports import folders, networks_for
 from orchestrator.commands.output import note, print_json, print_table, say
 from orchestrator.commands.reporting import write_report
-from orchestrator.crew import Ending
+from orchestrator.commands.studies import say_failures
 from orchestrator.documents import Documents, documents
 from orchestrator.plan import baseline_of
 from orchestrator.prepare import Prepared, prepare, with_plan
 from orchestrator.progress import Progress
 from orchestrator.spec import SpecFile, load
-from orchestrator.study import Study
-from orchestrator.wording import short
+from orchestrator.study import Outcome, Study
 from schemas.data import DataInfo
-from schemas.errors import CompoundError, SpecError
+from schemas.errors import CompoundError, RunError, SpecError
 from schemas.job import Event, JobRequest
-from schemas.plan import Member
 from schemas.strategy import Asha
 from schemas.study import StudySpec, TrainSpec
 
@@ -55,21 +54,39 @@ class Options:
     plan: Path | None = None
     """Run exactly this plan, or refuse."""
     allow_import: bool = False
+    resume: str = ""
+    """The command that resumes; by default `compound run` with the spec."""
 
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
     """Run or resume a study, print what it found, and exit 130 if it was interrupted."""
-    file = _with_lasting_store(_source(path, overrides, options))
+    carry(_with_lasting_store(_source(path, overrides, options)), options)
+
+
+def carry(file: SpecFile, options: Options) -> None:
+    """Run a spec that was read already; see `run`."""
     try:
         ending = _carry_out(file, options)
+    except RunError as error:
+        store, found = _left(file)
+        note(f"report: {write_report(store, found)}")
+        say_failures(store, found)
+        raise file.explain(error) from None
     except CompoundError as error:
         raise file.explain(error) from None
-    store = ArtifactStore.open(file.spec.store)
-    found = documents(store.study(file.spec.name))
-    assert found is not None
+    store, found = _left(file)
     _show(file, store, found, ending, options)
+    say_failures(store, found)
     if ending == "stopped":
         sys.exit(INTERRUPTED)
+
+
+def _left(file: SpecFile) -> tuple[ArtifactStore, Documents]:
+    """Return what a run has left in the store."""
+    store = ArtifactStore.open(file.spec.store)
+    found = documents(store.study(file.spec.name))
+    assert found is not None, "a run writes its spec before anything fails"
+    return store, found
 
 
 def _source(path: Path | None, overrides: list[str], options: Options) -> SpecFile:
@@ -91,7 +108,7 @@ def _with_lasting_store(file: SpecFile) -> SpecFile:
     return replace(file, spec=file.spec.model_copy(update={"store": store}))
 
 
-def _carry_out(file: SpecFile, options: Options) -> Ending:
+def _carry_out(file: SpecFile, options: Options) -> Outcome:
     """Check everything that can be checked first; then hold the lease and train."""
     spec = file.spec
     asha = _asha(file, options)
@@ -212,6 +229,10 @@ class Watch:
         """A phase begins."""
         self.progress.phase(title, jobs, pending, reused)
 
+    def note(self, text: str) -> None:
+        """The study has decided something."""
+        self.progress.note(text)
+
     def event(self, event: Event) -> None:
         """Something happened to a job; epochs are rows of the store, not events of the log."""
         self.progress.event(event)
@@ -222,10 +243,10 @@ class Watch:
 
 
 def _show(
-    file: SpecFile, store: ArtifactStore, found: Documents, ending: Ending, options: Options
+    file: SpecFile, store: ArtifactStore, found: Documents, ending: Outcome, options: Options
 ) -> None:
     report = write_report(store, found)
-    family = _family_rows(store, found)
+    family = family_rows(store, found)
     if options.as_json:
         verdict = found.verdict.model_dump(mode="json") if found.verdict else None
         answer = {"study": file.spec.name, "store": store.uri, "status": ending}
@@ -237,8 +258,9 @@ def _show(
             note(f"warning: {warning}")
     if family:
         columns = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
-        print_table("\nfamily", columns, [_cells(row) for row in family])
-    stopped = [f"  compound run {file.source.name}    # resumes"] if ending == "stopped" else []
+        print_table("\nfamily", columns, [family_cells(row) for row in family])
+    resume = options.resume or f"compound run {file.source.name}"
+    stopped = [f"  {resume}    # resumes"] if ending == "stopped" else []
     target = f"{file.spec.name} --store {file.spec.store}"
     say(
         "\n".join(
@@ -251,37 +273,3 @@ def _show(
             ]
         )
     )
-
-
-def _family_rows(store: ArtifactStore, found: Documents) -> list[dict[str, Any]]:
-    members = found.family.members if found.family else ()
-    return [_family_row(member, store) for member in members]
-
-
-def _family_row(member: Member, store: ArtifactStore) -> dict[str, Any]:
-    results = store.results([job.request.job.id for job in member.jobs])
-    scores = [r.metrics["validation_accuracy"] for r in results.values() if r.status == "done"]
-    return {
-        "phi": member.phi,
-        "architecture": member.network.id,
-        "ratio": member.network.ratio,
-        **member.network.cost.model_dump(),
-        "resolution": member.network.architecture.resolution,
-        "jobs": len(member.jobs),
-        "done": len(scores),
-        "accuracy": sum(scores) / len(scores) if scores else None,
-    }
-
-
-def _cells(row: dict[str, Any]) -> list[str]:
-    accuracy = row["accuracy"]
-    return [
-        row["architecture"][:8],
-        f"{row['phi']:g}",
-        f"{row['ratio']:.2f}x",
-        f"{row['params']:,}",
-        short(row["macs"]),
-        str(row["resolution"]),
-        f"{row['done']} of {row['jobs']} done",
-        "" if accuracy is None else f"{accuracy:.2%}",
-    ]

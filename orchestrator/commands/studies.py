@@ -2,6 +2,8 @@
 
 import sys
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from jobs.store.artifacts import ArtifactStore
 from jobs.store.folder import JobState
 from orchestrator.commands.output import note, print_json, print_table, say
 from orchestrator.documents import Documents, documents
+from orchestrator.failures import Group, by_id, facts, grouped, outcomes
 from orchestrator.spec import load
 from orchestrator.suggest import closest
 from schemas.errors import StoreError
@@ -25,7 +28,7 @@ def find(study: str, uri: str) -> Found:
 
     Raises StoreError: there is no such store, or no such study in it.
     """
-    if study.endswith((".yaml", ".yml")):
+    if is_spec(study):
         spec = load(Path(study)).spec
         study, uri = spec.name, spec.store
     store = ArtifactStore.open(uri, create=False)
@@ -41,10 +44,17 @@ def find(study: str, uri: str) -> Found:
     return store, found
 
 
+def is_spec(study: str) -> bool:
+    """Whether that is the path of a spec, and not a study's name, which has no dots."""
+    return study.endswith((".yaml", ".yml"))
+
+
 def status(study: str, uri: str, *, as_json: bool) -> None:
     """Print where every job of a study stands."""
     store, found = find(study, uri)
-    rows = _states(store, found)
+    states = store.states([job.request.job.id for job in found.jobs])
+    rows = _rows(found, states)
+    groups = failed_groups(found, states)
     counts = Counter(row["status"] for row in rows)
     name = found.record.spec.name
     verdict = found.verdict.sentence if found.verdict else None
@@ -55,6 +65,7 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
                 "store": store.uri,
                 "counts": dict(counts),
                 "verdict": verdict,
+                "failures": [asdict(group) for group in groups],
                 "jobs": rows,
             }
         )
@@ -62,13 +73,29 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
     columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
     print_table(f"{name} in {store.uri}", columns, [_cells(row) for row in rows])
     say(f"\n{', '.join(f'{number} {what}' for what, number in sorted(counts.items()))}")
+    for group in groups:
+        say(group.headline)
     if verdict:
         say(verdict)
 
 
-def _states(store: ArtifactStore, found: Documents) -> list[dict[str, Any]]:
-    jobs = found.jobs
-    states = store.states([job.request.job.id for job in jobs])
+def failed_groups(found: Documents, states: Mapping[str, JobState]) -> list[Group]:
+    """Return a study's failed jobs by first cause."""
+    planned = found.plan or found.trained
+    assert planned is not None, "a study's plan is written before its jobs begin"
+    networks = by_id(planned.baseline, found.search, found.family.members if found.family else ())
+    hosts = {job: state.host for job, state in states.items()}
+    return grouped(facts(found.jobs, outcomes(states), networks, hosts))
+
+
+def say_failures(store: ArtifactStore, found: Documents) -> None:
+    """Say why jobs of a study failed, a line for each cause, to stderr."""
+    states = store.states([job.request.job.id for job in found.jobs])
+    for group in failed_groups(found, states):
+        note(f"failed: {group.headline}")
+
+
+def _rows(found: Documents, states: Mapping[str, JobState]) -> list[dict[str, Any]]:
     return [
         {
             "phase": job.phase,
@@ -76,7 +103,7 @@ def _states(store: ArtifactStore, found: Documents) -> list[dict[str, Any]]:
             "epochs": job.request.job.recipe.epochs,
             **_state(states[job.request.job.id]),
         }
-        for job in jobs
+        for job in found.jobs
     ]
 
 

@@ -34,7 +34,7 @@ def figures(inputs: ReportInputs) -> dict[str, go.Figure]:
     everyone = seats(inputs)
     shown = [s for i, s in enumerate(everyone) if i < MOST or s.kind != "mix" or s.chosen]
     drawn = {
-        "ternary": ternary(everyone),
+        "ternary": ternary(everyone, inputs.verdict),
         "standings": _standings(shown),
         "cost": _cost(inputs, shown),
         "rungs": rungs(everyone),

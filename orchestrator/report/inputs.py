@@ -36,6 +36,8 @@ class ReportInputs:
     family: Sequence[Member] = ()
     results: Mapping[str, JobResult] = field(default_factory=dict)
     rows: Mapping[str, Sequence[EpochRow]] = field(default_factory=dict)
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Where jobs ran, by job; of interest where some failed."""
     rounds: Rounds | None = None
     """The plan holds what they have added."""
     gate_plan: GatePlan | None = None

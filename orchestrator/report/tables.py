@@ -1,10 +1,10 @@
 """The tables of a report: every number of the figures, and the jobs behind them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from statistics import fmean
 
 from orchestrator.analyse import METRIC
+from orchestrator.failures import Group, by_id, facts, grouped, outcomes
 from orchestrator.naming import kind, multipliers, name
 from orchestrator.report.cells import NOTHING, Cell, Table, count, number, spans, text
 from orchestrator.report.inputs import (
@@ -15,20 +15,14 @@ from orchestrator.report.inputs import (
     member_scores,
     seats,
 )
+from orchestrator.wording import counted
 from schemas.architecture import Candidate, Network
 from schemas.factory import FactoryNetwork
 from schemas.job import Cause, JobResult
 from schemas.plan import Member, PlannedJob
 
-
-@dataclass(frozen=True)
-class Failure:
-    """All jobs that failed for one reason."""
-
-    kind: str
-    message: str
-    jobs: tuple[str, ...]
-    traceback: str
+NAMED = 12
+"""Jobs that a sentence names before it counts."""
 
 
 def standings(inputs: ReportInputs) -> Table:
@@ -156,7 +150,25 @@ def jobs(inputs: ReportInputs) -> Table:
     """Return every job of search and family: how it ended, and what it took."""
     heads = ("job", "phase", "status", "accuracy, %", "epochs", "seconds", "attempt", "workers")
     rows = [_job_row(job, plan, inputs.results.get(job)) for job, plan in all_jobs(inputs)]
-    return Table((*heads, "cause"), tuple(rows))
+    return Table((*heads, "cause"), tuple(rows), _smaller(inputs))
+
+
+def _smaller(inputs: ReportInputs) -> str:
+    """Say which jobs trained with smaller micro-batches than their recipe has."""
+    cut = [
+        (planned.request.label or job, inputs.results[job].splits)
+        for job, planned in all_jobs(inputs)
+        if job in inputs.results and inputs.results[job].splits > 1
+    ]
+    if not cut:
+        return ""
+    names = ", ".join(f"{label} (1/{splits})" for label, splits in cut[:NAMED])
+    more = f" and {len(cut) - NAMED} more" if len(cut) > NAMED else ""
+    return (
+        f"For want of memory {counted(len(cut), 'job')} trained with micro-batches of a fraction "
+        f"of the recipe's size: {names}{more}. The batch of a step is the same; batch norm saw "
+        "fewer images at a time."
+    )
 
 
 def _job_row(job: str, planned: PlannedJob, result: JobResult | None) -> tuple[Cell, ...]:
@@ -181,22 +193,11 @@ def _summary(cause: Cause) -> str:
     return f"{cause.kind}: {first}" if first else cause.kind
 
 
-def failures(inputs: ReportInputs) -> list[Failure]:
+def failures(inputs: ReportInputs) -> list[Group]:
     """Return the failed jobs grouped by cause, the most frequent first."""
-    groups: dict[str, list[tuple[str, Cause]]] = {}
-    for job, planned in all_jobs(inputs):
-        result = inputs.results.get(job)
-        if result and result.status == "failed":
-            cause = result.cause or Cause(kind="error", message="no cause was recorded")
-            groups.setdefault(_summary(cause), []).append((planned.request.label or job, cause))
-    found = [_failure(group) for group in groups.values()]
-    return sorted(found, key=lambda failure: -len(failure.jobs))
-
-
-def _failure(group: Sequence[tuple[str, Cause]]) -> Failure:
-    first = group[0][1]
-    labels = tuple(label for label, _ in group)
-    return Failure(first.kind, first.message.strip(), labels, first.traceback.strip())
+    planned = [job for _, job in all_jobs(inputs)]
+    networks = by_id(inputs.baseline, inputs.plan, inputs.family)
+    return grouped(facts(planned, outcomes(inputs.results), networks, inputs.hosts))
 
 
 def data(inputs: ReportInputs) -> list[tuple[str, str]]:
