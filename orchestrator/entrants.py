@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from jobs.networks import Networks
-from jobs.training.schedule import check_batch
 from orchestrator import gate_sentences as words
 from orchestrator.limits import obstacles
 from orchestrator.measure import Measure, measure_of
@@ -52,12 +51,11 @@ def gate_plan(
 ) -> GatePlan:
     """Plan the gate's jobs, and the baseline's by the same recipe for the cost that differs.
 
-    At phi 2 a job is the family's where candidate and seed are, so nothing is trained twice.
-    Raises PlanError where the family's batch does not split over a search job's workers.
+    At phi 2 a job is the family's where candidate and seed are, so nothing is trained twice. Who
+    cannot be built there, or is the same network as another one there, is left out and named.
     """
     entrants, warnings = _entrants(spec, plan, verdict, networks)
     recipe = _recipe(spec)
-    check_batch(recipe, spec.resources.search.workers)
     longer = spec.gate.scale == "epochs"
     multiple = spec.search.budget.multiple
     return GatePlan(
