@@ -25,6 +25,7 @@ from orchestrator.report.inputs import (
 )
 from orchestrator.selection import DRAWS, INDIFFERENT
 from orchestrator.sentences import next_step, resolution
+from orchestrator.terrain import terrain
 from orchestrator.wording import counted, percent, points
 from schemas.design import COST_NAMES
 from schemas.study import StudySpec
@@ -72,6 +73,7 @@ def render(inputs: ReportInputs) -> str:
             counted=counted,
             most=MOST,
             resolves=resolution(verdict.resolution) if verdict else "",
+            terrain=terrain(verdict) if verdict else "",
             indifferent=f"{INDIFFERENT:g}",
             draws=DRAWS,
             multipliers=multipliers,
