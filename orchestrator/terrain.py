@@ -23,7 +23,9 @@ def terrain(verdict: Verdict) -> str:
         _region(found, verdict.level),
     ]
     if found.error is not None:
-        told.append(f"It mispredicts a candidate left out by {points(found.error)} points.")
+        told.append(
+            f"Left out one at a time, candidates are mispredicted by {points(found.error)} points."
+        )
     return " ".join(told + [text for text in (_untried(verdict),) if text])
 
 

@@ -59,7 +59,7 @@ def test_truths_are_drawn_around_what_is_expected():
     assert np.all(drawn.std(axis=0) <= 1.02 * 0.01 * np.sqrt(found.own))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 100), shift=st.floats(-0.5, 0.5))
 def test_smoothing_commutes_with_a_shift_and_takes_many_studies_at_once(seed, shift):
     found = process(seed)

@@ -118,7 +118,7 @@ def test_the_surface_is_told_in_words():
     told = terrain(verdict_on(0.002, untried))
     assert told.startswith("The quadratic surface is highest at ")
     assert "% width" in told and "region of that place covers" in told
-    assert "It mispredicts a candidate left out by 0." in told
+    assert "Left out one at a time, candidates are mispredicted by 0." in told
     assert "Of the untried networks alpha 8.000, beta 1.000, gamma 1.000 promises most" in told
 
 

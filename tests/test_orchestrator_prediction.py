@@ -35,7 +35,7 @@ def test_a_quadratic_without_noise_is_predicted_exactly():
         assert one.low <= one.expected <= one.high < one.low + 1e-3
 
 
-@pytest.mark.parametrize(("surface", "studies"), [("quadratic", 60), ("gaussian process", 12)])
+@pytest.mark.parametrize(("surface", "studies"), [("quadratic", 40), ("gaussian process", 7)])
 @pytest.mark.parametrize("stray", [0.0, 0.005])
 def test_intervals_hold_the_truth_about_as_often_as_they_say(surface, studies, stray):
     inside = []

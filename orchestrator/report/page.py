@@ -12,6 +12,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from orchestrator.progress import duration
+from orchestrator.reasons import WHICH
 from orchestrator.report import tables
 from orchestrator.report.figures import MOST, figures
 from orchestrator.report.inputs import (
@@ -74,6 +75,7 @@ def render(inputs: ReportInputs) -> str:
             most=MOST,
             resolves=resolution(verdict.resolution) if verdict else "",
             terrain=terrain(verdict) if verdict else "",
+            preferred=_preferred(inputs),
             indifferent=f"{INDIFFERENT:g}",
             draws=DRAWS,
             multipliers=multipliers,
@@ -205,6 +207,12 @@ def _cost_name(inputs: ReportInputs) -> str:
     if not isinstance(inputs.spec, StudySpec):
         return ""
     return COST_NAMES[inputs.spec.search.budget.cost]
+
+
+def _preferred(inputs: ReportInputs) -> str:
+    if not isinstance(inputs.spec, StudySpec):
+        return ""
+    return WHICH[inputs.spec.search.tie_break]
 
 
 def _chance(inputs: ReportInputs) -> str:
