@@ -63,7 +63,8 @@ class World:
         if one is None:
             return 1 - BASELINE
         part = math.log(one.ratio) / math.log(self.spec.search.budget.multiple)
-        return 1 - BASELINE * one.ratio**-DECAY + SIGMA * part * (self.worth[network] + stray)
+        error = BASELINE * float(one.ratio**-DECAY)
+        return 1 - error + SIGMA * part * (self.worth[network] + stray)
 
     def answer(self, job: TrainJob) -> float:
         """Return the score of one training."""
