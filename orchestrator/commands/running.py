@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from orchestrator.crew import Ending
 from orchestrator.documents import Documents, documents
 from orchestrator.plan import baseline_of
 from orchestrator.prepare import Prepared, prepare, with_plan
-from orchestrator.progress import Progress
+from orchestrator.progress import Phase, Progress
 from orchestrator.spec import SpecFile, load
 from orchestrator.study import Study
 from schemas.data import DataInfo
@@ -226,9 +226,9 @@ class Watch:
     gauges: StudyGauges | None
     log: Callable[[Event], None]
 
-    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
+    def phase(self, phase: Phase) -> None:
         """A phase begins."""
-        self.progress.phase(title, jobs, pending, reused)
+        self.progress.phase(phase)
 
     def event(self, event: Event) -> None:
         """Something happened to a job; epochs are rows of the store, not events of the log."""

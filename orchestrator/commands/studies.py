@@ -65,7 +65,7 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
                 "store": store.uri,
                 "counts": dict(counts),
                 "verdict": verdict,
-                "failures": [asdict(group) for group in groups],
+                "failures": [{"headline": one.headline, **asdict(one)} for one in groups],
                 "jobs": rows,
             }
         )
