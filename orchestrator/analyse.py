@@ -20,6 +20,7 @@ from orchestrator.optimum import optimum
 from orchestrator.power import POWER, resolvable, seeds_to_resolve
 from orchestrator.prediction import predict
 from orchestrator.reasons import reason
+from orchestrator.screening import rungs, screened
 from orchestrator.standings import baseline_standing, standings
 from schemas.architecture import AXES
 from schemas.job import JobResult
@@ -63,7 +64,7 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         level=field.level,
         noise=field.noise.sd if field.noise else None,
         baseline=baseline_standing(baseline, field),
-        standings=standings(entries, field),
+        standings=standings(entries, field, screened(spec, plan, results)),
         tied=tuple(field.scored[i].id for i in field.tied),
         chosen=chosen.id if chosen else None,
         coefficients=chosen.candidate.coefficients if chosen else None,
@@ -81,6 +82,7 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         resolution=_resolution(field),
         optimum=optimum(field, plan.untried),
         predictions=predict(field, plan.untried, field.level),
+        rungs=rungs(spec, plan, results),
     )
 
 

@@ -30,6 +30,9 @@ class Observer(Protocol):
     def event(self, event: Event) -> None:
         """A runner tells what happens."""
 
+    def note(self, text: str) -> None:
+        """The study has decided something: a sentence for people."""
+
 
 @dataclass(frozen=True)
 class Crew:

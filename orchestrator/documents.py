@@ -6,11 +6,12 @@ from jobs.store.study import StudyFolder
 from schemas.architecture import Candidate
 from schemas.base import Model
 from schemas.data import DataInfo
+from schemas.forecast import Spent
 from schemas.gate import GatePlan
 from schemas.law import Law
 from schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from schemas.ranking import GateResult
-from schemas.study import Spec
+from schemas.study import Spec, StudySpec
 from schemas.verdict import Verdict
 
 
@@ -42,6 +43,7 @@ class Documents:
     gate_plan: GatePlan | None = None
     gate: GateResult | None = None
     law: Law | None = None
+    spent: Spent | None = None
 
     @property
     def search(self) -> Plan | None:
@@ -62,6 +64,7 @@ def documents(folder: StudyFolder) -> Documents | None:
     record = folder.read("spec.json", Record)
     if record is None:
         return None
+    gated = isinstance(record.spec, StudySpec) and record.spec.gate.mode != "off"
     return Documents(
         record=record,
         plan=folder.read("plan.json", Plan),
@@ -69,7 +72,8 @@ def documents(folder: StudyFolder) -> Documents | None:
         verdict=folder.read("verdict.json", Verdict),
         family=folder.read("family.json", FamilyPlan),
         rounds=folder.read("rounds.json", Rounds),
-        gate_plan=folder.read("gateplan.json", GatePlan),
-        gate=folder.read("gate.json", GateResult),
+        gate_plan=folder.read("gateplan.json", GatePlan) if gated else None,
+        gate=folder.read("gate.json", GateResult) if gated else None,
         law=folder.read("law.json", Law),
+        spent=folder.read("spending.json", Spent),
     )

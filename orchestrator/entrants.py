@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Sequence
 
 from jobs.networks import Networks
-from jobs.training.schedule import check_batch
 from orchestrator import gate_sentences as words
 from orchestrator.limits import obstacles
 from orchestrator.measure import Measure, measure_of
 from orchestrator.naming import name
 from orchestrator.plan import DATA_ONLY, scaled
-from orchestrator.stages import label
+from orchestrator.stages import job, label
 from schemas.architecture import AXES, Candidate
 from schemas.gate import Entrant, GatePlan
-from schemas.job import DataRef, JobRequest, TrainJob
+from schemas.job import JobRequest
 from schemas.plan import Plan, PlannedJob
 from schemas.recipe import Recipe
 from schemas.study import StudySpec
@@ -52,12 +51,11 @@ def gate_plan(
 ) -> GatePlan:
     """Plan the gate's jobs, and the baseline's by the same recipe for the cost that differs.
 
-    At phi 2 a job is the family's where candidate and seed are, so nothing is trained twice.
-    Raises PlanError where the family's batch does not split over a search job's workers.
+    At phi 2 a job is the family's where candidate and seed are, so nothing is trained twice. Who
+    cannot be built there, or is the same network as another one there, is left out and named.
     """
     entrants, warnings = _entrants(spec, plan, verdict, networks)
     recipe = _recipe(spec)
-    check_batch(recipe, spec.resources.search.workers)
     longer = spec.gate.scale == "epochs"
     multiple = spec.search.budget.multiple
     return GatePlan(
@@ -115,11 +113,11 @@ def _jobs(
 ) -> Iterator[PlannedJob]:
     phi = PHI if spec.gate.scale == "phi" else 1.0
     everyone = [(plan.baseline, 0.0), *((one.network, phi) for one in entrants)]
-    data = DataRef(spec=spec.data, fingerprint=plan.data.fingerprint)
     for seed in range(spec.seed, spec.seed + (spec.gate.seeds or spec.search.seeds)):
         for network, scale in everyone:
-            job = TrainJob(architecture=network.architecture, recipe=recipe, data=data, seed=seed)
             request = JobRequest(
-                job=job, resources=spec.resources.search, label=f"gate-{label(network, seed)}"
+                job=job(spec, plan.data, network, recipe, seed),
+                resources=spec.resources.search,
+                label=f"gate-{label(network, seed)}",
             )
             yield PlannedJob(phase="gate", candidate=network.id, phi=scale, request=request)

@@ -9,9 +9,10 @@ from orchestrator.law import fit
 from orchestrator.limits import obstacles
 from orchestrator.measure import measure_of
 from orchestrator.plan import DATA_ONLY, scaled
+from orchestrator.stages import job
 from schemas.architecture import Candidate
 from schemas.errors import PlanError
-from schemas.job import DataRef, JobResult, TrainJob
+from schemas.job import JobResult
 from schemas.law import Law, LawPoint
 from schemas.plan import FamilyPlan, Plan
 from schemas.study import StudySpec
@@ -85,11 +86,10 @@ def _errors(
 ) -> tuple[float, ...]:
     """Return the errors of a network's jobs by the family's recipe that ended well, by seed."""
     seeds = max(spec.search.seeds, spec.family.seeds, spec.gate.seeds or 0)
-    data = DataRef(spec=spec.data, fingerprint=plan.data.fingerprint)
-    jobs = (
-        TrainJob(architecture=network.architecture, recipe=spec.train, data=data, seed=seed).id
+    wanted = (
+        job(spec, plan.data, network, spec.train, seed).id
         for seed in range(spec.seed, spec.seed + seeds)
     )
-    ended = [results[job] for job in jobs if job in results]
+    ended = [results[one] for one in wanted if one in results]
     done = [one for one in ended if one.status == "done" and METRIC in one.metrics]
     return tuple(1 - one.metrics[METRIC] for one in done)

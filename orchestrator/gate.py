@@ -7,6 +7,7 @@ It is worth the family's money only where it does. The study trains a GatePlan's
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from orchestrator.analyse import floor_of
 from orchestrator.field import Entry, Field, Jobs, at_equal_cost, compare, entry
 from orchestrator.gate_sentences import Outcome, Telling, no_correction
 from orchestrator.ranking import correlation
@@ -100,7 +101,7 @@ def _hall(
         entry(plan.baseline, jobs, results),
         gate.multiple,
     )
-    floor = float(1 / (plan.data.validation * 12**0.5))
+    floor = floor_of(plan)
     by_id = {one.candidate: e for one, e in zip(gate.entrants, entries, strict=True)}
     pairs = [(_searched(verdict, id_), _scores(e)) for id_, e in by_id.items()]
     before, now = [one for one, _ in pairs], [other for _, other in pairs]

@@ -12,24 +12,24 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky
+from scipy.linalg import cho_factor, cho_solve
 
 from orchestrator.statistics import Noise
 from orchestrator.surface import Bools, Floats, Kind, Outlook
 
 LEVEL = 1e4
 """Variance of the surface's unknown level, in the means' own."""
-REACHES = (0.15, 5.0)
+REACHES = (0.3, 5.0)
 """Distances on the simplex, whose edges are sqrt(2) long, over which the surface may bend."""
 HIGHEST = 1e4
 """The most that surface or strays may vary, in the means' own variance."""
-LEAST = 0.05
+LEAST = 0.3
 """The least that strays vary, in the variance of a mean; of a surface that says no more than one
 mean nothing is certain, so it varies by a whole one."""
 LEARNED = 200
 """Candidates that the prior is learned from; of more, an even choice by mean."""
 ESTIMATED = 3
-"""Numbers of the prior that are estimated."""
+"""Numbers of the prior that are estimated: height, reach, strays."""
 JITTER = 1e-8
 
 
@@ -59,10 +59,10 @@ class GaussianProcess:
         """The name that a spec has for it."""
         return "gaussian process"
 
-    @property
+    @cached_property
     def spare(self) -> int:
-        """Candidates beyond the numbers of the prior."""
-        return max(len(self.means) - ESTIMATED, 1)
+        """Candidates beyond what the smooth part uses up: the trace of its smoother."""
+        return max(round(float(np.diag(self._inverse) @ (self.own + self.stray))), 1)
 
     @cached_property
     def expected(self) -> Floats:
@@ -77,8 +77,9 @@ class GaussianProcess:
 
     def truths(self, rng: np.random.Generator, draws: int, sd: float) -> Floats:
         """Draw sets of true means that the scores leave possible, shape (draws, candidates)."""
-        left = self._truth - self._truth @ self._smoother
-        drawn: Floats = self.expected + sd * _normal(rng, draws, left)
+        left = self.own[:, None] * self._smoother
+        root = np.linalg.cholesky((left + left.T) / 2)
+        drawn: Floats = self.expected + sd * rng.standard_normal((draws, len(root))) @ root.T
         return drawn
 
     def reaches(self, splits: Floats) -> Bools:
@@ -88,13 +89,13 @@ class GaussianProcess:
     def heights(self, splits: Floats) -> Floats:
         """Return the smooth part at shares, shape (places, 3)."""
         level = self.means.mean()
-        heights: Floats = level + (self.means - level) @ self._solve(self._across(splits))
+        heights: Floats = level + (self.means - level) @ self._inverse @ self._across(splits)
         return heights
 
     def outlook(self, splits: Floats) -> Outlook:
         """Say what is expected of networks at these shares, each with a stray of its own."""
         across = self._across(splits)
-        weights = self._solve(across)
+        weights = self._inverse @ across
         sampling = np.square(weights).T @ self.own
         left = np.diag(self.kernel(splits)) - np.einsum("np,np->p", across, weights)
         return Outlook(
@@ -104,14 +105,14 @@ class GaussianProcess:
     def draws(self, rng: np.random.Generator, sds: Floats, splits: Floats) -> Floats:
         """Draw surfaces that the scores leave possible, shape (len(sds), places)."""
         across = self._across(splits)
-        left = self.kernel(splits) - across.T @ self._solve(across)
+        left = self.kernel(splits) - across.T @ self._inverse @ across
         drawn: Floats = self.heights(splits) + sds[:, None] * _normal(rng, len(sds), left)
         return drawn
 
     def errors(self) -> Floats:
         """Return the leave-one-out errors, with the prior that all candidates gave."""
-        inverse = self._solve(np.eye(len(self.means)))
-        errors: Floats = (inverse @ (self.means - self.means.mean())) / np.diag(inverse)
+        deviations = self.means - self.means.mean()
+        errors: Floats = (self._inverse @ deviations) / np.diag(self._inverse)
         return errors
 
     def believing(self, split: Floats, mean: float) -> "GaussianProcess":
@@ -124,24 +125,17 @@ class GaussianProcess:
         )
 
     @cached_property
-    def _truth(self) -> Floats:
-        """Prior covariance of the true means, strays included."""
-        covariance: Floats = self.kernel(self.splits) + self.stray * np.eye(len(self.splits))
-        return covariance
-
-    @cached_property
-    def _root(self) -> Floats:
-        root: Floats = cholesky(self._truth + np.diag(self.own), lower=True)
-        return root
+    def _inverse(self) -> Floats:
+        """Inverse of the means' prior covariance: level, bends, strays and noise."""
+        covariance = self.kernel(self.splits) + np.diag(self.stray + self.own)
+        root = cho_factor(covariance, lower=True)
+        return np.asarray(cho_solve(root, np.eye(len(covariance))), dtype=np.float64)
 
     @cached_property
     def _smoother(self) -> Floats:
         """What deviations from the level are multiplied by, from the right."""
-        return self._solve(self._truth)
-
-    def _solve(self, right: Floats) -> Floats:
-        solved: Floats = cho_solve((self._root, True), right)
-        return solved
+        smoother: Floats = np.eye(len(self.own)) - self._inverse * self.own
+        return smoother
 
     def _across(self, splits: Floats) -> Floats:
         covariance: Floats = self.kernel(self.splits, splits)

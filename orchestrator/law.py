@@ -74,6 +74,17 @@ def fit(
     return law.model_copy(update={"sentence": tell(law)})
 
 
+def band(
+    trained: Sequence[LawPoint], ratios: Sequence[float], level: float, floor: float = FLOOR
+) -> list[LawPoint]:
+    """Return the law of trained networks at many costs, with prediction intervals for one seed.
+
+    Empty where they make no law. The points' phi means nothing.
+    """
+    line = _Line.through(trained, floor)
+    return [_expected(LawPoint(phi=0, ratio=each), line, level) for each in ratios] if line else []
+
+
 def _checked(one: LawPoint, trained: Sequence[LawPoint], level: float, floor: float) -> LawPoint:
     smaller = _Line.through([other for other in trained if other.ratio < one.ratio], floor)
     return _expected(one, smaller, level) if smaller else one

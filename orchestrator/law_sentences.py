@@ -15,12 +15,17 @@ def tell(law: Law) -> str:
 
 def _exponent(law: Law) -> str:
     falls = "Errors fall" if law.exponent > 0 else "Errors do not fall with cost, they go"
-    power = f"{falls} as cost^{-law.exponent:.2f}"
+    power = f"{falls} as cost^{_signed(-law.exponent)}"
     if law.low is None or law.high is None:
         return f"{power}, by two networks with one seed each, which allow no interval"
-    ends = f"{100 * law.level:g} % interval {-law.high:.2f} to {-law.low:.2f}"
+    ends = f"{100 * law.level:g} % interval {_signed(-law.high)} to {_signed(-law.low)}"
     unsure = ", which holds 0" if law.low <= 0 <= law.high else ""
     return f"{power} ({ends}{unsure})"
+
+
+def _signed(power: float) -> str:
+    """Write an exponent with two decimals, and 0 without a sign."""
+    return f"{round(power, 2) + 0.0:.2f}"
 
 
 def _foretold(law: Law) -> str:

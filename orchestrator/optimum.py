@@ -3,10 +3,11 @@
 Looked at are the places of a fine lattice within the hull of all networks that the budget admits,
 tried or not: beyond it there is no network of this cost, and the surface would only extrapolate.
 
-The region is the fewest places that hold the optimum with the study's level: surfaces that the
-scores leave possible are drawn, and each has its highest place (a parametric bootstrap of the
-location of an optimum; Box and Hunter 1954 give the same region by theory, for a quadratic
-without bounds).
+The region is the part of the surface that is so high that it holds the optimum with the study's
+level: surfaces that the scores leave possible are drawn, and each has its highest place (a
+parametric bootstrap; Box and Hunter 1954 have the theory for a quadratic without bounds). Taking
+the places that are hit most often instead makes a smaller region, but draws of a nearly flat
+surface pile up in corners, and then it held the true optimum in 55 % of simulated studies at 90 %.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from orchestrator.field import Field
-from orchestrator.prediction import intervals
+from orchestrator.prediction import freedom, intervals
 from orchestrator.surface import Bools, Floats, Surface, splits_of
 from schemas.architecture import Candidate, Shares
 from schemas.verdict import Height, Likely, Optimum
@@ -46,30 +47,31 @@ def optimum(field: Field, untried: Sequence[Candidate] = ()) -> Optimum | None:
         expected=float(heights[best]),
         low=float(low[0]),
         high=float(high[0]),
-        region=_region(field, surface, places),
+        region=_region(field, surface, places, heights),
         error=float(np.sqrt(np.square(errors).mean())) if len(errors) else None,
         heights=_heights(places, heights),
     )
 
 
-def _region(field: Field, surface: Surface, places: Floats) -> tuple[Likely, ...]:
-    """Return the fewest places that hold the optimum with the level, the likeliest first."""
+def _region(field: Field, surface: Surface, places: Floats, heights: Floats) -> tuple[Likely, ...]:
+    """Return the highest places that together hold the optimum with the level, likeliest first."""
     chance = probabilities(field, surface, places)
-    order = np.argsort(-chance, kind="stable")
-    needed = int(np.searchsorted(np.cumsum(chance[order]), field.level - 1e-9)) + 1
-    return tuple(
-        Likely(shares=_shares(places[i]), probability=float(chance[i])) for i in order[:needed]
-    )
+    down = np.argsort(-heights, kind="stable")
+    needed = int(np.searchsorted(np.cumsum(chance[down]), field.level - 1e-9)) + 1
+    inside = sorted(down[:needed].tolist(), key=lambda i: -chance[i])
+    return tuple(Likely(shares=_shares(places[i]), probability=float(chance[i])) for i in inside)
 
 
 def probabilities(field: Field, surface: Surface, places: Floats) -> Floats:
     """Return how probably the surface's highest place is each of these; they sum up to 1.
 
-    The noise's deviation is drawn too, since it is known by its degrees of freedom only.
+    Noise and strays are known by their degrees of freedom only, so their size is drawn too.
     """
     assert field.comparison
     noise, rng = field.comparison.noise, np.random.default_rng(0)
-    sds = noise.sd * np.sqrt(noise.df / rng.chisquare(noise.df, DRAWS))
+    middle = surface.outlook(places.mean(axis=0, keepdims=True))
+    df = float(freedom(surface, noise, middle)[0])
+    sds = noise.sd * np.sqrt(df / rng.chisquare(df, DRAWS))
     highest = surface.draws(rng, sds, places).argmax(axis=1)
     counts = np.bincount(highest, minlength=len(places))
     return np.asarray(counts / DRAWS, dtype=np.float64)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from orchestrator.field import Field
+from orchestrator.field import NO_LUCK, Field
 from orchestrator.statistics import Noise
 from orchestrator.surface import Floats, Outlook, Surface, splits_of
 from schemas.architecture import Candidate
@@ -23,6 +23,8 @@ from schemas.verdict import Prediction
 
 ALIKE = 1e-9
 """Improvements, over the noise, that are called equal; then the loneliest network is taken."""
+FEWEST = 3.0
+"""Degrees of freedom that an improvement is expected with at least."""
 
 
 def predict(field: Field, untried: Sequence[Candidate], level: float) -> tuple[Prediction, ...]:
@@ -67,28 +69,36 @@ def intervals(field: Field, outlook: Outlook, level: float) -> tuple[Floats, Flo
     """Return the ends of the intervals of true means, kept inside 0 to 1."""
     assert field.surface and field.comparison
     noise, luck = field.comparison.noise, field.luck
-    unit, shared = noise.sd**2, luck.sd**2
-    noisy, strayed = unit * outlook.sampling, unit * outlook.straying
-    variance = noisy + strayed + shared
-    spread = noisy**2 / noise.df + strayed**2 / field.surface.spare + shared**2 / luck.df
-    df = np.maximum(variance**2 / spread, 1.0)
-    half = stats.t.ppf((1 + level) / 2, df) * np.sqrt(variance)
+    df = freedom(field.surface, noise, outlook, luck)
+    deviation = np.sqrt(noise.sd**2 * outlook.variance + luck.sd**2)
+    half = stats.t.ppf((1 + level) / 2, df) * deviation
     middle = outlook.expected
     low: Floats = np.maximum(middle - half, np.minimum(middle, 0.0))
     high: Floats = np.minimum(middle + half, np.maximum(middle, 1.0))
     return low, high
 
 
+def freedom(surface: Surface, noise: Noise, outlook: Outlook, luck: Noise = NO_LUCK) -> Floats:
+    """Return the degrees of freedom that the variances of an outlook are known with.
+
+    The parts that come of noise, strays and luck have their own (Satterthwaite 1946).
+    """
+    unit = noise.sd**2
+    noisy, strayed, shared = unit * outlook.sampling, unit * outlook.straying, luck.sd**2
+    spread = noisy**2 / noise.df + strayed**2 / surface.spare + shared**2 / luck.df
+    df: Floats = np.maximum((noisy + strayed + shared) ** 2 / spread, 1.0)
+    return df
+
+
 def improvements(surface: Surface, noise: Noise, outlook: Outlook) -> Floats:
     """Return the expected improvements over the best expected candidate; none is negative.
 
-    The luck that a seed brings to all falls out of an improvement.
+    The luck that a seed brings to all falls out of an improvement. With a single degree of freedom
+    there would be no expectation; a few more than that are taken.
     """
-    unit = noise.sd**2
-    noisy, strayed = unit * outlook.sampling, unit * outlook.straying
-    variance = noisy + strayed
-    df = np.maximum(variance**2 / (noisy**2 / noise.df + strayed**2 / surface.spare), 1.5)
-    scale, lead = np.sqrt(variance), outlook.expected - surface.expected.max()
+    df = np.maximum(freedom(surface, noise, outlook), FEWEST)
+    scale = noise.sd * np.sqrt(outlook.variance)
+    lead = outlook.expected - surface.expected.max()
     u = lead / scale
     beyond = (df + u**2) / (df - 1) * stats.t.pdf(u, df)
     gains: Floats = np.maximum(lead * stats.t.cdf(u, df) + scale * beyond, 0.0)

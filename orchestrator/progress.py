@@ -41,6 +41,10 @@ class Progress:
         self._before, self._started = self._ended, time.monotonic()
         self._write(f"{phase.title}: {counted(phase.jobs, 'job')}{_before(phase)}")
 
+    def note(self, text: str) -> None:
+        """Tell what the study has decided."""
+        self._write(text)
+
     def event(self, event: Event) -> None:
         """Tell one event of a runner."""
         if event.kind == "ended" and event.result is not None and event.result.attempt:

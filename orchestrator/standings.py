@@ -1,6 +1,6 @@
 """Each candidate's showing, as a verdict keeps it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,19 +16,37 @@ def baseline_standing(baseline: Entry, field: Field) -> Standing | None:
     return _standing(baseline, field)
 
 
-def standings(entries: Sequence[Entry], field: Field) -> tuple[Standing, ...]:
-    """Return the best mean first, and last the candidates without a score."""
+def standings(
+    entries: Sequence[Entry], field: Field, screened: Mapping[str, tuple[float, ...]]
+) -> tuple[Standing, ...]:
+    """Return the best mean first, and last the candidates without a score.
+
+    `screened`: scores after shorter schedules, by candidate.
+    """
     tied = {field.scored[i].id for i in field.tied}
     expected: dict[str, float] = {}
     if field.surface is not None:
         values = field.surface.expected.tolist()
         expected = {one.id: value for one, value in zip(field.scored, values, strict=True)}
-    told = [_standing(one, field, one.id in tied, expected.get(one.id)) for one in entries]
-    return tuple(sorted(told, key=lambda one: np.inf if one.mean is None else -one.mean))
+    told = [
+        _standing(one, field, one.id in tied, expected.get(one.id), screened.get(one.id, ()))
+        for one in entries
+    ]
+    return tuple(sorted(told, key=_best_first))
+
+
+def _best_first(one: Standing) -> tuple[bool, float]:
+    """Order by the mean; those that were only screened come after all that were not."""
+    shown = one.mean if one.mean is not None else max(one.screened, default=-np.inf)
+    return one.mean is None, -shown
 
 
 def _standing(
-    entry: Entry, field: Field, tied: bool = False, expected: float | None = None
+    entry: Entry,
+    field: Field,
+    tied: bool = False,
+    expected: float | None = None,
+    screened: tuple[float, ...] = (),
 ) -> Standing:
     interval = None
     if entry.scores and field.noise:
@@ -47,4 +65,5 @@ def _standing(
         tied=tied,
         at_budget=entry.at_budget if compared else None,
         expected=expected,
+        screened=screened,
     )

@@ -6,6 +6,7 @@ as plain numbers, and candidates are positions.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,8 +79,13 @@ def total(table: Sequence[Sequence[float]]) -> Noise:
 
 def mean_interval(mean: float, count: int, noise: Noise, level: float) -> Estimate:
     """Return a mean of `count` scores with its two-sided t interval, kept inside 0 to 1."""
-    half = float(stats.t.ppf((1 + level) / 2, noise.df)) * noise.sd / count**0.5
+    half = _two_sided(level, noise.df) * noise.sd / count**0.5
     return Estimate(mean, max(mean - half, min(mean, 0.0)), min(mean + half, max(mean, 1.0)))
+
+
+@lru_cache(maxsize=64)
+def _two_sided(level: float, df: int) -> float:
+    return float(stats.t.ppf((1 + level) / 2, df))
 
 
 def many_to_one(counts: Sequence[int], df: int, level: float) -> float:
@@ -91,7 +97,12 @@ def many_to_one(counts: Sequence[int], df: int, level: float) -> float:
     leaves a smooth integral in two dimensions, whatever the number of groups. (scipy's
     multivariate_t integrates at random, and slows down with every group.)
     """
-    ordered = np.sort(np.asarray(counts, dtype=np.float64))
+    return _many_to_one(tuple(sorted(counts)), df, level)
+
+
+@lru_cache(maxsize=64)
+def _many_to_one(counts: tuple[int, ...], df: int, level: float) -> float:
+    ordered = np.asarray(counts, dtype=np.float64)
     share, times = np.unique(ordered[:-1] / ordered[-1], return_counts=True)
     z, z_weight = np.polynomial.hermite_e.hermegauss(NODES)
     p, p_weight = np.polynomial.legendre.leggauss(NODES)

@@ -1,12 +1,14 @@
 """A study from spec to verdict and family. Every step reads what the one before left in the store:
 
-    plan.json -> search jobs -> verdict.json -> family.json -> family jobs
+    plan.json -> jobs -> rounds.json -> jobs -> ... -> verdict.json
+        -> gateplan.json -> jobs -> gate.json -> family.json -> jobs -> law.json
 
 so the same command again resumes: what is done is read, never done again.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from cluster.runner import Runner
 from jobs.networks import Networks
@@ -14,14 +16,25 @@ from jobs.store.artifacts import ArtifactStore
 from jobs.store.study import StudyFolder
 from orchestrator.analyse import analyse
 from orchestrator.crew import Crew, Ending, Observer
-from orchestrator.documents import Record, TrainRecord
+from orchestrator.documents import Record, TrainRecord, documents
+from orchestrator.entrants import gate_plan
 from orchestrator.extension import History
+from orchestrator.family_law import law_of
+from orchestrator.gate import judge
 from orchestrator.plan import plan_family
+from orchestrator.ranking import correlation
 from orchestrator.rounds import Search, next_round
+from orchestrator.rungs import halving_rungs
+from schemas.architecture import Coefficients
 from schemas.errors import RunError
 from schemas.job import JobResult
 from schemas.plan import Plan, Rounds, Variant
+from schemas.strategy import Asha
 from schemas.study import StudySpec, TrainSpec
+from schemas.verdict import Rung, Verdict
+
+Outcome = Literal["done", "stopped", "closed"]
+"""`closed`: the gate's mode is `stop`, and the order of the search did not carry over."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,7 @@ class Study:
             retry_failed=self.retry_failed,
         )
 
-    def run(self, plan: Plan | Variant) -> Ending:
+    def run(self, plan: Plan | Variant) -> Outcome:
         """Carry the study as far as it goes, exactly as planned.
 
         Raises RunError where nothing of the search can be used to choose a network.
@@ -69,11 +82,10 @@ class Study:
         assert isinstance(self.spec, StudySpec)
         return self._search(self.spec, plan, crew)
 
-    def _search(self, spec: StudySpec, plan: Plan, crew: Crew) -> Ending:
+    def _search(self, spec: StudySpec, plan: Plan, crew: Crew) -> Outcome:
         self.folder.write("plan.json", plan)
         search, ending = self._searched(spec, plan, crew)
-        verdict = analyse(spec, search.plan, search.results)
-        self.folder.write("verdict.json", verdict)
+        verdict = self._verdict(search)
         if ending == "stopped":
             return ending
         if verdict.coefficients is None:
@@ -82,11 +94,8 @@ class Study:
                 where=spec.name,
                 next_step=_after_no_verdict(spec, search.results),
             )
-        family = plan_family(
-            spec, plan.baseline, plan.data, verdict.coefficients, plan.profile, self.networks
-        )
-        self.folder.write("family.json", family)
-        return crew.train("family", family.jobs)
+        passed = self._gate(search, verdict, crew)
+        return passed if passed != "done" else self._family(search, verdict.coefficients, crew)
 
     def _searched(self, spec: StudySpec, plan: Plan, crew: Crew) -> tuple[Search, Ending]:
         """Train the design and every round after it, until there is nothing more to decide."""
@@ -98,7 +107,52 @@ class Study:
             following = next_round(search) if ending == "done" else None
             if following is None:
                 return search, ending
+            self.observer.note(following.reason)
             rounds, jobs = rounds.plus(following), following.jobs
+
+    def _verdict(self, search: Search) -> Verdict:
+        verdict = analyse(search.spec, search.plan, search.results)
+        if isinstance(search.spec.search.promotion, Asha):
+            verdict = verdict.model_copy(update={"rungs": self._halved(search)})
+        self.folder.write("verdict.json", verdict)
+        return verdict
+
+    def _halved(self, search: Search) -> tuple[Rung, ...]:
+        """Return what successive halving did, from the rows of every epoch."""
+        asked, jobs = search.spec.search, search.plan.jobs
+        assert isinstance(asked.promotion, Asha)
+        rows = {job.request.job.id: self.store.rows(job.request.job.id) for job in jobs}
+        epochs = asked.train.epochs
+        return halving_rungs(asked.promotion, epochs, jobs, rows, correlation, asked.level)
+
+    def _gate(self, search: Search, verdict: Verdict, crew: Crew) -> Outcome:
+        """Train the best once more at a larger scale; say whether the family is to follow."""
+        mode = search.spec.gate.mode
+        if mode == "off":
+            return "done"
+        planned = gate_plan(search.spec, search.plan, verdict, self.networks)
+        self.folder.write("gateplan.json", planned)
+        ending = crew.train("gate", planned.jobs)
+        results = self.store.results([job.request.job.id for job in planned.jobs])
+        judged = judge(search.spec, search.plan, verdict, planned, results)
+        self.folder.write("gate.json", judged)
+        self.observer.note(judged.sentence)
+        closed = mode == "stop" and judged.outcome == "does not carry over"
+        return "closed" if closed and ending == "done" else ending
+
+    def _family(self, search: Search, coefficients: Coefficients, crew: Crew) -> Ending:
+        spec, plan = search.spec, search.plan
+        family = plan_family(
+            spec, plan.baseline, plan.data, coefficients, plan.profile, self.networks
+        )
+        self.folder.write("family.json", family)
+        ending = crew.train("family", family.jobs)
+        found = documents(self.folder)
+        assert found is not None
+        results = self.store.results([job.request.job.id for job in found.jobs])
+        if law := law_of(spec, plan, family, results, self.networks):
+            self.folder.write("law.json", law)
+        return ending
 
 
 def _after_no_verdict(spec: StudySpec, results: Mapping[str, JobResult]) -> str:

@@ -219,7 +219,9 @@ def test_failures_are_grouped_by_cause(complete):
 
 def test_shares_in_the_ternary_lie_inside_it(complete):
     for trace in figures_in(Page(complete[1]))["ternary"]["data"]:
-        for depth, width, resolution in zip(trace["a"], trace["b"], trace["c"], strict=True):
+        places = zip(trace["a"], trace["b"], trace["c"], strict=True)
+        gaps = trace.get("fill") == "toself"
+        for depth, width, resolution in (p for p in places if not (gaps and p[0] is None)):
             assert min(depth, width, resolution) >= 0
             assert depth + width + resolution == pytest.approx(1)
 
@@ -271,3 +273,16 @@ def test_one_scaled_variant_has_no_verdict_and_no_map():
     page = Page(render(done))
     assert set(figures_in(page)) == {"family-curves"}
     assert "reaches 95.3 % validation accuracy" in " ".join(page.shown)
+
+
+def test_the_map_shows_the_surface_its_optimum_and_what_to_try_next():
+    inputs = study(seeds=3)
+    assert inputs.verdict.optimum is not None
+    traces = figures_in(Page(render(inputs)))["ternary"]["data"]
+    names = [trace.get("name") for trace in traces]
+    assert "optimum of the surface" in names and "90 % region of the optimum" in names
+    assert ("worth trying next" in names) == bool(inputs.verdict.predictions)
+    filled = [trace for trace in traces if trace.get("fill") == "toself"]
+    assert filled and len(filled) == names.index("90 % region of the optimum")
+    told = traces[names.index("optimum of the surface")]["hovertemplate"][0]
+    assert "optimum of the surface" in told and "% depth / width / resolution" in told

@@ -51,6 +51,7 @@ class Log:
         self.phases: list[tuple[str, int, int]] = []
         self.reused: list[dict[str, int]] = []
         self.events: list[Event] = []
+        self.notes: list[str] = []
 
     def phase(self, phase: Phase) -> None:
         self.phases.append((phase.title, phase.jobs, phase.pending))
@@ -58,6 +59,9 @@ class Log:
 
     def event(self, event: Event) -> None:
         self.events.append(event)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 @pytest.fixture

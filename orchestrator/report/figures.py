@@ -1,20 +1,14 @@
 """The figures of a report, as plotly figures; text and grid take the page's colours."""
 
 from collections.abc import Sequence
-from math import log10
-from statistics import fmean
 
 import plotly.graph_objects as go
 
+from orchestrator.report.axes import log_axis
 from orchestrator.report.curves import family_curves, search_curves
-from orchestrator.report.inputs import (
-    PHI,
-    ReportInputs,
-    Seat,
-    baseline_seat,
-    member_scores,
-    seats,
-)
+from orchestrator.report.family import family
+from orchestrator.report.gate import gate
+from orchestrator.report.inputs import ReportInputs, Seat, baseline_seat, seats
 from orchestrator.report.marks import (
     COLOURS,
     GOLD,
@@ -24,6 +18,7 @@ from orchestrator.report.marks import (
     figure,
     hover,
 )
+from orchestrator.report.rungs import rungs
 from orchestrator.report.ternary import ternary
 from orchestrator.wording import short
 from schemas.architecture import Candidate
@@ -39,10 +34,12 @@ def figures(inputs: ReportInputs) -> dict[str, go.Figure]:
     everyone = seats(inputs)
     shown = [s for i, s in enumerate(everyone) if i < MOST or s.kind != "mix" or s.chosen]
     drawn = {
-        "ternary": ternary(everyone),
+        "ternary": ternary(everyone, inputs.verdict),
         "standings": _standings(shown),
         "cost": _cost(inputs, shown),
-        "family": _family(inputs),
+        "rungs": rungs(everyone),
+        "gate": gate(inputs, everyone),
+        "family": family(inputs),
         "search-curves": search_curves(inputs, shown),
         "family-curves": family_curves(inputs),
     }
@@ -129,26 +126,7 @@ def _cost(inputs: ReportInputs, shown: Sequence[Seat]) -> go.Figure | None:
 
 def _cost_axis(layers: Sequence[Sequence[Seat]], unit: str) -> dict[str, object]:
     costs = [_count(seat.candidate, unit) for layer in layers for seat in layer]
-    low, high = min(costs) / 1.08, max(costs) * 1.08
-    ticks = _ticks(low, high)
-    return {
-        "title": {"text": f"{UNITS[unit]} an image (log scale)"},
-        "range": [log10(low), log10(high)],
-        "tickvals": ticks,
-        "ticktext": [short(tick) for tick in ticks],
-    }
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Return round numbers between two costs: few over decades, more within one."""
-    narrow = (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
-    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 6, 8), narrow):
-        decades = range(int(log10(low)) - 1, int(log10(high)) + 2)
-        ticks = [step * 10.0**power for power in decades for step in steps]
-        inside = [tick for tick in ticks if low <= tick <= high]
-        if len(inside) >= 4:
-            break
-    return inside or [low, high]
+    return log_axis(f"{UNITS[unit]} an image (log scale)", costs, 1.08, short)
 
 
 def _count(candidate: Candidate, unit: str) -> int:
@@ -185,64 +163,3 @@ def _cost_marks(group: Sequence[Seat], unit: str, crown: bool = False) -> go.Sca
         error_y={"visible": False} if crown else bars,
         hovertemplate=[hover(seat) for seat in group],
     )
-
-
-def _family(inputs: ReportInputs) -> go.Figure | None:
-    """Draw the family's accuracy against MACs, the baseline as phi 0."""
-    scored = [(member, member_scores(inputs, member)) for member in inputs.family]
-    base = baseline_seat(inputs)
-    start = [(inputs.baseline.cost.macs, list(base.standing.scores), 0.0)] if base else []
-    points = [*start, *((m.network.cost.macs, scores, m.phi) for m, scores in scored)]
-    line = sorted([point for point in points if point[1]], key=lambda point: point[0])
-    if len(line) < 2 or not any(scores for _, scores in scored):
-        return None
-    costs = [point[0] for point in line]
-    low, high = min(costs) / 1.25, max(costs) * 1.25
-    ticks = _ticks(low, high)
-    marks = [_family_line(line), *(_family_seeds(line))]
-    return figure(
-        marks,
-        400,
-        xaxis={
-            "type": "log",
-            "title": {"text": "MACs an image (log scale)"},
-            "range": [log10(low), log10(high)],
-            "tickvals": ticks,
-            "ticktext": [short(tick) for tick in ticks],
-        },
-        yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
-        showlegend=False,
-    )
-
-
-def _family_line(line: Sequence[tuple[int, list[float], float]]) -> go.Scatter:
-    means = [100 * fmean(scores) for _, scores, _ in line]
-    return go.Scatter(
-        x=[macs for macs, _, _ in line],
-        y=means,
-        mode="lines+markers+text",
-        text=[f" {PHI} {phi:g}" for _, _, phi in line],
-        textposition="top left",
-        cliponaxis=False,
-        line={"color": COLOURS["mix"], "width": 2},
-        marker={
-            "size": 12,
-            "symbol": ["square" if phi == 0 else "circle" for _, _, phi in line],
-            "color": [COLOURS["baseline"] if phi == 0 else COLOURS["mix"] for _, _, phi in line],
-        },
-        hovertemplate=[
-            f"{PHI} {phi:g}<br>accuracy {mean:.1f} %<br>{short(macs)} MACs<extra></extra>"
-            for (macs, _, phi), mean in zip(line, means, strict=True)
-        ],
-    )
-
-
-def _family_seeds(line: Sequence[tuple[int, list[float], float]]) -> list[go.Scatter]:
-    several = [
-        (macs, 100 * score) for macs, scores, _ in line if len(scores) > 1 for score in scores
-    ]
-    if not several:
-        return []
-    marker = {"symbol": "line-ew-open", "size": 10, "color": "rgba(127,127,127,0.75)"}
-    x, y = zip(*several, strict=True)
-    return [go.Scatter(x=x, y=y, mode="markers", marker=marker, hoverinfo="skip")]

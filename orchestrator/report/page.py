@@ -3,7 +3,6 @@
 import hashlib
 import json
 from base64 import b64encode
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
@@ -11,35 +10,28 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from orchestrator.naming import multipliers, name
-from orchestrator.progress import duration
+from orchestrator.naming import multipliers
 from orchestrator.report import tables
+from orchestrator.report.cells import Table
 from orchestrator.report.figures import MOST, figures
+from orchestrator.report.gate import contenders
 from orchestrator.report.inputs import (
     PHI,
     ReportInputs,
-    all_jobs,
     member_scores,
     seats,
 )
+from orchestrator.report.law import law_table
+from orchestrator.report.rungs import rung_table
+from orchestrator.report.tiles import tiles
 from orchestrator.selection import DRAWS, INDIFFERENT
 from orchestrator.sentences import next_step, resolution
 from orchestrator.wording import counted, percent, points
 from schemas.design import COST_NAMES
 from schemas.study import StudySpec
-from schemas.verdict import Verdict
 
 HERE = Path(__file__).parent
 QUARANTINED_SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A number worth a tile: what it is, its value, and a line of context."""
-
-    label: str
-    value: str
-    context: str = ""
 
 
 def render(inputs: ReportInputs) -> str:
@@ -54,8 +46,8 @@ def render(inputs: ReportInputs) -> str:
             inputs=inputs,
             verdict=verdict,
             headline=_headline(inputs),
-            advice=next_step(verdict) if verdict else "",
-            tiles=_tiles(inputs),
+            advice=_advice(inputs),
+            tiles=tiles(inputs),
             drawn=drawn,
             tables=_tables(inputs),
             failures=tables.failures(inputs),
@@ -63,6 +55,7 @@ def render(inputs: ReportInputs) -> str:
             quarantined=inputs.data.quarantined[:QUARANTINED_SHOWN],
             chance=_chance(inputs),
             became=_became(inputs),
+            rounds=inputs.rounds.rounds if inputs.rounds else (),
             cost_name=_cost_name(inputs),
             policy=_policy(scripts),
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours and plotly's
@@ -106,11 +99,14 @@ def _embedded(value: object) -> Markup:
     return Markup(text)  # noqa: S704 - every sign with a meaning in HTML is escaped above
 
 
-def _tables(inputs: ReportInputs) -> dict[str, tables.Table]:
+def _tables(inputs: ReportInputs) -> dict[str, Table]:
     named = {
         "standings": tables.standings(inputs),
         "networks": tables.networks(inputs),
+        "rungs": rung_table(inputs),
+        "gate": contenders(inputs),
         "family": tables.family(inputs),
+        "law": law_table(inputs),
         "dropped": tables.dropped(inputs),
         "jobs": tables.jobs(inputs),
     }
@@ -129,61 +125,10 @@ def _headline(inputs: ReportInputs) -> str:
     return f"The network {at} reaches {percent(fmean(reached))} validation accuracy."
 
 
-def _tiles(inputs: ReportInputs) -> list[Figure]:
-    verdict = inputs.verdict
-    search = _search_tiles(inputs, verdict) if verdict else []
-    return [*search, *_family_tiles(inputs), _jobs_tile(inputs)]
-
-
-def _search_tiles(inputs: ReportInputs, verdict: Verdict) -> list[Figure]:
-    tiles = []
-    level = f"{100 * verdict.level:g} % interval"
-    if gain := verdict.gain:
-        ends = "one seed: no interval"
-        if gain.low is not None and gain.high is not None:
-            ends = f"{level} {points(gain.low)} to {points(gain.high)}"
-        sign = "+" if gain.estimate > 0 else ""
-        tiles.append(
-            Figure(f"gain over {gain.over} alone, points", sign + points(gain.estimate), ends)
-        )
-    chosen = next((seat for seat in seats(inputs) if seat.chosen), None)
-    if chosen and chosen.standing.mean is not None:
-        tiles.append(
-            Figure("accuracy of the choice", percent(chosen.standing.mean), name(chosen.candidate))
-        )
-    if verdict.noise is not None:
-        seeds = max((len(standing.scores) for standing in verdict.standings), default=0)
-        tiles.append(
-            Figure(
-                "noise between seeds, points", points(verdict.noise), f"{seeds} seeds a candidate"
-            )
-        )
-    if verdict.tied:
-        scored = sum(standing.mean is not None for standing in verdict.standings)
-        tiles.append(Figure("tied with the best", f"{len(verdict.tied)} of {scored}", "candidates"))
-    return tiles
-
-
-def _family_tiles(inputs: ReportInputs) -> list[Figure]:
-    scored = [(member, member_scores(inputs, member)) for member in inputs.family]
-    best = max(
-        ((fmean(scores), member) for member, scores in scored if scores),
-        key=lambda pair: pair[0],
-        default=None,
-    )
-    if best is None:
-        return []
-    context = f"{PHI} {best[1].phi:g}, {best[1].network.ratio:.1f}x the baseline's cost"
-    label = "best of the family" if inputs.verdict else "validation accuracy"
-    return [Figure(label, percent(best[0]), context)]
-
-
-def _jobs_tile(inputs: ReportInputs) -> Figure:
-    planned = [job for job, _ in all_jobs(inputs)]
-    results = [inputs.results[job] for job in planned if job in inputs.results]
-    done = sum(result.status == "done" for result in results)
-    seconds = sum(result.seconds for result in results)
-    return Figure("jobs done", f"{done} of {len(planned)}", f"{duration(seconds)} of training")
+def _advice(inputs: ReportInputs) -> str:
+    if inputs.gate and inputs.gate.outcome == "does not carry over":
+        return "Mind the gate before scaling by these: the order of the search does not hold there."
+    return next_step(inputs.verdict) if inputs.verdict else ""
 
 
 def _became(inputs: ReportInputs) -> str:

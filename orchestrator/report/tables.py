@@ -1,12 +1,12 @@
 """The tables of a report: every number of the figures, and the jobs behind them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from statistics import fmean
 
 from orchestrator.analyse import METRIC
 from orchestrator.failures import Group, by_id, facts, grouped, outcomes
 from orchestrator.naming import kind, multipliers, name
+from orchestrator.report.cells import NOTHING, Cell, Table, count, number, spans, text
 from orchestrator.report.inputs import (
     ReportInputs,
     Seat,
@@ -15,59 +15,14 @@ from orchestrator.report.inputs import (
     member_scores,
     seats,
 )
-from orchestrator.wording import counted, short
+from orchestrator.wording import counted
 from schemas.architecture import Candidate, Network
 from schemas.factory import FactoryNetwork
 from schemas.job import Cause, JobResult
 from schemas.plan import Member, PlannedJob
-from schemas.verdict import Standing
 
-NOTHING = "–"
 NAMED = 12
 """Jobs that a sentence names before it counts."""
-LAST = -1e300
-"""Sorts what is not known behind all that is."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One value: as people read it, as the page sorts it, and how it is set."""
-
-    text: str
-    key: float | str
-    tone: str = ""
-    title: str = ""
-
-    @property
-    def numeric(self) -> bool:
-        """Whether the cell is set flush right."""
-        return not isinstance(self.key, str)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Named columns and rows of cells; `note` stands above it."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    note: str = ""
-
-
-def text(value: str, tone: str = "", title: str = "") -> Cell:
-    """Return a cell that sorts as text."""
-    return Cell(value, value.lower(), tone, title)
-
-
-def number(value: float | None, form: str = "{:,}", tone: str = "") -> Cell:
-    """Return a cell that sorts as a number; None goes to the end and shows a dash."""
-    if value is None:
-        return Cell(NOTHING, LAST, tone)
-    return Cell(form.format(value), value, tone)
-
-
-def count(value: int) -> Cell:
-    """Return a large count in short form, the exact one under the pointer."""
-    return Cell(short(value), value, title=f"{value:,}")
 
 
 def standings(inputs: ReportInputs) -> Table:
@@ -87,7 +42,7 @@ def _standing_row(seat: Seat) -> tuple[Cell, ...]:
     return (
         _named(seat.candidate),
         number(_percent(standing.mean), "{:.2f}"),
-        _interval(standing),
+        spans(standing.low, standing.high),
         number(len(standing.scores)),
         number(standing.ratio, "{:.3f}x"),
         text(tied, "strong" if seat.chosen else ""),
@@ -98,12 +53,6 @@ def _standing_row(seat: Seat) -> tuple[Cell, ...]:
 
 def _percent(value: float | None) -> float | None:
     return None if value is None else 100 * value
-
-
-def _interval(standing: Standing) -> Cell:
-    if standing.low is None or standing.high is None:
-        return number(None)
-    return Cell(f"{100 * standing.low:.2f} to {100 * standing.high:.2f}", standing.low)
 
 
 def _named(candidate: Candidate) -> Cell:

@@ -6,7 +6,9 @@ import plotly.graph_objects as go
 
 from orchestrator.report.inputs import Seat
 from orchestrator.report.marks import CLEAR, GOLD, LABELS, SYMBOLS, figure, hover
+from orchestrator.report.relief import peak, region, relief, untried
 from schemas.architecture import AXES, Shares
+from schemas.verdict import Verdict
 
 OUTLINE = "rgba(127,127,127,0.9)"
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -18,10 +20,15 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Marks that the legend calls by one name, and the kinds that they are."""
 CROWD = 30
 """More candidates than this are drawn with smaller marks."""
+NEXT = 3
+"""Untried networks that are drawn."""
 
 
-def ternary(seats: Sequence[Seat]) -> go.Figure | None:
-    """Draw the candidates in the triangle of shares; None where none has a score."""
+def ternary(seats: Sequence[Seat], verdict: Verdict | None = None) -> go.Figure | None:
+    """Draw the candidates in the triangle of shares; None where none has a score.
+
+    Under them lies the verdict's surface, over it the optimum's region and what to try next.
+    """
     shown = [seat for seat in seats if seat.candidate.shares]
     scored = [seat for seat in shown if seat.standing.mean is not None]
     if not scored:
@@ -30,19 +37,30 @@ def ternary(seats: Sequence[Seat]) -> go.Figure | None:
     ring = {"size": 1.6 * size, "color": CLEAR, "line": {"color": GOLD, "width": 2.5}}
     missing = {"size": 11, "color": "#9aa0a6", "symbol": "x"}
     scale = _scale([100 * (seat.standing.mean or 0) for seat in scored])
+    optimum = verdict.optimum if verdict else None
     marks = [
+        *(relief(optimum, scale) if optimum else ()),
+        region(optimum, verdict.level) if verdict and optimum else None,
         _marks([s for s in scored if s.standing.tied], "tied with the best", ring, skip=True),
         _marks([s for s in shown if s.standing.mean is None], "no score", missing),
         *_kinds([seat for seat in scored if not seat.chosen], scale, size),
+        untried(verdict.predictions, NEXT) if verdict else None,
         _marks([seat for seat in scored if seat.chosen], "chosen", _star()),
+        peak(optimum) if optimum else None,
     ]
     return figure(
         marks,
-        520,
+        560 if optimum else 520,
         ternary={"bgcolor": CLEAR, **_axes()},
-        margin={"l": 64, "r": 64, "t": 50, "b": 70},
-        legend={"orientation": "h", "y": -0.11, "yanchor": "top", "x": 0.5, "xanchor": "center"},
+        margin={"l": 48, "r": 48, "t": 50, "b": 70},
+        legend=_legend(),
     )
+
+
+def _legend() -> dict[str, object]:
+    """Return a legend under the triangle, of two columns where there is room."""
+    place = {"orientation": "h", "y": -0.11, "yanchor": "top", "x": 0.5, "xanchor": "center"}
+    return {**place, "entrywidth": 160, "font": {"size": 12}}
 
 
 def _kinds(
