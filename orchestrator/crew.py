@@ -1,7 +1,7 @@
 """Trains the jobs of one phase of a study: those that are not done yet, again where that helps."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -9,6 +9,7 @@ from cluster.runner import Runner
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.schedule import Steps, steps
 from orchestrator.extension import History
+from orchestrator.progress import Phase
 from schemas.job import Event, JobRequest, JobResult
 from schemas.plan import PlannedJob
 
@@ -23,11 +24,8 @@ Again = tuple[JobRequest, str]
 class Observer(Protocol):
     """Whoever watches a study at work: the terminal, the gauges, the log of events."""
 
-    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
-        """A phase begins, with this many jobs, of which `pending` are yet to be trained.
-
-        `reused`: jobs that are done by other studies' doing, by the names of these.
-        """
+    def phase(self, phase: Phase) -> None:
+        """A phase begins."""
 
     def event(self, event: Event) -> None:
         """A runner tells what happens."""
@@ -60,8 +58,11 @@ class Crew:
         requests = {job.request.job.id: job.request for job in jobs}
         results = self.store.results(requests)
         pending = [one for id_, one in requests.items() if self._wanted(one, results.get(id_))]
-        done = requests.keys() - {request.job.id for request in pending}
-        self.observer.phase(title, len(requests), len(pending), self.history.origins(done))
+        ended = requests.keys() - {request.job.id for request in pending}
+        done = {job for job in ended if results[job].status != "failed"}
+        reused = self.history.origins(done)
+        failed = len(ended) - len(done)
+        self.observer.phase(Phase(title, len(requests), len(pending), failed, reused))
         fresh = [self._begun(request, results.get(request.job.id)) for request in pending]
         self.history.learn(requests.values())
         return self._carry_through(fresh)

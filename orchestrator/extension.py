@@ -13,6 +13,7 @@ from schemas.job import JobRequest, TrainJob
 from schemas.plan import Plan, Variant
 
 _SHOWN = 3
+_OTHER = {"kind": "another kind", "data": "other data", "baseline": "another baseline"}
 _ALLOWED = (
     "points, controls, seeds, epochs, recipes, rounds, budgets and the family of a study may "
     "change; its kind, data and baseline may not"
@@ -50,7 +51,7 @@ def _data_changes(was: DataInfo, now: DataInfo) -> list[str]:
 def _refused(study: str, what: str, changes: Sequence[str]) -> PlanError:
     more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
     return PlanError(
-        f"study '{study}' was begun with another {what}: {', '.join(changes[:_SHOWN])}{more}",
+        f"study '{study}' was begun with {_OTHER[what]}: {', '.join(changes[:_SHOWN])}{more}",
         where=what,
         allowed=_ALLOWED,
         next_step=f"give this study another `name`, or set `{what}` back",

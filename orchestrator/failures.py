@@ -21,6 +21,9 @@ _VARIES = (
 )
 """What differs between two messages of one cause: addresses, ids, counts."""
 
+_SPEAKING = ("out of memory", "diverged")
+"""Kinds that say it all: how much memory was asked for, or which loss was NaN, is by the way."""
+
 _LONGEST = 160
 _FEWEST = 2
 """Jobs from which on something in common says anything."""
@@ -57,7 +60,7 @@ class Group:
     def headline(self) -> str:
         """How many, why, and what they have in common, in a line."""
         shared = f", all with {' and '.join(self.common)}" if self.common else ""
-        what = self.kind if self.kind == "out of memory" else f"{self.kind}: {self.first_line}"
+        what = self.kind if self.kind in _SPEAKING else f"{self.kind}: {self.first_line}"
         return f"{len(self.jobs):,} of {counted(self.ended, 'job')}: {what}{shared}"
 
     @property
@@ -68,7 +71,10 @@ class Group:
 
 
 def grouped(ended: Sequence[Facts]) -> list[Group]:
-    """Return failed jobs by kind and message, numbers and ids in it aside; the largest first."""
+    """Return failed jobs by kind and message, numbers and ids in it aside; the largest first.
+
+    The kind alone counts where it says it all.
+    """
     groups: dict[tuple[str, str], list[Facts]] = {}
     for job in ended:
         if job.cause is not None:
@@ -86,7 +92,7 @@ def normalised(message: str) -> str:
 
 
 def _signature(cause: Cause) -> tuple[str, str]:
-    return cause.kind, normalised(cause.message)
+    return cause.kind, "" if cause.kind in _SPEAKING else normalised(cause.message)
 
 
 def _group(jobs: Sequence[Facts], ended: Sequence[Facts]) -> Group:

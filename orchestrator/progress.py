@@ -2,12 +2,27 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from orchestrator.wording import counted
 from schemas.job import Event, JobResult
 
 _MINUTE = 60
 _SETTLING = 5
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a study whose jobs are trained together, as it begins."""
+
+    title: str
+    jobs: int
+    pending: int
+    """Jobs yet to be trained."""
+    failed: int = 0
+    """Jobs that failed before, and are not tried again."""
+    reused: Mapping[str, int] = field(default_factory=dict)
+    """Jobs done before that were none of this study's, by the studies that they were of."""
 
 
 class Progress:
@@ -20,11 +35,11 @@ class Progress:
         self._best: float | None = None
         self._waiting: set[str] = set()
 
-    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
+    def phase(self, phase: Phase) -> None:
         """Begin a phase; jobs that are done already are said to be, and by whom, not run again."""
-        self._total, self._ended = jobs, jobs - pending
+        self._total, self._ended = phase.jobs, phase.jobs - phase.pending
         self._before, self._started = self._ended, time.monotonic()
-        self._write(f"{title}: {counted(jobs, 'job')}{_before(self._ended, reused)}")
+        self._write(f"{phase.title}: {counted(phase.jobs, 'job')}{_before(phase)}")
 
     def note(self, text: str) -> None:
         """Tell what the study has decided."""
@@ -62,12 +77,12 @@ class Progress:
         return f"about {duration(seconds)} left" if left > 0 else ""
 
 
-def _before(done: int, reused: Mapping[str, int]) -> str:
-    """Say how many jobs are done already, and which of them other studies did."""
-    if not done:
-        return ""
-    others = ", ".join(f"{count} of them by study {name}" for name, count in reused.items())
-    return f", {done} done before" + (f" ({others})" if others else "")
+def _before(phase: Phase) -> str:
+    """Say how many jobs are done or have failed already, and which other studies did."""
+    done = phase.jobs - phase.pending - phase.failed
+    others = ", ".join(f"{count} of them by study {name}" for name, count in phase.reused.items())
+    said = f", {done} done before" + (f" ({others})" if others else "") if done else ""
+    return said + (f", {phase.failed} failed before" if phase.failed else "")
 
 
 def duration(seconds: float) -> str:

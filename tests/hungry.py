@@ -39,10 +39,11 @@ def hungry_request(
     workers: int = 1,
     ranks: tuple[int, ...] = (0, 1),
     fails: str = NO_MEMORY,
+    seed: int = 0,
 ) -> JobRequest:
     """Return a job that takes `most` images at a time on the given ranks, and any on others."""
     (folder / f"{name}.py").write_text(NET.format(most=most, ranks=(*ranks,), fails=fails))
     network = Networks((str(folder),)).own(f"{name}:build", 8, classes=4, channels=3)
-    job = small_job(DATA, epochs=2)
+    job = small_job(DATA, seed, epochs=2)
     job = job.model_copy(update={"architecture": network})
     return JobRequest(job=job, resources=Resources(workers=workers, gpus=0), label=name)

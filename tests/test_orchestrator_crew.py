@@ -1,7 +1,7 @@
 """What happens to jobs that fail: tried again where that helps, and listed where it does not."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from cluster.local import LocalRunner
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.crew import Crew
 from orchestrator.extension import History
+from orchestrator.progress import Phase
 from schemas.job import Cause, Event, JobRequest, JobResult, Resources
 from schemas.plan import PlannedJob
 
@@ -25,11 +26,11 @@ class Log:
     """Remembers what a crew tells."""
 
     def __init__(self) -> None:
-        self.phases: list[tuple[int, int, dict[str, int]]] = []
+        self.phases: list[Phase] = []
         self.events: list[Event] = []
 
-    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
-        self.phases.append((jobs, pending, dict(reused)))
+    def phase(self, phase: Phase) -> None:
+        self.phases.append(phase)
 
     def event(self, event: Event) -> None:
         self.events.append(event)
@@ -101,7 +102,7 @@ def test_micro_batches_are_halved_until_they_fit(rig: Rig) -> None:
     assert sorted(ended) == sorted([request.job.id, fine.job.id]), "each job ends once"
     assert (rig.result(request).status, rig.result(request).splits) == ("done", 4)
     assert rig.result(fine).splits == 1
-    assert rig.train(request, fine)[1].phases == [(2, 0, {})]
+    assert rig.train(request, fine)[1].phases == [Phase("search", 2, 0)]
 
 
 def test_one_image_at_a_time_is_the_least(rig: Rig) -> None:
@@ -114,7 +115,9 @@ def test_one_image_at_a_time_is_the_least(rig: Rig) -> None:
     assert result.cause.kind == "out of memory"
     assert result.cause.message.startswith("even with one image at a time: ")
     assert [event.kind for event in log.events][-1] == "ended"
-    assert rig.train(request)[1].phases == [(1, 0, {})], "running again does not try again"
+    assert rig.train(request)[1].phases == [Phase("search", 1, 0, 1)], (
+        "running again does not try again"
+    )
     _, _, retried = rig.train(request, retry_failed=True)
     assert [given[0].splits for given in retried.given] == [32], "what is known is not relearnt"
 
@@ -163,7 +166,7 @@ def test_a_pruned_job_has_ended_while_it_may_be_pruned(rig: Rig) -> None:
         attempt = writer.attempt
         writer.finish(JobResult(job=job, status="stopped", attempt=attempt, epochs=1, cause=cause))
     ending, log, runner = rig.train(request, retry_failed=True)
-    assert (ending, runner.given, log.phases) == ("done", [], [(1, 0, {})])
+    assert (ending, runner.given, log.phases) == ("done", [], [Phase("search", 1, 0)])
     whole = request.model_copy(update={"prunable": False})
     assert rig.train(whole)[0] == "done"
     assert rig.result(whole).status == "done"

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from jobs.data.source import inspect
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.documents import documents
 from orchestrator.prepare import prepare
+from orchestrator.progress import Phase
 from orchestrator.spec import load
 from orchestrator.study import Study
 from schemas.job import Event
@@ -49,11 +49,13 @@ class Log:
 
     def __init__(self) -> None:
         self.phases: list[tuple[str, int, int]] = []
+        self.reused: list[dict[str, int]] = []
         self.events: list[Event] = []
         self.notes: list[str] = []
 
-    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
-        self.phases.append((title, jobs, pending))
+    def phase(self, phase: Phase) -> None:
+        self.phases.append((phase.title, phase.jobs, phase.pending))
+        self.reused.append(dict(phase.reused))
 
     def event(self, event: Event) -> None:
         self.events.append(event)

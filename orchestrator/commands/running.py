@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from orchestrator.commands.studies import say_failures
 from orchestrator.documents import Documents, documents
 from orchestrator.plan import baseline_of
 from orchestrator.prepare import Prepared, prepare, with_plan
-from orchestrator.progress import Progress
+from orchestrator.progress import Phase, Progress
 from orchestrator.spec import SpecFile, load
 from orchestrator.spending import Meter
 from orchestrator.study import Outcome, Study
@@ -248,9 +248,9 @@ class Watch:
     gauges: StudyGauges | None
     log: Callable[[Event], None]
 
-    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
+    def phase(self, phase: Phase) -> None:
         """A phase begins."""
-        self.progress.phase(title, jobs, pending, reused)
+        self.progress.phase(phase)
 
     def note(self, text: str) -> None:
         """The study has decided something."""

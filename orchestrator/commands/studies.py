@@ -68,7 +68,7 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
                 "verdict": verdict,
                 "gate": found.gate.sentence if found.gate else None,
                 "spent": found.spent.model_dump() if found.spent else None,
-                "failures": [asdict(group) for group in groups],
+                "failures": [{"headline": one.headline, **asdict(one)} for one in groups],
                 "jobs": rows,
             }
         )
