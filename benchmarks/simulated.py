@@ -19,6 +19,7 @@ from cluster.runner import OnEvent
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.analyse import METRIC
 from orchestrator.documents import documents
+from orchestrator.progress import Phase
 from orchestrator.study import Study
 from schemas.architecture import AXES, Candidate
 from schemas.job import Event, JobRequest, JobResult, TrainJob
@@ -119,7 +120,7 @@ class Simulated:
 class Silent:
     """Watches a study and says nothing."""
 
-    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
+    def phase(self, phase: Phase) -> None:
         """A phase begins."""
 
     def event(self, event: Event) -> None:
