@@ -29,7 +29,7 @@ from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
 from schemas.errors import RunError
-from schemas.job import JobRequest, JobResult, Resources
+from schemas.job import Cause, JobRequest, JobResult, Resources
 
 _CONTROLLER_FAILURES = 2
 _RESTARTS = 1_000
@@ -206,12 +206,21 @@ class _Worker:
         if failure and failure.kind == "worker lost":
             raise RunError(f"another worker is gone: {failure.message}")
         if failure and self._process.rank:
-            told = self._mailbox.note.remote(self._gang, number, failure.model_dump_json())
-            ray.get(told)
+            self._give_up(number, failure)
         elif result:
             self._tell(number, {"result": result.model_dump_json()})
         patience = _FAILED_PATIENCE if failure else _PATIENCE
         dist.monitored_barrier(self._control, timeout=patience)
+
+    def _give_up(self, number: int, failure: Cause) -> None:
+        """Say why this rank has failed. RunError: it alone has, so the group must be restarted.
+
+        A monitored barrier would not do: on all ranks but the first it knows no timeout of its own.
+        """
+        patience = _FAILED_PATIENCE.total_seconds()
+        told = self._mailbox.note.remote(self._gang, number, failure.model_dump_json(), patience)
+        if not ray.get(told):
+            raise RunError(f"the others cannot go on without this worker: {failure.message}")
 
     def _tell(self, number: int, message: Message, *, waits: bool = False) -> bool:
         if self._process.rank:

@@ -98,11 +98,20 @@ class Mailbox:
                 box.job = None
                 box.messages.put_nowait({"failure": box.failure or _died(self._tries)})
 
-    async def note(self, gang: str, number: int, cause: str) -> None:
-        """Remember why a rank gave job `number` up, should the first rank never say so."""
+    async def note(self, gang: str, number: int, cause: str, patience: float) -> bool:
+        """Remember why a rank gave job `number` up, should the first rank never say so.
+
+        Return whether the first rank ends the job as well, within so many seconds.
+        """
         box = self._boxes[gang]
-        if number == box.number:
-            box.failure = cause
+        async with box.changed:
+            if number == box.number:
+                box.failure = cause
+            ended = box.changed.wait_for(lambda: box.job is None or number != box.number)
+            try:
+                return await asyncio.wait_for(ended, patience)
+            except TimeoutError:
+                return False
 
     async def put(self, gang: str, number: int, message: Message, waits: bool = False) -> bool:
         """Deliver what happened to job `number`; return whether to end it.
@@ -115,6 +124,7 @@ class Mailbox:
             if box.job is None or number != box.number:
                 return True
             box.job = None if "result" in message else box.job
+            box.changed.notify_all()
             box.messages.put_nowait(message)
             box.undecided = waits
             await box.changed.wait_for(lambda: not box.undecided or self._ends(box, number))
