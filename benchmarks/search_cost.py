@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
-from benchmarks.simulated import SimulatedRunner
+from benchmarks.simulated import Silent, SimulatedRunner, memory
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.analyse import METRIC
 from orchestrator.documents import Documents, documents
@@ -42,7 +42,7 @@ from orchestrator.spec import load
 from orchestrator.statistics import pooled
 from orchestrator.study import Study
 from schemas.data import DataInfo
-from schemas.job import Event, JobRequest
+from schemas.job import JobRequest
 from schemas.plan import Plan
 from schemas.study import StudySpec
 from schemas.verdict import Verdict
@@ -142,19 +142,6 @@ def _columns(line: Mapping[str, str], prefix: str) -> list[str]:
     return [name for name in line if name.startswith(prefix)]
 
 
-class Silent:
-    """Watches a study and says nothing."""
-
-    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
-        """A phase begins."""
-
-    def event(self, event: Event) -> None:
-        """A runner tells what happens."""
-
-    def note(self, text: str) -> None:
-        """The study has decided something."""
-
-
 @cache
 def planned(overrides: tuple[str, ...]) -> tuple[StudySpec, Plan]:
     """Return the recorded study as edited, and its plan."""
@@ -171,7 +158,7 @@ def compound(*overrides: str) -> Strategy:
 def _studied(overrides: tuple[str, ...], table: Table, rng: np.random.Generator) -> Choice:
     spec, plan = planned(overrides)
     runner = SimulatedRunner(partial(_looked_up, table))
-    with tempfile.TemporaryDirectory(dir=_memory()) as folder:
+    with tempfile.TemporaryDirectory(dir=memory()) as folder:
         study = Study(spec, "", ArtifactStore.open(folder), runner, Silent())
         study.run(plan)
         verdict = study.folder.read("verdict.json", Verdict)
@@ -185,12 +172,6 @@ def _looked_up(table: Table, request: JobRequest) -> dict[str, float]:
     curve = table.curves[job.architecture.id][job.seed]
     scores = {table.short: curve.short, table.length: curve.final}
     return {METRIC: scores[job.recipe.epochs]}
-
-
-def _memory() -> str | None:
-    """Return where temporary stores cost no disk; None for the usual place."""
-    shared = Path("/dev/shm")
-    return str(shared) if shared.is_dir() else None
 
 
 def grid(seeds: int) -> Strategy:
