@@ -2,10 +2,9 @@
 
     python benchmarks/verdict.py [--studies 100] [--seeds 3]
 
-Plans, analysis and choice are the real ones; only training is replaced. What a network reaches is
-a power law of its own realised cost (the budget's tolerance leaves it uneven), plus a surface at
-its shares that grows from the baseline on, a luck that a seed brings to all, and noise. Sizes are
-in sigma, the noise between seeds. `--studies` is per surface and plan.
+Each study runs from its plan to its verdict through the runner's seam; only training is replaced
+(benchmarks/simulated.py). The budget's tolerance leaves costs uneven. Sizes are in sigma, the noise
+between seeds. `--studies` is per surface and plan.
 
 Goals at the level of 0.9: intervals cover 85 to 95 %, the best is in the tied set in 90 %,
 a gain is told in at most 5 % of the studies that have none, and the choice is within 0.25 sigma of
@@ -14,32 +13,21 @@ the best in half of all.
 
 import argparse
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from orchestrator.analyse import METRIC, analyse
+from benchmarks.simulated import SIGMA, World, carry_out, shares_of, single
+from benchmarks.surfaces import SURFACES, Bools, Floats, Truth
 from orchestrator.plan import plan_study
 from orchestrator.spec import load
-from schemas.architecture import AXES, Candidate
 from schemas.data import DataInfo
-from schemas.job import JobResult
 from schemas.plan import Plan
 from schemas.study import StudySpec
 from schemas.verdict import Standing
 
-Floats = NDArray[np.float64]
-Truth = Callable[[Floats, NDArray[np.bool_], np.random.Generator], Floats]
-
-SIGMA = 0.01
-"""The standard deviation of a score between seeds, without what a seed brings to all."""
-LUCK = 0.5
-"""The standard deviation of what a seed brings to every candidate, in sigma."""
-BASELINE, DECAY = 0.3, 0.4
-"""Errors fall as BASELINE * cost ^ -DECAY: 7 points for the doubling, less for the next."""
 DATA = DataInfo(
     fingerprint="0" * 16,
     classes=tuple("0123456789"),
@@ -55,79 +43,9 @@ ROOT = Path(__file__).parent.parent
 
 def spec_of(path: str, seeds: int) -> StudySpec:
     """Return a study as a user writes it, with that many seeds."""
-    spec = load(ROOT / path, [f"search.seeds={seeds}"]).spec
+    spec = load(ROOT / path, [f"search.seeds={seeds}", "family.phi=[]"]).spec
     assert isinstance(spec, StudySpec)
     return spec
-
-
-def _peak(shares: Floats, rng: np.random.Generator) -> Floats:
-    return np.asarray(shares - rng.dirichlet([1.5] * 3), dtype=np.float64)
-
-
-def flat(shares: Floats, single: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
-    """Every allocation is as good as any other."""
-    return np.zeros(len(shares))
-
-
-def bowl(depth: float) -> Truth:
-    """Fall off quadratically, `depth` sigma from corner to corner twice, around any optimum."""
-
-    def truth(shares: Floats, single: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
-        return np.asarray(-depth * np.square(_peak(shares, rng)).sum(axis=1), dtype=np.float64)
-
-    return truth
-
-
-def roof(shares: Floats, single: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
-    """Fall off along straight lines from a ridge, which no quadratic follows."""
-    return np.asarray(-3 * np.abs(_peak(shares, rng)).sum(axis=1), dtype=np.float64)
-
-
-def rough(shares: Floats, single: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
-    """Follow no surface at all."""
-    return rng.standard_normal(len(shares))
-
-
-def spike(shares: Floats, single: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
-    """One mix is 3 sigma above all others, which are equal."""
-    found = np.zeros(len(shares))
-    found[rng.choice(np.flatnonzero(~single))] = 3
-    return found
-
-
-def corner(shares: Floats, single: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
-    """One axis alone is the best: no gain."""
-    found = 4 * shares @ np.eye(3)[rng.integers(3)]
-    return np.asarray(found, dtype=np.float64)
-
-
-def level(shares: Floats, single: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
-    """A bowl in which one axis alone is lifted to the best mix: no gain, against the surface."""
-    found = bowl(4)(shares, single, rng)
-    best = np.flatnonzero(single)[found[single].argmax()]
-    found[best] = found[~single].max()
-    return found
-
-
-def trap(shares: Floats, single: NDArray[np.bool_], rng: np.random.Generator) -> Floats:
-    """All mixes equal one axis, the other axes are far below: no gain, and most room for luck."""
-    found = np.where(single, -5.0, 0.0)
-    found[rng.choice(np.flatnonzero(single))] = 0
-    return found
-
-
-SURFACES: dict[str, Truth] = {
-    "flat": flat,
-    "bowl 2": bowl(2),
-    "bowl 6": bowl(6),
-    "bowl 15": bowl(15),
-    "roof": roof,
-    "rough": rough,
-    "spike": spike,
-    "corner": corner,
-    "level": level,
-    "trap": trap,
-}
 
 
 @dataclass(frozen=True)
@@ -136,54 +54,16 @@ class Bench:
 
     spec: StudySpec
     plan: Plan
-    jobs: tuple[tuple[str, str, int], ...]
-    """Identity of the candidate and of the job, and the seed."""
     ids: tuple[str, ...]
     shares: Floats
-    single: NDArray[np.bool_]
+    single: Bools
 
     @classmethod
     def of(cls, spec: StudySpec) -> "Bench":
         """Plan a study."""
         plan = plan_study(spec, DATA)
-        pairs = [(one.candidate, one.request.job) for one in plan.jobs]
-        splits = [one.shares.split for one in plan.candidates if one.shares]
-        return cls(
-            spec=spec,
-            plan=plan,
-            jobs=tuple((candidate, job.id, job.seed) for candidate, job in pairs),
-            ids=tuple(one.id for one in plan.candidates),
-            shares=np.array(splits),
-            single=np.array([bool({*AXES} & {*one.roles}) for one in plan.candidates]),
-        )
-
-    def reached(self, truth: Floats) -> dict[str, float]:
-        """Return the true mean of every candidate at the cost that it has."""
-        multiple, pairs = (
-            self.spec.search.budget.multiple,
-            zip(self.plan.candidates, truth.tolist(), strict=True),
-        )
-        return {one.id: _grown(one, multiple, value) for one, value in pairs}
-
-    def train(self, truth: Floats, rng: np.random.Generator) -> dict[str, JobResult]:
-        """Return what training would have: `truth` is in sigma, in the order of candidates."""
-        reached = {self.plan.baseline.id: 1 - BASELINE, **self.reached(truth)}
-        luck = rng.normal(0, LUCK, size=self.spec.search.seeds)
-        return {
-            job: _result(job, reached[candidate] + SIGMA * (luck[seed] + rng.standard_normal()))
-            for candidate, job, seed in self.jobs
-        }
-
-
-def _grown(one: Candidate, multiple: float, value: float) -> float:
-    """Return the accuracy of a candidate that would be `value` sigma off at the exact cost."""
-    part = np.log(one.ratio) / np.log(multiple)
-    return float(1 - BASELINE * one.ratio**-DECAY + SIGMA * value * part)
-
-
-def _result(job: str, accuracy: float) -> JobResult:
-    score = min(max(accuracy, 0.0), 1.0)
-    return JobResult(job=job, status="done", attempt=1, epochs=4, metrics={METRIC: score})
+        ids = tuple(one.id for one in plan.candidates)
+        return cls(spec, plan, ids, shares_of(plan), single(plan))
 
 
 @dataclass(frozen=True)
@@ -209,15 +89,15 @@ class Judged:
 def judge(bench: Bench, surface: Truth, rng: np.random.Generator) -> Judged:
     """Simulate one study and hold its verdict against the truth."""
     truth = surface(bench.shares, bench.single, rng)
-    verdict = analyse(bench.spec, bench.plan, bench.train(truth, rng))
+    world = World.of(bench.spec, bench.plan, truth, int(rng.integers(2**31)))
+    verdict = carry_out(bench.spec, bench.plan, world.answer).verdict
     value = dict(zip(bench.ids, truth.tolist(), strict=True))
-    reached = bench.reached(truth)
     gain, best = verdict.gain, float(truth.max())
     assert gain is not None and gain.low is not None and gain.high is not None
     assert verdict.chosen is not None
     control = float(truth[bench.single].max())
     real = value[gain.mix] - control
-    held = [_within(one, reached[one.candidate]) for one in verdict.standings]
+    held = [_within(one, world.reached(one.candidate)) for one in verdict.standings]
     return Judged(
         means=float(np.mean(held)),
         gain=gain.low <= SIGMA * real <= gain.high,

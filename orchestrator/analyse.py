@@ -1,4 +1,24 @@
-"""From the results of a search to its verdict: standings, tied set, gain, choice, surface."""
+"""From the results of a search to its verdict: standings, tied set, gain, choice, surface.
+
+The noise is the standard deviation of a score between seeds, pooled over the candidates.
+Scores are first brought to the budget's exact cost, each along the line from the baseline. Two
+candidates are told apart by one yardstick, critical value x noise x sqrt(1/n + 1/m), where
+the critical value counts all comparisons with the best (Dunnett 1955; Hsu 1984). Who lies
+within it of the highest mean is tied with it. Among the tied, the spec's tie-break decides
+between those whose expected accuracy is nearly the same.
+
+The gain is the lead of a mix over the best control. Its interval makes up for both having
+been picked by the data (orchestrator/selection.py), and it excludes 0 only where a test that
+needs no such model does too: a false gain has a probability of at most (1 - level) / 2.
+
+Candidates share their seeds. Where every candidate has every seed, seeds are blocks: what a
+seed adds to all is taken out of the noise of differences (two-way additive model), for
+seeds - 1 degrees of freedom, and it is valid whether seeds matter or not. With a gap in the
+table the pooled noise is taken, which a seed's effect only widens. A single mean has a seed's
+luck in it; its interval counts that luck by seeds and not by scores (Satterthwaite).
+
+The baseline costs less than the candidates, so it is shown but neither compared nor pooled.
+"""
 
 from collections.abc import Mapping, Sequence
 from statistics import median_low
@@ -32,27 +52,7 @@ __all__ = ["METRIC", "analyse", "field_of", "floor_of"]
 
 
 def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Verdict:
-    """Return what the search found and how sure that is. Pure; needs no job to have ended well.
-
-    The noise is the standard deviation of a score between seeds, pooled over the candidates.
-    Scores are first brought to the budget's exact cost, each along the line from the baseline. Two
-    candidates are told apart by one yardstick, critical value x noise x sqrt(1/n + 1/m), where
-    the critical value counts all comparisons with the best (Dunnett 1955; Hsu 1984). Who lies
-    within it of the highest mean is tied with it. Among the tied, the spec's tie-break decides
-    between those whose expected accuracy is nearly the same.
-
-    The gain is the lead of a mix over the best control. Its interval makes up for both having
-    been picked by the data (orchestrator/selection.py), and it excludes 0 only where a test that
-    needs no such model does too: a false gain has a probability of at most (1 - level) / 2.
-
-    Candidates share their seeds. Where every candidate has every seed, seeds are blocks: what a
-    seed adds to all is taken out of the noise of differences (two-way additive model), for
-    seeds - 1 degrees of freedom, and it is valid whether seeds matter or not. With a gap in the
-    table the pooled noise is taken, which a seed's effect only widens. A single mean has a seed's
-    luck in it; its interval counts that luck by seeds and not by scores (Satterthwaite).
-
-    The baseline costs less than the candidates, so it is shown but neither compared nor pooled.
-    """
+    """Return what the search found and how sure that is. Pure; needs no job to have ended well."""
     jobs = planned(plan)
     baseline, entries, field = _gathered(spec, plan, results, jobs)
     pool, tie_break = eligible(field), TieBreak.of(spec.search.tie_break, field.scored)

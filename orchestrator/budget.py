@@ -5,36 +5,64 @@ from collections.abc import Iterator
 from cluster.capacity import Node, capacity, with_gpus
 from orchestrator.wording import counted
 from schemas.errors import PlanError
-from schemas.forecast import GIB, Forecast, Hosts, Spending, Total
+from schemas.forecast import GIB, Forecast, Hosts, Spending, Spent, Total
 from schemas.job import Resources
 from schemas.study import StudySpec, TrainSpec
 
-LIMITS = (("gpu_hours", "GPU-hours"), ("cpu_hours", "CPU-hours"), ("money", "of money"))
+LIMITS = (
+    ("epochs", "epochs"),
+    ("gpu_hours", "GPU-hours"),
+    ("cpu_hours", "CPU-hours"),
+    ("money", "of money"),
+)
 
 
 def check_budget(spec: StudySpec | TrainSpec, forecast: Forecast) -> None:
-    """Refuse a plan that takes more than the spec's budget. PlanError: which limit, by how much."""
+    """Refuse a plan that takes more than the spec's budget, unless it is to stop at the limit.
+
+    PlanError: which limit, by how much.
+    """
     for name, text in exceeded(spec.budget, forecast.most):
-        raise PlanError(
-            f"the plan takes {text}",
-            where=f"budget.{name}",
-            allowed="fewer points, seeds or epochs, a smaller phi, or a larger budget",
-            next_step="compound plan SPEC    # what each network takes",
-        )
+        if spec.budget.at_limit == "refuse":
+            raise PlanError(
+                f"the plan takes up to {text}",
+                where=f"budget.{name}",
+                allowed="fewer points, seeds or epochs, a smaller phi, or a larger budget; "
+                "`at_limit: stop` begins all the same and stops at the limit",
+                next_step="compound plan SPEC    # what each network takes",
+            )
 
 
-def exceeded(spending: Spending, most: Total) -> Iterator[tuple[str, str]]:
-    """Yield each limit that a total exceeds, and by how much."""
+def exceeded(spending: Spending, taken: Total | Spent) -> Iterator[tuple[str, str]]:
+    """Yield each limit that something reaches, what it takes, and what the budget is.
+
+    A total may take all that there is; of what is spent, that is the limit.
+    """
     for name, unit in LIMITS:
-        limit, taken = getattr(spending, name), getattr(most, name)
-        if limit is not None and taken is not None and taken > limit:
-            yield name, f"up to {taken:.3g} {unit}, the budget is {limit:g}"
+        limit, amount = getattr(spending, name), getattr(taken, name)
+        if limit is None or amount is None:
+            continue
+        if amount > limit or (amount == limit and isinstance(taken, Spent)):
+            yield name, f"{_amount(amount)} {unit}, the budget is {_amount(limit)}"
+
+
+def burned(spending: Spending, spent: Spent) -> Iterator[str]:
+    """Yield how much of each limit is used up: 0.31 of 2 GPU-hours (16 %)."""
+    for name, unit in LIMITS:
+        limit, amount = getattr(spending, name), getattr(spent, name)
+        if limit is not None and amount is not None:
+            yield f"{_amount(amount)} of {_amount(limit)} {unit} ({100 * amount / limit:.0f} %)"
+
+
+def _amount(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:.3g}"
 
 
 def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
     """Yield what people should know of a forecast before they run."""
     for _, text in exceeded(spec.budget, forecast.most):
-        yield f"the plan takes {text}: compound run will refuse it"
+        does = "refuse it" if spec.budget.at_limit == "refuse" else "stop at the limit"
+        yield f"the plan takes up to {text}: compound run will {does}"
     yield from _homeless(spec, forecast.basis.hosts)
     yield from _tight(forecast)
 

@@ -6,6 +6,7 @@ from jobs.store.study import StudyFolder
 from schemas.architecture import Candidate
 from schemas.base import Model
 from schemas.data import DataInfo
+from schemas.forecast import Spent
 from schemas.gate import GatePlan
 from schemas.law import Law
 from schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
@@ -42,6 +43,7 @@ class Documents:
     gate_plan: GatePlan | None = None
     gate: GateResult | None = None
     law: Law | None = None
+    spent: Spent | None = None
 
     @property
     def search(self) -> Plan | None:
@@ -73,4 +75,5 @@ def documents(folder: StudyFolder) -> Documents | None:
         gate_plan=folder.read("gateplan.json", GatePlan) if gated else None,
         gate=folder.read("gate.json", GateResult) if gated else None,
         law=folder.read("law.json", Law),
+        spent=folder.read("spending.json", Spent),
     )

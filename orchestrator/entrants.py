@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from jobs.networks import Networks
-from jobs.training.schedule import check_batch
 from orchestrator import gate_sentences as words
 from orchestrator.limits import obstacles
 from orchestrator.measure import Measure, measure_of
 from orchestrator.naming import name
 from orchestrator.plan import DATA_ONLY, scaled
-from orchestrator.stages import job, label
+from orchestrator.stages import job, label, of_length
 from schemas.architecture import AXES, Candidate
 from schemas.gate import Entrant, GatePlan
 from schemas.job import JobRequest
@@ -52,12 +51,18 @@ def gate_plan(
 ) -> GatePlan:
     """Plan the gate's jobs, and the baseline's by the same recipe for the cost that differs.
 
-    At phi 2 a job is the family's where candidate and seed are, so nothing is trained twice.
-    Raises PlanError where the family's batch does not split over a search job's workers.
+    At phi 2 a job is the family's where candidate and seed are, so nothing is trained twice. Who
+    cannot be built there, or is the same network as another one there, is left out and named.
     """
-    entrants, warnings = _entrants(spec, plan, verdict, networks)
+    return gate_of(spec, plan, contenders(spec, plan, verdict), networks)
+
+
+def gate_of(
+    spec: StudySpec, plan: Plan, chosen: Sequence[Candidate], networks: Networks = DATA_ONLY
+) -> GatePlan:
+    """Plan a gate for these candidates of the search."""
+    entrants, warnings = _entrants(spec, plan, chosen, networks)
     recipe = _recipe(spec)
-    check_batch(recipe, spec.resources.search.workers)
     longer = spec.gate.scale == "epochs"
     multiple = spec.search.budget.multiple
     return GatePlan(
@@ -74,19 +79,17 @@ def _recipe(spec: StudySpec) -> Recipe:
     """Return the family's recipe, or the search's stretched: what counts epochs grows along."""
     if spec.gate.scale == "phi":
         return spec.train
-    recipe = spec.search.train
-    stretched = ("epochs", "warmup_epochs", "decay_epochs")
-    return recipe.model_copy(update={key: LONGER * getattr(recipe, key) for key in stretched})
+    return of_length(spec.search.train, LONGER * spec.search.train.epochs)
 
 
 def _entrants(
-    spec: StudySpec, plan: Plan, verdict: Verdict, networks: Networks
+    spec: StudySpec, plan: Plan, chosen: Sequence[Candidate], networks: Networks
 ) -> tuple[tuple[Entrant, ...], tuple[str, ...]]:
     """Return each network of the gate once, and a sentence for each contender without one."""
     measure = measure_of(spec, plan.profile)
     found: dict[str, Entrant] = {}
     left_out = []
-    for one in contenders(spec, plan, verdict):
+    for one in chosen:
         network = _network(spec, plan, one, measure, networks)
         if isinstance(network, str):
             left_out.append(words.cannot_be_built(name(one), network))

@@ -131,6 +131,7 @@ class Reckoner:
         cpu_hours = sum(demand.cpu_hours for demand in demands)
         return Total(
             jobs=len(demands),
+            epochs=sum(request.job.recipe.epochs for request in unique),
             memory=max((demand.memory for demand in demands), default=0),
             seconds=sum(demand.seconds for demand in demands),
             wall_seconds=self._wall(unique, demands),

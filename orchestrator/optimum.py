@@ -38,8 +38,8 @@ def optimum(field: Field, untried: Sequence[Candidate] = ()) -> Optimum | None:
     places = _places(surface, splits_of([one.shares for one in known if one.shares is not None]))
     heights = surface.heights(places)
     best = int(heights.argmax())
-    outlook = surface.outlook(places[[best]])
-    low, high = intervals(field, outlook, field.level)
+    belief = surface.belief(places[[best]])
+    low, high = intervals(field, belief, field.level)
     errors = surface.errors()
     return Optimum(
         surface=surface.kind,
@@ -69,7 +69,7 @@ def probabilities(field: Field, surface: Surface, places: Floats) -> Floats:
     """
     assert field.comparison
     noise, rng = field.comparison.noise, np.random.default_rng(0)
-    middle = surface.outlook(places.mean(axis=0, keepdims=True))
+    middle = surface.belief(places.mean(axis=0, keepdims=True))
     df = float(freedom(surface, noise, middle)[0])
     sds = noise.sd * np.sqrt(df / rng.chisquare(df, DRAWS))
     highest = surface.draws(rng, sds, places).argmax(axis=1)

@@ -73,6 +73,8 @@ def plan_study(
     """
     check_batch(spec.search.train, spec.resources.search.workers, "search.train.batch")
     check_batch(spec.train, spec.resources.family.workers)
+    if spec.gate.mode != "off" and spec.gate.scale == "phi":
+        check_batch(spec.train, spec.resources.search.workers)
     network = baseline_of(spec, info, networks)
     measure = measure_of(spec, profile)
     space = Space(network, spec.search.budget, spec.rounding, measure, networks)
@@ -122,6 +124,8 @@ def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
         yield f"{info.train} training images are fewer than a batch of {spec.train.batch}"
     if spec.search.seeds < 2:
         yield "one seed a candidate: the verdict cannot tell a difference from noise"
+    if spec.gate.mode != "off" and (spec.gate.seeds or spec.search.seeds) < 2:
+        yield "gate: one seed a contender cannot tell whether the order holds; set gate.seeds"
 
 
 def _beyond_reach(where: str, factory: str, recipe: Recipe) -> Iterator[str]:

@@ -17,7 +17,7 @@ from scipy import stats
 
 from orchestrator.field import NO_LUCK, Field
 from orchestrator.statistics import Noise
-from orchestrator.surface import Floats, Outlook, Surface, splits_of
+from orchestrator.surface import Belief, Floats, Surface, splits_of
 from schemas.architecture import Candidate
 from schemas.verdict import Prediction
 
@@ -38,10 +38,10 @@ def predict(field: Field, untried: Sequence[Candidate], level: float) -> tuple[P
     known = _known(field.surface, untried)
     if not known:
         return ()
-    outlook = field.surface.outlook(_splits(known))
-    low, high = intervals(field, outlook, level)
-    gains = improvements(field.surface, field.comparison.noise, outlook)
-    columns = (outlook.expected, low, high, gains)
+    belief = field.surface.belief(_splits(known))
+    low, high = intervals(field, belief, level)
+    gains = improvements(field.surface, field.comparison.noise, belief)
+    columns = (belief.expected, low, high, gains)
     rows = zip(known, *(one.tolist() for one in columns), strict=True)
     told = [_prediction(*row) for row in rows]
     return tuple(sorted(told, key=lambda one: -one.improvement))
@@ -55,50 +55,50 @@ def next_points(field: Field, untried: Sequence[Candidate], count: int) -> tuple
     left, taken = _known(surface, untried), list[Candidate]()
     occupied = [one.candidate for one in field.scored]
     while left and len(taken) < count:
-        outlook = surface.outlook(_splits(left))
-        gains = improvements(surface, noise, outlook)
+        belief = surface.belief(_splits(left))
+        gains = improvements(surface, noise, belief)
         best = np.flatnonzero(gains >= gains.max() - ALIKE * noise.sd)
         place = int(best[_solitude([left[i] for i in best], occupied).argmax()])
-        surface = surface.believing(_splits([left[place]])[0], float(outlook.expected[place]))
+        surface = surface.believing(_splits([left[place]])[0], float(belief.expected[place]))
         taken.append(left.pop(place))
         occupied.append(taken[-1])
     return tuple(taken)
 
 
-def intervals(field: Field, outlook: Outlook, level: float) -> tuple[Floats, Floats]:
+def intervals(field: Field, belief: Belief, level: float) -> tuple[Floats, Floats]:
     """Return the ends of the intervals of true means, kept inside 0 to 1."""
     assert field.surface and field.comparison
     noise, luck = field.comparison.noise, field.luck
-    df = freedom(field.surface, noise, outlook, luck)
-    deviation = np.sqrt(noise.sd**2 * outlook.variance + luck.sd**2)
+    df = freedom(field.surface, noise, belief, luck)
+    deviation = np.sqrt(noise.sd**2 * belief.variance + luck.sd**2)
     half = stats.t.ppf((1 + level) / 2, df) * deviation
-    middle = outlook.expected
+    middle = belief.expected
     low: Floats = np.maximum(middle - half, np.minimum(middle, 0.0))
     high: Floats = np.minimum(middle + half, np.maximum(middle, 1.0))
     return low, high
 
 
-def freedom(surface: Surface, noise: Noise, outlook: Outlook, luck: Noise = NO_LUCK) -> Floats:
-    """Return the degrees of freedom that the variances of an outlook are known with.
+def freedom(surface: Surface, noise: Noise, belief: Belief, luck: Noise = NO_LUCK) -> Floats:
+    """Return the degrees of freedom that the variances of a belief are known with.
 
     The parts that come of noise, strays and luck have their own (Satterthwaite 1946).
     """
     unit = noise.sd**2
-    noisy, strayed, shared = unit * outlook.sampling, unit * outlook.straying, luck.sd**2
+    noisy, strayed, shared = unit * belief.sampling, unit * belief.straying, luck.sd**2
     spread = noisy**2 / noise.df + strayed**2 / surface.spare + shared**2 / luck.df
     df: Floats = np.maximum((noisy + strayed + shared) ** 2 / spread, 1.0)
     return df
 
 
-def improvements(surface: Surface, noise: Noise, outlook: Outlook) -> Floats:
+def improvements(surface: Surface, noise: Noise, belief: Belief) -> Floats:
     """Return the expected improvements over the best expected candidate; none is negative.
 
     The luck that a seed brings to all falls out of an improvement. With a single degree of freedom
     there would be no expectation; a few more than that are taken.
     """
-    df = np.maximum(freedom(surface, noise, outlook), FEWEST)
-    scale = noise.sd * np.sqrt(outlook.variance)
-    lead = outlook.expected - surface.expected.max()
+    df = np.maximum(freedom(surface, noise, belief), FEWEST)
+    scale = noise.sd * np.sqrt(belief.variance)
+    lead = belief.expected - surface.expected.max()
     u = lead / scale
     beyond = (df + u**2) / (df - 1) * stats.t.pdf(u, df)
     gains: Floats = np.maximum(lead * stats.t.cdf(u, df) + scale * beyond, 0.0)

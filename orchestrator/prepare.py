@@ -1,17 +1,19 @@
 """Everything that is settled before a job starts: the plan, and what it will take."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.devices import hosts_of, learnt, profile_of
 from orchestrator.forecast import Reckoner
+from orchestrator.later import gate_at_most, rounds_at_most
 from orchestrator.outlook import family_forecast
 from orchestrator.plan import DATA_ONLY, plan_family, plan_study, plan_train
 from schemas.data import DataInfo
 from schemas.device import DeviceProfile
-from schemas.forecast import Forecast
+from schemas.forecast import Forecast, Total
 from schemas.job import JobRequest
 from schemas.plan import FamilyPlan, Plan, Variant
 from schemas.study import StudySpec, TrainSpec
@@ -78,7 +80,8 @@ def with_plan(
     rough = Reckoner(profile, hosts_of(spec), spec.budget, planned.data)
     reckoner = replace(rough, profile=learnt(rough, requests, store))
     families = _families(spec, planned, networks)
-    return Prepared(spec, planned, families, reckoner, _forecast(reckoner, requests, families))
+    forecast = _forecast(reckoner, spec, planned, families, networks)
+    return Prepared(spec, planned, families, reckoner, forecast)
 
 
 def _families(
@@ -94,12 +97,35 @@ def _families(
 
 
 def _forecast(
-    reckoner: Reckoner, requests: Sequence[JobRequest], families: Sequence[FamilyPlan]
+    reckoner: Reckoner,
+    spec: StudySpec | TrainSpec,
+    planned: AnyPlan,
+    families: Sequence[FamilyPlan],
+    networks: Networks,
 ) -> Forecast:
+    requests = [job.request for job in planned.jobs]
     demands = reckoner.demands(requests)
+    known = {request.job.id for request in requests}
+    rounds, gate = _later(spec, planned, networks)
     return Forecast(
         basis=reckoner.basis,
         search=reckoner.total(requests, demands),
-        family=family_forecast(reckoner, families, {request.job.id for request in requests}),
+        rounds=_bound(reckoner, rounds, known),
+        gate=_bound(reckoner, gate, known),
+        family=family_forecast(reckoner, families, known),
         demands=demands,
     )
+
+
+def _later(
+    spec: StudySpec | TrainSpec, planned: AnyPlan, networks: Networks
+) -> tuple[list[JobRequest], list[JobRequest]]:
+    if isinstance(spec, TrainSpec) or isinstance(planned, Variant):
+        return [], []
+    return rounds_at_most(spec, planned), gate_at_most(spec, planned, networks)
+
+
+def _bound(reckoner: Reckoner, requests: Sequence[JobRequest], known: AbstractSet[str]) -> Total:
+    """Return what jobs take that are not planned already."""
+    fresh = [request for request in requests if request.job.id not in known]
+    return reckoner.total(fresh, reckoner.demands(fresh))

@@ -21,8 +21,13 @@ def best_part(baseline: Entry, mixes: Sequence[Entry], part: float) -> list[str]
     of the baseline.
     """
     scored = [one for one in mixes if one.scores]
-    number = max(FEWEST, math.ceil(part * len(mixes)))
-    return [scored[i].id for i in np.argsort(-_expected(baseline, scored), kind="stable")[:number]]
+    order = np.argsort(-_expected(baseline, scored), kind="stable")
+    return [scored[i].id for i in order[: number_of(len(mixes), part)]]
+
+
+def number_of(mixes: int, part: float) -> int:
+    """Return how many of so many mixes go on."""
+    return min(mixes, max(FEWEST, math.ceil(part * mixes)))
 
 
 def _expected(baseline: Entry, scored: Sequence[Entry]) -> Floats:

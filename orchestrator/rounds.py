@@ -13,7 +13,7 @@ from orchestrator.analyse import floor_of
 from orchestrator.field import Entry, Field, at_equal_cost, compare, entry
 from orchestrator.prediction import next_points, predict
 from orchestrator.promotion import best_part
-from orchestrator.screening import of_length
+from orchestrator.screening import by_length
 from orchestrator.stages import Stage, first_seeds, search_jobs, stages
 from orchestrator.wording import counted, points
 from schemas.architecture import Candidate
@@ -56,7 +56,7 @@ class Search:
 
     def entries(self, stage: Stage) -> tuple[Entry, list[Entry]]:
         """Return the baseline and the candidates of a stage with their scores at equal cost."""
-        jobs = of_length(self.plan, stage.recipe.epochs)
+        jobs = by_length(self.plan, stage.recipe.epochs)
         results = self.known(job for group in jobs.values() for job, _ in group)
         baseline = entry(self.plan.baseline, jobs, results)
         entered = [one for one in self.plan.candidates if one.id in jobs]
@@ -147,7 +147,7 @@ def _jobs(
 
 def _seeds(search: Search, stage: Stage) -> Round | None:
     """Add a seed to everyone of the last rung, until the tied set stays what it was."""
-    jobs = of_length(search.plan, stage.recipe.epochs)
+    jobs = by_length(search.plan, stage.recipe.epochs)
     first = search.spec.seed
     trained = 1 + max((seed for group in jobs.values() for _, seed in group), default=-1) - first
     if not 0 < trained < stage.seeds:

@@ -83,7 +83,7 @@ def _shown(
 def _of_stage(
     spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], stage: Stage
 ) -> _Shown:
-    jobs = of_length(plan, stage.recipe.epochs)
+    jobs = by_length(plan, stage.recipe.epochs)
     baseline = entry(plan.baseline, jobs, results)
     entered = [entry(one, jobs, results) for one in plan.candidates if one.id in jobs]
     level = at_equal_cost(entered, baseline, spec.search.budget.multiple)
@@ -91,7 +91,7 @@ def _of_stage(
     return _Shown(stage, seeds, {one.id: one for one in level}, pooled([baseline.values]))
 
 
-def of_length(plan: Plan, epochs: int) -> Jobs:
+def by_length(plan: Plan, epochs: int) -> Jobs:
     """Return the jobs of one schedule by candidate, as identity and seed."""
     found: Jobs = {}
     for one in plan.jobs:

@@ -36,7 +36,7 @@ def stages(spec: StudySpec) -> tuple[Stage, ...]:
     lengths = {_length(search.train.epochs, promotion, rung) for rung in range(promotion.rungs - 1)}
     seeds = min(promotion.seeds, search.seeds)
     short = sorted(lengths - {search.train.epochs})
-    return (*(Stage(shortened(search.train, e), seeds, "screening") for e in short), whole)
+    return (*(Stage(of_length(search.train, e), seeds, "screening") for e in short), whole)
 
 
 def _length(epochs: int, promotion: Rungs, rung: int) -> int:
@@ -44,12 +44,11 @@ def _length(epochs: int, promotion: Rungs, rung: int) -> int:
     return math.ceil(epochs / parts)
 
 
-def shortened(recipe: Recipe, epochs: int) -> Recipe:
-    """Return a recipe of fewer epochs whose learning rate takes the same course, in short.
+def of_length(recipe: Recipe, epochs: int) -> Recipe:
+    """Return a recipe of so many epochs whose learning rate takes the same course.
 
-    What is counted in epochs shrinks along, so that a short schedule is annealed as fully as the
-    whole one: only then are its scores comparable with each other (Li et al. 2018 show how scores
-    from the middle of a schedule mislead).
+    What is counted in epochs shrinks or grows along, so that a short schedule is annealed as fully
+    as the whole one: only then are its scores comparable with each other.
     """
     part = epochs / recipe.epochs
     return recipe.model_copy(

@@ -21,7 +21,7 @@ Kind = Literal["quadratic", "linear", "constant", "gaussian process"]
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Belief:
     """What a surface expects of networks that were not measured, one entry each."""
 
     expected: Floats
@@ -71,7 +71,7 @@ class Surface(Protocol):
     def heights(self, splits: Floats) -> Floats:
         """Return the surface at shares, without any stray."""
 
-    def outlook(self, splits: Floats) -> Outlook:
+    def belief(self, splits: Floats) -> Belief:
         """Say what is expected of networks at these shares."""
 
     def draws(self, rng: np.random.Generator, sds: Floats, splits: Floats) -> Floats:

@@ -60,6 +60,29 @@ class Spending(Model):
         )
 
 
+class Spent(Model):
+    """What a study has taken so far; spending.json of a study."""
+
+    epochs: int = 0
+    """Over all jobs; one that was trained twice counts twice."""
+    gpu_hours: float = 0.0
+    cpu_hours: float = 0.0
+    money: float | None = None
+
+    def plus(self, other: "Spent") -> "Spent":
+        """Return both together."""
+        return Spent(
+            epochs=self.epochs + other.epochs,
+            gpu_hours=self.gpu_hours + other.gpu_hours,
+            cpu_hours=self.cpu_hours + other.cpu_hours,
+            money=_added(self.money, other.money),
+        )
+
+
+def _added(one: float | None, other: float | None) -> float | None:
+    return None if one is None and other is None else (one or 0) + (other or 0)
+
+
 class Demand(Model):
     """What one job takes, as predicted."""
 
@@ -90,6 +113,8 @@ class Total(Model):
     """What a list of jobs takes."""
 
     jobs: int = 0
+    epochs: int = 0
+    """Over all jobs."""
     memory: int = 0
     """Peak bytes of the largest worker, over all jobs."""
     seconds: float = 0.0
@@ -102,15 +127,15 @@ class Total(Model):
 
     def plus(self, other: "Total") -> "Total":
         """Return both, one after the other."""
-        money = (self.money or 0) + (other.money or 0)
         return Total(
             jobs=self.jobs + other.jobs,
+            epochs=self.epochs + other.epochs,
             memory=max(self.memory, other.memory),
             seconds=self.seconds + other.seconds,
             wall_seconds=self.wall_seconds + other.wall_seconds,
             gpu_hours=self.gpu_hours + other.gpu_hours,
             cpu_hours=self.cpu_hours + other.cpu_hours,
-            money=None if self.money is None and other.money is None else money,
+            money=_added(self.money, other.money),
         )
 
 
@@ -167,15 +192,19 @@ class FamilyForecast(Model):
 
 
 class Forecast(Model):
-    """What a plan takes: the search exactly as planned, the family within bounds."""
+    """What a plan takes: the search exactly as planned, what follows from it within bounds."""
 
     basis: Basis
     search: Total
+    rounds: Total = Total()
+    """What rounds of the search may add at most: new networks, longer schedules, more seeds."""
+    gate: Total = Total()
+    """At most, without jobs that the search trains."""
     family: FamilyForecast
     demands: dict[str, Demand]
     """By job id; the search's jobs, and for one scaled variant its own."""
 
     @property
     def most(self) -> Total:
-        """The most that search and family take together."""
-        return self.search.plus(self.family.most)
+        """The most that search, gate and family take together."""
+        return self.search.plus(self.rounds).plus(self.gate).plus(self.family.most)

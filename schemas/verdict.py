@@ -71,8 +71,8 @@ class Optimum(Model):
     """Ends of the interval for the true mean of a network there, at the study's level."""
     high: float
     region: tuple[Likely, ...]
-    """The fewest places of a fine lattice that hold the optimum with the study's level, from a
-    bootstrap; the likeliest first."""
+    """The highest places of a fine lattice that together hold the optimum with the study's level,
+    from a bootstrap; the likeliest first."""
     error: float | None
     """Leave-one-out: root mean square of what the surface mispredicts, as a fraction of 1."""
     heights: tuple[Height, ...] = ()

@@ -1,6 +1,7 @@
 """The tie-break of a spec, why it chose, and what a search cannot say."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,10 +17,13 @@ from verdict_studies import (
     spec_of,
 )
 
+from benchmarks.verdict import DATA
 from orchestrator.analyse import analyse
 from orchestrator.field import SPEED
+from orchestrator.plan import plan_study
 from orchestrator.prospects import few_seeds, prospects
 from orchestrator.reasons import WHICH
+from orchestrator.spec import load
 from schemas.architecture import Candidate, Cost, Shares
 from schemas.study import Search
 from schemas.verdict import Verdict
@@ -214,3 +218,19 @@ def test_whatever_came_of_a_search_there_is_a_reason(tie_break, scores, speeds):
     assert verdict.reason and verdict.sentence.endswith(".")
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
     assert not verdict.tied or verdict.chosen in verdict.tied
+
+
+def test_a_plan_warns_before_anything_is_trained():
+    path = Path(__file__).parent.parent / "benchmarks/tables/verdict.yaml"
+    triple = (
+        "{kind: explicit, fit_resolution: true, triples: [{alpha: 1.2, beta: 1.1, gamma: 1.1}]}"
+    )
+    alone = load(path, [f"search.design={triple}", "search.controls=[]"]).spec
+    (told,) = [text for text in plan_study(alone, DATA).warnings if "one network only" in text]
+    assert "search.budget.tolerance" in told
+    daring = load(path, ["search.seeds=2", "search.level=0.99"]).spec
+    assert any(
+        "2 seeds are few for a level of 0.99" in w for w in plan_study(daring, DATA).warnings
+    )
+    usual = load(path, ["search.seeds=3"]).spec
+    assert not [w for w in plan_study(usual, DATA).warnings if "few for" in w or "only" in w]

@@ -15,9 +15,10 @@ from orchestrator.analyse import METRIC, analyse
 from orchestrator.entrants import contenders, gate_plan
 from orchestrator.gate import judge
 from orchestrator.plan import plan_family, plan_study
-from schemas.architecture import AXES
+from schemas.architecture import AXES, Coefficients
+from schemas.errors import PlanError
 from schemas.gate import GatePlan
-from schemas.job import JobResult
+from schemas.job import JobResult, Resources
 from schemas.plan import Plan
 from schemas.ranking import GateResult
 from schemas.study import SPEC, StudySpec
@@ -143,6 +144,48 @@ def test_jobs_at_phi_2_are_the_familys():
     member = next(one for one in family.members if one.phi == 2)
     assert {job.request.job.id for job in member.jobs} <= {one.request.job.id for one in gate.jobs}
     assert gate.entrants[0].network.ratio == pytest.approx(member.network.ratio)
+
+
+def test_a_batch_that_search_jobs_cannot_split_is_refused_before_anything_is_trained():
+    spec = spec_of()
+    placed = spec.resources.model_copy(update={"search": Resources(workers=2)})
+    odd = spec.train.model_copy(update={"batch": 65})
+    with pytest.raises(PlanError, match="batch of 65"):
+        plan_study(spec.model_copy(update={"resources": placed, "train": odd}), DATA)
+
+
+def test_one_seed_is_warned_of_in_the_plan():
+    assert any("set gate.seeds" in text for text in plan_study(spec_of(again=1), DATA).warnings)
+    assert not any("gate.seeds" in text for text in plan_of(3).warnings)
+
+
+def test_whom_phi_2_cannot_build_is_left_out_and_named():
+    spec = spec_of()
+    plan, verdict = searched(spec, TOP)
+    far = Coefficients(alpha=1.0, beta=11.0, gamma=1.0)
+    odd = next(one for one in plan.candidates if "width" in one.roles)
+    moved = tuple(
+        one.model_copy(update={"coefficients": far}) if one is odd else one
+        for one in plan.candidates
+    )
+    gate = gate_plan(spec, plan.model_copy(update={"candidates": moved}), verdict)
+    assert odd.id not in {one.candidate for one in gate.entrants}
+    assert any("multiplies width by 121" in text for text in gate.warnings)
+
+
+def test_candidates_that_are_one_network_at_phi_2_enter_once():
+    spec = spec_of()
+    plan, verdict = searched(spec, TOP)
+    chosen = next(one for one in plan.candidates if one.id == verdict.chosen)
+    twin = next(one for one in plan.candidates if "depth" in one.roles)
+    moved = tuple(
+        one.model_copy(update={"coefficients": chosen.coefficients}) if one is twin else one
+        for one in plan.candidates
+    )
+    gate = gate_plan(spec, plan.model_copy(update={"candidates": moved}), verdict)
+    assert gate.entrants[0].candidate == verdict.chosen
+    assert twin.id not in {one.candidate for one in gate.entrants}
+    assert any("same network" in text for text in gate.warnings)
 
 
 def test_twice_the_epochs_takes_the_same_networks_and_a_schedule_as_fully_annealed():

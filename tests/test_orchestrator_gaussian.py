@@ -47,9 +47,9 @@ def test_it_is_scikit_learns_regressor():
     level = found.means.mean()
     reference.fit(found.splits, found.means - level)
     expected, deviation = reference.predict(places, return_std=True)
-    outlook = found.outlook(places)
-    assert outlook.expected == pytest.approx(expected + level, abs=1e-6)
-    assert outlook.variance == pytest.approx(np.square(deviation), rel=1e-3)
+    belief = found.belief(places)
+    assert belief.expected == pytest.approx(expected + level, abs=1e-6)
+    assert belief.variance == pytest.approx(np.square(deviation), rel=1e-3)
 
 
 def test_truths_are_drawn_around_what_is_expected():
@@ -59,7 +59,7 @@ def test_truths_are_drawn_around_what_is_expected():
     assert np.all(drawn.std(axis=0) <= 1.02 * 0.01 * np.sqrt(found.own))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 100), shift=st.floats(-0.5, 0.5))
 def test_smoothing_commutes_with_a_shift_and_takes_many_studies_at_once(seed, shift):
     found = process(seed)
@@ -91,8 +91,8 @@ def test_leaving_one_out_by_hand():
 
 def test_a_point_believed_in_is_less_uncertain():
     found, place = process(), splits(UNTRIED)[[7]]
-    before = found.outlook(place)
-    after = found.believing(place[0], float(before.expected[0])).outlook(place)
+    before = found.belief(place)
+    after = found.believing(place[0], float(before.expected[0])).belief(place)
     assert after.expected == pytest.approx(before.expected, abs=1e-6)
     assert after.variance[0] < before.variance[0]
 

@@ -5,10 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shares_studies import PEAK, SIGMA, bowl, lattice, measured, placed, splits
+from verdict_studies import jobs_of, plan_of, results_of, spec_of
 
+from orchestrator.analyse import analyse
 from orchestrator.optimum import DEGREE, optimum
+from orchestrator.terrain import terrain
 from schemas.architecture import Shares
-from schemas.verdict import Optimum
+from schemas.verdict import Likely, Optimum, Verdict
 
 TRIED = placed(lattice(4))
 
@@ -97,3 +100,38 @@ def test_the_best_place_may_lie_between_candidates():
     found = found_at(bowl(splits(TRIED)), noise=1e-6)
     assert found.shares.split == pytest.approx(PEAK.tolist())
     assert not any(np.allclose(one, PEAK) for one in splits(TRIED))
+
+
+def verdict_on(noise: float, untried=()) -> Verdict:
+    network = [
+        one.model_copy(update={"roles": ("depth",)}) if one.shares.depth == 1 else one
+        for one in TRIED
+    ]
+    plan = plan_of(network).model_copy(update={"untried": tuple(untried)})
+    rng = np.random.default_rng(0)
+    scores = bowl(splits(TRIED))[:, None] + noise * rng.standard_normal((len(TRIED), 3))
+    return analyse(spec_of(), plan, results_of(plan, jobs_of(plan), scores.tolist()))
+
+
+def test_the_surface_is_told_in_words():
+    untried = placed([Shares(depth=0.2, width=0.5, resolution=0.3)], first=700)
+    told = terrain(verdict_on(0.002, untried))
+    assert told.startswith("The quadratic surface is highest at ")
+    assert "% width" in told and "region of that place covers" in told
+    assert "Left out one at a time, candidates are mispredicted by 0." in told
+    assert "Of the untried networks alpha 8.000, beta 1.000, gamma 1.000 promises most" in told
+
+
+def test_where_nothing_is_sure_the_words_say_so():
+    verdict = verdict_on(0.002)
+    anywhere = tuple(Likely(shares=one.shares, probability=0.01) for one in verdict.optimum.heights)
+    flat = verdict.optimum.model_copy(update={"region": anywhere})
+    told = terrain(verdict.model_copy(update={"optimum": flat}))
+    assert "covers 100 % of the map: where the optimum lies is open" in told
+    corner = placed([Shares(depth=0.98, width=0.02, resolution=0)], first=700)
+    told = terrain(verdict_on(0.002, corner))
+    assert "No untried network promises a better score." in told
+
+
+def test_no_surface_needs_no_words():
+    assert terrain(verdict_on(0.002).model_copy(update={"optimum": None})) == ""

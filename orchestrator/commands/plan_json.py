@@ -82,6 +82,8 @@ def _prediction(forecast: Forecast) -> dict[str, Any]:
     """Return the search's totals, the family's bounds, and what all of it stands on."""
     return {
         **forecast.search.model_dump(),
+        "rounds": forecast.rounds.model_dump(),
+        "gate": forecast.gate.model_dump(),
         "family": {
             "least": forecast.family.least.model_dump(),
             "most": forecast.family.most.model_dump(),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from orchestrator.budget import warnings
 from orchestrator.commands.output import note, print_table, say
+from orchestrator.later import compared_at_last
 from orchestrator.prepare import Prepared
 from orchestrator.progress import duration
 from orchestrator.wording import counted, short
@@ -229,10 +230,13 @@ def seconds(number: float) -> str:
 
 def _say_totals(prepared: Prepared) -> None:
     forecast = prepared.forecast
-    phase = "search" if isinstance(prepared.plan, Plan) else "train"
+    phase = prepared.plan.jobs[0].phase if isinstance(prepared.plan, Plan) else "train"
     say(f"\n{phase}: {_total(forecast.search)}")
-    if forecast.family.members:
-        say(f"family: at most {_total(forecast.family.most)}")
+    later = {"rounds": forecast.rounds, "gate": forecast.gate, "family": forecast.family.most}
+    for name, total in later.items():
+        if total.jobs:
+            say(f"{name}: at most {_total(total)}")
+    if any(total.jobs for total in later.values()):
         say(f"in all: at most {_total(forecast.most)}")
     say(basis(forecast.basis))
     _say_resolution(prepared)
@@ -244,7 +248,8 @@ def _say_resolution(prepared: Prepared) -> None:
     if isinstance(plan, Plan) and isinstance(spec, StudySpec):
         from orchestrator.sentences import foresight  # scipy takes a second to import
 
-        if text := foresight(spec.search.seeds, len(plan.candidates), spec.search.level):
+        networks = compared_at_last(spec, plan.candidates)
+        if text := foresight(spec.search.seeds, networks, spec.search.level):
             say(text)
 
 
@@ -253,6 +258,7 @@ def _total(total: Total) -> str:
     gpus = [f"{total.gpu_hours:.3g} GPU-hours"] if total.gpu_hours else []
     parts = [
         counted(total.jobs, "job"),
+        counted(total.epochs, "epoch"),
         f"{duration(total.wall_seconds)} on the cluster",
         *gpus,
         f"{total.cpu_hours:.2g} CPU-hours",

@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,21 +21,24 @@ from cluster.tune import RayRunner
 from jobs.data.source import inspect
 from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
+from jobs.store.study import StudyFolder
 from orchestrator import extension, plan_file
 from orchestrator.budget import check_budget
-from orchestrator.commands.family import family_cells, family_rows
 from orchestrator.commands.imports import folders, networks_for
-from orchestrator.commands.output import note, print_json, print_table, say
+from orchestrator.commands.output import note
 from orchestrator.commands.reporting import write_report
+from orchestrator.commands.showing import Reached, Shown, show
 from orchestrator.commands.studies import say_failures
 from orchestrator.documents import Documents, documents
 from orchestrator.plan import baseline_of
 from orchestrator.prepare import Prepared, prepare, with_plan
 from orchestrator.progress import Progress
 from orchestrator.spec import SpecFile, load
+from orchestrator.spending import Meter
 from orchestrator.study import Outcome, Study
 from schemas.data import DataInfo
 from schemas.errors import CompoundError, RunError, SpecError
+from schemas.forecast import Spending, Spent
 from schemas.job import Event, JobRequest
 from schemas.strategy import Asha
 from schemas.study import StudySpec, TrainSpec
@@ -75,7 +78,8 @@ def carry(file: SpecFile, options: Options) -> None:
     except CompoundError as error:
         raise file.explain(error) from None
     store, found = _left(file)
-    _show(file, store, found, ending, options)
+    resume = options.resume or f"compound run {file.source.name}"
+    show(store, found, Shown(ending, resume, as_json=options.as_json))
     say_failures(store, found)
     if ending == "stopped":
         sys.exit(INTERRUPTED)
@@ -108,7 +112,7 @@ def _with_lasting_store(file: SpecFile) -> SpecFile:
     return replace(file, spec=file.spec.model_copy(update={"store": store}))
 
 
-def _carry_out(file: SpecFile, options: Options) -> Outcome:
+def _carry_out(file: SpecFile, options: Options) -> Reached:
     """Check everything that can be checked first; then hold the lease and train."""
     spec = file.spec
     asha = _asha(file, options)
@@ -123,13 +127,32 @@ def _carry_out(file: SpecFile, options: Options) -> Outcome:
         check_budget(spec, prepared.forecast)
         with ExitStack() as stack:
             imports = folders(file, options.allow_import)
-            runner = _runner(_samples(prepared), options, imports, asha, stack)
-            stack.enter_context(_signals(runner))
+            runner, nodes = _runner(_samples(prepared), options, imports, asha, stack)
+            meter = _meter(runner, spec.budget, nodes, folder)
+            stack.enter_context(_signals(meter))
             gauges = StudyGauges(spec.name) if options.runner == "ray" else None
             watch = Watch(Progress(note), gauges, folder.append_event)
             text, retry = file.source.text, options.retry_failed
-            study = Study(spec, text, store, runner, watch, retry, networks)
-            return study.run(prepared.plan)
+            study = Study(spec, text, store, meter, watch, retry, networks)
+            return _reached(study.run(prepared.plan), meter)
+
+
+def _meter(runner: Runner, budget: Spending, nodes: Sequence[Node], folder: StudyFolder) -> Meter:
+    """Count on from what the study took in earlier calls."""
+    spent = folder.read("spending.json", Spent) or Spent()
+
+    def keep(taken: Spent) -> None:
+        folder.write("spending.json", taken)
+
+    return Meter(runner, budget, nodes, spent, keep)
+
+
+def _reached(outcome: Outcome, meter: Meter) -> Reached:
+    """Tell a stop at the budget's limit from any other."""
+    if not meter.limit or outcome != "stopped":
+        return outcome
+    note(f"stopped at the budget's limit: {meter.limit}")
+    return "spent"
 
 
 def _asha(file: SpecFile, options: Options) -> Asha | None:
@@ -186,17 +209,17 @@ def _runner(
     imports: tuple[str, ...],
     asha: Asha | None,
     stack: ExitStack,
-) -> Runner:
-    """Choose the runner, and refuse what it can never fit. ClusterError says so."""
+) -> tuple[Runner, Sequence[Node]]:
+    """Choose the runner, and refuse what its hosts can never fit. ClusterError says so."""
     if options.runner == "local":
-        cores = os.cpu_count() or 1
-        preflight(requests, [Node(cpus=cores, gpus=0, host=socket.gethostname())])
-        return LocalRunner(imports)
+        nodes = [Node(cpus=os.cpu_count() or 1, gpus=0, host=socket.gethostname())]
+        preflight(requests, nodes)
+        return LocalRunner(imports), nodes
     session = stack.enter_context(connect(options.address))
     preflight(requests, session.nodes, session.limit)
     if session.dashboard_url:
         note(f"Ray dashboard: {session.dashboard_url}")
-    return RayRunner(session, imports=imports, asha=asha)
+    return RayRunner(session, imports=imports, asha=asha), session.nodes
 
 
 @contextmanager
@@ -240,36 +263,3 @@ class Watch:
             self.log(event)
         if self.gauges is not None:
             self.gauges(event)
-
-
-def _show(
-    file: SpecFile, store: ArtifactStore, found: Documents, ending: Outcome, options: Options
-) -> None:
-    report = write_report(store, found)
-    family = family_rows(store, found)
-    if options.as_json:
-        verdict = found.verdict.model_dump(mode="json") if found.verdict else None
-        answer = {"study": file.spec.name, "store": store.uri, "status": ending}
-        print_json({**answer, "verdict": verdict, "family": family, "report": report}, indent=None)
-        return
-    if found.verdict:
-        say(f"\n{found.verdict.sentence}\n{found.verdict.reason} {found.verdict.beside}".rstrip())
-        for warning in found.verdict.warnings:
-            note(f"warning: {warning}")
-    if family:
-        columns = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
-        print_table("\nfamily", columns, [family_cells(row) for row in family])
-    resume = options.resume or f"compound run {file.source.name}"
-    stopped = [f"  {resume}    # resumes"] if ending == "stopped" else []
-    target = f"{file.spec.name} --store {file.spec.store}"
-    say(
-        "\n".join(
-            [
-                f"\nreport: {report}",
-                "next:",
-                *stopped,
-                f"  compound status {target}",
-                f"  compound metrics {target}",
-            ]
-        )
-    )

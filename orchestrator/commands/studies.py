@@ -13,6 +13,7 @@ import pyarrow.parquet
 
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.folder import JobState
+from orchestrator.budget import burned
 from orchestrator.commands.output import note, print_json, print_table, say
 from orchestrator.documents import Documents, documents
 from orchestrator.failures import Group, by_id, facts, grouped, outcomes
@@ -65,6 +66,8 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
                 "store": store.uri,
                 "counts": dict(counts),
                 "verdict": verdict,
+                "gate": found.gate.sentence if found.gate else None,
+                "spent": found.spent.model_dump() if found.spent else None,
                 "failures": [asdict(group) for group in groups],
                 "jobs": rows,
             }
@@ -75,8 +78,20 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
     say(f"\n{', '.join(f'{number} {what}' for what, number in sorted(counts.items()))}")
     for group in groups:
         say(group.headline)
-    if verdict:
-        say(verdict)
+    for line in (*_spent(found), verdict, found.gate and found.gate.sentence):
+        if line:
+            say(line)
+
+
+def _spent(found: Documents) -> list[str]:
+    """Say what the study has taken, and of its budget how much."""
+    spent = found.spent
+    if spent is None or not spent.epochs:
+        return []
+    parts = list(burned(found.record.spec.budget, spent))
+    hours = f"{spent.gpu_hours:.3g} GPU-hours" if spent.gpu_hours else ""
+    taken = [f"{spent.epochs:,} epochs", hours, f"{spent.cpu_hours:.3g} CPU-hours"]
+    return [f"spent: {', '.join(parts or [one for one in taken if one])}"]
 
 
 def failed_groups(found: Documents, states: Mapping[str, JobState]) -> list[Group]:

@@ -10,8 +10,10 @@ from orchestrator.report.inputs import ReportInputs, Seat
 from orchestrator.report.marks import COLOURS, GOLD, SYMBOLS, figure
 from schemas.ranking import Contender, GateResult
 
-CLOSEST = 0.07
-"""Least distance between two names, over the height of the figure."""
+LINE = 18
+"""Least distance between two names, in pixels."""
+FRAME = 64
+"""Pixels above and below the lines."""
 NAMES_AT = 1.14
 ASIDE = 0.016
 """How far marks move aside, so that their intervals do not cover each other."""
@@ -28,38 +30,65 @@ def gate(inputs: ReportInputs, everyone: Sequence[Seat]) -> go.Figure | None:
         return None
     middle = fmean(one.searched for one in shown), fmean(one.mean or 0 for one in shown)
     places = {one.candidate: _height(one, middle) for one in shown}
-    names = _spread([places[one.candidate][1] for one in shown], _reaching(shown, places))
-    ordered = sorted(shown, key=lambda one: seats[one.candidate].chosen)
+    height = max(320, 150 + 44 * min(len(shown), 8))
+    low, high = _range(places, shown, seats)
+    names = _names(shown, seats, places, LINE * (high - low) / (height - FRAME))
+    lines = _lines(shown, seats, places)
+    return figure(lines, height, annotations=names, **_axes(inputs.gate.scale, low, high))
+
+
+def _axes(scale: str, low: float, high: float) -> dict[str, object]:
+    title = {"text": "points above the contenders' mean"}
+    sides = {"tickvals": [0, 1], "ticktext": ["search", scale], "range": [-0.12, 1.75]}
+    return {
+        "xaxis": {**sides, "zeroline": False, "showgrid": False},
+        "yaxis": {"title": title, "zeroline": False, "range": [low, high]},
+        "showlegend": False,
+        "margin": {"l": 64, "r": 10, "t": 24, "b": 40},
+    }
+
+
+def _lines(
+    shown: Sequence[Contender],
+    seats: Mapping[str, Seat],
+    places: Mapping[str, tuple[float, float]],
+) -> list[go.Scatter]:
+    """Return the contenders' lines side by side, the chosen one's on top."""
     aside = {one.candidate: ASIDE * (n - (len(shown) - 1) / 2) for n, one in enumerate(shown)}
-    lines = [
-        _line(one, seats[one.candidate], places[one.candidate], aside[one.candidate])
-        for one in ordered
+    ordered = sorted(shown, key=lambda one: seats[one.candidate].chosen)
+    ids = [one.candidate for one in ordered]
+    return [
+        _line(one, seats[id_], places[id_], aside[id_])
+        for one, id_ in zip(ordered, ids, strict=True)
     ]
-    return figure(
-        lines,
-        150 + 44 * min(len(shown), 8),
-        xaxis={
-            "tickvals": [0, 1],
-            "ticktext": ["search", inputs.gate.scale],
-            "range": [-0.12, 1.75],
-            "zeroline": False,
-            "showgrid": False,
-        },
-        yaxis={"title": {"text": "points above the contenders' mean"}, "zeroline": False},
-        showlegend=False,
-        margin={"l": 64, "r": 10, "t": 24, "b": 40},
-        annotations=[
-            _name(one, seats[one.candidate], height)
-            for one, height in zip(shown, names, strict=True)
-        ],
-    )
 
 
-def _reaching(shown: Sequence[Contender], places: Mapping[str, tuple[float, float]]) -> float:
-    """Return about how much accuracy the figure spans, intervals included, in points."""
-    heights = [height for pair in places.values() for height in pair]
-    longest = max(_reach(one.high, one.low) for one in shown)
-    return max(heights) - min(heights) + longest
+def _names(
+    shown: Sequence[Contender],
+    seats: Mapping[str, Seat],
+    places: Mapping[str, tuple[float, float]],
+    least: float,
+) -> list[dict[str, object]]:
+    heights = _spread([places[one.candidate][1] for one in shown], least)
+    pairs = zip(shown, heights, strict=True)
+    return [_name(seats[one.candidate], height) for one, height in pairs]
+
+
+def _range(
+    places: Mapping[str, tuple[float, float]],
+    shown: Sequence[Contender],
+    seats: Mapping[str, Seat],
+) -> tuple[float, float]:
+    """Return the points that the figure spans, all intervals included."""
+    lows, highs = [], []
+    for one in shown:
+        for height, (low, mean, high) in zip(
+            places[one.candidate], _ends(one, seats[one.candidate]), strict=True
+        ):
+            lows.append(height - _reach(mean, low))
+            highs.append(height + _reach(high, mean))
+    room = 0.06 * (max(highs) - min(lows)) or 1.0
+    return min(lows) - room, max(highs) + room
 
 
 def _height(one: Contender, middle: tuple[float, float]) -> tuple[float, float]:
@@ -67,9 +96,9 @@ def _height(one: Contender, middle: tuple[float, float]) -> tuple[float, float]:
     return 100 * (one.searched - middle[0]), 100 * (one.mean - middle[1])
 
 
-def _spread(heights: Sequence[float], reach: float) -> list[float]:
+def _spread(heights: Sequence[float], least: float) -> list[float]:
     """Move names apart that would overlap; `heights` fall, and so do the ones returned."""
-    least, placed = CLOSEST * max(reach, 1e-9), list[float]()
+    placed = list[float]()
     for height in heights:
         placed.append(min(height, placed[-1] - least) if placed else height)
     pushed = fmean(heights) - fmean(placed)
@@ -82,7 +111,7 @@ def _colour(seat: Seat) -> str:
 
 def _line(one: Contender, seat: Seat, place: tuple[float, float], aside: float) -> go.Scatter:
     standing, colour = seat.standing, _colour(seat)
-    ends = [(standing.low, standing.mean, standing.high), (one.low, one.mean, one.high)]
+    ends = _ends(one, seat)
     filled = ["rgba(127,127,127,0.2)" if not tied else colour for tied in (standing.tied, one.tied)]
     symbol = "star" if seat.chosen else SYMBOLS[seat.kind]
     return go.Scatter(
@@ -110,6 +139,12 @@ def _line(one: Contender, seat: Seat, place: tuple[float, float], aside: float) 
     )
 
 
+def _ends(one: Contender, seat: Seat) -> list[tuple[float | None, float | None, float | None]]:
+    """Return low, mean and high in the search and in the gate."""
+    before = seat.standing
+    return [(before.low, before.mean, before.high), (one.low, one.mean, one.high)]
+
+
 def _reach(high: float | None, low: float | None) -> float:
     return 0.0 if high is None or low is None else 100 * (high - low)
 
@@ -119,7 +154,7 @@ def _hovers(one: Contender) -> list[str]:
     return [f"search {100 * one.searched:.2f} %", f"gate {100 * one.mean:.2f} %"]
 
 
-def _name(one: Contender, seat: Seat, height: float) -> dict[str, object]:
+def _name(seat: Seat, height: float) -> dict[str, object]:
     shown = f"<b>★ {seat.name}</b>" if seat.chosen else seat.name
     side = {"xanchor": "left", "showarrow": False, "font": {"size": 12.5}}
     return {"x": NAMES_AT, "y": height, "text": shown, **side}

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from orchestrator.naming import multipliers
+from orchestrator.reasons import WHICH
 from orchestrator.report import tables
 from orchestrator.report.cells import Table
 from orchestrator.report.figures import MOST, figures
@@ -26,6 +27,7 @@ from orchestrator.report.rungs import rung_table
 from orchestrator.report.tiles import tiles
 from orchestrator.selection import DRAWS, INDIFFERENT
 from orchestrator.sentences import next_step, resolution
+from orchestrator.terrain import terrain
 from orchestrator.wording import counted, percent, points
 from schemas.design import COST_NAMES
 from schemas.study import StudySpec
@@ -64,6 +66,8 @@ def render(inputs: ReportInputs) -> str:
             counted=counted,
             most=MOST,
             resolves=resolution(verdict.resolution) if verdict else "",
+            terrain=terrain(verdict) if verdict else "",
+            preferred=_preferred(inputs),
             indifferent=f"{INDIFFERENT:g}",
             draws=DRAWS,
             multipliers=multipliers,
@@ -147,6 +151,12 @@ def _cost_name(inputs: ReportInputs) -> str:
     if not isinstance(inputs.spec, StudySpec):
         return ""
     return COST_NAMES[inputs.spec.search.budget.cost]
+
+
+def _preferred(inputs: ReportInputs) -> str:
+    if not isinstance(inputs.spec, StudySpec):
+        return ""
+    return WHICH[inputs.spec.search.tie_break]
 
 
 def _chance(inputs: ReportInputs) -> str:

@@ -15,7 +15,7 @@ Corner = tuple[Place, float]
 
 BANDS = 12
 FADED = 0.5
-INK = "rgba(127,127,127,0.95)"
+RED = "#c62828"
 DOTS = "rgba(60,60,70,0.85)"
 
 
@@ -58,7 +58,7 @@ def peak(optimum: Optimum) -> go.Scatterternary:
         f"resolution<br>accuracy {percent(optimum.expected)} "
         f"({percent(optimum.low)} to {percent(optimum.high)})<extra></extra>"
     )
-    marker = {"size": 15, "symbol": "cross-thin", "line": {"width": 3, "color": "#c62828"}}
+    marker = {"size": 15, "symbol": "cross-thin", "line": {"width": 3, "color": RED}}
     return _points([optimum.shares], "optimum of the surface", marker, [told])
 
 
@@ -73,7 +73,7 @@ def untried(predictions: Sequence[Prediction], most: int) -> go.Scatterternary |
         f"expected improvement {100 * one.improvement:.2f} points<extra></extra>"
         for one in shown
     ]
-    marker = {"size": 12, "symbol": "circle-open", "color": INK, "line": {"width": 2.5}}
+    marker = {"size": 12, "symbol": "circle-open", "color": RED, "line": {"width": 2.5}}
     return _points([one.shares for one in shown], "worth trying next", marker, told)
 
 

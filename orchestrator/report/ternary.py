@@ -52,7 +52,7 @@ def ternary(seats: Sequence[Seat], verdict: Verdict | None = None) -> go.Figure 
         marks,
         560 if optimum else 520,
         ternary={"bgcolor": CLEAR, **_axes()},
-        margin={"l": 48, "r": 48, "t": 50, "b": 70},
+        margin={"l": 44, "r": 64, "t": 50, "b": 70},
         legend=_legend(),
     )
 

@@ -1,0 +1,152 @@
+"""How often a cheap search comes to the verdict of the full one, and what it costs.
+
+    python benchmarks/agreement.py [--studies 50] [--seeds 5]
+
+For each simulated truth (benchmarks/simulated.py) the full search trains every network with every
+seed for the whole schedule. Searches by rungs then train in the same world: a job that both train
+has the same score. Verdicts agree where their outcome is the same (gain, no gain, loss) and the
+cheap one's choice is in the full one's tied set. A second full search with other seeds is the
+measure of how much agreement there can be. Epochs count the baseline's as well. `--studies` is per
+surface.
+
+Goal: agreement in 90 % of the studies at no more than 25 % of the epochs.
+"""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.simulated import Carried, World, carry_out, shares_of, single
+from benchmarks.surfaces import SURFACES, Truth
+from benchmarks.verdict import DATA
+from orchestrator.plan import plan_study
+from orchestrator.spec import load
+from schemas.plan import Plan
+from schemas.study import StudySpec
+
+SPEC = Path(__file__).parent / "tables" / "agreement.yaml"
+RUNGS = {
+    "factor 4, keep 1/2": "{kind: rungs, factor: 4, seeds: 2, keep: 0.5}",
+    "factor 4, keep 1/4": "{kind: rungs, factor: 4, seeds: 2, keep: 0.25}",
+    "factor 8, keep 1/4": "{kind: rungs, factor: 8, seeds: 2, keep: 0.25}",
+    "factor 8, keep 1/10": "{kind: rungs, factor: 8, seeds: 2, keep: 0.1}",
+    "factor 12, keep 1/10": "{kind: rungs, factor: 12, seeds: 2, keep: 0.1}",
+    "factor 16, 1 seed": "{kind: rungs, factor: 16, seeds: 1, keep: 0.05}",
+}
+AGAIN = "full, other seeds"
+CLOSE = 0.5
+"""Sigma within which a tied candidate is as good as the best."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """One way to spend epochs: a spec and its plan."""
+
+    spec: StudySpec
+    plan: Plan
+
+    @classmethod
+    def of(cls, seeds: int, *overrides: str) -> "Search":
+        """Plan the recorded spec with overrides."""
+        spec = load(SPEC, [f"search.seeds={seeds}", *overrides]).spec
+        assert isinstance(spec, StudySpec)
+        return cls(spec, plan_study(spec, DATA))
+
+    def carry_out(self, world: World) -> Carried:
+        """Run it in a world."""
+        return carry_out(self.spec, self.plan, world.answer)
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """A search beside the full one of the same truth."""
+
+    cost: float
+    """Epochs over the full search's."""
+    outcome: bool
+    choice: bool
+    held: bool
+    """One as good as the best, but for CLOSE, is in the tied set."""
+    regret: float
+    """In sigma."""
+
+
+def compare(full: Carried, other: Carried, worth: dict[str, float]) -> Agreed:
+    """Hold a search against the full one."""
+    best, chosen = max(worth.values()), other.verdict.chosen
+    assert chosen is not None
+    return Agreed(
+        cost=other.epochs / full.epochs,
+        outcome=other.verdict.outcome == full.verdict.outcome,
+        choice=chosen in full.verdict.tied,
+        held=any(worth[one] >= best - CLOSE for one in other.verdict.tied),
+        regret=best - worth[chosen],
+    )
+
+
+def simulate(searches: dict[str, Search], surface: Truth, seed: list[int]) -> dict[str, Agreed]:
+    """Run every search on one truth."""
+    rng = np.random.default_rng(seed)
+    full = searches["full"]
+    truth = surface(shares_of(full.plan), single(full.plan), rng)
+    ids = [one.id for one in full.plan.candidates]
+    worth = dict(zip(ids, truth.tolist(), strict=True))
+    here, there = (
+        World.of(full.spec, full.plan, truth, int(rng.integers(2**31))) for _ in range(2)
+    )
+    whole = full.carry_out(here)
+    found = {name: compare(whole, one.carry_out(here), worth) for name, one in searches.items()}
+    return {**found, AGAIN: compare(whole, full.carry_out(there), worth)}
+
+
+def row(name: str, found: Sequence[Agreed]) -> str:
+    """Return one line of the table."""
+    both = [one.outcome and one.choice for one in found]
+    cells = [
+        f"{np.mean([one.cost for one in found]):.0%}",
+        f"{np.mean(both):.1%}",
+        f"{np.mean([one.outcome for one in found]):.1%}",
+        f"{np.mean([one.choice for one in found]):.1%}",
+        f"{np.mean([one.held for one in found]):.1%}",
+        f"{np.median([one.regret for one in found]):.2f}",
+        f"{np.mean([one.regret for one in found]):.2f}",
+    ]
+    return f"{name:22}" + "".join(f"{cell:>9}" for cell in cells)
+
+
+HEAD = ("epochs", "agree", "outcome", "choice", "held", "regret", "mean")
+
+
+def table(seeds: int, studies: int) -> Iterable[str]:
+    """Yield the lines of the table: the curve, then the goal's row surface by surface."""
+    rungs = {name: [f"search.promotion={text}"] for name, text in RUNGS.items()}
+    searches = {name: Search.of(seeds, *sets) for name, sets in {"full": [], **rungs}.items()}
+    yield f"{len(searches['full'].plan.candidates)} networks, {seeds} seeds, {studies} studies each"
+    found: dict[str, list[dict[str, Agreed]]] = {}
+    for number, (name, surface) in enumerate(SURFACES.items()):
+        found[name] = [simulate(searches, surface, [number, one]) for one in range(studies)]
+    yield f"{'search':22}" + "".join(f"{name:>9}" for name in HEAD)
+    every = [one for group in found.values() for one in group]
+    for name in (AGAIN, *searches):
+        yield row(name, [one[name] for one in every])
+    goal = "factor 8, keep 1/10"
+    yield f"{goal}, by surface"
+    for name, group in found.items():
+        yield row(name, [one[goal] for one in group])
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--studies", type=int, default=50)
+    parser.add_argument("--seeds", type=int, default=5)
+    options = parser.parse_args()
+    for line in table(options.seeds, options.studies):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Studies whose training is replaced by a known truth; everything else is the real code.
+
+What a network reaches is a power law of its own realised cost, plus what its allocation is worth,
+which grows from the baseline on, a luck that a seed brings to all, and noise. A schedule of fewer
+epochs leaves larger errors, shrinks differences, disturbs the order, and is noisier.
+"""
+
+import hashlib
+import math
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.surfaces import Bools, Floats
+from cluster.runner import OnEvent
+from jobs.store.artifacts import ArtifactStore
+from orchestrator.analyse import METRIC
+from orchestrator.documents import documents
+from orchestrator.study import Study
+from schemas.architecture import AXES, Candidate
+from schemas.job import Event, JobRequest, JobResult, TrainJob
+from schemas.plan import Plan
+from schemas.study import StudySpec
+from schemas.verdict import Verdict
+
+SIGMA = 0.01
+"""The standard deviation of a score between seeds, without what a seed brings to all."""
+LUCK = 0.5
+"""The standard deviation of what a seed brings to every candidate, in sigma."""
+BASELINE, DECAY = 0.3, 0.4
+"""Errors fall as BASELINE * cost ^ -DECAY: 7 points for the doubling, less for the next."""
+SLOW = 0.35
+"""Errors grow as that power of how much shorter a schedule is."""
+SHRUNK, STRAYED, NOISIER = 0.8, 0.6, 1.2
+"""A short schedule's differences, the stray of each network from them in sigma, its noise."""
+MEMORY = Path("/dev/shm")
+Answer = Callable[[TrainJob], float]
+
+
+@dataclass(frozen=True)
+class World:
+    """What training would have brought, the same whenever it is asked."""
+
+    spec: StudySpec
+    candidates: Mapping[str, Candidate]
+    worth: Mapping[str, float]
+    """In sigma, at equal cost, by candidate."""
+    seed: int
+
+    @classmethod
+    def of(cls, spec: StudySpec, plan: Plan, truth: Floats, seed: int) -> "World":
+        """Give the candidates of a plan their worth, in their order."""
+        ids = [one.id for one in plan.candidates]
+        known = dict(zip(ids, plan.candidates, strict=True))
+        return cls(spec, known, dict(zip(ids, truth.tolist(), strict=True)), seed)
+
+    def reached(self, network: str, stray: float = 0.0) -> float:
+        """Return the true accuracy of a network at the cost that it has."""
+        one = self.candidates.get(network)
+        if one is None:
+            return 1 - BASELINE
+        part = math.log(one.ratio) / math.log(self.spec.search.budget.multiple)
+        error = BASELINE * float(one.ratio**-DECAY)
+        return 1 - error + SIGMA * part * (self.worth[network] + stray)
+
+    def answer(self, job: TrainJob) -> float:
+        """Return the score of one training."""
+        network, seed = job.architecture.id, job.seed
+        shorter = self.spec.search.train.epochs / job.recipe.epochs
+        noise = self._normal("luck", seed) * LUCK + self._normal(network, seed, job.recipe.epochs)
+        if shorter <= 1:
+            return _score(self.reached(network) + SIGMA * noise)
+        lost = (SHRUNK - 1) * self.worth.get(network, 0.0)
+        stray = lost + STRAYED * min(1.0, math.log(shorter, 4)) * self._normal("stray", network)
+        error = (1 - self.reached(network, stray)) * shorter**SLOW
+        return _score(1 - error + SIGMA * NOISIER * noise)
+
+    def _normal(self, *what: object) -> float:
+        key = hashlib.sha256(repr((self.seed, what)).encode()).digest()
+        return float(np.random.default_rng(int.from_bytes(key[:8])).standard_normal())
+
+
+def _score(accuracy: float) -> float:
+    return min(max(accuracy, 0.0), 1.0)
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A runner that trains nothing: it writes the answers into the store as results."""
+
+    answer: Answer
+
+    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+        """Answer every request; see `Runner.run`."""
+        ledger = ArtifactStore.open(store)
+        return [self._one(request, ledger, on_event) for request in requests]
+
+    def _one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
+        with store.writer(request.job) as writer:
+            result = JobResult(
+                job=request.job.id,
+                status="done",
+                attempt=writer.attempt,
+                epochs=request.job.recipe.epochs,
+                metrics={METRIC: self.answer(request.job)},
+            )
+            writer.finish(result)
+        on_event(Event(kind="ended", job=result.job, label=request.label, result=result))
+        return result
+
+    def request_stop(self) -> None:
+        """Stop nothing: everything has ended."""
+
+
+@dataclass(frozen=True)
+class Silent:
+    """Watches a study and says nothing."""
+
+    def phase(self, title: str, jobs: int, pending: int, reused: Mapping[str, int]) -> None:
+        """A phase begins."""
+
+    def event(self, event: Event) -> None:
+        """Something happened to a job."""
+
+    def note(self, text: str) -> None:
+        """The study has decided something."""
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What a study came to, and the epochs that it took."""
+
+    verdict: Verdict
+    epochs: int
+
+
+def carry_out(spec: StudySpec, plan: Plan, answer: Answer) -> Carried:
+    """Run a whole study, from its plan to its verdict, in a store of its own."""
+    parent = MEMORY if MEMORY.is_dir() else None
+    with tempfile.TemporaryDirectory(prefix="compound-simulated-", dir=parent) as folder:
+        store = ArtifactStore.open(folder)
+        Study(spec, "", store, Simulated(answer), Silent()).run(plan)
+        found = documents(store.study(spec.name))
+        assert found is not None
+        assert found.verdict is not None
+        return Carried(found.verdict, sum(job.request.job.recipe.epochs for job in found.jobs))
+
+
+def single(plan: Plan) -> Bools:
+    """Say of every candidate whether it scales one axis only."""
+    return np.array([bool({*AXES} & {*one.roles}) for one in plan.candidates])
+
+
+def shares_of(plan: Plan) -> Floats:
+    """Return the shares of every candidate, shape (candidates, 3)."""
+    return np.array([one.shares.split for one in plan.candidates if one.shares])

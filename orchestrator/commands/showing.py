@@ -1,0 +1,86 @@
+"""What `compound run` prints when it ends: the verdict, the family, and what to type next."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jobs.store.artifacts import ArtifactStore
+from orchestrator.budget import exceeded
+from orchestrator.commands.family import family_cells, family_rows
+from orchestrator.commands.output import note, print_json, print_table, say
+from orchestrator.commands.reporting import write_report
+from orchestrator.documents import Documents
+from orchestrator.study import Outcome
+
+Reached = Outcome | Literal["spent"]
+"""`spent`: stopped at the budget's limit."""
+
+FAMILY = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a run ended, and how it is told."""
+
+    ending: Reached
+    resume: str
+    """The command that resumes."""
+    as_json: bool
+
+
+def show(store: ArtifactStore, found: Documents, shown: Shown) -> None:
+    """Write the report and print what a run has found, or its last line of JSON."""
+    report = write_report(store, found)
+    family = family_rows(store, found)
+    if shown.as_json:
+        print_json(_answer(store, found, shown, family, report), indent=None)
+        return
+    _say_verdict(found)
+    if family:
+        print_table("\nfamily", FAMILY, [family_cells(row) for row in family])
+    if found.law:
+        say(f"\n{found.law.sentence}")
+    target = f"{found.record.spec.name} --store {found.record.spec.store}"
+    steps = [*_next_steps(found, shown), f"compound status {target}", f"compound metrics {target}"]
+    say("\n".join([f"\nreport: {report}", "next:", *(f"  {step}" for step in steps)]))
+
+
+def _answer(
+    store: ArtifactStore,
+    found: Documents,
+    shown: Shown,
+    family: list[dict[str, Any]],
+    report: str,
+) -> dict[str, Any]:
+    parts = {"verdict": found.verdict, "gate": found.gate, "law": found.law, "spent": found.spent}
+    return {
+        "study": found.record.spec.name,
+        "store": store.uri,
+        "status": shown.ending,
+        **{name: part.model_dump(mode="json") if part else None for name, part in parts.items()},
+        "family": family,
+        "report": report,
+    }
+
+
+def _say_verdict(found: Documents) -> None:
+    if found.verdict:
+        say(f"\n{found.verdict.sentence}\n{found.verdict.reason} {found.verdict.beside}".rstrip())
+        for warning in found.verdict.warnings:
+            note(f"warning: {warning}")
+    if found.gate:
+        say(found.gate.sentence)
+        for warning in found.gate.warnings:
+            note(f"warning: {warning}")
+
+
+def _next_steps(found: Documents, shown: Shown) -> list[str]:
+    told = {
+        "stopped": f"{shown.resume}    # resumes",
+        "closed": f"{shown.resume} --set gate=warn    # trains the family all the same",
+    }
+    if shown.ending == "spent" and found.spent:
+        budget = found.record.spec.budget
+        names = [name for name, _ in exceeded(budget, found.spent)]
+        sets = " ".join(f"--set budget.{name}={2 * getattr(budget, name):g}" for name in names)
+        return [f"{shown.resume} {sets}    # goes on"]
+    return [told[shown.ending]] if shown.ending in told else []
