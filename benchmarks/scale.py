@@ -1,6 +1,6 @@
 """What ten thousand jobs cost the driver: plan, status and verdict, and a study's run a job.
 
-    python benchmarks/scale.py [--rounds 5] [--runs 3] [--folder FOLDER]
+    python -m benchmarks.scale [--rounds 5] [--runs 3] [--folder FOLDER]
 
 Training is simulated: a runner that does nothing but write results into a real store, so that what
 is left is the driver's own work. A large study (benchmarks/tables/scale.yaml, 10,100 jobs of 2,524
@@ -24,20 +24,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.simulated import Silent, SimulatedRunner, memory
+from benchmarks.simulated import MEMORY, Silent, Simulated
 from cluster.runner import OnEvent
 from jobs.data.source import summarise
 from jobs.store.artifacts import ArtifactStore
-from orchestrator.analyse import METRIC, analyse
+from orchestrator.analyse import analyse
 from orchestrator.commands.studies import status
 from orchestrator.prepare import prepare
 from orchestrator.spec import load
 from orchestrator.study import Study
-from schemas.job import JobRequest, JobResult
+from schemas.job import JobRequest, JobResult, TrainJob
 from schemas.plan import Plan
 from schemas.study import StudySpec
 
@@ -75,25 +75,27 @@ def _children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def accuracy(request: JobRequest) -> Mapping[str, float]:
+def accuracy(job: TrainJob) -> float:
     """Make up a score that depends on the job alone."""
-    return {METRIC: 0.5 + int(request.job.id[:6], 16) / 2**24 / 50}
+    return 0.5 + int(job.id[:6], 16) / 2**24 / 50
 
 
-class TimedRunner(SimulatedRunner):
-    """A simulated runner, and the time that its writing takes: the workers' part, not the driver's."""
+class TimedRunner:
+    """A simulated runner, and what its writing took: the workers' part, not the driver's."""
 
     def __init__(self) -> None:
-        super().__init__(accuracy)
+        self._simulated = Simulated(accuracy)
         self.took = Took(0.0, 0.0)
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Write the results."""
         results: list[JobResult] = []
-        self.took = timed(
-            lambda: results.extend(super(TimedRunner, self).run(requests, store, on_event))
-        )
+        run = self._simulated.run
+        self.took = timed(lambda: results.extend(run(requests, store, on_event)))
         return results
+
+    def request_stop(self) -> None:
+        """Stop nothing: everything has ended."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--folder", help="where the stores lie; by default in memory, if possible")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder or memory()) as folder:
+    with tempfile.TemporaryDirectory(
+        dir=options.folder or (MEMORY if MEMORY.is_dir() else None)
+    ) as folder:
         measure(Scene.of(SMALL, folder), Scene.of(LARGE, folder), options.rounds, options.runs)
 
 

@@ -1,7 +1,7 @@
 """What a search chooses for the epochs that it spends: Compound, grids, Ray's ASHA and chance.
 
-python benchmarks/search_cost.py [--replays 200] [--csv FILE]   replays the recorded table
-python benchmarks/search_cost.py --record STORE                 writes the table anew, see below
+python -m benchmarks.search_cost [--replays 200] [--csv FILE]   replays the recorded table
+python -m benchmarks.search_cost --record STORE                 writes the table anew, see below
 
 The table holds real trainings: every network of benchmarks/tables/search_cost.yaml with four seeds,
 the accuracy after each epoch of the whole schedule, and that of a short one, annealed to its end.
@@ -20,32 +20,29 @@ To record: run the spec into one store, with `--set name=search-cost-8`, and the
 
 import argparse
 import csv
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from heapq import heappop, heappush
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
-from benchmarks.simulated import Silent, SimulatedRunner, memory
+from benchmarks.simulated import carry_out
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.analyse import METRIC
 from orchestrator.documents import Documents, documents
 from orchestrator.plan import plan_study
 from orchestrator.spec import load
 from orchestrator.statistics import pooled
-from orchestrator.study import Study
 from schemas.data import DataInfo
-from schemas.job import JobRequest
+from schemas.job import TrainJob
 from schemas.plan import Plan
 from schemas.study import StudySpec
-from schemas.verdict import Verdict
 
 TABLES = Path(__file__).parent / "tables"
 SPEC, TABLE = TABLES / "search_cost.yaml", TABLES / "search_cost.csv"
@@ -156,22 +153,15 @@ def compound(*overrides: str) -> Strategy:
 
 
 def _studied(overrides: tuple[str, ...], table: Table, rng: np.random.Generator) -> Choice:
-    spec, plan = planned(overrides)
-    runner = SimulatedRunner(partial(_looked_up, table))
-    with tempfile.TemporaryDirectory(dir=memory()) as folder:
-        study = Study(spec, "", ArtifactStore.open(folder), runner, Silent())
-        study.run(plan)
-        verdict = study.folder.read("verdict.json", Verdict)
-    assert verdict is not None and verdict.chosen is not None
-    return Choice(verdict.chosen, runner.epochs)
+    carried = carry_out(*planned(overrides), partial(_looked_up, table))
+    assert carried.verdict.chosen is not None
+    return Choice(carried.verdict.chosen, carried.epochs)
 
 
-def _looked_up(table: Table, request: JobRequest) -> dict[str, float]:
+def _looked_up(table: Table, job: TrainJob) -> float:
     """Return what the table has for a job; its seeds count from 0 in the order of the replay."""
-    job = request.job
     curve = table.curves[job.architecture.id][job.seed]
-    scores = {table.short: curve.short, table.length: curve.final}
-    return {METRIC: scores[job.recipe.epochs]}
+    return {table.short: curve.short, table.length: curve.final}[job.recipe.epochs]
 
 
 def grid(seeds: int) -> Strategy:
@@ -322,7 +312,7 @@ def lines(table: Table, shown: Iterable[Shown]) -> Iterable[str]:
     """Yield the table for people, as it comes."""
     means = sorted(final_means(table).values())
     yield (
-        f"{len(means)} networks: the best {means[-1]:.2%}, the median {means[len(means) // 2]:.2%}, "
+        f"{len(means)} networks: the best {means[-1]:.2%}, the median {median(means):.2%}, "
         f"the worst {means[0]:.2%}; as good as the best within {100 * _slack(table):.2f} points"
     )
     yield f"{'strategy':34}{'epochs':>8}{'5 to 95 %':>14}{'chosen':>9}{'5 to 95 %':>18}{'good':>7}"
