@@ -7,6 +7,7 @@ together with what jobs/workload.py reads off it.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from jobs.models.amoebanet import NORMAL, REDUCTION, Cell, Operation, convolutions
 from jobs.tally import Map, Tally
@@ -212,7 +213,13 @@ def count(network: Network) -> Cost:
     if isinstance(network, FactoryNetwork):
         work = network.workload
         return Cost(params=work.params, macs=work.macs, activations=work.activations)
-    return _cost(whole(network))
+    return _counted(network)
+
+
+@lru_cache(maxsize=4096)
+def _counted(architecture: Architecture) -> Cost:
+    """Count a network once: a design asks for its parts, its ratio and its cost apart."""
+    return _cost(whole(architecture))
 
 
 def _cost(tally: Tally) -> Cost:

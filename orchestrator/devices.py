@@ -68,5 +68,6 @@ def learnt(
     asked = {request.job.id: request for request in requests}
     done = [r for r in store.results(asked).values() if r.status == "done" and r.attempt == 1]
     mine = [r for r in done if r.device == profile.device]
-    pairs = [(r.seconds, reckoner.demand(asked[r.job]).seconds) for r in mine]
+    predicted = reckoner.demands([asked[r.job] for r in mine])
+    pairs = [(r.seconds, predicted[r.job].seconds) for r in mine]
     return corrected(profile, pairs)

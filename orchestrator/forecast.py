@@ -11,10 +11,12 @@ from jobs.device import evaluation_seconds, largest_batch, peak_bytes, step_seco
 from jobs.training.schedule import Steps, steps
 from jobs.workload import workload
 from orchestrator.measure import held
+from schemas.architecture import Network
 from schemas.data import DataInfo
 from schemas.device import DeviceProfile, Workload
 from schemas.forecast import GIB, Basis, Demand, Hosts, Spending, Total
 from schemas.job import JobRequest, Resources, TrainJob
+from schemas.recipe import Recipe
 
 ALL_REDUCE: Mapping[str, float] = {"cpu": 4e8, "cuda": 5e10}
 """Bytes a second at which one worker passes gradients on: gloo over a socket, NCCL in a host."""
@@ -110,9 +112,16 @@ class Reckoner:
         return 4 * params * 2 * (workers - 1) / workers / ALL_REDUCE[self.profile.kind]
 
     def demands(self, requests: Iterable[JobRequest]) -> dict[str, Demand]:
-        """Return what jobs take, by id: each counted once."""
-        unique = {request.job.id: request for request in requests}
-        return {id_: self.demand(request) for id_, request in unique.items()}
+        """Return what jobs take, by id; jobs that differ in their seeds only are reckoned once."""
+        reckoned: dict[tuple[Network, Recipe, Resources], Demand] = {}
+        found: dict[str, Demand] = {}
+        for request in requests:
+            job = request.job
+            kind = (job.architecture, job.recipe, request.resources)
+            if kind not in reckoned:
+                reckoned[kind] = self.demand(request)
+            found[job.id] = reckoned[kind].model_copy(update={"job": job.id})
+        return found
 
     def total(self, requests: Sequence[JobRequest], known: Mapping[str, Demand]) -> Total:
         """Sum up jobs whose demands are `known`, each counted once."""

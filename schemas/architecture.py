@@ -1,11 +1,12 @@
 """What is scaled: coefficients, the realised network, its exact cost, the search's candidate."""
 
+from functools import cached_property
 from operator import not_
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from schemas.base import Model, digest
+from schemas.base import Identified, Model, digest
 from schemas.factory import FactoryNetwork
 
 Channels = Annotated[int, Field(ge=1, le=65_536)]
@@ -166,7 +167,7 @@ Head = Annotated[int, Field(ge=0, le=65_536)]
 """Channels of the 1x1 convolution before pooling; 0 leaves it out."""
 
 
-class Architecture(Model):
+class Architecture(Identified):
     """A realised network: every stage's repeats and channels, and the input resolution."""
 
     family: BlockFamily = "mbconv"
@@ -177,7 +178,7 @@ class Architecture(Model):
     stages: Stages
     head: Head = 1280
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The identity of the realised network, resolution included."""
         return digest(self)

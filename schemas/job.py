@@ -1,11 +1,12 @@
 """One training job: what identifies it, what it logs, and how it ended."""
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from schemas.architecture import Architecture, Network
-from schemas.base import Model, digest
+from schemas.base import Identified, Model, digest
 from schemas.data import DataSpec
 from schemas.factory import FactoryNetwork, Realised
 from schemas.recipe import Recipe
@@ -48,7 +49,7 @@ def _anywhere(weights: WeightsRef | None) -> WeightsRef | None:
     return weights.model_copy(update={"spec": weights.spec.model_copy(update={"path": ""})})
 
 
-class TrainJob(Model):
+class TrainJob(Identified):
     """One network, one recipe, one data set, one seed: everything that decides the numbers."""
 
     architecture: Network
@@ -58,7 +59,7 @@ class TrainJob(Model):
     weights: WeightsRef | None = None
     """What the first attempt starts from; None draws weights from the seed."""
 
-    @property
+    @cached_property
     def id(self) -> str:
         """The identity of the science: where files lie and what runs it do not count."""
         network = self.architecture
