@@ -138,7 +138,7 @@ class Scene:
 
     def words(self, name: str) -> list[str]:
         """Return a command of the command line on this study."""
-        if name == "status":
+        if name in ("status", "report"):
             return [name, self.spec.name, "--store", self.spec.store]
         sets = (word for one in self.overrides for word in ("--set", one))
         return [name, str(SPEC), *sets]

@@ -21,6 +21,8 @@ def resolve(requests: Sequence[JobRequest], nodes: Sequence[Node]) -> list[JobRe
     """Return the requests with `gpus: auto` decided: one where the cluster has any, else none."""
     return [
         request.model_copy(update={"resources": with_gpus(request.resources, nodes)})
+        if request.resources.gpus == "auto"
+        else request
         for request in requests
     ]
 

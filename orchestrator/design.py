@@ -97,9 +97,10 @@ def _require_points(space: Space, triples: list[Coefficients]) -> None:
 
 def _draft(space: Space, option: Option, drafts: Drafts) -> Draft:
     """Return the draft of a network, a new one where it is the first to come to it."""
-    if option.network not in drafts:
-        drafts[option.network] = Draft(option, space.shares(option.network))
-    return drafts[option.network]
+    draft = drafts.get(option.network)
+    if draft is None:
+        draft = drafts[option.network] = Draft(option, space.shares(option.network))
+    return draft
 
 
 def _place(

@@ -12,6 +12,7 @@ from orchestrator.later import gate_at_most, rounds_at_most
 from orchestrator.outlook import family_forecast
 from orchestrator.plan import DATA_ONLY, plan_family, plan_study, plan_train
 from schemas.data import DataInfo
+from schemas.design import COUNTED
 from schemas.device import DeviceProfile
 from schemas.forecast import Forecast, Total
 from schemas.job import JobRequest
@@ -51,9 +52,11 @@ def prepare(
 def _begun_with(spec: StudySpec | TrainSpec, store: ArtifactStore | None) -> DeviceProfile | None:
     """Return the device that a study's budget was held on when it began.
 
-    A later probe would shift its candidates, and jobs that are done would no longer belong.
+    A later probe would shift its candidates, and jobs that are done would no longer belong. A
+    budget on an exact count is held on no device.
     """
-    if store is None or spec.name not in store.studies():
+    counted = isinstance(spec, StudySpec) and spec.search.budget.cost in COUNTED
+    if store is None or counted or spec.name not in store.studies():
         return None
     plan = store.study(spec.name).read("plan.json", Plan)
     return plan.profile if plan else None

@@ -166,7 +166,7 @@ class Space:
         """Realise one triple exactly as it stands, its resolution too."""
         alpha, beta = triple.alpha, triple.beta
         network = self.networks.scale(self.baseline, triple, 1.0, self.rounding)
-        shape = self.shape(alpha, beta)
+        shape = self.networks.at(network, self.baseline.resolution)
         return Option(shape, network, self.ratio(network), Span(alpha, alpha), Span(beta, beta))
 
     def _option(self, alphas: Span, betas: Span) -> Option:
