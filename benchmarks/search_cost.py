@@ -1,18 +1,21 @@
 """What a search chooses for the epochs that it spends: Compound, grids, Ray's ASHA and chance.
 
-python -m benchmarks.search_cost [--replays 200] [--csv FILE]   replays the recorded table
-python -m benchmarks.search_cost --record STORE                 writes the table anew, see below
+python -m benchmarks.search_cost [--replays 200] [--bootstrap] [--csv FILE]
+python -m benchmarks.search_cost --record STORE    writes the table anew, see below
 
 The table holds real trainings: every network of benchmarks/tables/search_cost.yaml with four seeds,
 the accuracy after each epoch of the whole schedule, and that of a short one, annealed to its end.
-A strategy is replayed many times, each time with the table's seeds and networks in another order,
-and is told only what it pays for. Compound's searches are the real study over a real store, with
+A strategy is replayed many times, each time with the table's networks, and the seeds of each, in
+another order, and is told only what it pays for. (Each network's seeds apart: nothing in the table
+says that a seed brings luck to all.) Compound's searches are the real study over a real store, with
 a runner that looks results up.
 
 "Chosen" is the mean accuracy of the chosen network over all its seeds on the whole schedule. That
-is the best that is known of it, but no truth: the table's own noise is in it, and who averages
-over all four seeds chooses by the very number that judges. "As good as the best" counts choices
-less than one standard error of a difference of two such means below the table's best.
+is the best that is known of it, but no truth: the table's own noise is in it, and who sees all four
+seeds chooses by the very runs that judge. `--bootstrap` mends that: every replay draws four runs of
+each network from its four, with replacement, so that the recorded means are the truth and what a
+strategy sees is a noisy sample of it (with 3/4 of the noise's variance). "Good" counts choices less
+than one standard error of a difference of two such means below the best.
 
 To record: run the spec into one store, with `--set name=search-cost-8`, and then with
 `--set name=search-cost-2 --set train.epochs=2 --set train.warmup_epochs=0.25`.
@@ -97,14 +100,20 @@ class Table:
         """Epochs of the whole schedule."""
         return len(self.curves[self.baseline][0].epochs)
 
-    def shuffled(self, rng: np.random.Generator) -> "Table":
-        """Return the table with its networks, and each network's seeds, in another order."""
-        names = [str(name) for name in rng.permutation(list(self.curves))]
-        return replace(self, curves={name: self._drawn(name, rng) for name in names})
+    def drawn(self, rng: np.random.Generator, *, again: bool = False) -> "Table":
+        """Return the table with its networks, and each network's runs, in another order.
 
-    def _drawn(self, name: str, rng: np.random.Generator) -> tuple[Curve, ...]:
+        `again`: as many runs of each network are drawn with replacement.
+        """
+        names = [str(name) for name in rng.permutation(list(self.curves))]
+        return replace(self, curves={name: self._runs(name, rng, again) for name in names})
+
+    def _runs(self, name: str, rng: np.random.Generator, again: bool) -> tuple[Curve, ...]:
         curves = self.curves[name]
-        return tuple(curves[i] for i in rng.permutation(len(curves)))
+        order = (
+            rng.integers(len(curves), size=len(curves)) if again else rng.permutation(len(curves))
+        )
+        return tuple(curves[i] for i in order)
 
 
 @dataclass(frozen=True)
@@ -246,9 +255,11 @@ def strategies() -> dict[str, Strategy]:
         "ASHA, factor 2, 1 seed": asha(2),
         "ASHA, factor 4, 4 seeds": asha(4, seeds=4),
         "Compound, rungs": compound(_rungs()),
+        "Compound, rungs, 2 seeds in all": compound(_rungs(), "search.seeds=2"),
         "Compound, rungs, 2 seeds first": compound(_rungs(seeds=2)),
         "Compound, rungs, 4 seeds first": compound(_rungs(seeds=4)),
         "Compound, rungs, keep 0.1": compound(_rungs(keep=0.1)),
+        "Compound, keep 0.1, 2 seeds in all": compound(_rungs(keep=0.1), "search.seeds=2"),
         "Compound, rungs, keep 0.5": compound(_rungs(keep=0.5)),
         "Compound, whole, 2 seeds": compound("search.seeds=2"),
         "Compound, whole, 4 seeds": compound("search.seeds=4"),
@@ -275,10 +286,12 @@ class Shown:
     """The part of the replays whose choice is as good as the best, within the noise."""
 
 
-def replay(name: str, strategy: Strategy, table: Table, replays: int, seed: int = 0) -> Shown:
-    """Let a strategy search so many times, the same for the same seed."""
-    rng = np.random.default_rng(seed)
-    choices = [strategy(table.shuffled(rng), rng) for _ in range(replays)]
+def replay(
+    name: str, strategy: Strategy, table: Table, replays: int, *, again: bool = False
+) -> Shown:
+    """Let a strategy search so many times, always the same; `again` as of Table.drawn."""
+    rng = np.random.default_rng(0)
+    choices = [strategy(table.drawn(rng, again=again), rng) for _ in range(replays)]
     means = final_means(table)
     reached = [means[one.network] for one in choices]
     enough = max(means.values()) - _slack(table)
@@ -372,6 +385,7 @@ def main() -> None:
     """Print the table, or record what it is made from."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replays", type=int, default=200)
+    parser.add_argument("--bootstrap", action="store_true", help="draw runs with replacement")
     parser.add_argument("--csv", type=Path)
     parser.add_argument("--record", metavar="STORE")
     options = parser.parse_args()
@@ -381,7 +395,8 @@ def main() -> None:
 
     def replays() -> Iterable[Shown]:
         for name, strategy in strategies().items():
-            shown.append(replay(name, strategy, table, options.replays))
+            times, again = options.replays, options.bootstrap
+            shown.append(replay(name, strategy, table, times, again=again))
             yield shown[-1]
 
     for line in lines(table, replays()):

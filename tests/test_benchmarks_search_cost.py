@@ -48,10 +48,20 @@ def test_halving_spends_less_than_the_grid_and_chance_less_still(table: Table) -
 def test_compound_searches_the_table_by_rungs(table: Table) -> None:
     rng = np.random.default_rng(1)
     strategy = compound("search.promotion={kind: rungs, factor: 4}")
-    choice = strategy(table.shuffled(rng), rng)
+    choice = strategy(table.drawn(rng), rng)
     assert choice.network in table.networks
     assert choice.epochs < len(table.curves) * 4 * table.length
 
 
 def test_the_same_replay_again_is_the_same(table: Table) -> None:
     assert replay("asha", asha(4), table, 5) == replay("asha", asha(4), table, 5)
+    again = replay("asha", asha(4), table, 5, again=True)
+    assert again == replay("asha", asha(4), table, 5, again=True)
+
+
+def test_a_bootstrap_draws_runs_of_the_same_network(table: Table) -> None:
+    drawn = table.drawn(np.random.default_rng(2), again=True)
+    for name, runs in drawn.curves.items():
+        assert len(runs) == 4
+        assert {*runs} <= {*table.curves[name]}
+    assert any(len({*runs}) < 4 for runs in drawn.curves.values())
