@@ -3,11 +3,13 @@
 import logging
 import os
 import secrets
+import socket
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import ray
+from ray._private.services import canonicalize_bootstrap_address
 from ray._private.state import state as cluster_state
 from ray._raylet import Config  # type: ignore[attr-defined]
 
@@ -16,6 +18,9 @@ from schemas.errors import ClusterError
 
 _OBJECT_STORE = 256 * 2**20
 """Bytes of shared memory for a local Ray; jobs exchange rows, never tensors."""
+
+_PATIENCE = 10.0
+"""Seconds for a cluster's port to answer."""
 
 _QUIET = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative data paths keep their meaning in workers
@@ -84,7 +89,7 @@ def connect(address: str | None = None, *, cpus: int | None = None) -> Session:
     for name in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     address = address or os.environ.get("RAY_ADDRESS")
-    return _join(address) if address else _start(cpus)
+    return _start(cpus) if address in (None, "", "local") else _join(address)
 
 
 def _start(cpus: int | None) -> Session:
@@ -104,14 +109,23 @@ def _start(cpus: int | None) -> Session:
 def _join(address: str) -> Session:
     settle_auth(new_cluster=False)
     try:
+        _reach(address)
         context = ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ClusterError(
             f"cannot join the Ray cluster: {_first_line(error)}",
             where=address,
             next_step="check RAY_ADDRESS, RAY_AUTH_MODE and RAY_AUTH_TOKEN, then `ray status`",
         ) from error
     return Session(_url(context.dashboard_url), started=False)
+
+
+def _reach(address: str) -> None:
+    """Raise OSError at once where nothing listens; Ray itself tries on for over five minutes."""
+    if "://" in address:
+        return  # Ray's client protocol, which has a limit of its own
+    host, _, port = (canonicalize_bootstrap_address(address) or "").rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
 def settle_auth(*, new_cluster: bool) -> None:

@@ -1,6 +1,7 @@
 """What a study leaves in the store, as documents; reading them needs no torch and no statistics."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from jobs.store.study import StudyFolder
 from schemas.architecture import Candidate
@@ -45,12 +46,12 @@ class Documents:
     law: Law | None = None
     spent: Spent | None = None
 
-    @property
+    @cached_property
     def search(self) -> Plan | None:
         """The plan of the search with all that its rounds have added."""
         return self.plan.extended(self.rounds) if self.plan and self.rounds else self.plan
 
-    @property
+    @cached_property
     def jobs(self) -> list[PlannedJob]:
         """Every planned job once: the search's first, then the gate's, then the family's."""
         planned = [*(self.search.jobs if self.search else ())]

@@ -8,7 +8,7 @@ study's comparisons (Dunnett 1955; Hsu 1984).
 
 from functools import lru_cache
 
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from orchestrator.statistics import critical_value
 
@@ -29,7 +29,7 @@ def resolvable(seeds: int, candidates: int, level: float) -> float | None:
     critical = critical_value([seeds] * candidates, df, level)
 
     def missed(shift: float) -> float:
-        return float(stats.nct.cdf(critical, df, shift)) - (1 - POWER)
+        return float(special.nctdtr(df, shift, critical)) - (1 - POWER)
 
     shift = optimize.brentq(missed, 0.0, 4 * critical + 4)
     return float(shift * (2 / seeds) ** 0.5)

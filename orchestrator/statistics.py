@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 NODES = 64
 """Quadrature nodes in each of the two directions; 64 give the critical value to about 1e-4."""
@@ -85,7 +85,7 @@ def mean_interval(mean: float, count: int, noise: Noise, level: float) -> Estima
 
 @lru_cache(maxsize=64)
 def _two_sided(level: float, df: int) -> float:
-    return float(stats.t.ppf((1 + level) / 2, df))
+    return float(special.stdtrit(df, (1 + level) / 2))
 
 
 def many_to_one(counts: Sequence[int], df: int, level: float) -> float:
@@ -106,14 +106,14 @@ def _many_to_one(counts: tuple[int, ...], df: int, level: float) -> float:
     share, times = np.unique(ordered[:-1] / ordered[-1], return_counts=True)
     z, z_weight = np.polynomial.hermite_e.hermegauss(NODES)
     p, p_weight = np.polynomial.legendre.leggauss(NODES)
-    u = np.sqrt(stats.chi2.ppf((p + 1) / 2, df) / df)[:, None, None]
+    u = np.sqrt(special.chdtri(df, (1 - p) / 2) / df)[:, None, None]
 
     def excess(value: float) -> float:
         bound = value * u * np.sqrt(1 + share) + z[:, None] * np.sqrt(share)
         inside = np.exp((special.log_ndtr(bound) * times).sum(axis=-1))
         return float(p_weight / 2 @ inside @ (z_weight / z_weight.sum())) - level
 
-    one, bonferroni = stats.t.ppf([level, 1 - (1 - level) / (len(counts) - 1)], df)
+    one, bonferroni = special.stdtrit(df, [level, 1 - (1 - level) / (len(counts) - 1)])
     return float(optimize.brentq(excess, 0.99 * one, 1.01 * bonferroni, xtol=1e-6))
 
 
@@ -123,7 +123,7 @@ def critical_value(counts: Sequence[int], df: int, level: float) -> float:
     It is Dunnett's one-sided value (1955), and never less than that of a plain two-sided interval,
     which it would undercut with two or three groups.
     """
-    return max(many_to_one(counts, df, level), float(stats.t.ppf((1 + level) / 2, df)))
+    return max(many_to_one(counts, df, level), float(special.stdtrit(df, (1 + level) / 2)))
 
 
 @dataclass(frozen=True)

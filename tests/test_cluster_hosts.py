@@ -182,9 +182,11 @@ def assert_same_numbers(requests: list[JobRequest], store: Path, alone: Path) ->
 
 
 def test_a_store_that_the_hosts_do_not_share_is_refused(three_hosts: str) -> None:
+    # Not `auto`: processes of all namespaces are seen, and with them another test's Ray.
     code = (
         "import sys; from cluster.session import connect; from cluster.tune import RayRunner\n"
-        "with connect('auto') as session: RayRunner(session).run([], sys.argv[1], print)"
+        "with connect(sys.argv[2]) as session: RayRunner(session).run([], sys.argv[1], print)"
     )
-    ended = on_host(HEAD, sys.executable, "-c", code, three_hosts)
+    head = f"{HOSTS[HEAD]}:6379"
+    ended = on_host(HEAD, sys.executable, "-c", code, three_hosts, head)
     assert f"the store is not shared: {HOSTS[LAST]} cannot see this folder" in ended.stderr
