@@ -17,16 +17,24 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Share:
-    """What one rank takes of a global batch: `accumulate` micro-batches of `micro` images.
+    """What one rank takes of every global batch of `batch` images, in micro-batches.
 
-    Rank r takes its micro-batches one after the other, so workers and accumulation cut the
-    global batch into the same pieces.
+    Ranks take runs of neighbouring images, so workers and accumulation cut the global batch into
+    the same pieces.
     """
 
     batch: int
-    micro: int
-    accumulate: int
-    rank: int
+    pieces: tuple[range, ...]
+    """The places in the global batch of each micro-batch."""
+
+    @classmethod
+    def of(cls, batch: int, micro: int, rank: int, world_size: int) -> "Share":
+        """Share a batch out evenly, in as few micro-batches of at most `micro` as will do."""
+        first, end = (batch * place // world_size for place in (rank, rank + 1))
+        images = end - first
+        count = -(-images // micro)
+        bounds = [first + images * piece // count for piece in range(count + 1)]
+        return cls(batch, tuple(map(range, bounds[:-1], bounds[1:])))
 
 
 def order(seed: int, epoch: int, count: int) -> Tensor:
@@ -54,10 +62,10 @@ class Feeder:
         count = len(self._train)
         draws = self._augmenter.draw(seed, epoch, count)
         places = order(seed, epoch, count).to(self._home)
-        mine = share.rank * share.accumulate * share.micro
-        for start in range(mine, mine + count - share.batch + 1, share.batch):
-            for first in range(start, start + share.accumulate * share.micro, share.micro):
-                yield self._training_batch(places[first : first + share.micro], draws)
+        for start in range(0, count - share.batch + 1, share.batch):
+            for piece in share.pieces:
+                mine = places[start + piece.start : start + piece.stop]
+                yield self._training_batch(mine, draws)
 
     def _training_batch(self, indices: Tensor, draws: Draws) -> Batch:
         pixels = self._augmenter.apply(self._train.index_select(0, indices), draws.of(indices))

@@ -18,6 +18,7 @@ from jobs.training.average import Average
 from jobs.training.collective import averaged, summed
 from jobs.training.failure import Diverged
 from jobs.training.flat import flatten
+from jobs.training.norms import Norms
 from jobs.training.optimiser import condition, optimiser
 from jobs.training.process import Process
 from jobs.training.schedule import Steps, learning_rate, norm_momentum, steps
@@ -35,13 +36,15 @@ class Trainer:
         `splits`: parts that every micro-batch of the recipe is cut into.
         """
         self._recipe, self._seed, self._process = job.recipe, job.seed, process
-        self.steps = steps(job.recipe, len(images.train), process.world_size, splits)
-        accumulate = job.recipe.accumulate * splits
-        self._share = Share(self.steps.batch, self.steps.micro, accumulate, process.rank)
+        planned = process.planned or process.world_size
+        self.steps = steps(job.recipe, len(images.train), planned, splits)
+        batch, micro = self.steps.batch, self.steps.micro
+        self._share = Share.of(batch, micro, process.rank, process.world_size)
         self._feeder = Feeder(images, job.recipe.augment, process.device)
         self._held_out = len(images.validation)
         self._generator = _generator(process.device)
         self.module = _network(job, self.steps, process.imports)
+        self._norms = Norms(self.module, len(self._share.pieces))
         self.flat = flatten(self.module, process.device)
         self.optimiser = optimiser(job.recipe, self.flat)
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
@@ -84,10 +87,12 @@ class Trainer:
         batches = self._feeder.training(self._seed, epoch, self._share)
         first = (epoch - 1) * self.steps.per_epoch
         for step in range(first, first + self.steps.per_epoch):
-            self._generator.manual_seed(derive(Purpose.STEP, self._seed, step, self._process.rank))
             self.flat.gradients.zero_()
-            for micro in range(1, self._share.accumulate + 1):
-                with self._sharing(micro == self._share.accumulate):
+            for place, piece in enumerate(self._share.pieces, start=1):
+                drawn = derive(Purpose.STEP, self._seed, step, piece.start)
+                self._generator.manual_seed(drawn)
+                self._norms.weigh(place)
+                with self._sharing(place == len(self._share.pieces)):
                     self._backward(next(batches), sums)
             condition(self.flat, self._recipe)
             self.optimiser.step(self._rate(step))
@@ -102,7 +107,9 @@ class Trainer:
             loss = functional.cross_entropy(
                 logits, labels, label_smoothing=self._recipe.label_smoothing
             )
-        (loss / self._share.accumulate).backward()  # type: ignore[no-untyped-call]
+        # The ranks' gradients are averaged, so a mean over the global batch counts once a rank.
+        parts = self.steps.batch / (len(labels) * self._process.world_size)
+        (loss / parts).backward()  # type: ignore[no-untyped-call]
         sums[0].add_(loss.detach(), alpha=len(labels))
         sums[1].add_((logits.detach().argmax(1) == labels).sum())
 
