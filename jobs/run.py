@@ -9,10 +9,11 @@ from jobs.data.cache import DataCache
 from jobs.data.images import Images
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import text_from, together
-from jobs.training.failure import classify, cornered
+from jobs.training.diagnosis import diagnose
+from jobs.training.failure import Diverged, classify, cornered
 from jobs.training.journal import Journal
 from jobs.training.process import Process
-from jobs.training.state import begin
+from jobs.training.state import begin, rewind
 from jobs.training.trainer import Trainer
 from schemas.errors import DataError, StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
@@ -51,10 +52,12 @@ def run(
         assert done is not None
         return done
     with journal:
-        return (yield from _attempt(job, journal, process, data))
+        return (yield from _attempt(job, store, journal, process, data))
 
 
-def _attempt(job: TrainJob, journal: Journal, process: Process, data: DataCache) -> Epochs:
+def _attempt(
+    job: TrainJob, store: ArtifactStore, journal: Journal, process: Process, data: DataCache
+) -> Epochs:
     trainer = None
     try:
         trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
@@ -68,8 +71,31 @@ def _attempt(job: TrainJob, journal: Journal, process: Process, data: DataCache)
     except GeneratorExit:
         assert trainer is not None, "the generator waits after an epoch"
         return _stopped(journal, trainer)
+    except Diverged as error:
+        trainer = None  # its memory is needed for another one
+        located = _located(error, job, store, process, data, journal.splits)
+        return _failed(journal, located, trainer)
     except Exception as error:
         return _failed(journal, error, trainer)
+
+
+def _located(
+    error: Diverged,
+    job: TrainJob,
+    store: ArtifactStore,
+    process: Process,
+    data: DataCache,
+    splits: int,
+) -> Diverged:
+    """Return the error with the layer where numbers were lost, found by training there again."""
+    try:
+        trainer = together(process, lambda: _trainer(job, process, data, splits))
+        epoch = rewind(trainer, job, store, process)
+        trainer.connect()
+        return diagnose(trainer, epoch, error)
+    except Exception as second:  # how the job ended is known, and counts
+        _log.warning("the layer could not be found: %s", second)
+        return error
 
 
 def _begin(trainer: Trainer, job: TrainJob, process: Process) -> None:

@@ -61,7 +61,7 @@ def weights(store: ArtifactStore, job: TrainJob) -> str:
 
 
 def science(rows):
-    timing = {"seconds", "images_per_second"}
+    timing = {"seconds", "images_per_second", "data_wait"}
     return [{k: v for k, v in row.metrics.items() if k not in timing} for row in rows]
 
 
@@ -77,8 +77,10 @@ def test_a_job_trains_and_leaves_everything_in_the_store(store, data):
         "validation_accuracy",
         "learning_rate",
         "images_per_second",
+        "data_wait",
         "seconds",
     }
+    assert all(0 < row.metrics["data_wait"] < 1 for row in rows)
     assert rows[-1].metrics["train_loss"] < rows[0].metrics["train_loss"]
     assert result.status == "done" and result.epochs == 6 and result.attempt == 1
     assert result.metrics == rows[-1].metrics

@@ -3,6 +3,7 @@
 import math
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -15,13 +16,14 @@ from jobs.data.images import Images
 from jobs.models.build import build
 from jobs.seeds import Purpose, derive
 from jobs.training.average import Average
-from jobs.training.collective import averaged, summed
+from jobs.training.collective import averaged, least, summed
 from jobs.training.failure import Diverged
 from jobs.training.flat import flatten
 from jobs.training.norms import Norms
 from jobs.training.optimiser import condition, optimiser
 from jobs.training.process import Process
 from jobs.training.schedule import Steps, learning_rate, norm_momentum, steps
+from jobs.training.watch import Watch
 from schemas.job import TrainJob
 
 Metrics = dict[str, float]
@@ -49,6 +51,8 @@ class Trainer:
         self.optimiser = optimiser(job.recipe, self.flat)
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
         self._model = self.module
+        self.watch = Watch()
+        self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
 
     def connect(self) -> None:
         """Wrap the network for several ranks; all of them have to call this at the same time.
@@ -64,15 +68,18 @@ class Trainer:
     def epoch(self, number: int) -> Metrics:
         """Train for one epoch, counted from 1, and evaluate. Diverged: a loss is not finite."""
         started = time.perf_counter()
-        loss, correct = self._train(number).tolist()
+        loss, correct = self.train(number).tolist()
         trained = time.perf_counter()
         images = self.steps.per_epoch * self.steps.batch
+        if not math.isfinite(loss):
+            raise Diverged(number, "train_loss", loss, self._first_bad_step(number))
         metrics = {
             "train_loss": loss / images,
             "train_accuracy": correct / images,
             **self._evaluate(),
             "learning_rate": self._rate(number * self.steps.per_epoch - 1),
             "images_per_second": images / (trained - started),
+            "data_wait": self.watch.seconds / (trained - started),
             "seconds": time.perf_counter() - started,
         }
         for name, value in metrics.items():
@@ -80,27 +87,55 @@ class Trainer:
                 raise Diverged(number, name, value)
         return metrics
 
-    def _train(self, epoch: int) -> Tensor:
-        """Return the sums of loss and of correct answers over the epoch's images, float64 (2,)."""
+    def train(
+        self,
+        epoch: int,
+        until: int | None = None,
+        before_last: "Callable[[Trainer], None] | None" = None,
+    ) -> Tensor:
+        """Return the sums of loss and of correct answers over the epoch's images, float64 (2,).
+
+        `until`: end before that step, counted from 0 over all epochs; `before_last`: called ahead
+        of the last step.
+        """
+        self.watch.restart()
         self.module.train()
         sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
         batches = self._feeder.training(self._seed, epoch, self._share)
         first = (epoch - 1) * self.steps.per_epoch
-        for step in range(first, first + self.steps.per_epoch):
-            self.flat.gradients.zero_()
-            for place, piece in enumerate(self._share.pieces, start=1):
-                drawn = derive(Purpose.STEP, self._seed, step, piece.start)
-                self._generator.manual_seed(drawn)
-                self._norms.weigh(place)
-                with self._sharing(place == len(self._share.pieces)):
-                    self._backward(next(batches), sums)
-            condition(self.flat, self._recipe)
-            self.optimiser.step(self._rate(step))
-            if self.average:
-                self.average.update(step + 1)
+        self._losses.zero_()
+        end = first + self.steps.per_epoch if until is None else until
+        for step in range(first, end):
+            if before_last and step == end - 1:
+                before_last(self)
+            self.step(step, batches, sums, self._losses[step - first])
         return self._settled(sums)
 
-    def _backward(self, batch: Batch, sums: Tensor) -> None:
+    def step(self, step: int, batches: Iterator[Batch], sums: Tensor, loss: Tensor) -> None:
+        """Take one optimiser step, counted from 0, on this rank's next micro-batches.
+
+        Adds to `sums` (2,) and `loss` () of the device; nothing is read from there.
+        """
+        self.flat.gradients.zero_()
+        for place, piece in enumerate(self._share.pieces, start=1):
+            drawn = derive(Purpose.STEP, self._seed, step, piece.start)
+            self._generator.manual_seed(drawn)
+            self._norms.weigh(place)
+            with self._sharing(place == len(self._share.pieces)):
+                self._backward(self.watch.next(batches), sums, loss)
+        condition(self.flat, self._recipe)
+        self.optimiser.step(self._rate(step))
+        if self.average:
+            self.average.update(step + 1)
+
+    def _first_bad_step(self, epoch: int) -> int | None:
+        """Return the first step, counted from 0, whose loss was not finite on any rank."""
+        bad = (~self._losses.isfinite()).nonzero().flatten()
+        mine = bad[:1] if len(bad) else bad.new_full((1,), self.steps.per_epoch)
+        step = int(least(mine, self._process))
+        return (epoch - 1) * self.steps.per_epoch + step if step < self.steps.per_epoch else None
+
+    def _backward(self, batch: Batch, sums: Tensor, total: Tensor) -> None:
         images, labels = batch
         with self._precision():
             logits = self._model(images)
@@ -110,6 +145,7 @@ class Trainer:
         # The ranks' gradients are averaged, so a mean over the global batch counts once a rank.
         parts = self.steps.batch / (len(labels) * self._process.world_size)
         (loss / parts).backward()  # type: ignore[no-untyped-call]
+        total.add_(loss.detach())
         sums[0].add_(loss.detach(), alpha=len(labels))
         sums[1].add_((logits.detach().argmax(1) == labels).sum())
 
