@@ -7,6 +7,7 @@ import torch
 from small_jobs import small_job
 from torch import Tensor, nn
 
+from jobs.data.batches import Feeder
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
@@ -31,7 +32,9 @@ class Overflow(nn.Module):
 
 def trainer(job: TrainJob, call: int) -> Trainer:
     """A trainer whose first stage overflows in that call."""
-    built = Trainer(job, DataCache().at(job.data, job.architecture.resolution), Process.single())
+    images = DataCache().at(job.data, job.architecture.resolution)
+    source = Feeder(images, job.recipe.augment, torch.device("cpu"))
+    built = Trainer(job, source, Process.single())
     stage = next(iter(built.module.children()))
     stage.append(Overflow(call))
     return built
