@@ -1,5 +1,6 @@
 """The global batch is the same, and cut the same way where it can be, at every world size."""
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_jobs import small_job
 from torch import nn
+from torch.nn import functional
 
 from jobs.data.batches import Share
 from jobs.store.artifacts import ArtifactStore
-from jobs.training.norms import Norms
+from jobs.training.norms import Norms, gathered
 from schemas.job import EpochRow, JobRequest, Resources, TrainJob
 
 sizes = st.integers(1, 64)
@@ -55,15 +57,49 @@ def test_running_statistics_weigh_all_micro_batches_alike(pieces: int) -> None:
     torch.testing.assert_close(module.running_mean, expected)
 
 
-def trained(job: TrainJob, store: Path, world_size: int) -> list[EpochRow]:
-    """Train a job that four workers were planned for with as many as there are."""
+def trained(job: TrainJob, store: Path, world_size: int, planned: int = 4) -> list[EpochRow]:
+    """Train a job that some workers were planned for with as many as there are."""
     file = store.with_suffix(".json")
-    resources = Resources(workers=4, gpus=0)
+    resources = Resources(workers=planned, gpus=0)
     file.write_text(JobRequest(job=job, resources=resources).model_dump_json())
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(world_size)]
     command = [sys.executable, *(launcher if world_size > 1 else []), "-m", "jobs", str(file)]
     subprocess.run([*command, "--store", str(store)], check=True, capture_output=True, timeout=180)
     return ArtifactStore.open(str(store)).rows(job.id)
+
+
+@pytest.mark.slow
+def test_two_workers_that_normalise_together_are_one_worker(tmp_path: Path) -> None:
+    both = small_job(epochs=2, ema=0.9, norm_batch="global")
+    two = trained(both, tmp_path / "two", 2, planned=2)
+    one = trained(both, tmp_path / "one", 1, planned=1)
+    for name in ("train_loss", "validation_loss", "train_accuracy"):
+        assert [r.metrics[name] for r in two] == pytest.approx(
+            [r.metrics[name] for r in one], rel=1e-4
+        )
+
+
+def test_groups_within_a_micro_batch_are_micro_batches(tmp_path: Path) -> None:
+    grouped = trained(small_job(norm_batch=8), tmp_path / "grouped", 1, planned=1)
+    cut = trained(small_job(accumulate=4), tmp_path / "cut", 1, planned=1)
+    for one, other in zip(grouped, cut, strict=True):
+        for name in ("train_loss", "validation_loss"):
+            assert one.metrics[name] == pytest.approx(other.metrics[name], rel=1e-4)
+
+
+def test_a_ghost_norm_keeps_the_names_and_leaves_evaluation_alone() -> None:
+    plain = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    ghost = gathered(copy.deepcopy(plain), 4)
+    assert list(ghost.state_dict()) == list(plain.state_dict())
+    x = torch.randn(8, 3, 5, 5)
+    for module in (plain, ghost):
+        module.eval()
+    assert torch.equal(ghost(x), plain(x))
+    ghost.train()
+    parts = torch.cat(
+        [functional.batch_norm(part, None, None, training=True) for part in plain[0](x).split(4)]
+    )
+    torch.testing.assert_close(ghost(x), parts)
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from jobs.training.average import Average
 from jobs.training.collective import averaged, least, summed
 from jobs.training.failure import Diverged
 from jobs.training.flat import flatten
-from jobs.training.norms import Norms
+from jobs.training.norms import Norms, gathered
 from jobs.training.optimiser import condition, optimiser
 from jobs.training.process import Process
 from jobs.training.schedule import Steps, learning_rate, norm_momentum, steps
@@ -194,13 +194,14 @@ def _network(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Module:
     """Build the job's network with weights drawn from its seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(Purpose.WEIGHTS, job.seed))
-        return build(
+        network = build(
             job.architecture,
             survival=job.recipe.survival,
             dropout=job.recipe.dropout,
             norm_momentum=job.recipe.norm_momentum or norm_momentum(plan),
             imports=imports,
         )
+    return gathered(network, job.recipe.norm_batch)
 
 
 def _generator(device: torch.device) -> torch.Generator:
