@@ -89,6 +89,7 @@ class Trainer:
             for micro in range(1, self._share.accumulate + 1):
                 with self._sharing(micro == self._share.accumulate):
                     self._backward(next(batches), sums)
+                self._process.pulse.beat()
             condition(self.flat, self._recipe)
             self.optimiser.step(self._rate(step))
             if self.average:
@@ -133,6 +134,7 @@ class Trainer:
                 losses = functional.cross_entropy(logits, labels, reduction="none")
             sums[0].add_(losses.double().sum())
             sums[1].add_((logits.argmax(1) == labels).sum())
+            self._process.pulse.beat()
         return sums
 
     def _rate(self, step: int) -> float:
