@@ -1,10 +1,11 @@
 """Which of the cooperating processes this one is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from jobs.device import describe
+from jobs.training.pulse import Pulse
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Process:
     imports: tuple[str, ...] = ()
     """Folders from which a network's own code may be imported; without any it never is. A grant of
     whoever started the process, never read from a spec or from the store."""
+    pulse: Pulse = field(default_factory=Pulse, compare=False)
+    """What shows others that this one gets on; it beats once a batch."""
 
     @classmethod
     def single(

@@ -121,6 +121,7 @@ class Trainer:
             self._norms.weigh(place)
             with self._sharing(place == len(self._share.pieces)):
                 self._backward(self.watch.next(batches), sums, loss)
+            self._process.pulse.beat()
         condition(self.flat, self._recipe)
         self.optimiser.step(self._rate(step))
         if self.average:
@@ -173,6 +174,7 @@ class Trainer:
             sums[0].add_(losses.double().sum())
             sums[1].add_((logits.argmax(1) == labels).sum())
             sums[2].add_(len(labels))
+            self._process.pulse.beat()
         return sums
 
     def _rate(self, step: int) -> float:
