@@ -41,7 +41,7 @@ class Trainer:
         self.steps = steps(job.recipe, source.images, planned, splits)
         batch, micro = self.steps.batch, self.steps.micro
         self._share = Share.of(batch, micro, process.rank, process.world_size)
-        self._source = source
+        self.source = source
         self._generator = _generator(process.device)
         self.module = _network(job, self.steps, process.imports)
         self._norms = Norms(self.module, len(self._share.pieces))
@@ -99,7 +99,7 @@ class Trainer:
         self.watch.restart()
         self.module.train()
         sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
-        batches = self._source.training(self._seed, epoch, self._share)
+        batches = self.source.training(self._seed, epoch, self._share)
         first = (epoch - 1) * self.steps.per_epoch
         self._losses.zero_()
         end = first + self.steps.per_epoch if until is None else until
@@ -167,7 +167,7 @@ class Trainer:
         self.module.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=self._process.device)
         rank, world_size = self._process.rank, self._process.world_size
-        for images, labels in self._source.validation(rank, world_size, self.steps.micro):
+        for images, labels in self.source.validation(rank, world_size, self.steps.micro):
             with self._precision():
                 logits = self.module(images)
                 losses = functional.cross_entropy(logits, labels, reduction="none")
