@@ -5,8 +5,8 @@ from collections.abc import Generator
 
 import torch
 
+from jobs.data.batches import Source
 from jobs.data.cache import DataCache
-from jobs.data.images import Images
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import text_from, together
 from jobs.training.failure import classify, cornered
@@ -85,19 +85,20 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
 
 
 def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> Trainer:
-    images = data.at(job.data, job.architecture.resolution)
-    _check_fit(job, images)
-    return Trainer(job, images, process, splits=splits)
+    source = data.source(
+        job.data, job.architecture.resolution, job.recipe.augment, process.device, process.threads
+    )
+    _check_fit(job, source)
+    return Trainer(job, source, process, splits=splits)
 
 
-def _check_fit(job: TrainJob, images: Images) -> None:
+def _check_fit(job: TrainJob, source: Source) -> None:
     """Raise DataError when the network was made for other images than there are."""
     network = (job.architecture.in_channels, job.architecture.num_classes)
-    largest = max(int(images.train_labels.max()), int(images.validation_labels.max()))
-    if images.train.shape[1] != network[0] or largest >= network[1]:
+    if source.channels != network[0] or source.highest_label >= network[1]:
         raise DataError(
             f"the network takes {network[0]} channels and tells {network[1]} classes apart; the "
-            f"images have {images.train.shape[1]} channels and labels up to {largest}",
+            f"images have {source.channels} channels and labels up to {source.highest_label}",
             next_step="set in_channels and num_classes of the architecture to what the data has",
         )
 

@@ -53,6 +53,18 @@ def test_every_image_once_an_epoch_and_a_short_rest_left_out():
     assert len(batches) == 3 and len(labels.unique()) == 48
 
 
+@given(st.integers(0, 4), st.sampled_from([(1, 1), (2, 2), (4, 1)]))
+def test_an_epoch_may_begin_at_any_step(first, cut):
+    world, accumulate = cut
+    feeder = Feeder(numbered(50), Augment(), CPU)
+    share = Share(16, 16 // (world * accumulate), accumulate, world - 1)
+    whole = list(feeder.training(3, 2, share))
+    rest = list(feeder.training(3, 2, share, first_step=first))
+    assert len(rest) == max(0, len(whole) - first * accumulate)
+    for one, other in zip(rest, whole[first * accumulate :], strict=True):
+        assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
+
+
 def test_epochs_and_seeds_differ():
     assert not torch.equal(order(0, 1, 50), order(0, 2, 50))
     assert not torch.equal(order(0, 1, 50), order(1, 1, 50))

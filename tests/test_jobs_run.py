@@ -7,6 +7,7 @@ import pytest
 import torch
 from small_jobs import DATA, small_job
 
+from jobs.data.batches import Feeder
 from jobs.data.cache import DataCache
 from jobs.data.images import at_resolution
 from jobs.data.source import load
@@ -208,7 +209,8 @@ def test_bfloat16_trains(store, data):
 def test_accuracy_is_that_of_the_averaged_weights(data):
     job = small_job(ema=0.9)
     images = data.at(job.data, 8)
-    trainer = Trainer(job, images, Process.single())
+    source = Feeder(images, job.recipe.augment, torch.device("cpu"))
+    trainer = Trainer(job, source, Process.single())
     metrics = trainer.epoch(1)
     network = trainer.module.eval()
     with trainer.average.applied(), torch.no_grad():

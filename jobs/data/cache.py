@@ -2,11 +2,15 @@
 
 from collections import OrderedDict
 
+import torch
+
+from jobs.data.batches import Feeder, Source
 from jobs.data.dataset import Dataset
 from jobs.data.images import Images, at_resolution
 from jobs.data.source import load
 from schemas.errors import DataError
 from schemas.job import DataRef
+from schemas.recipe import Augment
 
 MAX_BYTES = 2 * 2**30
 """Resized pixels kept over all resolutions."""
@@ -22,6 +26,20 @@ class DataCache:
         self._max_bytes = max_bytes
         self._dataset: Dataset | None = None
         self._resized: OrderedDict[int, Images] = OrderedDict()
+
+    def source(
+        self,
+        data: DataRef,
+        resolution: int,
+        augment: Augment,
+        device: torch.device,
+        threads: int = 1,
+    ) -> Source:
+        """Return what a trainer takes its batches from. DataError as for `at`.
+
+        `threads`: CPUs of this process, which is also how many may decode at the same time.
+        """
+        return Feeder(self.at(data, resolution), augment, device)
 
     def at(self, data: DataRef, resolution: int) -> Images:
         """Return the data at a resolution, from memory where it can be.

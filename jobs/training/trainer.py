@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
-from jobs.data.batches import Batch, Feeder, Share
-from jobs.data.images import Images
+from jobs.data.batches import Batch, Share, Source
 from jobs.models.build import build
 from jobs.seeds import Purpose, derive
 from jobs.training.average import Average
@@ -29,17 +28,16 @@ Metrics = dict[str, float]
 class Trainer:
     """One job on one rank: the network, its optimiser, and the loop that moves them."""
 
-    def __init__(self, job: TrainJob, images: Images, process: Process, *, splits: int = 1) -> None:
+    def __init__(self, job: TrainJob, source: Source, process: Process, *, splits: int = 1) -> None:
         """Build everything, alike on every rank. PlanError: the batch cannot be shared.
 
         `splits`: parts that every micro-batch of the recipe is cut into.
         """
         self._recipe, self._seed, self._process = job.recipe, job.seed, process
-        self.steps = steps(job.recipe, len(images.train), process.world_size, splits)
+        self.steps = steps(job.recipe, source.images, process.world_size, splits)
         accumulate = job.recipe.accumulate * splits
         self._share = Share(self.steps.batch, self.steps.micro, accumulate, process.rank)
-        self._feeder = Feeder(images, job.recipe.augment, process.device)
-        self._held_out = len(images.validation)
+        self._source = source
         self._generator = _generator(process.device)
         self.module = _network(job, self.steps, process.imports)
         self.flat = flatten(self.module, process.device)
@@ -81,7 +79,7 @@ class Trainer:
         """Return the sums of loss and of correct answers over the epoch's images, float64 (2,)."""
         self.module.train()
         sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
-        batches = self._feeder.training(self._seed, epoch, self._share)
+        batches = self._source.training(self._seed, epoch, self._share)
         first = (epoch - 1) * self.steps.per_epoch
         for step in range(first, first + self.steps.per_epoch):
             self._generator.manual_seed(derive(Purpose.STEP, self._seed, step, self._process.rank))
@@ -116,23 +114,22 @@ class Trainer:
     def _evaluate(self) -> Metrics:
         """Measure the network, or its average, on every validation image exactly once."""
         with self.average.applied() if self.average else nullcontext():
-            loss, correct = summed(self._validate(), self._process).tolist()
-        return {
-            "validation_loss": loss / self._held_out,
-            "validation_accuracy": correct / self._held_out,
-        }
+            loss, correct, images = summed(self._validate(), self._process).tolist()
+        return {"validation_loss": loss / images, "validation_accuracy": correct / images}
 
     @torch.inference_mode()
     def _validate(self) -> Tensor:
+        """Return the sums of loss, of correct answers and of images, float64 (3,)."""
         self.module.eval()
-        sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
+        sums = torch.zeros(3, dtype=torch.float64, device=self._process.device)
         rank, world_size = self._process.rank, self._process.world_size
-        for images, labels in self._feeder.validation(rank, world_size, self.steps.micro):
+        for images, labels in self._source.validation(rank, world_size, self.steps.micro):
             with self._precision():
                 logits = self.module(images)
                 losses = functional.cross_entropy(logits, labels, reduction="none")
             sums[0].add_(losses.double().sum())
             sums[1].add_((logits.argmax(1) == labels).sum())
+            sums[2].add_(len(labels))
         return sums
 
     def _rate(self, step: int) -> float:
