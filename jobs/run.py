@@ -1,7 +1,7 @@
 """One job, from the store it may resume from to the result that it leaves there."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import torch
 
@@ -11,6 +11,7 @@ from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import text_from, together
 from jobs.training.failure import classify, cornered
 from jobs.training.journal import Journal
+from jobs.training.partial import Interrupted
 from jobs.training.process import Process
 from jobs.training.state import begin
 from jobs.training.trainer import Trainer
@@ -31,6 +32,7 @@ def run(
     data: DataCache,
     splits: int = 1,
     continues: str | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Epochs:
     """Train a job; yield a row after each epoch, on every rank, and return how it ended.
 
@@ -38,13 +40,15 @@ def run(
     or else from that of the job that it `continues`. `splits`: see JobRequest.
     Whatever goes wrong in training becomes a result with status `failed`. Closing the generator
     after an epoch checkpoints that epoch and records the status `stopped`; with several ranks all
-    of them have to close after the same one, and their process group is the caller's.
+    of them have to close after the same one, and their process group is the caller's. `stopping`
+    is asked after every step by a lone process, and by several at their checkpoints inside an
+    epoch: once it holds, the job ends there, with a checkpoint, as `stopped`.
     """
     if torch.get_num_threads() != process.threads:
         torch.set_num_threads(process.threads)
     try:
         done = _already_done(job, store, process)
-        journal = None if done else Journal(job, store, process, splits, continues)
+        journal = None if done else Journal(job, store, process, splits, continues, stopping)
     except Exception as error:
         return _never_began(job, process, error)
     if journal is None:
@@ -59,13 +63,14 @@ def _attempt(job: TrainJob, journal: Journal, process: Process, data: DataCache)
     try:
         trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
         journal.resume(trainer)
-        if journal.epoch == 0:
+        if journal.fresh:
             _begin(trainer, job, process)
         trainer.connect()
         while journal.epoch < job.recipe.epochs:
-            yield journal.record(trainer.epoch(journal.epoch + 1), trainer)
+            yield journal.record(journal.train(trainer), trainer)
+        journal.settle()
         return journal.end()
-    except GeneratorExit:
+    except (GeneratorExit, Interrupted):
         assert trainer is not None, "the generator waits after an epoch"
         return _stopped(journal, trainer)
     except Exception as error:

@@ -32,3 +32,6 @@ class Partial:
         metrics = {name: value for name, value in extra.items() if not name.startswith(_PREFIX)}
         sums = {n.removeprefix(_PREFIX): v for n, v in extra.items() if n.startswith(_PREFIX)}
         return Partial(steps, **sums), metrics
+
+
+FROM_THE_START = Partial()

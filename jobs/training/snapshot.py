@@ -42,7 +42,7 @@ class Snapshot:
         for name, tensor in statistics.items():
             self._host[name][-len(tensor) :].copy_(tensor, non_blocking=self._cuda)
         if self._cuda:
-            self._copied = torch.cuda.Event()
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._copied.record()
 
     def wait(self) -> None:

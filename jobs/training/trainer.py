@@ -3,6 +3,7 @@
 import math
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -18,11 +19,15 @@ from jobs.training.collective import averaged, summed
 from jobs.training.failure import Diverged
 from jobs.training.flat import flatten
 from jobs.training.optimiser import condition, optimiser
+from jobs.training.partial import FROM_THE_START, Partial
 from jobs.training.process import Process
 from jobs.training.schedule import Steps, learning_rate, norm_momentum, steps
 from schemas.job import TrainJob
 
 Metrics = dict[str, float]
+AfterStep = Callable[[int, Tensor], None]
+"""Called after every optimiser step with how many of the epoch are done, and with this rank's sums
+of loss and of right answers over the epoch's images, float64 (2,), on the training device."""
 
 
 class Trainer:
@@ -56,10 +61,15 @@ class Trainer:
                 warnings.simplefilter("ignore", FutureWarning)
                 self._model = DistributedDataParallel(self.module, broadcast_buffers=False)
 
-    def epoch(self, number: int) -> Metrics:
-        """Train for one epoch, counted from 1, and evaluate. Diverged: a loss is not finite."""
-        started = time.perf_counter()
-        loss, correct = self._train(number).tolist()
+    def epoch(
+        self, number: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
+    ) -> Metrics:
+        """Train for one epoch, counted from 1, or for what is left of it, and evaluate.
+
+        Diverged: a loss is not finite.
+        """
+        started = time.perf_counter() - begun.seconds
+        loss, correct = self._train(number, begun, after_step).tolist()
         trained = time.perf_counter()
         images = self.steps.per_epoch * self.steps.batch
         metrics = {
@@ -75,13 +85,15 @@ class Trainer:
                 raise Diverged(number, name, value)
         return metrics
 
-    def _train(self, epoch: int) -> Tensor:
+    def _train(self, epoch: int, begun: Partial, after_step: AfterStep | None) -> Tensor:
         """Return the sums of loss and of correct answers over the epoch's images, float64 (2,)."""
         self.module.train()
         sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
-        batches = self._source.training(self._seed, epoch, self._share)
+        if self._process.leads:
+            sums += torch.tensor([begun.loss, begun.correct], dtype=torch.float64)
+        batches = self._source.training(self._seed, epoch, self._share, begun.steps)
         first = (epoch - 1) * self.steps.per_epoch
-        for step in range(first, first + self.steps.per_epoch):
+        for step in range(first + begun.steps, first + self.steps.per_epoch):
             self._generator.manual_seed(derive(Purpose.STEP, self._seed, step, self._process.rank))
             self.flat.gradients.zero_()
             for micro in range(1, self._share.accumulate + 1):
@@ -91,6 +103,8 @@ class Trainer:
             self.optimiser.step(self._rate(step))
             if self.average:
                 self.average.update(step + 1)
+            if after_step:
+                after_step(step + 1 - first, sums)
         return self._settled(sums)
 
     def _backward(self, batch: Batch, sums: Tensor) -> None:
