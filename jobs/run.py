@@ -6,7 +6,7 @@ from collections.abc import Generator
 import torch
 
 from jobs.data.cache import DataCache
-from jobs.data.images import Images
+from jobs.data.images import Images, view_of
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import text_from, together
 from jobs.training.failure import classify, cornered
@@ -85,7 +85,7 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
 
 
 def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> Trainer:
-    images = data.at(job.data, job.architecture.resolution)
+    images = data.at(job.data, job.architecture.resolution, view_of(job.recipe))
     _check_fit(job, images)
     return Trainer(job, images, process, splits=splits)
 

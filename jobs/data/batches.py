@@ -8,11 +8,11 @@ from torch import Tensor
 
 from jobs.data.augment import Augmenter, Draws
 from jobs.data.images import Images
+from jobs.data.mixing import Batch
 from jobs.seeds import Purpose, derive
 from schemas.recipe import Augment
 
-Batch = tuple[Tensor, Tensor]
-"""Float images (B, C, R, R), channels_last, and int64 labels (B,), on the training device."""
+__all__ = ["Batch", "Feeder", "Share", "order"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Feeder:
     def __init__(self, images: Images, augment: Augment, device: torch.device) -> None:
         self._device, self._home = device, _home(images, device)
         mean = images.mean.to(self._home)
-        self._augmenter = Augmenter(augment, mean, images.train.shape[-1])
+        self._augmenter = Augmenter(augment, mean, images.validation.shape[-1])
         self._train = images.train.to(self._home)
         self._train_labels = images.train_labels.to(self._home)
         self._held = images.validation.to(self._home)
@@ -53,22 +53,24 @@ class Feeder:
         """Yield this rank's micro-batches of an epoch, step after step; a short rest is left."""
         count = len(self._train)
         draws = self._augmenter.draw(seed, epoch, count)
-        places = order(seed, epoch, count).to(self._home)
+        places = order(seed, epoch, count)
         mine = share.rank * share.accumulate * share.micro
         for start in range(mine, mine + count - share.batch + 1, share.batch):
             for first in range(start, start + share.accumulate * share.micro, share.micro):
                 yield self._training_batch(places[first : first + share.micro], draws)
 
     def _training_batch(self, indices: Tensor, draws: Draws) -> Batch:
-        pixels = self._augmenter.apply(self._train.index_select(0, indices), draws.of(indices))
-        return self._normalised(pixels), self._there(self._train_labels[indices])
+        own, there = draws.of(indices), indices.to(self._home)
+        pixels = self._augmenter.apply(self._train.index_select(0, there), own)
+        labels = self._there(self._train_labels[there])
+        return self._augmenter.mixed(self._normalised(pixels), labels, own)
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield every world_size-th validation image from `rank` on, each exactly once."""
         images, labels = self._held[rank::world_size], self._held_labels[rank::world_size]
         for start in range(0, len(images), size):
             pixels = self._normalised(images[start : start + size])
-            yield pixels, self._there(labels[start : start + size])
+            yield Batch(pixels, self._there(labels[start : start + size]))
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         """Centre and scale while rows lie together, which is fastest; then channels_last."""

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from jobs.data.dataset import Dataset
-from jobs.data.images import Images, at_resolution
+from jobs.data.images import WHOLE, Images, View, at_resolution
 from jobs.data.source import load
 from schemas.errors import DataError
 from schemas.job import DataRef
@@ -21,19 +21,19 @@ class DataCache:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._dataset: Dataset | None = None
-        self._resized: OrderedDict[int, Images] = OrderedDict()
+        self._resized: OrderedDict[tuple[int, View], Images] = OrderedDict()
 
-    def at(self, data: DataRef, resolution: int) -> Images:
-        """Return the data at a resolution, from memory where it can be.
+    def at(self, data: DataRef, resolution: int, view: View = WHOLE) -> Images:
+        """Return the data at a resolution as a recipe sees it, from memory where it can be.
 
         DataError: it cannot be read, or is no longer what the job was planned for.
         """
-        dataset = self.dataset(data)
-        if resolution not in self._resized:
-            self._resized[resolution] = at_resolution(dataset, resolution)
-        self._resized.move_to_end(resolution)
+        dataset, key = self.dataset(data), (resolution, view)
+        if key not in self._resized:
+            self._resized[key] = at_resolution(dataset, resolution, view)
+        self._resized.move_to_end(key)
         self._shrink()
-        return self._resized[resolution]
+        return self._resized[key]
 
     def dataset(self, data: DataRef) -> Dataset:
         """Return the data at its stored size. DataError as for `at`."""

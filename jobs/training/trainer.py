@@ -18,6 +18,7 @@ from jobs.training.average import Average
 from jobs.training.collective import averaged, summed
 from jobs.training.failure import Diverged
 from jobs.training.flat import flatten
+from jobs.training.loss import loss_of
 from jobs.training.optimiser import condition, optimiser
 from jobs.training.process import Process
 from jobs.training.schedule import Steps, learning_rate, norm_momentum, steps
@@ -96,12 +97,10 @@ class Trainer:
         return self._settled(sums)
 
     def _backward(self, batch: Batch, sums: Tensor) -> None:
-        images, labels = batch
+        labels = batch.labels
         with self._precision():
-            logits = self._model(images)
-            loss = functional.cross_entropy(
-                logits, labels, label_smoothing=self._recipe.label_smoothing
-            )
+            logits = self._model(batch.images)
+            loss = loss_of(logits, batch, self._recipe.label_smoothing)
         (loss / self._share.accumulate).backward()  # type: ignore[no-untyped-call]
         sums[0].add_(loss.detach(), alpha=len(labels))
         sums[1].add_((logits.detach().argmax(1) == labels).sum())
@@ -127,7 +126,7 @@ class Trainer:
         self.module.eval()
         sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
         rank, world_size = self._process.rank, self._process.world_size
-        for images, labels in self._feeder.validation(rank, world_size, self.steps.micro):
+        for images, labels, *_ in self._feeder.validation(rank, world_size, self.steps.micro):
             with self._precision():
                 logits = self.module(images)
                 losses = functional.cross_entropy(logits, labels, reduction="none")
