@@ -5,14 +5,15 @@ from collections.abc import Generator
 
 import torch
 
+from jobs.data.batches import Source
 from jobs.data.cache import DataCache
-from jobs.data.images import Images, view_of
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import text_from, together
-from jobs.training.failure import classify, cornered
+from jobs.training.diagnosis import diagnose
+from jobs.training.failure import Diverged, classify, cornered
 from jobs.training.journal import Journal
 from jobs.training.process import Process
-from jobs.training.state import begin
+from jobs.training.state import begin, rewind
 from jobs.training.trainer import Trainer
 from schemas.errors import DataError, StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
@@ -51,10 +52,12 @@ def run(
         assert done is not None
         return done
     with journal:
-        return (yield from _attempt(job, journal, process, data))
+        return (yield from _attempt(job, store, journal, process, data))
 
 
-def _attempt(job: TrainJob, journal: Journal, process: Process, data: DataCache) -> Epochs:
+def _attempt(
+    job: TrainJob, store: ArtifactStore, journal: Journal, process: Process, data: DataCache
+) -> Epochs:
     trainer = None
     try:
         trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
@@ -68,8 +71,31 @@ def _attempt(job: TrainJob, journal: Journal, process: Process, data: DataCache)
     except GeneratorExit:
         assert trainer is not None, "the generator waits after an epoch"
         return _stopped(journal, trainer)
+    except Diverged as error:
+        trainer = None  # its memory is needed for another one
+        located = _located(error, job, store, process, data, journal.splits)
+        return _failed(journal, located, trainer)
     except Exception as error:
         return _failed(journal, error, trainer)
+
+
+def _located(
+    error: Diverged,
+    job: TrainJob,
+    store: ArtifactStore,
+    process: Process,
+    data: DataCache,
+    splits: int,
+) -> Diverged:
+    """Return the error with the layer where numbers were lost, found by training there again."""
+    try:
+        trainer = together(process, lambda: _trainer(job, process, data, splits))
+        epoch = rewind(trainer, job, store, process)
+        trainer.connect()
+        return diagnose(trainer, epoch, error)
+    except Exception as second:  # how the job ended is known, and counts
+        _log.warning("the layer could not be found: %s", second)
+        return error
 
 
 def _begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
@@ -85,19 +111,20 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
 
 
 def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> Trainer:
-    images = data.at(job.data, job.architecture.resolution, view_of(job.recipe))
-    _check_fit(job, images)
-    return Trainer(job, images, process, splits=splits)
+    source = data.source(
+        job.data, job.architecture.resolution, job.recipe, process.device, process.threads
+    )
+    _check_fit(job, source)
+    return Trainer(job, source, process, splits=splits)
 
 
-def _check_fit(job: TrainJob, images: Images) -> None:
+def _check_fit(job: TrainJob, source: Source) -> None:
     """Raise DataError when the network was made for other images than there are."""
     network = (job.architecture.in_channels, job.architecture.num_classes)
-    largest = max(int(images.train_labels.max()), int(images.validation_labels.max()))
-    if images.train.shape[1] != network[0] or largest >= network[1]:
+    if source.channels != network[0] or source.highest_label >= network[1]:
         raise DataError(
             f"the network takes {network[0]} channels and tells {network[1]} classes apart; the "
-            f"images have {images.train.shape[1]} channels and labels up to {largest}",
+            f"images have {source.channels} channels and labels up to {source.highest_label}",
             next_step="set in_channels and num_classes of the architecture to what the data has",
         )
 

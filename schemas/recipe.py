@@ -101,6 +101,9 @@ class Recipe(Model):
     norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None
     """Weight of the newest batch in batch norm's running statistics (the paper's 0.99 is 0.01);
     without one it is fitted to the number of steps."""
+    norm_batch: Literal["worker", "global"] | Annotated[int, Field(ge=2, le=1_000_000)] = "worker"
+    """Images that batch norm normalises together: those of a worker's micro-batch, those of all
+    workers' micro-batches, or groups of so many within a micro-batch (ghost batch norm)."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
     precision: Literal["float32", "bfloat16"] = "float32"
     augment: Augment = Augment()

@@ -61,8 +61,8 @@ def test_workers_and_accumulation_mix_alike(cut: tuple[int, int], seed: int) -> 
     world, accumulate = cut
     augment = Augment(mixup=0.3, cutmix=1.0, policy="autoaugment", crop="resized")
     feeder = Feeder(numbered(), augment, CPU)
-    whole = list(feeder.training(seed, 1, Share(16, 16, 1, 0)))
-    shares = [Share(16, 16 // (world * accumulate), accumulate, rank) for rank in range(world)]
+    whole = list(feeder.training(seed, 1, Share.of(16, 16, 0, 1)))
+    shares = [Share.of(16, 16 // (world * accumulate), rank, world) for rank in range(world)]
     ranks = [list(feeder.training(seed, 1, share)) for share in shares]
     for step, batch in enumerate(whole):
         first = step * accumulate

@@ -2,11 +2,15 @@
 
 from collections import OrderedDict
 
+import torch
+
+from jobs.data.batches import Feeder, Source
 from jobs.data.dataset import Dataset
-from jobs.data.images import WHOLE, Images, View, at_resolution
+from jobs.data.images import WHOLE, Images, View, at_resolution, view_of
 from jobs.data.source import load
 from schemas.errors import DataError
 from schemas.job import DataRef
+from schemas.recipe import Recipe
 
 MAX_BYTES = 2 * 2**30
 """Resized pixels kept over all resolutions."""
@@ -22,6 +26,20 @@ class DataCache:
         self._max_bytes = max_bytes
         self._dataset: Dataset | None = None
         self._resized: OrderedDict[tuple[int, View], Images] = OrderedDict()
+
+    def source(
+        self,
+        data: DataRef,
+        resolution: int,
+        recipe: Recipe,
+        device: torch.device,
+        threads: int = 1,
+    ) -> Source:
+        """Return what a trainer takes its batches from. DataError as for `at`.
+
+        `threads`: CPUs of this process, which is also how many may decode at the same time.
+        """
+        return Feeder(self.at(data, resolution, view_of(recipe)), recipe.augment, device)
 
     def at(self, data: DataRef, resolution: int, view: View = WHOLE) -> Images:
         """Return the data at a resolution as a recipe sees it, from memory where it can be.

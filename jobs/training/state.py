@@ -4,7 +4,8 @@ from torch import Tensor
 
 from jobs.models.weight_file import AVERAGE, MODEL, below
 from jobs.models.weights import load_weights
-from jobs.training.collective import from_leader
+from jobs.store.artifacts import ArtifactStore
+from jobs.training.collective import from_leader, text_from, together
 from jobs.training.process import Process
 from jobs.training.trainer import Trainer
 from schemas.architecture import Architecture
@@ -59,3 +60,16 @@ def spread(trainer: Trainer, process: Process) -> None:
         from_leader(slot, process)
     if trainer.average is not None:
         from_leader(trainer.average.values, process)
+
+
+def rewind(trainer: Trainer, job: TrainJob, store: ArtifactStore, process: Process) -> int:
+    """Take a fresh trainer to where a job's last checkpoint was; return its epoch, 0 for none."""
+    found = together(process, lambda: store.checkpoint(job.id) if process.leads else None)
+    epoch = int(text_from(0, str(found.epoch) if found else "0", process))
+    if epoch == 0:
+        together(process, lambda: begin(trainer, job))
+        return 0
+    if found:
+        restore(trainer, found.model(), found.optimizer())
+    spread(trainer, process)
+    return epoch
