@@ -117,7 +117,7 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
 
 def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> Trainer:
     source = data.source(
-        job.data, job.architecture.resolution, job.recipe.augment, process.device, process.threads
+        job.data, job.architecture.resolution, job.recipe, process.device, process.threads
     )
     _check_fit(job, source)
     return Trainer(job, source, process, splits=splits)

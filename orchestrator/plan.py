@@ -130,7 +130,10 @@ def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
 
 def _beyond_reach(where: str, factory: str, recipe: Recipe) -> Iterator[str]:
     """Name the settings of a recipe that only a network of ours would take."""
-    given = {"survival": recipe.survival < 1, "dropout": recipe.dropout > 0}
+    given = {
+        "survival": recipe.survival < 1,
+        "dropout": recipe.dropout > 0 or bool(recipe.dropout_phi7),
+    }
     names = [name for name, is_set in given.items() if is_set]
     if names:
         yield f"{where}: the recipe's {' and '.join(names)} cannot reach into {factory}"
@@ -234,7 +237,7 @@ def _family_jobs(
     else:
         resources, seeds = spec.resources, spec.seeds
     for seed in range(spec.seed, spec.seed + seeds):
-        training = job(spec, info, network, spec.train, seed)
+        training = job(spec, info, network, spec.train, seed, phi=phi)
         request = JobRequest(
             job=training, resources=resources, label=f"phi{phi:g}-{label(network, seed)}"
         )

@@ -36,7 +36,7 @@ def test_workers_and_accumulation_see_one_global_batch(cut, seed, epoch):
     whole = list(feeder.training(seed, epoch, Share.of(16, 16, 0, 1)))
     shares = [Share.of(16, 16 // (world * accumulate), rank, world) for rank in range(world)]
     ranks = [list(feeder.training(seed, epoch, share)) for share in shares]
-    for step, (images, labels) in enumerate(whole):
+    for step, (images, labels, *_) in enumerate(whole):
         pieces = [
             ranks[rank][step * accumulate + micro]
             for rank in range(world)
@@ -49,7 +49,7 @@ def test_workers_and_accumulation_see_one_global_batch(cut, seed, epoch):
 def test_every_image_once_an_epoch_and_a_short_rest_left_out():
     feeder = Feeder(numbered(50), Augment(), CPU)
     batches = list(feeder.training(0, 1, Share.of(16, 16, 0, 1)))
-    labels = torch.cat([labels for _, labels in batches])
+    labels = torch.cat([batch.labels for batch in batches])
     assert len(batches) == 3 and len(labels.unique()) == 48
 
 
@@ -75,16 +75,16 @@ def test_epochs_and_seeds_differ():
 def test_validation_is_shared_out_exactly(world, held_out, size):
     feeder = Feeder(numbered(4, held_out), Augment(), CPU)
     parts = [batch for rank in range(world) for batch in feeder.validation(rank, world, size)]
-    seen = torch.cat([labels for _, labels in parts])
+    seen = torch.cat([batch.labels for batch in parts])
     assert sorted(seen.tolist()) == list(range(4, 4 + held_out))
-    assert all(len(images) == len(labels) <= size for images, labels in parts)
+    assert all(len(images) == len(labels) <= size for images, labels, *_ in parts)
 
 
 def test_images_are_normalised_and_channels_last():
     images = numbered()
     feeder = Feeder(images, Augment(pad=0, flip=False), CPU)
     batches = list(feeder.training(0, 1, Share.of(48, 48, 0, 1)))
-    floats, labels = batches[0]
+    floats, labels, *_ = batches[0]
     assert floats.is_contiguous(memory_format=torch.channels_last)
     plain = images.train[labels].double()
     expected = (plain - images.mean[:, None, None]) / images.deviation[:, None, None]

@@ -26,7 +26,14 @@ EVERYTHING = {
     "survival": 0.7,
     "dropout": 0.3,
     "ema": 0.95,
-    "augment": {"cutout": 0.3},
+    "augment": {
+        "crop": "resized",
+        "policy": "randaugment",
+        "cutout": 0.3,
+        "mixup": 0.2,
+        "cutmix": 1.0,
+    },
+    "central": 0.8,
 }
 
 

@@ -6,11 +6,11 @@ import torch
 
 from jobs.data.batches import Feeder, Source
 from jobs.data.dataset import Dataset
-from jobs.data.images import Images, at_resolution
+from jobs.data.images import WHOLE, Images, View, at_resolution, view_of
 from jobs.data.source import load
 from schemas.errors import DataError
 from schemas.job import DataRef
-from schemas.recipe import Augment
+from schemas.recipe import Recipe
 
 MAX_BYTES = 2 * 2**30
 """Resized pixels kept over all resolutions."""
@@ -25,13 +25,13 @@ class DataCache:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
         self._dataset: Dataset | None = None
-        self._resized: OrderedDict[int, Images] = OrderedDict()
+        self._resized: OrderedDict[tuple[int, View], Images] = OrderedDict()
 
     def source(
         self,
         data: DataRef,
         resolution: int,
-        augment: Augment,
+        recipe: Recipe,
         device: torch.device,
         threads: int = 1,
     ) -> Source:
@@ -39,19 +39,19 @@ class DataCache:
 
         `threads`: CPUs of this process, which is also how many may decode at the same time.
         """
-        return Feeder(self.at(data, resolution), augment, device)
+        return Feeder(self.at(data, resolution, view_of(recipe)), recipe.augment, device)
 
-    def at(self, data: DataRef, resolution: int) -> Images:
-        """Return the data at a resolution, from memory where it can be.
+    def at(self, data: DataRef, resolution: int, view: View = WHOLE) -> Images:
+        """Return the data at a resolution as a recipe sees it, from memory where it can be.
 
         DataError: it cannot be read, or is no longer what the job was planned for.
         """
-        dataset = self.dataset(data)
-        if resolution not in self._resized:
-            self._resized[resolution] = at_resolution(dataset, resolution)
-        self._resized.move_to_end(resolution)
+        dataset, key = self.dataset(data), (resolution, view)
+        if key not in self._resized:
+            self._resized[key] = at_resolution(dataset, resolution, view)
+        self._resized.move_to_end(key)
         self._shrink()
-        return self._resized[resolution]
+        return self._resized[key]
 
     def dataset(self, data: DataRef) -> Dataset:
         """Return the data at its stored size. DataError as for `at`."""

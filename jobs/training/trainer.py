@@ -18,6 +18,7 @@ from jobs.training.average import Average
 from jobs.training.collective import averaged, least, summed
 from jobs.training.failure import Diverged
 from jobs.training.flat import flatten
+from jobs.training.loss import loss_of
 from jobs.training.norms import Norms, gathered
 from jobs.training.optimiser import condition, optimiser
 from jobs.training.partial import FROM_THE_START, Partial
@@ -138,12 +139,10 @@ class Trainer:
         return (epoch - 1) * self.steps.per_epoch + step if step < self.steps.per_epoch else None
 
     def _backward(self, batch: Batch, sums: Tensor, total: Tensor) -> None:
-        images, labels = batch
+        labels = batch.labels
         with self._precision():
-            logits = self._model(images)
-            loss = functional.cross_entropy(
-                logits, labels, label_smoothing=self._recipe.label_smoothing
-            )
+            logits = self._model(batch.images)
+            loss = loss_of(logits, batch, self._recipe.label_smoothing)
         # The ranks' gradients are averaged, so a mean over the global batch counts once a rank.
         parts = self.steps.batch / (len(labels) * self._process.world_size)
         (loss / parts).backward()  # type: ignore[no-untyped-call]
@@ -170,7 +169,7 @@ class Trainer:
         self.module.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=self._process.device)
         rank, world_size = self._process.rank, self._process.world_size
-        for images, labels in self.source.validation(rank, world_size, self.steps.micro):
+        for images, labels, *_ in self.source.validation(rank, world_size, self.steps.micro):
             with self._precision():
                 logits = self.module(images)
                 losses = functional.cross_entropy(logits, labels, reduction="none")
