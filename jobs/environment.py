@@ -25,7 +25,7 @@ def environment(job: TrainJob, process: Process) -> Environment:
         torch=str(torch.__version__),
         compound=metadata.version("compound"),
         system=f"{platform.system()} {platform.machine()}",
-        git=_git(os.getcwd()),
+        git=git_state(os.getcwd()),
         device=process.name,
         threads=process.threads,
         job_sha256=hashlib.sha256(job.model_dump_json().encode()).hexdigest(),
@@ -33,7 +33,7 @@ def environment(job: TrainJob, process: Process) -> Environment:
 
 
 @cache
-def _git(folder: str) -> GitState | None:
+def git_state(folder: str) -> GitState | None:
     """Return the commit of the checkout that a folder lies in; None outside of any."""
     commit = _asked(folder, "rev-parse", "--verify", "HEAD")
     if commit is None:

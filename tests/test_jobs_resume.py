@@ -18,9 +18,11 @@ import torch
 from small_jobs import small_job
 
 from jobs.data.cache import DataCache
+from jobs.environment import environment, git_state
 from jobs.run import Process, run
 from jobs.store import local
 from jobs.store.artifacts import ArtifactStore
+from jobs.store.manifest import GitState
 from schemas.data import SyntheticData
 from schemas.job import EpochRow, JobRequest, JobResult, Resources, TrainJob
 
@@ -149,9 +151,9 @@ def test_checkpoints_inside_epochs_change_no_number(
     assert science(rows) == whole[0] and weights(store, job) == whole[1]
 
 
-def command(job: TrainJob, folder: Path) -> list[str]:
+def command(job: TrainJob, folder: Path, workers: int = 1) -> list[str]:
     path = folder / "job.json"
-    resources = Resources(gpus=0)
+    resources = Resources(workers=workers, gpus=0)
     path.write_text(JobRequest(job=job, resources=resources).model_dump_json())
     return [sys.executable, "-m", "jobs", str(path), "--store", str(folder / "store")]
 
@@ -307,3 +309,69 @@ def test_a_disk_that_is_really_full(small_disk: Path, data: DataCache, whole: Wh
     filler.unlink()
     _, done = attempt(job, store, data)
     assert done.status == "done" and weights(store, job) == whole[1]
+
+
+def test_every_attempt_is_on_record(tmp_path: Path, data: DataCache) -> None:
+    job, store = small_job(**RECIPE), ArtifactStore.open(str(tmp_path))
+    attempt(job, store, data, steps=5)
+    attempt(job, store, data)
+    attempts = store.state(job.id).attempts
+    assert [one.attempt for one in attempts] == [1, 2]
+    for one in attempts:
+        found = one.environment
+        assert one.pid == os.getpid() and found
+        assert found.torch == torch.__version__ and found.threads == 1
+        assert found.device == Process.single().name
+        assert found.job_sha256 == hashlib.sha256(job.model_dump_json().encode()).hexdigest()
+
+
+def test_the_checkout_is_on_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("no git")
+    monkeypatch.chdir(tmp_path)
+    assert environment(small_job(), Process.single()).git is None
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    (folder / "spec.yaml").write_text("a")
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "A"]):
+        subprocess.run([git, *words], cwd=folder, check=True)
+    monkeypatch.chdir(folder)
+    asked = subprocess.run([git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    clean = git_state.__wrapped__(str(folder))
+    assert clean == GitState(commit=asked.stdout.strip(), dirty=False)
+    (folder / "spec.yaml").write_text("b")
+    assert git_state.__wrapped__(str(folder)) == clean.model_copy(update={"dirty": True})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_two_ranks_stop_and_go_on_inside_an_epoch(tmp_path: Path) -> None:
+    """The network is the same to the bit; batch norm's statistics differ in rounding only."""
+    spec = SyntheticData(source="synthetic", images=4000, validation_images=16, size=8)
+    job = small_job(spec, epochs=2, batch=20, checkpoint_steps=7, ema=0.9)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    found = {}
+    for name in ("cut", "whole"):
+        folder = tmp_path / name
+        folder.mkdir()
+        words = command(job, folder, workers=2)
+        words[1:1] = launcher
+        store = ArtifactStore.open(str(folder / "store"))
+        if name == "cut":
+            with subprocess.Popen(words, stderr=subprocess.DEVNULL) as child:
+                assert reached(store, job, 14, child)
+                child.terminate()
+                child.wait(60)
+            stopped = store.checkpoint(job.id)
+            assert stopped and stopped.epoch_step % 7 == 0 and stopped.epoch_step
+        subprocess.run(words, check=True, capture_output=True, timeout=200)
+        taken = store.checkpoint(job.id)
+        assert taken and taken.step == 400
+        found[name] = taken.model()
+    for name, tensor in found["whole"].items():
+        if "running" in name:
+            torch.testing.assert_close(found["cut"][name], tensor, rtol=1e-4, atol=1e-5)
+        elif not name.endswith("num_batches_tracked"):
+            assert torch.equal(found["cut"][name], tensor), name
