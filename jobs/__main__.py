@@ -100,7 +100,9 @@ def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -
     """Yield this process's place, inside its process group where a launcher started several."""
     rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     device = _device(resources, int(os.environ.get("LOCAL_RANK", 0)))
-    process = Process(rank, world_size, device, cpus or resources.cpus, imports)
+    process = Process(
+        rank, world_size, device, cpus or resources.cpus, resources.most_workers, imports
+    )
     if world_size == 1:
         yield process
         return

@@ -9,11 +9,12 @@ from jobs.data.batches import Source
 from jobs.data.cache import DataCache
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import text_from, together
-from jobs.training.failure import classify, cornered
+from jobs.training.diagnosis import diagnose
+from jobs.training.failure import Diverged, classify, cornered
 from jobs.training.journal import Journal
 from jobs.training.partial import Interrupted
 from jobs.training.process import Process
-from jobs.training.state import begin
+from jobs.training.state import begin, rewind
 from jobs.training.trainer import Trainer
 from schemas.errors import DataError, StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
@@ -55,10 +56,12 @@ def run(
         assert done is not None
         return done
     with journal:
-        return (yield from _attempt(job, journal, process, data))
+        return (yield from _attempt(job, store, journal, process, data))
 
 
-def _attempt(job: TrainJob, journal: Journal, process: Process, data: DataCache) -> Epochs:
+def _attempt(
+    job: TrainJob, store: ArtifactStore, journal: Journal, process: Process, data: DataCache
+) -> Epochs:
     trainer = None
     try:
         trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
@@ -73,8 +76,31 @@ def _attempt(job: TrainJob, journal: Journal, process: Process, data: DataCache)
     except (GeneratorExit, Interrupted):
         assert trainer is not None, "the generator waits after an epoch"
         return _stopped(journal, trainer)
+    except Diverged as error:
+        trainer = None  # its memory is needed for another one
+        return _failed(journal, _located(error, job, store, process, data, journal), trainer)
     except Exception as error:
         return _failed(journal, error, trainer)
+
+
+def _located(
+    error: Diverged,
+    job: TrainJob,
+    store: ArtifactStore,
+    process: Process,
+    data: DataCache,
+    journal: Journal,
+) -> Diverged:
+    """Return the error with the layer where numbers were lost, found by training there again."""
+    try:
+        journal.settle()
+        trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
+        epoch, within = rewind(trainer, job, store, process)
+        trainer.connect()
+        return diagnose(trainer, epoch, within, error)
+    except Exception as second:  # how the job ended is known, and counts
+        _log.warning("the layer could not be found: %s", second)
+        return error
 
 
 def _begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
@@ -91,7 +117,7 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
 
 def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> Trainer:
     source = data.source(
-        job.data, job.architecture.resolution, job.recipe.augment, process.device, process.threads
+        job.data, job.architecture.resolution, job.recipe, process.device, process.threads
     )
     _check_fit(job, source)
     return Trainer(job, source, process, splits=splits)

@@ -40,7 +40,7 @@ RECIPE = {
 STEPS = 10
 """Of an epoch: 100 images by batches of 10."""
 
-TIMING = {"seconds", "images_per_second"}
+TIMING = {"seconds", "images_per_second", "data_wait"}
 
 
 class After:
