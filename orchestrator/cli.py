@@ -143,6 +143,20 @@ def metrics(
 
 
 @app.command()
+def verify(
+    study: Annotated[
+        str | None, typer.Argument(metavar="[STUDY]", help="Its name or spec; default: all.")
+    ] = None,
+    store: StoreOption = "runs",
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute every checksum of a store; exit 1 if a file is damaged."""
+    from orchestrator.commands import verifying
+
+    verifying.verify(study, store, as_json=as_json)
+
+
+@app.command()
 def report(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
     """Make report.html anew from the store."""
     from orchestrator.commands import reporting
