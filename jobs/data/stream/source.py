@@ -29,7 +29,7 @@ class Streamed:
         self.highest_label = int(opened.stock.labels.max())
         self._labels = torch.from_numpy(opened.stock.labels)
         mean, deviation = opened.moments
-        augmenter = Augmenter(augment, mean, opened.side)
+        augmenter = Augmenter(augment, mean.to(device), opened.side)
         self._finisher = Finisher(augmenter, mean, deviation, device)
         self.waited = 0.0
         """Seconds that training and validation had to wait for images, in all."""
@@ -47,9 +47,8 @@ class Streamed:
         frames = [places[start : start + share.micro] for start in starts]
         for pixels, rows in self._frames(frames, share.micro, replace=True):
             indices = torch.from_numpy(rows)
-            yield self._finisher.training(
-                self._tensor(pixels), self._labels[indices], draws.of(indices)
-            )
+            mine = draws.of(indices.to(self._device))
+            yield self._finisher.training(self._there(pixels), self._labels[indices], mine)
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield this rank's part of the validation images, in the order of the listing."""
@@ -61,7 +60,7 @@ class Streamed:
                 pixels, kept = pixels[kept >= 0], kept[kept >= 0]
             if len(kept):
                 labels = self._labels[torch.from_numpy(kept)]
-                yield self._finisher.plain(self._tensor(pixels), labels)
+                yield self._finisher.plain(self._there(pixels), labels)
 
     def _frames(
         self, frames: list[Indices], size: int, replace: bool
@@ -72,7 +71,9 @@ class Streamed:
             self.waited = before + walk.waited
             yield frame
 
-    def _tensor(self, pixels: Pixels) -> Tensor:
-        """Return a view where batches are made here; pinned memory of their own for a GPU."""
+    def _there(self, pixels: Pixels) -> Tensor:
+        """Return a view where batches are made here; a GPU gets its copy while it computes."""
         tensor = torch.from_numpy(pixels)
-        return tensor.pin_memory() if self._device.type == "cuda" else tensor
+        if self._device.type != "cuda":
+            return tensor
+        return tensor.pin_memory().to(self._device, non_blocking=True)
