@@ -10,6 +10,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -35,7 +36,7 @@ def peer(foreach: bool) -> Callable[[], None]:
         weight.grad = torch.randn_like(weight) * 0.01
     tensors = [tensor.detach() for tensor in (*weights, *_statistics(module))]
     averages = [tensor.clone() for tensor in tensors]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": 1e-5},
         {"params": [weight for weight in weights if weight.ndim <= 1]},
     ]
