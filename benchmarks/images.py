@@ -33,7 +33,7 @@ from jobs.models.efficientnet import B0
 from schemas.architecture import Architecture
 from schemas.data import ImageFolderData
 from schemas.job import DataRef
-from schemas.recipe import Augment
+from schemas.recipe import Recipe
 
 SIDE = 224
 WORKERS = 2
@@ -88,14 +88,14 @@ def source_of(root: Path, cache: str) -> Streamed:
         validation=0.02,
     )
     data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
-    source = DataCache().source(data, SIDE, Augment(), torch.device("cpu"))
+    source = DataCache().source(data, SIDE, Recipe(), torch.device("cpu"))
     assert isinstance(source, Streamed)
     return source
 
 
 def epoch(source: Source, number: int) -> float:
     """Go through an epoch of batches; return images per second."""
-    return rate(images for images, _ in source.training(0, number, Share(BATCH, BATCH, 1, 0)))
+    return rate(batch.images for batch in source.training(0, number, Share.of(BATCH, BATCH, 0, 1)))
 
 
 def rate(batches: Iterable[Tensor]) -> float:
@@ -207,12 +207,13 @@ def step_of(network: nn.Module) -> Callable[[Tensor, Tensor], None]:
 
 def waits(step: Callable[[Tensor, Tensor], None], source: Streamed, rounds: int) -> Iterator[float]:
     """Yield the percentage of waiting over three steps, after one that warms up."""
-    batches = source.training(0, 2, Share(SMALL, SMALL, 1, 0))
-    step(*next(batches))
+    batches = source.training(0, 2, Share.of(SMALL, SMALL, 0, 1))
+    first = next(batches)
+    step(first.images, first.labels)
     for _ in range(rounds):
         started, before = time.perf_counter(), source.waited
-        for images, labels in islice(batches, 3):
-            step(images, labels)
+        for batch in islice(batches, 3):
+            step(batch.images, batch.labels)
         yield 100 * (source.waited - before) / (time.perf_counter() - started)
 
 

@@ -54,10 +54,20 @@ def capacity(resources: Resources, nodes: Sequence[Node]) -> int:
 
 
 def at_once(resources: Resources, nodes: Sequence[Node], limit: Node | None = None) -> int:
-    """Return how many jobs of this size run at the same time, at least one."""
+    """Return how many jobs of this size run at the same time, at least one.
+
+    An elastic job is reckoned with all the workers it may have: one job that trains on everything
+    ends sooner than two that share it and start with its halves.
+    """
     whole = [limit] if limit else []
     workers = max(capacity(resources, nodes), capacity(resources, whole))
-    return max(1, workers // resources.workers)
+    return max(1, workers // resources.most_workers)
+
+
+def expected(resources: Resources, nodes: Sequence[Node]) -> int:
+    """Return how many workers an elastic job begins with on these hosts; its number otherwise."""
+    room = min(capacity(resources, nodes), resources.most_workers)
+    return max(room, resources.least_workers)
 
 
 def _on(node: Node, resources: Resources) -> int:
@@ -73,7 +83,7 @@ def gpus_of(resources: Resources) -> float:
 
 
 def _fits(resources: Resources, nodes: Sequence[Node]) -> bool:
-    return capacity(resources, nodes) >= resources.workers
+    return capacity(resources, nodes) >= resources.least_workers
 
 
 def _may_fit(resources: Resources, limit: Node | None) -> bool:
@@ -82,10 +92,10 @@ def _may_fit(resources: Resources, limit: Node | None) -> bool:
 
 def _too_small(request: JobRequest, nodes: Sequence[Node], limit: Node | None) -> ClusterError:
     resources, hosts = request.resources, [limit] if limit else list(nodes)
-    needs = [_need(resources.workers, resources.cpus, "CPU")]
+    needs = [_need(resources.least_workers, resources.cpus, "CPU")]
     has = [_amount(sum(node.cpus for node in hosts), "CPU")]
     if gpus_of(resources):
-        needs.append(_need(resources.workers, gpus_of(resources), "GPU"))
+        needs.append(_need(resources.least_workers, gpus_of(resources), "GPU"))
         has.append(_amount(sum(node.gpus for node in hosts), "GPU"))
     where = f" on {len(hosts)} hosts" if len(hosts) > 1 else ""
     verb = "can grow to" if limit else "has"

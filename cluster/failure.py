@@ -27,7 +27,7 @@ def record_pruned(
 def _record(
     request: JobRequest, store: ArtifactStore, ended: JobResult, pruned: str = ""
 ) -> JobResult:
-    with store.writer(request.job, world_size=request.resources.workers) as writer:
+    with store.writer(request.job, world_size=request.resources.least_workers) as writer:
         writer.resume(request.continues)
         rows = store.rows(request.job.id)
         epochs, metrics = (rows[-1].epoch, rows[-1].metrics) if rows else (0, {})
@@ -38,7 +38,7 @@ def _record(
                 "epochs": epochs,
                 "metrics": metrics,
                 "cause": Cause(kind="pruned", message=message) if pruned else ended.cause,
-                "world_size": request.resources.workers,
+                "world_size": request.resources.least_workers,
             }
         )
         writer.finish(result)

@@ -1,9 +1,10 @@
-"""A gang: DDP workers that Ray Train starts once and that then train one job after another.
+"""A gang: DDP workers that are started once and then train one job after another.
 
 Starting a worker group takes Ray Train tens of seconds, handing the group another job takes
 milliseconds. The trial actor holds the gang: `fit()` runs in a thread of it, jobs and rows pass
-through the mailbox. Train restarts the whole group when a worker dies; the new group takes the
-unfinished job again, which resumes from its last checkpoint in the store.
+through the mailbox. When a worker or its host is lost, hangs, or is taken away, the group ends, and
+the gang starts another on what is left: it takes the unfinished job again, which resumes from its
+last checkpoint in the store. An elastic gang may then be smaller, and grows after an epoch.
 """
 
 import os
@@ -13,43 +14,48 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import ray
-import torch
-import torch.distributed as dist
 from ray import train
-from ray.train.torch import TorchConfig, TorchTrainer, get_device
+from ray.train import ControllerError, TrainingFailedError
+from ray.train.torch import TorchTrainer
 
+from cluster import muster
 from cluster.capacity import gpus_of
-from cluster.mailbox import Message, epoch_message
-from cluster.network import bind_collectives
-from jobs.data.cache import DataCache
-from jobs.run import Process, run
-from jobs.store.artifacts import ArtifactStore
+from cluster.mailbox import Message
+from cluster.network import GangTorchConfig
+from cluster.ranks import work
+from cluster.setback import Scene, Setback, dead_ranks, setback
+from cluster.vigil import Beat, Suspect
 from schemas.errors import RunError
-from schemas.job import Cause, JobRequest, JobResult, Resources
-
-_CONTROLLER_FAILURES = 2
-_RESTARTS = 1_000
-"""Worker deaths that Train forgives in a gang's life; the mailbox counts them for each job."""
-
-_PATIENCE = timedelta(minutes=30)
-_FAILED_PATIENCE = timedelta(minutes=1)
-"""How long a rank waits at the end of a job for the others, who may be writing a checkpoint."""
+from schemas.job import JobRequest, Resources
 
 _LATE_S = 60.0
 """Seconds after which workers that are not up yet are thought to wait for resources."""
+
+_WATCH_S = 5.0
+"""Seconds between two looks at workers and hosts."""
+
+_STILLBORN = 3
+"""Groups in a row that ended before any worker gave a sign of life: then something is wrong."""
+
+_BARRED_S = 180.0
+"""Seconds for which a host that did not answer gets no worker, if Ray still believes in it."""
+
+_SETTLE_S = 6.0
+"""Seconds without a change of what is free, after which an elastic gang takes that."""
 
 _ENVIRONMENT = {
     # Rows do not go through Train's report(), so its polls only find dead workers; each one costs
     # the training threads time.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1.0",
-    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "3600",  # a shared cluster may be busy
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # a drained worker is restarted like a lost one
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the gang watches hosts itself
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
+_FIXED_START_S, _ELASTIC_START_S = "3600", "60"
+"""How long workers are waited for: on a busy cluster, and where fewer would do."""
+
 _PASSED_ON = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME", "NCCL_DEBUG")
 
 
@@ -59,23 +65,23 @@ class Gang:
     def __init__(
         self, mailbox: Any, trial: Mapping[str, Any], store: str, first: JobRequest
     ) -> None:
-        self._mailbox = mailbox
+        self._mailbox, self._resources = mailbox, first.resources
         self._id = f"gang-{secrets.token_hex(4)}"
         self._error: BaseException | None = None
-        self._up = False
+        self._up = self._closed = False
+        self._watched = 0.0
+        self._size, self._group = 0, 0
+        self._suspects: tuple[Suspect, ...] = ()
+        self._draining: set[str] = set()
+        self._barred: dict[str, float] = {}
         self._folder = tempfile.mkdtemp(prefix="compound-gang-")
-        os.environ.update(_ENVIRONMENT)
+        start = _ELASTIC_START_S if self._resources.elastic else _FIXED_START_S
+        os.environ.update(_ENVIRONMENT | {"RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": start})
         taken = {name: trial[name] for name in ("mailbox", "imports")}
-        config = {**taken, "gang": self._id, "store": store}
-        trainer = _trainer(config, first.resources, self._folder)
-        self._thread = threading.Thread(target=self._fit, args=(trainer,), daemon=True)
+        planned = self._resources.most_workers
+        self._config = {**taken, "gang": self._id, "store": store, "planned": planned}
+        self._thread = threading.Thread(target=self._live, daemon=True)
         self._thread.start()
-
-    def _fit(self, trainer: TorchTrainer) -> None:
-        try:
-            trainer.fit()
-        except Exception as error:  # told to the trial, which waits in `next`
-            self._error = error
 
     def post(self, request: JobRequest) -> None:
         """Give the workers their next job."""
@@ -89,147 +95,139 @@ class Gang:
         """
         begun = time.monotonic()
         while True:
-            message: Message | None = ray.get(self._mailbox.next.remote(self._id, timeout=5.0))
+            message: Message | None = ray.get(self._mailbox.next.remote(self._id, timeout=_WATCH_S))
             if message is not None:
-                self._up = True
+                self._up = self._up or "started" in message
                 return message
             if not self._thread.is_alive():
                 raise RunError(f"the group of workers ended: {self._error}") from self._error
+            self._watch()
             if not self._up and time.monotonic() - begun > _LATE_S:
                 return {"late": True}
 
     def close(self) -> None:
         """Let the workers return, wait until Train has given their resources back."""
+        self._closed = True
         ray.get(self._mailbox.close.remote(self._id))
         self._thread.join(timeout=60)
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _live(self) -> None:
+        """Start one group after another, until the gang is closed."""
+        try:
+            stillborn = 0
+            while not self._closed and stillborn < _STILLBORN:
+                stillborn = 0 if self._fit() else stillborn + 1
+        except Exception as error:  # told to the trial, which waits in `next`
+            self._error = error
 
-def _trainer(config: Mapping[str, Any], resources: Resources, folder: str) -> TorchTrainer:
+    def _fit(self) -> bool:
+        """Start a group and wait for its end; return whether it was ever alive."""
+        self._size = self._muster()
+        self._group, self._suspects = self._group + 1, ()
+        ray.get(self._mailbox.muster.remote(self._id, self._group))
+        try:
+            _trainer(self._trial(), self._resources.sized(self._size), self._unwanted()).fit()
+        except TrainingFailedError as error:
+            return self._ended(error)
+        return True
+
+    def _trial(self) -> dict[str, Any]:
+        return {**self._config, "group": self._group, "folder": self._folder}
+
+    def _muster(self) -> int:
+        """Return how many workers to start: as many as there is room for, once that has settled."""
+        resources, seen, since = self._resources, -1, time.monotonic()
+        while resources.elastic:
+            found = min(muster.room(resources, self._unwanted()), resources.most_workers)
+            if found != seen:
+                seen, since = found, time.monotonic()
+            if found == resources.most_workers or time.monotonic() - since > _SETTLE_S:
+                return max(found, resources.least_workers)
+            time.sleep(1.0)
+        return resources.least_workers
+
+    def _unwanted(self) -> set[str]:
+        now = time.monotonic()
+        return {node for node, until in self._barred.items() if until > now}
+
+    def _ended(self, error: TrainingFailedError) -> bool:
+        """Take stock of a group that ended before its time; return whether it was ever alive."""
+        beats, _ = self._hear()
+        if self._closed or (isinstance(error, ControllerError) and self._resources.elastic):
+            return True  # nobody misses it; or no room for so many after all
+        if not beats:
+            self._error = error
+            return False
+        told = self._setback(error, beats)
+        ray.get(self._mailbox.setback.remote(self._id, told.kind, told.text))
+        return True
+
+    def _setback(self, error: TrainingFailedError, beats: tuple[Beat, ...]) -> Setback:
+        dead = dead_ranks(error)
+        nodes = {beat.node for beat in beats if beat.rank in dead}
+        gone = self._bar(nodes - muster.alive() | muster.out_of_reach(nodes & muster.alive()))
+        return setback(error, Scene(beats, self._suspects, self._draining, gone | self._unwanted()))
+
+    def _bar(self, nodes: set[str]) -> set[str]:
+        self._barred |= dict.fromkeys(nodes, time.monotonic() + _BARRED_S)
+        return nodes
+
+    def _hear(self) -> tuple[tuple[Beat, ...], tuple[Suspect, ...]]:
+        heard: tuple[tuple[Beat, ...], tuple[Suspect, ...]]
+        heard = ray.get(self._mailbox.watch.remote(self._id, self._resources.patience))
+        return heard
+
+    def _watch(self) -> None:
+        """End workers that hold up the others; make way where hosts come or go."""
+        beats, suspects = self._hear()
+        if suspects and not self._suspects:
+            self._suspects = suspects
+            self._end_those(suspects, beats)
+        going = muster.draining() & {beat.node for beat in beats}
+        if going - self._draining:
+            self._draining |= going
+            self._regroup(f"{len(going)} hosts are being taken away", "preempted")
+        elif self._resources.elastic and 0 < self._size < self._resources.most_workers and beats:
+            more = muster.room(self._resources, self._unwanted())
+            if more:
+                self._regroup(f"there is room for {more} more workers")
+
+    def _end_those(self, suspects: tuple[Suspect, ...], beats: tuple[Beat, ...]) -> None:
+        """Kill workers; where their hosts do not answer, the others, so that the group ends."""
+        named = {one.beat.node for one in suspects}
+        processes = [muster.Process(one.beat.node, one.beat.pid) for one in suspects]
+        unanswered = self._bar(muster.end(processes))
+        if unanswered:
+            rest = [beat for beat in beats if beat.node not in named]
+            muster.end(muster.Process(beat.node, beat.pid) for beat in rest)
+
+    def _regroup(self, why: str, kind: str = "") -> None:
+        ray.get(self._mailbox.regroup.remote(self._id, why, kind))
+
+
+def _trainer(config: Mapping[str, Any], resources: Resources, barred: set[str]) -> TorchTrainer:
     gpus = gpus_of(resources)
     given = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    away = {"ray.io/node-id": f"!in({','.join(sorted(barred))})"} if barred else None
     return TorchTrainer(
         work,
         train_loop_config={**config, "cpus": resources.cpus},
-        torch_config=GangTorchConfig(backend="nccl" if gpus >= 1 else "gloo"),
+        torch_config=GangTorchConfig(
+            backend="nccl" if gpus >= 1 else "gloo",
+            interface=resources.interface,
+            timeout_s=max(1800, int(2 * resources.patience)),
+        ),
         scaling_config=train.ScalingConfig(
-            num_workers=resources.workers,
+            num_workers=resources.least_workers,
             use_gpu=gpus > 0,
             resources_per_worker={"CPU": resources.cpus, **({"GPU": gpus} if gpus else {})},
+            label_selector=away,
         ),
         run_config=train.RunConfig(
-            name=config["gang"],
-            storage_path=folder,
-            failure_config=train.FailureConfig(
-                max_failures=_RESTARTS, controller_failure_limit=_CONTROLLER_FAILURES
-            ),
+            name=f"{config['gang']}-{config['group']}",
+            storage_path=config["folder"],
+            failure_config=train.FailureConfig(max_failures=0, controller_failure_limit=0),
             worker_runtime_env={"env_vars": given},
         ),
     )
-
-
-class _BoundBackend(TorchConfig().backend_cls):  # type: ignore[misc]
-    """Torch's process group, joined over the network by which Ray knows each host."""
-
-    def on_start(self, worker_group: Any, backend_config: Any) -> None:
-        """Choose the interface on every worker before gloo or NCCL looks for one."""
-        worker_group.execute(bind_collectives)
-        super().on_start(worker_group, backend_config)
-
-
-class GangTorchConfig(TorchConfig):  # type: ignore[misc]
-    """Ray Train's torch setup with the interface chosen."""
-
-    @property
-    def backend_cls(self) -> type:
-        """The class that Ray Train starts on every group of workers."""
-        return _BoundBackend
-
-
-def work(config: dict[str, Any]) -> None:
-    """Train jobs from the mailbox until there are no more; runs on every rank."""
-    rank = train.get_context().get_world_rank()
-    process = Process(
-        rank=rank,
-        world_size=train.get_context().get_world_size(),
-        device=get_device(),
-        threads=config["cpus"],
-        imports=tuple(config["imports"]),
-    )
-    worker = _Worker(config, process)
-    while (taken := worker.take()) is not None:
-        worker.train(*taken)
-
-
-class _Worker:
-    """One rank of the gang."""
-
-    def __init__(self, config: dict[str, Any], process: Process) -> None:
-        self._gang = config["gang"]
-        self._mailbox = ray.get_actor(config["mailbox"])
-        self._store = ArtifactStore.open(config["store"])
-        self._process = process
-        self._data = DataCache()
-        # Ranks wait here for as long as the study has no job for them.
-        self._control = dist.new_group(backend="gloo", timeout=timedelta(days=30))
-
-    def take(self) -> tuple[int, JobRequest] | None:
-        """Return the next job, the same on every rank; None to go home."""
-        mine = None
-        if self._process.rank == 0:
-            mine = ray.get(self._mailbox.take.remote(self._gang))
-        taken = self._share(mine)
-        return taken and (taken[0], JobRequest.model_validate_json(taken[1]))
-
-    def train(self, number: int, request: JobRequest) -> None:
-        """Train one job; rank 0 tells of every epoch and of the end."""
-        splits, continues = request.splits, request.continues
-        rows = run(request.job, self._store, self._process, self._data, splits, continues)
-        last = request.job.recipe.epochs
-        while True:
-            try:
-                row = next(rows)
-            except StopIteration as end:
-                return self._end(number, end.value)
-            ending = self._tell(number, epoch_message(row), waits=request.prunable)
-            if self._share(ending) and row.epoch < last:
-                rows.close()
-                return self._end(number, self._store.result(request.job.id))
-
-    def _end(self, number: int, result: JobResult | None) -> None:
-        """Tell how the job ended, and see that every rank is free for the next one.
-
-        A rank that fails alone leaves the others waiting in a collective of the job: the error
-        raised here makes Ray Train restart the group.
-        """
-        failure = result.cause if result and result.status == "failed" else None
-        if failure and failure.kind == "worker lost":
-            raise RunError(f"another worker is gone: {failure.message}")
-        if failure and self._process.rank:
-            self._give_up(number, failure)
-        elif result:
-            self._tell(number, {"result": result.model_dump_json()})
-        patience = _FAILED_PATIENCE if failure else _PATIENCE
-        dist.monitored_barrier(self._control, timeout=patience)
-
-    def _give_up(self, number: int, failure: Cause) -> None:
-        """Say why this rank has failed. RunError: it alone has, so the group must be restarted.
-
-        A monitored barrier would not do: on all ranks but the first it knows no timeout of its own.
-        """
-        patience = _FAILED_PATIENCE.total_seconds()
-        told = self._mailbox.note.remote(self._gang, number, failure.model_dump_json(), patience)
-        if not ray.get(told):
-            raise RunError(f"the others cannot go on without this worker: {failure.message}")
-
-    def _tell(self, number: int, message: Message, *, waits: bool = False) -> bool:
-        if self._process.rank:
-            return False
-        told = self._mailbox.put.remote(self._gang, number, message, waits=waits)
-        return bool(ray.get(told))
-
-    def _share(self, value: Any) -> Any:
-        """Return rank 0's value on every rank."""
-        shared = [value]
-        dist.broadcast_object_list(shared, src=0, group=self._control, device=torch.device("cpu"))
-        return shared[0]

@@ -93,7 +93,7 @@ class Listener(tune.Callback):  # type: ignore[misc]
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """The trial has its actor; a gang tells itself when its workers are up."""
-        if self._request(trial).resources.workers == 1:
+        if self._request(trial).resources.most_workers == 1:
             self._tell("started", self._request(trial))
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
@@ -108,9 +108,10 @@ class Listener(tune.Callback):  # type: ignore[misc]
         request = self._request(trial)
         if "late" in result:
             self._starved([trial])
+        if "notice" in result:
+            self._tell("waiting", request, message=result["notice"])
         if "started" in result:
-            again = result["started"] > 1
-            self._tell("started", request, message="again, its workers died" if again else "")
+            self._tell("started", request, message=_begins(request, result))
         if "row" in result:
             row = EpochRow.model_validate_json(result["row"])
             self._tell("epoch", request, row=row)
@@ -158,6 +159,12 @@ class Listener(tune.Callback):  # type: ignore[misc]
         self._on_event(Event(kind=kind, job=request.job.id, label=request.label, **details))
 
 
+def _begins(request: JobRequest, message: dict[str, Any]) -> str:
+    again = "again" if message["started"] > 1 else ""
+    size = f"with {message['size']} workers" if request.resources.elastic else ""
+    return ", ".join(filter(None, (again, size)))
+
+
 def _waiting(request: JobRequest, place: int, most: int) -> str:
     if place < most:
         return f"for {_size(request)} to start"
@@ -167,4 +174,6 @@ def _waiting(request: JobRequest, place: int, most: int) -> str:
 def _size(request: JobRequest) -> str:
     resources = request.resources
     each = f"{resources.cpus:g} CPU" + (f" and {resources.gpus} GPU" if resources.gpus else "")
-    return f"{resources.workers} x {each}" if resources.workers > 1 else each
+    if resources.elastic:
+        return f"{resources.least_workers} to {resources.most_workers} x {each}"
+    return f"{resources.least_workers} x {each}" if resources.least_workers > 1 else each

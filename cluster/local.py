@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from cluster.capacity import Node, expected
 from cluster.failure import record_failure
 from cluster.runner import OnEvent, unfinished
 from jobs.data.cache import DataCache
@@ -50,7 +51,7 @@ class LocalRunner:
         tell = _Teller(request, on_event)
         if self._stop.is_set():
             result = unfinished(request)
-        elif request.resources.workers == 1:
+        elif _here(request) == 1:
             result = self._in_process(request, store, tell)
         else:
             result = self._launched(request, store, tell)
@@ -144,7 +145,7 @@ def _launch(
     request: JobRequest, file: Path, store: str, imports: tuple[str, ...], stderr: int
 ) -> "subprocess.Popen[str]":
     """Start the launcher in a session of its own, so that no Ctrl-C reaches it but ours."""
-    workers = str(request.resources.workers)
+    workers = str(_here(request))
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*launcher, "--nproc-per-node", workers, "-m", "jobs", str(file), "--store", store]
     command += ["--allow-import"] if imports else []
@@ -194,14 +195,20 @@ def _told(errors: str) -> Cause | None:
     return next((cause for cause in causes if cause.kind != "worker lost"), None)
 
 
+def _here(request: JobRequest) -> int:
+    """Return the workers of a job: as many as this machine has room for, where it is elastic."""
+    cpus, gpus = len(os.sched_getaffinity(0)), torch.cuda.device_count()
+    return expected(request.resources, [Node(cpus, gpus, "here")])
+
+
 def _resolved(request: JobRequest) -> JobRequest:
     """Decide `gpus: auto`, and refuse GPUs that this machine has not."""
     found = torch.cuda.device_count()
     resources = request.resources
     gpus = min(found, 1) if resources.gpus == "auto" else resources.gpus
-    if gpus * resources.workers > found:
+    if gpus * resources.least_workers > found:
         raise ClusterError(
-            f"job {request.label or request.job.id} needs {gpus * resources.workers:g} GPUs, "
+            f"job {request.label or request.job.id} needs {gpus * resources.least_workers:g} GPUs, "
             f"this machine has {found}",
             next_step="lower `gpus` or `workers` under `resources`",
         )

@@ -4,8 +4,13 @@ import fcntl
 import os
 import socket
 import struct
+from dataclasses import dataclass
+from typing import Any
 
 import ray
+from ray.train.torch import TorchConfig
+
+from schemas.errors import ClusterError
 
 _SIOCGIFADDR = 0x8915
 """Linux: ask for the IPv4 address of an interface, by its name."""
@@ -13,15 +18,33 @@ _SIOCGIFADDR = 0x8915
 _VARIABLES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 
 
-def bind_collectives() -> None:
-    """Tell gloo and NCCL to use the interface of this host's Ray address.
+def bind_collectives(given: str | None = None) -> None:
+    """Tell gloo and NCCL to use the `given` interface, or that of this host's Ray address.
 
     Left alone they take the address that the host's name resolves to, which may be another
-    network or loopback. Variables that are set already are kept.
+    network or loopback. Variables that are set already are kept, unless one is given.
+
+    Raises:
+        ClusterError: this host has no interface of the given name.
     """
+    if given:
+        _require(given)
+        os.environ.update(dict.fromkeys(_VARIABLES, given))
+        return
     interface = interface_of(ray.util.get_node_ip_address())
     for name in _VARIABLES if interface else ():
         os.environ.setdefault(name, str(interface))
+
+
+def _require(interface: str) -> None:
+    names = [name for _, name in socket.if_nameindex()]
+    if interface not in names:
+        raise ClusterError(
+            f"host {ray.util.get_node_ip_address()} has no network interface {interface}",
+            where="resources.family.interface",
+            allowed=", ".join(names),
+            next_step="leave `interface` out, and the one of Ray's own address is taken",
+        )
 
 
 def interface_of(address: str) -> str | None:
@@ -38,3 +61,24 @@ def _ipv4(interface: str) -> str | None:
         except OSError:  # the interface has no IPv4 address
             return None
     return socket.inet_ntoa(answer[20:24])
+
+
+class _BoundBackend(TorchConfig().backend_cls):  # type: ignore[misc]
+    """Torch's process group, joined over the network by which Ray knows each host."""
+
+    def on_start(self, worker_group: Any, backend_config: "GangTorchConfig") -> None:
+        """Choose the interface on every worker before gloo or NCCL looks for one."""
+        worker_group.execute(bind_collectives, backend_config.interface)
+        super().on_start(worker_group, backend_config)
+
+
+@dataclass
+class GangTorchConfig(TorchConfig):  # type: ignore[misc]
+    """Ray Train's torch setup with the interface chosen."""
+
+    interface: str | None = None
+
+    @property
+    def backend_cls(self) -> type:
+        """The class that Ray Train starts on every group of workers."""
+        return _BoundBackend

@@ -18,12 +18,16 @@ from schemas.errors import RunError
 from schemas.job import EpochRow, JobRequest, JobResult
 
 Config = dict[str, Any]
-"""`index` of the request, name of the `mailbox`, URI of the `store`; `imports`, the folders
-from which code may be imported; `cpus` and `gpus` a worker."""
+"""`index` of the request, name of the `mailbox`, URI of the `store`; `beside`, the resource of
+the driver's host; `imports`, folders with code that may be imported; `cpus` and `gpus` a worker."""
 
 _DRIVER_MEMORY = 2**20
 """Bytes that a gang's trial actor reserves, and no CPU: where the CPUs just fit the workers, any
 fraction of one would keep them waiting for ever."""
+
+
+_SHARE = 0.001
+"""Of the one unit of its own name that each host has."""
 
 
 class Trial(tune.Trainable):  # type: ignore[misc]
@@ -110,8 +114,12 @@ class GangTrial(Trial):
 
     @classmethod
     def default_resource_request(cls, config: Config) -> tune.PlacementGroupFactory:
-        """Ask Tune for next to nothing: Train reserves for the workers."""
-        return tune.PlacementGroupFactory([{"memory": _DRIVER_MEMORY}])
+        """Ask Tune for next to nothing: Train reserves for the workers.
+
+        The actor lies on the driver's host, so that a lost host costs a gang workers only.
+        """
+        place = {config["beside"]: _SHARE}
+        return tune.PlacementGroupFactory([{"memory": _DRIVER_MEMORY, **place}])
 
     def open(self) -> None:
         """Start the gang; it comes up while the first job waits in the mailbox."""

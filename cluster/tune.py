@@ -16,7 +16,7 @@ from ray import tune
 
 from cluster import capacity, doctor
 from cluster.listener import JobList, Listener
-from cluster.mailbox import open_mailbox
+from cluster.mailbox import beside, open_mailbox
 from cluster.pruning import Brackets, Pruning
 from cluster.runner import OnEvent, unfinished
 from cluster.session import Session
@@ -33,21 +33,23 @@ class RayRunner:
         self,
         session: Session,
         *,
-        retries: int = 2,
+        retries: int = 3,
+        preemptions: int = 100,
         imports: tuple[str, ...] = (),
         asha: Asha | None = None,
     ) -> None:
         """Take a connected Ray.
 
-        `retries`: how often a job is tried again after its workers died; `imports`: folders from
-        which the workers may import networks' own code, by default none; `asha`: the rule that
+        `retries`: how often a job goes on after its workers died, hung or were cut off;
+        `preemptions`: how often after their hosts were taken away with notice; `imports`: folders
+        from which the workers may import networks' own code, by default none; `asha`: the rule that
         stops prunable jobs early, by default none. What its rungs have seen lasts as long as the
         runner: in a later process they fill anew.
         """
         self._brackets = Brackets(asha) if asha else None
         self._imports = imports
         self._session = session
-        self._retries = retries
+        self._retries, self._preemptions = retries, preemptions
         self._stop = threading.Event()
 
     def request_stop(self) -> None:
@@ -81,12 +83,14 @@ class RayRunner:
             return {request.job.id: unfinished(request) for request in group}
         name = f"compound-mailbox-{secrets.token_hex(4)}"
         texts = [request.model_dump_json() for request in group]
-        mailbox = open_mailbox(name, texts, tries=self._retries + 1)
+        tries = {"worker lost": self._retries, "preempted": self._preemptions}
+        mailbox = open_mailbox(name, texts, tries)
         listener = Listener(group, store, on_event, mailbox, self._stop)
         listener.announce(most)
         try:
             with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder:
                 shared = {"mailbox": name, "store": store.uri, "imports": self._imports}
+                shared["beside"] = beside()
                 rule = Pruning(group, self._brackets, listener.prune) if self._brackets else None
                 _tuner(resources, shared, listener, most, self._retries, folder, rule).fit()
         finally:
@@ -105,7 +109,7 @@ def _tuner(
 ) -> tune.Tuner:
     labels = [request.label or request.job.id for request in listener.requests]
     return tune.Tuner(
-        GangTrial if resources.workers > 1 else SoloTrial,
+        GangTrial if resources.most_workers > 1 else SoloTrial,
         param_space={**shared, "cpus": resources.cpus, "gpus": capacity.gpus_of(resources)},
         tune_config=tune.TuneConfig(
             search_alg=JobList(labels, listener.stop),
@@ -139,9 +143,9 @@ def _done(
 
 
 def _by_resources(requests: Iterable[JobRequest]) -> list[tuple[Resources, list[JobRequest]]]:
-    def key(request: JobRequest) -> tuple[int, int, float]:
+    def key(request: JobRequest) -> tuple[int, int, str]:
         resources = request.resources
-        return resources.workers, resources.cpus, capacity.gpus_of(resources)
+        return resources.least_workers, resources.cpus, resources.model_dump_json()
 
     groups = [list(group) for _, group in groupby(sorted(requests, key=key), key=key)]
     return [(group[0].resources, group) for group in groups]

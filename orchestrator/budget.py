@@ -73,11 +73,12 @@ def _homeless(spec: StudySpec | TrainSpec, hosts: Hosts) -> Iterator[str]:
     given = spec.resources
     for resources in [given] if isinstance(given, Resources) else [given.search, given.family]:
         sized = with_gpus(resources, nodes)
-        if capacity(sized, nodes) < sized.workers:
+        if capacity(sized, nodes) < sized.least_workers:
             where = "the cluster" if spec.cluster else "the machine that plans"
+            least = sized.least_workers
             yield (
-                f"{where} cannot hold {sized.workers} x ({sized.cpus} CPUs, {sized.gpus} GPUs) at "
-                "once: `cluster: {nodes: 2, cpus: 32, gpus: 8}` reckons with another"
+                f"{where} cannot hold {least} x ({sized.cpus} CPUs, {sized.gpus} GPUs) "
+                "at once: `cluster: {nodes: 2, cpus: 32, gpus: 8}` reckons with another"
             )
             return
 

@@ -80,14 +80,18 @@ def run(
     ] = "ray",
     address: AddressOption = None,
     retry_failed: Annotated[bool, typer.Option(help="Train failed jobs anew.")] = False,
+    fast_dev_run: Annotated[
+        bool, typer.Option(help="Two batches of every job, kept nowhere: does it all work?")
+    ] = False,
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Search, judge, scale, train, report. The same command again resumes."""
-    from orchestrator.commands import running
+    from orchestrator.commands import rehearsing, running
 
     options = running.Options(runner, address, retry_failed, as_json, plan, allow_import)
-    running.run(spec, overrides or [], options)
+    begin = rehearsing.run if fast_dev_run else running.run
+    begin(spec, overrides or [], options)
 
 
 @app.command()

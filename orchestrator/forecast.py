@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from cluster.capacity import Node, at_once, gpus_of, resolve
+from cluster.capacity import Node, at_once, expected, gpus_of, resolve
 from jobs.device import evaluation_seconds, largest_batch, peak_bytes, step_seconds
 from jobs.training.schedule import Steps, steps
 from jobs.workload import workload
@@ -70,19 +70,21 @@ class Reckoner:
         """Return what one job takes. PlanError: its batch cannot be shared by its workers."""
         (request,) = resolve([request], self.nodes)
         job, resources = request.job, request.resources
+        workers = expected(resources, self.nodes)
+        resources = resources.sized(workers)
         work = workload(job.architecture)
-        plan = steps(job.recipe, self.data.train, resources.workers)
+        plan = steps(job.recipe, self.data.train, workers)
         step = step_seconds(self.profile, work, plan.micro, job.recipe.accumulate)
-        step += self._all_reduce(work.params, resources.workers)
-        ending = self._evaluation(work, plan, resources.workers) + EPOCH_SECONDS
+        step += self._all_reduce(work.params, workers)
+        ending = self._evaluation(work, plan, workers) + EPOCH_SECONDS
         seconds = plan.total * step + job.recipe.epochs * ending
         gpu_hours, cpu_hours = _hours(seconds, resources)
-        kept = held(job.recipe, resources.workers)
+        kept = held(job.recipe, workers)
         images, room = self._images(job), int(SPARE * self.worker_memory)
         return Demand(
             job=job.id,
             architecture=job.architecture.id,
-            workers=resources.workers,
+            workers=workers,
             micro_batch=plan.micro,
             fitting_batch=largest_batch(self.profile, work, room - images, **kept),
             memory=images + peak_bytes(self.profile, work, plan.micro, **kept),
@@ -149,19 +151,20 @@ class Reckoner:
             jobs = list(group)
             resources = jobs[0][0].resources
             lanes = at_once(resources, self.nodes)
-            start = GANG_SECONDS if resources.workers > 1 else SOLO_SECONDS
+            start = GANG_SECONDS if resources.most_workers > 1 else SOLO_SECONDS
             seconds += start + makespan([demand.seconds for _, demand in jobs], lanes)
         return seconds
 
 
 def _hours(seconds: float, resources: Resources) -> tuple[float, float]:
     """Return the GPU-hours and the CPU-hours that a job occupies."""
-    hours = seconds * resources.workers / 3600
+    hours = seconds * resources.most_workers / 3600
     return hours * gpus_of(resources), hours * resources.cpus
 
 
-def _size(resources: Resources) -> tuple[int, int, float]:
-    return resources.workers, resources.cpus, gpus_of(resources)
+def _size(resources: Resources) -> tuple[int, int, int, float]:
+    least, most = resources.least_workers, resources.most_workers
+    return least, most, resources.cpus, gpus_of(resources)
 
 
 def makespan(seconds: Sequence[float], lanes: int) -> float:

@@ -43,7 +43,7 @@ def _count(unit: CostUnit, network: Network) -> float:
 
 def _memory(profile: DeviceProfile, spec: StudySpec, network: Network) -> float:
     """Return the peak bytes of one search worker; a guessed profile will do, counts are exact."""
-    kept = held(spec.search.train, spec.resources.search.workers)
+    kept = held(spec.search.train, spec.resources.search.most_workers)
     return float(peak_bytes(profile, workload(network), _images(spec), **kept))
 
 
@@ -57,7 +57,7 @@ class Held(TypedDict):
 
 def held(recipe: Recipe, workers: int) -> Held:
     """Return what a recipe makes each of so many workers keep."""
-    slots = 2 if recipe.optimizer == "rmsprop" else 1
+    slots = 1 if recipe.optimizer == "sgd" else 2
     return Held(averaged=recipe.ema > 0, slots=slots, shared=workers > 1)
 
 
@@ -69,7 +69,7 @@ def _step_time(profile: DeviceProfile, spec: StudySpec, network: Network) -> flo
 def _images(spec: StudySpec) -> int:
     """Return the images of one search worker's micro-batch."""
     recipe: Recipe = spec.search.train
-    return math.ceil(recipe.batch / (recipe.accumulate * spec.resources.search.workers))
+    return math.ceil(recipe.batch / (recipe.accumulate * spec.resources.search.most_workers))
 
 
 def _guess(spec: StudySpec) -> DeviceProfile:

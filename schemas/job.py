@@ -1,26 +1,79 @@
 """One training job: what identifies it, what it logs, and how it ended."""
 
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from schemas.architecture import Architecture, Network
 from schemas.base import Identified, Model, digest
 from schemas.data import DataSpec
 from schemas.factory import FactoryNetwork, Realised
-from schemas.recipe import Recipe
+from schemas.recipe import Keep, Recipe
 from schemas.weights import WeightsRef
+
+Count = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class WorkerRange(Model):
+    """Workers of an elastic job: as many as there is room for, and never fewer than `min`."""
+
+    min: Count
+    max: Count
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "WorkerRange":
+        if self.min > self.max:
+            raise ValueError(f"min is {self.min}, more than max, which is {self.max}")
+        return self
+
+
+_NUMBER, _RANGE = "number of workers", "range of workers"
+"""What errors call the two ways to write `workers`."""
+
+
+def _workers(given: Any) -> str:
+    return _RANGE if isinstance(given, dict | WorkerRange) else _NUMBER
+
+
+Workers = Annotated[
+    Annotated[Count, Tag(_NUMBER)] | Annotated[WorkerRange, Tag(_RANGE)], Discriminator(_workers)
+]
 
 
 class Resources(Model):
     """What one job takes. A worker is one DDP rank."""
 
-    workers: Annotated[int, Field(ge=1, le=10_000)] = 1
+    workers: Workers = 1
+    """A number, or `{min: 2, max: 8}`: a job that goes on with those that are left when a host is
+    lost, and takes more in after an epoch when there is room. The batch of a step stays."""
     cpus: Annotated[int, Field(ge=1, le=1024)] = 1
     """CPU cores a worker; also the threads that torch may use."""
     gpus: Annotated[float, Field(ge=0, le=16)] | Literal["auto"] = "auto"
     """GPUs a worker; a fraction shares one. `auto`: one where the cluster has any, else none."""
+    patience: Annotated[float, Field(ge=5, le=86_400)] = 600.0
+    """Seconds without any progress of several workers after which one is taken to hang."""
+    interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@-]{1,15}$")] | None = None
+    """Network interface that the workers talk over, such as eth0; by default found out."""
+
+    @property
+    def least_workers(self) -> int:
+        """Workers without which the job does not run."""
+        return self.workers if isinstance(self.workers, int) else self.workers.min
+
+    @property
+    def most_workers(self) -> int:
+        """Workers beyond which it takes no more."""
+        return self.workers if isinstance(self.workers, int) else self.workers.max
+
+    @property
+    def elastic(self) -> bool:
+        """Whether the number of workers may change while the job runs."""
+        return self.least_workers < self.most_workers
+
+    def sized(self, workers: int) -> "Resources":
+        """Return the same for exactly so many workers."""
+        return self.model_copy(update={"workers": workers})
 
 
 class DataRef(Model):
@@ -30,7 +83,12 @@ class DataRef(Model):
     fingerprint: str
 
 
-_NOT_SCIENCE = {"checkpoint_every": 1, "recipe": "modern"}
+_NOT_SCIENCE = {
+    "checkpoint_every": 1,
+    "checkpoint_steps": 0,
+    "keep": Keep(),
+    "recipe": "modern",
+}
 """Fields of the recipe that name or store, and change no number."""
 
 
@@ -120,10 +178,12 @@ class Cause(Model):
         "storage",
         "data",
         "worker lost",
+        "preempted",
         "interrupted",
         "pruned",
     ]
-    """`pruned`: stopped for good by the search's promotion, which is no failure."""
+    """`worker lost`: workers died, hung or were cut off, more often than is forgiven; `preempted`:
+    so were hosts taken away. `pruned`: stopped for good by the search's promotion, no failure."""
     message: str
     traceback: str = ""
 

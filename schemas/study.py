@@ -86,6 +86,15 @@ class Placement(Model):
     search: Resources = Resources()
     family: Resources = Resources()
 
+    @model_validator(mode="after")
+    def _search_is_fixed(self) -> "Placement":
+        if not isinstance(self.search.workers, int):
+            raise ValueError(
+                "search.workers is a range, which only family jobs may have: search jobs are "
+                "compared with each other, so each has the same number of workers"
+            )
+        return self
+
 
 class _Common(Model):
     name: Name

@@ -19,19 +19,19 @@ from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
 from schemas.data import ImageFolderData, ParquetData
 from schemas.job import DataRef
-from schemas.recipe import Augment
+from schemas.recipe import Augment, Recipe
 
 CPU = torch.device("cpu")
-AUGMENT = Augment(cutout=0.3)
+RECIPE = Recipe(augment=Augment(cutout=0.3))
 
 
-def source_of(spec, resolution: int = 16, cache: DataCache | None = None):
+def source_of(spec, resolution: int = 16, recipe: Recipe = RECIPE):
     data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
-    return (cache or DataCache()).source(data, resolution, AUGMENT, CPU, 2)
+    return DataCache().source(data, resolution, recipe, CPU, 2)
 
 
-def in_memory(spec, resolution: int = 16):
-    return source_of(spec.model_copy(update={"memory": "always"}), resolution)
+def in_memory(spec, resolution: int = 16, recipe: Recipe = RECIPE):
+    return source_of(spec.model_copy(update={"memory": "always"}), resolution, recipe)
 
 
 def same(some, others) -> bool:
@@ -62,7 +62,7 @@ def rows(parquet) -> Streamed:
 
 
 def test_a_folder_gives_the_batches_of_data_in_memory(folder, streamed):
-    memory, share = in_memory(folder), Share(8, 4, 2, 0)
+    memory, share = in_memory(folder), Share.of(8, 4, 0, 1)
     assert isinstance(streamed, Streamed) and not isinstance(memory, Streamed)
     assert (streamed.images, streamed.held_out) == (memory.images, memory.held_out) == (40, 12)
     assert (streamed.channels, streamed.highest_label) == (3, 1)
@@ -72,13 +72,26 @@ def test_a_folder_gives_the_batches_of_data_in_memory(folder, streamed):
 
 
 def test_another_resolution_gives_the_pixels_of_data_in_memory(folder):
-    share, memory = Share(8, 8, 1, 0), in_memory(folder, 12)
+    share, memory = Share.of(8, 8, 0, 1), in_memory(folder, 12)
     streamed = source_of(folder, 12)
     assert same(streamed.training(7, 1, share), memory.training(7, 1, share))
 
 
+@pytest.mark.parametrize("name", ["paper", "modern"])
+def test_what_a_recipe_asks_of_images_is_the_same_streamed(folder, name):
+    policy = "autoaugment" if name == "paper" else "randaugment"
+    augment = Augment(crop="resized", policy=policy, mixup=0.2, cutmix=1.0)
+    recipe, share = Recipe(recipe=name, augment=augment), Share.of(8, 4, 0, 1)
+    streamed, memory = source_of(folder, 10, recipe), in_memory(folder, 10, recipe)
+    assert same(streamed.training(7, 1, share), memory.training(7, 1, share))
+    pairs = zip(streamed.validation(0, 1, 5), memory.validation(0, 1, 5), strict=True)
+    for one, other in pairs:
+        assert torch.equal(one.labels, other.labels)
+        assert (one.images - other.images).abs().mean() < 0.1, "resized before it is cropped"
+
+
 def test_parquet_within_the_buffer_gives_the_batches_of_data_in_memory(parquet):
-    share, memory, streamed = Share(8, 4, 2, 0), in_memory(parquet), source_of(parquet)
+    share, memory, streamed = Share.of(8, 4, 0, 1), in_memory(parquet), source_of(parquet)
     assert isinstance(streamed, Streamed)
     assert same(streamed.training(7, 1, share), memory.training(7, 1, share))
     assert same(streamed.validation(0, 1, 5), memory.validation(0, 1, 5))
@@ -88,8 +101,8 @@ def test_parquet_within_the_buffer_gives_the_batches_of_data_in_memory(parquet):
 @pytest.mark.parametrize(("world", "accumulate"), [(2, 1), (2, 2), (4, 1), (1, 4)])
 def test_workers_and_accumulation_see_one_global_batch(kind, world, accumulate, request):
     source = request.getfixturevalue(kind)
-    whole = list(source.training(3, 1, Share(8, 8, 1, 0)))
-    shares = [Share(8, 8 // (world * accumulate), accumulate, rank) for rank in range(world)]
+    whole = list(source.training(3, 1, Share.of(8, 8, 0, 1)))
+    shares = [Share.of(8, 8 // (world * accumulate), rank, world) for rank in range(world)]
     ranks = [list(source.training(3, 1, share)) for share in shares]
     for step, batch in enumerate(whole):
         own = slice(step * accumulate, (step + 1) * accumulate)
@@ -100,7 +113,7 @@ def test_workers_and_accumulation_see_one_global_batch(kind, world, accumulate, 
 
 @pytest.mark.parametrize("kind", ["streamed", "rows"])
 def test_an_epoch_may_begin_at_any_step(kind, request):
-    source, share = request.getfixturevalue(kind), Share(8, 4, 2, 0)
+    source, share = request.getfixturevalue(kind), Share.of(8, 4, 0, 1)
     whole = list(source.training(3, 1, share))
     for first in (0, 2, len(whole) // 2):
         assert same(source.training(3, 1, share, first), whole[2 * first :])
@@ -110,13 +123,13 @@ def test_an_epoch_may_begin_at_any_step(kind, request):
 @pytest.mark.parametrize("kind", ["streamed", "rows"])
 def test_validation_takes_every_image_once(kind, world, request):
     source = request.getfixturevalue(kind)
-    whole = torch.cat([images for images, _ in source.validation(0, 1, 100)])
-    parts = [images for rank in range(world) for images, _ in source.validation(rank, world, 3)]
+    whole = torch.cat([batch.images for batch in source.validation(0, 1, 100)])
+    parts = [batch.images for rank in range(world) for batch in source.validation(rank, world, 3)]
     assert torch.equal(torch.cat(parts), whole) and len(whole) == source.held_out
 
 
 def test_an_iterator_left_alone_is_ended_by_the_next_one(streamed):
-    share = Share(4, 4, 1, 0)
+    share = Share.of(4, 4, 0, 1)
     begun = streamed.training(1, 1, share)
     first = next(begun)[0].clone()
     assert same(streamed.validation(0, 1, 4), streamed.validation(0, 1, 4))
@@ -155,19 +168,19 @@ from jobs.data.cache import DataCache
 from jobs.data.source import summarise
 from schemas.data import ImageFolderData
 from schemas.job import DataRef
-from schemas.recipe import Augment
+from schemas.recipe import Recipe
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) >> 10
 
 spec = ImageFolderData(source="image_folder", path=sys.argv[1], memory="never", decoders=1)
 data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
-source = DataCache().source(data, 256, Augment(), torch.device("cpu"), 1)
-share = Share(4, 4, 1, 0)
+source = DataCache().source(data, 256, Recipe(), torch.device("cpu"), 1)
+share = Share.of(4, 4, 0, 1)
 next(source.training(0, 1, share))
 before, seen = peak(), 0
-for images, _ in source.training(0, 2, share):
-    seen += len(images)
+for batch in source.training(0, 2, share):
+    seen += len(batch.labels)
 print(seen, peak() - before)
 """
 

@@ -16,7 +16,7 @@ from test_jobs_data_stream import in_memory, same, source_of
 from jobs.data.batches import Share
 from jobs.data.stream.raw import BAD, GOOD, Layout, RawCache
 
-SHARE = Share(8, 8, 1, 0)
+SHARE = Share.of(8, 8, 0, 1)
 LAYOUT = Layout(rows=12, channels=2, side=3)
 
 
@@ -87,7 +87,7 @@ spec = ImageFolderData(
 source = source_of(spec)
 print("ready", flush=True)
 for epoch in (1, 2, 3, 4):
-    list(source.training(int(sys.stdin.readline()), epoch, Share(8, 8, 1, 0)))
+    list(source.training(int(sys.stdin.readline()), epoch, Share.of(8, 8, 0, 1)))
     list(source.validation(0, 1, 8))
 """
 

@@ -16,7 +16,7 @@ from jobs.data.batches import Share
 from jobs.data.stream.worker import main as worker_main
 from schemas.errors import DataError
 
-SHARE = Share(8, 8, 1, 0)
+SHARE = Share.of(8, 8, 0, 1)
 
 
 def files(spec) -> list[Path]:
@@ -41,7 +41,7 @@ def test_a_bad_training_image_is_replaced_by_the_next(tmp_path):
         [(a[0] - b[0]).abs().mean((1, 2, 3)) for a, b in zip(got, expected, strict=True)]
     )
     assert (differences < 0.1).sum() >= 38, "mean and the changes of two images are others"
-    halves = [list(source.training(0, 1, Share(8, 4, 1, rank))) for rank in range(2)]
+    halves = [list(source.training(0, 1, Share.of(8, 4, rank, 2))) for rank in range(2)]
     for whole, *parts in zip(got, *halves, strict=True):
         assert torch.equal(torch.cat([part[0] for part in parts]), whole[0])
 
@@ -102,7 +102,7 @@ from test_jobs_data_stream import source_of
 from jobs.data.batches import Share
 
 source = source_of(ImageFolderData(source="image_folder", path=sys.argv[1], memory="never"))
-batches = source.training(0, 1, Share(8, 8, 1, 0))
+batches = source.training(0, 1, Share.of(8, 8, 0, 1))
 next(batches)
 print(*(worker.process.pid for worker in source._opened._pool.workers), flush=True)
 time.sleep(600)

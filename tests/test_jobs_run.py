@@ -26,7 +26,14 @@ EVERYTHING = {
     "survival": 0.7,
     "dropout": 0.3,
     "ema": 0.95,
-    "augment": {"cutout": 0.3},
+    "augment": {
+        "crop": "resized",
+        "policy": "randaugment",
+        "cutout": 0.3,
+        "mixup": 0.2,
+        "cutmix": 1.0,
+    },
+    "central": 0.8,
 }
 
 
@@ -62,7 +69,7 @@ def weights(store: ArtifactStore, job: TrainJob) -> str:
 
 
 def science(rows):
-    timing = {"seconds", "images_per_second"}
+    timing = {"seconds", "images_per_second", "data_wait"}
     return [{k: v for k, v in row.metrics.items() if k not in timing} for row in rows]
 
 
@@ -78,8 +85,10 @@ def test_a_job_trains_and_leaves_everything_in_the_store(store, data):
         "validation_accuracy",
         "learning_rate",
         "images_per_second",
+        "data_wait",
         "seconds",
     }
+    assert all(0 < row.metrics["data_wait"] < 1 for row in rows)
     assert rows[-1].metrics["train_loss"] < rows[0].metrics["train_loss"]
     assert result.status == "done" and result.epochs == 6 and result.attempt == 1
     assert result.metrics == rows[-1].metrics

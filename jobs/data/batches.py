@@ -9,32 +9,39 @@ from torch import Tensor
 
 from jobs.data.augment import Augmenter, Draws
 from jobs.data.images import Images
+from jobs.data.mixing import Batch
 from jobs.seeds import Purpose, derive
 from schemas.recipe import Augment
 
-Batch = tuple[Tensor, Tensor]
-"""Float images (B, C, R, R), channels_last, and int64 labels (B,), on the training device."""
+__all__ = ["Batch", "Feeder", "Share", "order"]
 
 
 @dataclass(frozen=True)
 class Share:
-    """What one rank takes of a global batch: `accumulate` micro-batches of `micro` images.
+    """What one rank takes of every global batch of `batch` images, in micro-batches.
 
-    Rank r takes its micro-batches one after the other, so workers and accumulation cut the
-    global batch into the same pieces.
+    Ranks take runs of neighbouring images, so workers and accumulation cut the global batch into
+    the same pieces.
     """
 
     batch: int
-    micro: int
-    accumulate: int
-    rank: int
+    pieces: tuple[range, ...]
+    """The places in the global batch of each micro-batch."""
 
-    def starts(self, images: int, first_step: int = 0) -> Iterator[int]:
-        """Yield where in an epoch's order each of this rank's micro-batches begins."""
-        mine = self.rank * self.accumulate * self.micro
-        for step in range(first_step, images // self.batch):
-            start = step * self.batch + mine
-            yield from range(start, start + self.accumulate * self.micro, self.micro)
+    @classmethod
+    def of(cls, batch: int, micro: int, rank: int, world_size: int) -> "Share":
+        """Share a batch out evenly, in as few micro-batches of at most `micro` as will do."""
+        first, end = (batch * place // world_size for place in (rank, rank + 1))
+        images = end - first
+        count = -(-images // micro)
+        bounds = [first + images * piece // count for piece in range(count + 1)]
+        return cls(batch, tuple(map(range, bounds[:-1], bounds[1:])))
+
+    def places(self, images: int, first_step: int = 0) -> Iterator[slice]:
+        """Yield which places of an epoch's order each of this rank's micro-batches takes."""
+        for start in range(first_step * self.batch, images - self.batch + 1, self.batch):
+            for piece in self.pieces:
+                yield slice(start + piece.start, start + piece.stop)
 
 
 def order(seed: int, epoch: int, count: int) -> Tensor:
@@ -99,11 +106,12 @@ class Finisher:
 
     def training(self, pixels: Tensor, labels: Tensor, draws: Draws) -> Batch:
         """Return a training batch of uint8 (B, C, R, R) and labels, changed as drawn."""
-        return self.plain(self._augmenter.apply(pixels, draws), labels)
+        batch = self.plain(self._augmenter.apply(pixels, draws), labels)
+        return self._augmenter.mixed(batch.images, batch.labels, draws)
 
     def plain(self, pixels: Tensor, labels: Tensor) -> Batch:
         """Return a batch of unchanged images."""
-        return self._normalised(pixels), self._there(labels)
+        return Batch(self._normalised(pixels), self._there(labels))
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         """Centre and scale while rows lie together, which is fastest; then channels_last."""
@@ -123,7 +131,7 @@ class Feeder:
         self.channels = images.train.shape[1]
         labels = images.train_labels, images.validation_labels
         self.highest_label = max(int(part.max()) for part in labels)
-        augmenter = Augmenter(augment, images.mean.to(self._home), images.train.shape[-1])
+        augmenter = Augmenter(augment, images.mean.to(self._home), images.validation.shape[-1])
         self._finisher = Finisher(augmenter, images.mean, images.deviation, device)
         self._train = images.train.to(self._home)
         self._train_labels = images.train_labels.to(self._home)
@@ -133,12 +141,13 @@ class Feeder:
     def training(self, seed: int, epoch: int, share: Share, first_step: int = 0) -> Iterator[Batch]:
         """Yield this rank's micro-batches of an epoch, step after step; a short rest is left."""
         draws = self._finisher.draw(seed, epoch, self.images)
-        places = order(seed, epoch, self.images).to(self._home)
-        for first in share.starts(self.images, first_step):
-            yield self._training_batch(places[first : first + share.micro], draws)
+        places = order(seed, epoch, self.images)
+        for mine in share.places(self.images, first_step):
+            yield self._training_batch(places[mine], draws)
 
     def _training_batch(self, indices: Tensor, draws: Draws) -> Batch:
-        pixels, labels = self._train.index_select(0, indices), self._train_labels[indices]
+        there = indices.to(self._home)
+        pixels, labels = self._train.index_select(0, there), self._train_labels[there]
         return self._finisher.training(pixels, labels, draws.of(indices))
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:

@@ -7,13 +7,13 @@ import torch
 from jobs.data.batches import Feeder, Source
 from jobs.data.dataset import Dataset
 from jobs.data.encoded import Choice, decoded
-from jobs.data.images import Images, at_resolution
+from jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
 from jobs.data.source import opened
 from jobs.data.stream.opened import Opened
 from jobs.data.stream.source import Streamed
 from schemas.errors import DataError
 from schemas.job import DataRef
-from schemas.recipe import Augment
+from schemas.recipe import Recipe
 
 MAX_BYTES = 2 * 2**30
 """Resized pixels kept over all resolutions."""
@@ -29,13 +29,13 @@ class DataCache:
         self._max_bytes = max_bytes
         self._found: Dataset | Choice | None = None
         self._stream: Opened | None = None
-        self._resized: OrderedDict[int, Images] = OrderedDict()
+        self._resized: OrderedDict[tuple[int, View], Images] = OrderedDict()
 
     def source(
         self,
         data: DataRef,
         resolution: int,
-        augment: Augment,
+        recipe: Recipe,
         device: torch.device,
         threads: int = 1,
     ) -> Source:
@@ -43,15 +43,17 @@ class DataCache:
 
         `threads`: CPUs of this process, which is also how many may decode at the same time.
         """
-        found = self._current(data)
+        found, view = self._current(data), view_of(recipe)
         if isinstance(found, Choice):
-            return Streamed(self._streamed(found, resolution, threads), augment, device)
-        return Feeder(self.at(data, resolution), augment, device)
+            side = train_side(found.form.size, resolution, view)
+            opened = self._streamed(found, side, threads)
+            return Streamed(opened, recipe.augment, device, resolution, view.central)
+        return Feeder(self.at(data, resolution, view), recipe.augment, device)
 
-    def _streamed(self, choice: Choice, resolution: int, threads: int) -> Opened:
-        if self._stream is None or self._stream.side != resolution:
+    def _streamed(self, choice: Choice, side: int, threads: int) -> Opened:
+        if self._stream is None or self._stream.side != side:
             self._let_go()
-            self._stream = Opened(choice, resolution, threads)
+            self._stream = Opened(choice, side, threads)
         return self._stream
 
     def _let_go(self) -> None:
@@ -59,17 +61,17 @@ class DataCache:
             self._stream.close()
         self._stream = None
 
-    def at(self, data: DataRef, resolution: int) -> Images:
-        """Return the data at a resolution, from memory where it can be.
+    def at(self, data: DataRef, resolution: int, view: View = WHOLE) -> Images:
+        """Return the data at a resolution as a recipe sees it, from memory where it can be.
 
         DataError: it cannot be read, or is no longer what the job was planned for.
         """
-        dataset = self.dataset(data)
-        if resolution not in self._resized:
-            self._resized[resolution] = at_resolution(dataset, resolution)
-        self._resized.move_to_end(resolution)
+        dataset, key = self.dataset(data), (resolution, view)
+        if key not in self._resized:
+            self._resized[key] = at_resolution(dataset, resolution, view)
+        self._resized.move_to_end(key)
         self._shrink()
-        return self._resized[resolution]
+        return self._resized[key]
 
     def dataset(self, data: DataRef) -> Dataset:
         """Return the data at its stored size, in memory. DataError as for `at`."""

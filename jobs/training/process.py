@@ -1,10 +1,11 @@
 """Which of the cooperating processes this one is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from jobs.device import describe
+from jobs.training.pulse import Pulse
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,14 @@ class Process:
     world_size: int
     device: torch.device
     threads: int
+    planned: int = 0
+    """Workers that the job was planned for, which bound the micro-batches: where fewer are left,
+    each takes more of them. 0: as many as there are."""
     imports: tuple[str, ...] = ()
     """Folders from which a network's own code may be imported; without any it never is. A grant of
     whoever started the process, never read from a spec or from the store."""
+    pulse: Pulse = field(default_factory=Pulse, compare=False)
+    """What shows others that this one gets on; it beats once a batch."""
 
     @classmethod
     def single(
@@ -27,7 +33,7 @@ class Process:
         imports: tuple[str, ...] = (),
     ) -> "Process":
         """A job's only process."""
-        return cls(0, 1, torch.device(device), threads, imports)
+        return cls(0, 1, torch.device(device), threads, imports=imports)
 
     @property
     def name(self) -> str:

@@ -63,13 +63,24 @@ class Options:
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
     """Run or resume a study, print what it found, and exit 130 if it was interrupted."""
-    carry(_with_lasting_store(_source(path, overrides, options)), options)
+    carry(source(path, overrides, options), options)
 
 
 def carry(file: SpecFile, options: Options) -> None:
     """Run a spec that was read already; see `run`."""
+    ending = finish(file, options)
+    store, found = _left(file)
+    resume = options.resume or f"compound run {file.source.name}"
+    show(store, found, Shown(ending, resume, as_json=options.as_json))
+    say_failures(store, found)
+    if ending == "stopped":
+        sys.exit(INTERRUPTED)
+
+
+def finish(file: SpecFile, options: Options) -> Reached:
+    """Run a spec to its end or its interruption; where it fails, with the report of how far."""
     try:
-        ending = _carry_out(file, options)
+        return _carry_out(file, options)
     except RunError as error:
         store, found = _left(file)
         note(f"report: {write_report(store, found)}")
@@ -77,12 +88,6 @@ def carry(file: SpecFile, options: Options) -> None:
         raise file.explain(error) from None
     except CompoundError as error:
         raise file.explain(error) from None
-    store, found = _left(file)
-    resume = options.resume or f"compound run {file.source.name}"
-    show(store, found, Shown(ending, resume, as_json=options.as_json))
-    say_failures(store, found)
-    if ending == "stopped":
-        sys.exit(INTERRUPTED)
 
 
 def _left(file: SpecFile) -> tuple[ArtifactStore, Documents]:
@@ -93,8 +98,13 @@ def _left(file: SpecFile) -> tuple[ArtifactStore, Documents]:
     return store, found
 
 
+def source(path: Path | None, overrides: list[str], options: Options) -> SpecFile:
+    """Return the spec to run, with a store that lasts."""
+    return _with_lasting_store(_source(path, overrides, options))
+
+
 def _source(path: Path | None, overrides: list[str], options: Options) -> SpecFile:
-    """Return the spec to run: the one named, or the one that a plan was made from."""
+    """Return the spec named, or the one that a plan was made from."""
     if options.plan is None and path is not None:
         return load(path, overrides)
     if options.plan is None or path is not None or overrides:

@@ -9,6 +9,7 @@ from torch import Tensor
 from jobs.data.augment import Augmenter
 from jobs.data.batches import Batch, Finisher, Share
 from jobs.data.dataset import Indices, Pixels
+from jobs.data.images import centre, resize
 from jobs.data.stream.opened import Opened
 from jobs.data.stream.order import streamed_order
 from schemas.recipe import Augment
@@ -21,15 +22,27 @@ class Streamed:
     comes; a bad validation image is left out.
     """
 
-    def __init__(self, opened: Opened, augment: Augment, device: torch.device) -> None:
-        """Prepare. DataError: too many images of the sample for mean and deviation are bad."""
+    def __init__(
+        self,
+        opened: Opened,
+        augment: Augment,
+        device: torch.device,
+        resolution: int | None = None,
+        central: float = 1.0,
+    ) -> None:
+        """Prepare. DataError: too many images of the sample for mean and deviation are bad.
+
+        `resolution` of the batches, by default the side that images are decoded at; of validation
+        images the `central` part of that side is taken.
+        """
         self._opened, self._device = opened, device
+        self._resolution, self._central = resolution or opened.side, central
         self.images, self.held_out = opened.stock.train, opened.stock.held_out
         self.channels = opened.choice.form.channels
         self.highest_label = int(opened.stock.labels.max())
         self._labels = torch.from_numpy(opened.stock.labels)
         mean, deviation = opened.moments
-        augmenter = Augmenter(augment, mean.to(device), opened.side)
+        augmenter = Augmenter(augment, mean.to(device), self._resolution)
         self._finisher = Finisher(augmenter, mean, deviation, device)
         self.waited = 0.0
         """Seconds that training and validation had to wait for images, in all."""
@@ -43,12 +56,12 @@ class Streamed:
         opened = self._opened
         buffer = opened.choice.spec.buffer
         places = streamed_order(opened.groups, seed, epoch, share.batch, buffer)
-        starts = share.starts(self.images, first_step)
-        frames = [places[start : start + share.micro] for start in starts]
-        for pixels, rows in self._frames(frames, share.micro, replace=True):
+        frames = [places[mine] for mine in share.places(self.images, first_step)]
+        largest = max(map(len, share.pieces))
+        for pixels, rows in self._frames(frames, largest, replace=True):
             indices = torch.from_numpy(rows)
-            mine = draws.of(indices.to(self._device))
-            yield self._finisher.training(self._there(pixels), self._labels[indices], mine)
+            mine, labels = draws.of(indices), self._labels[indices]
+            yield self._finisher.training(self._there(pixels), labels, mine)
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield this rank's part of the validation images, in the order of the listing."""
@@ -60,7 +73,8 @@ class Streamed:
                 pixels, kept = pixels[kept >= 0], kept[kept >= 0]
             if len(kept):
                 labels = self._labels[torch.from_numpy(kept)]
-                yield self._finisher.plain(self._there(pixels), labels)
+                square = centre(torch.from_numpy(pixels), self._central)
+                yield self._finisher.plain(resize(square, self._resolution), labels)
 
     def _frames(
         self, frames: list[Indices], size: int, replace: bool

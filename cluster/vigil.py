@@ -1,0 +1,117 @@
+"""Who of a group of workers is to be given up: silent, or hanging. Plain arithmetic, no Ray."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+BEAT_S = 2.0
+"""Seconds between two signs of life of a worker."""
+
+SILENT_S = 30.0
+"""Seconds without a sign of life after which a worker is frozen, or its host out of reach."""
+
+_ALL_SILENT = 3
+"""When nobody is heard of, whoever listens may have slept: wait so many times as long."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """A worker's sign of life: who it is, and what its training thread does."""
+
+    rank: int
+    host: str
+    node: str
+    """Ray's id of the host."""
+    pid: int
+    steps: int
+    place: str
+    trace: int
+    waits: bool
+
+    @property
+    def name(self) -> str:
+        """What people call the worker."""
+        return f"worker {self.rank} on {self.host} (pid {self.pid})"
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A worker that keeps the others waiting, and what speaks for it."""
+
+    beat: Beat
+    why: str
+
+
+@dataclass(frozen=True)
+class _Seen:
+    beat: Beat
+    at: float
+    moved: float
+
+
+class Vigil:
+    """Listens to the workers of one group after another."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._group = 0
+        self._seen: dict[int, _Seen] = {}
+        self._rested = clock()
+
+    @property
+    def beats(self) -> tuple[Beat, ...]:
+        """The last sign of life of each worker of the newest group."""
+        return tuple(seen.beat for seen in self._seen.values())
+
+    def begin(self, group: int) -> None:
+        """A new group is being started; what an earlier one still says does not count."""
+        self._group, self._seen = group, {}
+        self.rest()
+
+    def rest(self) -> None:
+        """The workers have nothing to do at the moment, or wait for somebody else."""
+        self._rested = self._clock()
+
+    def hear(self, group: int, beat: Beat) -> None:
+        """A worker lives."""
+        if group != self._group:
+            return
+        now, before = self._clock(), self._seen.get(beat.rank)
+        moved = before is None or _moved(before.beat, beat)
+        self._seen[beat.rank] = _Seen(beat, now, now if moved or not before else before.moved)
+
+    def suspects(self, patience: float) -> tuple[Suspect, ...]:
+        """Return who is to be given up: silent ones, else who holds up a job that stands still.
+
+        A job stands still when none of its workers has made progress for `patience` seconds. Then
+        all of them wait for the one that does not take part in the collective the others are in.
+        """
+        return self._silent() or self._hanging(patience)
+
+    def _silent(self) -> tuple[Suspect, ...]:
+        now = self._clock()
+        ages = {rank: now - seen.at for rank, seen in self._seen.items()}
+        silent = [rank for rank, age in ages.items() if age > SILENT_S]
+        if len(silent) == len(ages) and any(ages[r] <= _ALL_SILENT * SILENT_S for r in silent):
+            return ()
+        return tuple(
+            Suspect(self._seen[rank].beat, f"has given no sign of life for {ages[rank]:.0f} s")
+            for rank in silent
+        )
+
+    def _hanging(self, patience: float) -> tuple[Suspect, ...]:
+        still = self._clock() - max([self._rested, *(seen.moved for seen in self._seen.values())])
+        if still <= patience or not self._seen:
+            return ()
+        elsewhere = [beat for beat in self.beats if not beat.waits]
+        least = min(beat.steps for beat in self.beats)
+        held_up = elsewhere or [beat for beat in self.beats if beat.steps == least]
+        return tuple(
+            Suspect(beat, f"hangs: no progress for {still:.0f} s, at {beat.place}")
+            for beat in held_up
+        )
+
+
+def _moved(before: Beat, now: Beat) -> bool:
+    """Whether a worker got on: by a batch, or at all while it still prepares its first one."""
+    return now.steps != before.steps or (now.steps == 0 and now.trace != before.trace)
