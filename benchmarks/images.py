@@ -208,11 +208,12 @@ def step_of(network: nn.Module) -> Callable[[Tensor, Tensor], None]:
 def waits(step: Callable[[Tensor, Tensor], None], source: Streamed, rounds: int) -> Iterator[float]:
     """Yield the percentage of waiting over three steps, after one that warms up."""
     batches = source.training(0, 2, Share.of(SMALL, SMALL, 0, 1))
-    step(*next(batches)[:2])
+    first = next(batches)
+    step(first.images, first.labels)
     for _ in range(rounds):
         started, before = time.perf_counter(), source.waited
-        for images, labels, *_ in islice(batches, 3):
-            step(images, labels)
+        for batch in islice(batches, 3):
+            step(batch.images, batch.labels)
         yield 100 * (source.waited - before) / (time.perf_counter() - started)
 
 

@@ -19,19 +19,19 @@ from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
 from schemas.data import ImageFolderData, ParquetData
 from schemas.job import DataRef
-from schemas.recipe import Augment
+from schemas.recipe import Augment, Recipe
 
 CPU = torch.device("cpu")
-AUGMENT = Augment(cutout=0.3)
+RECIPE = Recipe(augment=Augment(cutout=0.3))
 
 
-def source_of(spec, resolution: int = 16, cache: DataCache | None = None):
+def source_of(spec, resolution: int = 16, recipe: Recipe = RECIPE):
     data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
-    return (cache or DataCache()).source(data, resolution, AUGMENT, CPU, 2)
+    return DataCache().source(data, resolution, recipe, CPU, 2)
 
 
-def in_memory(spec, resolution: int = 16):
-    return source_of(spec.model_copy(update={"memory": "always"}), resolution)
+def in_memory(spec, resolution: int = 16, recipe: Recipe = RECIPE):
+    return source_of(spec.model_copy(update={"memory": "always"}), resolution, recipe)
 
 
 def same(some, others) -> bool:
@@ -77,6 +77,19 @@ def test_another_resolution_gives_the_pixels_of_data_in_memory(folder):
     assert same(streamed.training(7, 1, share), memory.training(7, 1, share))
 
 
+@pytest.mark.parametrize("name", ["paper", "modern"])
+def test_what_a_recipe_asks_of_images_is_the_same_streamed(folder, name):
+    policy = "autoaugment" if name == "paper" else "randaugment"
+    augment = Augment(crop="resized", policy=policy, mixup=0.2, cutmix=1.0)
+    recipe, share = Recipe(recipe=name, augment=augment), Share.of(8, 4, 0, 1)
+    streamed, memory = source_of(folder, 10, recipe), in_memory(folder, 10, recipe)
+    assert same(streamed.training(7, 1, share), memory.training(7, 1, share))
+    pairs = zip(streamed.validation(0, 1, 5), memory.validation(0, 1, 5), strict=True)
+    for one, other in pairs:
+        assert torch.equal(one.labels, other.labels)
+        assert (one.images - other.images).abs().mean() < 0.1, "resized before it is cropped"
+
+
 def test_parquet_within_the_buffer_gives_the_batches_of_data_in_memory(parquet):
     share, memory, streamed = Share.of(8, 4, 0, 1), in_memory(parquet), source_of(parquet)
     assert isinstance(streamed, Streamed)
@@ -110,8 +123,8 @@ def test_an_epoch_may_begin_at_any_step(kind, request):
 @pytest.mark.parametrize("kind", ["streamed", "rows"])
 def test_validation_takes_every_image_once(kind, world, request):
     source = request.getfixturevalue(kind)
-    whole = torch.cat([images for images, _ in source.validation(0, 1, 100)])
-    parts = [images for rank in range(world) for images, _ in source.validation(rank, world, 3)]
+    whole = torch.cat([batch.images for batch in source.validation(0, 1, 100)])
+    parts = [batch.images for rank in range(world) for batch in source.validation(rank, world, 3)]
     assert torch.equal(torch.cat(parts), whole) and len(whole) == source.held_out
 
 
@@ -155,19 +168,19 @@ from jobs.data.cache import DataCache
 from jobs.data.source import summarise
 from schemas.data import ImageFolderData
 from schemas.job import DataRef
-from schemas.recipe import Augment
+from schemas.recipe import Recipe
 
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) >> 10
 
 spec = ImageFolderData(source="image_folder", path=sys.argv[1], memory="never", decoders=1)
 data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
-source = DataCache().source(data, 256, Augment(), torch.device("cpu"), 1)
+source = DataCache().source(data, 256, Recipe(), torch.device("cpu"), 1)
 share = Share.of(4, 4, 0, 1)
 next(source.training(0, 1, share))
 before, seen = peak(), 0
-for images, _ in source.training(0, 2, share):
-    seen += len(images)
+for batch in source.training(0, 2, share):
+    seen += len(batch.labels)
 print(seen, peak() - before)
 """
 

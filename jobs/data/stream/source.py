@@ -60,8 +60,8 @@ class Streamed:
         largest = max(map(len, share.pieces))
         for pixels, rows in self._frames(frames, largest, replace=True):
             indices = torch.from_numpy(rows)
-            there = self._there(torch.from_numpy(pixels))
-            yield self._finisher.training(there, self._labels[indices], draws.of(indices))
+            mine, labels = draws.of(indices), self._labels[indices]
+            yield self._finisher.training(self._there(pixels), labels, mine)
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield this rank's part of the validation images, in the order of the listing."""
@@ -73,8 +73,8 @@ class Streamed:
                 pixels, kept = pixels[kept >= 0], kept[kept >= 0]
             if len(kept):
                 labels = self._labels[torch.from_numpy(kept)]
-                square = resize(centre(torch.from_numpy(pixels), self._central), self._resolution)
-                yield self._finisher.plain(self._there(square), labels)
+                square = centre(torch.from_numpy(pixels), self._central)
+                yield self._finisher.plain(resize(square, self._resolution), labels)
 
     def _frames(
         self, frames: list[Indices], size: int, replace: bool
@@ -85,8 +85,9 @@ class Streamed:
             self.waited = before + walk.waited
             yield frame
 
-    def _there(self, pixels: Tensor) -> Tensor:
-        """Return the same where batches are made here; a GPU gets its copy while it computes."""
+    def _there(self, pixels: Pixels) -> Tensor:
+        """Return a view where batches are made here; a GPU gets its copy while it computes."""
+        tensor = torch.from_numpy(pixels)
         if self._device.type != "cuda":
-            return pixels
-        return pixels.pin_memory().to(self._device, non_blocking=True)
+            return tensor
+        return tensor.pin_memory().to(self._device, non_blocking=True)
