@@ -63,8 +63,10 @@ class LocalRunner:
         device = torch.device("cuda" if request.resources.gpus else "cpu")
         process = Process.single(request.resources.cpus, device, self._imports)
         splits, continues = request.splits, request.continues
-        stopping = self._stop.is_set
-        rows = run(request.job, store, process, self._data, splits, continues, stopping)
+        stopping, profile = self._stop.is_set, request.profile
+        rows = run(
+            request.job, store, process, self._data, splits, continues, stopping, profile=profile
+        )
         while True:
             try:
                 row = next(rows)

@@ -23,6 +23,7 @@ from schemas.job import EpochRow, JobResult, TrainJob
 
 _MARKER = "store.json"
 _DEVICES = "devices"
+_PROFILES = "profiles"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
@@ -111,6 +112,16 @@ class ArtifactStore:
         """
         return self._job(job_id).checkpoint(best=best)
 
+    def keep_trace(self, job_id: str, trace: bytes) -> None:
+        """Keep a job's profile, a gzipped Chrome trace; a later one takes its place."""
+        self._files.put({_trace_key(job_id): trace})
+
+    def trace(self, job_id: str) -> str | None:
+        """Return where a job's profile lies; None if it has none."""
+        key = _trace_key(job_id)
+        there = key.rpartition("/")[2] in self._files.names(_PROFILES)
+        return self._files.locate(key) if there else None
+
     def profiles(self) -> list[DeviceProfile]:
         """Return what was measured of all devices, by their keys; DamagedError if one is broken."""
         keys = [f"{_DEVICES}/{name}" for name in self._files.names(_DEVICES)]
@@ -159,3 +170,7 @@ def _prepare(files: Files, path: str, *, new: bool) -> None:
     elif not os.access(path, os.W_OK):
         advice = "give this user write access, or set another `store`"
         raise StoreError("the store cannot be written", where=path, next_step=advice)
+
+
+def _trace_key(job_id: str) -> str:
+    return f"{_PROFILES}/{job_id}.json.gz"

@@ -20,10 +20,10 @@ from jobs.training.failure import Diverged
 from jobs.training.flat import flatten
 from jobs.training.loss import loss_of
 from jobs.training.norms import Norms, gathered
-from jobs.training.optimiser import condition, optimiser
 from jobs.training.partial import FROM_THE_START, Partial
 from jobs.training.process import Process
 from jobs.training.schedule import Steps, learning_rate, norm_momentum, steps
+from jobs.training.update import Update
 from jobs.training.watch import Watch
 from schemas.job import TrainJob
 
@@ -51,10 +51,12 @@ class Trainer:
         self.module = _network(job, self.steps, process.imports)
         self._norms = Norms(self.module, len(self._share.pieces))
         self.flat = flatten(self.module, process.device)
-        self.optimiser = optimiser(job.recipe, self.flat)
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
+        self.optimiser = Update(job.recipe, self.flat, self.average)
         self._model = self.module
         self.watch = Watch()
+        self.on_step: Callable[[], None] | None = None
+        """Called after every optimiser step."""
         self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
 
     def connect(self) -> None:
@@ -126,10 +128,9 @@ class Trainer:
             with self._sharing(place == len(self._share.pieces)):
                 self._backward(self.watch.next(batches), sums, loss)
             self._process.pulse.beat()
-        condition(self.flat, self._recipe)
-        self.optimiser.step(self._rate(step))
-        if self.average:
-            self.average.update(step + 1)
+        self.optimiser.step(self._rate(step), step + 1)
+        if self.on_step:
+            self.on_step()
 
     def _first_bad_step(self, epoch: int) -> int | None:
         """Return the first step, counted from 0, whose loss was not finite on any rank."""
