@@ -38,7 +38,7 @@ class LocalRunner:
         self._data = DataCache()
 
     def request_stop(self) -> None:
-        """End after the running epoch, with a checkpoint."""
+        """End with a checkpoint: after the running step, in child processes after the epoch."""
         self._stop.set()
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
@@ -63,8 +63,10 @@ class LocalRunner:
         device = torch.device("cuda" if request.resources.gpus else "cpu")
         process = Process.single(request.resources.cpus, device, self._imports)
         splits, continues = request.splits, request.continues
-        profile = request.profile
-        rows = run(request.job, store, process, self._data, splits, continues, profile=profile)
+        stopping, profile = self._stop.is_set, request.profile
+        rows = run(
+            request.job, store, process, self._data, splits, continues, stopping, profile=profile
+        )
         while True:
             try:
                 row = next(rows)

@@ -271,13 +271,16 @@ def export(
     naming: Annotated[
         Literal["compound", "torchvision", "timm"], typer.Option(help="Whose names tensors get.")
     ] = "compound",
+    best: Annotated[
+        bool, typer.Option("--best", help="Of the epoch with the best validation accuracy.")
+    ] = False,
     store: StoreOption = "runs",
     as_json: JsonOption = False,
 ) -> None:
     """Write the weights of a trained network to a file, named for where they will be used."""
     from orchestrator.commands import exporting
 
-    exporting.export(job, path, naming, store, as_json=as_json)
+    exporting.export(job, path, naming, store, best=best, as_json=as_json)
 
 
 @app.command()

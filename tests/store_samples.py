@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from jobs.store.artifacts import ArtifactStore
-from jobs.store.checkpoint import Checkpoint
+from jobs.store.checkpoint import Checkpoint, Position, Saved
 from jobs.store.writer import JobWriter
 from schemas.architecture import Architecture, Stage
 from schemas.data import DigitsData
@@ -40,11 +40,18 @@ def log(writer: JobWriter, *epochs: int, value: float = 0.0) -> None:
         writer.log(row(epoch, writer.attempt, value))
 
 
-def save(writer: JobWriter, epoch: int) -> None:
+def saved(epoch: int) -> Saved:
     model = {"w": torch.full((3, 2), float(epoch)), "n": torch.tensor(epoch)}
     slots = {"momentum": torch.full((6,), float(epoch + 1))}
-    extra: dict[str, int | float | str] = {"lr": 0.1, "seed": 2**63, "epoch": epoch, "a": "ü"}
-    writer.save(epoch, 10 * epoch, model, slots, extra)
+    return Saved(model, slots, {"lr": 0.1, "seed": 2**63, "epoch": epoch, "a": "ü"})
+
+
+def save(writer: JobWriter, epoch: int) -> None:
+    writer.save(epoch, 10 * epoch, *saved(epoch))
+
+
+def save_later(writer: JobWriter, epoch: int) -> None:
+    writer.save_later(Position(epoch, 10 * epoch), lambda: saved(epoch))
 
 
 def train(writer: JobWriter, *epochs: int, value: float = 0.0) -> None:

@@ -15,16 +15,18 @@ from typing import Any
 
 import pytest
 import torch
+from images_on_disk import folder_of
 from small_jobs import small_job
 
 from jobs.data.cache import DataCache
+from jobs.data.source import summarise
 from jobs.environment import environment, git_state
 from jobs.run import Process, run
 from jobs.store import local
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.manifest import GitState
 from schemas.data import SyntheticData
-from schemas.job import EpochRow, JobRequest, JobResult, Resources, TrainJob
+from schemas.job import DataRef, EpochRow, JobRequest, JobResult, Resources, TrainJob
 
 RECIPE = {
     "epochs": 4,
@@ -375,3 +377,18 @@ def test_two_ranks_stop_and_go_on_inside_an_epoch(tmp_path: Path) -> None:
             torch.testing.assert_close(found["cut"][name], tensor, rtol=1e-4, atol=1e-5)
         elif not name.endswith("num_batches_tracked"):
             assert torch.equal(found["cut"][name], tensor), name
+
+
+def test_streamed_images_go_on_at_the_next_step(tmp_path: Path) -> None:
+    spec = folder_of(tmp_path / "images").model_copy(update={"memory": "never"})
+    job = small_job(epochs=2, batch=8)
+    network = job.architecture.model_copy(update={"in_channels": 3, "num_classes": 2})
+    ref = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
+    job = job.model_copy(update={"data": ref, "architecture": network})
+    cut, whole = (ArtifactStore.open(str(tmp_path / name)) for name in ("cut", "whole"))
+    rows, _ = attempt(job, whole, DataCache())
+    before, stopped = attempt(job, cut, DataCache(), steps=rows[0].step + 2)
+    assert stopped.status == "stopped" and stopped.epochs == 1
+    after, done = attempt(job, cut, DataCache())
+    assert done.status == "done" and science(before + after) == science(rows)
+    assert weights(cut, job) == weights(whole, job)

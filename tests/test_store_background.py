@@ -240,6 +240,8 @@ def test_a_writer_keeps_what_its_recipe_says(store: ArtifactStore) -> None:
             scored(writer, epoch, score)
         writer.finish(result(6))
     assert [one.epoch for one in newest(store).checkpoints] == [4, 6]
+    best = store.checkpoint(JOB.id, best=True)
+    assert whole(store.checkpoint(JOB.id), 6) and best and best.epoch == 4
     folders = {path.parent.name[:10] for path in files_of(store, "model.safetensors")}
     assert folders == {"epoch-0004", "epoch-0006"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store_samples import JOB, epochs_of, files_of, log, result, row, save, train, whole
+from store_samples import JOB, epochs_of, files_of, log, result, row, save, save_later, train, whole
 
 from jobs.store import local
 from jobs.store.artifacts import ArtifactStore
@@ -162,6 +162,25 @@ def whole_job(root: Path, progress: Progress) -> None:
         progress.step("finish", EPOCHS, lambda: writer.finish(result(EPOCHS, writer.attempt)))
 
 
+def whole_job_in_the_background(root: Path, progress: Progress) -> None:
+    """Train on while checkpoints are written; they count as acknowledged once they were waited for.
+
+    Epochs are logged while the checkpoint of the one before is on its way.
+    """
+    store = ArtifactStore.open(str(root))
+    with store.writer(JOB) as writer:
+        found = writer.resume()
+        for epoch in range(found.epoch + 1 if found else 1, EPOCHS + 1):
+            progress.step("log", epoch, lambda epoch=epoch: log(writer, epoch))
+            writer.wait()
+            progress.done["save"] = progress.began.get("save", 0)
+            progress.began["save"] = epoch
+            save_later(writer, epoch)
+        writer.wait()
+        progress.done["save"] = EPOCHS
+        progress.step("finish", EPOCHS, lambda: writer.finish(result(EPOCHS, writer.attempt)))
+
+
 def calls_of_a_whole_job(tmp_path: Path) -> int:
     disk = Disk(-1, "crash")
     with pytest.MonkeyPatch.context() as patch:
@@ -227,6 +246,18 @@ def test_a_crash_at_every_call_leaves_the_old_or_the_new(
     calls = calls_of_a_whole_job(tmp_path)
     assert count == -(-calls // every) and calls > 100
     assert "damaged" not in caplog.text or mode == "power"
+
+
+@EVERY
+@pytest.mark.parametrize(("mode", "kept"), [("crash", "log"), ("power", "save")])
+def test_a_crash_at_every_call_while_a_thread_writes(
+    tmp_path: Path, mode: str, kept: str, every: int
+) -> None:
+    count = 0
+    for root, progress, _ in faulty(tmp_path, mode, whole_job_in_the_background, every):
+        check_and_finish(root, progress, kept)
+        count += 1
+    assert count > 100 // every
 
 
 @EVERY

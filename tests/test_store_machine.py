@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from store_samples import JOB, log, result, save, whole
+from store_samples import JOB, log, result, save, save_later, whole
 
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.writer import JobWriter
@@ -53,6 +53,18 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.writer
         save(self.writer, max(self.rows))
         self.saved = [*self.saved, max(self.rows)][-2:]
+
+    @precondition(lambda self: self.writer and self.rows and max(self.rows) not in self.saved)
+    @rule(value=st.floats(0, 1))
+    def save_and_log_on(self, value: float) -> None:
+        """The next epoch is logged while a thread writes the checkpoint of this one."""
+        assert self.writer
+        epoch = max(self.rows)
+        save_later(self.writer, epoch)
+        log(self.writer, epoch + 1, value=value)
+        self.rows[epoch + 1] = value
+        self.writer.wait()
+        self.saved = [*self.saved, epoch][-2:]
 
     @precondition(lambda self: self.writer)
     @rule()

@@ -1,6 +1,8 @@
 """The safetensors files that are written without a copy, and the hash taken over pieces."""
 
+import errno
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.store import tensors
+from jobs.store import local, tensors
 from jobs.store.local import LocalFiles
 from jobs.store.manifest import StoredFile
 from jobs.store.sealed import DamagedError, sha256
@@ -86,3 +88,18 @@ def test_damage_anywhere_in_a_large_file_is_found(tmp_path: Path, how: str) -> N
     with pytest.raises(DamagedError, match=words.get(how, "bytes")) as caught:
         read_verified(files, entry)
     assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize("size", [1, 3 * PIECE])
+def test_a_sector_that_cannot_be_read_is_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    files, entry, _ = stored(tmp_path, size)
+
+    def unreadable(*given: object) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "preadv", unreadable)
+    monkeypatch.setattr(local, "open", unreadable, raising=False)
+    with pytest.raises(DamagedError, match="cannot read it"):
+        read_verified(files, entry)

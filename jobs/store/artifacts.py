@@ -105,9 +105,12 @@ class ArtifactStore:
         """Return where jobs stand."""
         return {job_id: self.state(job_id) for job_id in job_ids}
 
-    def checkpoint(self, job_id: str) -> Checkpoint | None:
-        """Return a job's newest checkpoint that verifies; a warning names what is passed over."""
-        return self._job(job_id).checkpoint()
+    def checkpoint(self, job_id: str, *, best: bool = False) -> Checkpoint | None:
+        """Return a job's newest checkpoint that verifies; a warning names what is passed over.
+
+        `best`: of those that are kept, the one with the highest validation accuracy.
+        """
+        return self._job(job_id).checkpoint(best=best)
 
     def keep_trace(self, job_id: str, trace: bytes) -> None:
         """Keep a job's profile, a gzipped Chrome trace; a later one takes its place."""

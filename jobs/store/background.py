@@ -4,8 +4,6 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from schemas.errors import StoreError
-
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +43,7 @@ class Background:
         """Wait for the task and end the thread; what the task raised is only logged."""
         try:
             self.wait()
-        except StoreError as error:
+        except Exception as error:
             _log.warning("the last checkpoint was not written: %s", error)
         finally:
             self._pool.shutdown()

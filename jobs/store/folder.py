@@ -13,6 +13,7 @@ from jobs.store import checkpoint
 from jobs.store.checkpoint import Checkpoint
 from jobs.store.files import Files
 from jobs.store.manifest import Manifest, RowsPart, Writer
+from jobs.store.retention import ranked
 from jobs.store.rows import from_live, from_parquet, rows_of, table_of
 from jobs.store.sealed import DamagedError, damaged, unseal
 from jobs.store.verified import read_verified
@@ -117,9 +118,9 @@ class JobFolder:
         found = self._settled(self._read_rows)
         return table_of([]) if found is None else found
 
-    def checkpoint(self) -> Checkpoint | None:
-        """Return the newest checkpoint that verifies."""
-        return self._settled(self._read_checkpoint)
+    def checkpoint(self, *, best: bool = False) -> Checkpoint | None:
+        """Return the newest checkpoint that verifies, or of those with an accuracy the best."""
+        return self._settled(lambda manifest: self._read_checkpoint(manifest, best=best))
 
     def table_in(self, manifest: Manifest) -> pa.Table:
         """Return the rows of one commit and its live tail."""
@@ -209,9 +210,12 @@ class JobFolder:
         data = self.files.read(self.live_key(manifest.attempt))
         return None if data is None else from_live(data, start)
 
-    def _read_checkpoint(self, manifest: Manifest) -> tuple[Checkpoint | None, Trouble]:
+    def _read_checkpoint(
+        self, manifest: Manifest, *, best: bool = False
+    ) -> tuple[Checkpoint | None, Trouble]:
         trouble: Trouble = []
-        for stored in reversed(manifest.checkpoints):
+        ordered = ranked(manifest.checkpoints) if best else manifest.checkpoints[::-1]
+        for stored in ordered:
             try:
                 found = checkpoint.load(self.files, stored)
             except DamagedError as error:

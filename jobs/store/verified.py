@@ -4,6 +4,7 @@ Hashing bounds how fast a large file is written and read. So the hash of one is 
 which several threads read and hash at once: the sha256 of the pieces' sha256s, one after another.
 """
 
+import errno
 import hashlib
 import mmap
 import os
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from jobs.store.files import Content, Files
 from jobs.store.manifest import StoredFile
 from jobs.store.sealed import damaged, sha256
+from schemas.errors import StoreError
 
 PIECE = 1 << 20
 """Bytes that are hashed at once; a larger file is hashed in pieces."""
@@ -48,9 +50,20 @@ def _digests(content: Iterable[memoryview]) -> Iterator[bytes]:
 
 
 def read_verified(files: Files, stored: StoredFile) -> bytes | memoryview:
-    """Return the bytes that a manifest promised; DamagedError where they are not there."""
-    if stored.piece:
-        return _read_pieces(files, stored)
+    """Return the bytes that a manifest promised; DamagedError where they are not there.
+
+    A device that cannot read them any more counts as damage: something older may be sound.
+    """
+    try:
+        return _read_pieces(files, stored) if stored.piece else _read_whole(files, stored)
+    except StoreError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno == errno.EIO:
+            raise damaged("the device cannot read it", error.where) from error
+        raise
+
+
+def _read_whole(files: Files, stored: StoredFile) -> bytes:
     data = files.read(stored.key)
     if data is None:
         raise damaged("it is missing", files.locate(stored.key))

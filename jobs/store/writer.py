@@ -204,10 +204,12 @@ class JobWriter:
 
     def close(self) -> None:
         """Let go of the attempt. Without `finish` the job counts as stopped, and can resume."""
-        self._background.close()
-        live, self._live = self._live, None
-        if live:
-            live.close()
+        try:
+            self._background.close()
+        finally:
+            live, self._live = self._live, None
+            if live:
+                live.close()
 
     def __enter__(self) -> Self:
         return self

@@ -13,8 +13,8 @@ from orchestrator.suggest import closest
 from schemas.errors import SpecError, StoreError
 
 
-def export(job_id: str, path: Path, naming: Source, uri: str, *, as_json: bool) -> None:
-    """Write a job's last checkpoint, averaged where its recipe averages.
+def export(job_id: str, path: Path, naming: Source, uri: str, *, best: bool, as_json: bool) -> None:
+    """Write a job's last checkpoint, or its best one, averaged where its recipe averages.
 
     Raises StoreError: no such job, or no checkpoint of it; SpecError: the file cannot be written.
     """
@@ -23,7 +23,9 @@ def export(job_id: str, path: Path, naming: Source, uri: str, *, as_json: bool) 
     store = ArtifactStore.open(uri, create=False)
     known = store.jobs()
     job, checkpoint = (
-        (store.job(job_id), store.checkpoint(job_id)) if job_id in known else (None, None)
+        (store.job(job_id), store.checkpoint(job_id, best=best))
+        if job_id in known
+        else (None, None)
     )
     if job is None or checkpoint is None:
         raise StoreError(
