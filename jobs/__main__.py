@@ -4,7 +4,8 @@
     torchrun --nproc-per-node 2 -m jobs job.json --store URI
 
 Rows go to stderr, the result as one JSON document to stdout. Exit codes: 0 done, 1 failed,
-2 bad usage, 130 stopped after an epoch by SIGINT or SIGTERM (the same command resumes).
+2 bad usage, 130 stopped by SIGINT or SIGTERM (the same command resumes): a lone process stops after
+the step under way, several at their next checkpoint or epoch.
 """
 
 import argparse
@@ -33,7 +34,7 @@ INTERRUPTED = 130
 
 
 class StopFlag:
-    """Set by the first SIGINT or SIGTERM inside its `with`; read between epochs.
+    """Set by the first SIGINT or SIGTERM inside its `with`; read between steps and epochs.
 
     A second SIGINT ends a lone process at once. Under a launcher it does not: launchers pass on
     the signal that the terminal has sent already.
@@ -128,8 +129,10 @@ def _device(resources: Resources, local_rank: int) -> torch.device:
 
 def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
     data, splits = DataCache(), request.splits
-    epochs = run(request.job, store, process, data, splits, request.continues)
-    with StopFlag(alone=process.world_size == 1) as stop:
+    stop = StopFlag(alone=process.world_size == 1)
+    asked = lambda: stop.set  # noqa: E731
+    epochs = run(request.job, store, process, data, splits, request.continues, asked)
+    with stop:
         result = _drive(epochs, _reporter(request, process), lambda: _agreed(stop, process))
     if result is None and process.leads:
         result = store.result(request.job.id)

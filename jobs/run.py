@@ -1,7 +1,7 @@
 """One job, from the store it may resume from to the result that it leaves there."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import torch
 
@@ -12,6 +12,7 @@ from jobs.training.collective import text_from, together
 from jobs.training.diagnosis import diagnose
 from jobs.training.failure import Diverged, classify, cornered
 from jobs.training.journal import Journal
+from jobs.training.partial import Interrupted
 from jobs.training.process import Process
 from jobs.training.state import begin, rewind
 from jobs.training.trainer import Trainer
@@ -32,6 +33,7 @@ def run(
     data: DataCache,
     splits: int = 1,
     continues: str | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Epochs:
     """Train a job; yield a row after each epoch, on every rank, and return how it ended.
 
@@ -39,13 +41,15 @@ def run(
     or else from that of the job that it `continues`. `splits`: see JobRequest.
     Whatever goes wrong in training becomes a result with status `failed`. Closing the generator
     after an epoch checkpoints that epoch and records the status `stopped`; with several ranks all
-    of them have to close after the same one, and their process group is the caller's.
+    of them have to close after the same one, and their process group is the caller's. `stopping`
+    is asked after every step by a lone process, and by several at their checkpoints inside an
+    epoch: once it holds, the job ends there, with a checkpoint, as `stopped`.
     """
     if torch.get_num_threads() != process.threads:
         torch.set_num_threads(process.threads)
     try:
         done = _already_done(job, store, process)
-        journal = None if done else Journal(job, store, process, splits, continues)
+        journal = None if done else Journal(job, store, process, splits, continues, stopping)
     except Exception as error:
         return _never_began(job, process, error)
     if journal is None:
@@ -62,19 +66,19 @@ def _attempt(
     try:
         trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
         journal.resume(trainer)
-        if journal.epoch == 0:
+        if journal.fresh:
             _begin(trainer, job, process)
         trainer.connect()
         while journal.epoch < job.recipe.epochs:
-            yield journal.record(trainer.epoch(journal.epoch + 1), trainer)
+            yield journal.record(journal.train(trainer), trainer)
+        journal.settle()
         return journal.end()
-    except GeneratorExit:
+    except (GeneratorExit, Interrupted):
         assert trainer is not None, "the generator waits after an epoch"
         return _stopped(journal, trainer)
     except Diverged as error:
         trainer = None  # its memory is needed for another one
-        located = _located(error, job, store, process, data, journal.splits)
-        return _failed(journal, located, trainer)
+        return _failed(journal, _located(error, job, store, process, data, journal), trainer)
     except Exception as error:
         return _failed(journal, error, trainer)
 
@@ -85,14 +89,15 @@ def _located(
     store: ArtifactStore,
     process: Process,
     data: DataCache,
-    splits: int,
+    journal: Journal,
 ) -> Diverged:
     """Return the error with the layer where numbers were lost, found by training there again."""
     try:
-        trainer = together(process, lambda: _trainer(job, process, data, splits))
-        epoch = rewind(trainer, job, store, process)
+        journal.settle()
+        trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
+        epoch, within = rewind(trainer, job, store, process)
         trainer.connect()
-        return diagnose(trainer, epoch, error)
+        return diagnose(trainer, epoch, within, error)
     except Exception as second:  # how the job ended is known, and counts
         _log.warning("the layer could not be found: %s", second)
         return error

@@ -70,6 +70,17 @@ class Augment(Model):
         return self
 
 
+class Keep(Model):
+    """Which checkpoints of a job stay; what falls under none of these is removed."""
+
+    last: Annotated[int, Field(ge=1)] = 2
+    """The newest ones: with two of them, one may be damaged."""
+    best: Annotated[int, Field(ge=0)] = 1
+    """The ones with the highest validation accuracy; of equals the later."""
+    every: Annotated[int, Field(ge=0)] = 0
+    """The one after every so many epochs; 0: none for that reason."""
+
+
 class Recipe(Model):
     """A training recipe, complete: with data, architecture and seed it determines the result."""
 
@@ -111,6 +122,9 @@ class Recipe(Model):
     """The side of the central square that is evaluated, as a fraction of the image's."""
     checkpoint_every: Annotated[int, Field(ge=1)] = 1
     """Epochs between checkpoints."""
+    checkpoint_steps: Annotated[int, Field(ge=0)] = 0
+    """Optimiser steps between checkpoints inside an epoch; 0: only after epochs."""
+    keep: Keep = Keep()
 
     @model_validator(mode="before")
     @classmethod

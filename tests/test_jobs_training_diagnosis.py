@@ -50,7 +50,7 @@ def test_step_and_layer_are_found(call: int, epoch: int, step: int) -> None:
         for number in (1, 2):
             failing.epoch(number)
     assert lost.value.step == step
-    found = str(diagnose(trainer(job, call), 0, lost.value))
+    found = str(diagnose(trainer(job, call), 0, 0, lost.value))
     name = next(n for n, m in trainer(job, call).module.named_modules() if isinstance(m, Overflow))
     assert found.endswith(f"; {name} puts out such values first")
 

@@ -6,8 +6,11 @@ import torch
 
 from jobs.data.batches import Feeder, Source
 from jobs.data.dataset import Dataset
-from jobs.data.images import WHOLE, Images, View, at_resolution, view_of
-from jobs.data.source import load
+from jobs.data.encoded import Choice, decoded
+from jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
+from jobs.data.source import opened
+from jobs.data.stream.opened import Opened
+from jobs.data.stream.source import Streamed
 from schemas.errors import DataError
 from schemas.job import DataRef
 from schemas.recipe import Recipe
@@ -24,7 +27,8 @@ class DataCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._dataset: Dataset | None = None
+        self._found: Dataset | Choice | None = None
+        self._stream: Opened | None = None
         self._resized: OrderedDict[tuple[int, View], Images] = OrderedDict()
 
     def source(
@@ -39,7 +43,23 @@ class DataCache:
 
         `threads`: CPUs of this process, which is also how many may decode at the same time.
         """
-        return Feeder(self.at(data, resolution, view_of(recipe)), recipe.augment, device)
+        found, view = self._current(data), view_of(recipe)
+        if isinstance(found, Choice):
+            side = train_side(found.form.size, resolution, view)
+            opened = self._streamed(found, side, threads)
+            return Streamed(opened, recipe.augment, device, resolution, view.central)
+        return Feeder(self.at(data, resolution, view), recipe.augment, device)
+
+    def _streamed(self, choice: Choice, side: int, threads: int) -> Opened:
+        if self._stream is None or self._stream.side != side:
+            self._let_go()
+            self._stream = Opened(choice, side, threads)
+        return self._stream
+
+    def _let_go(self) -> None:
+        if self._stream:
+            self._stream.close()
+        self._stream = None
 
     def at(self, data: DataRef, resolution: int, view: View = WHOLE) -> Images:
         """Return the data at a resolution as a recipe sees it, from memory where it can be.
@@ -54,12 +74,17 @@ class DataCache:
         return self._resized[key]
 
     def dataset(self, data: DataRef) -> Dataset:
-        """Return the data at its stored size. DataError as for `at`."""
-        if self._dataset is None or self._dataset.info.fingerprint != data.fingerprint:
+        """Return the data at its stored size, in memory. DataError as for `at`."""
+        found = self._current(data)
+        return decoded(found) if isinstance(found, Choice) else found
+
+    def _current(self, data: DataRef) -> Dataset | Choice:
+        if self._found is None or not _is(self._found, data):
             self._resized.clear()
-            self._dataset = None
-            self._dataset = _load(data)
-        return self._dataset
+            self._let_go()
+            self._found = None
+            self._found = _load(data)
+        return self._found
 
     def _shrink(self) -> None:
         while len(self._resized) > 1 and self._bytes() > self._max_bytes:
@@ -69,13 +94,17 @@ class DataCache:
         return sum(images.bytes for images in self._resized.values())
 
 
-def _load(data: DataRef) -> Dataset:
-    dataset = load(data.spec)
-    if dataset.info.fingerprint != data.fingerprint:
+def _load(data: DataRef) -> Dataset | Choice:
+    found = opened(data.spec)
+    if not _is(found, data):
         raise DataError(
             f"the data has changed since the job was planned: fingerprint "
-            f"{dataset.info.fingerprint}, not {data.fingerprint}",
+            f"{found.info.fingerprint}, not {data.fingerprint}",
             where=str(getattr(data.spec, "path", data.spec.source)),
             next_step="plan again with the data as it is now, or bring the old files back",
         )
-    return dataset
+    return found
+
+
+def _is(found: Dataset | Choice, data: DataRef) -> bool:
+    return found.info.fingerprint == data.fingerprint

@@ -107,8 +107,17 @@ def resize(images: Tensor, resolution: int) -> Tensor:
 
 def statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and deviation by channel from histograms: exact, whatever order or threads."""
+    return moments(histograms(images))
+
+
+def histograms(images: Tensor) -> Tensor:
+    """Count the values of each channel of uint8 (N, C, R, R): int64 (C, 256)."""
+    return torch.stack([_histogram(images[:, channel]) for channel in range(images.shape[1])])
+
+
+def moments(counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation, float32 (C,), of values counted as int64 (C, 256)."""
     values = torch.arange(256, dtype=torch.float64)
-    counts = torch.stack([_histogram(images[:, channel]) for channel in range(images.shape[1])])
     shares = counts.double() / counts.sum(1, keepdim=True)
     mean = shares @ values
     variance = shares @ values.square() - mean.square()

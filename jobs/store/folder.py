@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from jobs.store import checkpoint
-from jobs.store.checkpoint import Checkpoint, read_verified
+from jobs.store.checkpoint import Checkpoint
 from jobs.store.files import Files
 from jobs.store.manifest import Manifest, RowsPart
 from jobs.store.rows import from_live, from_parquet, rows_of, table_of
 from jobs.store.sealed import DamagedError, damaged, unseal
+from jobs.store.verified import read_verified
 from schemas.base import Model
 from schemas.errors import StoreError
 from schemas.job import Cause, EpochRow, TrainJob
@@ -193,7 +194,7 @@ class JobFolder:
         return pa.concat_tables([*tables, table_of(tail or [])]), trouble
 
     def _part(self, part: RowsPart) -> pa.Table:
-        return from_parquet(read_verified(self.files, part), self.files.locate(part.key))
+        return from_parquet(bytes(read_verified(self.files, part)), self.files.locate(part.key))
 
     def _rescued(self, manifest: Manifest, part: RowsPart) -> pa.Table:
         live = table_of(self._live(manifest, 0) or [])

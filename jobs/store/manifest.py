@@ -10,6 +10,8 @@ class StoredFile(Model):
     key: str
     size: int
     sha256: str
+    piece: int = 0
+    """The sha256 is that of the sha256s of pieces of so many bytes; 0: of the bytes themselves."""
 
 
 class RowsPart(StoredFile):
@@ -25,7 +27,13 @@ class CheckpointFiles(Model):
 
     attempt: int
     epoch: int
+    """Whole epochs before it."""
     step: int
+    """Optimiser steps since the start of training."""
+    epoch_step: int = 0
+    """Of these, the ones that belong to the epoch after `epoch`."""
+    score: float | None = None
+    """Validation accuracy after `epoch`; None inside an epoch, or where none was measured."""
     folder: str
     files: dict[str, StoredFile]
 

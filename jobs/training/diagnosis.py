@@ -6,28 +6,44 @@ failed, which is exact on a CPU, and watched there.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from jobs.training.failure import Diverged
+from jobs.training.partial import Partial
 from jobs.training.trainer import Trainer
 
 
-def diagnose(trainer: Trainer, epoch: int, error: Diverged) -> Diverged:
-    """Return the error with the layer named; `trainer` stands after `epoch` epochs.
+class _Seen(Exception):
+    """The step that failed is over."""
 
-    All ranks call it together.
+
+def diagnose(trainer: Trainer, epoch: int, within: int, error: Diverged) -> Diverged:
+    """Return the error with the layer named.
+
+    `trainer` stands `within` steps into the epoch after `epoch` whole ones. All ranks call it
+    together.
     """
     if error.step is None:
         return error
-    found = _Found()
     for number in range(epoch + 1, error.epoch):
-        trainer.train(number)
-    with _watching(trainer.module, found):
-        trainer.train(error.epoch, until=error.step + 1, before_last=found.begin)
+        trainer.train(number, Partial(within))
+        within = 0
+    failed, found = error.step % trainer.steps.per_epoch, _Found()
+
+    def after_step(done: int, sums: Tensor) -> None:
+        if done == failed:
+            found.begin(trainer)
+        if done == failed + 1:
+            raise _Seen
+
+    if failed == within:
+        found.begin(trainer)
+    with _watching(trainer.module, found), suppress(_Seen):
+        trainer.train(error.epoch, Partial(within), after_step)
     return error.located(found.layer or found.weights)
 
 

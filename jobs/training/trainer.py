@@ -20,6 +20,7 @@ from jobs.training.failure import Diverged
 from jobs.training.flat import flatten
 from jobs.training.loss import loss_of
 from jobs.training.norms import Norms, gathered
+from jobs.training.partial import FROM_THE_START, Partial
 from jobs.training.process import Process
 from jobs.training.schedule import Steps, learning_rate, norm_momentum, steps
 from jobs.training.update import Update
@@ -27,6 +28,9 @@ from jobs.training.watch import Watch
 from schemas.job import TrainJob
 
 Metrics = dict[str, float]
+AfterStep = Callable[[int, Tensor], None]
+"""Called after every optimiser step with how many of the epoch are done, and with this rank's sums
+of loss and of right answers over the epoch's images, float64 (2,), on the training device."""
 
 
 class Trainer:
@@ -42,7 +46,7 @@ class Trainer:
         self.steps = steps(job.recipe, source.images, planned, splits)
         batch, micro = self.steps.batch, self.steps.micro
         self._share = Share.of(batch, micro, process.rank, process.world_size)
-        self._source = source
+        self.source = source
         self._generator = _generator(process.device)
         self.module = _network(job, self.steps, process.imports)
         self._norms = Norms(self.module, len(self._share.pieces))
@@ -64,10 +68,15 @@ class Trainer:
                 warnings.simplefilter("ignore", FutureWarning)
                 self._model = DistributedDataParallel(self.module, broadcast_buffers=False)
 
-    def epoch(self, number: int) -> Metrics:
-        """Train for one epoch, counted from 1, and evaluate. Diverged: a loss is not finite."""
-        started = time.perf_counter()
-        loss, correct = self.train(number).tolist()
+    def epoch(
+        self, number: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
+    ) -> Metrics:
+        """Train for one epoch, counted from 1, or for what is left of it, and evaluate.
+
+        Diverged: a loss is not finite.
+        """
+        started = time.perf_counter() - begun.seconds
+        loss, correct = self.train(number, begun, after_step).tolist()
         trained = time.perf_counter()
         images = self.steps.per_epoch * self.steps.batch
         if not math.isfinite(loss):
@@ -87,27 +96,21 @@ class Trainer:
         return metrics
 
     def train(
-        self,
-        epoch: int,
-        until: int | None = None,
-        before_last: "Callable[[Trainer], None] | None" = None,
+        self, epoch: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
     ) -> Tensor:
-        """Return the sums of loss and of correct answers over the epoch's images, float64 (2,).
-
-        `until`: end before that step, counted from 0 over all epochs; `before_last`: called ahead
-        of the last step.
-        """
+        """Return the sums of loss and of correct answers over the epoch's images, float64 (2,)."""
         self.watch.restart()
         self.module.train()
-        sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
-        batches = self._source.training(self._seed, epoch, self._share)
-        first = (epoch - 1) * self.steps.per_epoch
         self._losses.zero_()
-        end = first + self.steps.per_epoch if until is None else until
-        for step in range(first, end):
-            if before_last and step == end - 1:
-                before_last(self)
-            self.step(step, batches, sums, self._losses[step - first])
+        sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
+        if self._process.leads:
+            sums += torch.tensor([begun.loss, begun.correct], dtype=torch.float64)
+        batches = self.source.training(self._seed, epoch, self._share, begun.steps)
+        first = (epoch - 1) * self.steps.per_epoch
+        for done in range(begun.steps, self.steps.per_epoch):
+            self.step(first + done, batches, sums, self._losses[done])
+            if after_step:
+                after_step(done + 1, sums)
         return self._settled(sums)
 
     def step(self, step: int, batches: Iterator[Batch], sums: Tensor, loss: Tensor) -> None:
@@ -163,7 +166,7 @@ class Trainer:
         self.module.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=self._process.device)
         rank, world_size = self._process.rank, self._process.world_size
-        for images, labels, *_ in self._source.validation(rank, world_size, self.steps.micro):
+        for images, labels, *_ in self.source.validation(rank, world_size, self.steps.micro):
             with self._precision():
                 logits = self.module(images)
                 losses = functional.cross_entropy(logits, labels, reduction="none")
