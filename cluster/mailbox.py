@@ -120,6 +120,16 @@ class Mailbox:
         """Hear from a worker."""
         self._box(gang).vigil.hear(group, beat)
 
+    async def leave(self, gang: str, group: int, rank: int) -> None:
+        """Hear from a worker for the last time."""
+        self._box(gang).vigil.leave(group, rank)
+
+    async def notice(self, gang: str, text: str) -> None:
+        """Tell people something about the gang."""
+        box = self._box(gang)
+        if box.job is not None:
+            box.messages.put_nowait({"notice": text})
+
     async def watch(
         self, gang: str, patience: float
     ) -> tuple[tuple[Beat, ...], tuple[Suspect, ...]]:

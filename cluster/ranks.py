@@ -55,8 +55,12 @@ class _Heart:
     def __enter__(self) -> None:
         self._thread.start()
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        """Fall silent, and say so first where nothing is wrong."""
         self._still.set()
+        if kind is None:
+            self._thread.join()
+            ray.get(self._mailbox.leave.remote(self._gang, self._group, self._process.rank))
 
     def _beat_on(self) -> None:
         while True:
