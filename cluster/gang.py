@@ -77,7 +77,8 @@ class Gang:
         self._folder = tempfile.mkdtemp(prefix="compound-gang-")
         os.environ.update(_ENVIRONMENT)
         taken = {name: trial[name] for name in ("mailbox", "imports")}
-        self._config = {**taken, "gang": self._id, "store": store}
+        planned = self._resources.most_workers
+        self._config = {**taken, "gang": self._id, "store": store, "planned": planned}
         self._thread = threading.Thread(target=self._live, daemon=True)
         self._thread.start()
 

@@ -32,6 +32,7 @@ def work(config: dict[str, Any]) -> None:
         world_size=train.get_context().get_world_size(),
         device=get_device(),
         threads=config["cpus"],
+        planned=config["planned"],
         imports=tuple(config["imports"]),
     )
     with _Heart(config, process):
@@ -106,7 +107,15 @@ class _Worker:
         """Train one job; rank 0 tells of every epoch and of the end."""
         self._process.pulse.begin()
         splits, continues = request.splits, request.continues
-        rows = run(request.job, self._store, self._process, self._data, splits, continues)
+        rows = run(
+            request.job,
+            self._store,
+            self._process,
+            self._data,
+            splits,
+            continues,
+            profile=request.profile,
+        )
         last = request.job.recipe.epochs
         while True:
             try:

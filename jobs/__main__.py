@@ -4,7 +4,8 @@
     torchrun --nproc-per-node 2 -m jobs job.json --store URI
 
 Rows go to stderr, the result as one JSON document to stdout. Exit codes: 0 done, 1 failed,
-2 bad usage, 130 stopped after an epoch by SIGINT or SIGTERM (the same command resumes).
+2 bad usage, 130 stopped by SIGINT or SIGTERM (the same command resumes): a lone process stops after
+the step under way, several at their next checkpoint or epoch.
 """
 
 import argparse
@@ -33,7 +34,7 @@ INTERRUPTED = 130
 
 
 class StopFlag:
-    """Set by the first SIGINT or SIGTERM inside its `with`; read between epochs.
+    """Set by the first SIGINT or SIGTERM inside its `with`; read between steps and epochs.
 
     A second SIGINT ends a lone process at once. Under a launcher it does not: launchers pass on
     the signal that the terminal has sent already.
@@ -99,7 +100,9 @@ def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -
     """Yield this process's place, inside its process group where a launcher started several."""
     rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     device = _device(resources, int(os.environ.get("LOCAL_RANK", 0)))
-    process = Process(rank, world_size, device, cpus or resources.cpus, imports)
+    process = Process(
+        rank, world_size, device, cpus or resources.cpus, resources.most_workers, imports
+    )
     if world_size == 1:
         yield process
         return
@@ -126,8 +129,12 @@ def _device(resources: Resources, local_rank: int) -> torch.device:
 
 def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
     data, splits = DataCache(), request.splits
-    epochs = run(request.job, store, process, data, splits, request.continues)
-    with StopFlag(alone=process.world_size == 1) as stop:
+    stop = StopFlag(alone=process.world_size == 1)
+    asked = lambda: stop.set  # noqa: E731
+    epochs = run(
+        request.job, store, process, data, splits, request.continues, asked, request.profile
+    )
+    with stop:
         result = _drive(epochs, _reporter(request, process), lambda: _agreed(stop, process))
     if result is None and process.leads:
         result = store.result(request.job.id)

@@ -1,18 +1,21 @@
 """One job, from the store it may resume from to the result that it leaves there."""
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import torch
 
+from jobs.data.batches import Source
 from jobs.data.cache import DataCache
-from jobs.data.images import Images
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import text_from, together
-from jobs.training.failure import classify, cornered
+from jobs.training.diagnosis import diagnose
+from jobs.training.failure import Diverged, classify, cornered
 from jobs.training.journal import Journal
+from jobs.training.partial import Interrupted
 from jobs.training.process import Process
-from jobs.training.state import begin
+from jobs.training.profiling import profiled, trace_file
+from jobs.training.state import begin, rewind
 from jobs.training.trainer import Trainer
 from schemas.errors import DataError, StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
@@ -31,6 +34,8 @@ def run(
     data: DataCache,
     splits: int = 1,
     continues: str | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    profile: bool = False,
 ) -> Epochs:
     """Train a job; yield a row after each epoch, on every rank, and return how it ended.
 
@@ -38,38 +43,84 @@ def run(
     or else from that of the job that it `continues`. `splits`: see JobRequest.
     Whatever goes wrong in training becomes a result with status `failed`. Closing the generator
     after an epoch checkpoints that epoch and records the status `stopped`; with several ranks all
-    of them have to close after the same one, and their process group is the caller's.
+    of them have to close after the same one, and their process group is the caller's. `stopping`
+    is asked after every step by a lone process, and by several at their checkpoints inside an
+    epoch: once it holds, the job ends there, with a checkpoint, as `stopped`. `profile`: keep a
+    trace of a few steps in the store.
     """
     if torch.get_num_threads() != process.threads:
         torch.set_num_threads(process.threads)
     try:
         done = _already_done(job, store, process)
-        journal = None if done else Journal(job, store, process, splits, continues)
+        journal = None if done else Journal(job, store, process, splits, continues, stopping)
     except Exception as error:
         return _never_began(job, process, error)
     if journal is None:
         assert done is not None
         return done
     with journal:
-        return (yield from _attempt(job, journal, process, data))
+        return (yield from _attempt(job, store, journal, process, data, profile))
 
 
-def _attempt(job: TrainJob, journal: Journal, process: Process, data: DataCache) -> Epochs:
+def _attempt(
+    job: TrainJob,
+    store: ArtifactStore,
+    journal: Journal,
+    process: Process,
+    data: DataCache,
+    profile: bool,
+) -> Epochs:
     trainer = None
     try:
         trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
         journal.resume(trainer)
-        if journal.epoch == 0:
+        if journal.fresh:
             _begin(trainer, job, process)
         trainer.connect()
+        if profile and process.leads and journal.epoch < job.recipe.epochs:
+            yield _traced(job, store, journal, trainer)
         while journal.epoch < job.recipe.epochs:
-            yield journal.record(trainer.epoch(journal.epoch + 1), trainer)
+            yield journal.record(journal.train(trainer), trainer)
+        journal.settle()
         return journal.end()
-    except GeneratorExit:
+    except (GeneratorExit, Interrupted):
         assert trainer is not None, "the generator waits after an epoch"
         return _stopped(journal, trainer)
+    except Diverged as error:
+        trainer = None  # its memory is needed for another one
+        return _failed(journal, _located(error, job, store, process, data, journal), trainer)
     except Exception as error:
         return _failed(journal, error, trainer)
+
+
+def _traced(job: TrainJob, store: ArtifactStore, journal: Journal, trainer: Trainer) -> EpochRow:
+    """Train one epoch with a few of its steps traced."""
+    with trace_file() as trace:
+        with profiled(trainer, trace):
+            row = journal.record(journal.train(trainer), trainer)
+        if trace.exists():
+            store.keep_trace(job.id, trace.read_bytes())
+    return row
+
+
+def _located(
+    error: Diverged,
+    job: TrainJob,
+    store: ArtifactStore,
+    process: Process,
+    data: DataCache,
+    journal: Journal,
+) -> Diverged:
+    """Return the error with the layer where numbers were lost, found by training there again."""
+    try:
+        journal.settle()
+        trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
+        epoch, within = rewind(trainer, job, store, process)
+        trainer.connect()
+        return diagnose(trainer, epoch, within, error)
+    except Exception as second:  # how the job ended is known, and counts
+        _log.warning("the layer could not be found: %s", second)
+        return error
 
 
 def _begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
@@ -85,19 +136,20 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
 
 
 def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> Trainer:
-    images = data.at(job.data, job.architecture.resolution)
-    _check_fit(job, images)
-    return Trainer(job, images, process, splits=splits)
+    source = data.source(
+        job.data, job.architecture.resolution, job.recipe, process.device, process.threads
+    )
+    _check_fit(job, source)
+    return Trainer(job, source, process, splits=splits)
 
 
-def _check_fit(job: TrainJob, images: Images) -> None:
+def _check_fit(job: TrainJob, source: Source) -> None:
     """Raise DataError when the network was made for other images than there are."""
     network = (job.architecture.in_channels, job.architecture.num_classes)
-    largest = max(int(images.train_labels.max()), int(images.validation_labels.max()))
-    if images.train.shape[1] != network[0] or largest >= network[1]:
+    if source.channels != network[0] or source.highest_label >= network[1]:
         raise DataError(
             f"the network takes {network[0]} channels and tells {network[1]} classes apart; the "
-            f"images have {images.train.shape[1]} channels and labels up to {largest}",
+            f"images have {source.channels} channels and labels up to {source.highest_label}",
             next_step="set in_channels and num_classes of the architecture to what the data has",
         )
 

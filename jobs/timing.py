@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from jobs.data.batches import Feeder
 from jobs.data.images import Images
 from jobs.data.images import statistics as statistics_of
 from jobs.device import PROCESS_BYTES, worker_memory
@@ -72,7 +73,9 @@ _TINY = Architecture(resolution=16, stem=Stem(channels=8), stages=(Stage(channel
 def measure(case: Case, process: Process) -> Measured:
     """Train and evaluate one network on random images until its time is over."""
     held = _Held(process.device)
-    trainer = Trainer(_job(case), _images(case), process)
+    job = _job(case)
+    source = Feeder(_images(case), job.recipe.augment, process.device)
+    trainer = Trainer(job, source, process)
     started, steps = time.monotonic(), list[float]()
     evaluations = list[float]()
     while len(steps) < _WARMING + _STEPS.start or (

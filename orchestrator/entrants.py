@@ -116,12 +116,12 @@ def _network(
 def _jobs(
     spec: StudySpec, plan: Plan, recipe: Recipe, entrants: Sequence[Entrant]
 ) -> Iterator[PlannedJob]:
-    phi = PHI if spec.gate.scale == "phi" else 1.0
-    everyone = [(plan.baseline, 0.0), *((one.network, phi) for one in entrants)]
+    larger = spec.gate.scale == "phi"
+    everyone = [(plan.baseline, 0.0), *((one.network, PHI if larger else 1.0) for one in entrants)]
     for seed in range(spec.seed, spec.seed + (spec.gate.seeds or spec.search.seeds)):
         for network, scale in everyone:
             request = JobRequest(
-                job=job(spec, plan.data, network, recipe, seed),
+                job=job(spec, plan.data, network, recipe, seed, phi=scale if larger else 0.0),
                 resources=spec.resources.search,
                 label=f"gate-{label(network, seed)}",
             )

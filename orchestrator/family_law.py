@@ -57,7 +57,7 @@ def _points(
         network = _network(spec, plan, family, phi, networks)
         if network is None or network.id in points:
             continue
-        errors = _errors(spec, plan, network, results)
+        errors = _errors(spec, plan, network, phi, results)
         if errors or phi in asked:
             points[network.id] = LawPoint(phi=phi, ratio=network.ratio, errors=errors)
     return list(points.values())
@@ -82,12 +82,16 @@ def _network(
 
 
 def _errors(
-    spec: StudySpec, plan: Plan, network: Candidate, results: Mapping[str, JobResult]
+    spec: StudySpec,
+    plan: Plan,
+    network: Candidate,
+    phi: float,
+    results: Mapping[str, JobResult],
 ) -> tuple[float, ...]:
     """Return the errors of a network's jobs by the family's recipe that ended well, by seed."""
     seeds = max(spec.search.seeds, spec.family.seeds, spec.gate.seeds or 0)
     wanted = (
-        job(spec, plan.data, network, spec.train, seed).id
+        job(spec, plan.data, network, spec.train, seed, phi=phi).id
         for seed in range(spec.seed, spec.seed + seeds)
     )
     ended = [results[one] for one in wanted if one in results]

@@ -57,7 +57,7 @@ class Held(TypedDict):
 
 def held(recipe: Recipe, workers: int) -> Held:
     """Return what a recipe makes each of so many workers keep."""
-    slots = 2 if recipe.optimizer == "rmsprop" else 1
+    slots = 1 if recipe.optimizer == "sgd" else 2
     return Held(averaged=recipe.ema > 0, slots=slots, shared=workers > 1)
 
 

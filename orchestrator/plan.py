@@ -71,10 +71,10 @@ def plan_study(
     `profile` is of one search worker's device; budgets on memory and step time take it.
     Raises PlanError where the spec holds but nothing can be made of it.
     """
-    check_batch(spec.search.train, spec.resources.search.least_workers, "search.train.batch")
-    check_batch(spec.train, spec.resources.family.least_workers)
+    check_batch(spec.search.train, spec.resources.search.most_workers, "search.train.batch")
+    check_batch(spec.train, spec.resources.family.most_workers)
     if spec.gate.mode != "off" and spec.gate.scale == "phi":
-        check_batch(spec.train, spec.resources.search.least_workers)
+        check_batch(spec.train, spec.resources.search.most_workers)
     network = baseline_of(spec, info, networks)
     measure = measure_of(spec, profile)
     space = Space(network, spec.search.budget, spec.rounding, measure, networks)
@@ -130,7 +130,10 @@ def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
 
 def _beyond_reach(where: str, factory: str, recipe: Recipe) -> Iterator[str]:
     """Name the settings of a recipe that only a network of ours would take."""
-    given = {"survival": recipe.survival < 1, "dropout": recipe.dropout > 0}
+    given = {
+        "survival": recipe.survival < 1,
+        "dropout": recipe.dropout > 0 or bool(recipe.dropout_phi7),
+    }
     names = [name for name, is_set in given.items() if is_set]
     if names:
         yield f"{where}: the recipe's {' and '.join(names)} cannot reach into {factory}"
@@ -167,7 +170,7 @@ def plan_train(spec: TrainSpec, info: DataInfo, networks: Networks = DATA_ONLY) 
 
     Raises ArchitectureError where its `weights` do not fit that network.
     """
-    check_batch(spec.train, spec.resources.least_workers)
+    check_batch(spec.train, spec.resources.most_workers)
     baseline = _baseline_candidate(baseline_of(spec, info, networks))
     _require_axes(spec.coefficients, baseline.architecture, networks)
     family = plan_family(spec, baseline, info, spec.coefficients, networks=networks)
@@ -234,7 +237,7 @@ def _family_jobs(
     else:
         resources, seeds = spec.resources, spec.seeds
     for seed in range(spec.seed, spec.seed + seeds):
-        training = job(spec, info, network, spec.train, seed)
+        training = job(spec, info, network, spec.train, seed, phi=phi)
         request = JobRequest(
             job=training, resources=resources, label=f"phi{phi:g}-{label(network, seed)}"
         )

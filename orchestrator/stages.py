@@ -9,7 +9,7 @@ from schemas.architecture import AXES, Candidate
 from schemas.data import DataInfo
 from schemas.job import DataRef, JobRequest, TrainJob
 from schemas.plan import PlannedJob
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, at_phi
 from schemas.strategy import Asha, Rungs
 from schemas.study import StudySpec, TrainSpec
 
@@ -92,7 +92,7 @@ def _search_job(
         candidate=network.id,
         phi=0.0 if "baseline" in network.roles else 1.0,
         request=JobRequest(
-            job=job(spec, info, network, stage.recipe, seed),
+            job=job(spec, info, network, stage.recipe, seed, phi=0.0),
             resources=spec.resources.search,
             label=name,
             prunable=_prunable(spec, network),
@@ -111,11 +111,24 @@ def _prunable(spec: StudySpec, network: Candidate) -> bool:
 
 
 def job(
-    spec: StudySpec | TrainSpec, info: DataInfo, candidate: Candidate, recipe: Recipe, seed: int
+    spec: StudySpec | TrainSpec,
+    info: DataInfo,
+    candidate: Candidate,
+    recipe: Recipe,
+    seed: int,
+    *,
+    phi: float,
 ) -> TrainJob:
-    """Return the training of one network with one seed."""
-    data = DataRef(spec=spec.data, fingerprint=info.fingerprint)
-    return TrainJob(architecture=candidate.architecture, recipe=recipe, data=data, seed=seed)
+    """Return the training of one network with one seed, by the recipe as it is at `phi`.
+
+    All networks of a search train as the baseline does, at phi 0: they are compared.
+    """
+    return TrainJob(
+        architecture=candidate.architecture,
+        recipe=at_phi(recipe, phi),
+        data=DataRef(spec=spec.data, fingerprint=info.fingerprint),
+        seed=seed,
+    )
 
 
 def label(candidate: Candidate, seed: int) -> str:

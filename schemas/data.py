@@ -24,7 +24,22 @@ class DigitsData(_Source):
     validation: Fraction = 0.25
 
 
-class ParquetData(_Source):
+class _Encoded(_Source):
+    max_bad: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """The fraction of images that may be undecodable before the study is refused."""
+    memory: Literal["auto", "always", "never"] = "auto"
+    """Whether decoded images are kept in memory; `auto`: where they take at most half of it.
+    Otherwise they are streamed: decoded by other processes while training goes on."""
+    buffer: Count = 4096
+    """Images that are shuffled together where Parquet is streamed; held in memory as encoded."""
+    cache: str = "auto"
+    """A folder where streamed images are kept decoded after the first epoch, or `off`. `auto`: the
+    folder that the environment variable COMPOUND_CACHE names, else off."""
+    decoders: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Processes that decode, for each worker; without a number as many as it has CPUs."""
+
+
+class ParquetData(_Encoded):
     """Encoded images in Parquet, as Hugging Face writes them: struct<bytes, path> and a label."""
 
     source: Literal["parquet"]
@@ -34,19 +49,16 @@ class ParquetData(_Source):
     validation: Fraction = 0.1
     image_column: str = "image"
     label_column: str = "label"
-    max_bad: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    """The fraction of images that may be undecodable before the study is refused."""
 
 
-class ImageFolderData(_Source):
+class ImageFolderData(_Encoded):
     """A folder of `train/CLASS/image.png`, with `val/CLASS/...` where there is one."""
 
     source: Literal["image_folder"]
     path: str
     validation: Fraction = 0.1
-    max_bad: Annotated[float, Field(ge=0, lt=1)] = 0.01
     size: Annotated[int, Field(ge=1, le=1024)] = 256
-    """Images become squares, centre cropped, of at most this many pixels a side, kept in memory."""
+    """Images become squares, centre cropped, of at most this many pixels a side."""
 
 
 class SyntheticData(_Source):

@@ -9,7 +9,7 @@ from schemas.architecture import Architecture, Network
 from schemas.base import Identified, Model, digest
 from schemas.data import DataSpec
 from schemas.factory import FactoryNetwork, Realised
-from schemas.recipe import Recipe
+from schemas.recipe import Keep, Recipe
 from schemas.weights import WeightsRef
 
 Count = Annotated[int, Field(ge=1, le=10_000)]
@@ -83,7 +83,12 @@ class DataRef(Model):
     fingerprint: str
 
 
-_NOT_SCIENCE = {"checkpoint_every": 1, "recipe": "modern"}
+_NOT_SCIENCE = {
+    "checkpoint_every": 1,
+    "checkpoint_steps": 0,
+    "keep": Keep(),
+    "recipe": "modern",
+}
 """Fields of the recipe that name or store, and change no number."""
 
 
@@ -138,6 +143,8 @@ class JobRequest(Model):
     into memory; the batch of an optimiser step stays what it is."""
     continues: str | None = None
     """The job of a shorter schedule whose last checkpoint and rows this one begins with."""
+    profile: bool = False
+    """Whether the first rank traces a few steps of the first epoch that it trains."""
     prunable: bool = False
     """Whether the search's promotion may stop the job before its last epoch."""
 

@@ -7,6 +7,11 @@ from pydantic import Field, model_validator
 from schemas.base import Model
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(gt=0, le=1)]
+Ratio = Annotated[float, Field(ge=0.05, le=20)]
+
+LAST_PHI = 7
+"""EfficientNet-B7, where the paper's dropout ends."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "modern": {},
@@ -18,22 +23,62 @@ PRESETS: dict[str, dict[str, Any]] = {
         "warmup_epochs": 5,
         "survival": 0.8,
         "dropout": 0.2,
+        "dropout_phi7": 0.5,
         "ema": 0.9999,
         "norm_momentum": 0.01,
         "clip_norm": None,
+        "augment": {"crop": "resized", "policy": "autoaugment"},
+        "central": 0.875,
     },
 }
 """`modern` is the defaults of Recipe; `paper` follows EfficientNet, section 5."""
 
 
 class Augment(Model):
-    """Random changes to training images; resolution-relative, so they scale with the network."""
+    """Random changes to training images; resolution-relative, so they scale with the network.
 
+    In their order: crop and mirror, the policy's operations, cutout, then mixing of images.
+    """
+
+    crop: Literal["shift", "resized"] = "shift"
+    """`shift` moves the image by `pad`; `resized` takes a random rectangle to full size."""
     pad: Annotated[float, Field(ge=0, le=1)] = 0.125
     """Random shifts up to this fraction of the side, filled by reflection."""
+    area: tuple[Share, Share] = (0.08, 1.0)
+    """Least and largest part of the image that a `resized` crop takes."""
+    aspect: tuple[Ratio, Ratio] = (0.75, 4 / 3)
+    """Least and largest width over height of a `resized` crop."""
     flip: bool = True
+    policy: Literal["none", "autoaugment", "randaugment"] = "none"
+    """`autoaugment` is policy v0 of EfficientNet's code; `randaugment` draws from 16 operations."""
+    layers: Annotated[int, Field(ge=1, le=8)] = 2
+    """Operations that RandAugment makes on an image, one after the other."""
+    magnitude: Annotated[float, Field(ge=0, le=30)] = 9.0
+    """How strong RandAugment's operations are; EfficientNet-B5 was trained with 17, B7 with 28."""
     cutout: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The side of a square set to the mean, as a fraction of the image's."""
+    mixup: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Alpha of the Beta distribution that images and labels are blended by; 0 is off."""
+    cutmix: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """The same for rectangles pasted from another image; with both, each image takes one."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Augment":
+        for name, (least, largest) in (("area", self.area), ("aspect", self.aspect)):
+            if least > largest:
+                raise ValueError(f"{name} is from {least} to {largest}: write the smaller first")
+        return self
+
+
+class Keep(Model):
+    """Which checkpoints of a job stay; what falls under none of these is removed."""
+
+    last: Annotated[int, Field(ge=1)] = 2
+    """The newest ones: with two of them, one may be damaged."""
+    best: Annotated[int, Field(ge=0)] = 1
+    """The ones with the highest validation accuracy; of equals the later."""
+    every: Annotated[int, Field(ge=0)] = 0
+    """The one after every so many epochs; 0: none for that reason."""
 
 
 class Recipe(Model):
@@ -45,12 +90,12 @@ class Recipe(Model):
     """Images per optimiser step, over all workers and accumulation steps."""
     accumulate: Annotated[int, Field(ge=1, le=4096)] = 1
     """Micro-batches per optimiser step."""
-    optimizer: Literal["sgd", "rmsprop"] = "sgd"
+    optimizer: Literal["sgd", "rmsprop", "adamw"] = "sgd"
     learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.1
     """Per 256 images of the batch: the rate used is learning_rate * batch / 256."""
     momentum: Probability = 0.9
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 5e-4
-    """On convolution and linear weights only, never on norms or biases."""
+    """On convolution and linear weights only, never on norms or biases; `adamw` decouples it."""
     schedule: Literal["cosine", "exponential"] = "cosine"
     warmup_epochs: Annotated[float, Field(ge=0, le=1000)] = 1
     decay: Annotated[float, Field(gt=0, le=1)] = 0.97
@@ -59,25 +104,58 @@ class Recipe(Model):
     survival: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Survival probability of the last block under stochastic depth; earlier ones rise to 1."""
     dropout: Probability = 0.0
+    dropout_phi7: Probability | None = None
+    """Dropout at phi 7: it grows linearly from `dropout` at phi 0. None: the same at every phi,
+    which is also what `recipe: paper` does for a spec that sets `dropout` itself."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of the averaged weights that are evaluated; 0 turns the average off."""
     norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None
     """Weight of the newest batch in batch norm's running statistics (the paper's 0.99 is 0.01);
     without one it is fitted to the number of steps."""
+    norm_batch: Literal["worker", "global"] | Annotated[int, Field(ge=2, le=1_000_000)] = "worker"
+    """Images that batch norm normalises together: those of a worker's micro-batch, those of all
+    workers' micro-batches, or groups of so many within a micro-batch (ghost batch norm)."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
     precision: Literal["float32", "bfloat16"] = "float32"
     augment: Augment = Augment()
+    central: Share = 1.0
+    """The side of the central square that is evaluated, as a fraction of the image's."""
     checkpoint_every: Annotated[int, Field(ge=1)] = 1
     """Epochs between checkpoints."""
+    checkpoint_steps: Annotated[int, Field(ge=0)] = 0
+    """Optimiser steps between checkpoints inside an epoch; 0: only after epochs."""
+    keep: Keep = Keep()
 
     @model_validator(mode="before")
     @classmethod
     def _fill_from_preset(cls, given: Any) -> Any:
         preset = PRESETS.get(given.get("recipe", "modern")) if isinstance(given, dict) else None
-        return {**preset, **given} if preset else given
+        return _filled(preset, given) if preset else given
 
     @model_validator(mode="after")
     def _divisible(self) -> "Recipe":
         if self.batch % self.accumulate:
             raise ValueError(f"batch {self.batch} does not divide by accumulate {self.accumulate}")
         return self
+
+
+def at_phi(recipe: Recipe, phi: float) -> Recipe:
+    """Return the recipe of a network scaled by `phi`: the paper's dropout grows along it.
+
+    Below 0 and above 7 it stays what it is there. The result no longer depends on phi.
+    """
+    if recipe.dropout_phi7 is None:
+        return recipe
+    part = min(max(phi, 0.0), LAST_PHI) / LAST_PHI
+    dropout = recipe.dropout + part * (recipe.dropout_phi7 - recipe.dropout)
+    return recipe.model_copy(update={"dropout": dropout, "dropout_phi7": None})
+
+
+def _filled(preset: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Fill what a spec leaves out, inside `augment` too; a dropout of its own is for every phi."""
+    merged = {**preset, **given}
+    if "dropout" in given and "dropout_phi7" not in given:
+        merged["dropout_phi7"] = None
+    if isinstance(preset.get("augment"), dict) and isinstance(given.get("augment"), dict):
+        merged["augment"] = {**preset["augment"], **given["augment"]}
+    return merged

@@ -42,12 +42,9 @@ def log(writer: JobWriter, *epochs: int, value: float = 0.0) -> None:
 
 def save(writer: JobWriter, epoch: int) -> None:
     model = {"w": torch.full((3, 2), float(epoch)), "n": torch.tensor(epoch)}
-    weight = torch.nn.Parameter(model["w"].clone())
-    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
-    weight.grad = torch.ones_like(weight)
-    optimizer.step()
+    slots = {"momentum": torch.full((6,), float(epoch + 1))}
     extra: dict[str, int | float | str] = {"lr": 0.1, "seed": 2**63, "epoch": epoch, "a": "ü"}
-    writer.save(epoch, 10 * epoch, model, optimizer.state_dict(), extra)
+    writer.save(epoch, 10 * epoch, model, slots, extra)
 
 
 def train(writer: JobWriter, *epochs: int, value: float = 0.0) -> None:
@@ -59,10 +56,10 @@ def train(writer: JobWriter, *epochs: int, value: float = 0.0) -> None:
 def whole(checkpoint: Checkpoint | None, epoch: int) -> bool:
     """Whether a checkpoint is the one that `save` took after an epoch."""
     assert checkpoint is not None
-    momentum = checkpoint.optimizer()["state"][0]["momentum_buffer"]
+    momentum = checkpoint.optimizer()["momentum"]
     same = torch.equal(checkpoint.model()["w"], torch.full((3, 2), float(epoch)))
     numbers = (checkpoint.epoch, checkpoint.step, checkpoint.extra["epoch"])
-    return same and numbers == (epoch, 10 * epoch, epoch) and bool((momentum == 1).all())
+    return same and numbers == (epoch, 10 * epoch, epoch) and bool((momentum == epoch + 1).all())
 
 
 def epochs_of(store: ArtifactStore) -> list[int]:

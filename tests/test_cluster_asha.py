@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 ASHA = Asha(kind="asha", grace=1, factor=4)
 AHEAD, BEHIND, WORST = (0, 7), (3, 4, 8, 9), 1
 """Seeds by their score after the first epoch; who is behind is so whoever else came before."""
-TIMED = {"images_per_second", "seconds"}
+TIMED = {"images_per_second", "seconds", "data_wait"}
 
 
 def rows(store: str, request: JobRequest) -> list[dict[str, float]]:

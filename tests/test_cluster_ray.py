@@ -22,7 +22,7 @@ from schemas.job import Event, JobRequest, JobResult
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
-TIMED = {"images_per_second", "seconds"}
+TIMED = {"images_per_second", "seconds", "data_wait"}
 
 
 def numbers(store: str, request: JobRequest) -> list[dict[str, float]]:

@@ -33,10 +33,10 @@ def numbered(train: int = 48, held_out: int = 17, side: int = 6) -> Images:
 def test_workers_and_accumulation_see_one_global_batch(cut, seed, epoch):
     world, accumulate = cut
     feeder = Feeder(numbered(), Augment(cutout=0.4), CPU)
-    whole = list(feeder.training(seed, epoch, Share(16, 16, 1, 0)))
-    shares = [Share(16, 16 // (world * accumulate), accumulate, rank) for rank in range(world)]
+    whole = list(feeder.training(seed, epoch, Share.of(16, 16, 0, 1)))
+    shares = [Share.of(16, 16 // (world * accumulate), rank, world) for rank in range(world)]
     ranks = [list(feeder.training(seed, epoch, share)) for share in shares]
-    for step, (images, labels) in enumerate(whole):
+    for step, (images, labels, *_) in enumerate(whole):
         pieces = [
             ranks[rank][step * accumulate + micro]
             for rank in range(world)
@@ -48,9 +48,21 @@ def test_workers_and_accumulation_see_one_global_batch(cut, seed, epoch):
 
 def test_every_image_once_an_epoch_and_a_short_rest_left_out():
     feeder = Feeder(numbered(50), Augment(), CPU)
-    batches = list(feeder.training(0, 1, Share(16, 16, 1, 0)))
-    labels = torch.cat([labels for _, labels in batches])
+    batches = list(feeder.training(0, 1, Share.of(16, 16, 0, 1)))
+    labels = torch.cat([batch.labels for batch in batches])
     assert len(batches) == 3 and len(labels.unique()) == 48
+
+
+@given(st.integers(0, 4), st.sampled_from([(1, 1), (2, 2), (4, 1)]))
+def test_an_epoch_may_begin_at_any_step(first, cut):
+    world, accumulate = cut
+    feeder = Feeder(numbered(50), Augment(), CPU)
+    share = Share.of(16, 16 // (world * accumulate), world - 1, world)
+    whole = list(feeder.training(3, 2, share))
+    rest = list(feeder.training(3, 2, share, first_step=first))
+    assert len(rest) == max(0, len(whole) - first * accumulate)
+    for one, other in zip(rest, whole[first * accumulate :], strict=True):
+        assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
 
 
 def test_epochs_and_seeds_differ():
@@ -63,16 +75,16 @@ def test_epochs_and_seeds_differ():
 def test_validation_is_shared_out_exactly(world, held_out, size):
     feeder = Feeder(numbered(4, held_out), Augment(), CPU)
     parts = [batch for rank in range(world) for batch in feeder.validation(rank, world, size)]
-    seen = torch.cat([labels for _, labels in parts])
+    seen = torch.cat([batch.labels for batch in parts])
     assert sorted(seen.tolist()) == list(range(4, 4 + held_out))
-    assert all(len(images) == len(labels) <= size for images, labels in parts)
+    assert all(len(images) == len(labels) <= size for images, labels, *_ in parts)
 
 
 def test_images_are_normalised_and_channels_last():
     images = numbered()
     feeder = Feeder(images, Augment(pad=0, flip=False), CPU)
-    batches = list(feeder.training(0, 1, Share(48, 48, 1, 0)))
-    floats, labels = batches[0]
+    batches = list(feeder.training(0, 1, Share.of(48, 48, 0, 1)))
+    floats, labels, *_ = batches[0]
     assert floats.is_contiguous(memory_format=torch.channels_last)
     plain = images.train[labels].double()
     expected = (plain - images.mean[:, None, None]) / images.deviation[:, None, None]

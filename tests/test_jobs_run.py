@@ -7,6 +7,7 @@ import pytest
 import torch
 from small_jobs import DATA, small_job
 
+from jobs.data.batches import Feeder
 from jobs.data.cache import DataCache
 from jobs.data.images import at_resolution
 from jobs.data.source import load
@@ -25,7 +26,14 @@ EVERYTHING = {
     "survival": 0.7,
     "dropout": 0.3,
     "ema": 0.95,
-    "augment": {"cutout": 0.3},
+    "augment": {
+        "crop": "resized",
+        "policy": "randaugment",
+        "cutout": 0.3,
+        "mixup": 0.2,
+        "cutmix": 1.0,
+    },
+    "central": 0.8,
 }
 
 
@@ -61,7 +69,7 @@ def weights(store: ArtifactStore, job: TrainJob) -> str:
 
 
 def science(rows):
-    timing = {"seconds", "images_per_second"}
+    timing = {"seconds", "images_per_second", "data_wait"}
     return [{k: v for k, v in row.metrics.items() if k not in timing} for row in rows]
 
 
@@ -77,8 +85,10 @@ def test_a_job_trains_and_leaves_everything_in_the_store(store, data):
         "validation_accuracy",
         "learning_rate",
         "images_per_second",
+        "data_wait",
         "seconds",
     }
+    assert all(0 < row.metrics["data_wait"] < 1 for row in rows)
     assert rows[-1].metrics["train_loss"] < rows[0].metrics["train_loss"]
     assert result.status == "done" and result.epochs == 6 and result.attempt == 1
     assert result.metrics == rows[-1].metrics
@@ -208,7 +218,8 @@ def test_bfloat16_trains(store, data):
 def test_accuracy_is_that_of_the_averaged_weights(data):
     job = small_job(ema=0.9)
     images = data.at(job.data, 8)
-    trainer = Trainer(job, images, Process.single())
+    source = Feeder(images, job.recipe.augment, torch.device("cpu"))
+    trainer = Trainer(job, source, Process.single())
     metrics = trainer.epoch(1)
     network = trainer.module.eval()
     with trainer.average.applied(), torch.no_grad():

@@ -93,19 +93,21 @@ def test_a_signal_stops_after_the_epoch_and_the_same_command_resumes(tmp_path, n
 
 
 def test_two_workers_are_one_worker_with_two_micro_batches(tmp_path):
-    two = small_job(epochs=2, ema=0.9)
+    noisy = {"epochs": 2, "ema": 0.9, "survival": 0.7, "dropout": 0.3}
+    two = small_job(**noisy)
     path = request(tmp_path, two, workers=2)
     done = subprocess.run(
         command(path, tmp_path / "store", *TORCHRUN), capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     assert JobResult.model_validate_json(done.stdout).world_size == 2
-    one = small_job(epochs=2, ema=0.9, accumulate=2)
+    one = small_job(**noisy, accumulate=2)
     theirs = ArtifactStore.open(str(tmp_path / "store")).rows(two.id)
     ours = in_process(one, tmp_path / "one").rows(one.id)
     for mine, yours in zip(science(ours), science(theirs), strict=True):
         for name in ("train_loss", "train_accuracy", "learning_rate"):
             assert yours[name] == pytest.approx(mine[name], rel=1e-6)
+        assert yours["validation_loss"] == pytest.approx(mine["validation_loss"], rel=1e-5)
         assert yours["validation_accuracy"] * 33 == pytest.approx(
             round(yours["validation_accuracy"] * 33)
         )

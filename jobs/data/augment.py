@@ -1,17 +1,24 @@
 """Random changes to training images, drawn for a whole epoch and applied a batch at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
+from jobs.data.augment_crop import crop, draw_boxes
+from jobs.data.augment_ops import apply_policy
+from jobs.data.augment_policy import draw_policy
+from jobs.data.mixing import Batch, draw_shares, mix
 from jobs.seeds import Purpose, derive
 from schemas.recipe import Augment
+
+_BOXES, _POLICY, _SHARES = 1, 2, 3
+"""Draws of their own: switching one change on leaves the others as they are."""
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What was drawn for each of some images, int64 (N,) each."""
+    """What was drawn for each of some images; all on the CPU, the first four int64 (N,)."""
 
     rows: Tensor
     """Which vertical shift."""
@@ -19,25 +26,41 @@ class Draws:
     """Which horizontal shift; the second half of the choices are mirrored."""
     cut_y: Tensor
     cut_x: Tensor
-    """The centre of the square that is cut out, in pixels."""
+    """The centre of the square that is cut out or pasted, in pixels."""
+    boxes: Tensor | None = None
+    """The rectangle that is taken: top, left, height, width in fractions, float32 (N, 4)."""
+    codes: Tensor | None = None
+    """The operations of a policy, uint8 (N, L)."""
+    amounts: Tensor | None = None
+    """Their strengths, float32 (N, L)."""
+    share: Tensor | None = None
+    """How much of an image stays its own, float32 (N,)."""
+    boxed: Tensor | None = None
+    """Whether a rectangle is pasted rather than all of it blended, bool (N,)."""
 
     def of(self, indices: Tensor) -> "Draws":
-        """Return the draws of the images at `indices`."""
-        return Draws(
-            self.rows[indices], self.columns[indices], self.cut_y[indices], self.cut_x[indices]
-        )
+        """Return the draws of the images at `indices`, best given on the CPU."""
+        own = indices.cpu()
+        taken = {
+            field.name: drawn[own]
+            for field in fields(self)
+            if (drawn := getattr(self, field.name)) is not None
+        }
+        return Draws(**taken)
 
 
 class Augmenter:
-    """Shifts with reflection, mirrors and cuts out, on uint8 pixels of a whole batch.
+    """Crops, mirrors, operations of a policy and cutout, on uint8 pixels of a whole batch.
 
-    Row and column of every output pixel come from small tables, so no padded copy is made.
+    Where images only shift, row and column of every output pixel come from small tables, so no
+    padded copy is made.
     """
 
     def __init__(self, augment: Augment, mean: Tensor, resolution: int) -> None:
         """Keep tables for one resolution on the device of `mean`, float (C,) in 0 to 255."""
-        self._resolution, self._flip, self._device = resolution, augment.flip, mean.device
-        self._pad = min(round(augment.pad * resolution), resolution - 1)
+        self._augment, self._resolution, self._device = augment, resolution, mean.device
+        self._resized = augment.crop == "resized"
+        self._pad = 0 if self._resized else min(round(augment.pad * resolution), resolution - 1)
         self._cut = round(augment.cutout * resolution)
         self._fill = mean.round().to(torch.uint8)[:, None, None]
         shifted = _shift_table(resolution, self._pad).to(mean.device)
@@ -47,20 +70,57 @@ class Augmenter:
 
     def draw(self, seed: int, epoch: int, count: int) -> Draws:
         """Draw for images 0 to count - 1 in one epoch, whatever rank will train on them."""
-        generator = torch.Generator().manual_seed(derive(Purpose.AUGMENT, seed, epoch))
+        generator = _generator(seed, epoch)
         shifts = 2 * self._pad + 1
         highs = (shifts, shifts, self._resolution, self._resolution, 2)
         drawn = [torch.randint(high, (count,), generator=generator) for high in highs]
-        rows, columns, cut_y, cut_x, mirrored = (choice.to(self._device) for choice in drawn)
-        return Draws(rows, columns + mirrored * shifts * int(self._flip), cut_y, cut_x)
+        rows, columns, cut_y, cut_x, mirrored = drawn
+        columns = columns + mirrored * shifts * int(self._augment.flip)
+        return Draws(rows, columns, cut_y, cut_x, **self._further(seed, epoch, count))
+
+    def _further(self, seed: int, epoch: int, count: int) -> dict[str, Tensor]:
+        augment, drawn = self._augment, dict[str, Tensor]()
+        if self._resized:
+            drawn["boxes"] = draw_boxes(augment, count, _generator(seed, epoch, _BOXES))
+        if augment.policy != "none":
+            generator = _generator(seed, epoch, _POLICY)
+            drawn["codes"], drawn["amounts"] = draw_policy(augment, count, generator)
+        if augment.mixup or augment.cutmix:
+            own = derive(Purpose.AUGMENT, seed, epoch, _SHARES)
+            drawn["share"], drawn["boxed"] = draw_shares(augment, count, own)
+        return drawn
 
     def apply(self, images: Tensor, draws: Draws) -> Tensor:
-        """Return uint8 (B, C, R, R) changed as drawn, image by image."""
-        moved = self._moved(images, draws) if self._pad or self._flip else images
+        """Return uint8 (B, C, R, R) changed as drawn, image by image.
+
+        `images`: uint8 (B, C, S, S) on the device of the mean; S is R unless crops are resized.
+        """
+        moved = self._framed(images, draws)
+        if draws.codes is not None and draws.amounts is not None:
+            centres = self._centres(draws)
+            moved = apply_policy(moved, draws.codes, draws.amounts, centres, self._fill)
         return self._cut_out(moved, draws) if self._cut else moved
 
+    def mixed(self, images: Tensor, labels: Tensor, draws: Draws) -> Batch:
+        """Return a batch of normalised images, mixed with each other where that was drawn."""
+        if draws.share is None or draws.boxed is None:
+            return Batch(images, labels)
+        device = images.device
+        share, boxed = draws.share.to(device), draws.boxed.to(device)
+        return mix(images, labels, share, boxed, self._centres(draws).to(device))
+
+    def _framed(self, images: Tensor, draws: Draws) -> Tensor:
+        if draws.boxes is not None:
+            mirrored = (draws.columns > 0).to(self._device)
+            return crop(images, draws.boxes.to(self._device), mirrored, self._resolution)
+        return self._moved(images, draws) if self._pad or self._augment.flip else images
+
+    def _centres(self, draws: Draws) -> Tensor:
+        return torch.stack([draws.cut_y, draws.cut_x], 1).to(self._device)
+
     def _moved(self, images: Tensor, draws: Draws) -> Tensor:
-        rows, columns = self._row_starts[draws.rows], self._columns[draws.columns]
+        rows = self._row_starts[draws.rows.to(self._device)]
+        columns = self._columns[draws.columns.to(self._device)]
         source = (rows[:, :, None] + columns[:, None, :]).flatten(1)
         flat = images.flatten(2)
         return flat.gather(2, source[:, None, :].expand_as(flat)).view_as(images)
@@ -71,7 +131,7 @@ class Augmenter:
         return torch.where(rows & columns, self._fill, images)
 
     def _inside(self, centres: Tensor) -> Tensor:
-        start = (centres - self._cut // 2)[:, None]
+        start = (centres.to(self._device) - self._cut // 2)[:, None]
         return (self._pixels >= start) & (self._pixels < start + self._cut)
 
 
@@ -80,3 +140,7 @@ def _shift_table(side: int, pad: int) -> Tensor:
     places = torch.arange(side)[None, :] + torch.arange(-pad, pad + 1)[:, None]
     reflected = places.abs()
     return torch.where(reflected >= side, 2 * (side - 1) - reflected, reflected)
+
+
+def _generator(seed: int, epoch: int, *part: int) -> torch.Generator:
+    return torch.Generator().manual_seed(derive(Purpose.AUGMENT, seed, epoch, *part))

@@ -2,31 +2,46 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from jobs.data.augment import Augmenter, Draws
 from jobs.data.images import Images
+from jobs.data.mixing import Batch
 from jobs.seeds import Purpose, derive
 from schemas.recipe import Augment
 
-Batch = tuple[Tensor, Tensor]
-"""Float images (B, C, R, R), channels_last, and int64 labels (B,), on the training device."""
+__all__ = ["Batch", "Feeder", "Share", "order"]
 
 
 @dataclass(frozen=True)
 class Share:
-    """What one rank takes of a global batch: `accumulate` micro-batches of `micro` images.
+    """What one rank takes of every global batch of `batch` images, in micro-batches.
 
-    Rank r takes its micro-batches one after the other, so workers and accumulation cut the
-    global batch into the same pieces.
+    Ranks take runs of neighbouring images, so workers and accumulation cut the global batch into
+    the same pieces.
     """
 
     batch: int
-    micro: int
-    accumulate: int
-    rank: int
+    pieces: tuple[range, ...]
+    """The places in the global batch of each micro-batch."""
+
+    @classmethod
+    def of(cls, batch: int, micro: int, rank: int, world_size: int) -> "Share":
+        """Share a batch out evenly, in as few micro-batches of at most `micro` as will do."""
+        first, end = (batch * place // world_size for place in (rank, rank + 1))
+        images = end - first
+        count = -(-images // micro)
+        bounds = [first + images * piece // count for piece in range(count + 1)]
+        return cls(batch, tuple(map(range, bounds[:-1], bounds[1:])))
+
+    def places(self, images: int, first_step: int = 0) -> Iterator[slice]:
+        """Yield which places of an epoch's order each of this rank's micro-batches takes."""
+        for start in range(first_step * self.batch, images - self.batch + 1, self.batch):
+            for piece in self.pieces:
+                yield slice(start + piece.start, start + piece.stop)
 
 
 def order(seed: int, epoch: int, count: int) -> Tensor:
@@ -35,40 +50,68 @@ def order(seed: int, epoch: int, count: int) -> Tensor:
     return torch.randperm(count, generator=generator)
 
 
-class Feeder:
-    """Cuts batches out of images in memory: the device's own where they fit well."""
+class Source(Protocol):
+    """Where a trainer's batches come from: images in memory, or streamed from disk."""
 
-    def __init__(self, images: Images, augment: Augment, device: torch.device) -> None:
-        self._device, self._home = device, _home(images, device)
-        mean = images.mean.to(self._home)
-        self._augmenter = Augmenter(augment, mean, images.train.shape[-1])
-        self._train = images.train.to(self._home)
-        self._train_labels = images.train_labels.to(self._home)
-        self._held = images.validation.to(self._home)
-        self._held_labels = images.validation_labels.to(self._home)
-        self._scale = (1 / images.deviation).to(device)[:, None, None]
-        self._offset = (images.mean / images.deviation).to(device)[:, None, None]
+    @property
+    def images(self) -> int:
+        """How many training images there are."""
+        ...
 
-    def training(self, seed: int, epoch: int, share: Share) -> Iterator[Batch]:
-        """Yield this rank's micro-batches of an epoch, step after step; a short rest is left."""
-        count = len(self._train)
-        draws = self._augmenter.draw(seed, epoch, count)
-        places = order(seed, epoch, count).to(self._home)
-        mine = share.rank * share.accumulate * share.micro
-        for start in range(mine, mine + count - share.batch + 1, share.batch):
-            for first in range(start, start + share.accumulate * share.micro, share.micro):
-                yield self._training_batch(places[first : first + share.micro], draws)
+    @property
+    def held_out(self) -> int:
+        """How many validation images there are."""
+        ...
 
-    def _training_batch(self, indices: Tensor, draws: Draws) -> Batch:
-        pixels = self._augmenter.apply(self._train.index_select(0, indices), draws.of(indices))
-        return self._normalised(pixels), self._there(self._train_labels[indices])
+    @property
+    def channels(self) -> int:
+        """Channels of every image."""
+        ...
+
+    @property
+    def highest_label(self) -> int:
+        """The largest label of both splits."""
+        ...
+
+    def training(self, seed: int, epoch: int, share: Share, first_step: int = 0) -> Iterator[Batch]:
+        """Yield this rank's micro-batches of an epoch from a step (counted from 0) on.
+
+        A short rest is left out. Starting later costs nothing for what lies before.
+        """
+        ...
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
-        """Yield every world_size-th validation image from `rank` on, each exactly once."""
-        images, labels = self._held[rank::world_size], self._held_labels[rank::world_size]
-        for start in range(0, len(images), size):
-            pixels = self._normalised(images[start : start + size])
-            yield pixels, self._there(labels[start : start + size])
+        """Yield this rank's validation images, `size` at a time; over the ranks, each once."""
+        ...
+
+
+class Finisher:
+    """The last steps to a batch, wherever its pixels came from: change, move, normalise."""
+
+    def __init__(
+        self,
+        augmenter: Augmenter,
+        mean: Tensor,
+        deviation: Tensor,
+        device: torch.device,
+    ) -> None:
+        """Take `mean` and `deviation` of the channels, float (C,), in units of 0 to 255."""
+        self._augmenter, self._device = augmenter, device
+        self._scale = (1 / deviation).to(device)[:, None, None]
+        self._offset = (mean / deviation).to(device)[:, None, None]
+
+    def draw(self, seed: int, epoch: int, count: int) -> Draws:
+        """Draw the changes to all `count` training images in an epoch."""
+        return self._augmenter.draw(seed, epoch, count)
+
+    def training(self, pixels: Tensor, labels: Tensor, draws: Draws) -> Batch:
+        """Return a training batch of uint8 (B, C, R, R) and labels, changed as drawn."""
+        batch = self.plain(self._augmenter.apply(pixels, draws), labels)
+        return self._augmenter.mixed(batch.images, batch.labels, draws)
+
+    def plain(self, pixels: Tensor, labels: Tensor) -> Batch:
+        """Return a batch of unchanged images."""
+        return Batch(self._normalised(pixels), self._there(labels))
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         """Centre and scale while rows lie together, which is fastest; then channels_last."""
@@ -77,6 +120,42 @@ class Feeder:
 
     def _there(self, tensor: Tensor) -> Tensor:
         return tensor.to(self._device, non_blocking=True)
+
+
+class Feeder:
+    """The Source that cuts batches out of images in memory: the device's own where they fit."""
+
+    def __init__(self, images: Images, augment: Augment, device: torch.device) -> None:
+        self._home = _home(images, device)
+        self.images, self.held_out = len(images.train), len(images.validation)
+        self.channels = images.train.shape[1]
+        labels = images.train_labels, images.validation_labels
+        self.highest_label = max(int(part.max()) for part in labels)
+        augmenter = Augmenter(augment, images.mean.to(self._home), images.validation.shape[-1])
+        self._finisher = Finisher(augmenter, images.mean, images.deviation, device)
+        self._train = images.train.to(self._home)
+        self._train_labels = images.train_labels.to(self._home)
+        self._held = images.validation.to(self._home)
+        self._held_labels = images.validation_labels.to(self._home)
+
+    def training(self, seed: int, epoch: int, share: Share, first_step: int = 0) -> Iterator[Batch]:
+        """Yield this rank's micro-batches of an epoch, step after step; a short rest is left."""
+        draws = self._finisher.draw(seed, epoch, self.images)
+        places = order(seed, epoch, self.images)
+        for mine in share.places(self.images, first_step):
+            yield self._training_batch(places[mine], draws)
+
+    def _training_batch(self, indices: Tensor, draws: Draws) -> Batch:
+        there = indices.to(self._home)
+        pixels, labels = self._train.index_select(0, there), self._train_labels[there]
+        return self._finisher.training(pixels, labels, draws.of(indices))
+
+    def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
+        """Yield every world_size-th validation image from `rank` on, each exactly once."""
+        images, labels = self._held[rank::world_size], self._held_labels[rank::world_size]
+        for start in range(0, len(images), size):
+            part = slice(start, start + size)
+            yield self._finisher.plain(images[part], labels[part])
 
 
 def _home(images: Images, device: torch.device) -> torch.device:

@@ -2,11 +2,18 @@
 
 from collections import OrderedDict
 
+import torch
+
+from jobs.data.batches import Feeder, Source
 from jobs.data.dataset import Dataset
-from jobs.data.images import Images, at_resolution
-from jobs.data.source import load
+from jobs.data.encoded import Choice, decoded
+from jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
+from jobs.data.source import opened
+from jobs.data.stream.opened import Opened
+from jobs.data.stream.source import Streamed
 from schemas.errors import DataError
 from schemas.job import DataRef
+from schemas.recipe import Recipe
 
 MAX_BYTES = 2 * 2**30
 """Resized pixels kept over all resolutions."""
@@ -20,28 +27,64 @@ class DataCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._dataset: Dataset | None = None
-        self._resized: OrderedDict[int, Images] = OrderedDict()
+        self._found: Dataset | Choice | None = None
+        self._stream: Opened | None = None
+        self._resized: OrderedDict[tuple[int, View], Images] = OrderedDict()
 
-    def at(self, data: DataRef, resolution: int) -> Images:
-        """Return the data at a resolution, from memory where it can be.
+    def source(
+        self,
+        data: DataRef,
+        resolution: int,
+        recipe: Recipe,
+        device: torch.device,
+        threads: int = 1,
+    ) -> Source:
+        """Return what a trainer takes its batches from. DataError as for `at`.
+
+        `threads`: CPUs of this process, which is also how many may decode at the same time.
+        """
+        found, view = self._current(data), view_of(recipe)
+        if isinstance(found, Choice):
+            side = train_side(found.form.size, resolution, view)
+            opened = self._streamed(found, side, threads)
+            return Streamed(opened, recipe.augment, device, resolution, view.central)
+        return Feeder(self.at(data, resolution, view), recipe.augment, device)
+
+    def _streamed(self, choice: Choice, side: int, threads: int) -> Opened:
+        if self._stream is None or self._stream.side != side:
+            self._let_go()
+            self._stream = Opened(choice, side, threads)
+        return self._stream
+
+    def _let_go(self) -> None:
+        if self._stream:
+            self._stream.close()
+        self._stream = None
+
+    def at(self, data: DataRef, resolution: int, view: View = WHOLE) -> Images:
+        """Return the data at a resolution as a recipe sees it, from memory where it can be.
 
         DataError: it cannot be read, or is no longer what the job was planned for.
         """
-        dataset = self.dataset(data)
-        if resolution not in self._resized:
-            self._resized[resolution] = at_resolution(dataset, resolution)
-        self._resized.move_to_end(resolution)
+        dataset, key = self.dataset(data), (resolution, view)
+        if key not in self._resized:
+            self._resized[key] = at_resolution(dataset, resolution, view)
+        self._resized.move_to_end(key)
         self._shrink()
-        return self._resized[resolution]
+        return self._resized[key]
 
     def dataset(self, data: DataRef) -> Dataset:
-        """Return the data at its stored size. DataError as for `at`."""
-        if self._dataset is None or self._dataset.info.fingerprint != data.fingerprint:
+        """Return the data at its stored size, in memory. DataError as for `at`."""
+        found = self._current(data)
+        return decoded(found) if isinstance(found, Choice) else found
+
+    def _current(self, data: DataRef) -> Dataset | Choice:
+        if self._found is None or not _is(self._found, data):
             self._resized.clear()
-            self._dataset = None
-            self._dataset = _load(data)
-        return self._dataset
+            self._let_go()
+            self._found = None
+            self._found = _load(data)
+        return self._found
 
     def _shrink(self) -> None:
         while len(self._resized) > 1 and self._bytes() > self._max_bytes:
@@ -51,13 +94,17 @@ class DataCache:
         return sum(images.bytes for images in self._resized.values())
 
 
-def _load(data: DataRef) -> Dataset:
-    dataset = load(data.spec)
-    if dataset.info.fingerprint != data.fingerprint:
+def _load(data: DataRef) -> Dataset | Choice:
+    found = opened(data.spec)
+    if not _is(found, data):
         raise DataError(
             f"the data has changed since the job was planned: fingerprint "
-            f"{dataset.info.fingerprint}, not {data.fingerprint}",
+            f"{found.info.fingerprint}, not {data.fingerprint}",
             where=str(getattr(data.spec, "path", data.spec.source)),
             next_step="plan again with the data as it is now, or bring the old files back",
         )
-    return dataset
+    return found
+
+
+def _is(found: Dataset | Choice, data: DataRef) -> bool:
+    return found.info.fingerprint == data.fingerprint

@@ -18,8 +18,8 @@ Pixels = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 
 MAX_CLASSES = 1_000_000
-_PLACE_FIELDS = frozenset({"path", "validation_path", "max_bad"})
-"""Fields that say where data lies or when to refuse it: training sees the same pixels."""
+_PLACE_FIELDS = frozenset({"path", "validation_path", "max_bad", "memory", "cache", "decoders"})
+"""Fields that say where data lies, how it is read or when to refuse it: the images are the same."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,23 @@ def check_splits(train: Labels, validation: Labels, classes: tuple[str, ...], wh
         )
 
 
+def fits(images: int, channels: int, size: int) -> bool:
+    """Tell whether the decoded images take at most half of this machine's memory."""
+    return images * channels * size * size <= _memory() // 2
+
+
 def check_memory(images: int, channels: int, size: int, where: str) -> None:
     """Raise DataError when the decoded images would take more than half of the memory."""
-    needed = images * channels * size * size
-    present = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > present // 2:
+    if not fits(images, channels, size):
+        needed, present = images * channels * size * size, _memory()
         raise DataError(
             f"{images:,} images of {channels}x{size}x{size} take {needed / 2**30:.1f} GiB in "
             f"memory, and this machine has {present / 2**30:.1f} GiB",
             where=where,
             allowed=f"{present / 2**31:.1f} GiB, half of the memory",
-            next_step="lower `size`, or set `limit`",
+            next_step="lower `size`, set `limit`, or let files be streamed with `memory: auto`",
         )
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

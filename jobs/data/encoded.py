@@ -15,6 +15,7 @@ from jobs.data.dataset import (
     check_memory,
     check_splits,
     fingerprint,
+    fits,
 )
 from jobs.data.pixels import BadImage, Form, common_form, decode, guarded
 from jobs.data.selection import limited, split
@@ -24,6 +25,9 @@ from schemas.errors import DataError
 EncodedData = ParquetData | ImageFolderData
 SAMPLES = 16
 """Images whose headers decide the channels and the size."""
+
+_RESIZING = "resizing 2"
+"""Part of the identity where images are resized; raised when that comes to make other pixels."""
 
 
 class Listing(Protocol):
@@ -52,7 +56,7 @@ class Catalogue:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """The images of one split: where they are listed, and which."""
 
     listing: Listing
@@ -60,56 +64,80 @@ class _Part:
 
     @property
     def labels(self) -> Labels:
+        """The labels of the chosen images, int64 (N,)."""
         return self.listing.labels[self.indices]
 
 
 @dataclass(frozen=True)
-class _Choice:
-    train: _Part
-    validation: _Part
+class Choice:
+    """The images that a spec asks for, and what they look like once they are decoded."""
+
+    spec: EncodedData
+    train: Part
+    validation: Part
     form: Form
     info: DataInfo
+    streamed: bool
+    """Whether they are decoded as training needs them, instead of kept in memory."""
+
+    def check_bad(self, bad: tuple[str, ...]) -> None:
+        """Raise DataError when more images cannot be decoded than `max_bad` allows."""
+        _check_bad(bad, self.info.train + self.info.validation, self.spec)
 
 
 def summarise(spec: EncodedData, catalogue: Catalogue) -> DataInfo:
     """Tell what there is from labels and a few headers; broken images still count."""
-    return _choose(spec, catalogue).info
+    return choose(spec, catalogue).info
 
 
-def load(spec: EncodedData, catalogue: Catalogue) -> Dataset:
+def inspect(choice: Choice) -> DataInfo:
+    """Decode every chosen image and keep none. DataError: as for `decoded`."""
+    bad = [*_broken(choice.train, choice.form), *_broken(choice.validation, choice.form)]
+    choice.check_bad(tuple(bad))
+    return choice.info.model_copy(update={"quarantined": tuple(bad)})
+
+
+def decoded(choice: Choice) -> Dataset:
     """Decode every chosen image. DataError: too many are bad, or what is left is unfit."""
-    choice = _choose(spec, catalogue)
     train, train_kept, train_bad = _decoded(choice.train, choice.form)
     held, held_kept, held_bad = _decoded(choice.validation, choice.form)
     bad = (*train_bad, *held_bad)
-    _check_bad(bad, choice.info.train + choice.info.validation, spec)
+    choice.check_bad(bad)
     train_labels = choice.train.labels[train_kept]
     held_labels = choice.validation.labels[held_kept]
-    check_splits(train_labels, held_labels, catalogue.classes, spec.path)
+    check_splits(train_labels, held_labels, choice.info.classes, choice.spec.path)
     counts = {"train": len(train), "validation": len(held), "quarantined": bad}
     info = choice.info.model_copy(update=counts)
     return Dataset(train, train_labels, held, held_labels, info)
 
 
-def _choose(spec: EncodedData, catalogue: Catalogue) -> _Choice:
+def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
+    """Return the images that a spec asks for. DataError: there is nothing to learn from them, or
+    they do not fit into memory and have to.
+    """
     train, validation = _parts(spec, catalogue)
     check_splits(train.labels, validation.labels, catalogue.classes, spec.path)
     form = _form(train, spec)
     images = len(train.indices) + len(validation.indices)
-    check_memory(images, form.channels, form.size, spec.path)
+    streamed = spec.memory == "never" or (
+        spec.memory == "auto" and not fits(images, form.channels, form.size)
+    )
+    if not streamed:
+        check_memory(images, form.channels, form.size, spec.path)
+    content = catalogue.content if form.exact else f"{catalogue.content} {_RESIZING}"
     ignored = ("validation",) if catalogue.validation else ()
     info = DataInfo(
-        fingerprint=fingerprint(spec, catalogue.content, ignored),
+        fingerprint=fingerprint(spec, content, ignored),
         classes=catalogue.classes,
         in_channels=form.channels,
         size=form.size,
         train=len(train.indices),
         validation=len(validation.indices),
     )
-    return _Choice(train, validation, form, info)
+    return Choice(spec, train, validation, form, info, streamed)
 
 
-def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[_Part, _Part]:
+def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part]:
     train, validation = catalogue.train, catalogue.validation or catalogue.train
     classes, seed = len(catalogue.classes), spec.split_seed
     check_labels(train.labels, classes, spec.path)
@@ -119,12 +147,12 @@ def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[_Part, _Part]:
     else:
         kept, held = split(train.labels, spec.validation, seed)
     return (
-        _Part(train, kept[limited(train.labels[kept], spec.limit, seed)]),
-        _Part(validation, held[limited(validation.labels[held], spec.validation_limit, seed)]),
+        Part(train, kept[limited(train.labels[kept], spec.limit, seed)]),
+        Part(validation, held[limited(validation.labels[held], spec.validation_limit, seed)]),
     )
 
 
-def _form(train: _Part, spec: EncodedData) -> Form:
+def _form(train: Part, spec: EncodedData) -> Form:
     largest = spec.size if isinstance(spec, ImageFolderData) else None
     with guarded():
         for start in range(0, len(train.indices), SAMPLES):
@@ -139,7 +167,7 @@ def _form(train: _Part, spec: EncodedData) -> Form:
     )
 
 
-def _decoded(part: _Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:
+def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:
     """Return the pixels, which of the part's images they are, and what was left out."""
     pixels = np.empty((len(part.indices), form.channels, form.size, form.size), dtype=np.uint8)
     kept: list[int] = []
@@ -152,6 +180,16 @@ def _decoded(part: _Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]
             except BadImage as error:
                 bad.append(f"{name}: {error}")
     return pixels[: len(kept)], np.array(kept, dtype=np.int64), tuple(bad)
+
+
+def _broken(part: Part, form: Form) -> Iterator[str]:
+    """Yield name and reason of every image that cannot be decoded."""
+    with guarded():
+        for name, data in part.listing.images(part.indices):
+            try:
+                decode(data, form)
+            except BadImage as error:
+                yield f"{name}: {error}"
 
 
 def _check_bad(bad: tuple[str, ...], total: int, spec: EncodedData) -> None:

@@ -1,20 +1,47 @@
 """A data set as tensors at the resolution of a job: resized once, measured once."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from jobs.data.dataset import Dataset
+from schemas.recipe import Recipe
 
 _CHUNK_VALUES = 2**24
 """Float values that a chunk may take while resizing: 64 MiB."""
 
 
+_CROPPED = 0.875
+"""Published networks are evaluated on the inner 224 of 256 pixels: so much detail is kept of
+images from which rectangles are taken for training."""
+
+
+class View(NamedTuple):
+    """What a recipe sees of images, at whatever resolution."""
+
+    larger: bool = False
+    """Training images keep more detail than the resolution, for rectangles to be taken."""
+    central: float = 1.0
+    """The side of the central square that is evaluated, as a fraction of the image's."""
+
+
+WHOLE = View()
+
+
+def view_of(recipe: Recipe) -> View:
+    """Return what a recipe needs of images beyond their resolution."""
+    return View(recipe.augment.crop == "resized", recipe.central)
+
+
 @dataclass(frozen=True)
 class Images:
-    """Both splits as uint8 (N, C, R, R) with int64 labels (N,), and the training statistics."""
+    """Both splits as uint8 (N, C, R, R) with int64 labels (N,), and the training statistics.
+
+    Training images that rectangles are taken from are (N, C, S, S), larger or smaller than R.
+    """
 
     train: Tensor
     train_labels: Tensor
@@ -31,18 +58,33 @@ class Images:
         return self.train.numel() + self.validation.numel()
 
 
-def at_resolution(dataset: Dataset, resolution: int) -> Images:
+def at_resolution(dataset: Dataset, resolution: int, view: View = WHOLE) -> Images:
     """Resize both splits to `resolution` x `resolution`; shares the pixels where that is none."""
-    train = resize(torch.from_numpy(dataset.train_images), resolution)
+    stored = torch.from_numpy(dataset.train_images)
+    train = resize(stored, train_side(stored.shape[-1], resolution, view))
+    held_out = centre(torch.from_numpy(dataset.validation_images), view.central)
     mean, deviation = statistics(train)
     return Images(
         train=train,
         train_labels=torch.from_numpy(dataset.train_labels),
-        validation=resize(torch.from_numpy(dataset.validation_images), resolution),
+        validation=resize(held_out, resolution),
         validation_labels=torch.from_numpy(dataset.validation_labels),
         mean=mean,
         deviation=deviation,
     )
+
+
+def train_side(stored: int, resolution: int, view: View) -> int:
+    """Return the side that training images are kept at, in pixels."""
+    return min(stored, round(resolution / _CROPPED)) if view.larger else resolution
+
+
+def centre(images: Tensor, fraction: float) -> Tensor:
+    """Return the central square of images (N, C, S, S), `fraction` of their side."""
+    whole = images.shape[-1]
+    side = max(1, round(fraction * whole))
+    start = (whole - side) // 2
+    return images[..., start : start + side, start : start + side]
 
 
 def resize(images: Tensor, resolution: int) -> Tensor:
@@ -65,8 +107,17 @@ def resize(images: Tensor, resolution: int) -> Tensor:
 
 def statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     """Return mean and deviation by channel from histograms: exact, whatever order or threads."""
+    return moments(histograms(images))
+
+
+def histograms(images: Tensor) -> Tensor:
+    """Count the values of each channel of uint8 (N, C, R, R): int64 (C, 256)."""
+    return torch.stack([_histogram(images[:, channel]) for channel in range(images.shape[1])])
+
+
+def moments(counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation, float32 (C,), of values counted as int64 (C, 256)."""
     values = torch.arange(256, dtype=torch.float64)
-    counts = torch.stack([_histogram(images[:, channel]) for channel in range(images.shape[1])])
     shares = counts.double() / counts.sum(1, keepdim=True)
     mean = shares @ values
     variance = shares @ values.square() - mean.square()

@@ -45,7 +45,7 @@ class ParquetListing:
         for batch in reader.iter_batches(_ROWS, row_groups=[group], columns=columns):
             first, last = np.searchsorted(indices, [start, start + len(batch)])
             rows = indices[first:last]
-            names, encoded = _fields(batch.column(0).take(pa.array(rows - start)))
+            names, encoded = fields(batch.column(0).take(pa.array(rows - start)))
             for row, name, data in zip(rows, names, encoded, strict=True):
                 yield f"{file} row {row}" + (f" ({name})" if name else ""), data or b""
             start += len(batch)
@@ -154,7 +154,8 @@ def _digest(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _fields(images: pa.Array) -> tuple[list[str | None], list[bytes | None]]:
+def fields(images: pa.Array) -> tuple[list[str | None], list[bytes | None]]:
+    """Return the paths and the encoded bytes of some rows; None where there are none."""
     if not pa.types.is_struct(images.type):
         return [None] * len(images), images.to_pylist()
     encoded: list[bytes | None] = pc.struct_field(images, "bytes").to_pylist()

@@ -20,7 +20,8 @@ def inspect(spec: DataSpec) -> DataInfo:
     DataError: a split is empty, one class, a label out of range, wrong columns, a missing path,
     or more bad images than `max_bad` allows.
     """
-    return load(spec).info
+    found = opened(spec)
+    return encoded.inspect(found) if isinstance(found, encoded.Choice) else found.info
 
 
 def summarise(spec: DataSpec) -> DataInfo:
@@ -44,14 +45,24 @@ def summarise(spec: DataSpec) -> DataInfo:
 
 def load(spec: DataSpec) -> Dataset:
     """Read and decode a whole data set into memory. DataError as for `inspect`."""
+    found = opened(spec)
+    return encoded.decoded(found) if isinstance(found, encoded.Choice) else found
+
+
+def opened(spec: DataSpec) -> Dataset | encoded.Choice:
+    """Return a data set in memory, or what there is to stream. DataError as for `inspect`."""
     match spec:
         case DigitsData():
             return digits.load(spec)
         case SyntheticData():
             return synthetic.load(spec)
         case ParquetData():
-            return encoded.load(spec, parquet.catalogue(spec))
+            return _held(encoded.choose(spec, parquet.catalogue(spec)))
         case ImageFolderData():
-            return encoded.load(spec, image_folder.catalogue(spec))
+            return _held(encoded.choose(spec, image_folder.catalogue(spec)))
         case _:
             assert_never(spec)
+
+
+def _held(choice: encoded.Choice) -> Dataset | encoded.Choice:
+    return choice if choice.streamed else encoded.decoded(choice)

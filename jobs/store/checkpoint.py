@@ -1,21 +1,44 @@
-"""Checkpoints: safetensors for the model, a weights-only torch file for the optimiser, JSON."""
+"""Checkpoints: safetensors for the model and for the optimiser's slots, JSON beside them."""
 
 import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jobs.store.files import Files
-from jobs.store.manifest import CheckpointFiles, StoredFile
-from jobs.store.sealed import SCHEMA_VERSION, damaged, refuse_newer, sha256
+from jobs.store import tensors
+from jobs.store.files import Content, Files
+from jobs.store.manifest import CheckpointFiles
+from jobs.store.sealed import SCHEMA_VERSION, damaged, refuse_newer
+from jobs.store.verified import read_verified
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only those who train or restore need it
     from torch import Tensor
 
 Extra = dict[str, int | float | str]
 
-_MODEL, _OPTIMIZER, _STATE = "model.safetensors", "optimizer.pt", "state.json"
+_MODEL, _OPTIMIZER, _STATE = "model.safetensors", "optimizer.safetensors", "state.json"
+_TORCH_OPTIMIZER = "optimizer.pt"
+"""What the optimiser's state was called while torch.save wrote it."""
+
+
+class Position(NamedTuple):
+    """How far training has come."""
+
+    epoch: int
+    """Whole epochs."""
+    step: int
+    """Optimiser steps since the start of training."""
+    epoch_step: int = 0
+    """Of these, the ones after the last whole epoch."""
+
+
+class Saved(NamedTuple):
+    """What a checkpoint holds."""
+
+    model: "Mapping[str, Tensor]"
+    optimizer: "Mapping[str, Tensor]"
+    extra: Extra
 
 
 @dataclass(frozen=True)
@@ -23,11 +46,11 @@ class Checkpoint:
     """A verified checkpoint. It holds the very bytes that were verified."""
 
     stored: CheckpointFiles
-    data: dict[str, bytes]
+    data: dict[str, bytes | memoryview]
 
     @property
     def epoch(self) -> int:
-        """The epoch after which it was taken, counted from 1."""
+        """Whole epochs before it."""
         return self.stored.epoch
 
     @property
@@ -36,46 +59,45 @@ class Checkpoint:
         return self.stored.step
 
     @property
+    def epoch_step(self) -> int:
+        """Optimiser steps since the last whole epoch."""
+        return self.stored.epoch_step
+
+    @property
     def attempt(self) -> int:
         """The attempt that took it."""
         return self.stored.attempt
 
     def model(self) -> "dict[str, Tensor]":
-        """Return the model's tensors by name, on the CPU."""
-        import safetensors.torch
+        """Return the model's tensors by name, on the CPU: views of what was read."""
+        return tensors.decode(self.data[_MODEL])
 
-        return safetensors.torch.load(self.data[_MODEL])
-
-    def optimizer(self) -> dict[str, Any]:
-        """Return the optimiser's state_dict, on the CPU."""
-        import torch
-
-        state: dict[str, Any] = torch.load(
-            io.BytesIO(self.data[_OPTIMIZER]), map_location="cpu", weights_only=True
-        )
-        return state
+    def optimizer(self) -> "dict[str, Tensor]":
+        """Return the optimiser's slots by name, on the CPU: views of what was read."""
+        if _OPTIMIZER in self.data:
+            return tensors.decode(self.data[_OPTIMIZER])
+        return _unpickled(self.data[_TORCH_OPTIMIZER])
 
     @property
     def extra(self) -> Extra:
         """The numbers and texts that were saved beside the tensors."""
-        extra: Extra = json.loads(self.data[_STATE])["extra"]
+        extra: Extra = json.loads(bytes(self.data[_STATE]))["extra"]
         return extra
 
 
-def encode(
-    model: "Mapping[str, Tensor]", optimizer: Mapping[str, Any], state: Mapping[str, Any]
-) -> dict[str, bytes]:
-    """Return the files of a checkpoint by name."""
-    import safetensors.torch
+def _unpickled(data: bytes | memoryview) -> "dict[str, Tensor]":
     import torch
 
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.items()}
-    sink = io.BytesIO()
-    torch.save(dict(optimizer), sink)
-    record = {"schema_version": SCHEMA_VERSION, **state}
+    state: dict[str, Tensor] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    return state
+
+
+def encode(saved: Saved, state: Mapping[str, Any]) -> dict[str, Content]:
+    """Return the files of a checkpoint by name. The tensors' bytes are views of CPU tensors."""
+    record = {"schema_version": SCHEMA_VERSION, **state, "extra": saved.extra}
     return {
-        _MODEL: safetensors.torch.save(tensors),
-        _OPTIMIZER: sink.getvalue(),
+        _MODEL: tensors.encode(saved.model),
+        _OPTIMIZER: tensors.encode(saved.optimizer),
         _STATE: json.dumps(record, allow_nan=False).encode(),
     }
 
@@ -84,23 +106,7 @@ def load(files: Files, stored: CheckpointFiles) -> Checkpoint:
     """Read a checkpoint and verify every byte; DamagedError names the file that does not hold."""
     data = {name: read_verified(files, file) for name, file in stored.files.items()}
     where = files.locate(stored.folder)
-    if data.keys() != {_MODEL, _OPTIMIZER, _STATE}:
+    if data.keys() not in ({_MODEL, _OPTIMIZER, _STATE}, {_MODEL, _TORCH_OPTIMIZER, _STATE}):
         raise damaged(f"it should hold {_MODEL}, {_OPTIMIZER} and {_STATE}", where)
-    refuse_newer(json.loads(data[_STATE])["schema_version"], where)
+    refuse_newer(json.loads(bytes(data[_STATE]))["schema_version"], where)
     return Checkpoint(stored, data)
-
-
-def read_verified(files: Files, stored: StoredFile) -> bytes:
-    """Return the bytes that a manifest promised; DamagedError where they are not there."""
-    data = files.read(stored.key)
-    where = files.locate(stored.key)
-    if data is None:
-        raise damaged("it is missing", where)
-    if len(data) != stored.size or sha256(data) != stored.sha256:
-        raise damaged("its sha256 is not the one in the manifest", where)
-    return data
-
-
-def described(key: str, data: bytes) -> StoredFile:
-    """Return a file's entry for the manifest."""
-    return StoredFile(key=key, size=len(data), sha256=sha256(data))

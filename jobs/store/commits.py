@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from jobs.store.files import Content
 from jobs.store.folder import JobFolder
 from jobs.store.manifest import Manifest
 from jobs.store.sealed import seal
@@ -11,7 +12,7 @@ from schemas.errors import StoreError
 
 _OURS = re.compile(
     r"live\.arrows|rows-.*\.parquet|manifest-\d+\.json"
-    r"|epoch-[^/]*/(model\.safetensors|optimizer\.pt|state\.json)"
+    r"|epoch-[^/]*/(model\.safetensors|optimizer\.(safetensors|pt)|state\.json)"
 )
 
 
@@ -30,11 +31,11 @@ class Commits:
         self._before: list[Manifest] = []
         self.newest = first
 
-    def begin(self, data: Mapping[str, bytes]) -> None:
+    def begin(self, data: Mapping[str, Content]) -> None:
         """Commit the attempt's first manifest: from here on it is the one that counts."""
         self._put(data, self.newest, copies=1)
 
-    def commit(self, data: Mapping[str, bytes], **changes: Any) -> None:
+    def commit(self, data: Mapping[str, Content], **changes: Any) -> None:
         """Commit files and what changes in the manifest."""
         following = self._following(changes)
         self._put(data, following, copies=1)
@@ -43,7 +44,7 @@ class Commits:
         self._refuse_if_superseded()
         self._tidy()
 
-    def end(self, data: Mapping[str, bytes], **changes: Any) -> None:
+    def end(self, data: Mapping[str, Content], **changes: Any) -> None:
         """Commit the last manifest, twice, so that no single fault can undo an ended job."""
         last = self._following(changes)
         self._put(data, last, copies=2)
@@ -55,14 +56,14 @@ class Commits:
         self._sequence += 1
         return self.newest.model_copy(update={"sequence": self._sequence, **changes})
 
-    def _put(self, data: Mapping[str, bytes], manifest: Manifest, copies: int) -> None:
+    def _put(self, data: Mapping[str, Content], manifest: Manifest, copies: int) -> None:
         sealed = seal("manifest", manifest)
         numbers = range(manifest.sequence, manifest.sequence + copies)
         if data:
             self._put_or_clean_up(data)
         self._files.put({self._key(number): sealed for number in numbers})
 
-    def _put_or_clean_up(self, data: Mapping[str, bytes]) -> None:
+    def _put_or_clean_up(self, data: Mapping[str, Content]) -> None:
         try:
             self._files.put(data)
         except StoreError as error:

@@ -6,7 +6,7 @@ commit protocol on these few promises. A second place, such as S3, is a second c
 
 import errno
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -29,6 +29,10 @@ _ADVICE = {
     errno.ENOLCK: ("this file system offers no locks", "set a `store` on one that has flock"),
     errno.EOPNOTSUPP: ("this file system offers no locks", "set a `store` on one that has flock"),
 }
+
+
+Content = bytes | Sequence[memoryview]
+"""What a file is to hold: its bytes, or views of them that follow each other."""
 
 
 class Stream(Protocol):
@@ -56,11 +60,14 @@ class Files(Protocol):
     def locate(self, key: str) -> str:
         """The address of a key, for people and other programs."""
 
-    def put(self, files: Mapping[str, bytes]) -> None:
+    def put(self, files: Mapping[str, Content]) -> None:
         """Make files durable, each as a whole or not at all, in no particular order."""
 
     def read(self, key: str) -> bytes | None:
         """The bytes of a file; None where there is none."""
+
+    def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
+        """Fill a buffer from a place in a file; how many bytes there were, None without a file."""
 
     def names(self, folder: str) -> list[str]:
         """What lies directly in a folder, sorted; empty where there is no such folder."""

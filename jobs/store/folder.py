@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from jobs.store import checkpoint
-from jobs.store.checkpoint import Checkpoint, read_verified
+from jobs.store.checkpoint import Checkpoint
 from jobs.store.files import Files
-from jobs.store.manifest import Manifest, RowsPart
+from jobs.store.manifest import Manifest, RowsPart, Writer
 from jobs.store.rows import from_live, from_parquet, rows_of, table_of
 from jobs.store.sealed import DamagedError, damaged, unseal
+from jobs.store.verified import read_verified
 from schemas.base import Model
 from schemas.errors import StoreError
 from schemas.job import Cause, EpochRow, TrainJob
@@ -47,6 +48,8 @@ class JobState(Model):
     host: str = ""
     pid: int = 0
     cause: Cause | None = None
+    attempts: tuple[Writer, ...] = ()
+    """Who wrote the attempts that have begun, with what: the record of the run, oldest first."""
 
 
 class JobFolder:
@@ -146,6 +149,7 @@ class JobFolder:
             updated=manifest.last.wall_time if manifest.last else None,
             host=manifest.writer.host,
             pid=manifest.writer.pid,
+            attempts=(*manifest.earlier, manifest.writer),
             cause=result.cause,
         )
 
@@ -161,6 +165,7 @@ class JobFolder:
             updated=last.wall_time if last else None,
             host=manifest.writer.host,
             pid=manifest.writer.pid,
+            attempts=(*manifest.earlier, manifest.writer),
         )
 
     def _last_row(self, manifest: Manifest) -> EpochRow | None:
@@ -193,7 +198,7 @@ class JobFolder:
         return pa.concat_tables([*tables, table_of(tail or [])]), trouble
 
     def _part(self, part: RowsPart) -> pa.Table:
-        return from_parquet(read_verified(self.files, part), self.files.locate(part.key))
+        return from_parquet(bytes(read_verified(self.files, part)), self.files.locate(part.key))
 
     def _rescued(self, manifest: Manifest, part: RowsPart) -> pa.Table:
         live = table_of(self._live(manifest, 0) or [])

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from jobs.store.files import Files, Lock, Stream, checked, explained
+from jobs.store.files import Content, Files, Lock, Stream, checked, explained
 from schemas.errors import StoreError
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -32,7 +32,7 @@ class LocalFiles:
                 raise StoreError("a symbolic link inside the store is not followed", where=path)
         return path
 
-    def put(self, files: Mapping[str, bytes]) -> None:
+    def put(self, files: Mapping[str, Content]) -> None:
         """Make files durable, each as a whole or not at all."""
         targets = {self._path(key): data for key, data in files.items()}
         folders = {os.path.dirname(path) for path in targets}
@@ -58,6 +58,19 @@ class LocalFiles:
                     return file.read()
             except FileNotFoundError:
                 return None
+
+    def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
+        """Fill a buffer from a place in a file; return how many bytes there were."""
+        path = self._path(key)
+        with explained(path):
+            try:
+                handle = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                return None
+            try:
+                return _read_all(handle, start, buffer)
+            finally:
+                os.close(handle)
 
     def names(self, folder: str) -> list[str]:
         """Return what lies directly in a folder, sorted, without hidden and temporary files."""
@@ -210,20 +223,31 @@ def _beside(path: str) -> str:
     return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
 
 
-def _write_synced(path: str, data: bytes) -> None:
+def _write_synced(path: str, data: Content) -> None:
     with explained(path):
         handle = os.open(path, _NEW, 0o666)
         try:
-            _write_all(handle, data)
+            for part in [data] if isinstance(data, bytes) else data:
+                _write_all(handle, part)
             os.fsync(handle)
         finally:
             os.close(handle)
 
 
-def _write_all(handle: int, data: bytes) -> None:
+def _write_all(handle: int, data: bytes | memoryview) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(handle, rest) :]
+
+
+def _read_all(handle: int, start: int, buffer: memoryview) -> int:
+    done = 0
+    while done < len(buffer):
+        count = os.preadv(handle, [buffer[done:]], start + done)
+        if not count:
+            break
+        done += count
+    return done
 
 
 def _make_folder(path: str) -> list[str]:

@@ -4,29 +4,32 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.store.background import Background
 from jobs.store.buffer import RowBuffer
-from jobs.store.checkpoint import Checkpoint, Extra, described, encode
+from jobs.store.checkpoint import Checkpoint, Extra, Position, Saved, encode
 from jobs.store.commits import Commits
-from jobs.store.files import Stream
+from jobs.store.files import Content, Stream
 from jobs.store.folder import JobFolder
-from jobs.store.manifest import CheckpointFiles, Manifest, RowsPart, Writer
+from jobs.store.manifest import CheckpointFiles, Environment, Manifest, RowsPart, Writer
+from jobs.store.retention import kept
 from jobs.store.rows import LIVE_HEADER, relabelled, rows_of, table_of, to_live, to_parquet
 from jobs.store.sealed import DamagedError, seal
+from jobs.store.verified import described
 from schemas.errors import StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_KEPT = 2
-"""Checkpoints that a job keeps, so that one may be damaged."""
+_SCORE = "validation_accuracy"
+"""What the best checkpoints are told by, in their `extra`."""
 
 
 class JobWriter:
@@ -35,19 +38,30 @@ class JobWriter:
     Call `resume` (the others do where it was left out), then `log` each epoch and `save` after
     some of them, then `finish`. Every method raises StoreError if the store fails; what was
     acknowledged before stays readable. Once the job has begun a newer attempt, `save` and
-    `finish` of this one raise StoreError.
+    `finish` of this one raise StoreError. `save_later` leaves the work to a thread; what goes
+    wrong there is raised by the next call, at the latest by `wait` or `finish`.
     """
 
-    def __init__(self, folder: JobFolder, job: TrainJob, *, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        folder: JobFolder,
+        job: TrainJob,
+        *,
+        world_size: int = 1,
+        environment: Environment | None = None,
+    ) -> None:
         self._folder, self._files = folder, folder.files
         self._record(job)
         self.attempt = self._claim()
-        self._world_size = world_size
+        self._keep = job.recipe.keep
+        self._writer = _this_process(self.attempt, world_size, environment)
         self._last: EpochRow | None = None
         self._live: Stream | None = None
         self._rows: RowBuffer | None = None
         self._commits: Commits | None = None
         self._resumed = False
+        self._earlier: tuple[Writer, ...] = ()
+        self._background = Background()
 
     def _record(self, job: TrainJob) -> None:
         try:
@@ -73,6 +87,7 @@ class JobWriter:
         assert not self._resumed, "resume is called once"
         self._resumed = True
         earlier = self._folder.newest(below=self.attempt)
+        self._earlier = (*earlier.earlier, earlier.writer) if earlier else ()
         found = self._folder.checkpoint_in(earlier) if earlier else None
         if earlier is None or found is None:
             return self._take_over(continues)
@@ -104,7 +119,8 @@ class JobWriter:
             job=self._folder.id,
             attempt=self.attempt,
             sequence=1,
-            writer=_this_process(self._world_size),
+            writer=self._writer,
+            earlier=self._earlier,
             parts=parts,
             live_from=self._live.size,
             last=self._last,
@@ -125,6 +141,7 @@ class JobWriter:
     def log(self, row: EpochRow) -> None:
         """Append an epoch's row: readers see it at once, and it outlives a killed process."""
         _, rows, live = self._begun()
+        self._background.check()
         assert (row.job, row.attempt) == (self._folder.id, self.attempt), "a row of another writer"
         assert row.metrics, "a row without metrics"
         assert self._last is None or row.epoch > self._last.epoch, "epochs go up"
@@ -138,27 +155,48 @@ class JobWriter:
         epoch: int,
         step: int,
         model: "Mapping[str, Tensor]",
-        optimizer: Mapping[str, Any],
+        optimizer: "Mapping[str, Tensor]",
         extra: Extra,
     ) -> None:
         """Commit a checkpoint of the epoch just logged, and all rows; durable on return."""
+        self.save_later(Position(epoch, step), lambda: Saved(model, optimizer, extra))
+        self.wait()
+
+    def save_later(self, position: Position, content: Callable[[], Saved]) -> None:
+        """Commit a checkpoint, and all rows logged so far, in a thread of this writer.
+
+        `content` is called there; its tensors, on the CPU, must not change until it is done:
+        until `wait` returns, or another `save_later`, which waits first. Rows that are logged
+        meanwhile stay in the live stream.
+        """
         commits, rows, live = self._begun()
-        assert self._last and self._last.epoch == epoch, "an epoch is logged, then saved"
-        state = {"attempt": self.attempt, "epoch": epoch, "step": step, "extra": extra}
-        stored, data = self._checkpoint(epoch, step, encode(model, optimizer, state))
-        kept, unsealed = rows.unsealed(commits.newest.parts)
-        part, sealed = self._part(unsealed)
-        commits.commit(
-            {**data, **sealed},
-            parts=(*kept, *part),
-            checkpoints=(*commits.newest.checkpoints, stored)[-_KEPT:],
-            live_from=live.size,
-            last=self._last,
-        )
+        self._background.wait()
+        assert (self._last.epoch if self._last else 0) == position.epoch, "logged, then saved"
+        sealed, unsealed = rows.unsealed(commits.newest.parts)
+        covered = {"live_from": live.size, "last": self._last}
+
+        def commit() -> None:
+            stored, data = self._checkpoint(position, content())
+            part, more = self._part(unsealed)
+            checkpoints = kept((*commits.newest.checkpoints, stored), self._keep)
+            changes = {"parts": (*sealed, *part), "checkpoints": checkpoints, **covered}
+            commits.commit({**data, **more}, **changes)
+
+        self._background.start(commit)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no checkpoint is being written."""
+        return self._background.idle
+
+    def wait(self) -> None:
+        """Wait until the last checkpoint is durable; StoreError if it could not be written."""
+        self._background.wait()
 
     def finish(self, result: JobResult) -> None:
         """Commit how the job ended, with all its rows in one part. Nothing may follow."""
         commits, rows, _ = self._begun()
+        self._background.wait()
         assert result.job == self._folder.id, "the result of another job"
         part, data = self._part(rows.all())
         commits.end(data, parts=part, last=self._last, result=result)
@@ -166,6 +204,7 @@ class JobWriter:
 
     def close(self) -> None:
         """Let go of the attempt. Without `finish` the job counts as stopped, and can resume."""
+        self._background.close()
         live, self._live = self._live, None
         if live:
             live.close()
@@ -186,16 +225,25 @@ class JobWriter:
         return f"{self._folder.attempt_key(self.attempt)}/{name}-{uuid.uuid4().hex[:8]}"
 
     def _checkpoint(
-        self, epoch: int, step: int, content: dict[str, bytes]
-    ) -> tuple[CheckpointFiles, dict[str, bytes]]:
-        folder = self._key(f"epoch-{epoch:04d}")
+        self, position: Position, saved: Saved
+    ) -> tuple[CheckpointFiles, dict[str, Content]]:
+        epoch, step, epoch_step = position
+        folder = self._key(f"epoch-{epoch:04d}" + f"-step-{epoch_step:06d}" * bool(epoch_step))
+        content = encode(saved, {"attempt": self.attempt, **position._asdict()})
         files = {name: described(f"{folder}/{name}", data) for name, data in content.items()}
+        score = None if epoch_step else saved.extra.get(_SCORE)
         stored = CheckpointFiles(
-            attempt=self.attempt, epoch=epoch, step=step, folder=folder, files=files
+            attempt=self.attempt,
+            epoch=epoch,
+            step=step,
+            epoch_step=epoch_step,
+            score=None if score is None else float(score),
+            folder=folder,
+            files=files,
         )
         return stored, {files[name].key: data for name, data in content.items()}
 
-    def _part(self, table: pa.Table) -> tuple[tuple[RowsPart, ...], dict[str, bytes]]:
+    def _part(self, table: pa.Table) -> tuple[tuple[RowsPart, ...], dict[str, Content]]:
         """Return a table as one part, with its bytes by key; as none if it is empty."""
         if not table.num_rows:
             return (), {}
@@ -214,7 +262,12 @@ class JobWriter:
         return (part,), {key: data}
 
 
-def _this_process(world_size: int) -> Writer:
+def _this_process(attempt: int, world_size: int, environment: Environment | None) -> Writer:
     return Writer(
-        host=socket.gethostname(), pid=os.getpid(), started=time.time(), world_size=world_size
+        attempt=attempt,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        started=time.time(),
+        world_size=world_size,
+        environment=environment,
     )

@@ -15,11 +15,15 @@ class Average:
         self._flat, self._decay = flat, decay
         self.values = flat.values.clone()
 
+    def weight(self, step: int) -> float:
+        """Return what the network counts for after `step` optimiser steps; the first ones more."""
+        return 1 - min(self._decay, (1 + step) / (10 + step))
+
     @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Take in the network after `step` optimiser steps; the first ones count for more."""
-        decay = min(self._decay, (1 + step) / (10 + step))
-        self.values.lerp_(self._flat.values, 1 - decay)
+    def take_statistics(self, weight: float) -> None:
+        """Take in batch norm's statistics; the parameters are taken in where they change."""
+        count = len(self._flat.gradients)
+        self.values[count:].lerp_(self._flat.statistics, weight)
 
     @contextmanager
     def applied(self) -> Iterator[None]:

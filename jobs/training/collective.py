@@ -20,6 +20,13 @@ def summed(tensor: Tensor, process: Process) -> Tensor:
     return tensor
 
 
+def least(tensor: Tensor, process: Process) -> Tensor:
+    """Take the least of a tensor over all ranks, in place."""
+    if process.world_size > 1:
+        distributed.all_reduce(tensor, distributed.ReduceOp.MIN)
+    return tensor
+
+
 def averaged(tensor: Tensor, process: Process) -> Tensor:
     """Average a tensor over all ranks, in place."""
     return summed(tensor, process).div_(process.world_size) if process.world_size > 1 else tensor

@@ -20,8 +20,17 @@ _PEER_GONE = ("Connection closed by peer", "Connection reset by peer", "Broken p
 class Diverged(Exception):
     """A loss that is not a finite number."""
 
-    def __init__(self, epoch: int, name: str, value: float) -> None:
-        super().__init__(f"{name} is {value} in epoch {epoch}")
+    def __init__(self, epoch: int, name: str, value: float, step: int | None = None) -> None:
+        """Say what is not finite; `step`: the first one, counted from 0, where it is known."""
+        at = "" if step is None else f", first in step {step + 1}"
+        super().__init__(f"{name} is {value} in epoch {epoch}{at}")
+        self.epoch, self.step = epoch, step
+
+    def located(self, where: str) -> "Diverged":
+        """Return the error with the place where the numbers were lost."""
+        if where:
+            self.args = (f"{self}; {where}",)
+        return self
 
 
 class PeerFailed(Exception):

@@ -2,14 +2,22 @@
 
 import json
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+import torch
+from torch import Tensor
+
+from jobs.environment import environment
 from jobs.store.artifacts import ArtifactStore
+from jobs.store.checkpoint import Extra, Position, Saved
 from jobs.store.writer import JobWriter
-from jobs.training.collective import text_from, together
+from jobs.training.collective import summed, text_from, together
+from jobs.training.partial import Interrupted, Partial
 from jobs.training.process import Process
-from jobs.training.state import restore, spread, tensors
+from jobs.training.snapshot import Snapshot
+from jobs.training.state import common_statistics, restore, spread
 from jobs.training.trainer import Metrics, Trainer
 from schemas.job import Cause, EpochRow, JobResult, TrainJob
 
@@ -27,15 +35,22 @@ class Journal:
         process: Process,
         splits: int = 1,
         continues: str | None = None,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Begin a new attempt. StoreError: the store cannot be written."""
+        """Begin a new attempt. StoreError: the store cannot be written.
+
+        `stopping`: whether to end at the next step (a lone rank), or at the next checkpoint inside
+        an epoch (several, as soon as one of them is asked to).
+        """
         self._job, self._process, self._continues = job, process, continues
-        self.splits = splits
+        self.splits, self._stopping = splits, stopping
         self._started = time.monotonic()
         self._writer = together(process, lambda: _writer(job, store, process))
         number = str(self._writer.attempt) if self._writer else ""
         self.attempt = int(text_from(0, number, process))
-        self.epoch, self._step, self._saved = 0, 0, 0
+        self.epoch, self._step, self.begun = 0, 0, Partial()
+        self._saved = Position(0, 0)
+        self._snapshot: Snapshot | None = None
         self._metrics: Metrics = {}
 
     def __enter__(self) -> Self:
@@ -50,19 +65,56 @@ class Journal:
         if self._writer:
             self._writer.__exit__(kind, error, trace)
 
+    @property
+    def fresh(self) -> bool:
+        """Whether not one step has been trained."""
+        return self._saved.step == 0
+
     def resume(self, trainer: Trainer) -> None:
         """Put the trainer back to where the last checkpoint left off, if there is one."""
         found = together(self._process, lambda: self._restore(trainer))
         position = json.loads(text_from(0, json.dumps(found), self._process))
         if position is None:
             return
-        self.epoch, self._step, self._metrics = position
-        self._saved = self.epoch
+        self._saved, extra = Position(*position[0]), position[1]
+        self.epoch, self._step, within = self._saved
+        self.begun, self._metrics = Partial.parted(within, extra)
+        self._step -= within
         spread(trainer, self._process)
+
+    def train(self, trainer: Trainer) -> Metrics:
+        """Train the next epoch, or what is left of it, with checkpoints inside where they are due.
+
+        Raises Interrupted: asked to stop, and there is a checkpoint of the last step.
+        """
+        started = time.monotonic() - self.begun.seconds
+
+        def after_step(done: int, sums: Tensor) -> None:
+            due = self._due(done, trainer.steps.per_epoch)
+            stop = self._agree_to_stop(due)
+            if due or stop:
+                self.begun = Partial(done, seconds=time.monotonic() - started)
+                self._save_within(trainer, sums)
+            if stop:
+                raise Interrupted
+
+        return trainer.epoch(self.epoch + 1, self.begun, after_step)
+
+    def _due(self, done: int, per_epoch: int) -> bool:
+        every = self._job.recipe.checkpoint_steps
+        return every > 0 and done % every == 0 and done < per_epoch
+
+    def _agree_to_stop(self, due: bool) -> bool:
+        if self._process.world_size == 1:
+            return self._stopping()
+        if not due:
+            return False
+        wanted = torch.tensor(int(self._stopping()), device=self._process.device)
+        return bool(summed(wanted, self._process))
 
     def record(self, metrics: Metrics, trainer: Trainer) -> EpochRow:
         """Write down the epoch that has just ended, with a checkpoint where one is due."""
-        self.epoch, self._metrics = self.epoch + 1, metrics
+        self.epoch, self._metrics, self.begun = self.epoch + 1, metrics, Partial()
         self._step += trainer.steps.per_epoch
         row = EpochRow(
             job=self._job.id,
@@ -75,6 +127,10 @@ class Journal:
         together(self._process, lambda: self._write(row, trainer))
         return row
 
+    def settle(self) -> None:
+        """Wait until the last checkpoint is durable; StoreError, on all ranks, if it cannot be."""
+        together(self._process, lambda: self._writer.wait() if self._writer else None)
+
     def end(self, cause: Cause | None = None) -> JobResult:
         """Write down how the attempt ended: done without a cause, else stopped or failed."""
         result = self._result(cause)
@@ -83,13 +139,20 @@ class Journal:
         return result
 
     def stop(self, trainer: Trainer) -> JobResult:
-        """End between two epochs, with a checkpoint of the last one; done if none is left."""
-        self._save(trainer)
-        epochs = self._job.recipe.epochs
-        if self.epoch == epochs:
-            return self.end()
-        message = f"stopped after epoch {self.epoch} of {epochs}"
-        return self.end(Cause(kind="interrupted", message=message))
+        """End after an epoch, with a checkpoint of it, or where `train` was interrupted.
+
+        It is done if no epoch is left. No rank waits for another here.
+        """
+        if not self.begun.steps:
+            self._save(trainer, None, {})
+        done = self.epoch == self._job.recipe.epochs
+        return self.end(None if done else self._interrupted())
+
+    def _interrupted(self) -> Cause:
+        message = f"stopped after epoch {self.epoch} of {self._job.recipe.epochs}"
+        if self.begun.steps:
+            message += f" and step {self.begun.steps} of the next"
+        return Cause(kind="interrupted", message=message)
 
     def unwritten(self, cause: Cause) -> JobResult:
         """Return the result of an attempt whose end the store would not take."""
@@ -110,28 +173,51 @@ class Journal:
             splits=self.splits,
         )
 
-    def _restore(self, trainer: Trainer) -> tuple[int, int, Metrics] | None:
+    def _restore(self, trainer: Trainer) -> tuple[Position, Extra] | None:
         checkpoint = self._writer.resume(self._continues) if self._writer else None
         if checkpoint is None:
             return None
         restore(trainer, checkpoint.model(), checkpoint.optimizer())
-        metrics = {name: float(value) for name, value in checkpoint.extra.items()}
-        return checkpoint.epoch, checkpoint.step, metrics
+        position = Position(checkpoint.epoch, checkpoint.step, checkpoint.epoch_step)
+        return position, checkpoint.extra
 
     def _write(self, row: EpochRow, trainer: Trainer) -> None:
         if self._writer:
             self._writer.log(row)
         recipe = self._job.recipe
         if row.epoch % recipe.checkpoint_every == 0 or row.epoch == recipe.epochs:
-            self._save(trainer)
+            self._save(trainer, None, {})
 
-    def _save(self, trainer: Trainer) -> None:
-        if self._writer and self._saved < self.epoch:
-            extra: dict[str, int | float | str] = dict(self._metrics)
-            model, slots = tensors(trainer), trainer.optimiser.slots
-            self._writer.save(self.epoch, self._step, model, slots, extra)
-        self._saved = self.epoch
+    def _save_within(self, trainer: Trainer, sums: Tensor) -> None:
+        """Save inside an epoch, where the ranks have sums and statistics of their own."""
+        several = self._process.world_size > 1
+        statistics = common_statistics(trainer, self._process) if several else {}
+        sums = summed(sums.clone(), self._process) if several else sums
+        together(self._process, lambda: self._save(trainer, sums, statistics))
+
+    def _save(self, trainer: Trainer, sums: Tensor | None, statistics: dict[str, Tensor]) -> None:
+        """Let the writer's thread write a copy of the state. Waits for the one before."""
+        within = self.begun.steps
+        position = Position(self.epoch, self._step + within, within)
+        if self._writer and self._saved != position:
+            self._writer.wait()
+            self._snapshot = snapshot = self._snapshot or Snapshot(trainer)
+            snapshot.take(trainer, sums, statistics)
+            metrics, seconds = dict(self._metrics), self.begun.seconds
+            content = lambda: _saved(snapshot, metrics, within, seconds)  # noqa: E731
+            self._writer.save_later(position, content)
+        self._saved = position
+
+
+def _saved(snapshot: Snapshot, metrics: Metrics, steps: int, seconds: float) -> Saved:
+    """Return a snapshot's content, in the thread that writes it."""
+    snapshot.wait()
+    extra: Extra = {**metrics, **Partial(steps, *snapshot.sums, seconds).noted()}
+    return Saved(snapshot.model, snapshot.slots, extra)
 
 
 def _writer(job: TrainJob, store: ArtifactStore, process: Process) -> JobWriter | None:
-    return store.writer(job, world_size=process.world_size) if process.leads else None
+    if not process.leads:
+        return None
+    record = environment(job, process)
+    return store.writer(job, world_size=process.world_size, environment=record)

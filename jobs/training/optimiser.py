@@ -1,42 +1,47 @@
-"""Optimisers as a few passes over one flat buffer."""
+"""Optimisers as element-wise passes over runs of one flat buffer."""
 
 from typing import Protocol
 
 import torch
-from torch import Tensor
 
 from jobs.training.flat import Flat
+from jobs.training.runs import Run
 from schemas.recipe import Recipe
 
 RMSPROP_DECAY = 0.9
 RMSPROP_EPSILON = 1e-3
 """Inside the square root, as in TensorFlow."""
+ADAM_DECAY = 0.999
+ADAM_EPSILON = 1e-8
 
 
 class Optimiser(Protocol):
-    """What the loop needs: an update, and the state that a checkpoint keeps."""
+    """What an update needs: how a run of parameters moves, and what is kept between steps."""
 
-    slots: dict[str, Tensor]
-    """State as long as the parameters, by name; updated in place."""
+    starts: dict[str, float]
+    """The state that is kept for every parameter, by name, with the value it begins at."""
+    decoupled: bool
+    """Whether weight decay shrinks the weights beside the gradient rather than through it."""
 
-    def step(self, rate: float) -> None:
-        """Change the parameters by their gradients, which it may overwrite."""
+    def move(self, run: Run, rate: float, step: int) -> None:
+        """Change parameters by `run.gradients`, in the `step`th step counted from 1."""
         ...
 
 
 class Sgd:
     """Stochastic gradient descent with momentum; the rate multiplies the whole momentum."""
 
-    def __init__(self, flat: Flat, momentum: float) -> None:
-        self._flat, self._momentum = flat, momentum
-        self.slots = {"momentum": torch.zeros_like(flat.gradients)}
+    decoupled = False
 
-    @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def __init__(self, momentum: float) -> None:
+        self._momentum = momentum
+        self.starts = {"momentum": 0.0}
+
+    def move(self, run: Run, rate: float, step: int) -> None:
         """Move against the decaying sum of gradients."""
-        momentum = self.slots["momentum"]
-        momentum.mul_(self._momentum).add_(self._flat.gradients)
-        self._flat.parameters.add_(momentum, alpha=-rate)
+        momentum = run.slots["momentum"]
+        momentum.mul_(self._momentum).add_(run.gradients)
+        run.parameters.add_(momentum, alpha=-rate)
 
 
 class RmsProp:
@@ -46,36 +51,53 @@ class RmsProp:
     already hold their rate.
     """
 
-    def __init__(self, flat: Flat, momentum: float) -> None:
-        self._flat, self._momentum = flat, momentum
-        self.slots = {
-            "mean_square": torch.ones_like(flat.gradients),
-            "momentum": torch.zeros_like(flat.gradients),
-        }
+    decoupled = False
 
-    @torch.no_grad()
-    def step(self, rate: float) -> None:
+    def __init__(self, momentum: float) -> None:
+        self._momentum = momentum
+        self.starts = {"mean_square": 1.0, "momentum": 0.0}
+
+    def move(self, run: Run, rate: float, step: int) -> None:
         """Move by gradients relative to the root of their mean square."""
-        gradients, mean_square = self._flat.gradients, self.slots["mean_square"]
+        gradients, mean_square = run.gradients, run.slots["mean_square"]
         mean_square.mul_(RMSPROP_DECAY).addcmul_(gradients, gradients, value=1 - RMSPROP_DECAY)
-        root = mean_square.add(RMSPROP_EPSILON).sqrt_()
-        momentum = self.slots["momentum"].mul_(self._momentum)
+        root = torch.add(mean_square, RMSPROP_EPSILON, out=run.scratch).sqrt_()
+        momentum = run.slots["momentum"].mul_(self._momentum)
         momentum.addcdiv_(gradients, root, value=rate)
-        self._flat.parameters.sub_(momentum)
+        run.parameters.sub_(momentum)
 
 
-def optimiser(recipe: Recipe, flat: Flat) -> Optimiser:
+class AdamW:
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter, arXiv 1711.05101)."""
+
+    decoupled = True
+
+    def __init__(self, momentum: float) -> None:
+        self._momentum = momentum
+        self.starts = {"momentum": 0.0, "mean_square": 0.0}
+
+    def move(self, run: Run, rate: float, step: int) -> None:
+        """Move by the mean gradient relative to the root of its mean square, both unbiased."""
+        gradients, mean_square = run.gradients, run.slots["mean_square"]
+        mean = run.slots["momentum"].lerp_(gradients, 1 - self._momentum)
+        mean_square.mul_(ADAM_DECAY).addcmul_(gradients, gradients, value=1 - ADAM_DECAY)
+        root = torch.sqrt(mean_square, out=run.scratch).div_((1 - ADAM_DECAY**step) ** 0.5)
+        root.add_(ADAM_EPSILON)
+        run.parameters.addcdiv_(mean, root, value=-rate / (1 - self._momentum**step))
+
+
+def optimiser(recipe: Recipe) -> Optimiser:
     """Build the optimiser that a recipe names."""
-    kind = Sgd if recipe.optimizer == "sgd" else RmsProp
-    return kind(flat, recipe.momentum)
+    kinds: dict[str, type[Sgd | RmsProp | AdamW]] = {
+        "sgd": Sgd,
+        "rmsprop": RmsProp,
+        "adamw": AdamW,
+    }
+    return kinds[recipe.optimizer](recipe.momentum)
 
 
 @torch.no_grad()
-def condition(flat: Flat, recipe: Recipe) -> None:
-    """Clip the gradients by their global norm, then add weight decay where it applies."""
-    if recipe.clip_norm is not None:
-        norm = torch.linalg.vector_norm(flat.gradients)
-        flat.gradients.mul_((recipe.clip_norm / (norm + 1e-6)).clamp_(max=1.0))
-    if recipe.weight_decay:
-        weights = flat.values[: flat.decayed]
-        flat.gradients[: flat.decayed].add_(weights, alpha=recipe.weight_decay)
+def clip(flat: Flat, limit: float) -> None:
+    """Shrink the gradients to a global norm of `limit` where it is larger."""
+    norm = torch.linalg.vector_norm(flat.gradients)
+    flat.gradients.mul_((limit / (norm + 1e-6)).clamp_(max=1.0))

@@ -16,6 +16,9 @@ class Process:
     world_size: int
     device: torch.device
     threads: int
+    planned: int = 0
+    """Workers that the job was planned for, which bound the micro-batches: where fewer are left,
+    each takes more of them. 0: as many as there are."""
     imports: tuple[str, ...] = ()
     """Folders from which a network's own code may be imported; without any it never is. A grant of
     whoever started the process, never read from a spec or from the store."""
@@ -30,7 +33,7 @@ class Process:
         imports: tuple[str, ...] = (),
     ) -> "Process":
         """A job's only process."""
-        return cls(0, 1, torch.device(device), threads, imports)
+        return cls(0, 1, torch.device(device), threads, imports=imports)
 
     @property
     def name(self) -> str:

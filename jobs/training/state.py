@@ -1,23 +1,17 @@
 """What a trainer starts from: given weights, or what a checkpoint holds of it."""
 
+import json
+
 from torch import Tensor
 
 from jobs.models.weight_file import AVERAGE, MODEL, below
 from jobs.models.weights import load_weights
-from jobs.training.collective import from_leader
+from jobs.store.artifacts import ArtifactStore
+from jobs.training.collective import averaged, from_leader, text_from, together
 from jobs.training.process import Process
 from jobs.training.trainer import Trainer
 from schemas.architecture import Architecture
 from schemas.job import TrainJob
-
-
-def tensors(trainer: Trainer) -> dict[str, Tensor]:
-    """Return the network by `model.NAME`, and the averaged one by `ema.NAME` where it is kept."""
-    model = {MODEL + name: tensor for name, tensor in trainer.module.state_dict().items()}
-    if trainer.average is None:
-        return model
-    average = trainer.flat.named(trainer.average.values)
-    return model | {AVERAGE + name: tensor for name, tensor in average.items()}
 
 
 def begin(trainer: Trainer, job: TrainJob) -> None:
@@ -59,3 +53,34 @@ def spread(trainer: Trainer, process: Process) -> None:
         from_leader(slot, process)
     if trainer.average is not None:
         from_leader(trainer.average.values, process)
+
+
+def common_statistics(trainer: Trainer, process: Process) -> dict[str, Tensor]:
+    """Return batch norm's statistics averaged over the ranks, of the network and of its average.
+
+    They are copies: within an epoch every rank goes on with its own. Averaging is linear, as the
+    statistics' updates are, so going on from the common ones ends where the own ones end.
+    """
+    mine = {"values": trainer.flat.statistics}
+    if trainer.average is not None:
+        mine["average"] = trainer.average.values[len(trainer.flat.gradients) :]
+    return {name: averaged(tensor.clone(), process) for name, tensor in mine.items()}
+
+
+def rewind(
+    trainer: Trainer, job: TrainJob, store: ArtifactStore, process: Process
+) -> tuple[int, int]:
+    """Take a fresh trainer to where a job's last checkpoint was; return its epoch and step in it.
+
+    Zeros where there is none.
+    """
+    found = together(process, lambda: store.checkpoint(job.id) if process.leads else None)
+    mine = (found.epoch, found.epoch_step) if found else (0, 0)
+    epoch, within = json.loads(text_from(0, json.dumps(mine), process))
+    if (epoch, within) == (0, 0):
+        together(process, lambda: begin(trainer, job))
+        return 0, 0
+    if found:
+        restore(trainer, found.model(), found.optimizer())
+    spread(trainer, process)
+    return epoch, within

@@ -3,6 +3,7 @@
 import math
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -10,42 +11,53 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
-from jobs.data.batches import Batch, Feeder, Share
-from jobs.data.images import Images
+from jobs.data.batches import Batch, Share, Source
 from jobs.models.build import build
 from jobs.seeds import Purpose, derive
 from jobs.training.average import Average
-from jobs.training.collective import averaged, summed
+from jobs.training.collective import averaged, least, summed
 from jobs.training.failure import Diverged
 from jobs.training.flat import flatten
-from jobs.training.optimiser import condition, optimiser
+from jobs.training.loss import loss_of
+from jobs.training.norms import Norms, gathered
+from jobs.training.partial import FROM_THE_START, Partial
 from jobs.training.process import Process
 from jobs.training.schedule import Steps, learning_rate, norm_momentum, steps
+from jobs.training.update import Update
+from jobs.training.watch import Watch
 from schemas.job import TrainJob
 
 Metrics = dict[str, float]
+AfterStep = Callable[[int, Tensor], None]
+"""Called after every optimiser step with how many of the epoch are done, and with this rank's sums
+of loss and of right answers over the epoch's images, float64 (2,), on the training device."""
 
 
 class Trainer:
     """One job on one rank: the network, its optimiser, and the loop that moves them."""
 
-    def __init__(self, job: TrainJob, images: Images, process: Process, *, splits: int = 1) -> None:
+    def __init__(self, job: TrainJob, source: Source, process: Process, *, splits: int = 1) -> None:
         """Build everything, alike on every rank. PlanError: the batch cannot be shared.
 
         `splits`: parts that every micro-batch of the recipe is cut into.
         """
         self._recipe, self._seed, self._process = job.recipe, job.seed, process
-        self.steps = steps(job.recipe, len(images.train), process.world_size, splits)
-        accumulate = job.recipe.accumulate * splits
-        self._share = Share(self.steps.batch, self.steps.micro, accumulate, process.rank)
-        self._feeder = Feeder(images, job.recipe.augment, process.device)
-        self._held_out = len(images.validation)
+        planned = process.planned or process.world_size
+        self.steps = steps(job.recipe, source.images, planned, splits)
+        batch, micro = self.steps.batch, self.steps.micro
+        self._share = Share.of(batch, micro, process.rank, process.world_size)
+        self.source = source
         self._generator = _generator(process.device)
         self.module = _network(job, self.steps, process.imports)
+        self._norms = Norms(self.module, len(self._share.pieces))
         self.flat = flatten(self.module, process.device)
-        self.optimiser = optimiser(job.recipe, self.flat)
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
+        self.optimiser = Update(job.recipe, self.flat, self.average)
         self._model = self.module
+        self.watch = Watch()
+        self.on_step: Callable[[], None] | None = None
+        """Called after every optimiser step."""
+        self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
 
     def connect(self) -> None:
         """Wrap the network for several ranks; all of them have to call this at the same time.
@@ -58,18 +70,26 @@ class Trainer:
                 warnings.simplefilter("ignore", FutureWarning)
                 self._model = DistributedDataParallel(self.module, broadcast_buffers=False)
 
-    def epoch(self, number: int) -> Metrics:
-        """Train for one epoch, counted from 1, and evaluate. Diverged: a loss is not finite."""
-        started = time.perf_counter()
-        loss, correct = self._train(number).tolist()
+    def epoch(
+        self, number: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
+    ) -> Metrics:
+        """Train for one epoch, counted from 1, or for what is left of it, and evaluate.
+
+        Diverged: a loss is not finite.
+        """
+        started = time.perf_counter() - begun.seconds
+        loss, correct = self.train(number, begun, after_step).tolist()
         trained = time.perf_counter()
         images = self.steps.per_epoch * self.steps.batch
+        if not math.isfinite(loss):
+            raise Diverged(number, "train_loss", loss, self._first_bad_step(number))
         metrics = {
             "train_loss": loss / images,
             "train_accuracy": correct / images,
             **self._evaluate(),
             "learning_rate": self._rate(number * self.steps.per_epoch - 1),
             "images_per_second": images / (trained - started),
+            "data_wait": self.watch.seconds / (trained - started),
             "seconds": time.perf_counter() - started,
         }
         for name, value in metrics.items():
@@ -77,33 +97,57 @@ class Trainer:
                 raise Diverged(number, name, value)
         return metrics
 
-    def _train(self, epoch: int) -> Tensor:
+    def train(
+        self, epoch: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
+    ) -> Tensor:
         """Return the sums of loss and of correct answers over the epoch's images, float64 (2,)."""
+        self.watch.restart()
         self.module.train()
+        self._losses.zero_()
         sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
-        batches = self._feeder.training(self._seed, epoch, self._share)
+        if self._process.leads:
+            sums += torch.tensor([begun.loss, begun.correct], dtype=torch.float64)
+        batches = self.source.training(self._seed, epoch, self._share, begun.steps)
         first = (epoch - 1) * self.steps.per_epoch
-        for step in range(first, first + self.steps.per_epoch):
-            self._generator.manual_seed(derive(Purpose.STEP, self._seed, step, self._process.rank))
-            self.flat.gradients.zero_()
-            for micro in range(1, self._share.accumulate + 1):
-                with self._sharing(micro == self._share.accumulate):
-                    self._backward(next(batches), sums)
-                self._process.pulse.beat()
-            condition(self.flat, self._recipe)
-            self.optimiser.step(self._rate(step))
-            if self.average:
-                self.average.update(step + 1)
+        for done in range(begun.steps, self.steps.per_epoch):
+            self.step(first + done, batches, sums, self._losses[done])
+            if after_step:
+                after_step(done + 1, sums)
         return self._settled(sums)
 
-    def _backward(self, batch: Batch, sums: Tensor) -> None:
-        images, labels = batch
+    def step(self, step: int, batches: Iterator[Batch], sums: Tensor, loss: Tensor) -> None:
+        """Take one optimiser step, counted from 0, on this rank's next micro-batches.
+
+        Adds to `sums` (2,) and `loss` () of the device; nothing is read from there.
+        """
+        self.flat.gradients.zero_()
+        for place, piece in enumerate(self._share.pieces, start=1):
+            drawn = derive(Purpose.STEP, self._seed, step, piece.start)
+            self._generator.manual_seed(drawn)
+            self._norms.weigh(place)
+            with self._sharing(place == len(self._share.pieces)):
+                self._backward(self.watch.next(batches), sums, loss)
+            self._process.pulse.beat()
+        self.optimiser.step(self._rate(step), step + 1)
+        if self.on_step:
+            self.on_step()
+
+    def _first_bad_step(self, epoch: int) -> int | None:
+        """Return the first step, counted from 0, whose loss was not finite on any rank."""
+        bad = (~self._losses.isfinite()).nonzero().flatten()
+        mine = bad[:1] if len(bad) else bad.new_full((1,), self.steps.per_epoch)
+        step = int(least(mine, self._process))
+        return (epoch - 1) * self.steps.per_epoch + step if step < self.steps.per_epoch else None
+
+    def _backward(self, batch: Batch, sums: Tensor, total: Tensor) -> None:
+        labels = batch.labels
         with self._precision():
-            logits = self._model(images)
-            loss = functional.cross_entropy(
-                logits, labels, label_smoothing=self._recipe.label_smoothing
-            )
-        (loss / self._share.accumulate).backward()  # type: ignore[no-untyped-call]
+            logits = self._model(batch.images)
+            loss = loss_of(logits, batch, self._recipe.label_smoothing)
+        # The ranks' gradients are averaged, so a mean over the global batch counts once a rank.
+        parts = self.steps.batch / (len(labels) * self._process.world_size)
+        (loss / parts).backward()  # type: ignore[no-untyped-call]
+        total.add_(loss.detach())
         sums[0].add_(loss.detach(), alpha=len(labels))
         sums[1].add_((logits.detach().argmax(1) == labels).sum())
 
@@ -117,23 +161,22 @@ class Trainer:
     def _evaluate(self) -> Metrics:
         """Measure the network, or its average, on every validation image exactly once."""
         with self.average.applied() if self.average else nullcontext():
-            loss, correct = summed(self._validate(), self._process).tolist()
-        return {
-            "validation_loss": loss / self._held_out,
-            "validation_accuracy": correct / self._held_out,
-        }
+            loss, correct, images = summed(self._validate(), self._process).tolist()
+        return {"validation_loss": loss / images, "validation_accuracy": correct / images}
 
     @torch.inference_mode()
     def _validate(self) -> Tensor:
+        """Return the sums of loss, of correct answers and of images, float64 (3,)."""
         self.module.eval()
-        sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
+        sums = torch.zeros(3, dtype=torch.float64, device=self._process.device)
         rank, world_size = self._process.rank, self._process.world_size
-        for images, labels in self._feeder.validation(rank, world_size, self.steps.micro):
+        for images, labels, *_ in self.source.validation(rank, world_size, self.steps.micro):
             with self._precision():
                 logits = self.module(images)
                 losses = functional.cross_entropy(logits, labels, reduction="none")
             sums[0].add_(losses.double().sum())
             sums[1].add_((logits.argmax(1) == labels).sum())
+            sums[2].add_(len(labels))
             self._process.pulse.beat()
         return sums
 
@@ -156,13 +199,14 @@ def _network(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Module:
     """Build the job's network with weights drawn from its seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(Purpose.WEIGHTS, job.seed))
-        return build(
+        network = build(
             job.architecture,
             survival=job.recipe.survival,
             dropout=job.recipe.dropout,
             norm_momentum=job.recipe.norm_momentum or norm_momentum(plan),
             imports=imports,
         )
+    return gathered(network, job.recipe.norm_batch)
 
 
 def _generator(device: torch.device) -> torch.Generator:

@@ -36,6 +36,7 @@ from orchestrator.progress import Phase, Progress
 from orchestrator.spec import SpecFile, load
 from orchestrator.spending import Meter
 from orchestrator.study import Outcome, Study
+from orchestrator.traced import Traced
 from schemas.data import DataInfo
 from schemas.errors import CompoundError, RunError, SpecError
 from schemas.forecast import Spending, Spent
@@ -57,19 +58,32 @@ class Options:
     plan: Path | None = None
     """Run exactly this plan, or refuse."""
     allow_import: bool = False
+    profile: bool = False
+    """Trace a few steps of the first job of every phase."""
     resume: str = ""
     """The command that resumes; by default `compound run` with the spec."""
 
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
     """Run or resume a study, print what it found, and exit 130 if it was interrupted."""
-    carry(_with_lasting_store(_source(path, overrides, options)), options)
+    carry(source(path, overrides, options), options)
 
 
 def carry(file: SpecFile, options: Options) -> None:
     """Run a spec that was read already; see `run`."""
+    ending = finish(file, options)
+    store, found = _left(file)
+    resume = options.resume or f"compound run {file.source.name}"
+    show(store, found, Shown(ending, resume, as_json=options.as_json))
+    say_failures(store, found)
+    if ending == "stopped":
+        sys.exit(INTERRUPTED)
+
+
+def finish(file: SpecFile, options: Options) -> Reached:
+    """Run a spec to its end or its interruption; where it fails, with the report of how far."""
     try:
-        ending = _carry_out(file, options)
+        return _carry_out(file, options)
     except RunError as error:
         store, found = _left(file)
         note(f"report: {write_report(store, found)}")
@@ -77,12 +91,6 @@ def carry(file: SpecFile, options: Options) -> None:
         raise file.explain(error) from None
     except CompoundError as error:
         raise file.explain(error) from None
-    store, found = _left(file)
-    resume = options.resume or f"compound run {file.source.name}"
-    show(store, found, Shown(ending, resume, as_json=options.as_json))
-    say_failures(store, found)
-    if ending == "stopped":
-        sys.exit(INTERRUPTED)
 
 
 def _left(file: SpecFile) -> tuple[ArtifactStore, Documents]:
@@ -93,8 +101,13 @@ def _left(file: SpecFile) -> tuple[ArtifactStore, Documents]:
     return store, found
 
 
+def source(path: Path | None, overrides: list[str], options: Options) -> SpecFile:
+    """Return the spec to run, with a store that lasts."""
+    return _with_lasting_store(_source(path, overrides, options))
+
+
 def _source(path: Path | None, overrides: list[str], options: Options) -> SpecFile:
-    """Return the spec to run: the one named, or the one that a plan was made from."""
+    """Return the spec named, or the one that a plan was made from."""
     if options.plan is None and path is not None:
         return load(path, overrides)
     if options.plan is None or path is not None or overrides:
@@ -128,6 +141,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
         with ExitStack() as stack:
             imports = folders(file, options.allow_import)
             runner, nodes = _runner(_samples(prepared), options, imports, asha, stack)
+            runner = Traced(runner, store, note) if options.profile else runner
             meter = _meter(runner, spec.budget, nodes, folder)
             stack.enter_context(_signals(meter))
             gauges = StudyGauges(spec.name) if options.runner == "ray" else None

@@ -1,0 +1,169 @@
+"""Compound's training loop against a bare one in plain torch: same network, batches and recipe.
+
+    python benchmarks/loop.py [--rounds 5] [--steps 20] [--threads 2]
+
+Both sides take the same augmented batches from the same source, in float32 and channels_last, with
+SGD, momentum, weight decay off norms and biases, label smoothing, clipping of the gradient's norm
+and a cosine rate. The bare loop is what a careful user writes: torch.optim.SGD (its `foreach`
+form, or `fused` where that is quicker: both are timed), clip_grad_norm_, one `.item()` an epoch.
+The sides take turns, and each begins with two steps that do not count. After the same steps both
+have the same loss, to rounding: that is checked.
+
+Goal: Compound's images per second at least 0.98 of the best bare loop's.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from jobs.data.batches import Batch, Feeder, Share
+from jobs.data.cache import DataCache
+from jobs.data.source import summarise
+from jobs.models.zoo import NETWORKS
+from jobs.run import Process
+from jobs.training.schedule import learning_rate
+from jobs.training.trainer import Trainer
+from schemas.architecture import Architecture, Stage, Stem
+from schemas.data import SyntheticData
+from schemas.job import DataRef, TrainJob
+from schemas.recipe import Recipe
+
+WARM_UP = 2
+SMALL = Architecture(
+    resolution=32,
+    num_classes=10,
+    stem=Stem(channels=16),
+    stages=(
+        Stage(channels=16, expand=1),
+        Stage(channels=24, expand=4, stride=2, repeats=2),
+        Stage(channels=40, expand=4, stride=2, repeats=2),
+    ),
+    head=128,
+)
+CASES = {
+    "small, 32 px": (SMALL, 64),
+    "efficientnet-b0, 96 px": (
+        NETWORKS["efficientnet-b0"].model_copy(update={"resolution": 96, "num_classes": 10}),
+        16,
+    ),
+}
+
+
+def trainer(network: Architecture, batch: int, steps: int) -> Trainer:
+    """Build what Compound trains with, for so many steps an epoch."""
+    spec = SyntheticData(
+        source="synthetic",
+        images=batch * steps,
+        validation_images=16,
+        num_classes=10,
+        size=network.resolution,
+    )
+    data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
+    recipe = Recipe(epochs=2, batch=batch)
+    job = TrainJob(architecture=network, recipe=recipe, data=data)
+    images = DataCache().at(data, network.resolution)
+    return Trainer(job, Feeder(images, recipe.augment, torch.device("cpu")), Process.single())
+
+
+def batches(made: Trainer, batch: int) -> Iterator[Batch]:
+    """The batches of the first epoch."""
+    return made.source.training(0, 1, Share.of(batch, batch, 0, 1))
+
+
+def compound(network: Architecture, batch: int, steps: int) -> tuple[float, float]:
+    """Return seconds and mean loss of Compound's own steps."""
+    made = trainer(network, batch, steps)
+    taken, sums = batches(made, batch), torch.zeros(2, dtype=torch.float64)
+    loss = torch.zeros(())
+    made.module.train()
+    for step in range(WARM_UP):
+        made.step(step, taken, sums, loss)
+    started = time.perf_counter()
+    for step in range(WARM_UP, steps):
+        made.step(step, taken, sums, loss)
+    total = float(loss)
+    return time.perf_counter() - started, total / steps
+
+
+def bare(fused: bool) -> Callable[[Architecture, int, int], tuple[float, float]]:
+    """Return a loop as people write it, with one of torch's own ways to update."""
+
+    def run(network: Architecture, batch: int, steps: int) -> tuple[float, float]:
+        made = trainer(network, batch, steps)
+        model, recipe = made.module, Recipe(epochs=2, batch=batch)
+        for parameter in model.parameters():  # tensors of their own again, not views of one buffer
+            parameter.data, parameter.grad = parameter.data.clone(), None
+        decayed = [p for p in model.parameters() if p.ndim > 1]
+        others = [p for p in model.parameters() if p.ndim <= 1]
+        groups: list[dict[str, Any]] = [
+            {"params": decayed, "weight_decay": recipe.weight_decay},
+            {"params": others},
+        ]
+        optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9, fused=fused, foreach=not fused)
+        taken, total = batches(made, batch), torch.zeros(())
+
+        def step(number: int, batch: Batch) -> None:
+            images, labels = batch[:2]
+            optimizer.zero_grad(set_to_none=True)
+            loss = functional.cross_entropy(model(images), labels, label_smoothing=0.1)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(recipe, made.steps, number)
+            optimizer.step()
+            total.add_(loss.detach())
+
+        model.train()
+        for number, taken_batch in enumerate(islice(taken, WARM_UP)):
+            step(number, taken_batch)
+        started = time.perf_counter()
+        for number, taken_batch in enumerate(islice(taken, steps - WARM_UP), start=WARM_UP):
+            step(number, taken_batch)
+        mean = float(total) / steps
+        return time.perf_counter() - started, mean
+
+    return run
+
+
+SIDES = {"compound": compound, "bare, foreach": bare(fused=False), "bare, fused": bare(fused=True)}
+
+
+def main() -> None:
+    """Print images per second of every side, and the ratio to the better bare one."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    for case, (network, batch) in CASES.items():
+        speeds: dict[str, list[float]] = {name: [] for name in SIDES}
+        losses: dict[str, float] = {}
+        for _ in range(options.rounds):
+            for name, run in SIDES.items():
+                seconds, losses[name] = run(network, batch, options.steps)
+                speeds[name].append((options.steps - WARM_UP) * batch / seconds)
+        show(case, speeds, losses)
+
+
+def show(case: str, speeds: dict[str, list[float]], losses: dict[str, float]) -> None:
+    """Print one network's table. AssertionError: the sides did not train the same."""
+    print(f"{case}: images/s, median (least to most), mean loss")
+    for name, found in speeds.items():
+        spread = f"{min(found):.0f} to {max(found):.0f}"
+        print(f"  {name:14} {statistics.median(found):8.1f}  ({spread})  {losses[name]:.5f}")
+    rounds = zip(*speeds.values(), strict=True)
+    ratios = sorted(ours / max(others) for ours, *others in rounds)
+    spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+    print(f"  ratio          {statistics.median(ratios):8.2f}  ({spread})  goal 0.98")
+    assert max(losses.values()) - min(losses.values()) < 0.02, "the sides trained differently"
+
+
+if __name__ == "__main__":
+    main()

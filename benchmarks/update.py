@@ -1,0 +1,100 @@
+"""RMSProp with weight decay and averages of EfficientNet-B0: ours beside torch.optim, on a CPU.
+
+    python benchmarks/update.py [--threads 1] [--lengths 16384 65536 1000000000]
+
+Goal: 3 times as fast as torch.optim.RMSprop and an average tensor by tensor. Its update is not
+TensorFlow's to the letter (epsilon outside the root); it makes the same passes over memory.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from jobs.models.build import build
+from jobs.models.efficientnet import B0
+from jobs.training.average import Average
+from jobs.training.flat import flatten
+from jobs.training.runs import CHUNK
+from jobs.training.update import Update
+from schemas.recipe import Recipe
+
+ROUNDS = 9
+STEPS = 5
+CPU = torch.device("cpu")
+RECIPE = Recipe.model_validate({"recipe": "paper"})
+
+
+def peer(foreach: bool) -> Callable[[], None]:
+    """Return a step of torch's optimiser and of an average of weights and statistics."""
+    module = build(B0)
+    weights = list(module.parameters())
+    for weight in weights:
+        weight.grad = torch.randn_like(weight) * 0.01
+    tensors = [tensor.detach() for tensor in (*weights, *_statistics(module))]
+    averages = [tensor.clone() for tensor in tensors]
+    groups: list[dict[str, Any]] = [
+        {"params": [weight for weight in weights if weight.ndim > 1], "weight_decay": 1e-5},
+        {"params": [weight for weight in weights if weight.ndim <= 1]},
+    ]
+    theirs = torch.optim.RMSprop(
+        groups, lr=1e-4, alpha=0.9, eps=1e-3, momentum=0.9, foreach=foreach
+    )
+
+    def step() -> None:
+        theirs.step()
+        for average, tensor in zip(averages, tensors, strict=True):
+            average.lerp_(tensor, 1e-4)
+
+    return step
+
+
+def _statistics(module: torch.nn.Module) -> list[torch.Tensor]:
+    return [buffer for buffer in module.buffers() if buffer.is_floating_point()]
+
+
+def ours(length: int) -> Callable[[], None]:
+    """Return a step of ours in runs of `length` parameters."""
+    flat = flatten(build(B0), CPU)
+    flat.gradients.normal_(0, 0.01)
+    update = Update(RECIPE, flat, Average(flat, 0.9999), length)
+    return lambda: update.step(1e-4, 100_000)
+
+
+def milliseconds(step: Callable[[], None]) -> float:
+    """Return the time of a step, over a few after one that is not counted."""
+    step()
+    started = time.perf_counter()
+    for _ in range(STEPS):
+        step()
+    return (time.perf_counter() - started) / STEPS * 1e3
+
+
+def main() -> None:
+    """Take the sides in turn, and print medians, spreads and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--lengths", type=int, nargs="*", default=[CHUNK, 10**9])
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    sides = {"torch.optim": peer(False), "torch.optim, foreach": peer(True)}
+    sides |= {f"ours, runs of {length:,}": ours(length) for length in options.lengths}
+    times = {name: list[float]() for name in sides}
+    for _ in range(ROUNDS):
+        for name, step in sides.items():
+            times[name].append(milliseconds(step))
+    first = times["torch.optim"]
+    print(f"EfficientNet-B0, {options.threads} threads, {ROUNDS} rounds of {STEPS} steps")
+    for name, taken in times.items():
+        ratios = sorted(a / b for a, b in zip(first, taken, strict=True))
+        print(
+            f"{name:32}{statistics.median(taken):8.2f} ms ({min(taken):.2f} to {max(taken):.2f})"
+            f"  x{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""A thread of its own for what the training loop need not wait for."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from schemas.errors import StoreError
+
+_log = logging.getLogger(__name__)
+
+
+class Background:
+    """Does one thing at a time; what goes wrong is raised to the one who asks next.
+
+    A second task waits until the first is over. To drop it instead would lose more than one
+    interval of work to a kill, and to queue it would take memory for a second snapshot.
+    """
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, "checkpoint")
+        self._task: Future[None] | None = None
+
+    def start(self, task: Callable[[], None]) -> None:
+        """Begin a task, once the one before it is over; raises what that one raised."""
+        self.wait()
+        self._task = self._pool.submit(task)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being done; what went wrong may still be waiting to be raised."""
+        return self._task is None or self._task.done()
+
+    def check(self) -> None:
+        """Raise what the task raised, if it is over by now."""
+        if self.idle:
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait for the task, and raise what it raised, once."""
+        task, self._task = self._task, None
+        if task:
+            task.result()
+
+    def close(self) -> None:
+        """Wait for the task and end the thread; what the task raised is only logged."""
+        try:
+            self.wait()
+        except StoreError as error:
+            _log.warning("the last checkpoint was not written: %s", error)
+        finally:
+            self._pool.shutdown()

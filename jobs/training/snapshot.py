@@ -1,0 +1,92 @@
+"""Copies of a trainer's state in the host's memory, which a checkpoint is written from.
+
+Training waits for one copy of the flat buffers and for nothing else. On a GPU it does not even
+wait for that: the copies are queued on its stream, into pinned memory, between one step and the
+next, and an event tells the thread that reads them when they are there.
+"""
+
+import ctypes
+
+import torch
+from torch import Tensor
+
+from jobs.models.weight_file import AVERAGE, MODEL
+from jobs.training.trainer import Trainer
+
+_VALUES, _AVERAGE, _SUMS = "values", "average", "sums"
+
+
+class Snapshot:
+    """Buffers as large as a trainer's state, filled again and again."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._flat = trainer.flat
+        self._slots = tuple(trainer.optimiser.slots)
+        self._averages = trainer.average is not None
+        self._cuda = trainer.flat.values.device.type == "cuda"
+        sums = torch.zeros(2, dtype=torch.float64, device=trainer.flat.values.device)
+        self._host = {n: self._buffer(t) for n, t in _sources(trainer, sums).items()}
+        self._copied: torch.cuda.Event | None = None
+
+    def _buffer(self, tensor: Tensor) -> Tensor:
+        """Return host memory for a tensor. Filling it now keeps page faults out of training."""
+        return torch.zeros(tensor.shape, dtype=tensor.dtype, pin_memory=self._cuda).fill_(0)
+
+    @torch.no_grad()
+    def take(self, trainer: Trainer, sums: Tensor | None, statistics: dict[str, Tensor]) -> None:
+        """Copy the state as it is between two steps.
+
+        `sums`: of the epoch under way, if there is one. `statistics` replace batch norm's own in
+        `values` and `average`, where the ranks have different ones.
+        """
+        for name, tensor in _sources(trainer, sums).items():
+            self._copy(tensor, self._host[name])
+        for name, tensor in statistics.items():
+            self._copy(tensor, self._host[name][-len(tensor) :])
+        if self._cuda:
+            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._copied.record()
+
+    def _copy(self, tensor: Tensor, host: Tensor) -> None:
+        """On a CPU with one thread: it fills the memory's bandwidth, and waits for no other."""
+        if self._cuda:
+            host.copy_(tensor, non_blocking=True)
+        else:
+            ctypes.memmove(host.data_ptr(), tensor.data_ptr(), tensor.nbytes)
+
+    def wait(self) -> None:
+        """Wait, in any thread, until all has arrived."""
+        if self._copied:
+            self._copied.synchronize()
+
+    @property
+    def sums(self) -> tuple[float, float]:
+        """The loss and the right answers of the epoch under way."""
+        loss, correct = self._host[_SUMS].tolist()
+        return loss, correct
+
+    @property
+    def model(self) -> dict[str, Tensor]:
+        """The network by `model.NAME`, and the averaged one by `ema.NAME` where it is kept."""
+        known = {_VALUES, _AVERAGE, _SUMS, *self._slots}
+        floats = {MODEL + n: t for n, t in self._flat.named(self._host[_VALUES]).items()}
+        others = {name: t for name, t in self._host.items() if name not in known}
+        average = self._flat.named(self._host[_AVERAGE]) if self._averages else {}
+        return {**floats, **others, **{AVERAGE + name: t for name, t in average.items()}}
+
+    @property
+    def slots(self) -> dict[str, Tensor]:
+        """The optimiser's state by name."""
+        return {name: self._host[name] for name in self._slots}
+
+
+def _sources(trainer: Trainer, sums: Tensor | None) -> dict[str, Tensor]:
+    """Return what a checkpoint needs: long buffers, and the few counters that are in none."""
+    tensors = {_VALUES: trainer.flat.values, **trainer.optimiser.slots}
+    if trainer.average is not None:
+        tensors[_AVERAGE] = trainer.average.values
+    if sums is not None:
+        tensors[_SUMS] = sums
+    shapes = trainer.flat.shapes
+    counters = {n: t for n, t in trainer.module.named_buffers() if n not in shapes}
+    return tensors | {MODEL + name: tensor for name, tensor in counters.items()}

@@ -1,0 +1,56 @@
+"""A step of the optimiser: weight decay, movement and average in one walk through memory."""
+
+import torch
+
+from jobs.training.average import Average
+from jobs.training.flat import Flat
+from jobs.training.optimiser import clip, optimiser
+from jobs.training.runs import CHUNK, Run, runs
+from schemas.recipe import Recipe
+
+
+class Update:
+    """Changes a network by its gradients, a run of parameters at a time.
+
+    A run takes all its passes while the cache holds it, so memory is read and written once a
+    step. Passes are element by element: the length of the runs changes no number.
+    """
+
+    def __init__(
+        self, recipe: Recipe, flat: Flat, average: Average | None, length: int | None = None
+    ) -> None:
+        """`length`: parameters of a run; by default what suits the device."""
+        self._recipe, self._flat, self._average = recipe, flat, average
+        self._optimiser = optimiser(recipe)
+        self.slots = {
+            name: torch.full_like(flat.gradients, start)
+            for name, start in self._optimiser.starts.items()
+        }
+        """State as long as the parameters, by name, which a checkpoint keeps."""
+        size = CHUNK if flat.values.device.type == "cpu" else len(flat.gradients)
+        averaged = average.values if average else None
+        self._coupled = recipe.weight_decay > 0 and not self._optimiser.decoupled
+        self._runs = tuple(runs(flat, self.slots, averaged, length or size, self._coupled))
+
+    @torch.no_grad()
+    def step(self, rate: float, step: int) -> None:
+        """Take the `step`th step, counted from 1, at a learning rate."""
+        if self._recipe.clip_norm is not None:
+            clip(self._flat, self._recipe.clip_norm)
+        weight = self._average.weight(step) if self._average else 0.0
+        for run in self._runs:
+            if run.decayed:
+                self._decay(run, rate)
+            self._optimiser.move(run, rate, step)
+            if run.average is not None:
+                run.average.lerp_(run.parameters, weight)
+        if self._average:
+            self._average.take_statistics(weight)
+
+    def _decay(self, run: Run, rate: float) -> None:
+        """Apply weight decay to the weights, or to what the optimiser takes for gradients."""
+        decay = self._recipe.weight_decay
+        if self._coupled:
+            torch.add(run.raw, run.parameters, alpha=decay, out=run.gradients)
+        elif decay:
+            run.parameters.mul_(1 - rate * decay)

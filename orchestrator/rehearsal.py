@@ -1,0 +1,54 @@
+"""A study of two batches a job: every step of the way once, before the money is spent."""
+
+from pathlib import Path
+from typing import Any
+
+from schemas.forecast import Spending
+from schemas.recipe import Recipe
+from schemas.strategy import Gate
+from schemas.study import Search, Spec, StudySpec
+
+BATCHES = 2
+_SEEDS = 2
+"""As many as the noise needs."""
+
+
+def rehearsal(spec: Spec) -> Spec:
+    """Return a spec whose jobs train and validate on two batches, in a store of its own.
+
+    Promotion is left out, because one epoch has no shorter schedule; a gate only warns, so that
+    the family comes to its turn as well.
+    """
+    images = BATCHES * max(spec.train.batch, _search_batch(spec))
+    update: dict[str, Any] = {
+        "store": str(Path(spec.store, "rehearsal")),
+        "data": spec.data.model_copy(update={"limit": images, "validation_limit": images}),
+        "train": _once(spec.train),
+        "budget": Spending(),
+        "retries": 0,
+    }
+    if isinstance(spec, StudySpec):
+        update |= {"search": _search(spec.search), "gate": _gate(spec.gate)}
+    return spec.model_copy(update=update)
+
+
+def _search_batch(spec: Spec) -> int:
+    return spec.search.train.batch if isinstance(spec, StudySpec) else 0
+
+
+def _once(recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"epochs": 1})
+
+
+def _search(search: Search) -> Search:
+    update = {
+        "train": _once(search.train),
+        "promotion": None,
+        "seeds": min(search.seeds, _SEEDS),
+        "rounds": min(search.rounds, 1),
+    }
+    return search.model_copy(update=update)
+
+
+def _gate(gate: Gate) -> Gate:
+    return gate if gate.mode == "off" else gate.model_copy(update={"mode": "warn", "seeds": None})

@@ -1,0 +1,71 @@
+"""A job that diverges says in which step, and which layer lost its numbers first."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from small_jobs import small_job
+from torch import Tensor, nn
+
+from jobs.data.batches import Feeder
+from jobs.data.cache import DataCache
+from jobs.run import Process, run
+from jobs.store.artifacts import ArtifactStore
+from jobs.training.diagnosis import diagnose
+from jobs.training.failure import Diverged
+from jobs.training.trainer import Trainer
+from schemas.job import TrainJob
+
+
+class Overflow(nn.Module):
+    """Puts out infinity from one of its calls in training on."""
+
+    def __init__(self, call: int) -> None:
+        super().__init__()
+        self.calls, self.call = 0, call
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scale by one, then by infinity."""
+        self.calls += self.training
+        return x * float("inf") if self.calls >= self.call else x
+
+
+def trainer(job: TrainJob, call: int) -> Trainer:
+    """A trainer whose first stage overflows in that call."""
+    images = DataCache().at(job.data, job.architecture.resolution)
+    source = Feeder(images, job.recipe.augment, torch.device("cpu"))
+    built = Trainer(job, source, Process.single())
+    stage = next(iter(built.module.children()))
+    stage.append(Overflow(call))
+    return built
+
+
+@pytest.mark.parametrize(("call", "epoch", "step"), [(2, 1, 1), (4, 2, 3), (6, 2, 5)])
+def test_step_and_layer_are_found(call: int, epoch: int, step: int) -> None:
+    job = small_job(survival=0.8)
+    with pytest.raises(
+        Diverged, match=f"train_loss is nan in epoch {epoch}, first in step {step + 1}$"
+    ) as lost:
+        failing = trainer(job, call)
+        for number in (1, 2):
+            failing.epoch(number)
+    assert lost.value.step == step
+    found = str(diagnose(trainer(job, call), 0, 0, lost.value))
+    name = next(n for n, m in trainer(job, call).module.named_modules() if isinstance(m, Overflow))
+    assert found.endswith(f"; {name} puts out such values first")
+
+
+def test_a_rate_far_too_high_is_traced_after_resuming(tmp_path: Path) -> None:
+    store = ArtifactStore.open(str(tmp_path))
+    job = small_job(learning_rate=100, clip_norm=None, warmup_epochs=0, weight_decay=1, epochs=60)
+    rows = run(job, store, Process.single(), DataCache())
+    while True:
+        try:
+            next(rows)
+        except StopIteration as end:
+            result = end.value
+            break
+    assert result.cause.kind == "diverged"
+    assert "first in step" in result.cause.message
+    assert result.epochs > 1 and "puts out such values first" in result.cause.message
+    assert torch.isfinite(next(iter(store.checkpoint(job.id).model().values()))).all()
