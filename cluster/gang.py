@@ -70,7 +70,7 @@ class Gang:
         self._error: BaseException | None = None
         self._up = self._closed = False
         self._watched = 0.0
-        self._size, self._group = 0, 0
+        self._size, self._group, self._more = 0, 0, 0
         self._suspects: tuple[Suspect, ...] = ()
         self._draining: set[str] = set()
         self._barred: dict[str, float] = {}
@@ -123,7 +123,7 @@ class Gang:
     def _fit(self) -> bool:
         """Start a group and wait for its end; return whether it was ever alive."""
         self._size = self._muster()
-        self._group, self._suspects = self._group + 1, ()
+        self._group, self._more, self._suspects = self._group + 1, 0, ()
         ray.get(self._mailbox.muster.remote(self._id, self._group))
         sized, unwanted = self._resources.sized(self._size), self._unwanted()
         waits = _FIXED_START_S if not (self._resources.elastic or unwanted) else _ELASTIC_START_S
@@ -169,7 +169,10 @@ class Gang:
             self._error = error
             return False
         told = self._setback(error, beats)
-        ray.get(self._mailbox.setback.remote(self._id, told.kind, told.text))
+        if told.kind == "preempted" and self._draining:  # counted when the notice came
+            ray.get(self._mailbox.notice.remote(self._id, told.text))
+        else:
+            ray.get(self._mailbox.setback.remote(self._id, told.kind, told.text))
         return True
 
     def _setback(self, error: TrainingFailedError, beats: tuple[Beat, ...]) -> Setback:
@@ -196,14 +199,19 @@ class Gang:
         if suspects and not self._suspects:
             self._suspects = suspects
             self._end_those(suspects, beats)
-        going = muster.draining() & {beat.node for beat in beats}
-        if going - self._draining:
-            self._draining |= going
-            self._regroup(f"{len(going)} hosts are being taken away", "preempted")
-        elif self._resources.elastic and 0 < self._size < self._resources.most_workers and beats:
-            more = muster.room(self._resources, self._unwanted())
-            if more:
-                self._regroup(f"there is room for {more} more workers")
+        self._make_way(beats)
+
+    def _make_way(self, beats: tuple[Beat, ...]) -> None:
+        draining = muster.draining()
+        going = {beat.node: beat.host for beat in beats if beat.node in draining}
+        if going.keys() - self._draining:
+            self._draining |= going.keys()
+            hosts = ", ".join(sorted(going.values()))
+            self._regroup(f"about to be taken away: {hosts}", "preempted")
+        elif self._resources.elastic and beats and self._size < self._resources.most_workers:
+            before, self._more = self._more, muster.room(self._resources, self._unwanted())
+            if min(before, self._more) > 0:  # seen twice, so that it was no passing gap
+                self._regroup(f"there is room for more workers than {self._size}")
 
     def _end_those(self, suspects: tuple[Suspect, ...], beats: tuple[Beat, ...]) -> None:
         """Kill workers; where their hosts do not answer, the others, so that the group ends."""
