@@ -25,7 +25,8 @@ check: setup  ## Lint, format and types
 	$(BIN)/mypy
 
 test: check  ## Everything that needs no GPU
-	$(BIN)/pytest -m "not gpu"
+	$(BIN)/pytest -n auto --dist loadfile -m "not gpu and not ray and not hosts"
+	$(BIN)/pytest -m "(ray or hosts) and not gpu"
 
 test-fast: setup  ## Without Ray, hosts and long tests
 	$(BIN)/pytest -m "not ray and not hosts and not slow and not gpu"

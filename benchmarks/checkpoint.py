@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from jobs.models.zoo import NETWORKS
 from jobs.run import Process
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.checkpoint import Position, Saved
+from jobs.store.writer import JobWriter
 from jobs.training.snapshot import Snapshot
 from jobs.training.trainer import Trainer
 from schemas.data import SyntheticData
@@ -95,27 +97,30 @@ def measure(folder: Path, rounds: int, threads: int) -> tuple[Times, int]:
     store = ArtifactStore.open(str(folder / "store"))
     with store.writer(job) as writer:
         for epoch in range(1, rounds + 2):
-            metrics = {"train_loss": 1.0}
-            row = EpochRow(
-                job=job.id, attempt=1, epoch=epoch, step=epoch, metrics=metrics, wall_time=0
-            )
-            writer.log(row)
-
-            def ours(position: Position = Position(epoch, epoch)) -> None:
-                snapshot.take(trainer, None, {})
-                writer.save_later(position, lambda: Saved(snapshot.model, snapshot.slots, {}))
-
-            timed(times, "save: compound waits", ours)
+            writer.log(_row(job, epoch))
+            timed(times, "save: compound waits", partial(_save, writer, snapshot, trainer, epoch))
             timed(times, "save: its thread", writer.wait)
-            timed(times, "load: compound", lambda: _loaded(store, job.id))
+            timed(times, "load: compound", partial(_loaded, store, job.id))
             for name, state in states.items():
                 path = folder / f"torch{name}.pt"
-                save, load = f"save: torch.save{name}", f"load: torch.load{name}"
-                timed(times, save, lambda s=state, p=path: torch.save(s, p))
-                timed(times, load, lambda p=path: torch.load(p, weights_only=True))
+                timed(times, f"save: torch.save{name}", partial(torch.save, state, path))
+                load = partial(torch.load, path, weights_only=True)
+                timed(times, f"load: torch.load{name}", load)
     found = store.checkpoint(job.id)
     assert found and _same(found.model(), states[""]["model"])
     return {name: values[1:] for name, values in times.items()}, _bytes(states[""])
+
+
+def _row(job: TrainJob, epoch: int) -> EpochRow:
+    return EpochRow(
+        job=job.id, attempt=1, epoch=epoch, step=epoch, metrics={"train_loss": 1.0}, wall_time=0
+    )
+
+
+def _save(writer: JobWriter, snapshot: Snapshot, trainer: Trainer, epoch: int) -> None:
+    snapshot.take(trainer, None, {})
+    state = Saved(snapshot.model, snapshot.slots, {})
+    writer.save_later(Position(epoch, epoch), lambda: state)
 
 
 def _loaded(store: ArtifactStore, job: str) -> object:

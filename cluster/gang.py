@@ -43,7 +43,7 @@ _STILLBORN = 3
 _BARRED_S = 180.0
 """Seconds for which a host that did not answer gets no worker, if Ray still believes in it."""
 
-_SETTLE_S = 6.0
+_SETTLE_S = 4.0
 """Seconds without a change of what is free, after which an elastic gang takes that."""
 
 _ENVIRONMENT = {
@@ -95,13 +95,13 @@ class Gang:
         """
         begun = time.monotonic()
         while True:
+            self._watch()
             message: Message | None = ray.get(self._mailbox.next.remote(self._id, timeout=_WATCH_S))
             if message is not None:
                 self._up = self._up or "started" in message
                 return message
             if not self._thread.is_alive():
                 raise RunError(f"the group of workers ended: {self._error}") from self._error
-            self._watch()
             if not self._up and time.monotonic() - begun > _LATE_S:
                 return {"late": True}
 
@@ -180,6 +180,9 @@ class Gang:
 
     def _watch(self) -> None:
         """End workers that hold up the others; make way where hosts come or go."""
+        if time.monotonic() - self._watched < _WATCH_S:
+            return
+        self._watched = time.monotonic()
         beats, suspects = self._hear()
         if suspects and not self._suspects:
             self._suspects = suspects

@@ -63,7 +63,8 @@ class LocalRunner:
         device = torch.device("cuda" if request.resources.gpus else "cpu")
         process = Process.single(request.resources.cpus, device, self._imports)
         splits, continues = request.splits, request.continues
-        rows = run(request.job, store, process, self._data, splits, continues)
+        profile = request.profile
+        rows = run(request.job, store, process, self._data, splits, continues, profile=profile)
         while True:
             try:
                 row = next(rows)

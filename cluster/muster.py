@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from cluster.capacity import gpus_of
 from schemas.job import Resources
 
-_REACH_S = 15.0
+_REACH_S = 10.0
 """Seconds for a host to start a process and answer."""
 
 

@@ -103,7 +103,15 @@ class _Worker:
         """Train one job; rank 0 tells of every epoch and of the end."""
         self._process.pulse.begin()
         splits, continues = request.splits, request.continues
-        rows = run(request.job, self._store, self._process, self._data, splits, continues)
+        rows = run(
+            request.job,
+            self._store,
+            self._process,
+            self._data,
+            splits,
+            continues,
+            profile=request.profile,
+        )
         last = request.job.recipe.epochs
         while True:
             try:

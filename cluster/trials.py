@@ -86,7 +86,10 @@ class SoloTrial(Trial):
         device = torch.device("cuda" if gpus_of(resources) else "cpu")
         process = Process.single(resources.cpus, device, tuple(self.config["imports"]))
         splits, continues = self.request.splits, self.request.continues
-        self._rows = run(self.request.job, self.store, process, self._data, splits, continues)
+        profile = self.request.profile
+        self._rows = run(
+            self.request.job, self.store, process, self._data, splits, continues, profile=profile
+        )
         self._last: EpochRow | None = None
 
     def step(self) -> Message:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 BEAT_S = 2.0
 """Seconds between two signs of life of a worker."""
 
-SILENT_S = 30.0
+SILENT_S = 20.0
 """Seconds without a sign of life after which a worker is frozen, or its host out of reach."""
 
 _ALL_SILENT = 3

@@ -131,7 +131,9 @@ def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
     data, splits = DataCache(), request.splits
     stop = StopFlag(alone=process.world_size == 1)
     asked = lambda: stop.set  # noqa: E731
-    epochs = run(request.job, store, process, data, splits, request.continues, asked)
+    epochs = run(
+        request.job, store, process, data, splits, request.continues, asked, request.profile
+    )
     with stop:
         result = _drive(epochs, _reporter(request, process), lambda: _agreed(stop, process))
     if result is None and process.leads:

@@ -14,6 +14,7 @@ from jobs.training.failure import Diverged, classify, cornered
 from jobs.training.journal import Journal
 from jobs.training.partial import Interrupted
 from jobs.training.process import Process
+from jobs.training.profiling import profiled, trace_file
 from jobs.training.state import begin, rewind
 from jobs.training.trainer import Trainer
 from schemas.errors import DataError, StoreError
@@ -34,6 +35,7 @@ def run(
     splits: int = 1,
     continues: str | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    profile: bool = False,
 ) -> Epochs:
     """Train a job; yield a row after each epoch, on every rank, and return how it ended.
 
@@ -43,7 +45,8 @@ def run(
     after an epoch checkpoints that epoch and records the status `stopped`; with several ranks all
     of them have to close after the same one, and their process group is the caller's. `stopping`
     is asked after every step by a lone process, and by several at their checkpoints inside an
-    epoch: once it holds, the job ends there, with a checkpoint, as `stopped`.
+    epoch: once it holds, the job ends there, with a checkpoint, as `stopped`. `profile`: keep a
+    trace of a few steps in the store.
     """
     if torch.get_num_threads() != process.threads:
         torch.set_num_threads(process.threads)
@@ -56,11 +59,16 @@ def run(
         assert done is not None
         return done
     with journal:
-        return (yield from _attempt(job, store, journal, process, data))
+        return (yield from _attempt(job, store, journal, process, data, profile))
 
 
 def _attempt(
-    job: TrainJob, store: ArtifactStore, journal: Journal, process: Process, data: DataCache
+    job: TrainJob,
+    store: ArtifactStore,
+    journal: Journal,
+    process: Process,
+    data: DataCache,
+    profile: bool,
 ) -> Epochs:
     trainer = None
     try:
@@ -69,6 +77,8 @@ def _attempt(
         if journal.fresh:
             _begin(trainer, job, process)
         trainer.connect()
+        if profile and process.leads and journal.epoch < job.recipe.epochs:
+            yield _traced(job, store, journal, trainer)
         while journal.epoch < job.recipe.epochs:
             yield journal.record(journal.train(trainer), trainer)
         journal.settle()
@@ -81,6 +91,16 @@ def _attempt(
         return _failed(journal, _located(error, job, store, process, data, journal), trainer)
     except Exception as error:
         return _failed(journal, error, trainer)
+
+
+def _traced(job: TrainJob, store: ArtifactStore, journal: Journal, trainer: Trainer) -> EpochRow:
+    """Train one epoch with a few of its steps traced."""
+    with trace_file() as trace:
+        with profiled(trainer, trace):
+            row = journal.record(journal.train(trainer), trainer)
+        if trace.exists():
+            store.keep_trace(job.id, trace.read_bytes())
+    return row
 
 
 def _located(

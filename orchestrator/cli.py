@@ -83,13 +83,18 @@ def run(
     fast_dev_run: Annotated[
         bool, typer.Option(help="Two batches of every job, kept nowhere: does it all work?")
     ] = False,
+    profile: Annotated[
+        bool, typer.Option(help="Trace a few steps of the first job of every phase.")
+    ] = False,
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Search, judge, scale, train, report. The same command again resumes."""
     from orchestrator.commands import rehearsing, running
 
-    options = running.Options(runner, address, retry_failed, as_json, plan, allow_import)
+    options = running.Options(
+        runner, address, retry_failed, as_json, plan, allow_import, profile=profile
+    )
     begin = rehearsing.run if fast_dev_run else running.run
     begin(spec, overrides or [], options)
 
@@ -135,6 +140,20 @@ def metrics(
     from orchestrator.commands import studies
 
     studies.metrics(study, store, as_json=as_json, parquet=parquet, csv=csv)
+
+
+@app.command()
+def verify(
+    study: Annotated[
+        str | None, typer.Argument(metavar="[STUDY]", help="Its name or spec; default: all.")
+    ] = None,
+    store: StoreOption = "runs",
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute every checksum of a store; exit 1 if a file is damaged."""
+    from orchestrator.commands import verifying
+
+    verifying.verify(study, store, as_json=as_json)
 
 
 @app.command()

@@ -113,7 +113,7 @@ class Crew:
         return request.model_copy(update={"splits": 2 * request.splits}), told
 
     def _steps(self, request: JobRequest) -> Steps:
-        recipe, workers = request.job.recipe, request.resources.least_workers
+        recipe, workers = request.job.recipe, request.resources.most_workers
         return steps(recipe, self.images, workers, request.splits)
 
     def _wanted(self, request: JobRequest, result: JobResult | None) -> bool:
@@ -140,7 +140,7 @@ class Crew:
 
     def _with(self, request: JobRequest, splits: int) -> JobRequest:
         """Return a request with as many splits as it had, whole if these do not fit any longer."""
-        recipe, workers = request.job.recipe, request.resources.least_workers
+        recipe, workers = request.job.recipe, request.resources.most_workers
         whole = steps(recipe, self.images, workers).micro
         return request.model_copy(update={"splits": splits if whole % splits == 0 else 1})
 

@@ -71,10 +71,11 @@ class Reckoner:
         (request,) = resolve([request], self.nodes)
         job, resources = request.job, request.resources
         workers = expected(resources, self.nodes)
+        plan = steps(job.recipe, self.data.train, resources.most_workers)
         resources = resources.sized(workers)
         work = workload(job.architecture)
-        plan = steps(job.recipe, self.data.train, workers)
-        step = step_seconds(self.profile, work, plan.micro, job.recipe.accumulate)
+        pieces = math.ceil(plan.batch / workers / plan.micro)
+        step = step_seconds(self.profile, work, plan.micro, pieces)
         step += self._all_reduce(work.params, workers)
         ending = self._evaluation(work, plan, workers) + EPOCH_SECONDS
         seconds = plan.total * step + job.recipe.epochs * ending

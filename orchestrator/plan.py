@@ -71,10 +71,10 @@ def plan_study(
     `profile` is of one search worker's device; budgets on memory and step time take it.
     Raises PlanError where the spec holds but nothing can be made of it.
     """
-    check_batch(spec.search.train, spec.resources.search.least_workers, "search.train.batch")
-    check_batch(spec.train, spec.resources.family.least_workers)
+    check_batch(spec.search.train, spec.resources.search.most_workers, "search.train.batch")
+    check_batch(spec.train, spec.resources.family.most_workers)
     if spec.gate.mode != "off" and spec.gate.scale == "phi":
-        check_batch(spec.train, spec.resources.search.least_workers)
+        check_batch(spec.train, spec.resources.search.most_workers)
     network = baseline_of(spec, info, networks)
     measure = measure_of(spec, profile)
     space = Space(network, spec.search.budget, spec.rounding, measure, networks)
@@ -170,7 +170,7 @@ def plan_train(spec: TrainSpec, info: DataInfo, networks: Networks = DATA_ONLY) 
 
     Raises ArchitectureError where its `weights` do not fit that network.
     """
-    check_batch(spec.train, spec.resources.least_workers)
+    check_batch(spec.train, spec.resources.most_workers)
     baseline = _baseline_candidate(baseline_of(spec, info, networks))
     _require_axes(spec.coefficients, baseline.architecture, networks)
     family = plan_family(spec, baseline, info, spec.coefficients, networks=networks)

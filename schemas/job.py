@@ -143,6 +143,8 @@ class JobRequest(Model):
     into memory; the batch of an optimiser step stays what it is."""
     continues: str | None = None
     """The job of a shorter schedule whose last checkpoint and rows this one begins with."""
+    profile: bool = False
+    """Whether the first rank traces a few steps of the first epoch that it trains."""
     prunable: bool = False
     """Whether the search's promotion may stop the job before its last epoch."""
 

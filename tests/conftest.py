@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 MakeRequest = Callable[..., JobRequest]
 
-settings.register_profile("same", derandomize=True)
-settings.register_profile("explore")
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
-"""A red build must be red again; `explore` draws new examples every time."""
+"""A red build must be red again; `explore` draws new examples every time. How long an example takes
+says more about what else the machine does."""
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import pytest
 from conftest import MakeRequest
 
-from cluster.capacity import Node, at_once, capacity, preflight, resolve
+from cluster.capacity import Node, at_once, capacity, expected, preflight, resolve
 from schemas.errors import ClusterError
 from schemas.job import JobRequest, Resources
 
@@ -68,3 +68,15 @@ def test_workers_are_counted_host_by_host() -> None:
     assert capacity(Resources(cpus=1, gpus=0.25), MIXED) == 8
     assert capacity(Resources(cpus=1, gpus=0.1), MIXED) == 8
     assert at_once(Resources(workers=3, cpus=3, gpus=0), MIXED) == 1
+
+
+def test_an_elastic_job_fits_with_its_least_and_begins_with_what_there_is(ask: MakeRequest) -> None:
+    given = {"workers": {"min": 2, "max": 12}, "cpus": 4, "gpus": 0}
+    preflight([ask(**given)], MIXED)
+    resources = Resources.model_validate(given)
+    assert expected(resources, MIXED) == 4
+    assert expected(resources, SMALL) == 2, "it waits for its least"
+    assert expected(Resources(workers=3, gpus=0), MIXED) == 3
+    assert at_once(resources, MIXED) == 1
+    with pytest.raises(ClusterError, match=r"needs 8 CPUs \(2 workers x 4\), the cluster has 2"):
+        preflight([ask(**given)], SMALL)

@@ -4,8 +4,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import MakeRequest
+from hosts import RAY, Hosts, require_namespaces
 
 from cluster.local import LocalRunner
 from jobs.store.artifacts import ArtifactStore
@@ -21,10 +20,7 @@ from schemas.job import JobRequest
 pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parent.parent
-BRIDGE = "compound0"
-HOSTS = {f"compound-h{number}": f"10.77.0.{number}" for number in (1, 2, 3)}
-HEAD, _, LAST = HOSTS
-RAY = Path(sys.executable).parent / "ray"
+HOSTS = Hosts("compound", "10.77.0")
 
 DRIVER = """
 import json, sys
@@ -52,69 +48,26 @@ with connect() as session:
 """
 
 
-def command(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, check=check, capture_output=True, text=True, timeout=300)
-
-
-def lay_network() -> None:
-    """A bridge, and a veth pair and an address for each host."""
-    command("ip", "link", "add", BRIDGE, "type", "bridge")
-    command("ip", "link", "set", BRIDGE, "up")
-    for number, (host, address) in enumerate(HOSTS.items(), start=1):
-        outside = f"compound{number}"
-        command("ip", "netns", "add", host)
-        command("ip", "link", "add", outside, "type", "veth", "peer", "e0", "netns", host)
-        command("ip", "link", "set", outside, "master", BRIDGE, "up")
-        inside = ("ip", "-n", host)
-        command(*inside, "addr", "add", f"{address}/24", "dev", "e0")
-        command(*inside, "link", "set", "e0", "up")
-        command(*inside, "link", "set", "lo", "up")
-
-
-def clear_network() -> None:
-    """End what runs in the namespaces, then the namespaces."""
-    for number, host in enumerate(HOSTS, start=1):
-        for pid in command("ip", "netns", "pids", host, check=False).stdout.split():
-            with_pid_gone(int(pid))
-        command("ip", "netns", "delete", host, check=False)
-        command("ip", "link", "delete", f"compound{number}", check=False)
-    command("ip", "link", "delete", BRIDGE, check=False)
-
-
-def with_pid_gone(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def on_host(host: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return command("ip", "netns", "exec", host, *words, check=False)
-
-
 @pytest.fixture(scope="module")
 def three_hosts() -> Iterator[str]:
     """A Ray of three hosts with token mode on, whose head has no CPU to give.
 
     Yields a folder that one of the hosts has for itself.
     """
-    if os.geteuid() != 0:
-        pytest.skip("network namespaces need root")
-    if shutil.which("ip") is None:
-        pytest.skip("network namespaces need iproute2")
-    clear_network()
+    require_namespaces()
+    HOSTS.clear()
     folder = tempfile.mkdtemp(prefix="ch-", dir="/tmp")  # short: socket paths have a limit
     given = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
     before = {key: os.environ.get(key) for key in given}
     os.environ.update(given)
     try:
-        lay_network()
+        HOSTS.lay()
         private = f"{folder}/private"
         Path(private).mkdir()
         start_ray(folder, private)
         yield private
     finally:
-        clear_network()
+        HOSTS.clear()
         shutil.rmtree(folder, ignore_errors=True)
         os.environ.update({key: value for key, value in before.items() if value is not None})
         for key in (key for key, value in before.items() if value is None):
@@ -122,18 +75,10 @@ def three_hosts() -> Iterator[str]:
 
 
 def start_ray(folder: str, private: str) -> None:
-    """Start Ray on every host, with files of its own as on a machine of its own."""
-    common = ("--object-store-memory", str(100 * 2**20), "--disable-usage-stats")
-    for host, address in HOSTS.items():
-        join = ("--address", f"{HOSTS[HEAD]}:6379", "--num-cpus", "1")
-        lead = ("--head", "--port", "6379", "--num-cpus", "0")
-        own = ("--node-ip-address", address, "--temp-dir", f"{folder}/{host[-2:]}")
-        role = lead if host == HEAD else join
-        start = (str(RAY), "start", *role, *own, *common)
-        if host == LAST:  # nobody else sees what lies in this folder there
-            start = ("sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', private, *start)
-        started = on_host(host, *start)
-        assert started.returncode == 0, started.stdout + started.stderr
+    for host in HOSTS.addresses:
+        # Nobody but the last host sees what lies in its private folder.
+        hide = ("sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', private)
+        HOSTS.start_ray(host, f"{folder}/{host[-2:]}", *(hide if host == HOSTS.last else ()))
 
 
 def test_a_submitted_job_trains_on_two_hosts(
@@ -146,7 +91,7 @@ def test_a_submitted_job_trains_on_two_hosts(
     (folder / "jobs.jsonl").write_text("\n".join(r.model_dump_json() for r in requests))
     submit = (str(RAY), "job", "submit", "--address", "http://127.0.0.1:8265")
     run = ("--", sys.executable, "driver.py", str(store))
-    ended = on_host(HEAD, *submit, "--working-dir", str(folder), *run)
+    ended = HOSTS.on(HOSTS.head, *submit, "--working-dir", str(folder), *run)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     told = next(line for line in ended.stdout.splitlines() if line.startswith("{"))
     assert json.loads(told) == {"nodes": 3, "hosts": 2, "statuses": ["done", "done"]}
@@ -161,7 +106,7 @@ def test_a_submitted_study_ends_with_a_family_trained_across_hosts(
     settings = {"store": store, "search.seeds": 1, "family.phi": "[1, 2]", "train.epochs": 2}
     sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     run = (sys.executable, "-m", "orchestrator", "run", "examples/quickstart.yaml", *sets)
-    ended = on_host(HEAD, *submit, "--working-dir", str(ROOT), "--", *run)
+    ended = HOSTS.on(HOSTS.head, *submit, "--working-dir", str(ROOT), "--", *run)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert (store / "studies" / "quickstart" / "report.html").exists()
     ledger = ArtifactStore.open(str(store), create=False)
@@ -187,6 +132,6 @@ def test_a_store_that_the_hosts_do_not_share_is_refused(three_hosts: str) -> Non
         "import sys; from cluster.session import connect; from cluster.tune import RayRunner\n"
         "with connect(sys.argv[2]) as session: RayRunner(session).run([], sys.argv[1], print)"
     )
-    head = f"{HOSTS[HEAD]}:6379"
-    ended = on_host(HEAD, sys.executable, "-c", code, three_hosts, head)
-    assert f"the store is not shared: {HOSTS[LAST]} cannot see this folder" in ended.stderr
+    ended = HOSTS.on(HOSTS.head, sys.executable, "-c", code, three_hosts, HOSTS.ray)
+    blind = HOSTS.addresses[HOSTS.last]
+    assert f"the store is not shared: {blind} cannot see this folder" in ended.stderr

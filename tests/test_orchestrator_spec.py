@@ -59,6 +59,8 @@ def test_a_spec_survives_its_own_json(spec) -> None:
     assert SPEC.validate_json(loaded.model_dump_json()) == loaded
 
 
+SEARCH_RANGE = "resources: {search: {workers: {min: 1, max: 2}}}"
+FAMILY_RANGE = "resources: {family: {workers: {min: %d, max: %d}}}"
 REFUSED = [
     ("epochs: 3", "epoch: 3", "12:11", "unknown key 'epoch', did you mean 'epochs'?"),
     ("epochs: 5", "epohcs: 5", "13:9", "unknown key 'epohcs'"),
@@ -92,6 +94,9 @@ REFUSED = [
     ("name: quick", "name: !!python/object:os.system x", "2:7", "tags are not supported"),
     ("name: quick", "name: &a quick", "2:7", "anchors"),
     ("kind: study", "kind: study\n---\nkind: study", "2:1", "one document"),
+    ("kind: study", f"kind: study\n{SEARCH_RANGE}", "2:12", "only family jobs may have"),
+    ("kind: study", f"kind: study\n{FAMILY_RANGE % (3, 2)}", "2:31", "more than max, which is 2"),
+    ("kind: study", f"kind: study\n{FAMILY_RANGE % (0, 2)}", "2:37", "greater than or equal to 1"),
     ("seeds: 3", f"seeds: {'[' * 50}{']' * 50}", "11:46", "nested more than 40 deep"),
 ]
 

@@ -26,6 +26,9 @@ EncodedData = ParquetData | ImageFolderData
 SAMPLES = 16
 """Images whose headers decide the channels and the size."""
 
+_RESIZING = "resizing 2"
+"""Part of the identity where images are resized; raised when that comes to make other pixels."""
+
 
 class Listing(Protocol):
     """The images of one place, listed with their labels but not yet decoded."""
@@ -121,9 +124,10 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
     )
     if not streamed:
         check_memory(images, form.channels, form.size, spec.path)
+    content = catalogue.content if form.exact else f"{catalogue.content} {_RESIZING}"
     ignored = ("validation",) if catalogue.validation else ()
     info = DataInfo(
-        fingerprint=fingerprint(spec, catalogue.content, ignored),
+        fingerprint=fingerprint(spec, content, ignored),
         classes=catalogue.classes,
         in_channels=form.channels,
         size=form.size,

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from jobs.store.audit import Audit, audit_job, audit_sealed, audit_study
 from jobs.store.checkpoint import Checkpoint
 from jobs.store.files import Files
 from jobs.store.folder import JOB_ID, JobFolder, JobState
 from jobs.store.local import local_files
+from jobs.store.manifest import Environment
 from jobs.store.rows import rows_of, table_of
 from jobs.store.sealed import seal, sha256, unseal
 from jobs.store.study import STUDY_NAME, StudyFolder
@@ -21,6 +23,7 @@ from schemas.job import EpochRow, JobResult, TrainJob
 
 _MARKER = "store.json"
 _DEVICES = "devices"
+_PROFILES = "profiles"
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
@@ -60,9 +63,12 @@ class ArtifactStore:
     def _job(self, job_id: str) -> JobFolder:
         return JobFolder(self._files, job_id)
 
-    def writer(self, job: TrainJob, *, world_size: int = 1) -> JobWriter:
-        """Begin a new attempt of a job."""
-        return JobWriter(self._job(job.id), job, world_size=world_size)
+    def writer(
+        self, job: TrainJob, *, world_size: int = 1, environment: Environment | None = None
+    ) -> JobWriter:
+        """Begin a new attempt of a job; `environment` is recorded with it."""
+        folder = self._job(job.id)
+        return JobWriter(folder, job, world_size=world_size, environment=environment)
 
     def jobs(self) -> list[str]:
         """Return the ids of all jobs that were ever begun."""
@@ -103,11 +109,31 @@ class ArtifactStore:
         """Return a job's newest checkpoint that verifies; a warning names what is passed over."""
         return self._job(job_id).checkpoint()
 
+    def keep_trace(self, job_id: str, trace: bytes) -> None:
+        """Keep a job's profile, a gzipped Chrome trace; a later one takes its place."""
+        self._files.put({_trace_key(job_id): trace})
+
+    def trace(self, job_id: str) -> str | None:
+        """Return where a job's profile lies; None if it has none."""
+        key = _trace_key(job_id)
+        there = key.rpartition("/")[2] in self._files.names(_PROFILES)
+        return self._files.locate(key) if there else None
+
     def profiles(self) -> list[DeviceProfile]:
         """Return what was measured of all devices, by their keys; DamagedError if one is broken."""
         keys = [f"{_DEVICES}/{name}" for name in self._files.names(_DEVICES)]
         found = [(key, self._files.read(key)) for key in keys if key.endswith(".json")]
         return [unseal(d, DeviceProfile, self._files.locate(k)) for k, d in found if d is not None]
+
+    def audit(self, job_ids: Iterable[str], studies: Iterable[str]) -> Audit:
+        """Recompute the checksums of jobs, of studies and of the store's own records."""
+        devices = [f"{_DEVICES}/{name}" for name in self._files.names(_DEVICES)]
+        found = audit_sealed(self._files, "", [_MARKER, *devices])
+        for job_id in job_ids:
+            found += audit_job(self._job(job_id))
+        for name in studies:
+            found += audit_study(self._files, self.study(name))
+        return found
 
     def study(self, name: str) -> StudyFolder:
         """Return a study's folder."""
@@ -141,3 +167,7 @@ def _prepare(files: Files, path: str, *, new: bool) -> None:
     elif not os.access(path, os.W_OK):
         advice = "give this user write access, or set another `store`"
         raise StoreError("the store cannot be written", where=path, next_step=advice)
+
+
+def _trace_key(job_id: str) -> str:
+    return f"{_PROFILES}/{job_id}.json.gz"

@@ -25,9 +25,14 @@ class Background:
         self.wait()
         self._task = self._pool.submit(task)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being done; what went wrong may still be waiting to be raised."""
+        return self._task is None or self._task.done()
+
     def check(self) -> None:
         """Raise what the task raised, if it is over by now."""
-        if self._task and self._task.done():
+        if self.idle:
             self.wait()
 
     def wait(self) -> None:

@@ -12,7 +12,7 @@ from pydantic import Field
 from jobs.store import checkpoint
 from jobs.store.checkpoint import Checkpoint
 from jobs.store.files import Files
-from jobs.store.manifest import Manifest, RowsPart
+from jobs.store.manifest import Manifest, RowsPart, Writer
 from jobs.store.rows import from_live, from_parquet, rows_of, table_of
 from jobs.store.sealed import DamagedError, damaged, unseal
 from jobs.store.verified import read_verified
@@ -48,6 +48,8 @@ class JobState(Model):
     host: str = ""
     pid: int = 0
     cause: Cause | None = None
+    attempts: tuple[Writer, ...] = ()
+    """Who wrote the attempts that have begun, with what: the record of the run, oldest first."""
 
 
 class JobFolder:
@@ -147,6 +149,7 @@ class JobFolder:
             updated=manifest.last.wall_time if manifest.last else None,
             host=manifest.writer.host,
             pid=manifest.writer.pid,
+            attempts=(*manifest.earlier, manifest.writer),
             cause=result.cause,
         )
 
@@ -162,6 +165,7 @@ class JobFolder:
             updated=last.wall_time if last else None,
             host=manifest.writer.host,
             pid=manifest.writer.pid,
+            attempts=(*manifest.earlier, manifest.writer),
         )
 
     def _last_row(self, manifest: Manifest) -> EpochRow | None:

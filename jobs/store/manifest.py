@@ -38,14 +38,41 @@ class CheckpointFiles(Model):
     files: dict[str, StoredFile]
 
 
+class GitState(Model):
+    """The checkout that a process was started in."""
+
+    commit: str
+    dirty: bool | None = None
+    """Whether tracked files differed from the commit; None if git did not say."""
+
+
+class Environment(Model):
+    """What an attempt ran with."""
+
+    python: str
+    torch: str
+    compound: str
+    system: str
+    git: GitState | None = None
+    device: str
+    """What the first worker trained on."""
+    threads: int
+    job_sha256: str
+    """Of the job as JSON, with what its id leaves out: paths, and what is stored how often."""
+
+
 class Writer(Model):
     """Who writes an attempt."""
+
+    attempt: int = 0
+    """0: not recorded."""
 
     host: str
     pid: int
     started: float
     """Seconds since the Unix epoch, on the writer's clock."""
     world_size: int
+    environment: Environment | None = None
 
 
 class Manifest(Model):
@@ -56,6 +83,8 @@ class Manifest(Model):
     sequence: int
     """Counts the commits of the attempt from 1."""
     writer: Writer
+    earlier: tuple[Writer, ...] = ()
+    """The writers of the attempts before, as far as they began; oldest first."""
     resumed_attempt: int | None = None
     resumed_epoch: int = 0
     """Rows up to this epoch were taken over from the earlier attempt; its later ones are void."""

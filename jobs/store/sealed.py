@@ -36,10 +36,9 @@ def seal(kind: str, content: BaseModel, *, indent: int | None = None) -> bytes:
 
 def unseal(data: bytes, cls: type[M], where: str) -> M:
     """Read a sealed record; DamagedError, or StoreError for one of a newer schema."""
-    start = len(_HEAD) + _HEX
-    if not data.startswith(_HEAD) or data[len(_HEAD) : start] != sha256(data[start:]).encode():
+    if not intact(data):
         raise damaged("its checksum does not match", where)
-    fields = _FIELDS.match(data, start)
+    fields = _FIELDS.match(data, len(_HEAD) + _HEX)
     if not fields or not data.endswith(_TAIL):
         raise damaged("it is not a record", where)
     refuse_newer(int(fields[1]), where)
@@ -48,6 +47,12 @@ def unseal(data: bytes, cls: type[M], where: str) -> M:
     except ValidationError as error:
         reason = _short(error)
         raise damaged(f"it cannot be read as {cls.__name__} ({reason})", where) from error
+
+
+def intact(data: bytes) -> bool:
+    """Whether these are the very bytes of a sealed record, of whatever schema."""
+    start = len(_HEAD) + _HEX
+    return data.startswith(_HEAD) and data[len(_HEAD) : start] == sha256(data[start:]).encode()
 
 
 def refuse_newer(version: int, where: str) -> None:

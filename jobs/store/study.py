@@ -67,12 +67,19 @@ class StudyFolder:
 
     def events(self) -> list[Event]:
         """Return all events in order, without lines that are torn or damaged."""
-        lines = (self._files.read(self._events) or b"").splitlines()
-        events = [_from_line(line) for line in lines if line]
+        events = self._lines()
         if None in events:
             where = self._files.locate(self._events)
             LOG.warning("%s: %d damaged lines are left out", where, events.count(None))
         return [event for event in events if event is not None]
+
+    def damaged_events(self) -> int:
+        """Count the lines of events that are torn or damaged."""
+        return self._lines().count(None)
+
+    def _lines(self) -> list[Event | None]:
+        lines = (self._files.read(self._events) or b"").splitlines()
+        return [_from_line(line) for line in lines if line]
 
     @contextmanager
     def lease(self, holder: Mapping[str, str]) -> Iterator[None]:

@@ -17,7 +17,7 @@ from jobs.store.checkpoint import Checkpoint, Extra, Position, Saved, encode
 from jobs.store.commits import Commits
 from jobs.store.files import Content, Stream
 from jobs.store.folder import JobFolder
-from jobs.store.manifest import CheckpointFiles, Manifest, RowsPart, Writer
+from jobs.store.manifest import CheckpointFiles, Environment, Manifest, RowsPart, Writer
 from jobs.store.retention import kept
 from jobs.store.rows import LIVE_HEADER, relabelled, rows_of, table_of, to_live, to_parquet
 from jobs.store.sealed import DamagedError, seal
@@ -42,16 +42,25 @@ class JobWriter:
     wrong there is raised by the next call, at the latest by `wait` or `finish`.
     """
 
-    def __init__(self, folder: JobFolder, job: TrainJob, *, world_size: int = 1) -> None:
+    def __init__(
+        self,
+        folder: JobFolder,
+        job: TrainJob,
+        *,
+        world_size: int = 1,
+        environment: Environment | None = None,
+    ) -> None:
         self._folder, self._files = folder, folder.files
         self._record(job)
         self.attempt = self._claim()
-        self._world_size, self._keep = world_size, job.recipe.keep
+        self._keep = job.recipe.keep
+        self._writer = _this_process(self.attempt, world_size, environment)
         self._last: EpochRow | None = None
         self._live: Stream | None = None
         self._rows: RowBuffer | None = None
         self._commits: Commits | None = None
         self._resumed = False
+        self._earlier: tuple[Writer, ...] = ()
         self._background = Background()
 
     def _record(self, job: TrainJob) -> None:
@@ -78,6 +87,7 @@ class JobWriter:
         assert not self._resumed, "resume is called once"
         self._resumed = True
         earlier = self._folder.newest(below=self.attempt)
+        self._earlier = (*earlier.earlier, earlier.writer) if earlier else ()
         found = self._folder.checkpoint_in(earlier) if earlier else None
         if earlier is None or found is None:
             return self._take_over(continues)
@@ -109,7 +119,8 @@ class JobWriter:
             job=self._folder.id,
             attempt=self.attempt,
             sequence=1,
-            writer=_this_process(self._world_size),
+            writer=self._writer,
+            earlier=self._earlier,
             parts=parts,
             live_from=self._live.size,
             last=self._last,
@@ -172,6 +183,11 @@ class JobWriter:
             commits.commit({**data, **more}, **changes)
 
         self._background.start(commit)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no checkpoint is being written."""
+        return self._background.idle
 
     def wait(self) -> None:
         """Wait until the last checkpoint is durable; StoreError if it could not be written."""
@@ -246,7 +262,12 @@ class JobWriter:
         return (part,), {key: data}
 
 
-def _this_process(world_size: int) -> Writer:
+def _this_process(attempt: int, world_size: int, environment: Environment | None) -> Writer:
     return Writer(
-        host=socket.gethostname(), pid=os.getpid(), started=time.time(), world_size=world_size
+        attempt=attempt,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        started=time.time(),
+        world_size=world_size,
+        environment=environment,
     )

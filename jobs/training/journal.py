@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from jobs.environment import environment
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.checkpoint import Extra, Position, Saved
 from jobs.store.writer import JobWriter
@@ -216,4 +217,7 @@ def _saved(snapshot: Snapshot, metrics: Metrics, steps: int, seconds: float) -> 
 
 
 def _writer(job: TrainJob, store: ArtifactStore, process: Process) -> JobWriter | None:
-    return store.writer(job, world_size=process.world_size) if process.leads else None
+    if not process.leads:
+        return None
+    record = environment(job, process)
+    return store.writer(job, world_size=process.world_size, environment=record)

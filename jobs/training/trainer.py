@@ -55,6 +55,8 @@ class Trainer:
         self.optimiser = Update(job.recipe, self.flat, self.average)
         self._model = self.module
         self.watch = Watch()
+        self.on_step: Callable[[], None] | None = None
+        """Called after every optimiser step."""
         self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
 
     def connect(self) -> None:
@@ -127,6 +129,8 @@ class Trainer:
                 self._backward(self.watch.next(batches), sums, loss)
             self._process.pulse.beat()
         self.optimiser.step(self._rate(step), step + 1)
+        if self.on_step:
+            self.on_step()
 
     def _first_bad_step(self, epoch: int) -> int | None:
         """Return the first step, counted from 0, whose loss was not finite on any rank."""

@@ -36,6 +36,7 @@ from orchestrator.progress import Phase, Progress
 from orchestrator.spec import SpecFile, load
 from orchestrator.spending import Meter
 from orchestrator.study import Outcome, Study
+from orchestrator.traced import Traced
 from schemas.data import DataInfo
 from schemas.errors import CompoundError, RunError, SpecError
 from schemas.forecast import Spending, Spent
@@ -57,6 +58,8 @@ class Options:
     plan: Path | None = None
     """Run exactly this plan, or refuse."""
     allow_import: bool = False
+    profile: bool = False
+    """Trace a few steps of the first job of every phase."""
     resume: str = ""
     """The command that resumes; by default `compound run` with the spec."""
 
@@ -138,6 +141,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
         with ExitStack() as stack:
             imports = folders(file, options.allow_import)
             runner, nodes = _runner(_samples(prepared), options, imports, asha, stack)
+            runner = Traced(runner, store, note) if options.profile else runner
             meter = _meter(runner, spec.budget, nodes, folder)
             stack.enter_context(_signals(meter))
             gauges = StudyGauges(spec.name) if options.runner == "ray" else None

@@ -42,7 +42,7 @@ class Streamed:
         self.highest_label = int(opened.stock.labels.max())
         self._labels = torch.from_numpy(opened.stock.labels)
         mean, deviation = opened.moments
-        augmenter = Augmenter(augment, mean, self._resolution)
+        augmenter = Augmenter(augment, mean.to(device), self._resolution)
         self._finisher = Finisher(augmenter, mean, deviation, device)
         self.waited = 0.0
         """Seconds that training and validation had to wait for images, in all."""
@@ -60,9 +60,8 @@ class Streamed:
         largest = max(map(len, share.pieces))
         for pixels, rows in self._frames(frames, largest, replace=True):
             indices = torch.from_numpy(rows)
-            yield self._finisher.training(
-                self._tensor(pixels), self._labels[indices], draws.of(indices)
-            )
+            mine, labels = draws.of(indices), self._labels[indices]
+            yield self._finisher.training(self._there(pixels), labels, mine)
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield this rank's part of the validation images, in the order of the listing."""
@@ -74,7 +73,7 @@ class Streamed:
                 pixels, kept = pixels[kept >= 0], kept[kept >= 0]
             if len(kept):
                 labels = self._labels[torch.from_numpy(kept)]
-                square = centre(self._tensor(pixels), self._central)
+                square = centre(torch.from_numpy(pixels), self._central)
                 yield self._finisher.plain(resize(square, self._resolution), labels)
 
     def _frames(
@@ -86,7 +85,9 @@ class Streamed:
             self.waited = before + walk.waited
             yield frame
 
-    def _tensor(self, pixels: Pixels) -> Tensor:
-        """Return a view where batches are made here; pinned memory of their own for a GPU."""
+    def _there(self, pixels: Pixels) -> Tensor:
+        """Return a view where batches are made here; a GPU gets its copy while it computes."""
         tensor = torch.from_numpy(pixels)
-        return tensor.pin_memory() if self._device.type == "cuda" else tensor
+        if self._device.type != "cuda":
+            return tensor
+        return tensor.pin_memory().to(self._device, non_blocking=True)

@@ -66,11 +66,9 @@ def _maker(settings: Settings) -> Callable[[bytes], Pixels]:
     form = Form(settings.channels, settings.size)
     if settings.side == settings.size:
         return lambda data: decode(data, form)
-    import torch  # only here: it takes longer to import than a batch to decode
+    import torch  # only here, as in pixels.py: exact images do without
 
     from jobs.data.images import resize
-
-    torch.set_num_threads(1)
 
     def make(data: bytes) -> Pixels:
         pixels = torch.from_numpy(np.ascontiguousarray(decode(data, form)))

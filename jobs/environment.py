@@ -1,0 +1,60 @@
+"""What an attempt ran with: versions, code, device. Recorded beside its numbers."""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from functools import cache
+from importlib import metadata
+
+import torch
+
+from jobs.store.manifest import Environment, GitState
+from jobs.training.process import Process
+from schemas.job import TrainJob
+
+_PATIENCE = 5.0
+"""Seconds that git may take, once a process; without an answer nothing is recorded."""
+
+
+def environment(job: TrainJob, process: Process) -> Environment:
+    """Describe this process as it trains a job."""
+    return Environment(
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        compound=metadata.version("compound"),
+        system=f"{platform.system()} {platform.machine()}",
+        git=git_state(os.getcwd()),
+        device=process.name,
+        threads=process.threads,
+        job_sha256=hashlib.sha256(job.model_dump_json().encode()).hexdigest(),
+    )
+
+
+@cache
+def git_state(folder: str) -> GitState | None:
+    """Return the commit of the checkout that a folder lies in; None outside of any."""
+    commit = _asked(folder, "rev-parse", "--verify", "HEAD")
+    if commit is None:
+        return None
+    changes = _asked(folder, "status", "--porcelain", "--untracked-files=no")
+    return GitState(commit=commit, dirty=None if changes is None else bool(changes))
+
+
+def _asked(folder: str, *question: str) -> str | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    try:
+        found = subprocess.run(
+            [git, "-C", folder, *question],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=True,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

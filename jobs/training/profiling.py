@@ -1,0 +1,39 @@
+"""Where the time of a few steps goes, as a trace that browsers show."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch.profiler import ProfilerActivity, profile, schedule
+
+from jobs.training.trainer import Trainer
+
+SKIPPED, STEPS = 2, 4
+"""Steps before, which are slower, and those that are traced."""
+
+
+@contextmanager
+def profiled(trainer: Trainer, trace: Path) -> Iterator[None]:
+    """Trace a few optimiser steps into a gzipped Chrome trace; none where there are too few."""
+    activities = [ProfilerActivity.CPU]
+    activities += [ProfilerActivity.CUDA] if torch.cuda.is_available() else []
+    with profile(
+        activities=activities,
+        schedule=schedule(wait=1, warmup=SKIPPED - 1, active=STEPS, repeat=1),
+        on_trace_ready=lambda found: found.export_chrome_trace(str(trace)),
+        acc_events=True,
+    ) as running:
+        trainer.on_step = running.step
+        try:
+            yield
+        finally:
+            trainer.on_step = None
+
+
+@contextmanager
+def trace_file() -> Iterator[Path]:
+    """Yield the path of a trace to be written, in a folder that goes afterwards."""
+    with tempfile.TemporaryDirectory(prefix="compound-profile-") as folder:
+        yield Path(folder, "trace.json.gz")

@@ -1,0 +1,116 @@
+"""Hosts as network namespaces on one machine, each with a Ray of its own."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+
+RAY = Path(sys.executable).parent / "ray"
+
+
+def command(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, check=check, capture_output=True, text=True, timeout=300)
+
+
+def require_namespaces() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces need root")
+    if shutil.which("ip") is None:
+        pytest.skip("network namespaces need iproute2")
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """So many hosts on a bridge; the first is the head."""
+
+    name: str
+    subnet: str
+    count: int = 3
+
+    @cached_property
+    def addresses(self) -> dict[str, str]:
+        return {f"{self.name}-h{n}": f"{self.subnet}.{n}" for n in range(1, self.count + 1)}
+
+    @property
+    def head(self) -> str:
+        return next(iter(self.addresses))
+
+    @property
+    def last(self) -> str:
+        return list(self.addresses)[-1]
+
+    @property
+    def ray(self) -> str:
+        """The address of the cluster."""
+        return f"{self.addresses[self.head]}:6379"
+
+    def lay(self) -> None:
+        """Make a bridge, and a veth pair and an address for each host."""
+        bridge = f"{self.name}0"
+        command("ip", "link", "add", bridge, "type", "bridge")
+        command("ip", "link", "set", bridge, "up")
+        for number, (host, address) in enumerate(self.addresses.items(), start=1):
+            outside = f"{self.name}{number}"
+            command("ip", "netns", "add", host)
+            command("ip", "link", "add", outside, "type", "veth", "peer", "e0", "netns", host)
+            command("ip", "link", "set", outside, "master", bridge, "up")
+            inside = ("ip", "-n", host)
+            command(*inside, "addr", "add", f"{address}/24", "dev", "e0")
+            command(*inside, "link", "set", "e0", "up")
+            command(*inside, "link", "set", "lo", "up")
+
+    def clear(self) -> None:
+        """End what runs in the namespaces, then the namespaces."""
+        for number, host in enumerate(self.addresses, start=1):
+            self.end_all(host)
+            command("ip", "netns", "delete", host, check=False)
+            command("ip", "link", "delete", f"{self.name}{number}", check=False)
+        command("ip", "link", "delete", f"{self.name}0", check=False)
+
+    def end_all(self, host: str) -> None:
+        """End everything that runs on a host."""
+        for pid in command("ip", "netns", "pids", host, check=False).stdout.split():
+            end(int(pid))
+
+    def pids(self, host: str, title: str) -> list[int]:
+        """Return the processes on a host whose command line holds some text."""
+        found = map(int, command("ip", "netns", "pids", host).stdout.split())
+        return [pid for pid in found if title in _command_line(pid)]
+
+    def cable(self, host: str, state: str) -> None:
+        """Plug a host in (`up`) or out (`down`)."""
+        number = list(self.addresses).index(host) + 1
+        command("ip", "link", "set", f"{self.name}{number}", state)
+
+    def on(self, host: str, *words: str) -> subprocess.CompletedProcess[str]:
+        return command("ip", "netns", "exec", host, *words, check=False)
+
+    def start_ray(self, host: str, folder: str, *wrapped: str, cpus: int = 1) -> None:
+        """Start Ray on a host, with files of its own as on a machine of its own."""
+        common = ("--object-store-memory", str(100 * 2**20), "--disable-usage-stats")
+        join = ("--address", self.ray, "--num-cpus", str(cpus))
+        lead = ("--head", "--port", "6379", "--num-cpus", "0")
+        own = ("--node-ip-address", self.addresses[host], "--temp-dir", folder)
+        role = lead if host == self.head else join
+        started = self.on(host, *wrapped, str(RAY), "start", *role, *own, *common)
+        assert started.returncode == 0, started.stdout + started.stderr
+
+
+def end(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:  # it has ended meanwhile
+        return ""
