@@ -171,3 +171,22 @@ def test_the_length_of_runs_changes_no_bit(optimizer, length, decay, limit):
             update.step(0.1 / step, step)
         outcomes.append([flat.values, average.values, *update.slots.values()])
     assert all(torch.equal(one, other) for one, other in zip(*outcomes, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("averaged", [False, True])
+def test_the_compiled_update_is_the_same_but_for_rounding(averaged):
+    chosen = recipe(optimizer="rmsprop", weight_decay=0.01, clip_norm=0.5)
+    outcomes = []
+    for compiled in (False, True):
+        flat = flatten(network(), CPU)
+        average = Average(flat, 0.99) if averaged else None
+        update = Update(chosen, flat, average, compiled=compiled)
+        generator = torch.Generator().manual_seed(1)
+        for step in range(1, 9):
+            flat.gradients.normal_(generator=generator)
+            update.step(0.1 / step, step)
+        kept = [average.values] if average else []
+        outcomes.append([flat.values, *kept, *update.slots.values()])
+    for one, other in zip(*outcomes, strict=True):
+        assert torch.allclose(one, other, rtol=1e-5, atol=1e-6)

@@ -4,6 +4,7 @@ import torch
 
 from jobs.training.average import Average
 from jobs.training.flat import Flat
+from jobs.training.fused import fused
 from jobs.training.optimiser import clip, optimiser
 from jobs.training.runs import CHUNK, Run, runs
 from schemas.recipe import Recipe
@@ -22,8 +23,13 @@ class Update:
         flat: Flat,
         average: Average | None,
         length: int | None = CHUNK,
+        *,
+        compiled: bool = False,
     ) -> None:
-        """`length`: parameters of a run on a CPU; a GPU takes all at once."""
+        """`length`: parameters of a run on a CPU; a GPU takes all at once.
+
+        `compiled`: RMSProp by torch.compile, in which all passes are one (see `fused`).
+        """
         self._recipe, self._flat, self._average = recipe, flat, average
         self._optimiser = optimiser(recipe)
         self.slots = {
@@ -31,7 +37,9 @@ class Update:
             for name, start in self._optimiser.starts.items()
         }
         """State as long as the parameters, by name, which a checkpoint keeps."""
-        size = None if flat.values.device.type != "cpu" else length
+        device = flat.values.device
+        self._fused = fused(recipe, device) if compiled else None
+        size = None if self._fused or device.type != "cpu" else length
         averaged = average.values if average else None
         self._coupled = recipe.weight_decay > 0 and not self._optimiser.decoupled
         self._runs = tuple(runs(flat, self.slots, averaged, size, self._coupled))
@@ -43,7 +51,10 @@ class Update:
             clip(self._flat, self._recipe.clip_norm)
         weight = self._average.weight(step) if self._average else 0.0
         for run in self._runs:
-            self._changed(run, rate, step, weight)
+            if self._fused:
+                self._fused(run, rate, weight)
+            else:
+                self._changed(run, rate, step, weight)
         if self._average:
             self._average.take_statistics(weight)
 
