@@ -40,7 +40,8 @@ from schemas.recipe import Recipe
 SIDE = 224
 WORKERS = 2
 BATCH = 32
-SMALL = 16
+SMALL = 8
+PARTS = ("loader", "cache", "waiting")
 
 
 def main() -> None:
@@ -48,6 +49,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--parts", nargs="*", default=list(PARTS), choices=PARTS)
     parser.add_argument("--folder", type=Path, default=None)
     options = parser.parse_args()
     torch.set_num_threads(WORKERS)
@@ -57,9 +59,12 @@ def main() -> None:
             count = options.images if width == 500 else options.images // 2
             write_images(root, count, width, height)
             print(f"\n{count} JPEGs of {width} x {height}, {WORKERS} processes, {SIDE} px")
-            against_loader(root, options.rounds)
-            against_first(root, options.rounds)
-        waiting(Path(name) / "500", options.rounds)
+            if "loader" in options.parts:
+                against_loader(root, options.rounds)
+            if "cache" in options.parts:
+                against_first(root, options.rounds)
+        if "waiting" in options.parts:
+            waiting(Path(name) / "500", options.rounds)
 
 
 def write_images(root: Path, count: int, width: int, height: int) -> None:

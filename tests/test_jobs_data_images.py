@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from images_on_disk import jpeg
 from small_jobs import DATA
 
 from jobs.data.cache import DataCache
 from jobs.data.images import at_resolution, resize, statistics
+from jobs.data.pixels import BadImage, Form, decode
 from jobs.data.source import load, summarise
 from schemas.errors import DataError
 from schemas.job import DataRef
@@ -59,3 +61,17 @@ def test_cache_lets_the_oldest_resolution_go():
 def test_changed_data_is_refused():
     with pytest.raises(DataError, match="has changed since the job was planned"):
         DataCache().at(DataRef(spec=DATA, fingerprint="0" * 16), 8)
+
+
+@pytest.mark.parametrize("side", [33, 200])
+def test_the_quick_decoder_gives_the_same_pixels(side, monkeypatch):
+    pytest.importorskip("simplejpeg")
+    data = jpeg(3, side)
+    forms = [Form(3, side), Form(3, side // 2 + 1)]
+    quick = [decode(data, form) for form in forms]
+    with pytest.raises(BadImage):
+        decode(data[: len(data) // 2], forms[0])
+    monkeypatch.setattr("jobs.data.pixels.simplejpeg", None)
+    assert all(
+        np.array_equal(decode(data, form), one) for form, one in zip(forms, quick, strict=True)
+    )
