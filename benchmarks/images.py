@@ -9,10 +9,12 @@ mirror, normalise. Printed are medians over the rounds with the least and the la
 
 import argparse
 import io
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -93,17 +95,45 @@ def source_of(root: Path, cache: str) -> Streamed:
     return source
 
 
-def epoch(source: Source, number: int) -> float:
-    """Go through an epoch of batches; return images per second."""
-    return rate(batch.images for batch in source.training(0, number, Share.of(BATCH, BATCH, 0, 1)))
+@dataclass(frozen=True)
+class Pace:
+    """How fast a side was, and what it cost."""
+
+    rate: float
+    """Images per second."""
+    cost: float
+    """Milliseconds of CPU per image, over this process and all that it started."""
 
 
-def rate(batches: Iterable[Tensor]) -> float:
-    """Return the images per second of going through batches."""
-    started, seen = time.perf_counter(), 0
+def epoch(source: Source, number: int) -> Pace:
+    """Go through an epoch of batches."""
+    share = Share.of(BATCH, BATCH, 0, 1)
+    return pace(batch.images for batch in source.training(0, number, share))
+
+
+def pace(batches: Iterable[Tensor]) -> Pace:
+    """Go through batches."""
+    started, spent, seen = time.perf_counter(), cpu_seconds(), 0
     for images in batches:
         seen += len(images)
-    return seen / (time.perf_counter() - started)
+    taken = time.perf_counter() - started
+    return Pace(seen / taken, 1000 * (cpu_seconds() - spent) / seen)
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and of all its descendants that are alive."""
+    family, times = {os.getpid()}, 0
+    stats = sorted(int(path.parent.name) for path in Path("/proc").glob("[0-9]*/stat"))
+    for process in stats:  # parents have lower numbers than their children
+        try:
+            text = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+        except OSError:
+            continue
+        fields = text.rsplit(")", 1)[1].split()
+        if process in family or int(fields[1]) in family:
+            family.add(process)
+            times += int(fields[11]) + int(fields[12])
+    return times / os.sysconf("SC_CLK_TCK")
 
 
 class PerSample(Dataset[tuple[Tensor, int]]):
@@ -147,23 +177,29 @@ def against_loader(root: Path, rounds: int) -> None:
     """Compare decoding without a cache; both sides are warm."""
     ours, theirs = source_of(root, "off"), loader_of(root)
     epoch(ours, 1)
-    rate(theirs())
-    rates = [(epoch(ours, number + 2), rate(theirs())) for number in range(rounds)]
-    show("ours, decoding", [mine for mine, _ in rates], "images/s")
-    show("DataLoader + Pillow", [other for _, other in rates], "images/s")
-    show("ratio", [mine / other for mine, other in rates], "x")
+    pace(theirs())
+    paces = [(epoch(ours, number + 2), pace(theirs())) for number in range(rounds)]
+    compare("ours, decoding", "DataLoader + Pillow", paces)
 
 
 def against_first(root: Path, rounds: int) -> None:
-    """Compare the epoch that fills the cache with the next one, which reads it."""
-    pairs = []
+    """Compare the epoch that reads the cache with the one before, which fills it."""
+    paces = []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(dir=root.parent) as cache:
             source = filling(root, cache)
-            pairs.append((epoch(source, 1), epoch(source, 2)))
-    show("first epoch, filling the cache", [first for first, _ in pairs], "images/s")
-    show("second epoch, from the cache", [second for _, second in pairs], "images/s")
-    show("ratio", [second / first for first, second in pairs], "x")
+            first = epoch(source, 1)
+            paces.append((epoch(source, 2), first))
+    compare("second epoch, from the cache", "first epoch, filling the cache", paces)
+
+
+def compare(name: str, other: str, paces: list[tuple[Pace, Pace]]) -> None:
+    """Print two sides, and by how much the first is ahead."""
+    for which, label in enumerate((name, other)):
+        show(label, [pair[which].rate for pair in paces], "images/s")
+        show("", [pair[which].cost for pair in paces], "ms of CPU an image")
+    show("ratio of images/s", [mine.rate / theirs.rate for mine, theirs in paces], "x")
+    show("ratio of CPU", [theirs.cost / mine.cost for mine, theirs in paces], "x")
 
 
 def filling(root: Path, cache: str) -> Streamed:
@@ -220,7 +256,7 @@ def waits(step: Callable[[Tensor, Tensor], None], source: Streamed, rounds: int)
 def show(name: str, values: list[float], unit: str) -> None:
     """Print a median with its spread."""
     middle = statistics.median(values)
-    print(f"{name:42} {middle:9.2f} {unit}   ({min(values):.2f} to {max(values):.2f})")
+    print(f"{name:32} {middle:9.2f} {unit:20} ({min(values):.2f} to {max(values):.2f})")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -135,6 +136,7 @@ def _events(driver: "subprocess.Popen[str]", outcome: Outcome) -> Iterator[Event
         quiet.heard()
         if line.startswith("{"):
             yield Event.model_validate_json(line)
+    quiet.off()
     if quiet.rang:
         outcome.wrong.append(f"nothing happened for {_LIMIT_S:g} s")
     driver.wait()
@@ -146,13 +148,24 @@ class _Alarm:
     def __init__(self, driver: "subprocess.Popen[str]") -> None:
         self.rang = False
         self._driver = driver
-        self.heard()
+        self._timer = self._set()
+
+    def _set(self) -> threading.Timer:
+        timer = threading.Timer(_LIMIT_S, self._ring)
+        timer.daemon = True
+        timer.start()
+        return timer
 
     def heard(self) -> None:
-        signal.signal(signal.SIGALRM, self._ring)
-        signal.setitimer(signal.ITIMER_REAL, _LIMIT_S)
+        """Wait anew."""
+        self.off()
+        self._timer = self._set()
 
-    def _ring(self, number: int, frame: object) -> None:
+    def off(self) -> None:
+        """Wait no longer."""
+        self._timer.cancel()
+
+    def _ring(self) -> None:
         self.rang = True
         self._driver.kill()
 
@@ -168,7 +181,6 @@ def _kill(victim: str, driver: "subprocess.Popen[str]") -> None:
 
 
 def _check(requests: list[JobRequest], uri: str, outcome: Outcome) -> None:
-    signal.setitimer(signal.ITIMER_REAL, 0)
     store = ArtifactStore.open(uri)
     for one in requests:
         result: JobResult | None = store.result(one.job.id)

@@ -1,7 +1,8 @@
 """Can every host see what it must? Found out before anything starts."""
 
 import secrets
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import ray
@@ -9,6 +10,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.capacity import Node
 from schemas.errors import ClusterError
+from schemas.job import JobRequest
 
 
 def check_shared(store: str, nodes: Sequence[Node]) -> None:
@@ -22,7 +24,7 @@ def check_shared(store: str, nodes: Sequence[Node]) -> None:
     marker = Path(store) / f".shared-{secrets.token_hex(8)}"
     marker.touch()
     try:
-        blind = _hosts_without(str(marker))
+        blind = _hosts_where(_is_blind, str(marker))
     finally:
         marker.unlink()
     if blind:
@@ -34,14 +36,35 @@ def check_shared(store: str, nodes: Sequence[Node]) -> None:
         )
 
 
-def _hosts_without(path: str) -> list[str]:
-    task = ray.remote(_sees)
+def check_interfaces(requests: Sequence[JobRequest]) -> None:
+    """Refuse a network interface that some hosts with resources for jobs do not have.
+
+    Raises:
+        ClusterError: naming the hosts.
+    """
+    for name in sorted({one.resources.interface or "" for one in requests} - {""}):
+        without = _hosts_where(_has_no_interface, name)
+        if without:
+            raise ClusterError(
+                f"{', '.join(without)} has no network interface {name}",
+                where="resources",
+                next_step="leave `interface` out, and the one of Ray's own address is taken",
+            )
+
+
+def _hosts_where(question: Callable[[str], bool], about: str) -> list[str]:
+    """Return the addresses of the hosts that answer yes."""
+    task = ray.remote(question)
     alive = [node for node in ray.nodes() if node["Alive"]]
     pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in alive]
-    asked = [task.options(num_cpus=0, scheduling_strategy=to).remote(path) for to in pinned]
-    seen = ray.get(asked)
-    return [node["NodeManagerAddress"] for node, sees in zip(alive, seen, strict=True) if not sees]
+    asked = [task.options(num_cpus=0, scheduling_strategy=to).remote(about) for to in pinned]
+    answers = zip(alive, ray.get(asked), strict=True)
+    return [node["NodeManagerAddress"] for node, yes in answers if yes]
 
 
-def _sees(path: str) -> bool:
-    return Path(path).exists()
+def _is_blind(path: str) -> bool:
+    return not Path(path).exists()
+
+
+def _has_no_interface(name: str) -> bool:
+    return name not in [found for _, found in socket.if_nameindex()]

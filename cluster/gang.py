@@ -18,7 +18,7 @@ from typing import Any
 
 import ray
 from ray import train
-from ray.train import ControllerError, TrainingFailedError
+from ray.train import TrainingFailedError
 from ray.train.torch import TorchTrainer
 
 from cluster import muster
@@ -26,7 +26,7 @@ from cluster.capacity import gpus_of
 from cluster.mailbox import Message
 from cluster.network import GangTorchConfig
 from cluster.ranks import work
-from cluster.setback import Scene, Setback, dead_ranks, setback
+from cluster.setback import Scene, Setback, dead_ranks, no_room, setback
 from cluster.vigil import Beat, Suspect
 from schemas.errors import RunError
 from schemas.job import JobRequest, Resources
@@ -54,7 +54,7 @@ _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 _FIXED_START_S, _ELASTIC_START_S = "3600", "60"
-"""How long workers are waited for: on a busy cluster, and where fewer would do."""
+"""How long workers are waited for: on a busy cluster, and where others would do."""
 
 _PASSED_ON = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME", "NCCL_DEBUG")
 
@@ -70,13 +70,12 @@ class Gang:
         self._error: BaseException | None = None
         self._up = self._closed = False
         self._watched = 0.0
-        self._size, self._group = 0, 0
+        self._size, self._group, self._more = 0, 0, 0
         self._suspects: tuple[Suspect, ...] = ()
         self._draining: set[str] = set()
         self._barred: dict[str, float] = {}
         self._folder = tempfile.mkdtemp(prefix="compound-gang-")
-        start = _ELASTIC_START_S if self._resources.elastic else _FIXED_START_S
-        os.environ.update(_ENVIRONMENT | {"RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": start})
+        os.environ.update(_ENVIRONMENT)
         taken = {name: trial[name] for name in ("mailbox", "imports")}
         planned = self._resources.most_workers
         self._config = {**taken, "gang": self._id, "store": store, "planned": planned}
@@ -124,10 +123,13 @@ class Gang:
     def _fit(self) -> bool:
         """Start a group and wait for its end; return whether it was ever alive."""
         self._size = self._muster()
-        self._group, self._suspects = self._group + 1, ()
+        self._group, self._more, self._suspects = self._group + 1, 0, ()
         ray.get(self._mailbox.muster.remote(self._id, self._group))
+        sized, unwanted = self._resources.sized(self._size), self._unwanted()
+        waits = _FIXED_START_S if not (self._resources.elastic or unwanted) else _ELASTIC_START_S
+        os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = waits
         try:
-            _trainer(self._trial(), self._resources.sized(self._size), self._unwanted()).fit()
+            _trainer(self._trial(), sized, unwanted).fit()
         except TrainingFailedError as error:
             return self._ended(error)
         return True
@@ -143,9 +145,16 @@ class Gang:
             if found != seen:
                 seen, since = found, time.monotonic()
             if found == resources.most_workers or time.monotonic() - since > _SETTLE_S:
-                return max(found, resources.least_workers)
+                return self._at_least(found)
             time.sleep(1.0)
         return resources.least_workers
+
+    def _at_least(self, found: int) -> int:
+        least = self._resources.least_workers
+        if found < least:
+            text = f"for {least} workers, there is room for {found}"
+            ray.get(self._mailbox.notice.remote(self._id, text))
+        return max(found, least)
 
     def _unwanted(self) -> set[str]:
         now = time.monotonic()
@@ -154,13 +163,16 @@ class Gang:
     def _ended(self, error: TrainingFailedError) -> bool:
         """Take stock of a group that ended before its time; return whether it was ever alive."""
         beats, _ = self._hear()
-        if self._closed or (isinstance(error, ControllerError) and self._resources.elastic):
-            return True  # nobody misses it; or no room for so many after all
+        if self._closed or no_room(error):
+            return True  # nobody misses it; or it is tried again with what there is by then
         if not beats:
             self._error = error
             return False
         told = self._setback(error, beats)
-        ray.get(self._mailbox.setback.remote(self._id, told.kind, told.text))
+        if told.kind == "preempted" and self._draining:  # counted when the notice came
+            ray.get(self._mailbox.notice.remote(self._id, told.text))
+        else:
+            ray.get(self._mailbox.setback.remote(self._id, told.kind, told.text))
         return True
 
     def _setback(self, error: TrainingFailedError, beats: tuple[Beat, ...]) -> Setback:
@@ -187,14 +199,19 @@ class Gang:
         if suspects and not self._suspects:
             self._suspects = suspects
             self._end_those(suspects, beats)
-        going = muster.draining() & {beat.node for beat in beats}
-        if going - self._draining:
-            self._draining |= going
-            self._regroup(f"{len(going)} hosts are being taken away", "preempted")
-        elif self._resources.elastic and 0 < self._size < self._resources.most_workers and beats:
-            more = muster.room(self._resources, self._unwanted())
-            if more:
-                self._regroup(f"there is room for {more} more workers")
+        self._make_way(beats)
+
+    def _make_way(self, beats: tuple[Beat, ...]) -> None:
+        draining = muster.draining()
+        going = {beat.node: beat.host for beat in beats if beat.node in draining}
+        if going.keys() - self._draining:
+            self._draining |= going.keys()
+            hosts = ", ".join(sorted(going.values()))
+            self._regroup(f"about to be taken away: {hosts}", "preempted")
+        elif self._resources.elastic and beats and self._size < self._resources.most_workers:
+            before, self._more = self._more, muster.room(self._resources, self._unwanted())
+            if min(before, self._more) > 0:  # seen twice, so that it was no passing gap
+                self._regroup(f"there is room for more workers than {self._size}")
 
     def _end_those(self, suspects: tuple[Suspect, ...], beats: tuple[Beat, ...]) -> None:
         """Kill workers; where their hosts do not answer, the others, so that the group ends."""

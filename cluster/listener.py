@@ -111,7 +111,8 @@ class Listener(tune.Callback):  # type: ignore[misc]
         if "notice" in result:
             self._tell("waiting", request, message=result["notice"])
         if "started" in result:
-            self._tell("started", request, message=_begins(request, result))
+            size = result["size"]
+            self._tell("started", request, message=_begins(request, result), workers=size)
         if "row" in result:
             row = EpochRow.model_validate_json(result["row"])
             self._tell("epoch", request, row=row)

@@ -130,7 +130,8 @@ class _Teller:
     def started(self) -> None:
         """The job has begun."""
         job, label = self._request.job.id, self._request.label
-        self._on_event(Event(kind="started", job=job, label=label))
+        workers = _here(self._request)
+        self._on_event(Event(kind="started", job=job, label=label, workers=workers))
 
     def epoch(self, row: EpochRow) -> None:
         """An epoch has ended."""

@@ -33,6 +33,8 @@ class _Box:
     vigil: Vigil = field(default_factory=Vigil)
     regroup: bool = False
     """The workers are to go home after the running epoch: others will take the job over."""
+    hurries: bool = False
+    """They are to go home at the next checkpoint, be it within the epoch."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     job: str | None = None
     id: str = ""
@@ -113,12 +115,27 @@ class Mailbox:
     async def muster(self, gang: str, group: int) -> None:
         """Expect a new group of workers."""
         box = self._box(gang)
-        box.regroup = False
+        box.regroup = box.hurries = False
         box.vigil.begin(group)
 
-    async def beat(self, gang: str, group: int, beat: Beat) -> None:
-        """Hear from a worker."""
+    async def beat(self, gang: str, group: int, beat: Beat) -> Ending:
+        """Hear from a worker; return what is wanted of it before its epoch is over."""
         self._box(gang).vigil.hear(group, beat)
+        return await self.wanted(gang)
+
+    async def wanted(self, gang: str) -> Ending:
+        """Return what is wanted of a gang's workers before their epoch is over."""
+        return "stop" if self._stopping else "regroup" if self._box(gang).hurries else ""
+
+    async def leave(self, gang: str, group: int, rank: int) -> None:
+        """Hear from a worker for the last time."""
+        self._box(gang).vigil.leave(group, rank)
+
+    async def notice(self, gang: str, text: str) -> None:
+        """Tell people something about the gang."""
+        box = self._box(gang)
+        if box.job is not None:
+            box.messages.put_nowait({"notice": text})
 
     async def watch(
         self, gang: str, patience: float
@@ -132,13 +149,14 @@ class Mailbox:
     async def regroup(self, gang: str, why: str, kind: str = "") -> None:
         """Send the workers home after the running epoch, which is checkpointed.
 
-        With a `kind` it counts as a setback of the running job.
+        With a `kind` it counts as a setback of the running job, and hurries: they go at the next
+        checkpoint, be it within the epoch.
         """
         box = self._box(gang)
         async with box.changed:
             if box.regroup or box.closed:
                 return
-            box.regroup = True
+            box.regroup, box.hurries = True, bool(kind)
             if box.job is not None:
                 told = box.forgiven.count(kind, why) if kind else why
                 box.messages.put_nowait({"notice": told})

@@ -10,8 +10,6 @@ from typing import Any
 import ray
 from ray.train.torch import TorchConfig
 
-from schemas.errors import ClusterError
-
 _SIOCGIFADDR = 0x8915
 """Linux: ask for the IPv4 address of an interface, by its name."""
 
@@ -23,28 +21,13 @@ def bind_collectives(given: str | None = None) -> None:
 
     Left alone they take the address that the host's name resolves to, which may be another
     network or loopback. Variables that are set already are kept, unless one is given.
-
-    Raises:
-        ClusterError: this host has no interface of the given name.
     """
     if given:
-        _require(given)
         os.environ.update(dict.fromkeys(_VARIABLES, given))
         return
     interface = interface_of(ray.util.get_node_ip_address())
     for name in _VARIABLES if interface else ():
         os.environ.setdefault(name, str(interface))
-
-
-def _require(interface: str) -> None:
-    names = [name for _, name in socket.if_nameindex()]
-    if interface not in names:
-        raise ClusterError(
-            f"host {ray.util.get_node_ip_address()} has no network interface {interface}",
-            where="resources.family.interface",
-            allowed=", ".join(names),
-            next_step="leave `interface` out, and the one of Ray's own address is taken",
-        )
 
 
 def interface_of(address: str) -> str | None:

@@ -3,7 +3,7 @@
 import os
 import threading
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 import ray
 import torch
@@ -35,8 +35,8 @@ def work(config: dict[str, Any]) -> None:
         planned=config["planned"],
         imports=tuple(config["imports"]),
     )
-    with _Heart(config, process):
-        worker = _Worker(config, process)
+    with _Heart(config, process) as heart:
+        worker = _Worker(config, process, heart)
         while (taken := worker.take()) is not None:
             worker.train(*taken)
 
@@ -51,17 +51,25 @@ class _Heart:
         self._host = ray.util.get_node_ip_address()
         self._node = ray.get_runtime_context().get_node_id()
         self._still = threading.Event()
+        self.wanted: Ending = ""
+        """What the driver's side wants of the workers before the running epoch is over."""
         self._thread = threading.Thread(target=self._beat_on, name="heart", daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        """Fall silent, and say so first where nothing is wrong."""
         self._still.set()
+        if kind is None:
+            self._thread.join()
+            ray.get(self._mailbox.leave.remote(self._gang, self._group, self._process.rank))
 
     def _beat_on(self) -> None:
         while True:
-            ray.get(self._mailbox.beat.remote(self._gang, self._group, self._beat()))
+            beat = self._mailbox.beat.remote(self._gang, self._group, self._beat())
+            self.wanted = ray.get(beat)
             if self._still.wait(BEAT_S):
                 return
 
@@ -82,8 +90,8 @@ class _Heart:
 class _Worker:
     """One rank of the gang."""
 
-    def __init__(self, config: dict[str, Any], process: Process) -> None:
-        self._gang = config["gang"]
+    def __init__(self, config: dict[str, Any], process: Process, heart: _Heart) -> None:
+        self._gang, self._heart = config["gang"], heart
         self._mailbox = ray.get_actor(config["mailbox"])
         self._store = ArtifactStore.open(config["store"])
         self._process = process
@@ -110,6 +118,7 @@ class _Worker:
             self._data,
             splits,
             continues,
+            self._called,
             profile=request.profile,
         )
         last = request.job.recipe.epochs
@@ -117,12 +126,29 @@ class _Worker:
             try:
                 row = next(rows)
             except StopIteration as end:
-                return self._end(number, end.value)
+                return self._returned(number, end.value)
             ending = self._tell(number, epoch_message(row), waits=request.prunable)
             ending = self._share(ending)
             if ending and row.epoch < last:
                 rows.close()
                 return self._leave(number, request, ending)
+
+    def _called(self) -> bool:
+        """Whether to leave the job at the next checkpoint, be it within an epoch."""
+        return bool(self._heart.wanted)
+
+    def _returned(self, number: int, result: JobResult) -> None:
+        """Tell how a job ended by itself, unless it was left within an epoch for another group."""
+        if result.status == "stopped" and self._share(self._wanted()) == "regroup":
+            return
+        self._end(number, result)
+
+    def _wanted(self) -> Ending:
+        """Ask anew, for the first rank: another one may have heard it before."""
+        if self._process.rank:
+            return ""
+        wanted: Ending = ray.get(self._mailbox.wanted.remote(self._gang))
+        return wanted
 
     def _leave(self, number: int, request: JobRequest, ending: Ending) -> None:
         """Close a job after an epoch, which is checkpointed: for good, or for another group."""

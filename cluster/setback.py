@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ray.exceptions import RayActorError
-from ray.train import TrainingFailedError, WorkerGroupError
+from ray.train import ControllerError, TrainingFailedError, WorkerGroupError
 
 from cluster.vigil import Beat, Suspect
 
@@ -43,6 +43,13 @@ def setback(error: TrainingFailedError, scene: Scene) -> Setback:
         told = "; ".join(f"{one.beat.name} {one.why}" for one in scene.suspects)
         return Setback("worker lost", told + _with_hosts(scene))
     return Setback("worker lost", _lost(lost, scene) or _first_line(error))
+
+
+def no_room(error: TrainingFailedError) -> bool:
+    """Whether the workers were not up in time, for want of resources."""
+    if not isinstance(error, ControllerError):
+        return False
+    return type(error.controller_failure).__name__ == "WorkerGroupStartupTimeoutError"
 
 
 def dead_ranks(error: TrainingFailedError) -> set[int]:

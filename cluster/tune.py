@@ -62,6 +62,7 @@ class RayRunner:
         capacity.preflight(requests, nodes, limit)
         ledger = ArtifactStore.open(store)
         doctor.check_shared(ledger.uri, nodes)
+        doctor.check_interfaces(requests)
         if self._brackets is None:
             requests = [request.model_copy(update={"prunable": False}) for request in requests]
         results = _done(requests, ledger, on_event)

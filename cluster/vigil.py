@@ -80,6 +80,11 @@ class Vigil:
         moved = before is None or _moved(before.beat, beat)
         self._seen[beat.rank] = _Seen(beat, now, now if moved or not before else before.moved)
 
+    def leave(self, group: int, rank: int) -> None:
+        """A worker has done its work and will not be heard of again."""
+        if group == self._group:
+            self._seen.pop(rank, None)
+
     def suspects(self, patience: float) -> tuple[Suspect, ...]:
         """Return who is to be given up: silent ones, else who holds up a job that stands still.
 

@@ -48,6 +48,8 @@ class Meter:
         self._sizes = {r.job.id: r.resources for r in resolve(requests, self._nodes)}
 
         def tell(event: Event) -> None:
+            if event.workers is not None:
+                self._sizes[event.job] = self._sizes[event.job].sized(event.workers)
             if event.kind == "epoch" and event.row is not None:
                 self._count(event.row)
             on_event(event)

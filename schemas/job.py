@@ -226,3 +226,5 @@ class Event(Model):
     row: EpochRow | None = None
     result: JobResult | None = None
     message: str = ""
+    workers: Count | None = None
+    """Of a job that starts: how many it starts with, where the runner says so."""

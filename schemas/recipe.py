@@ -115,6 +115,10 @@ class Recipe(Model):
     norm_batch: Literal["worker", "global"] | Annotated[int, Field(ge=2, le=1_000_000)] = "worker"
     """Images that batch norm normalises together: those of a worker's micro-batch, those of all
     workers' micro-batches, or groups of so many within a micro-batch (ghost batch norm)."""
+    gradients: Literal["float32", "bfloat16"] = "float32"
+    """What workers send each other of gradients: as they are, or in half the bytes."""
+    compile: bool = False
+    """Let torch compile the network: worth it where a job is long against minutes of compiling."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
     precision: Literal["float32", "bfloat16"] = "float32"
     augment: Augment = Augment()

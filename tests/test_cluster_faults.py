@@ -56,9 +56,12 @@ def cluster() -> Iterator[Path]:
 def ask(make_request: MakeRequest) -> Ask:
     """Make an elastic request: one or two workers, epochs of about half a second."""
 
-    def make(seed: int, *, epochs: int, **resources: object) -> JobRequest:
+    def make(seed: int, *, epochs: int, steps: int = 0, **resources: object) -> JobRequest:
         given = {"workers": {"min": 1, "max": 2}, "gpus": 0, **resources}
         request = make_request(seed, epochs=epochs, images=4096)
+        recipe = request.job.recipe.model_copy(update={"checkpoint_steps": steps})
+        job = request.job.model_copy(update={"recipe": recipe})
+        request = request.model_copy(update={"job": job})
         return request.model_copy(update={"resources": Resources.model_validate(given)})
 
     return make
@@ -145,7 +148,7 @@ def test_a_worker_that_hangs_in_its_own_code_is_found_and_named(
 def test_a_drained_host_is_left_before_it_goes_and_a_killed_raylet_costs_workers(
     cluster: Path, ask: Ask, tmp_path: Path
 ) -> None:
-    request = ask(2, epochs=2000)
+    request = ask(2, epochs=2000, steps=16)
     driver = start(tmp_path, request)
     driver.says("with 2 workers")
     driver.epoch(3)

@@ -82,12 +82,9 @@ def test_what_a_recipe_asks_of_images_is_the_same_streamed(folder, name):
     policy = "autoaugment" if name == "paper" else "randaugment"
     augment = Augment(crop="resized", policy=policy, mixup=0.2, cutmix=1.0)
     recipe, share = Recipe(recipe=name, augment=augment), Share.of(8, 4, 0, 1)
-    streamed, memory = source_of(folder, 10, recipe), in_memory(folder, 10, recipe)
+    streamed, memory = source_of(folder, 14, recipe), in_memory(folder, 14, recipe)
     assert same(streamed.training(7, 1, share), memory.training(7, 1, share))
-    pairs = zip(streamed.validation(0, 1, 5), memory.validation(0, 1, 5), strict=True)
-    for one, other in pairs:
-        assert torch.equal(one.labels, other.labels)
-        assert (one.images - other.images).abs().mean() < 0.1, "resized before it is cropped"
+    assert same(streamed.validation(0, 1, 5), memory.validation(0, 1, 5))
 
 
 def test_parquet_within_the_buffer_gives_the_batches_of_data_in_memory(parquet):

@@ -115,3 +115,24 @@ def test_another_world_size_gives_the_same_curve(tmp_path: Path) -> None:
         curves[1][-1].metrics["train_loss"], rel=0.1
     )
     assert [row.step for row in curves[3]] == [row.step for row in curves[1]]
+
+
+@pytest.mark.slow
+def test_gradients_in_half_the_bytes_train_alike(tmp_path: Path) -> None:
+    exact, halved = (
+        trained(small_job(epochs=2, gradients=kind), tmp_path / kind, 2, planned=2)
+        for kind in ("float32", "bfloat16")
+    )
+    losses = [[row.metrics["train_loss"] for row in rows] for rows in (exact, halved)]
+    assert losses[0] != losses[1] and losses[0] == pytest.approx(losses[1], rel=1e-2)
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_alike(tmp_path: Path) -> None:
+    plain, compiled = (
+        trained(small_job(epochs=1, compile=on), tmp_path / str(on), 1, planned=1)
+        for on in (False, True)
+    )
+    assert plain[0].metrics["train_loss"] == pytest.approx(
+        compiled[0].metrics["train_loss"], rel=1e-3
+    )

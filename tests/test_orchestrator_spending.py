@@ -69,6 +69,20 @@ def test_hours_are_counted_by_worker_and_core() -> None:
     assert [one.status for one in results] == ["done"] * 3
 
 
+def test_an_elastic_job_is_counted_with_the_workers_that_it_had() -> None:
+    class Growing(Epochs):
+        def run(self, requests, store, on_event) -> list[JobResult]:
+            for workers in (2, 4):
+                on_event(Event(kind="started", job=requests[0].job.id, workers=workers))
+                self._one(requests[0], on_event)
+            return []
+
+    wide = Resources.model_validate({"workers": {"min": 2, "max": 8}})
+    meter = Meter(Growing(1), Spending(), NODES, Spent(), lambda spent: None)
+    meter.run([request(0).model_copy(update={"resources": wide})], "", lambda event: None)
+    assert meter.spent.cpu_hours == 0.5 * (2 + 4)
+
+
 def test_money_is_what_hours_cost() -> None:
     meter, _, _ = metered(Spending(price_per_cpu_hour=0.5))
     assert meter.spent.money == pytest.approx(6.0)

@@ -66,7 +66,6 @@ class Augmenter:
         shifted = _shift_table(resolution, self._pad).to(mean.device)
         self._row_starts = shifted * resolution
         self._columns = torch.cat([shifted, shifted.flip(1)])
-        self._pixels = torch.arange(resolution, device=mean.device)
 
     def draw(self, seed: int, epoch: int, count: int) -> Draws:
         """Draw for images 0 to count - 1 in one epoch, whatever rank will train on them."""
@@ -126,13 +125,22 @@ class Augmenter:
         return flat.gather(2, source[:, None, :].expand_as(flat)).view_as(images)
 
     def _cut_out(self, images: Tensor, draws: Draws) -> Tensor:
-        rows = self._inside(draws.cut_y)[:, None, :, None]
-        columns = self._inside(draws.cut_x)[:, None, None, :]
-        return torch.where(rows & columns, self._fill, images)
+        """Write over the squares alone: what reaches over an edge is written at the edge again."""
+        rows = self._inside(draws.cut_y) * self._resolution
+        places = (rows[:, :, None] + self._inside(draws.cut_x)[:, None, :]).flatten(1)
+        places = places[:, None, :].expand(-1, images.shape[1], -1)
+        return (
+            images.flatten(2)
+            .scatter(2, places, self._fill[None, :, :, 0].expand_as(places))
+            .view_as(images)
+        )
 
     def _inside(self, centres: Tensor) -> Tensor:
+        """Return the rows or columns of each square, int64 (B, side of the square)."""
         start = (centres.to(self._device) - self._cut // 2)[:, None]
-        return (self._pixels >= start) & (self._pixels < start + self._cut)
+        places = start + torch.arange(self._cut, device=self._device)
+        last = (start + self._cut).clamp(max=self._resolution) - 1
+        return torch.minimum(places.clamp(min=0), last)
 
 
 def _shift_table(side: int, pad: int) -> Tensor:

@@ -22,26 +22,30 @@ class Run:
     raw: Tensor
     """The gradients as backward left them; the same memory where no other is needed."""
     slots: dict[str, Tensor]
-    scratch: Tensor
-    """Room for values that nobody needs afterwards."""
+    scratch: Tensor | None
+    """Room for values that nobody needs afterwards; None: made as it is needed."""
     average: Tensor | None
     decayed: bool
 
 
 def runs(
-    flat: Flat, slots: Mapping[str, Tensor], average: Tensor | None, length: int, coupled: bool
+    flat: Flat,
+    slots: Mapping[str, Tensor],
+    average: Tensor | None,
+    length: int | None,
+    coupled: bool,
 ) -> Iterator[Run]:
-    """Yield runs of at most `length` parameters, those with weight decay first.
+    """Yield runs of at most `length` parameters, those with weight decay first; None: no limit.
 
     `coupled`: weight decay changes gradients; short runs get room for them in the cache, so that
     they need not be written back.
     """
-    count = len(flat.gradients)
-    scratch = torch.empty(min(length, count), device=flat.values.device)
-    room = torch.empty_like(scratch) if coupled and length < count else None
+    count, device = len(flat.gradients), flat.values.device
+    scratch = None if length is None else torch.empty(min(length, count), device=device)
+    room = torch.empty_like(scratch) if scratch is not None and coupled else None
     for first, end, decayed in ((0, flat.decayed, True), (flat.decayed, count, False)):
-        for start in range(first, end, length):
-            part = slice(start, min(start + length, end))
+        for start in range(first, end, length or count):
+            part = slice(start, min(start + (length or count), end))
             size = part.stop - part.start
             raw = flat.gradients[part]
             yield Run(
@@ -49,7 +53,7 @@ def runs(
                 gradients=raw if room is None or not decayed else room[:size],
                 raw=raw,
                 slots={name: slot[part] for name, slot in slots.items()},
-                scratch=scratch[:size],
+                scratch=None if scratch is None else scratch[:size],
                 average=None if average is None else average[part],
                 decayed=decayed,
             )

@@ -2,14 +2,12 @@
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.parallel import DistributedDataParallel
 
 from jobs.data.batches import Batch, Share, Source
 from jobs.models.build import build
@@ -25,6 +23,7 @@ from jobs.training.process import Process
 from jobs.training.schedule import Steps, learning_rate, norm_momentum, steps
 from jobs.training.update import Update
 from jobs.training.watch import Watch
+from jobs.training.wrapping import wrapped
 from schemas.job import TrainJob
 
 Metrics = dict[str, float]
@@ -60,15 +59,8 @@ class Trainer:
         self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
 
     def connect(self) -> None:
-        """Wrap the network for several ranks; all of them have to call this at the same time.
-
-        Each rank normalises by its own batches; the running statistics are averaged over the
-        ranks after every epoch, so they are not sent around at each step.
-        """
-        if self._process.world_size > 1:
-            with warnings.catch_warnings():  # newer torch renames the option, older lacks the name
-                warnings.simplefilter("ignore", FutureWarning)
-                self._model = DistributedDataParallel(self.module, broadcast_buffers=False)
+        """Wrap the network; with several ranks all have to call this at the same time."""
+        self._model = wrapped(self.module, self._recipe, self._process)
 
     def epoch(
         self, number: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
@@ -185,9 +177,9 @@ class Trainer:
 
     def _sharing(self, last: bool) -> AbstractContextManager[None]:
         """Let only the last micro-batch send its gradients to the other ranks."""
-        if last or not isinstance(self._model, DistributedDataParallel):
+        if last or self._process.world_size == 1:
             return nullcontext()
-        context: AbstractContextManager[None] = self._model.no_sync()
+        context: AbstractContextManager[None] = self._model.no_sync()  # type: ignore[operator]
         return context
 
     def _precision(self) -> torch.autocast:

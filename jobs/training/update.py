@@ -17,9 +17,13 @@ class Update:
     """
 
     def __init__(
-        self, recipe: Recipe, flat: Flat, average: Average | None, length: int | None = None
+        self,
+        recipe: Recipe,
+        flat: Flat,
+        average: Average | None,
+        length: int | None = CHUNK,
     ) -> None:
-        """`length`: parameters of a run; by default what suits the device."""
+        """`length`: parameters of a run on a CPU; a GPU takes all at once."""
         self._recipe, self._flat, self._average = recipe, flat, average
         self._optimiser = optimiser(recipe)
         self.slots = {
@@ -27,10 +31,10 @@ class Update:
             for name, start in self._optimiser.starts.items()
         }
         """State as long as the parameters, by name, which a checkpoint keeps."""
-        size = CHUNK if flat.values.device.type == "cpu" else len(flat.gradients)
+        size = None if flat.values.device.type != "cpu" else length
         averaged = average.values if average else None
         self._coupled = recipe.weight_decay > 0 and not self._optimiser.decoupled
-        self._runs = tuple(runs(flat, self.slots, averaged, length or size, self._coupled))
+        self._runs = tuple(runs(flat, self.slots, averaged, size, self._coupled))
 
     @torch.no_grad()
     def step(self, rate: float, step: int) -> None:
@@ -39,13 +43,16 @@ class Update:
             clip(self._flat, self._recipe.clip_norm)
         weight = self._average.weight(step) if self._average else 0.0
         for run in self._runs:
-            if run.decayed:
-                self._decay(run, rate)
-            self._optimiser.move(run, rate, step)
-            if run.average is not None:
-                run.average.lerp_(run.parameters, weight)
+            self._changed(run, rate, step, weight)
         if self._average:
             self._average.take_statistics(weight)
+
+    def _changed(self, run: Run, rate: float, step: int, weight: float) -> None:
+        if run.decayed:
+            self._decay(run, rate)
+        self._optimiser.move(run, rate, step)
+        if run.average is not None:
+            run.average.lerp_(run.parameters, weight)
 
     def _decay(self, run: Run, rate: float) -> None:
         """Apply weight decay to the weights, or to what the optimiser takes for gradients."""

@@ -186,6 +186,8 @@ class Dispatch:
         self._pending.clear()
         for worker in list(self._pool.workers):
             while worker.tasks:
+                if not worker.channel.poll(_HANGS):
+                    worker.process.kill()
                 try:
                     worker.tasks.remove(read_answer(worker.channel.recv_bytes())[0])
                 except (EOFError, OSError):

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import weakref
 from collections import deque
@@ -47,8 +48,7 @@ class Pool:
     def __init__(self, workers: int, count: int, form: Form, side: int) -> None:
         """Start processes that decode to `form`, then resize to `side` pixels a side."""
         shape = (count, form.channels, side, side)
-        memory = os.memfd_create("compound-images")
-        os.ftruncate(memory, int(np.prod(shape)))
+        memory = _nameless(int(np.prod(shape)))
         mapped = mmap.mmap(memory, int(np.prod(shape)))
         self.slots: Pixels = np.frombuffer(mapped, dtype=np.uint8).reshape(shape)
         self._settings = Settings(
@@ -78,6 +78,17 @@ class Pool:
     def close(self) -> None:
         """End all processes; their memory goes when nothing refers to it any more."""
         self._finalizer()
+
+
+def _nameless(size: int) -> int:
+    """Return the descriptor of memory that is gone with the last process that has it open."""
+    if hasattr(os, "memfd_create"):
+        memory = os.memfd_create("compound-images")
+    else:
+        with tempfile.TemporaryFile() as file:
+            memory = os.dup(file.fileno())
+    os.ftruncate(memory, size)
+    return memory
 
 
 def _start(settings: Settings) -> Worker:

@@ -1,0 +1,22 @@
+"""Random kills over short family jobs; `python -m benchmarks.kills` does fifty."""
+
+from pathlib import Path
+
+import pytest
+import ray
+
+from benchmarks.kills import kill_at_random
+from cluster.session import Session
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def test_jobs_outlive_random_kills_with_every_epoch_once(
+    ray_session: Session, tmp_path: Path
+) -> None:
+    address = ray.get_runtime_context().gcs_address
+    outcome = kill_at_random(tmp_path, kills=5, seed=23, address=address)
+    assert outcome.wrong == []
+    assert outcome.killed.total() == 5
+    assert set(outcome.killed) == {"RayTrainWorker", "GangTrial", "driver"}
+    assert max(outcome.attempts) <= 3
