@@ -271,9 +271,7 @@ def export(
     naming: Annotated[
         Literal["compound", "torchvision", "timm"], typer.Option(help="Whose names tensors get.")
     ] = "compound",
-    best: Annotated[
-        bool, typer.Option("--best", help="Of the epoch with the best validation accuracy.")
-    ] = False,
+    best: Annotated[bool, typer.Option("--best", help="Of the most accurate epoch.")] = False,
     store: StoreOption = "runs",
     as_json: JsonOption = False,
 ) -> None:

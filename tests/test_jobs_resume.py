@@ -1,6 +1,5 @@
 """Interrupted anywhere, and the same weights to the bit in the end."""
 
-import errno
 import hashlib
 import os
 import random
@@ -8,52 +7,22 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from images_on_disk import folder_of
+from interrupted_jobs import RECIPE, STEPS, Whole, attempt, science, uninterrupted, weights
 from small_jobs import small_job
 
 from jobs.data.cache import DataCache
 from jobs.data.source import summarise
 from jobs.environment import environment, git_state
-from jobs.run import Process, run
-from jobs.store import local
+from jobs.run import Process
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.manifest import GitState
 from schemas.data import SyntheticData
-from schemas.job import DataRef, EpochRow, JobRequest, JobResult, Resources, TrainJob
-
-RECIPE = {
-    "epochs": 4,
-    "batch": 10,
-    "accumulate": 2,
-    "optimizer": "rmsprop",
-    "learning_rate": 0.02,
-    "survival": 0.7,
-    "dropout": 0.3,
-    "ema": 0.95,
-    "augment": {"cutout": 0.3},
-}
-STEPS = 10
-"""Of an epoch: 100 images by batches of 10."""
-
-TIMING = {"seconds", "images_per_second", "data_wait"}
-
-
-class After:
-    """Asks to stop after so many steps of a process."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def __call__(self) -> bool:
-        self.left -= 1
-        return self.left == 0
+from schemas.job import DataRef, JobRequest, Resources, TrainJob
 
 
 @pytest.fixture(scope="module")
@@ -61,50 +30,9 @@ def data() -> DataCache:
     return DataCache()
 
 
-def attempt(
-    job: TrainJob, store: ArtifactStore, data: DataCache, steps: int = 0
-) -> tuple[list[EpochRow], JobResult]:
-    """Train until the job ends or so many steps are over; return the new rows and the result."""
-    return drained(run(job, store, Process.single(), data, stopping=After(steps)))
-
-
-def drained(epochs: Generator[EpochRow, None, JobResult]) -> tuple[list[EpochRow], JobResult]:
-    rows = []
-    while True:
-        try:
-            rows.append(next(epochs))
-        except StopIteration as end:
-            return rows, end.value
-
-
-def weights(store: ArtifactStore, job: TrainJob) -> str:
-    """Hash all tensors of a job's last checkpoint: network, average and optimiser."""
-    found = store.checkpoint(job.id)
-    assert found
-    digest = hashlib.sha256()
-    for name, tensor in sorted({**found.model(), **found.optimizer()}.items()):
-        digest.update(
-            name.encode() + bytes(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
-        )
-    return digest.hexdigest()
-
-
-def science(rows: list[EpochRow]) -> list[dict[str, float]]:
-    return [{k: v for k, v in row.metrics.items() if k not in TIMING} for row in rows]
-
-
 @pytest.fixture(scope="module")
-def whole(
-    tmp_path_factory: pytest.TempPathFactory, data: DataCache
-) -> tuple[list[dict[str, float]], str]:
-    """The rows and the weights of a job that nothing interrupts."""
-    job, store = small_job(**RECIPE), ArtifactStore.open(str(tmp_path_factory.mktemp("whole")))
-    rows, result = attempt(job, store, data)
-    assert result.status == "done" and rows[-1].step == 4 * STEPS
-    return science(rows), weights(store, job)
-
-
-Whole = tuple[list[dict[str, float]], str]
+def whole(tmp_path_factory: pytest.TempPathFactory, data: DataCache) -> Whole:
+    return uninterrupted(tmp_path_factory.mktemp("whole"), data)
 
 
 @pytest.mark.parametrize("steps", [1, 9, 10, 13, 38])
@@ -202,115 +130,6 @@ def test_sigterm_stops_a_lone_process_within_an_epoch(tmp_path: Path) -> None:
     found, ended = store.checkpoint(job.id), store.result(job.id)
     assert found and found.epoch == 0 and found.epoch_step == found.step > 5
     assert ended and ended.status == "stopped" and f"step {found.step}" in str(ended.cause)
-
-
-FILES = ("model.safetensors", "optimizer.safetensors", "state.json")
-
-
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("how", ["flip", "cut"])
-def test_a_damaged_checkpoint_costs_an_interval_and_no_number(
-    tmp_path: Path,
-    data: DataCache,
-    whole: Whole,
-    caplog: pytest.LogCaptureFixture,
-    name: str,
-    how: str,
-) -> None:
-    job, store = small_job(**RECIPE, checkpoint_steps=4), ArtifactStore.open(str(tmp_path))
-    attempt(job, store, data, steps=27)
-    bad, good = sorted(Path(store.uri).rglob(name), key=lambda path: path.stat().st_mtime_ns)[
-        -1:-3:-1
-    ]
-    content = bytearray(bad.read_bytes())
-    content[len(content) // 3] ^= 1
-    bad.write_bytes(content if how == "flip" else content[:-1])
-    _, done = attempt(job, store, data)
-    assert str(bad) in caplog.text and good.parent.name in caplog.text
-    assert done.status == "done" and weights(store, job) == whole[1]
-    assert science(store.rows(job.id)) == whole[0]
-
-
-class BrokenDisk:
-    """The `os` of the local files, whose writes fail with an error while it is `broken`."""
-
-    def __init__(self, number: int) -> None:
-        self._number, self.broken = number, False
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(os, name)
-        return partial(self._call, real) if name in ("open", "write", "mkdir", "replace") else real
-
-    def _call(self, real: Callable[..., Any], *given: Any) -> Any:
-        reads = real is os.open and not given[1] & os.O_CREAT
-        if self.broken and not reads:
-            raise OSError(self._number, os.strerror(self._number))
-        return real(*given)
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS], ids=["full", "read-only"])
-@pytest.mark.parametrize("steps", [12, 27, 40])
-def test_a_store_that_breaks_in_mid_run_and_is_mended(
-    tmp_path: Path,
-    data: DataCache,
-    whole: Whole,
-    monkeypatch: pytest.MonkeyPatch,
-    number: int,
-    steps: int,
-) -> None:
-    job, store = small_job(**RECIPE, checkpoint_steps=4), ArtifactStore.open(str(tmp_path))
-    disk = BrokenDisk(number)
-    monkeypatch.setattr(local, "os", disk)
-    taken = After(steps)
-
-    def stopping() -> bool:
-        disk.broken = disk.broken or taken()
-        return False
-
-    _, failed = drained(run(job, store, Process.single(), data, stopping=stopping))
-    assert failed.status == "failed" and failed.cause and failed.cause.kind == "storage"
-    disk.broken = False
-    found = store.checkpoint(job.id)
-    assert found and found.step >= steps - 8
-    audit = store.audit([job.id], [])
-    assert audit.damaged == ()
-    _, done = attempt(job, store, data)
-    assert (done.status, done.attempt) == ("done", 2) and weights(store, job) == whole[1]
-    assert science(store.rows(job.id)) == whole[0]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with little room, which only root can have."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount, unmount = shutil.which("mount"), shutil.which("umount")
-    made = mount and subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=2m", "none", str(folder)], capture_output=True
-    )
-    if not made or made.returncode or not unmount:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run([unmount, str(folder)], check=True)
-
-
-def test_a_disk_that_is_really_full(small_disk: Path, data: DataCache, whole: Whole) -> None:
-    job, store = small_job(**RECIPE, checkpoint_steps=4), ArtifactStore.open(str(small_disk))
-    taken, filler = After(15), small_disk / "filler"
-
-    def stopping() -> bool:
-        if taken():
-            free = shutil.disk_usage(small_disk).free
-            filler.write_bytes(bytes(free))
-        return False
-
-    _, failed = drained(run(job, store, Process.single(), data, stopping=stopping))
-    assert failed.cause and failed.cause.kind == "storage" and "no space" in failed.cause.message
-    found = store.checkpoint(job.id)
-    assert found and found.step in (10, 14) and store.audit([job.id], []).damaged == ()
-    filler.unlink()
-    _, done = attempt(job, store, data)
-    assert done.status == "done" and weights(store, job) == whole[1]
 
 
 def test_every_attempt_is_on_record(tmp_path: Path, data: DataCache) -> None:
