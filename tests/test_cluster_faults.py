@@ -114,7 +114,7 @@ def test_a_frozen_worker_is_found_and_named(cluster: Path, ask: Ask, tmp_path: P
     assert f"on {HOSTS.addresses[HOSTS.last]} (pid {frozen})" in found["message"]
     again = driver.says("again")
     report(frozen_to_told=found["at"] - stopped, frozen_to_again=again["at"] - stopped)
-    assert driver.epoch(1)["epoch"] >= before + 1
+    assert driver.epoch(1)["epoch"] >= before, "no more than an epoch is trained again"
     result = driver.result()
     assert (result["status"], result["attempt"], result["epochs"]) == ("done", 2, 30)
     assert_every_epoch_once(driver, request)
@@ -156,7 +156,7 @@ def test_a_drained_host_is_left_before_it_goes_and_a_killed_raylet_costs_workers
     told, before = driver.says("taken away"), driver.last_epoch
     assert "(preemption 1, 100 are forgiven)" in told["message"]
     alone = driver.says("again, with 1 workers")
-    assert driver.epoch(1)["epoch"] >= before + 1
+    assert driver.epoch(1)["epoch"] >= before, "no more than an epoch is trained again"
     report(drain_to_again=alone["at"] - told["at"])
     HOSTS.end_all(HOSTS.last)
     HOSTS.start_ray(HOSTS.last, f"{cluster}/drained")
@@ -181,7 +181,7 @@ def test_a_killed_driver_is_started_again_and_goes_on(
     driver.kill()
     again = start(tmp_path, request)
     first = again.epoch(1)["epoch"]
-    assert before < first <= before + 4
+    assert before <= first <= before + 4
     result = again.result()
     assert (result["status"], result["attempt"], result["epochs"]) == ("done", 2, 20)
     assert_every_epoch_once(again, request)
