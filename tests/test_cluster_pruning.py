@@ -106,12 +106,12 @@ def mailbox() -> Mailbox:
     return Mailbox([], tries=3)
 
 
-async def waiting(mailbox: Mailbox) -> tuple[int, asyncio.Task[bool]]:
+async def waiting(mailbox: Mailbox) -> tuple[int, asyncio.Task[str]]:
     """A gang that has told of an epoch, and waits for what the driver says to it."""
     await mailbox.post("gang", "job", "{}")
-    taken = await mailbox.take("gang")
+    taken = await mailbox.take("gang", size=1)
     assert taken is not None
-    assert await mailbox.next("gang", 1.0) == {"started": 1}
+    assert await mailbox.next("gang", 1.0) == {"started": 1, "size": 1}
     told = asyncio.create_task(mailbox.put("gang", taken[0], {"row": "1"}, waits=True))
     assert await mailbox.next("gang", 1.0) == {"row": "1"}
     await asyncio.sleep(0)
@@ -120,16 +120,16 @@ async def waiting(mailbox: Mailbox) -> tuple[int, asyncio.Task[bool]]:
 
 
 def test_a_gang_goes_on_when_the_next_epoch_is_asked_for(mailbox: Mailbox) -> None:
-    async def goes_on() -> bool:
+    async def goes_on() -> str:
         _, told = await waiting(mailbox)
         assert await mailbox.next("gang", 0.01) is None
         return await told
 
-    assert asyncio.run(goes_on()) is False
+    assert asyncio.run(goes_on()) == ""
 
 
 def test_a_pruned_job_ends_in_its_gang_and_the_next_one_is_another(mailbox: Mailbox) -> None:
-    async def pruned() -> tuple[bool, bool, bool]:
+    async def pruned() -> tuple[str, str, str]:
         number, told = await waiting(mailbox)
         await mailbox.prune("job")
         assert await mailbox.stopping("job")
@@ -137,11 +137,11 @@ def test_a_pruned_job_ends_in_its_gang_and_the_next_one_is_another(mailbox: Mail
         await mailbox.put("gang", number, {"result": "stopped"})
         await mailbox.post("gang", "other", "{}")
         late = await mailbox.put("gang", number, {"row": "2"})
-        taken = await mailbox.take("gang")
+        taken = await mailbox.take("gang", size=1)
         assert taken is not None
         return await told, late, await mailbox.put("gang", taken[0], {"row": "1"})
 
-    assert asyncio.run(pruned()) == (True, True, False)
+    assert asyncio.run(pruned()) == ("stop", "stop", "")
 
 
 @pytest.mark.parametrize("by", ["stop", "close"])
