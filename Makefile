@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup quickstart test test-fast check format clean
+.PHONY: help setup quickstart test test-faults test-fast check format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -27,6 +27,10 @@ check: setup  ## Lint, format and types
 test: check  ## Everything that needs no GPU
 	$(BIN)/pytest -n auto --dist loadfile -m "not gpu and not ray and not hosts"
 	$(BIN)/pytest -m "(ray or hosts) and not gpu"
+
+test-faults: setup  ## Hosts cut off, frozen, drained, drivers and workers killed: about 20 minutes
+	COMPOUND_FAULTS=1 $(BIN)/pytest -m "hosts or slow" tests/test_cluster_faults.py
+	$(BIN)/python -m benchmarks.kills --kills 20
 
 test-fast: setup  ## Without Ray, hosts and long tests
 	$(BIN)/pytest -m "not ray and not hosts and not slow and not gpu"

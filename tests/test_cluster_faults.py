@@ -21,6 +21,9 @@ from schemas.job import JobRequest, Resources
 
 pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.timeout(600)]
 
+MINUTES = pytest.mark.skipif(
+    not os.environ.get("COMPOUND_FAULTS"), reason="takes minutes: `make test-faults` runs it"
+)
 HOSTS = Hosts("elastic", "10.78.0")
 HEAD = HOSTS.head
 SETTINGS = {
@@ -103,6 +106,7 @@ def test_a_host_is_cut_off_and_brought_back(cluster: Path, ask: Ask, tmp_path: P
     assert_stops_whole(driver, request)
 
 
+@MINUTES
 def test_a_frozen_worker_is_found_and_named(cluster: Path, ask: Ask, tmp_path: Path) -> None:
     request = ask(1, epochs=30, workers=2)
     driver = start(tmp_path, request)
@@ -145,6 +149,7 @@ def test_a_worker_that_hangs_in_its_own_code_is_found_and_named(
     assert_every_epoch_once(driver, request)
 
 
+@MINUTES
 def test_a_drained_host_is_left_before_it_goes_and_a_killed_raylet_costs_workers(
     cluster: Path, ask: Ask, tmp_path: Path
 ) -> None:
@@ -172,6 +177,7 @@ def test_a_drained_host_is_left_before_it_goes_and_a_killed_raylet_costs_workers
     assert_stops_whole(driver, request)
 
 
+@MINUTES
 def test_a_killed_driver_is_started_again_and_goes_on(
     cluster: Path, ask: Ask, tmp_path: Path
 ) -> None:
