@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from cluster.capacity import Node, at_once, expected, gpus_of, resolve
+from jobs.data.encoded import streams
 from jobs.device import evaluation_seconds, largest_batch, peak_bytes, step_seconds
 from jobs.training.schedule import Steps, steps
 from jobs.workload import workload
@@ -26,6 +27,8 @@ SOLO_SECONDS = 6.0
 """Starting Ray and the first trial actors; later jobs find them warm."""
 SPARE = 0.85
 """The part of a worker's memory that is planned for: probes ran some ten percent low."""
+STREAMED_BYTES = 2**28
+"""Decoded images that wait where they do not fit into memory as a whole."""
 GANG_SECONDS = 20.0
 """Starting the first worker group of several workers; later jobs find it warm."""
 
@@ -105,10 +108,10 @@ class Reckoner:
         """Return the bytes of the decoded images, which a CPU worker holds beside its network."""
         if self.profile.kind == "cuda":
             return 0
-        network = job.architecture
-        return (self.data.train + self.data.validation) * (
-            network.in_channels * network.resolution**2
-        )
+        images = self.data.train + self.data.validation
+        if streams(job.data.spec, images, self.data.in_channels, self.data.size):
+            return STREAMED_BYTES
+        return images * job.architecture.in_channels * job.architecture.resolution**2
 
     def _all_reduce(self, params: int, workers: int) -> float:
         """Return the seconds of a ring all-reduce: every worker passes on 2 (N - 1) / N of it."""

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.data.encoded import streams
 from jobs.data.source import summarise
 from jobs.device import guess
 from orchestrator.budget import check_budget, warnings
 from orchestrator.forecast import SPARE, Reckoner, makespan
 from orchestrator.prepare import Prepared, prepare
 from orchestrator.spec import load
+from schemas.data import DigitsData, ParquetData
 from schemas.errors import PlanError, SpecError
 from schemas.forecast import GIB, Hosts, Spending
 
@@ -184,3 +186,11 @@ def test_a_reckoner_does_not_depend_on_where_it_reckons() -> None:
     same = replace(other, hosts=plan.reckoner.hosts)
     request = plan.plan.jobs[0].request
     assert other.demand(request).seconds == same.demand(request).seconds
+
+
+def test_streamed_images_take_a_fixed_part_of_the_memory(tmp_path: Path) -> None:
+    spec = ParquetData(source="parquet", path=str(tmp_path), memory="never")
+    assert streams(spec, 1, 3, 32)
+    small, huge = (spec.model_copy(update={"memory": "auto"}) for _ in range(2))
+    assert not streams(small, 1_000, 3, 32) and streams(huge, 10**9, 3, 256)
+    assert not streams(DigitsData(source="digits"), 10**9, 3, 256)

@@ -19,7 +19,7 @@ from jobs.data.dataset import (
 )
 from jobs.data.pixels import BadImage, Form, common_form, decode, guarded
 from jobs.data.selection import limited, split
-from schemas.data import DataInfo, ImageFolderData, ParquetData
+from schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
 from schemas.errors import DataError
 
 EncodedData = ParquetData | ImageFolderData
@@ -119,9 +119,7 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
     check_splits(train.labels, validation.labels, catalogue.classes, spec.path)
     form = _form(train, spec)
     images = len(train.indices) + len(validation.indices)
-    streamed = spec.memory == "never" or (
-        spec.memory == "auto" and not fits(images, form.channels, form.size)
-    )
+    streamed = streams(spec, images, form.channels, form.size)
     if not streamed:
         check_memory(images, form.channels, form.size, spec.path)
     content = catalogue.content if form.exact else f"{catalogue.content} {_RESIZING}"
@@ -135,6 +133,13 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
         validation=len(validation.indices),
     )
     return Choice(spec, train, validation, form, info, streamed)
+
+
+def streams(spec: DataSpec, images: int, channels: int, size: int) -> bool:
+    """Whether so many images are decoded as training needs them, on a machine like this one."""
+    if not isinstance(spec, EncodedData):
+        return False
+    return spec.memory == "never" or (spec.memory == "auto" and not fits(images, channels, size))
 
 
 def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part]:
