@@ -40,7 +40,7 @@ EPOCHS = 8
 VICTIMS = {"RayTrainWorker": 0.7, "GangTrial": 0.15, "driver": 0.15}
 """How often each kind of process is drawn."""
 
-_TIMED = {"images_per_second", "seconds"}
+_TIMED = {"images_per_second", "seconds", "data_wait"}
 _LIMIT_S = 180.0
 """Seconds without a word from the driver after which the run has failed."""
 

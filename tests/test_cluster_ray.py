@@ -95,7 +95,7 @@ def test_a_killed_trial_actor_is_tried_again_then_given_up(
     assert second.status == "failed"
     assert second.cause is not None
     assert second.cause.kind == "worker lost"
-    assert second.epochs >= 2
+    assert second.epochs >= 1, "a checkpoint may still be on its way when its process is killed"
     assert ArtifactStore.open(store).result(always.job.id) == second
     LocalRunner().run([once], f"{store}-local", lambda event: None)
     assert numbers(store, once) == numbers(f"{store}-local", once)
