@@ -34,7 +34,8 @@ RUNGS = {
     "factor 8, keep 1/4": "{kind: rungs, factor: 8, seeds: 2, keep: 0.25}",
     "factor 8, keep 1/10": "{kind: rungs, factor: 8, seeds: 2, keep: 0.1}",
     "factor 12, keep 1/10": "{kind: rungs, factor: 12, seeds: 2, keep: 0.1}",
-    "factor 16, 1 seed": "{kind: rungs, factor: 16, seeds: 1, keep: 0.05}",
+    "factor 16, 1 seed, 1/20": "{kind: rungs, factor: 16, seeds: 1, keep: 0.05}",
+    "factor 16, 1 seed, 1/10": "{kind: rungs, factor: 16, seeds: 1, keep: 0.1}",
 }
 AGAIN = "full, other seeds"
 CLOSE = 0.5
@@ -114,7 +115,7 @@ def row(name: str, found: Sequence[Agreed]) -> str:
         f"{np.median([one.regret for one in found]):.2f}",
         f"{np.mean([one.regret for one in found]):.2f}",
     ]
-    return f"{name:22}" + "".join(f"{cell:>9}" for cell in cells)
+    return f"{name:25}" + "".join(f"{cell:>9}" for cell in cells)
 
 
 HEAD = ("epochs", "agree", "outcome", "choice", "held", "regret", "mean")
@@ -128,11 +129,11 @@ def table(seeds: int, studies: int) -> Iterable[str]:
     found: dict[str, list[dict[str, Agreed]]] = {}
     for number, (name, surface) in enumerate(SURFACES.items()):
         found[name] = [simulate(searches, surface, [number, one]) for one in range(studies)]
-    yield f"{'search':22}" + "".join(f"{name:>9}" for name in HEAD)
+    yield f"{'search':25}" + "".join(f"{name:>9}" for name in HEAD)
     every = [one for group in found.values() for one in group]
     for name in (AGAIN, *searches):
         yield row(name, [one[name] for one in every])
-    goal = "factor 8, keep 1/10"
+    goal = "factor 16, 1 seed, 1/10"
     yield f"{goal}, by surface"
     for name, group in found.items():
         yield row(name, [one[goal] for one in group])

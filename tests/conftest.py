@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 MakeRequest = Callable[..., JobRequest]
 
-settings.register_profile("same", derandomize=True)
-settings.register_profile("explore")
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 """A red build must be red again; `explore` draws new examples every time."""
 
