@@ -3,18 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.search_cost import (
-    TABLE,
-    Table,
-    asha,
-    chance,
-    compound,
-    final_means,
-    grid,
-    planned,
-    read,
-    replay,
-)
+from benchmarks.curves import TABLE, Table, final_means, read
+from benchmarks.search_cost import replay
+from benchmarks.strategies import asha, chance, compound, grid, planned
 
 
 @pytest.fixture(scope="module")
