@@ -6,8 +6,8 @@ Both sides take the same augmented batches from the same source, in float32 and 
 SGD, momentum, weight decay off norms and biases, label smoothing, clipping of the gradient's norm
 and a cosine rate. The bare loop is what a careful user writes: torch.optim.SGD (its `foreach`
 form, or `fused` where that is quicker: both are timed), clip_grad_norm_, one `.item()` an epoch.
-The sides take turns, and each begins with two steps that do not count. After the same steps both
-have the same loss, to rounding: that is checked.
+The sides take turns, another one first in each round, and each begins with two steps that do not
+count. After the same steps both have the same loss, to rounding: that is checked.
 
 Goal: Compound's images per second at least 0.98 of the best bare loop's.
 """
@@ -34,6 +34,8 @@ from schemas.data import SyntheticData
 from schemas.job import DataRef, TrainJob
 from schemas.recipe import Recipe
 
+Side = Callable[[Architecture, int, int], tuple[float, float]]
+"""Takes so many steps of a batch size; returns seconds and mean loss."""
 WARM_UP = 2
 SMALL = Architecture(
     resolution=32,
@@ -91,7 +93,7 @@ def compound(network: Architecture, batch: int, steps: int) -> tuple[float, floa
     return time.perf_counter() - started, total / steps
 
 
-def bare(fused: bool) -> Callable[[Architecture, int, int], tuple[float, float]]:
+def bare(fused: bool) -> Side:
     """Return a loop as people write it, with one of torch's own ways to update."""
 
     def run(network: Architecture, batch: int, steps: int) -> tuple[float, float]:
@@ -145,11 +147,18 @@ def main() -> None:
     for case, (network, batch) in CASES.items():
         speeds: dict[str, list[float]] = {name: [] for name in SIDES}
         losses: dict[str, float] = {}
-        for _ in range(options.rounds):
-            for name, run in SIDES.items():
+        for number in range(options.rounds):
+            for name, run in _turned(number):
                 seconds, losses[name] = run(network, batch, options.steps)
                 speeds[name].append((options.steps - WARM_UP) * batch / seconds)
         show(case, speeds, losses)
+
+
+def _turned(number: int) -> list[tuple[str, Side]]:
+    """Return the sides, another one first in each round."""
+    sides = list(SIDES.items())
+    first = number % len(sides)
+    return sides[first:] + sides[:first]
 
 
 def show(case: str, speeds: dict[str, list[float]], losses: dict[str, float]) -> None:
