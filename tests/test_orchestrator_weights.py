@@ -132,7 +132,7 @@ def test_a_checkpoint_of_the_store_starts_the_next_job_from_its_average(
     spec, store: str, tmp_path: Path
 ) -> None:
     first = trained(small_job(ema=0.9, epochs=2), store)
-    (path,) = Path(store).glob("jobs/*/attempt-0001/epoch-0002-*/model.safetensors")
+    (path,) = Path(store).glob("jobs/*/attempt-0001-*/epoch-0002-*/model.safetensors")
     shutil.copy(path, tmp_path / "own.safetensors")
     spec_of = Weights(path=str(tmp_path / "own.safetensors"))
     reference = WeightsRef(spec=spec_of, sha256=read(path).sha256)

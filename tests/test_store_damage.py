@@ -207,7 +207,8 @@ def test_a_newer_schema_is_refused_with_both_versions(store: ArtifactStore, patt
     store.study("s").write("plan.json", Coefficients())
     path = newest(store, pattern)
     data = path.read_bytes()
-    rest = data[76:].replace(b'"schema_version": 1', b'"schema_version": 7', 1)
+    ours = b'"schema_version": %d' % SCHEMA_VERSION
+    rest = data[76:].replace(ours, b'"schema_version": 7', 1)
     path.write_bytes(data[:12] + hashlib.sha256(rest).hexdigest().encode() + rest)
     with pytest.raises(StoreError, match=rf"schema 7; .* up to {SCHEMA_VERSION}") as caught:
         again = ArtifactStore.open(store.uri)

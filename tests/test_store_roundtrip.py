@@ -234,13 +234,14 @@ def test_foreign_files_disturb_nothing(store: ArtifactStore) -> None:
     with store.writer(JOB) as writer:
         train(writer, 1)
         folder = Path(store.uri, "jobs", JOB.id)
-        for name in ("attempt-0001/.x.tmp", "attempt-0001/notes.txt", "attempt-x", "README"):
+        (attempt,) = folder.glob("attempt-0001-*")
+        for name in (f"{attempt}/.x.tmp", f"{attempt}/notes.txt", "attempt-x", "README"):
             (folder / name).write_text("mine")
         (folder.parent / "other").mkdir()
         train(writer, 2)
         writer.finish(result(2))
     assert store.jobs() == [JOB.id] and epochs_of(store) == [1, 2]
-    assert (folder / "attempt-0001/notes.txt").read_text() == "mine"
+    assert (attempt / "notes.txt").read_text() == "mine"
 
 
 def test_reading_warns_of_nothing_in_a_sound_store(

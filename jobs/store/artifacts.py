@@ -13,7 +13,7 @@ from jobs.store.folder import JOB_ID, JobFolder, JobState
 from jobs.store.local import local_files
 from jobs.store.manifest import Environment
 from jobs.store.rows import rows_of, table_of
-from jobs.store.sealed import seal, sha256, unseal
+from jobs.store.sealed import SCHEMA_VERSION, seal, sha256, unseal, version_of
 from jobs.store.study import STUDY_NAME, StudyFolder
 from jobs.store.writer import JobWriter
 from schemas.base import Model
@@ -57,7 +57,7 @@ class ArtifactStore:
             advice = "check the `store`, or run a study first: compound run SPEC"
             raise StoreError("there is no store here", where=path, next_step=advice)
         if create:
-            _prepare(files, path, new=marked is None)
+            _prepare(files, path, marked)
         return ArtifactStore(files, path)
 
     def _job(self, job_id: str) -> JobFolder:
@@ -163,9 +163,9 @@ def _profile_key(device: str) -> str:
     return f"{_DEVICES}/{readable or 'device'}-{sha256(device.encode())[:8]}.json"
 
 
-def _prepare(files: Files, path: str, *, new: bool) -> None:
-    """Mark a new store, or see that an old one can be written."""
-    if new:
+def _prepare(files: Files, path: str, marked: bytes | None) -> None:
+    """Mark a new store, or one of an older schema anew; see that any other can be written."""
+    if marked is None or version_of(marked) < SCHEMA_VERSION:
         files.put({_MARKER: seal("store", _Store())})
     elif not os.access(path, os.W_OK):
         advice = "give this user write access, or set another `store`"

@@ -53,7 +53,7 @@ def _job(folder: JobFolder, newest: Manifest | None) -> Audit:
 
 
 def _records(folder: JobFolder) -> list[str]:
-    attempts = (folder.attempt_key(number) for number in folder.attempts())
+    attempts = (folder.attempt_key(one) for one in folder.attempts())
     tops = [folder.key, *attempts]
     return [
         f"{top}/{name}"

@@ -11,7 +11,7 @@ from jobs.store.sealed import seal
 from schemas.errors import StoreError
 
 _OURS = re.compile(
-    r"live\.arrows|rows-.*\.parquet|manifest-\d+\.json"
+    r"live\.arrows|claim\.json|rows-.*\.parquet|manifest-\d+\.json"
     r"|epoch-[^/]*/(model\.safetensors|optimizer\.(safetensors|pt)|state\.json)"
 )
 
@@ -74,12 +74,13 @@ class Commits:
             raise
 
     def _key(self, sequence: int) -> str:
-        return self._folder.manifest_key(self.newest.attempt, sequence)
+        return self._folder.manifest_key(self.newest.written_by, sequence)
 
     def _refuse_if_superseded(self) -> None:
-        attempt, newest = self.newest.attempt, max(self._folder.attempts())
+        attempt = self.newest.written_by
+        newest = max([attempt, *self._folder.attempts()])
         if newest > attempt:
-            what = f"attempt {attempt} of this job has been taken over by attempt {newest}"
+            what = f"{attempt.name} of this job has been taken over by {newest.name}"
             where = self._files.locate(self._folder.attempt_key(attempt))
             raise StoreError(what, where=where, next_step="end this process; the newer one goes on")
 
@@ -97,7 +98,7 @@ class Commits:
         last = self.newest.sequence
         needed = _parts([self.newest]) | _checkpoints([self.newest])
         needed |= {self._key(last), self._key(last + 1)}
-        for attempt in range(1, self.newest.attempt + 1):
+        for attempt in self._folder.attempts():
             top = self._folder.attempt_key(attempt)
             found = self._files.walk(top)
             ours = {key for key in found if _OURS.fullmatch(key.removeprefix(f"{top}/"))}

@@ -78,11 +78,11 @@ class Files(Protocol):
     def delete(self, keys: Iterable[str]) -> None:
         """Delete files, and the folders that this empties. Absent ones are no error."""
 
-    def claim(self, folder: str) -> bool:
-        """Make a folder; False if it is there already. Only one of several claims succeeds."""
-
     def append_line(self, key: str, line: bytes) -> None:
-        """Add one line to a file; a torn line before it stays a line of its own."""
+        """Add one line to those of a key; a torn line before it stays a line of its own."""
+
+    def lines(self, key: str) -> list[bytes]:
+        """The lines of a key in the order they were added, torn ones among them."""
 
     def stream(self, key: str) -> Stream:
         """Start a new growing file."""

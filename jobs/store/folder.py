@@ -12,7 +12,7 @@ from pydantic import Field
 from jobs.store import checkpoint
 from jobs.store.checkpoint import Checkpoint
 from jobs.store.files import Files
-from jobs.store.manifest import Manifest, RowsPart, Writer
+from jobs.store.manifest import Attempt, Manifest, RowsPart, Writer
 from jobs.store.retention import ranked
 from jobs.store.rows import from_live, from_parquet, rows_of, table_of
 from jobs.store.sealed import DamagedError, damaged, unseal
@@ -24,7 +24,7 @@ from schemas.job import Cause, EpochRow, TrainJob
 LOG = logging.getLogger(__name__)
 
 JOB_ID = re.compile(r"[0-9a-f]{16}")
-_ATTEMPT = re.compile(r"attempt-(\d{4,})")
+_ATTEMPT = re.compile(r"attempt-(\d{4,9})(?:-([0-9a-f]{8}))?")
 _MANIFEST = re.compile(r"manifest-(\d{6,})\.json")
 _TRIES = 100
 
@@ -61,21 +61,22 @@ class JobFolder:
             raise StoreError(f"not the id of a job: {job_id[:100]!r}", allowed="16 hex digits")
         self.files, self.id, self.key = files, job_id, f"jobs/{job_id}"
 
-    def attempt_key(self, attempt: int) -> str:
+    def attempt_key(self, attempt: Attempt) -> str:
         """Return the key of an attempt's folder."""
-        return f"{self.key}/attempt-{attempt:04d}"
+        return f"{self.key}/{attempt.name}"
 
-    def live_key(self, attempt: int) -> str:
+    def live_key(self, attempt: Attempt) -> str:
         """Return the key of an attempt's live stream."""
         return f"{self.attempt_key(attempt)}/live.arrows"
 
-    def manifest_key(self, attempt: int, sequence: int) -> str:
+    def manifest_key(self, attempt: Attempt, sequence: int) -> str:
         """Return the key of one commit."""
         return f"{self.attempt_key(attempt)}/manifest-{sequence:06d}.json"
 
-    def attempts(self) -> list[int]:
-        """Return the numbers of all attempts that were ever begun, in order."""
-        return _numbers(_ATTEMPT, self.files.names(self.key))
+    def attempts(self) -> list[Attempt]:
+        """Return all attempts that were ever begun, in order."""
+        matches = (_ATTEMPT.fullmatch(name) for name in self.files.names(self.key))
+        return sorted(Attempt(int(match[1]), match[2] or "") for match in matches if match)
 
     def job(self) -> TrainJob | None:
         """Return what is trained here; DamagedError if the record is not this job's."""
@@ -88,7 +89,7 @@ class JobFolder:
             raise damaged(f"it holds job {job.id}, not {self.id}", self.files.locate(key))
         return job
 
-    def newest(self, *, below: int | None = None) -> Manifest | None:
+    def newest(self, *, below: Attempt | None = None) -> Manifest | None:
         """Return the commit that counts: of the newest attempt with one, the newest undamaged."""
         for _ in range(_TRIES):
             try:
@@ -97,8 +98,8 @@ class JobFolder:
                 continue  # a newer commit replaced the one listed: look again
         raise StoreError("it changes faster than it can be read", where=self.key)
 
-    def _manifests(self, below: int | None) -> Iterator[Manifest]:
-        attempts = [number for number in self.attempts() if below is None or number < below]
+    def _manifests(self, below: Attempt | None) -> Iterator[Manifest]:
+        attempts = [one for one in self.attempts() if below is None or one < below]
         for attempt in reversed(attempts):
             names = self.files.names(self.attempt_key(attempt))
             for sequence in reversed(_numbers(_MANIFEST, names)):
@@ -155,7 +156,7 @@ class JobFolder:
         )
 
     def _unfinished(self, manifest: Manifest) -> JobState:
-        running = self.files.is_streaming(self.live_key(manifest.attempt))
+        running = self.files.is_streaming(self.live_key(manifest.written_by))
         last = self._last_row(manifest)
         return JobState(
             job=self.id,
@@ -195,7 +196,7 @@ class JobFolder:
                 tables.append(self._rescued(manifest, part))
         tail = [] if manifest.result else self._live(manifest, manifest.live_from)
         if tail is None:
-            trouble.append(f"{self.live_key(manifest.attempt)} is missing")
+            trouble.append(f"{self.live_key(manifest.written_by)} is missing")
         return pa.concat_tables([*tables, table_of(tail or [])]), trouble
 
     def _part(self, part: RowsPart) -> pa.Table:
@@ -207,7 +208,7 @@ class JobFolder:
         return live.filter((epochs >= part.first_epoch) & (epochs <= part.last_epoch))
 
     def _live(self, manifest: Manifest, start: int) -> list[pa.RecordBatch] | None:
-        data = self.files.read(self.live_key(manifest.attempt))
+        data = self.files.read(self.live_key(manifest.written_by))
         return None if data is None else from_live(data, start)
 
     def _read_checkpoint(

@@ -102,18 +102,6 @@ class LocalFiles:
                 os.rmdir(folder)
                 folder = os.path.dirname(folder)
 
-    def claim(self, folder: str) -> bool:
-        """Make a folder durably; False if it is there already."""
-        path = self._path(folder)
-        changed = _make_folder(os.path.dirname(path))
-        with explained(path):
-            try:
-                os.mkdir(path)
-            except FileExistsError:
-                return False
-        _sync_folders({*changed, os.path.dirname(path)})
-        return True
-
     def append_line(self, key: str, line: bytes) -> None:
         """Add one line with a single write; a torn line before it is ended first."""
         path = self._path(key)
@@ -126,6 +114,10 @@ class LocalFiles:
                 _write_all(handle, b"\n" * torn + line + b"\n")
             finally:
                 os.close(handle)
+
+    def lines(self, key: str) -> list[bytes]:
+        """Return the lines of a file in the order they were added, torn ones among them."""
+        return [line for line in (self.read(key) or b"").splitlines() if line]
 
     def stream(self, key: str) -> Stream:
         """Start a new growing file, locked while it is open."""

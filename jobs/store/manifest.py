@@ -1,5 +1,9 @@
 """The manifest of an attempt: what it has committed. Readers trust nothing else."""
 
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
 from schemas.base import Model
 from schemas.job import EpochRow, JobResult
 
@@ -75,11 +79,30 @@ class Writer(Model):
     environment: Environment | None = None
 
 
+class Attempt(NamedTuple):
+    """One try at a job by one writer; the largest counts.
+
+    Two writers that begin at once may take the same number where neither sees the other yet. The
+    nonce keeps their files apart all the same, and says which of them counts.
+    """
+
+    number: int
+    nonce: str = ""
+    """Eight hex digits; none in stores of schema 1, where numbers alone were unique."""
+
+    @property
+    def name(self) -> str:
+        """The name of its folder in the job's."""
+        return f"attempt-{self.number:04d}" + f"-{self.nonce}" * bool(self.nonce)
+
+
 class Manifest(Model):
     """The state of a job as of one commit; the newest of the newest attempt counts."""
 
     job: str
     attempt: int
+    nonce: Annotated[str, Field(pattern=r"^([0-9a-f]{8})?$")] = ""
+    """What tells the attempt from another of the same number."""
     sequence: int
     """Counts the commits of the attempt from 1."""
     writer: Writer
@@ -97,3 +120,8 @@ class Manifest(Model):
     checkpoints: tuple[CheckpointFiles, ...] = ()
     """Oldest first."""
     result: JobResult | None = None
+
+    @property
+    def written_by(self) -> Attempt:
+        """The attempt that this is a commit of."""
+        return Attempt(self.attempt, self.nonce)

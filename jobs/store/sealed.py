@@ -1,6 +1,6 @@
 """Sealed JSON: a record with its schema version, in a file that proves its own bytes.
 
-The file is one JSON object, `{"sha256": "...", "schema_version": 1, "kind": ..., "content": ...}`.
+The file is one JSON object, `{"sha256": "...", "schema_version": 2, "kind": ..., "content": ...}`.
 The hash covers every byte that follows its closing quote, so any flipped bit and any cut shows.
 """
 
@@ -12,8 +12,11 @@ from pydantic import BaseModel, ValidationError
 
 from schemas.errors import StoreError
 
-SCHEMA_VERSION = 1
-"""The version of everything in the store that this program writes; it reads all up to it."""
+SCHEMA_VERSION = 2
+"""The version of everything in the store that this program writes; it reads all up to it.
+
+2: the names of attempts' folders end with a nonce, see manifest.Attempt.
+"""
 
 _HEAD = b'{"sha256": "'
 _HEX = 64
@@ -53,6 +56,12 @@ def intact(data: bytes) -> bool:
     """Whether these are the very bytes of a sealed record, of whatever schema."""
     start = len(_HEAD) + _HEX
     return data.startswith(_HEAD) and data[len(_HEAD) : start] == sha256(data[start:]).encode()
+
+
+def version_of(data: bytes) -> int:
+    """Return the schema that a sealed record was written with; 0 for bytes that are none."""
+    fields = _FIELDS.match(data, len(_HEAD) + _HEX)
+    return int(fields[1]) if fields else 0
 
 
 def refuse_newer(version: int, where: str) -> None:

@@ -78,8 +78,7 @@ class StudyFolder:
         return self._lines().count(None)
 
     def _lines(self) -> list[Event | None]:
-        lines = (self._files.read(self._events) or b"").splitlines()
-        return [_from_line(line) for line in lines if line]
+        return [_from_line(line) for line in self._files.lines(self._events)]
 
     @contextmanager
     def lease(self, holder: Mapping[str, str]) -> Iterator[None]:

@@ -17,7 +17,7 @@ from jobs.store.checkpoint import Checkpoint, Extra, Position, Saved, encode
 from jobs.store.commits import Commits
 from jobs.store.files import Content, Stream
 from jobs.store.folder import JobFolder
-from jobs.store.manifest import CheckpointFiles, Environment, Manifest, RowsPart, Writer
+from jobs.store.manifest import Attempt, CheckpointFiles, Environment, Manifest, RowsPart, Writer
 from jobs.store.retention import kept
 from jobs.store.rows import LIVE_HEADER, relabelled, rows_of, table_of, to_live, to_parquet
 from jobs.store.sealed import DamagedError, seal
@@ -52,9 +52,9 @@ class JobWriter:
     ) -> None:
         self._folder, self._files = folder, folder.files
         self._record(job)
-        self.attempt = self._claim()
+        self._writer = _this_process(world_size, environment)
+        self._attempt = self._claim()
         self._keep = job.recipe.keep
-        self._writer = _this_process(self.attempt, world_size, environment)
         self._last: EpochRow | None = None
         self._live: Stream | None = None
         self._rows: RowBuffer | None = None
@@ -71,11 +71,30 @@ class JobWriter:
         if known is None:
             self._files.put({f"{self._folder.key}/job.json": seal("job", job, indent=1)})
 
-    def _claim(self) -> int:
-        attempt = max(self._folder.attempts(), default=0) + 1
-        while not self._files.claim(self._folder.attempt_key(attempt)):
-            attempt += 1
-        return attempt
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt, from 1."""
+        return self._attempt.number
+
+    def _claim(self) -> Attempt:
+        """Show that this attempt has begun, before anything is read from those before it.
+
+        Of two writers at once the later one sees the earlier one's claim and takes another number.
+        Where a listing lags behind neither may, and then the nonces tell them apart.
+        """
+        while True:
+            mine = Attempt(self._next_number(), uuid.uuid4().hex[:8])
+            self._writer = self._writer.model_copy(update={"attempt": mine.number})
+            claim = f"{self._folder.attempt_key(mine)}/claim.json"
+            self._files.put({claim: seal("claim", self._writer)})
+            if not [
+                one for one in self._folder.attempts() if one.number == mine.number and one != mine
+            ]:
+                return mine
+            self._files.delete([claim])
+
+    def _next_number(self) -> int:
+        return max((one.number for one in self._folder.attempts()), default=0) + 1
 
     def resume(self, continues: str | None = None) -> Checkpoint | None:
         """Begin: return the checkpoint to start from, or None to start with the first epoch.
@@ -86,7 +105,7 @@ class JobWriter:
         """
         assert not self._resumed, "resume is called once"
         self._resumed = True
-        earlier = self._folder.newest(below=self.attempt)
+        earlier = self._folder.newest(below=self._attempt)
         self._earlier = (*earlier.earlier, earlier.writer) if earlier else ()
         found = self._folder.checkpoint_in(earlier) if earlier else None
         if earlier is None or found is None:
@@ -112,12 +131,13 @@ class JobWriter:
     def _begin(self, rows: pa.Table, taken_over: dict[str, Any]) -> None:
         self._rows = RowBuffer(rows)
         self._last = rows_of(rows)[-1] if rows.num_rows else None
-        self._live = self._files.stream(self._folder.live_key(self.attempt))
+        self._live = self._files.stream(self._folder.live_key(self._attempt))
         self._live.write(LIVE_HEADER)
         parts, data = self._part(rows)
         first = Manifest(
             job=self._folder.id,
             attempt=self.attempt,
+            nonce=self._attempt.nonce,
             sequence=1,
             writer=self._writer,
             earlier=self._earlier,
@@ -224,7 +244,7 @@ class JobWriter:
 
     def _key(self, name: str) -> str:
         """Return a key that nothing was ever written to."""
-        return f"{self._folder.attempt_key(self.attempt)}/{name}-{uuid.uuid4().hex[:8]}"
+        return f"{self._folder.attempt_key(self._attempt)}/{name}-{uuid.uuid4().hex[:8]}"
 
     def _checkpoint(
         self, position: Position, saved: Saved
@@ -264,9 +284,8 @@ class JobWriter:
         return (part,), {key: data}
 
 
-def _this_process(attempt: int, world_size: int, environment: Environment | None) -> Writer:
+def _this_process(world_size: int, environment: Environment | None) -> Writer:
     return Writer(
-        attempt=attempt,
         host=socket.gethostname(),
         pid=os.getpid(),
         started=time.time(),
