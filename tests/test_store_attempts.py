@@ -67,6 +67,33 @@ def test_two_of_one_number_leave_each_other_whole(root: str) -> None:
     assert epochs_of(store) == [1, 2] and store.result(JOB.id) == result(2)
 
 
+class Crowded(LocalFiles):
+    """Files with which another attempt begins at the very moment when the first one tidies up."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(root)
+        self.successor: JobWriter | None = None
+
+    def walk(self, folder: str) -> list[str]:
+        if self.successor is None:
+            self.successor = JobWriter(JobFolder(LocalFiles(self.root), JOB.id), JOB)
+            log(self.successor, 3)
+        return super().walk(folder)
+
+
+def test_an_end_leaves_alone_what_has_begun_since(root: str) -> None:
+    store, crowded = ArtifactStore.open(root), Crowded(root)
+    writer = JobWriter(JobFolder(crowded, JOB.id), JOB)
+    train(writer, 1, 2)
+    writer.finish(result(2))
+    assert crowded.successor and crowded.successor.attempt == 2
+    assert epochs_of(store) == [1, 2, 3] and store.state(JOB.id).status == "running"
+    log(crowded.successor, 4)
+    save(crowded.successor, 4)
+    crowded.successor.finish(result(4, 2))
+    assert epochs_of(store) == [1, 2, 3, 4]
+
+
 def test_attempts_of_the_first_schema_come_first() -> None:
     old, new = Attempt(1), Attempt(1, "00000000")
     assert old.name == "attempt-0001" and new.name == "attempt-0001-00000000"

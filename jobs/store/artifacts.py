@@ -9,12 +9,13 @@ import pyarrow as pa
 from jobs.store.audit import Audit, audit_job, audit_sealed, audit_study
 from jobs.store.checkpoint import Checkpoint
 from jobs.store.files import Files
-from jobs.store.folder import JOB_ID, JobFolder, JobState
+from jobs.store.folder import JobFolder, JobState
 from jobs.store.local import local_files
 from jobs.store.manifest import Environment
+from jobs.store.naming import JOB_ID, STUDY_NAME
 from jobs.store.rows import rows_of, table_of
 from jobs.store.sealed import SCHEMA_VERSION, seal, sha256, unseal, version_of
-from jobs.store.study import STUDY_NAME, StudyFolder
+from jobs.store.study import StudyFolder
 from jobs.store.writer import JobWriter
 from schemas.base import Model
 from schemas.device import DeviceProfile

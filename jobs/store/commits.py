@@ -1,19 +1,14 @@
 """The commits of one attempt: files first, then the manifest, then the deletion of the old."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jobs.store.files import Content
 from jobs.store.folder import JobFolder
 from jobs.store.manifest import Manifest
+from jobs.store.naming import kind_of
 from jobs.store.sealed import seal
 from schemas.errors import StoreError
-
-_OURS = re.compile(
-    r"live\.arrows|claim\.json|rows-.*\.parquet|manifest-\d+\.json"
-    r"|epoch-[^/]*/(model\.safetensors|optimizer\.(safetensors|pt)|state\.json)"
-)
 
 
 class Commits:
@@ -94,14 +89,16 @@ class Commits:
         self._files.delete(dropped)
 
     def _sweep(self) -> None:
-        """Delete all that this and earlier attempts wrote and the last manifest does not name."""
-        last = self.newest.sequence
+        """Delete all that this and earlier attempts wrote and the last manifest does not name.
+
+        An attempt that has begun since is a newer one, and none of its files is touched.
+        """
+        last, mine = self.newest.sequence, self.newest.written_by
         needed = _parts([self.newest]) | _checkpoints([self.newest])
         needed |= {self._key(last), self._key(last + 1)}
-        for attempt in self._folder.attempts():
-            top = self._folder.attempt_key(attempt)
-            found = self._files.walk(top)
-            ours = {key for key in found if _OURS.fullmatch(key.removeprefix(f"{top}/"))}
+        for attempt in (one for one in self._folder.attempts() if one <= mine):
+            found = self._files.walk(self._folder.attempt_key(attempt))
+            ours = {key for key in found if kind_of(key)}
             self._files.delete(ours - needed)
 
 

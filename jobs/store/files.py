@@ -8,7 +8,7 @@ import errno
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from schemas.errors import StoreError
 
@@ -33,6 +33,16 @@ _ADVICE = {
 
 Content = bytes | Sequence[memoryview]
 """What a file is to hold: its bytes, or views of them that follow each other."""
+
+
+class Entry(NamedTuple):
+    """A file as a listing tells of it."""
+
+    key: str
+    """As it is named there: of a foreign file perhaps no name that the store would give."""
+    size: int
+    age: float
+    """Seconds since it was written, by the clock of the place where it lies."""
 
 
 class Stream(Protocol):
@@ -70,13 +80,26 @@ class Files(Protocol):
         """Fill a buffer from a place in a file; how many bytes there were, None without a file."""
 
     def names(self, folder: str) -> list[str]:
-        """What lies directly in a folder, sorted; empty where there is no such folder."""
+        """What lies directly in a folder, sorted; empty where there is no such folder.
+
+        The folder "" is the root.
+        """
 
     def walk(self, folder: str) -> list[str]:
         """The keys of all files below a folder."""
 
+    def entries(self, folder: str, *, deep: bool = True) -> Iterator[Entry]:
+        """Every file below a folder, or only those directly in it, in the order of their keys.
+
+        Temporary files of writes that never ended are among them, and foreign ones, and symbolic
+        links, which are not followed. The folder "" is the root.
+        """
+
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete files, and the folders that this empties. Absent ones are no error."""
+        """Delete files, and the folders that this empties. Absent ones are no error.
+
+        Temporary files may be among them.
+        """
 
     def append_line(self, key: str, line: bytes) -> None:
         """Add one line to those of a key; a torn line before it stays a line of its own."""
@@ -92,6 +115,15 @@ class Files(Protocol):
 
     def lock(self, key: str, note: bytes) -> Lock | None:
         """Take a lock and leave a note in its file; None if another holder lives."""
+
+
+_TEMPORARY = re.compile(r"(.*/)?\.([^/]+)\.[0-9a-f]{8}\.tmp")
+
+
+def temporary_of(key: str) -> str:
+    """Return the key that a temporary file was to be renamed to; empty for any other file."""
+    match = _TEMPORARY.fullmatch(key)
+    return f"{match[1] or ''}{match[2]}" if match else ""
 
 
 def checked(key: str) -> str:

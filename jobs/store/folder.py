@@ -13,6 +13,7 @@ from jobs.store import checkpoint
 from jobs.store.checkpoint import Checkpoint
 from jobs.store.files import Files
 from jobs.store.manifest import Attempt, Manifest, RowsPart, Writer
+from jobs.store.naming import ATTEMPT, JOB_ID, MANIFEST
 from jobs.store.retention import ranked
 from jobs.store.rows import from_live, from_parquet, rows_of, table_of
 from jobs.store.sealed import DamagedError, damaged, unseal
@@ -23,9 +24,6 @@ from schemas.job import Cause, EpochRow, TrainJob
 
 LOG = logging.getLogger(__name__)
 
-JOB_ID = re.compile(r"[0-9a-f]{16}")
-_ATTEMPT = re.compile(r"attempt-(\d{4,9})(?:-([0-9a-f]{8}))?")
-_MANIFEST = re.compile(r"manifest-(\d{6,})\.json")
 _TRIES = 100
 
 T = TypeVar("T")
@@ -75,7 +73,7 @@ class JobFolder:
 
     def attempts(self) -> list[Attempt]:
         """Return all attempts that were ever begun, in order."""
-        matches = (_ATTEMPT.fullmatch(name) for name in self.files.names(self.key))
+        matches = (ATTEMPT.fullmatch(name) for name in self.files.names(self.key))
         return sorted(Attempt(int(match[1]), match[2] or "") for match in matches if match)
 
     def job(self) -> TrainJob | None:
@@ -102,7 +100,7 @@ class JobFolder:
         attempts = [one for one in self.attempts() if below is None or one < below]
         for attempt in reversed(attempts):
             names = self.files.names(self.attempt_key(attempt))
-            for sequence in reversed(_numbers(_MANIFEST, names)):
+            for sequence in reversed(_numbers(MANIFEST, names)):
                 try:
                     yield self._manifest(self.manifest_key(attempt, sequence))
                 except DamagedError as error:

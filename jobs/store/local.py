@@ -2,11 +2,12 @@
 
 import fcntl
 import os
+import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
-from jobs.store.files import Content, Files, Lock, Stream, checked, explained
+from jobs.store.files import Content, Entry, Files, Lock, Stream, checked, explained, temporary_of
 from schemas.errors import StoreError
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -45,7 +46,9 @@ class LocalFiles:
                 with explained(path):
                     os.replace(temporary[path], path)
         except StoreError:
-            _remove(temporary.values())
+            for path in temporary.values():
+                with suppress(OSError):
+                    os.unlink(path)
             raise
         _sync_folders(changed)
 
@@ -72,9 +75,12 @@ class LocalFiles:
             finally:
                 os.close(handle)
 
+    def _folder(self, key: str) -> str:
+        return self._path(key) if key else self.root
+
     def names(self, folder: str) -> list[str]:
         """Return what lies directly in a folder, sorted, without hidden and temporary files."""
-        path = self._path(folder)
+        path = self._folder(folder)
         with explained(path):
             try:
                 return sorted(name for name in os.listdir(path) if not name.startswith("."))
@@ -83,18 +89,28 @@ class LocalFiles:
 
     def walk(self, folder: str) -> list[str]:
         """Return the keys of all files below a folder."""
-        top = self._path(folder)
-        found = (os.path.join(base, name) for base, _, names in os.walk(top) for name in names)
-        return sorted(os.path.relpath(path, self.root) for path in found)
+        return [entry.key for entry in self.entries(folder)]
+
+    def entries(self, folder: str, *, deep: bool = True) -> Iterator[Entry]:
+        """Yield every file below a folder, or only those directly in it."""
+        now, top = time.time(), self._folder(folder)
+        for path in sorted(_files_below(top) if deep else _files_in(top)):
+            with suppress(FileNotFoundError):
+                state = os.lstat(path)
+                yield Entry(os.path.relpath(path, self.root), state.st_size, now - state.st_mtime)
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete files, and the folders that this empties."""
-        paths = [self._path(key) for key in keys]
+        """Delete files, temporary ones too, and the folders that this empties."""
+        paths = [self._deletable(key) for key in keys]
         for path in paths:
             with explained(path), suppress(FileNotFoundError):
                 os.unlink(path)
         for folder in {os.path.dirname(path) for path in paths}:
             self._remove_empty(folder)
+
+    def _deletable(self, key: str) -> str:
+        folder, _, name = key.rpartition("/")
+        return f"{self._folder(folder)}/{name}" if temporary_of(key) else self._path(key)
 
     def _remove_empty(self, folder: str) -> None:
         with suppress(OSError):
@@ -210,6 +226,20 @@ class LocalStream:
         os.close(self._handle)
 
 
+def _files_below(top: str) -> list[str]:
+    return [path for base, _, _ in os.walk(top) for path in _files_in(base)]
+
+
+def _files_in(folder: str) -> list[str]:
+    """Return the files of a folder, with links of whatever kind."""
+    with explained(folder):
+        try:
+            with os.scandir(folder) as found:
+                return [one.path for one in found if not one.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+
+
 def _beside(path: str) -> str:
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -261,12 +291,6 @@ def _sync_folders(folders: Iterable[str]) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-
-
-def _remove(paths: Iterable[str]) -> None:
-    for path in paths:
-        with suppress(OSError):
-            os.unlink(path)
 
 
 def local_files(root: str) -> Files:

@@ -116,6 +116,8 @@ class Manifest(Model):
     parts: tuple[RowsPart, ...] = ()
     live_from: int = 0
     """Where in the live stream the rows begin that are in no part yet, in bytes."""
+    live_crc32: int | None = None
+    """Of the live stream up to there; not recorded in stores of schema 1."""
     last: EpochRow | None = None
     checkpoints: tuple[CheckpointFiles, ...] = ()
     """Oldest first."""

@@ -2,8 +2,9 @@
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,7 +41,10 @@ _PREFIX = 8
 _MESSAGE = b"\xff\xff\xff\xff"
 _END_OF_STREAM = 8
 _VERSION_KEY = b"compound.schema_version"
-_CHECKSUM = b"crc32"
+_CHECKSUM, _CHECKSUM_1 = b"message", b"crc32"
+"""Where a batch keeps the checksum of its message; in stores of schema 1, of its content."""
+_BLANK = b"crc32:\0\0\0\0\0\0\0\0"
+"""What a message's checksum is reckoned with in its own place."""
 
 
 def batch_of(row: EpochRow, seq: int) -> pa.RecordBatch:
@@ -117,32 +121,60 @@ def _refuse_arrow_schema(data: bytes, where: str) -> None:
 
 
 def to_live(batch: pa.RecordBatch) -> bytes:
-    """Return a batch as the next message of a live stream, with a checksum of its content."""
+    """Return a batch as the next message of a live stream, with a checksum of all its bytes."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, METRICS) as writer:
-        writer.write_batch(batch, custom_metadata={_CHECKSUM: _checksum(batch)})
-    return bytes(sink.getvalue().to_pybytes()[len(LIVE_HEADER) : -_END_OF_STREAM])
+        writer.write_batch(batch, custom_metadata={_CHECKSUM: _BLANK})
+    blank = bytes(sink.getvalue().to_pybytes()[len(LIVE_HEADER) : -_END_OF_STREAM])
+    return blank.replace(_BLANK, _crc32(blank), 1)  # the first: metadata come before any name
+
+
+class Tail(NamedTuple):
+    """What a live stream holds from some place on."""
+
+    batches: list[pa.RecordBatch]
+    """Whole and undamaged, up to the first that is not."""
+    end: int
+    """The offset behind them: that of the tear, where not all could be read."""
 
 
 def from_live(data: bytes, start: int = 0) -> list[pa.RecordBatch]:
     """Return the whole and undamaged batches up to the first tear, from a message's offset on."""
+    return tail_of(data, start).batches
+
+
+def tail_of(data: bytes, start: int = 0) -> Tail:
+    """Read a live stream from a message's offset on, up to the first tear."""
     header = data[: _PREFIX + int.from_bytes(data[4:_PREFIX], "little")]
     if not header.startswith(_MESSAGE) or b"ARROW:extension" in header:
-        return []
+        return Tail([], 0)
     batches: list[pa.RecordBatch] = []
+    end = start = max(start, len(header))
     try:
-        reader = pa.ipc.open_stream(pa.BufferReader(header + data[max(start, len(header)) :]))
+        source = pa.BufferReader(header + data[start:])
+        reader = pa.ipc.open_stream(source)
         while reader.schema.equals(METRICS):
             batch, metadata = reader.read_next_batch_with_custom_metadata()
             batch.validate(full=True)
-            if (metadata or {}).get(_CHECKSUM) != _checksum(batch):
-                return batches
+            following = start + source.tell() - len(header)
+            if not _holds(batch, metadata or {}, data[end:following]):
+                break
             batches.append(batch)
+            end = following
     except (StopIteration, pa.ArrowException, OSError, ValueError):
-        return batches
-    return batches
+        pass
+    return Tail(batches, end)
 
 
-def _checksum(batch: pa.RecordBatch) -> bytes:
+def _holds(batch: pa.RecordBatch, metadata: Mapping[bytes, bytes], message: bytes) -> bool:
+    """Whether a message is what was written; the first schema's checksum is of its content."""
+    if _CHECKSUM in metadata:
+        blank = message.replace(metadata[_CHECKSUM], _BLANK, 1)
+        return metadata[_CHECKSUM] == _crc32(blank)
     content = json.dumps([column.to_pylist() for column in batch.columns])
-    return b"%08x" % zlib.crc32(content.encode())
+    return metadata.get(_CHECKSUM_1) == b"%08x" % zlib.crc32(content.encode())
+
+
+def _crc32(data: bytes) -> bytes:
+    """Return a checksum in as many characters as the blank that keeps its place."""
+    return b"crc32:%08x" % zlib.crc32(data)

@@ -14,6 +14,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from jobs.store.files import Files
+from jobs.store.naming import DOCUMENT, EVENTS, LEASE, STUDY_NAME
 from jobs.store.sealed import seal, unseal
 from schemas.errors import BusyError, StoreError
 from schemas.job import Event
@@ -21,9 +22,7 @@ from schemas.study import NAME_PATTERN
 
 LOG = logging.getLogger(__name__)
 
-STUDY_NAME = re.compile(NAME_PATTERN[1:-1])
-_DOCUMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}(\.[a-z0-9]{1,8}){1,2}")
-_RESERVED = {"lease.json", "events.jsonl"}
+_RESERVED = {LEASE, EVENTS}
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -35,14 +34,14 @@ class StudyFolder:
         if not STUDY_NAME.fullmatch(name):
             raise StoreError(f"not a study's name: {name[:100]!r}", allowed=NAME_PATTERN)
         self.name, self._files, self._folder = name, files, f"studies/{name}"
-        self._events = f"{self._folder}/events.jsonl"
+        self._events = f"{self._folder}/{EVENTS}"
 
     def path(self, name: str) -> str:
         """Return the address of a document; StoreError for a name outside the folder."""
         return self._files.locate(self._key(name))
 
     def _key(self, name: str) -> str:
-        if not _DOCUMENT.fullmatch(name) or name in _RESERVED:
+        if not DOCUMENT.fullmatch(name) or name in _RESERVED:
             allowed = "lower-case letters, digits, `_`, `-`, then a suffix: plan.json"
             raise StoreError(f"not a document's name: {name[:100]!r}", allowed=allowed)
         return f"{self._folder}/{name}"
@@ -83,7 +82,7 @@ class StudyFolder:
     @contextmanager
     def lease(self, holder: Mapping[str, str]) -> Iterator[None]:
         """Be the study's only live driver; BusyError tells who is. A killed driver lets go."""
-        key = f"{self._folder}/lease.json"
+        key = f"{self._folder}/{LEASE}"
         since = datetime.now(UTC).isoformat(timespec="seconds")
         note = {"host": socket.gethostname(), "pid": str(os.getpid()), "since": since, **holder}
         lock = self._files.lock(key, json.dumps(note).encode())
@@ -92,7 +91,7 @@ class StudyFolder:
         try:
             yield
         finally:
-            if self._files.names(self._folder) == ["lease.json"]:
+            if self._files.names(self._folder) == [LEASE]:
                 self._files.delete([key])  # a study that was refused leaves nothing
             lock.close()
 

@@ -4,6 +4,7 @@ import os
 import socket
 import time
 import uuid
+import zlib
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -57,6 +58,7 @@ class JobWriter:
         self._keep = job.recipe.keep
         self._last: EpochRow | None = None
         self._live: Stream | None = None
+        self._live_crc32 = zlib.crc32(LIVE_HEADER)
         self._rows: RowBuffer | None = None
         self._commits: Commits | None = None
         self._resumed = False
@@ -143,6 +145,7 @@ class JobWriter:
             earlier=self._earlier,
             parts=parts,
             live_from=self._live.size,
+            live_crc32=self._live_crc32,
             last=self._last,
             **taken_over,
         )
@@ -166,7 +169,9 @@ class JobWriter:
         assert row.metrics, "a row without metrics"
         assert self._last is None or row.epoch > self._last.epoch, "epochs go up"
         batch = rows.batch(row)
-        live.write(to_live(batch))
+        message = to_live(batch)
+        live.write(message)
+        self._live_crc32 = zlib.crc32(message, self._live_crc32)
         rows.add(batch)
         self._last = row
 
@@ -193,7 +198,7 @@ class JobWriter:
         self._background.wait()
         assert (self._last.epoch if self._last else 0) == position.epoch, "logged, then saved"
         sealed, unsealed = rows.unsealed(commits.newest.parts)
-        covered = {"live_from": live.size, "last": self._last}
+        covered = {"live_from": live.size, "live_crc32": self._live_crc32, "last": self._last}
 
         def commit() -> None:
             stored, data = self._checkpoint(position, content())
