@@ -157,6 +157,31 @@ def verify(
 
 
 @app.command()
+def fsck(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[STORE|STUDY]...", help="Default: the whole of --store."),
+    ] = None,
+    store: StoreOption = "runs",
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete orphans that no writer can still name.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Write again what the store has elsewhere.")
+    ] = False,
+    older_than: Annotated[
+        float, typer.Option(min=0, metavar="HOURS", help="Delete only orphans of that age.")
+    ] = 24.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Find orphans, missing, damaged, foreign and newer files; exit 1 if anything is lost."""
+    from orchestrator.commands import checking
+
+    options = checking.Asked(store, delete, repair, older_than * 3600, as_json)
+    checking.fsck(targets or [], options)
+
+
+@app.command()
 def report(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
     """Make report.html anew from the store."""
     from orchestrator.commands import reporting

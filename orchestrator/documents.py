@@ -15,6 +15,9 @@ from schemas.ranking import GateResult
 from schemas.study import Spec, StudySpec
 from schemas.verdict import Verdict
 
+SPEC = "spec.json"
+"""The document without which there is no study."""
+
 
 class Record(Model):
     """What a study was asked, as it is kept in the store."""
@@ -62,7 +65,7 @@ class Documents:
 
 def documents(folder: StudyFolder) -> Documents | None:
     """Read a study's documents; None where there is no such study."""
-    record = folder.read("spec.json", Record)
+    record = folder.read(SPEC, Record)
     if record is None:
         return None
     gated = isinstance(record.spec, StudySpec) and record.spec.gate.mode != "off"

@@ -21,6 +21,11 @@ def short(count: float) -> str:
     return f"{count:.0f}"
 
 
+def megabytes(size: int) -> str:
+    """Write a number of bytes."""
+    return f"{size / 1e6:,.1f} MB"
+
+
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Write a number with its noun: 1 job, 2 jobs."""
     return f"{number} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"

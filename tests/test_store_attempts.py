@@ -1,5 +1,6 @@
 """Who writes a job: attempts that begin at once, on listings that are fresh and that are stale."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from store_samples import JOB, epochs_of, log, result, row, save, train, whole
 
 from jobs.store.artifacts import ArtifactStore
+from jobs.store.files import Content
 from jobs.store.folder import JobFolder
 from jobs.store.local import LocalFiles
 from jobs.store.manifest import Attempt
@@ -68,17 +70,22 @@ def test_two_of_one_number_leave_each_other_whole(root: str) -> None:
 
 
 class Crowded(LocalFiles):
-    """Files with which another attempt begins at the very moment when the first one tidies up."""
+    """Files with which another attempt begins just after the last look for one."""
 
     def __init__(self, root: str) -> None:
         super().__init__(root)
-        self.successor: JobWriter | None = None
+        self.ended, self.successor = False, None
 
-    def walk(self, folder: str) -> list[str]:
-        if self.successor is None:
+    def put(self, files: Mapping[str, Content]) -> None:
+        super().put(files)
+        self.ended = len([key for key in files if "/manifest-" in key]) == 2
+
+    def names(self, folder: str) -> list[str]:
+        found = super().names(folder)
+        if self.ended and self.successor is None:
             self.successor = JobWriter(JobFolder(LocalFiles(self.root), JOB.id), JOB)
             log(self.successor, 3)
-        return super().walk(folder)
+        return found
 
 
 def test_an_end_leaves_alone_what_has_begun_since(root: str) -> None:

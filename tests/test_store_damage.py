@@ -287,14 +287,21 @@ def test_a_sealed_record_that_is_no_record_is_damage() -> None:
             unseal(data, Coefficients, "x")
 
 
-def test_keys_in_a_manifest_stay_inside_the_store(store: ArtifactStore, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_bytes(b"mine")
-    path = newest(store, "manifest-*.json")
-    record = json.loads(path.read_bytes())["content"]
-    entry = {"key": "../secret", "size": 4, "sha256": hashlib.sha256(b"mine").hexdigest()}
+def point_at(manifest: Path, key: str) -> None:
+    """Let a commit name another file than it wrote, with a checksum that holds."""
+    record = json.loads(manifest.read_bytes())["content"]
+    entry = {"key": key, "size": 4, "sha256": hashlib.sha256(b"mine").hexdigest()}
     record["checkpoints"][-1]["files"]["model.safetensors"] = entry
     record["parts"] = [{**entry, "rows": 1, "first_epoch": 1, "last_epoch": 1}]
-    path.write_bytes(seal("manifest", Manifest.model_validate(record)))
+    manifest.write_bytes(seal("manifest", Manifest.model_validate(record)))
+
+
+@pytest.mark.parametrize("key", ["../secret", "/etc/passwd", "jobs/../../secret", "a\0b", ".x"])
+def test_keys_in_a_manifest_stay_inside_the_store(
+    store: ArtifactStore, tmp_path: Path, key: str
+) -> None:
+    (tmp_path / "secret").write_bytes(b"mine")
+    point_at(newest(store, "manifest-*.json"), key)
     for call in (store.checkpoint, store.rows):
         with pytest.raises(StoreError, match="not a name inside"):
             call(JOB.id)

@@ -2,17 +2,19 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from jobs.store.audit import Audit, audit_job, audit_sealed, audit_study
+from jobs.store.audit import Audit, audit
 from jobs.store.checkpoint import Checkpoint
-from jobs.store.files import Files
+from jobs.store.files import Entry, Files
+from jobs.store.findings import Finding, Tally
 from jobs.store.folder import JobFolder, JobState
+from jobs.store.fsck import Options, check_store
 from jobs.store.local import local_files
 from jobs.store.manifest import Environment
-from jobs.store.naming import JOB_ID, STUDY_NAME
+from jobs.store.naming import JOB_ID, STUDY_NAME, kind_of
 from jobs.store.rows import rows_of, table_of
 from jobs.store.sealed import SCHEMA_VERSION, seal, sha256, unseal, version_of
 from jobs.store.study import StudyFolder
@@ -115,13 +117,19 @@ class ArtifactStore:
 
     def keep_trace(self, job_id: str, trace: bytes) -> None:
         """Keep a job's profile, a gzipped Chrome trace; a later one takes its place."""
-        self._files.put({_trace_key(job_id): trace})
+        key, before = _trace_key(job_id, trace), self._traces(job_id)
+        self._files.put({key: trace})
+        self._files.delete({one.key for one in before} - {key})
 
     def trace(self, job_id: str) -> str | None:
-        """Return where a job's profile lies; None if it has none."""
-        key = _trace_key(job_id)
-        there = key.rpartition("/")[2] in self._files.names(_PROFILES)
-        return self._files.locate(key) if there else None
+        """Return where a job's newest profile lies; None if it has none."""
+        newest = min(self._traces(job_id), key=lambda one: one.age, default=None)
+        return self._files.locate(newest.key) if newest else None
+
+    def _traces(self, job_id: str) -> list[Entry]:
+        mine = f"{_PROFILES}/{job_id}"
+        found = (one for one in self._files.entries(_PROFILES) if one.key.startswith(mine))
+        return [one for one in found if kind_of(one.key) == "trace"]
 
     def profiles(self) -> list[DeviceProfile]:
         """Return what was measured of all devices, by their keys; DamagedError if one is broken."""
@@ -131,13 +139,13 @@ class ArtifactStore:
 
     def audit(self, job_ids: Iterable[str], studies: Iterable[str]) -> Audit:
         """Recompute the checksums of jobs, of studies and of the store's own records."""
-        devices = [f"{_DEVICES}/{name}" for name in self._files.names(_DEVICES)]
-        found = audit_sealed(self._files, "", [_MARKER, *devices])
-        for job_id in job_ids:
-            found += audit_job(self._job(job_id))
-        for name in studies:
-            found += audit_study(self._files, self.study(name))
-        return found
+        return audit(self._files, job_ids, map(self.study, studies))
+
+    def check(
+        self, job_ids: Iterable[str], studies: Iterable[str], tally: Tally, options: Options
+    ) -> Iterator[Finding]:
+        """Yield what is not as it should be, and put right what the options allow."""
+        return check_store(self._files, job_ids, map(self.study, studies), tally, options)
 
     def study(self, name: str) -> StudyFolder:
         """Return a study's folder."""
@@ -173,5 +181,6 @@ def _prepare(files: Files, path: str, marked: bytes | None) -> None:
         raise StoreError("the store cannot be written", where=path, next_step=advice)
 
 
-def _trace_key(job_id: str) -> str:
-    return f"{_PROFILES}/{job_id}.json.gz"
+def _trace_key(job_id: str, trace: bytes) -> str:
+    """Return a name that tells the content: gzip's own checksum leaves bits out."""
+    return f"{_PROFILES}/{job_id}-{sha256(trace)[:16]}.json.gz"

@@ -84,9 +84,8 @@ class Commits:
         while len(self._before) > 1:
             oldest = self._before.pop(0)
             needed = _parts(self._before) | _parts([self.newest])
-            self._files.delete([self._key(oldest.sequence), *(_parts([oldest]) - needed)])
-        dropped = _checkpoints(self._before) - _checkpoints([self.newest])
-        self._files.delete(dropped)
+            self._delete({self._key(oldest.sequence), *_parts([oldest])} - needed)
+        self._delete(_checkpoints(self._before) - _checkpoints([self.newest]))
 
     def _sweep(self) -> None:
         """Delete all that this and earlier attempts wrote and the last manifest does not name.
@@ -98,8 +97,12 @@ class Commits:
         needed |= {self._key(last), self._key(last + 1)}
         for attempt in (one for one in self._folder.attempts() if one <= mine):
             found = self._files.walk(self._folder.attempt_key(attempt))
-            ours = {key for key in found if kind_of(key)}
-            self._files.delete(ours - needed)
+            self._delete(set(found) - needed)
+
+    def _delete(self, keys: set[str]) -> None:
+        """Delete this job's own files only, whatever a manifest that was taken over may name."""
+        top = f"{self._folder.key}/"
+        self._files.delete(key for key in keys if key.startswith(top) and kind_of(key))
 
 
 def _parts(manifests: Iterable[Manifest]) -> set[str]:

@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from jobs.store.files import Files
 from jobs.store.naming import DOCUMENT, EVENTS, LEASE, STUDY_NAME
 from jobs.store.sealed import seal, unseal
+from schemas.base import Model
 from schemas.errors import BusyError, StoreError
 from schemas.job import Event
 from schemas.study import NAME_PATTERN
@@ -25,6 +26,21 @@ LOG = logging.getLogger(__name__)
 _RESERVED = {LEASE, EVENTS}
 
 M = TypeVar("M", bound=BaseModel)
+
+
+class LostLines(NamedTuple):
+    """Lines of events that are left out."""
+
+    damaged: int
+    """Whole, and not what was written."""
+    torn: int
+    """Without their end, as a crash leaves them."""
+
+
+class _Note(Model):
+    """Who holds a lease."""
+
+    holder: dict[str, str]
 
 
 class StudyFolder:
@@ -72,9 +88,11 @@ class StudyFolder:
             LOG.warning("%s: %d damaged lines are left out", where, events.count(None))
         return [event for event in events if event is not None]
 
-    def damaged_events(self) -> int:
-        """Count the lines of events that are torn or damaged."""
-        return self._lines().count(None)
+    def lost_events(self) -> LostLines:
+        """Count the lines of events that cannot be read."""
+        lost = [one for one in self._files.lines(self._events) if _from_line(one) is None]
+        torn = sum(not line.endswith(_END) for line in lost)
+        return LostLines(len(lost) - torn, torn)
 
     def _lines(self) -> list[Event | None]:
         return [_from_line(line) for line in self._files.lines(self._events)]
@@ -85,7 +103,7 @@ class StudyFolder:
         key = f"{self._folder}/{LEASE}"
         since = datetime.now(UTC).isoformat(timespec="seconds")
         note = {"host": socket.gethostname(), "pid": str(os.getpid()), "since": since, **holder}
-        lock = self._files.lock(key, json.dumps(note).encode())
+        lock = self._files.lock(key, seal("lease", _Note(holder=note)))
         if lock is None:
             raise self._busy(self._files.read(key) or b"", self._files.locate(key))
         try:
@@ -97,12 +115,23 @@ class StudyFolder:
 
     def _busy(self, note: bytes, where: str) -> BusyError:
         try:
-            holder = json.loads(note)
+            holder = holder_of(note)
             who = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
-        except (ValueError, KeyError, TypeError):
+        except (StoreError, ValueError, KeyError, TypeError):
             who = "a process that has just begun"
         what = f"study {self.name} is being run by {who}"
         return BusyError(what, where=where, next_step="wait for it or stop it, then run this again")
+
+
+def holder_of(note: bytes) -> dict[str, str]:
+    """Return who left a note in a lease; in stores of schema 1 it is plain JSON.
+
+    StoreError, ValueError, KeyError or TypeError: it does not tell, as where it is half written.
+    """
+    if note.startswith(b'{"host": '):
+        plain: dict[str, str] = json.loads(note)
+        return plain
+    return unseal(note, _Note, LEASE).holder
 
 
 def _to_line(event: Event) -> bytes:
@@ -110,6 +139,7 @@ def _to_line(event: Event) -> bytes:
     return b'{"crc32": "%08x", "event": %s}' % (zlib.crc32(content), content)
 
 
+_END = b"}}"
 _LINE = re.compile(rb'\{"crc32": "([0-9a-f]{8})", "event": (\{.*\})\}')
 
 

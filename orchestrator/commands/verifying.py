@@ -4,6 +4,7 @@ from jobs.store.artifacts import ArtifactStore
 from jobs.store.audit import Audit
 from orchestrator.commands.output import print_json, print_table, say
 from orchestrator.commands.studies import find
+from orchestrator.wording import megabytes
 
 
 def verify(study: str | None, uri: str, *, as_json: bool) -> None:
@@ -31,7 +32,7 @@ def _show(store: ArtifactStore, audit: Audit) -> None:
     if audit.damaged:
         rows = [[one.owner, one.file, one.problem] for one in audit.damaged]
         print_table(f"damaged in {store.uri}", ("job or study", "file", "problem"), rows)
-    checked = f"{audit.files:,} files, {audit.bytes / 1e6:,.1f} MB"
+    checked = f"{audit.files:,} files, {megabytes(audit.bytes)}"
     if not audit.damaged:
         say(f"{store.uri}: {checked}, all as they were written")
         return
