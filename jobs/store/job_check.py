@@ -90,7 +90,7 @@ class _JobCheck:
 
     def _named(self) -> Iterator[Finding]:
         """Check what commits name. Only the newest one's files must all be there."""
-        newest = self._view.newest
+        newest = None if self._broken else self._view.newest  # a newer one may have dropped more
         needed = {file.key for file in stored_files(newest)} if newest else set()
         for key, file in self._known.items():
             if key not in needed and key not in self._view.entries:
