@@ -8,6 +8,17 @@ from typing import Annotated, Literal
 
 import typer
 
+from orchestrator.cli_options import (
+    AddressOption,
+    ImportOption,
+    JsonOption,
+    SetOption,
+    SpecArgument,
+    StoreOption,
+    StudyArgument,
+)
+from orchestrator.cli_store import app as store_app
+
 app = typer.Typer(
     name="compound",
     help="Find out how to spend more compute on your ConvNet, then spend it on your cluster.",
@@ -17,24 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec.")]
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or its spec.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set train.epochs=5."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-StoreOption = Annotated[
-    str, typer.Option("--store", metavar="URI", help="The store; a spec names its own.")
-]
-AddressOption = Annotated[
-    str | None,
-    typer.Option("--address", help="A running Ray; default: RAY_ADDRESS, else a local one."),
-]
-ImportOption = Annotated[
-    bool,
-    typer.Option("--allow-import", help="Import the factory that the spec names: runs its code."),
-]
+app.add_typer(store_app)
 
 
 @app.command()
@@ -140,45 +134,6 @@ def metrics(
     from orchestrator.commands import studies
 
     studies.metrics(study, store, as_json=as_json, parquet=parquet, csv=csv)
-
-
-@app.command()
-def verify(
-    study: Annotated[
-        str | None, typer.Argument(metavar="[STUDY]", help="Its name or spec; default: all.")
-    ] = None,
-    store: StoreOption = "runs",
-    as_json: JsonOption = False,
-) -> None:
-    """Recompute every checksum of a store; exit 1 if a file is damaged."""
-    from orchestrator.commands import verifying
-
-    verifying.verify(study, store, as_json=as_json)
-
-
-@app.command()
-def fsck(
-    targets: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[STORE|STUDY]...", help="Default: the whole of --store."),
-    ] = None,
-    store: StoreOption = "runs",
-    delete: Annotated[
-        bool, typer.Option("--delete", help="Delete orphans that no writer can still name.")
-    ] = False,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Write again what the store has elsewhere.")
-    ] = False,
-    older_than: Annotated[
-        float, typer.Option(min=0, metavar="HOURS", help="Delete only orphans of that age.")
-    ] = 24.0,
-    as_json: JsonOption = False,
-) -> None:
-    """Find orphans, missing, damaged, foreign and newer files; exit 1 if anything is lost."""
-    from orchestrator.commands import checking
-
-    options = checking.Asked(store, delete, repair, older_than * 3600, as_json)
-    checking.fsck(targets or [], options)
 
 
 @app.command()

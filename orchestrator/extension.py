@@ -93,7 +93,7 @@ class History:
         for epochs in sorted(self._epochs, reverse=True):
             if epochs >= job.recipe.epochs or not begins_alike(job.recipe, plan, epochs):
                 continue
-            shorter = _with_epochs(job, epochs).id
+            shorter = with_epochs(job, epochs).id
             result = self._store.result(shorter)
             if result is not None and result.status == "done":
                 taken = {"continues": shorter, "splits": result.splits}
@@ -101,7 +101,8 @@ class History:
         return request
 
 
-def _with_epochs(job: TrainJob, epochs: int) -> TrainJob:
+def with_epochs(job: TrainJob, epochs: int) -> TrainJob:
+    """Return the same job with a schedule of another length."""
     recipe = job.recipe.model_copy(update={"epochs": epochs})
     return job.model_copy(update={"recipe": recipe})
 

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
+from jobs.store import gc
 from jobs.store.audit import Audit, audit
 from jobs.store.checkpoint import Checkpoint
 from jobs.store.files import Entry, Files
 from jobs.store.findings import Finding, Tally
 from jobs.store.folder import JobFolder, JobState
 from jobs.store.fsck import Options, check_store
+from jobs.store.gc import Pruning, Wanted
 from jobs.store.local import local_files
 from jobs.store.manifest import Environment
 from jobs.store.naming import JOB_ID, STUDY_NAME, kind_of
@@ -146,6 +148,10 @@ class ArtifactStore:
     ) -> Iterator[Finding]:
         """Yield what is not as it should be, and put right what the options allow."""
         return check_store(self._files, job_ids, map(self.study, studies), tally, options)
+
+    def prune(self, job_id: str, wanted: Wanted, *, dry: bool) -> Pruning:
+        """Take checkpoints of an ended job away, or only tell which would go."""
+        return (gc.plan if dry else gc.prune)(self._job(job_id), wanted)
 
     def study(self, name: str) -> StudyFolder:
         """Return a study's folder."""

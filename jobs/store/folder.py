@@ -143,7 +143,7 @@ class JobFolder:
         return JobState(
             job=self.id,
             status=result.status,
-            attempt=manifest.attempt,
+            attempt=result.attempt,
             epoch=result.epochs,
             metrics=result.metrics,
             updated=manifest.last.wall_time if manifest.last else None,

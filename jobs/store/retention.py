@@ -1,6 +1,6 @@
 """Which checkpoints a job keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from jobs.store.manifest import CheckpointFiles
 from schemas.recipe import Keep
@@ -13,6 +13,15 @@ def kept(checkpoints: Sequence[CheckpointFiles], keep: Keep) -> tuple[Checkpoint
     if keep.every:
         whole = (one for one in checkpoints if not one.epoch_step)
         wanted |= {one.folder for one in whole if one.epoch % keep.every == 0}
+    return tuple(one for one in checkpoints if one.folder in wanted)
+
+
+def pruned(
+    checkpoints: Sequence[CheckpointFiles], keep: Keep | None, needed: Collection[str] = ()
+) -> tuple[CheckpointFiles, ...]:
+    """Return those that a policy keeps, none without one, and those whose folders are needed."""
+    wanted = {one.folder for one in kept(checkpoints, keep)} if keep else set()
+    wanted |= {*needed}
     return tuple(one for one in checkpoints if one.folder in wanted)
 
 

@@ -1,8 +1,5 @@
 """The one writer of an attempt."""
 
-import os
-import socket
-import time
 import uuid
 import zlib
 from collections.abc import Callable, Mapping
@@ -15,10 +12,11 @@ import pyarrow.compute as pc
 from jobs.store.background import Background
 from jobs.store.buffer import RowBuffer
 from jobs.store.checkpoint import Checkpoint, Extra, Position, Saved, encode
+from jobs.store.claims import claim, this_process
 from jobs.store.commits import Commits
 from jobs.store.files import Content, Stream
 from jobs.store.folder import JobFolder
-from jobs.store.manifest import Attempt, CheckpointFiles, Environment, Manifest, RowsPart, Writer
+from jobs.store.manifest import CheckpointFiles, Environment, Manifest, RowsPart, Writer
 from jobs.store.retention import kept
 from jobs.store.rows import LIVE_HEADER, relabelled, rows_of, table_of, to_live, to_parquet
 from jobs.store.sealed import DamagedError, seal
@@ -53,8 +51,7 @@ class JobWriter:
     ) -> None:
         self._folder, self._files = folder, folder.files
         self._record(job)
-        self._writer = _this_process(world_size, environment)
-        self._attempt = self._claim()
+        self._attempt, self._writer = claim(folder, this_process(world_size, environment))
         self._keep = job.recipe.keep
         self._last: EpochRow | None = None
         self._live: Stream | None = None
@@ -77,26 +74,6 @@ class JobWriter:
     def attempt(self) -> int:
         """The number of this attempt, from 1."""
         return self._attempt.number
-
-    def _claim(self) -> Attempt:
-        """Show that this attempt has begun, before anything is read from those before it.
-
-        Of two writers at once the later one sees the earlier one's claim and takes another number.
-        Where a listing lags behind neither may, and then the nonces tell them apart.
-        """
-        while True:
-            mine = Attempt(self._next_number(), uuid.uuid4().hex[:8])
-            self._writer = self._writer.model_copy(update={"attempt": mine.number})
-            claim = f"{self._folder.attempt_key(mine)}/claim.json"
-            self._files.put({claim: seal("claim", self._writer)})
-            if not [
-                one for one in self._folder.attempts() if one.number == mine.number and one != mine
-            ]:
-                return mine
-            self._files.delete([claim])
-
-    def _next_number(self) -> int:
-        return max((one.number for one in self._folder.attempts()), default=0) + 1
 
     def resume(self, continues: str | None = None) -> Checkpoint | None:
         """Begin: return the checkpoint to start from, or None to start with the first epoch.
@@ -287,13 +264,3 @@ class JobWriter:
             last_epoch=last,
         )
         return (part,), {key: data}
-
-
-def _this_process(world_size: int, environment: Environment | None) -> Writer:
-    return Writer(
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        started=time.time(),
-        world_size=world_size,
-        environment=environment,
-    )
