@@ -56,13 +56,20 @@ def check_store(
     for job_id in job_ids:
         if f"jobs/{job_id}" in linked:
             continue  # told of as foreign: a link, or a file, in place of a folder
-        view, found = check_job(JobFolder(files, job_id), tally, options.older_than)
-        if options.repair and any(one.grave or one.problem == "single" for one in found):
-            found = _repaired(view, found, options)
+        found = _job(JobFolder(files, job_id), tally, options)
         yield from _delete(files, found, options)
     for study in studies:
         found = [*check_study(files, study, tally, options.older_than, options.needed)]
         yield from _delete_from(files, study, found, options)
+
+
+def _job(folder: JobFolder, tally: Tally, options: Options) -> list[Finding]:
+    """Check a job; what a repair has settled leaves more that nothing can name any more."""
+    view, found = check_job(folder, tally, options.older_than)
+    mended = _repaired(view, found, options) if options.repair else []
+    if not mended:
+        return found
+    return mended + check_job(folder, Tally(), options.older_than)[1]
 
 
 def _delete(files: Files, found: list[Finding], options: Options) -> Iterator[Finding]:
@@ -91,11 +98,12 @@ def _delete_from(
 
 def _repaired(view: JobView, found: list[Finding], options: Options) -> list[Finding]:
     """Put back what is known from elsewhere: an ended job's commit, and a job's own record."""
-    sources = _last_commit(view) | _own_record(view, options)
-    mended = {one.key: sources[one.key] for one in found if one.key in sources}
+    broken = [one for one in found if one.grave or one.problem == "single"]
+    sources = _last_commit(view) | _own_record(view, options) if broken else {}
+    mended = {one.key: sources[one.key] for one in broken if one.key in sources}
     view.folder.files.put(mended)
     done = {"repaired": True, "next_step": ""}
-    return [one.model_copy(update=done) if one.key in mended else one for one in found]
+    return [one.model_copy(update=done) for one in broken if one.key in mended]
 
 
 def _last_commit(view: JobView) -> dict[str, bytes]:
