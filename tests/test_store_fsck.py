@@ -299,6 +299,20 @@ def test_a_jobs_record_is_written_again_from_a_plan(ended: ArtifactStore) -> Non
     assert path.read_bytes() == good and check(ended) == []
 
 
+def test_a_damaged_index_is_taken_away(ended: ArtifactStore) -> None:
+    known = ended.ended(JOB.id)
+    assert known
+    ended.study("s").write("plan.json", Coefficients())
+    index = ended.study("s").index
+    index.add([known]), index.write()
+    assert check(ended) == []
+    (path,) = files_of(ended, "jobs-*.parquet")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert [one.grave for one in check(ended)] == [True] and path.exists()
+    assert [one.repaired for one in check(ended, Options(repair=True))] == [True]
+    assert not path.exists() and check(ended) == []
+
+
 def test_keys_that_lead_elsewhere_are_damage_and_are_never_deleted(
     killed: ArtifactStore, tmp_path: Path
 ) -> None:

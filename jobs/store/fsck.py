@@ -60,6 +60,7 @@ def check_store(
         yield from _delete(files, found, options)
     for study in studies:
         found = [*check_study(files, study, tally, options.older_than, options.needed)]
+        found = _without_index(files, found) if options.repair else found
         yield from _delete_from(files, study, found, options)
 
 
@@ -94,6 +95,14 @@ def _delete_from(
     except BusyError as error:
         for one in found:
             yield one.model_copy(update={"next_step": f"kept: {error.what}"})
+
+
+def _without_index(files: Files, found: list[Finding]) -> list[Finding]:
+    """Take a damaged index away: it may go at any time, and is made again from the jobs."""
+    broken = {one.key for one in found if one.kind == "index"}
+    files.delete(broken)
+    done = {"repaired": True, "next_step": ""}
+    return [one.model_copy(update=done) if one.key in broken else one for one in found]
 
 
 def _repaired(view: JobView, found: list[Finding], options: Options) -> list[Finding]:

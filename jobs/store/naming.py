@@ -20,6 +20,7 @@ Kind = Literal[
     "text",
     "events",
     "lease",
+    "index",
     "temporary",
 ]
 
@@ -28,6 +29,8 @@ STUDY_NAME = re.compile(NAME_PATTERN[1:-1])
 DOCUMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}(\.[a-z0-9]{1,8}){1,2}")
 ATTEMPT = re.compile(r"attempt-(\d{4,9})(?:-([0-9a-f]{8}))?")
 MANIFEST = re.compile(r"manifest-(\d{6,})\.json")
+
+INDEX = re.compile(r"jobs-([0-9a-f]{16})\.parquet")
 
 LEASE, EVENTS = "lease.json", "events.jsonl"
 
@@ -46,6 +49,7 @@ _ELSEWHERE: tuple[tuple[Kind, str], ...] = (
     ("job", r"jobs/[0-9a-f]{16}/job\.json"),
     ("lease", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}"),
     ("events", rf"studies/{STUDY_NAME.pattern}/{re.escape(EVENTS)}"),
+    ("index", rf"studies/{STUDY_NAME.pattern}/{INDEX.pattern}"),
     ("document", rf"studies/{STUDY_NAME.pattern}/(?=[^/]*\.json$){DOCUMENT.pattern}"),
     ("text", rf"studies/{STUDY_NAME.pattern}/{DOCUMENT.pattern}"),
 )

@@ -14,8 +14,9 @@ from schemas.errors import StoreError
 
 _FOLDERS = re.compile("jobs|studies|devices|profiles")
 _SEALED = ("marker", "device", "document")
-_HASHED = re.compile(r"-([0-9a-f]{16})\.json\.gz$")
+_HASHED = re.compile(r"-([0-9a-f]{16})\.(json\.gz|parquet)$")
 _PIECE = 1 << 20
+_INDEX = "compound fsck --repair takes it away; jobs are read themselves until the next run"
 _NOTE = "nothing: the next run of the study writes it anew"
 _EVENTS = "nothing: a crash cuts off what it was just writing"
 
@@ -71,7 +72,7 @@ def check_file(
         yield foreign(files, owner, entry.key, entry.size)
     elif kind == "temporary":
         yield _leftover(files, owner, entry, older_than, "a write that did not end")
-    elif kind in (*_SEALED, "trace", "lease"):
+    elif kind in (*_SEALED, "trace", "index", "lease"):
         yield from _content(files, owner, entry.key, tally)
 
 
@@ -90,14 +91,15 @@ def _content(files: Files, owner: str, key: str, tally: Tally) -> Iterator[Findi
     elif kind in _SEALED and version_of(data) > SCHEMA_VERSION:
         what = f"written with store schema {version_of(data)}; this program reads up to "
         yield newer(files, owner, key, f"{what}{SCHEMA_VERSION}", kind)
-    elif kind == "trace" and not trace_holds(key, data):
-        yield lost(files, owner, key, "its checksum does not match", kind)
+    elif kind in ("trace", "index") and not _as_named(key, data):
+        found = lost(files, owner, key, "its checksum does not match", kind)
+        yield found.model_copy(update={"next_step": _INDEX}) if kind == "index" else found
     elif kind == "lease" and not _tells_its_holder(data):
         yield _torn(files, owner, key, len(data), "it does not tell who left it", _NOTE)
 
 
-def trace_holds(key: str, data: bytes) -> bool:
-    """Whether a profile is what was kept: its name ends with its hash, or else gzip's own holds."""
+def _as_named(key: str, data: bytes) -> bool:
+    """Whether a file is what was kept: its name ends with its hash; that of an old trace does not."""
     if match := _HASHED.search(key):
         return sha256(data).startswith(match[1])
     return _unzips(data)
