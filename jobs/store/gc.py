@@ -85,7 +85,8 @@ def _in_use(folder: JobFolder, manifest: Manifest | None, mine: Attempt | None) 
     if manifest.result.status != "done":
         return f"it is {manifest.result.status}, and may go on"
     for attempt in folder.attempts():
-        if attempt > manifest.written_by and attempt != mine:
+        begun = folder.files.names(folder.attempt_key(attempt))  # not where a claim never came
+        if begun and attempt > manifest.written_by and attempt != mine:
             return f"{attempt.name} may have just begun; compound fsck tells more"
         if folder.files.is_streaming(folder.live_key(attempt)):
             return f"{attempt.name} is being written"
