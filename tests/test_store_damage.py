@@ -16,6 +16,7 @@ from jobs.store.artifacts import ArtifactStore
 from jobs.store.manifest import Manifest
 from jobs.store.rows import LIVE_HEADER, METRICS, from_live, from_parquet
 from jobs.store.sealed import SCHEMA_VERSION, DamagedError, seal, unseal
+from jobs.store.verified import described
 from schemas.architecture import Coefficients
 from schemas.errors import StoreError
 
@@ -294,6 +295,19 @@ def point_at(manifest: Path, key: str) -> None:
     record["checkpoints"][-1]["files"]["model.safetensors"] = entry
     record["parts"] = [{**entry, "rows": 1, "first_epoch": 1, "last_epoch": 1}]
     manifest.write_bytes(seal("manifest", Manifest.model_validate(record)))
+
+
+def name_file(store: ArtifactStore, name: str, content: bytes, instead_of: str = "") -> None:
+    """Let the commits of an ended job name a file of a checkpoint that nobody wrote."""
+    for manifest in Path(store.uri, "jobs", JOB.id).rglob("manifest-*.json"):
+        record = Manifest.model_validate(json.loads(manifest.read_bytes())["content"])
+        (stored,) = record.checkpoints[-1:]
+        entry = described(f"{stored.folder}/{name}", content)
+        Path(store.uri, entry.key).write_bytes(content)
+        files = {n: f for n, f in stored.files.items() if n != (instead_of or name)}
+        changed = stored.model_copy(update={"files": {**files, name: entry}})
+        record = record.model_copy(update={"checkpoints": (changed,)})
+        manifest.write_bytes(seal("manifest", record))
 
 
 @pytest.mark.parametrize("key", ["../secret", "/etc/passwd", "jobs/../../secret", "a\0b", ".x"])

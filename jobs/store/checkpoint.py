@@ -2,9 +2,11 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
 
 from jobs.store import tensors
 from jobs.store.files import Content, Files
@@ -20,6 +22,13 @@ Extra = dict[str, int | float | str]
 _MODEL, _OPTIMIZER, _STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 _TORCH_OPTIMIZER = "optimizer.pt"
 """What the optimiser's state was called while torch.save wrote it."""
+
+
+class _State(BaseModel):
+    """What is sure to be in a checkpoint's record of its state."""
+
+    schema_version: int
+    extra: Extra
 
 
 class Position(NamedTuple):
@@ -69,14 +78,26 @@ class Checkpoint:
         return self.stored.attempt
 
     def model(self) -> "dict[str, Tensor]":
-        """Return the model's tensors by name, on the CPU: views of what was read."""
-        return tensors.decode(self.data[_MODEL])
+        """Return the model's tensors by name, on the CPU: views of what was read.
+
+        Raises DamagedError, as `optimizer` does: these are no tensors, though a manifest says so.
+        """
+        return self._read(_MODEL, tensors.decode)
 
     def optimizer(self) -> "dict[str, Tensor]":
         """Return the optimiser's slots by name, on the CPU: views of what was read."""
         if _OPTIMIZER in self.data:
-            return tensors.decode(self.data[_OPTIMIZER])
-        return _unpickled(self.data[_TORCH_OPTIMIZER])
+            return self._read(_OPTIMIZER, tensors.decode)
+        return self._read(_TORCH_OPTIMIZER, _unpickled)
+
+    def _read(
+        self, name: str, decode: "Callable[[bytes | memoryview], dict[str, Tensor]]"
+    ) -> "dict[str, Tensor]":
+        try:
+            return decode(self.data[name])
+        except Exception as error:  # torch raises of every kind for bytes that it cannot read
+            where = f"{self.stored.folder}/{name}"
+            raise damaged(f"it cannot be read ({type(error).__name__})", where) from error
 
     @property
     def extra(self) -> Extra:
@@ -108,5 +129,13 @@ def load(files: Files, stored: CheckpointFiles) -> Checkpoint:
     where = files.locate(stored.folder)
     if data.keys() not in ({_MODEL, _OPTIMIZER, _STATE}, {_MODEL, _TORCH_OPTIMIZER, _STATE}):
         raise damaged(f"it should hold {_MODEL}, {_OPTIMIZER} and {_STATE}", where)
-    refuse_newer(json.loads(bytes(data[_STATE]))["schema_version"], where)
+    refuse_newer(_version(data[_STATE], where), where)
     return Checkpoint(stored, data)
+
+
+def _version(state: bytes | memoryview, where: str) -> int:
+    """Return the schema that a checkpoint was written with; DamagedError: it does not tell."""
+    try:
+        return _State.model_validate_json(bytes(state)).schema_version
+    except ValidationError:
+        raise damaged(f"{_STATE} is no record of a checkpoint", where) from None

@@ -99,7 +99,7 @@ def _content(files: Files, owner: str, key: str, tally: Tally) -> Iterator[Findi
 
 
 def _as_named(key: str, data: bytes) -> bool:
-    """Whether a file is what was kept: its name ends with its hash; only an old trace's does not."""
+    """Whether a file is what its name tells, by a hash; an old trace has only gzip's checksum."""
     if match := _HASHED.search(key):
         return sha256(data).startswith(match[1])
     return _unzips(data)

@@ -6,6 +6,7 @@ https://github.com/huggingface/safetensors
 """
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,8 @@ def _tensor(buffer: memoryview, start: int, entry: dict[str, Any]) -> "Tensor":
     dtype: torch.dtype = getattr(torch, _TYPES[entry["dtype"]])
     first, end = entry["data_offsets"]
     count = (end - first) // dtype.itemsize
+    if not 0 <= first <= end or math.prod(entry["shape"]) != count:
+        raise ValueError(f"{entry['shape']} is not the shape of bytes {first} to {end}")
     if not count:
         return torch.empty(entry["shape"], dtype=dtype)
     flat = torch.frombuffer(buffer, dtype=dtype, count=count, offset=start + first)
