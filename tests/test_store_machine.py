@@ -1,22 +1,39 @@
-"""Any order of logging, saving, crashing, resuming, lingering and finishing, against a dict."""
+"""Any order of logging, saving, crashing, resuming, lingering, finishing, retention and fsck,
+against a dict.
+"""
 
+import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from store_samples import JOB, log, result, save, save_later, whole
 
 from jobs.store.artifacts import ArtifactStore
+from jobs.store.findings import Finding, Tally
+from jobs.store.fsck import Options
+from jobs.store.gc import Wanted
 from jobs.store.writer import JobWriter
 from schemas.errors import StoreError
 from schemas.job import JobResult
+from schemas.recipe import Keep
 
 
 class StoreMachine(RuleBasedStateMachine):
     """The model: values by epoch, the saved epochs that are kept, and the result."""
+
+    steps = 0
+    """Of all runs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,6 +45,13 @@ class StoreMachine(RuleBasedStateMachine):
         self.rows: dict[int, float] = {}
         self.saved: list[int] = []
         self.result: JobResult | None = None
+        self.claimed = False
+
+    @precondition(lambda self: self.writer is None)
+    @rule()
+    def claim_and_crash(self) -> None:
+        self.store.writer(JOB).close()
+        self.claimed = True
 
     @precondition(lambda self: self.writer is None)
     @rule()
@@ -37,7 +61,7 @@ class StoreMachine(RuleBasedStateMachine):
         last = self.saved[-1] if self.saved else 0
         assert (found.epoch if found else 0) == last
         self.rows = {epoch: value for epoch, value in self.rows.items() if epoch <= last}
-        self.result = None
+        self.result, self.claimed = None, False
 
     @precondition(lambda self: self.writer)
     @rule(value=st.floats(0, 1), skip=st.integers(1, 2))
@@ -72,6 +96,39 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.writer
         self.writer.close()
         self.writer = None
+
+    @precondition(lambda self: self.writer)
+    @rule()
+    def crash_before_the_commit(self) -> None:
+        """The files of a checkpoint are there, and no manifest names them."""
+        assert self.writer
+        folder = f"jobs/{JOB.id}/{self.writer._attempt.name}/epoch-9999-0123abcd"
+        self.store._files.put({f"{folder}/model.safetensors": b"left"})
+        self.crash()
+
+    @rule(last=st.integers(1, 3))
+    def retain(self, last: int) -> None:
+        told = self.store.prune(JOB.id, Wanted(Keep(last=last)), dry=False)
+        if told.outcome == "done":
+            self.saved = self.saved[-last:]
+        done = self.result is not None and self.result.status == "done"
+        assert told.reason or done
+        if done and not (self.zombie or self.claimed):
+            assert not told.reason and len(told.kept) == len(self.saved) <= last
+
+    def _fsck(self, *, delete: bool) -> list[Finding]:
+        options = Options(delete=delete, older_than=0)
+        return [*self.store.check(self.store.jobs(), [], Tally(), options)]
+
+    @rule()
+    def fsck(self) -> None:
+        """What is deleted is not missed: the invariants hold after this as after anything."""
+        found = self._fsck(delete=True)
+        assert {one.problem for one in found} <= {"orphan", "overtaken"}
+        if self.writer is None:
+            self.claimed = False
+        if not (self.writer or self.zombie):
+            assert all(one.deleted for one in found) and self._fsck(delete=False) == []
 
     @precondition(lambda self: self.writer and not self.zombie and self.rows)
     @rule()
@@ -118,6 +175,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_state_is_the_models(self) -> None:
+        StoreMachine.steps += 1
         state = self.store.state(JOB.id)
         if self.store.jobs():
             waiting = self.result.status if self.result else "stopped"
@@ -136,10 +194,21 @@ class StoreMachine(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TestStore = StoreMachine.TestCase
-TestStore.settings = settings(
-    max_examples=20,
-    stateful_step_count=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+    yield
+
+
+CALM = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+
+
+@pytest.mark.parametrize(
+    ("runs", "length"), [(20, 20), pytest.param(500, 40, marks=pytest.mark.slow)]
 )
+@pytest.mark.timeout(1800)
+def test_the_store_is_as_the_model(runs: int, length: int) -> None:
+    before = StoreMachine.steps
+    chosen = settings(max_examples=runs, stateful_step_count=length, suppress_health_check=CALM)
+    run_state_machine_as_test(StoreMachine, settings=chosen)
+    assert StoreMachine.steps - before > 0.6 * runs * length
