@@ -56,6 +56,7 @@ def test_the_store_is_sound_and_has_every_kind(store: ArtifactStore) -> None:
 
 
 @FLIPS
+@pytest.mark.timeout(1800)
 def test_every_flipped_bit_is_told(store: ArtifactStore, count: int) -> None:
     kinds, draw, true = by_kind(Path(store.uri)), random.Random(count), read(store)
     told: Counter[str] = Counter()

@@ -114,6 +114,7 @@ def lease(store: ArtifactStore) -> None:
 
 
 @FILES
+@pytest.mark.timeout(1800)
 def test_fuzzed_files_cost_words_at_most(store: ArtifactStore, count: int) -> None:
     kinds, draw = by_kind(Path(store.uri)), random.Random(count)
     views = {**look(store), "lease": lambda: lease(store)}
