@@ -24,6 +24,11 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set train.epochs=5."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+FormatOption = Annotated[
+    Literal["table", "csv", "json", "parquet"] | None,
+    typer.Option(help="What to print, or to write; default: by the output's name."),
+]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="A file to write.")]
 StoreOption = Annotated[
     str, typer.Option("--store", metavar="URI", help="The store; a spec names its own.")
 ]
@@ -132,14 +137,37 @@ def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOptio
 def metrics(
     study: StudyArgument,
     store: StoreOption = "runs",
+    format: FormatOption = None,
+    output: OutputOption = None,
     as_json: JsonOption = False,
-    parquet: Annotated[Path | None, typer.Option(help="Write them to this file instead.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write them to this file instead.")] = None,
+    parquet: Annotated[Path | None, typer.Option(help="Short for --output FILE.parquet.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Short for --output FILE.csv.")] = None,
 ) -> None:
-    """Print or export every metric of every epoch."""
-    from orchestrator.commands import studies
+    """Print or export every metric of every epoch; as CSV if nothing else is asked for."""
+    from orchestrator.commands import studies, tabular
 
-    studies.metrics(study, store, as_json=as_json, parquet=parquet, csv=csv)
+    files: list[Path | None] = [path for path in (parquet, csv) if path]
+    for path in files or [output]:
+        named = format or ("json" if as_json else tabular.format_of(path, "csv"))
+        studies.metrics(study, store, named, path)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="Over metrics, jobs, candidates, ...")],
+    store: StoreOption = "runs",
+    study: Annotated[
+        list[str] | None, typer.Option(help="Only of this study; may be repeated.")
+    ] = None,
+    format: FormatOption = None,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question in SQL over the tables of a store (needs the extra `query`)."""
+    from orchestrator.commands import querying, tabular
+
+    named = format or ("json" if as_json else tabular.format_of(output, "table"))
+    querying.query(sql, store, study or [], named, output)
 
 
 @app.command()
@@ -266,8 +294,14 @@ def compare(
 
 @app.command()
 def export(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="A job's id; `status` lists them.")],
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A new .safetensors file.")],
+    job: Annotated[
+        str, typer.Argument(metavar="JOB", help="A job's id, for weights; a study, for tables.")
+    ],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A new .safetensors, or a folder.")],
+    format: Annotated[
+        Literal["safetensors", "parquet", "delta"],
+        typer.Option(help="Weights, or the study's tables as files or as Delta tables."),
+    ] = "safetensors",
     naming: Annotated[
         Literal["compound", "torchvision", "timm"], typer.Option(help="Whose names tensors get.")
     ] = "compound",
@@ -275,9 +309,12 @@ def export(
     store: StoreOption = "runs",
     as_json: JsonOption = False,
 ) -> None:
-    """Write the weights of a trained network to a file, named for where they will be used."""
-    from orchestrator.commands import exporting
+    """Write the weights of a trained network, or all tables of a study, for use elsewhere."""
+    from orchestrator.commands import exporting, lakehouse
 
+    if format != "safetensors":
+        lakehouse.export(job, path, format, store, as_json=as_json)
+        return
     exporting.export(job, path, naming, store, best=best, as_json=as_json)
 
 
