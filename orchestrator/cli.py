@@ -123,20 +123,6 @@ def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOptio
 
 
 @app.command()
-def metrics(
-    study: StudyArgument,
-    store: StoreOption = "runs",
-    as_json: JsonOption = False,
-    parquet: Annotated[Path | None, typer.Option(help="Write them to this file instead.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write them to this file instead.")] = None,
-) -> None:
-    """Print or export every metric of every epoch."""
-    from orchestrator.commands import studies
-
-    studies.metrics(study, store, as_json=as_json, parquet=parquet, csv=csv)
-
-
-@app.command()
 def report(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
     """Make report.html anew from the store."""
     from orchestrator.commands import reporting
@@ -246,8 +232,14 @@ def compare(
 
 @app.command()
 def export(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="A job's id; `status` lists them.")],
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A new .safetensors file.")],
+    job: Annotated[
+        str, typer.Argument(metavar="JOB", help="A job's id, for weights; a study, for tables.")
+    ],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A new .safetensors, or a folder.")],
+    format: Annotated[
+        Literal["safetensors", "parquet", "delta"],
+        typer.Option(help="Weights, or the study's tables as files or as Delta tables."),
+    ] = "safetensors",
     naming: Annotated[
         Literal["compound", "torchvision", "timm"], typer.Option(help="Whose names tensors get.")
     ] = "compound",
@@ -255,9 +247,12 @@ def export(
     store: StoreOption = "runs",
     as_json: JsonOption = False,
 ) -> None:
-    """Write the weights of a trained network to a file, named for where they will be used."""
-    from orchestrator.commands import exporting
+    """Write the weights of a trained network, or all tables of a study, for use elsewhere."""
+    from orchestrator.commands import exporting, lakehouse
 
+    if format != "safetensors":
+        lakehouse.export(job, path, format, store, as_json=as_json)
+        return
     exporting.export(job, path, naming, store, best=best, as_json=as_json)
 
 

@@ -16,7 +16,7 @@ from jobs.store.fsck import Options, check_store
 from jobs.store.gc import Pruning, Wanted
 from jobs.store.index import Ended
 from jobs.store.local import local_files
-from jobs.store.manifest import Environment
+from jobs.store.manifest import CheckpointFiles, Environment, StoredFile
 from jobs.store.naming import JOB_ID, STUDY_NAME, kind_of
 from jobs.store.rows import rows_of, table_of
 from jobs.store.sealed import SCHEMA_VERSION, seal, sha256, unseal, version_of
@@ -152,6 +152,15 @@ class ArtifactStore:
         `best`: of those that are kept, the one with the highest validation accuracy.
         """
         return self._job(job_id).checkpoint(best=best)
+
+    def checkpoints(self, job_id: str) -> tuple[CheckpointFiles, ...]:
+        """Return the checkpoints that a job's newest commit names, oldest first."""
+        manifest = self._job(job_id).newest()
+        return manifest.checkpoints if manifest else ()
+
+    def locate(self, file: StoredFile) -> str:
+        """Return the address of a file that a manifest names."""
+        return self._files.locate(file.key)
 
     def keep_trace(self, job_id: str, trace: bytes) -> None:
         """Keep a job's profile, a gzipped Chrome trace; a later one takes its place."""
