@@ -1,5 +1,6 @@
 """What a check of the store tells: one finding a file that is not as it should be."""
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -61,7 +62,7 @@ _FOREIGN = "left alone; move it away if it should not be here"
 
 def printable(key: str) -> str:
     """Return a foreign name as text, whatever bytes it is made of."""
-    return key.encode("utf-8", "backslashreplace").decode()
+    return os.fsencode(key).decode("utf-8", "backslashreplace")
 
 
 def address(files: Files, key: str) -> str:
