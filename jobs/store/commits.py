@@ -11,7 +11,7 @@ from jobs.store.sealed import seal
 from schemas.errors import StoreError
 
 _OURS = re.compile(
-    r"live\.arrows|claim\.json|rows-.*\.parquet|manifest-\d+\.json"
+    r"live\.arrows(\.pulse)?|claim\.json|rows-.*\.parquet|manifest-\d+\.json"
     r"|epoch-[^/]*/(model\.safetensors|optimizer\.(safetensors|pt)|state\.json)"
 )
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from jobs.store.files import Content, Files, Lock, Stream, checked, explained
+from jobs.store.files import Content, Files, Lock, Stream, checked, explained, segments
 from schemas.errors import StoreError
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -116,8 +116,12 @@ class LocalFiles:
                 os.close(handle)
 
     def lines(self, key: str) -> list[bytes]:
-        """Return the lines of a file in the order they were added, torn ones among them."""
-        return [line for line in (self.read(key) or b"").splitlines() if line]
+        """Return the lines of a file in the order they were added, torn ones among them.
+
+        Those of a store that was copied from a bucket lie in several files.
+        """
+        parts = segments(key, self.names(key.rpartition("/")[0]))
+        return [line for _, one in parts for line in (self.read(one) or b"").splitlines() if line]
 
     def stream(self, key: str) -> Stream:
         """Start a new growing file, locked while it is open."""
@@ -148,6 +152,20 @@ class LocalFiles:
             _make_folder(os.path.dirname(path))
             with explained(path), suppress(FileNotFoundError):
                 return _locked(path, note)
+
+    def holder(self, key: str) -> bytes:
+        """Return the note of who holds a lock, or held it last."""
+        return self.read(key) or b""
+
+    def within(self, seconds: float) -> Files:
+        """Return the same files: a disk answers at once or not at all."""
+        return self
+
+    def prove_writable(self) -> None:
+        """See that this user may write into the folder, if it is there."""
+        if os.path.isdir(self.root) and not os.access(self.root, os.W_OK):
+            advice = "give this user write access, or set another `store`"
+            raise StoreError("the store cannot be written", where=self.root, next_step=advice)
 
 
 def _locked(path: str, note: bytes) -> "LocalLock | None":
