@@ -8,6 +8,16 @@ from typing import Annotated, Literal
 
 import typer
 
+from orchestrator.cli_options import (
+    AddressOption,
+    ImportOption,
+    JsonOption,
+    SetOption,
+    SpecArgument,
+    StoreOption,
+    StudyArgument,
+)
+
 app = typer.Typer(
     name="compound",
     help="Find out how to spend more compute on your ConvNet, then spend it on your cluster.",
@@ -16,25 +26,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec.")]
-StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or its spec.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set train.epochs=5."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-StoreOption = Annotated[
-    str, typer.Option("--store", metavar="URI", help="The store; a spec names its own.")
-]
-AddressOption = Annotated[
-    str | None,
-    typer.Option("--address", help="A running Ray; default: RAY_ADDRESS, else a local one."),
-]
-ImportOption = Annotated[
-    bool,
-    typer.Option("--allow-import", help="Import the factory that the spec names: runs its code."),
-]
 
 
 @app.command()

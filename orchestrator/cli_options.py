@@ -1,0 +1,25 @@
+"""The arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec.")]
+StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or its spec.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set train.epochs=5."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+StoreOption = Annotated[
+    str, typer.Option("--store", metavar="URI", help="The store; a spec names its own.")
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option("--address", help="A running Ray; default: RAY_ADDRESS, else a local one."),
+]
+ImportOption = Annotated[
+    bool,
+    typer.Option("--allow-import", help="Import the factory that the spec names: runs its code."),
+]
