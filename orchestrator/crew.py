@@ -1,12 +1,13 @@
 """Trains the jobs of one phase of a study: those that are not done yet, again where that helps."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from cluster.runner import Runner
 from jobs.store.artifacts import ArtifactStore
+from jobs.store.index import Ended, Index
 from jobs.training.schedule import Steps, steps
 from orchestrator.extension import History
 from orchestrator.progress import Phase
@@ -44,6 +45,8 @@ class Crew:
     images: int
     """Training images of the data: what micro-batches are reckoned from."""
     history: History
+    index: Index
+    """Of the study's jobs that are done: whoever reads the study need not open them."""
     retries: int = 1
     """How often a job that raised an error is tried again in a call of `train`."""
     retry_failed: bool = False
@@ -57,6 +60,7 @@ class Crew:
         """
         requests = {job.request.job.id: job.request for job in jobs}
         results = self.store.results(requests)
+        self.index.add(self._ended(results))
         pending = [one for id_, one in requests.items() if self._wanted(one, results.get(id_))]
         ended = requests.keys() - {request.job.id for request in pending}
         done = {job for job in ended if results[job].status != "failed"}
@@ -65,7 +69,14 @@ class Crew:
         self.observer.phase(Phase(title, len(requests), len(pending), failed, reused))
         fresh = [self._begun(request, results.get(request.job.id)) for request in pending]
         self.history.learn(requests.values())
-        return self._carry_through(fresh)
+        try:
+            return self._carry_through(fresh)
+        finally:
+            self.index.write()
+
+    def _ended(self, results: Mapping[str, JobResult]) -> Iterator[Ended]:
+        done = [job for job, result in results.items() if result.status == "done"]
+        return (ended for job in done if (ended := self.store.ended(job)))
 
     def _carry_through(self, pending: list[JobRequest]) -> Ending:
         tries: Counter[str] = Counter()
@@ -89,6 +100,8 @@ class Crew:
                 event = event.model_copy(
                     update={"kind": "again", "result": None, "message": again[1]}
                 )
+            elif ended and ended.status == "done":
+                self.index.add(self._ended({ended.job: ended}))
             self.observer.event(event)
 
         return tell

@@ -64,6 +64,7 @@ class Study:
             self.observer,
             images=plan.data.train,
             history=history,
+            index=self.folder.index,
             retries=self.spec.retries,
             retry_failed=self.retry_failed,
         )

@@ -23,7 +23,9 @@ def test_a_job_out_of_memory_is_tried_again_in_smaller_micro_batches(
     gang = hungry_request(tmp_path, "hungry_gang", 8, workers=2, seed=1)
     runner = RayRunner(ray_session, imports=(str(tmp_path),))
     history = History(ledger, "small")
-    crew = Crew(ledger, runner, log, images=IMAGES, history=history)
+    crew = Crew(
+        ledger, runner, log, images=IMAGES, history=history, index=ledger.study("small").index
+    )
     assert crew.train("search", [planned(solo), planned(gang)]) == "done"
     assert sorted(log.again) == [
         "out of memory: trying micro-batches of 16 instead of 32",

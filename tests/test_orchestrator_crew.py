@@ -70,7 +70,8 @@ class Rig:
 
     def ending(self, log: Log, runner: Recorder, requests, **rules) -> str:
         history = History(self.store, "small")
-        crew = Crew(self.store, runner, log, images=IMAGES, history=history, **rules)
+        known = {"history": history, "index": self.store.study("small").index}
+        crew = Crew(self.store, runner, log, images=IMAGES, **known, **rules)
         return crew.train("search", [planned(request) for request in requests])
 
     def result(self, request: JobRequest) -> JobResult:
@@ -213,7 +214,8 @@ def test_every_job_ends_once_and_within_its_bounds(
     ids = [request.job.id for request in requests]
     runner, log = Scripted(dict(zip(ids, map(list, scripts), strict=True))), Log()
     history = History(store, "small")
-    crew = Crew(store, runner, log, images=IMAGES, history=history, retries=retries)
+    known = {"history": history, "index": store.study("small").index}
+    crew = Crew(store, runner, log, images=IMAGES, retries=retries, **known)
     assert crew.train("search", [planned(request) for request in requests]) == "done"
     ended = [event.job for event in log.events if event.kind == "ended"]
     assert sorted(ended) == sorted(ids)

@@ -1,7 +1,7 @@
 """The artifact store: rows, checkpoints, results and documents under one URI."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
@@ -9,6 +9,7 @@ from jobs.store.audit import Audit, audit_job, audit_sealed, audit_study
 from jobs.store.checkpoint import Checkpoint
 from jobs.store.files import Files
 from jobs.store.folder import JOB_ID, JobFolder, JobState
+from jobs.store.index import Ended
 from jobs.store.manifest import Environment
 from jobs.store.places import files_at
 from jobs.store.rows import rows_of, table_of
@@ -26,6 +27,8 @@ _PROFILES = "profiles"
 _HURRY = 6.0
 """Seconds after which a place that does not answer is an error, where a user waits for it."""
 _TOPS = ("jobs", "studies", _DEVICES, _PROFILES)
+_FEW = 16
+"""Jobs that are opened one by one without asking which of them there are."""
 
 
 class _Store(Model):
@@ -39,6 +42,7 @@ class ArtifactStore:
 
     def __init__(self, files: Files, uri: str) -> None:
         self._files, self.uri = files, uri
+        self._known: Mapping[str, Ended] = {}
 
     @staticmethod
     def open(uri: str, *, create: bool = True, patient: bool = False) -> "ArtifactStore":
@@ -69,6 +73,17 @@ class ArtifactStore:
             self._files.delete(self._files.walk(top))
         self._files.delete([_MARKER])
 
+    def knowing(self, study: str) -> "ArtifactStore":
+        """Return the store with a study's index: its jobs that are done need not be opened.
+
+        Jobs whose folders are gone are not taken from there.
+        """
+        index = self.study(study).index.read()
+        there = set(self.jobs()) if index else set()
+        store = ArtifactStore(self._files, self.uri)
+        store._known = {job: one for job, one in index.items() if job in there}
+        return store
+
     def _job(self, job_id: str) -> JobFolder:
         return JobFolder(self._files, job_id)
 
@@ -96,23 +111,44 @@ class ArtifactStore:
         tables = [self._job(job_id).table() for job_id in job_ids]
         return pa.concat_tables([table_of([]), *tables]).combine_chunks()
 
+    def ended(self, job_id: str) -> Ended | None:
+        """Return how a job ended, and where that leaves it; None if it has not."""
+        if job_id in self._known:
+            return self._known[job_id]
+        folder = self._job(job_id)
+        manifest = folder.newest()
+        if manifest is None or manifest.result is None:
+            return None
+        return Ended(state=folder.state_in(manifest), result=manifest.result)
+
     def result(self, job_id: str) -> JobResult | None:
         """Return how a job ended; None if it has not."""
-        manifest = self._job(job_id).newest()
-        return manifest.result if manifest else None
+        ended = self.ended(job_id)
+        return ended.result if ended else None
 
     def results(self, job_ids: Iterable[str]) -> dict[str, JobResult]:
         """Return how jobs ended, without the ones that have not."""
-        found = {job_id: self.result(job_id) for job_id in job_ids}
+        found = {job_id: self.result(job_id) for job_id in self._begun(job_ids)}
         return {job_id: result for job_id, result in found.items() if result is not None}
 
     def state(self, job_id: str) -> JobState:
         """Return where a job stands."""
-        return self._job(job_id).state()
+        known = self._known.get(job_id)
+        return known.state if known else self._job(job_id).state()
 
     def states(self, job_ids: Iterable[str]) -> dict[str, JobState]:
         """Return where jobs stand."""
-        return {job_id: self.state(job_id) for job_id in job_ids}
+        asked = list(job_ids)
+        found = {job_id: self.state(job_id) for job_id in self._begun(asked)}
+        return {job: found.get(job) or JobState(job=job, status="absent") for job in asked}
+
+    def _begun(self, job_ids: Iterable[str]) -> list[str]:
+        """Leave out jobs that have no folder, if looking at all folders at once is cheaper."""
+        asked = list(job_ids)
+        if sum(job not in self._known for job in asked) <= _FEW:
+            return asked
+        there = {*self.jobs(), *self._known}
+        return [job for job in asked if job in there]
 
     def checkpoint(self, job_id: str, *, best: bool = False) -> Checkpoint | None:
         """Return a job's newest checkpoint that verifies; a warning names what is passed over.

@@ -133,7 +133,10 @@ class JobFolder:
 
     def state(self) -> JobState:
         """Return where the job stands."""
-        manifest = self.newest()
+        return self.state_in(self.newest())
+
+    def state_in(self, manifest: Manifest | None) -> JobState:
+        """Return where the job stands as of one commit, None if there is none."""
         if manifest is None:
             begun = self.files.read(f"{self.key}/job.json") is not None
             return JobState(job=self.id, status="stopped" if begun else "absent")

@@ -87,14 +87,14 @@ def _row(lines: list[dict[str, object]]) -> EpochRow:
 def to_parquet(table: pa.Table) -> bytes:
     """Return a Parquet file with page checksums, and no Arrow schema that readers would run."""
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, METRICS, **_PARQUET) as writer:
+    with pq.ParquetWriter(sink, table.schema, **_PARQUET) as writer:
         writer.add_key_value_metadata({_VERSION_KEY: str(SCHEMA_VERSION)})
         writer.write_table(table)
     return bytes(sink.getvalue().to_pybytes())
 
 
-def from_parquet(data: bytes, where: str) -> pa.Table:
-    """Read a part; DamagedError, or StoreError for a newer schema or extension types."""
+def from_parquet(data: bytes, where: str, schema: pa.Schema = METRICS) -> pa.Table:
+    """Read a table; DamagedError, or StoreError for a newer schema or extension types."""
     _refuse_arrow_schema(data, where)
     try:
         part = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
@@ -103,8 +103,8 @@ def from_parquet(data: bytes, where: str) -> pa.Table:
         table = part.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged("it is not readable Parquet", where) from error
-    if not table.schema.equals(METRICS):
-        raise damaged("its columns are not those of a metrics part", where)
+    if not table.schema.equals(schema):
+        raise damaged(f"its columns are not {', '.join(schema.names)}", where)
     return table
 
 

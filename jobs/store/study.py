@@ -14,6 +14,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from jobs.store.files import Files
+from jobs.store.index import Index
 from jobs.store.sealed import seal, unseal
 from schemas.errors import BusyError, StoreError
 from schemas.job import Event
@@ -36,6 +37,11 @@ class StudyFolder:
             raise StoreError(f"not a study's name: {name[:100]!r}", allowed=NAME_PATTERN)
         self.name, self._files, self._folder = name, files, f"studies/{name}"
         self._events = f"{self._folder}/events.jsonl"
+
+    @property
+    def index(self) -> Index:
+        """The index of the study's jobs that are done, as a fresh reader or writer of it."""
+        return Index(self._files, self._folder)
 
     def path(self, name: str) -> str:
         """Return the address of a document; StoreError for a name outside the folder."""

@@ -98,7 +98,7 @@ def _left(file: SpecFile) -> tuple[ArtifactStore, Documents]:
     store = ArtifactStore.open(file.spec.store, patient=True)
     found = documents(store.study(file.spec.name))
     assert found is not None, "a run writes its spec before anything fails"
-    return store, found
+    return store.knowing(file.spec.name), found
 
 
 def source(path: Path | None, overrides: list[str], options: Options) -> SpecFile:

@@ -42,7 +42,7 @@ def find(study: str, uri: str) -> Found:
             allowed=", ".join(known) or "this store holds no study yet",
             next_step="compound run SPEC",
         )
-    return store, found
+    return store.knowing(study), found
 
 
 def is_spec(study: str) -> bool:

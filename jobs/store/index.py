@@ -1,0 +1,133 @@
+"""The index of a study: what is known of its jobs that are done, in one file.
+
+Their manifests stay the truth. The index only saves opening ten thousand of them: what it lacks is
+read there, and it may be deleted at any time. A file of it is named by the hash of its bytes, which
+is how readers know that it is whole.
+"""
+
+import logging
+import re
+from collections.abc import Iterable
+
+import pyarrow as pa
+from pydantic import ValidationError
+
+from jobs.store.files import Files
+from jobs.store.folder import JobState
+from jobs.store.rows import from_parquet, to_parquet
+from jobs.store.sealed import DamagedError, damaged, sha256
+from schemas.base import Model
+from schemas.job import JobResult
+
+LOG = logging.getLogger(__name__)
+
+JOBS: pa.Schema = pa.schema(
+    [
+        pa.field("job", pa.string(), nullable=False),
+        pa.field("attempt", pa.int32(), nullable=False),
+        pa.field("epochs", pa.int64(), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),
+        pa.field("world_size", pa.int32(), nullable=False),
+        pa.field("device", pa.string(), nullable=False),
+        pa.field("host", pa.string(), nullable=False),
+        pa.field("metrics", pa.map_(pa.string(), pa.float64()), nullable=False),
+        pa.field("record", pa.string(), nullable=False),
+    ]
+)
+"""One line a job that is done; `record` is all of it as JSON."""
+
+_NAME = re.compile(r"jobs-([0-9a-f]{16})\.parquet")
+_GROWTH = 1.1
+"""A larger index is written when it has grown by so much: n jobs write it about 10 log n times."""
+
+
+class Ended(Model):
+    """A job that is done: where it stands, and how it ended."""
+
+    state: JobState
+    result: JobResult
+
+
+class Index:
+    """Reads and writes the index in a study's folder; one process writes at a time."""
+
+    def __init__(self, files: Files, folder: str) -> None:
+        self._files, self._folder = files, folder
+        self._known: dict[str, Ended] = {}
+        self._written = 0
+
+    def names(self) -> list[str]:
+        """Return the names of the index's files."""
+        return [name for name in self._files.names(self._folder) if _NAME.fullmatch(name)]
+
+    def read(self) -> dict[str, Ended]:
+        """Return the jobs that are known to be done; a damaged file is passed over."""
+        found: dict[str, Ended] = {}
+        for name in self.names():
+            try:
+                found |= self._read(name)
+            except DamagedError as error:
+                LOG.warning("%s; reading the jobs themselves", str(error).splitlines()[0])
+        return found
+
+    def damaged(self) -> list[DamagedError]:
+        """Return what is wrong with the index's files."""
+        return [error for name in self.names() if (error := self._wrong(name))]
+
+    def _wrong(self, name: str) -> DamagedError | None:
+        try:
+            self._read(name)
+        except DamagedError as error:
+            return error
+        return None
+
+    def _read(self, name: str) -> dict[str, Ended]:
+        key = f"{self._folder}/{name}"
+        data, where = self._files.read(key), self._files.locate(key)
+        if data is None:
+            return {}  # a newer one has just taken its place
+        if _name(data) != name:
+            raise damaged("its hash is not the one in its name", where)
+        return _decoded(data, where)
+
+    def add(self, found: Iterable[Ended]) -> None:
+        """Take in jobs that are done, and write the index where it has grown enough."""
+        self._known |= {one.result.job: one for one in found if one.result.status == "done"}
+        if len(self._known) > _GROWTH * self._written + 1:
+            self.write()
+
+    def write(self) -> None:
+        """Write what was taken in, if anything is new, in place of what is there."""
+        if len(self._known) == self._written:
+            return
+        before = self.names()
+        data = to_parquet(_table(self._known.values()))
+        self._files.put({f"{self._folder}/{_name(data)}": data})
+        self._files.delete(f"{self._folder}/{name}" for name in before if name != _name(data))
+        self._written = len(self._known)
+
+
+def _name(data: bytes) -> str:
+    return f"jobs-{sha256(data)[:16]}.parquet"
+
+
+def _table(known: Iterable[Ended]) -> pa.Table:
+    lines = [
+        {
+            **one.result.model_dump(include={*JOBS.names} - {"metrics"}),
+            "host": one.state.host,
+            "metrics": list(one.result.metrics.items()),
+            "record": one.model_dump_json(),
+        }
+        for one in known
+    ]
+    return pa.Table.from_pylist(lines, schema=JOBS)
+
+
+def _decoded(data: bytes, where: str) -> dict[str, Ended]:
+    records = from_parquet(data, where, JOBS)["record"].to_pylist()
+    try:
+        found = [Ended.model_validate_json(record) for record in records]
+    except ValidationError as error:
+        raise damaged("its records cannot be read", where) from error
+    return {one.result.job: one for one in found}
