@@ -46,7 +46,10 @@ _DENIED = ("these keys may not", "allow this action on the prefix, or use other 
 _CODES = {
     "NoSuchBucket": ("there is no such bucket", "create it, or correct the bucket in `store`"),
     "InvalidAccessKeyId": ("the access key is unknown there", f"check {_KEY} and {_URL}"),
-    "SignatureDoesNotMatch": ("the secret key is not that of the access key", f"check {_SECRET}"),
+    "SignatureDoesNotMatch": (
+        "access key and secret key do not belong together",
+        f"check {_KEY} and {_SECRET}",
+    ),
     "ExpiredToken": _EXPIRED,
     "ExpiredTokenException": _EXPIRED,
     "TokenRefreshRequired": _EXPIRED,
@@ -82,7 +85,7 @@ def code_of(error: BaseException | None) -> str:
     """Return the endpoint's own word for what is wrong; empty for other errors."""
     if not isinstance(error, ClientError):
         return ""
-    return str(error.response.get("Error", {}).get("Code", ""))
+    return str(error.response.get("Error", {}).get("Code") or "")
 
 
 def is_missing(error: BaseException | None) -> bool:
@@ -145,12 +148,22 @@ def _told(error: BaseException, asked: Request) -> tuple[str, str]:
 
 def _unreached(error: BaseException, asked: Request) -> tuple[str, str]:
     other = "https" if asked.endpoint.startswith("http:") else "http"
-    if isinstance(error, (boto.EndpointConnectionError, boto.ConnectTimeoutError)):
+    if isinstance(error, boto.ConnectTimeoutError) or _is_refused(error):
         return "nothing answers there", f"check {_URL}, the network, and that the service runs"
     if isinstance(error, (boto.ReadTimeoutError, TimeoutError)):
         return "it does not answer in time", f"check {_URL} and the service, then try again"
     advice = f"check {_URL} (does it want {other}://?) and the service"
     return f"the connection breaks ({type(error).__name__})", advice
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether no connection came about, rather than one that broke."""
+    if not isinstance(error, boto.EndpointConnectionError):
+        return False
+    cause = error.kwargs.get("error")
+    return not isinstance(cause, aiohttp.ClientOSError) or isinstance(
+        cause, aiohttp.ClientConnectorError
+    )
 
 
 def _answered(error: ClientError, asked: Request) -> tuple[str, str]:
