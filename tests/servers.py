@@ -92,6 +92,10 @@ class Servers:
             raise found
         return found
 
+    def all(self) -> list[Server]:
+        """Return those that run."""
+        return [one for one in self._found.values() if isinstance(one, Server)]
+
     def close(self) -> None:
         """Stop them all."""
         self._stack.close()

@@ -99,6 +99,7 @@ class S3Client:
     async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until it is done, until what is raised is final, or until patience ends."""
         began, pause = time.monotonic(), _FIRST_PAUSE
+        before: Exception | None = None
         while True:
             rest = self._deadline(began) - time.monotonic()
             try:
@@ -107,7 +108,10 @@ class S3Client:
                 transient = is_transient(error)
                 self._failing_since = (self._failing_since or began) if transient else None
                 if not transient or self._deadline(began) - time.monotonic() <= pause:
+                    if before and isinstance(error, TimeoutError):
+                        raise before from None  # the last try had too little time to tell more
                     raise
+                before = error
                 _log.debug("trying again after %s", type(error).__name__)
             else:
                 self._failing_since = None
