@@ -43,7 +43,7 @@ class LocalRunner:
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Train every request; see `Runner.run`."""
-        ledger = ArtifactStore.open(store)
+        ledger = ArtifactStore.open(store, patient=True)
         resolved = [_resolved(request) for request in requests]
         return [self._run_one(request, ledger, on_event) for request in resolved]
 

@@ -93,7 +93,7 @@ class _Worker:
     def __init__(self, config: dict[str, Any], process: Process, heart: _Heart) -> None:
         self._gang, self._heart = config["gang"], heart
         self._mailbox = ray.get_actor(config["mailbox"])
-        self._store = ArtifactStore.open(config["store"])
+        self._store = ArtifactStore.open(config["store"], patient=True)
         self._process = process
         self._data = DataCache()
         # Ranks wait here for as long as the study has no job for them.

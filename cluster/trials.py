@@ -36,7 +36,7 @@ class Trial(tune.Trainable):  # type: ignore[misc]
     def setup(self, config: Config) -> None:
         """Connect once in the life of the actor, then take the first job."""
         self.mailbox = ray.get_actor(config["mailbox"])
-        self.store = ArtifactStore.open(config["store"])
+        self.store = ArtifactStore.open(config["store"], patient=True)
         self.request = self._fetch(config)
         self.open()
         self.begin()

@@ -60,7 +60,7 @@ class RayRunner:
         """Train every request; see `Runner.run`."""
         nodes, limit = self._session.nodes, self._session.limit
         capacity.preflight(requests, nodes, limit)
-        ledger = ArtifactStore.open(store)
+        ledger = ArtifactStore.open(store, patient=True)
         doctor.check_shared(ledger.uri, nodes)
         doctor.check_interfaces(requests)
         if self._brackets is None:

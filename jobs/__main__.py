@@ -65,7 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
         request = _request(options.job)
         imports = (os.getcwd(),) if options.allow_import else ()
         with _process(request.resources, options.cpus, imports) as process:
-            return _train(request, ArtifactStore.open(options.store), process)
+            return _train(
+                request, ArtifactStore.open(options.store, patient=process.world_size > 1), process
+            )
     except CompoundError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -123,11 +123,18 @@ def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOptio
 
 
 @app.command()
-def report(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
+def report(
+    study: StudyArgument,
+    store: StoreOption = "runs",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write it to this file.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Make report.html anew from the store."""
     from orchestrator.commands import reporting
 
-    reporting.report(study, store, as_json=as_json)
+    reporting.report(study, store, output, as_json=as_json)
 
 
 @app.command()

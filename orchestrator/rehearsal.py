@@ -1,9 +1,9 @@
 """A study of two batches a job: every step of the way once, before the money is spent."""
 
-from pathlib import Path
 from typing import Any
 
 from schemas.forecast import Spending
+from schemas.place import below
 from schemas.recipe import Recipe
 from schemas.strategy import Gate
 from schemas.study import Search, Spec, StudySpec
@@ -21,7 +21,7 @@ def rehearsal(spec: Spec) -> Spec:
     """
     images = BATCHES * max(spec.train.batch, _search_batch(spec))
     update: dict[str, Any] = {
-        "store": str(Path(spec.store, "rehearsal")),
+        "store": below(spec.store, "rehearsal"),
         "data": spec.data.model_copy(update={"limit": images, "validation_limit": images}),
         "train": _once(spec.train),
         "budget": Spending(),

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from orchestrator.suggest import closest
 from orchestrator.yaml_source import Key, Place, Source, parse, read
 from schemas.errors import CompoundError, SpecError
+from schemas.place import masked
 from schemas.study import SPEC, StudySpec, TrainSpec
 
 
@@ -110,7 +111,7 @@ def _chooser(details: ErrorDetails) -> str:
 def _origin(path: Sequence[Key], origins: Mapping[tuple[str, ...], str]) -> Place | None:
     names = [str(step) for step in path]
     matches = [text for keys, text in origins.items() if _is_subsequence(keys, names)]
-    return Place(f"--set {matches[-1]}") if matches else None
+    return Place(f"--set {masked(matches[-1])}") if matches else None
 
 
 def _is_subsequence(keys: Sequence[str], names: Sequence[str]) -> bool:

@@ -15,6 +15,7 @@ from ruamel.yaml.events import AliasEvent, Event
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from schemas.errors import SpecError
+from schemas.place import masked
 
 MAX_BYTES = 200_000
 MAX_DEPTH = 40
@@ -58,7 +59,7 @@ class Source:
         start = max(0, mark.column - 60)
         shown = text[start : start + 100].replace("\t", " ")
         where = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
-        return Place(where, f"  | {shown}\n  | {' ' * (mark.column - start)}^")
+        return Place(where, f"  | {masked(shown)}\n  | {' ' * (mark.column - start)}^")
 
 
 def _child(node: Node | None, step: Key) -> tuple[Node, Node] | None:

@@ -11,6 +11,7 @@ from schemas.data import DataSpec
 from schemas.design import Budget, Design, LatticeDesign
 from schemas.forecast import Hosts, Spending
 from schemas.job import Resources
+from schemas.place import bucket_of
 from schemas.recipe import Recipe
 from schemas.strategy import Asha, Gate, Promotion, Rungs
 from schemas.weights import Weights
@@ -28,6 +29,12 @@ def _distinct(names: tuple[Control, ...]) -> tuple[Control, ...]:
     if twice:
         raise ValueError(f"{twice[0]} is named twice")
     return names
+
+
+def _place(store: str) -> str:
+    """Refuse what is no address, and any secret: the spec is stored, shown and logged."""
+    bucket_of(store)
+    return store
 
 
 Controls = Annotated[tuple[Control, ...], AfterValidator(_distinct)]
@@ -98,8 +105,8 @@ class Placement(Model):
 
 class _Common(Model):
     name: Name
-    store: Annotated[str, Field(min_length=1)] = "runs"
-    """A folder, relative to where the command runs, or s3://bucket/prefix."""
+    store: Annotated[str, Field(min_length=1), AfterValidator(_place)] = "runs"
+    """A folder, relative to where the command runs, or s3://bucket/prefix; never with keys."""
     data: DataSpec
     baseline: Baseline
     rounding: Rounding = Rounding()

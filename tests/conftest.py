@@ -15,6 +15,8 @@ from schemas.job import DataRef, JobRequest, Resources, TrainJob
 from schemas.recipe import Recipe
 
 if TYPE_CHECKING:
+    from servers import Servers
+
     from cluster.session import Session
 
 MakeRequest = Callable[..., JobRequest]
@@ -70,6 +72,45 @@ def ray_session() -> "Iterator[Session]":
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
     with connect(cpus=2) as session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Servers]":
+    """The S3 endpoints, each started when a test first asks for it."""
+    from servers import Servers
+
+    found = Servers(tmp_path_factory.mktemp("servers"))
+    yield found
+    found.close()
+
+
+BACK_ENDS = ["local", *(pytest.param(n, marks=pytest.mark.s3) for n in ("moto", "swift", "s3rver"))]
+"""All places that a store may lie in, for the fixture `place`."""
+
+
+@pytest.fixture(params=BACK_ENDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a store that is not there yet, on each back end in turn."""
+    if request.param == "local":
+        return str(tmp_path / "place")
+    return request.getfixturevalue("reach")(request.param)
+
+
+@pytest.fixture
+def reach(servers: "Servers", monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Set the environment for an endpoint, and return an address of its own there."""
+    from servers import BUCKET, Unavailable
+
+    def set_up(name: str) -> str:
+        try:
+            server = servers.get(name)
+        except Unavailable as error:
+            pytest.skip(f"{name}: {error}")
+        for variable, value in server.environment.items():
+            monkeypatch.setenv(variable, value)
+        return f"s3://{BUCKET}/{secrets.token_hex(6)}/runs"
+
+    return set_up
 
 
 @pytest.fixture

@@ -1,23 +1,25 @@
 """Files that die at their N-th change, over any place that offers the protocol.
 
-A place of another kind joins the tests by a line in PLACES: it needs a way to be opened afresh, and
-to let a killed process's streams and locks go, which the kernel does on a local disk.
+What a killed process held is let go at once: by the kernel on a local disk, elsewhere as if its
+signs of life had grown too old.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.files import Content, Entry, Files, Lock, Stream
 from jobs.store.findings import Finding, Tally
 from jobs.store.fsck import Options
-from jobs.store.local import LocalFiles
+from jobs.store.places import files_at
 
-Open = Callable[[Path], Files]
-"""Opens the files of a test's own folder, bucket or prefix; several times the same ones."""
+Open = Callable[[str], Files]
+"""Opens the files of a name, empty at first; several times the same ones."""
 
-PLACES: dict[str, Open] = {"local": lambda path: LocalFiles(str(path))}
+
+def under(place: str) -> Open:
+    """Return what opens files below an address."""
+    return lambda name: files_at(f"{place}/{name}")[0]
 
 
 class Crash(BaseException):
@@ -115,6 +117,16 @@ class Mortal:
             self._held.append(lock)
         return Ignored() if lock else None
 
+    def holder(self, key: str) -> bytes:
+        self._live()
+        return self._files.holder(key)
+
+    def within(self, seconds: float) -> "Mortal":
+        return self
+
+    def prove_writable(self) -> None:
+        self._files.prove_writable()
+
     def end(self) -> None:
         """Let go of what a process holds, as its end does."""
         for held in self._held:
@@ -148,22 +160,22 @@ class MortalStream:
 
 
 def deaths(
-    open_: Open, path: Path, prepare: Callable[[Files], None], run: Callable[[Files], None],
+    open_: Open, prepare: Callable[[Files], None], run: Callable[[Files], None],
     every: int = 1, *, tears: bool = True,
 ) -> Iterator[Files]:  # fmt: skip
     """Run to the first, second, ... change and die there; yield what is left, opened afresh."""
     number = 1 - every
     while True:
         number += every
-        root = path / str(number)
-        prepare(open_(root))
-        mortal = Mortal(open_(root), number, tears=tears)
+        name = str(number)
+        prepare(open_(name))
+        mortal = Mortal(open_(name), number, tears=tears)
         with suppress(Crash):
             run(mortal)
         mortal.end()
         if mortal.calls < number:
             return
-        yield open_(root)
+        yield open_(name)
 
 
 def found_in(files: Files, **options: object) -> list[Finding]:

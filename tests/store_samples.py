@@ -1,5 +1,6 @@
 """Small jobs, rows and checkpoints for the tests of the store."""
 
+from fnmatch import fnmatch
 from pathlib import Path
 
 import torch
@@ -75,3 +76,8 @@ def epochs_of(store: ArtifactStore) -> list[int]:
 
 def files_of(store: ArtifactStore, pattern: str) -> list[Path]:
     return sorted(path for path in Path(store.uri).rglob(pattern) if path.is_file())
+
+
+def keys_of(store: ArtifactStore, pattern: str) -> list[str]:
+    """Return the keys of jobs' files, by the last part of them, wherever the store lies."""
+    return [key for key in store._files.walk("jobs") if fnmatch(key.rpartition("/")[2], pattern)]

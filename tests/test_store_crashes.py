@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from store_crashes import PLACES, Open, deaths, found_in, no_worse_than_orphans
+from store_crashes import Open, deaths, found_in, no_worse_than_orphans, under
 from store_samples import JOB, log, result, save, train, whole
 from test_store_faults import EVERY, Progress, check_and_finish, faulty
 from test_store_faults import whole_job as on_a_disk
@@ -17,6 +17,7 @@ from jobs.store.files import Files
 from jobs.store.findings import Tally
 from jobs.store.fsck import Options
 from jobs.store.gc import Wanted
+from jobs.store.local import LocalFiles
 from schemas.architecture import Coefficients
 from schemas.job import Event
 from schemas.recipe import Keep, Recipe
@@ -25,9 +26,10 @@ KEEPING = JOB.model_copy(update={"recipe": Recipe.model_validate({"keep": {"last
 """The same job, with all of its checkpoints kept."""
 
 
-@pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest) -> Open:
-    return PLACES[request.param]
+@pytest.fixture
+def open_(place: str) -> Open:
+    """Opens files of a name, on each back end in turn."""
+    return under(place)
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +95,7 @@ def check_job(files: Files, progress: Progress) -> None:
 
 @EVERY
 @pytest.mark.parametrize("tears", [True, False])
-def test_a_job(place: Open, tmp_path: Path, every: int, tears: bool) -> None:
+def test_a_job(open_: Open, every: int, tears: bool) -> None:
     progress = Progress()
 
     def run(files: Files) -> None:
@@ -101,14 +103,14 @@ def test_a_job(place: Open, tmp_path: Path, every: int, tears: bool) -> None:
         whole_job(files, progress)
 
     count = 0
-    for files in deaths(place, tmp_path, nothing, run, every, tears=tears):
+    for files in deaths(open_, nothing, run, every, tears=tears):
         check_job(files, progress)
         count += 1
     assert count * every > 35
 
 
 @EVERY
-def test_a_second_attempt(place: Open, tmp_path: Path, every: int) -> None:
+def test_a_second_attempt(open_: Open, every: int) -> None:
     progress = Progress()
 
     def run(files: Files) -> None:
@@ -117,7 +119,7 @@ def test_a_second_attempt(place: Open, tmp_path: Path, every: int) -> None:
         progress.began.pop("finish", None), progress.done.pop("finish", None)
         whole_job(files, progress)
 
-    for files in deaths(place, tmp_path, begun, run, every):
+    for files in deaths(open_, begun, run, every):
         check_job(files, progress)
 
 
@@ -147,9 +149,9 @@ def scored(files: Files) -> None:
         writer.finish(result(4, 2))
 
 
-def test_retention(place: Open, tmp_path: Path) -> None:
+def test_retention(open_: Open) -> None:
     count = 0
-    for files in deaths(place, tmp_path, scored, prune):
+    for files in deaths(open_, scored, prune):
         check_pruned(files)
         count += 1
     assert count >= 10
@@ -181,9 +183,9 @@ def check_tidied(files: Files) -> None:
     assert found_in(files) == [] and whole(store.checkpoint(JOB.id), 4)
 
 
-def test_deletion_of_orphans(place: Open, tmp_path: Path) -> None:
+def test_deletion_of_orphans(open_: Open) -> None:
     count = 0
-    for files in deaths(place, tmp_path, littered, tidy):
+    for files in deaths(open_, littered, tidy):
         check_tidied(files)
         count += 1
     assert count == 3
@@ -196,8 +198,8 @@ def halved(files: Files) -> None:
     files.delete([manifests[-1]])
 
 
-def test_repair(place: Open, tmp_path: Path) -> None:
-    for files in deaths(place, tmp_path, halved, tidy):
+def test_repair(open_: Open) -> None:
+    for files in deaths(open_, halved, tidy):
         assert {one.problem for one in found_in(files)} == {"single"}
         check_tidied(files)
 
@@ -212,9 +214,9 @@ def documents(files: Files) -> None:
             store.keep_trace(JOB.id, bytes([number]))
 
 
-def test_documents_events_and_traces(place: Open, tmp_path: Path) -> None:
+def test_documents_events_and_traces(open_: Open) -> None:
     count = 0
-    for files in deaths(place, tmp_path, nothing, documents):
+    for files in deaths(open_, nothing, documents):
         store = store_of(files)
         found = store.study("s").read("plan.json", Coefficients)
         assert found is None or found.alpha in (1, 2)
@@ -243,15 +245,15 @@ def test_at_every_system_call_of_the_local_disk(
 ) -> None:
     prepare, act, check = SYSTEM_CALLS[what]
     before = tmp_path / "before"
-    prepare(PLACES["local"](before))
+    prepare(LocalFiles(str(before)))
 
     def run(root: Path, progress: Progress) -> None:
         shutil.copytree(before, root)
-        act(PLACES["local"](root))
+        act(LocalFiles(str(root)))
 
     count = 0
     for root, _, _ in faulty(tmp_path, mode, run, every):
-        check(PLACES["local"](root))
+        check(LocalFiles(str(root)))
         count += 1
     assert count
 
@@ -262,5 +264,5 @@ def test_fsck_after_a_crash_at_every_system_call(
     tmp_path: Path, mode: str, kept: str, every: int
 ) -> None:
     for root, progress, _ in faulty(tmp_path, mode, on_a_disk, every):
-        assert no_worse_than_orphans(PLACES["local"](root))
+        assert no_worse_than_orphans(LocalFiles(str(root)))
         check_and_finish(root, progress, kept)

@@ -1,6 +1,5 @@
 """The artifact store: rows, checkpoints, results and documents under one URI."""
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -15,9 +14,9 @@ from jobs.store.folder import JobFolder, JobState
 from jobs.store.fsck import Options, check_store
 from jobs.store.gc import Pruning, Wanted
 from jobs.store.index import Ended
-from jobs.store.local import local_files
 from jobs.store.manifest import CheckpointFiles, Environment, StoredFile
 from jobs.store.naming import JOB_ID, STUDY_NAME, kind_of
+from jobs.store.places import files_at
 from jobs.store.rows import rows_of, table_of
 from jobs.store.sealed import SCHEMA_VERSION, seal, sha256, unseal, version_of
 from jobs.store.study import StudyFolder
@@ -30,9 +29,11 @@ from schemas.job import EpochRow, JobResult, TrainJob
 _MARKER = "store.json"
 _DEVICES = "devices"
 _PROFILES = "profiles"
+_HURRY = 6.0
+"""Seconds after which a place that does not answer is an error, where a user waits for it."""
+_TOPS = ("jobs", "studies", _DEVICES, _PROFILES)
 _FEW = 16
 """Jobs that are opened one by one without asking which of them there are."""
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
 
 
 class _Store(Model):
@@ -49,25 +50,33 @@ class ArtifactStore:
         self._known: Mapping[str, Ended] = {}
 
     @staticmethod
-    def open(uri: str, *, create: bool = True) -> "ArtifactStore":
-        """Open a folder as a store, for writing where `create` is on.
+    def open(uri: str, *, create: bool = True, patient: bool = False) -> "ArtifactStore":
+        """Open a folder, or s3://bucket/prefix, as a store; for writing where `create` is on.
 
-        StoreError: not a folder, missing, not writable, of a newer schema, or not supported.
+        What is wrong with a bucket is told within seconds. `patient`: wait for it as long as for
+        anything else, and try nothing out; that is for the workers of whoever opened it before.
+
+        StoreError: no such place, missing, not writable, or of a newer schema.
         """
-        if _SCHEME.match(uri) or not uri:
-            what = f"this kind of store is not supported: {uri!r}"
-            raise StoreError(what, allowed="a folder", next_step="set `store` to a folder")
-        path = os.path.realpath(os.path.expanduser(uri))
-        files = local_files(path)
-        marked = files.read(_MARKER)
+        files, place = files_at(uri)
+        tried = files if patient else files.within(_HURRY)
+        marked = tried.read(_MARKER)
         if marked is not None:
             unseal(marked, _Store, files.locate(_MARKER))
         elif not create:
             advice = "check the `store`, or run a study first: compound run SPEC"
-            raise StoreError("there is no store here", where=path, next_step=advice)
-        if create:
-            _prepare(files, path, marked)
-        return ArtifactStore(files, path)
+            raise StoreError("there is no store here", where=place, next_step=advice)
+        if create and not (patient and marked):
+            tried.prove_writable()
+        if create and (marked is None or version_of(marked) < SCHEMA_VERSION):
+            files.put({_MARKER: seal("store", _Store())})
+        return ArtifactStore(files, place)
+
+    def erase(self) -> None:
+        """Delete all that a store holds, and its mark last. Other files stay."""
+        for top in _TOPS:
+            self._files.delete(self._files.walk(top))
+        self._files.delete([_MARKER])
 
     def knowing(self, study: str) -> "ArtifactStore":
         """Return the store with a study's index: its jobs that are done need not be opened.
@@ -221,15 +230,6 @@ def _profile_key(device: str) -> str:
     """Return a key that people can read, and that no two devices share whatever their names."""
     readable = re.sub(r"[^a-z0-9]+", "-", device.lower())[:60].strip("-")
     return f"{_DEVICES}/{readable or 'device'}-{sha256(device.encode())[:8]}.json"
-
-
-def _prepare(files: Files, path: str, marked: bytes | None) -> None:
-    """Mark a new store, or one of an older schema anew; see that any other can be written."""
-    if marked is None or version_of(marked) < SCHEMA_VERSION:
-        files.put({_MARKER: seal("store", _Store())})
-    elif not os.access(path, os.W_OK):
-        advice = "give this user write access, or set another `store`"
-        raise StoreError("the store cannot be written", where=path, next_step=advice)
 
 
 def _trace_key(job_id: str, trace: bytes) -> str:

@@ -105,7 +105,9 @@ class Files(Protocol):
         """Add one line to those of a key; a torn line before it stays a line of its own."""
 
     def lines(self, key: str) -> list[bytes]:
-        """The lines of a key in the order they were added, torn ones among them."""
+        """The lines of a key, torn ones among them: in the order they were added by one writer,
+        and by writers one after another; those of several at once may be ordered by writer.
+        """
 
     def stream(self, key: str) -> Stream:
         """Start a new growing file."""
@@ -114,7 +116,16 @@ class Files(Protocol):
         """Whether a live process holds the stream of this key open."""
 
     def lock(self, key: str, note: bytes) -> Lock | None:
-        """Take a lock and leave a note in its file; None if another holder lives."""
+        """Take a lock and leave a note with it; None if another holder lives."""
+
+    def holder(self, key: str) -> bytes:
+        """The note of who holds a lock; empty where nobody can be named."""
+
+    def within(self, seconds: float) -> "Files":
+        """The same files, for whom only so long may be waited where an answer may be missing."""
+
+    def prove_writable(self) -> None:
+        """See, before anything is at stake, that the store can be written. It need not be there."""
 
 
 _TEMPORARY = re.compile(r"(.*/)?\.([^/]+)\.[0-9a-f]{8}\.tmp")
@@ -132,6 +143,19 @@ def checked(key: str) -> str:
         allowed = "letters, digits, `.`, `_`, `-`; every part begins with a letter or digit"
         raise StoreError(f"not a name inside the store: {key[:100]!r}", allowed=allowed)
     return key
+
+
+def segments(key: str, names: Iterable[str]) -> list[tuple[int, str]]:
+    """Return the files with the lines of a key, in order, out of the names in its folder.
+
+    Where files cannot grow, every writer has files of its own: `events.000002-1f3c5a7e.jsonl`.
+    """
+    folder, _, name = key.rpartition("/")
+    stem, _, suffix = name.rpartition(".")
+    part = re.compile(rf"{re.escape(stem)}\.(\d{{6,9}})-[0-9a-f]{{8}}\.{re.escape(suffix)}")
+    numbered = ((int(match[1]), one) for one in names if (match := part.fullmatch(one)))
+    found = [(0, name)] * (name in names) + sorted(numbered)
+    return [(number, f"{folder}/{one}") for number, one in found]
 
 
 @contextmanager

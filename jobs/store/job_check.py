@@ -169,7 +169,7 @@ class _JobCheck:
             return True
         if kind == "manifest":
             return key in self._broken or key in self._manifests
-        return kind in ("claim", "stream") and self._counts(key)
+        return kind in ("claim", "stream", "sign") and self._counts(key)
 
     def _counts(self, key: str) -> bool:
         """Whether a claim or a stream is of an attempt that counts and has not swept it away."""

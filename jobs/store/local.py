@@ -2,12 +2,22 @@
 
 import fcntl
 import os
-import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
-from jobs.store.files import Content, Entry, Files, Lock, Stream, checked, explained, temporary_of
+from jobs.store.files import (
+    Content,
+    Entry,
+    Files,
+    Lock,
+    Stream,
+    checked,
+    explained,
+    segments,
+    temporary_of,
+)
+from jobs.store.local_reading import filled, listed
 from schemas.errors import StoreError
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -71,7 +81,7 @@ class LocalFiles:
             except FileNotFoundError:
                 return None
             try:
-                return _read_all(handle, start, buffer)
+                return filled(handle, start, buffer)
             finally:
                 os.close(handle)
 
@@ -92,12 +102,8 @@ class LocalFiles:
         return [entry.key for entry in self.entries(folder)]
 
     def entries(self, folder: str, *, deep: bool = True) -> Iterator[Entry]:
-        """Yield every file below a folder, or only those directly in it."""
-        now, top = time.time(), self._folder(folder)
-        for path in sorted(_files_below(top) if deep else _files_in(top)):
-            with suppress(FileNotFoundError):
-                state = os.lstat(path)
-                yield Entry(os.path.relpath(path, self.root), state.st_size, now - state.st_mtime)
+        """Return every file below a folder, or only those directly in it."""
+        return listed(self.root, self._folder(folder), deep=deep)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete files, temporary ones too, and the folders that this empties."""
@@ -132,8 +138,12 @@ class LocalFiles:
                 os.close(handle)
 
     def lines(self, key: str) -> list[bytes]:
-        """Return the lines of a file in the order they were added, torn ones among them."""
-        return [line for line in (self.read(key) or b"").splitlines() if line]
+        """Return the lines of a file in the order they were added, torn ones among them.
+
+        Those of a store that was copied from a bucket lie in several files.
+        """
+        parts = segments(key, self.names(key.rpartition("/")[0]))
+        return [line for _, one in parts for line in (self.read(one) or b"").splitlines() if line]
 
     def stream(self, key: str) -> Stream:
         """Start a new growing file, locked while it is open."""
@@ -164,6 +174,20 @@ class LocalFiles:
             _make_folder(os.path.dirname(path))
             with explained(path), suppress(FileNotFoundError):
                 return _locked(path, note)
+
+    def holder(self, key: str) -> bytes:
+        """Return the note of who holds a lock, or held it last."""
+        return self.read(key) or b""
+
+    def within(self, seconds: float) -> Files:
+        """Return the same files: a disk answers at once or not at all."""
+        return self
+
+    def prove_writable(self) -> None:
+        """See that this user may write into the folder, if it is there."""
+        if os.path.isdir(self.root) and not os.access(self.root, os.W_OK):
+            advice = "give this user write access, or set another `store`"
+            raise StoreError("the store cannot be written", where=self.root, next_step=advice)
 
 
 def _locked(path: str, note: bytes) -> "LocalLock | None":
@@ -226,20 +250,6 @@ class LocalStream:
         os.close(self._handle)
 
 
-def _files_below(top: str) -> list[str]:
-    return [path for base, _, _ in os.walk(top) for path in _files_in(base)]
-
-
-def _files_in(folder: str) -> list[str]:
-    """Return the files of a folder, with links of whatever kind."""
-    with explained(folder):
-        try:
-            with os.scandir(folder) as found:
-                return [one.path for one in found if not one.is_dir(follow_symlinks=False)]
-        except FileNotFoundError:
-            return []
-
-
 def _beside(path: str) -> str:
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -262,16 +272,6 @@ def _write_all(handle: int, data: bytes | memoryview) -> None:
         rest = rest[os.write(handle, rest) :]
 
 
-def _read_all(handle: int, start: int, buffer: memoryview) -> int:
-    done = 0
-    while done < len(buffer):
-        count = os.preadv(handle, [buffer[done:]], start + done)
-        if not count:
-            break
-        done += count
-    return done
-
-
 def _make_folder(path: str) -> list[str]:
     """Make a folder with its parents; return the folders that gained an entry by it."""
     if os.path.isdir(path):
@@ -291,8 +291,3 @@ def _sync_folders(folders: Iterable[str]) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-
-
-def local_files(root: str) -> Files:
-    """Return the files under a root; the annotation proves that the protocol is met."""
-    return LocalFiles(root)

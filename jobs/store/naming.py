@@ -21,6 +21,8 @@ Kind = Literal[
     "events",
     "lease",
     "index",
+    "sign",
+    "probe",
     "temporary",
 ]
 
@@ -38,6 +40,7 @@ _NONCE = r"-[0-9a-f]{8}"
 _IN_ATTEMPT: tuple[tuple[Kind, str], ...] = (
     ("claim", r"claim\.json"),
     ("stream", r"live\.arrows"),
+    ("sign", r"live\.arrows\.pulse"),
     ("rows", rf"rows-\d{{4,}}-\d{{4,}}{_NONCE}\.parquet"),
     ("manifest", MANIFEST.pattern),
     ("checkpoint", rf"epoch-\d{{4,}}(-step-\d{{6,}})?{_NONCE}/[a-z0-9_-]+\.(safetensors|pt|json)"),
@@ -47,8 +50,11 @@ _ELSEWHERE: tuple[tuple[Kind, str], ...] = (
     ("device", r"devices/[a-z0-9-]+\.json"),
     ("trace", r"profiles/[0-9a-f]{16}(-[0-9a-f]{16})?\.json\.gz"),
     ("job", r"jobs/[0-9a-f]{16}/job\.json"),
+    ("probe", r"probe-[0-9a-f]{8}"),
     ("lease", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}"),
+    ("sign", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}\.[0-9a-f]{{8}}"),
     ("events", rf"studies/{STUDY_NAME.pattern}/{re.escape(EVENTS)}"),
+    ("events", rf"studies/{STUDY_NAME.pattern}/events\.\d{{6,9}}-[0-9a-f]{{8}}\.jsonl"),
     ("index", rf"studies/{STUDY_NAME.pattern}/{INDEX.pattern}"),
     ("document", rf"studies/{STUDY_NAME.pattern}/(?=[^/]*\.json$){DOCUMENT.pattern}"),
     ("text", rf"studies/{STUDY_NAME.pattern}/{DOCUMENT.pattern}"),
@@ -56,6 +62,9 @@ _ELSEWHERE: tuple[tuple[Kind, str], ...] = (
 _ATTEMPT_TOP = rf"jobs/{JOB_ID.pattern}/{ATTEMPT.pattern}/"
 _KINDS = [(kind, re.compile(pattern)) for kind, pattern in _ELSEWHERE]
 _KINDS += [(kind, re.compile(_ATTEMPT_TOP + pattern)) for kind, pattern in _IN_ATTEMPT]
+
+
+"""In order: the first that fits a key is its kind."""
 
 
 def kind_of(key: str) -> Kind | None:

@@ -82,6 +82,10 @@ class StudyFolder:
         """Replace a text, such as report.html, as a whole."""
         self._files.put({self._key(name): text.encode()})
 
+    def text(self, name: str) -> str:
+        """Return a text that was put; empty where there is none."""
+        return (self._files.read(self._key(name)) or b"").decode()
+
     def append_event(self, event: Event) -> None:
         """Add an event; it outlives a killed process, not a power cut."""
         self._files.append_line(self._events, _to_line(event))
@@ -111,7 +115,7 @@ class StudyFolder:
         note = {"host": socket.gethostname(), "pid": str(os.getpid()), "since": since, **holder}
         lock = self._files.lock(key, seal("lease", _Note(holder=note)))
         if lock is None:
-            raise self._busy(self._files.read(key) or b"", self._files.locate(key))
+            raise self._busy(self._files.holder(key), self._files.locate(key))
         try:
             yield
         finally:

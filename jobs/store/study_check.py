@@ -70,7 +70,7 @@ def check_file(
     kind = kind_of(entry.key)
     if kind is None:
         yield foreign(files, owner, entry.key, entry.size)
-    elif kind == "temporary":
+    elif kind in ("temporary", "probe"):
         yield _leftover(files, owner, entry, older_than, "a write that did not end")
     elif kind in (*_SEALED, "trace", "index", "lease"):
         yield from _content(files, owner, entry.key, tally)

@@ -3,7 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from orchestrator.commands.reporting import write_report
 from orchestrator.documents import documents
 from orchestrator.rehearsal import BATCHES, rehearsal
 from orchestrator.spec import SpecFile
-from schemas.errors import RunError, SpecError
+from schemas.errors import RunError, SpecError, StoreError
+from schemas.place import bucket_of
 
 
 def run(path: Path | None, overrides: list[str], options: running.Options) -> None:
@@ -38,16 +39,24 @@ def run(path: Path | None, overrides: list[str], options: running.Options) -> No
 @contextmanager
 def _scratch(file: SpecFile) -> Iterator[SpecFile]:
     """Clear the rehearsal's store, before and after."""
-    shutil.rmtree(file.spec.store, ignore_errors=True)
+    _clear(file.spec.store)
     try:
         yield file
     finally:
-        shutil.rmtree(file.spec.store, ignore_errors=True)
+        _clear(file.spec.store)
+
+
+def _clear(store: str) -> None:
+    """Delete a store, and its folder where it is one."""
+    with suppress(StoreError):
+        ArtifactStore.open(store, create=False).erase()
+    if not bucket_of(store):
+        shutil.rmtree(store, ignore_errors=True)
 
 
 def _check(file: SpecFile) -> int:
     """Return how many jobs have trained. RunError: some have not."""
-    store = ArtifactStore.open(file.spec.store)
+    store = ArtifactStore.open(file.spec.store, patient=True)
     found = documents(store.study(file.spec.name))
     assert found is not None, "a run writes its spec before anything fails"
     states = store.states([job.request.job.id for job in found.jobs]).values()

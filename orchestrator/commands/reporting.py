@@ -1,29 +1,48 @@
 """`compound report`: the page of a study, from what the store holds."""
 
+from pathlib import Path
+
 from jobs.store.artifacts import ArtifactStore
-from orchestrator.commands.output import print_json, say
+from orchestrator.commands.output import note, print_json, say
 from orchestrator.commands.studies import find
 from orchestrator.documents import Documents
 from orchestrator.report.inputs import ReportInputs
 from orchestrator.report.page import render
+from schemas.errors import SpecError
 from schemas.job import JobResult
+from schemas.place import bucket_of
+
+REPORT = "report.html"
 
 
-def report(study: str, uri: str, *, as_json: bool) -> None:
-    """Write report.html from what the store holds now."""
+def report(study: str, uri: str, output: Path | None, *, as_json: bool) -> None:
+    """Write report.html from what the store holds now; with `output` a copy for a browser."""
     store, found = find(study, uri)
     path = write_report(store, found)
+    if output is not None:
+        _copy(store.study(found.record.spec.name).text(REPORT), output)
+        path = str(output)
+    elif bucket_of(store.uri):
+        name = found.record.spec.name
+        note(f"to open it: compound report {name} --store {store.uri} -o {name}.html")
     if as_json:
         print_json({"report": path})
     else:
         say(path)
 
 
+def _copy(text: str, path: Path) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise SpecError(f"cannot write: {error.strerror}", where=str(path)) from None
+
+
 def write_report(store: ArtifactStore, found: Documents) -> str:
     """Render a study's report into the store and return its address."""
     folder = store.study(found.record.spec.name)
-    folder.put_text("report.html", render(_inputs(store, found)))
-    return folder.path("report.html")
+    folder.put_text(REPORT, render(_inputs(store, found)))
+    return folder.path(REPORT)
 
 
 def _inputs(store: ArtifactStore, found: Documents) -> ReportInputs:

@@ -95,7 +95,7 @@ def finish(file: SpecFile, options: Options) -> Reached:
 
 def _left(file: SpecFile) -> tuple[ArtifactStore, Documents]:
     """Return what a run has left in the store."""
-    store = ArtifactStore.open(file.spec.store)
+    store = ArtifactStore.open(file.spec.store, patient=True)
     found = documents(store.study(file.spec.name))
     assert found is not None, "a run writes its spec before anything fails"
     return store.knowing(file.spec.name), found

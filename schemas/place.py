@@ -1,0 +1,50 @@
+"""Where a store lies: a folder, or a bucket and a prefix in it. Never with what opens it."""
+
+import re
+from typing import NamedTuple
+
+_BUCKET = r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}"
+_PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+_S3 = re.compile(rf"s3://({_BUCKET})((?:/{_PART})*)/?")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
+_ACCESS_KEY = re.compile(r"(AKIA|ASIA)[0-9A-Z]{12,}")
+_USER = re.compile(r"(://)[^/\s'\"]*@")
+
+ALLOWED = "a folder, or s3://bucket/prefix of letters, digits, `.`, `_` and `-`"
+WHERE_KEYS_BELONG = "keys come from the environment or the AWS config files"
+
+
+class Bucket(NamedTuple):
+    """A bucket, and the prefix that all keys of a store begin with."""
+
+    name: str
+    prefix: str
+    """Without slashes around it; empty: the whole bucket."""
+
+    @property
+    def uri(self) -> str:
+        """The address in its one spelling."""
+        return "/".join(filter(None, (f"s3://{self.name}", self.prefix)))
+
+
+def bucket_of(place: str) -> Bucket | None:
+    """Return the bucket of a store's address, None where it is a folder.
+
+    ValueError: another kind of address, or one with a key in it. The message never repeats it.
+    """
+    if not _SCHEME.match(place):
+        return None
+    match = _S3.fullmatch(place)
+    if not match or _ACCESS_KEY.search(place):
+        raise ValueError(f"not the address of a store: allowed is {ALLOWED}; {WHERE_KEYS_BELONG}")
+    return Bucket(match[1], match[2].strip("/"))
+
+
+def below(place: str, name: str) -> str:
+    """Return the address of a place inside another one."""
+    return f"{place.rstrip('/')}/{name}"
+
+
+def masked(text: str) -> str:
+    """Return a text without the user and the secret of any address in it."""
+    return _USER.sub(r"\1***@", text)
