@@ -1,0 +1,53 @@
+"""Listings with sizes and ages, and fsck and gc over them, on each back end."""
+
+import pytest
+from store_crashes import found_in
+from store_samples import JOB, result, train, whole
+
+from jobs.store.artifacts import ArtifactStore
+from jobs.store.files import Files
+from jobs.store.gc import Wanted
+from jobs.store.places import files_at
+from schemas.architecture import Coefficients
+from schemas.job import Event
+from schemas.recipe import Keep
+
+
+@pytest.fixture
+def files(place: str) -> Files:
+    return files_at(place)[0]
+
+
+def test_entries_have_keys_sizes_and_ages(files: Files) -> None:
+    files.put({"a/b/one": b"1", "a/two": b"22", "three": b"333"})
+    deep = [*files.entries("a")]
+    assert [(one.key, one.size) for one in deep] == [("a/b/one", 1), ("a/two", 2)]
+    assert all(-60 < one.age < 600 for one in deep), "by the clock of the place"
+    assert [one.key for one in files.entries("a", deep=False)] == ["a/two"]
+    assert [one.key for one in files.entries("")] == ["a/b/one", "a/two", "three"]
+    assert [one.key for one in files.entries("", deep=False)] == ["three"]
+    assert files.names("") == ["a", "three"] and [*files.entries("none")] == []
+
+
+def test_fsck_and_gc(place: str, files: Files) -> None:
+    store = ArtifactStore.open(place)
+    with store.writer(JOB) as writer:
+        train(writer, 1, 2)
+        assert found_in(files) == [], "while it is written, with a sign of life beside it"
+    study = store.study("s")
+    with study.lease({}):
+        study.write("plan.json", Coefficients())
+        study.append_event(Event(kind="started", job=JOB.id))
+        assert found_in(files) == [], "while its driver lives"
+    attempt = next(key for key in files.walk("jobs") if "claim" in key).rpartition("/")[0]
+    files.put({f"{attempt}/epoch-0009-0123abcd/model.safetensors": b"left", "notes.txt": b"mine"})
+    assert {one.problem for one in found_in(files, delete=True)} == {"orphan", "foreign"}
+    assert [one.problem for one in found_in(files)] == ["foreign"]
+    with store.writer(JOB) as writer:
+        assert whole(writer.resume(), 2)
+        train(writer, 3)
+        writer.finish(result(3, 2))
+    told = store.prune(JOB.id, Wanted(Keep(last=1)), dry=False)
+    assert told.outcome == "done" and len(told.dropped) == 1
+    assert [(one.problem, one.key) for one in found_in(files)] == [("foreign", "notes.txt")]
+    assert whole(store.checkpoint(JOB.id), 3) and files.read("notes.txt") == b"mine"
