@@ -5,6 +5,7 @@ from typing import Any
 
 from jobs.store.files import Content
 from jobs.store.folder import JobFolder
+from jobs.store.job_view import attempt_of
 from jobs.store.manifest import Manifest
 from jobs.store.naming import kind_of
 from jobs.store.sealed import seal
@@ -93,11 +94,15 @@ class Commits:
         An attempt that has begun since is a newer one, and none of its files is touched.
         """
         last, mine = self.newest.sequence, self.newest.written_by
+        swept: set[str] = set()
         needed = _parts([self.newest]) | _checkpoints([self.newest])
         needed |= {self._key(last), self._key(last + 1)}
-        for attempt in (one for one in self._folder.attempts() if one <= mine):
-            found = self._files.walk(self._folder.attempt_key(attempt))
-            self._delete(set(found) - needed)
+        top = f"{self._folder.key}/"
+        for key in self._files.walk(self._folder.key):  # all: not every place tells its folders
+            attempt = attempt_of(key.removeprefix(top).partition("/")[0])
+            if attempt is not None and attempt <= mine and key not in needed:
+                swept.add(key)
+        self._delete(swept)
 
     def _delete(self, keys: set[str]) -> None:
         """Delete this job's own files only, whatever a manifest that was taken over may name."""
