@@ -19,19 +19,19 @@ from itertools import cycle
 os.environ.setdefault("TORCHINDUCTOR_FORCE_DISABLE_CACHES", "1")
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
-import torch  # noqa: E402, the compiler's settings have to stand before
+import torch
 
-from jobs.data.batches import Feeder  # noqa: E402
-from jobs.data.cache import DataCache  # noqa: E402
-from jobs.data.source import summarise  # noqa: E402
-from jobs.models.zoo import NETWORKS  # noqa: E402
-from jobs.run import Process  # noqa: E402
-from jobs.training.trainer import Trainer  # noqa: E402
-from jobs.workload import workload  # noqa: E402
-from schemas.architecture import Architecture, Stage, Stem  # noqa: E402
-from schemas.data import SyntheticData  # noqa: E402
-from schemas.job import DataRef, TrainJob  # noqa: E402
-from schemas.recipe import Recipe  # noqa: E402
+from jobs.data.batches import Feeder
+from jobs.data.cache import DataCache
+from jobs.data.source import summarise
+from jobs.models.zoo import NETWORKS
+from jobs.run import Process
+from jobs.training.trainer import Trainer
+from jobs.workload import workload
+from schemas.architecture import Architecture, Stage, Stem
+from schemas.data import SyntheticData
+from schemas.job import DataRef, TrainJob
+from schemas.recipe import Recipe
 
 SMALL = Architecture(
     resolution=32,

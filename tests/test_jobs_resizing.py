@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from families import ONE_OF_EACH, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from images_on_disk import folder_of
@@ -24,6 +25,7 @@ from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.schedule import begins_alike, steps
 from schemas.base import digest
+from schemas.data import SyntheticData
 from schemas.errors import PlanError
 from schemas.job import DataRef
 from schemas.recipe import Augment, Recipe, Resizing
@@ -210,6 +212,25 @@ def test_a_job_resumed_at_any_side_ends_with_the_same_weights(stop: int, tmp_pat
         for name in ("whole", "parts")
     )
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("name", ONE_OF_EACH)
+def test_networks_of_every_family_train_while_images_grow(name: str, tmp_path: Path) -> None:
+    spec = SyntheticData(source="synthetic", images=8, validation_images=4, size=64, num_classes=4)
+    job = small_job(spec, epochs=2, batch=4, resizing={"start": 0.5, "until": 0.5})
+    job = job.model_copy(update={"architecture": small(name, classes=4)})
+    assert sizes(job.recipe, 64) == {32: 1, 64: 1}
+    assert len(finished(job, tmp_path)) == 2
+
+
+@pytest.mark.slow
+def test_a_compiled_network_grows_as_a_plain_one(tmp_path: Path) -> None:
+    growing = {"start": 0.5, "until": 0.7, "multiple": 2}
+    plain, compiled = (
+        finished(small_job(epochs=3, resizing=growing, compile=on), tmp_path / str(on))
+        for on in (False, True)
+    )
+    assert compiled == pytest.approx(plain, rel=1e-3)
 
 
 @pytest.mark.parametrize("pixels", [4, 6, 8])
