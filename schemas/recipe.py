@@ -134,7 +134,7 @@ class Recipe(Model):
     workers' micro-batches, or groups of so many within a micro-batch (ghost batch norm)."""
     gradients: Literal["float32", "bfloat16"] = "float32"
     """What workers send each other of gradients: as they are, or in half the bytes."""
-    compile: bool | Literal["auto"] = False
+    compile: Literal[True, False, "auto"] = False
     """Let torch compile the network: worth it where a job is long against minutes of compiling.
     `auto`: a plan decides, job by job, whether the time saved repays it; jobs say true or false."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
