@@ -1,6 +1,6 @@
 """What torch.compile takes and what it saves: the constants of orchestrator/compiling.py.
 
-    python benchmarks/compiling.py [--steps 8] [--rounds 5] [--threads 1] [--kind cpu]
+    python benchmarks/compiling.py [--steps 8] [--rounds 5] [--threads 1] [--kind cpu] [--only NAME]
 
 A network's plain and compiled steps take turns in one process, after the compiled one's first step,
 which waits for the compiler: its caches are off. Compiling is told in wall time and, on a machine
@@ -136,10 +136,12 @@ def main() -> None:
     for name, default in (("steps", 8), ("rounds", 5), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--kind", choices=sorted(CASES), default="cpu")
+    parser.add_argument("--only", default="", help="networks whose names begin so")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     for case, (network, batch) in CASES[options.kind].items():
-        measure(case, network, batch, options)
+        if case.startswith(options.only):
+            measure(case, network, batch, options)
 
 
 if __name__ == "__main__":

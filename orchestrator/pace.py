@@ -2,7 +2,7 @@
 
 What torch.compile takes and saves are constants by kind of device:
 
-- cpu: measured by benchmarks/compiling.py; docs/decisions.md has the table.
+- cpu: the medians of benchmarks/compiling.py in float32; docs/decisions.md has the table.
 - cuda: PyTorch's own figures for training on an A100 when torch 2 came out: 21 % faster in float32
   and 51 % under mixed precision over 163 models, so 17 % and 34 % of the time are saved; and a mean
   of 427 s for compiling a timm model (its issue 93794), here taken for EfficientNet-B0's 82 layers.
@@ -19,12 +19,12 @@ from schemas.architecture import Architecture, Network
 from schemas.device import DeviceProfile, Workload
 from schemas.recipe import Recipe
 
-COMPILING: dict[Kind, float] = {"cpu": 4.0, "cuda": 5.2}
+COMPILING: dict[Kind, float] = {"cpu": 7.7, "cuda": 5.2}
 """Seconds that the compiler takes for each layer of a network, forward and backward."""
 UPDATE_SECONDS = 20.0
 """What it takes for RMSProp's update."""
 SAVED: dict[Kind, dict[str, float]] = {
-    "cpu": {"float32": 0.05, "bfloat16": 0.05},
+    "cpu": {"float32": 0.04, "bfloat16": 0.04},
     "cuda": {"float32": 0.17, "bfloat16": 0.34},
 }
 """The part of a step's time that a compiled network saves, by precision."""
