@@ -1,10 +1,12 @@
 """What growing training images save and cost: time and accuracy with and without, over seeds.
 
     python benchmarks/resizing.py FOLDER [--images 5000] [--epochs 10] [--seeds 3] [--start 0.6]
+        [--longer 14]
 
 FOLDER holds CIFAR-10 as train.parquet and test.parquet. A small network is trained at 32 pixels by
 the same recipe on the same images; the two ways take turns, seed by seed. Times are this process'
 CPU time of whole epochs, evaluation included, so that other work on the machine counts for little.
+`--longer` trains with growing images for so many epochs instead: for as long as the plain one.
 """
 
 import argparse
@@ -52,6 +54,7 @@ def main() -> None:
     for name, default in (("images", 5000), ("epochs", 10), ("seeds", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--start", type=float, default=0.6)
+    parser.add_argument("--longer", type=int)
     options = parser.parse_args()
     torch.set_num_threads(1)
     spec = ParquetData(
@@ -64,6 +67,7 @@ def main() -> None:
     data, cache = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint), DataCache()
     ways = {"plain": None, "growing": {"start": options.start, "until": 0.8}}
     recipes = {name: recipe(options.epochs, resizing) for name, resizing in ways.items()}
+    recipes["growing"] = recipe(options.longer or options.epochs, ways["growing"])
     plain, growing = (Pace(guess("cpu"), SMALL, one, 64, 1) for one in recipes.values())
     print(f"sides {sizes(growing.recipe, 32)}, foretold {growing.mean_step / plain.mean_step:.2f}")
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
