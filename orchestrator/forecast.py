@@ -8,10 +8,11 @@ from itertools import groupby
 
 from cluster.capacity import Node, at_once, expected, gpus_of, resolve
 from jobs.data.encoded import streams
-from jobs.device import evaluation_seconds, largest_batch, peak_bytes, step_seconds
+from jobs.device import evaluation_seconds, largest_batch, peak_bytes
 from jobs.training.schedule import Steps, steps
 from jobs.workload import workload
 from orchestrator.measure import held
+from orchestrator.pace import Pace
 from schemas.architecture import Network
 from schemas.data import DataInfo
 from schemas.device import DeviceProfile, Workload
@@ -78,10 +79,11 @@ class Reckoner:
         resources = resources.sized(workers)
         work = workload(job.architecture)
         pieces = math.ceil(plan.batch / workers / plan.micro)
-        step = step_seconds(self.profile, work, plan.micro, pieces)
-        step += self._all_reduce(work.params, workers)
+        pace = Pace(self.profile, job.architecture, job.recipe, plan.micro, pieces)
+        shared = self._all_reduce(work.params, workers)
         ending = self._evaluation(work, plan, workers) + EPOCH_SECONDS
-        seconds = plan.total * step + job.recipe.epochs * ending
+        seconds = pace.compiling + plan.total * (pace.mean_step + shared)
+        seconds += job.recipe.epochs * ending
         gpu_hours, cpu_hours = _hours(seconds, resources)
         kept = held(job.recipe, workers)
         images, room = self._images(job), int(SPARE * self.worker_memory)
@@ -92,7 +94,7 @@ class Reckoner:
             micro_batch=plan.micro,
             fitting_batch=largest_batch(self.profile, work, room - images, **kept),
             memory=images + peak_bytes(self.profile, work, plan.micro, **kept),
-            step_seconds=step,
+            step_seconds=pace.last_step + shared,
             seconds=seconds,
             gpu_hours=gpu_hours,
             cpu_hours=cpu_hours,

@@ -117,6 +117,12 @@ class TrainJob(Identified):
     weights: WeightsRef | None = None
     """What the first attempt starts from; None draws weights from the seed."""
 
+    @model_validator(mode="after")
+    def _settled(self) -> "TrainJob":
+        if self.recipe.compile == "auto":
+            raise ValueError("compile: auto is for specs; the recipe of a job says true or false")
+        return self
+
     @cached_property
     def id(self) -> str:
         """The identity of the science: where files lie and what runs it do not count."""

@@ -60,6 +60,11 @@ class Search(Model):
     @model_validator(mode="after")
     def _promotion_can_work(self) -> "Search":
         promotion, epochs = self.promotion, self.train.epochs
+        if self.tie_break == "step_time" and self.train.compile == "auto":
+            raise ValueError(
+                "tie_break: step_time compares measured speeds, and with train.compile: auto some "
+                "candidates may be compiled and others not; set it to true or false"
+            )
         if isinstance(promotion, Asha) and promotion.grace >= epochs:
             raise ValueError(
                 f"promotion.grace is {promotion.grace}, which the schedule's {epochs} epochs never "

@@ -88,9 +88,10 @@ def learning_rate(recipe: Recipe, plan: Steps, step: int) -> float:
 def begins_alike(recipe: Recipe, plan: Steps, epochs: int) -> bool:
     """Whether a run of only so many `epochs` is, to the bit, how the run of `plan` begins.
 
-    Cosine decay, a warm-up cut short and a fitted norm_momentum all know how long a run will be.
+    Cosine decay, a warm-up cut short, growing images and a fitted norm_momentum all know how long a
+    run will be.
     """
-    if recipe.schedule == "cosine" or epochs < recipe.warmup_epochs:
+    if recipe.schedule == "cosine" or recipe.resizing or epochs < recipe.warmup_epochs:
         return False
     short = replace(plan, total=plan.per_epoch * epochs)
     return recipe.norm_momentum is not None or norm_momentum(short) == norm_momentum(plan)

@@ -51,7 +51,9 @@ class Trainer:
         self._norms = Norms(self.module, len(self._share.pieces))
         self.flat = flatten(self.module, process.device)
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
-        self.optimiser = Update(job.recipe, self.flat, self.average, compiled=job.recipe.compile)
+        self.optimiser = Update(
+            job.recipe, self.flat, self.average, compiled=job.recipe.compile is True
+        )
         self._model = self.module
         self.watch = Watch()
         self.on_step: Callable[[], None] | None = None
