@@ -42,6 +42,16 @@ class Flat:
         """Where `values` are the same on every rank."""
         return slice(0, None)
 
+    @property
+    def leads(self) -> bool:
+        """Whether this rank writes what all ranks have; of whole networks only one is written."""
+        return True
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The tensors that this rank puts into its part of a checkpoint."""
+        return tuple(self.shapes)
+
     def named(self, buffer: Tensor) -> dict[str, Tensor]:
         """View a buffer that is laid out like `values`, or like `gradients`, by name."""
         return viewed(buffer, self.shapes_of(buffer))

@@ -50,10 +50,15 @@ class Shards(Flat):
         return slice(self.decayed, None)
 
     @property
+    def leads(self) -> bool:
+        """Whether this rank writes what all ranks have."""
+        return self.process.leads
+
+    @property
     def written(self) -> tuple[str, ...]:
-        """The tensors that this rank puts into a checkpoint: the first has the common ones."""
+        """Its rows, and on the first rank what all of them have."""
         names = tuple(self.shapes)
-        return names if self.process.leads else names[: len(self.held)]
+        return names if self.leads else names[: len(self.held)]
 
     def named(self, buffer: Tensor) -> dict[str, Tensor]:
         """View a buffer by name; here rows stay as they are sent."""

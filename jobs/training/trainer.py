@@ -20,7 +20,7 @@ from jobs.training.loss import loss_of
 from jobs.training.norms import Norms, gathered
 from jobs.training.partial import FROM_THE_START, Partial
 from jobs.training.process import Process
-from jobs.training.schedule import Steps, learning_rate, norm_momentum, steps
+from jobs.training.schedule import Steps, check_sharding, learning_rate, norm_momentum, steps
 from jobs.training.update import Update
 from jobs.training.watch import Watch
 from jobs.training.wrapping import wrapped
@@ -63,6 +63,7 @@ class Trainer:
             return flatten(self.module, self._process.device)
         from jobs.training.shards import check_even, shard  # a second, which others need not wait
 
+        check_sharding(self._recipe)
         check_even(self.steps.batch, self.steps.micro, self._process)
         return shard(self.module, self._recipe, self._process)
 
