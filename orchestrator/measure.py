@@ -57,7 +57,7 @@ class Held(TypedDict):
 
 
 def held(recipe: Recipe, workers: int, *, sharded: bool = False) -> Held:
-    """Return what a recipe makes each of so many workers keep; all of them keep one if `sharded`."""
+    """Return what a recipe makes each of so many workers keep, or all of them, if `sharded`."""
     slots, divided = 1 if recipe.optimizer == "sgd" else 2, workers if sharded else 1
     return Held(averaged=recipe.ema > 0, slots=slots, shared=workers > 1, divided=divided)
 

@@ -62,17 +62,19 @@ class Shards:
         """Return the key of a checkpoint's folder, which all ranks have to call the same."""
         return f"{self._top}/{name}-shards"
 
-    def write(self, folder: str, content: "Mapping[str, Tensor]") -> None:
-        """Make this rank's shard durable, and say so; StoreError if that fails."""
-        name = shard_name(self._rank, self._ranks)
-        data = tensors.encode(content)
-        stored = described(f"{folder}/{name}", data)
+    def write(self, folder: str, content: "Callable[[], Mapping[str, Tensor]]") -> None:
+        """Make this rank's shard durable, and say so; or say why not, and raise that."""
         try:
-            self._files.put({stored.key: data})
+            self._tell(folder, _Note(file=self._put(folder, content())))
         except Exception as error:  # the first rank waits to hear of any
             self._tell(folder, _Note(problem=(str(error) or type(error).__name__).splitlines()[0]))
             raise
-        self._tell(folder, _Note(file=stored))
+
+    def _put(self, folder: str, content: "Mapping[str, Tensor]") -> StoredFile:
+        data = tensors.encode(content)
+        stored = described(f"{folder}/{shard_name(self._rank, self._ranks)}", data)
+        self._files.put({stored.key: data})
+        return stored
 
     def later(self, task: Callable[[], None]) -> None:
         """Do something in this rank's thread, once what it does is over."""

@@ -1,8 +1,10 @@
 """How a snapshot becomes a checkpoint: in one piece by the first rank, or a piece by each."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
+
+from torch import Tensor
 
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.checkpoint import Extra, Gathered, Position, Saved
@@ -76,9 +78,12 @@ class _Apart:
     def save(self, position: Position, snapshot: Snapshot, extra: Callable[[], Extra]) -> None:
         folder = self._shards.folder(position.name)
 
-        def write() -> None:
+        def content() -> Mapping[str, Tensor]:
             snapshot.wait()
-            self._shards.write(folder, snapshot.shard)
+            return snapshot.shard
+
+        def write() -> None:
+            self._shards.write(folder, content)
 
         def gathered() -> Gathered:
             write()
