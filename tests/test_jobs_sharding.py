@@ -167,10 +167,12 @@ def test_three_ranks_go_on_with_what_two_have_divided(whole, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_a_divided_job_that_diverges_names_the_layer(tmp_path: Path) -> None:
-    job = small_job(learning_rate=100, clip_norm=None, warmup_epochs=0, epochs=12, momentum=0.99)
+def test_a_divided_job_that_diverges_is_traced_by_all_ranks(tmp_path: Path) -> None:
+    given = {"learning_rate": 100, "clip_norm": None, "warmup_epochs": 0, "weight_decay": 1}
+    job = small_job(epochs=60, **given)
     (ended,) = on_ranks(tmp_path, Run(job=job, store=str(tmp_path / "runs")))
-    assert ended.result.cause and ended.result.cause.kind == "diverged"
+    cause = ended.result.cause
+    assert cause and cause.kind == "diverged" and "first in step" in cause.message
 
 
 @given(rows=st.integers(1, 20), ranks=st.integers(2, 9))
