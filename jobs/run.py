@@ -125,7 +125,7 @@ def _located(
 
 
 def _begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
-    together(process, lambda: begin(trainer, job))
+    together(process, lambda: begin(trainer, job, process))
 
 
 def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobResult | None:

@@ -76,16 +76,16 @@ class Reckoner:
         job, resources = request.job, request.resources
         workers = expected(resources, self.nodes)
         plan = steps(job.recipe, self.data.train, resources.most_workers)
-        resources = resources.sized(workers)
+        sharded, resources = resources.sharding == "full", resources.sized(workers)
         work = workload(job.architecture)
         pieces = math.ceil(plan.batch / workers / plan.micro)
         pace = Pace(self.profile, job.architecture, job.recipe, plan.micro, pieces)
-        shared = self._all_reduce(work.params, workers)
+        shared = self._sent(work.params, workers) * (1.5 * pieces if sharded else 1)
         ending = self._evaluation(work, plan, workers) + EPOCH_SECONDS
         seconds = pace.compiling + plan.total * (pace.mean_step + shared)
         seconds += job.recipe.epochs * ending
         gpu_hours, cpu_hours = _hours(seconds, resources)
-        kept = held(job.recipe, workers)
+        kept = held(job.recipe, workers, sharded=sharded)
         images, room = self._images(job), int(SPARE * self.worker_memory)
         return Demand(
             job=job.id,
@@ -115,8 +115,12 @@ class Reckoner:
             return STREAMED_BYTES
         return images * job.architecture.in_channels * job.architecture.resolution**2
 
-    def _all_reduce(self, params: int, workers: int) -> float:
-        """Return the seconds of a ring all-reduce: every worker passes on 2 (N - 1) / N of it."""
+    def _sent(self, params: int, workers: int) -> float:
+        """Return the seconds of a ring all-reduce: every worker passes on 2 (N - 1) / N of it.
+
+        Where they divide a network it is 3 (N - 1) / N for every micro-batch: weights are
+        gathered twice, and gradients go to those whose rows they are.
+        """
         return 4 * params * 2 * (workers - 1) / workers / ALL_REDUCE[self.profile.kind]
 
     def demands(self, requests: Iterable[JobRequest]) -> dict[str, Demand]:

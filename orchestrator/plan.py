@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from jobs.complexity import count
 from jobs.models.zoo import NETWORKS
 from jobs.networks import Networks
-from jobs.training.schedule import check_batch
+from jobs.training.schedule import check_batch, check_sharding
 from orchestrator.compiling import asks
 from orchestrator.design import Designed, design
 from orchestrator.limits import (
@@ -26,7 +26,7 @@ from schemas.data import DataInfo
 from schemas.design import COUNTED
 from schemas.device import DeviceProfile
 from schemas.errors import PlanError
-from schemas.job import JobRequest
+from schemas.job import JobRequest, Resources
 from schemas.plan import FamilyPlan, Member, Plan, PlannedJob, Variant
 from schemas.recipe import Recipe
 from schemas.study import StudySpec, TrainSpec
@@ -75,7 +75,7 @@ def plan_study(
     Raises PlanError where the spec holds but nothing can be made of it.
     """
     check_batch(spec.search.train, spec.resources.search.most_workers, "search.train.batch")
-    check_batch(spec.train, spec.resources.family.most_workers)
+    _check(spec.train, spec.resources.family)
     if spec.gate.mode != "off" and spec.gate.scale == "phi":
         check_batch(spec.train, spec.resources.search.most_workers)
     network = baseline_of(spec, info, networks)
@@ -115,6 +115,13 @@ def _require_growth(
     require_sizes(spec.search.train, (network, *searched), networks, where)
     if spec.gate.mode != "off" and spec.gate.scale == "phi":
         require_sizes(spec.train, (network,), networks)
+
+
+def _check(recipe: Recipe, resources: Resources) -> None:
+    """PlanError where a family's workers cannot train by its recipe."""
+    check_batch(recipe, resources.most_workers)
+    if resources.sharding == "full":
+        check_sharding(recipe)
 
 
 def _baseline_candidate(network: Network) -> Candidate:
@@ -202,7 +209,7 @@ def plan_train(
     `profile` is of the device that `compile: auto` is settled by.
     Raises ArchitectureError where its `weights` do not fit that network.
     """
-    check_batch(spec.train, spec.resources.most_workers)
+    _check(spec.train, spec.resources)
     baseline = _baseline_candidate(baseline_of(spec, info, networks))
     _require_axes(spec.coefficients, baseline.architecture, networks)
     family = plan_family(spec, baseline, info, spec.coefficients, profile, networks)

@@ -92,11 +92,16 @@ class Placement(Model):
     family: Resources = Resources()
 
     @model_validator(mode="after")
-    def _search_is_fixed(self) -> "Placement":
+    def _search_is_plain(self) -> "Placement":
         if not isinstance(self.search.workers, int):
             raise ValueError(
                 "search.workers is a range, which only family jobs may have: search jobs are "
                 "compared with each other, so each has the same number of workers"
+            )
+        if self.search.sharding != "none":
+            raise ValueError(
+                "search.sharding is full, which only family jobs may have: search jobs train "
+                "networks about as large as the baseline, one on each worker"
             )
         return self
 

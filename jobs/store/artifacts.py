@@ -7,13 +7,14 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from jobs.store.audit import Audit, audit_job, audit_sealed, audit_study
-from jobs.store.checkpoint import Checkpoint
+from jobs.store.checkpoint import Checkpoint, opened
 from jobs.store.files import Files
 from jobs.store.folder import JOB_ID, JobFolder, JobState
 from jobs.store.local import local_files
-from jobs.store.manifest import Environment
+from jobs.store.manifest import CheckpointFiles, Environment
 from jobs.store.rows import rows_of, table_of
 from jobs.store.sealed import seal, sha256, unseal
+from jobs.store.shards import Shards
 from jobs.store.study import STUDY_NAME, StudyFolder
 from jobs.store.writer import JobWriter
 from schemas.base import Model
@@ -111,6 +112,14 @@ class ArtifactStore:
         `best`: of those that are kept, the one with the highest validation accuracy.
         """
         return self._job(job_id).checkpoint(best=best)
+
+    def opened(self, stored: CheckpointFiles) -> Checkpoint:
+        """Return a checkpoint that another rank has found; DamagedError where it does not hold."""
+        return opened(self._files, stored)
+
+    def shards(self, job_id: str, attempt: int, rank: int, ranks: int) -> Shards:
+        """Return what a rank writes its part of an attempt's checkpoints with."""
+        return Shards(self._files, self._job(job_id).attempt_key(attempt), rank, ranks)
 
     def keep_trace(self, job_id: str, trace: bytes) -> None:
         """Keep a job's profile, a gzipped Chrome trace; a later one takes its place."""

@@ -13,6 +13,7 @@ from schemas.errors import StoreError
 _OURS = re.compile(
     r"live\.arrows|rows-.*\.parquet|manifest-\d+\.json"
     r"|epoch-[^/]*/(model\.safetensors|optimizer\.(safetensors|pt)|state\.json)"
+    r"|epoch-[^/]*/shard-\d{5}(-of-\d{5}\.safetensors|\.json)"
 )
 
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from jobs.store.background import Background
 from jobs.store.buffer import RowBuffer
-from jobs.store.checkpoint import Checkpoint, Extra, Position, Saved, encode
+from jobs.store.checkpoint import Checkpoint, Extra, Gathered, Position, Saved, encode
 from jobs.store.commits import Commits
 from jobs.store.files import Content, Stream
 from jobs.store.folder import JobFolder
@@ -162,7 +162,7 @@ class JobWriter:
         self.save_later(Position(epoch, step), lambda: Saved(model, optimizer, extra))
         self.wait()
 
-    def save_later(self, position: Position, content: Callable[[], Saved]) -> None:
+    def save_later(self, position: Position, content: Callable[[], Saved | Gathered]) -> None:
         """Commit a checkpoint, and all rows logged so far, in a thread of this writer.
 
         `content` is called there; its tensors, on the CPU, must not change until it is done:
@@ -227,10 +227,11 @@ class JobWriter:
         return f"{self._folder.attempt_key(self.attempt)}/{name}-{uuid.uuid4().hex[:8]}"
 
     def _checkpoint(
-        self, position: Position, saved: Saved
+        self, position: Position, saved: Saved | Gathered
     ) -> tuple[CheckpointFiles, dict[str, Content]]:
         epoch, step, epoch_step = position
-        folder = self._key(f"epoch-{epoch:04d}" + f"-step-{epoch_step:06d}" * bool(epoch_step))
+        apart = saved if isinstance(saved, Gathered) else None
+        folder = apart.folder if apart else self._key(position.name)
         content = encode(saved, {"attempt": self.attempt, **position._asdict()})
         files = {name: described(f"{folder}/{name}", data) for name, data in content.items()}
         score = None if epoch_step else saved.extra.get(_SCORE)
@@ -241,7 +242,7 @@ class JobWriter:
             epoch_step=epoch_step,
             score=None if score is None else float(score),
             folder=folder,
-            files=files,
+            files={**apart.shards, **files} if apart else files,
         )
         return stored, {files[name].key: data for name, data in content.items()}
 

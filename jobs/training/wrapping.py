@@ -19,7 +19,10 @@ def wrapped(module: nn.Module, recipe: Recipe, process: Process) -> nn.Module:
     Each rank normalises by its own batches, unless they are gathered; the running statistics are
     averaged over the ranks after every epoch, so they are not sent around at each step. Images
     that grow get a compiled program for each side: one for all sides would be slower at every one.
+    A network that is divided among the ranks shares gradients by itself.
     """
+    if process.sharded:
+        return module
     model = _shared(module, recipe) if process.world_size > 1 else module
     if recipe.compile is not True:
         return model
