@@ -24,7 +24,7 @@ from jobs.training.flat import Parts, flatten
 from jobs.training.process import Process
 from jobs.training.shards import Shards, check_even
 from jobs.workload import workload
-from orchestrator.__main__ import main
+from orchestrator.commands.exporting import export
 from orchestrator.prepare import Prepared, prepare
 from orchestrator.spec import load
 from schemas.errors import PlanError, SpecError
@@ -143,7 +143,7 @@ def test_one_worker_goes_on_with_a_divided_network(whole) -> None:
 def test_a_divided_network_is_exported_whole(whole, tmp_path: Path, capsys) -> None:
     job, store, *_ = whole
     path = tmp_path / "weights.safetensors"
-    main(["export", job.id, str(path), "--store", str(store)])
+    export(job.id, path, "compound", str(store), best=False, as_json=False)
     expected = evaluated(checkpoint(store, job).model())
     found = read(path).tensors
     assert found.keys() == expected.keys()
