@@ -117,6 +117,7 @@ class Gang:
             stillborn = 0
             while not self._closed and stillborn < _STILLBORN:
                 stillborn = 0 if self._fit() else stillborn + 1
+                ray.get(self._mailbox.needed.remote(self._id))
         except Exception as error:  # told to the trial, which waits in `next`
             self._error = error
 

@@ -112,6 +112,12 @@ class Mailbox:
             box.messages.put_nowait({"started": box.taken, "size": size})
             return box.number, box.job
 
+    async def needed(self, gang: str) -> None:
+        """Wait until a gang has a job, or is to go home: before that nobody need start workers."""
+        box = self._box(gang)
+        async with box.changed:
+            await box.changed.wait_for(lambda: box.closed or box.job is not None)
+
     async def muster(self, gang: str, group: int) -> None:
         """Expect a new group of workers."""
         box = self._box(gang)

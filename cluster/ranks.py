@@ -2,6 +2,7 @@
 
 import os
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Self
 
@@ -114,7 +115,7 @@ class _Worker:
         rows = run(
             request.job,
             self._store,
-            self._process,
+            replace(self._process, sharded=request.resources.sharding == "full"),
             self._data,
             splits,
             continues,

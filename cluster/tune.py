@@ -15,6 +15,7 @@ import ray
 from ray import tune
 
 from cluster import capacity, doctor
+from cluster.leftovers import given_back
 from cluster.listener import JobList, Listener
 from cluster.mailbox import beside, open_mailbox
 from cluster.pruning import Brackets, Pruning
@@ -89,7 +90,7 @@ class RayRunner:
         listener = Listener(group, store, on_event, mailbox, self._stop)
         listener.announce(most)
         try:
-            with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder:
+            with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder, given_back():
                 shared = {"mailbox": name, "store": store.uri, "imports": self._imports}
                 shared["beside"] = beside()
                 rule = Pruning(group, self._brackets, listener.prune) if self._brackets else None

@@ -103,7 +103,13 @@ def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -
     rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     device = _device(resources, int(os.environ.get("LOCAL_RANK", 0)))
     process = Process(
-        rank, world_size, device, cpus or resources.cpus, resources.most_workers, imports
+        rank,
+        world_size,
+        device,
+        cpus or resources.cpus,
+        resources.most_workers,
+        imports,
+        sharded=resources.sharding == "full" and world_size > 1,
     )
     if world_size == 1:
         yield process

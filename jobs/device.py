@@ -21,6 +21,9 @@ PROCESS_BYTES = 400 * 2**20
 """What a worker holds before it builds a network: Python and torch, or the GPU's context."""
 _WORD = 4
 """Bytes of a float32."""
+GATHERED = 0.3
+"""The part of a network's weights that a worker holds at once beside its own rows, where workers
+divide them: weights, gradients and what is sent of a block or two."""
 
 _GUESSED_SECONDS: dict[Kind, dict[str, float]] = {
     "cpu": {
@@ -101,10 +104,16 @@ def step_features(work: Workload, images: int, accumulate: int = 1) -> dict[str,
 
 
 def memory_features(
-    work: Workload, images: int, *, averaged: bool = False, slots: int = 1, shared: bool = False
+    work: Workload,
+    images: int,
+    *,
+    averaged: bool = False,
+    slots: int = 1,
+    shared: bool = False,
+    divided: int = 1,
 ) -> dict[str, float]:
     """Return how often each coefficient of the memory model counts; see peak_bytes."""
-    copies = 2 + slots + averaged + shared
+    copies = (2 + slots + averaged + shared) / divided + (GATHERED if divided > 1 else 0)
     return {
         "base": 1,
         "state": _WORD * copies * work.params,
@@ -133,13 +142,17 @@ def peak_bytes(
     averaged: bool = False,
     slots: int = 1,
     shared: bool = False,
+    divided: int = 1,
 ) -> int:
     """Return the most bytes that one worker holds while it trains on micro-batches of `images`.
 
     `averaged`: the recipe keeps an average of the weights; `slots`: numbers that the optimiser
-    keeps for each parameter (SGD 1, RMSProp 2); `shared`: several workers share gradients.
+    keeps for each parameter (SGD 1, RMSProp 2); `shared`: several workers share gradients;
+    `divided`: so many workers divide all of that among them.
     """
-    features = memory_features(work, images, averaged=averaged, slots=slots, shared=shared)
+    features = memory_features(
+        work, images, averaged=averaged, slots=slots, shared=shared, divided=divided
+    )
     return round(combine(profile.bytes, features))
 
 
@@ -151,10 +164,13 @@ def largest_batch(
     averaged: bool = False,
     slots: int = 1,
     shared: bool = False,
+    divided: int = 1,
 ) -> int:
     """Return the images of the largest micro-batch that fits into so many bytes; 0 for none."""
-    fixed = peak_bytes(profile, work, 0, averaged=averaged, slots=slots, shared=shared)
-    more = peak_bytes(profile, work, 1, averaged=averaged, slots=slots, shared=shared)
+    fixed, more = (
+        peak_bytes(profile, work, n, averaged=averaged, slots=slots, shared=shared, divided=divided)
+        for n in (0, 1)
+    )
     return max(0, (bytes - fixed) // max(1, more - fixed))
 
 

@@ -7,6 +7,7 @@ import torch
 
 from jobs.data.batches import Source
 from jobs.data.cache import DataCache
+from jobs.data.sizes import check_sizes
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import text_from, together
 from jobs.training.diagnosis import diagnose
@@ -124,7 +125,7 @@ def _located(
 
 
 def _begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
-    together(process, lambda: begin(trainer, job))
+    together(process, lambda: begin(trainer, job, process))
 
 
 def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobResult | None:
@@ -136,6 +137,7 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
 
 
 def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> Trainer:
+    check_sizes(job.recipe, job.architecture.resolution, job.architecture.total_stride)
     source = data.source(
         job.data, job.architecture.resolution, job.recipe, process.device, process.threads
     )

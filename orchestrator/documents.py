@@ -7,6 +7,7 @@ from jobs.store.study import StudyFolder
 from schemas.architecture import Candidate
 from schemas.base import Model
 from schemas.data import DataInfo
+from schemas.device import DeviceProfile
 from schemas.forecast import Spent
 from schemas.gate import GatePlan
 from schemas.law import Law
@@ -32,6 +33,8 @@ class TrainRecord(Model):
 
     data: DataInfo
     baseline: Candidate
+    profile: DeviceProfile | None = None
+    """See Variant."""
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,9 @@ def _jobs(
     everyone = [(plan.baseline, 0.0), *((one.network, PHI if larger else 1.0) for one in entrants)]
     for seed in range(spec.seed, spec.seed + (spec.gate.seeds or spec.search.seeds)):
         for network, scale in everyone:
+            phi = scale if larger else 0.0
             request = JobRequest(
-                job=job(spec, plan.data, network, recipe, seed, phi=scale if larger else 0.0),
+                job=job(spec, plan.data, network, recipe, seed, phi=phi, profile=plan.profile),
                 resources=spec.resources.search,
                 label=f"gate-{label(network, seed)}",
             )

@@ -91,7 +91,7 @@ def _errors(
     """Return the errors of a network's jobs by the family's recipe that ended well, by seed."""
     seeds = max(spec.search.seeds, spec.family.seeds, spec.gate.seeds or 0)
     wanted = (
-        job(spec, plan.data, network, spec.train, seed, phi=phi).id
+        job(spec, plan.data, network, spec.train, seed, phi=phi, profile=plan.profile).id
         for seed in range(spec.seed, spec.seed + seeds)
     )
     ended = [results[one] for one in wanted if one in results]

@@ -8,10 +8,11 @@ from itertools import groupby
 
 from cluster.capacity import Node, at_once, expected, gpus_of, resolve
 from jobs.data.encoded import streams
-from jobs.device import evaluation_seconds, largest_batch, peak_bytes, step_seconds
+from jobs.device import evaluation_seconds, largest_batch, peak_bytes
 from jobs.training.schedule import Steps, steps
 from jobs.workload import workload
 from orchestrator.measure import held
+from orchestrator.pace import Pace
 from schemas.architecture import Network
 from schemas.data import DataInfo
 from schemas.device import DeviceProfile, Workload
@@ -75,15 +76,16 @@ class Reckoner:
         job, resources = request.job, request.resources
         workers = expected(resources, self.nodes)
         plan = steps(job.recipe, self.data.train, resources.most_workers)
-        resources = resources.sized(workers)
+        sharded, resources = resources.sharding == "full", resources.sized(workers)
         work = workload(job.architecture)
         pieces = math.ceil(plan.batch / workers / plan.micro)
-        step = step_seconds(self.profile, work, plan.micro, pieces)
-        step += self._all_reduce(work.params, workers)
+        pace = Pace(self.profile, job.architecture, job.recipe, plan.micro, pieces)
+        shared = self._sent(work.params, workers) * (1.5 * pieces if sharded else 1)
         ending = self._evaluation(work, plan, workers) + EPOCH_SECONDS
-        seconds = plan.total * step + job.recipe.epochs * ending
+        seconds = pace.compiling + plan.total * (pace.mean_step + shared)
+        seconds += job.recipe.epochs * ending
         gpu_hours, cpu_hours = _hours(seconds, resources)
-        kept = held(job.recipe, workers)
+        kept = held(job.recipe, workers, sharded=sharded)
         images, room = self._images(job), int(SPARE * self.worker_memory)
         return Demand(
             job=job.id,
@@ -92,7 +94,7 @@ class Reckoner:
             micro_batch=plan.micro,
             fitting_batch=largest_batch(self.profile, work, room - images, **kept),
             memory=images + peak_bytes(self.profile, work, plan.micro, **kept),
-            step_seconds=step,
+            step_seconds=pace.last_step + shared,
             seconds=seconds,
             gpu_hours=gpu_hours,
             cpu_hours=cpu_hours,
@@ -113,8 +115,12 @@ class Reckoner:
             return STREAMED_BYTES
         return images * job.architecture.in_channels * job.architecture.resolution**2
 
-    def _all_reduce(self, params: int, workers: int) -> float:
-        """Return the seconds of a ring all-reduce: every worker passes on 2 (N - 1) / N of it."""
+    def _sent(self, params: int, workers: int) -> float:
+        """Return the seconds of a ring all-reduce: every worker passes on 2 (N - 1) / N of it.
+
+        Where they divide a network it is 3 (N - 1) / N for every micro-batch: weights are
+        gathered twice, and gradients go to those whose rows they are.
+        """
         return 4 * params * 2 * (workers - 1) / workers / ALL_REDUCE[self.profile.kind]
 
     def demands(self, requests: Iterable[JobRequest]) -> dict[str, Demand]:

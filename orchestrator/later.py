@@ -50,7 +50,7 @@ def compared_at_last(spec: StudySpec, candidates: Sequence[Candidate]) -> int:
 def _trained(
     spec: StudySpec, plan: Plan, networks: Sequence[Candidate], stage: Stage, seeds: int
 ) -> Iterator[PlannedJob]:
-    return search_jobs(spec, plan.data, networks, stage, range(seeds))
+    return search_jobs(spec, plan.data, networks, stage, range(seeds), plan.profile)
 
 
 def _promoted(spec: StudySpec, running: Sequence[Candidate]) -> list[Candidate]:

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Collection, Iterable, Iterator
 
+from jobs.data.sizes import check_sizes, smaller_sizes
+from jobs.networks import Networks
 from jobs.scaling import MULTIPLIER, multipliers
 from orchestrator.design import Designed
 from schemas.architecture import (
@@ -12,7 +14,9 @@ from schemas.architecture import (
     Rounding,
 )
 from schemas.errors import PlanError
+from schemas.factory import FactoryNetwork
 from schemas.plan import Dropped
+from schemas.recipe import Recipe
 from schemas.study import StudySpec, TrainSpec
 
 _TOLD = 3
@@ -34,6 +38,33 @@ def require_resolution(network: Network, rounding: Rounding) -> None:
             where="rounding.max_resolution",
             allowed=f"{network.resolution} or more, or a smaller baseline.resolution",
         )
+
+
+def require_sizes(
+    recipe: Recipe, found: Iterable[Network], networks: Networks, where: str = "train"
+) -> None:
+    """PlanError where images that grow would be too small for a network, or would not grow.
+
+    Of a user's own network also where its weights depend on the resolution, so that it takes no
+    other images; FactoryError where it does not run on smaller ones at all.
+    """
+    if recipe.resizing is None:
+        return
+    for network in found:
+        check_sizes(recipe, network.resolution, network.total_stride, where)
+        first = smaller_sizes(recipe.resizing, network.resolution)[0]
+        if isinstance(network, FactoryNetwork) and not _takes(network, first, networks):
+            raise PlanError(
+                f"{network.factory} builds other weights for {first} pixels than for "
+                f"{network.resolution}, so its images cannot grow",
+                where=f"{where}.resizing",
+                allowed="no `resizing`, or a network whose weights do not depend on the resolution",
+            )
+
+
+def _takes(network: FactoryNetwork, side: int, networks: Networks) -> bool:
+    small = networks.at(network, side)
+    return isinstance(small, FactoryNetwork) and small.workload.params == network.workload.params
 
 
 def phis_of(spec: StudySpec | TrainSpec) -> tuple[float, ...]:

@@ -53,12 +53,13 @@ class Held(TypedDict):
     averaged: bool
     slots: int
     shared: bool
+    divided: int
 
 
-def held(recipe: Recipe, workers: int) -> Held:
-    """Return what a recipe makes each of so many workers keep."""
-    slots = 1 if recipe.optimizer == "sgd" else 2
-    return Held(averaged=recipe.ema > 0, slots=slots, shared=workers > 1)
+def held(recipe: Recipe, workers: int, *, sharded: bool = False) -> Held:
+    """Return what a recipe makes each of so many workers keep, or all of them, if `sharded`."""
+    slots, divided = 1 if recipe.optimizer == "sgd" else 2, workers if sharded else 1
+    return Held(averaged=recipe.ema > 0, slots=slots, shared=workers > 1, divided=divided)
 
 
 def _step_time(profile: DeviceProfile, spec: StudySpec, network: Network) -> float:

@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from jobs.complexity import count
 from jobs.models.zoo import NETWORKS
 from jobs.networks import Networks
-from jobs.training.schedule import check_batch
-from orchestrator.design import design
+from jobs.training.schedule import check_batch, check_sharding
+from orchestrator.compiling import asks
+from orchestrator.design import Designed, design
 from orchestrator.limits import (
     design_warnings,
     padding_warning,
     phis_of,
     require_phi,
     require_resolution,
+    require_sizes,
 )
 from orchestrator.measure import Measure, counted, measure_of
 from orchestrator.prospects import prospects
@@ -24,7 +26,7 @@ from schemas.data import DataInfo
 from schemas.design import COUNTED
 from schemas.device import DeviceProfile
 from schemas.errors import PlanError
-from schemas.job import JobRequest
+from schemas.job import JobRequest, Resources
 from schemas.plan import FamilyPlan, Member, Plan, PlannedJob, Variant
 from schemas.recipe import Recipe
 from schemas.study import StudySpec, TrainSpec
@@ -68,11 +70,12 @@ def plan_study(
 ) -> Plan:
     """Plan the search: candidates of equal realised cost, controls, and a job for each seed.
 
-    `profile` is of one search worker's device; budgets on memory and step time take it.
+    `profile` is of one search worker's device; budgets on memory and step time take it, and so does
+    `compile: auto`.
     Raises PlanError where the spec holds but nothing can be made of it.
     """
     check_batch(spec.search.train, spec.resources.search.most_workers, "search.train.batch")
-    check_batch(spec.train, spec.resources.family.most_workers)
+    _check(spec.train, spec.resources.family)
     if spec.gate.mode != "off" and spec.gate.scale == "phi":
         check_batch(spec.train, spec.resources.search.most_workers)
     network = baseline_of(spec, info, networks)
@@ -80,6 +83,7 @@ def plan_study(
     space = Space(network, spec.search.budget, spec.rounding, measure, networks)
     designed = design(space, spec.search.design, spec.search.controls)
     require_phi(spec, network, (candidate.coefficients for candidate in designed.candidates))
+    _require_growth(spec, network, designed, networks)
     baseline, first = _baseline_candidate(network), stages(spec)[0]
     seeds = range(first_seeds(spec, first))
     return Plan(
@@ -90,14 +94,34 @@ def plan_study(
         dropped=designed.dropped,
         points=designed.points,
         untried=designed.untried,
-        jobs=tuple(search_jobs(spec, info, (baseline, *designed.candidates), first, seeds)),
+        jobs=tuple(
+            search_jobs(spec, info, (baseline, *designed.candidates), first, seeds, profile)
+        ),
         warnings=(
             *design_warnings(spec, network, designed),
             *_warnings(spec, info),
             *prospects(spec.search, len(designed.candidates)),
         ),
-        profile=None if spec.search.budget.cost in COUNTED else profile,
+        profile=profile if spec.search.budget.cost not in COUNTED or asks(spec) else None,
     )
+
+
+def _require_growth(
+    spec: StudySpec, network: Network, designed: Designed, networks: Networks
+) -> None:
+    """PlanError where images that grow are too small for a network of the search or the gate."""
+    searched = [one.architecture for one in (*designed.candidates, *designed.untried)]
+    where = "train" if spec.search.train.resizing == spec.train.resizing else "search.train"
+    require_sizes(spec.search.train, (network, *searched), networks, where)
+    if spec.gate.mode != "off" and spec.gate.scale == "phi":
+        require_sizes(spec.train, (network,), networks)
+
+
+def _check(recipe: Recipe, resources: Resources) -> None:
+    """PlanError where a family's workers cannot train by its recipe."""
+    check_batch(recipe, resources.most_workers)
+    if resources.sharding == "full":
+        check_sharding(recipe)
 
 
 def _baseline_candidate(network: Network) -> Candidate:
@@ -153,32 +177,48 @@ def plan_family(
     """
     require_phi(spec, baseline.architecture, [coefficients])
     measure = measure_of(spec, profile) if isinstance(spec, StudySpec) else counted("macs")
-    members = tuple(
-        _member(spec, baseline, info, coefficients, phi, measure, networks) for phi in phis_of(spec)
-    )
-    pixels = {member.network.architecture.resolution for member in members}
+    found = [
+        (phi, scaled(spec, baseline, coefficients, phi, measure, networks)) for phi in phis_of(spec)
+    ]
+    pixels = {network.architecture.resolution for _, network in found}
+    require_sizes(spec.train, (network.architecture for _, network in found), networks)
     return FamilyPlan(
         study=spec.name,
         coefficients=coefficients,
-        members=members,
+        members=tuple(
+            Member(
+                phi=phi,
+                network=network,
+                nominal=coefficients.nominal**phi,
+                jobs=tuple(_family_jobs(spec, info, network, phi, profile)),
+            )
+            for phi, network in found
+        ),
         warnings=tuple(padding_warning(baseline.architecture, pixels)),
     )
 
 
-def plan_train(spec: TrainSpec, info: DataInfo, networks: Networks = DATA_ONLY) -> Variant:
+def plan_train(
+    spec: TrainSpec,
+    info: DataInfo,
+    networks: Networks = DATA_ONLY,
+    profile: DeviceProfile | None = None,
+) -> Variant:
     """Plan one scaled variant; the baseline that it is compared with is not trained.
 
+    `profile` is of the device that `compile: auto` is settled by.
     Raises ArchitectureError where its `weights` do not fit that network.
     """
-    check_batch(spec.train, spec.resources.most_workers)
+    _check(spec.train, spec.resources)
     baseline = _baseline_candidate(baseline_of(spec, info, networks))
     _require_axes(spec.coefficients, baseline.architecture, networks)
-    family = plan_family(spec, baseline, info, spec.coefficients, networks=networks)
+    family = plan_family(spec, baseline, info, spec.coefficients, profile, networks)
     if spec.weights is not None:
         from orchestrator.weights import with_weights  # needs torch, which no other plan does
 
         family = with_weights(spec.weights, baseline, family)
-    return Variant(study=spec.name, data=info, baseline=baseline, family=family)
+    held = profile if asks(spec) else None
+    return Variant(study=spec.name, data=info, baseline=baseline, family=family, profile=held)
 
 
 def _require_axes(coefficients: Coefficients, network: Network, networks: Networks) -> None:
@@ -190,20 +230,6 @@ def _require_axes(coefficients: Coefficients, network: Network, networks: Networ
                 where=f"coefficients.{name}",
                 allowed="1",
             )
-
-
-def _member(
-    spec: StudySpec | TrainSpec,
-    baseline: Candidate,
-    info: DataInfo,
-    coefficients: Coefficients,
-    phi: float,
-    measure: Measure,
-    networks: Networks,
-) -> Member:
-    network = scaled(spec, baseline, coefficients, phi, measure, networks)
-    jobs = tuple(_family_jobs(spec, info, network, phi))
-    return Member(phi=phi, network=network, nominal=coefficients.nominal**phi, jobs=jobs)
 
 
 def scaled(
@@ -230,14 +256,18 @@ def _powers(coefficients: Coefficients, phi: float) -> Coefficients:
 
 
 def _family_jobs(
-    spec: StudySpec | TrainSpec, info: DataInfo, network: Candidate, phi: float
+    spec: StudySpec | TrainSpec,
+    info: DataInfo,
+    network: Candidate,
+    phi: float,
+    profile: DeviceProfile | None,
 ) -> Iterator[PlannedJob]:
     if isinstance(spec, StudySpec):
         resources, seeds = spec.resources.family, spec.family.seeds
     else:
         resources, seeds = spec.resources, spec.seeds
     for seed in range(spec.seed, spec.seed + seeds):
-        training = job(spec, info, network, spec.train, seed, phi=phi)
+        training = job(spec, info, network, spec.train, seed, phi=phi, profile=profile)
         request = JobRequest(
             job=training, resources=resources, label=f"phi{phi:g}-{label(network, seed)}"
         )

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 
 from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
+from orchestrator.compiling import Judge, asks, decided
 from orchestrator.devices import hosts_of, learnt, profile_of
+from orchestrator.documents import TrainRecord
 from orchestrator.forecast import Reckoner
 from orchestrator.later import gate_at_most, rounds_at_most
 from orchestrator.outlook import family_forecast
@@ -50,16 +52,25 @@ def prepare(
 
 
 def _begun_with(spec: StudySpec | TrainSpec, store: ArtifactStore | None) -> DeviceProfile | None:
-    """Return the device that a study's budget was held on when it began.
+    """Return the device that a study's plan was held on when it began.
 
-    A later probe would shift its candidates, and jobs that are done would no longer belong. A
-    budget on an exact count is held on no device.
+    A later probe would shift its candidates, or compile other jobs, and those that are done would
+    no longer belong.
     """
-    counted = isinstance(spec, StudySpec) and spec.search.budget.cost in COUNTED
-    if store is None or counted or spec.name not in store.studies():
+    if store is None or not _held_on_device(spec) or spec.name not in store.studies():
         return None
-    plan = store.study(spec.name).read("plan.json", Plan)
-    return plan.profile if plan else None
+    folder = store.study(spec.name)
+    if isinstance(spec, StudySpec):
+        plan = folder.read("plan.json", Plan)
+        return plan.profile if plan else None
+    record = folder.read("baseline.json", TrainRecord)
+    return record.profile if record else None
+
+
+def _held_on_device(spec: StudySpec | TrainSpec) -> bool:
+    """Whether a plan depends on a device; a budget on an exact count does not."""
+    counted = isinstance(spec, TrainSpec) or spec.search.budget.cost in COUNTED
+    return asks(spec) or not counted
 
 
 def plan(
@@ -68,7 +79,7 @@ def plan(
     """Plan a study's search, or one variant."""
     if isinstance(spec, StudySpec):
         return plan_study(spec, info, profile, networks)
-    return plan_train(spec, info, networks)
+    return plan_train(spec, info, networks, profile)
 
 
 def with_plan(
@@ -117,7 +128,16 @@ def _forecast(
         gate=_bound(reckoner, gate, known),
         family=family_forecast(reckoner, families, known),
         demands=demands,
+        compiling=_compiling(spec, planned, families),
     )
+
+
+def _compiling(
+    spec: StudySpec | TrainSpec, planned: AnyPlan, families: Sequence[FamilyPlan]
+) -> str:
+    choices = [[job.request for job in family.jobs] for family in families]
+    judge = Judge.of(spec, planned.data.train, planned.profile)
+    return decided(spec, judge, [job.request for job in planned.jobs], choices)
 
 
 def _later(

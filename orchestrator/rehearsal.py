@@ -16,7 +16,8 @@ _SEEDS = 2
 def rehearsal(spec: Spec) -> Spec:
     """Return a spec whose jobs train and validate on two batches, in a store of its own.
 
-    Promotion is left out, because one epoch has no shorter schedule; a gate only warns, so that
+    Where training images grow there are two epochs, one with the first side and one with the last.
+    Promotion is left out, because there is no shorter schedule; a gate only warns, so that
     the family comes to its turn as well.
     """
     images = BATCHES * max(spec.train.batch, _search_batch(spec))
@@ -37,7 +38,7 @@ def _search_batch(spec: Spec) -> int:
 
 
 def _once(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"epochs": 1})
+    return recipe.model_copy(update={"epochs": 2 if recipe.resizing else 1})
 
 
 def _search(search: Search) -> Search:

@@ -6,7 +6,7 @@ Every decision is a function of spec, plan and results. Running a study again th
 same decisions from the same results, and needs no other memory than the store.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.analyse import floor_of
@@ -106,7 +106,7 @@ def _points(search: Search, stage: Stage) -> Round | None:
             f"{100 * best.high:.1f} %), {points(best.improvement)} points of improvement."
         ),
         candidates=wanted,
-        jobs=tuple(search_jobs(search.spec, search.plan.data, wanted, stage, seeds)),
+        jobs=tuple(_trained(search, wanted, stage, seeds)),
     )
 
 
@@ -136,13 +136,20 @@ def _jobs(
 
     What was trained before the spec was edited, or in another study, counts for nothing less.
     """
-    spec, plan = search.spec, search.plan
-    wanted = [*search_jobs(spec, plan.data, (plan.baseline, *chosen), stage, seeds)]
+    plan = search.plan
+    wanted = [*_trained(search, (plan.baseline, *chosen), stage, seeds)]
     ids = {one.id for one in chosen}
     others = [one for one in plan.candidates if one.id not in ids]
-    free = [*search_jobs(spec, plan.data, others, stage, seeds)]
+    free = [*_trained(search, others, stage, seeds)]
     known = search.known(one.request.job.id for one in free)
     return [*wanted, *(one for one in free if one.request.job.id in known)]
+
+
+def _trained(
+    search: Search, networks: Sequence[Candidate], stage: Stage, seeds: range
+) -> Iterator[PlannedJob]:
+    plan = search.plan
+    return search_jobs(search.spec, plan.data, networks, stage, seeds, plan.profile)
 
 
 def _seeds(search: Search, stage: Stage) -> Round | None:

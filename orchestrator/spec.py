@@ -149,11 +149,21 @@ def _label(loc: tuple[Key, ...]) -> str:
     return f"{loc[-2]}[{loc[-1]}]" if isinstance(loc[-1], int) and len(loc) > 1 else str(loc[-1])
 
 
+_FORMS = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "keys with values"),
+    "string_type": "a text",
+}
+"""What pydantic's names for errors of a type ask for."""
+
+
 def _allowed(details: ErrorDetails) -> str:
     if details["type"] in ("extra_forbidden", "missing"):
         return ", ".join(_siblings(details))
-    context = details.get("ctx", {})
-    return str(context.get("expected_tags") or context.get("expected") or "")
+    context, form = details.get("ctx", {}), _FORMS.get(details["type"], "")
+    return str(context.get("expected_tags") or context.get("expected") or form)
 
 
 def _siblings(details: ErrorDetails) -> list[str]:

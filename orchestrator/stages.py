@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from orchestrator.compiling import Judge
 from schemas.architecture import AXES, Candidate
 from schemas.data import DataInfo
+from schemas.device import DeviceProfile
 from schemas.job import DataRef, JobRequest, TrainJob
 from schemas.plan import PlannedJob
 from schemas.recipe import Recipe, at_phi
@@ -67,23 +69,34 @@ def first_seeds(spec: StudySpec, stage: Stage) -> int:
 
 
 def search_jobs(
-    spec: StudySpec, info: DataInfo, networks: Sequence[Candidate], stage: Stage, seeds: range
+    spec: StudySpec,
+    info: DataInfo,
+    networks: Sequence[Candidate],
+    stage: Stage,
+    seeds: range,
+    profile: DeviceProfile | None,
 ) -> Iterator[PlannedJob]:
     """Yield jobs seed by seed, so that an early stop leaves every candidate with some.
 
     `seeds` counts from 0, above the spec's first. In a screening the baseline gets as many seeds
     as the search has: it costs least, and the noise between its scores stands for that of all.
+    `profile`: see `job`.
     """
     every = range(seeds.start, max(seeds.stop, spec.search.seeds))
     for offset in every if stage.phase == "screening" else seeds:
         for network in networks:
             baseline = "baseline" in network.roles
             if baseline or offset in seeds:
-                yield _search_job(spec, info, network, stage, spec.seed + offset)
+                yield _search_job(spec, info, network, stage, spec.seed + offset, profile)
 
 
 def _search_job(
-    spec: StudySpec, info: DataInfo, network: Candidate, stage: Stage, seed: int
+    spec: StudySpec,
+    info: DataInfo,
+    network: Candidate,
+    stage: Stage,
+    seed: int,
+    profile: DeviceProfile | None,
 ) -> PlannedJob:
     short = stage.phase == "screening"
     name = f"{label(network, seed)}-e{stage.recipe.epochs}" if short else label(network, seed)
@@ -92,7 +105,7 @@ def _search_job(
         candidate=network.id,
         phi=0.0 if "baseline" in network.roles else 1.0,
         request=JobRequest(
-            job=job(spec, info, network, stage.recipe, seed, phi=0.0),
+            job=job(spec, info, network, stage.recipe, seed, phi=0.0, profile=profile),
             resources=spec.resources.search,
             label=name,
             prunable=_prunable(spec, network),
@@ -118,14 +131,17 @@ def job(
     seed: int,
     *,
     phi: float,
+    profile: DeviceProfile | None,
 ) -> TrainJob:
     """Return the training of one network with one seed, by the recipe as it is at `phi`.
 
-    All networks of a search train as the baseline does, at phi 0: they are compared.
+    All networks of a search train as the baseline does, at phi 0: they are compared. `profile`:
+    the device that `compile: auto` is settled by, the same in all of a study.
     """
+    network, judge = candidate.architecture, Judge.of(spec, info.train, profile)
     return TrainJob(
-        architecture=candidate.architecture,
-        recipe=at_phi(recipe, phi),
+        architecture=network,
+        recipe=judge.settled(network, at_phi(recipe, phi)),
         data=DataRef(spec=spec.data, fingerprint=info.fingerprint),
         seed=seed,
     )

@@ -77,7 +77,8 @@ class Study:
         crew = self._crew(plan)
         self.folder.write("spec.json", Record(spec=self.spec, text=self.text))
         if isinstance(plan, Variant):
-            self.folder.write("baseline.json", TrainRecord(data=plan.data, baseline=plan.baseline))
+            record = TrainRecord(data=plan.data, baseline=plan.baseline, profile=plan.profile)
+            self.folder.write("baseline.json", record)
             self.folder.write("family.json", plan.family)
             return crew.train("train", plan.jobs)
         assert isinstance(self.spec, StudySpec)

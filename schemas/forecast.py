@@ -96,9 +96,9 @@ class Demand(Model):
     memory: int
     """Peak bytes of one worker."""
     step_seconds: float
-    """One step of the optimiser, over all micro-batches."""
+    """One step of the optimiser at the full resolution, over all micro-batches."""
     seconds: float
-    """The whole job."""
+    """The whole job: cheaper steps where images grow, and compiling, included."""
     gpu_hours: float
     cpu_hours: float
     money: float | None
@@ -203,6 +203,8 @@ class Forecast(Model):
     family: FamilyForecast
     demands: dict[str, Demand]
     """By job id; the search's jobs, and for one scaled variant its own."""
+    compiling: str = ""
+    """Which jobs `compile: auto` has come to compile, in a line; nothing without `auto`."""
 
     @property
     def most(self) -> Total:

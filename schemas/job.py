@@ -56,6 +56,24 @@ class Resources(Model):
     interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@-]{1,15}$")] | None = None
     """Network interface that the workers talk over, such as eth0; by default found out."""
 
+    sharding: Literal["none", "full"] = "none"
+    """`full` divides weights, gradients and optimiser state among the workers, for a network that
+    does not fit into one's memory; else each holds all of it."""
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "Resources":
+        if self.sharding == "full" and not isinstance(self.workers, int):
+            raise ValueError(
+                "sharding: full takes a fixed number of workers, such as "
+                f"{self.workers.max}: what does not fit into fewer cannot go on with fewer"
+            )
+        if self.sharding == "full" and self.workers == 1:
+            raise ValueError(
+                "sharding: full divides a network among workers, and there is one: "
+                "set workers to 2 or more, or sharding to none"
+            )
+        return self
+
     @property
     def least_workers(self) -> int:
         """Workers without which the job does not run."""
@@ -116,6 +134,12 @@ class TrainJob(Identified):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     weights: WeightsRef | None = None
     """What the first attempt starts from; None draws weights from the seed."""
+
+    @model_validator(mode="after")
+    def _settled(self) -> "TrainJob":
+        if self.recipe.compile == "auto":
+            raise ValueError("compile: auto is for specs; the recipe of a job says true or false")
+        return self
 
     @cached_property
     def id(self) -> str:

@@ -44,7 +44,8 @@ class Plan(Model):
     jobs: tuple[PlannedJob, ...]
     warnings: tuple[str, ...] = ()
     profile: DeviceProfile | None = None
-    """The device that the budget was held on; None where it binds an exact count."""
+    """The device that the budget was held on and `compile: auto` was settled by; None where the
+    budget binds an exact count and no recipe says `auto`."""
     untried: tuple[Candidate, ...] = ()
     """Other networks that the budget admits, of which rounds may add some: at most MOST_UNTRIED,
     evenly chosen."""
@@ -114,6 +115,8 @@ class Variant(Model):
     data: DataInfo
     baseline: Candidate
     family: FamilyPlan
+    profile: DeviceProfile | None = None
+    """The device that `compile: auto` was settled by; None where the recipe says it itself."""
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -70,6 +70,23 @@ class Augment(Model):
         return self
 
 
+class Resizing(Model):
+    """Training images that begin small and grow to the network's resolution, step by step.
+
+    Progressive resizing as in FFCV's recipes and in EfficientNetV2 (Tan and Le 2021), without the
+    latter's growing augmentation. Evaluation is at the full resolution from the first epoch on, and
+    so is the last epoch's training.
+    """
+
+    start: Annotated[float, Field(gt=0, lt=1)] = 0.6
+    """The first side, as a fraction of the network's resolution."""
+    until: Share = 0.8
+    """The fraction of the epochs after which training is at the full resolution."""
+    multiple: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Smaller sides are multiples of so many pixels; by default of the power of two that is
+    nearest to an eighth of the resolution: 4 at 32 pixels, 32 at 224."""
+
+
 class Keep(Model):
     """Which checkpoints of a job stay; what falls under none of these is removed."""
 
@@ -117,11 +134,14 @@ class Recipe(Model):
     workers' micro-batches, or groups of so many within a micro-batch (ghost batch norm)."""
     gradients: Literal["float32", "bfloat16"] = "float32"
     """What workers send each other of gradients: as they are, or in half the bytes."""
-    compile: bool = False
-    """Let torch compile the network: worth it where a job is long against minutes of compiling."""
+    compile: Literal[True, False, "auto"] = False
+    """Let torch compile the network: worth it where a job is long against minutes of compiling.
+    `auto`: a plan decides, job by job, whether the time saved repays it; jobs say true or false."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
     precision: Literal["float32", "bfloat16"] = "float32"
     augment: Augment = Augment()
+    resizing: Resizing | None = None
+    """Smaller training images in the earlier epochs; None: always the network's resolution."""
     central: Share = 1.0
     """The side of the central square that is evaluated, as a fraction of the image's."""
     checkpoint_every: Annotated[int, Field(ge=1)] = 1

@@ -67,6 +67,11 @@ class Search(Model):
     @model_validator(mode="after")
     def _promotion_can_work(self) -> "Search":
         promotion, epochs = self.promotion, self.train.epochs
+        if self.tie_break == "step_time" and self.train.compile == "auto":
+            raise ValueError(
+                "tie_break: step_time compares measured speeds, and with train.compile: auto some "
+                "candidates may be compiled and others not; set it to true or false"
+            )
         if isinstance(promotion, Asha) and promotion.grace >= epochs:
             raise ValueError(
                 f"promotion.grace is {promotion.grace}, which the schedule's {epochs} epochs never "
@@ -94,11 +99,16 @@ class Placement(Model):
     family: Resources = Resources()
 
     @model_validator(mode="after")
-    def _search_is_fixed(self) -> "Placement":
+    def _search_is_plain(self) -> "Placement":
         if not isinstance(self.search.workers, int):
             raise ValueError(
                 "search.workers is a range, which only family jobs may have: search jobs are "
                 "compared with each other, so each has the same number of workers"
+            )
+        if self.search.sharding != "none":
+            raise ValueError(
+                "search.sharding is full, which only family jobs may have: search jobs train "
+                "networks about as large as the baseline, one on each worker"
             )
         return self
 

@@ -6,6 +6,7 @@ import pytest
 from hungry import hungry_request
 from test_orchestrator_crew import IMAGES, Log, planned
 
+from cluster.leftovers import reserved
 from cluster.session import Session
 from cluster.tune import RayRunner
 from jobs.store.artifacts import ArtifactStore
@@ -46,3 +47,4 @@ def test_a_rank_out_of_memory_is_no_lost_worker(
     (result,) = runner.run([request], store, lambda event: None)
     assert result.cause is not None
     assert result.cause.kind == "out of memory", result.cause.message
+    assert reserved() == set(), "no group of workers is started for a job that has ended"

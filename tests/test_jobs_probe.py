@@ -1,5 +1,7 @@
 """The probe: exact where the device is, honest about its error, and over in time."""
 
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -7,8 +9,7 @@ import pytest
 
 from jobs.device import combine, guess, memory_features, step_features
 from jobs.probe import cases, measure_all, probe, profile_of
-from jobs.timing import Case, Measured, Ready, measure
-from jobs.training.process import Process
+from jobs.timing import Case, Measured, Ready
 from jobs.workload import workload
 from schemas.errors import RunError
 
@@ -51,13 +52,16 @@ def test_cases_differ_by_device_and_fit_a_small_one() -> None:
 
 
 def test_what_one_step_takes_is_measured_here() -> None:
+    """In a fresh process: in one that has used memory before, a step's part cannot be told."""
     small, large = (
         case.model_copy(update={"images": images, "seconds": 0.2})
         for case in cases("cpu")[8:9]
         for images in (8, 64)
     )
-    process = Process.single(threads=1)
-    first, second = measure(small, process), measure(large, process)
+    asked = "".join(f"{case.model_dump_json()}\n" for case in (small, large))
+    command = [sys.executable, "-m", "jobs.timing", "cpu", "1"]
+    answers = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)
+    first, second = map(Measured.model_validate_json, answers.stdout.splitlines()[1:])
     assert 0 < first.seconds < second.seconds
     assert 0 < first.evaluation < first.seconds
     assert first.bytes < second.bytes
@@ -66,7 +70,7 @@ def test_what_one_step_takes_is_measured_here() -> None:
 
 def test_cases_are_measured_in_another_process_and_told() -> None:
     lines: list[str] = []
-    ready, found = measure_all(cases("cpu")[8:9], "cpu", 1, 10, lines.append)
+    ready, found = measure_all(cases("cpu")[8:9], "cpu", 1, 20, lines.append)
     assert ready.device == guess("cpu").device
     assert [case.name for case, _ in found] == ["efficientnet-b0"]
     assert lines[0].startswith("1/3 efficientnet-b0 at 32 px, 32 images: ")

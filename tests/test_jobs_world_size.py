@@ -64,7 +64,7 @@ def trained(job: TrainJob, store: Path, world_size: int, planned: int = 4) -> li
     file.write_text(JobRequest(job=job, resources=resources).model_dump_json())
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(world_size)]
     command = [sys.executable, *(launcher if world_size > 1 else []), "-m", "jobs", str(file)]
-    subprocess.run([*command, "--store", str(store)], check=True, capture_output=True, timeout=180)
+    subprocess.run([*command, "--store", str(store)], check=True, capture_output=True, timeout=600)
     return ArtifactStore.open(str(store)).rows(job.id)
 
 

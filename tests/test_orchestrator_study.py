@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -212,9 +211,8 @@ def test_a_store_that_cannot_be_written(spec: Path, tmp_path: Path) -> None:
 
 
 def test_more_workers_than_the_machine_has(spec: Path) -> None:
-    started = time.monotonic()
     words = ("run", str(spec), "--runner", "local", "--set", "resources.family.workers=64")
     ran = compound(*words, "--set", "train.batch=64")
     assert ran.returncode == 2
     assert f"needs 64 CPUs (64 workers x 1), the cluster has {os.cpu_count()}" in ran.stderr
-    assert time.monotonic() - started < 30
+    assert not list(spec.parent.glob("**/jobs/*")), "refused before anything began"

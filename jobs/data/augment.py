@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from jobs.data.augment_crop import crop, draw_boxes
+from jobs.data.augment_crop import crop, draw_boxes, shrink
 from jobs.data.augment_ops import apply_policy
 from jobs.data.augment_policy import draw_policy
 from jobs.data.mixing import Batch, draw_shares, mix
@@ -59,6 +59,7 @@ class Augmenter:
     def __init__(self, augment: Augment, mean: Tensor, resolution: int) -> None:
         """Keep tables for one resolution on the device of `mean`, float (C,) in 0 to 255."""
         self._augment, self._resolution, self._device = augment, resolution, mean.device
+        self._mean = mean
         self._resized = augment.crop == "resized"
         self._pad = 0 if self._resized else min(round(augment.pad * resolution), resolution - 1)
         self._cut = round(augment.cutout * resolution)
@@ -66,6 +67,12 @@ class Augmenter:
         shifted = _shift_table(resolution, self._pad).to(mean.device)
         self._row_starts = shifted * resolution
         self._columns = torch.cat([shifted, shifted.flip(1)])
+
+    def at(self, resolution: int) -> "Augmenter":
+        """Return what makes the same changes to smaller images, which it shrinks itself."""
+        if resolution == self._resolution:
+            return self
+        return Augmenter(self._augment, self._mean, resolution)
 
     def draw(self, seed: int, epoch: int, count: int) -> Draws:
         """Draw for images 0 to count - 1 in one epoch, whatever rank will train on them."""
@@ -92,7 +99,8 @@ class Augmenter:
     def apply(self, images: Tensor, draws: Draws) -> Tensor:
         """Return uint8 (B, C, R, R) changed as drawn, image by image.
 
-        `images`: uint8 (B, C, S, S) on the device of the mean; S is R unless crops are resized.
+        `images`: uint8 (B, C, S, S) on the device of the mean. Larger ones than R are shrunk first,
+        unless crops are resized, which takes them to R.
         """
         moved = self._framed(images, draws)
         if draws.codes is not None and draws.amounts is not None:
@@ -112,6 +120,7 @@ class Augmenter:
         if draws.boxes is not None:
             mirrored = (draws.columns > 0).to(self._device)
             return crop(images, draws.boxes.to(self._device), mirrored, self._resolution)
+        images = shrink(images, self._resolution)
         return self._moved(images, draws) if self._pad or self._augment.flip else images
 
     def _centres(self, draws: Draws) -> Tensor:

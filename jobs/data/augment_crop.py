@@ -47,6 +47,17 @@ def crop(images: Tensor, boxes: Tensor, mirrored: Tensor, resolution: int) -> Te
     return square.mT.to(torch.uint8).contiguous()
 
 
+def shrink(images: Tensor, resolution: int) -> Tensor:
+    """Return uint8 (N, C, R, R) of whole images (N, C, S, S), by the arithmetic of `crop`."""
+    side = images.shape[-1]
+    if side == resolution:
+        return images
+    start, length = torch.tensor([[0.0], [side]], device=images.device)
+    weights = _weights(start, length, side, resolution)[0]
+    narrow = _bytes(images.float() @ weights.T)
+    return _bytes(weights @ narrow).to(torch.uint8)
+
+
 def _weights(start: Tensor, length: Tensor, side: int, resolution: int) -> Tensor:
     """Return how much each pixel of a line gives to each new one, float32 (N, R, S)."""
     scale = (length / resolution)[:, None, None]

@@ -1,6 +1,7 @@
 """From a split in memory to this rank's batches: order, augmentation and normalisation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +15,9 @@ from jobs.seeds import Purpose, derive
 from schemas.recipe import Augment
 
 __all__ = ["Batch", "Feeder", "Share", "order"]
+
+SizeOf = Callable[[int], int]
+"""Tells the side of the training images in an epoch, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -94,18 +98,30 @@ class Finisher:
         mean: Tensor,
         deviation: Tensor,
         device: torch.device,
+        size_of: SizeOf | None = None,
     ) -> None:
-        """Take `mean` and `deviation` of the channels, float (C,), in units of 0 to 255."""
-        self._augmenter, self._device = augmenter, device
+        """Take `mean` and `deviation` of the channels, float (C,), in units of 0 to 255.
+
+        `size_of`: the side of training images by epoch; by default the augmenter's resolution.
+        """
+        self._augmenter, self._device, self._size_of = augmenter, device, size_of
         self._scale = (1 / deviation).to(device)[:, None, None]
         self._offset = (mean / deviation).to(device)[:, None, None]
+
+    def of(self, epoch: int) -> "Finisher":
+        """Return what finishes an epoch's training batches, at the side that they have in it."""
+        if self._size_of is None:
+            return self
+        sized = copy(self)
+        sized._augmenter = self._augmenter.at(self._size_of(epoch))
+        return sized
 
     def draw(self, seed: int, epoch: int, count: int) -> Draws:
         """Draw the changes to all `count` training images in an epoch."""
         return self._augmenter.draw(seed, epoch, count)
 
     def training(self, pixels: Tensor, labels: Tensor, draws: Draws) -> Batch:
-        """Return a training batch of uint8 (B, C, R, R) and labels, changed as drawn."""
+        """Return a training batch of uint8 (B, C, S, S) and labels, changed as drawn."""
         batch = self.plain(self._augmenter.apply(pixels, draws), labels)
         return self._augmenter.mixed(batch.images, batch.labels, draws)
 
@@ -125,14 +141,21 @@ class Finisher:
 class Feeder:
     """The Source that cuts batches out of images in memory: the device's own where they fit."""
 
-    def __init__(self, images: Images, augment: Augment, device: torch.device) -> None:
+    def __init__(
+        self,
+        images: Images,
+        augment: Augment,
+        device: torch.device,
+        size_of: SizeOf | None = None,
+    ) -> None:
+        """`size_of`: see Finisher."""
         self._home = _home(images, device)
         self.images, self.held_out = len(images.train), len(images.validation)
         self.channels = images.train.shape[1]
         labels = images.train_labels, images.validation_labels
         self.highest_label = max(int(part.max()) for part in labels)
         augmenter = Augmenter(augment, images.mean.to(self._home), images.validation.shape[-1])
-        self._finisher = Finisher(augmenter, images.mean, images.deviation, device)
+        self._finisher = Finisher(augmenter, images.mean, images.deviation, device, size_of)
         self._train = images.train.to(self._home)
         self._train_labels = images.train_labels.to(self._home)
         self._held = images.validation.to(self._home)
@@ -140,15 +163,16 @@ class Feeder:
 
     def training(self, seed: int, epoch: int, share: Share, first_step: int = 0) -> Iterator[Batch]:
         """Yield this rank's micro-batches of an epoch, step after step; a short rest is left."""
-        draws = self._finisher.draw(seed, epoch, self.images)
+        finisher = self._finisher.of(epoch)
+        draws = finisher.draw(seed, epoch, self.images)
         places = order(seed, epoch, self.images)
         for mine in share.places(self.images, first_step):
-            yield self._training_batch(places[mine], draws)
+            indices = places[mine]
+            yield finisher.training(*self._taken(indices), draws.of(indices))
 
-    def _training_batch(self, indices: Tensor, draws: Draws) -> Batch:
+    def _taken(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         there = indices.to(self._home)
-        pixels, labels = self._train.index_select(0, there), self._train_labels[there]
-        return self._finisher.training(pixels, labels, draws.of(indices))
+        return self._train.index_select(0, there), self._train_labels[there]
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield every world_size-th validation image from `rank` on, each exactly once."""

@@ -1,6 +1,7 @@
 """What a warm process keeps between jobs: one data set, and its last few resolutions."""
 
 from collections import OrderedDict
+from functools import partial
 
 import torch
 
@@ -8,6 +9,7 @@ from jobs.data.batches import Feeder, Source
 from jobs.data.dataset import Dataset
 from jobs.data.encoded import Choice, decoded
 from jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
+from jobs.data.sizes import size_at
 from jobs.data.source import opened
 from jobs.data.stream.opened import Opened
 from jobs.data.stream.source import Streamed
@@ -44,11 +46,12 @@ class DataCache:
         `threads`: CPUs of this process, which is also how many may decode at the same time.
         """
         found, view = self._current(data), view_of(recipe)
+        size_of = partial(size_at, recipe, resolution) if recipe.resizing else None
         if isinstance(found, Choice):
             side = train_side(found.form.size, resolution, view)
             opened = self._streamed(found, side, threads)
-            return Streamed(opened, recipe.augment, device, resolution, view.central)
-        return Feeder(self.at(data, resolution, view), recipe.augment, device)
+            return Streamed(opened, recipe.augment, device, resolution, view.central, size_of)
+        return Feeder(self.at(data, resolution, view), recipe.augment, device, size_of)
 
     def _streamed(self, choice: Choice, side: int, threads: int) -> Opened:
         if self._stream is None or self._stream.side != side:

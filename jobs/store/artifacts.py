@@ -7,18 +7,19 @@ import pyarrow as pa
 
 from jobs.store import gc
 from jobs.store.audit import Audit, audit
-from jobs.store.checkpoint import Checkpoint
+from jobs.store.checkpoint import Checkpoint, opened
 from jobs.store.files import Entry, Files
 from jobs.store.findings import Finding, Tally
 from jobs.store.folder import JobFolder, JobState
 from jobs.store.fsck import Options, check_store
 from jobs.store.gc import Pruning, Wanted
 from jobs.store.index import Ended
-from jobs.store.manifest import CheckpointFiles, Environment, StoredFile
+from jobs.store.manifest import Attempt, CheckpointFiles, Environment, StoredFile
 from jobs.store.naming import JOB_ID, STUDY_NAME, kind_of
 from jobs.store.places import files_at
 from jobs.store.rows import rows_of, table_of
 from jobs.store.sealed import SCHEMA_VERSION, seal, sha256, unseal, version_of
+from jobs.store.shards import Shards
 from jobs.store.study import StudyFolder
 from jobs.store.writer import JobWriter
 from schemas.base import Model
@@ -170,6 +171,14 @@ class ArtifactStore:
     def locate(self, file: StoredFile) -> str:
         """Return the address of a file that a manifest names."""
         return self._files.locate(file.key)
+
+    def opened(self, stored: CheckpointFiles) -> Checkpoint:
+        """Return a checkpoint that another rank has found; DamagedError where it does not hold."""
+        return opened(self._files, stored)
+
+    def shards(self, job_id: str, attempt: Attempt, rank: int, ranks: int) -> Shards:
+        """Return what a rank writes its part of an attempt's checkpoints with."""
+        return Shards(self._files, self._job(job_id).attempt_key(attempt), rank, ranks)
 
     def keep_trace(self, job_id: str, trace: bytes) -> None:
         """Keep a job's profile, a gzipped Chrome trace; a later one takes its place."""

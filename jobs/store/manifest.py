@@ -95,6 +95,12 @@ class Attempt(NamedTuple):
         """The name of its folder in the job's."""
         return f"attempt-{self.number:04d}" + f"-{self.nonce}" * bool(self.nonce)
 
+    @staticmethod
+    def named(name: str) -> "Attempt":
+        """Return the attempt whose folder has this name."""
+        _, number, *nonce = name.split("-")
+        return Attempt(int(number), *nonce)
+
 
 class Manifest(Model):
     """The state of a job as of one commit; the newest of the newest attempt counts."""

@@ -11,12 +11,12 @@ import pyarrow.compute as pc
 
 from jobs.store.background import Background
 from jobs.store.buffer import RowBuffer
-from jobs.store.checkpoint import Checkpoint, Extra, Position, Saved, encode
+from jobs.store.checkpoint import Checkpoint, Extra, Gathered, Position, Saved, encode
 from jobs.store.claims import claim, this_process
 from jobs.store.commits import Commits
 from jobs.store.files import Content, Stream
 from jobs.store.folder import JobFolder
-from jobs.store.manifest import CheckpointFiles, Environment, Manifest, RowsPart, Writer
+from jobs.store.manifest import Attempt, CheckpointFiles, Environment, Manifest, RowsPart, Writer
 from jobs.store.retention import kept
 from jobs.store.rows import LIVE_HEADER, relabelled, rows_of, table_of, to_live, to_parquet
 from jobs.store.sealed import DamagedError, seal
@@ -69,6 +69,11 @@ class JobWriter:
             known = None  # the job's id is its content: it can be written anew
         if known is None:
             self._files.put({f"{self._folder.key}/job.json": seal("job", job, indent=1)})
+
+    @property
+    def identity(self) -> Attempt:
+        """This attempt."""
+        return self._attempt
 
     @property
     def attempt(self) -> int:
@@ -164,7 +169,7 @@ class JobWriter:
         self.save_later(Position(epoch, step), lambda: Saved(model, optimizer, extra))
         self.wait()
 
-    def save_later(self, position: Position, content: Callable[[], Saved]) -> None:
+    def save_later(self, position: Position, content: Callable[[], Saved | Gathered]) -> None:
         """Commit a checkpoint, and all rows logged so far, in a thread of this writer.
 
         `content` is called there; its tensors, on the CPU, must not change until it is done:
@@ -229,10 +234,11 @@ class JobWriter:
         return f"{self._folder.attempt_key(self._attempt)}/{name}-{uuid.uuid4().hex[:8]}"
 
     def _checkpoint(
-        self, position: Position, saved: Saved
+        self, position: Position, saved: Saved | Gathered
     ) -> tuple[CheckpointFiles, dict[str, Content]]:
         epoch, step, epoch_step = position
-        folder = self._key(f"epoch-{epoch:04d}" + f"-step-{epoch_step:06d}" * bool(epoch_step))
+        apart = saved if isinstance(saved, Gathered) else None
+        folder = apart.folder if apart else self._key(position.name)
         content = encode(saved, {"attempt": self.attempt, **position._asdict()})
         files = {name: described(f"{folder}/{name}", data) for name, data in content.items()}
         score = None if epoch_step else saved.extra.get(_SCORE)
@@ -243,7 +249,7 @@ class JobWriter:
             epoch_step=epoch_step,
             score=None if score is None else float(score),
             folder=folder,
-            files=files,
+            files={**apart.shards, **files} if apart else files,
         )
         return stored, {files[name].key: data for name, data in content.items()}
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from jobs.training.flat import Flat
 
@@ -29,8 +30,12 @@ class Average:
     def applied(self) -> Iterator[None]:
         """Give the network the averaged values for a while."""
         own = self._flat.values.clone()
-        self._flat.values.copy_(self.values)
+        self._give(self.values)
         try:
             yield
         finally:
-            self._flat.values.copy_(own)
+            self._give(own)
+
+    def _give(self, values: Tensor) -> None:
+        self._flat.values.copy_(values)
+        self._flat.publish()

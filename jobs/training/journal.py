@@ -11,13 +11,15 @@ from torch import Tensor
 
 from jobs.environment import environment
 from jobs.store.artifacts import ArtifactStore
-from jobs.store.checkpoint import Extra, Position, Saved
+from jobs.store.checkpoint import Checkpoint, Extra, Position
+from jobs.store.manifest import Attempt
 from jobs.store.writer import JobWriter
 from jobs.training.collective import summed, text_from, together
+from jobs.training.keeping import keeper
 from jobs.training.partial import Interrupted, Partial
 from jobs.training.process import Process
 from jobs.training.snapshot import Snapshot
-from jobs.training.state import common_statistics, restore, spread
+from jobs.training.state import common_statistics, take_up
 from jobs.training.trainer import Metrics, Trainer
 from schemas.job import Cause, EpochRow, JobResult, TrainJob
 
@@ -43,12 +45,15 @@ class Journal:
         an epoch (several, as soon as one of them is asked to).
         """
         self._job, self._process, self._continues = job, process, continues
+        self._store = store
         self.splits, self._stopping = splits, stopping
         self._started = time.monotonic()
         self._writer = together(process, lambda: _writer(job, store, process))
-        number = str(self._writer.attempt) if self._writer else ""
-        self.attempt = int(text_from(0, number, process))
+        name = self._writer.identity.name if self._writer else ""
+        identity = Attempt.named(text_from(0, name, process))
+        self.attempt = identity.number
         self.epoch, self._step, self.begun = 0, 0, Partial()
+        self._keeper = keeper(job, store, process, self._writer, identity)
         self._saved = Position(0, 0)
         self._snapshot: Snapshot | None = None
         self._metrics: Metrics = {}
@@ -62,8 +67,8 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._writer:
-            self._writer.__exit__(kind, error, trace)
+        if self._keeper:
+            self._keeper.close()
 
     @property
     def fresh(self) -> bool:
@@ -72,15 +77,18 @@ class Journal:
 
     def resume(self, trainer: Trainer) -> None:
         """Put the trainer back to where the last checkpoint left off, if there is one."""
-        found = together(self._process, lambda: self._restore(trainer))
-        position = json.loads(text_from(0, json.dumps(found), self._process))
-        if position is None:
+        found = together(self._process, self._found)
+        stored = take_up(trainer, self._store, found, self._process)
+        if stored is None:
             return
-        self._saved, extra = Position(*position[0]), position[1]
+        extra = json.loads(text_from(0, json.dumps(found and found.extra), self._process))
+        self._saved = Position(stored.epoch, stored.step, stored.epoch_step)
         self.epoch, self._step, within = self._saved
         self.begun, self._metrics = Partial.parted(within, extra)
         self._step -= within
-        spread(trainer, self._process)
+
+    def _found(self) -> Checkpoint | None:
+        return self._writer.resume(self._continues) if self._writer else None
 
     def train(self, trainer: Trainer) -> Metrics:
         """Train the next epoch, or what is left of it, with checkpoints inside where they are due.
@@ -129,11 +137,13 @@ class Journal:
 
     def settle(self) -> None:
         """Wait until the last checkpoint is durable; StoreError, on all ranks, if it cannot be."""
-        together(self._process, lambda: self._writer.wait() if self._writer else None)
+        together(self._process, lambda: self._keeper.wait() if self._keeper else None)
 
     def end(self, cause: Cause | None = None) -> JobResult:
         """Write down how the attempt ended: done without a cause, else stopped or failed."""
         result = self._result(cause)
+        if self._keeper and result.status == "failed":
+            self._keeper.give_up()
         if self._writer:
             self._writer.finish(result)
         return result
@@ -173,14 +183,6 @@ class Journal:
             splits=self.splits,
         )
 
-    def _restore(self, trainer: Trainer) -> tuple[Position, Extra] | None:
-        checkpoint = self._writer.resume(self._continues) if self._writer else None
-        if checkpoint is None:
-            return None
-        restore(trainer, checkpoint.model(), checkpoint.optimizer())
-        position = Position(checkpoint.epoch, checkpoint.step, checkpoint.epoch_step)
-        return position, checkpoint.extra
-
     def _write(self, row: EpochRow, trainer: Trainer) -> None:
         if self._writer:
             self._writer.log(row)
@@ -196,24 +198,22 @@ class Journal:
         together(self._process, lambda: self._save(trainer, sums, statistics))
 
     def _save(self, trainer: Trainer, sums: Tensor | None, statistics: dict[str, Tensor]) -> None:
-        """Let the writer's thread write a copy of the state. Waits for the one before."""
+        """Let a thread write a copy of the state. Waits for the one before."""
         within = self.begun.steps
         position = Position(self.epoch, self._step + within, within)
-        if self._writer and self._saved != position:
-            self._writer.wait()
+        if self._keeper and self._saved != position:
+            self._keeper.wait()
             self._snapshot = snapshot = self._snapshot or Snapshot(trainer)
             snapshot.take(trainer, sums, statistics)
             metrics, seconds = dict(self._metrics), self.begun.seconds
-            content = lambda: _saved(snapshot, metrics, within, seconds)  # noqa: E731
-            self._writer.save_later(position, content)
+            extra = lambda: _extra(snapshot, metrics, within, seconds)  # noqa: E731
+            self._keeper.save(position, snapshot, extra)
         self._saved = position
 
 
-def _saved(snapshot: Snapshot, metrics: Metrics, steps: int, seconds: float) -> Saved:
-    """Return a snapshot's content, in the thread that writes it."""
-    snapshot.wait()
-    extra: Extra = {**metrics, **Partial(steps, *snapshot.sums, seconds).noted()}
-    return Saved(snapshot.model, snapshot.slots, extra)
+def _extra(snapshot: Snapshot, metrics: Metrics, steps: int, seconds: float) -> Extra:
+    """Return what goes beside a snapshot's tensors, in the thread that writes them."""
+    return {**metrics, **Partial(steps, *snapshot.sums, seconds).noted()}
 
 
 def _writer(job: TrainJob, store: ArtifactStore, process: Process) -> JobWriter | None:

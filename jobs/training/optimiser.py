@@ -99,5 +99,4 @@ def optimiser(recipe: Recipe) -> Optimiser:
 @torch.no_grad()
 def clip(flat: Flat, limit: float) -> None:
     """Shrink the gradients to a global norm of `limit` where it is larger."""
-    norm = torch.linalg.vector_norm(flat.gradients)
-    flat.gradients.mul_((limit / (norm + 1e-6)).clamp_(max=1.0))
+    flat.gradients.mul_((limit / (flat.norm() + 1e-6)).clamp_(max=1.0))

@@ -22,6 +22,8 @@ class Process:
     imports: tuple[str, ...] = ()
     """Folders from which a network's own code may be imported; without any it never is. A grant of
     whoever started the process, never read from a spec or from the store."""
+    sharded: bool = False
+    """Whether the ranks divide the network's weights, gradients and optimiser state among them."""
     pulse: Pulse = field(default_factory=Pulse, compare=False)
     """What shows others that this one gets on; it beats once a batch."""
 

@@ -69,6 +69,17 @@ def check_batch(recipe: Recipe, workers: int, where: str = "train.batch") -> Non
         )
 
 
+def check_sharding(recipe: Recipe) -> None:
+    """Raise PlanError where a recipe cannot train a network that workers divide."""
+    if recipe.compile:
+        raise PlanError(
+            "a network that is divided among workers cannot be compiled as well",
+            where="train.compile",
+            allowed="false with `sharding: full`",
+            next_step="set `compile: false`, or `sharding: none` where the network fits",
+        )
+
+
 def learning_rate(recipe: Recipe, plan: Steps, step: int) -> float:
     """Return the rate of a step counted from 0: linear warm-up, then cosine or staircase decay.
 
@@ -88,9 +99,10 @@ def learning_rate(recipe: Recipe, plan: Steps, step: int) -> float:
 def begins_alike(recipe: Recipe, plan: Steps, epochs: int) -> bool:
     """Whether a run of only so many `epochs` is, to the bit, how the run of `plan` begins.
 
-    Cosine decay, a warm-up cut short and a fitted norm_momentum all know how long a run will be.
+    Cosine decay, a warm-up cut short, growing images and a fitted norm_momentum all know how long a
+    run will be.
     """
-    if recipe.schedule == "cosine" or epochs < recipe.warmup_epochs:
+    if recipe.schedule == "cosine" or recipe.resizing or epochs < recipe.warmup_epochs:
         return False
     short = replace(plan, total=plan.per_epoch * epochs)
     return recipe.norm_momentum is not None or norm_momentum(short) == norm_momentum(plan)

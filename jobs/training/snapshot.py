@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from jobs.models.weight_file import AVERAGE, MODEL
+from jobs.store.checkpoint import SLOT
 from jobs.training.trainer import Trainer
 
 _VALUES, _AVERAGE, _SUMS = "values", "average", "sums"
@@ -68,11 +69,27 @@ class Snapshot:
     @property
     def model(self) -> dict[str, Tensor]:
         """The network by `model.NAME`, and the averaged one by `ema.NAME` where it is kept."""
+        floats = self._named(MODEL, self._host[_VALUES])
+        average = self._named(AVERAGE, self._host[_AVERAGE]) if self._averages else {}
+        return {**floats, **self._counters, **average}
+
+    @property
+    def shard(self) -> dict[str, Tensor]:
+        """What this rank writes where ranks divide the network, with `slot.SLOT.NAME` too."""
+        tensors = self.model
+        for slot, buffer in self.slots.items():
+            tensors |= self._named(f"{SLOT}{slot}.", buffer)
+        return tensors
+
+    @property
+    def _counters(self) -> dict[str, Tensor]:
         known = {_VALUES, _AVERAGE, _SUMS, *self._slots}
-        floats = {MODEL + n: t for n, t in self._flat.named(self._host[_VALUES]).items()}
-        others = {name: t for name, t in self._host.items() if name not in known}
-        average = self._flat.named(self._host[_AVERAGE]) if self._averages else {}
-        return {**floats, **others, **{AVERAGE + name: t for name, t in average.items()}}
+        return {name: tensor for name, tensor in self._host.items() if name not in known}
+
+    def _named(self, prefix: str, buffer: Tensor) -> dict[str, Tensor]:
+        """Name the tensors of a buffer that are this rank's to write."""
+        named = self._flat.named(buffer)
+        return {prefix + name: named[name] for name in self._flat.written if name in named}
 
     @property
     def slots(self) -> dict[str, Tensor]:
@@ -87,6 +104,11 @@ def _sources(trainer: Trainer, sums: Tensor | None) -> dict[str, Tensor]:
         tensors[_AVERAGE] = trainer.average.values
     if sums is not None:
         tensors[_SUMS] = sums
-    shapes = trainer.flat.shapes
-    counters = {n: t for n, t in trainer.module.named_buffers() if n not in shapes}
+    counters = counters_of(trainer) if trainer.flat.leads else {}
     return tensors | {MODEL + name: tensor for name, tensor in counters.items()}
+
+
+def counters_of(trainer: Trainer) -> dict[str, Tensor]:
+    """Return the network's tensors that are in no buffer, by name: what norms count."""
+    shapes = trainer.flat.shapes
+    return {name: t for name, t in trainer.module.named_buffers() if name not in shapes}

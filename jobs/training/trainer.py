@@ -15,12 +15,12 @@ from jobs.seeds import Purpose, derive
 from jobs.training.average import Average
 from jobs.training.collective import averaged, least, summed
 from jobs.training.failure import Diverged
-from jobs.training.flat import flatten
+from jobs.training.flat import Flat, flatten
 from jobs.training.loss import loss_of
 from jobs.training.norms import Norms, gathered
 from jobs.training.partial import FROM_THE_START, Partial
 from jobs.training.process import Process
-from jobs.training.schedule import Steps, learning_rate, norm_momentum, steps
+from jobs.training.schedule import Steps, check_sharding, learning_rate, norm_momentum, steps
 from jobs.training.update import Update
 from jobs.training.watch import Watch
 from jobs.training.wrapping import wrapped
@@ -45,18 +45,29 @@ class Trainer:
         self.steps = steps(job.recipe, source.images, planned, splits)
         batch, micro = self.steps.batch, self.steps.micro
         self._share = Share.of(batch, micro, process.rank, process.world_size)
-        self.source = source
+        self.source, self._resolution = source, job.architecture.resolution
         self._generator = _generator(process.device)
-        self.module = _network(job, self.steps, process.imports)
+        self.module = network_of(job, self.steps, process.imports)
         self._norms = Norms(self.module, len(self._share.pieces))
-        self.flat = flatten(self.module, process.device)
+        self.flat = self._laid_out()
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
-        self.optimiser = Update(job.recipe, self.flat, self.average, compiled=job.recipe.compile)
+        self.optimiser = Update(
+            job.recipe, self.flat, self.average, compiled=job.recipe.compile is True
+        )
         self._model = self.module
         self.watch = Watch()
         self.on_step: Callable[[], None] | None = None
         """Called after every optimiser step."""
         self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
+
+    def _laid_out(self) -> Flat:
+        if not self._process.sharded:
+            return flatten(self.module, self._process.device)
+        from jobs.training.shards import check_even, shard  # a second, which others need not wait
+
+        check_sharding(self._recipe)
+        check_even(self.steps.batch, self.steps.micro, self._process)
+        return shard(self.module, self._recipe, self._process)
 
     def connect(self) -> None:
         """Wrap the network; with several ranks all have to call this at the same time."""
@@ -161,10 +172,9 @@ class Trainer:
         """Return the sums of loss, of correct answers and of images, float64 (3,)."""
         self.module.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=self._process.device)
-        rank, world_size = self._process.rank, self._process.world_size
-        for images, labels, *_ in self.source.validation(rank, world_size, self.steps.micro):
+        for images, labels, *_ in self._held_out():
             with self._precision():
-                logits = self.module(images)
+                logits = self.module(images)[: len(labels)]
                 losses = functional.cross_entropy(logits, labels, reduction="none")
             sums[0].add_(losses.double().sum())
             sums[1].add_((logits.argmax(1) == labels).sum())
@@ -172,12 +182,20 @@ class Trainer:
             self._process.pulse.beat()
         return sums
 
+    def _held_out(self) -> Iterator[Batch]:
+        process, size = self._process, self.steps.micro
+        if process.sharded:
+            from jobs.training.shards import evened
+
+            return evened(self.source, self._resolution, process, size)
+        return self.source.validation(process.rank, process.world_size, size)
+
     def _rate(self, step: int) -> float:
         return learning_rate(self._recipe, self.steps, step)
 
     def _sharing(self, last: bool) -> AbstractContextManager[None]:
-        """Let only the last micro-batch send its gradients to the other ranks."""
-        if last or self._process.world_size == 1:
+        """Let only the last micro-batch send its gradients; divided ones are sent every time."""
+        if last or self._process.world_size == 1 or self._process.sharded:
             return nullcontext()
         context: AbstractContextManager[None] = self._model.no_sync()  # type: ignore[operator]
         return context
@@ -187,7 +205,7 @@ class Trainer:
         return torch.autocast(self._process.device.type, torch.bfloat16, enabled=reduced)
 
 
-def _network(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Module:
+def network_of(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Module:
     """Build the job's network with weights drawn from its seed alone."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(Purpose.WEIGHTS, job.seed))

@@ -47,6 +47,7 @@ class Update:
     @torch.no_grad()
     def step(self, rate: float, step: int) -> None:
         """Take the `step`th step, counted from 1, at a learning rate."""
+        self._flat.gather_gradients()
         if self._recipe.clip_norm is not None:
             clip(self._flat, self._recipe.clip_norm)
         weight = self._average.weight(step) if self._average else 0.0
@@ -57,6 +58,7 @@ class Update:
                 self._changed(run, rate, step, weight)
         if self._average:
             self._average.take_statistics(weight)
+        self._flat.publish()
 
     def _changed(self, run: Run, rate: float, step: int, weight: float) -> None:
         if run.decayed:

@@ -17,10 +17,16 @@ def wrapped(module: nn.Module, recipe: Recipe, process: Process) -> nn.Module:
     """Return a network to train with; with several ranks all have to call this at the same time.
 
     Each rank normalises by its own batches, unless they are gathered; the running statistics are
-    averaged over the ranks after every epoch, so they are not sent around at each step.
+    averaged over the ranks after every epoch, so they are not sent around at each step. Images
+    that grow get a compiled program for each side: one for all sides would be slower at every one.
+    A network that is divided among the ranks shares gradients by itself.
     """
+    if process.sharded:
+        return module
     model = _shared(module, recipe) if process.world_size > 1 else module
-    return cast(nn.Module, torch.compile(model)) if recipe.compile else model
+    if recipe.compile is not True:
+        return model
+    return cast(nn.Module, torch.compile(model, dynamic=False if recipe.resizing else None))
 
 
 def _shared(module: nn.Module, recipe: Recipe) -> nn.Module:

@@ -72,6 +72,7 @@ def _job(job: PlannedJob, forecast: Forecast) -> dict[str, Any]:
         "architecture": job.candidate,
         "seed": job.request.job.seed,
         "weights": weights.model_dump() if weights else None,
+        "compile": job.request.job.recipe.compile,
         "memory": demand.memory,
         "seconds": demand.seconds,
         "gpu_hours": demand.gpu_hours,
@@ -90,4 +91,5 @@ def _prediction(forecast: Forecast) -> dict[str, Any]:
         },
         "most": forecast.most.model_dump(),
         "basis": forecast.basis.model_dump(),
+        "compiling": forecast.compiling,
     }

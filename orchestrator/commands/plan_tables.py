@@ -238,6 +238,8 @@ def _say_totals(prepared: Prepared) -> None:
             say(f"{name}: at most {_total(total)}")
     if any(total.jobs for total in later.values()):
         say(f"in all: at most {_total(forecast.most)}")
+    if forecast.compiling:
+        say(forecast.compiling)
     say(basis(forecast.basis))
     _say_resolution(prepared)
 

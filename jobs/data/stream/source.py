@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from jobs.data.augment import Augmenter
-from jobs.data.batches import Batch, Finisher, Share
+from jobs.data.batches import Batch, Finisher, Share, SizeOf
 from jobs.data.dataset import Indices, Pixels
 from jobs.data.images import centre, resize
 from jobs.data.stream.opened import Opened
@@ -29,11 +29,12 @@ class Streamed:
         device: torch.device,
         resolution: int | None = None,
         central: float = 1.0,
+        size_of: SizeOf | None = None,
     ) -> None:
         """Prepare. DataError: too many images of the sample for mean and deviation are bad.
 
         `resolution` of the batches, by default the side that images are decoded at; of validation
-        images the `central` part of that side is taken.
+        images the `central` part of that side is taken. `size_of`: see Finisher.
         """
         self._opened, self._device = opened, device
         self._resolution, self._central = resolution or opened.side, central
@@ -43,7 +44,7 @@ class Streamed:
         self._labels = torch.from_numpy(opened.stock.labels)
         mean, deviation = opened.moments
         augmenter = Augmenter(augment, mean.to(device), self._resolution)
-        self._finisher = Finisher(augmenter, mean, deviation, device)
+        self._finisher = Finisher(augmenter, mean, deviation, device, size_of)
         self.waited = 0.0
         """Seconds that training and validation had to wait for images, in all."""
 
@@ -52,7 +53,8 @@ class Streamed:
 
         Nothing that lies before is decoded. DataError: an image cannot be had.
         """
-        draws = self._finisher.draw(seed, epoch, self.images)
+        finisher = self._finisher.of(epoch)
+        draws = finisher.draw(seed, epoch, self.images)
         opened = self._opened
         buffer = opened.choice.spec.buffer
         places = streamed_order(opened.groups, seed, epoch, share.batch, buffer)
@@ -61,7 +63,7 @@ class Streamed:
         for pixels, rows in self._frames(frames, largest, replace=True):
             indices = torch.from_numpy(rows)
             mine, labels = draws.of(indices), self._labels[indices]
-            yield self._finisher.training(self._there(pixels), labels, mine)
+            yield finisher.training(self._there(pixels), labels, mine)
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield this rank's part of the validation images, in the order of the listing."""
