@@ -12,11 +12,13 @@ from orchestrator.cli_options import (
     AddressOption,
     ImportOption,
     JsonOption,
+    OutputOption,
     SetOption,
     SpecArgument,
     StoreOption,
     StudyArgument,
 )
+from orchestrator.cli_store import app as store_app
 
 app = typer.Typer(
     name="compound",
@@ -26,6 +28,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(store_app)
 
 
 @app.command()
@@ -120,40 +124,10 @@ def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOptio
 
 
 @app.command()
-def metrics(
-    study: StudyArgument,
-    store: StoreOption = "runs",
-    as_json: JsonOption = False,
-    parquet: Annotated[Path | None, typer.Option(help="Write them to this file instead.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Write them to this file instead.")] = None,
-) -> None:
-    """Print or export every metric of every epoch."""
-    from orchestrator.commands import studies
-
-    studies.metrics(study, store, as_json=as_json, parquet=parquet, csv=csv)
-
-
-@app.command()
-def verify(
-    study: Annotated[
-        str | None, typer.Argument(metavar="[STUDY]", help="Its name or spec; default: all.")
-    ] = None,
-    store: StoreOption = "runs",
-    as_json: JsonOption = False,
-) -> None:
-    """Recompute every checksum of a store; exit 1 if a file is damaged."""
-    from orchestrator.commands import verifying
-
-    verifying.verify(study, store, as_json=as_json)
-
-
-@app.command()
 def report(
     study: StudyArgument,
     store: StoreOption = "runs",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write it to this file.")
-    ] = None,
+    output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make report.html anew from the store."""
@@ -264,8 +238,14 @@ def compare(
 
 @app.command()
 def export(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="A job's id; `status` lists them.")],
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A new .safetensors file.")],
+    job: Annotated[
+        str, typer.Argument(metavar="JOB", help="A job's id, for weights; a study, for tables.")
+    ],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A new .safetensors, or a folder.")],
+    format: Annotated[
+        Literal["safetensors", "parquet", "delta"],
+        typer.Option(help="Weights, or the study's tables as files or as Delta tables."),
+    ] = "safetensors",
     naming: Annotated[
         Literal["compound", "torchvision", "timm"], typer.Option(help="Whose names tensors get.")
     ] = "compound",
@@ -273,9 +253,12 @@ def export(
     store: StoreOption = "runs",
     as_json: JsonOption = False,
 ) -> None:
-    """Write the weights of a trained network to a file, named for where they will be used."""
-    from orchestrator.commands import exporting
+    """Write the weights of a trained network, or all tables of a study, for use elsewhere."""
+    from orchestrator.commands import exporting, lakehouse
 
+    if format != "safetensors":
+        lakehouse.export(job, path, format, store, as_json=as_json)
+        return
     exporting.export(job, path, naming, store, best=best, as_json=as_json)
 
 

@@ -1,7 +1,7 @@
 """The arguments and options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,6 +12,11 @@ SetOption = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key: --set train.epochs=5."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+FormatOption = Annotated[
+    Literal["table", "csv", "json", "parquet"] | None,
+    typer.Option(help="What to print, or to write; default: by the output's name."),
+]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="A file to write.")]
 StoreOption = Annotated[
     str, typer.Option("--store", metavar="URI", help="The store; a spec names its own.")
 ]

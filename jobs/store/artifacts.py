@@ -10,7 +10,7 @@ from jobs.store.checkpoint import Checkpoint
 from jobs.store.files import Files
 from jobs.store.folder import JOB_ID, JobFolder, JobState
 from jobs.store.index import Ended
-from jobs.store.manifest import Environment
+from jobs.store.manifest import CheckpointFiles, Environment, StoredFile
 from jobs.store.places import files_at
 from jobs.store.rows import rows_of, table_of
 from jobs.store.sealed import SCHEMA_VERSION, seal, sha256, unseal, version_of
@@ -156,6 +156,15 @@ class ArtifactStore:
         `best`: of those that are kept, the one with the highest validation accuracy.
         """
         return self._job(job_id).checkpoint(best=best)
+
+    def checkpoints(self, job_id: str) -> tuple[CheckpointFiles, ...]:
+        """Return the checkpoints that a job's newest commit names, oldest first."""
+        manifest = self._job(job_id).newest()
+        return manifest.checkpoints if manifest else ()
+
+    def locate(self, file: StoredFile) -> str:
+        """Return the address of a file that a manifest names."""
+        return self._files.locate(file.key)
 
     def keep_trace(self, job_id: str, trace: bytes) -> None:
         """Keep a job's profile, a gzipped Chrome trace; a later one takes its place."""

@@ -1,20 +1,17 @@
 """`compound status` and `compound metrics`: what a store knows of a study."""
 
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
-
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.folder import JobState
+from orchestrator import tables
 from orchestrator.budget import burned
 from orchestrator.commands.output import note, print_json, print_table, say
+from orchestrator.commands.tabular import Format, emit
 from orchestrator.documents import Documents, documents
 from orchestrator.failures import Group, by_id, facts, grouped, outcomes
 from orchestrator.spec import load
@@ -141,27 +138,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def metrics(study: str, uri: str, *, as_json: bool, parquet: Path | None, csv: Path | None) -> None:
-    """Print or export the long table: one line a job, epoch and metric."""
+def metrics(study: str, uri: str, format: Format, output: Path | None) -> None:
+    """Print or write the long table: one line a job, epoch and metric."""
     store, found = find(study, uri)
-    table = _table(store, found)
-    if parquet is not None:
-        pa.parquet.write_table(table, parquet)
-        note(f"{table.num_rows:,} rows in {parquet}")
-    if csv is not None:
-        pa.csv.write_csv(table, csv)
-        note(f"{table.num_rows:,} rows in {csv}")
-    if as_json:
-        print_json(table.to_pylist(), indent=None)
-    elif parquet is None and csv is None:
-        pa.csv.write_csv(table, sys.stdout.buffer)
-
-
-def _table(store: ArtifactStore, found: Documents) -> pa.Table:
-    """Return the rows of a study's jobs, each with the study's name and the job's label."""
-    labels = {job.request.job.id: job.request.label for job in found.jobs}
-    table = store.metrics(labels)
-    names = [labels[job] for job in table["job"].to_pylist()]
-    study = pa.array([found.record.spec.name] * table.num_rows, pa.string())
-    table = table.add_column(0, "label", pa.array(names, pa.string()))
-    return table.add_column(0, "study", study)
+    emit(tables.metrics(store, found.record.spec.name, found), format, output)
