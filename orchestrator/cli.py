@@ -12,6 +12,7 @@ from orchestrator.cli_options import (
     AddressOption,
     ImportOption,
     JsonOption,
+    OutputOption,
     SetOption,
     SpecArgument,
     StoreOption,
@@ -126,9 +127,7 @@ def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOptio
 def report(
     study: StudyArgument,
     store: StoreOption = "runs",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Also write it to this file.")
-    ] = None,
+    output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make report.html anew from the store."""

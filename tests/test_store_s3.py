@@ -227,3 +227,17 @@ def test_a_process_ends_soon_and_with_its_uploads_done(place: str) -> None:
     assert checkpoint is not None and checkpoint.model()["w"].numel() == 6_000_000
     with store.study("quick").lease({}):
         pass
+
+
+@needs_moto
+def test_who_may_have_been_taken_for_dead_is_told(
+    place: str, moto: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with proxy_of(moto.endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        lock = quick(place).lock("s/lease.json", b"me")
+        assert lock is not None
+        proxy.down_until = time.monotonic() + 3 * QUICK.dead
+        time.sleep(4 * QUICK.dead)
+        lock.close()
+    assert caplog.text.count("may have taken this process for dead") == 1

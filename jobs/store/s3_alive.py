@@ -89,13 +89,15 @@ class Pulse:
         self._client.run(lambda: upload(self._client, self._key, self._where, self._content))
 
     def _beat(self) -> None:
+        renewed, told = time.monotonic(), False
         while not self._closing.wait(self._timing.renewed):
-            began = time.monotonic()
             with self._writing, suppress(StoreError):
                 if not self._closing.is_set():
                     self._renew()
-            if time.monotonic() - began > self._timing.dead:
+                renewed, told = time.monotonic(), False
+            if not told and time.monotonic() - renewed > self._timing.dead:
                 _log.warning("%s: others may have taken this process for dead", self._where)
+                told = True
 
     def close(self) -> None:
         """Stop renewing, and take the sign away; where that fails it dies by its age."""

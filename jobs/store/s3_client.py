@@ -85,12 +85,12 @@ class S3Client:
         """
 
         async def attempt() -> Answer:
-            client = await self._sessions.here().set_session()
-            self._endpoint = client.meta.endpoint_url
             answer: Answer = await getattr(client, action)(Bucket=self.bucket, **parameters)
             return {**answer, "Body": await _whole(answer)} if "Body" in answer else answer
 
         try:
+            client = await self._sessions.here().set_session()  # once, and not the endpoint's time
+            self._endpoint = client.meta.endpoint_url
             return await self._persist(attempt)
         except Exception as error:
             asked = Request(action, self.bucket, where, self._endpoint)
