@@ -29,7 +29,8 @@ test: check  ## Everything that needs no GPU
 	$(BIN)/pytest -m "(ray or hosts) and not gpu"
 
 test-faults: setup  ## Hosts cut off, frozen, drained, drivers and workers killed: about 20 minutes
-	COMPOUND_FAULTS=1 $(BIN)/pytest -m "hosts or slow" tests/test_cluster_faults.py
+	COMPOUND_FAULTS=1 $(BIN)/pytest -m "hosts or slow" tests/test_cluster_faults.py tests/test_cluster_kills.py
+	COMPOUND_FAULTS=1 $(BIN)/pytest -m slow tests/test_jobs_resizing.py
 	$(BIN)/python -m benchmarks.kills --kills 20
 
 test-fast: setup  ## Without Ray, hosts and long tests

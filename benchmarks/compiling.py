@@ -1,6 +1,6 @@
 """What torch.compile takes and what it saves: the constants of orchestrator/compiling.py.
 
-    python benchmarks/compiling.py [--steps 8] [--rounds 5] [--threads 1] [--kind cpu] [--only NAME]
+    python -m benchmarks.compiling [--steps 8] [--rounds 5] [--threads 1] [--kind cpu] [--only NAME]
 
 A network's plain and compiled steps take turns in one process, after the compiled one's first step,
 which waits for the compiler: its caches are off. Compiling is told in wall time and, on a machine
@@ -21,6 +21,7 @@ os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 import torch
 
+from benchmarks.small import SMALL
 from jobs.data.batches import Feeder
 from jobs.data.cache import DataCache
 from jobs.data.source import summarise
@@ -28,22 +29,10 @@ from jobs.models.zoo import NETWORKS
 from jobs.run import Process
 from jobs.training.trainer import Trainer
 from jobs.workload import workload
-from schemas.architecture import Architecture, Stage, Stem
+from schemas.architecture import Architecture
 from schemas.data import SyntheticData
 from schemas.job import DataRef, TrainJob
 from schemas.recipe import Recipe
-
-SMALL = Architecture(
-    resolution=32,
-    num_classes=10,
-    stem=Stem(channels=16),
-    stages=(
-        Stage(channels=16, expand=1),
-        Stage(channels=24, expand=4, stride=2, repeats=2),
-        Stage(channels=40, expand=4, stride=2, repeats=2),
-    ),
-    head=128,
-)
 
 
 def _at(name: str, resolution: int) -> Architecture:

@@ -1,6 +1,6 @@
 """Compound's training loop against a bare one in plain torch: same network, batches and recipe.
 
-    python benchmarks/loop.py [--rounds 5] [--steps 20] [--threads 2]
+    python -m benchmarks.loop [--rounds 5] [--steps 20] [--threads 2]
 
 Both sides take the same augmented batches from the same source, in float32 and channels_last, with
 SGD, momentum, weight decay off norms and biases, label smoothing, clipping of the gradient's norm
@@ -22,6 +22,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from benchmarks.small import SMALL
 from jobs.data.batches import Batch, Feeder, Share
 from jobs.data.cache import DataCache
 from jobs.data.source import summarise
@@ -29,7 +30,7 @@ from jobs.models.zoo import NETWORKS
 from jobs.run import Process
 from jobs.training.schedule import learning_rate
 from jobs.training.trainer import Trainer
-from schemas.architecture import Architecture, Stage, Stem
+from schemas.architecture import Architecture
 from schemas.data import SyntheticData
 from schemas.job import DataRef, TrainJob
 from schemas.recipe import Recipe
@@ -37,17 +38,6 @@ from schemas.recipe import Recipe
 Side = Callable[[Architecture, int, int], tuple[float, float]]
 """Takes so many steps of a batch size; returns seconds and mean loss."""
 WARM_UP = 2
-SMALL = Architecture(
-    resolution=32,
-    num_classes=10,
-    stem=Stem(channels=16),
-    stages=(
-        Stage(channels=16, expand=1),
-        Stage(channels=24, expand=4, stride=2, repeats=2),
-        Stage(channels=40, expand=4, stride=2, repeats=2),
-    ),
-    head=128,
-)
 CASES = {
     "small, 32 px": (SMALL, 64),
     "efficientnet-b0, 96 px": (

@@ -1,6 +1,6 @@
 """What growing training images save and cost: time and accuracy with and without, over seeds.
 
-    python benchmarks/resizing.py FOLDER [--images 5000] [--epochs 10] [--seeds 3] [--start 0.6]
+    python -m benchmarks.resizing FOLDER [--images 5000] [--epochs 10] [--seeds 3] [--start 0.6]
         [--longer 14]
 
 FOLDER holds CIFAR-10 as train.parquet and test.parquet. A small network is trained at 32 pixels by
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.compiling import SMALL
+from benchmarks.small import SMALL
 from jobs.data.cache import DataCache
 from jobs.data.sizes import sizes
 from jobs.data.source import summarise

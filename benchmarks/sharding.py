@@ -116,14 +116,14 @@ def compared(network: str, ranks: int, rounds: int) -> dict[str, Any]:
     return {"network": network, "ranks": ranks, **medians}
 
 
-def show(found: dict[str, Any]) -> None:
+def told(found: dict[str, Any]) -> str:
     ddp, divided = found["ddp"], found["divided"]
     numbers = "  ".join(
         f"{key} {ddp[key]:8.2f} {divided[key]:8.2f} ({divided[key] / ddp[key]:.2f})"
         for key in ("rest", "peak", "seconds")
     )
     name = f"{found['network']}, {found['ranks']} ranks, weights {ddp['weights']:.0f} MB"
-    sys.stdout.write(f"{name}: DDP, divided  {numbers}\n")
+    return f"{name}: DDP, divided  {numbers}\n"
 
 
 def main() -> None:
@@ -137,12 +137,11 @@ def main() -> None:
     options = parser.parse_args()
     if options.rank:
         return one_rank(options.rank, options.divide)
-    found = [compared(n, r, options.rounds) for n in options.networks for r in options.ranks]
-    if options.json:
-        sys.stdout.write(json.dumps(found) + "\n")
-    else:
-        for one in found:
-            show(one)
+    for network in options.networks:
+        for ranks in options.ranks:
+            found = compared(network, ranks, options.rounds)
+            sys.stdout.write(json.dumps(found) + "\n" if options.json else told(found))
+            sys.stdout.flush()
     return None
 
 

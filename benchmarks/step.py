@@ -1,6 +1,6 @@
 """Training speed of a two-worker DDP job on Ray against `torchrun -m jobs` on the same job.
 
-    python benchmarks/step.py [--rounds 5] [--epochs 14] [--images 1024]
+    python -m benchmarks.step [--rounds 5] [--epochs 14] [--images 1024]
 
 The sides take turns, and Ray is up during its own turn only. A round's figure is a high quantile
 of the images per second that the job logs each epoch, the first two left out: whatever else runs
@@ -15,27 +15,17 @@ import os
 import statistics
 import tempfile
 
+from benchmarks.small import SMALL
 from cluster.local import LocalRunner
 from cluster.session import connect
 from cluster.tune import RayRunner
 from jobs.data.source import summarise
 from jobs.store.artifacts import ArtifactStore
-from schemas.architecture import Architecture, Stage, Stem
 from schemas.data import SyntheticData
 from schemas.job import DataRef, JobRequest, Resources, TrainJob
 from schemas.recipe import Recipe
 
-NETWORK = Architecture(
-    resolution=32,
-    num_classes=4,
-    stem=Stem(channels=16),
-    stages=(
-        Stage(channels=16, expand=1),
-        Stage(channels=24, expand=4, stride=2, repeats=2),
-        Stage(channels=40, expand=4, stride=2, repeats=2),
-    ),
-    head=128,
-)
+NETWORK = SMALL.model_copy(update={"num_classes": 4})
 
 
 def requests(rounds: int, epochs: int, images: int) -> list[JobRequest]:

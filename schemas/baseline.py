@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Tag
+from pydantic import BeforeValidator, Discriminator, Tag
 
 from schemas.architecture import BlockFamily, Head, Resolution, Stages, Stem
 from schemas.base import Model
@@ -61,8 +61,14 @@ class FactoryBaseline(Model):
 
 
 def _baseline_tag(value: Any) -> str:
-    keys = value if isinstance(value, dict) else type(value).model_fields
+    keys = value if isinstance(value, dict) else getattr(type(value), "model_fields", {})
     return "named" if "name" in keys else "factory" if "factory" in keys else "custom"
+
+
+def _no_bare_name(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(f"a network's name goes under `name`: {{name: {value}}}")
+    return value
 
 
 Baseline = Annotated[
@@ -70,4 +76,5 @@ Baseline = Annotated[
     | Annotated[FactoryBaseline, Tag("factory")]
     | Annotated[CustomBaseline, Tag("custom")],
     Discriminator(_baseline_tag),
+    BeforeValidator(_no_bare_name),
 ]

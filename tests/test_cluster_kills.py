@@ -1,5 +1,6 @@
 """Random kills over short family jobs; `python -m benchmarks.kills` does fifty."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,14 @@ import ray
 from benchmarks.kills import kill_at_random
 from cluster.session import Session
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(
+        not os.environ.get("COMPOUND_FAULTS"), reason="takes minutes: `make test-faults` runs it"
+    ),
+]
 
 
 def test_jobs_outlive_random_kills_with_every_epoch_once(

@@ -39,8 +39,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     "rmsprop": {"optimizer": "rmsprop", "learning_rate": 0.016, "ema": 0.9},
     "adamw": {"optimizer": "adamw", "learning_rate": 0.01, "accumulate": 2, "dropout": 0.2},
     "half": {"precision": "bfloat16", "ema": 0.9, "clip_norm": 0.1},
+    "growing": {"resizing": {"start": 0.5, "multiple": 2, "until": 1.0}, "epochs": 3},
     "global": {"norm_batch": "global", "gradients": "bfloat16"},
 }
+SLOWER = ("adamw", "half", "growing", "global")
 MEASURED = ("train_loss", "validation_loss", "train_accuracy", "validation_accuracy")
 KEPT = {"optimizer": "rmsprop", "learning_rate": 0.016, "ema": 0.9, "checkpoint_steps": 1}
 """A recipe with all that a checkpoint can hold, taken after each of an epoch's three steps."""
@@ -83,7 +85,7 @@ def test_two_ranks_that_divide_a_network_train_as_two_that_do_not(tmp_path: Path
 
 @pytest.mark.slow
 def test_so_they_do_by_every_recipe_and_from_given_weights(tmp_path: Path) -> None:
-    jobs = {name: small_job(epochs=2, **RECIPES[name]) for name in ("adamw", "half", "global")}
+    jobs = {name: small_job(**{"epochs": 2, **RECIPES[name]}) for name in SLOWER}
     same_as_whole(tmp_path, {**jobs, "weights": started(tmp_path)})
 
 

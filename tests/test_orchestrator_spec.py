@@ -123,6 +123,8 @@ def test_what_does_not_hold_is_refused_with_its_place(spec, old, new, place, wor
         ("train.epochs", "not an override"),
         ("=3", "not an override"),
         ("train.epochs=[", "expected"),
+        ("baseline=resnet-18", "goes under `name`: {name: resnet-18}"),
+        ("baseline=[1]", "keys with values"),
     ],
 )
 def test_a_bad_override_is_named(spec, override: str, words: str) -> None:

@@ -1,0 +1,15 @@
+"""The small network that several benchmarks train."""
+
+from schemas.architecture import Architecture, Stage, Stem
+
+SMALL = Architecture(
+    resolution=32,
+    num_classes=10,
+    stem=Stem(channels=16),
+    stages=(
+        Stage(channels=16, expand=1),
+        Stage(channels=24, expand=4, stride=2, repeats=2),
+        Stage(channels=40, expand=4, stride=2, repeats=2),
+    ),
+    head=128,
+)
