@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from store_crashes import found_in
 from store_samples import JOB, log, result
 
 from jobs.store import shards
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.checkpoint import Gathered, Position
 from jobs.store.manifest import Attempt
-from jobs.store.shards import Shards
+from jobs.store.places import files_at
+from jobs.store.shards import Shards, note_name, shard_name
 from jobs.store.writer import JobWriter
 from orchestrator.__main__ import main
 from schemas.errors import StoreError
@@ -105,6 +107,23 @@ def test_an_ended_job_sweeps_shards_that_were_never_committed(saved: ArtifactSto
         writer.finish(result(2, writer.attempt))
     left = [f"shard-0000{n}-of-00003.safetensors" for n in (1, 1, 2, 2, 3, 3)]
     assert files(saved) == left, "of the two checkpoints that are kept"
+
+
+def test_a_check_knows_shards_wherever_they_lie(place: str) -> None:
+    store = ArtifactStore.open(place)
+    with store.writer(JOB) as writer:
+        for epoch in (1, 2):
+            save(store, writer, epoch)
+        lone = store.shards(JOB.id, writer.identity, 1, RANKS)
+        lone.write(lone.folder("epoch-0003"), lambda: content(1, 3))
+        assert found_in(files_at(place)[0]) == [], "what is being written is nobody's orphan"
+    left = {one.key.rpartition("/")[2]: one.problem for one in found_in(files_at(place)[0])}
+    assert left == dict.fromkeys([shard_name(1, RANKS), note_name(1)], "orphan")
+    with store.writer(JOB) as writer:
+        found = writer.resume()
+        assert found and torch.equal(found.model()["model.w"], ROWS + 2)
+        writer.finish(result(2, writer.attempt))
+    assert found_in(files_at(place)[0]) == []
 
 
 def test_a_rank_that_cannot_write_tells_the_first(store: ArtifactStore) -> None:

@@ -43,7 +43,10 @@ _IN_ATTEMPT: tuple[tuple[Kind, str], ...] = (
     ("sign", r"live\.arrows\.pulse"),
     ("rows", rf"rows-\d{{4,}}-\d{{4,}}{_NONCE}\.parquet"),
     ("manifest", MANIFEST.pattern),
-    ("checkpoint", rf"epoch-\d{{4,}}(-step-\d{{6,}})?{_NONCE}/[a-z0-9_-]+\.(safetensors|pt|json)"),
+    (
+        "checkpoint",
+        rf"epoch-\d{{4,}}(-step-\d{{6,}})?({_NONCE}|-shards)/[a-z0-9_-]+\.(safetensors|pt|json)",
+    ),
 )
 _ELSEWHERE: tuple[tuple[Kind, str], ...] = (
     ("marker", r"store\.json"),
@@ -62,8 +65,6 @@ _ELSEWHERE: tuple[tuple[Kind, str], ...] = (
 _ATTEMPT_TOP = rf"jobs/{JOB_ID.pattern}/{ATTEMPT.pattern}/"
 _KINDS = [(kind, re.compile(pattern)) for kind, pattern in _ELSEWHERE]
 _KINDS += [(kind, re.compile(_ATTEMPT_TOP + pattern)) for kind, pattern in _IN_ATTEMPT]
-
-
 """In order: the first that fits a key is its kind."""
 
 
