@@ -214,7 +214,7 @@ def test_the_example_runs_and_is_read_without_its_code(
     sys.path.remove(str(ROOT / "examples"))
     studies.status("own-network", "runs", as_json=True)
     assert json.loads(capsys.readouterr().out)["counts"] == {"done": 5}
-    reporting.report("own-network", "runs", as_json=True)
+    reporting.report("own-network", "runs", None, as_json=True)
     page = Path(json.loads(capsys.readouterr().out)["report"]).read_text()
     assert "1.00 x 1.00" in page
     assert "small_resnet" not in sys.modules
