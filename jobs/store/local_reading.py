@@ -25,7 +25,7 @@ def listed(root: str, top: str, *, deep: bool) -> Iterator[Entry]:
     for path in sorted(_files_below(top) if deep else _files_in(top)):
         with suppress(FileNotFoundError):
             state = os.lstat(path)
-            yield Entry(os.path.relpath(path, root), state.st_size, now - state.st_mtime)
+            yield Entry(os.path.relpath(path, root), state.st_size, max(0.0, now - state.st_mtime))
 
 
 def _files_below(top: str) -> list[str]:

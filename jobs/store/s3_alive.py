@@ -66,10 +66,13 @@ def look(client: S3Client, key: str, where: str) -> Sign | None:
 
 
 def age_of(answer: Answer, written: datetime) -> float:
-    """Return the seconds since, by the endpoint's time: no other clock need be right."""
+    """Return the seconds since, by the endpoint's time: no other clock need be right.
+
+    Never less than 0, though some endpoints round the time of writing up to whole seconds.
+    """
     told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
     now = parsedate_to_datetime(told) if told else datetime.now(written.tzinfo)
-    return (now - written).total_seconds()
+    return max(0.0, (now - written).total_seconds())
 
 
 class Pulse:
