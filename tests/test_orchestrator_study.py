@@ -150,14 +150,14 @@ def test_an_unknown_study_is_named_with_the_known_ones(spec: Path, tmp_path: Pat
     assert "Traceback" not in ran.stderr
 
 
-def start(spec: Path, epochs: int) -> subprocess.Popen[str]:
-    """Start a long run and wait until some jobs are done."""
+def start(spec: Path, epochs: int, told: str = "[2/8]") -> subprocess.Popen[str]:
+    """Start a long run and wait until it tells something: by default that two jobs are done."""
     command = [sys.executable, "-m", "orchestrator", "run", str(spec), "--runner", "local"]
     child = subprocess.Popen(
         [*command, "--set", f"train.epochs={epochs}"], stderr=subprocess.PIPE, text=True
     )
     assert child.stderr is not None
-    while "[2/8]" not in child.stderr.readline():
+    while told not in child.stderr.readline():
         assert child.poll() is None
     return child
 
@@ -178,7 +178,7 @@ def test_kill_9_and_the_same_command_again(spec: Path) -> None:
 
 
 def test_one_interrupt_stops_at_a_checkpoint(spec: Path) -> None:
-    child = start(spec, 200)
+    child = start(spec, 60)
     child.send_signal(signal.SIGINT)
     _, errors = child.communicate(timeout=60)
     assert child.returncode == 130, errors
@@ -191,7 +191,7 @@ def test_one_interrupt_stops_at_a_checkpoint(spec: Path) -> None:
 
 
 def test_a_second_run_of_the_same_study_is_refused(spec: Path) -> None:
-    child = start(spec, 200)
+    child = start(spec, 200, told="8 jobs")
     try:
         second = compound("run", str(spec), "--runner", "local")
         assert second.returncode == 2
