@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup quickstart test test-faults test-fast check format clean
+.PHONY: help setup quickstart test test-faults test-store test-s3 test-fast check format clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
 
 .venv/.done: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Compound needs python >= 3.11" if sys.version_info < (3, 11) else 0)'
@@ -24,7 +24,7 @@ check: setup  ## Lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check  ## Everything that needs no GPU
+test: check  ## Everything that needs no GPU, buckets too
 	$(BIN)/pytest -n auto --dist loadfile -m "not gpu and not ray and not hosts"
 	$(BIN)/pytest -m "(ray or hosts) and not gpu"
 
@@ -33,8 +33,14 @@ test-faults: setup  ## Hosts cut off, frozen, drained, drivers and workers kille
 	COMPOUND_FAULTS=1 $(BIN)/pytest -m slow tests/test_jobs_resizing.py
 	$(BIN)/python -m benchmarks.kills --kills 20
 
-test-fast: setup  ## Without Ray, hosts and long tests
-	$(BIN)/pytest -m "not ray and not hosts and not slow and not gpu"
+test-store: setup  ## The store on disk with full numbers: flipped bits, fuzzed files, crashes, rounds
+	COMPOUND_LONG=1 $(BIN)/pytest -n auto -m "slow and not s3" tests/test_store_*.py
+
+test-s3: setup  ## The store in three kinds of buckets: many rounds, crashes, long outages; hours
+	COMPOUND_LONG=1 $(BIN)/pytest -m s3 tests/test_store_*.py
+
+test-fast: setup  ## Without Ray, hosts, buckets and long tests
+	$(BIN)/pytest -m "not ray and not hosts and not s3 and not slow and not gpu"
 
 format: setup  ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from back_ends import SOME
 from hypothesis import settings
 
 from schemas.architecture import Architecture, Stage, Stem
@@ -84,16 +85,22 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Servers]":
     found.close()
 
 
-BACK_ENDS = ["local", *(pytest.param(n, marks=pytest.mark.s3) for n in ("moto", "swift", "s3rver"))]
-"""All places that a store may lie in, for the fixture `place`."""
+@pytest.fixture(params=SOME)
+def place(request: pytest.FixtureRequest, place_on: Callable[[str], str]) -> str:
+    """The address of a store that is not there yet, on some back ends in turn."""
+    return place_on(request.param)
 
 
-@pytest.fixture(params=BACK_ENDS)
-def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of a store that is not there yet, on each back end in turn."""
-    if request.param == "local":
-        return str(tmp_path / "place")
-    return request.getfixturevalue("reach")(request.param)
+@pytest.fixture
+def place_on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Make the address of a store that is not there yet, on a back end by its name."""
+
+    def make(name: str) -> str:
+        if name == "local":
+            return str(tmp_path / "place")
+        return request.getfixturevalue("reach")(name)
+
+    return make
 
 
 @pytest.fixture

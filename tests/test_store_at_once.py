@@ -1,17 +1,17 @@
 """Writers and readers at once, on each back end: nothing lost, doubled, or seen by halves."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from back_ends import LONG, MANY_TIMES
 from store_samples import JOB, epochs_of, job, log, result, row, save, whole
 
 from jobs.store.artifacts import ArtifactStore
 
 WRITERS = 16
 ROUNDS = 3
-MANY_ROUNDS = int(os.environ.get("COMPOUND_ROUNDS", 1000))
+MANY_ROUNDS = 1000 if LONG else 200
 
 
 def write_and_check(place: str, rounds: int) -> None:
@@ -54,6 +54,7 @@ def test_no_row_of_many_writers_is_lost_or_doubled(place: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
+@pytest.mark.parametrize("place", MANY_TIMES, indirect=True)
 def test_no_row_of_many_writers_and_rounds_is_lost_or_doubled(place: str) -> None:
     ArtifactStore.open(place)
     write_and_check(place, MANY_ROUNDS)
@@ -96,7 +97,8 @@ def test_readers_beside_a_writer_see_a_consistent_prefix(place: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-def test_a_thousand_reads_beside_a_writer_see_a_consistent_prefix(place: str) -> None:
+@pytest.mark.parametrize("place", MANY_TIMES, indirect=True)
+def test_many_reads_beside_a_writer_see_a_consistent_prefix(place: str) -> None:
     reads = number = 0
     while reads < MANY_ROUNDS:
         reads, number = reads + read_while_writing(f"{place}/{number}", 100), number + 1

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from back_ends import BACK_ENDS, MANY_TIMES
 from store_samples import JOB, job, log
 
 from jobs.store.artifacts import ArtifactStore
@@ -19,6 +21,11 @@ from jobs.store.files import Files
 from jobs.store.places import files_at
 from schemas.errors import BusyError, StoreError
 from schemas.job import Event
+
+
+@pytest.fixture(params=BACK_ENDS)
+def place(request: pytest.FixtureRequest, place_on: Callable[[str], str]) -> str:
+    return place_on(request.param)
 
 
 @pytest.fixture
@@ -69,6 +76,7 @@ def test_names_are_those_of_one_folder(files: Files) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", MANY_TIMES, indirect=True)
 def test_names_of_more_than_one_page(files: Files) -> None:
     names = [f"{number:04d}" for number in range(1100)]
     files.put({f"many/{name}/file": b"x" for name in names})

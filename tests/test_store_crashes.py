@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from back_ends import MANY_TIMES
 from store_crashes import Open, deaths, found_in, no_worse_than_orphans, under
 from store_samples import JOB, log, result, save, train, whole
 from test_store_faults import EVERY, Progress, check_and_finish, faulty
@@ -26,12 +27,10 @@ KEEPING = JOB.model_copy(update={"recipe": Recipe.model_validate({"keep": {"last
 """The same job, with all of its checkpoints kept."""
 
 
-@pytest.fixture
-def open_(place: str, request: pytest.FixtureRequest) -> Open:
-    """Opens files of a name, on each back end in turn; a bucket takes minutes for each test."""
-    if place.startswith("s3:") and not request.node.get_closest_marker("slow"):
-        pytest.skip("in the slow set")
-    return under(place)
+@pytest.fixture(params=MANY_TIMES)
+def open_(request: pytest.FixtureRequest, place_on: Callable[[str], str]) -> Open:
+    """Opens files of a name, on each back end in turn."""
+    return under(place_on(request.param))
 
 
 pytestmark = pytest.mark.timeout(1800)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from back_ends import LONG
 from store_samples import JOB
 from store_zoo import KILLED, KINDS, build, by_kind
 
@@ -19,7 +20,9 @@ from jobs.store.study_check import check_study, check_top
 from schemas.errors import StoreError
 
 _LOOK = Options(older_than=0)
-FLIPS = pytest.mark.parametrize("count", [390, pytest.param(10_400, marks=pytest.mark.slow)])
+FLIPS = pytest.mark.parametrize(
+    "count", [390, pytest.param(10_400 if LONG else 1_300, marks=pytest.mark.slow)]
+)
 
 
 @pytest.fixture(scope="module")

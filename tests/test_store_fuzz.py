@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from back_ends import LONG
 from store_zoo import KINDS, build, by_kind, look
 from test_store_damage import name_file
 
@@ -19,7 +20,9 @@ from jobs.store.rows import from_live, from_parquet
 from jobs.store.sealed import sha256
 from schemas.errors import CompoundError, StoreError
 
-FILES = pytest.mark.parametrize("count", [260, pytest.param(5_200, marks=pytest.mark.slow)])
+FILES = pytest.mark.parametrize(
+    "count", [260, pytest.param(5_200 if LONG else 520, marks=pytest.mark.slow)]
+)
 LONGEST = 5.0
 """Seconds that reading a fuzzed file may take: a hundred times what it takes, on a busy machine."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from back_ends import LONG
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -204,7 +205,7 @@ CALM = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
 
 @pytest.mark.parametrize(
-    ("runs", "length"), [(20, 20), pytest.param(500, 40, marks=pytest.mark.slow)]
+    ("runs", "length"), [(20, 20), pytest.param(500 if LONG else 60, 40, marks=pytest.mark.slow)]
 )
 @pytest.mark.timeout(1800)
 def test_the_store_is_as_the_model(runs: int, length: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from back_ends import LONG
 from fault_proxy import Fault, Proxy, proxy_of
 from servers import BUCKET, Servers
 from store_samples import JOB, epochs_of, job, keys_of, log, result, row, save, train, whole
@@ -21,7 +22,7 @@ PATIENCE_S = 2.0
 ALWAYS = 10**6
 
 
-@pytest.fixture(params=["moto", "swift"])
+@pytest.fixture(params=["moto", "swift"] if LONG else ["moto"])
 def proxy(
     request: pytest.FixtureRequest,
     reach: Callable[[str], str],
@@ -150,6 +151,7 @@ def test_a_short_outage_is_waited_out(proxy: Proxy, place: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not LONG, reason="takes minutes: `make test-s3` runs it")
 def test_an_outage_of_half_a_minute_is_waited_out(proxy: Proxy, place: str) -> None:
     outage(proxy, place, 30)
 

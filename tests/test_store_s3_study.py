@@ -10,12 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from back_ends import LONG
 from servers import BUCKET, Servers
 from test_orchestrator_study import SPEC
 
 from jobs.store.artifacts import ArtifactStore
 
 pytestmark = [pytest.mark.s3, pytest.mark.timeout(600)]
+
+needs_time = pytest.mark.skipif(not LONG, reason="`make test-s3` runs it")
 
 SECRET = "canary0123456789abcdef"
 MINUTES = 300
@@ -74,6 +77,7 @@ def test_a_study_lives_in_a_bucket(
     assert {path.name for path in tmp_path.iterdir()} == {"small.yaml", "small.html"}
 
 
+@needs_time
 def test_a_rehearsal_leaves_nothing_in_the_bucket(
     spec: Path, place: str, tmp_path: Path, servers: Servers
 ) -> None:
@@ -83,6 +87,7 @@ def test_a_rehearsal_leaves_nothing_in_the_bucket(
     assert {path.name for path in tmp_path.iterdir()} == {"small.yaml"}
 
 
+@needs_time
 def test_a_killed_driver_is_followed_by_another(spec: Path, place: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "orchestrator", "run", str(spec), "--runner", "local"]
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
