@@ -16,9 +16,11 @@ import pytest
 from back_ends import BACK_ENDS, MANY_TIMES
 from store_samples import JOB, job, log
 
+from jobs.store import s3
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.files import Files
 from jobs.store.places import files_at
+from jobs.store.s3_alive import Timing
 from schemas.errors import BusyError, StoreError
 from schemas.job import Event
 
@@ -26,6 +28,12 @@ from schemas.job import Event
 @pytest.fixture(params=BACK_ENDS)
 def place(request: pytest.FixtureRequest, place_on: Callable[[str], str]) -> str:
     return place_on(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _lively(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signs of life come each second, so that nobody waits long to see whether another lives."""
+    monkeypatch.setattr(s3, "Timing", lambda: Timing(renewed=1.0, dead=9.0))
 
 
 @pytest.fixture

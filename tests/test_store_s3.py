@@ -237,7 +237,7 @@ def test_who_may_have_been_taken_for_dead_is_told(
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         lock = quick(place).lock("s/lease.json", b"me")
         assert lock is not None
-        proxy.down_until = time.monotonic() + 3 * QUICK.dead
-        time.sleep(4 * QUICK.dead)
+        proxy.down_until = time.monotonic() + 1.5 * QUICK.dead
+        time.sleep(2 * QUICK.dead)
         lock.close()
     assert caplog.text.count("may have taken this process for dead") == 1

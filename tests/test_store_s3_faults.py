@@ -147,7 +147,7 @@ def outage(proxy: Proxy, place: str, seconds: float) -> None:
 
 
 def test_a_short_outage_is_waited_out(proxy: Proxy, place: str) -> None:
-    outage(proxy, place, 3)
+    outage(proxy, place, 2)
 
 
 @pytest.mark.slow
