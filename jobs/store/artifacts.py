@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
@@ -33,6 +34,7 @@ _PROFILES = "profiles"
 _HURRY = 6.0
 """Seconds after which a place that does not answer is an error, where a user waits for it."""
 _TOPS = ("jobs", "studies", _DEVICES, _PROFILES)
+_AT_ONCE = 8
 _FEW = 16
 """Jobs that are opened one by one without asking which of them there are."""
 
@@ -148,6 +150,23 @@ class ArtifactStore:
         found = {job_id: self.state(job_id) for job_id in self._begun(asked)}
         return {job: found.get(job) or JobState(job=job, status="absent") for job in asked}
 
+    def standing(
+        self, study: str, listed: Iterable[str], job_ids: Iterable[str], *, brief: bool = False
+    ) -> dict[str, JobState]:
+        """Return where a study's jobs stand: those that are done by its index, others opened.
+
+        `listed` is what lies in the study's folder; `brief`: see `Index.brief`. Jobs are listed
+        once, and opened several at a time: in a bucket, that is what takes the time.
+        """
+        asked, index = list(job_ids), self.study(study).index
+        done = index.brief(listed) if brief else _states(index.read(listed))
+        there = set(self.jobs())
+        found = {job: done[job] for job in asked if job in done and job in there}
+        opened = [job for job in asked if job in there and job not in found]
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            found |= zip(opened, threads.map(self.state, opened), strict=True)
+        return {job: found.get(job) or JobState(job=job, status="absent") for job in asked}
+
     def _begun(self, job_ids: Iterable[str]) -> list[str]:
         """Leave out jobs that have no folder, if looking at all folders at once is cheaper."""
         asked = list(job_ids)
@@ -233,6 +252,10 @@ class ArtifactStore:
     def save_profile(self, profile: DeviceProfile) -> None:
         """Replace what is known of a device."""
         self._files.put({_profile_key(profile.device): seal("profile", profile, indent=1)})
+
+
+def _states(ended: Mapping[str, Ended]) -> dict[str, JobState]:
+    return {job: one.state for job, one in ended.items()}
 
 
 def _profile_key(device: str) -> str:

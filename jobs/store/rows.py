@@ -88,11 +88,11 @@ def _row(lines: list[dict[str, object]]) -> EpochRow:
     return EpochRow.model_validate({**shared, "metrics": metrics})
 
 
-def to_parquet(table: pa.Table) -> bytes:
+def to_parquet(table: pa.Table, metadata: Mapping[bytes, bytes] | None = None) -> bytes:
     """Return a Parquet file with page checksums, and no Arrow schema that readers would run."""
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, table.schema, **_PARQUET) as writer:
-        writer.add_key_value_metadata({_VERSION_KEY: str(SCHEMA_VERSION)})
+        writer.add_key_value_metadata({_VERSION_KEY: str(SCHEMA_VERSION), **(metadata or {})})
         writer.write_table(table)
     return bytes(sink.getvalue().to_pybytes())
 
