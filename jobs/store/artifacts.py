@@ -1,7 +1,7 @@
 """The artifact store: rows, checkpoints, results and documents under one URI."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
@@ -114,9 +114,14 @@ class ArtifactStore:
         """Return a job's rows over all attempts and up to now, each epoch once, in order."""
         return rows_of(self._job(job_id).table())
 
-    def metrics(self, job_ids: Iterable[str]) -> pa.Table:
-        """Return the rows of jobs as one long table with the columns of rows.METRICS."""
-        tables = [self._job(job_id).table() for job_id in job_ids]
+    def metrics(self, job_ids: Iterable[str], names: Collection[str] | None = None) -> pa.Table:
+        """Return the rows of jobs as one long table with the columns of rows.METRICS.
+
+        `names`: of these metrics only, which is a good deal faster than all.
+        """
+        asked = list(job_ids)
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            tables = list(threads.map(lambda job_id: self._job(job_id).table(names), asked))
         return pa.concat_tables([table_of([]), *tables]).combine_chunks()
 
     def ended(self, job_id: str) -> Ended | None:

@@ -2,11 +2,12 @@
 
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs.store.sealed import SCHEMA_VERSION, damaged, refuse_newer
@@ -32,10 +33,12 @@ LIVE_HEADER: bytes = METRICS.serialize().to_pybytes()
 
 _PARQUET = {
     "compression": "snappy",  # zstd would take twice the time for parts of this size
-    "use_dictionary": ["job", "name"],
+    "use_dictionary": ["job", "name", "attempt", "wall_time"],
     "write_page_checksum": True,
     "store_schema": False,
 }
+_COUNTING = dict.fromkeys(("epoch", "step", "seq"), "DELTA_BINARY_PACKED")
+"""Columns that go up, in a few bits a line: a part of many epochs is read in half the time."""
 _PREFIX = 8
 """Bytes before an Arrow message's metadata, and after a Parquet footer: a mark and a length."""
 _MESSAGE = b"\xff\xff\xff\xff"
@@ -91,25 +94,54 @@ def _row(lines: list[dict[str, object]]) -> EpochRow:
 def to_parquet(table: pa.Table, metadata: Mapping[bytes, bytes] | None = None) -> bytes:
     """Return a Parquet file with page checksums, and no Arrow schema that readers would run."""
     sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, table.schema, **_PARQUET) as writer:
+    counting = {name: how for name, how in _COUNTING.items() if name in table.schema.names}
+    with pq.ParquetWriter(sink, table.schema, **_PARQUET, column_encoding=counting) as writer:
         writer.add_key_value_metadata({_VERSION_KEY: str(SCHEMA_VERSION), **(metadata or {})})
         writer.write_table(table)
     return bytes(sink.getvalue().to_pybytes())
 
 
-def from_parquet(data: bytes, where: str, schema: pa.Schema = METRICS) -> pa.Table:
-    """Read a table; DamagedError, or StoreError for a newer schema or extension types."""
+def from_parquet(
+    data: bytes, where: str, schema: pa.Schema = METRICS, as_words: Sequence[str] = ()
+) -> pa.Table:
+    """Read a table; DamagedError, or StoreError for a newer schema or extension types.
+
+    `as_words`: columns that come as dictionaries, in a fraction of the time.
+    """
     _refuse_arrow_schema(data, where)
     try:
-        part = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        part = pq.ParquetFile(
+            pa.BufferReader(data), page_checksum_verification=True, read_dictionary=as_words
+        )
         version = int((part.metadata.metadata or {}).get(_VERSION_KEY, b"0"))
         refuse_newer(version, where)
         table = part.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged("it is not readable Parquet", where) from error
-    if not table.schema.equals(schema):
+    if not _plain(table.schema).equals(schema):
         raise damaged(f"its columns are not {', '.join(schema.names)}", where)
     return table
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with the values of dictionaries in their place."""
+    words = pa.types.is_dictionary
+    return pa.schema(
+        [one.with_type(one.type.value_type) if words(one.type) else one for one in schema]
+    )
+
+
+def read_metrics(data: bytes, where: str, names: Collection[str]) -> pa.Table:
+    """Read a part's lines of some metrics; errors as of `from_parquet`."""
+    lines = from_parquet(data, where, as_words=("job", "name"))
+    return chosen(lines, names).cast(METRICS)
+
+
+def chosen(table: pa.Table, names: Collection[str] | None) -> pa.Table:
+    """Return a table's lines of some metrics; all for None."""
+    if names is None:
+        return table
+    return table.filter(pc.is_in(table["name"], value_set=pa.array([*names], pa.string())))
 
 
 def _refuse_arrow_schema(data: bytes, where: str) -> None:
