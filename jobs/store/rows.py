@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -31,6 +33,7 @@ METRICS: pa.Schema = pa.schema(
 LIVE_HEADER: bytes = METRICS.serialize().to_pybytes()
 """How every live stream begins."""
 
+_INT64, _FLOAT64 = pa.int64(), pa.float64()
 _PARQUET = {
     "compression": "snappy",  # zstd would take twice the time for parts of this size
     "use_dictionary": ["job", "name", "attempt", "wall_time"],
@@ -50,20 +53,45 @@ _BLANK = b"crc32:\0\0\0\0\0\0\0\0"
 """What a message's checksum is reckoned with in its own place."""
 
 
-def batch_of(row: EpochRow, seq: int) -> pa.RecordBatch:
+class Shared:
+    """The columns that rows of one job's attempt have in common: made once, not with every row."""
+
+    def __init__(self, row: EpochRow) -> None:
+        count = len(row.metrics)
+        self._of = (row.job, row.attempt, list(row.metrics))
+        self.job = pa.array([row.job] * count, pa.string())
+        self.attempt = pa.array([row.attempt] * count, pa.int32())
+        self.name = pa.array(self._of[2], pa.string())
+
+    def fits(self, row: EpochRow) -> bool:
+        """Whether a row has these columns too."""
+        return self._of == (row.job, row.attempt, list(row.metrics))
+
+
+def batch_of(row: EpochRow, seq: int, shared: Shared | None = None) -> pa.RecordBatch:
     """Return one epoch's metrics as lines numbered from `seq`."""
+    same = shared if shared and shared.fits(row) else Shared(row)
     count = len(row.metrics)
-    columns = {
-        "job": [row.job] * count,
-        "attempt": [row.attempt] * count,
-        "epoch": [row.epoch] * count,
-        "step": [row.step] * count,
-        "seq": range(seq, seq + count),
-        "name": list(row.metrics),
-        "value": list(row.metrics.values()),
-        "wall_time": [row.wall_time] * count,
-    }
-    return pa.record_batch(columns, schema=METRICS)
+    columns = [
+        same.job,
+        same.attempt,
+        _integers(np.full(count, row.epoch, np.int64)),
+        _integers(np.full(count, row.step, np.int64)),
+        _integers(np.arange(seq, seq + count, dtype=np.int64)),
+        same.name,
+        _floats(np.array([*row.metrics.values()], np.float64)),
+        _floats(np.full(count, row.wall_time, np.float64)),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=METRICS)
+
+
+def _integers(numbers: npt.NDArray[np.int64]) -> pa.Array:
+    """Wrap numbers: a third of the time of pa.array, which looks for what could be missing."""
+    return pa.Array.from_buffers(_INT64, len(numbers), [None, pa.py_buffer(numbers)])
+
+
+def _floats(numbers: npt.NDArray[np.float64]) -> pa.Array:
+    return pa.Array.from_buffers(_FLOAT64, len(numbers), [None, pa.py_buffer(numbers)])
 
 
 def table_of(batches: Sequence[pa.RecordBatch]) -> pa.Table:
