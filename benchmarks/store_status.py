@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import subprocess
 import sys
 import time
@@ -37,16 +36,23 @@ def study(folder: Path, grid: str) -> int:
     return len(plan.jobs)
 
 
+_LAUNCHED = """
+import resource, subprocess, sys, time
+began = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+took, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000)
+"""
+"""A child's most memory counts from that of its parent, which is to be small."""
+
+
 def command(folder: Path) -> tuple[float, float, float]:
     """Return a command's seconds of the wall and of the processor, and its most megabytes."""
     words = [sys.executable, "-m", "orchestrator", "status", NAME, "--store", str(folder)]
-    began = time.perf_counter()
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL) as child:
-        _, ended, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(ended)
-    assert child.returncode == 0
-    took = time.perf_counter() - began
-    return took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
+    launched = [sys.executable, "-S", "-c", _LAUNCHED, *words]
+    ran = subprocess.run(launched, cwd=ROOT, check=True, capture_output=True, text=True)
+    wall, cpu, memory = map(float, ran.stdout.split())
+    return wall, cpu, memory
 
 
 def seconds(work: Callable[[], object]) -> float:

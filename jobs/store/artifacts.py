@@ -1,5 +1,6 @@
 """The artifact store: rows, checkpoints, results and documents under one URI."""
 
+import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from schemas.base import Model
 from schemas.device import DeviceProfile
 from schemas.errors import StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
+from schemas.place import bucket_of
 
 _MARKER = "store.json"
 _DEVICES = "devices"
@@ -35,6 +37,7 @@ _HURRY = 6.0
 """Seconds after which a place that does not answer is an error, where a user waits for it."""
 _TOPS = ("jobs", "studies", _DEVICES, _PROFILES)
 _AT_ONCE = 8
+"""Jobs that are read at a time from a bucket, where answers are waited for."""
 _FEW = 16
 """Jobs that are opened one by one without asking which of them there are."""
 
@@ -92,6 +95,11 @@ class ArtifactStore:
         store._known = {job: one for job, one in index.items() if job in there}
         return store
 
+    @property
+    def _at_once(self) -> int:
+        """Jobs that are read at a time; from a disk, more than there are cores take longer."""
+        return _AT_ONCE if bucket_of(self.uri) else min(_AT_ONCE, len(os.sched_getaffinity(0)))
+
     def _job(self, job_id: str) -> JobFolder:
         return JobFolder(self._files, job_id)
 
@@ -120,7 +128,7 @@ class ArtifactStore:
         `names`: of these metrics only, which is a good deal faster than all.
         """
         asked = list(job_ids)
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
+        with ThreadPoolExecutor(self._at_once) as threads:
             tables = list(threads.map(lambda job_id: self._job(job_id).table(names), asked))
         return pa.concat_tables([table_of([]), *tables]).combine_chunks()
 
@@ -168,7 +176,7 @@ class ArtifactStore:
         there = set(self.jobs())
         found = {job: done[job] for job in asked if job in done and job in there}
         opened = [job for job in asked if job in there and job not in found]
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
+        with ThreadPoolExecutor(self._at_once) as threads:
             found |= zip(opened, threads.map(self.state, opened), strict=True)
         return {job: found.get(job) or JobState(job=job, status="absent") for job in asked}
 
