@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Literal, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
 from jobs.store import checkpoint
@@ -15,7 +14,15 @@ from jobs.store.files import Files
 from jobs.store.manifest import Attempt, Manifest, RowsPart, Writer
 from jobs.store.naming import ATTEMPT, JOB_ID, MANIFEST
 from jobs.store.retention import ranked
-from jobs.store.rows import chosen, from_live, from_parquet, read_metrics, rows_of, table_of
+from jobs.store.rows import (
+    between,
+    chosen,
+    from_live,
+    from_parquet,
+    read_metrics,
+    rows_of,
+    table_of,
+)
 from jobs.store.sealed import DamagedError, damaged, unseal
 from jobs.store.verified import read_verified
 from schemas.base import Model
@@ -211,8 +218,7 @@ class JobFolder:
 
     def _rescued(self, manifest: Manifest, part: RowsPart) -> pa.Table:
         live = table_of(self._live(manifest, 0) or [])
-        epochs = pc.field("epoch")
-        return live.filter((epochs >= part.first_epoch) & (epochs <= part.last_epoch))
+        return between(live, part.first_epoch, part.last_epoch)
 
     def _live(self, manifest: Manifest, start: int) -> list[pa.RecordBatch] | None:
         data = self.files.read(self.live_key(manifest.written_by))
