@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from pydantic import BaseModel, ConfigDict
+
 from jobs.store.study import StudyFolder
 from schemas.architecture import Candidate
 from schemas.base import Model
@@ -64,6 +66,14 @@ class Documents:
         planned += self.gate_plan.jobs if self.gate_plan else ()
         planned += self.family.jobs if self.family else ()
         return list({job.request.job.id: job for job in reversed(planned)}.values())[::-1]
+
+
+class Said(BaseModel):
+    """Of a document only the sentence that sums it up: the rest may be megabytes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    sentence: str
 
 
 def documents(folder: StudyFolder) -> Documents | None:

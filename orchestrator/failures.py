@@ -4,14 +4,13 @@ Pure: a report, `compound status` and the end of `compound run` show the same gr
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from jobs.store.folder import JobState
+from jobs.store.roster import Line
 from orchestrator.wording import counted
-from schemas.architecture import Candidate
 from schemas.job import Cause, JobResult
-from schemas.plan import Member, Plan, PlannedJob
 
 Value = float | str
 _VARIES = (
@@ -177,41 +176,26 @@ def _pruned(ended: JobResult | JobState) -> bool:
 
 
 def facts(
-    planned: Sequence[PlannedJob],
-    causes: Mapping[str, Cause | None],
-    networks: Mapping[str, Candidate],
-    hosts: Mapping[str, str],
+    planned: Sequence[Line], causes: Mapping[str, Cause | None], hosts: Mapping[str, str]
 ) -> list[Facts]:
-    """Return the facts of the planned jobs that have ended.
+    """Return the facts of the planned jobs that have ended; none where none of them failed.
 
-    `causes`: see `outcomes`; `networks` by id; `hosts` by job, for those whose host is known.
+    `causes`: see `outcomes`; `hosts` by job, for those whose host is known.
     """
+    if not any(causes.values()):
+        return []
     return [
-        Facts(
-            job.request.label or job.request.job.id,
-            _traits(job, networks.get(job.candidate), hosts.get(job.request.job.id, "")),
-            causes[job.request.job.id],
-        )
-        for job in planned
-        if job.request.job.id in causes
+        Facts(line.label or line.job, _traits(line, hosts.get(line.job, "")), causes[line.job])
+        for line in planned
+        if line.job in causes
     ]
 
 
-def by_id(
-    baseline: Candidate, search: Plan | None, family: Iterable[Member]
-) -> dict[str, Candidate]:
-    """Return every network that a study trains, by its id."""
-    candidates = [baseline, *(search.candidates if search else ())]
-    return {one.id: one for one in (*candidates, *(member.network for member in family))}
-
-
-def _traits(planned: PlannedJob, network: Candidate | None, host: str) -> dict[str, Value]:
+def _traits(planned: Line, host: str) -> dict[str, Value]:
     """Return what a job is like; a seed is a name, not a number that may be large."""
-    job = planned.request.job
-    traits: dict[str, Value] = {"resolution": float(job.architecture.resolution)}
-    if network is not None:
-        triple = network.coefficients
-        traits |= {"depth multiplier": triple.alpha, "width multiplier": triple.beta}
-        traits["params"] = float(network.cost.params)
-    traits |= {"seed": str(job.seed), "phase": planned.phase}
+    traits: dict[str, Value] = {"resolution": float(planned.resolution)}
+    if planned.alpha is not None and planned.beta is not None and planned.params is not None:
+        traits |= {"depth multiplier": planned.alpha, "width multiplier": planned.beta}
+        traits["params"] = float(planned.params)
+    traits |= {"seed": str(planned.seed), "phase": planned.phase}
     return traits | ({"host": host} if host else {})

@@ -27,6 +27,7 @@ def rehearsal(spec: Spec) -> Spec:
         "train": _once(spec.train),
         "budget": Spending(),
         "retries": 0,
+        "trackers": (),
     }
     if isinstance(spec, StudySpec):
         update |= {"search": _search(spec.search), "gate": _gate(spec.gate)}

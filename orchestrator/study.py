@@ -6,7 +6,7 @@
 so the same command again resumes: what is done is read, never done again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,7 @@ from cluster.runner import Runner
 from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.study import StudyFolder
+from orchestrator import roster
 from orchestrator.analyse import analyse
 from orchestrator.crew import Crew, Ending, Observer
 from orchestrator.documents import Record, TrainRecord, documents
@@ -25,10 +26,11 @@ from orchestrator.plan import plan_family
 from orchestrator.ranking import correlation
 from orchestrator.rounds import Search, next_round
 from orchestrator.rungs import halving_rungs
-from schemas.architecture import Coefficients
+from schemas.architecture import Candidate, Coefficients
+from schemas.base import Model
 from schemas.errors import RunError
 from schemas.job import JobResult
-from schemas.plan import Plan, Rounds, Variant
+from schemas.plan import Plan, PlannedJob, Rounds, Variant
 from schemas.strategy import Asha
 from schemas.study import StudySpec, TrainSpec
 from schemas.verdict import Rung, Verdict
@@ -55,6 +57,17 @@ class Study:
         """The study's documents."""
         return self.store.study(self.spec.name)
 
+    def _plan(
+        self,
+        name: str,
+        document: Model,
+        jobs: Iterable[PlannedJob],
+        networks: Mapping[str, Candidate],
+    ) -> None:
+        """Write a document that plans jobs."""
+        planned = roster.lines(name, jobs, networks)
+        roster.keep(self.folder, self.spec, name, document, planned)
+
     def _crew(self, plan: Plan | Variant) -> Crew:
         """Return what trains the jobs; called before anything is written."""
         history = History(self.store, self.spec.name)
@@ -79,13 +92,15 @@ class Study:
         if isinstance(plan, Variant):
             record = TrainRecord(data=plan.data, baseline=plan.baseline, profile=plan.profile)
             self.folder.write("baseline.json", record)
-            self.folder.write("family.json", plan.family)
+            networks = roster.by_id([plan.baseline], None, plan.family.members)
+            self._plan(roster.FAMILY, plan.family, plan.jobs, networks)
             return crew.train("train", plan.jobs)
         assert isinstance(self.spec, StudySpec)
         return self._search(self.spec, plan, crew)
 
     def _search(self, spec: StudySpec, plan: Plan, crew: Crew) -> Outcome:
-        self.folder.write("plan.json", plan)
+        networks = roster.by_id([plan.baseline], plan, ())
+        self._plan(roster.PLAN, plan, plan.jobs, networks)
         search, ending = self._searched(spec, plan, crew)
         verdict = self._verdict(search)
         if ending == "stopped":
@@ -103,7 +118,9 @@ class Study:
         """Train the design and every round after it, until there is nothing more to decide."""
         rounds, jobs = Rounds(), plan.jobs
         while True:
-            self.folder.write("rounds.json", rounds)
+            added = [job for one in rounds.rounds for job in one.jobs]
+            networks = roster.by_id([plan.baseline], plan.extended(rounds), ())
+            self._plan(roster.ROUNDS, rounds, added, networks)
             ending = crew.train(jobs[0].phase, jobs)
             search = Search.of(spec, plan, rounds, self.store.results)
             following = next_round(search) if ending == "done" else None
@@ -133,7 +150,8 @@ class Study:
         if mode == "off":
             return "done"
         planned = gate_plan(search.spec, search.plan, verdict, self.networks)
-        self.folder.write("gateplan.json", planned)
+        networks = roster.by_id([search.plan.baseline], search.plan, ())
+        self._plan(roster.GATE, planned, planned.jobs, networks)
         ending = crew.train("gate", planned.jobs)
         results = self.store.results([job.request.job.id for job in planned.jobs])
         judged = judge(search.spec, search.plan, verdict, planned, results)
@@ -147,7 +165,8 @@ class Study:
         family = plan_family(
             spec, plan.baseline, plan.data, coefficients, plan.profile, self.networks
         )
-        self.folder.write("family.json", family)
+        networks = roster.by_id([plan.baseline], plan, family.members)
+        self._plan(roster.FAMILY, family, family.jobs, networks)
         ending = crew.train("family", family.jobs)
         found = documents(self.folder)
         assert found is not None

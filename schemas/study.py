@@ -22,10 +22,18 @@ NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Phi = Annotated[float, Field(ge=-20, le=20)]
 """Negative ones scale down."""
+Tracker = Literal["tensorboard", "mlflow"]
 
 
 def _distinct(names: tuple[Control, ...]) -> tuple[Control, ...]:
     twice = [name for name in CONTROLS if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} is named twice")
+    return names
+
+
+def _each_once(names: tuple[Tracker, ...]) -> tuple[Tracker, ...]:
+    twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise ValueError(f"{twice[0]} is named twice")
     return names
@@ -129,6 +137,8 @@ class _Common(Model):
     """What the whole study may take; `compound run` refuses a plan that takes more."""
     retries: Annotated[int, Field(ge=0, le=100)] = 1
     """How often a job that raised an error is tried again; one that diverged is not."""
+    trackers: Annotated[tuple[Tracker, ...], AfterValidator(_each_once)] = ()
+    """Whose stock clients get the rows too; each is an extra to install: compound[mlflow]."""
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

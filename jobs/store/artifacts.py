@@ -1,7 +1,9 @@
 """The artifact store: rows, checkpoints, results and documents under one URI."""
 
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
@@ -26,6 +28,7 @@ from schemas.base import Model
 from schemas.device import DeviceProfile
 from schemas.errors import StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
+from schemas.place import bucket_of
 
 _MARKER = "store.json"
 _DEVICES = "devices"
@@ -33,6 +36,8 @@ _PROFILES = "profiles"
 _HURRY = 6.0
 """Seconds after which a place that does not answer is an error, where a user waits for it."""
 _TOPS = ("jobs", "studies", _DEVICES, _PROFILES)
+_AT_ONCE = 8
+"""Jobs that are read at a time from a bucket, where answers are waited for."""
 _FEW = 16
 """Jobs that are opened one by one without asking which of them there are."""
 
@@ -90,6 +95,11 @@ class ArtifactStore:
         store._known = {job: one for job, one in index.items() if job in there}
         return store
 
+    @property
+    def _at_once(self) -> int:
+        """Jobs that are read at a time; from a disk, more than there are cores take longer."""
+        return _AT_ONCE if bucket_of(self.uri) else min(_AT_ONCE, len(os.sched_getaffinity(0)))
+
     def _job(self, job_id: str) -> JobFolder:
         return JobFolder(self._files, job_id)
 
@@ -112,9 +122,14 @@ class ArtifactStore:
         """Return a job's rows over all attempts and up to now, each epoch once, in order."""
         return rows_of(self._job(job_id).table())
 
-    def metrics(self, job_ids: Iterable[str]) -> pa.Table:
-        """Return the rows of jobs as one long table with the columns of rows.METRICS."""
-        tables = [self._job(job_id).table() for job_id in job_ids]
+    def metrics(self, job_ids: Iterable[str], names: Collection[str] | None = None) -> pa.Table:
+        """Return the rows of jobs as one long table with the columns of rows.METRICS.
+
+        `names`: of these metrics only, which is a good deal faster than all.
+        """
+        asked = list(job_ids)
+        with ThreadPoolExecutor(self._at_once) as threads:
+            tables = list(threads.map(lambda job_id: self._job(job_id).table(names), asked))
         return pa.concat_tables([table_of([]), *tables]).combine_chunks()
 
     def ended(self, job_id: str) -> Ended | None:
@@ -146,6 +161,23 @@ class ArtifactStore:
         """Return where jobs stand."""
         asked = list(job_ids)
         found = {job_id: self.state(job_id) for job_id in self._begun(asked)}
+        return {job: found.get(job) or JobState(job=job, status="absent") for job in asked}
+
+    def standing(
+        self, study: str, listed: Iterable[str], job_ids: Iterable[str], *, brief: bool = False
+    ) -> dict[str, JobState]:
+        """Return where a study's jobs stand: those that are done by its index, others opened.
+
+        `listed` is what lies in the study's folder; `brief`: see `Index.brief`. Jobs are listed
+        once, and opened several at a time: in a bucket, that is what takes the time.
+        """
+        asked, index = list(job_ids), self.study(study).index
+        done = index.brief(listed) if brief else _states(index.read(listed))
+        there = set(self.jobs())
+        found = {job: done[job] for job in asked if job in done and job in there}
+        opened = [job for job in asked if job in there and job not in found]
+        with ThreadPoolExecutor(self._at_once) as threads:
+            found |= zip(opened, threads.map(self.state, opened), strict=True)
         return {job: found.get(job) or JobState(job=job, status="absent") for job in asked}
 
     def _begun(self, job_ids: Iterable[str]) -> list[str]:
@@ -233,6 +265,10 @@ class ArtifactStore:
     def save_profile(self, profile: DeviceProfile) -> None:
         """Replace what is known of a device."""
         self._files.put({_profile_key(profile.device): seal("profile", profile, indent=1)})
+
+
+def _states(ended: Mapping[str, Ended]) -> dict[str, JobState]:
+    return {job: one.state for job, one in ended.items()}
 
 
 def _profile_key(device: str) -> str:

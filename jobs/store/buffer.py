@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from jobs.store.manifest import RowsPart
-from jobs.store.rows import batch_of, table_of
+from jobs.store.rows import Shared, batch_of, table_of
 from schemas.job import EpochRow
 
 
@@ -13,12 +13,15 @@ class RowBuffer:
     def __init__(self, taken_over: pa.Table) -> None:
         self._table = taken_over
         self._new: list[pa.RecordBatch] = []
+        self._shared: Shared | None = None
         self._count: int = taken_over.num_rows
         self._seq: int = taken_over["seq"][-1].as_py() + 1 if self._count else 0
 
     def batch(self, row: EpochRow) -> pa.RecordBatch:
         """Return a row as the lines that would come next."""
-        return batch_of(row, self._seq)
+        if self._shared is None or not self._shared.fits(row):
+            self._shared = Shared(row)
+        return batch_of(row, self._seq, self._shared)
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take in the lines that come next."""

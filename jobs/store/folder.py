@@ -2,11 +2,10 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Literal, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
 from jobs.store import checkpoint
@@ -15,7 +14,15 @@ from jobs.store.files import Files
 from jobs.store.manifest import Attempt, Manifest, RowsPart, Writer
 from jobs.store.naming import ATTEMPT, JOB_ID, MANIFEST
 from jobs.store.retention import ranked
-from jobs.store.rows import from_live, from_parquet, rows_of, table_of
+from jobs.store.rows import (
+    between,
+    chosen,
+    from_live,
+    from_parquet,
+    read_metrics,
+    rows_of,
+    table_of,
+)
 from jobs.store.sealed import DamagedError, damaged, unseal
 from jobs.store.verified import read_verified
 from schemas.base import Model
@@ -112,9 +119,12 @@ class JobFolder:
             raise FileNotFoundError(key)
         return unseal(data, Manifest, self.files.locate(key))
 
-    def table(self) -> pa.Table:
-        """Return all rows, each epoch once: the committed ones and the live tail."""
-        found = self._settled(self._read_rows)
+    def table(self, names: Collection[str] | None = None) -> pa.Table:
+        """Return all rows, each epoch once: the committed ones and the live tail.
+
+        `names`: the lines of these metrics only.
+        """
+        found = self._settled(lambda manifest: self._read_rows(manifest, names))
         return table_of([]) if found is None else found
 
     def checkpoint(self, *, best: bool = False) -> Checkpoint | None:
@@ -186,27 +196,29 @@ class JobFolder:
             manifest = newer
         return None
 
-    def _read_rows(self, manifest: Manifest) -> tuple[pa.Table, Trouble]:
+    def _read_rows(
+        self, manifest: Manifest, names: Collection[str] | None = None
+    ) -> tuple[pa.Table, Trouble]:
         """A damaged part is made up from the live stream, which has all rows until the end."""
         tables, trouble = [], []
         for part in manifest.parts:
             try:
-                tables.append(self._part(part))
+                tables.append(self._part(part, names))
             except DamagedError as error:
                 trouble.append(_first_line(error))
-                tables.append(self._rescued(manifest, part))
+                tables.append(chosen(self._rescued(manifest, part), names))
         tail = [] if manifest.result else self._live(manifest, manifest.live_from)
         if tail is None:
             trouble.append(f"{self.live_key(manifest.written_by)} is missing")
-        return pa.concat_tables([*tables, table_of(tail or [])]), trouble
+        return pa.concat_tables([*tables, chosen(table_of(tail or []), names)]), trouble
 
-    def _part(self, part: RowsPart) -> pa.Table:
-        return from_parquet(bytes(read_verified(self.files, part)), self.files.locate(part.key))
+    def _part(self, part: RowsPart, names: Collection[str] | None) -> pa.Table:
+        data, where = bytes(read_verified(self.files, part)), self.files.locate(part.key)
+        return from_parquet(data, where) if names is None else read_metrics(data, where, names)
 
     def _rescued(self, manifest: Manifest, part: RowsPart) -> pa.Table:
         live = table_of(self._live(manifest, 0) or [])
-        epochs = pc.field("epoch")
-        return live.filter((epochs >= part.first_epoch) & (epochs <= part.last_epoch))
+        return between(live, part.first_epoch, part.last_epoch)
 
     def _live(self, manifest: Manifest, start: int) -> list[pa.RecordBatch] | None:
         data = self.files.read(self.live_key(manifest.written_by))

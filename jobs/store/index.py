@@ -6,7 +6,10 @@ is how readers know that it is whole.
 """
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
 
 import pyarrow as pa
 from pydantic import ValidationError
@@ -38,6 +41,9 @@ JOBS: pa.Schema = pa.schema(
 
 _GROWTH = 1.1
 """A larger index is written when it has grown by so much: n jobs write it about 10 log n times."""
+_PAUSE, _IDLE = 10.0, 50.0
+"""So many seconds after a write, or times what it took, the next job writes the index: who looks
+at a running study opens only the jobs that ended since."""
 
 
 class Ended(Model):
@@ -54,20 +60,42 @@ class Index:
         self._files, self._folder = files, folder
         self._known: dict[str, Ended] = {}
         self._written = 0
+        self._due = 0.0
 
     def names(self) -> list[str]:
         """Return the names of the index's files."""
         return [name for name in self._files.names(self._folder) if INDEX.fullmatch(name)]
 
-    def read(self) -> dict[str, Ended]:
-        """Return the jobs that are known to be done; a damaged file is passed over."""
+    def read(self, among: Iterable[str] | None = None) -> dict[str, Ended]:
+        """Return the jobs that are known to be done; a damaged file is passed over.
+
+        `among`: what lies in the study's folder, where the caller has just listed it.
+        """
         found: dict[str, Ended] = {}
-        for name in self.names():
+        for table, where in self._sound(self.names() if among is None else among):
             try:
-                found |= self._read(name)
+                found |= _decoded(table, where)
             except DamagedError as error:
-                LOG.warning("%s; reading the jobs themselves", str(error).splitlines()[0])
+                _warn(error)
         return found
+
+    def brief(self, among: Iterable[str]) -> dict[str, JobState]:
+        """Return where jobs that are done stand, as far as the columns tell: without who wrote
+        their attempts, and when. Ten thousand take a tenth of the time of `read`.
+        """
+        tables = [table for table, _ in self._sound(among)]
+        return {state.job: state for table in tables for state in _briefly(table)}
+
+    def _sound(self, among: Iterable[str]) -> Iterator[tuple[pa.Table, str]]:
+        """Yield the files that are whole, and where they lie."""
+        for name in filter(INDEX.fullmatch, among):
+            try:
+                found = self._read(name)
+            except DamagedError as error:
+                _warn(error)
+            else:
+                if found is not None:
+                    yield found
 
     def damaged(self) -> list[DamagedError]:
         """Return what is wrong with the index's files."""
@@ -75,35 +103,38 @@ class Index:
 
     def _wrong(self, name: str) -> DamagedError | None:
         try:
-            self._read(name)
+            found = self._read(name)
+            if found is not None:
+                _decoded(*found)
         except DamagedError as error:
             return error
         return None
 
-    def _read(self, name: str) -> dict[str, Ended]:
+    def _read(self, name: str) -> tuple[pa.Table, str] | None:
         key = f"{self._folder}/{name}"
         data, where = self._files.read(key), self._files.locate(key)
         if data is None:
-            return {}  # a newer one has just taken its place
+            return None  # a newer one has just taken its place
         if _name(data) != name:
             raise damaged("its hash is not the one in its name", where)
-        return _decoded(data, where)
+        return from_parquet(data, where, JOBS), where
 
     def add(self, found: Iterable[Ended]) -> None:
-        """Take in jobs that are done, and write the index where it has grown enough."""
+        """Take in jobs that are done, and write the index where it has grown enough, or is old."""
         self._known |= {one.result.job: one for one in found if one.result.status == "done"}
-        if len(self._known) > _GROWTH * self._written + 1:
+        if len(self._known) > _GROWTH * self._written + 1 or self._due < time.monotonic():
             self.write()
 
     def write(self) -> None:
         """Write what was taken in, if anything is new, in place of what is there."""
         if len(self._known) == self._written:
             return
-        before = self.names()
+        began, before = time.monotonic(), self.names()
         data = to_parquet(_table(self._known.values()))
         self._files.put({f"{self._folder}/{_name(data)}": data})
         self._files.delete(f"{self._folder}/{name}" for name in before if name != _name(data))
-        self._written = len(self._known)
+        self._written, now = len(self._known), time.monotonic()
+        self._due = now + max(_PAUSE, _IDLE * (now - began))
 
 
 def _name(data: bytes) -> str:
@@ -123,8 +154,39 @@ def _table(known: Iterable[Ended]) -> pa.Table:
     return pa.Table.from_pylist(lines, schema=JOBS)
 
 
-def _decoded(data: bytes, where: str) -> dict[str, Ended]:
-    records = from_parquet(data, where, JOBS)["record"].to_pylist()
+def _warn(error: DamagedError) -> None:
+    LOG.warning("%s; reading the jobs themselves", str(error).splitlines()[0])
+
+
+_UNKNOWN: dict[str, Any] = {"updated": None, "pid": 0, "cause": None, "attempts": ()}
+_BRIEF = ("job", "attempt", "epochs", "host")
+
+
+def _briefly(table: pa.Table) -> Iterator[JobState]:
+    """Yield states without validating them: the file's hash has held, and these are its columns."""
+    columns = (table[name].to_pylist() for name in _BRIEF)
+    for job, attempt, epoch, host, metrics in zip(*columns, _maps(table["metrics"]), strict=True):
+        yield JobState.model_construct(
+            job=job,
+            status="done",
+            attempt=attempt,
+            epoch=epoch,
+            metrics=metrics,
+            host=host,
+            **_UNKNOWN,
+        )
+
+
+def _maps(column: pa.ChunkedArray) -> Iterator[dict[str, float]]:
+    """Yield a column's maps: keys and values as a whole, where Arrow would go one by one."""
+    for chunk in column.chunks:
+        keys, values = chunk.keys.to_pylist(), chunk.items.to_pylist()
+        for start, end in pairwise(chunk.offsets.to_pylist()):
+            yield dict(zip(keys[start:end], values[start:end], strict=True))
+
+
+def _decoded(table: pa.Table, where: str) -> dict[str, Ended]:
+    records = table["record"].to_pylist()
     try:
         found = [Ended.model_validate_json(record) for record in records]
     except ValidationError as error:

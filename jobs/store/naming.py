@@ -33,6 +33,7 @@ ATTEMPT = re.compile(r"attempt-(\d{4,9})(?:-([0-9a-f]{8}))?")
 MANIFEST = re.compile(r"manifest-(\d{6,})\.json")
 
 INDEX = re.compile(r"jobs-([0-9a-f]{16})\.parquet")
+ROSTER = re.compile(r"planned-([0-9a-f]{16})\.parquet")
 
 LEASE, EVENTS = "lease.json", "events.jsonl"
 
@@ -59,6 +60,7 @@ _ELSEWHERE: tuple[tuple[Kind, str], ...] = (
     ("events", rf"studies/{STUDY_NAME.pattern}/{re.escape(EVENTS)}"),
     ("events", rf"studies/{STUDY_NAME.pattern}/events\.\d{{6,9}}-[0-9a-f]{{8}}\.jsonl"),
     ("index", rf"studies/{STUDY_NAME.pattern}/{INDEX.pattern}"),
+    ("index", rf"studies/{STUDY_NAME.pattern}/{ROSTER.pattern}"),
     ("document", rf"studies/{STUDY_NAME.pattern}/(?=[^/]*\.json$){DOCUMENT.pattern}"),
     ("text", rf"studies/{STUDY_NAME.pattern}/{DOCUMENT.pattern}"),
 )

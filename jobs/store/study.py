@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from jobs.store.files import Files
 from jobs.store.index import Index
 from jobs.store.naming import DOCUMENT, EVENTS, LEASE, STUDY_NAME
+from jobs.store.roster import Roster
 from jobs.store.sealed import seal, unseal
 from schemas.base import Model
 from schemas.errors import BusyError, StoreError
@@ -57,6 +58,16 @@ class StudyFolder:
     def index(self) -> Index:
         """The index of the study's jobs that are done, as a fresh reader or writer of it."""
         return Index(self._files, self._folder)
+
+    @property
+    def roster(self) -> Roster:
+        """The roster of the study's planned jobs."""
+        return Roster(self._files, self._folder)
+
+    def sizes(self) -> dict[str, int]:
+        """Return what lies in the folder, and how many bytes each file has."""
+        found = self._files.entries(self._folder, deep=False)
+        return {one.key.rpartition("/")[2]: one.size for one in found}
 
     def path(self, name: str) -> str:
         """Return the address of a document; StoreError for a name outside the folder."""

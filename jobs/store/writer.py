@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from jobs.store.background import Background
 from jobs.store.buffer import RowBuffer
@@ -18,7 +17,7 @@ from jobs.store.files import Content, Stream
 from jobs.store.folder import JobFolder
 from jobs.store.manifest import Attempt, CheckpointFiles, Environment, Manifest, RowsPart, Writer
 from jobs.store.retention import kept
-from jobs.store.rows import LIVE_HEADER, relabelled, rows_of, table_of, to_live, to_parquet
+from jobs.store.rows import LIVE_HEADER, between, relabelled, rows_of, table_of, to_live, to_parquet
 from jobs.store.sealed import DamagedError, seal
 from jobs.store.verified import described
 from schemas.errors import StoreError
@@ -94,7 +93,7 @@ class JobWriter:
         found = self._folder.checkpoint_in(earlier) if earlier else None
         if earlier is None or found is None:
             return self._take_over(continues)
-        rows = self._folder.table_in(earlier).filter(pc.field("epoch") <= found.epoch)
+        rows = between(self._folder.table_in(earlier), 1, found.epoch)
         kept = earlier.checkpoints[: earlier.checkpoints.index(found.stored) + 1]
         taken = {"resumed_attempt": earlier.attempt, "resumed_epoch": found.epoch}
         self._begin(rows, {**taken, "checkpoints": kept})
@@ -107,7 +106,7 @@ class JobWriter:
         if shorter is None or found is None:
             self._begin(table_of([]), {})
             return None
-        rows = shorter.table().filter(pc.field("epoch") <= found.epoch)
+        rows = between(shorter.table(), 1, found.epoch)
         mine = relabelled(rows, self._folder.id, self.attempt)
         self._begin(mine, {"continues": shorter.id, "resumed_epoch": found.epoch})
         return found

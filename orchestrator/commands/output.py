@@ -5,9 +5,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 _MANY = 500
 """Rows from which on nobody wants them wrapped and in colours."""
 _WIDE = 150
@@ -26,6 +23,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     if len(cells) > _MANY:
         _print_long(title, columns, cells)
         return
+    from rich.console import Console  # what prints thousands of rows need not wait for it
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
         right = column.startswith(">")

@@ -37,6 +37,9 @@ from orchestrator.spec import SpecFile, load
 from orchestrator.spending import Meter
 from orchestrator.study import Outcome, Study
 from orchestrator.traced import Traced
+from orchestrator.tracker_clients import opens
+from orchestrator.trackers import Trackers
+from orchestrator.trackers import check as check_trackers
 from schemas.data import DataInfo
 from schemas.errors import CompoundError, RunError, SpecError
 from schemas.forecast import Spending, Spent
@@ -129,6 +132,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
     """Check everything that can be checked first; then hold the lease and train."""
     spec = file.spec
     asha = _asha(file, options)
+    check_trackers(spec)
     store = ArtifactStore.open(spec.store)
     folder = store.study(spec.name)
     networks = networks_for(file, "run", options.allow_import)
@@ -145,7 +149,9 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             meter = _meter(runner, spec.budget, nodes, folder)
             stack.enter_context(_signals(meter))
             gauges = StudyGauges(spec.name) if options.runner == "ray" else None
-            watch = Watch(Progress(note), gauges, folder.append_event)
+            trackers = Trackers(spec.name, store, opens(spec.trackers), note)
+            stack.callback(trackers.close)
+            watch = Watch(Progress(note), gauges, folder.append_event, trackers)
             text, retry = file.source.text, options.retry_failed
             study = Study(spec, text, store, meter, watch, retry, networks)
             return _reached(study.run(prepared.plan), meter)
@@ -261,6 +267,7 @@ class Watch:
     progress: Progress
     gauges: StudyGauges | None
     log: Callable[[Event], None]
+    trackers: Trackers
 
     def phase(self, phase: Phase) -> None:
         """A phase begins."""
@@ -277,3 +284,4 @@ class Watch:
             self.log(event)
         if self.gauges is not None:
             self.gauges(event)
+        self.trackers.event(event)

@@ -1,22 +1,28 @@
 """`compound status` and `compound metrics`: what a store knows of a study."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jobs.store.artifacts import ArtifactStore
 from jobs.store.folder import JobState
-from orchestrator import tables
+from jobs.store.naming import STUDY_NAME
+from jobs.store.roster import Line
+from jobs.store.study import StudyFolder
 from orchestrator.budget import burned
 from orchestrator.commands.output import note, print_json, print_table, say
-from orchestrator.commands.tabular import Format, emit
-from orchestrator.documents import Documents, documents
-from orchestrator.failures import Group, by_id, facts, grouped, outcomes
-from orchestrator.spec import load
+from orchestrator.documents import SPEC, Documents, Record, Said, documents
+from orchestrator.failures import Group, facts, grouped, outcomes
+from orchestrator.roster import GATE, lines_of, once, planning
 from orchestrator.suggest import closest
 from schemas.errors import StoreError
+from schemas.forecast import Spent
+from schemas.study import StudySpec, TrainSpec
+
+if TYPE_CHECKING:
+    from orchestrator.commands.tabular import Format
 
 Found = tuple[ArtifactStore, Documents]
 
@@ -26,20 +32,31 @@ def find(study: str, uri: str) -> Found:
 
     Raises StoreError: there is no such store, or no such study in it.
     """
+    study, store = _opened(study, uri)
+    found = documents(store.study(study)) if STUDY_NAME.fullmatch(study) else None
+    if found is None:
+        raise _unknown(study, store)
+    return store.knowing(study), found
+
+
+def _opened(study: str, uri: str) -> tuple[str, ArtifactStore]:
+    """Return a study's name, and the store that it is looked for in."""
     if is_spec(study):
+        from orchestrator.spec import load  # a parser that a name need not wait for
+
         spec = load(Path(study)).spec
         study, uri = spec.name, spec.store
-    store = ArtifactStore.open(uri, create=False)
+    return study, ArtifactStore.open(uri, create=False)
+
+
+def _unknown(study: str, store: ArtifactStore) -> StoreError:
     known = store.studies()
-    found = documents(store.study(study)) if study in known else None
-    if found is None:
-        raise StoreError(
-            f"no study is called '{study}'{closest(study, known)}",
-            where=store.uri,
-            allowed=", ".join(known) or "this store holds no study yet",
-            next_step="compound run SPEC",
-        )
-    return store.knowing(study), found
+    return StoreError(
+        f"no study is called '{study}'{closest(study, known)}",
+        where=store.uri,
+        allowed=", ".join(known) or "this store holds no study yet",
+        next_step="compound run SPEC",
+    )
 
 
 def is_spec(study: str) -> bool:
@@ -49,96 +66,135 @@ def is_spec(study: str) -> bool:
 
 def status(study: str, uri: str, *, as_json: bool) -> None:
     """Print where every job of a study stands."""
-    store, found = find(study, uri)
-    states = store.states([job.request.job.id for job in found.jobs])
-    rows = _rows(found, states)
-    groups = failed_groups(found, states)
-    counts = Counter(row["status"] for row in rows)
-    name = found.record.spec.name
-    verdict = found.verdict.sentence if found.verdict else None
+    name, store = _opened(study, uri)
+    found = Overview.of(store, name)
+    jobs = [line.job for line in found.planned]
+    states = store.standing(name, found.listed, jobs, brief=not as_json)
+    groups = failed_groups(found.planned, states)
+    shown = [(line, states[line.job]) for line in found.planned]
+    counts = Counter(_shown(state) for _, state in shown)
     if as_json:
         print_json(
             {
                 "study": name,
                 "store": store.uri,
                 "counts": dict(counts),
-                "verdict": verdict,
-                "gate": found.gate.sentence if found.gate else None,
+                "verdict": found.verdict,
+                "gate": found.gate,
                 "spent": found.spent.model_dump() if found.spent else None,
                 "failures": [{"headline": one.headline, **asdict(one)} for one in groups],
-                "jobs": rows,
+                "jobs": [_row(*each) for each in shown],
             }
         )
         return
     columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
-    print_table(f"{name} in {store.uri}", columns, [_cells(row) for row in rows])
+    print_table(f"{name} in {store.uri}", columns, [_cells(*each) for each in shown])
     say(f"\n{', '.join(f'{number} {what}' for what, number in sorted(counts.items()))}")
     for group in groups:
         say(group.headline)
-    for line in (*_spent(found), verdict, found.gate and found.gate.sentence):
+    for line in (*_spent(found), found.verdict, found.gate):
         if line:
             say(line)
 
 
-def _spent(found: Documents) -> list[str]:
+@dataclass(frozen=True)
+class Overview:
+    """Of a study's documents what its status shows; none is read that is not there."""
+
+    spec: StudySpec | TrainSpec
+    planned: list[Line]
+    listed: Mapping[str, int]
+    """What lies in the study's folder, with its bytes."""
+    verdict: str | None
+    gate: str | None
+    spent: Spent | None
+
+    @classmethod
+    def of(cls, store: ArtifactStore, study: str) -> "Overview":
+        """Read what is needed of a study. StoreError: there is none of that name."""
+        folder = store.study(study) if STUDY_NAME.fullmatch(study) else None
+        listed = folder.sizes() if folder else {}
+        record = folder.read(SPEC, Record) if folder and SPEC in listed else None
+        if folder is None or record is None:
+            raise _unknown(study, store)
+        verdict, gate = (
+            folder.read(name, Said) if name in listed else None
+            for name in ("verdict.json", "gate.json")
+        )
+        spent = folder.read("spending.json", Spent) if "spending.json" in listed else None
+        gated = GATE in planning(record.spec)
+        return cls(
+            record.spec,
+            _planned(folder, record.spec, listed),
+            listed,
+            verdict.sentence if verdict else None,
+            gate.sentence if gate and gated else None,
+            spent,
+        )
+
+
+def _planned(
+    folder: StudyFolder, spec: StudySpec | TrainSpec, listed: Mapping[str, int]
+) -> list[Line]:
+    """Return a study's jobs by its roster, or where that is missing by its plan."""
+    kept = folder.roster.read(listed, planning(spec))
+    if kept is None:
+        found = documents(folder)
+        kept = lines_of(found) if found else []
+    return once(kept)
+
+
+def _spent(found: Overview) -> list[str]:
     """Say what the study has taken, and of its budget how much."""
     spent = found.spent
     if spent is None or not spent.epochs:
         return []
-    parts = list(burned(found.record.spec.budget, spent))
+    parts = list(burned(found.spec.budget, spent))
     hours = f"{spent.gpu_hours:.3g} GPU-hours" if spent.gpu_hours else ""
     taken = [f"{spent.epochs:,} epochs", hours, f"{spent.cpu_hours:.3g} CPU-hours"]
     return [f"spent: {', '.join(parts or [one for one in taken if one])}"]
 
 
-def failed_groups(found: Documents, states: Mapping[str, JobState]) -> list[Group]:
+def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:
     """Return a study's failed jobs by first cause."""
-    planned = found.plan or found.trained
-    assert planned is not None, "a study's plan is written before its jobs begin"
-    networks = by_id(planned.baseline, found.search, found.family.members if found.family else ())
     hosts = {job: state.host for job, state in states.items()}
-    return grouped(facts(found.jobs, outcomes(states), networks, hosts))
+    return grouped(facts(planned, outcomes(states), hosts))
 
 
 def say_failures(store: ArtifactStore, found: Documents) -> None:
     """Say why jobs of a study failed, a line for each cause, to stderr."""
     states = store.states([job.request.job.id for job in found.jobs])
-    for group in failed_groups(found, states):
+    for group in failed_groups(once(lines_of(found)), states):
         note(f"failed: {group.headline}")
 
 
-def _rows(found: Documents, states: Mapping[str, JobState]) -> list[dict[str, Any]]:
-    return [
-        {
-            "phase": job.phase,
-            "label": job.request.label,
-            "epochs": job.request.job.recipe.epochs,
-            **_state(states[job.request.job.id]),
-        }
-        for job in found.jobs
-    ]
+def _row(line: Line, state: JobState) -> dict[str, Any]:
+    planned = {"phase": line.phase, "label": line.label, "epochs": line.epochs}
+    return {**planned, **state.model_dump(mode="json"), "status": _shown(state)}
 
 
-def _state(state: JobState) -> dict[str, Any]:
+def _shown(state: JobState) -> str:
     pruned = state.status == "stopped" and state.cause and state.cause.kind == "pruned"
-    shown = {"absent": "waiting", "stopped": "pruned" if pruned else "stopped"}
-    return {**state.model_dump(mode="json"), "status": shown.get(state.status, state.status)}
+    return "pruned" if pruned else "waiting" if state.status == "absent" else state.status
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
-    accuracy, cause = row["metrics"].get("validation_accuracy"), row["cause"]
+def _cells(line: Line, state: JobState) -> list[str]:
+    accuracy, cause = state.metrics.get("validation_accuracy"), state.cause
     return [
-        row["phase"],
-        row["label"],
-        row["job"],
-        row["status"],
-        f"{row['epoch']}/{row['epochs']}",
+        line.phase,
+        line.label,
+        line.job,
+        _shown(state),
+        f"{state.epoch}/{line.epochs}",
         "" if accuracy is None else f"{accuracy:.2%}",
-        f"{cause['kind']}: {cause['message'].splitlines()[0][:70]}" if cause else "",
+        f"{cause.kind}: {cause.message.splitlines()[0][:70]}" if cause else "",
     ]
 
 
-def metrics(study: str, uri: str, format: Format, output: Path | None) -> None:
+def metrics(study: str, uri: str, format: "Format", output: Path | None) -> None:
     """Print or write the long table: one line a job, epoch and metric."""
+    from orchestrator import tables
+    from orchestrator.commands.tabular import emit
+
     store, found = find(study, uri)
     emit(tables.metrics(store, found.record.spec.name, found), format, output)

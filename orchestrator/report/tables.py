@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from statistics import fmean
 
 from orchestrator.analyse import METRIC
-from orchestrator.failures import Group, by_id, facts, grouped, outcomes
+from orchestrator.failures import Group, facts, grouped, outcomes
 from orchestrator.naming import kind, multipliers, name
 from orchestrator.report.cells import NOTHING, Cell, Table, count, number, spans, text
 from orchestrator.report.inputs import (
@@ -15,6 +15,7 @@ from orchestrator.report.inputs import (
     member_scores,
     seats,
 )
+from orchestrator.roster import by_id, lines
 from orchestrator.wording import counted
 from schemas.architecture import Candidate, Network
 from schemas.factory import FactoryNetwork
@@ -196,8 +197,9 @@ def _summary(cause: Cause) -> str:
 def failures(inputs: ReportInputs) -> list[Group]:
     """Return the failed jobs grouped by cause, the most frequent first."""
     planned = [job for _, job in all_jobs(inputs)]
-    networks = by_id(inputs.baseline, inputs.plan, inputs.family)
-    return grouped(facts(planned, outcomes(inputs.results), networks, inputs.hosts))
+    networks = by_id([inputs.baseline], inputs.plan, inputs.family)
+    lined = lines("", planned, networks)
+    return grouped(facts(lined, outcomes(inputs.results), inputs.hosts))
 
 
 def data(inputs: ReportInputs) -> list[tuple[str, str]]:

@@ -1,0 +1,234 @@
+"""The sides of benchmarks/store.py: the same work for our store and for its peers.
+
+Peers are imported where they are used: they are installed for the benchmark alone.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.small import SMALL
+from jobs.data.batches import Feeder
+from jobs.data.cache import DataCache
+from jobs.data.source import summarise
+from jobs.run import Process
+from jobs.store.artifacts import ArtifactStore
+from jobs.store.writer import JobWriter
+from jobs.training.trainer import Trainer
+from schemas.data import SyntheticData
+from schemas.job import DataRef, EpochRow, JobResult, TrainJob
+from schemas.recipe import Recipe
+
+METRICS, JOBS, BATCH = 20, 100, 1000
+NAMES = tuple(f"metric_{number:02d}" for number in range(METRICS))
+READ = NAMES[7]
+
+
+def job(seed: int = 0, images: int = 64) -> TrainJob:
+    """Return a small job."""
+    spec = SyntheticData(source="synthetic", images=images, validation_images=32, size=32)
+    data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
+    recipe = Recipe(epochs=1, batch=64)
+    return TrainJob(architecture=SMALL, recipe=recipe, data=data, seed=seed)
+
+
+def values(epoch: int) -> dict[str, float]:
+    """Make up the metrics of an epoch, with digits that do not repeat, as measured ones do not."""
+    return {
+        name: math.sin(epoch * 12.9898 + place * 78.233) * 43758.5453 % 1.0
+        for place, name in enumerate(NAMES)
+    }
+
+
+def _row(job_id: str, attempt: int, epoch: int) -> EpochRow:
+    return EpochRow(
+        job=job_id,
+        attempt=attempt,
+        epoch=epoch,
+        step=epoch,
+        metrics=values(epoch),
+        wall_time=1e9 + epoch,
+    )
+
+
+def _log(writer: JobWriter, of: TrainJob, rows: int) -> None:
+    for epoch in range(1, rows + 1):
+        writer.log(_row(of.id, writer.attempt, epoch))
+
+
+def _result(of: TrainJob, attempt: int, epochs: int) -> JobResult:
+    metrics = {"validation_accuracy": 0.5}
+    return JobResult(job=of.id, status="done", attempt=attempt, epochs=epochs, metrics=metrics)
+
+
+def log_compound(folder: Path, rows: int) -> float:
+    """Return scalars a second through a writer, from its claim to the job's last commit."""
+    store, of = ArtifactStore.open(str(folder / "runs")), job()
+    began = time.perf_counter()
+    with store.writer(of) as writer:
+        _log(writer, of, rows)
+        writer.finish(_result(of, writer.attempt, rows))
+    return rows * METRICS / (time.perf_counter() - began)
+
+
+def log_mlflow(folder: Path, rows: int, batch: int = METRICS) -> float:
+    """Return scalars a second through mlflow's client; the database is made before."""
+    import mlflow
+    from mlflow.entities import Metric
+
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    experiment = client.create_experiment("scalars", artifact_location=str(folder))
+    run = client.create_run(experiment).info.run_id
+    every = [
+        Metric(name, value, 0, epoch)
+        for epoch in range(1, rows + 1)
+        for name, value in values(epoch).items()
+    ]
+    began = time.perf_counter()
+    for start in range(0, len(every), batch):
+        client.log_batch(run, metrics=every[start : start + batch])
+    client.set_terminated(run)
+    return len(every) / (time.perf_counter() - began)
+
+
+def log_tensorboard(folder: Path, rows: int) -> float:
+    """Return scalars a second through a SummaryWriter, to the fsync of its file."""
+    began = time.perf_counter()
+    _write_events(folder, rows)
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    return rows * METRICS / (time.perf_counter() - began)
+
+
+def _write_events(folder: Path, rows: int) -> None:
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(str(folder)) as writer:
+        for epoch in range(1, rows + 1):
+            for name, value in values(epoch).items():
+                writer.add_scalar(name, value, epoch)
+
+
+def record_compound(folder: Path, count: int, threads: int) -> float:
+    """Return jobs a second that are begun and ended."""
+    store = ArtifactStore.open(str(folder / "runs"))
+    jobs = [job().model_copy(update={"seed": seed}) for seed in range(count)]
+
+    def one(number: int) -> None:
+        of = jobs[number]
+        with store.writer(of) as writer:
+            writer.finish(_result(of, writer.attempt, 1))
+
+    return _rate(one, count, threads)
+
+
+def record_optuna(folder: Path, count: int, threads: int, kind: str) -> float:
+    """Return trials a second that are asked for and told."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    storage = _optuna_storage(folder, kind)
+    study = optuna.create_study(storage=storage, sampler=optuna.samplers.RandomSampler())
+    asked: dict[str, Any] = {
+        name: optuna.distributions.FloatDistribution(1, 2) for name in ("alpha", "beta", "gamma")
+    }
+
+    def one(number: int) -> None:
+        study.tell(study.ask(asked), 0.5)
+
+    return _rate(one, count, threads)
+
+
+def _optuna_storage(folder: Path, kind: str) -> Any:
+    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    if kind == "journal":
+        return JournalStorage(JournalFileBackend(f"{folder}/journal.log"))
+    waiting = {"connect_args": {"timeout": 60}}
+    return RDBStorage(f"sqlite:///{folder}/optuna.db", engine_kwargs=waiting)
+
+
+def _rate(one: Callable[[int], None], count: int, threads: int) -> float:
+    began = time.perf_counter()
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(one, range(count)))
+    return count / (time.perf_counter() - began)
+
+
+def fill_compound(folder: Path, rows: int) -> None:
+    """Write ended jobs of many rows."""
+    store = ArtifactStore.open(str(folder))
+    for seed in range(JOBS):
+        of = job(seed)
+        with store.writer(of) as writer:
+            _log(writer, of, rows)
+            writer.finish(_result(of, writer.attempt, rows))
+
+
+def read_compound(folder: Path) -> float:
+    """Return the seconds that one metric of all jobs takes, verified."""
+    began = time.perf_counter()
+    store = ArtifactStore.open(str(folder), create=False)
+    table = store.metrics(store.jobs(), names=(READ,))
+    took = time.perf_counter() - began
+    assert table.num_rows % JOBS == 0, table.num_rows
+    assert table["name"].unique().to_pylist() == [READ]
+    return took
+
+
+def fill_tensorboard(folder: Path, rows: int, runs: int) -> None:
+    """Write the same rows into event files."""
+    for number in range(runs):
+        _write_events(folder / str(number), rows)
+
+
+def read_tensorboard(folder: Path) -> float:
+    """Return the seconds that one metric of all runs takes."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    began = time.perf_counter()
+    found = 0
+    for run in folder.iterdir():
+        events = EventAccumulator(str(run), size_guidance={"scalars": 0})
+        events.Reload()
+        found += len(events.Scalars(READ))
+    took = time.perf_counter() - began
+    assert found
+    return took
+
+
+class Stepping:
+    """Training steps of a small network, batch 64 of 32 pixels, with one thread."""
+
+    def __init__(self) -> None:
+        self._job = job(images=640)
+        feeder = Feeder(
+            DataCache().at(self._job.data, 32), self._job.recipe.augment, Process.single(1).device
+        )
+        self._trainer = Trainer(self._job, feeder, Process.single(1))
+
+    def take(self, steps: int, folder: Path | None = None) -> float:
+        """Return milliseconds a step, with a row logged for each where a folder is given."""
+        began, taken, logged = time.perf_counter(), 0, 0.0
+        while taken < steps:
+            self._trainer.epoch(1)
+            taken += 10
+        took = time.perf_counter() - began
+        if folder:
+            logged = self.log(folder, taken) * taken / 1000
+        return 1000 * (took + logged) / taken
+
+    def log(self, folder: Path, steps: int) -> float:
+        """Return milliseconds that logging takes of a step."""
+        store = ArtifactStore.open(str(folder / "runs"))
+        with store.writer(self._job) as writer:
+            writer.resume()
+            began = time.perf_counter()
+            _log(writer, self._job, steps)
+            return 1000 * (time.perf_counter() - began) / steps

@@ -1,0 +1,114 @@
+"""What the status of a study costs: how many requests in a bucket, and what is read on a disk."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fault_proxy import proxy_of
+from servers import Servers
+
+from benchmarks.simulated import Silent, Simulated
+from jobs.data.source import summarise
+from jobs.store.artifacts import ArtifactStore
+from jobs.store.places import files_at
+from orchestrator.commands.studies import status
+from orchestrator.documents import documents
+from orchestrator.prepare import prepare
+from orchestrator.roster import lines_of, planning
+from orchestrator.spec import load
+from orchestrator.study import Study
+from schemas.job import TrainJob
+from schemas.plan import Plan
+from schemas.study import StudySpec
+
+SPEC = Path(__file__).parent.parent / "benchmarks/tables/scale.yaml"
+NAME = "scale"
+
+
+def accuracy(job: TrainJob) -> float:
+    return 0.5 + int(job.id[:6], 16) / 2**24 / 50
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a study of a few hundred jobs, all done."""
+    path = tmp_path_factory.mktemp("scale") / "runs"
+    spec = load(SPEC, [f"name={NAME}", "search.design.step=0.05", f"store={path}"]).spec
+    assert isinstance(spec, StudySpec)
+    store = ArtifactStore.open(str(path))
+    plan = prepare(spec, summarise(spec.data), store).plan
+    assert isinstance(plan, Plan)
+    Study(spec, "", store, Simulated(accuracy), Silent()).run(plan)
+    return path
+
+
+def shown(uri: str, capsys: pytest.CaptureFixture[str], *, as_json: bool = False) -> str:
+    status(NAME, uri, as_json=as_json)
+    return capsys.readouterr().out
+
+
+def test_the_roster_says_what_the_plan_says(ended: Path) -> None:
+    folder = ArtifactStore.open(str(ended)).study(NAME)
+    found = documents(folder)
+    assert found
+    kept = folder.roster.read(folder.sizes(), planning(found.record.spec))
+    assert kept == lines_of(found) and len(kept) > 100
+
+
+def test_status_is_the_same_without_roster_and_index(
+    ended: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    studies = ended / "studies" / NAME
+    tables = [*studies.glob("planned-*.parquet"), *studies.glob("jobs-*.parquet")]
+    assert len(tables) == 2
+    for as_json in (False, True):
+        before = shown(str(ended), capsys, as_json=as_json)
+        for table in tables:
+            table.rename(tmp_path / table.name)
+        assert shown(str(ended), capsys, as_json=as_json) == before
+        for table in tables:
+            (tmp_path / table.name).rename(table)
+
+
+def test_a_roster_of_another_plan_is_not_believed(
+    ended: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = ended / "studies" / NAME / "plan.json"
+    before, plan = shown(str(ended), capsys), path.read_bytes()
+    folder = ArtifactStore.open(str(ended)).study(NAME)
+    shorter = folder.read("plan.json", Plan)
+    assert shorter
+    folder.write("plan.json", shorter.model_copy(update={"jobs": shorter.jobs[:3]}))
+    assert len(shown(str(ended), capsys).splitlines()) < 10 < len(before.splitlines())
+    path.write_bytes(plan)
+    assert shown(str(ended), capsys) == before
+
+
+def test_a_damaged_roster_is_passed_over(
+    ended: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (path,) = (ended / "studies" / NAME).glob("planned-*.parquet")
+    before, data = shown(str(ended), capsys), path.read_bytes()
+    path.write_bytes(data[:200] + bytes([data[200] ^ 1]) + data[201:])
+    assert shown(str(ended), capsys) == before and "the plan itself" in caplog.text
+    path.write_bytes(data)
+
+
+@pytest.mark.s3
+def test_status_asks_a_bucket_a_few_times(
+    ended: Path,
+    reach: Callable[[str], str],
+    servers: Servers,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A request a thousand jobs, and eight more: nineteen of twenty for ten thousand."""
+    uri = reach("moto")
+    here, there = files_at(str(ended))[0], files_at(uri)[0]
+    there.put({key: here.read(key) or b"" for key in here.walk("")})
+    with proxy_of(servers.get("moto").endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        told = json.loads(shown(uri, capsys, as_json=True))
+    assert told["counts"] == {"done": len(told["jobs"])} and len(told["jobs"]) > 100
+    assert len(proxy.seen) <= 8 + -(-len(told["jobs"]) // 1000), proxy.seen
