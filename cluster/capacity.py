@@ -50,7 +50,13 @@ def preflight(
 
 def capacity(resources: Resources, nodes: Sequence[Node]) -> int:
     """Return how many workers of this size the hosts hold at once."""
-    return sum(_on(node, resources) for node in nodes)
+    workers = sum(_on(node, resources) for node in nodes)
+    return min(workers, with_decoding(sum(node.cpus for node in nodes), resources))
+
+
+def with_decoding(cpus: float, resources: Resources) -> int:
+    """Return for how many workers so many CPUs do, with those that decode for them elsewhere."""
+    return floor(cpus / (resources.cpus + resources.decode_cpus) + 1e-9)
 
 
 def at_once(resources: Resources, nodes: Sequence[Node], limit: Node | None = None) -> int:
@@ -92,7 +98,8 @@ def _may_fit(resources: Resources, limit: Node | None) -> bool:
 
 def _too_small(request: JobRequest, nodes: Sequence[Node], limit: Node | None) -> ClusterError:
     resources, hosts = request.resources, [limit] if limit else list(nodes)
-    needs = [_need(resources.least_workers, resources.cpus, "CPU")]
+    each = resources.cpus + resources.decode_cpus
+    needs = [_need(resources.least_workers, each, "CPU")]
     has = [_amount(sum(node.cpus for node in hosts), "CPU")]
     if gpus_of(resources):
         needs.append(_need(resources.least_workers, gpus_of(resources), "GPU"))

@@ -233,7 +233,11 @@ def _trainer(config: Mapping[str, Any], resources: Resources, barred: set[str]) 
     away = {"ray.io/node-id": f"!in({','.join(sorted(barred))})"} if barred else None
     return TorchTrainer(
         work,
-        train_loop_config={**config, "cpus": resources.cpus},
+        train_loop_config={
+            **config,
+            "cpus": resources.cpus,
+            "decode_cpus": resources.decode_cpus,
+        },
         torch_config=GangTorchConfig(
             backend="nccl" if gpus >= 1 else "gloo",
             interface=resources.interface,

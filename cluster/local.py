@@ -206,9 +206,15 @@ def _here(request: JobRequest) -> int:
 
 
 def _resolved(request: JobRequest) -> JobRequest:
-    """Decide `gpus: auto`, and refuse GPUs that this machine has not."""
+    """Decide `gpus: auto`, and refuse GPUs that this machine has not, and decoding elsewhere."""
     found = torch.cuda.device_count()
     resources = request.resources
+    if resources.decode_cpus:
+        raise ClusterError(
+            f"job {request.label or request.job.id} has {resources.decode_cpus} CPUs of a cluster "
+            "to decode its images, and this runner uses no cluster",
+            next_step="leave out `--runner local`, or `decode_cpus` under `resources`",
+        )
     gpus = min(found, 1) if resources.gpus == "auto" else resources.gpus
     if gpus * resources.least_workers > found:
         raise ClusterError(

@@ -10,7 +10,7 @@ import ray
 from ray._private.state import state as cluster_state
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from cluster.capacity import gpus_of
+from cluster.capacity import gpus_of, with_decoding
 from schemas.job import Resources
 
 _REACH_S = 10.0
@@ -29,7 +29,9 @@ def room(resources: Resources, barred: Iterable[str] = ()) -> int:
     """Return for how many more workers there are free resources, `barred` hosts left out."""
     left_out = {*barred, *draining()}
     free = cluster_state.available_resources_per_node()
-    return sum(_on(given, resources) for node, given in free.items() if node not in left_out)
+    hosts = [given for node, given in free.items() if node not in left_out]
+    cpus = sum(given.get("CPU", 0.0) for given in hosts)
+    return min(sum(_on(given, resources) for given in hosts), with_decoding(cpus, resources))
 
 
 def _on(free: Mapping[str, float], resources: Resources) -> int:

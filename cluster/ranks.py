@@ -12,6 +12,7 @@ import torch.distributed as dist
 from ray import train
 from ray.train.torch import get_device
 
+from cluster.ingest import decoding
 from cluster.mailbox import Ending, Message, epoch_message
 from cluster.vigil import BEAT_S, Beat
 from jobs.data.cache import DataCache
@@ -96,7 +97,7 @@ class _Worker:
         self._mailbox = ray.get_actor(config["mailbox"])
         self._store = ArtifactStore.open(config["store"], patient=True)
         self._process = process
-        self._data = DataCache()
+        self._data = DataCache(elsewhere=decoding(config["decode_cpus"]))
         # Ranks wait here for as long as the study has no job for them.
         self._control = dist.new_group(backend="gloo", timeout=timedelta(days=30))
 

@@ -9,6 +9,7 @@ from ray import tune
 
 from cluster.capacity import gpus_of
 from cluster.gang import Gang
+from cluster.ingest import decoding
 from cluster.mailbox import Message, epoch_message
 from cluster.runner import unfinished
 from jobs.data.cache import DataCache
@@ -78,7 +79,7 @@ class SoloTrial(Trial):
 
     def open(self) -> None:
         """Keep decoded data between jobs."""
-        self._data = DataCache()
+        self._data = DataCache(elsewhere=decoding(self.request.resources.decode_cpus))
 
     def begin(self) -> None:
         """Start the job's generator; nothing runs before the first step."""

@@ -169,12 +169,12 @@ class Reckoner:
 def _hours(seconds: float, resources: Resources) -> tuple[float, float]:
     """Return the GPU-hours and the CPU-hours that a job occupies."""
     hours = seconds * resources.most_workers / 3600
-    return hours * gpus_of(resources), hours * resources.cpus
+    return hours * gpus_of(resources), hours * (resources.cpus + resources.decode_cpus)
 
 
 def _size(resources: Resources) -> tuple[int, int, int, float]:
     least, most = resources.least_workers, resources.most_workers
-    return least, most, resources.cpus, gpus_of(resources)
+    return least, most, resources.cpus + resources.decode_cpus, gpus_of(resources)
 
 
 def makespan(seconds: Sequence[float], lanes: int) -> float:

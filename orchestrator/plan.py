@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from jobs.complexity import count
+from jobs.data.encoded import streams
 from jobs.models.zoo import NETWORKS
 from jobs.networks import Networks
 from jobs.training.schedule import check_batch, check_sharding
@@ -144,12 +145,25 @@ def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
             yield from _beyond_reach(where, spec.baseline.factory, recipe)
         if images < FEW_IMAGES:
             yield f"{where}: {images} images a worker are few for batch norm's statistics"
+        yield from _idle_decoding(where, spec, resources, info)
     if info.train < spec.train.batch:
         yield f"{info.train} training images are fewer than a batch of {spec.train.batch}"
     if spec.search.seeds < 2:
         yield "one seed a candidate: the verdict cannot tell a difference from noise"
     if spec.gate.mode != "off" and (spec.gate.seeds or spec.search.seeds) < 2:
         yield "gate: one seed a contender cannot tell whether the order holds; set gate.seeds"
+
+
+def _idle_decoding(
+    where: str, spec: StudySpec, resources: Resources, info: DataInfo
+) -> Iterator[str]:
+    """Say where CPUs that are to decode would have nothing to do."""
+    images = info.train + info.validation
+    if resources.decode_cpus and not streams(spec.data, images, info.in_channels, info.size):
+        yield (
+            f"{where}: the images are kept in memory, so decode_cpus has nothing to do; "
+            "`data.memory: never` streams them"
+        )
 
 
 def _beyond_reach(where: str, factory: str, recipe: Recipe) -> Iterator[str]:

@@ -72,6 +72,6 @@ class Meter:
 
 def _taken(row: EpochRow, size: Resources, budget: Spending) -> Spent:
     hours = row.metrics.get("seconds", 0.0) * size.most_workers / _HOUR
-    gpu_hours, cpu_hours = hours * gpus_of(size), hours * size.cpus
+    gpu_hours, cpu_hours = hours * gpus_of(size), hours * (size.cpus + size.decode_cpus)
     money = budget.money_for(gpu_hours, cpu_hours)
     return Spent(epochs=1, gpu_hours=gpu_hours, cpu_hours=cpu_hours, money=money)

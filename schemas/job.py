@@ -56,6 +56,9 @@ class Resources(Model):
     interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@-]{1,15}$")] | None = None
     """Network interface that the workers talk over, such as eth0; by default found out."""
 
+    decode_cpus: Annotated[int, Field(ge=0, le=1024)] = 0
+    """CPU cores anywhere in the cluster that decode streamed images for each worker, through Ray
+    Data, beside the worker's own; 0: processes on the worker's host decode, with its CPUs."""
     sharding: Literal["none", "full"] = "none"
     """`full` divides weights, gradients and optimiser state among the workers, for a network that
     does not fit into one's memory; else each holds all of it."""

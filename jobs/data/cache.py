@@ -11,6 +11,7 @@ from jobs.data.encoded import Choice, decoded
 from jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
 from jobs.data.sizes import size_at
 from jobs.data.source import opened
+from jobs.data.stream.elsewhere import Elsewhere
 from jobs.data.stream.opened import Opened
 from jobs.data.stream.source import Streamed
 from schemas.errors import DataError
@@ -24,11 +25,12 @@ MAX_BYTES = 2 * 2**30
 class DataCache:
     """The data set used last, at the resolutions used last; made once by a process, and passed in.
 
-    Resized pixels beyond `max_bytes` are let go, the ones unused for longest first.
+    Resized pixels beyond `max_bytes` are let go, the ones unused for longest first. Data that is
+    streamed is decoded `elsewhere`, where that is given.
     """
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._max_bytes = max_bytes
+    def __init__(self, max_bytes: int = MAX_BYTES, elsewhere: Elsewhere | None = None) -> None:
+        self._max_bytes, self._elsewhere = max_bytes, elsewhere
         self._found: Dataset | Choice | None = None
         self._stream: Opened | None = None
         self._resized: OrderedDict[tuple[int, View], Images] = OrderedDict()
@@ -56,7 +58,7 @@ class DataCache:
     def _streamed(self, choice: Choice, side: int, threads: int) -> Opened:
         if self._stream is None or self._stream.side != side:
             self._let_go()
-            self._stream = Opened(choice, side, threads)
+            self._stream = Opened(choice, side, threads, self._elsewhere)
         return self._stream
 
     def _let_go(self) -> None:

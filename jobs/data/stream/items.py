@@ -12,6 +12,9 @@ from jobs.data.dataset import Indices
 from jobs.data.image_folder import FolderListing
 from jobs.data.parquet import ParquetListing, fields
 
+SPOTS = pa.schema([("file", pa.string()), ("group", pa.int32()), ("row", pa.int32())])
+"""Where an image lies: in a file of its own (group -1), or a row of a row group of Parquet."""
+
 
 class Items(Protocol):
     """Hands out encoded images by their place in a listing."""
@@ -22,6 +25,10 @@ class Items(Protocol):
 
     def name(self, index: int) -> str:
         """Return what people call an image."""
+        ...
+
+    def spots(self, indices: Indices) -> pa.Table:
+        """Return where images lie, for a process that has no listing; see SPOTS."""
         ...
 
     def begin(self, indices: Indices) -> None:
@@ -50,6 +57,11 @@ class FolderItems:
     def name(self, index: int) -> str:
         """Return the file's path under the root."""
         return self._listing.files[index].relative_to(self._listing.root).as_posix()
+
+    def spots(self, indices: Indices) -> pa.Table:
+        """Return the files' paths."""
+        none = np.full(len(indices), -1, dtype=np.int32)
+        return pa.table([[self.take(index) for index in indices], none, none], schema=SPOTS)
 
     def begin(self, indices: Indices) -> None:
         """Nothing is kept."""
@@ -83,6 +95,14 @@ class ParquetItems:
         first = next(g for g, (other, _) in enumerate(self._places) if other == file)
         return f"{file.name} row {index - self._starts[first]}"
 
+    def spots(self, indices: Indices) -> pa.Table:
+        """Return file, row group, and row in the group."""
+        groups = np.searchsorted(self._starts, indices, side="right") - 1
+        places = [self._places[group] for group in groups]
+        files = [str(file.absolute()) for file, _ in places]
+        rows = (indices - self._starts[groups]).astype(np.int32)
+        return pa.table([files, [number for _, number in places], rows], schema=SPOTS)
+
     def begin(self, indices: Indices) -> None:
         """Note the last position of every group, so that it can be let go behind it."""
         groups = np.searchsorted(self._starts, indices, side="right") - 1
@@ -109,10 +129,14 @@ class ParquetItems:
         return int(np.searchsorted(self._starts, index, side="right")) - 1
 
     def _read(self, group: int) -> pa.Array:
-        file, number = self._places[group]
-        with pq.ParquetFile(file) as reader:
-            table = reader.read_row_group(number, [self._listing.image_column], use_threads=False)
-        return table.column(0).combine_chunks()
+        return read_group(*self._places[group], self._listing.image_column)
+
+
+def read_group(file: str | Path, number: int, column: str) -> pa.Array:
+    """Return the images of one row group. OSError, pa.ArrowException: it cannot be read."""
+    with pq.ParquetFile(file) as reader:
+        table = reader.read_row_group(number, [column], use_threads=False)
+    return table.column(0).combine_chunks()
 
 
 def _row_groups(files: Iterable[Path]) -> tuple[list[tuple[Path, int]], list[int]]:

@@ -12,11 +12,14 @@ from torch import Tensor
 from jobs.data.dataset import Indices
 from jobs.data.encoded import Choice
 from jobs.data.images import histograms, moments
+from jobs.data.stream.elsewhere import CHUNK, Elsewhere, Terms
+from jobs.data.stream.far_walk import FarWalk
 from jobs.data.stream.order import sample_order
 from jobs.data.stream.pool import Pool
 from jobs.data.stream.raw import Layout, RawCache
 from jobs.data.stream.stock import Stock
 from jobs.data.stream.walk import Walk
+from schemas.data import ParquetData
 
 SAMPLE = 4096
 """Training images that mean and deviation are measured on."""
@@ -34,15 +37,20 @@ class Opened:
     One walk at a time: beginning another ends the one before.
     """
 
-    def __init__(self, choice: Choice, side: int, threads: int) -> None:
-        """Open at `side` pixels a side, decoded by `threads` processes unless the spec says."""
-        self.choice, self.side = choice, side
+    def __init__(
+        self, choice: Choice, side: int, threads: int, elsewhere: Elsewhere | None = None
+    ) -> None:
+        """Open at `side` pixels a side, decoded by `threads` processes unless the spec says.
+
+        `elsewhere`: what decodes in their place.
+        """
+        self.choice, self.side, self._elsewhere = choice, side, elsewhere
         self._workers = choice.spec.decoders or threads
         self.stock = Stock(choice, _cache(choice, side))
         self.groups = self.stock.groups()
         self._pool: Pool | None = None
         self._size = 0
-        self._walk: Walk | None = None
+        self._walk: Walk | FarWalk | None = None
         self._moments: tuple[Tensor, Tensor] | None = None
 
     @property
@@ -65,11 +73,15 @@ class Opened:
             return np.arange(self.stock.train, dtype=np.int64)
         return sample_order(self.groups, SAMPLE, self.choice.spec.split_seed)
 
-    def walk(self, frames: Sequence[Indices], size: int, replace: bool) -> Walk:
+    def walk(self, frames: Sequence[Indices], size: int, replace: bool) -> Walk | FarWalk:
         """Begin a walk through rows, in frames of at most `size`."""
         if self._walk:
             self._walk.close()
-        self._walk = Walk(self.stock, self._pool_for(size), frames, size, replace)
+        self._walk = (
+            FarWalk(self.stock, self._elsewhere, _terms(self.choice, self.side), frames, replace)
+            if self._elsewhere
+            else Walk(self.stock, self._pool_for(size), frames, size, replace)
+        )
         return self._walk
 
     def _pool_for(self, size: int) -> Pool:
@@ -88,6 +100,13 @@ class Opened:
             self._walk.close()
         if self._pool:
             self._pool.close()
+
+
+def _terms(choice: Choice, side: int) -> Terms:
+    spec = choice.spec
+    if isinstance(spec, ParquetData):
+        return Terms(choice.form, side, spec.buffer, spec.image_column)
+    return Terms(choice.form, side, CHUNK)
 
 
 def _cache(choice: Choice, side: int) -> RawCache | None:

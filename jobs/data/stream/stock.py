@@ -4,12 +4,13 @@ import errno
 import logging
 
 import numpy as np
+import pyarrow as pa
 
 from jobs.data.dataset import Indices, Labels, Pixels
 from jobs.data.encoded import Choice, Part
 from jobs.data.image_folder import FolderListing
 from jobs.data.parquet import ParquetListing
-from jobs.data.stream.items import FolderItems, Items, ParquetItems
+from jobs.data.stream.items import SPOTS, FolderItems, Items, ParquetItems
 from jobs.data.stream.raw import BAD, GOOD, RawCache
 from schemas.errors import DataError
 
@@ -29,6 +30,13 @@ class Stock:
     def groups(self) -> Indices:
         """Return which group each training image is read with, int64 (train,)."""
         return self._items[0].groups()[self._choice.train.indices]
+
+    def spots(self, rows: Indices) -> pa.Table:
+        """Return where the images of rows lie, all of one split; see items.SPOTS."""
+        if not len(rows):
+            return SPOTS.empty_table()
+        items, offset, indices = self._place(int(rows[0]))
+        return items.spots(indices[rows - offset])
 
     def begin(self, rows: Indices) -> None:
         """Expect to take these rows, all of one split, in this order."""

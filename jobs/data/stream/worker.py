@@ -7,13 +7,13 @@ import mmap
 import os
 import signal
 import sys
-from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 import numpy as np
 
 from jobs.data.dataset import Pixels
-from jobs.data.pixels import BadImage, Form, decode, guarded
+from jobs.data.pixels import BadImage, Form, guarded
+from jobs.data.stream.making import Make, maker
 from jobs.data.stream.messages import Item, Settings, read_task, write_answer
 
 _PATIENCE = 5.0
@@ -25,7 +25,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the trainer decides when to stop
     settings = Settings.model_validate_json(sys.argv[1])
     slots = _slots(settings)
-    make = _maker(settings)
+    make = maker(Form(settings.channels, settings.size), settings.side)
     with Connection(os.dup(0)) as channel, guarded():
         while (message := _next(channel, settings.parent)) is not None:
             number, items = read_task(message)
@@ -50,7 +50,7 @@ def _next(channel: Connection, parent: int) -> bytes | None:
         return None
 
 
-def _fill(item: Item, slots: Pixels, make: Callable[[bytes], Pixels]) -> str:
+def _fill(item: Item, slots: Pixels, make: Make) -> str:
     """Decode one image into its slot; return why it could not be, or nothing."""
     try:
         slots[item.slot] = make(item.encoded())
@@ -59,22 +59,6 @@ def _fill(item: Item, slots: Pixels, make: Callable[[bytes], Pixels]) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
-
-
-def _maker(settings: Settings) -> Callable[[bytes], Pixels]:
-    """Return what makes pixels at the job's resolution: the very ones of data in memory."""
-    form = Form(settings.channels, settings.size)
-    if settings.side == settings.size:
-        return lambda data: decode(data, form)
-    import torch  # only here, as in pixels.py: exact images do without
-
-    from jobs.data.images import resize
-
-    def make(data: bytes) -> Pixels:
-        pixels = torch.from_numpy(np.ascontiguousarray(decode(data, form)))
-        return resize(pixels[None], settings.side)[0].numpy()
-
-    return make
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+"""Decoding on other machines: what they are told, what they do, and what comes back."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from jobs.data.dataset import Pixels
+from jobs.data.parquet import fields
+from jobs.data.pixels import BadImage, Form, guarded
+from jobs.data.stream.items import read_group
+from jobs.data.stream.making import Make, maker
+
+CHUNK = 32
+"""Images that are decoded together."""
+
+Encoded = bytes | str
+"""An encoded image, or why there is none."""
+Part = tuple[Pixels, Sequence[str]]
+"""Pixels of some images, uint8 (B, C, side, side), and for each why there are none, or nothing."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How images are read and decoded, wherever that is."""
+
+    form: Form
+    side: int
+    """Pixels on a side of what comes back."""
+    stretch: int
+    """Neighbouring images that one process had best read, since they share row groups."""
+    column: str = ""
+    """The Parquet column with the images."""
+
+
+class Elsewhere(Protocol):
+    """Decodes on other machines. `cluster.ingest` does it with Ray Data."""
+
+    def parts(self, spots: pa.Table, terms: Terms) -> Iterator[Part]:
+        """Yield the images of `spots` (see items.SPOTS) in their order, in parts of any size.
+
+        It works ahead of the caller, and stops when the iterator is closed.
+        """
+        ...
+
+
+def encoded(spots: pa.Table, column: str) -> Iterator[list[Encoded]]:
+    """Yield the encoded images of a stretch in chunks, reading every row group once."""
+    groups: dict[tuple[str, int], pa.Array] = {}
+    for start in range(0, len(spots), CHUNK):
+        few = spots.slice(start, CHUNK).to_pydict()
+        places = zip(few["file"], few["group"], few["row"], strict=True)
+        yield [_encoded(groups, column, *place) for place in places]
+
+
+def _encoded(
+    groups: dict[tuple[str, int], pa.Array], column: str, file: str, group: int, row: int
+) -> Encoded:
+    try:
+        if group < 0:
+            return Path(file).read_bytes()
+        if (file, group) not in groups:
+            groups[file, group] = read_group(file, group, column)
+        (data,) = fields(groups[file, group].slice(row, 1))[1]
+        return data or b""
+    except (OSError, pa.ArrowException) as error:
+        return getattr(error, "strerror", None) or str(error)
+
+
+def decoded(images: Iterable[Encoded], terms: Terms) -> Part:
+    """Decode some images."""
+    make = maker(terms.form, terms.side)
+    with guarded():
+        made = [_decoded(image, make) for image in images]
+    none = np.zeros((terms.form.channels, terms.side, terms.side), dtype=np.uint8)
+    pixels = np.stack([none if isinstance(one, str) else one for one in made])
+    return pixels, [one if isinstance(one, str) else "" for one in made]
+
+
+def _decoded(image: Encoded, make: Make) -> Pixels | str:
+    try:
+        return image if isinstance(image, str) else make(image)
+    except BadImage as error:
+        return str(error)
