@@ -2,10 +2,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from schemas.base import Model
+from schemas.place import data_bucket
 
+
+def _readable(path: str) -> str:
+    data_bucket(path)
+    return path
+
+
+DataPath = Annotated[str, AfterValidator(_readable)]
+"""A path, or `s3://bucket/prefix`; what opens the bucket comes from the environment."""
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -43,8 +52,8 @@ class ParquetData(_Encoded):
     """Encoded images in Parquet, as Hugging Face writes them: struct<bytes, path> and a label."""
 
     source: Literal["parquet"]
-    path: str
-    validation_path: str | None = None
+    path: DataPath
+    validation_path: DataPath | None = None
     """A file of its own for validation; without one, `validation` is split off."""
     validation: Fraction = 0.1
     image_column: str = "image"
@@ -55,7 +64,7 @@ class ImageFolderData(_Encoded):
     """A folder of `train/CLASS/image.png`, with `val/CLASS/...` where there is one."""
 
     source: Literal["image_folder"]
-    path: str
+    path: DataPath
     validation: Fraction = 0.1
     size: Annotated[int, Field(ge=1, le=1024)] = 256
     """Images become squares, centre cropped, of at most this many pixels a side."""

@@ -6,11 +6,13 @@ from typing import NamedTuple
 _BUCKET = r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}"
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
 _S3 = re.compile(rf"s3://({_BUCKET})((?:/{_PART})*)/?")
+_DATA = re.compile(rf"s3://({_BUCKET})(?:/+([^\0]*?))?/*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _ACCESS_KEY = re.compile(r"(AKIA|ASIA)[0-9A-Z]{12,}")
 _USER = re.compile(r"(://)[^/\s'\"]*@")
 
 ALLOWED = "a folder, or s3://bucket/prefix of letters, digits, `.`, `_` and `-`"
+DATA_ALLOWED = "a path, or s3://bucket/prefix"
 WHERE_KEYS_BELONG = "keys come from the environment or the AWS config files"
 
 
@@ -38,6 +40,20 @@ def bucket_of(place: str) -> Bucket | None:
     if not match or _ACCESS_KEY.search(place):
         raise ValueError(f"not the address of a store: allowed is {ALLOWED}; {WHERE_KEYS_BELONG}")
     return Bucket(match[1], match[2].strip("/"))
+
+
+def data_bucket(path: str) -> Bucket | None:
+    """Return the bucket that data lies in, None where it lies in a folder.
+
+    Its prefix may have any characters, since others have named what is there. ValueError: another
+    kind of address, or one with a key in it. The message never repeats it.
+    """
+    if not _SCHEME.match(path):
+        return None
+    match = _DATA.fullmatch(path)
+    if not match or _ACCESS_KEY.search(path):
+        raise ValueError(f"not where data can lie: allowed is {DATA_ALLOWED}; {WHERE_KEYS_BELONG}")
+    return Bucket(match[1], match[2] or "")
 
 
 def below(place: str, name: str) -> str:

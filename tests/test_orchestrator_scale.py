@@ -47,7 +47,7 @@ def test_status_of_a_thousand_jobs_reads_no_rows(
     plan = scene.prepared()
     assert len(plan.jobs) > 1000
     Study(scene.spec, "", scene.store, Rows(), Silent()).run(plan)
-    parts = [*tmp_path.rglob("*.parquet")]
+    parts = [*tmp_path.rglob("rows-*.parquet")]
     assert len(parts) == len(plan.jobs)
     for part in parts:
         part.write_bytes(b"not a row")

@@ -1,18 +1,20 @@
 """Parquet files of encoded images, as Hugging Face data sets write them."""
 
-import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from jobs.data.ahead import ahead
 from jobs.data.dataset import MAX_CLASSES, Indices, Labels, check_labels
 from jobs.data.encoded import Catalogue
+from jobs.data.places import Place, parted, place_of
 from schemas.data import ParquetData
 from schemas.errors import DataError
 
@@ -23,19 +25,21 @@ _ROWS = 1024
 class ParquetListing:
     """The rows of one or more Parquet files, in the order of the files' names."""
 
-    files: tuple[Path, ...]
+    place: Place
+    names: tuple[str, ...]
+    """Of the files, as the place names them."""
     labels: Labels
     image_column: str
 
     def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
         """Yield name and bytes of the rows at ascending indices, a batch of rows at a time."""
         start = 0
-        for file in self.files:
-            with pq.ParquetFile(file) as reader:
+        for name in self.names:
+            with self.place.opened(name) as file, pq.ParquetFile(file) as reader:
                 for group in range(reader.num_row_groups):
                     end = start + reader.metadata.row_group(group).num_rows
                     if np.searchsorted(indices, start) < np.searchsorted(indices, end):
-                        yield from self._rows(reader, group, start, indices, file.name)
+                        yield from self._rows(reader, group, start, indices, name)
                     start = end
 
     def _rows(
@@ -51,43 +55,61 @@ class ParquetListing:
             start += len(batch)
 
 
-def catalogue(spec: ParquetData) -> Catalogue:
-    """List the rows of a spec's files. DataError: no such file, wrong columns, no labels."""
-    train, names, content = _listing(spec, spec.path)
+def catalogue(spec: ParquetData, *, patient: bool = True) -> Catalogue:
+    """List the rows of a spec's files. DataError: no such file, wrong columns, no labels.
+
+    `patient`: see `places.place_of`.
+    """
+    train, names, content = _listing(spec, spec.path, patient)
     classes = names or _numbered(train.labels, spec.path)
     if spec.validation_path is None:
         return Catalogue(classes, train, None, content)
-    validation, _, held_content = _listing(spec, spec.validation_path)
+    validation, _, held_content = _listing(spec, spec.validation_path, patient)
     return Catalogue(classes, train, validation, f"{content} {held_content}")
 
 
-def _listing(spec: ParquetData, path: str) -> tuple[ParquetListing, tuple[str, ...], str]:
-    files = _files(path)
-    names: tuple[str, ...] = ()
+def _listing(
+    spec: ParquetData, path: str, patient: bool
+) -> tuple[ParquetListing, tuple[str, ...], str]:
+    place, files = _files(path, patient)
+    classes: tuple[str, ...] = ()
     labels = []
-    for file in files:
-        schema = _schema(file)
-        _check_columns(schema, spec, str(file))
-        names = names or _class_names(schema, spec.label_column)
-        labels.append(_labels(file, spec.label_column))
-    listing = ParquetListing(files, np.concatenate(labels), spec.image_column)
-    return listing, names, " ".join(_digest(file) for file in files)
+    look = partial(_looked, spec, place)
+    for found, some in ahead(look, files, place.at_once):
+        classes = classes or found
+        labels.append(some)
+    listing = ParquetListing(place, files, np.concatenate(labels), spec.image_column)
+    return listing, classes, " ".join(place.content(name).hex() for name in files)
 
 
-def _files(path: str) -> tuple[Path, ...]:
-    root = Path(path)
-    files = tuple(sorted(root.glob("*.parquet"))) if root.is_dir() else (root,)
-    if not files or not files[0].exists():
-        what = "no Parquet file in this folder" if root.is_dir() else "no such file or folder"
-        raise DataError(what, where=path, next_step="check `path` and `validation_path`")
-    return files
-
-
-def _schema(file: Path) -> pa.Schema:
+def _looked(spec: ParquetData, place: Place, name: str) -> tuple[tuple[str, ...], Labels]:
+    """Return the names of the classes, if the file has them, and its labels."""
+    where = place.address(name)
     try:
-        return pq.read_schema(file)
+        with place.opened(name) as file:
+            schema = pq.read_schema(file)
+            _check_columns(schema, spec, where)
+            return _class_names(schema, spec.label_column), _labels(file, spec.label_column, where)
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"not a readable Parquet file: {error}", where=str(file)) from error
+        raise DataError(f"not a readable Parquet file: {error}", where=where) from error
+
+
+def _files(path: str, patient: bool) -> tuple[Place, tuple[str, ...]]:
+    place = place_of(path, patient=patient)
+    found = tuple(name for name in place.files("") if name.endswith(".parquet"))
+    if found:
+        return place, found
+    if place.folders("") is not None:
+        raise _none("no Parquet file in this folder", path)
+    root, name = parted(path)
+    above = place_of(root, patient=patient)
+    if name not in above.files(name.rpartition("/")[0]):
+        raise _none("no such file or folder", path)
+    return above, (name,)
+
+
+def _none(what: str, path: str) -> DataError:
+    return DataError(what, where=path, next_step="check `path` and `validation_path`")
 
 
 def _check_columns(schema: pa.Schema, spec: ParquetData, where: str) -> None:
@@ -123,12 +145,12 @@ def _is_binary(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 
-def _labels(file: Path, column: str) -> Labels:
+def _labels(file: BinaryIO, column: str, where: str) -> Labels:
     labels = pq.read_table(file, columns=[column]).column(column)
     if labels.null_count:
         raise DataError(
             f"{labels.null_count:,} of {len(labels):,} labels are missing",
-            where=str(file),
+            where=where,
             next_step="drop the rows without a label",
         )
     return np.asarray(labels.cast(pa.int64()).to_numpy(), dtype=np.int64)
@@ -147,11 +169,6 @@ def _class_names(schema: pa.Schema, column: str) -> tuple[str, ...]:
         return tuple(str(name) for name in features[column]["names"])
     except (KeyError, TypeError, ValueError):
         return ()
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def fields(images: pa.Array) -> tuple[list[str | None], list[bytes | None]]:

@@ -20,7 +20,7 @@ def inspect(spec: DataSpec) -> DataInfo:
     DataError: a split is empty, one class, a label out of range, wrong columns, a missing path,
     or more bad images than `max_bad` allows.
     """
-    found = opened(spec)
+    found = opened(spec, patient=False)
     return encoded.inspect(found) if isinstance(found, encoded.Choice) else found.info
 
 
@@ -36,9 +36,9 @@ def summarise(spec: DataSpec) -> DataInfo:
         case SyntheticData():
             return synthetic.summarise(spec)
         case ParquetData():
-            return encoded.summarise(spec, parquet.catalogue(spec))
+            return encoded.summarise(spec, parquet.catalogue(spec, patient=False))
         case ImageFolderData():
-            return encoded.summarise(spec, image_folder.catalogue(spec))
+            return encoded.summarise(spec, image_folder.catalogue(spec, patient=False))
         case _:
             assert_never(spec)
 
@@ -49,17 +49,20 @@ def load(spec: DataSpec) -> Dataset:
     return encoded.decoded(found) if isinstance(found, encoded.Choice) else found
 
 
-def opened(spec: DataSpec) -> Dataset | encoded.Choice:
-    """Return a data set in memory, or what there is to stream. DataError as for `inspect`."""
+def opened(spec: DataSpec, *, patient: bool = True) -> Dataset | encoded.Choice:
+    """Return a data set in memory, or what there is to stream. DataError as for `inspect`.
+
+    `patient`: wait for a bucket that is out of order.
+    """
     match spec:
         case DigitsData():
             return digits.load(spec)
         case SyntheticData():
             return synthetic.load(spec)
         case ParquetData():
-            return _held(encoded.choose(spec, parquet.catalogue(spec)))
+            return _held(encoded.choose(spec, parquet.catalogue(spec, patient=patient)))
         case ImageFolderData():
-            return _held(encoded.choose(spec, image_folder.catalogue(spec)))
+            return _held(encoded.choose(spec, image_folder.catalogue(spec, patient=patient)))
         case _:
             assert_never(spec)
 

@@ -94,13 +94,16 @@ class Pulse:
     def _beat(self) -> None:
         renewed, told = time.monotonic(), False
         while not self._closing.wait(self._timing.renewed):
+            alive = False
             with self._writing, suppress(StoreError):
                 if not self._closing.is_set():
                     self._renew()
-                renewed, told = time.monotonic(), False
+                alive = True
             if not told and time.monotonic() - renewed > self._timing.dead:
                 _log.warning("%s: others may have taken this process for dead", self._where)
                 told = True
+            if alive:
+                renewed, told = time.monotonic(), False
 
     def close(self) -> None:
         """Stop renewing, and take the sign away; where that fails it dies by its age."""

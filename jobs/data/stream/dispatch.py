@@ -88,6 +88,7 @@ class Dispatch:
         done = set(cached.tolist())
         places = [p for p in range(len(rows)) if settled[p] >= 0 and p not in done]
         frame.missing = len(places)
+        self._stock.expect(settled[places])
         for first in range(0, len(places), TASK):
             part = places[first : first + TASK]
             self._pending.append(_Task(frame, [], part, self._position + part[-1]))

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
+from jobs.data.ahead import ahead
 from jobs.data.dataset import Pixels
 from jobs.data.parquet import fields
 from jobs.data.pixels import BadImage, Form, guarded
+from jobs.data.places import Place, parted, place_of
 from jobs.data.stream.items import read_group
 from jobs.data.stream.making import Make, maker
 
@@ -52,18 +54,37 @@ def encoded(spots: pa.Table, column: str) -> Iterator[list[Encoded]]:
     groups: dict[tuple[str, int], pa.Array] = {}
     for start in range(0, len(spots), CHUNK):
         few = spots.slice(start, CHUNK).to_pydict()
-        places = zip(few["file"], few["group"], few["row"], strict=True)
-        yield [_encoded(groups, column, *place) for place in places]
+        if few["group"][0] < 0:
+            at_once = _located(few["file"][0])[0].at_once
+            yield list(ahead(_whole, few["file"], at_once))
+        else:
+            places = zip(few["file"], few["group"], few["row"], strict=True)
+            yield [_row(groups, column, *place) for place in places]
 
 
-def _encoded(
+def _located(address: str) -> tuple[Place, str]:
+    root, name = parted(address)
+    return _place(root), name
+
+
+_place = lru_cache(maxsize=64)(place_of)
+"""A bucket is asked by one client, not by one for each image."""
+
+
+def _whole(address: str) -> Encoded:
+    try:
+        place, name = _located(address)
+        return place.read(name)
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+def _row(
     groups: dict[tuple[str, int], pa.Array], column: str, file: str, group: int, row: int
 ) -> Encoded:
     try:
-        if group < 0:
-            return Path(file).read_bytes()
         if (file, group) not in groups:
-            groups[file, group] = read_group(file, group, column)
+            groups[file, group] = read_group(*_located(file), group, column)
         (data,) = fields(groups[file, group].slice(row, 1))[1]
         return data or b""
     except (OSError, pa.ArrowException) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jobs.data.dataset import Indices, Pixels
-from jobs.data.stream.elsewhere import Elsewhere, Terms, decoded
+from jobs.data.stream.elsewhere import Elsewhere, Encoded, Terms, decoded
 from jobs.data.stream.stock import Stock
 
 
@@ -88,6 +88,9 @@ class FarWalk:
 
     def _here(self, row: int) -> tuple[Pixels, str]:
         taken = self._stock.take(row)
-        data = Path(taken).read_bytes() if isinstance(taken, str) else taken
+        try:
+            data: Encoded = Path(taken).read_bytes() if isinstance(taken, str) else taken
+        except OSError as error:
+            data = error.strerror or str(error)
         pixels, reasons = decoded([data], self._terms)
         return pixels[0], reasons[0]

@@ -10,7 +10,7 @@ from jobs.data.dataset import Indices, Labels, Pixels
 from jobs.data.encoded import Choice, Part
 from jobs.data.image_folder import FolderListing
 from jobs.data.parquet import ParquetListing
-from jobs.data.stream.items import SPOTS, FolderItems, Items, ParquetItems
+from jobs.data.stream.items import SPOTS, FarItems, FolderItems, Items, ParquetItems
 from jobs.data.stream.raw import BAD, GOOD, RawCache
 from schemas.errors import DataError
 
@@ -43,6 +43,12 @@ class Stock:
         if len(rows):
             items, offset, indices = self._place(int(rows[0]))
             items.begin(indices[rows - offset])
+
+    def expect(self, rows: Indices) -> None:
+        """Prepare for these rows, all of one split, which will be taken next."""
+        if len(rows):
+            items, offset, indices = self._place(int(rows[0]))
+            items.expect(indices[rows - offset])
 
     def take(self, row: int) -> bytes | str:
         """Return a row's encoded bytes, or the path of its file."""
@@ -123,7 +129,8 @@ class Stock:
 def items_of(part: Part) -> Items:
     """Return what reads the images of a split. DataError: its kind cannot be streamed."""
     if isinstance(part.listing, FolderListing):
-        return FolderItems(part.listing)
+        near = part.listing.place.at_once == 1
+        return FolderItems(part.listing) if near else FarItems(part.listing)
     if isinstance(part.listing, ParquetListing):
         return ParquetItems(part.listing)
     raise DataError(f"{type(part.listing).__name__} cannot be streamed")
