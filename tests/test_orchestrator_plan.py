@@ -97,3 +97,10 @@ def test_a_budget_that_nothing_meets_names_what_would() -> None:
 def test_few_images_a_worker_are_warned_about() -> None:
     _, plan = study("train.batch=8", "resources.family.workers=2")
     assert any("batch norm" in warning for warning in plan.warnings)
+
+
+def test_decoding_elsewhere_what_is_kept_in_memory_is_warned_about() -> None:
+    _, plan = study("resources.family.decode_cpus=2")
+    assert any("decode_cpus has nothing to do" in warning for warning in plan.warnings)
+    _, plan = study()
+    assert not any("decode_cpus" in warning for warning in plan.warnings)
