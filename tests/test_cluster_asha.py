@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 from conftest import MakeRequest
@@ -81,9 +82,12 @@ def test_a_worker_that_dies_after_the_decision_changes_nothing(
 ) -> None:
     """Whether another actor takes the job up or nobody does."""
     requests = [make_request(seed, epochs=6, cpus=2, prunable=True) for seed in (0, 3)]
+    job = requests[1].job.id
 
     def on_event(event: Event) -> None:
-        if event.kind == "epoch" and event.job == requests[1].job.id:
+        if event.kind == "epoch" and event.job == job:
+            while ArtifactStore.open(store).checkpoint(job) is None:
+                time.sleep(0.05)  # it is written in the background, and what is not is lost
             alive = [("class_name", "=", "SoloTrial"), ("state", "=", "ALIVE")]
             os.kill(list_actors(filters=alive)[-1].pid, signal.SIGKILL)
 
