@@ -13,6 +13,7 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.execution import class_cache
 
 from cluster import capacity, doctor
 from cluster.leftovers import given_back
@@ -25,6 +26,10 @@ from cluster.trials import GangTrial, SoloTrial
 from jobs.store.artifacts import ArtifactStore
 from schemas.job import Event, JobRequest, JobResult, Resources
 from schemas.strategy import Asha
+
+_KEYS = frozenset(
+    {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
+)
 
 
 class RayRunner:
@@ -93,11 +98,20 @@ class RayRunner:
             with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder, given_back():
                 shared = {"mailbox": name, "store": store.uri, "imports": self._imports}
                 shared["beside"] = beside()
+                _keep_keys_at_home()
                 rule = Pruning(group, self._brackets, listener.prune) if self._brackets else None
                 _tuner(resources, shared, listener, most, self._retries, folder, rule).fit()
         finally:
             ray.kill(mailbox)
         return listener.finish()
+
+
+def _keep_keys_at_home() -> None:
+    """Stop Tune from handing cloud keys to its actors: Ray logs what it hands on, and shows it.
+
+    Every host has the keys in its own environment, as docs/store.md asks for.
+    """
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(_KEYS)
 
 
 def _tuner(

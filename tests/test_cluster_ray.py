@@ -5,6 +5,7 @@ import signal
 import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import ray
@@ -75,6 +76,23 @@ def test_one_worker_jobs_give_the_same_rows_as_without_ray(
     assert placement_groups() == []
     names = [actor.repr_name for actor in list_actors(detail=True)]
     assert any(name.startswith("SoloTrial(tiny, seed ") for name in names), names
+
+
+def test_no_key_reaches_the_logs_of_ray(
+    ray_session: Session,
+    make_request: MakeRequest,
+    store: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "canary-of-the-logs")
+    requests = [make_request(1), make_request(1, workers=2)]
+    RayRunner(ray_session).run(requests, store, lambda event: None)
+    top = Path(ray._private.worker._global_node.get_session_dir_path())
+    texts = [file.read_bytes() for file in (top / "logs").rglob("*") if file.is_file()]
+    assert sum(map(len, texts)) > 10_000
+    assert not [text for text in texts if b"canary-of-the-logs" in text]
+    assert "canary-of-the-logs" not in str(list_actors(detail=True, limit=1000))
 
 
 def test_a_killed_trial_actor_is_tried_again_then_given_up(
