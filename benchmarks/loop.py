@@ -6,14 +6,19 @@ Both sides take the same augmented batches from the same source, in float32 and 
 SGD, momentum, weight decay off norms and biases, label smoothing, clipping of the gradient's norm
 and a cosine rate. The bare loop is what a careful user writes: torch.optim.SGD (its `foreach`
 form, or `fused` where that is quicker: both are timed), clip_grad_norm_, one `.item()` an epoch.
-The sides take turns, another one first in each round, and each begins with two steps that do not
-count. After the same steps both have the same loss, to rounding: that is checked.
+The sides take turns, another one first in each round, each in a process of its own and after two
+steps that do not count. After the same steps both have the same loss, to rounding: that is checked.
+A worker of Compound keeps freed memory (`jobs.allocator`), which a bare loop does not:
+`--same-memory` lets both, which compares the loops alone.
 
 Goal: Compound's images per second at least 0.98 of the best bare loop's.
 """
 
 import argparse
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -23,6 +28,7 @@ import torch
 from torch.nn import functional
 
 from benchmarks.small import SMALL
+from jobs.allocator import keep_freed
 from jobs.data.batches import Batch, Feeder, Share
 from jobs.data.cache import DataCache
 from jobs.data.source import summarise
@@ -128,25 +134,50 @@ SIDES = {"compound": compound, "bare, foreach": bare(fused=False), "bare, fused"
 
 def main() -> None:
     """Print images per second of every side, and the ratio to the better bare one."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    for case, (network, batch) in CASES.items():
+    options = parsed()
+    if options.side:
+        print(json.dumps(turn(options)))
+        return
+    for case, (_, batch) in CASES.items():
         speeds: dict[str, list[float]] = {name: [] for name in SIDES}
         losses: dict[str, float] = {}
         for number in range(options.rounds):
-            for name, run in _turned(number):
-                seconds, losses[name] = run(network, batch, options.steps)
+            for name in _turned(number):
+                seconds, losses[name] = elsewhere(case, name)
                 speeds[name].append((options.steps - WARM_UP) * batch / seconds)
         show(case, speeds, losses)
 
 
-def _turned(number: int) -> list[tuple[str, Side]]:
+def parsed() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    for name, default in (("rounds", 5), ("steps", 20), ("threads", 2)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--same-memory", action="store_true", help="bare loops keep memory too")
+    parser.add_argument("--side", nargs=2, metavar=("CASE", "SIDE"), help="one turn, told as JSON")
+    return parser.parse_args()
+
+
+def elsewhere(case: str, side: str) -> tuple[float, float]:
+    """Take a turn in another process, with the same options; return seconds and mean loss."""
+    command = [sys.executable, "-m", "benchmarks.loop", *sys.argv[1:], "--side", case, side]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    seconds, loss = json.loads(told)
+    return seconds, loss
+
+
+def turn(options: argparse.Namespace) -> tuple[float, float]:
+    """Take one side's turn in this process."""
+    case, side = options.side
+    torch.set_num_threads(options.threads)
+    if side == "compound" or options.same_memory:
+        keep_freed()
+    return SIDES[side](*CASES[case], options.steps)
+
+
+def _turned(number: int) -> list[str]:
     """Return the sides, another one first in each round."""
-    sides = list(SIDES.items())
+    sides = list(SIDES)
     first = number % len(sides)
     return sides[first:] + sides[:first]
 

@@ -28,6 +28,7 @@ from cluster.network import GangTorchConfig
 from cluster.ranks import work
 from cluster.setback import Scene, Setback, dead_ranks, no_room, setback
 from cluster.vigil import Beat, Suspect
+from jobs.allocator import environment
 from schemas.errors import RunError
 from schemas.job import JobRequest, Resources
 
@@ -253,6 +254,6 @@ def _trainer(config: Mapping[str, Any], resources: Resources, barred: set[str]) 
             name=f"{config['gang']}-{config['group']}",
             storage_path=config["folder"],
             failure_config=train.FailureConfig(max_failures=0, controller_failure_limit=0),
-            worker_runtime_env={"env_vars": given},
+            worker_runtime_env={"env_vars": {**environment(), **given}},
         ),
     )

@@ -14,6 +14,7 @@ import torch
 from cluster.capacity import Node, expected
 from cluster.failure import record_failure
 from cluster.runner import OnEvent, unfinished
+from jobs.allocator import keep_freed
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
@@ -60,6 +61,7 @@ class LocalRunner:
 
     def _in_process(self, request: JobRequest, store: ArtifactStore, tell: "_Teller") -> JobResult:
         tell.started()
+        keep_freed()
         device = torch.device("cuda" if request.resources.gpus else "cpu")
         process = Process.single(request.resources.cpus, device, self._imports)
         splits, continues = request.splits, request.continues

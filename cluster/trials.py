@@ -12,6 +12,7 @@ from cluster.gang import Gang
 from cluster.ingest import decoding
 from cluster.mailbox import Message, epoch_message
 from cluster.runner import unfinished
+from jobs.allocator import keep_freed
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
@@ -78,7 +79,8 @@ class SoloTrial(Trial):
         return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
 
     def open(self) -> None:
-        """Keep decoded data between jobs."""
+        """Keep decoded data between jobs, and memory between steps."""
+        keep_freed()
         self._data = DataCache(elsewhere=decoding(self.request.resources.decode_cpus))
 
     def begin(self) -> None:

@@ -22,6 +22,7 @@ import torch
 from pydantic import ValidationError
 from torch import distributed
 
+from jobs.allocator import keep_freed
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
@@ -136,6 +137,7 @@ def _device(resources: Resources, local_rank: int) -> torch.device:
 
 
 def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
+    keep_freed()
     data, splits = DataCache(), request.splits
     stop = StopFlag(alone=process.world_size == 1)
     asked = lambda: stop.set  # noqa: E731

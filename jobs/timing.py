@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+from jobs.allocator import keep_freed
 from jobs.data.batches import Feeder
 from jobs.data.images import Images
 from jobs.data.images import statistics as statistics_of
@@ -171,6 +172,7 @@ def _answers(lines: Iterator[str], process: Process) -> Iterator[Model]:
 def main() -> None:
     """Tell the device in a first line on stdout; then answer each case on stdin with a line."""
     kind, threads = sys.argv[1:]
+    keep_freed()  # as those who train do
     for answer in _answers(iter(sys.stdin.readline, ""), Process.single(int(threads), kind)):
         sys.stdout.write(answer.model_dump_json() + "\n")
         sys.stdout.flush()

@@ -9,7 +9,6 @@ Each rank has the flat buffers of one that is alone, only shorter: its rows of t
 all other tensors. So optimisers, averages and snapshots go over them as they are.
 """
 
-import ctypes
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor import Shard as Rows
 
+from jobs.allocator import return_freed
 from jobs.data.batches import Batch, Share, Source
 from jobs.training.collective import averaged, summed
 from jobs.training.flat import Flat, Parts, Room, settle, split, viewed
@@ -30,8 +30,6 @@ from schemas.errors import PlanError
 from schemas.recipe import Recipe
 
 _LISTS = (nn.Sequential, nn.ModuleList)
-_MMAP_THRESHOLD, _LARGE = -3, 2**20
-"""M_MMAP_THRESHOLD of malloc.h, and the bytes from which on a block is large."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +104,9 @@ def shard(module: nn.Module, recipe: Recipe, process: Process) -> Shards:
     Every rank builds the whole network on the CPU; its device never holds more than a block.
     """
     if process.device.type == "cpu":
-        _return_memory()
+        # Gathered weights come and go, in another size for every block: kept for later, what was
+        # freed took as much as the weights that are now with other ranks.
+        return_freed()
     mesh = init_device_mesh(process.device.type, (process.world_size,))
     parts = Parts.of(module)
     whole = {name: tensor.shape for name, tensor in parts.all.items()}
@@ -120,17 +120,6 @@ def shard(module: nn.Module, recipe: Recipe, process: Process) -> Shards:
             mp_policy=_policy(recipe),
         )
     return _laid_out(module, mesh, whole, process)
-
-
-def _return_memory() -> None:
-    """Let the C library give large blocks back when they are freed, from here on.
-
-    Gathered weights come and go, in another size for every block. Kept for later, as is glibc's
-    habit, what was freed took as much as the weights that are now with other ranks.
-    """
-    library = ctypes.CDLL(None)
-    if hasattr(library, "mallopt"):  # glibc's alone
-        library.mallopt(_MMAP_THRESHOLD, _LARGE)
 
 
 def _policy(recipe: Recipe) -> MixedPrecisionPolicy:
