@@ -119,8 +119,8 @@ def _row(job: TrainJob, epoch: int) -> EpochRow:
 
 def _save(writer: JobWriter, snapshot: Snapshot, trainer: Trainer, epoch: int) -> None:
     snapshot.take(trainer, None, {})
-    state = Saved(snapshot.model, snapshot.slots, {})
-    writer.save_later(Position(epoch, epoch), lambda: state)
+    content = lambda: Saved(snapshot.model, snapshot.slots, {})  # noqa: E731  as training does
+    writer.save_later(Position(epoch, epoch), content)
 
 
 def _loaded(store: ArtifactStore, job: str) -> object:

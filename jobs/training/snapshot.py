@@ -5,7 +5,7 @@ wait for that: the copies are queued on its stream, into pinned memory, between 
 next, and an event tells the thread that reads them when they are there.
 """
 
-import ctypes
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -41,19 +41,12 @@ class Snapshot:
         `values` and `average`, where the ranks have different ones.
         """
         for name, tensor in _sources(trainer, sums).items():
-            self._copy(tensor, self._host[name])
+            self._host[name].copy_(tensor, non_blocking=self._cuda)
         for name, tensor in statistics.items():
-            self._copy(tensor, self._host[name][-len(tensor) :])
+            self._host[name][-len(tensor) :].copy_(tensor, non_blocking=self._cuda)
         if self._cuda:
             self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._copied.record()
-
-    def _copy(self, tensor: Tensor, host: Tensor) -> None:
-        """On a CPU with one thread: it fills the memory's bandwidth, and waits for no other."""
-        if self._cuda:
-            host.copy_(tensor, non_blocking=True)
-        else:
-            ctypes.memmove(host.data_ptr(), tensor.data_ptr(), tensor.nbytes)
 
     def wait(self) -> None:
         """Wait, in any thread, until all has arrived."""
@@ -66,7 +59,7 @@ class Snapshot:
         loss, correct = self._host[_SUMS].tolist()
         return loss, correct
 
-    @property
+    @cached_property
     def model(self) -> dict[str, Tensor]:
         """The network by `model.NAME`, and the averaged one by `ema.NAME` where it is kept."""
         floats = self._named(MODEL, self._host[_VALUES])
@@ -76,7 +69,7 @@ class Snapshot:
     @property
     def shard(self) -> dict[str, Tensor]:
         """What this rank writes where ranks divide the network, with `slot.SLOT.NAME` too."""
-        tensors = self.model
+        tensors = dict(self.model)
         for slot, buffer in self.slots.items():
             tensors |= self._named(f"{SLOT}{slot}.", buffer)
         return tensors
