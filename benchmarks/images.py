@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
+from jobs.allocator import keep_freed
 from jobs.data.batches import Share, Source
 from jobs.data.cache import DataCache
 from jobs.data.source import summarise
@@ -53,6 +54,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None)
     options = parser.parse_args()
     torch.set_num_threads(WORKERS)
+    keep_freed()  # as a worker does
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         for width, height in ((500, 375), (1600, 1200)):
             root = Path(name) / f"{width}"
@@ -175,7 +177,7 @@ def loader_of(root: Path) -> Callable[[], Iterator[Tensor]]:
         persistent_workers=True,
         multiprocessing_context="forkserver",
     )
-    return lambda: (images.to(memory_format=torch.channels_last) for images, _ in loader)
+    return lambda: (images for images, _ in loader)
 
 
 def against_loader(root: Path, rounds: int) -> None:

@@ -138,11 +138,8 @@ class Augmenter:
         rows = self._inside(draws.cut_y) * self._resolution
         places = (rows[:, :, None] + self._inside(draws.cut_x)[:, None, :]).flatten(1)
         places = places[:, None, :].expand(-1, images.shape[1], -1)
-        return (
-            images.flatten(2)
-            .scatter(2, places, self._fill[None, :, :, 0].expand_as(places))
-            .view_as(images)
-        )
+        fill = self._fill[None, :, :, 0].expand_as(places)
+        return images.flatten(2).scatter(2, places, fill).view_as(images)
 
     def _inside(self, centres: Tensor) -> Tensor:
         """Return the rows or columns of each square, int64 (B, side of the square)."""

@@ -13,7 +13,7 @@ class Batch(NamedTuple):
     """What one pass through the network takes, on the training device."""
 
     images: Tensor
-    """Float (B, C, R, R), channels_last."""
+    """Float (B, C, R, R); channels_last on a GPU."""
     labels: Tensor
     """int64 (B,)."""
     others: Tensor | None = None
@@ -48,9 +48,7 @@ def mix(images: Tensor, labels: Tensor, share: Tensor, boxed: Tensor, centres: T
     own = torch.where(boxed, 1 - pasted.float().mean((1, 2)), share)
     own = torch.where(alone, 1.0, own)
     kept = torch.where(boxed[:, None, None], (~pasted).float(), own[:, None, None])[:, None]
-    mixed = torch.lerp(images[partner], images, kept)
-    mixed = mixed.contiguous(memory_format=torch.channels_last)
-    return Batch(mixed, labels, labels[partner], own)
+    return Batch(torch.lerp(images[partner], images, kept), labels, labels[partner], own)
 
 
 def _partners(count: int, device: torch.device) -> Tensor:
