@@ -10,6 +10,7 @@ from jobs.data.cache import DataCache
 from jobs.data.sizes import check_sizes
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import text_from, together
+from jobs.training.compiler import check_compiler
 from jobs.training.diagnosis import diagnose
 from jobs.training.failure import Diverged, classify, cornered
 from jobs.training.journal import Journal
@@ -138,6 +139,7 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
 
 def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> Trainer:
     check_sizes(job.recipe, job.architecture.resolution, job.architecture.total_stride)
+    check_compiler(job.recipe, process.device)
     source = data.source(
         job.data, job.architecture.resolution, job.recipe, process.device, process.threads
     )
