@@ -29,7 +29,8 @@ PATIENCE_S = 900.0
 """Seconds that the first rank waits for the others' shards once its own is written."""
 GRACE_S = 5.0
 """The same once the job has failed: what is nearly there is worth that."""
-_LOOK_S = 0.05
+_LOOK_S, _LONGEST_S = 0.05, 1.0
+"""Seconds between two looks for a note, at first and at most: in a bucket each one is a request."""
 
 
 def shard_name(rank: int, ranks: int) -> str:
@@ -107,11 +108,12 @@ class Shards:
 
     def _heard(self, folder: str, rank: int, late: float) -> StoredFile:
         """Wait for what a rank tells of its shard."""
-        key = f"{folder}/{note_name(rank)}"
+        key, pause = f"{folder}/{note_name(rank)}", _LOOK_S
         while (data := self._files.read(key)) is None:
             if time.monotonic() > min(late, self._limit):
                 raise self._missing(folder, rank, "it has not come")
-            time.sleep(_LOOK_S)
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_S)
         note = unseal(data, _Note, self._files.locate(key))
         if note.file is None:
             raise self._missing(folder, rank, note.problem)
