@@ -1,8 +1,6 @@
 # Local commands are what CI runs.
 PYTHON ?= python3
 BIN := .venv/bin
-# One more than cores: tests of the store wait for servers more than they compute.
-SIDE_BY_SIDE = $$($(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .PHONY: help setup quickstart test test-faults test-store test-s3 test-fast check format clean
 
@@ -27,7 +25,7 @@ check: setup  ## Lint, format and types
 	$(BIN)/mypy
 
 test: check  ## Everything that needs no GPU, buckets too
-	$(BIN)/pytest -n $(SIDE_BY_SIDE) --dist loadfile -m "not gpu and not ray and not hosts"
+	$(BIN)/pytest -n auto --dist loadfile -m "not gpu and not ray and not hosts"
 	$(BIN)/pytest -m "(ray or hosts) and not gpu"
 
 test-faults: setup  ## Hosts cut off, frozen, drained, drivers and workers killed: about 20 minutes
