@@ -27,6 +27,7 @@ from jobs.workload import workload
 from orchestrator.commands.exporting import export
 from orchestrator.prepare import Prepared, prepare
 from orchestrator.spec import load
+from schemas.data import SyntheticData
 from schemas.errors import PlanError, SpecError
 from schemas.job import Resources, TrainJob
 from schemas.study import Placement
@@ -170,8 +171,11 @@ def test_three_ranks_go_on_with_what_two_have_divided(whole, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_a_divided_job_that_diverges_is_traced_by_all_ranks(tmp_path: Path) -> None:
-    given = {"learning_rate": 1e20, "clip_norm": None, "warmup_epochs": 0, "weight_decay": 1}
-    job = small_job(epochs=60, **given)
+    given = {"learning_rate": 100, "clip_norm": None, "warmup_epochs": 0, "weight_decay": 1}
+    data = SyntheticData(
+        source="synthetic", images=2048, validation_images=8, num_classes=4, size=8
+    )
+    job = small_job(data, epochs=2, batch=64, **given)  # 24 times larger weights every step
     (ended,) = on_ranks(tmp_path, Run(job=job, store=str(tmp_path / "runs")))
     cause = ended.result.cause
     assert cause and cause.kind == "diverged" and "first in step" in cause.message
