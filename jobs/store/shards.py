@@ -30,7 +30,8 @@ PATIENCE_S = 900.0
 GRACE_S = 5.0
 """The same once the job has failed: what is nearly there is worth that."""
 _LOOK_S, _LONGEST_S = 0.05, 1.0
-"""Seconds between two looks for a note, at first and at most: in a bucket each one is a request."""
+"""Seconds between two looks for a note, at least and at most: in a bucket each one is a request. A
+tenth of what was waited so far lies between, so that no checkpoint takes much longer for it."""
 
 
 def shard_name(rank: int, ranks: int) -> str:
@@ -108,12 +109,11 @@ class Shards:
 
     def _heard(self, folder: str, rank: int, late: float) -> StoredFile:
         """Wait for what a rank tells of its shard."""
-        key, pause = f"{folder}/{note_name(rank)}", _LOOK_S
+        key, begun = f"{folder}/{note_name(rank)}", time.monotonic()
         while (data := self._files.read(key)) is None:
             if time.monotonic() > min(late, self._limit):
                 raise self._missing(folder, rank, "it has not come")
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_S)
+            time.sleep(min(max(_LOOK_S, (time.monotonic() - begun) / 10), _LONGEST_S))
         note = unseal(data, _Note, self._files.locate(key))
         if note.file is None:
             raise self._missing(folder, rank, note.problem)
