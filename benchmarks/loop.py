@@ -7,7 +7,8 @@ SGD, momentum, weight decay off norms and biases, label smoothing, clipping of t
 and a cosine rate. The bare loop is what a careful user writes: torch.optim.SGD (its `foreach`
 form, or `fused` where that is quicker: both are timed), clip_grad_norm_, one `.item()` an epoch.
 The sides take turns, another one first in each round, each in a process of its own and after two
-steps that do not count. After the same steps both have the same loss, to rounding: that is checked.
+steps that do not count. After the same steps their mean losses differ by less than 0.02: that is
+checked.
 A worker of Compound keeps freed memory (`jobs.allocator`), which a bare loop does not:
 `--same-memory` lets both, which compares the loops alone.
 

@@ -230,7 +230,8 @@ class Gang:
 
 def _trainer(config: Mapping[str, Any], resources: Resources, barred: set[str]) -> TorchTrainer:
     gpus = gpus_of(resources)
-    given = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    given = {} if gpus else environment()
+    given |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     away = {"ray.io/node-id": f"!in({','.join(sorted(barred))})"} if barred else None
     return TorchTrainer(
         work,
@@ -254,6 +255,6 @@ def _trainer(config: Mapping[str, Any], resources: Resources, barred: set[str]) 
             name=f"{config['gang']}-{config['group']}",
             storage_path=config["folder"],
             failure_config=train.FailureConfig(max_failures=0, controller_failure_limit=0),
-            worker_runtime_env={"env_vars": {**environment(), **given}},
+            worker_runtime_env={"env_vars": given},
         ),
     )

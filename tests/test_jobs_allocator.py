@@ -1,12 +1,15 @@
 """Freed memory is kept between steps: counted in page faults, in processes of their own."""
 
 import os
+import platform
 import subprocess
 import sys
 
 import pytest
 
 from jobs.allocator import environment
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is of glibc's malloc")
 
 ROUNDS, BYTES = 50, 20 * 2**20
 PAGES = BYTES // 4096
@@ -52,7 +55,6 @@ def faults(*arguments: str, variables: dict[str, str] | None = None) -> int:
     return int(told.stdout)
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="glibc's malloc is of Linux")
 def test_memory_that_is_kept_is_not_faulted_in_again() -> None:
     assert faults("main", "return_freed") > ROUNDS * PAGES * 0.9
     assert faults("main", "keep_freed") < 3 * PAGES

@@ -19,18 +19,14 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 def test_a_job_that_cannot_compile_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    epochs = run(small_job(compile=True), ArtifactStore.open(str(tmp_path)), process(), DataCache())
+    store, job = ArtifactStore.open(str(tmp_path)), small_job(compile=True)
+    epochs = run(job, store, Process.single(), DataCache())
     with pytest.raises(StopIteration) as ended:
         next(epochs)
     result = ended.value.value
     assert result.status == "failed" and result.epochs == 0
     message = result.cause.message
     assert "torch.compile needs g++" in message and "`compile: false`" in message
-
-
-def process() -> Process:
-    """A job's only process."""
-    return Process.single()
 
 
 @pytest.mark.parametrize("device", [CPU, GPU])

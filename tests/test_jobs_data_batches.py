@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.data.augment import Augmenter, Draws
-from jobs.data.batches import Feeder, Share, order
+from jobs.data.batches import Feeder, Finisher, Share, order
 from jobs.data.images import Images, statistics
 from schemas.recipe import Augment
 
@@ -85,10 +85,20 @@ def test_images_are_normalised():
     feeder = Feeder(images, Augment(pad=0, flip=False), CPU)
     batches = list(feeder.training(0, 1, Share.of(48, 48, 0, 1)))
     floats, labels, *_ = batches[0]
+    assert floats.is_contiguous()
     plain = images.train[labels].double()
     expected = (plain - images.mean[:, None, None]) / images.deviation[:, None, None]
     assert (floats - expected).abs().max() < 1e-5
     assert floats.mean((0, 2, 3)).abs().max() < 1e-5
+
+
+def test_a_gpu_gets_its_batches_channels_last():
+    pixels, device = torch.zeros(4, 3, 8, 8, dtype=torch.uint8), torch.device("meta")
+    augmenter = Augmenter(Augment(mixup=0.2), torch.zeros(3), 8)
+    finisher = Finisher(augmenter, torch.zeros(3), torch.ones(3), device)
+    images, labels, *_ = finisher.plain(pixels, torch.zeros(4, dtype=torch.int64))
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert images.device == labels.device == device
 
 
 @settings(deadline=None)

@@ -29,6 +29,7 @@ def test_mixup_blends_neighbours_by_their_share() -> None:
         own = batch.share[place]
         blend = own * images[place] + (1 - own) * images[place ^ 1]
         assert torch.allclose(batch.images[place], blend, atol=1e-6)
+    assert batch.images.is_contiguous()
 
 
 @settings(max_examples=30, deadline=None)

@@ -155,6 +155,7 @@ def test_every_world_size_and_any_step_see_the_same_small_batches(name: str, wor
         assert torch.equal(rest[0].images, whole[2].images)
         for step, batch in enumerate(whole):
             assert batch.images.shape == (16, 2, side, side)
+            assert batch.images.is_contiguous()
             pieces = torch.cat([rank[step].images for rank in ranks])
             assert torch.equal(pieces, batch.images)
     assert all(batch.images.shape[-1] == 12 for batch in feeder.validation(0, 1, 8))

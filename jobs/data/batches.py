@@ -134,7 +134,7 @@ class Finisher:
         return floats.mul_(self._scale).sub_(self._offset)
 
     def _laid_out(self, batch: Batch) -> Batch:
-        """Put channels last for a GPU. On a CPU the first convolution does so faster itself."""
+        """Put channels last for a GPU. On a CPU the first convolution does so itself, as fast."""
         if self._device.type == "cpu":
             return batch
         images = batch.images.contiguous(memory_format=torch.channels_last)
