@@ -12,8 +12,10 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-Kind = Literal["answer", "reset", "truncate", "delay", "lose the reply"]
-"""`lose the reply`: the endpoint carries the request out, and nobody hears of it."""
+Kind = Literal["answer", "reset", "truncate", "halve", "delay", "lose the reply"]
+"""`lose the reply`: the endpoint carries the request out, and nobody hears of it. `halve`: it shows
+half of an object as if that were all, as some do while a PUT replaces it.
+"""
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Proxy:
         answer = await self._forwarded(request, body)
         if fault.kind == "lose the reply":
             return _broken(request)
-        return await _cut(request, answer)
+        return _halved(answer) if fault.kind == "halve" else await _cut(request, answer)
 
     async def _forwarded(self, request: web.Request, body: bytes) -> web.Response:
         url = URL(self.upstream + request.raw_path, encoded=True)
@@ -103,6 +105,11 @@ def _answer(fault: Fault) -> web.Response:
         content_type="application/xml",
         headers=fault.headers,
     )
+
+
+def _halved(answer: web.Response) -> web.Response:
+    data = answer.body if isinstance(answer.body, bytes) else b""
+    return web.Response(status=answer.status, headers=answer.headers, body=data[: len(data) // 2])
 
 
 async def _cut(request: web.Request, answer: web.Response) -> web.StreamResponse:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from aiohttp import web
 from back_ends import LONG
 from fault_proxy import Fault, Proxy, proxy_of
 from servers import BUCKET, Servers
@@ -127,6 +128,33 @@ def test_a_cut_answer_is_asked_for_again(proxy: Proxy, place: str) -> None:
     proxy.faults = [Fault("truncate", 2, lambda request: request.method == "GET")]
     assert files.read_into("file", 25_000, memoryview(buffer)) == 50_000
     assert buffer == data[25_000:75_000]
+
+
+def get(request: web.Request) -> bool:
+    return request.method == "GET"
+
+
+def test_what_is_half_replaced_is_asked_for_again(proxy: Proxy, place: str) -> None:
+    files = files_at(place)[0]
+    files.put({"file": b"whole"})
+    files.append_line("s/events.jsonl", b"a whole line")
+    for read, whole_one in (
+        (lambda: files.read("file"), b"whole"),
+        (lambda: files.lines("s/events.jsonl"), [b"a whole line"]),
+    ):
+        inside = lambda request: get(request) and "list-type" not in request.query  # noqa: E731
+        proxy.faults = [Fault("halve", 2, inside)]
+        assert read() == whole_one
+        assert proxy.faults[0].times == 0
+
+
+def test_what_stays_damaged_is_given_out_soon(proxy: Proxy, place: str) -> None:
+    files = files_at(place)[0]
+    files.put({"file": b"whole"})
+    proxy.faults = [Fault("halve", ALWAYS, get)]
+    began = time.monotonic()
+    assert files.read("file") == b"wh"
+    assert time.monotonic() - began < 5
 
 
 def outage(proxy: Proxy, place: str, seconds: float) -> None:

@@ -8,7 +8,7 @@ endpoint shows it.
 import os
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -17,7 +17,7 @@ from jobs.store.s3_alive import Timing, age_of, look
 from jobs.store.s3_client import Answer, S3Client, configured_patience, together
 from jobs.store.s3_errors import code_of, is_denied, is_missing
 from jobs.store.s3_lease import Leases, S3Stream, pulse_of
-from jobs.store.s3_upload import upload
+from jobs.store.s3_objects import download, upload
 from schemas.errors import StoreError
 from schemas.place import Bucket
 
@@ -65,15 +65,18 @@ class S3Files:
 
     def read(self, key: str) -> bytes | None:
         """Return the bytes of an object; None where there is none."""
-        answer = self._get(key)
+        asked = partial(download, self._client, self._full(key), self.locate(key))
+        answer = self._present(key, lambda: self._client.run(asked))
         return None if answer is None else bytes(answer["Body"])
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
         """Fill a buffer from a place in an object; return how many bytes there were."""
         if not buffer:
             return 0
+        place = {"Key": self._full(key), "Range": f"bytes={start}-{start + len(buffer) - 1}"}
+        asked = partial(self._client.ask, "get_object", self.locate(key), **place)
         try:
-            answer = self._get(key, Range=f"bytes={start}-{start + len(buffer) - 1}")
+            answer = self._present(key, asked)
         except StoreError as error:
             if code_of(error.__cause__) in ("InvalidRange", "416"):
                 return 0
@@ -84,11 +87,10 @@ class S3Files:
         buffer[: len(data)] = data
         return len(data)
 
-    def _get(self, key: str, **parameters: str) -> Answer | None:
+    def _present(self, key: str, ask: Callable[[], Answer]) -> Answer | None:
+        """Ask for an object; None where there is none."""
         try:
-            return self._client.ask(
-                "get_object", self.locate(key), Key=self._full(key), **parameters
-            )
+            return ask()
         except StoreError as error:
             if is_missing(error.__cause__):
                 return None
@@ -166,7 +168,7 @@ class S3Files:
             if not is_missing(error.__cause__):
                 raise
 
-    def append_line(self, key: str, line: bytes) -> None:
+    def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
         """Add one line: to this writer's own object, which is put anew with it."""
         with self._appending:
             if self._tails.pid != os.getpid():
@@ -190,7 +192,7 @@ class S3Files:
     def lines(self, key: str) -> list[bytes]:
         """Return all lines: each writer's in its order, writers in the order they began."""
         asked = [
-            partial(self._client.asked, "get_object", self.locate(one), Key=self._full(one))
+            partial(download, self._client, self._full(one), self.locate(one))
             for _, one in self._segments(key)
         ]
         answers = self._client.run(lambda: together(asked))

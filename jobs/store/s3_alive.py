@@ -19,7 +19,7 @@ from typing import Any
 
 from jobs.store.s3_client import Answer, S3Client
 from jobs.store.s3_errors import is_missing
-from jobs.store.s3_upload import upload
+from jobs.store.s3_objects import download, upload
 from schemas.errors import StoreError
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class Sign:
 def look(client: S3Client, key: str, where: str) -> Sign | None:
     """Return a sign of life; None where there is none."""
     try:
-        answer = client.ask("get_object", where, Key=key)
+        answer = client.run(lambda: download(client, key, where))
     except StoreError as error:
         if is_missing(error.__cause__):
             return None

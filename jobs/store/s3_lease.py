@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from jobs.store.s3_alive import Pulse, Sign, Timing, look
 from jobs.store.s3_client import S3Client
-from jobs.store.s3_upload import upload
+from jobs.store.s3_objects import upload
 
 
 class S3Stream:

@@ -1,5 +1,10 @@
-"""Objects as wholes: one PUT, or parts that nobody sees before the last of them is there."""
+"""Objects as wholes: one PUT, or parts that nobody sees before the last of them is there.
 
+Some endpoints show an object while a PUT replaces it: nothing of it, or a half. So what is put at
+once carries its digest, and whoever reads something else asks again.
+"""
+
+import asyncio
 import base64
 import hashlib
 import uuid
@@ -17,6 +22,10 @@ PART = 8 << 20
 
 _MOST_PARTS = 10_000
 _MARK = "compound-upload"
+_DIGEST = "compound-md5"
+"""What the object is to hold, told beside it; objects of many parts, or of others, have none."""
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds in which a PUT should be over. What differs after these is damaged, not half there."""
 
 
 async def upload(client: S3Client, key: str, where: str, content: Content) -> None:
@@ -25,9 +34,25 @@ async def upload(client: S3Client, key: str, where: str, content: Content) -> No
     size = sum(view.nbytes for view in views)
     if size <= 2 * PART:
         body = b"".join(views)
-        await client.asked("put_object", where, Key=key, Body=body, ContentMD5=_md5(body))
+        digest = _md5(body)
+        told = {"ContentMD5": digest, "Metadata": {_DIGEST: digest}}
+        await client.asked("put_object", where, Key=key, Body=body, **told)
     else:
         await _in_parts(client, key, where, _pieces(views, max(PART, -(-size // _MOST_PARTS))))
+
+
+async def download(client: S3Client, key: str, where: str) -> Answer:
+    """Return the answer with an object as it was put; after a second with what there is.
+
+    StoreError: it cannot be read, or is not there.
+    """
+    for pause in _PAUSES:
+        answer = await client.asked("get_object", where, Key=key)
+        told = answer.get("Metadata", {}).get(_DIGEST)
+        if told is None or told == _md5(answer["Body"]):
+            return answer
+        await asyncio.sleep(pause)
+    return await client.asked("get_object", where, Key=key)
 
 
 async def _in_parts(
