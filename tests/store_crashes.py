@@ -88,10 +88,11 @@ class Mortal:
         for key in sorted(keys, reverse=self.calls % 2 == 1):
             self._step(lambda key=key: self._files.delete([key]))
 
-    def append_line(self, key: str, line: bytes) -> None:
+    def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
         half = line[: len(line) // 2]
         self._step(
-            lambda: self._files.append_line(key, line), lambda: self._files.append_line(key, half)
+            lambda: self._files.append_line(key, line, durable=durable),
+            lambda: self._files.append_line(key, half),
         )
 
     def lines(self, key: str) -> list[bytes]:

@@ -15,6 +15,7 @@ from jobs.store import local
 from jobs.store.artifacts import ArtifactStore
 from schemas.architecture import Coefficients
 from schemas.errors import StoreError
+from schemas.job import Event
 
 EPOCHS = 4
 
@@ -331,6 +332,30 @@ def test_a_document_is_replaced_as_a_whole(tmp_path: Path, mode: str) -> None:
         found = ArtifactStore.open(str(root)).study("s").read("plan.json", Coefficients)
         allowed = [new] if progress.done.get("new") else [old, new]
         assert found in (allowed if progress.done.get("old") else [None, old])
+
+
+@pytest.mark.parametrize(("mode", "kept"), [("crash", "told"), ("power", "ended")])
+def test_what_a_driver_recorded_is_there(tmp_path: Path, mode: str, kept: str) -> None:
+    """Events outlive a killed process, ends of jobs and documents a power cut as well."""
+    ended = Event(kind="ended", job=JOB.id, result=result(1))
+
+    def run(root: Path, progress: Progress) -> None:
+        study = ArtifactStore.open(str(root)).study("s")
+        with study.lease({}):
+            progress.step("plan", 1, lambda: study.write("plan.json", Coefficients(alpha=1.1)))
+            for number in (1, 3):
+                told = Event(kind="started", job=JOB.id, message=str(number))
+                progress.step("told", number, lambda told=told: study.append_event(told))
+                progress.step("ended", number + 1, lambda: study.append_event(ended))
+                progress.done["told"] = number + 1
+
+    for root, progress, _ in faulty(tmp_path, mode, run):
+        study = ArtifactStore.open(str(root)).study("s")
+        assert study.read("plan.json", Coefficients) or not progress.done.get("plan")
+        events = study.events()
+        assert len(events) >= progress.done.get(kept, 0)
+        kinds = ["started", "ended"] * 2
+        assert [one.kind for one in events] == kinds[: len(events)]
 
 
 @pytest.mark.parametrize(

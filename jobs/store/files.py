@@ -101,8 +101,11 @@ class Files(Protocol):
         Temporary files may be among them.
         """
 
-    def append_line(self, key: str, line: bytes) -> None:
-        """Add one line to those of a key; a torn line before it stays a line of its own."""
+    def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
+        """Add one line to those of a key; a torn line before it stays a line of its own.
+
+        It outlives a killed process; a `durable` one, and all before it, a power cut as well.
+        """
 
     def lines(self, key: str) -> list[bytes]:
         """The lines of a key, torn ones among them: in the order they were added by one writer,

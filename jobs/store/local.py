@@ -4,7 +4,7 @@ import fcntl
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from jobs.store.files import (
     Content,
@@ -29,6 +29,7 @@ class LocalFiles:
 
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
+        self._named: set[str] = set()
 
     def locate(self, key: str) -> str:
         """Return the absolute path of a key."""
@@ -124,31 +125,29 @@ class LocalFiles:
                 os.rmdir(folder)
                 folder = os.path.dirname(folder)
 
-    def append_line(self, key: str, line: bytes) -> None:
+    def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
         """Add one line with a single write; a torn line before it is ended first."""
         path = self._path(key)
-        _make_folder(os.path.dirname(path))
-        with explained(path):
-            handle = os.open(path, _LINES, 0o666)
-            try:
-                size = os.fstat(handle).st_size
-                torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-                _write_all(handle, b"\n" * torn + line + b"\n")
-            finally:
-                os.close(handle)
+        _lasting_folder(os.path.dirname(path))
+        with _opened(path, _LINES) as handle:
+            size = os.fstat(handle).st_size
+            torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+            _write_all(handle, b"\n" * torn + line + b"\n")
+            if durable:
+                os.fsync(handle)
+        if durable and path not in self._named:
+            _sync_folders([os.path.dirname(path)])
+            self._named.add(path)
 
     def lines(self, key: str) -> list[bytes]:
-        """Return the lines of a file in the order they were added, torn ones among them.
-
-        Those of a store that was copied from a bucket lie in several files.
-        """
+        """Return the lines of a key; those of a store copied from a bucket lie in several files."""
         parts = segments(key, self.names(key.rpartition("/")[0]))
         return [line for _, one in parts for line in (self.read(one) or b"").splitlines() if line]
 
     def stream(self, key: str) -> Stream:
         """Start a new growing file, locked while it is open."""
         path = self._path(key)
-        _make_folder(os.path.dirname(path))
+        _lasting_folder(os.path.dirname(path))
         return LocalStream(path)
 
     def is_streaming(self, key: str) -> bool:
@@ -171,7 +170,7 @@ class LocalFiles:
         """Take a lock and leave a note in its file; None if another holder lives."""
         path = self._path(key)
         while True:
-            _make_folder(os.path.dirname(path))
+            _lasting_folder(os.path.dirname(path))
             with explained(path), suppress(FileNotFoundError):
                 return _locked(path, note)
 
@@ -255,15 +254,21 @@ def _beside(path: str) -> str:
     return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
 
 
-def _write_synced(path: str, data: Content) -> None:
+@contextmanager
+def _opened(path: str, flags: int) -> Iterator[int]:
     with explained(path):
-        handle = os.open(path, _NEW, 0o666)
+        handle = os.open(path, flags, 0o666)
         try:
-            for part in [data] if isinstance(data, bytes) else data:
-                _write_all(handle, part)
-            os.fsync(handle)
+            yield handle
         finally:
             os.close(handle)
+
+
+def _write_synced(path: str, data: Content) -> None:
+    with _opened(path, _NEW) as handle:
+        for part in [data] if isinstance(data, bytes) else data:
+            _write_all(handle, part)
+        os.fsync(handle)
 
 
 def _write_all(handle: int, data: bytes | memoryview) -> None:
@@ -283,11 +288,12 @@ def _make_folder(path: str) -> list[str]:
     return [*changed, parent]
 
 
+def _lasting_folder(path: str) -> None:
+    """Make a folder that a power cut leaves: what is put into it later does not sync its name."""
+    _sync_folders(_make_folder(path))
+
+
 def _sync_folders(folders: Iterable[str]) -> None:
     for folder in sorted(folders, reverse=True):
-        with explained(folder):
-            handle = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        with _opened(folder, os.O_RDONLY) as handle:
+            os.fsync(handle)

@@ -98,8 +98,8 @@ class StudyFolder:
         return (self._files.read(self._key(name)) or b"").decode()
 
     def append_event(self, event: Event) -> None:
-        """Add an event; it outlives a killed process, not a power cut."""
-        self._files.append_line(self._events, _to_line(event))
+        """Add an event; it outlives a killed process, and the end of a job a power cut as well."""
+        self._files.append_line(self._events, _to_line(event), durable=event.kind == "ended")
 
     def events(self) -> list[Event]:
         """Return all events in order, without lines that are torn or damaged."""
