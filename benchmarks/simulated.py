@@ -17,12 +17,13 @@ import numpy as np
 from benchmarks.surfaces import Bools, Floats
 from cluster.runner import OnEvent
 from jobs.store.artifacts import ArtifactStore
+from jobs.store.writer import JobWriter
 from orchestrator.analyse import METRIC
 from orchestrator.documents import documents
 from orchestrator.progress import Phase
 from orchestrator.study import Study
 from schemas.architecture import AXES, Candidate
-from schemas.job import Event, JobRequest, JobResult, TrainJob
+from schemas.job import EpochRow, Event, JobRequest, JobResult, TrainJob
 from schemas.plan import Plan
 from schemas.study import StudySpec
 from schemas.verdict import Verdict
@@ -93,6 +94,8 @@ class Simulated:
     """A runner that trains nothing: it writes the answers into the store as results."""
 
     answer: Answer
+    logged: bool = False
+    """Whether every epoch gets a row, of the answer and a loss."""
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Answer every request; see `Runner.run`."""
@@ -101,6 +104,8 @@ class Simulated:
 
     def _one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
         with store.writer(request.job) as writer:
+            if self.logged:
+                self._log(request.job, writer)
             result = JobResult(
                 job=request.job.id,
                 status="done",
@@ -111,6 +116,20 @@ class Simulated:
             writer.finish(result)
         on_event(Event(kind="ended", job=result.job, label=request.label, result=result))
         return result
+
+    def _log(self, job: TrainJob, writer: JobWriter) -> None:
+        writer.resume()
+        for epoch in range(1, job.recipe.epochs + 1):
+            metrics = {METRIC: self.answer(job), "train_loss": 1 / epoch}
+            row = EpochRow(
+                job=job.id,
+                attempt=writer.attempt,
+                epoch=epoch,
+                step=epoch,
+                metrics=metrics,
+                wall_time=1e9 + epoch,
+            )
+            writer.log(row)
 
     def request_stop(self) -> None:
         """Stop nothing: everything has ended."""

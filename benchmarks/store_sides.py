@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,17 @@ from jobs.data.cache import DataCache
 from jobs.data.source import summarise
 from jobs.run import Process
 from jobs.store.artifacts import ArtifactStore
+from jobs.store.roster import Line
 from jobs.store.writer import JobWriter
 from jobs.training.trainer import Trainer
 from schemas.data import SyntheticData
-from schemas.job import DataRef, EpochRow, JobResult, TrainJob
+from schemas.job import DataRef, EpochRow, Event, JobResult, TrainJob
 from schemas.recipe import Recipe
 
 METRICS, JOBS, BATCH = 20, 100, 1000
 NAMES = tuple(f"metric_{number:02d}" for number in range(METRICS))
 READ = NAMES[7]
+ACCURACY = {"validation_accuracy": 0.5}
 
 
 def job(seed: int = 0, images: int = 64) -> TrainJob:
@@ -44,13 +47,15 @@ def values(epoch: int) -> dict[str, float]:
     }
 
 
-def _row(job_id: str, attempt: int, epoch: int) -> EpochRow:
+def _row(
+    job_id: str, attempt: int, epoch: int, metrics: dict[str, float] | None = None
+) -> EpochRow:
     return EpochRow(
         job=job_id,
         attempt=attempt,
         epoch=epoch,
         step=epoch,
-        metrics=values(epoch),
+        metrics=metrics or values(epoch),
         wall_time=1e9 + epoch,
     )
 
@@ -61,8 +66,7 @@ def _log(writer: JobWriter, of: TrainJob, rows: int) -> None:
 
 
 def _result(of: TrainJob, attempt: int, epochs: int) -> JobResult:
-    metrics = {"validation_accuracy": 0.5}
-    return JobResult(job=of.id, status="done", attempt=attempt, epochs=epochs, metrics=metrics)
+    return JobResult(job=of.id, status="done", attempt=attempt, epochs=epochs, metrics=ACCURACY)
 
 
 def log_compound(folder: Path, rows: int) -> float:
@@ -115,20 +119,49 @@ def _write_events(folder: Path, rows: int) -> None:
 
 
 def record_compound(folder: Path, count: int, threads: int) -> float:
-    """Return jobs a second that are begun and ended."""
-    store = ArtifactStore.open(str(folder / "runs"))
-    jobs = [job().model_copy(update={"seed": seed}) for seed in range(count)]
+    """Return jobs a second in a study's own records: planned, begun, measured once, ended."""
+    study = ArtifactStore.open(str(folder / "runs")).study("study")
+    jobs = _jobs(count)
+    planned = [
+        Line("plan.json", "search", one.id, f"job {one.seed}", "c", 1, one.seed, 8, 1.2, 1.1, 9)
+        for one in jobs
+    ]
+
+    def one(number: int) -> None:
+        of = jobs[number]
+        tell = partial(Event, job=of.id, label=planned[number].label)
+        study.append_event(tell(kind="started", workers=1))
+        study.append_event(tell(kind="epoch", row=_row(of.id, 1, 1, ACCURACY)))
+        study.append_event(tell(kind="ended", result=_result(of, 1, 1)))
+
+    began = time.perf_counter()
+    study.roster.write({}, planned)
+    _at_once(one, count, threads)
+    return count / (time.perf_counter() - began)
+
+
+def carry_compound(folder: Path, count: int, threads: int) -> float:
+    """Return jobs a second in folders of their own: claimed, begun, a row, the last commit."""
+    store, jobs = ArtifactStore.open(str(folder / "runs")), _jobs(count)
 
     def one(number: int) -> None:
         of = jobs[number]
         with store.writer(of) as writer:
+            writer.resume()
+            writer.log(_row(of.id, writer.attempt, 1, ACCURACY))
             writer.finish(_result(of, writer.attempt, 1))
 
-    return _rate(one, count, threads)
+    began = time.perf_counter()
+    _at_once(one, count, threads)
+    return count / (time.perf_counter() - began)
 
 
-def record_optuna(folder: Path, count: int, threads: int, kind: str) -> float:
-    """Return trials a second that are asked for and told."""
+def _jobs(count: int) -> list[TrainJob]:
+    return [job().model_copy(update={"seed": seed}) for seed in range(count)]
+
+
+def record_optuna(folder: Path, count: int, threads: int, kind: str = "sqlite") -> float:
+    """Return trials a second that are asked for, report once, and are told."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -139,9 +172,13 @@ def record_optuna(folder: Path, count: int, threads: int, kind: str) -> float:
     }
 
     def one(number: int) -> None:
-        study.tell(study.ask(asked), 0.5)
+        trial = study.ask(asked)
+        trial.report(0.5, 1)
+        study.tell(trial, 0.5)
 
-    return _rate(one, count, threads)
+    began = time.perf_counter()
+    _at_once(one, count, threads)
+    return count / (time.perf_counter() - began)
 
 
 def _optuna_storage(folder: Path, kind: str) -> Any:
@@ -154,11 +191,9 @@ def _optuna_storage(folder: Path, kind: str) -> Any:
     return RDBStorage(f"sqlite:///{folder}/optuna.db", engine_kwargs=waiting)
 
 
-def _rate(one: Callable[[int], None], count: int, threads: int) -> float:
-    began = time.perf_counter()
+def _at_once(one: Callable[[int], None], count: int, threads: int) -> None:
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one, range(count)))
-    return count / (time.perf_counter() - began)
 
 
 def fill_compound(folder: Path, rows: int) -> None:

@@ -21,18 +21,19 @@ from orchestrator.study import Study
 from schemas.plan import Plan
 from schemas.study import StudySpec
 
-NAME = "large"
+NAME, EPOCHS = "large", 100
 
 
 def study(folder: Path, grid: str) -> int:
-    """Carry out a simulated study; return its number of jobs."""
-    sets = [f"name={NAME}", f"store={folder}", *([f"search.design.step={grid}"] if grid else [])]
+    """Carry out a simulated study of a hundred epochs a job; return its number of jobs."""
+    sets = [f"name={NAME}", f"store={folder}", f"train.epochs={EPOCHS}"]
+    sets += [f"search.design.step={grid}"] if grid else []
     spec = load(SPEC, sets).spec
     assert isinstance(spec, StudySpec)
     store = ArtifactStore.open(spec.store)
     plan = prepare(spec, summarise(spec.data), store).plan
     assert isinstance(plan, Plan)
-    Study(spec, "", store, Simulated(accuracy), Silent()).run(plan)
+    Study(spec, "", store, Simulated(accuracy, logged=True), Silent()).run(plan)
     return len(plan.jobs)
 
 
@@ -72,7 +73,7 @@ def measure(
 ) -> None:
     """Print what the status, and opening the store, take."""
     place = folder / "study"
-    print(f"status of a study of {study(place, grid):,} jobs")
+    print(f"status of a study of {study(place, grid):,} jobs of {EPOCHS} epochs", flush=True)
     found: dict[str, list[float]] = {}
 
     def add(**values: float) -> None:
