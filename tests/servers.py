@@ -17,18 +17,50 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import botocore.session
 from filelock import FileLock
 
 SWIFT, S3RVER, NODE = "2.38.3", "3.7.1", "24.19.0"
 BUCKET = "compound"
+CANARY = "canary-7f3a91c05be2d846"
+"""Swift's secret: what must never be found anywhere."""
 _CACHE = Path(os.environ.get("COMPOUND_TEST_CACHE") or Path.home() / ".cache/compound-tests")
 _INSTALL_S, _START_S = 240, 60
 
 
 class Unavailable(Exception):
     """Why a server cannot run here."""
+
+
+@dataclass
+class Process:
+    """One of a server's processes, which a test may kill and start again."""
+
+    command: Sequence[str]
+    log: IO[bytes]
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Start it."""
+        streams = {"stdin": subprocess.DEVNULL, "stdout": self.log, "stderr": self.log}
+        self.child = subprocess.Popen(self.command, **streams)
+
+    def kill(self) -> None:
+        """Kill it with -9."""
+        self.child.kill()
+        self.child.wait()
+
+    def stop(self) -> None:
+        """End it."""
+        self.child.terminate()
+        try:
+            self.child.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
 
 @dataclass(frozen=True)
@@ -39,6 +71,7 @@ class Server:
     endpoint: str
     key: str = "compound-tests"
     secret: str = "secret-of-the-tests"
+    processes: Sequence[Process] = ()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -137,8 +170,9 @@ def swift(folder: Path) -> Iterator[Server]:
         [str(python), "-c", _SWIFT_MAIN, name, str(folder), f"{folder}/{name}.conf"]
         for name in ports
     ]
-    with _running(commands, ports["proxy"], folder):
-        yield Server("swift", f"http://127.0.0.1:{ports['proxy']}", "test:tester", "testing")
+    with _running(commands, ports["proxy"], folder) as processes:
+        endpoint = f"http://127.0.0.1:{ports['proxy']}"
+        yield Server("swift", endpoint, "test:tester", CANARY, processes)
 
 
 KINDS: dict[str, Callable[[Path], "contextmanager[Server]"]] = {
@@ -201,7 +235,7 @@ use = egg:swift#s3api
 location = us-east-1
 [filter:tempauth]
 use = egg:swift#tempauth
-user_test_tester = testing .admin
+user_test_tester = {canary} .admin
 user_test_reader = reading
 """
 
@@ -216,7 +250,7 @@ def _configure_swift(folder: Path, python: Path, ports: dict[str, int]) -> None:
         one: one for one in ("catch_errors", "gatekeeper", "listing_formats", "copy", "slo", "dlo")
     }
     extra = "".join(f"[filter:{name}]\nuse = egg:swift#{egg}\n" for name, egg in filters.items())
-    values = {"folder": folder, "user": getuser()}
+    values = {"folder": folder, "user": getuser(), "canary": CANARY}
     for name, port in ports.items():
         text = _PROXY_CONF + extra if name == "proxy" else _BACK_CONF
         (folder / f"{name}.conf").write_text(text.format(name=name, port=port, **values))
@@ -292,31 +326,24 @@ def _done(command: Sequence[str], seconds: float, more: dict[str, str] | None = 
 
 
 @contextmanager
-def _running(commands: Sequence[Sequence[str]], port: int, folder: Path) -> Iterator[None]:
+def _running(
+    commands: Sequence[Sequence[str]], port: int, folder: Path
+) -> Iterator[Sequence[Process]]:
     """Keep processes running; the last of them listens on a port."""
     with ExitStack() as stack:
         log = stack.enter_context((folder / "server.log").open("wb"))
-        children = []
+        processes: list[Process] = []
         for command in commands:
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            stack.callback(_stopped, child)
-            children.append(child)
+            processes.append(Process(command, log))
+            stack.callback(processes[-1].stop)
         deadline = time.monotonic() + _START_S
         while not _listens(port):
-            if time.monotonic() > deadline or any(child.poll() is not None for child in children):
+            ended = any(one.child.poll() is not None for one in processes)
+            if time.monotonic() > deadline or ended:
                 said = (folder / "server.log").read_text(errors="replace")[-500:]
                 raise Unavailable(f"{commands[-1][0]} did not start: {said}")
             time.sleep(0.1)
-        yield
-
-
-def _stopped(child: "subprocess.Popen[bytes]") -> None:
-    child.terminate()
-    try:
-        child.wait(10)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+        yield processes
 
 
 def _listens(port: int) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from back_ends import LONG
 from fault_proxy import proxy_of
 from servers import Servers
 
@@ -33,8 +34,11 @@ def accuracy(job: TrainJob) -> float:
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a study of a few hundred jobs, all done."""
-    path = tmp_path_factory.mktemp("scale") / "runs"
-    spec = load(SPEC, [f"name={NAME}", "search.design.step=0.05", f"store={path}"]).spec
+    return carried_out(tmp_path_factory.mktemp("scale") / "runs", "search.design.step=0.05")
+
+
+def carried_out(path: Path, *sets: str) -> Path:
+    spec = load(SPEC, [f"name={NAME}", f"store={path}", *sets]).spec
     assert isinstance(spec, StudySpec)
     store = ArtifactStore.open(str(path))
     plan = prepare(spec, summarise(spec.data), store).plan
@@ -95,20 +99,39 @@ def test_a_damaged_roster_is_passed_over(
     path.write_bytes(data)
 
 
-@pytest.mark.s3
-def test_status_asks_a_bucket_a_few_times(
-    ended: Path,
+@pytest.fixture
+def requests_of(
     reach: Callable[[str], str],
     servers: Servers,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A request a thousand jobs, and eight more: nineteen of twenty for ten thousand."""
-    uri = reach("moto")
-    here, there = files_at(str(ended))[0], files_at(uri)[0]
-    there.put({key: here.read(key) or b"" for key in here.walk("")})
-    with proxy_of(servers.get("moto").endpoint) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        told = json.loads(shown(uri, capsys, as_json=True))
-    assert told["counts"] == {"done": len(told["jobs"])} and len(told["jobs"]) > 100
-    assert len(proxy.seen) <= 8 + -(-len(told["jobs"]) // 1000), proxy.seen
+) -> Callable[[str, Path], tuple[int, int]]:
+    """Copy a store into a bucket, ask for its status; count jobs, and requests."""
+
+    def count(name: str, source: Path) -> tuple[int, int]:
+        uri = reach(name)
+        here, there = files_at(str(source))[0], files_at(uri)[0]
+        there.put({key: here.read(key) or b"" for key in here.walk("")})
+        with proxy_of(servers.get(name).endpoint) as proxy:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+            told = json.loads(shown(uri, capsys, as_json=True))
+        assert told["counts"] == {"done": len(told["jobs"])}
+        return len(told["jobs"]), len(proxy.seen)
+
+    return count
+
+
+@pytest.mark.s3
+def test_status_asks_a_bucket_a_few_times(ended: Path, requests_of) -> None:
+    """A request a thousand jobs, and eight more."""
+    jobs, requests = requests_of("moto", ended)
+    assert jobs > 100 and requests <= 8 + -(-jobs // 1000)
+
+
+@pytest.mark.s3
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(not LONG, reason="puts forty thousand objects: `make test-s3` runs it")
+def test_status_of_ten_thousand_jobs_takes_twenty_requests(tmp_path: Path, requests_of) -> None:
+    jobs, requests = requests_of("swift", carried_out(tmp_path / "runs"))
+    assert jobs > 10_000 and requests <= 20
