@@ -33,7 +33,7 @@ from schemas.place import bucket_of
 _MARKER = "store.json"
 _DEVICES = "devices"
 _PROFILES = "profiles"
-_HURRY = 6.0
+_HURRY = 4.0
 """Seconds after which a place that does not answer is an error, where a user waits for it."""
 _TOPS = ("jobs", "studies", _DEVICES, _PROFILES)
 _AT_ONCE = 8
