@@ -84,9 +84,15 @@ def metrics(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
     """Return the rows of a study's jobs."""
     labels = {job.request.job.id: job.request.label for job in found.jobs}
     rows = store.metrics(labels)
-    names = pa.array([labels[job] for job in rows["job"].to_pylist()], _TEXT)
-    columns = [pa.array([study] * rows.num_rows, _TEXT), names, *rows.columns]
+    names = [_labelled(chunk, labels) for chunk in rows["job"].dictionary_encode().chunks]
+    columns = [pa.repeat(study, rows.num_rows), pa.chunked_array(names, _TEXT), *rows.columns]
     return pa.table(columns, schema=METRICS)
+
+
+def _labelled(jobs: pa.DictionaryArray, labels: Mapping[str, str]) -> pa.Array:
+    """Return the label of each line's job, without a Python object for each line."""
+    known = pa.array([labels[job] for job in jobs.dictionary.to_pylist()], _TEXT)
+    return known.take(jobs.indices)
 
 
 def jobs(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
