@@ -36,8 +36,9 @@ test-faults: setup  ## Hosts cut off, frozen, drained, drivers and workers kille
 test-store: setup  ## The store on disk with full numbers: flipped bits, fuzzed files, crashes, rounds
 	COMPOUND_LONG=1 $(BIN)/pytest -n auto -m "slow and not s3" tests/test_store_*.py
 
-test-s3: setup  ## The store in three kinds of buckets: many rounds, crashes, long outages; hours
-	COMPOUND_LONG=1 $(BIN)/pytest -m s3 tests/test_store_*.py
+test-s3: setup  ## The store in three kinds of buckets, with full numbers, and a study on Swift: an hour
+	COMPOUND_LONG=1 $(BIN)/pytest -n auto -m s3 tests/test_store_*.py
+	COMPOUND_LONG=1 $(BIN)/pytest -m s3 tests/test_cluster_bucket.py
 
 test-fast: setup  ## Without Ray, hosts, buckets and long tests
 	$(BIN)/pytest -m "not ray and not hosts and not s3 and not slow and not gpu"

@@ -192,6 +192,10 @@ def _optuna_storage(folder: Path, kind: str) -> Any:
 
 
 def _at_once(one: Callable[[int], None], count: int, threads: int) -> None:
+    if threads == 1:  # as a driver does it: without handing over from thread to thread
+        for number in range(count):
+            one(number)
+        return
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one, range(count)))
 

@@ -66,12 +66,9 @@ class LocalFiles:
     def read(self, key: str) -> bytes | None:
         """Return the bytes of a file; None where there is none."""
         path = self._path(key)
-        with explained(path):
-            try:
-                with open(path, "rb") as file:
-                    return file.read()
-            except FileNotFoundError:
-                return None
+        with explained(path), suppress(FileNotFoundError), open(path, "rb") as file:
+            return file.read()
+        return None
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
         """Fill a buffer from a place in a file; return how many bytes there were."""
@@ -109,6 +106,7 @@ class LocalFiles:
     def delete(self, keys: Iterable[str]) -> None:
         """Delete files, temporary ones too, and the folders that this empties."""
         paths = [self._deletable(key) for key in keys]
+        self._named.difference_update(paths)
         for path in paths:
             with explained(path), suppress(FileNotFoundError):
                 os.unlink(path)
@@ -128,7 +126,8 @@ class LocalFiles:
     def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
         """Add one line with a single write; a torn line before it is ended first."""
         path = self._path(key)
-        _lasting_folder(os.path.dirname(path))
+        if path not in self._named:
+            _lasting_folder(os.path.dirname(path))
         with _opened(path, _LINES) as handle:
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
