@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -94,7 +95,9 @@ def test_metrics_in_four_formats(
     assert json.loads((tmp_path / "m.json").read_text()) == whole.to_pylist()
     capsys.readouterr()
     metrics("small", store, "table", None)
-    assert "validation_accuracy" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "validation_accuracy" in shown
+    assert datetime.fromtimestamp(whole["wall_time"][0].as_py()).isoformat(" ", "seconds") in shown
 
 
 def test_other_tools_read_the_store_as_it_lies(store: str) -> None:

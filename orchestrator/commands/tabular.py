@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,6 +13,9 @@ import pyarrow.parquet
 from orchestrator.commands.output import note, print_json, print_table
 from orchestrator.wording import counted
 from schemas.errors import SpecError
+
+_MOMENTS = ("wall_time", "updated")
+"""Columns of seconds since 1970."""
 
 Format = Literal["table", "csv", "json", "parquet"]
 
@@ -49,8 +53,11 @@ def _print(table: pa.Table, format: Format, title: str) -> None:
     else:
         signs = [">" if _is_number(field.type) else "" for field in table.schema]
         heads = [f"{sign}{name}" for sign, name in zip(signs, table.column_names, strict=True)]
-        cells = zip(*(map(_cell, column.to_pylist()) for column in table.columns), strict=True)
-        print_table(title, heads, [list(line) for line in cells])
+        shown = [
+            map(_moment if name in _MOMENTS else _cell, column.to_pylist())
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        ]
+        print_table(title, heads, [list(line) for line in zip(*shown, strict=True)])
 
 
 def _write(table: pa.Table, format: Format, output: Path) -> None:
@@ -75,6 +82,14 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(
         pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     )
+
+
+def _moment(value: Any) -> str:
+    """Show seconds since 1970 as people do; whatever else a query calls by that name, as it is."""
+    try:
+        return datetime.fromtimestamp(value).isoformat(" ", "seconds")
+    except (TypeError, ValueError, OverflowError, OSError):
+        return _cell(value)
 
 
 def _cell(value: Any) -> str:
