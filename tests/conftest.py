@@ -106,7 +106,8 @@ def place_on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], 
 @pytest.fixture
 def reach(servers: "Servers", monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     """Set the environment for an endpoint, and return an address of its own there."""
-    from servers import BUCKET, Unavailable
+    from processes import Unavailable
+    from servers import BUCKET
 
     def set_up(name: str) -> str:
         try:

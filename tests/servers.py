@@ -8,59 +8,24 @@ possible the tests say why and are skipped.
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
 import venv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import botocore.session
 from filelock import FileLock
+from processes import Process, Unavailable, free_port, running
 
 SWIFT, S3RVER, NODE = "2.38.3", "3.7.1", "24.19.0"
 BUCKET = "compound"
 CANARY = "canary-7f3a91c05be2d846"
 """Swift's secret: what must never be found anywhere."""
 _CACHE = Path(os.environ.get("COMPOUND_TEST_CACHE") or Path.home() / ".cache/compound-tests")
-_INSTALL_S, _START_S = 240, 60
-
-
-class Unavailable(Exception):
-    """Why a server cannot run here."""
-
-
-@dataclass
-class Process:
-    """One of a server's processes, which a test may kill and start again."""
-
-    command: Sequence[str]
-    log: IO[bytes]
-
-    def __post_init__(self) -> None:
-        self.start()
-
-    def start(self) -> None:
-        """Start it."""
-        streams = {"stdin": subprocess.DEVNULL, "stdout": self.log, "stderr": self.log}
-        self.child = subprocess.Popen(self.command, **streams)
-
-    def kill(self) -> None:
-        """Kill it with -9."""
-        self.child.kill()
-        self.child.wait()
-
-    def stop(self) -> None:
-        """End it."""
-        self.child.terminate()
-        try:
-            self.child.wait(10)
-        except subprocess.TimeoutExpired:
-            self.kill()
+_INSTALL_S = 240
 
 
 @dataclass(frozen=True)
@@ -153,9 +118,9 @@ def moto(folder: Path) -> Iterator[Server]:
 def s3rver(folder: Path) -> Iterator[Server]:
     """On disk, without conditions on PUTs."""
     node, script = _s3rver()
-    port = _free_port()
+    port = free_port()
     command = [node, str(script), "-d", str(folder), "-a", "127.0.0.1", "-p", str(port)]
-    with _running([[*command, "--no-vhost-buckets"]], port, folder):
+    with running([[*command, "--no-vhost-buckets"]], port, folder):
         yield Server("s3rver", f"http://127.0.0.1:{port}", "S3RVER", "S3RVER")
 
 
@@ -164,13 +129,13 @@ def swift(folder: Path) -> Iterator[Server]:
     """On disk, four processes, with signatures and digests checked."""
     _require_xattrs(folder)
     python = _venv(f"swift-{SWIFT}", f"swift=={SWIFT}") / "python"
-    ports = {name: _free_port() for name in ("account", "container", "object", "proxy")}
+    ports = {name: free_port() for name in ("account", "container", "object", "proxy")}
     _configure_swift(folder, python, ports)
     commands = [
         [str(python), "-c", _SWIFT_MAIN, name, str(folder), f"{folder}/{name}.conf"]
         for name in ports
     ]
-    with _running(commands, ports["proxy"], folder) as processes:
+    with running(commands, ports["proxy"], folder) as processes:
         endpoint = f"http://127.0.0.1:{ports['proxy']}"
         yield Server("swift", endpoint, "test:tester", CANARY, processes)
 
@@ -323,35 +288,3 @@ def _done(command: Sequence[str], seconds: float, more: dict[str, str] | None = 
         raise Unavailable(f"{' '.join(command)[:200]} failed: {said}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{' '.join(command)[:200]}: {error}") from error
-
-
-@contextmanager
-def _running(
-    commands: Sequence[Sequence[str]], port: int, folder: Path
-) -> Iterator[Sequence[Process]]:
-    """Keep processes running; the last of them listens on a port."""
-    with ExitStack() as stack:
-        log = stack.enter_context((folder / "server.log").open("wb"))
-        processes: list[Process] = []
-        for command in commands:
-            processes.append(Process(command, log))
-            stack.callback(processes[-1].stop)
-        deadline = time.monotonic() + _START_S
-        while not _listens(port):
-            ended = any(one.child.poll() is not None for one in processes)
-            if time.monotonic() > deadline or ended:
-                said = (folder / "server.log").read_text(errors="replace")[-500:]
-                raise Unavailable(f"{commands[-1][0]} did not start: {said}")
-            time.sleep(0.1)
-        yield processes
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

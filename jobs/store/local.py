@@ -30,6 +30,7 @@ class LocalFiles:
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
         self._named: set[str] = set()
+        """Files of lines whose names are durable."""
 
     def locate(self, key: str) -> str:
         """Return the absolute path of a key."""
