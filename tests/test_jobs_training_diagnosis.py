@@ -14,7 +14,8 @@ from jobs.store.artifacts import ArtifactStore
 from jobs.training.diagnosis import diagnose
 from jobs.training.failure import Diverged
 from jobs.training.trainer import Trainer
-from schemas.job import TrainJob
+from schemas.data import SyntheticData
+from schemas.job import JobResult, TrainJob
 
 
 class Overflow(nn.Module):
@@ -55,17 +56,26 @@ def test_step_and_layer_are_found(call: int, epoch: int, step: int) -> None:
     assert found.endswith(f"; {name} puts out such values first")
 
 
-def test_a_rate_far_too_high_is_traced_after_resuming(tmp_path: Path) -> None:
-    store = ArtifactStore.open(str(tmp_path))
-    job = small_job(learning_rate=100, clip_norm=None, warmup_epochs=0, weight_decay=1, epochs=60)
-    rows = run(job, store, Process.single(), DataCache())
+def ended(job: TrainJob, store: ArtifactStore, continues: str | None = None) -> JobResult:
+    rows = run(job, store, Process.single(), DataCache(), continues=continues)
     while True:
         try:
             next(rows)
         except StopIteration as end:
-            result = end.value
-            break
+            return end.value
+
+
+def test_a_rate_far_too_high_is_traced_after_resuming(tmp_path: Path) -> None:
+    """Two epochs go well; then weights grow so fast that they overflow within the next."""
+    store = ArtifactStore.open(str(tmp_path))
+    data = SyntheticData(
+        source="synthetic", images=2048, validation_images=8, num_classes=4, size=8
+    )
+    calm = small_job(data, epochs=2, batch=64)
+    assert ended(calm, store).status == "done"
+    given = {"learning_rate": 100, "clip_norm": None, "warmup_epochs": 0, "weight_decay": 1}
+    result = ended(small_job(data, epochs=6, batch=64, **given), store, continues=calm.id)
     assert result.cause.kind == "diverged"
     assert "first in step" in result.cause.message
     assert result.epochs > 1 and "puts out such values first" in result.cause.message
-    assert torch.isfinite(next(iter(store.checkpoint(job.id).model().values()))).all()
+    assert torch.isfinite(next(iter(store.checkpoint(calm.id).model().values()))).all()
