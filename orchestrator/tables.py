@@ -11,6 +11,8 @@ from orchestrator.documents import Documents, documents
 from schemas.architecture import Candidate
 
 _TEXT, _WHOLE, _NUMBER = pa.string(), pa.int64(), pa.float64()
+_AT_A_TIME = 500
+"""Jobs whose rows are read together."""
 _OF_JOB = {"study": _TEXT, "label": _TEXT}
 
 METRICS: pa.Schema = pa.schema([*_OF_JOB.items(), *((f.name, f.type) for f in ROWS)])
@@ -83,10 +85,22 @@ CHECKPOINTS: pa.Schema = pa.schema(
 def metrics(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
     """Return the rows of a study's jobs."""
     labels = {job.request.job.id: job.request.label for job in found.jobs}
-    rows = store.metrics(labels)
-    names = [_labelled(chunk, labels) for chunk in rows["job"].dictionary_encode().chunks]
-    columns = [pa.repeat(study, rows.num_rows), pa.chunked_array(names, _TEXT), *rows.columns]
-    return pa.table(columns, schema=METRICS)
+    return pa.concat_tables([METRICS.empty_table(), *metrics_in_parts(store, study, labels)])
+
+
+def metrics_in_parts(
+    store: ArtifactStore, study: str, labels: Mapping[str, str]
+) -> Iterator[pa.Table]:
+    """Yield the rows of jobs, some jobs at a time: a study may have more than fit into memory.
+
+    `labels`: by the jobs' ids.
+    """
+    jobs = list(labels)
+    for start in range(0, len(jobs), _AT_A_TIME):
+        rows = store.metrics(jobs[start : start + _AT_A_TIME])
+        names = [_labelled(chunk, labels) for chunk in rows["job"].dictionary_encode().chunks]
+        columns = [pa.repeat(study, rows.num_rows), pa.chunked_array(names, _TEXT), *rows.columns]
+        yield pa.table(columns, schema=METRICS)
 
 
 def _labelled(jobs: pa.DictionaryArray, labels: Mapping[str, str]) -> pa.Array:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from jobs.store.artifacts import ArtifactStore
 from orchestrator.commands import lakehouse
 from orchestrator.commands.querying import answer, query
 from orchestrator.commands.studies import find, metrics
+from orchestrator.commands.tabular import Format, emit_parts
 from orchestrator.tables import TABLES, table
 from schemas.errors import SpecError, StoreError
 
@@ -98,6 +100,38 @@ def test_metrics_in_four_formats(
     shown = capsys.readouterr().out
     assert "validation_accuracy" in shown
     assert datetime.fromtimestamp(whole["wall_time"][0].as_py()).isoformat(" ", "seconds") in shown
+
+
+def test_json_says_in_text_and_null_what_it_has_no_form_for(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql = "select timestamp '2026-11-29 08:00:00' t, 'nan'::double x, [1.5, 'inf'::double] l"
+    query(sql, store, [], "json", None)
+    assert json.loads(capsys.readouterr().out) == [
+        {"t": "2026-11-29 08:00:00", "x": None, "l": [1.5, None]}
+    ]
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "parquet"])
+def test_a_file_gives_way_to_a_whole_one_only(tmp_path: Path, format: Format) -> None:
+    one = pa.table({"a": [1, 2], "l": [[1], []]})
+    path = tmp_path / "rows"
+    emit_parts(one.schema, [one, one.slice(0, 0), one], format, path)
+    before = path.read_bytes()
+
+    def failing() -> Iterator[pa.Table]:
+        yield one
+        raise StoreError("gone")
+
+    with pytest.raises(StoreError, match="gone"):
+        emit_parts(one.schema, failing(), format, path)
+    assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
+    if format == "json":
+        assert json.loads(before) == one.to_pylist() * 2
+    elif format == "parquet":
+        assert pq.read_table(path).equals(pa.concat_tables([one, one]))
+    else:
+        assert before.decode().splitlines() == ['"a","l"', *['1,"[1]"', '2,"[]"'] * 2]
 
 
 def test_other_tools_read_the_store_as_it_lies(store: str) -> None:

@@ -194,7 +194,8 @@ def _cells(line: Line, state: JobState) -> list[str]:
 def metrics(study: str, uri: str, format: "Format", output: Path | None) -> None:
     """Print or write the long table: one line a job, epoch and metric."""
     from orchestrator import tables
-    from orchestrator.commands.tabular import emit
+    from orchestrator.commands.tabular import emit_parts
 
-    store, found = find(study, uri)
-    emit(tables.metrics(store, found.record.spec.name, found), format, output)
+    name, store = _opened(study, uri)
+    labels = {line.job: line.label for line in Overview.of(store, name).planned}
+    emit_parts(tables.METRICS, tables.metrics_in_parts(store, name, labels), format, output)
