@@ -168,7 +168,10 @@ def test_the_sign_of_life_of_another_machine_ends_by_its_age(
     began = time.monotonic()
     taken = near.lock("s/lease.json", b"near")
     assert taken is not None and time.monotonic() - began < 3 * QUICK.dead
-    assert not near.is_streaming("s/live") and near.holder("s/lease.json") == b"near"
+    assert near.holder("s/lease.json") == b"near"
+    while near.is_streaming("s/live"):  # its last sign may have been a beat later than the lock's
+        assert time.monotonic() - began < 3 * QUICK.dead
+        time.sleep(0.1)
     taken.close()
 
 
