@@ -32,6 +32,7 @@ from jobs.data.cache import DataCache
 from jobs.data.source import summarise
 from jobs.models.zoo import NETWORKS
 from jobs.run import Process
+from jobs.training.collective import leave
 from jobs.training.trainer import Trainer
 from schemas.architecture import Architecture
 from schemas.data import SyntheticData
@@ -89,7 +90,7 @@ def one_rank(network: str, sharded: bool) -> None:
         weights = 4e-6 * sum(w.numel() for w in made.module.parameters())
         found = {"weights": weights, "rest": rest, "peak": resident("VmHWM") - before}
         sys.stdout.write(json.dumps({**found, "seconds": seconds}) + "\n")
-    distributed.destroy_process_group()
+    leave()
 
 
 def measured(network: str, ranks: int, sharded: bool) -> dict[str, float]:

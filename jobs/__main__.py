@@ -26,7 +26,7 @@ from jobs.allocator import keep_freed
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
-from jobs.training.collective import summed
+from jobs.training.collective import leave, summed
 from jobs.training.failure import GAVE_UP
 from schemas.errors import ClusterError, CompoundError, SpecError
 from schemas.job import EpochRow, JobRequest, JobResult, Resources
@@ -121,7 +121,7 @@ def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -
     try:
         yield process
     finally:
-        distributed.destroy_process_group()
+        leave()
 
 
 def _device(resources: Resources, local_rank: int) -> torch.device:

@@ -11,6 +11,7 @@ from torch import distributed
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
+from jobs.training.collective import leave
 from schemas.base import Model
 from schemas.job import EpochRow, JobResult, TrainJob
 
@@ -71,7 +72,7 @@ def main() -> None:
         ended = _trained(one, process)
         if rank == 0:
             sys.stdout.write(ended.model_dump_json() + "\n")
-    distributed.destroy_process_group()
+    leave()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the ranks of a job tell each other; with one rank, nothing happens at all."""
 
+import time
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -11,6 +12,8 @@ from jobs.training.process import Process
 from schemas.job import Cause
 
 Value = TypeVar("Value")
+
+_LETTING_GO_S = 0.2
 
 
 def summed(tensor: Tensor, process: Process) -> Tensor:
@@ -80,3 +83,14 @@ def _first_failed(error: Exception | None, process: Process) -> int:
     rank = torch.tensor(mine, device=process.device)
     distributed.all_reduce(rank, distributed.ReduceOp.MIN)
     return int(rank)
+
+
+def leave() -> None:
+    """End this process's group, when gloo's threads have let go of the tensors that they held.
+
+    A thread does so once a collective is done, and needs the interpreter for it. fully_shard's
+    group outlives its end, so nothing waits for its threads: one that is late would find the
+    interpreter ending, and abort the process (torch 2.13). Whoever sleeps leaves it to them.
+    """
+    distributed.destroy_process_group()
+    time.sleep(_LETTING_GO_S)
