@@ -169,7 +169,7 @@ class S3Files:
                 raise
 
     def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
-        """Add one line: to this writer's own object, which is put anew with it."""
+        """Add one line: to this writer's own object, which is put anew with it. Always durable."""
         with self._appending:
             if self._tails.pid != os.getpid():
                 self._tails = _Tails(os.getpid())
