@@ -1,10 +1,13 @@
-"""How long a step takes on a device and what it holds in memory: linear models of exact counts.
+"""How long a step takes on a device and what it holds in memory: models of exact counts.
 
-Time: an overhead for each layer that is launched; multiplications; passes over what autograd
+Time on a CPU is a sum: an overhead for each layer; multiplications; passes over what autograd
 keeps; and two costs that small maps show, where kernels read weights more than pixels: those of
-ungrouped convolutions once a batch, and of grouped ones once an image. Memory: a constant, the
-parameters a few times over, what autograd keeps, and the workspace of convolutions.
-jobs/probe.py fits the coefficients; docs/decisions.md says how the features were chosen.
+ungrouped convolutions once a batch, and of grouped ones once an image. On a GPU two work at the
+same time: the host launches kernels, some ten a layer however large they are, and the device works
+them off. The host may run a thousand launches ahead, so a step takes the larger of both times, not
+their sum. Memory: a constant, the parameters a few times over, what autograd keeps, and the
+workspace of convolutions. jobs/probe.py fits the coefficients; docs/decisions.md says how the
+features were chosen.
 """
 
 import os
@@ -13,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from schemas.device import DeviceProfile, Workload
+from schemas.device import DeviceProfile, Precision, Workload
 
 Kind = Literal["cpu", "cuda"]
 
@@ -25,18 +28,34 @@ GATHERED = 0.3
 """The part of a network's weights that a worker holds at once beside its own rows, where workers
 divide them: weights, gradients and what is sent of a block or two."""
 
-_GUESSED_SECONDS: dict[Kind, dict[str, float]] = {
-    "cpu": {
-        "layer": 4.5e-4,
-        "mac": 6.5e-11,
-        "saved": 1.8e-9,
-        "parameter": 5e-9,
-        "spatial": 1e-8,
-        "cramped": 3e-8,
-    },
-    "cuda": {"layer": 1e-4, "mac": 1e-13, "saved": 8e-12, "parameter": 3e-11},
+TIMED: Mapping[Kind, tuple[str, ...]] = {
+    "cpu": ("layer", "mac", "saved", "parameter", "spatial", "cramped"),
+    "cuda": ("layer", "matrix", "depthwise", "moved"),
 }
-"""A CPU: one thread of an EPYC of 2021, by a probe. A GPU: the bandwidth of an H100."""
+"""Features of the device's time. A GPU's `layer`: the smallest kernel takes some microseconds."""
+LAUNCHED = ("step", "layer")
+"""Features of the time that a GPU's host takes to launch a step."""
+
+_UPDATE = 4
+"""How often a GPU moves a weight for each time that it moves a number kept for backward: the eight
+passes of zeroing, gathering and updating flat buffers, over the six or so by layers and norms."""
+
+_GUESSED_CPU = {
+    "layer": 4.5e-4,
+    "mac": 6.5e-11,
+    "saved": 1.8e-9,
+    "parameter": 5e-9,
+    "spatial": 1e-8,
+    "cramped": 3e-8,
+}
+"""One thread of an EPYC of 2021, by a probe."""
+_GUESSED_LAUNCH = {"step": 5e-4, "layer": 7e-5}
+"""A GPU's host: ten operations a layer, 5 to 10 microseconds each."""
+_GUESSED_GPU: Mapping[Precision, Mapping[str, float]] = {
+    "float32": {"layer": 3e-5, "matrix": 6e-14, "depthwise": 1e-12, "moved": 1e-11},
+    "tf32": {"layer": 3e-5, "matrix": 6e-14, "depthwise": 1e-12, "moved": 1e-11},
+    "bfloat16": {"layer": 3e-5, "matrix": 2e-14, "depthwise": 5e-13, "moved": 5e-12},
+}
 _GUESSED_BYTES: dict[Kind, dict[str, float]] = {
     "cpu": {"base": 10e6, "state": 1.0, "saved": 0.75, "activation": 1.6, "spatial": 8.0},
     "cuda": {"base": 10e6, "state": 1.0, "saved": 1.0, "activation": 0.3},
@@ -52,19 +71,21 @@ def describe(kind: Kind, threads: int = 1) -> str:
     return f"cpu {_cpu_name()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def guess(kind: Kind, threads: int = 1) -> DeviceProfile:
+def guess(kind: Kind, threads: int = 1, precision: Precision = "float32") -> DeviceProfile:
     """Return a profile from constants: a rough guide to spot a factor of ten, no more."""
-    seconds = _GUESSED_SECONDS[kind]
-    if kind == "cpu":
-        seconds = {name: v if name == "layer" else v / threads for name, v in seconds.items()}
+    seconds = {n: v if n == "layer" else v / threads for n, v in _GUESSED_CPU.items()}
+    if kind == "cuda":
+        seconds = dict(_GUESSED_GPU[precision])
     return DeviceProfile(
         device=describe(kind, threads),
         kind=kind,
         threads=threads,
         memory=worker_memory(threads) if kind == "cpu" else _GUESSED_MEMORY,
         source="guess",
-        seconds=dict(seconds),
+        seconds=seconds,
+        launch=dict(_GUESSED_LAUNCH) if kind == "cuda" else {},
         bytes=dict(_GUESSED_BYTES[kind]),
+        precision=precision,
     )
 
 
@@ -91,12 +112,16 @@ def _group_limit() -> int | None:
 
 
 def step_features(work: Workload, images: int, accumulate: int = 1) -> dict[str, float]:
-    """Return how often each coefficient of the time model counts in one optimiser step."""
+    """Return how often each coefficient of any time model counts in one optimiser step."""
     batch = images * accumulate
     return {
+        "step": 1,
         "layer": work.layers * accumulate,
-        "mac": (work.dense + work.pointwise + work.depthwise) * batch,
+        "mac": work.macs * batch,
+        "matrix": (work.dense + work.pointwise) * batch,
+        "depthwise": work.depthwise * batch,
         "saved": work.saved * batch,
+        "moved": work.saved * batch + _UPDATE * work.params * accumulate,
         "parameter": work.params * accumulate,
         "spatial": work.spatial * accumulate,
         "cramped": work.cramped * batch,
@@ -126,7 +151,8 @@ def memory_features(
 def step_seconds(profile: DeviceProfile, work: Workload, images: int, accumulate: int = 1) -> float:
     """Return the seconds of one optimiser step of one worker on micro-batches of `images`."""
     features = step_features(work, images, accumulate)
-    return profile.correction * combine(profile.seconds, features)
+    launched, worked = combine(profile.launch, features), combine(profile.seconds, features)
+    return profile.correction * max(launched, worked)
 
 
 def evaluation_seconds(profile: DeviceProfile, work: Workload, images: int) -> float:

@@ -8,26 +8,31 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import IO
 
-import numpy as np
-from scipy import optimize
-
-from jobs.device import Kind, combine, memory_features, peak_bytes, step_features, step_seconds
+from jobs.device import (
+    Kind,
+    guess,
+    largest_batch,
+    memory_features,
+    peak_bytes,
+    step_features,
+    step_seconds,
+)
+from jobs.fitting import errors_of, memory_model, step_model
 from jobs.models.amoebanet import amoebanet_d
 from jobs.models.zoo import NETWORKS
 from jobs.scaling import stretch
-from jobs.timing import Case, Measured, Ready
+from jobs.timing import Answer, Case, Measured, Ready
 from jobs.workload import workload
-from schemas.device import DeviceProfile, ProbePoint, Workload
+from schemas.device import DeviceProfile, Precision, ProbePoint, Workload
 from schemas.errors import RunError
 
 LOG = logging.getLogger(__name__)
 
 ROUNDS = 3
 """Visits to each case: the machine may do other things for a while."""
-_GPU_IMAGES = 8
-"""How many times larger batches are on a GPU, which small ones leave idle."""
 _FEWEST = 8
 """Points that a fit needs."""
 _SHARE = 0.85
@@ -53,6 +58,29 @@ _SHAPES = (
 
 They alternate: where the time is over early, the points so far span every feature.
 """
+_GPU_SHAPES = (
+    ("efficientnet-b0", 1.0, 1.0, 224, 128),
+    ("resnet-18", 1.0, 1.0, 32, 32),
+    ("resnet-50", 1.0, 1.0, 224, 64),
+    ("resnet-18", 0.5, 0.25, 32, 64),
+    ("mobilenet-v1", 1.0, 1.0, 224, 128),
+    ("mobilenet-v2", 1.0, 0.5, 32, 128),
+    ("efficientnet-b0", 1.0, 0.5, 64, 32),
+    ("amoebanet-d 6, 32", 1.0, 1.0, 224, 64),
+    ("resnet-50", 1.0, 0.5, 64, 16),
+    ("efficientnet-b4", 1.0, 1.0, 380, 32),
+    ("amoebanet-d 3, 16", 1.0, 1.0, 32, 64),
+    ("resnet-18", 1.0, 1.0, 224, 256),
+    ("mnasnet-b1", 1.0, 0.5, 64, 16),
+    ("mobilenet-v2", 1.0, 1.0, 224, 128),
+    ("efficientnet-b4", 1.0, 1.0, 64, 8),
+    ("resnet-34", 1.0, 0.5, 128, 256),
+    ("mnasnet-b1", 1.0, 1.0, 300, 64),
+    ("mobilenet-v1", 1.0, 0.5, 96, 256),
+    ("efficientnet-b0", 1.0, 1.0, 96, 256),
+)
+"""The same for a GPU: real sizes, with batches that fill it, in turn with small ones, whose steps
+take as long as their launches do."""
 _NETWORKS = {
     **NETWORKS,
     "amoebanet-d 3, 16": amoebanet_d(3, 16),
@@ -62,8 +90,7 @@ _NETWORKS = {
 
 def cases(kind: Kind) -> tuple[Case, ...]:
     """Return what a probe times: every family, with small and large maps, batches and widths."""
-    scale = _GPU_IMAGES if kind == "cuda" else 1
-    return tuple(variant(name, d, w, side, scale * b) for name, d, w, side, b in _SHAPES)
+    return tuple(variant(*shape) for shape in (_GPU_SHAPES if kind == "cuda" else _SHAPES))
 
 
 def variant(name: str, depth: float, width: float, resolution: int, images: int) -> Case:
@@ -78,19 +105,22 @@ def probe(
     threads: int = 1,
     limit: float = 60,
     on_point: Callable[[str], None] = LOG.info,
+    precision: Precision = "float32",
 ) -> DeviceProfile:
     """Time networks on the device of this machine for at most `limit` seconds, and fit a profile.
 
     `on_point` is told of each point as it is measured. RunError: the device cannot be measured,
     or so few points were in that time that nothing can be fitted.
     """
-    ready, measured = measure_all(cases(kind), kind, threads, limit, on_point)
+    chosen = [case.model_copy(update={"precision": precision}) for case in cases(kind)]
+    ready, measured = measure_all(chosen, kind, threads, limit, on_point)
     if len(measured) < _FEWEST:
         raise RunError(
             f"only {len(measured)} networks could be timed in {limit:.0f} s",
             next_step="probe again when less runs on this machine, or give it more time",
         )
-    return profile_of(kind, threads, ready, measured)
+    profile = profile_of(kind, threads, ready, measured, precision)
+    return profile.model_copy(update={"untimed": len(chosen) - len(measured)})
 
 
 def measure_all(
@@ -100,47 +130,76 @@ def measure_all(
     limit: float,
     on_point: Callable[[str], None] = LOG.info,
 ) -> tuple[Ready, list[tuple[Case, Measured]]]:
-    """Time cases in a process of their own, each several times over; keep the fastest of each."""
+    """Time cases in a process of their own, each several times over; keep the fastest of each.
+
+    A case that does not fit into the device's memory is timed with fewer images, or left out where
+    one image does not fit; both are told.
+    """
     end = time.monotonic() + _SHARE * limit
-    best: dict[int, Measured] = {}
+    best, left_out = dict[int, Measured](), set[int]()
     with _worker(kind, threads) as (ask, answers):
         ready = Ready.model_validate_json(_answer(answers))
+        sized = [_fitting(case, kind, ready) for case in chosen]
         visits = [index for _ in range(ROUNDS) for index in range(len(chosen))]
         for visit, index in enumerate(visits):
             left = end - time.monotonic()
             if left <= 0:
                 break
-            case = chosen[index].model_copy(update={"seconds": left / (len(visits) - visit)})
+            if index in left_out:
+                continue
+            case = sized[index].model_copy(update={"seconds": left / (len(visits) - visit)})
             ask.write(case.model_dump_json() + "\n")
             ask.flush()
-            found = Measured.model_validate_json(_answer(answers))
-            best[index] = _better(best.get(index), found)
-            on_point(f"{visit + 1}/{len(visits)} {_told(case, best[index])}")
-    return ready, [(chosen[index], measured) for index, measured in best.items()]
+            found = Answer.model_validate_json(_answer(answers))
+            if found.measured is None:
+                left_out.add(index)
+            elif index not in best or found.images == case.images:
+                sized[index] = case.model_copy(update={"images": found.images})
+                best[index] = _better(best.get(index), found.measured)
+            on_point(f"{visit + 1}/{len(visits)} {_told(sized[index], best.get(index), found)}")
+    return ready, [(sized[index], measured) for index, measured in best.items()]
+
+
+def _fitting(case: Case, kind: Kind, ready: Ready) -> Case:
+    """Return a case with as many images as a GPU's memory will probably hold."""
+    if kind == "cpu":
+        return case
+    rough = guess(kind, precision=case.precision)
+    images = largest_batch(rough, workload(case.network), round(_SHARE * ready.free))
+    return case.model_copy(update={"images": max(1, min(case.images, images))})
 
 
 def profile_of(
-    kind: Kind, threads: int, ready: Ready, measured: Sequence[tuple[Case, Measured]]
+    kind: Kind,
+    threads: int,
+    ready: Ready,
+    measured: Sequence[tuple[Case, Measured]],
+    precision: Precision = "float32",
 ) -> DeviceProfile:
-    """Fit a profile to measured points; its errors are those of points left out of the fit."""
-    seconds, time_error = _fit(
-        [step_features(workload(case.network), case.images) for case, _ in measured],
-        [found.seconds for _, found in measured],
-    )
-    held, memory_error = _fit(
-        [memory_features(workload(case.network), case.images) for case, _ in measured],
-        [float(found.bytes) for _, found in measured],
-    )
+    """Fit a profile to measured points; its errors are those of families left out of the fit."""
+    works = [(workload(case.network), case.images) for case, _ in measured]
+    families = [case.network.family for case, _ in measured]
+    held = [memory_features(*work) for work in works]
+    kept = [float(found.bytes) for _, found in measured]
+    steps = [step_features(*work) for work in works]
+    seconds = [found.seconds for _, found in measured]
+    time_of = partial(step_model, kind, precision)
+    time, memory = time_of(steps, seconds), memory_model(held, kept)
+    time_errors = errors_of(families, steps, seconds, time_of)
     profile = DeviceProfile(
         device=ready.device,
         kind=kind,
         threads=threads,
         memory=ready.memory,
         source="probe",
-        seconds=seconds,
-        bytes=held,
-        time_error=time_error,
-        memory_error=memory_error,
+        seconds=time.device,
+        launch=time.launch,
+        bytes=memory.device,
+        precision=precision,
+        guessed=time.guessed,
+        time_error=time_errors.median,
+        worst_time_error=time_errors.worst,
+        memory_error=errors_of(families, held, kept, memory_model).median,
         forward=statistics.median(found.evaluation / found.seconds for _, found in measured),
     )
     points = tuple(point(profile, case, found) for case, found in measured)
@@ -161,31 +220,6 @@ def point(profile: DeviceProfile, case: Case, measured: Measured) -> ProbePoint:
     )
 
 
-def _fit(
-    features: Sequence[dict[str, float]], values: Sequence[float]
-) -> tuple[dict[str, float], float]:
-    """Return coefficients, none negative, and the median error of points left out in turn."""
-    errors = []
-    for left_out, value in enumerate(values):
-        others = [i for i in range(len(values)) if i != left_out]
-        found = _coefficients([features[i] for i in others], [values[i] for i in others])
-        errors.append(abs(combine(found, features[left_out]) / value - 1))
-    return _coefficients(features, values), statistics.median(errors)
-
-
-def _coefficients(
-    features: Sequence[dict[str, float]], values: Sequence[float]
-) -> dict[str, float]:
-    """Solve for coefficients >= 0 that make the relative errors' squares least."""
-    names = list(features[0])
-    rows = np.array([[row[name] for name in names] for row in features])
-    relative = rows / np.array(values)[:, None]
-    scale = relative.max(axis=0)
-    scale[scale == 0] = 1.0
-    solution, _ = optimize.nnls(relative / scale, np.ones(len(values)))
-    return {name: float(value) for name, value in zip(names, solution / scale, strict=True)}
-
-
 def _better(before: Measured | None, now: Measured) -> Measured:
     """Keep the fastest times of two visits, and the larger memory: heaps grow over steps."""
     if before is None:
@@ -198,11 +232,12 @@ def _better(before: Measured | None, now: Measured) -> Measured:
     )
 
 
-def _told(case: Case, found: Measured) -> str:
-    return (
-        f"{case.name} at {case.network.resolution} px, {case.images} images: "
-        f"{found.seconds * 1e3:.1f} ms, {found.bytes / 1e6:.0f} MB"
-    )
+def _told(case: Case, best: Measured | None, answer: Answer) -> str:
+    named = f"{case.name} at {case.network.resolution} px, {case.images} images"
+    if best is None or answer.measured is None:
+        return f"{named}: left out, {answer.failure}"
+    less = f" ({answer.failure})" if answer.failure else ""
+    return f"{named}: {best.seconds * 1e3:.1f} ms, {best.bytes / 1e6:.0f} MB{less}"
 
 
 @contextmanager

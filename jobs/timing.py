@@ -22,16 +22,23 @@ from jobs.data.batches import Feeder
 from jobs.data.images import Images
 from jobs.data.images import statistics as statistics_of
 from jobs.device import PROCESS_BYTES, worker_memory
+from jobs.training.failure import classify
 from jobs.training.process import Process
 from jobs.training.trainer import Trainer
 from schemas.architecture import Architecture, Stage, Stem
 from schemas.base import Model
 from schemas.data import SyntheticData
+from schemas.device import Precision
 from schemas.job import DataRef, TrainJob
 from schemas.recipe import Recipe
 
 _WARMING = 1
 """Steps that are not timed: torch chooses and compiles its kernels in the first."""
+_GPU_STEPS = 4
+"""Steps between two readings of a GPU: the host runs ahead of it, as it does in training. A step
+whose end is waited for takes the sum of launching and working it off."""
+_HALVINGS = 4
+"""How often a batch that does not fit into memory is halved."""
 _WAITS = Path("/proc/thread-self/schedstat")
 _STEPS = range(2, 31)
 """How many steps are timed, at least and at most."""
@@ -45,6 +52,7 @@ class Case(Model):
     images: int
     seconds: float = 2.0
     """Time to spend on it; a few steps are made in any case."""
+    precision: Precision = "float32"
 
 
 class Ready(Model):
@@ -53,6 +61,8 @@ class Ready(Model):
     device: str
     memory: int
     """Bytes that a worker on it may use for its network."""
+    free: int = 0
+    """Bytes of a GPU that nobody uses now."""
 
 
 class Measured(Model):
@@ -68,14 +78,29 @@ class Measured(Model):
     """The median step over the fastest: a machine that does other things too shows here."""
 
 
+class Answer(Model):
+    """What came of a case."""
+
+    images: int
+    """Images that the micro-batch was timed with: as many as were asked for, or what fitted."""
+    measured: Measured | None = None
+    """None: one after another did not fit into memory."""
+    failure: str = ""
+    """What did not fit."""
+
+
 _TINY = Architecture(resolution=16, stem=Stem(channels=8), stages=(Stage(channels=8),), head=8)
 
 
 def measure(case: Case, process: Process) -> Measured:
     """Train and evaluate one network on random images until its time is over."""
+    gpu = process.device.type == "cuda"
+    per_epoch = _GPU_STEPS if gpu else 1
     held = _Held(process.device)
     job = _job(case)
-    source = Feeder(_images(case), job.recipe.augment, process.device)
+    source = Feeder(_images(case, per_epoch), job.recipe.augment, process.device)
+    if gpu:
+        held = _Held(process.device)  # images of all jobs lie there once: the plan counts them
     trainer = Trainer(job, source, process)
     started, steps = time.monotonic(), list[float]()
     evaluations = list[float]()
@@ -84,10 +109,11 @@ def measure(case: Case, process: Process) -> Measured:
     ):
         waited = _waited()
         metrics = trainer.epoch(len(steps) + 1)
-        ran = 1 - (_waited() - waited) / metrics["seconds"]
+        # A thread that waits for a core keeps a CPU from training, but not a GPU with work queued.
+        ran = 1.0 if gpu else 1 - (_waited() - waited) / metrics["seconds"]
         step = case.images / metrics["images_per_second"]
         steps.append(ran * step)
-        evaluations.append(ran * (metrics["seconds"] - step))
+        evaluations.append(ran * (metrics["seconds"] - per_epoch * step) / per_epoch)
     timed = steps[_WARMING:]
     return Measured(
         seconds=min(timed),
@@ -95,6 +121,33 @@ def measure(case: Case, process: Process) -> Measured:
         bytes=held.peak(),
         spread=statistics.median(timed) / min(timed),
     )
+
+
+def answer(case: Case, process: Process) -> Answer:
+    """Measure a case; halve its images while they do not fit into memory."""
+    failure = ""
+    for halvings in range(_HALVINGS + 1):
+        images = case.images >> halvings
+        if images == 0:
+            break
+        try:
+            measured = measure(case.model_copy(update={"images": images}), process)
+        except (MemoryError, RuntimeError) as error:
+            cause = classify(error)
+            if cause.kind != "out of memory":
+                raise
+            failure = f"{cause.kind} with {images} images"
+        else:
+            return Answer(images=images, measured=measured, failure=failure)
+        _give_back(process.device)
+    return Answer(images=case.images, failure=failure)
+
+
+def _give_back(device: torch.device) -> None:
+    """Free what a case that failed has left; outside the handler, which holds its frames."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 def _waited() -> float:
@@ -138,19 +191,21 @@ def _resident(name: str) -> int:
 
 def _job(case: Case) -> TrainJob:
     data = SyntheticData(source="synthetic", size=case.network.resolution)
-    recipe = Recipe(epochs=1000, batch=case.images, learning_rate=1e-4)
+    settings = {"epochs": 1000, "batch": case.images, "learning_rate": 1e-4}
+    recipe = Recipe.model_validate({**settings, "precision": case.precision})
     return TrainJob(
         architecture=case.network, recipe=recipe, data=DataRef(spec=data, fingerprint="")
     )
 
 
-def _images(case: Case) -> Images:
-    """Draw one batch to train on and one to evaluate."""
+def _images(case: Case, batches: int) -> Images:
+    """Draw one batch, and return it so many times to train on and to evaluate."""
     network = case.network
     shape = (case.images, network.in_channels, network.resolution, network.resolution)
-    pixels = torch.randint(256, shape, dtype=torch.uint8)
-    labels = torch.randint(network.num_classes, (case.images,))
-    return Images(pixels, labels, pixels, labels, *statistics_of(pixels))
+    drawn = torch.randint(256, shape, dtype=torch.uint8)
+    labels = torch.randint(network.num_classes, (case.images,)).repeat(batches)
+    pixels = drawn.repeat(batches, 1, 1, 1) if batches > 1 else drawn
+    return Images(pixels, labels, pixels, labels, *statistics_of(drawn))
 
 
 def _ready(process: Process) -> Ready:
@@ -159,22 +214,22 @@ def _ready(process: Process) -> Ready:
     measure(Case(name="", network=_TINY, images=8, seconds=0), process)
     if process.device.type == "cpu":
         return Ready(device=process.name, memory=worker_memory(process.threads))
-    total = torch.cuda.get_device_properties(process.device).total_memory
-    return Ready(device=process.name, memory=total - PROCESS_BYTES)
+    free, total = torch.cuda.mem_get_info(process.device)
+    return Ready(device=process.name, memory=total - PROCESS_BYTES, free=free)
 
 
 def _answers(lines: Iterator[str], process: Process) -> Iterator[Model]:
     yield _ready(process)
     for line in lines:
-        yield measure(Case.model_validate_json(line), process)
+        yield answer(Case.model_validate_json(line), process)
 
 
 def main() -> None:
     """Tell the device in a first line on stdout; then answer each case on stdin with a line."""
     kind, threads = sys.argv[1:]
     keep_freed()  # as those who train do
-    for answer in _answers(iter(sys.stdin.readline, ""), Process.single(int(threads), kind)):
-        sys.stdout.write(answer.model_dump_json() + "\n")
+    for told in _answers(iter(sys.stdin.readline, ""), Process.single(int(threads), kind)):
+        sys.stdout.write(told.model_dump_json() + "\n")
         sys.stdout.flush()
 
 

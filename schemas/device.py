@@ -2,7 +2,13 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from schemas.base import Model
+
+Precision = Literal["float32", "tf32", "bfloat16"]
+Part = Literal["launch", "device"]
+"""What bounds a step on a GPU: the host that launches it, or the device that works it off."""
 
 
 class Workload(Model):
@@ -60,13 +66,25 @@ class DeviceProfile(Model):
     """Bytes that one worker on it may use."""
     source: Literal["guess", "probe"]
     seconds: dict[str, float]
-    """Coefficients of the time model by feature, in seconds."""
+    """Coefficients of the device's time by feature, in seconds."""
+    launch: dict[str, float] = Field(default_factory=dict)
+    """Coefficients of the time in which the host of a GPU launches a step. It runs ahead of the
+    device, so that a step takes the larger of both. Empty: the device's time is all."""
     bytes: dict[str, float]
     """Coefficients of the memory model by feature, in bytes."""
+    precision: Precision = "float32"
+    """The arithmetic of the steps that were timed."""
+    guessed: tuple[Part, ...] = ()
+    """Parts of the time model that no timed network could show; a guess stands in for them."""
+    untimed: int = 0
+    """Networks of the probe that did not fit into the device's memory, or into its time."""
     time_error: float | None = None
-    """Median relative error of step time over the points, each predicted without itself."""
+    """Median relative error of step time over the points, each predicted by a model fitted to the
+    points of other families alone."""
     memory_error: float | None = None
     """The same of peak memory."""
+    worst_time_error: float | None = None
+    """The largest of those errors of step time."""
     forward: float = 0.3
     """Seconds of evaluating a batch over those of a training step on it."""
     correction: float = 1.0

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.device import combine, guess, memory_features, step_features
 from jobs.probe import cases, measure_all, probe, profile_of
-from jobs.timing import Case, Measured, Ready
+from jobs.timing import Answer, Case, Measured, Ready
 from jobs.workload import workload
 from schemas.errors import RunError
 
@@ -43,12 +43,10 @@ def test_noise_shows_as_error_and_never_as_a_negative_coefficient() -> None:
     assert profile.time_error is not None and 0.03 < profile.time_error < 0.6
 
 
-def test_cases_differ_by_device_and_fit_a_small_one() -> None:
+def test_every_case_is_a_network_or_a_size_of_its_own() -> None:
     assert len({case.network.id for case in cases("cpu")}) == len(cases("cpu"))
-    pairs = zip(cases("cpu"), cases("cuda"), strict=True)
-    assert all(case.network == big.network and case.images < big.images for case, big in pairs)
-    held = [memory_features(workload(c.network), c.images) for c in cases("cuda")]
-    assert max(combine(guess("cuda").bytes, features) for features in held) < 4e9
+    sized = {(case.network.id, case.images) for case in cases("cuda")}
+    assert len(sized) == len(cases("cuda"))
 
 
 def test_what_one_step_takes_is_measured_here() -> None:
@@ -61,7 +59,10 @@ def test_what_one_step_takes_is_measured_here() -> None:
     asked = "".join(f"{case.model_dump_json()}\n" for case in (small, large))
     command = [sys.executable, "-m", "jobs.timing", "cpu", "1"]
     answers = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)
-    first, second = map(Measured.model_validate_json, answers.stdout.splitlines()[1:])
+    told = [Answer.model_validate_json(line) for line in answers.stdout.splitlines()[1:]]
+    assert [answer.images for answer in told] == [8, 64]
+    first, second = (answer.measured for answer in told)
+    assert first is not None and second is not None
     assert 0 < first.seconds < second.seconds
     assert 0 < first.evaluation < first.seconds
     assert first.bytes < second.bytes
