@@ -5,7 +5,7 @@ import ray
 from cluster.session import Session
 from jobs.device import Kind
 from jobs.probe import probe
-from schemas.device import DeviceProfile
+from schemas.device import DeviceProfile, Precision
 from schemas.errors import ClusterError
 from schemas.job import Resources
 
@@ -13,7 +13,9 @@ _PATIENCE = 120.0
 """Seconds for a worker to become free and to import torch."""
 
 
-def probe_on(session: Session, resources: Resources, limit: float) -> DeviceProfile:
+def probe_on(
+    session: Session, resources: Resources, limit: float, precision: Precision = "float32"
+) -> DeviceProfile:
     """Run a probe as one worker of this size. ClusterError: no host has one free in time."""
     gpus = resources.gpus
     if gpus == "auto":
@@ -21,7 +23,8 @@ def probe_on(session: Session, resources: Resources, limit: float) -> DeviceProf
     kind: Kind = "cuda" if gpus else "cpu"
     task = ray.remote(_probe).options(num_cpus=resources.cpus, num_gpus=gpus, max_retries=0)
     try:
-        text = ray.get(task.remote(kind, resources.cpus, limit), timeout=limit + _PATIENCE)
+        asked = task.remote(kind, resources.cpus, limit, precision)
+        text = ray.get(asked, timeout=limit + _PATIENCE)
     except ray.exceptions.GetTimeoutError:
         raise ClusterError(
             f"no worker with {resources.cpus} CPUs became free for the probe",
@@ -30,5 +33,5 @@ def probe_on(session: Session, resources: Resources, limit: float) -> DeviceProf
     return DeviceProfile.model_validate_json(text)
 
 
-def _probe(kind: Kind, threads: int, limit: float) -> str:
-    return probe(kind, threads, limit).model_dump_json()
+def _probe(kind: Kind, threads: int, limit: float, precision: Precision) -> str:
+    return probe(kind, threads, limit, precision=precision).model_dump_json()

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from schemas.device import DeviceProfile, Precision, Workload
+from schemas.device import DeviceProfile, Part, Precision, Workload
 
 Kind = Literal["cpu", "cuda"]
 
@@ -49,13 +49,17 @@ _GUESSED_CPU = {
     "cramped": 3e-8,
 }
 """One thread of an EPYC of 2021, by a probe."""
-_GUESSED_LAUNCH = {"step": 5e-4, "layer": 7e-5}
-"""A GPU's host: ten operations a layer, 5 to 10 microseconds each."""
+_GUESSED_LAUNCH = {"step": 5e-4, "layer": 1e-4}
+"""A GPU's host: ten operations a layer, 5 to 25 microseconds each from Python to the driver."""
 _GUESSED_GPU: Mapping[Precision, Mapping[str, float]] = {
-    "float32": {"layer": 3e-5, "matrix": 6e-14, "depthwise": 1e-12, "moved": 1e-11},
-    "tf32": {"layer": 3e-5, "matrix": 6e-14, "depthwise": 1e-12, "moved": 1e-11},
-    "bfloat16": {"layer": 3e-5, "matrix": 2e-14, "depthwise": 5e-13, "moved": 5e-12},
+    "float32": {"layer": 3e-5, "matrix": 2.5e-13, "depthwise": 2e-12, "moved": 2.6e-11},
+    "tf32": {"layer": 3e-5, "matrix": 6e-14, "depthwise": 2e-12, "moved": 2.6e-11},
+    "bfloat16": {"layer": 3e-5, "matrix": 1.5e-14, "depthwise": 1e-12, "moved": 9.5e-12},
 }
+"""A GPU between an A100 and an H100, by what was published for A100 under PyTorch, over 1.3 (TF32)
+and 1.5 (bfloat16): NVIDIA's DeepLearningExamples, EfficientNet and ResNet-50. In float32, whose
+multiplications no matrix unit takes: 60 % of the 40 TFLOP/s between both data sheets. The smallest
+kernel takes 3 microseconds. tests/test_jobs_device.py has the figures."""
 _GUESSED_BYTES: dict[Kind, dict[str, float]] = {
     "cpu": {"base": 10e6, "state": 1.0, "saved": 0.75, "activation": 1.6, "spatial": 8.0},
     "cuda": {"base": 10e6, "state": 1.0, "saved": 1.0, "activation": 0.3},
@@ -151,8 +155,22 @@ def memory_features(
 def step_seconds(profile: DeviceProfile, work: Workload, images: int, accumulate: int = 1) -> float:
     """Return the seconds of one optimiser step of one worker on micro-batches of `images`."""
     features = step_features(work, images, accumulate)
-    launched, worked = combine(profile.launch, features), combine(profile.seconds, features)
-    return profile.correction * max(launched, worked)
+    return max(_launching(profile, features), _working(profile, features))
+
+
+def bound_of(profile: DeviceProfile, work: Workload, images: int, accumulate: int = 1) -> Part:
+    """Return what takes longer in a step: to launch it, or to work it off."""
+    features = step_features(work, images, accumulate)
+    launching = _launching(profile, features) > _working(profile, features)
+    return "launch" if launching else "device"
+
+
+def _launching(profile: DeviceProfile, features: Mapping[str, float]) -> float:
+    return profile.launch_correction * combine(profile.launch, features)
+
+
+def _working(profile: DeviceProfile, features: Mapping[str, float]) -> float:
+    return profile.correction * combine(profile.seconds, features)
 
 
 def evaluation_seconds(profile: DeviceProfile, work: Workload, images: int) -> float:
@@ -200,16 +218,31 @@ def largest_batch(
     return max(0, (bytes - fixed) // max(1, more - fixed))
 
 
-def corrected(profile: DeviceProfile, pairs: Iterable[tuple[float, float]]) -> DeviceProfile:
+def corrected(
+    profile: DeviceProfile,
+    worked: Iterable[tuple[float, float]],
+    launched: Iterable[tuple[float, float]] = (),
+) -> DeviceProfile:
     """Scale the time model by what jobs took over what it said: (measured, predicted) of each.
 
-    The predictions are this profile's own, so that a correction adds to the one before.
+    `worked` are jobs whose steps the device bounds, `launched` those that launching bounds: a slow
+    host says nothing of large networks. The predictions are this profile's own, so that a
+    correction adds to the one before.
     """
-    ratios = [measured / predicted for measured, predicted in pairs]
-    if not ratios:
+    ratios = {"correction": _ratios(worked), "launch_correction": _ratios(launched)}
+    number = sum(map(len, ratios.values()))
+    if not number:
         return profile
-    correction = profile.correction * statistics.median(ratios)
-    return profile.model_copy(update={"correction": correction, "measured_jobs": len(ratios)})
+    update = {
+        name: getattr(profile, name) * statistics.median(found)
+        for name, found in ratios.items()
+        if found
+    }
+    return profile.model_copy(update={**update, "measured_jobs": number})
+
+
+def _ratios(pairs: Iterable[tuple[float, float]]) -> list[float]:
+    return [measured / predicted for measured, predicted in pairs]
 
 
 def combine(coefficients: Mapping[str, float], features: Mapping[str, float]) -> float:

@@ -16,6 +16,8 @@ from jobs.device import LAUNCHED, TIMED, Kind, combine, guess
 from schemas.device import DeviceProfile, Part, Precision
 
 Features = Mapping[str, float]
+Timed = Sequence[tuple[Features, float]]
+"""Networks as counts, with the seconds that a step of each took."""
 
 _SHOWN = 3
 """Networks that a part of the model needs, to be fitted to them."""
@@ -73,48 +75,59 @@ def sum_of(
 def larger_of(
     features: Sequence[Features], values: Sequence[float], guessed: DeviceProfile
 ) -> Larger:
-    """Fit the larger of two sums: every division of the networks is tried, the best one stays.
+    """Fit the larger of two sums: divide the networks between them in every way that may be right.
 
-    A part that too few networks show is that of `guessed`, scaled to what they allow.
+    First by the seconds a layer, at each place; then the best division is made again by what the
+    model says of each network, as long as that fits better. A part that too few networks show is
+    that of `guessed`, scaled to what they allow.
     """
-    order = sorted(range(len(values)), key=lambda i: values[i] / features[i]["layer"])
-    ordered = [features[i] for i in order], [values[i] for i in order]
-    models = [_divided(*ordered, count, guessed) for count in range(len(values) + 1)]
-    return min(models, key=lambda model: (len(model.guessed), _misfit(model, features, values)))
+    timed = sorted(zip(features, values, strict=True), key=lambda one: one[1] / one[0]["layer"])
+    divisions = (([True] * n + [False] * (len(timed) - n)) for n in range(len(timed) + 1))
+    best = min((_divided(timed, launched, guessed) for launched in divisions), key=_rank(timed))
+    for _ in timed:
+        again = _divided(timed, [_launches(best, row) for row, _ in timed], guessed)
+        if _rank(timed)(again) >= _rank(timed)(best):
+            break
+        best = again
+    return best
 
 
-def _divided(
-    features: Sequence[Features], values: Sequence[float], launched: int, guessed: DeviceProfile
-) -> Larger:
-    """Fit both parts, where the first `launched` networks show the host and the rest the device."""
+def _divided(timed: Timed, launched: Sequence[bool], guessed: DeviceProfile) -> Larger:
+    """Fit both parts, where some networks show what launching takes, and the rest the device."""
+    host = [one for one, bound in zip(timed, launched, strict=True) if bound]
+    rest = [one for one, bound in zip(timed, launched, strict=True) if not bound]
     missing: list[Part] = []
-    if launched >= _SHOWN:
-        launch = sum_of(LAUNCHED, features[:launched], values[:launched])
+    if len(host) >= _SHOWN:
+        launch = sum_of(LAUNCHED, *zip(*host, strict=True))
     else:
         missing.append("launch")
-        launch = _allowed(guessed.launch, features, values)
-    worked = list(zip(features[launched:], values[launched:], strict=True))
-    if sum(seconds > _CLEAR * combine(launch, row) for row, seconds in worked) >= _SHOWN:
-        device = sum_of(TIMED["cuda"], features[launched:], values[launched:])
+        launch = _allowed(guessed.launch, timed)
+    if sum(seconds > _CLEAR * combine(launch, row) for row, seconds in rest) >= _SHOWN:
+        device = sum_of(TIMED["cuda"], *zip(*rest, strict=True))
     else:
         missing.append("device")
-        device = _allowed(guessed.seconds, features, values)
+        device = _allowed(guessed.seconds, timed)
     return Larger(launch, device, tuple(missing))
 
 
-def _allowed(
-    coefficients: Features, features: Sequence[Features], values: Sequence[float]
-) -> dict[str, float]:
+def _launches(model: Larger, features: Features) -> bool:
+    return combine(model.launch, features) >= combine(model.device, features)
+
+
+def _allowed(coefficients: Features, timed: Timed) -> dict[str, float]:
     """Return a guess, scaled down where it says more than a whole step was measured to take."""
-    pairs = zip(features, values, strict=True)
-    scale = min(1.0, *(value / combine(coefficients, row) for row, value in pairs))
+    scale = min(1.0, *(seconds / combine(coefficients, row) for row, seconds in timed))
     return {name: scale * value for name, value in coefficients.items()}
 
 
-def _misfit(model: Larger, features: Sequence[Features], values: Sequence[float]) -> float:
-    """Return the sum of squared logarithms of predicted over measured."""
-    predicted = np.array([model.at(row) for row in features])
-    return float((np.log(predicted / np.array(values)) ** 2).sum())
+def _rank(timed: Timed) -> Callable[[Larger], tuple[int, float]]:
+    """Return what ranks models: the parts that are guessed, then squared logarithms of errors."""
+
+    def rank(model: Larger) -> tuple[int, float]:
+        errors = np.log([model.at(row) / seconds for row, seconds in timed])
+        return len(model.guessed), float((errors**2).sum())
+
+    return rank
 
 
 def errors_of(

@@ -92,10 +92,12 @@ class Answer(Model):
 _TINY = Architecture(resolution=16, stem=Stem(channels=8), stages=(Stage(channels=8),), head=8)
 
 
-def measure(case: Case, process: Process) -> Measured:
-    """Train and evaluate one network on random images until its time is over."""
+def measure(case: Case, process: Process, per_epoch: int = 1) -> Measured:
+    """Train and evaluate one network on random images until its time is over.
+
+    The device is read once in `per_epoch` steps.
+    """
     gpu = process.device.type == "cuda"
-    per_epoch = _GPU_STEPS if gpu else 1
     held = _Held(process.device)
     job = _job(case)
     source = Feeder(_images(case, per_epoch), job.recipe.augment, process.device)
@@ -125,13 +127,13 @@ def measure(case: Case, process: Process) -> Measured:
 
 def answer(case: Case, process: Process) -> Answer:
     """Measure a case; halve its images while they do not fit into memory."""
-    failure = ""
+    failure, per_epoch = "", _GPU_STEPS if process.device.type == "cuda" else 1
     for halvings in range(_HALVINGS + 1):
         images = case.images >> halvings
         if images == 0:
             break
         try:
-            measured = measure(case.model_copy(update={"images": images}), process)
+            measured = measure(case.model_copy(update={"images": images}), process, per_epoch)
         except (MemoryError, RuntimeError) as error:
             cause = classify(error)
             if cause.kind != "out of memory":
@@ -211,7 +213,7 @@ def _images(case: Case, batches: int) -> Images:
 def _ready(process: Process) -> Ready:
     """Use the device once, so that what its first use takes is in no number."""
     torch.set_num_threads(process.threads)
-    measure(Case(name="", network=_TINY, images=8, seconds=0), process)
+    answer(Case(name="", network=_TINY, images=8, seconds=0), process)
     if process.device.type == "cpu":
         return Ready(device=process.name, memory=worker_memory(process.threads))
     free, total = torch.cuda.mem_get_info(process.device)

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 from cluster.capacity import Node, capacity, with_gpus
+from orchestrator.pace import unaccounted
 from orchestrator.wording import counted
+from schemas.device import Precision
 from schemas.errors import PlanError
 from schemas.forecast import GIB, Forecast, Hosts, Spending, Spent, Total
 from schemas.job import Resources
@@ -65,6 +67,16 @@ def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
         yield f"the plan takes up to {text}: compound run will {does}"
     yield from _homeless(spec, forecast.basis.hosts)
     yield from _tight(forecast)
+    yield from unaccounted(forecast.basis, _precisions(spec, forecast))
+
+
+def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tuple[Precision, int]]:
+    """Yield the jobs of each phase, with the arithmetic that they train in."""
+    if isinstance(spec, StudySpec):
+        yield spec.search.train.precision, forecast.search.jobs
+        yield spec.train.precision, forecast.family.most.jobs
+    else:
+        yield spec.train.precision, forecast.search.jobs
 
 
 def _homeless(spec: StudySpec | TrainSpec, hosts: Hosts) -> Iterator[str]:

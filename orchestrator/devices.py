@@ -7,7 +7,7 @@ from pathlib import Path
 from jobs.device import Kind, corrected, describe, guess
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.forecast import Reckoner
-from schemas.device import DeviceProfile
+from schemas.device import DeviceProfile, Precision
 from schemas.errors import StoreError
 from schemas.forecast import Hosts
 from schemas.job import JobRequest, Resources
@@ -40,6 +40,11 @@ def resources_of(spec: AnySpec) -> Resources:
     return spec.resources.search if isinstance(spec, StudySpec) else spec.resources
 
 
+def precision_of(spec: AnySpec) -> Precision:
+    """Return the arithmetic of the first jobs of a spec."""
+    return (spec.search.train if isinstance(spec, StudySpec) else spec.train).precision
+
+
 def profile_of(spec: AnySpec, store: ArtifactStore | None) -> DeviceProfile:
     """Return the model of the device that a spec's jobs will run on.
 
@@ -50,7 +55,7 @@ def profile_of(spec: AnySpec, store: ArtifactStore | None) -> DeviceProfile:
     known = [p for p in store.profiles() if p.kind == kind] if store else []
     here = [p for p in known if p.device == describe(kind, threads)]
     elsewhere = known if spec.cluster or kind == "cuda" else []
-    return next(iter([*here, *elsewhere]), guess(kind, threads))
+    return next(iter([*here, *elsewhere]), guess(kind, threads, precision_of(spec)))
 
 
 def existing(uri: str) -> ArtifactStore | None:
@@ -74,5 +79,9 @@ def learnt(
     done = [result for result in known if result.status == "done" and result.attempt == 1]
     mine = [r for r in done if r.device == profile.device]
     predicted = reckoner.demands([asked[r.job] for r in mine])
-    pairs = [(r.seconds, predicted[r.job].seconds) for r in mine]
-    return corrected(profile, pairs)
+    demands = [(r.seconds, predicted[r.job]) for r in mine]
+    worked, launched = (
+        [(seconds, demand.seconds) for seconds, demand in demands if demand.bound == bound]
+        for bound in ("device", "launch")
+    )
+    return corrected(profile, worked, launched)

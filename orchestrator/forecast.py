@@ -8,7 +8,7 @@ from itertools import groupby
 
 from cluster.capacity import Node, at_once, expected, gpus_of, resolve
 from jobs.data.encoded import streams
-from jobs.device import evaluation_seconds, largest_batch, peak_bytes
+from jobs.device import bound_of, evaluation_seconds, largest_batch, peak_bytes
 from jobs.training.schedule import Steps, steps
 from jobs.workload import workload
 from orchestrator.measure import held
@@ -63,9 +63,14 @@ class Reckoner:
             device=profile.device,
             source=profile.source,
             time_error=profile.time_error,
+            worst_time_error=profile.worst_time_error,
             memory_error=profile.memory_error,
             corrected_by=profile.measured_jobs,
             correction=profile.correction,
+            launch_correction=profile.launch_correction,
+            precision=profile.precision,
+            guessed=profile.guessed,
+            untimed=profile.untimed,
             hosts=self.hosts,
             worker_memory=self.worker_memory,
         )
@@ -95,6 +100,7 @@ class Reckoner:
             fitting_batch=largest_batch(self.profile, work, room - images, **kept),
             memory=images + peak_bytes(self.profile, work, plan.micro, **kept),
             step_seconds=pace.last_step + shared,
+            bound=bound_of(self.profile, work, plan.micro, pieces),
             seconds=seconds,
             gpu_hours=gpu_hours,
             cpu_hours=cpu_hours,

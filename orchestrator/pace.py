@@ -8,15 +8,17 @@ What torch.compile takes and saves are constants by kind of device:
   of 427 s for compiling a timm model (its issue 93794), here taken for EfficientNet-B0's 82 layers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from jobs.data.sizes import sizes
 from jobs.device import Kind, step_seconds
 from jobs.scaling import at
 from jobs.workload import workload
+from orchestrator.wording import counted
 from schemas.architecture import Architecture, Network
-from schemas.device import DeviceProfile, Workload
+from schemas.device import DeviceProfile, Part, Precision, Workload
+from schemas.forecast import Basis
 from schemas.recipe import Recipe
 
 COMPILING: dict[Kind, float] = {"cpu": 7.7, "cuda": 5.2}
@@ -28,6 +30,12 @@ SAVED: dict[Kind, dict[str, float]] = {
     "cuda": {"float32": 0.17, "bfloat16": 0.34},
 }
 """The part of a step's time that a compiled network saves, by precision."""
+
+
+_SHOWN: dict[Part, str] = {
+    "launch": "what launching takes, as each kept the device busy",
+    "device": "what the device takes, as launching took longer in each",
+}
 
 
 @dataclass(frozen=True)
@@ -87,6 +95,21 @@ class Pace:
         """Yield the work of one image at each side, and the epochs that are trained there."""
         for side, epochs in sizes(self.recipe, self.network.resolution).items():
             yield work_at(self.network, side), epochs
+
+
+def unaccounted(basis: Basis, jobs: Iterable[tuple[Precision, int]]) -> Iterator[str]:
+    """Say what a probe could not show, and which of (precision, jobs) it did not measure."""
+    for part in basis.guessed:
+        yield f"no network of the probe showed {_SHOWN[part]}: a guess stands in for it"
+    if basis.untimed:
+        networks = counted(basis.untimed, "network")
+        yield f"{networks} of the probe did not fit into its memory or its time: probe again alone"
+    number = sum(count for precision, count in jobs if precision != basis.precision)
+    if basis.source == "probe" and number:
+        yield (
+            f"{counted(number, 'job')} train in another precision than {basis.precision}, in which "
+            "the device was measured: their times may be off by 3x; --probe measures the search's"
+        )
 
 
 def work_at(network: Network, side: int) -> Workload:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from jobs.store.artifacts import ArtifactStore
-from orchestrator.devices import kind_of, resources_of
+from orchestrator.devices import kind_of, precision_of, resources_of
 from schemas.device import DeviceProfile
 from schemas.study import StudySpec, TrainSpec
 
@@ -19,12 +19,17 @@ def probe_for(
     Raises ClusterError: the cluster cannot be reached, or has no such worker.
     """
     store = ArtifactStore.open(spec.store)
-    kind, resources = kind_of(spec), resources_of(spec)
-    tell(f"probing one {kind} worker with {resources.cpus} CPUs, {LIMIT:.0f} s at most")
+    kind, resources, precision = kind_of(spec), resources_of(spec), precision_of(spec)
+    size = f"{resources.cpus} CPUs in {precision}, {LIMIT:.0f} s at most"
+    tell(f"probing one {kind} worker with {size}")
     from jobs.probe import probe  # torch and scipy, which no other plan waits for
 
     here = address is None
-    profile = probe(kind, resources.cpus, LIMIT) if here else _on_cluster(address, spec)
+    profile = (
+        probe(kind, resources.cpus, LIMIT, precision=precision)
+        if here
+        else _on_cluster(address, spec)
+    )
     store.save_profile(profile)
     return profile
 
@@ -34,4 +39,4 @@ def _on_cluster(address: str | None, spec: StudySpec | TrainSpec) -> DeviceProfi
     from cluster.session import connect
 
     with connect(address) as session:
-        return probe_on(session, resources_of(spec), LIMIT)
+        return probe_on(session, resources_of(spec), LIMIT, precision_of(spec))

@@ -88,7 +88,10 @@ class DeviceProfile(Model):
     forward: float = 0.3
     """Seconds of evaluating a batch over those of a training step on it."""
     correction: float = 1.0
-    """What real jobs took over what the fitted coefficients say; part of every prediction."""
+    """What real jobs took over what the fitted coefficients say; part of every prediction. On a
+    GPU, jobs that the device bounds."""
+    launch_correction: float = 1.0
+    """The same of jobs that launching bounds."""
     measured_jobs: int = 0
-    """Jobs that the correction comes from."""
+    """Jobs that the corrections come from."""
     points: tuple[ProbePoint, ...] = ()

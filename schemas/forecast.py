@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from schemas.base import Model
+from schemas.device import Part, Precision
 
 GIB = 2**30
 
@@ -97,6 +98,8 @@ class Demand(Model):
     """Peak bytes of one worker."""
     step_seconds: float
     """One step of the optimiser at the full resolution, over all micro-batches."""
+    bound: Part = "device"
+    """What such a step waits for on a GPU."""
     seconds: float
     """The whole job: cheaper steps where images grow, and compiling, included."""
     gpu_hours: float
@@ -145,12 +148,22 @@ class Basis(Model):
     device: str
     source: Literal["guess", "probe"]
     time_error: float | None
-    """Median relative error of the step times that the device's model was fitted to."""
+    """Median relative error of step times, for families that the model was not fitted to."""
+    worst_time_error: float | None = None
+    """The largest of them."""
     memory_error: float | None
     corrected_by: int
     """Finished jobs whose measured times have gone in."""
     correction: float
     """What they multiplied the times by."""
+    launch_correction: float = 1.0
+    """The same where launching bounds the steps of a GPU."""
+    precision: Precision = "float32"
+    """The arithmetic that the times hold for."""
+    guessed: tuple[Part, ...] = ()
+    """Parts of the time that the probe could not show."""
+    untimed: int = 0
+    """Networks of the probe that did not fit into memory or time."""
     hosts: Hosts
     worker_memory: int
     """Bytes that one worker may use."""

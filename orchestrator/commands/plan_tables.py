@@ -278,9 +278,11 @@ def basis(known: Basis) -> str:
         return f"reckoned for {where} by a guess: times may be off by 3x; --probe measures"
     parts = [f"reckoned for {where} as {known.device}"]
     if known.time_error is not None and known.memory_error is not None:
-        parts.append(
-            f"probe's error {known.time_error:.0%} in time, {known.memory_error:.0%} in memory"
-        )
+        worst = f" ({w:.0%} at worst)" if (w := known.worst_time_error) is not None else ""
+        times = f"{known.time_error:.0%} in time{worst}"
+        parts.append(f"probe's error {times}, {known.memory_error:.0%} in memory")
     if known.corrected_by:
-        parts.append(f"times x {known.correction:.2f} after {known.corrected_by} finished jobs")
+        launches = f", launches x {x:.2f}," if (x := known.launch_correction) != 1 else ""
+        after = f"after {known.corrected_by} finished jobs"
+        parts.append(f"times x {known.correction:.2f}{launches} {after}")
     return "; ".join(parts)
