@@ -1,9 +1,9 @@
-"""A probe of this machine's CPU, against networks that it did not see. Goal: medians <= 15 %.
+"""A probe of this machine's CPU or GPU, against networks that it did not see: medians <= 15 %.
 
-    python benchmarks/probe.py [--threads 1] [--limit 60] [--measure 150]
+    python benchmarks/probe.py [--kind cuda] [--threads 1] [--limit 60] [--measure 150]
 
-Prints what the probe fitted, then step time and peak memory of twelve other networks, predicted
-and measured. Each is visited several times and its fastest step counts, less the time that the
+Prints what the probe fitted, then step time and peak memory of other networks, predicted and
+measured. Each is visited several times and its fastest step counts, less the time that the
 process waited for a core; a run on a machine that does other things too says so, and is better
 repeated.
 """
@@ -13,8 +13,9 @@ import os
 import statistics
 import time
 
+from jobs.device import Kind
 from jobs.probe import measure_all, point, probe, variant
-from schemas.device import DeviceProfile, ProbePoint
+from schemas.device import DeviceProfile, Precision, ProbePoint
 
 HELD_OUT = (
     ("resnet-18", 1.0, 0.5, 64, 16),
@@ -30,6 +31,15 @@ HELD_OUT = (
     ("efficientnet-b0", 1.0, 0.5, 160, 4),
     ("amoebanet-d 3, 16", 2.0, 1.5, 64, 16),
 )
+HELD_OUT_GPU = (
+    ("efficientnet-b0", 1.0, 1.0, 224, 256),
+    ("efficientnet-b4", 1.0, 1.0, 380, 64),
+    ("resnet-50", 1.0, 1.0, 224, 256),
+    ("resnet-18", 0.5, 0.25, 32, 256),
+    ("mobilenet-v2", 1.0, 0.35, 48, 64),
+    ("mnasnet-a1", 1.0, 1.0, 96, 64),
+)
+"""Of a GPU, each should lie between 0.8 and 1.25 of what was measured."""
 DISTURBED = 1.25
 """The median step over the fastest, above which other work has been in the way."""
 
@@ -53,17 +63,19 @@ def errors(p: ProbePoint) -> tuple[float, float]:
     return p.predicted_seconds / p.seconds - 1, p.predicted_bytes / p.bytes - 1
 
 
-def probed(threads: int, limit: float) -> DeviceProfile:
+def probed(kind: Kind, threads: int, limit: float, precision: Precision) -> DeviceProfile:
     """Probe, and print what came out."""
     started = time.perf_counter()
-    profile = probe("cpu", threads, limit, lambda line: None)
+    profile = probe(kind, threads, limit, lambda line: None, precision)
     print(f"{profile.device}: probed in {time.perf_counter() - started:.0f} s")
-    for name, model in (("seconds", profile.seconds), ("bytes", profile.bytes)):
+    for name in ("launch", "seconds", "bytes"):
+        model = getattr(profile, name)
         print(f"{name}: " + ", ".join(f"{key} {value:.3g}" for key, value in model.items()))
     print("the probe's own points:")
     table(list(profile.points))
-    left_out = f"step time {profile.time_error:.1%}, peak memory {profile.memory_error:.1%}"
-    print(f"each predicted without itself: {left_out}\n")
+    times = f"step time {profile.time_error:.1%}, {profile.worst_time_error:.1%} at worst"
+    print(f"each predicted without its family: {times}, peak memory {profile.memory_error:.1%}")
+    print(f"guessed: {', '.join(profile.guessed) or 'nothing'}; not timed: {profile.untimed}\n")
     return profile
 
 
@@ -72,10 +84,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name, default in (("threads", 1), ("limit", 60), ("measure", 150)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--kind", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--precision", default="float32")
     options = parser.parse_args()
-    profile = probed(options.threads, options.limit)
-    cases = [variant(*shape) for shape in HELD_OUT]
-    _, found = measure_all(cases, "cpu", options.threads, options.measure, lambda line: None)
+    kind, precision = options.kind, options.precision
+    profile = probed(kind, options.threads, options.limit, precision)
+    shapes = HELD_OUT if kind == "cpu" else HELD_OUT_GPU
+    cases = [variant(*shape).model_copy(update={"precision": precision}) for shape in shapes]
+    _, found = measure_all(cases, kind, options.threads, options.measure, lambda line: None)
     print("held out:")
     table([point(profile, case, measured) for case, measured in found])
     spread = statistics.median(measured.spread for _, measured in found)

@@ -140,14 +140,10 @@ def measure_all(
     with _worker(kind, threads) as (ask, answers):
         ready = Ready.model_validate_json(_answer(answers))
         sized = [_fitting(case, kind, ready) for case in chosen]
-        visits = [index for _ in range(ROUNDS) for index in range(len(chosen))]
-        for visit, index in enumerate(visits):
-            left = end - time.monotonic()
-            if left <= 0:
-                break
+        for visit, index, seconds in _visits(len(chosen), end):
             if index in left_out:
                 continue
-            case = sized[index].model_copy(update={"seconds": left / (len(visits) - visit)})
+            case = sized[index].model_copy(update={"seconds": seconds})
             ask.write(case.model_dump_json() + "\n")
             ask.flush()
             found = Answer.model_validate_json(_answer(answers))
@@ -156,8 +152,18 @@ def measure_all(
             elif index not in best or found.images == case.images:
                 sized[index] = case.model_copy(update={"images": found.images})
                 best[index] = _better(best.get(index), found.measured)
-            on_point(f"{visit + 1}/{len(visits)} {_told(sized[index], best.get(index), found)}")
+            on_point(f"{visit} {_told(sized[index], best.get(index), found)}")
     return ready, [(sized[index], measured) for index, measured in best.items()]
+
+
+def _visits(cases: int, end: float) -> Iterator[tuple[str, int, float]]:
+    """Yield which visit it is, the index of a case, and the seconds for it, until time is over."""
+    visits = [index for _ in range(ROUNDS) for index in range(cases)]
+    for visit, index in enumerate(visits):
+        left = end - time.monotonic()
+        if left <= 0:
+            return
+        yield f"{visit + 1}/{len(visits)}", index, left / (len(visits) - visit)
 
 
 def _fitting(case: Case, kind: Kind, ready: Ready) -> Case:

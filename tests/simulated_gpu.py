@@ -28,7 +28,7 @@ QUEUED = 1024
 """Launches that a CUDA stream holds before the host has to wait."""
 UPDATE = 8
 """Operations of one update of all weights, which lie in flat buffers."""
-_SHAPES_ONLY = ("view", "t", "expand", "detach", "unsqueeze", "slice", "empty", "as_strided")
+_SHAPES_ONLY = {"view", "t", "expand", "detach", "unsqueeze", "slice", "empty", "empty_like"}
 _BYTES = {"cuda": {"base": 10e6, "state": 1.0, "saved": 1.0, "activation": 0.3}}
 
 
@@ -118,7 +118,7 @@ class _Recorder(TorchDispatchMode):
     ) -> Any:
         result = func(*args, **(kwargs or {}))
         name = func.overloadpacket.__name__
-        if not name.startswith(_SHAPES_ONLY) or name == "threshold_backward":
+        if name not in _SHAPES_ONLY:
             self.operations.append(_operation(name, args, result))
         return result
 

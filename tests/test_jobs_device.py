@@ -6,19 +6,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.device import (
+    bound_of,
+    combine,
     corrected,
     describe,
     evaluation_seconds,
     guess,
     largest_batch,
     peak_bytes,
+    step_features,
     step_seconds,
     worker_memory,
 )
 from jobs.models.zoo import NETWORKS
+from jobs.scaling import at
 from jobs.training.process import Process
 from jobs.workload import workload
-from schemas.device import DeviceProfile
+from schemas.device import DeviceProfile, Precision
 
 CPU = guess("cpu")
 B0 = workload(NETWORKS["efficientnet-b0"])
@@ -75,6 +79,63 @@ def test_measured_jobs_correct_the_time_and_nothing_else() -> None:
     assert peak_bytes(first, B0, 8) == peak_bytes(CPU, B0, 8)
     assert corrected(first, [(1.0, 2.0)]).correction == 0.75
     assert corrected(CPU, []) == CPU
+
+
+PUBLISHED = (
+    ("efficientnet-b0", 224, 128, "tf32", 1078),
+    ("efficientnet-b4", 380, 64, "tf32", 157),
+    ("resnet-50", 224, 256, "tf32", 938),
+    ("efficientnet-b0", 224, 256, "bfloat16", 2489),
+    ("efficientnet-b4", 380, 128, "bfloat16", 331),
+    ("resnet-50", 224, 256, "bfloat16", 2470),
+    ("resnet-50", 224, 408, "bfloat16", 3179),
+    ("resnet-50", 224, 400, "bfloat16", 7054),
+    ("resnet-18", 176, 256, "bfloat16", 10030),
+)
+"""Training images a second of one GPU. The first six: A100 80 GB, PyTorch 21.03 (NVIDIA
+DeepLearningExamples, PyTorch/Classification/ConvNets, READMEs of efficientnet and resnet50v1.5;
+mixed precision there is float16). Then an eighth of 8 A100 and of 8 H100 (MLPerf Training 3.1,
+Fujitsu and Dell, MXNet with fused layers), and an A100 with FFCV, 160 to 192 pixels."""
+
+
+@pytest.mark.parametrize(("name", "side", "images", "precision", "published"), PUBLISHED)
+def test_a_guess_of_a_gpu_is_right_within_a_factor_of_two(
+    name: str, side: int, images: int, precision: Precision, published: float
+) -> None:
+    profile = guess("cuda", precision=precision)
+    step = step_seconds(profile, workload(at(NETWORKS[name], side)), images)
+    assert 0.5 < images / step / published < 2
+
+
+def test_a_step_on_a_gpu_takes_the_larger_of_launching_and_working() -> None:
+    profile = guess("cuda")
+    launches = combine(profile.launch, step_features(B0, 1))
+    assert step_seconds(profile, B0, 1) == step_seconds(profile, B0, 2) == launches
+    assert bound_of(profile, B0, 1) == "launch" and bound_of(profile, B0, 256) == "device"
+    work = combine(profile.seconds, step_features(B0, 256))
+    assert step_seconds(profile, B0, 256) == work > launches
+    assert step_seconds(profile, B0, 1, 3) > 2.5 * launches
+
+
+def test_jobs_that_launching_bounds_correct_launches_alone() -> None:
+    profile = guess("cuda")
+    slow_host = corrected(profile, (), [(3.0, 1.0), (2.0, 1.0), (4.0, 1.0)])
+    assert (slow_host.correction, slow_host.launch_correction) == (1.0, 3.0)
+    assert slow_host.measured_jobs == 3
+    assert step_seconds(slow_host, B0, 1) == pytest.approx(3 * step_seconds(profile, B0, 1))
+    assert step_seconds(slow_host, B0, 512) == step_seconds(profile, B0, 512)
+    slow = corrected(slow_host, [(2.0, 1.0)])
+    assert step_seconds(slow, B0, 512) == pytest.approx(2 * step_seconds(profile, B0, 512))
+
+
+def test_profiles_of_gpus_of_before_can_be_read_and_say_the_same() -> None:
+    """They knew one sum, with multiplications of all kinds in one."""
+    seconds = {"layer": 1e-4, "mac": 1e-13, "saved": 8e-12, "parameter": 3e-11}
+    new = {"launch", "launch_correction", "precision", "guessed", "untimed", "worst_time_error"}
+    old = guess("cuda").model_dump(exclude=new) | {"seconds": seconds}
+    found = step_seconds(DeviceProfile.model_validate(old), B0, 64)
+    counts = {"layer": B0.layers, "mac": 64 * B0.macs, "saved": 64 * B0.saved}
+    assert found == combine(seconds, counts | {"parameter": B0.params})
 
 
 def test_profiles_of_before_the_correction_can_be_read() -> None:

@@ -31,6 +31,18 @@ OTHERS = (
     ("mnasnet-a1", 1.0, 1.0, 96, 64),
 )
 """Of no shape that is probed: larger ones, and networks as a search on small images has them."""
+NETWORKS_COUNTED = (
+    "efficientnet-b0",
+    "efficientnet-b4",
+    "resnet-18",
+    "resnet-50",
+    "mobilenet-v1",
+    "mobilenet-v2",
+    "mnasnet-a1",
+    "mnasnet-b1",
+    "amoebanet-d 3, 16",
+    "amoebanet-d 6, 32",
+)
 SEEDS = range(5)
 
 
@@ -121,3 +133,11 @@ def test_a_device_that_follows_the_model_is_found() -> None:
     assert model.guessed == ()
     assert [model.at(row) for row in features] == pytest.approx(seconds, rel=1e-3)
     assert model.device == pytest.approx(truth.seconds, rel=0.02)
+
+
+@pytest.mark.parametrize("name", NETWORKS_COUNTED)
+def test_operations_of_a_step_are_in_proportion_to_layers(name: str) -> None:
+    """Which is why launches are counted by the layer: 10 to 13, whatever the family."""
+    case = variant(name, 1.0, 1.0, 64, 2)
+    a_layer = len(traced(case.network, case.images)) / workload(case.network).layers
+    assert a_layer == pytest.approx(11, rel=0.2)

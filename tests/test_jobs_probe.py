@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from jobs.device import combine, guess, memory_features, step_features
-from jobs.probe import cases, measure_all, probe, profile_of
-from jobs.timing import Answer, Case, Measured, Ready
+from jobs.probe import cases, measure_all, probe, profile_of, variant
+from jobs.timing import Answer, Case, Measured, Ready, measure
+from jobs.training.process import Process
 from jobs.workload import workload
 from schemas.errors import RunError
 
@@ -67,6 +68,49 @@ def test_what_one_step_takes_is_measured_here() -> None:
     assert 0 < first.evaluation < first.seconds
     assert first.bytes < second.bytes
     assert second.bytes > 4 * 64 * workload(large.network).saved / 2
+
+
+def limited(*asked: Case) -> list[Answer]:
+    """Ask a process that can have some 500 MB of memory beside what torch takes."""
+    program = (
+        "import resource, sys\n"
+        "from jobs import timing\n"
+        "pages = int(open('/proc/self/statm').read().split()[0])\n"
+        "room = pages * resource.getpagesize() + 500 * 10**6\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (room, room))\n"
+        "sys.argv = ['timing', 'cpu', '1']\n"
+        "timing.main()\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        input="".join(f"{case.model_dump_json()}\n" for case in asked),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [Answer.model_validate_json(line) for line in found.stdout.splitlines()[1:]]
+
+
+SMALLEST = cases("cpu")[8].model_copy(update={"seconds": 0.1, "images": 8})
+
+
+def test_a_batch_that_does_not_fit_is_halved_or_left_out_with_its_reason() -> None:
+    large = variant("mobilenet-v1", 1.0, 0.25, 64, 512).model_copy(update={"seconds": 0.1})
+    never = variant("resnet-18", 1.0, 1.0, 224, 10_000)
+    left_out, halved, after = limited(never, large, SMALLEST)
+    assert left_out.measured is None
+    assert left_out.failure == "out of memory with 625 images"
+    assert halved.measured is not None and halved.images in (32, 64, 128, 256)
+    assert halved.failure == f"out of memory with {2 * halved.images} images"
+    assert after.measured is not None and (after.images, after.failure) == (8, "")
+
+
+def test_steps_between_two_readings_are_steps_all_the_same() -> None:
+    """A GPU is read once in several steps."""
+    case = SMALLEST.model_copy(update={"images": 64})
+    singly, together = (measure(case, Process.single(), steps) for steps in (1, 4))
+    assert 0.3 < together.seconds / singly.seconds < 3
+    assert 0.3 < together.evaluation / singly.evaluation < 3
 
 
 def test_cases_are_measured_in_another_process_and_told() -> None:

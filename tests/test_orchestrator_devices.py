@@ -8,6 +8,7 @@ from jobs.data.source import summarise
 from jobs.device import describe, guess, peak_bytes, step_seconds
 from jobs.store.artifacts import ArtifactStore
 from jobs.workload import workload
+from orchestrator.budget import warnings
 from orchestrator.documents import Record
 from orchestrator.prepare import Prepared, prepare
 from orchestrator.spec import load
@@ -120,6 +121,31 @@ def test_a_study_that_has_begun_keeps_its_candidates_when_a_probe_comes_later(
     again = prepared(store, *overrides)
     assert again.plan == first
     assert again.forecast.search.seconds > 3 * prepared(None).forecast.search.seconds
+
+
+def warned(store: ArtifactStore, *overrides: str) -> list[str]:
+    found = prepared(store, *overrides)
+    return list(warnings(found.spec, found.forecast))
+
+
+def test_what_a_probe_could_not_show_is_told(store: ArtifactStore) -> None:
+    store.save_profile(probed())
+    assert not any("probe" in text for text in warned(store))
+    store.save_profile(probed(guessed=("device",), untimed=2))
+    told = warned(store)
+    assert any("showed what the device takes" in text and "a guess" in text for text in told)
+    assert any("2 networks of the probe did not fit into its memory" in text for text in told)
+
+
+def test_jobs_in_another_precision_than_was_measured_are_counted(store: ArtifactStore) -> None:
+    store.save_profile(probed())
+    (told,) = (text for text in warned(store, "train.precision=bfloat16") if "precision" in text)
+    jobs = prepared(store).forecast
+    assert told.startswith(f"{jobs.search.jobs + jobs.family.most.jobs} jobs train in another")
+    store.save_profile(probed(precision="bfloat16"))
+    assert not any("precision" in text for text in warned(store, "train.precision=bfloat16"))
+    (told,) = (text for text in warned(store) if "precision" in text)
+    assert "than bfloat16, in which the device was measured" in told
 
 
 def test_finished_jobs_correct_the_times_of_their_device(store: ArtifactStore) -> None:
