@@ -74,7 +74,7 @@ def probed(kind: Kind, threads: int, limit: float, precision: Precision) -> Devi
     print("the probe's own points:")
     table(list(profile.points))
     times = f"step time {profile.time_error:.1%}, {profile.worst_time_error:.1%} at worst"
-    print(f"each predicted without its family: {times}, peak memory {profile.memory_error:.1%}")
+    print(f"each predicted without itself: {times}, peak memory {profile.memory_error:.1%}")
     print(f"guessed: {', '.join(profile.guessed) or 'nothing'}; not timed: {profile.untimed}\n")
     return profile
 

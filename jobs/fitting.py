@@ -40,7 +40,7 @@ class Larger:
 
 @dataclass(frozen=True)
 class Errors:
-    """How far off a model is for networks of families that it was not fitted to."""
+    """How far off a model is for networks that it was not fitted to."""
 
     median: float
     worst: float
@@ -131,16 +131,16 @@ def _rank(timed: Timed) -> Callable[[Larger], tuple[int, float]]:
 
 
 def errors_of(
-    families: Sequence[str],
+    groups: Sequence[str],
     features: Sequence[Features],
     values: Sequence[float],
     fit: Callable[[Sequence[Features], Sequence[float]], Larger],
 ) -> Errors:
-    """Leave out each family in turn, fit to the others, and compare."""
+    """Leave out each group of networks in turn, fit to the others, and compare."""
     errors = []
-    for family in dict.fromkeys(families):
-        rest = [i for i, name in enumerate(families) if name != family]
+    for group in dict.fromkeys(groups):
+        rest = [i for i, name in enumerate(groups) if name != group]
         model = fit([features[i] for i in rest], [values[i] for i in rest])
-        left_out = [i for i, name in enumerate(families) if name == family]
+        left_out = [i for i, name in enumerate(groups) if name == group]
         errors += [abs(model.at(features[i]) / values[i] - 1) for i in left_out]
     return Errors(statistics.median(errors), max(errors))

@@ -79,8 +79,8 @@ class DeviceProfile(Model):
     untimed: int = 0
     """Networks of the probe that did not fit into the device's memory, or into its time."""
     time_error: float | None = None
-    """Median relative error of step time over the points, each predicted by a model fitted to the
-    points of other families alone."""
+    """Median relative error of step time over the points, each predicted without itself; on a GPU
+    without all points of its family."""
     memory_error: float | None = None
     """The same of peak memory."""
     worst_time_error: float | None = None

@@ -148,7 +148,7 @@ class Basis(Model):
     device: str
     source: Literal["guess", "probe"]
     time_error: float | None
-    """Median relative error of step times, for families that the model was not fitted to."""
+    """Median relative error of step times, for networks that the model was not fitted to."""
     worst_time_error: float | None = None
     """The largest of them."""
     memory_error: float | None
