@@ -94,13 +94,12 @@ def test_both_parts_are_shown_where_the_time_is_over_early(gpu: str) -> None:
 
 @pytest.mark.parametrize("gpu", GPUS)
 def test_probed_networks_span_what_bounds_a_step(gpu: str) -> None:
-    """The launches of some take all of the time, and of as many a small part of it."""
+    """Launches take all of the time of some, and a part of it of as many."""
     parts = [
         GPUS[gpu].launch * len(traced(case.network, case.images)) / GPUS[gpu].step(case)
         for case in PROBED
     ]
-    bound = [part > 0.9 for part in parts]
-    assert sum(bound) >= 3 or min(GPUS[gpu].dense, 1e13) < 1e13
+    assert sum(part > 0.9 for part in parts) >= 4
     assert sum(part < 0.7 for part in parts) >= 5
 
 

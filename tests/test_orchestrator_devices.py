@@ -9,6 +9,7 @@ from jobs.device import describe, guess, peak_bytes, step_seconds
 from jobs.store.artifacts import ArtifactStore
 from jobs.workload import workload
 from orchestrator.budget import warnings
+from orchestrator.commands.plan_tables import basis
 from orchestrator.documents import Record
 from orchestrator.prepare import Prepared, prepare
 from orchestrator.spec import load
@@ -148,13 +149,10 @@ def test_jobs_in_another_precision_than_was_measured_are_counted(store: Artifact
     assert "than bfloat16, in which the device was measured" in told
 
 
-def test_finished_jobs_correct_the_times_of_their_device(store: ArtifactStore) -> None:
-    profile = probed()
-    store.save_profile(profile)
-    before = prepared(store)
-    demands = list(before.forecast.demands.values())
-    for index, job in enumerate(before.plan.jobs[:6]):
-        device = profile.device if index < 5 else "another"
+def finish(store: ArtifactStore, found: Prepared, device: str) -> None:
+    """Let five jobs take three times what was predicted, and one on another device much more."""
+    demands = list(found.forecast.demands.values())
+    for index, job in enumerate(found.plan.jobs[:6]):
         seconds = 3 * demands[index].seconds if index < 5 else 1e6
         with store.writer(job.request.job) as writer:
             writer.finish(
@@ -164,9 +162,35 @@ def test_finished_jobs_correct_the_times_of_their_device(store: ArtifactStore) -
                     attempt=1,
                     epochs=6,
                     seconds=seconds,
-                    device=device,
+                    device=device if index < 5 else "another",
                 )
             )
+
+
+def test_finished_jobs_that_launching_bounds_correct_launches(store: ArtifactStore) -> None:
+    """Small networks on a slow host say nothing of the device, nor of large ones."""
+    cluster = "cluster={nodes: 1, cpus: 8, gpus: 2}"
+    profile = guess("cuda").model_copy(update={"device": "cuda imagined", "source": "probe"})
+    store.save_profile(profile)
+    before = prepared(store, cluster)
+    assert {demand.bound for demand in before.forecast.demands.values()} == {"launch"}
+    finish(store, before, profile.device)
+    after = prepared(store, cluster).forecast.basis
+    assert (after.correction, after.launch_correction) == (1.0, pytest.approx(3))
+    assert "launches x 3.00, after 5 finished jobs" in basis(after)
+
+
+def test_the_worst_error_of_a_probe_is_told_beside_the_median(store: ArtifactStore) -> None:
+    store.save_profile(probed(memory_error=0.05, worst_time_error=0.42))
+    told = basis(prepared(store).forecast.basis)
+    assert "probe's error 10% in time (42% at worst), 5% in memory" in told
+
+
+def test_finished_jobs_correct_the_times_of_their_device(store: ArtifactStore) -> None:
+    profile = probed()
+    store.save_profile(profile)
+    before = prepared(store)
+    finish(store, before, profile.device)
     after = prepared(store).forecast
     assert (after.basis.corrected_by, after.basis.correction) == (5, pytest.approx(3))
     assert after.search.seconds > 2 * before.forecast.search.seconds
