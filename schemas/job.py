@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from schemas.architecture import Architecture, Network
 from schemas.base import Identified, Model, digest
@@ -41,6 +41,53 @@ Workers = Annotated[
 ]
 
 
+GPU_PARTS = 10_000
+"""Ray counts a GPU in ten-thousandths (its fixed_point.h), and a worker takes some of them."""
+MOST_GPUS = 16
+_ALLOWED = f"0, a fraction from {1 / GPU_PARTS:g} up to 1, 2 to {MOST_GPUS}, or auto"
+
+
+def _a_number(given: Any) -> Any:
+    """Refuse what only looks like a number to Python, and misspelt words."""
+    try:
+        float(given)
+    except (TypeError, ValueError):
+        raise ValueError(f"{given!r} is none; allowed are {_ALLOWED}") from None
+    if isinstance(given, bool):
+        raise ValueError(f"{str(given).lower()} is none; allowed are {_ALLOWED}")
+    return given
+
+
+def _schedulable(gpus: float) -> float:
+    """Refuse what no scheduler can give: a worker has a part of one GPU, or whole ones."""
+    if gpus > 1 and not gpus.is_integer():
+        raise ValueError(f"above 1 only whole numbers, not {gpus:g}; allowed are {_ALLOWED}")
+    if 0 < gpus < 1 / GPU_PARTS:
+        raise ValueError(f"{gpus:g} is too little to be counted; allowed are {_ALLOWED}")
+    return gpus
+
+
+_GPU_NUMBER, _GPU_AUTO = "number of GPUs", "auto"
+"""What errors call the two ways to write `gpus`."""
+
+
+def _gpus(given: Any) -> str:
+    return _GPU_AUTO if given == "auto" else _GPU_NUMBER
+
+
+Gpus = Annotated[
+    Annotated[
+        float,
+        Field(ge=0, le=MOST_GPUS),
+        AfterValidator(_schedulable),
+        BeforeValidator(_a_number),
+        Tag(_GPU_NUMBER),
+    ]
+    | Annotated[Literal["auto"], Tag(_GPU_AUTO)],
+    Discriminator(_gpus),
+]
+
+
 class Resources(Model):
     """What one job takes. A worker is one DDP rank."""
 
@@ -49,8 +96,9 @@ class Resources(Model):
     lost, and takes more in after an epoch when there is room. The batch of a step stays."""
     cpus: Annotated[int, Field(ge=1, le=1024)] = 1
     """CPU cores a worker; also the threads that torch may use."""
-    gpus: Annotated[float, Field(ge=0, le=16)] | Literal["auto"] = "auto"
-    """GPUs a worker; a fraction shares one. `auto`: one where the cluster has any, else none."""
+    gpus: Gpus = "auto"
+    """GPUs a worker: a fraction up to 1, or a whole number. `auto` takes what the cluster has: one
+    a worker, a fraction where workers outnumber GPUs, none where there are none."""
     patience: Annotated[float, Field(ge=5, le=86_400)] = 600.0
     """Seconds without any progress of several workers after which one is taken to hang."""
     interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@-]{1,15}$")] | None = None
@@ -74,6 +122,11 @@ class Resources(Model):
             raise ValueError(
                 "sharding: full divides a network among workers, and there is one: "
                 "set workers to 2 or more, or sharding to none"
+            )
+        if self.sharding == "full" and self.gpus != "auto" and 0 < self.gpus < 1:
+            raise ValueError(
+                f"sharding: full divides a network among GPUs, and with gpus: {self.gpus:g} "
+                "workers share one: set gpus to 1, or sharding to none"
             )
         return self
 
