@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, inf
 
+from jobs.gpus import part_for, sharers
 from schemas.errors import ClusterError
-from schemas.job import GPU_PARTS, JobRequest, Resources
+from schemas.job import JobRequest, Resources
 
 MOST_SHARERS = 16
 """Workers among which `auto` shares a GPU: each holds a context of its own there."""
@@ -52,7 +53,7 @@ def with_gpus(resources: Resources, nodes: Sequence[Node], limit: Node | None = 
 
 
 def share(resources: Resources, nodes: Sequence[Node], limit: Node | None = None) -> Share:
-    """Decide `gpus: auto`: one each where the job fits, else the largest fraction with which it does.
+    """Decide `gpus: auto`: one each where the job fits, else the largest fraction that does.
 
     Workers that divide their network share no GPU: that would save no memory. Where nothing fits
     it is one each, which `preflight` refuses with the numbers.
@@ -61,11 +62,11 @@ def share(resources: Resources, nodes: Sequence[Node], limit: Node | None = None
     if not gpus:
         return Share(0.0, _none(nodes))
     most = 1 if resources.sharding == "full" else MOST_SHARERS
-    for sharers in range(1, most + 1):
-        part = floor(GPU_PARTS / sharers) / GPU_PARTS
+    for number in range(1, most + 1):
+        part = part_for(number)
         sized = resources.model_copy(update={"gpus": part})
         if _fits(sized, nodes) or _may_fit(sized, limit):
-            return Share(part, _shared(resources, sharers, nodes))
+            return Share(part, _shared(resources, number, nodes))
     return Share(1.0, "auto: one GPU a worker, and no fraction would do")
 
 
@@ -74,11 +75,11 @@ def _none(nodes: Sequence[Node]) -> str:
     return ": ".join(["auto: no GPU", *reasons[:1]])
 
 
-def _shared(resources: Resources, sharers: int, nodes: Sequence[Node]) -> str:
-    if sharers == 1:
+def _shared(resources: Resources, number: int, nodes: Sequence[Node]) -> str:
+    if number == 1:
         return "auto: one GPU a worker"
     workers, gpus = resources.least_workers, sum(node.gpus for node in nodes)
-    return f"auto: {workers} workers on {_amount(gpus, 'GPU')}, so {sharers} share one"
+    return f"auto: {workers} workers on {_amount(gpus, 'GPU')}, so {number} share one"
 
 
 def preflight(
@@ -133,16 +134,6 @@ def on_gpus(gpus: float, size: float) -> int:
     """Return how many workers of `size` GPUs so many GPUs hold: none lies on parts of two."""
     whole = floor(gpus + 1e-9)
     return whole * sharers(size) if size < 1 else whole // round(size)
-
-
-def sharers(size: float) -> int:
-    """Return how many workers of `size` GPUs one GPU holds."""
-    return max(1, GPU_PARTS // parts(size))
-
-
-def parts(size: float) -> int:
-    """Return the ten-thousandths that Ray counts of a number of GPUs: the rest is cut off."""
-    return int(size * GPU_PARTS)
 
 
 def gpus_of(resources: Resources) -> float:
