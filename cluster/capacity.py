@@ -71,8 +71,8 @@ def share(resources: Resources, nodes: Sequence[Node], limit: Node | None = None
 
 
 def _none(nodes: Sequence[Node]) -> str:
-    reasons = list(dict.fromkeys(node.lacking for node in nodes if node.lacking))
-    return ": ".join(["auto: no GPU", *reasons[:1]])
+    reasons = [node.lacking for node in nodes if node.lacking]
+    return f"auto: {reasons[0] if reasons else 'no host has a GPU'}"
 
 
 def _shared(resources: Resources, number: int, nodes: Sequence[Node]) -> str:

@@ -215,8 +215,8 @@ def _told(errors: str) -> Cause | None:
 def here() -> Node:
     """Return this machine, with the GPUs that its processes can use."""
     gpus = gpus_here()
-    lacking = f"on this machine {gpus.lacking}" if gpus.lacking else ""
-    return Node(os.cpu_count() or 1, len(gpus.devices), socket.gethostname(), gpus.types, lacking)
+    cpus, host = os.cpu_count() or 1, socket.gethostname()
+    return Node(cpus, len(gpus.devices), host, gpus.types, gpus.told)
 
 
 def _here(request: JobRequest) -> int:

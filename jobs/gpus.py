@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from jobs import nvml
 from jobs.nvml import Card, Driver, Gpu
-from schemas.job import GPU_PARTS
+from schemas.gpus import GPU_PARTS
 
 AnyGpu = TypeVar("AnyGpu", bound=Gpu)
 
@@ -41,6 +41,11 @@ class Gpus:
     def types(self) -> tuple[str, ...]:
         """Their kinds, each once."""
         return tuple(dict.fromkeys(gpu.name for gpu in self.devices))
+
+    @property
+    def told(self) -> str:
+        """What is lacking, as a sentence about this machine; empty where nothing is."""
+        return f"on this machine {self.lacking}" if self.lacking else ""
 
 
 def gpus_here() -> Gpus:
@@ -75,7 +80,8 @@ def hindrance(found: Driver | None, build: Build) -> str:
         return NO_DRIVER
     if not found.cards:
         return f"the NVIDIA driver finds no GPU: {found.trouble or 'none is there'}"
-    there = f"{_counted(len(found.cards))} ({found.cards[0].name})"
+    verb, there = "is" if len(found.cards) == 1 else "are", _counted(len(found.cards))
+    there = f"there {verb} {there} ({found.cards[0].name})"
     if build.cuda is None:
         return f"{there}, but torch {build.version} is a build without CUDA"
     if _major(build.cuda) > found.cuda // 1000:

@@ -3,12 +3,13 @@
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from schemas.architecture import Architecture, Network
 from schemas.base import Identified, Model, digest
 from schemas.data import DataSpec
 from schemas.factory import FactoryNetwork, Realised
+from schemas.gpus import Gpus
 from schemas.recipe import Keep, Recipe
 from schemas.weights import WeightsRef
 
@@ -38,53 +39,6 @@ def _workers(given: Any) -> str:
 
 Workers = Annotated[
     Annotated[Count, Tag(_NUMBER)] | Annotated[WorkerRange, Tag(_RANGE)], Discriminator(_workers)
-]
-
-
-GPU_PARTS = 10_000
-"""Ray counts a GPU in ten-thousandths (its fixed_point.h), and a worker takes some of them."""
-MOST_GPUS = 16
-_ALLOWED = f"0, a fraction from {1 / GPU_PARTS:g} up to 1, 2 to {MOST_GPUS}, or auto"
-
-
-def _a_number(given: Any) -> Any:
-    """Refuse what only looks like a number to Python, and misspelt words."""
-    try:
-        float(given)
-    except (TypeError, ValueError):
-        raise ValueError(f"{given!r} is none; allowed are {_ALLOWED}") from None
-    if isinstance(given, bool):
-        raise ValueError(f"{str(given).lower()} is none; allowed are {_ALLOWED}")
-    return given
-
-
-def _schedulable(gpus: float) -> float:
-    """Refuse what no scheduler can give: a worker has a part of one GPU, or whole ones."""
-    if gpus > 1 and not gpus.is_integer():
-        raise ValueError(f"above 1 only whole numbers, not {gpus:g}; allowed are {_ALLOWED}")
-    if 0 < gpus < 1 / GPU_PARTS:
-        raise ValueError(f"{gpus:g} is too little to be counted; allowed are {_ALLOWED}")
-    return gpus
-
-
-_GPU_NUMBER, _GPU_AUTO = "number of GPUs", "auto"
-"""What errors call the two ways to write `gpus`."""
-
-
-def _gpus(given: Any) -> str:
-    return _GPU_AUTO if given == "auto" else _GPU_NUMBER
-
-
-Gpus = Annotated[
-    Annotated[
-        float,
-        Field(ge=0, le=MOST_GPUS),
-        AfterValidator(_schedulable),
-        BeforeValidator(_a_number),
-        Tag(_GPU_NUMBER),
-    ]
-    | Annotated[Literal["auto"], Tag(_GPU_AUTO)],
-    Discriminator(_gpus),
 ]
 
 

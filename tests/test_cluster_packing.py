@@ -81,7 +81,7 @@ def test_auto_shares_the_gpus_so_that_the_job_fits() -> None:
     assert shared(2, workers=8)[0] == 0.25
     assert shared(3, workers=4)[0] == 0.5
     assert shared(1, workers={"min": 2, "max": 8})[0] == 0.5, "an elastic job fits with its least"
-    assert shared(0, workers=2) == (0, "auto: no GPU")
+    assert shared(0, workers=2) == (0, "auto: no host has a GPU")
     for workers in range(1, 17):
         size = shared(1, workers=workers)[0]
         assert capacity(Resources(workers=workers, gpus=size), gpu(1)) >= workers
@@ -102,7 +102,7 @@ def test_auto_waits_for_what_an_autoscaler_may_add() -> None:
 
 def test_auto_says_why_there_is_no_gpu() -> None:
     node = Node(cpus=2, gpus=0, host="", lacking="CUDA_VISIBLE_DEVICES is empty")
-    assert share(Resources(), [node]).why == "auto: no GPU: CUDA_VISIBLE_DEVICES is empty"
+    assert share(Resources(), [node]).why == "auto: CUDA_VISIBLE_DEVICES is empty"
 
 
 def test_gpus_of_several_kinds_are_told_of() -> None:

@@ -84,8 +84,9 @@ def lacking(driver: Driver | None, build: Build, variable: str | None = None) ->
 def test_why_there_is_no_gpu_is_said() -> None:
     driver = Driver("570.86", 12080, PLAIN)
     assert lacking(None, CPU) == "there is no NVIDIA driver"
-    assert "3 GPUs (NVIDIA H200), but torch 2.13.0+cpu is a build without CUDA" == lacking(
-        driver, CPU
+    assert (
+        lacking(driver, CPU)
+        == "there are 3 GPUs (NVIDIA H200), but torch 2.13.0+cpu is a build without CUDA"
     )
     old = lacking(Driver("470.57", 11040, PLAIN), CUDA)
     assert "driver 470.57 is too old: it runs CUDA up to 11.4, and torch 2.13.0 is built" in old
