@@ -149,8 +149,8 @@ def _device(resources: Resources, local_rank: int) -> torch.device:
     if index >= len(found.devices):
         count = len(found.devices)
         raise ClusterError(
-            f"worker {local_rank} of this machine needs {size:g} GPUs, and there are {count}"
-            + (f": {found.lacking}" if found.lacking else ""),
+            f"worker {local_rank} of this machine needs {size:g} GPU{'s' if size > 1 else ''}, "
+            f"and there are {count}" + (f": {found.lacking}" if found.lacking else ""),
             next_step="set `gpus: 0` in the job's resources, or start fewer workers",
         )
     if is_instance(found.devices[index]):

@@ -73,9 +73,14 @@ def cautions(
     spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
 ) -> Iterator[str]:
     """Yield what people should know of the resources that a spec asks for."""
+    sizes = {phase: with_gpus(each, nodes, limit) for phase, each in asked(spec).items()}
+    first = next(iter(sizes.values()))
     for phase, resources in asked(spec).items():
-        sized = with_gpus(resources, nodes, limit)
+        sized = sizes[phase]
         size = gpus_of(sized)
+        if bool(size) != bool(gpus_of(first)):
+            kinds = "CPUs" if size else "GPUs"
+            yield f"{phase}: times and memory are reckoned for {kinds}, on which the search trains"
         if text := mixed(sized, nodes):
             yield f"{phase}: {text}"
         if size >= 2:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fake_driver import H200, environment
 
+from jobs.device import PROCESS_BYTES, own_bytes
 from jobs.gpus import Build, Gpus, part_for, sharers, usable, visible
 from jobs.nvml import Card, Driver, Gpu
 
@@ -145,3 +146,56 @@ def test_counting_takes_neither_torch_nor_cuda(tmp_path: Path) -> None:
     check = "import sys, jobs.gpus; jobs.gpus.gpus_here(); print('torch' in sys.modules)"
     text = subprocess.check_output([sys.executable, "-c", check], text=True)
     assert text.strip() == "False"
+
+
+RANKS = """
+import json, os
+from jobs.__main__ import _device, _with_gpus
+from jobs.gpus import VARIABLE
+from schemas.errors import ClusterError
+from schemas.job import Resources
+
+def told(workers, gpus):
+    resources = _with_gpus(Resources(workers=workers, gpus=gpus), workers)
+    try:
+        return resources.gpus, [str(_device(resources, rank)) for rank in range(workers)]
+    except ClusterError as error:
+        return resources.gpus, str(error).splitlines()[0]
+
+cases = [(1, "auto"), (2, "auto"), (3, "auto"), (5, "auto"), (2, 0), (4, 0.5), (2, 0.7), (1, 2)]
+print(json.dumps([told(*case) for case in [*cases, (3, 1)]]))
+print(json.dumps(os.environ.get(VARIABLE)))
+"""
+
+
+def ranks(given: dict[str, str]) -> list:
+    text = subprocess.check_output([sys.executable, "-c", RANKS], env=given, text=True)
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_ranks_share_the_gpus_of_a_machine(tmp_path: Path) -> None:
+    (found, _) = ranks(environment(tmp_path, H200, "GPU-2,NVIDIA H200,140,-1", build="12.8"))
+    assert found == [
+        [1, ["cuda:0"]],
+        [1, ["cuda:0", "cuda:1"]],
+        [0.5, ["cuda:0", "cuda:0", "cuda:1"]],
+        [0.3333, ["cuda:0", "cuda:0", "cuda:0", "cuda:1", "cuda:1"]],
+        [0, ["cpu", "cpu"]],
+        [0.5, ["cuda:0", "cuda:0", "cuda:1", "cuda:1"]],
+        [0.7, ["cuda:0", "cuda:1"]],
+        [2, ["cuda:0"]],
+        [1, "worker 2 of this machine needs 1 GPU, and there are 2"],
+    ]
+
+
+def test_a_rank_reaches_its_instance_by_uuid(tmp_path: Path) -> None:
+    given = environment(tmp_path, "GPU-2,NVIDIA A100,80,2", build="12.8")
+    found, variable = ranks(given | {"CUDA_VISIBLE_DEVICES": "MIG-2-1"})
+    assert found[0] == [1, ["cuda:0"]]
+    assert variable == "MIG-2-1"
+
+
+def test_a_fraction_holds_a_context_too() -> None:
+    assert own_bytes(8 * GIB, 1) == own_bytes(8 * GIB, 2) == 8 * GIB
+    assert own_bytes(8 * GIB, 0.25) == 2 * GIB - PROCESS_BYTES
+    assert own_bytes(GIB, 0.1) == 0

@@ -125,11 +125,15 @@ def test_a_network_is_not_divided_among_workers_of_one_gpu(spec) -> None:
 def test_what_does_not_fit_is_refused_before_the_search(spec) -> None:
     path, local = spec(0, "{workers: 2, gpus: 1}"), ("--runner", "local")
     decoding = "resources.family={gpus: 0, decode_cpus: 1}"
-    gpus, decoders, half = compound(
+    hosts = "cluster={nodes: 1, cpus: 8, gpus: 1}"
+    gpus, decoders, half, probe = compound(
         ("run", path, *local),
         ("run", path, *local, "--set", decoding),
         ("run", path, "--set", "resources.family.gpus=1.5"),
+        ("plan", path, "--probe", "--set", "resources.search.gpus=1", "--set", hosts),
     )
+    told = "there is no GPU to probe: on this machine there is no NVIDIA driver"
+    assert told in probe.refusal
     text = gpus.refusal
     assert "needs 2 CPUs (2 workers x 1) and 2 GPUs (2 workers x 1), the cluster has" in text
     assert "0 GPUs; on this machine there is no NVIDIA driver" in text
