@@ -15,7 +15,7 @@ from ray._private.state import state as cluster_state
 from ray._raylet import Config  # type: ignore[attr-defined]
 
 from cluster.capacity import Node
-from jobs.gpus import VARIABLE, gpus_here, is_instance
+from jobs.gpus import VARIABLE, Gpus, gpus_here, is_instance
 from schemas.errors import ClusterError
 
 _OBJECT_STORE = 256 * 2**20
@@ -47,15 +47,15 @@ class Session:
     @property
     def nodes(self) -> tuple[Node, ...]:
         """The hosts that are alive now."""
-        lacking = gpus_here().told if self.started else ""
+        here = gpus_here() if self.started else Gpus()
         alive = [node for node in ray.nodes() if node["Alive"]]
         return tuple(
             Node(
                 cpus=node["Resources"].get("CPU", 0.0),
                 gpus=node["Resources"].get("GPU", 0.0),
                 host=node["NodeManagerHostname"],
-                types=_types(node["Resources"]),
-                lacking=lacking,
+                types=here.types or _types(node["Resources"]),
+                lacking=here.told,
             )
             for node in alive
         )

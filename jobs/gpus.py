@@ -100,6 +100,8 @@ def visible(cards: Sequence[Card], variable: str | None) -> tuple[Gpu, ...]:
     and a device that is named twice leaves none. Without the variable MIG instances show only where
     no whole GPU does, as the two cannot be used together.
     """
+    # CUDA's programming guide 5.2.1 has the rules for the list, torch 2.13's _parse_visible_devices
+    # those for what is no number; a process that sees a divided GPU gets its first instance.
     whole = [card for card in cards if card.instances is None]
     if variable is None:
         return tuple(whole or [one for card in cards for one in card.instances or ()])

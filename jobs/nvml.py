@@ -35,7 +35,10 @@ class Card(Gpu):
 
 @dataclass(frozen=True)
 class Driver:
-    """The driver of this machine, and its GPUs in their order on the bus."""
+    """The driver of this machine, and its GPUs in their order on the bus.
+
+    CUDA numbers them so too where all are of one kind, or under CUDA_DEVICE_ORDER=PCI_BUS_ID.
+    """
 
     version: str
     cuda: int

@@ -49,13 +49,16 @@ def _placed(
     )
 
 
-def sentence(found: Placed) -> str:
-    """Say what a phase's jobs are given: 2 workers x (1 CPU, 0.5 GPUs), 1 job at once."""
+def sentence(found: Placed, at_once: str = "") -> str:
+    """Say what a phase's jobs are given, and why: 2 workers x (1 CPU, 0.5 GPUs).
+
+    `at_once`: how many such jobs run at the same time, where that is known of the runner.
+    """
     least, most = found.least_workers, found.workers
     workers = counted(most, "worker") if least == most else f"{least} to {most} workers"
     gpus = f"{found.gpus:g} GPU{'' if found.gpus == 1 else 's'}" if found.gpus else "no GPU"
     size = f"{workers} x ({counted(found.cpus, 'CPU')}, {gpus})"
-    parts = [f"{size}, {counted(found.at_once, 'job')} at once", found.why]
+    parts = [", ".join(filter(None, (size, at_once))), found.why]
     if 0 < found.gpus < 1 and most > 1:
         parts.append("gradients go through gloo, as NCCL takes a whole GPU a worker")
     return f"{found.phase} jobs: {'; '.join(filter(None, parts))}"
@@ -83,6 +86,11 @@ def cautions(
             yield f"{phase}: times and memory are reckoned for {kinds}, on which the search trains"
         if text := mixed(sized, nodes):
             yield f"{phase}: {text}"
+        if (number := sharing(sized)) > 1:
+            yield (
+                f"{phase}: {number} workers take turns on a GPU: their times are predicted from "
+                "that, and were never measured on one"
+            )
         if size >= 2:
             yield f"{phase}: a worker trains on one GPU, so {size - 1:g} of its {size:g} stay idle"
         if resources.gpus == "auto" and not size:

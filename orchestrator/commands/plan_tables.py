@@ -240,7 +240,7 @@ def _say_totals(prepared: Prepared) -> None:
     if any(total.jobs for total in later.values()):
         say(f"in all: at most {_total(forecast.most)}")
     for placed in forecast.resources:
-        say(sentence(placed))
+        say(sentence(placed, f"{counted(placed.at_once, 'job')} at once"))
     if forecast.compiling:
         say(forecast.compiling)
     say(basis(forecast.basis))
