@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, inf
 
+from jobs.gpus import part_for, sharers
 from schemas.errors import ClusterError
 from schemas.job import JobRequest, Resources
+
+MOST_SHARERS = 16
+"""Workers among which `auto` shares a GPU: each holds a context of its own there."""
 
 
 @dataclass(frozen=True)
@@ -15,24 +19,67 @@ class Node:
     cpus: float
     gpus: float
     host: str
+    types: tuple[str, ...] = ()
+    """The kinds of its GPUs, as far as they are known."""
+    lacking: str = ""
+    """Why GPUs that the host has cannot be used, or why there are none, in a sentence."""
 
 
-def resolve(requests: Sequence[JobRequest], nodes: Sequence[Node]) -> list[JobRequest]:
-    """Return the requests with `gpus: auto` decided: one where the cluster has any, else none."""
+@dataclass(frozen=True)
+class Share:
+    """What `gpus: auto` comes to, and why, in a few words."""
+
+    gpus: float
+    why: str
+
+
+def resolve(
+    requests: Sequence[JobRequest], nodes: Sequence[Node], limit: Node | None = None
+) -> list[JobRequest]:
+    """Return the requests with `gpus: auto` decided; see `share`."""
     return [
-        request.model_copy(update={"resources": with_gpus(request.resources, nodes)})
+        request.model_copy(update={"resources": with_gpus(request.resources, nodes, limit)})
         if request.resources.gpus == "auto"
         else request
         for request in requests
     ]
 
 
-def with_gpus(resources: Resources, nodes: Sequence[Node]) -> Resources:
-    """Decide `gpus: auto`."""
+def with_gpus(resources: Resources, nodes: Sequence[Node], limit: Node | None = None) -> Resources:
+    """Return resources with `gpus: auto` decided."""
     if resources.gpus != "auto":
         return resources
-    found = 1.0 if any(node.gpus for node in nodes) else 0.0
-    return resources.model_copy(update={"gpus": found})
+    return resources.model_copy(update={"gpus": share(resources, nodes, limit).gpus})
+
+
+def share(resources: Resources, nodes: Sequence[Node], limit: Node | None = None) -> Share:
+    """Decide `gpus: auto`: one each where the job fits, else the largest fraction that does.
+
+    Workers that divide their network share no GPU: that would save no memory. Where nothing fits
+    it is one each, which `preflight` refuses with the numbers.
+    """
+    gpus = sum(node.gpus for node in [*nodes, *([limit] if limit else [])])
+    if not gpus:
+        return Share(0.0, _none(nodes))
+    most = 1 if resources.sharding == "full" else MOST_SHARERS
+    for number in range(1, most + 1):
+        part = part_for(number)
+        sized = resources.model_copy(update={"gpus": part})
+        if _fits(sized, nodes) or _may_fit(sized, limit):
+            return Share(part, _shared(resources, number, nodes))
+    return Share(1.0, "auto: one GPU a worker, and no fraction would do")
+
+
+def _none(nodes: Sequence[Node]) -> str:
+    reasons = [node.lacking for node in nodes if node.lacking]
+    return f"auto: {reasons[0] if reasons else 'no host has a GPU'}"
+
+
+def _shared(resources: Resources, number: int, nodes: Sequence[Node]) -> str:
+    if number == 1:
+        return "auto: one GPU a worker"
+    workers, gpus = resources.least_workers, sum(node.gpus for node in nodes)
+    return f"auto: {workers} workers on {_amount(gpus, 'GPU')}, so {number} share one"
 
 
 def preflight(
@@ -43,14 +90,14 @@ def preflight(
     Raises:
         ClusterError: naming the job, what it needs and what the cluster has.
     """
-    for request in resolve(requests, nodes):
+    for request in resolve(requests, nodes, limit):
         if not _fits(request.resources, nodes) and not _may_fit(request.resources, limit):
             raise _too_small(request, nodes, limit)
 
 
 def capacity(resources: Resources, nodes: Sequence[Node]) -> int:
     """Return how many workers of this size the hosts hold at once."""
-    workers = sum(_on(node, resources) for node in nodes)
+    workers = sum(on_host(node.cpus, node.gpus, resources) for node in nodes)
     return min(workers, with_decoding(sum(node.cpus for node in nodes), resources))
 
 
@@ -76,16 +123,34 @@ def expected(resources: Resources, nodes: Sequence[Node]) -> int:
     return max(room, resources.least_workers)
 
 
-def _on(node: Node, resources: Resources) -> int:
-    gpus = gpus_of(resources)
-    by_gpu = inf if gpus == 0 else floor(node.gpus / gpus + 1e-9)
-    return int(min(floor(node.cpus / resources.cpus), by_gpu))
+def on_host(cpus: float, gpus: float, resources: Resources) -> int:
+    """Return how many workers one host holds that has so many CPUs and GPUs to give."""
+    size = gpus_of(resources)
+    by_gpu = inf if size == 0 else on_gpus(gpus, size)
+    return int(min(floor(cpus / resources.cpus + 1e-9), by_gpu))
+
+
+def on_gpus(gpus: float, size: float) -> int:
+    """Return how many workers of `size` GPUs so many GPUs hold: none lies on parts of two."""
+    whole = floor(gpus + 1e-9)
+    return whole * sharers(size) if size < 1 else whole // round(size)
 
 
 def gpus_of(resources: Resources) -> float:
     """Return the GPUs of a worker, once `auto` is resolved."""
     assert resources.gpus != "auto", "resolve the requests first"
     return float(resources.gpus)
+
+
+def mixed(resources: Resources, nodes: Sequence[Node]) -> str:
+    """Say where the workers of one job may get GPUs of several kinds; nothing where they cannot."""
+    kinds = sorted({kind for node in nodes if node.gpus for kind in node.types})
+    if len(kinds) < 2 or resources.most_workers == 1 or not resources.gpus:
+        return ""
+    return (
+        f"GPUs of {len(kinds)} kinds ({', '.join(kinds)}): the workers of a job wait for each "
+        "other in every step, so all train at the speed of the slowest"
+    )
 
 
 def _fits(resources: Resources, nodes: Sequence[Node]) -> bool:
@@ -98,20 +163,31 @@ def _may_fit(resources: Resources, limit: Node | None) -> bool:
 
 def _too_small(request: JobRequest, nodes: Sequence[Node], limit: Node | None) -> ClusterError:
     resources, hosts = request.resources, [limit] if limit else list(nodes)
-    each = resources.cpus + resources.decode_cpus
+    each, gpus = resources.cpus + resources.decode_cpus, sum(node.gpus for node in hosts)
     needs = [_need(resources.least_workers, each, "CPU")]
     has = [_amount(sum(node.cpus for node in hosts), "CPU")]
     if gpus_of(resources):
         needs.append(_need(resources.least_workers, gpus_of(resources), "GPU"))
-        has.append(_amount(sum(node.gpus for node in hosts), "GPU"))
+        has.append(_amount(gpus, "GPU"))
     where = f" on {len(hosts)} hosts" if len(hosts) > 1 else ""
     verb = "can grow to" if limit else "has"
+    lacking = [node.lacking for node in nodes if node.lacking and gpus_of(resources)]
     return ClusterError(
         f"job {request.label or request.job.id} needs {' and '.join(needs)}, "
-        f"the cluster {verb} {' and '.join(has)}{where}",
-        allowed="every worker lies on one host; all workers of a job run at the same time",
-        next_step="lower `workers`, `cpus` or `gpus` under `resources`, or join a larger cluster",
+        f"the cluster {verb} {' and '.join(has)}{where}" + "".join(f"; {why}" for why in lacking),
+        allowed="every worker lies on one host, and a fraction of a GPU on one GPU; "
+        "all workers of a job run at the same time",
+        next_step=_way_out(resources, gpus),
     )
+
+
+def _way_out(resources: Resources, gpus: float) -> str:
+    """Name what to change: on a cluster with too few GPUs, `auto` shares them out."""
+    if gpus_of(resources) and not gpus:
+        return "set `gpus` to 0 or auto under `resources` to train on CPUs, or `compound doctor`"
+    if gpus_of(resources) and gpus < resources.least_workers * gpus_of(resources):
+        return "set `gpus: auto` under `resources`, which shares the GPUs out, or fewer `workers`"
+    return "lower `workers`, `cpus` or `gpus` under `resources`, or join a larger cluster"
 
 
 def _need(workers: int, each: float, unit: str) -> str:

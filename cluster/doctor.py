@@ -2,13 +2,15 @@
 
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.capacity import Node
+from jobs.gpus import hindrance_here
 from schemas.errors import ClusterError
 from schemas.job import JobRequest
 
@@ -52,14 +54,43 @@ def check_interfaces(requests: Sequence[JobRequest]) -> None:
             )
 
 
+def check_gpus(requests: Sequence[JobRequest]) -> None:
+    """Refuse GPUs that Ray counts and torch cannot use; `auto` has to be resolved.
+
+    Raises:
+        ClusterError: naming the hosts and what is in the way.
+    """
+    if not any(request.resources.gpus for request in requests):
+        return
+    alive = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU")]
+    found = zip(alive, _answers(alive, hindrance_here), strict=True)
+    hindered = {node["NodeManagerAddress"]: why for node, why in found if why}
+    if hindered:
+        told = "; ".join(f"on {host} {why}" for host, why in hindered.items())
+        raise ClusterError(
+            f"Ray counts GPUs that torch cannot use: {told}",
+            where="resources",
+            allowed="hosts whose driver and torch fit each other; `gpus: 0` trains on CPUs",
+            next_step="compound doctor    # on such a host",
+        )
+
+
 def _hosts_where(question: Callable[[str], bool], about: str) -> list[str]:
     """Return the addresses of the hosts that answer yes."""
-    task = ray.remote(question)
     alive = [node for node in ray.nodes() if node["Alive"]]
-    pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in alive]
-    asked = [task.options(num_cpus=0, scheduling_strategy=to).remote(about) for to in pinned]
-    answers = zip(alive, ray.get(asked), strict=True)
+    answers = zip(alive, _answers(alive, question, about), strict=True)
     return [node["NodeManagerAddress"] for node, yes in answers if yes]
+
+
+def _answers(
+    nodes: Sequence[Mapping[str, Any]], question: Callable[..., Any], *about: str
+) -> list[Any]:
+    """Ask a question on every one of these hosts."""
+    task = ray.remote(question)
+    pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
+    asked = [task.options(num_cpus=0, scheduling_strategy=to).remote(*about) for to in pinned]
+    answers: list[Any] = ray.get(asked)
+    return answers
 
 
 def _is_blind(path: str) -> bool:

@@ -2,20 +2,23 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from cluster.capacity import Node, expected
+from cluster.capacity import Node, expected, preflight, resolve
 from cluster.failure import record_failure
 from cluster.runner import OnEvent, unfinished
 from jobs.allocator import keep_freed
 from jobs.data.cache import DataCache
+from jobs.gpus import gpus_here
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.failure import GAVE_UP
@@ -42,10 +45,18 @@ class LocalRunner:
         """End with a checkpoint: after the running step, in child processes after the epoch."""
         self._stop.set()
 
+    def preflight(self, requests: Sequence[JobRequest]) -> None:
+        """Refuse what this machine can never run. ClusterError: which job, and what it lacks."""
+        for request in requests:
+            if request.resources.decode_cpus:
+                raise _no_cluster(request)
+        preflight(requests, [here()])
+
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Train every request; see `Runner.run`."""
+        self.preflight(requests)
         ledger = ArtifactStore.open(store, patient=True)
-        resolved = [_resolved(request) for request in requests]
+        resolved = resolve(requests, [here()])
         return [self._run_one(request, ledger, on_event) for request in resolved]
 
     def _run_one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
@@ -201,29 +212,22 @@ def _told(errors: str) -> Cause | None:
     return next((cause for cause in causes if cause.kind != "worker lost"), None)
 
 
+def here() -> Node:
+    """Return this machine, with the GPUs that its processes can use."""
+    gpus = gpus_here()
+    cpus, host = os.cpu_count() or 1, socket.gethostname()
+    return Node(cpus, len(gpus.devices), host, gpus.types, gpus.told)
+
+
 def _here(request: JobRequest) -> int:
     """Return the workers of a job: as many as this machine has room for, where it is elastic."""
-    cpus, gpus = len(os.sched_getaffinity(0)), torch.cuda.device_count()
-    return expected(request.resources, [Node(cpus, gpus, "here")])
+    room = replace(here(), cpus=len(os.sched_getaffinity(0)))
+    return expected(request.resources, [room])
 
 
-def _resolved(request: JobRequest) -> JobRequest:
-    """Decide `gpus: auto`, and refuse GPUs that this machine has not, and decoding elsewhere."""
-    found = torch.cuda.device_count()
-    resources = request.resources
-    if resources.decode_cpus:
-        raise ClusterError(
-            f"job {request.label or request.job.id} has {resources.decode_cpus} CPUs of a cluster "
-            "to decode its images, and this runner uses no cluster",
-            next_step="leave out `--runner local`, or `decode_cpus` under `resources`",
-        )
-    gpus = min(found, 1) if resources.gpus == "auto" else resources.gpus
-    if gpus * resources.least_workers > found:
-        raise ClusterError(
-            f"job {request.label or request.job.id} needs {gpus * resources.least_workers:g} GPUs, "
-            f"this machine has {found}",
-            next_step="lower `gpus` or `workers` under `resources`",
-        )
-    return request.model_copy(
-        update={"resources": resources.model_copy(update={"gpus": float(gpus)})}
+def _no_cluster(request: JobRequest) -> ClusterError:
+    return ClusterError(
+        f"job {request.label or request.job.id} has {request.resources.decode_cpus} CPUs of a "
+        "cluster to decode its images, and this runner uses no cluster",
+        next_step="leave out `--runner local`, or `decode_cpus` under `resources`",
     )

@@ -2,6 +2,7 @@
 
 import ray
 
+from cluster.capacity import gpus_of, with_gpus
 from cluster.session import Session
 from jobs.device import Kind
 from jobs.probe import probe
@@ -17,9 +18,7 @@ def probe_on(
     session: Session, resources: Resources, limit: float, precision: Precision = "float32"
 ) -> DeviceProfile:
     """Run a probe as one worker of this size. ClusterError: no host has one free in time."""
-    gpus = resources.gpus
-    if gpus == "auto":
-        gpus = 1.0 if any(node.gpus for node in session.nodes) else 0.0
+    gpus = gpus_of(with_gpus(resources.sized(1), session.nodes, session.limit))
     kind: Kind = "cuda" if gpus else "cpu"
     task = ray.remote(_probe).options(num_cpus=resources.cpus, num_gpus=gpus, max_retries=0)
     try:

@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,11 +15,13 @@ from ray._private.state import state as cluster_state
 from ray._raylet import Config  # type: ignore[attr-defined]
 
 from cluster.capacity import Node
+from jobs.gpus import VARIABLE, Gpus, gpus_here, is_instance
 from schemas.errors import ClusterError
 
 _OBJECT_STORE = 256 * 2**20
 """Bytes of shared memory for a local Ray; jobs exchange rows, never tensors."""
 
+_TYPE = "accelerator_type:"
 _PATIENCE = 10.0
 """Seconds for a cluster's port to answer."""
 
@@ -44,12 +47,15 @@ class Session:
     @property
     def nodes(self) -> tuple[Node, ...]:
         """The hosts that are alive now."""
+        here = gpus_here() if self.started else Gpus()
         alive = [node for node in ray.nodes() if node["Alive"]]
         return tuple(
             Node(
                 cpus=node["Resources"].get("CPU", 0.0),
                 gpus=node["Resources"].get("GPU", 0.0),
                 host=node["NodeManagerHostname"],
+                types=here.types or _types(node["Resources"]),
+                lacking=here.told,
             )
             for node in alive
         )
@@ -92,11 +98,22 @@ def connect(address: str | None = None, *, cpus: int | None = None) -> Session:
     return _start(cpus) if address in (None, "", "local") else _join(address)
 
 
+def _types(resources: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the kind of a host's GPUs, for which Ray gives it a resource."""
+    return tuple(name.removeprefix(_TYPE) for name in resources if name.startswith(_TYPE))
+
+
 def _start(cpus: int | None) -> Session:
     settle_auth(new_cluster=True)
+    gpus = gpus_here().devices
+    if any(map(is_instance, gpus)):
+        # A worker reaches a MIG instance by its UUID only, and Ray hands on what it finds here.
+        os.environ[VARIABLE] = ",".join(gpu.uuid for gpu in gpus)
     context = ray.init(
         address="local",
         num_cpus=cpus,
+        # Ray itself counts GPUs that torch cannot use, and entries of the variable that name none.
+        num_gpus=len(gpus),
         include_dashboard=True,
         dashboard_host="127.0.0.1",
         object_store_memory=_OBJECT_STORE,

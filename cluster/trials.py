@@ -15,6 +15,7 @@ from cluster.runner import unfinished
 from jobs.allocator import keep_freed
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
+from jobs.share import keep_to_share
 from jobs.store.artifacts import ArtifactStore
 from schemas.errors import RunError
 from schemas.job import EpochRow, JobRequest, JobResult
@@ -87,6 +88,7 @@ class SoloTrial(Trial):
         """Start the job's generator; nothing runs before the first step."""
         resources = self.request.resources
         device = torch.device("cuda" if gpus_of(resources) else "cpu")
+        keep_to_share(device, gpus_of(resources))
         process = Process.single(resources.cpus, device, tuple(self.config["imports"]))
         splits, continues = self.request.splits, self.request.continues
         profile = self.request.profile

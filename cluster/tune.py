@@ -62,6 +62,16 @@ class RayRunner:
         """End after the running epochs, with checkpoints."""
         self._stop.set()
 
+    def preflight(self, requests: Sequence[JobRequest]) -> None:
+        """Refuse what this cluster can never run. ClusterError: which job, and what is lacking.
+
+        To be called with every kind of job of a study, before the first of them is trained.
+        """
+        nodes, limit = self._session.nodes, self._session.limit
+        capacity.preflight(requests, nodes, limit)
+        doctor.check_gpus(capacity.resolve(requests, nodes, limit))
+        doctor.check_interfaces(requests)
+
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Train every request; see `Runner.run`."""
         nodes, limit = self._session.nodes, self._session.limit
@@ -72,7 +82,8 @@ class RayRunner:
         if self._brackets is None:
             requests = [request.model_copy(update={"prunable": False}) for request in requests]
         results = _done(requests, ledger, on_event)
-        fresh = {r.job.id: r for r in capacity.resolve(requests, nodes) if r.job.id not in results}
+        resolved = capacity.resolve(requests, nodes, limit)
+        fresh = {r.job.id: r for r in resolved if r.job.id not in results}
         for resources, group in _by_resources(fresh.values()):
             most = min(capacity.at_once(resources, nodes, limit), len(group))
             results |= self._run_group(resources, group, ledger, on_event, most)

@@ -24,7 +24,9 @@ from torch import distributed
 
 from jobs.allocator import keep_freed
 from jobs.data.cache import DataCache
+from jobs.gpus import VARIABLE, gpus_here, is_instance, part_for, sharers
 from jobs.run import Process, run
+from jobs.share import keep_to_share
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import leave, summed
 from jobs.training.failure import GAVE_UP
@@ -102,7 +104,9 @@ def _request(path: Path) -> JobRequest:
 def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -> Iterator[Process]:
     """Yield this process's place, inside its process group where a launcher started several."""
     rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    resources = _with_gpus(resources, int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
     device = _device(resources, int(os.environ.get("LOCAL_RANK", 0)))
+    keep_to_share(device, float(resources.gpus))
     process = Process(
         rank,
         world_size,
@@ -117,23 +121,42 @@ def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # NCCL refuses two ranks on one GPU ("Duplicate GPU detected"), and so two MIG instances of one.
+    alone = float(resources.gpus) >= 1 and "MIG-" not in os.environ.get(VARIABLE, "")
+    distributed.init_process_group("nccl" if alone else "gloo")
     try:
         yield process
     finally:
         leave()
 
 
+def _with_gpus(resources: Resources, workers: int) -> Resources:
+    """Decide `gpus: auto` for so many workers on this machine; some may have to share a GPU."""
+    if resources.gpus != "auto":
+        return resources
+    present = len(gpus_here().devices)
+    gpus = part_for(max(1, -(-workers // present))) if present else 0.0
+    return resources.model_copy(update={"gpus": gpus})
+
+
 def _device(resources: Resources, local_rank: int) -> torch.device:
-    present = torch.cuda.device_count()
-    if resources.gpus == 0 or (resources.gpus == "auto" and not present):
+    """Return this rank's device: ranks with a fraction share a GPU. ClusterError: there is none."""
+    size = float(resources.gpus)
+    if size == 0:
         return torch.device("cpu")
-    if local_rank >= present:
+    found = gpus_here()
+    index = local_rank // sharers(size) if size < 1 else local_rank * int(size)
+    if index >= len(found.devices):
+        count = len(found.devices)
         raise ClusterError(
-            f"worker {local_rank} of this machine needs a GPU of its own, and there are {present}",
+            f"worker {local_rank} of this machine needs {size:g} GPU{'s' if size > 1 else ''}, "
+            f"and there are {count}" + (f": {found.lacking}" if found.lacking else ""),
             next_step="set `gpus: 0` in the job's resources, or start fewer workers",
         )
-    return torch.device("cuda", local_rank)
+    if is_instance(found.devices[index]):
+        # A process sees one MIG instance, by its UUID (MIG user guide, CUDA device enumeration).
+        os.environ[VARIABLE], index = found.devices[index].uuid, 0
+    return torch.device("cuda", index)
 
 
 def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:

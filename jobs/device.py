@@ -22,6 +22,11 @@ Kind = Literal["cpu", "cuda"]
 
 PROCESS_BYTES = 400 * 2**20
 """What a worker holds before it builds a network: Python and torch, or the GPU's context."""
+NCCL_BYTES = 688 * 2**20
+"""What NCCL holds on each of several GPUs beside torch: 544 MiB for two, 688 for more, on A100 with
+NVLink (NCCL's issue 964)."""
+IMAGES_PART = 4
+"""Images stay on a GPU where they take up to one part in so many of what tensors may take."""
 _WORD = 4
 """Bytes of a float32."""
 GATHERED = 0.3
@@ -103,6 +108,14 @@ def worker_memory(threads: int) -> int:
     workers = max(1, len(os.sched_getaffinity(0)) // threads)
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return max(0, min(total, _group_limit() or total) // workers - PROCESS_BYTES)
+
+
+def own_bytes(total: int, gpus: float) -> int:
+    """Return the bytes of a GPU of `total` that the tensors of one worker may take.
+
+    A fraction has to hold the process's context too; of a whole GPU the driver keeps account.
+    """
+    return total if gpus >= 1 else max(0, int(gpus * total) - PROCESS_BYTES)
 
 
 def _group_limit() -> int | None:

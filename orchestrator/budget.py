@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator
 
-from cluster.capacity import Node, capacity, with_gpus
 from orchestrator.pace import unaccounted
 from orchestrator.wording import counted
 from schemas.device import Precision
 from schemas.errors import PlanError
-from schemas.forecast import GIB, Forecast, Hosts, Spending, Spent, Total
-from schemas.job import Resources
+from schemas.forecast import GIB, Forecast, Spending, Spent, Total
 from schemas.study import StudySpec, TrainSpec
 
 LIMITS = (
@@ -65,7 +63,8 @@ def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
     for _, text in exceeded(spec.budget, forecast.most):
         does = "refuse it" if spec.budget.at_limit == "refuse" else "stop at the limit"
         yield f"the plan takes up to {text}: compound run will {does}"
-    yield from _homeless(spec, forecast.basis.hosts)
+    yield from _homeless(spec, forecast)
+    yield from forecast.cautions
     yield from _tight(forecast)
     yield from unaccounted(forecast.basis, _precisions(spec, forecast))
 
@@ -79,36 +78,38 @@ def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tup
         yield spec.train.precision, forecast.search.jobs
 
 
-def _homeless(spec: StudySpec | TrainSpec, hosts: Hosts) -> Iterator[str]:
-    """Say where the cluster that the plan reckons with could not hold a job at all."""
-    nodes = [Node(cpus=hosts.cpus, gpus=hosts.gpus, host="")] * hosts.nodes
-    given = spec.resources
-    for resources in [given] if isinstance(given, Resources) else [given.search, given.family]:
-        sized = with_gpus(resources, nodes)
-        if capacity(sized, nodes) < sized.least_workers:
-            where = "the cluster" if spec.cluster else "the machine that plans"
-            least = sized.least_workers
+def _homeless(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
+    """Say which jobs the cluster that the plan reckons with could not hold at all."""
+    where = "the cluster" if spec.cluster else "the machine that plans"
+    for found in forecast.resources:
+        if not found.fits:
+            why = f"; {found.lacking}" if found.gpus and found.lacking else ""
             yield (
-                f"{where} cannot hold {least} x ({sized.cpus} CPUs, {sized.gpus} GPUs) "
-                "at once: `cluster: {nodes: 2, cpus: 32, gpus: 8}` reckons with another"
+                f"{where} cannot hold {found.least_workers} x ({found.cpus} CPUs, "
+                f"{found.gpus:g} GPUs) at once, which {found.phase} jobs need{why}: "
+                "`cluster: {nodes: 2, cpus: 32, gpus: 8}` reckons with another"
             )
-            return
 
 
 def _tight(forecast: Forecast) -> Iterator[str]:
     """Say which jobs need more memory than a worker has, and what would help."""
-    room = f"a worker, which has {forecast.basis.worker_memory / GIB:.1f}"
     jobs = [demand for demand in forecast.demands.values() if not demand.fits]
     if jobs:
         most = max(jobs, key=lambda demand: demand.memory)
         remedy = _remedy(most.micro_batch, min(demand.fitting_batch for demand in jobs))
+        room = _room(most.room, forecast)
         yield f"{counted(len(jobs), 'job')} need up to {most.memory / GIB:.1f} GiB {room}: {remedy}"
     phis = [m for m in forecast.family.members if m.micro_batch[1] > m.fitting_batch[0]]
     if phis:
         largest = max(phis, key=lambda member: member.memory[1])
         names = ", ".join(f"{member.phi:g}" for member in phis)
         remedy = _remedy(largest.micro_batch[1], min(m.fitting_batch[0] for m in phis))
+        room = _room(largest.room, forecast)
         yield f"phi {names} need up to {largest.memory[1] / GIB:.1f} GiB {room}: {remedy}"
+
+
+def _room(bytes: int, forecast: Forecast) -> str:
+    return f"a worker, which has {(bytes or forecast.basis.worker_memory) / GIB:.1f}"
 
 
 def _remedy(micro: int, fitting: int) -> str:

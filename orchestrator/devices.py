@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
-from jobs.device import Kind, corrected, describe, guess
+from cluster.capacity import Node
+from jobs.device import PROCESS_BYTES, Kind, corrected, describe, guess
+from jobs.gpus import Gpus, gpus_here
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.forecast import Reckoner
 from schemas.device import DeviceProfile, Precision
@@ -21,12 +22,23 @@ AnySpec = StudySpec | TrainSpec
 
 def hosts_of(spec: AnySpec) -> Hosts:
     """Return the cluster that a spec names, or else this machine."""
-    return spec.cluster or Hosts(cpus=os.cpu_count() or 1, gpus=_gpus_here())
+    return spec.cluster or Hosts(cpus=os.cpu_count() or 1, gpus=len(gpus_here().devices))
 
 
-def _gpus_here() -> int:
-    """Count this machine's GPUs as their driver lists them: torch would take seconds to ask."""
-    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+def nodes_of(spec: AnySpec) -> tuple[Node, ...]:
+    """Return the same, host by host, with what is known of this machine's GPUs."""
+    hosts, here = hosts_of(spec), Gpus() if spec.cluster else gpus_here()
+    node = Node(hosts.cpus, hosts.gpus, host="", types=here.types, lacking=here.told)
+    return (node,) * hosts.nodes
+
+
+def _sized(guessed: DeviceProfile, spec: AnySpec) -> DeviceProfile:
+    """Give a guess the memory of this machine's smallest GPU, where the study will run on it."""
+    gpus = () if spec.cluster or guessed.kind == "cpu" else gpus_here().devices
+    if not gpus:
+        return guessed
+    memory = min(gpu.memory for gpu in gpus) - PROCESS_BYTES
+    return guessed.model_copy(update={"memory": memory})
 
 
 def kind_of(spec: AnySpec) -> Kind:
@@ -55,7 +67,7 @@ def profile_of(spec: AnySpec, store: ArtifactStore | None) -> DeviceProfile:
     known = [p for p in store.profiles() if p.kind == kind] if store else []
     here = [p for p in known if p.device == describe(kind, threads)]
     elsewhere = known if spec.cluster or kind == "cuda" else []
-    return next(iter([*here, *elsewhere]), guess(kind, threads, precision_of(spec)))
+    return next(iter([*here, *elsewhere]), _sized(guess(kind, threads, precision_of(spec)), spec))
 
 
 def existing(uri: str) -> ArtifactStore | None:

@@ -8,11 +8,21 @@ from itertools import groupby
 
 from cluster.capacity import Node, at_once, expected, gpus_of, resolve
 from jobs.data.encoded import streams
-from jobs.device import bound_of, evaluation_seconds, largest_batch, peak_bytes
+from jobs.device import (
+    IMAGES_PART,
+    NCCL_BYTES,
+    PROCESS_BYTES,
+    bound_of,
+    evaluation_seconds,
+    largest_batch,
+    own_bytes,
+    peak_bytes,
+)
 from jobs.training.schedule import Steps, steps
 from jobs.workload import workload
 from orchestrator.measure import held
 from orchestrator.pace import Pace
+from orchestrator.placement import sharing
 from schemas.architecture import Network
 from schemas.data import DataInfo
 from schemas.device import DeviceProfile, Workload
@@ -84,14 +94,16 @@ class Reckoner:
         sharded, resources = resources.sharding == "full", resources.sized(workers)
         work = workload(job.architecture)
         pieces = math.ceil(plan.batch / workers / plan.micro)
-        pace = Pace(self.profile, job.architecture, job.recipe, plan.micro, pieces)
-        shared = self._sent(work.params, workers) * (1.5 * pieces if sharded else 1)
-        ending = self._evaluation(work, plan, workers) + EPOCH_SECONDS
+        profile = in_turns(self.profile, sharing(resources))
+        pace = Pace(profile, job.architecture, job.recipe, plan.micro, pieces)
+        shared = self._sent(work.params, resources) * (1.5 * pieces if sharded else 1)
+        ending = self._evaluation(profile, work, plan, workers) + EPOCH_SECONDS
         seconds = pace.compiling + plan.total * (pace.mean_step + shared)
         seconds += job.recipe.epochs * ending
         gpu_hours, cpu_hours = _hours(seconds, resources)
         kept = held(job.recipe, workers, sharded=sharded)
-        images, room = self._images(job), int(SPARE * self.worker_memory)
+        whole = self.room(resources)
+        images, room = self._images(job, resources), int(SPARE * whole)
         return Demand(
             job=job.id,
             architecture=job.architecture.id,
@@ -99,35 +111,59 @@ class Reckoner:
             micro_batch=plan.micro,
             fitting_batch=largest_batch(self.profile, work, room - images, **kept),
             memory=images + peak_bytes(self.profile, work, plan.micro, **kept),
+            room=whole,
+            sharers=sharing(resources),
             step_seconds=pace.last_step + shared,
-            bound=bound_of(self.profile, work, plan.micro, pieces),
+            bound=bound_of(profile, work, plan.micro, pieces),
             seconds=seconds,
             gpu_hours=gpu_hours,
             cpu_hours=cpu_hours,
             money=self.spending.money_for(gpu_hours, cpu_hours),
         )
 
-    def _evaluation(self, work: Workload, plan: Steps, workers: int) -> float:
+    def _evaluation(
+        self, profile: DeviceProfile, work: Workload, plan: Steps, workers: int
+    ) -> float:
         """Return the seconds of one pass of a worker over its part of the validation images."""
         batches = math.ceil(self.data.validation / (workers * plan.micro))
-        return batches * evaluation_seconds(self.profile, work, plan.micro)
+        return batches * evaluation_seconds(profile, work, plan.micro)
 
-    def _images(self, job: TrainJob) -> int:
-        """Return the bytes of the decoded images, which a CPU worker holds beside its network."""
-        if self.profile.kind == "cuda":
-            return 0
-        images = self.data.train + self.data.validation
+    def room(self, resources: Resources) -> int:
+        """Return the bytes that one worker of this size may use on its device.
+
+        A fraction of a GPU is that part of it, less a context; NCCL's buffers are counted where
+        workers have whole ones.
+        """
+        if self.profile.kind == "cpu":
+            return self.worker_memory
+        if 0 < gpus_of(resources) < 1:
+            return own_bytes(self.worker_memory + PROCESS_BYTES, gpus_of(resources))
+        nccl = NCCL_BYTES if resources.most_workers > 1 else 0
+        return max(0, self.worker_memory - nccl)
+
+    def _images(self, job: TrainJob, resources: Resources) -> int:
+        """Return the bytes of decoded images that a worker holds where its network lies.
+
+        A CPU worker holds all of them; a GPU keeps them where they take a small part of it.
+        """
+        images, on_gpu = self.data.train + self.data.validation, self.profile.kind == "cuda"
         if streams(job.data.spec, images, self.data.in_channels, self.data.size):
-            return STREAMED_BYTES
-        return images * job.architecture.in_channels * job.architecture.resolution**2
+            return 0 if on_gpu else STREAMED_BYTES
+        bytes = images * job.architecture.in_channels * job.architecture.resolution**2
+        gpu = self.worker_memory + PROCESS_BYTES
+        kept = bytes <= own_bytes(gpu, gpus_of(resources)) // IMAGES_PART
+        return bytes if kept or not on_gpu else 0
 
-    def _sent(self, params: int, workers: int) -> float:
+    def _sent(self, params: int, resources: Resources) -> float:
         """Return the seconds of a ring all-reduce: every worker passes on 2 (N - 1) / N of it.
 
         Where they divide a network it is 3 (N - 1) / N for every micro-batch: weights are
         gathered twice, and gradients go to those whose rows they are.
         """
-        return 4 * params * 2 * (workers - 1) / workers / ALL_REDUCE[self.profile.kind]
+        workers, alone = resources.most_workers, sharing(resources) == 1
+        # Workers that share a GPU pass their gradients on through the host, by gloo.
+        speed = ALL_REDUCE[self.profile.kind if alone else "cpu"]
+        return 4 * params * 2 * (workers - 1) / workers / speed
 
     def demands(self, requests: Iterable[JobRequest]) -> dict[str, Demand]:
         """Return what jobs take, by id; jobs that differ in their seeds only are reckoned once."""
@@ -170,6 +206,19 @@ class Reckoner:
             start = GANG_SECONDS if resources.most_workers > 1 else SOLO_SECONDS
             seconds += start + makespan([demand.seconds for _, demand in jobs], lanes)
         return seconds
+
+
+def in_turns(profile: DeviceProfile, number: int) -> DeviceProfile:
+    """Return how a GPU looks to each of so many workers that share it at the same time.
+
+    Processes take turns on a GPU (it runs the kernels of one at a time, unless MPS is set up), so
+    what it computes takes `number` times as long. What the host does to launch it overlaps with
+    the others' turns. A prediction: never measured on a GPU.
+    """
+    if number == 1:
+        return profile
+    seconds = {name: number * value for name, value in profile.seconds.items()}
+    return profile.model_copy(update={"seconds": seconds})
 
 
 def _hours(seconds: float, resources: Resources) -> tuple[float, float]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.compiling import Judge, asks, decided
-from orchestrator.devices import hosts_of, learnt, profile_of
+from orchestrator.devices import hosts_of, learnt, nodes_of, profile_of
 from orchestrator.documents import TrainRecord
 from orchestrator.forecast import Reckoner
 from orchestrator.later import gate_at_most, rounds_at_most
 from orchestrator.outlook import family_forecast
+from orchestrator.placement import cautions, placed
 from orchestrator.plan import DATA_ONLY, plan_family, plan_study, plan_train
 from schemas.data import DataInfo
 from schemas.design import COUNTED
@@ -129,6 +130,8 @@ def _forecast(
         family=family_forecast(reckoner, families, known),
         demands=demands,
         compiling=_compiling(spec, planned, families),
+        resources=placed(spec, nodes_of(spec)),
+        cautions=tuple(cautions(spec, nodes_of(spec))),
     )
 
 
@@ -138,6 +141,14 @@ def _compiling(
     choices = [[job.request for job in family.jobs] for family in families]
     judge = Judge.of(spec, planned.data.train, planned.profile)
     return decided(spec, judge, [job.request for job in planned.jobs], choices)
+
+
+def samples(prepared: Prepared, networks: Networks) -> list[JobRequest]:
+    """Return requests with every kind of resources that a study will ask for, in any phase."""
+    requests = [job.request for job in prepared.plan.jobs]
+    _, gate = _later(prepared.spec, prepared.plan, networks)
+    family = [job.request for plan in prepared.families[:1] for job in plan.jobs[-1:]]
+    return [*requests, *gate[-1:], *family]
 
 
 def _later(

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from jobs.gpus import gpus_here
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.devices import kind_of, precision_of, resources_of
 from schemas.device import DeviceProfile
+from schemas.errors import ClusterError
 from schemas.study import StudySpec, TrainSpec
 
 LIMIT = 60.0
@@ -20,6 +22,8 @@ def probe_for(
     """
     store = ArtifactStore.open(spec.store)
     kind, resources, precision = kind_of(spec), resources_of(spec), precision_of(spec)
+    if address is None and kind == "cuda":
+        _require_gpu()
     size = f"{resources.cpus} CPUs in {precision}, {LIMIT:.0f} s at most"
     tell(f"probing one {kind} worker with {size}")
     from jobs.probe import probe  # torch and scipy, which no other plan waits for
@@ -32,6 +36,16 @@ def probe_for(
     )
     store.save_profile(profile)
     return profile
+
+
+def _require_gpu() -> None:
+    found = gpus_here()
+    if not found.devices:
+        raise ClusterError(
+            f"there is no GPU to probe: {found.told}",
+            allowed="a probe where the workers are, or a spec whose search has `gpus: 0`",
+            next_step="compound plan SPEC --probe --address HOST:PORT",
+        )
 
 
 def _on_cluster(address: str | None, spec: StudySpec | TrainSpec) -> DeviceProfile:

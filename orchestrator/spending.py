@@ -28,9 +28,13 @@ class Meter:
         nodes: Sequence[Node],
         spent: Spent,
         keep: Callable[[Spent], None],
+        limit: Node | None = None,
     ) -> None:
-        """`spent`: what the study took in earlier calls; `keep` writes down what it has taken."""
-        self._runner, self._budget, self._nodes = runner, budget, nodes
+        """`spent`: what the study took in earlier calls; `keep` writes down what it has taken.
+
+        `limit`: what an autoscaler may grow the nodes to.
+        """
+        self._runner, self._budget, self._nodes, self._most = runner, budget, nodes, limit
         self._keep, self._kept = keep, 0.0
         self._sizes: dict[str, Resources] = {}
         self.spent = spent
@@ -45,7 +49,7 @@ class Meter:
         """Train every request as long as the budget lasts; see `Runner.run`."""
         if self.limit:
             return [unfinished(request) for request in requests]
-        self._sizes = {r.job.id: r.resources for r in resolve(requests, self._nodes)}
+        self._sizes = {r.job.id: r.resources for r in resolve(requests, self._nodes, self._most)}
 
         def tell(event: Event) -> None:
             if event.workers is not None:

@@ -23,7 +23,7 @@ class Hosts(Model):
     """GPUs of each node."""
     memory: Annotated[float, Field(gt=0, le=1e6)] | None = None
     """GiB that one worker may use: a GPU's memory, or its part of the host's. By default what
-    the device has."""
+    the device has. A worker with a fraction of a GPU is reckoned with that part of it."""
 
 
 class Spending(Model):
@@ -95,7 +95,11 @@ class Demand(Model):
     fitting_batch: int
     """The largest micro-batch that fits into a worker's memory; 0: not even one image."""
     memory: int
-    """Peak bytes of one worker."""
+    """Peak bytes of one worker, with the images that it keeps on its device."""
+    room: int = 0
+    """Bytes that one worker may use: of a fraction of a GPU its part, less a context of its own."""
+    sharers: int = 1
+    """Workers that a GPU is shared by where it is full: its time is cut into as many parts."""
     step_seconds: float
     """One step of the optimiser at the full resolution, over all micro-batches."""
     bound: Part = "device"
@@ -166,7 +170,29 @@ class Basis(Model):
     """Networks of the probe that did not fit into memory or time."""
     hosts: Hosts
     worker_memory: int
-    """Bytes that one worker may use."""
+    """Bytes that one worker on a whole device may use."""
+
+
+class Placed(Model):
+    """What each job of one phase is given, once `gpus: auto` is decided."""
+
+    phase: Literal["search", "gate", "family", "train"]
+    workers: int
+    """At most; an elastic job may have fewer."""
+    least_workers: int
+    cpus: int
+    """Of each worker, like the GPUs."""
+    gpus: float
+    asked: float | Literal["auto"]
+    """The spec's `gpus`."""
+    why: str = ""
+    """How `auto` was decided; nothing where the spec gives a number."""
+    at_once: int
+    """Jobs of this size that run at the same time."""
+    fits: bool = True
+    """Whether the hosts that the plan reckons with could hold one such job."""
+    lacking: str = ""
+    """What keeps this machine's GPUs from being used, where the plan reckons with it."""
 
 
 Range = tuple[float, float]
@@ -188,6 +214,8 @@ class MemberForecast(Model):
     micro_batch: Counts
     fitting_batch: Counts
     memory: Counts
+    room: int = 0
+    """Bytes that one worker may use."""
     step_seconds: Range
     seconds: Range
     gpu_hours: Range
@@ -218,6 +246,10 @@ class Forecast(Model):
     """By job id; the search's jobs, and for one scaled variant its own."""
     compiling: str = ""
     """Which jobs `compile: auto` has come to compile, in a line; nothing without `auto`."""
+    resources: tuple[Placed, ...] = ()
+    """Workers, CPUs and GPUs of each phase, as decided."""
+    cautions: tuple[str, ...] = ()
+    """What people should know of these resources."""
 
     @property
     def most(self) -> Total:

@@ -9,6 +9,7 @@ from schemas.architecture import Architecture, Network
 from schemas.base import Identified, Model, digest
 from schemas.data import DataSpec
 from schemas.factory import FactoryNetwork, Realised
+from schemas.gpus import Gpus
 from schemas.recipe import Keep, Recipe
 from schemas.weights import WeightsRef
 
@@ -49,8 +50,9 @@ class Resources(Model):
     lost, and takes more in after an epoch when there is room. The batch of a step stays."""
     cpus: Annotated[int, Field(ge=1, le=1024)] = 1
     """CPU cores a worker; also the threads that torch may use."""
-    gpus: Annotated[float, Field(ge=0, le=16)] | Literal["auto"] = "auto"
-    """GPUs a worker; a fraction shares one. `auto`: one where the cluster has any, else none."""
+    gpus: Gpus = "auto"
+    """GPUs a worker: a fraction up to 1, or a whole number. `auto` takes what the cluster has: one
+    a worker, a fraction where workers outnumber GPUs, none where there are none."""
     patience: Annotated[float, Field(ge=5, le=86_400)] = 600.0
     """Seconds without any progress of several workers after which one is taken to hang."""
     interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@-]{1,15}$")] | None = None
@@ -74,6 +76,11 @@ class Resources(Model):
             raise ValueError(
                 "sharding: full divides a network among workers, and there is one: "
                 "set workers to 2 or more, or sharding to none"
+            )
+        if self.sharding == "full" and self.gpus != "auto" and 0 < self.gpus < 1:
+            raise ValueError(
+                f"sharding: full divides a network among GPUs, and with gpus: {self.gpus:g} "
+                "workers share one: set gpus to 1, or sharding to none"
             )
         return self
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobs.data.encoded import streams
 from jobs.data.source import summarise
-from jobs.device import guess
+from jobs.device import IMAGES_PART, NCCL_BYTES, PROCESS_BYTES, guess
 from orchestrator.budget import check_budget, warnings
 from orchestrator.forecast import SPARE, Reckoner, makespan
 from orchestrator.prepare import Prepared, prepare
@@ -18,6 +18,7 @@ from orchestrator.spec import load
 from schemas.data import DigitsData, ParquetData
 from schemas.errors import PlanError, SpecError
 from schemas.forecast import GIB, Hosts, Spending
+from schemas.job import Resources
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 GPUS = "cluster={nodes: 2, cpus: 16, gpus: 4, memory: 40}"
@@ -80,8 +81,68 @@ def test_gpu_hours_count_the_gpus_that_auto_finds_and_their_fractions() -> None:
     search = one.forecast.search
     assert search.gpu_hours == pytest.approx(search.seconds / 3600)
     shared = prepared(GPUS, "resources.search.gpus=0.25").forecast.search
-    assert shared.gpu_hours == pytest.approx(search.gpu_hours / 4)
+    assert shared.gpu_hours == pytest.approx(shared.seconds / 3600 / 4)
     assert shared.wall_seconds < search.wall_seconds
+
+
+def test_a_fraction_of_a_gpu_has_its_part_of_the_memory() -> None:
+    whole, half, quarter, most = (
+        next(iter(prepared(GPUS, f"resources.search.gpus={size}").forecast.demands.values()))
+        for size in (1, 0.5, 0.25, 0.7)
+    )
+    total = 40 * GIB + PROCESS_BYTES
+    assert whole.room == 40 * GIB
+    assert half.room == total // 2 - PROCESS_BYTES
+    assert 4 * (quarter.room + PROCESS_BYTES) == total
+    assert quarter.fitting_batch < whole.fitting_batch / 4
+    assert [one.sharers for one in (whole, half, quarter, most)] == [1, 2, 4, 1]
+
+
+def test_a_worker_without_room_for_its_context_fits_nothing() -> None:
+    found = prepared(
+        "cluster={nodes: 1, cpus: 64, gpus: 1, memory: 8}", "resources.search.gpus=0.02"
+    )
+    assert next(iter(found.forecast.demands.values())).fitting_batch == 0
+    (told,) = [text for text in warnings(found.spec, found.forecast) if "GiB a worker" in text]
+    assert told.startswith("27 jobs need up to") and "not even one image fits" in told
+
+
+def test_workers_that_share_a_gpu_take_turns_and_launch_at_the_same_time() -> None:
+    def step(size: float, *more: str) -> float:
+        found = prepared(GPUS, f"resources.search.gpus={size}", *more).forecast
+        return next(iter(found.demands.values())).step_seconds
+
+    assert step(1) < step(0.25) < 4 * step(1), "small networks wait for launches mostly"
+    assert step(0.7) == step(1), "only one of them lies on a GPU"
+    large = ("baseline.stem.channels=64", "baseline.resolution=128", "family.phi=[1]")
+    assert 2 * step(1, *large) < step(0.25, *large) < 4 * step(1, *large)
+
+
+def test_images_that_stay_on_the_gpu_are_counted_for_each_worker() -> None:
+    found = prepared(GPUS)
+    request, data = found.plan.jobs[0].request, found.plan.data
+    images = (data.train + data.validation) * request.job.architecture.resolution**2
+
+    def memory(room: float, gpus: float = 1) -> int:
+        resources = request.resources.model_copy(update={"gpus": gpus})
+        hosts = found.reckoner.hosts.model_copy(update={"memory": (room - PROCESS_BYTES) / GIB})
+        small = replace(found.reckoner, hosts=hosts)
+        return small.demand(request.model_copy(update={"resources": resources})).memory
+
+    enough = 2 * (IMAGES_PART * images + PROCESS_BYTES) + 100
+    assert memory(enough, 0.5) == memory(enough), "both have room, so each worker keeps them"
+    assert memory(enough, 0.5) - memory(enough / 2 - 1000, 0.5) == images
+    big = data.model_copy(update={"train": 10**9})
+    assert replace(found.reckoner, data=big).demand(request).memory < memory(enough)
+
+
+def test_nccl_buffers_are_counted_where_workers_have_whole_gpus() -> None:
+    found = prepared(GPUS)
+    one, two = Resources(gpus=1), Resources(workers=2, gpus=1)
+    assert found.reckoner.room(one) - found.reckoner.room(two) == NCCL_BYTES
+    assert found.reckoner.room(Resources(gpus=0.5)) == found.reckoner.room(
+        Resources(workers=2, gpus=0.5)
+    )
 
 
 def test_a_named_cluster_decides_the_device_and_its_memory() -> None:

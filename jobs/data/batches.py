@@ -11,6 +11,7 @@ from torch import Tensor
 from jobs.data.augment import Augmenter, Draws
 from jobs.data.images import Images
 from jobs.data.mixing import Batch
+from jobs.device import IMAGES_PART
 from jobs.seeds import Purpose, derive
 from schemas.recipe import Augment
 
@@ -189,8 +190,9 @@ class Feeder:
 
 
 def _home(images: Images, device: torch.device) -> torch.device:
-    """Choose where the pixels lie: a GPU keeps them in up to a quarter of its memory."""
+    """Choose where the pixels lie: a GPU keeps them in up to a quarter of the worker's memory."""
     if device.type != "cuda":
         return device
-    room = torch.cuda.get_device_properties(device).total_memory // 4
+    total = torch.cuda.get_device_properties(device).total_memory
+    room = int(total * torch.cuda.get_per_process_memory_fraction(device)) // IMAGES_PART
     return device if images.bytes <= room else torch.device("cpu")

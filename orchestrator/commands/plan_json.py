@@ -22,6 +22,7 @@ def as_json(prepared: Prepared) -> dict[str, Any]:
         "warnings": [*plan.warnings, *warnings(prepared.spec, forecast)],
         "jobs": [_job(job, forecast) for job in plan.jobs],
         "prediction": _prediction(forecast),
+        "resources": [placed.model_dump(mode="json") for placed in forecast.resources],
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from orchestrator.budget import warnings
 from orchestrator.commands.output import note, print_table, say
 from orchestrator.later import compared_at_last
+from orchestrator.placement import sentence
 from orchestrator.prepare import Prepared
 from orchestrator.progress import duration
 from orchestrator.wording import counted, short
@@ -238,6 +239,8 @@ def _say_totals(prepared: Prepared) -> None:
             say(f"{name}: at most {_total(total)}")
     if any(total.jobs for total in later.values()):
         say(f"in all: at most {_total(forecast.most)}")
+    for placed in forecast.resources:
+        say(sentence(placed, f"{counted(placed.at_once, 'job')} at once"))
     if forecast.compiling:
         say(forecast.compiling)
     say(basis(forecast.basis))

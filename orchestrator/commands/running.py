@@ -11,8 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
-from cluster.capacity import Node, preflight
-from cluster.local import LocalRunner
+from cluster.capacity import Node
+from cluster.local import LocalRunner, here
 from cluster.metrics import StudyGauges
 from cluster.runner import Runner
 from cluster.session import connect
@@ -30,8 +30,9 @@ from orchestrator.commands.reporting import write_report
 from orchestrator.commands.showing import Reached, Shown, show
 from orchestrator.commands.studies import say_failures
 from orchestrator.documents import Documents, documents
+from orchestrator.placement import decided
 from orchestrator.plan import baseline_of
-from orchestrator.prepare import Prepared, prepare, with_plan
+from orchestrator.prepare import Prepared, prepare, samples, with_plan
 from orchestrator.progress import Phase, Progress
 from orchestrator.spec import SpecFile, load
 from orchestrator.spending import Meter
@@ -144,9 +145,13 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
         check_budget(spec, prepared.forecast)
         with ExitStack() as stack:
             imports = folders(file, options.allow_import)
-            runner, nodes = _runner(_samples(prepared), options, imports, asha, stack)
+            runner, nodes, most = _runner(
+                samples(prepared, networks), options, imports, asha, stack
+            )
+            for text in decided(spec, nodes, most):
+                note(text)
             runner = Traced(runner, store, note) if options.profile else runner
-            meter = _meter(runner, spec.budget, nodes, folder)
+            meter = _meter(runner, spec.budget, nodes, folder, most)
             stack.enter_context(_signals(meter))
             gauges = StudyGauges(spec.name) if options.runner == "ray" else None
             trackers = Trackers(spec.name, store, opens(spec.trackers), note)
@@ -157,14 +162,20 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             return _reached(study.run(prepared.plan), meter)
 
 
-def _meter(runner: Runner, budget: Spending, nodes: Sequence[Node], folder: StudyFolder) -> Meter:
+def _meter(
+    runner: Runner,
+    budget: Spending,
+    nodes: Sequence[Node],
+    folder: StudyFolder,
+    most: Node | None,
+) -> Meter:
     """Count on from what the study took in earlier calls."""
     spent = folder.read("spending.json", Spent) or Spent()
 
     def keep(taken: Spent) -> None:
         folder.write("spending.json", taken)
 
-    return Meter(runner, budget, nodes, spent, keep)
+    return Meter(runner, budget, nodes, spent, keep, most)
 
 
 def _reached(outcome: Outcome, meter: Meter) -> Reached:
@@ -216,30 +227,27 @@ def _say_quarantine(info: DataInfo) -> None:
         note(f"left out: {len(info.quarantined)} images in all; the report names them")
 
 
-def _samples(prepared: Prepared) -> list[JobRequest]:
-    """Return requests with every kind of resources that the study will ask for."""
-    requests = [job.request for job in prepared.plan.jobs]
-    family = [job.request for plan in prepared.families[:1] for job in plan.jobs[-1:]]
-    return [*requests, *family]
-
-
 def _runner(
     requests: list[JobRequest],
     options: Options,
     imports: tuple[str, ...],
     asha: Asha | None,
     stack: ExitStack,
-) -> tuple[Runner, Sequence[Node]]:
-    """Choose the runner, and refuse what its hosts can never fit. ClusterError says so."""
+) -> tuple[Runner, Sequence[Node], Node | None]:
+    """Choose the runner, with its hosts and what they may grow to.
+
+    ClusterError: what any of the requests asks for can never be had there.
+    """
     if options.runner == "local":
-        nodes = [Node(cpus=os.cpu_count() or 1, gpus=0, host=socket.gethostname())]
-        preflight(requests, nodes)
-        return LocalRunner(imports), nodes
+        local = LocalRunner(imports)
+        local.preflight(requests)
+        return local, [here()], None
     session = stack.enter_context(connect(options.address))
-    preflight(requests, session.nodes, session.limit)
+    runner = RayRunner(session, imports=imports, asha=asha)
+    runner.preflight(requests)
     if session.dashboard_url:
         note(f"Ray dashboard: {session.dashboard_url}")
-    return RayRunner(session, imports=imports, asha=asha), session.nodes
+    return runner, session.nodes, session.limit
 
 
 @contextmanager
