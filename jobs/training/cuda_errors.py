@@ -39,32 +39,36 @@ _CODES: dict[Meaning, tuple[int, ...]] = {
 _KERNEL = r"out of resources?: |outofresources|too many (resources requested|blocks in cooperative)"
 """A kernel that asks for more of a multiprocessor than there is: fewer images change nothing."""
 
+_LIBRARY = r"(cublas(lt)?|cudnn|cusolver|cusparse(lt)?|cufft|curand|nvrtc)"
+
 _MEMORY = (
-    r"out[ _]of[ _](shared[ _]|host[ _]|device[ _]|gpu[ _])?memory|cudaerrormemoryallocation",
-    r"_alloc(ation)?_failed|bad[ _]alloc|memory allocation (failed|failure|error)",
+    r"out[ _]of[ _](the[ _])?(shared[ _]|host[ _]|device[ _]|gpu[ _])?memory",
+    r"cudaerrormemoryallocation|posix_memalign|bad[ _]alloc|tried to allocate",
+    r"_alloc(ation)?_failed|(memory|resource) allocation (failed|failure|error)",
     r"(can ?not|can't|could not|unable to|failed to) (be )?(cuda )?(c|m|re)?alloc(ate)?\b",
-    r"(not enough|insufficient) (\w+ )?memory|tried to allocate|cannot allocate memory",
-    # A library that finds no room for its handle or workspace says so by what it could not do.
-    r"(cublas|cudnn|cusolver|cusparse|cusparselt|cufft|curand)\w*_(not_initialized|init\w*_failed)",
-    r"unable to find (an engine|a valid cudnn algorithm)|no valid (cudnn )?(algorithm|engine)",
+    r"(not enough|insufficient) (\w+ )?memory",
+    # A library that finds no room for its handle, plan or workspace says so by what it could not
+    # do: cuBLAS, cuDNN and cuSOLVER when a handle is made, cuFFT always (pytorch/pytorch#119420).
+    _LIBRARY + r"\w*_(not_initialized|init\w*_failed)|library not initialized|cufft_internal_error",
+    _LIBRARY + r"\w*_internal_error,? when calling .?cu\w+create",
+    r"unable to find (an engine|a valid cudnn algorithm)|no valid (\w+ )?(algorithm|engine)",
     # Shared memory of data workers; the signal is what a full /dev/shm gives who writes to it.
-    r"shared memory ?(\(shm\)|object.*no space left)|torch_\w+>.*no space left",
-    r"killed by signal: bus error|unexpected bus error",
+    r"shared memory ?\(shm\)|killed by signal: bus error|unexpected bus error",
+    r"unable to (open|write|resize|map|mmap|stat)[^\n]*(shared memory object|<?/torch_)",
 )
 
 _PROCESS = (
     r"illegal memory access|misaligned address|illegal instruction|invalid program counter",
-    r"hardware stack error|(device-side )?assert(ion)? .*triggered|device-side assert",
+    r"hardware stack error|device-side assert|assert(ion)? [^\n]*triggered",
     r"(unspecified|kernel) launch failure|launch timed out|not supported on global/shared",
     r"\becc error|uncorrectable|nvlink error|over nvlink|contained error|tensor memory",
     r"fallen off the bus|\bxid\b|(gpu|device) (is|was|has been) lost|device lost",
     r"driver shutting down|context is destroyed|invalid device context|gpu requires reset",
-    r"(cuda|hip|driver|runtime)[^\n]* unknown error|cudaerrorunknown|\bexternal entity outside",
+    r"(cuda|hip|driver|runtime)[^\n]*\bunknown error|cudaerrorunknown|\bexternal entity outside",
     r"(cuda|hip|driver)[^\n]*\binitialization error|system not yet initialized",
     r"busy or unavailable|mps (client|server|control)|required to (create mps|support device conn)",
-    r"(cublas|cudnn|cusolver|cusparse|cusparselt|cufft|curand|nvrtc)\w*_(execution_failed|exec_failed)",
-    r"(cublas|cudnn|cusolver|cusparse|cusparselt|cufft|curand)\w*_(mapping_error|internal_error)",
-    r"(cublas|cusolver|cufft|curand)\w*_(launch_failure|preexisting_failure)",
+    _LIBRARY + r"\w*_(exec(ution)?_failed|mapping_error|internal_error|launch_failure)",
+    r"gpu program failed to execute|access to gpu memory space failed|preexisting_failure",
     r"cuda_error_(illegal_\w+|misaligned_address|assert|launch_(failed|timeout)|hardware_stack_error)",
     r"cuda_error_(ecc_uncorrectable|unknown|deinitialized|invalid_pc|device_unavailable)",
     r"cudaerror(illegal\w+|misaligned|assert|launch(failure|timeout)|hardware\w+|ecc\w+|devicesunav)",
@@ -89,6 +93,7 @@ _SETUP = (
     (r"forward compatibility|unsupported display driver|driver/library version", _DRIVER),
     (r"found no nvidia driver|driver initialization failed", _DRIVER),
     (r"invalid device (ordinal|id)|no cuda(-capable)? (device|gpu)s?|no_device", _VISIBLE),
+    (r"no gpus? (found|available)|device < num_gpus|device_count", _VISIBLE),
     (
         r"duplicate gpu detected",
         "give every worker a GPU of its own, or `gpus` below 1: gloo lets workers share one",
@@ -98,8 +103,8 @@ _SETUP = (
         "start every worker with the same torch, and with the same job",
     ),
     (
-        r"cudnn\w*version_mismatch|cudnn version incompatib",
-        "install the cuDNN of torch's own build",
+        r"cudnn[\w ]*version[_ ](mismatch|incompatib)",
+        "take other cuDNN libraries off LD_LIBRARY_PATH: torch brings its own",
     ),
     (r"too many open files", "raise the limit of open files: `ulimit -n 65536`"),
     (r"re-initialize cuda in forked", "start processes by spawn where the network's code does"),
@@ -109,7 +114,7 @@ _LINK = (
     r"connection (was )?(closed|reset|refused|timed out|aborted)|broken pipe|remote (peer|process)",
     r"collective operation timeout|ncclremoteerror|ncclsystemerror|ncclinternalerror",
     r"unhandled (system|cuda) error|nccl[^\n]*(abort|timed? ?out|error)|watchdog",
-    r"socket ?(timeout|error)|no route to host|network is unreachable|host is unreachable",
+    r"socket (timeout|error|has timed out)|no route to host|(network|host) is unreachable",
     r"(gloo|process ?group|barrier|store|peer|rank|recv|send|rendezvous)[^\n]*tim(ed|e) ?out",
     r"timed? ?out[^\n]*(gloo|process ?group|barrier|store|peer|rank|recv|send|client)",
     r"monitored_?barrier|connectfullmesh|heartbeat|application timeout caused pair closure",
@@ -124,7 +129,7 @@ _SHM = (
 
 def finding(error: BaseException, text: str) -> Finding:
     """Say what an error means; a code, a class and the device's own answer count before words."""
-    words = text.lower()
+    words = plain(text).lower()
     if not _of_torch(error):
         return Finding("job")
     if _lost():
@@ -156,7 +161,8 @@ def _said(words: str, fix: str, linked: bool) -> Finding:
 def _of_torch(error: BaseException) -> bool:
     """Whether an error may come from torch, Triton or CUDA, which raise RuntimeError mostly."""
     named = type(error).__module__.partition(".")[0] in ("torch", "triton")
-    return named or isinstance(error, RuntimeError | AssertionError)
+    builtin = RuntimeError | AssertionError | TimeoutError | ConnectionError
+    return named or isinstance(error, builtin)
 
 
 def _coded(code: object) -> Meaning | None:
