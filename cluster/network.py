@@ -1,6 +1,7 @@
 """Which network interface carries the address by which Ray knows this host."""
 
 import fcntl
+import logging
 import os
 import socket
 import struct
@@ -9,6 +10,8 @@ from typing import Any
 
 import ray
 from ray.train.torch import TorchConfig
+
+LOG = logging.getLogger(__name__)
 
 _SIOCGIFADDR = 0x8915
 """Linux: ask for the IPv4 address of an interface, by its name."""
@@ -53,6 +56,17 @@ class _BoundBackend(TorchConfig().backend_cls):  # type: ignore[misc]
         """Choose the interface on every worker before gloo or NCCL looks for one."""
         worker_group.execute(bind_collectives, backend_config.interface)
         super().on_start(worker_group, backend_config)
+
+    def on_shutdown(self, worker_group: Any, backend_config: "GangTorchConfig") -> None:
+        """End the process group where that is still possible; the workers end in any case.
+
+        Ray frees each device's cache here: a worker whose device is lost raises, which would end
+        Train's controller, and so take the words of the failure with it (Ray 2.60).
+        """
+        try:
+            super().on_shutdown(worker_group, backend_config)
+        except ray.exceptions.RayError as error:
+            LOG.debug("a worker could not leave its group: %s", error)
 
 
 @dataclass

@@ -43,7 +43,7 @@ class PeerFailed(Exception):
     """Another worker of the job failed, for the cause that it told."""
 
     def __init__(self, rank: int, cause: Cause) -> None:
-        super().__init__(f"worker {rank}: {cause.message}")
+        super().__init__(f"worker {rank}: {cause.message.replace(SPENT, '')}")
         self.cause = cause.model_copy(update={"message": str(self)})
 
 
