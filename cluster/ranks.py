@@ -88,6 +88,7 @@ class _Heart:
             place=now.place,
             trace=now.trace,
             waits=now.waits,
+            collectives=now.collectives,
         )
 
 
