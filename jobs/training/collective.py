@@ -18,6 +18,14 @@ Value = TypeVar("Value")
 
 _LETTING_GO_S = 0.2
 
+_NCCL = {
+    # A collective that fails or waits too long ends the process: its kernel would spin for ever.
+    # 3 leaves out cleaning up, which can hang itself (torch's ProcessGroupNCCL: SkipCleanUp);
+    # Ray sets 1, which does not.
+    "TORCH_NCCL_ASYNC_ERROR_HANDLING": "3",
+    "TORCH_NCCL_BLOCKING_WAIT": "0",
+}
+
 
 def summed(tensor: Tensor, process: Process) -> Tensor:
     """Add a tensor up over all ranks, in place."""
@@ -106,12 +114,16 @@ def patience_of_group(patience: float) -> timedelta:
     return timedelta(seconds=max(1800, int(2 * patience)))
 
 
+def settle_nccl() -> None:
+    """Say what torch is to do about errors of NCCL, where the user's environment does not."""
+    for name, value in _NCCL.items():
+        os.environ.setdefault(name, value)
+
+
 def join(process: Process, patience: float, gpus: float) -> None:
     """Join the group that the launcher's environment names."""
     backend = backend_for(gpus) if process.device.type == "cuda" else "gloo"
-    # A collective that fails or waits too long ends the process: its kernel would spin for ever.
-    # 3 leaves out cleaning up, which can hang itself (torch's ProcessGroupNCCL: SkipCleanUp).
-    os.environ.setdefault("TORCH_NCCL_ASYNC_ERROR_HANDLING", "3")
+    settle_nccl()
     distributed.init_process_group(
         backend,
         timeout=patience_of_group(patience),
