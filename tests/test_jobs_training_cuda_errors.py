@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hungry import hungry_request
 from torch import distributed
 
+from jobs.data.cache import DataCache
+from jobs.run import Process, run
+from jobs.store.artifacts import ArtifactStore
 from jobs.training.cuda_errors import finding
 from jobs.training.failure import classify, spent
+from jobs.training.snapshot import Snapshot
 
 TEXTS = json.loads((Path(__file__).parent / "data" / "cuda_errors.json").read_text())
 """Each with the class that torch raised, the thread, and what it means; `held_out`: in which round
@@ -48,7 +53,8 @@ def test_texts_of_public_threads(told):
     cause = classify(CLASSES[told["type"]](told["text"]))
     assert cause.kind == KINDS[told["means"]], cause.message
     assert spent(cause) == (told["means"] == "spent")
-    assert ("To mend it: " in cause.message) or told["means"] != "setup"
+    assert bool(cause.fix) == (told["means"] == "setup")
+    assert cause.fix in cause.message
     assert "CUDA_LAUNCH_BLOCKING" not in cause.message
     assert "frame #" not in cause.message
 
@@ -88,3 +94,24 @@ def test_a_message_keeps_what_was_said_and_says_what_follows():
         "CUDA error: device-side assert triggered; this process can use its GPU no more"
     )
     assert text in cause.traceback
+
+
+def test_a_job_ends_with_its_own_cause_where_copies_under_way_are_lost_too(
+    store, tmp_path, monkeypatch
+):
+    """Whoever writes a checkpoint meets the same error: it waits for copies of the device."""
+    text = "CUDA error: an illegal memory access was encountered"
+
+    def lost(self):
+        raise torch.AcceleratorError(text)
+
+    monkeypatch.setattr(Snapshot, "wait", lost)
+    fails = f"self.seen = getattr(self, 'seen', 0) + 1; assert self.seen < 5, {text!r}"
+    request = hungry_request(tmp_path, "spoilt", 0, fails=fails)
+    ledger = ArtifactStore.open(store)
+    rows = run(request.job, ledger, Process.single(imports=(str(tmp_path),)), DataCache())
+    with pytest.raises(StopIteration) as ended:
+        while True:
+            next(rows)
+    assert spent(ended.value.value.cause)
+    assert ledger.result(request.job.id) == ended.value.value

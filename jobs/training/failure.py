@@ -56,8 +56,8 @@ def classify(error: Exception) -> Cause:
         return error.cause
     text = str(error) or type(error).__name__
     trace = "".join(traceback.format_exception(error))
-    kind, message = _own(error) or _torchs(error, text)
-    return Cause.model_validate({"kind": kind, "message": message or text, "traceback": trace})
+    told = {"kind": _own(error), "message": text} if _own(error) else _torchs(error, text)
+    return Cause.model_validate({**told, "traceback": trace})
 
 
 def spent(cause: Cause) -> bool:
@@ -73,21 +73,21 @@ def cornered(cause: Cause, micro: int) -> Cause:
     return cause.model_copy(update={"message": f"even with {least}: {cause.message}"})
 
 
-def _own(error: Exception) -> tuple[str, str] | None:
-    """Return the kind of an error that says it by its class, and no message of its own."""
+def _own(error: Exception) -> str:
+    """Return the kind of an error that says it by its class; "" for others."""
     if isinstance(error, Diverged):
-        return "diverged", ""
+        return "diverged"
     if isinstance(error, DataError | ArchitectureError):
-        return "data", ""
+        return "data"
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, StoreError) or number in _STORAGE:
-        return "storage", ""
+        return "storage"
     short = isinstance(error, MemoryError) or number == errno.ENOMEM
-    return ("out of memory", "") if short else None
+    return "out of memory" if short else ""
 
 
-def _torchs(error: Exception, text: str) -> tuple[str, str]:
-    """Return the kind of an error of torch, CUDA or a collective, and a message for people."""
+def _torchs(error: Exception, text: str) -> dict[str, str]:
+    """Return what a cause says of an error of torch, CUDA or a collective."""
     found = finding(error, text)
     message = plain(text)
     if found.meaning == "process":
@@ -95,4 +95,5 @@ def _torchs(error: Exception, text: str) -> tuple[str, str]:
         message = "\n".join([first + SPENT, *others])
     if found.fix:
         message = f"{message}\nTo mend it: {found.fix}."
-    return _KINDS[found.meaning], message
+    fix = found.fix if found.meaning == "setup" else ""
+    return {"kind": _KINDS[found.meaning], "message": message, "fix": fix}
