@@ -119,10 +119,10 @@ def copies():
     time.sleep(60)  # as a copy from the device does, until the collective before it is done
 
 def tell():
-    time.sleep(3)
+    time.sleep(2)
     now = pulse.read()
     print(json.dumps([rank, now.steps, now.place, now.waits, now.collectives]), flush=True)
-    time.sleep(3)
+    time.sleep(2)
     os._exit(0)
 
 threading.Thread(target=tell).start()

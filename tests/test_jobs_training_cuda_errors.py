@@ -82,6 +82,51 @@ def test_a_code_counts_before_words(code, meaning):
     assert finding(error, str(error)).meaning == meaning
 
 
+STATUSES = {
+    "out of memory": """CUDNN_STATUS_ALLOC_FAILED
+        CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED
+        CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED CUBLAS_STATUS_ALLOC_FAILED
+        CUSOLVER_STATUS_ALLOC_FAILED CUSPARSE_STATUS_ALLOC_FAILED CUFFT_ALLOC_FAILED
+        CURAND_STATUS_ALLOCATION_FAILED CUBLAS_STATUS_NOT_INITIALIZED CUDA_ERROR_OUT_OF_MEMORY
+        cudaErrorMemoryAllocation""",
+    "worker lost": """CUBLAS_STATUS_EXECUTION_FAILED CUBLAS_STATUS_MAPPING_ERROR
+        CUDNN_STATUS_EXECUTION_FAILED CUDNN_STATUS_EXECUTION_FAILED_CUDART CUFFT_EXEC_FAILED
+        CUSOLVER_STATUS_EXECUTION_FAILED CURAND_STATUS_LAUNCH_FAILURE CUDA_ERROR_ILLEGAL_ADDRESS
+        CUDA_ERROR_LAUNCH_FAILED CUDA_ERROR_ECC_UNCORRECTABLE CUDA_ERROR_ASSERT
+        CUDA_ERROR_HARDWARE_STACK_ERROR CUDA_ERROR_UNKNOWN cudaErrorIllegalAddress
+        cudaErrorLaunchFailure cudaErrorAssert cudaErrorUnknown cudaErrorMisalignedAddress
+        ncclSystemError ncclInternalError ncclRemoteError""",
+    "error": """CUBLAS_STATUS_INVALID_VALUE CUBLAS_STATUS_NOT_SUPPORTED CUDNN_STATUS_BAD_PARAM
+        CUDNN_STATUS_NOT_SUPPORTED CUBLAS_STATUS_ARCH_MISMATCH CUDNN_STATUS_ARCH_MISMATCH
+        CUDNN_STATUS_VERSION_MISMATCH ncclInvalidUsage ncclInvalidArgument CUDA_ERROR_NO_DEVICE
+        CUDA_ERROR_NO_BINARY_FOR_GPU CUDA_ERROR_INVALID_VALUE""",
+}
+"""Names out of NVIDIA's references, by what they mean."""
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(one, kind) for kind, names in STATUSES.items() for one in names.split()]
+)
+def test_names_of_statuses(status, kind):
+    assert classify(RuntimeError(f"failed with {status}: see the manual")).kind == kind
+
+
+SETTINGS = (
+    "NCCL error: unhandled system error\nLast error:\nBootstrap : no socket interface found",
+    "[enforce fail at device.cc:208] ifa != nullptr. Unable to find address for: eth9",
+    "Failed to find C compiler. Please specify via CC environment variable.",
+    "nvrtc: error: invalid value for --gpu-architecture (-arch)",
+    "ptxas fatal : Value 'sm_120' is not defined for option 'gpu-name'",
+)
+
+
+@pytest.mark.parametrize("text", SETTINGS)
+def test_what_a_host_lacks_is_no_lost_worker(text):
+    cause = classify(RuntimeError(text))
+    assert cause.kind == "error"
+    assert cause.fix
+
+
 def test_words_of_other_libraries_are_the_jobs_own():
     for error in (ValueError("out of memory"), KeyError("device-side assert triggered")):
         assert classify(error).kind == "error"
