@@ -132,6 +132,37 @@ def test_words_of_other_libraries_are_the_jobs_own():
         assert classify(error).kind == "error"
 
 
+def test_an_error_that_was_raised_from_another_means_what_that_means():
+    def wrapped(inner: Exception) -> Exception:
+        try:
+            raise ValueError("the network's own words") from inner
+        except ValueError as error:
+            return error
+
+    assert classify(wrapped(torch.OutOfMemoryError("CUDA out of memory"))).kind == "out of memory"
+    lost = classify(wrapped(accelerator_error(700)))
+    assert spent(lost)
+    assert lost.message == "the network's own words; this process can use its GPU no more"
+    assert "words of a later release" in lost.traceback
+    assert classify(wrapped(KeyError("layer"))).kind == "error"
+
+
+def test_a_device_that_no_longer_answers_counts_whatever_is_said(monkeypatch):
+    """The two calls are those that every process makes; here they answer as after an assert."""
+    answers = [accelerator_error(710), accelerator_error(900), torch.OutOfMemoryError("no room")]
+
+    def answer():
+        raise answers[0]
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_stream", answer)
+    assert spent(classify(RuntimeError("shapes differ")))
+    del answers[0]
+    assert classify(RuntimeError("shapes differ")).kind == "error", "a capture is under way"
+    del answers[0]
+    assert classify(torch.OutOfMemoryError("CUDA out of memory")).kind == "out of memory"
+
+
 def test_a_message_keeps_what_was_said_and_says_what_follows():
     text = "CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously"
     cause = classify(RuntimeError(text))

@@ -137,16 +137,22 @@ _SHM = (
 
 
 def finding(error: BaseException, text: str) -> Finding:
-    """Say what an error means; a code, a class and the device's own answer count before words."""
-    words = plain(text).lower()
-    if not _of_torch(error):
-        return Finding("job")
+    """Say what an error means; the device's own answer, a code and a class count before words.
+
+    An error that says nothing itself may have been raised from one that does.
+    """
     if _lost():
         return Finding("process")
+    found = _judged(error, plain(text).lower()) if _of_torch(error) else Finding("job")
+    if found.meaning == "job" and error.__cause__ is not None:
+        return finding(error.__cause__, str(error.__cause__))
+    return found
+
+
+def _judged(error: BaseException, words: str) -> Finding:
     if isinstance(error, torch.OutOfMemoryError):
         return Finding("memory")
-    coded = _coded(getattr(error, "error_code", None))
-    fix = _fix(words)
+    coded, fix = _coded(error), _fix(words)
     if coded is not None:
         return Finding(coded, fix if coded == "setup" else "")
     return _said(words, fix, isinstance(error, distributed.DistError))
@@ -174,7 +180,8 @@ def _of_torch(error: BaseException) -> bool:
     return named or isinstance(error, builtin)
 
 
-def _coded(code: object) -> Meaning | None:
+def _coded(error: BaseException) -> Meaning | None:
+    code = getattr(error, "error_code", None)
     if not isinstance(code, int):
         return None
     return next((meaning for meaning, codes in _CODES.items() if code in codes), None)
@@ -199,10 +206,8 @@ def _lost() -> bool:
     try:
         torch.cuda.current_stream().query()
         torch.cuda.mem_get_info()
-    except torch.OutOfMemoryError:
-        return False
-    except RuntimeError:
-        return True
+    except RuntimeError as error:  # anything else, as in the midst of a capture, will pass
+        return _coded(error) == "process" or _any(_PROCESS, plain(str(error)).lower())
     return False
 
 
