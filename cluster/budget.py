@@ -39,10 +39,11 @@ class Forgiveness:
         spent = [kind for kind, most in self._tries.items() if self._counts[kind] > most]
         if not spent:
             return None
-        parts = [_counted(number, kind) for kind, number in self._counts.items() if number]
+        parts = [counted(number, kind) for kind, number in self._counts.items() if number]
         message = f"given up after {' and '.join(parts)}; the last: {self.last}"
         return Cause.model_validate({"kind": spent[0], "message": message})
 
 
-def _counted(number: int, kind: str) -> str:
+def counted(number: int, kind: str = "worker lost") -> str:
+    """Return a number of setbacks of one kind in words."""
     return f"{number} {_NAMES[kind]}" + ("" if number == 1 else "s")

@@ -4,6 +4,9 @@ from cluster.runner import unfinished
 from jobs.store.artifacts import ArtifactStore
 from schemas.job import Cause, JobRequest, JobResult
 
+_LONGEST = 300
+"""Characters of a message in a line."""
+
 
 def record_failure(request: JobRequest, store: ArtifactStore, cause: Cause) -> JobResult:
     """Write, as an attempt of its own, that a job failed; return the result."""
@@ -43,3 +46,13 @@ def _record(
         )
         writer.finish(result)
     return result
+
+
+def lost(result: JobResult) -> bool:
+    """Whether an attempt ended because workers were lost: others may go on with the job."""
+    return result.cause is not None and result.cause.kind == "worker lost"
+
+
+def in_a_line(cause: Cause) -> str:
+    """Return a cause's message for the lines that tell what happens to a job."""
+    return " ".join(cause.message.split())[:_LONGEST]

@@ -24,11 +24,12 @@ from ray.train.torch import TorchTrainer
 from cluster import muster
 from cluster.capacity import gpus_of
 from cluster.mailbox import Message
-from cluster.network import GangTorchConfig
+from cluster.network import GangTorchConfig, variables
 from cluster.ranks import work
 from cluster.setback import Scene, Setback, dead_ranks, no_room, setback
 from cluster.vigil import Beat, Suspect
 from jobs.allocator import environment
+from jobs.training.collective import backend_for, patience_of_group
 from schemas.errors import RunError
 from schemas.job import JobRequest, Resources
 
@@ -56,8 +57,6 @@ _ENVIRONMENT = {
 }
 _FIXED_START_S, _ELASTIC_START_S = "3600", "60"
 """How long workers are waited for: on a busy cluster, and where others would do."""
-
-_PASSED_ON = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME", "NCCL_DEBUG")
 
 
 class Gang:
@@ -231,7 +230,7 @@ class Gang:
 def _trainer(config: Mapping[str, Any], resources: Resources, barred: set[str]) -> TorchTrainer:
     gpus = gpus_of(resources)
     given = {} if gpus else environment()
-    given |= {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    given |= variables()
     away = {"ray.io/node-id": f"!in({','.join(sorted(barred))})"} if barred else None
     return TorchTrainer(
         work,
@@ -239,11 +238,12 @@ def _trainer(config: Mapping[str, Any], resources: Resources, barred: set[str]) 
             **config,
             "cpus": resources.cpus,
             "decode_cpus": resources.decode_cpus,
+            "gpus": gpus,
         },
         torch_config=GangTorchConfig(
-            backend="nccl" if gpus >= 1 else "gloo",
+            backend=backend_for(gpus),
             interface=resources.interface,
-            timeout_s=max(1800, int(2 * resources.patience)),
+            timeout_s=int(patience_of_group(resources.patience).total_seconds()),
         ),
         scaling_config=train.ScalingConfig(
             num_workers=resources.least_workers,

@@ -9,6 +9,7 @@ import ray
 from ray import tune
 from ray.tune.search import Searcher
 
+from cluster.budget import counted
 from cluster.failure import record_failure, record_pruned
 from cluster.runner import OnEvent, unfinished
 from jobs.store.artifacts import ArtifactStore
@@ -98,8 +99,9 @@ class Listener(tune.Callback):  # type: ignore[misc]
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """The trial's actor has died; Tune tries again in a new one."""
-        message = "its worker was lost; going on from the last checkpoint"
-        self._tell("waiting", self._request(trial), message=message)
+        request = self._request(trial)
+        why = self._last_words(request) or "its worker was lost"
+        self._tell("waiting", request, message=f"{why}; going on from the last checkpoint")
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -127,7 +129,13 @@ class Listener(tune.Callback):  # type: ignore[misc]
         request = self._request(trial)
         error = trial.get_pickled_error() or trial.get_error()
         message = str(error).strip() or "its worker died"
+        if words := self._last_words(request):
+            message = f"given up after {counted(trial.num_failures)}; the last: {words}"
         self._give_up(request, Cause(kind="worker lost", message=message))
+
+    def _last_words(self, request: JobRequest) -> str:
+        words: str = ray.get(self._mailbox.heard.remote(request.job.id))
+        return words
 
     def _settled(self, request: JobRequest, result: JobResult) -> JobResult:
         """Return how a job has ended, which is for good where it was to be pruned."""

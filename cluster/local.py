@@ -11,17 +11,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
+from cluster.budget import Forgiveness
 from cluster.capacity import Node, expected, preflight, resolve
-from cluster.failure import record_failure
+from cluster.failure import in_a_line, lost, record_failure
 from cluster.runner import OnEvent, unfinished
 from jobs.allocator import keep_freed
 from jobs.data.cache import DataCache
 from jobs.gpus import gpus_here
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
-from jobs.training.failure import GAVE_UP
+from jobs.training.failure import GAVE_UP, spent
 from schemas.errors import ClusterError
 from schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
 
@@ -33,11 +32,21 @@ _TAIL = 8_000
 
 
 class LocalRunner:
-    """Runs one-worker jobs in this process, others under torch's launcher in child processes."""
+    """Runs one-worker jobs in this process, others under torch's launcher in child processes.
 
-    def __init__(self, imports: tuple[str, ...] = ()) -> None:
-        """`imports`: folders from which networks' own code may be imported; by default none."""
-        self._imports = imports
+    On a GPU every job has child processes: an error from which CUDA never recovers ends its process
+    only, and so gives back the memory that it held.
+    """
+
+    def __init__(self, imports: tuple[str, ...] = (), *, retries: int = 3) -> None:
+        """Take nothing that outlasts the process.
+
+        `imports`: folders from which networks' own code may be imported; by default none;
+        `retries`: how often a job goes on after its workers died or lost their device.
+        """
+        self._imports, self._retries = imports, retries
+        self._apart = False
+        """Whether jobs need a process of their own from now on: this one's device may be lost."""
         self._stop = threading.Event()
         self._data = DataCache()
 
@@ -60,21 +69,38 @@ class LocalRunner:
         return [self._run_one(request, ledger, on_event) for request in resolved]
 
     def _run_one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
-        tell = _Teller(request, on_event)
-        if self._stop.is_set():
-            result = unfinished(request)
-        elif _here(request) == 1:
-            result = self._in_process(request, store, tell)
-        else:
-            result = self._launched(request, store, tell)
+        result = self._forgiving(request, store, _Teller(request, on_event))
         on_event(Event(kind="ended", job=request.job.id, label=request.label, result=result))
+        return result
+
+    def _forgiving(self, request: JobRequest, store: ArtifactStore, tell: "_Teller") -> JobResult:
+        """Try a job until it ends by itself, or has lost workers more often than is forgiven."""
+        forgiven = Forgiveness({"worker lost": self._retries})
+        while lost(result := self._attempt(request, store, tell)):
+            if self._retries == 0 or self._stop.is_set():
+                return result
+            assert result.cause is not None
+            told = forgiven.count("worker lost", in_a_line(result.cause))
+            cause = forgiven.cause()
+            if cause is not None:
+                cause = cause.model_copy(update={"traceback": result.cause.traceback})
+                return record_failure(request, store, cause)
+            tell.waiting(told)
+        return result
+
+    def _attempt(self, request: JobRequest, store: ArtifactStore, tell: "_Teller") -> JobResult:
+        if self._stop.is_set():
+            return unfinished(request)
+        if _here(request) > 1 or request.resources.gpus or self._apart:
+            return self._launched(request, store, tell)
+        result = self._in_process(request, store, tell)
+        self._apart = lost(result)
         return result
 
     def _in_process(self, request: JobRequest, store: ArtifactStore, tell: "_Teller") -> JobResult:
         tell.started()
         keep_freed()
-        device = torch.device("cuda" if request.resources.gpus else "cpu")
-        process = Process.single(request.resources.cpus, device, self._imports)
+        process = Process.single(request.resources.cpus, imports=self._imports)
         splits, continues = request.splits, request.continues
         stopping, profile = self._stop.is_set, request.profile
         rows = run(
@@ -146,6 +172,11 @@ class _Teller:
         workers = _here(self._request)
         self._on_event(Event(kind="started", job=job, label=label, workers=workers))
 
+    def waiting(self, message: str) -> None:
+        """The job goes on in another process."""
+        job, label = self._request.job.id, self._request.label
+        self._on_event(Event(kind="waiting", job=job, label=label, message=message))
+
     def epoch(self, row: EpochRow) -> None:
         """An epoch has ended."""
         job, label = self._request.job.id, self._request.label
@@ -161,10 +192,11 @@ class _Teller:
 def _launch(
     request: JobRequest, file: Path, store: str, imports: tuple[str, ...], stderr: int
 ) -> "subprocess.Popen[str]":
-    """Start the launcher in a session of its own, so that no Ctrl-C reaches it but ours."""
-    workers = str(_here(request))
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = [*launcher, "--nproc-per-node", workers, "-m", "jobs", str(file), "--store", store]
+    """Start a job in a session of its own, so that no Ctrl-C reaches it but ours."""
+    workers = _here(request)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
+    command = [sys.executable, *(launcher if workers > 1 else []), "-m", "jobs"]
+    command += [str(file), "--store", store]
     command += ["--allow-import"] if imports else []
     path = os.pathsep.join([*imports, *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
@@ -193,23 +225,19 @@ def _ended(
     A rank that failed alone took the others with it: to them a worker was lost, it knows why.
     """
     result = store.result(request.job.id)
-    lost = result is None or result == before or _lost(result)
-    cause = _told(errors) if lost else None
+    unsaid = result is None or result == before or lost(result)
+    cause = _told(errors) if unsaid else None
     if cause is None and result is not None and result != before:
         return result
     died = Cause(kind="worker lost", message="its workers died", traceback=errors[-_TAIL:])
     return record_failure(request, store, cause or died)
 
 
-def _lost(result: JobResult) -> bool:
-    return result.cause is not None and result.cause.kind == "worker lost"
-
-
 def _told(errors: str) -> Cause | None:
     """Return the first cause of their own that ranks told, if any did."""
     told = [line for line in errors.splitlines() if line.startswith(GAVE_UP)]
     causes = [Cause.model_validate_json(line.removeprefix(GAVE_UP)) for line in told]
-    return next((cause for cause in causes if cause.kind != "worker lost"), None)
+    return next((cause for cause in causes if cause.kind != "worker lost" or spent(cause)), None)
 
 
 def here() -> Node:

@@ -56,6 +56,7 @@ class Mailbox:
         self._boxes: dict[str, _Box] = {}
         self._stopping = False
         self._pruned: set[str] = set()
+        self._words: dict[str, str] = {}
 
     async def request(self, index: int) -> str:
         """Return the JSON of the request with this index."""
@@ -75,6 +76,14 @@ class Mailbox:
     async def stopping(self, job: str) -> bool:
         """Tell whether the driver wants this job to end."""
         return self._stopping or job in self._pruned
+
+    async def last_words(self, job: str, words: str) -> None:
+        """Hear from a lone worker why it ends its process, before it does."""
+        self._words[job] = words
+
+    async def heard(self, job: str) -> str:
+        """Return the last words of a job's worker once; "" where it died without any."""
+        return self._words.pop(job, "")
 
     def _box(self, gang: str) -> _Box:
         return self._boxes.setdefault(gang, _Box(Forgiveness(self._tries)))

@@ -4,13 +4,12 @@ import os
 import signal
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import floor, inf
 
 import ray
 from ray._private.state import state as cluster_state
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from cluster.capacity import gpus_of, with_decoding
+from cluster.capacity import on_host, with_decoding
 from schemas.job import Resources
 
 _REACH_S = 10.0
@@ -31,13 +30,8 @@ def room(resources: Resources, barred: Iterable[str] = ()) -> int:
     free = cluster_state.available_resources_per_node()
     hosts = [given for node, given in free.items() if node not in left_out]
     cpus = sum(given.get("CPU", 0.0) for given in hosts)
-    return min(sum(_on(given, resources) for given in hosts), with_decoding(cpus, resources))
-
-
-def _on(free: Mapping[str, float], resources: Resources) -> int:
-    gpus = gpus_of(resources)
-    by_gpu = floor(free.get("GPU", 0.0) / gpus + 1e-9) if gpus else inf
-    return int(min(floor(free.get("CPU", 0.0) / resources.cpus + 1e-9), by_gpu))
+    fits = (on_host(given.get("CPU", 0.0), given.get("GPU", 0.0), resources) for given in hosts)
+    return min(sum(fits), with_decoding(cpus, resources))
 
 
 def draining() -> set[str]:

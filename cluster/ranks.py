@@ -12,12 +12,15 @@ import torch.distributed as dist
 from ray import train
 from ray.train.torch import get_device
 
+from cluster.failure import in_a_line
 from cluster.ingest import decoding
 from cluster.mailbox import Ending, Message, epoch_message
 from cluster.vigil import BEAT_S, Beat
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
+from jobs.share import keep_to_share
 from jobs.store.artifacts import ArtifactStore
+from jobs.training.failure import spent
 from schemas.errors import RunError
 from schemas.job import Cause, JobRequest, JobResult
 
@@ -37,6 +40,7 @@ def work(config: dict[str, Any]) -> None:
         planned=config["planned"],
         imports=tuple(config["imports"]),
     )
+    keep_to_share(process.device, config["gpus"])
     with _Heart(config, process) as heart:
         worker = _Worker(config, process, heart)
         while (taken := worker.take()) is not None:
@@ -86,6 +90,7 @@ class _Heart:
             place=now.place,
             trace=now.trace,
             waits=now.waits,
+            collectives=now.collectives,
         )
 
 
@@ -165,7 +170,9 @@ class _Worker:
         """
         failure = result.cause if result and result.status == "failed" else None
         if failure and failure.kind == "worker lost":
-            raise RunError(f"another worker is gone: {failure.message}")
+            # Ends the group, and with it the process of whoever has lost its device.
+            whose = "" if spent(failure) else "another worker is gone: "
+            raise RunError(f"{whose}{in_a_line(failure)}")
         if failure and self._process.rank:
             self._give_up(number, failure)
         elif result:

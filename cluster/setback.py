@@ -8,6 +8,7 @@ from ray.exceptions import RayActorError
 from ray.train import ControllerError, TrainingFailedError, WorkerGroupError
 
 from cluster.vigil import Beat, Suspect
+from jobs.training.failure import SPENT
 
 Kind = Literal["worker lost", "preempted"]
 
@@ -42,7 +43,7 @@ def setback(error: TrainingFailedError, scene: Scene) -> Setback:
     if scene.suspects:
         told = "; ".join(f"{one.beat.name} {one.why}" for one in scene.suspects)
         return Setback("worker lost", told + _with_hosts(scene))
-    return Setback("worker lost", _lost(lost, scene) or _first_line(error))
+    return Setback("worker lost", _spent(error, scene) or _lost(lost, scene) or _first_line(error))
 
 
 def no_room(error: TrainingFailedError) -> bool:
@@ -74,6 +75,21 @@ def _died(cause: Exception) -> bool:
 def _preempted(error: TrainingFailedError) -> bool:
     deaths = [_death(cause) for cause in _failures(error).values()]
     return any(death is not None and death.preempted for death in deaths)
+
+
+def _spent(error: TrainingFailedError, scene: Scene) -> str:
+    """Name the workers that have lost their device; the others only failed for want of them."""
+    names = {beat.rank: beat.name for beat in scene.beats}
+    told = {rank: _said(cause) for rank, cause in _failures(error).items()}
+    return "; ".join(
+        f"{names.get(rank, f'worker {rank}')}: {text}" for rank, text in told.items() if text
+    )
+
+
+def _said(cause: Exception) -> str:
+    """Return the line in which a worker says that its device is lost."""
+    lines = [line for line in str(cause).splitlines() if SPENT in line]
+    return lines[-1].rpartition("RunError: ")[2].strip() if lines else ""
 
 
 def _lost(lost: Sequence[Beat], scene: Scene) -> str:

@@ -8,6 +8,7 @@ import torch
 from ray import tune
 
 from cluster.capacity import gpus_of
+from cluster.failure import in_a_line, lost
 from cluster.gang import Gang
 from cluster.ingest import decoding
 from cluster.mailbox import Message, epoch_message
@@ -17,6 +18,7 @@ from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.share import keep_to_share
 from jobs.store.artifacts import ArtifactStore
+from jobs.training.collective import end_process
 from schemas.errors import RunError
 from schemas.job import EpochRow, JobRequest, JobResult
 
@@ -109,8 +111,20 @@ class SoloTrial(Trial):
                 return message
             next(self._rows)
         except StopIteration as end:
-            return {**message, **ended(end.value)}
+            return {**message, **ended(self._survived(end.value))}
         raise RunError(f"job {self.request.job.id} goes on after its last epoch")
+
+    def _survived(self, result: JobResult) -> JobResult:
+        """Return the result of a job after which this process can take another one.
+
+        A lone worker is lost where CUDA is, for good: Tune gives the job to a new process then.
+        """
+        if lost(result):
+            assert result.cause is not None
+            words = in_a_line(result.cause)
+            ray.get(self.mailbox.last_words.remote(self.request.job.id, words))
+            end_process(1)
+        return result
 
     def cleanup(self) -> None:
         """Let go of a job that was cut off."""

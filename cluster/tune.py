@@ -19,6 +19,7 @@ from cluster import capacity, doctor
 from cluster.leftovers import given_back
 from cluster.listener import JobList, Listener
 from cluster.mailbox import beside, open_mailbox
+from cluster.network import variables
 from cluster.pruning import Brackets, Pruning
 from cluster.runner import OnEvent, unfinished
 from cluster.session import Session
@@ -109,7 +110,7 @@ class RayRunner:
             with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder, given_back():
                 shared = {"mailbox": name, "store": store.uri, "imports": self._imports}
                 shared["beside"] = beside()
-                _keep_keys_at_home()
+                _settle_what_is_handed_on()
                 rule = Pruning(group, self._brackets, listener.prune) if self._brackets else None
                 _tuner(resources, shared, listener, most, self._retries, folder, rule).fit()
         finally:
@@ -117,12 +118,14 @@ class RayRunner:
         return listener.finish()
 
 
-def _keep_keys_at_home() -> None:
-    """Stop Tune from handing cloud keys to its actors: Ray logs what it hands on, and shows it.
+def _settle_what_is_handed_on() -> None:
+    """Let Tune hand its actors what is said to NCCL and gloo, and no cloud keys.
 
-    Every host has the keys in its own environment, as docs/store.md asks for.
+    Ray logs what it hands on, and shows it; every host has the keys in its own environment, as
+    docs/store.md asks for.
     """
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(_KEYS)
+    class_cache.ENV_VARS_TO_PROPAGATE.update(variables())
 
 
 def _tuner(

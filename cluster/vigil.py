@@ -1,7 +1,7 @@
 """Who of a group of workers is to be given up: silent, or hanging. Plain arithmetic, no Ray."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 BEAT_S = 2.0
@@ -27,6 +27,8 @@ class Beat:
     place: str
     trace: int
     waits: bool
+    collectives: int = 0
+    """How many it has begun: who waits in one has begun it, whoever it waits for has not."""
 
     @property
     def name(self) -> str:
@@ -89,7 +91,7 @@ class Vigil:
         """Return who is to be given up: silent ones, else who holds up a job that stands still.
 
         A job stands still when none of its workers has made progress for `patience` seconds. Then
-        all of them wait for the one that does not take part in the collective the others are in.
+        all of them wait for the one that has not begun the collective that the others are in.
         """
         return self._silent() or self._hanging(patience)
 
@@ -108,13 +110,30 @@ class Vigil:
         still = self._clock() - max([self._rested, *(seen.moved for seen in self._seen.values())])
         if still <= patience or not self._seen:
             return ()
-        elsewhere = [beat for beat in self.beats if not beat.waits]
-        least = min(beat.steps for beat in self.beats)
-        held_up = elsewhere or [beat for beat in self.beats if beat.steps == least]
         return tuple(
             Suspect(beat, f"hangs: no progress for {still:.0f} s, at {beat.place}")
-            for beat in held_up
+            for beat in _holding_up(self.beats)
         )
+
+
+def _holding_up(beats: Sequence[Beat]) -> Sequence[Beat]:
+    """Return whom the others wait for: who has begun fewer collectives than others.
+
+    Where all have begun as many, as when a worker hangs in the midst of one, it is who does not
+    stand in a call that waits, and then who has come least far.
+    """
+    late = _least(beats, [beat.collectives for beat in beats])
+    if len(late) < len(beats):
+        return late
+    elsewhere = [beat for beat in beats if not beat.waits]
+    if 0 < len(elsewhere) < len(beats):
+        return elsewhere
+    return _least(beats, [beat.steps for beat in beats])
+
+
+def _least(beats: Sequence[Beat], counts: Sequence[int]) -> list[Beat]:
+    least = min(counts)
+    return [beat for beat, count in zip(beats, counts, strict=True) if count == least]
 
 
 def _moved(before: Beat, now: Beat) -> bool:

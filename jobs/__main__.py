@@ -12,11 +12,11 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+import traceback
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import NoReturn, Self
 
 import torch
 from pydantic import ValidationError
@@ -28,12 +28,12 @@ from jobs.gpus import VARIABLE, gpus_here, is_instance, part_for, sharers
 from jobs.run import Process, run
 from jobs.share import keep_to_share
 from jobs.store.artifacts import ArtifactStore
-from jobs.training.collective import leave, summed
+from jobs.training.collective import end_process, join, leave, summed
 from jobs.training.failure import GAVE_UP
 from schemas.errors import ClusterError, CompoundError, SpecError
 from schemas.job import EpochRow, JobRequest, JobResult, Resources
 
-INTERRUPTED = 130
+FAILED, INTERRUPTED = 1, 130
 
 
 class StopFlag:
@@ -62,15 +62,20 @@ class StopFlag:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the job that the arguments name; return the exit code."""
+    """Run the job that the arguments name; return the exit code.
+
+    A rank whose job has failed is still in its process group then, see `end_process`.
+    """
     options = _parser().parse_args(arguments)
     try:
         request = _request(options.job)
         imports = (os.getcwd(),) if options.allow_import else ()
-        with _process(request.resources, options.cpus, imports) as process:
-            return _train(
-                request, ArtifactStore.open(options.store, patient=process.world_size > 1), process
-            )
+        process = _process(request.resources, options.cpus, imports)
+        several = process.world_size > 1
+        code = _train(request, ArtifactStore.open(options.store, patient=several), process)
+        if several and code != FAILED:
+            leave()
+        return code
     except CompoundError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -100,9 +105,8 @@ def _request(path: Path) -> JobRequest:
         raise SpecError(f"not a job request: {error}", where=str(path)) from error
 
 
-@contextmanager
-def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -> Iterator[Process]:
-    """Yield this process's place, inside its process group where a launcher started several."""
+def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -> Process:
+    """Return this process's place, inside its process group where a launcher started several."""
     rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     resources = _with_gpus(resources, int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
     device = _device(resources, int(os.environ.get("LOCAL_RANK", 0)))
@@ -116,18 +120,11 @@ def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -
         imports,
         sharded=resources.sharding == "full" and world_size > 1,
     )
-    if world_size == 1:
-        yield process
-        return
-    if device.type == "cuda":
+    if device.type == "cuda" and world_size > 1:
         torch.cuda.set_device(device)
-    # NCCL refuses two ranks on one GPU ("Duplicate GPU detected"), and so two MIG instances of one.
-    alone = float(resources.gpus) >= 1 and "MIG-" not in os.environ.get(VARIABLE, "")
-    distributed.init_process_group("nccl" if alone else "gloo")
-    try:
-        yield process
-    finally:
-        leave()
+    if world_size > 1:
+        join(process, resources.patience, float(resources.gpus))
+    return process
 
 
 def _with_gpus(resources: Resources, workers: int) -> Resources:
@@ -171,13 +168,13 @@ def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
         result = _drive(epochs, _reporter(request, process), lambda: _agreed(stop, process))
     if result is None and process.leads:
         result = store.result(request.job.id)
-    if result is not None and result.cause is not None and not process.leads:
+    if result is not None and result.cause is not None and result.status == "failed":
         sys.stderr.write(f"{GAVE_UP}{result.cause.model_dump_json()}\n")
     if result is not None and process.leads:
         sys.stdout.write(result.model_dump_json() + "\n")
     if result is None or result.status == "stopped":
         return INTERRUPTED
-    return 0 if result.status == "done" else 1
+    return 0 if result.status == "done" else FAILED
 
 
 def _drive(
@@ -214,5 +211,17 @@ def _reporter(request: JobRequest, process: Process) -> Callable[[EpochRow], Non
     return report
 
 
+def command() -> NoReturn:
+    """Run as a command, and end the process: at once where the job has failed on this rank."""
+    try:
+        code = main()
+    except Exception:
+        traceback.print_exc()
+        code = FAILED
+    if code == FAILED or distributed.is_initialized():
+        end_process(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

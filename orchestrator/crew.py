@@ -112,6 +112,8 @@ class Crew:
             return self._smaller(request)
         if _kind(result) == "error" and tries[result.job] < self.retries:
             assert result.cause is not None
+            if result.cause.fix:  # the host's fault: it is mended first, then the study goes on
+                return None
             which = f"{tries[result.job] + 1} of {self.retries}"
             return request, f"error: {_line(result.cause.message)}; trying again ({which})"
         return None
@@ -137,6 +139,7 @@ class Crew:
             or result.status == "stopped"
             or self.retry_failed
             or _kind(result) in RETRIED
+            or (result.cause and result.cause.fix)
         ):
             return True
         at_fault = self._with(request, result.splits)

@@ -222,6 +222,8 @@ class Cause(Model):
     so were hosts taken away. `pruned`: stopped for good by the search's promotion, no failure."""
     message: str
     traceback: str = ""
+    fix: str = ""
+    """What mends the host or the installation, where that is at fault: trying again does not."""
 
 
 class JobResult(Model):

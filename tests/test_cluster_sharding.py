@@ -42,7 +42,7 @@ def test_a_killed_rank_costs_no_more_than_the_running_epoch(
         if event.row and event.row.epoch == 5:
             os.kill(rank_of(store), signal.SIGKILL)
 
-    (lost,) = LocalRunner().run([request], store, on_event)
+    (lost,) = LocalRunner(retries=0).run([request], store, on_event)
     assert lost.cause and lost.cause.kind == "worker lost" and lost.epochs >= 4
     (done,) = LocalRunner().run([request], store, lambda event: None)
     assert (done.status, done.epochs, done.attempt) == ("done", 30, 2)

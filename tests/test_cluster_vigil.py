@@ -1,7 +1,13 @@
 """Who of a group is to be given up, who pays for it, and how it is told. Without a cluster."""
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ray.exceptions import ActorDiedError
@@ -80,6 +86,73 @@ def test_of_a_job_that_stands_still_the_one_that_does_not_wait_hangs(
 def test_where_all_wait_the_one_that_came_least_far_hangs(vigil: Vigil, clock: Clock) -> None:
     hear(vigil, clock, 100, *(beat(rank, 9 - rank, waits=True) for rank in range(3)))
     assert [one.beat.rank for one in vigil.suspects(60)] == [2]
+
+
+def test_victims_that_wait_in_a_copy_are_told_by_the_collectives_that_they_have_begun(
+    vigil: Vigil, clock: Clock
+) -> None:
+    """Over NCCL nobody stands in a collective, and victims run ahead of whom they wait for."""
+    stuck = [replace(beat(rank, 9), collectives=40) for rank in range(3)]
+    stuck[1] = replace(stuck[1], steps=12, collectives=44)
+    stuck[2] = replace(stuck[2], steps=9, collectives=39)
+    hear(vigil, clock, 100, *stuck)
+    assert [one.beat.rank for one in vigil.suspects(60)] == [2]
+
+
+def test_a_victim_with_fewer_batches_is_no_suspect(vigil: Vigil, clock: Clock) -> None:
+    """Validation images do not divide evenly: who has fewer waits at their end."""
+    done, hangs = beat(0, 5), beat(1, 6)
+    hear(vigil, clock, 100, replace(done, collectives=41), replace(hangs, collectives=40))
+    assert [one.beat.rank for one in vigil.suspects(60)] == [1]
+
+
+RANKS = """
+import json, os, sys, threading, time
+import torch
+from torch import distributed
+from jobs.training.pulse import Pulse
+
+distributed.init_process_group("gloo")
+rank, pulse = distributed.get_rank(), Pulse()
+
+def copies():
+    time.sleep(60)  # as a copy from the device does, until the collective before it is done
+
+def tell():
+    time.sleep(2)
+    now = pulse.read()
+    print(json.dumps([rank, now.steps, now.place, now.waits, now.collectives]), flush=True)
+    time.sleep(2)
+    os._exit(0)
+
+threading.Thread(target=tell).start()
+distributed.all_reduce(torch.ones(1))
+pulse.beat()
+if rank == 1:
+    time.sleep(60)  # hangs in its own code
+work = distributed.all_reduce(torch.ones(1), async_op=True)
+pulse.beat() if rank == 2 else None
+copies()
+"""
+
+
+def test_real_processes_of_which_one_hangs(tmp_path: Path, vigil: Vigil, clock: Clock) -> None:
+    (tmp_path / "ranks.py").write_text(RANKS)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*launcher, "--nproc-per-node", "3", str(tmp_path / "ranks.py")]
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    told = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("[")]
+    assert len(told) == 3, ran.stderr
+    beats = [
+        Beat(rank, "host", "node", 0, steps, place, 0, waits, collectives)
+        for rank, steps, place, waits, collectives in told
+    ]
+    assert not any(one.waits for one in beats)
+    hear(vigil, clock, 100, *beats)
+    (found,) = vigil.suspects(60)
+    assert found.beat.rank == 1
+    assert "ranks.py" in found.why
 
 
 def test_preparing_the_first_batch_is_progress_and_an_endless_loop_later_is_not(

@@ -149,6 +149,18 @@ def test_what_would_fail_again_is_tried_once(rig: Rig, make_request: MakeRequest
     assert kinds == ["data", "diverged"]
 
 
+def test_a_host_at_fault_is_mended_before_its_jobs_are_tried_again(rig: Rig) -> None:
+    fails = 'raise RuntimeError("CUDA error: no kernel image is available for execution")'
+    request = hungry_request(rig.folder, "no_kernel", 0, fails=fails)
+    _, log, runner = rig.train(request, retries=5)
+    assert (len(runner.given), log.again) == (1, [])
+    cause = rig.result(request).cause
+    assert cause is not None
+    assert cause.kind == "error"
+    assert cause.message.endswith(f"To mend it: {cause.fix}.")
+    assert len(rig.train(request)[2].given) == 1, "it may be mended by now"
+
+
 def test_a_stop_is_honoured_between_two_tries(rig: Rig) -> None:
     request = hungry_request(rig.folder, "hungry_stop", 8)
     log, runner = Log(), Recorder(rig.folder)

@@ -3,18 +3,24 @@
 import errno
 import traceback
 
-import torch
-from torch import distributed
-
+from jobs.training.cuda_errors import finding, plain
 from schemas.errors import ArchitectureError, DataError, StoreError
 from schemas.job import Cause
 
 GAVE_UP = "gave up: "
 """Before the JSON of a cause on stderr: why a rank failed that writes no result."""
 
+SPENT = "; this process can use its GPU no more"
+"""Ends the message of a lost worker that itself has met an error from which CUDA never recovers."""
+
 _STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
-_PEER_GONE = ("Connection closed by peer", "Connection reset by peer", "Broken pipe")
+_KINDS = {
+    "memory": "out of memory",
+    "process": "worker lost",
+    "link": "worker lost",
+    "setup": "error",
+    "job": "error",
+}
 
 
 class Diverged(Exception):
@@ -37,17 +43,26 @@ class PeerFailed(Exception):
     """Another worker of the job failed, for the cause that it told."""
 
     def __init__(self, rank: int, cause: Cause) -> None:
-        super().__init__(f"worker {rank}: {cause.message}")
+        super().__init__(f"worker {rank}: {cause.message.replace(SPENT, '')}")
         self.cause = cause.model_copy(update={"message": str(self)})
 
 
 def classify(error: Exception) -> Cause:
-    """Say why a job failed, with the traceback's text."""
+    """Say why a job failed, with the traceback's text.
+
+    `worker lost` means of a lone process: it must end, for every later job on its GPU would fail.
+    """
     if isinstance(error, PeerFailed):
         return error.cause
     text = str(error) or type(error).__name__
     trace = "".join(traceback.format_exception(error))
-    return Cause.model_validate({"kind": _kind(error, text), "message": text, "traceback": trace})
+    told = {"kind": _own(error), "message": text} if _own(error) else _torchs(error, text)
+    return Cause.model_validate({**told, "traceback": trace})
+
+
+def spent(cause: Cause) -> bool:
+    """Whether the worker itself has met a sticky error, rather than missed another worker."""
+    return cause.kind == "worker lost" and SPENT in cause.message
 
 
 def cornered(cause: Cause, micro: int) -> Cause:
@@ -58,19 +73,27 @@ def cornered(cause: Cause, micro: int) -> Cause:
     return cause.model_copy(update={"message": f"even with {least}: {cause.message}"})
 
 
-def _kind(error: Exception, text: str) -> str:
+def _own(error: Exception) -> str:
+    """Return the kind of an error that says it by its class; "" for others."""
     if isinstance(error, Diverged):
         return "diverged"
     if isinstance(error, DataError | ArchitectureError):
         return "data"
-    if isinstance(error, StoreError) or (isinstance(error, OSError) and error.errno in _STORAGE):
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, StoreError) or number in _STORAGE:
         return "storage"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return "out of memory"
-    if isinstance(error, distributed.DistError) or _says(error, text, _PEER_GONE):
-        return "worker lost"
-    return "out of memory" if _says(error, text, _NO_MEMORY) else "error"
+    short = isinstance(error, MemoryError) or number == errno.ENOMEM
+    return "out of memory" if short else ""
 
 
-def _says(error: Exception, text: str, phrases: tuple[str, ...]) -> bool:
-    return isinstance(error, RuntimeError) and any(phrase in text for phrase in phrases)
+def _torchs(error: Exception, text: str) -> dict[str, str]:
+    """Return what a cause says of an error of torch, CUDA or a collective."""
+    found = finding(error, text)
+    message = plain(text)
+    if found.meaning == "process":
+        first, *others = message.split("\n")
+        message = "\n".join([first + SPENT, *others])
+    if found.fix:
+        message = f"{message}\nTo mend it: {found.fix}."
+    fix = found.fix if found.meaning == "setup" else ""
+    return {"kind": _KINDS[found.meaning], "message": message, "fix": fix}

@@ -13,7 +13,6 @@ from jobs.store.shards import Shards
 from jobs.store.writer import JobWriter
 from jobs.training.process import Process
 from jobs.training.snapshot import Snapshot
-from schemas.errors import StoreError
 from schemas.job import TrainJob
 
 _log = logging.getLogger(__name__)
@@ -53,6 +52,14 @@ def keeper(
     return _Whole(writer) if writer else None
 
 
+def _unless_spoilt(wait: Callable[[], None]) -> None:
+    """Wait for a checkpoint whose job has failed already, for a cause that counts more."""
+    try:
+        wait()
+    except Exception as error:  # the store's, or CUDA's, whose copies it waits for
+        _log.warning("the last checkpoint is not kept: %s", error)
+
+
 class _Whole:
     def __init__(self, writer: JobWriter) -> None:
         self._writer = writer
@@ -68,7 +75,8 @@ class _Whole:
         self._writer.wait()
 
     def give_up(self) -> None:
-        """Nothing is waited for but the disk."""
+        """Wait for the disk; a checkpoint that a lost device spoils is not kept."""
+        _unless_spoilt(self.wait)
 
     def close(self) -> None:
         self._writer.close()
@@ -105,10 +113,7 @@ class _Apart:
     def give_up(self) -> None:
         """Drop the checkpoint under way if it lacks shards; how the job ends is still written."""
         self._shards.give_up()
-        try:
-            self.wait()
-        except StoreError as error:
-            _log.warning("the last checkpoint is not kept: %s", error)
+        _unless_spoilt(self.wait)
 
     def close(self) -> None:
         self._shards.give_up()

@@ -5,6 +5,9 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
+
+from torch import distributed
 
 _DEPTH = 12
 """Innermost frames that are looked at: a collective is called from a few lines above its wait."""
@@ -25,7 +28,10 @@ class Reading:
     trace: int
     """Differs when the thread has moved on."""
     waits: bool
-    """Whether it is inside a call that waits for other ranks."""
+    """Whether it is inside a call that waits for other ranks. Over NCCL it never is: there a
+    collective returns at once, and who waits does so in a later copy."""
+    collectives: int = 0
+    """Collectives that the process has begun in the group of all ranks, so far."""
 
 
 class Pulse:
@@ -51,7 +57,18 @@ class Pulse:
             place=_place(frames[0]) if frames else "a thread that has ended",
             trace=hash(tuple((frame.f_code, frame.f_lasti) for frame in frames)),
             waits=any(map(_is_collective, frames)),
+            collectives=_collectives(),
         )
+
+
+def _collectives() -> int:
+    """Return torch's own count, which it raises as a collective begins; 0 without a group."""
+    try:
+        group: Any = distributed.group.WORLD
+        return int(group._get_sequence_number_for_group()) if group is not None else 0
+    except (RuntimeError, AttributeError):
+        # The other thread is just making or ending the group; or a later torch has no such count.
+        return 0
 
 
 def _innermost(frame: FrameType | None) -> list[FrameType]:
