@@ -183,10 +183,10 @@ def stop(
 def doctor(
     store: StoreOption = "runs", address: AddressOption = None, as_json: JsonOption = False
 ) -> None:
-    """Check this machine, the store and the cluster."""
-    from orchestrator.commands import remote
+    """Check this machine and its GPUs, the store and the hosts of the cluster."""
+    from orchestrator.commands import doctoring
 
-    remote.doctor(store, address, as_json=as_json)
+    doctoring.doctor(store, address, as_json=as_json)
 
 
 @app.command()

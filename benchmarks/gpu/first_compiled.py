@@ -11,17 +11,17 @@ import time
 os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
 os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = sys.argv[2]
 
+from benchmarks.gpu.compiling import small
 from benchmarks.gpu.steps import profiled
 from benchmarks.gpu.subjects import Bench, in_turns, job_of, named, steps_of, trainer_of
-from benchmarks.small import SMALL
 from jobs.workload import workload
 
 
 def main() -> None:
     """Compile B0's step, and time it beside the plain one."""
     bench = Bench.of(sys.argv[1])
-    network = named("efficientnet-b0", 224) if bench.cuda else SMALL
-    batch = bench.pick(256, 8)
+    network = named("efficientnet-b0", 224) if bench.cuda else small(2)
+    batch = bench.pick(256, 32)
     precision = bench.pick("bfloat16", "float32")
     sides = {}
     for name, compiled in (("plain", False), ("compiled", True)):

@@ -9,7 +9,7 @@ from jobs.workload import workload
 
 def measure(bench: Bench, recorder: Recorder) -> None:
     """Probe the device; then set predicted steps of real networks beside measured ones."""
-    profile = probe(bench.kind, bench.process.threads, limit=bench.pick(38, 60))
+    profile = probe(bench.kind, bench.process.threads, limit=bench.pick(38, 240))
     recorder.tell("points", len(profile.points))
     recorder.tell("its own error of time", profile.time_error)
     recorder.tell("its own error of memory", profile.memory_error)
