@@ -207,7 +207,7 @@ def _mig(facts: HostFacts) -> str:
 
 
 def _mend_cuda() -> str:
-    return "nvidia-smi -q | grep -i -E 'product|mig|compute mode', then sudo dmesg | grep -i xid"
+    return "sudo dmesg | grep -i -E 'nvrm|xid', and nvidia-smi -q | grep -i mode"
 
 
 def _trials(facts: HostFacts) -> Iterator[Finding]:

@@ -51,6 +51,7 @@ def doctor(store: str, address: str | None, *, as_json: bool) -> None:
     hosts = hosts or [here]
     findings += [finding for host in hosts for finding in check(host)]
     findings += differences(hosts)
+    findings.sort(key=lambda finding: finding.level, reverse=True)  # what is wrong comes first
     right = all(one.ok for one in checks) and not any(f.level == "wrong" for f in findings)
     if as_json:
         print_json(_answer(checks, hosts, findings, right))
