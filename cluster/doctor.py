@@ -62,9 +62,12 @@ def facts_of_hosts() -> tuple[list[HostFacts], list[Finding]]:
     """Gather the facts of every host of the connected cluster; name the hosts without an answer."""
     alive = [node for node in ray.nodes() if node["Alive"]]
     # No GPU is asked for: a doctor that waits for a free one would say nothing of a busy cluster.
-    task = ray.remote(_facts).options(num_cpus=0, max_retries=0)
+    task = ray.remote(_facts)
     pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in alive]
-    answers = [task.options(scheduling_strategy=strategy).remote() for strategy in pinned]
+    answers = [
+        task.options(num_cpus=0, max_retries=0, scheduling_strategy=strategy).remote()
+        for strategy in pinned
+    ]
     ray.wait(answers, num_returns=len(answers), timeout=_PATIENCE)
     hosts, missing = [], []
     for node, answer in zip(alive, answers, strict=True):

@@ -145,7 +145,7 @@ def _show_host(host: HostFacts) -> None:
 def _device(host: HostFacts, device: TorchDevice) -> list[str]:
     trials = {trial.device: trial for trial in host.trials}
     trial = trials.get(f"cuda:{device.index}")
-    speed = f"{trial.steps:.0f}" if trial and not trial.error else "failed"
+    speed = "?" if trial is None else "failed" if trial.error else f"{trial.steps:.0f}"
     return [
         f"cuda:{device.index}",
         device.name.removeprefix("NVIDIA "),
