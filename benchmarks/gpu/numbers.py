@@ -70,7 +70,7 @@ def _on_cpu(jobs: dict[str, TrainJob], folder: Path) -> Iterator[str]:
     try:
         yield str(folder / "0")
         for child in children:
-            child.wait()
+            child.communicate()
     finally:
         for child in children:
             child.kill()

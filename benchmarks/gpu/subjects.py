@@ -1,6 +1,5 @@
 """What the parts of the session measure: jobs, trainers, steps, and the device under them."""
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -47,8 +46,7 @@ class Bench:
     def of(cls, kind: str, trace: Path | None = None) -> "Bench":
         """Describe the device; nothing is started on it yet."""
         device: Kind = "cuda" if kind == "cuda" else "cpu"
-        threads = 1 if device == "cuda" else len(os.sched_getaffinity(0))
-        return cls(device, Process.single(threads, "cuda:0" if kind == "cuda" else "cpu"), trace)
+        return cls(device, Process.single(1, "cuda:0" if kind == "cuda" else "cpu"), trace)
 
     @property
     def device(self) -> torch.device:
