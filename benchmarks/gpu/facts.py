@@ -8,6 +8,8 @@ import torch
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench
+from jobs.host.checks import check
+from jobs.host.gather import gather
 
 CONTEXT = (400, 700)
 """MB that a CUDA context is expected to take."""
@@ -24,6 +26,10 @@ def measure(bench: Bench, recorder: Recorder) -> None:
     recorder.tell("a context, MB", taken, f"{least} to {most}", right)
     recorder.tell("convolutions in TF32", torch.backends.cudnn.allow_tf32, "as the spec says")
     recorder.tell("products in TF32", torch.backends.cuda.matmul.allow_tf32, "False")
+    facts = gather()
+    wrong = [finding.text for finding in check(facts) if finding.level == "wrong"]
+    recorder.tell("wrong, says the doctor", wrong, "nothing", not wrong)
+    recorder.tell("host", facts.model_dump(mode="json", exclude_defaults=True))
 
 
 def used_bytes(bench: Bench) -> int:

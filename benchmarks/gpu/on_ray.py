@@ -56,7 +56,8 @@ def _jobs(bench: Bench, recorder: Recorder, run: Run, folder: Path) -> None:
     for name, resources in kinds.items():
         started = time.perf_counter()
         result = run(name, job, resources, lambda event: None)
-        text = result.cause.message[:200] if result.cause else result.device
+        cause = result.cause
+        text = f"{cause.kind}: {cause.message} {cause.traceback[-300:]}" if cause else result.device
         found = {"status": result.status, "s": time.perf_counter() - started, "on": text}
         recorder.tell(name, found, "done", result.status == "done")
         losses[name] = _losses(folder / name, job)
@@ -99,9 +100,12 @@ def _killed(recorder: Recorder, run: Run, resources: Resources, folder: Path) ->
 
 
 def _kill_worker() -> None:
+    import ray
     from ray.util.state import list_actors
 
     alive = [("class_name", "=", "RayTrainWorker"), ("state", "=", "ALIVE")]
-    workers = list_actors(filters=alive)
+    # By its address: without one Ray refuses to choose where several Rays run on a machine.
+    address = ray.get_runtime_context().gcs_address
+    workers = list_actors(address=address, filters=alive)
     if workers:
         os.kill(workers[-1].pid, signal.SIGKILL)

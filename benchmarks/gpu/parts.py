@@ -15,13 +15,13 @@ class Part:
 
 
 PARTS = (
-    Part("0", 15, "facts", "what is there"),
+    Part("0", 30, "facts", "what is there"),
     Part("1", 45, "numbers", "right numbers"),
-    Part("2", 25, "waits", "host waits"),
+    Part("2", 20, "waits", "host waits"),
     Part("3", 45, "steps", "steps"),
     Part("rates", 40, "rates", "steps beside a plain loop and timm"),
-    Part("4", 25, "checkpoints", "checkpoints"),
-    Part("5", 50, "memory", "memory"),
+    Part("4", 20, "checkpoints", "checkpoints"),
+    Part("5", 45, "memory", "memory"),
     Part("6", 60, "probing", "probe"),
     Part("7", 65, "compiling", "compiling"),
     Part("8", 70, "on_ray", "Ray"),

@@ -9,7 +9,7 @@ from jobs.workload import workload
 
 def measure(bench: Bench, recorder: Recorder) -> None:
     """Probe the device; then set predicted steps of real networks beside measured ones."""
-    profile = probe(bench.kind, bench.process.threads, limit=bench.pick(38, 240))
+    profile = probe(bench.kind, bench.process.threads, limit=bench.pick(34, 240))
     recorder.tell("points", len(profile.points))
     recorder.tell("its own error of time", profile.time_error)
     recorder.tell("its own error of memory", profile.memory_error)
@@ -19,7 +19,7 @@ def measure(bench: Bench, recorder: Recorder) -> None:
         (("efficientnet-b0", 64, 8), ("efficientnet-b4", 64, 4), ("resnet-50", 64, 4)),
     ):
         network = named(name, side)
-        step = steps_of(trainer_of(job_of(network, 2 * batch, batch=batch), bench.process))
+        step = steps_of(trainer_of(job_of(network, batch, batch=batch), bench.process))
         seconds_of(bench, step, 2)
         measured = min(seconds_of(bench, step, 1) for _ in range(3))
         predicted = step_seconds(profile, workload(network), batch)

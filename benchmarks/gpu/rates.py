@@ -77,7 +77,7 @@ def _warm(step: Step, steps: int) -> Step:
 
 def _ours(bench: Bench, side: int, batch: int, *, fixed: bool) -> Step:
     network = named(NAME, side, CLASSES)
-    job = job_of(network, 4 * batch, batch=batch, precision="bfloat16")
+    job = job_of(network, 2 * batch, batch=batch, precision="bfloat16")
     return steps_of(trainer_of(job, bench.process), fixed=fixed)
 
 
