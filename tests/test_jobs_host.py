@@ -290,6 +290,7 @@ NOTED: dict[str, tuple[HostFacts, str]] = {
         "1 of 2 GPUs are used",
     ),
     "MIG": (host(driver=mig("1g.18gb", "2g.35gb")), "2 MIG instances (1g.18gb, 2g.35gb)"),
+    "no nvidia-smi": (host(driver=None), "nvidia-smi is not here"),
     "exclusive": (host(driver=gpus(compute_mode="Exclusive_Process")), "one process at a time"),
     "someone else": (host(driver=crowded(8 * GIB)), "8.0 of 141.0 GiB are taken by python3 (4711)"),
     "rows to be replaced": (host(driver=gpus(pending_rows=True)), "wait to be replaced"),

@@ -12,6 +12,9 @@ _LEAST_FREE = 0.1
 
 def boards(facts: HostFacts) -> Iterator[Finding]:
     """Look at what the driver says of each GPU."""
+    if facts.driver is None:
+        text = "nvidia-smi is not here, so memory, ECC, MIG and other processes are not looked at"
+        yield noted(text, "in a container: -e NVIDIA_DRIVER_CAPABILITIES=compute,utility")
     for index, gpu in enumerate(gpus_of(facts)):
         name = f"GPU {index} {gpu.name}"
         if gpu.uncorrected_errors:

@@ -96,7 +96,7 @@ def _address_of(interface: str) -> str | None:
 
 def _cluster(address: str | None, hosts: list[HostFacts], findings: list[Finding]) -> str:
     """Join the cluster that a run would use, and look at its hosts; none is fine."""
-    if address is None and "RAY_ADDRESS" not in os.environ:
+    if not (address or os.environ.get("RAY_ADDRESS")):
         return "no cluster named: `compound run` starts a local one"
     from cluster.doctor import facts_of_hosts
     from cluster.session import connect
