@@ -52,12 +52,14 @@ class Child:
             self._process.stdin.flush()
         except BrokenPipeError:
             self._error = "the process ended while it imported"
-        reader.join(limit)
-        seconds = time.monotonic() - started
-        if not self._ended and not self._error:
-            cut = f"killed after {limit:.0f} s" if reader.is_alive() else "the process died"
-            self._error = cut
-        self.end()
+        try:
+            reader.join(limit)
+            seconds = time.monotonic() - started
+            if not self._ended and not self._error:
+                late = reader.is_alive()
+                self._error = f"killed after {limit:.0f} s" if late else "the process died"
+        finally:
+            self.end()
         reader.join(5)
         return self._line(seconds)
 
