@@ -20,7 +20,7 @@ from jobs.workload import workload
 def main() -> None:
     """Compile B0's step, and time it beside the plain one."""
     bench = Bench.of(sys.argv[1])
-    network = named("efficientnet-b0", 224) if bench.cuda else small(2)
+    network = named("efficientnet-b0", 224) if bench.cuda else small(0)
     batch = bench.pick(256, 32)
     precision = bench.pick("bfloat16", "float32")
     sides = {}
