@@ -20,7 +20,8 @@ def _rows(line: Line) -> list[str]:
     head = f"{line['part']} {line.get('title', '')} ({line.get('seconds', 0):.0f} s)"
     measured, expected = line.get("measured", {}), line.get("expected", {})
     rows = []
-    for place, (name, value) in enumerate(measured.items()):
+    shown = {name: value for name, value in measured.items() if name != "host"}  # a page of facts
+    for place, (name, value) in enumerate(shown.items()):
         mark = "**no**" if name in line.get("wrong", ()) else ""
         cells = [head if place == 0 else "", name, expected.get(name, ""), _text(value), mark]
         rows.append(f"| {' | '.join(map(_cell, cells))} |")
