@@ -20,10 +20,10 @@ def measure(bench: Bench, recorder: Recorder) -> None:
     before = used_bytes(bench)
     torch.zeros(1, device=bench.device)
     bench.synchronize()
-    taken = (used_bytes(bench) - before) / 1e6
+    held = (used_bytes(bench) - before) / 1e6
     least, most = CONTEXT
-    right = bench.judged(least <= taken <= most)
-    recorder.tell("a context, MB", taken, f"{least} to {most}", right)
+    right = bench.judged(least <= held <= most)
+    recorder.tell("a context, MB", held, f"{least} to {most}", right)
     recorder.tell("convolutions in TF32", torch.backends.cudnn.allow_tf32, "as the spec says")
     recorder.tell("products in TF32", torch.backends.cuda.matmul.allow_tf32, "False")
     facts = gather()
@@ -38,8 +38,8 @@ def used_bytes(bench: Bench) -> int:
     if not bench.cuda or smi is None:
         return 0
     query = [smi, "--query-gpu=memory.used", "--format=csv,noheader,nounits", "-i", _which()]
-    found = subprocess.run(query, capture_output=True, text=True, timeout=20)
-    text = found.stdout.strip().partition("\n")[0]
+    answer = subprocess.run(query, capture_output=True, text=True, timeout=20)
+    text = answer.stdout.strip().partition("\n")[0]
     return int(text) * 2**20 if text.isdigit() else 0
 
 

@@ -49,15 +49,15 @@ def _case(
     name = f"{side} px x {batch}, {precision}"
     recorder.tell(f"{name}: ms a step", 1e3 * seconds)
     recorder.tell(f"{name}: images/s", batch / seconds)
-    found = profiled(bench, step, keep=side > 32 and precision == "bfloat16")
+    profile_ = profiled(bench, step, keep=side > 32 and precision == "bfloat16")
     most = kernels + (220 if precision == "bfloat16" else 0)
-    right = bench.judged(found.kernels <= most)
-    recorder.tell(f"{name}: kernels a step", found.kernels, f"at most {most}", right)
-    recorder.tell(f"{name}: copies a step", found.copies)
+    right = bench.judged(profile_.kernels <= most)
+    recorder.tell(f"{name}: kernels a step", profile_.kernels, f"at most {most}", right)
+    recorder.tell(f"{name}: copies a step", profile_.copies)
     expected = f"> {least:.0%}" if least else "< 40% where launches bound it"
-    busy = bench.judged(found.busy >= least) if least else None
-    recorder.tell(f"{name}: busy", found.busy, expected, busy)
-    recorder.tell(f"{name}: longest gap, ms", 1e3 * found.gap)
+    busy = bench.judged(profile_.busy >= least) if least else None
+    recorder.tell(f"{name}: busy", profile_.busy, expected, busy)
+    recorder.tell(f"{name}: longest gap, ms", 1e3 * profile_.gap)
 
 
 def profiled(bench: Bench, step: Any, *, keep: bool = False) -> Profile:

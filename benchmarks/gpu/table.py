@@ -21,9 +21,9 @@ def _rows(line: Line) -> list[str]:
     measured, expected = line.get("measured", {}), line.get("expected", {})
     rows = []
     shown = {name: value for name, value in measured.items() if name != "host"}  # a page of facts
-    for place, (name, value) in enumerate(shown.items()):
+    for row, (name, value) in enumerate(shown.items()):
         mark = "**no**" if name in line.get("wrong", ()) else ""
-        cells = [head if place == 0 else "", name, expected.get(name, ""), _text(value), mark]
+        cells = [head if row == 0 else "", name, expected.get(name, ""), _text(value), mark]
         rows.append(f"| {' | '.join(map(_cell, cells))} |")
     if "error" in line:
         rows.append(f"| {'' if rows else head} | ended | | {_cell(line['error'])} | **no** |")

@@ -18,8 +18,8 @@ def check(facts: HostFacts) -> tuple[Finding, ...]:
 
     Where the driver itself is not reached, nothing that depends on it is looked at.
     """
-    found = list(_driver(facts)) if facts.has_gpu else []
-    if not found and facts.has_gpu:
+    findings = list(_driver(facts)) if facts.has_gpu else []
+    if not findings and facts.has_gpu:
         looks: tuple[Callable[[HostFacts], Iterable[Finding]], ...] = (
             _build,
             _count,
@@ -28,9 +28,9 @@ def check(facts: HostFacts) -> tuple[Finding, ...]:
             _trials,
             _ray,
         )
-        found = [finding for look in looks for finding in look(facts)]
-    found += settings(facts) if facts.has_gpu else []
-    return tuple(one.model_copy(update={"host": facts.host}) for one in found)
+        findings = [finding for look in looks for finding in look(facts)]
+    findings += settings(facts) if facts.has_gpu else []
+    return tuple(finding.model_copy(update={"host": facts.host}) for finding in findings)
 
 
 def _driver(facts: HostFacts) -> Iterator[Finding]:
@@ -165,8 +165,8 @@ def _count(facts: HostFacts) -> Iterator[Finding]:
     if chosen is not None:
         yield from _chosen(facts, build, chosen, listed)
     elif count == 0:
-        said = f": {build.error}" if build.error else ""
-        yield wrong(f"torch finds none of {counted(listed)}{said}", _mend_cuda())
+        reason = f": {build.error}" if build.error else ""
+        yield wrong(f"torch finds none of {counted(listed)}{reason}", _mend_cuda())
     elif count < listed and not any(gpu.mig for gpu in gpus_of(facts)):
         yield wrong(f"torch finds {count} of {counted(listed)} that the driver lists", _mend_cuda())
 
@@ -175,25 +175,27 @@ def _chosen(facts: HostFacts, build: TorchFacts, chosen: str, listed: int) -> It
     """Judge CUDA_VISIBLE_DEVICES: CUDA stops at the first entry that names no device."""
     entries = [entry.strip() for entry in chosen.split(",")] if chosen.strip() else []
     valid = [entry for entry in entries if _names(facts, entry, listed)]
-    count, said = len(build.devices), f"CUDA_VISIBLE_DEVICES={chosen or '(empty)'}"
+    count, variable = len(build.devices), f"CUDA_VISIBLE_DEVICES={chosen or '(empty)'}"
     if len(valid) < len(entries) and entries != ["-1"]:
         bad = next(entry for entry in entries if entry not in valid)
-        yield wrong(f"{said} names {bad or 'nothing'}, which is no GPU of this host", _unset())
+        yield wrong(f"{variable} names {bad or 'nothing'}, which is no GPU of this host", _unset())
     elif count == 0:
-        yield wrong(f"{said} hides all GPUs of this host", _unset())
+        yield wrong(f"{variable} hides all GPUs of this host", _unset())
     elif count < len(set(valid)):
-        yield wrong(f"{said} names {len(set(valid))} devices, and torch finds {count}", _mig(facts))
+        yield wrong(
+            f"{variable} names {len(set(valid))} devices, and torch finds {count}", _mig(facts)
+        )
     elif count < listed:
-        yield noted(f"{said}: {count} of {counted(listed)} are used")
+        yield noted(f"{variable}: {count} of {counted(listed)} are used")
 
 
 def _names(facts: HostFacts, entry: str, listed: int) -> bool:
     """Tell whether an entry names a device: a number, or enough of an identifier."""
     if entry.isdigit():
         return int(entry) < listed
-    known = [gpu.uuid for gpu in gpus_of(facts)]
-    known += [part.uuid for gpu in gpus_of(facts) for part in gpu.instances]
-    return bool(entry) and (entry.startswith("MIG-GPU-") or any(u.startswith(entry) for u in known))
+    uuids = [gpu.uuid for gpu in gpus_of(facts)]
+    uuids += [part.uuid for gpu in gpus_of(facts) for part in gpu.instances]
+    return bool(entry) and (entry.startswith("MIG-GPU-") or any(u.startswith(entry) for u in uuids))
 
 
 def _unset() -> str:

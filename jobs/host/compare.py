@@ -19,12 +19,12 @@ def differences(hosts: Sequence[HostFacts]) -> tuple[Finding, ...]:
         ("the NVIDIA driver", "note", lambda host: host.module, True),
         ("GPUs", "note", _names, True),
     )
-    found = []
+    findings = []
     for what, level, value, on_gpus in looks:
         among = [host for host in hosts if host.has_gpu] if on_gpus else hosts
         finding = _difference(what, level, [(host.host, value(host)) for host in among])
-        found += [finding] if finding else []
-    return tuple(found)
+        findings += [finding] if finding else []
+    return tuple(findings)
 
 
 def _names(host: HostFacts) -> str:

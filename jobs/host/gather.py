@@ -57,12 +57,12 @@ def _on_gpus(facts: HostFacts) -> HostFacts:
     from jobs.training.compiler import compilers
 
     names = compilers(torch.device("cuda"))
-    found = _torch()
-    devices = [f"cuda:{device.index}" for device in (found.devices if found else ())]
+    torch_facts = _torch()
+    devices = [f"cuda:{device.index}" for device in (torch_facts.devices if torch_facts else ())]
     with ThreadPoolExecutor(max_workers=max(1, len(devices))) as pool:
         trials = tuple(pool.map(_trial, devices))
     compiler = next(filter(None, map(shutil.which, names)), "")
-    return facts.model_copy(update={"torch": found, "trials": trials, "compiler": compiler})
+    return facts.model_copy(update={"torch": torch_facts, "trials": trials, "compiler": compiler})
 
 
 def _version(name: str) -> str:
@@ -110,10 +110,10 @@ def _nodes(folder: Path) -> tuple[Node, ...]:
 
 def _size(path: Path) -> int:
     try:
-        found = os.statvfs(path)
+        system = os.statvfs(path)
     except OSError:
         return 0
-    return found.f_frsize * found.f_blocks
+    return system.f_frsize * system.f_blocks
 
 
 def _environment() -> dict[str, str]:

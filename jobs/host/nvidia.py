@@ -13,8 +13,8 @@ _MIB = 2**20
 
 def module_version(text: str) -> str:
     """Return the version in /proc/driver/nvidia/version, of the open module too; else empty."""
-    found = _MODULE.search(text)
-    return found[1] if found else ""
+    version = _MODULE.search(text)
+    return version[1] if version else ""
 
 
 def driver_of(text: str, listing: str = "") -> Driver:
@@ -37,15 +37,15 @@ def driver_of(text: str, listing: str = "") -> Driver:
 
 def instances_of(listing: str) -> dict[int, tuple[MigInstance, ...]]:
     """Return the MIG instances that `nvidia-smi -L` lists, by the place of their GPU."""
-    found: dict[int, tuple[MigInstance, ...]] = {}
-    place = -1
+    instances: dict[int, tuple[MigInstance, ...]] = {}
+    index = -1
     for line in listing.splitlines():
         if _LISTED_GPU.match(line):
-            place += 1
+            index += 1
         elif instance := _LISTED_MIG.match(line):
             made = MigInstance(profile=instance[1], uuid=instance[3])
-            found[place] = (*found.get(place, ()), made)
-    return found
+            instances[index] = (*instances.get(index, ()), made)
+    return instances
 
 
 def _gpu(element: ElementTree.Element, listed: tuple[MigInstance, ...]) -> Gpu:
@@ -73,12 +73,12 @@ def _instances(
     element: ElementTree.Element, listed: tuple[MigInstance, ...]
 ) -> tuple[MigInstance, ...]:
     """Return the instances in the XML, with the names that only the listing has."""
-    found = []
-    for place, instance in enumerate(element.findall("mig_devices/mig_device")):
-        known = listed[place] if place < len(listed) else MigInstance()
+    parts = []
+    for index, instance in enumerate(element.findall("mig_devices/mig_device")):
+        named = listed[index] if index < len(listed) else MigInstance()
         memory = _bytes(_text(instance, "fb_memory_usage/total")) or 0
-        found.append(known.model_copy(update={"memory": memory}))
-    return tuple(found)
+        parts.append(named.model_copy(update={"memory": memory}))
+    return tuple(parts)
 
 
 def _uncorrected(element: ElementTree.Element) -> int:

@@ -38,21 +38,21 @@ class Check:
 
 def doctor(store: str, address: str | None, *, as_json: bool) -> None:
     """Check machine, store and cluster; exit 1 where something would not work."""
-    here = gather(_address_of)
+    facts = gather(_address_of)
     hosts: list[HostFacts] = []
     findings: list[Finding] = []
     checks = [
         Check("python", True, f"{platform.python_version()} on {platform.machine()}"),
-        *(_package(name, here.packages[name]) for name in PACKAGES),
+        *(_package(name, facts.packages[name]) for name in PACKAGES),
         Check("cores", True, str(os.cpu_count())),
         _check(f"store {store}", lambda: f"writable: {ArtifactStore.open(store).uri}"),
         _check("ray", lambda: _cluster(address, hosts, findings)),
     ]
-    hosts = hosts or [here]
+    hosts = hosts or [facts]
     findings += [finding for host in hosts for finding in check(host)]
     findings += differences(hosts)
     findings.sort(key=lambda finding: finding.level, reverse=True)  # what is wrong comes first
-    right = all(one.ok for one in checks) and not any(f.level == "wrong" for f in findings)
+    right = all(item.ok for item in checks) and not any(f.level == "wrong" for f in findings)
     if as_json:
         print_json(_answer(checks, hosts, findings, right))
     else:
@@ -66,7 +66,7 @@ def _answer(
 ) -> dict[str, object]:
     return {
         "ok": right,
-        "checks": [asdict(one) for one in checks],
+        "checks": [asdict(item) for item in checks],
         "findings": [finding.model_dump(mode="json") for finding in findings],
         "hosts": [host.model_dump(mode="json") for host in hosts],
     }
@@ -105,15 +105,15 @@ def _cluster(address: str | None, hosts: list[HostFacts], findings: list[Finding
         nodes = session.nodes
         if not nodes:
             raise ClusterError("the cluster has no live node", where=address or "RAY_ADDRESS")
-        found, missing = facts_of_hosts()
-        hosts += found
+        looked_at, missing = facts_of_hosts()
+        hosts += looked_at
         findings += missing
         cpus, gpus = sum(n.cpus for n in nodes), sum(n.gpus for n in nodes)
         return f"{len(nodes)} hosts, {cpus:g} CPUs, {gpus:g} GPUs, {session.dashboard_url}"
 
 
 def _show(checks: Sequence[Check], hosts: Sequence[HostFacts], findings: Sequence[Finding]) -> None:
-    rows = [["ok" if one.ok else "bad", one.what, one.found] for one in checks]
+    rows = [["ok" if item.ok else "bad", item.what, item.found] for item in checks]
     print_table("doctor", ("", "what", "found"), rows)
     for host in hosts:
         _show_host(host)
@@ -170,16 +170,16 @@ def _lines(host: HostFacts) -> list[str]:
         lines += [f"direct access: {pairs}"] if len(build.devices) > 1 else []
         on = [name for name, is_on in _tf32(host) if is_on]
         lines.append(f"TF32: {' and '.join(on) or 'nowhere'}, where a spec says nothing else")
-    places = [f"{one.name} {one.address}".strip() for one in host.interfaces]
+    places = [f"{item.name} {item.address}".strip() for item in host.interfaces]
     lines.append(f"interfaces: {', '.join(places)}")
-    heard = [f"{k}={v}" for k, v in host.environment.items() if k.startswith(("NCCL", "GLOO"))]
-    return [*lines, f"NCCL and gloo: {' '.join(heard)}"] if heard else lines
+    variables = [f"{k}={v}" for k, v in host.environment.items() if k.startswith(("NCCL", "GLOO"))]
+    return [*lines, f"NCCL and gloo: {' '.join(variables)}"] if variables else lines
 
 
 def _tf32(host: HostFacts) -> list[tuple[str, bool]]:
     assert host.torch
-    found = host.torch
-    return [("convolutions", found.convolutions_tf32), ("products", found.products_tf32)]
+    build = host.torch
+    return [("convolutions", build.convolutions_tf32), ("products", build.products_tf32)]
 
 
 def _wrapped(text: str, indent: str) -> None:
