@@ -10,9 +10,15 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster.capacity import Node
+from cluster.network import address_of
 from jobs.gpus import hindrance_here
+from jobs.host.gather import gather
 from schemas.errors import ClusterError
+from schemas.host import Finding, HostFacts
 from schemas.job import JobRequest
+
+_PATIENCE = 240.0
+"""Seconds for all hosts to answer: torch's look at its devices and training on them are within."""
 
 
 def check_shared(store: str, nodes: Sequence[Node]) -> None:
@@ -73,6 +79,40 @@ def check_gpus(requests: Sequence[JobRequest]) -> None:
             allowed="hosts whose driver and torch fit each other; `gpus: 0` trains on CPUs",
             next_step="compound doctor    # on such a host",
         )
+
+
+def facts_of_hosts() -> tuple[list[HostFacts], list[Finding]]:
+    """Gather the facts of every host of the connected cluster; name the hosts without an answer."""
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    # No GPU is asked for: a doctor that waits for a free one would say nothing of a busy cluster.
+    task = ray.remote(_facts)
+    pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in alive]
+    answers = [
+        task.options(num_cpus=0, max_retries=0, scheduling_strategy=strategy).remote()
+        for strategy in pinned
+    ]
+    ray.wait(answers, num_returns=len(answers), timeout=_PATIENCE)
+    hosts, missing = [], []
+    for node, answer in zip(alive, answers, strict=True):
+        try:
+            facts = HostFacts.model_validate_json(ray.get(answer, timeout=0))
+        except ray.exceptions.RayError as error:
+            missing.append(_unanswered(node["NodeManagerAddress"], error))
+            continue
+        gpus = node["Resources"].get("GPU", 0)
+        known = {"address": node["NodeManagerAddress"], "counted": gpus}
+        hosts.append(facts.model_copy(update=known))
+    return hosts, missing
+
+
+def _facts() -> str:
+    return gather(address_of).model_dump_json()
+
+
+def _unanswered(address: str, error: Exception) -> Finding:
+    why = f"no answer within {_PATIENCE:.0f} s" if isinstance(error, TimeoutError) else str(error)
+    text = f"{address} cannot be looked at: {why.strip().splitlines()[0]}"
+    return Finding(level="wrong", text=text, fix="ray status", host=address)
 
 
 def _hosts_where(question: Callable[[str], bool], about: str) -> list[str]:

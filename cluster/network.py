@@ -55,10 +55,11 @@ def _bound_to(interface: str) -> dict[str, str]:
 def interface_of(address: str) -> str | None:
     """Return the name of the interface with this IPv4 address, None where there is none."""
     names = [name for _, name in socket.if_nameindex()]
-    return next((name for name in names if _ipv4(name) == address), None)
+    return next((name for name in names if address_of(name) == address), None)
 
 
-def _ipv4(interface: str) -> str | None:
+def address_of(interface: str) -> str | None:
+    """Return the IPv4 address of an interface, None where it has none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             query = struct.pack("256s", interface.encode()[:15])

@@ -23,13 +23,21 @@ def environment(job: TrainJob, process: Process) -> Environment:
     return Environment(
         python=platform.python_version(),
         torch=str(torch.__version__),
-        compound=metadata.version("compound"),
+        compound=_version(),
         system=f"{platform.system()} {platform.machine()}",
         git=git_state(os.getcwd()),
         device=process.name,
         threads=process.threads,
         job_sha256=hashlib.sha256(job.model_dump_json().encode()).hexdigest(),
     )
+
+
+def _version() -> str:
+    """Return Compound's version; a checkout on the Python path, not installed, has none."""
+    try:
+        return metadata.version("compound")
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 @cache

@@ -32,8 +32,21 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader went away (`| head`): not an error, but Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except ModuleNotFoundError as error:
+        _fail(_absent(error), 1, debug)
     except Exception as error:
         _fail(f"internal error: {type(error).__name__}: {error}\n  next: --debug", 1, debug)
+
+
+def _absent(error: ModuleNotFoundError) -> str:
+    """Say which package this command needs. Whatever else is not found is a fault of Compound."""
+    package = (error.name or "").partition(".")[0]
+    if package in ("", "schemas", "jobs", "cluster", "orchestrator"):
+        return f"internal error: {type(error).__name__}: {error}\n  next: --debug"
+    names = {"sklearn": "scikit-learn", "PIL": "pillow", "ruamel": "ruamel.yaml"}
+    package = names.get(package, package)
+    text = f"this needs the package {package}, which is not installed here"
+    return f"{text}\n  next: pip install {package}"
 
 
 def _fail(message: str, code: int, debug: bool) -> None:

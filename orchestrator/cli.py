@@ -81,6 +81,9 @@ def run(
     profile: Annotated[
         bool, typer.Option(help="Trace a few steps of the first job of every phase.")
     ] = False,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Draw report.html at the end.")
+    ] = True,
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -88,7 +91,7 @@ def run(
     from orchestrator.commands import rehearsing, running
 
     options = running.Options(
-        runner, address, retry_failed, as_json, plan, allow_import, profile=profile
+        runner, address, retry_failed, as_json, plan, allow_import, profile, report
     )
     begin = rehearsing.run if fast_dev_run else running.run
     begin(spec, overrides or [], options)
@@ -180,10 +183,10 @@ def stop(
 def doctor(
     store: StoreOption = "runs", address: AddressOption = None, as_json: JsonOption = False
 ) -> None:
-    """Check this machine, the store and the cluster."""
-    from orchestrator.commands import remote
+    """Check this machine and its GPUs, the store and the hosts of the cluster."""
+    from orchestrator.commands import doctoring
 
-    remote.doctor(store, address, as_json=as_json)
+    doctoring.doctor(store, address, as_json=as_json)
 
 
 @app.command()

@@ -10,6 +10,7 @@ CompoundError
 |-- ClusterError   the cluster cannot be reached or is too small (exit 2)
 |-- BusyError      another driver runs this study (exit 2)
 `-- RunError       the work itself failed (exit 1)
+    `-- ReportError    the work is done, and its page cannot be drawn here (exit 1)
 """
 
 
@@ -79,3 +80,7 @@ class RunError(CompoundError):
     """The study ran and could not end well."""
 
     exit_code = 1
+
+
+class ReportError(RunError):
+    """The jobs are trained; what draws the report is not installed here."""

@@ -1,23 +1,12 @@
-"""`compound submit`, `compound logs`, `compound stop` and `compound doctor`."""
+"""`compound submit`, `compound logs` and `compound stop`."""
 
-import importlib.metadata
-import os
-import platform
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-from cluster.session import connect
 from cluster.submit import Jobs
-from jobs.store.artifacts import ArtifactStore
 from orchestrator.commands.imports import require_grant
-from orchestrator.commands.output import print_json, print_table, say
+from orchestrator.commands.output import print_json, say
 from orchestrator.spec import load
-from schemas.errors import ClusterError, CompoundError
-
-PACKAGES = ("compound", "ray", "torch", "pyarrow", "pydantic")
 
 
 def submit(
@@ -74,40 +63,3 @@ def stop(job: str, address: str | None, *, as_json: bool) -> None:
         print_json({"job": job, "stopped": running})
     else:
         say(f"stopping {job}" if running else f"{job} was not running")
-
-
-def doctor(store: str, address: str | None, *, as_json: bool) -> None:
-    """Check machine, store and cluster; exit 1 where something would not work."""
-    checks = [
-        _check("python", lambda: f"{platform.python_version()} on {platform.machine()}"),
-        *(_check(name, partial(importlib.metadata.version, name)) for name in PACKAGES),
-        _check("cores", lambda: str(os.cpu_count())),
-        _check(f"store {store}", lambda: f"writable: {ArtifactStore.open(store).uri}"),
-        _check("ray", partial(_cluster, address)),
-    ]
-    if as_json:
-        print_json(checks)
-    else:
-        rows = [["ok" if c["ok"] else "bad", c["what"], c["found"]] for c in checks]
-        print_table("doctor", ("", "what", "found"), rows)
-    if not all(check["ok"] for check in checks):
-        raise SystemExit(1)
-
-
-def _check(what: str, find: Callable[[], str]) -> dict[str, Any]:
-    try:
-        return {"what": what, "ok": True, "found": find()}
-    except (CompoundError, importlib.metadata.PackageNotFoundError) as error:
-        return {"what": what, "ok": False, "found": str(error)}
-
-
-def _cluster(address: str | None) -> str:
-    """Join the cluster that a run would use, and say what it has; none is fine."""
-    if address is None and "RAY_ADDRESS" not in os.environ:
-        return "no cluster named: `compound run` starts a local one"
-    with connect(address) as session:
-        nodes = session.nodes
-        if not nodes:
-            raise ClusterError("the cluster has no live node", where=address or "RAY_ADDRESS")
-        cpus, gpus = sum(n.cpus for n in nodes), sum(n.gpus for n in nodes)
-        return f"{len(nodes)} hosts, {cpus:g} CPUs, {gpus:g} GPUs, {session.dashboard_url}"

@@ -7,8 +7,7 @@ from orchestrator.commands.output import note, print_json, say
 from orchestrator.commands.studies import find
 from orchestrator.documents import Documents
 from orchestrator.report.inputs import ReportInputs
-from orchestrator.report.page import render
-from schemas.errors import SpecError
+from schemas.errors import ReportError, SpecError
 from schemas.job import JobResult
 from schemas.place import bucket_of
 
@@ -39,10 +38,30 @@ def _copy(text: str, path: Path) -> None:
 
 
 def write_report(store: ArtifactStore, found: Documents) -> str:
-    """Render a study's report into the store and return its address."""
-    folder = store.study(found.record.spec.name)
+    """Render a study's report into the store and return its address.
+
+    Raises:
+        ReportError: a package that draws the page is not installed.
+    """
+    name = found.record.spec.name
+    try:
+        from orchestrator.report.page import render  # plotly and jinja2: nothing else needs them
+    except ModuleNotFoundError as error:
+        raise ReportError(
+            f"the report cannot be drawn: the package {error.name} is not installed here",
+            next_step=f"pip install {error.name} && compound report {name} --store {store.uri}",
+        ) from error
+    folder = store.study(name)
     folder.put_text(REPORT, render(_inputs(store, found)))
     return folder.path(REPORT)
+
+
+def report_or_reason(store: ArtifactStore, found: Documents) -> str | ReportError:
+    """Write a study's report; return its address, or else why it cannot be drawn here."""
+    try:
+        return write_report(store, found)
+    except ReportError as error:
+        return error
 
 
 def _inputs(store: ArtifactStore, found: Documents) -> ReportInputs:

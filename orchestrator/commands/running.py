@@ -4,20 +4,16 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cluster.capacity import Node
 from cluster.local import LocalRunner, here
-from cluster.metrics import StudyGauges
 from cluster.runner import Runner
-from cluster.session import connect
-from cluster.submit import lasting
-from cluster.tune import RayRunner
 from jobs.data.source import inspect
 from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
@@ -26,14 +22,15 @@ from orchestrator import extension, plan_file
 from orchestrator.budget import check_budget
 from orchestrator.commands.imports import folders, networks_for
 from orchestrator.commands.output import note
-from orchestrator.commands.reporting import write_report
+from orchestrator.commands.reporting import report_or_reason
 from orchestrator.commands.showing import Reached, Shown, show
 from orchestrator.commands.studies import say_failures
+from orchestrator.commands.watching import Watch
 from orchestrator.documents import Documents, documents
 from orchestrator.placement import decided
 from orchestrator.plan import baseline_of
 from orchestrator.prepare import Prepared, prepare, samples, with_plan
-from orchestrator.progress import Phase, Progress
+from orchestrator.progress import Progress
 from orchestrator.spec import SpecFile, load
 from orchestrator.spending import Meter
 from orchestrator.study import Outcome, Study
@@ -44,9 +41,12 @@ from orchestrator.trackers import check as check_trackers
 from schemas.data import DataInfo
 from schemas.errors import CompoundError, RunError, SpecError
 from schemas.forecast import Spending, Spent
-from schemas.job import Event, JobRequest
+from schemas.job import JobRequest
 from schemas.strategy import Asha
 from schemas.study import StudySpec, TrainSpec
+
+if TYPE_CHECKING:
+    from cluster.metrics import StudyGauges
 
 INTERRUPTED = 130
 
@@ -64,6 +64,8 @@ class Options:
     allow_import: bool = False
     profile: bool = False
     """Trace a few steps of the first job of every phase."""
+    report: bool = True
+    """Draw the report."""
     resume: str = ""
     """The command that resumes; by default `compound run` with the spec."""
 
@@ -74,14 +76,17 @@ def run(path: Path | None, overrides: list[str], options: Options) -> None:
 
 
 def carry(file: SpecFile, options: Options) -> None:
-    """Run a spec that was read already; see `run`."""
+    """Run a spec that was read already; see `run`. ReportError: all but the report is done."""
     ending = finish(file, options)
     store, found = _left(file)
     resume = options.resume or f"compound run {file.source.name}"
-    show(store, found, Shown(ending, resume, as_json=options.as_json))
+    shown = Shown(ending, resume, as_json=options.as_json, drawn=options.report)
+    missing = show(store, found, shown)
     say_failures(store, found)
     if ending == "stopped":
         sys.exit(INTERRUPTED)
+    if missing:
+        raise missing
 
 
 def finish(file: SpecFile, options: Options) -> Reached:
@@ -90,7 +95,8 @@ def finish(file: SpecFile, options: Options) -> Reached:
         return _carry_out(file, options)
     except RunError as error:
         store, found = _left(file)
-        note(f"report: {write_report(store, found)}")
+        if options.report:
+            note(f"report: {report_or_reason(store, found)}")
         say_failures(store, found)
         raise file.explain(error) from None
     except CompoundError as error:
@@ -123,6 +129,11 @@ def _source(path: Path | None, overrides: list[str], options: Options) -> SpecFi
 
 
 def _with_lasting_store(file: SpecFile) -> SpecFile:
+    # Only a job that was submitted to Ray can need another: elsewhere nothing waits for Ray.
+    if "runtime_resources" not in Path.cwd().parts:
+        return file
+    from cluster.submit import lasting
+
     store = lasting(file.spec.store)
     if store != file.spec.store:
         note(f"store: {store} (a submitted job's own folder does not last)")
@@ -153,7 +164,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             runner = Traced(runner, store, note) if options.profile else runner
             meter = _meter(runner, spec.budget, nodes, folder, most)
             stack.enter_context(_signals(meter))
-            gauges = StudyGauges(spec.name) if options.runner == "ray" else None
+            gauges = _gauges(spec.name) if options.runner == "ray" else None
             trackers = Trackers(spec.name, store, opens(spec.trackers), note)
             stack.callback(trackers.close)
             watch = Watch(Progress(note), gauges, folder.append_event, trackers)
@@ -242,12 +253,21 @@ def _runner(
         local = LocalRunner(imports)
         local.preflight(requests)
         return local, [here()], None
+    from cluster.session import connect  # the local runner trains where there is no Ray
+    from cluster.tune import RayRunner
+
     session = stack.enter_context(connect(options.address))
     runner = RayRunner(session, imports=imports, asha=asha)
     runner.preflight(requests)
     if session.dashboard_url:
         note(f"Ray dashboard: {session.dashboard_url}")
     return runner, session.nodes, session.limit
+
+
+def _gauges(study: str) -> "StudyGauges":
+    from cluster.metrics import StudyGauges
+
+    return StudyGauges(study)
 
 
 @contextmanager
@@ -266,30 +286,3 @@ def _signals(runner: Runner) -> Iterator[None]:
     finally:
         for each, old in before.items():
             signal.signal(each, old)
-
-
-@dataclass(frozen=True)
-class Watch:
-    """Hands what happens to the terminal, the gauges, and the study's log of events."""
-
-    progress: Progress
-    gauges: StudyGauges | None
-    log: Callable[[Event], None]
-    trackers: Trackers
-
-    def phase(self, phase: Phase) -> None:
-        """A phase begins."""
-        self.progress.phase(phase)
-
-    def note(self, text: str) -> None:
-        """The study has decided something."""
-        self.progress.note(text)
-
-    def event(self, event: Event) -> None:
-        """Something happened to a job; epochs are rows of the store, not events of the log."""
-        self.progress.event(event)
-        if event.kind != "epoch":
-            self.log(event)
-        if self.gauges is not None:
-            self.gauges(event)
-        self.trackers.event(event)

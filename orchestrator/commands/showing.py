@@ -7,9 +7,10 @@ from jobs.store.artifacts import ArtifactStore
 from orchestrator.budget import exceeded
 from orchestrator.commands.family import family_cells, family_rows
 from orchestrator.commands.output import note, print_json, print_table, say
-from orchestrator.commands.reporting import write_report
+from orchestrator.commands.reporting import report_or_reason
 from orchestrator.documents import Documents
 from orchestrator.study import Outcome
+from schemas.errors import ReportError
 
 Reached = Outcome | Literal["spent"]
 """`spent`: stopped at the budget's limit."""
@@ -25,15 +26,22 @@ class Shown:
     resume: str
     """The command that resumes."""
     as_json: bool
+    drawn: bool = True
+    """Whether a report is wanted."""
 
 
-def show(store: ArtifactStore, found: Documents, shown: Shown) -> None:
-    """Write the report and print what a run has found, or its last line of JSON."""
-    report = write_report(store, found)
+def show(store: ArtifactStore, found: Documents, shown: Shown) -> ReportError | None:
+    """Write the report and print what a run has found, or its last line of JSON.
+
+    Returns why there is no report, where one is wanted and cannot be drawn here.
+    """
+    drawn = report_or_reason(store, found) if shown.drawn else None
+    report = drawn if isinstance(drawn, str) else None
+    missing = drawn if isinstance(drawn, ReportError) else None
     family = family_rows(store, found)
     if shown.as_json:
         print_json(_answer(store, found, shown, family, report), indent=None)
-        return
+        return missing
     _say_verdict(found)
     if family:
         print_table("\nfamily", FAMILY, [family_cells(row) for row in family])
@@ -41,7 +49,11 @@ def show(store: ArtifactStore, found: Documents, shown: Shown) -> None:
         say(f"\n{found.law.sentence}")
     target = f"{found.record.spec.name} --store {found.record.spec.store}"
     steps = [*_next_steps(found, shown), f"compound status {target}", f"compound metrics {target}"]
-    say("\n".join([f"\nreport: {report}", "next:", *(f"  {step}" for step in steps)]))
+    if report is None:
+        steps.append(f"compound report {target}    # there is no report yet")
+    head = f"\nreport: {report or 'not made'}"
+    say("\n".join([head, "next:", *(f"  {step}" for step in steps)]))
+    return missing
 
 
 def _answer(
@@ -49,7 +61,7 @@ def _answer(
     found: Documents,
     shown: Shown,
     family: list[dict[str, Any]],
-    report: str,
+    report: str | None,
 ) -> dict[str, Any]:
     parts = {"verdict": found.verdict, "gate": found.gate, "law": found.law, "spent": found.spent}
     return {
