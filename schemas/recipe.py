@@ -138,7 +138,9 @@ class Recipe(Model):
     """Let torch compile the network: worth it where a job is long against minutes of compiling.
     `auto`: a plan decides, job by job, whether the time saved repays it; jobs say true or false."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """What a GPU computes in: float32 throughout; float32 whose products may round their factors
+    to 10 bits (TF32), where the device can; or bfloat16 by autocast. On a CPU tf32 is float32."""
     augment: Augment = Augment()
     resizing: Resizing | None = None
     """Smaller training images in the earlier epochs; None: always the network's resolution."""
