@@ -235,6 +235,8 @@ class JobResult(Model):
     """What the first worker trained on, as a DeviceProfile calls it."""
     splits: int = 1
     """Parts that micro-batches were cut into to fit into memory."""
+    notes: tuple[str, ...] = ()
+    """What was done otherwise than the job asks for, such as a network that ran uncompiled."""
 
     @property
     def pruned(self) -> bool:
