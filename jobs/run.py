@@ -9,7 +9,7 @@ from jobs.data.sizes import check_sizes
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.apart import Epochs, apart
 from jobs.training.collective import text_from, together
-from jobs.training.compiler import Graphs, check_compiler, explained
+from jobs.training.compiler import Compiled, check_compiler, explained
 from jobs.training.diagnosis import diagnose
 from jobs.training.failure import Diverged, classify, cornered
 from jobs.training.journal import Journal
@@ -88,13 +88,13 @@ def _attempt(
         journal.resume(trainer)
         if journal.fresh:
             _begin(trainer, job, process)
-        graphs = Graphs() if job.recipe.compile is True else None
+        compiled = Compiled() if job.recipe.compile is True else None
         trainer.connect()
         if profile and process.leads and journal.epoch < job.recipe.epochs:
             yield _traced(job, store, journal, trainer)
         while journal.epoch < job.recipe.epochs:
             row = journal.record(journal.train(trainer), trainer)
-            journal.notes = tuple(filter(None, [graphs.told() if graphs else ""]))
+            journal.notes = _notes(trainer, compiled)
             yield row
         journal.settle()
         return journal.end()
@@ -106,6 +106,11 @@ def _attempt(
         return _failed(journal, _located(error, job, store, process, data, journal), trainer)
     except Exception as error:
         return _failed(journal, explained(error), trainer)
+
+
+def _notes(trainer: Trainer, compiled: Compiled | None) -> tuple[str, ...]:
+    notes = (compiled.told() if compiled else "", trainer.graphs.told if trainer.graphs else "")
+    return tuple(filter(None, notes))
 
 
 def _traced(job: TrainJob, store: ArtifactStore, journal: Journal, trainer: Trainer) -> EpochRow:

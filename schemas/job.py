@@ -107,6 +107,7 @@ class DataRef(Model):
 _NOT_SCIENCE = {
     "checkpoint_every": 1,
     "checkpoint_steps": 0,
+    "graphs": "auto",
     "keep": Keep(),
     "recipe": "modern",
 }

@@ -104,7 +104,7 @@ def forget() -> None:
     torch.compiler.reset()
 
 
-class Graphs:
+class Compiled:
     """Counts what torch compiles of a network from here on."""
 
     def __init__(self) -> None:
