@@ -11,7 +11,7 @@ from torch import Tensor
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
-from jobs.training.graphs import Graphs, recorder_for
+from jobs.training.cuda_graphs import recorder_for
 from jobs.training.trainer import Trainer
 from schemas.data import SyntheticData
 from schemas.job import JobRequest, TrainJob
@@ -78,6 +78,52 @@ def test_recorded_steps_have_the_numbers_of_plain_ones(name: str) -> None:
     assert len(tape.launches) == pieces * (2 if name == "growing" else 1)
 
 
+@pytest.mark.parametrize("name", ["paper", "accumulated", "growing"])
+def test_gradients_may_lie_with_the_weights_too(name: str, monkeypatch) -> None:
+    """A step then begins without any: the first pass makes them, later ones add to them."""
+    found = []
+    for tape in (None, Tape()):
+        trainer = trainer_of(small_job(**{"epochs": 7, **RECIPES[name]}))
+        if tape:
+            trainer.record(tape)
+        update, views = trainer.optimiser.step, trainer.flat.named(trainer.flat.gradients)
+        weights = [weight for _, weight in sorted(trainer.module.named_parameters())]
+        gathered = [views[key] for key, _ in sorted(trainer.module.named_parameters())]
+        _forget(weights)
+
+        def step(rate, number, update=update, weights=weights, gathered=gathered):
+            for view, weight in zip(gathered, weights, strict=True):
+                view.copy_(weight.grad)
+            _forget(weights)
+            update(rate, number)
+
+        monkeypatch.setattr(trainer.optimiser, "step", step)
+        found.append(watched(trainer, 7))
+    for before, after in zip(*found, strict=True):
+        assert {key: bits(value) for key, value in before.items()} == {
+            key: bits(value) for key, value in after.items()
+        }
+    assert trainer.graphs is not None and trainer.graphs.told == ""
+    assert trainer.graphs.replayed >= (len(found[0]) - 1) // 2
+
+
+def _forget(weights: list[torch.nn.Parameter]) -> None:
+    for weight in weights:
+        weight.grad = None
+
+
+def test_a_recording_is_left_aside_where_gradients_are_others() -> None:
+    trainer = trainer_of(small_job(epochs=7))
+    trainer.record(Tape())
+    watched(trainer, 2)
+    assert trainer.graphs is not None and trainer.graphs.replayed == 2
+    for weight in trainer.module.parameters():
+        weight.grad = torch.zeros_like(weight)
+    watched(trainer, 2)
+    assert trainer.graphs.replayed == 2 and trainer.graphs.told == ""
+    assert any(weight.grad.any() for weight in trainer.module.parameters())
+
+
 def test_a_recording_that_draws_no_numbers_is_found_out() -> None:
     trainer = trainer_of(small_job(recipe="paper", dropout=0.5, epochs=3))
     plain = trainer_of(small_job(recipe="paper", dropout=0.5, epochs=3))
@@ -133,7 +179,7 @@ def test_the_layer_of_a_loss_that_is_lost_is_still_found(tmp_path: Path, monkeyp
 
 
 def test_graphs_are_for_lone_workers_with_a_gpu_and_networks_of_ours(monkeypatch) -> None:
-    monkeypatch.setattr("jobs.training.graphs.Cuda", lambda device: device)
+    monkeypatch.setattr("jobs.training.cuda_graphs.Cuda", lambda device: device)
     module, gpu = trainer_of(small_job()).module, torch.device("cuda")
     alone = Process.single(device=gpu)
     recipe = small_job().recipe
@@ -148,7 +194,6 @@ def test_graphs_are_for_lone_workers_with_a_gpu_and_networks_of_ours(monkeypatch
 def test_graphs_change_no_identity() -> None:
     assert small_job().id == small_job(graphs=False).id
     assert JobRequest(job=small_job(graphs=False)).job.recipe.graphs is False
-    assert Graphs.__doc__
 
 
 @pytest.mark.gpu

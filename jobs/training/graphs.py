@@ -11,30 +11,25 @@ Dropout draws what it draws without a graph: before each launch torch writes see
 generator into the memory that the recorded kernels read (CUDAGeneratorImpl.cpp, replay_prologue).
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from jobs.data.mixing import Batch
-from jobs.models.convnet import ConvNet
-from jobs.training.process import Process
-from schemas.errors import RunError
-from schemas.recipe import Recipe
 
 Pass = Callable[[Batch, Tensor, Tensor], None]
 """Takes a batch through the network and back; adds to sums (2,) and loss ()."""
 Key = tuple[int, tuple[torch.Size | None, ...]]
 """Which micro-batch of a step, counted from 1, and the shapes of its tensors."""
 
+Gradients = tuple[Tensor | None, ...]
+
 WARM_UP = 3
 """Passes before recording: libraries choose their kernels and take their memory in them."""
-_HOSTS_PART = 0.8
-"""Where launching takes more of a pass than this, the device waits for the host."""
 _LEAST = 1e-5
 _NOISE = 4.0
 """A replay may differ from a plain pass by so much of the result's norm, or by so many times as
@@ -60,14 +55,19 @@ class Recorder(Protocol):
 class Graphs:
     """Takes micro-batches through the network: first as they come, then by recordings.
 
-    `state`: all tensors that a pass changes. A recording counts once its numbers are those of a
-    plain pass on the same images; where there is none, `told` says why.
+    `state`: all tensors that a pass changes beside the weights' gradients. A recording counts once
+    its numbers are those of a plain pass on the same images; where there is none, `told` says why.
     """
 
     def __init__(
-        self, plain: Pass, state: Sequence[Tensor], generator: Generator, recorder: Recorder
+        self,
+        plain: Pass,
+        weights: Iterable[nn.Parameter],
+        state: Sequence[Tensor],
+        generator: Generator,
+        recorder: Recorder,
     ) -> None:
-        self._plain, self._state = plain, tuple(state)
+        self._plain, self._state, self._gradients = plain, tuple(state), _Gradients(weights)
         self._generator, self._recorder = generator, recorder
         self._passes: Counter[Key] = Counter()
         self._recordings: dict[Key, _Recording] = {}
@@ -82,9 +82,12 @@ class Graphs:
             return self._plain(batch, sums, loss)
         key = place, tuple(None if one is None else one.shape for one in batch)
         self._passes[key] += 1
-        if key in self._recordings:
+        recording = self._recordings.get(key)
+        if recording and recording.fits:
             self.replayed += 1
-            self._recordings[key].take(batch, sums, loss)
+            recording.take(batch, sums, loss)
+        elif recording:
+            self._plain(batch, sums, loss)
         elif self._passes[key] < WARM_UP:
             with self._recorder.aside():
                 self._plain(batch, sums, loss)
@@ -97,17 +100,23 @@ class Graphs:
     def _begin(self, key: Key, batch: Batch, sums: Tensor, loss: Tensor) -> None:
         """Record this pass, and take it plainly and by the recording, to compare them."""
         changed = (*self._state, sums, loss)
-        before, seed = _copies(changed), self._generator.initial_seed()
+        before, gradients = _copies(changed), self._gradients.now()
+        held, seed = _copies(_there(gradients)), self._generator.initial_seed()
+
+        def back() -> None:
+            self._gradients.put(gradients)
+            _put_back((*changed, *_there(gradients)), (*before, *held))
+            self._generator.manual_seed(seed)
 
         def outcome(take: Pass) -> list[Tensor]:
-            _put_back(changed, before)
-            self._generator.manual_seed(seed)
+            back()
             take(batch, sums, loss)
-            return _copies(changed)
+            return _copies((*changed, *_there(self._gradients.now())))
 
         plain, again = outcome(self._plain), outcome(self._plain)
+        back()
         try:
-            recording = _Recording(self._plain, batch, self._recorder)
+            recording = _Recording(self._plain, batch, self._gradients, self._recorder)
             difference = _distance(plain, outcome(recording.take))
         except RuntimeError as error:
             self._give_up(f"it cannot be recorded: {str(error).strip().splitlines()[0]}")
@@ -125,10 +134,34 @@ class Graphs:
         self.told = f"graphs: trained without CUDA graphs, as {why}"
 
 
-class _Recording:
-    """A recorded pass, with memory of its own for what goes in and out."""
+class _Gradients:
+    """The gradients of weights, which a pass adds to, or makes where there are none yet."""
 
-    def __init__(self, plain: Pass, batch: Batch, recorder: Recorder) -> None:
+    def __init__(self, weights: Iterable[nn.Parameter]) -> None:
+        self._weights = tuple(weights)
+
+    def now(self) -> Gradients:
+        """Return the tensors that the weights have for gradients."""
+        return tuple(weight.grad for weight in self._weights)
+
+    def put(self, gradients: Gradients) -> None:
+        """Give the weights these very tensors."""
+        for weight, gradient in zip(self._weights, gradients, strict=True):
+            if weight.grad is not gradient:
+                weight.grad = gradient
+
+
+class _Recording:
+    """A recorded pass, with memory of its own for what goes in and out.
+
+    It adds to the gradients that the weights had when it was recorded, and leaves them those that
+    they had after it: those are the tensors that it knows.
+    """
+
+    def __init__(
+        self, plain: Pass, batch: Batch, gradients: _Gradients, recorder: Recorder
+    ) -> None:
+        self._gradients, self._before = gradients, gradients.now()
         # Of zeros: were a number of this batch to end up in the recording, it would be found out.
         empty = {n: torch.zeros_like(t) for n, t in batch._asdict().items() if t is not None}
         self._batch = Batch(**empty)
@@ -136,6 +169,13 @@ class _Recording:
         self._sums = torch.zeros(2, dtype=torch.float64, device=device)
         self._loss = torch.zeros((), device=device)
         self._replay = recorder.recorded(lambda: plain(self._batch, self._sums, self._loss))
+        self._after = gradients.now()
+
+    @property
+    def fits(self) -> bool:
+        """Whether the weights have those gradients that the recording adds to, or none if none."""
+        now = self._gradients.now()
+        return all(one is other for one, other in zip(now, self._before, strict=True))
 
     def take(self, batch: Batch, sums: Tensor, loss: Tensor) -> None:
         """Take other images of the same shapes."""
@@ -145,93 +185,13 @@ class _Recording:
         self._sums.copy_(sums)
         self._loss.copy_(loss)
         self._replay()
+        self._gradients.put(self._after)
         sums.copy_(self._sums)
         loss.copy_(self._loss)
 
 
-class Cuda:
-    """Records CUDA graphs, all in one pool of memory, as none runs beside another."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self._pool = torch.cuda.graph_pool_handle()
-        self._number = torch.zeros((), device=device)
-
-    def aside(self) -> AbstractContextManager[object]:
-        """Use the stream of recordings, in order with the current one."""
-        return _Aside(self._stream)
-
-    def outrun(self, action: Callable[[], None]) -> bool:
-        """Compare when the host was through with when the device was: two waits in a job."""
-        torch.cuda.synchronize()
-        begun = time.perf_counter()
-        with self.aside():
-            action()
-        launched = time.perf_counter()
-        torch.cuda.synchronize()
-        return launched - begun > _HOSTS_PART * (time.perf_counter() - begun)
-
-    def recorded(self, action: Callable[[], None]) -> Callable[[], None]:
-        """Record in mode thread_local: the thread that writes checkpoints may use CUDA meanwhile.
-
-        RuntimeError: something in it waits for the device, or there is no memory.
-        """
-        graph = torch.cuda.CUDAGraph()
-        try:
-            with torch.cuda.graph(
-                graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
-            ):
-                action()
-        except RuntimeError:
-            self._recover()
-            raise
-        return graph.replay
-
-    def _recover(self) -> None:
-        """Let the generator know that the recording is over.
-
-        torch tells it so where a recording ends well (CUDAGraph.cpp, capture_end). One that broke
-        off might leave it with the recording's seed, and the same draws in every step: nothing
-        would say so.
-        """
-        with torch.cuda.graph(torch.cuda.CUDAGraph(), stream=self._stream):
-            self._number.add_(1)
-        drawn = []
-        for seed in (1, 2, 1):
-            torch.cuda.manual_seed(seed)
-            drawn.append(torch.rand(8, device=self._number.device))
-        if torch.equal(drawn[0], drawn[1]) or not torch.equal(drawn[0], drawn[2]):
-            raise RunError(
-                "random numbers of the GPU no longer follow their seed",
-                next_step="set `graphs: false`",
-            )
-
-
-class _Aside:
-    """Work on another stream, after what was queued on the current one and before what will be."""
-
-    def __init__(self, stream: torch.cuda.Stream) -> None:
-        self._stream, self._context = stream, torch.cuda.stream(stream)
-
-    def __enter__(self) -> None:
-        self._stream.wait_stream(torch.cuda.current_stream())
-        self._context.__enter__()  # type: ignore[no-untyped-call]
-
-    def __exit__(self, *error: object) -> None:
-        self._context.__exit__(*error)
-        torch.cuda.current_stream().wait_stream(self._stream)
-
-
-def recorder_for(recipe: Recipe, process: Process, module: torch.nn.Module) -> Recorder | None:
-    """Return what records a job's passes; None where they must be, or are best, taken plainly.
-
-    A recording knows nothing of Python, and a user's network may decide in it what to do; workers
-    talk to each other inside a pass; and what is compiled has few launches.
-    """
-    alone = process.device.type == "cuda" and process.world_size == 1
-    if not alone or recipe.graphs is False or recipe.compile is True:
-        return None
-    return Cuda(process.device) if isinstance(module, ConvNet) else None
+def _there(gradients: Gradients) -> list[Tensor]:
+    return [one for one in gradients if one is not None]
 
 
 def _copies(tensors: Sequence[Tensor]) -> list[Tensor]:

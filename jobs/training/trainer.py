@@ -14,9 +14,10 @@ from jobs.models.build import build
 from jobs.seeds import Purpose, derive
 from jobs.training.average import Average
 from jobs.training.collective import averaged, least, summed
+from jobs.training.cuda_graphs import recorder_for
 from jobs.training.failure import Diverged
 from jobs.training.flat import Flat, flatten
-from jobs.training.graphs import Graphs, Recorder, recorder_for
+from jobs.training.graphs import Graphs, Recorder
 from jobs.training.loss import loss_of
 from jobs.training.norms import Norms, gathered
 from jobs.training.partial import FROM_THE_START, Partial
@@ -80,8 +81,8 @@ class Trainer:
     def record(self, recorder: Recorder) -> None:
         """Take micro-batches by recordings from here on, as far as that gives the same numbers."""
         counters = [one for one in self.module.buffers() if not one.is_floating_point()]
-        state = (self.flat.gradients, self.flat.statistics, *counters)
-        self.graphs = Graphs(self._backward, state, self._generator, recorder)
+        state, weights = (self.flat.statistics, *counters), self.module.parameters()
+        self.graphs = Graphs(self._backward, weights, state, self._generator, recorder)
 
     def epoch(
         self, number: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
