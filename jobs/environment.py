@@ -11,6 +11,7 @@ from importlib import metadata
 import torch
 
 from jobs.store.manifest import Environment, GitState
+from jobs.training.precision import float32_of
 from jobs.training.process import Process
 from schemas.job import TrainJob
 
@@ -27,6 +28,7 @@ def environment(job: TrainJob, process: Process) -> Environment:
         system=f"{platform.system()} {platform.machine()}",
         git=git_state(os.getcwd()),
         device=process.name,
+        float32=float32_of(process.device),
         threads=process.threads,
         job_sha256=hashlib.sha256(job.model_dump_json().encode()).hexdigest(),
     )

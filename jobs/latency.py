@@ -7,12 +7,12 @@ machine does falls on all of them alike.
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 
 from jobs.models.build import build
+from jobs.settings import settled
 from schemas.architecture import Architecture
 
 RUNS = 20
@@ -38,7 +38,7 @@ def measure(
     networks: Sequence[Architecture], *, runs: int = RUNS, limit: float = LIMIT_S
 ) -> list[Latency]:
     """Time the forward pass of each network on one image; at least one run each."""
-    with _one_thread(), torch.inference_mode():
+    with settled(threads=1), torch.inference_mode():
         forwards = [_forward(network) for network in networks]
         for forward in forwards * WARM_UP:
             forward()
@@ -67,14 +67,3 @@ def _forward(network: Architecture) -> Callable[[], object]:
     module, side = build(network).eval(), network.resolution
     image = torch.rand(1, network.in_channels, side, side)
     return lambda: module(image)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

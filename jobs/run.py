@@ -1,20 +1,20 @@
 """One job, from the store it may resume from to the result that it leaves there."""
 
 import logging
-from collections.abc import Callable, Generator
-
-import torch
+from collections.abc import Callable
 
 from jobs.data.batches import Source
 from jobs.data.cache import DataCache
 from jobs.data.sizes import check_sizes
 from jobs.store.artifacts import ArtifactStore
+from jobs.training.apart import Epochs, apart
 from jobs.training.collective import text_from, together
-from jobs.training.compiler import check_compiler
+from jobs.training.compiler import Compiled, check_compiler, explained
 from jobs.training.diagnosis import diagnose
 from jobs.training.failure import Diverged, classify, cornered
 from jobs.training.journal import Journal
 from jobs.training.partial import Interrupted
+from jobs.training.precision import check_precision
 from jobs.training.process import Process
 from jobs.training.profiling import profiled, trace_file
 from jobs.training.state import begin, rewind
@@ -23,8 +23,6 @@ from schemas.errors import DataError, StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
 
 __all__ = ["Process", "run"]
-
-Epochs = Generator[EpochRow, None, JobResult]
 
 _log = logging.getLogger(__name__)
 
@@ -50,8 +48,20 @@ def run(
     epoch: once it holds, the job ends there, with a checkpoint, as `stopped`. `profile`: keep a
     trace of a few steps in the store.
     """
-    if torch.get_num_threads() != process.threads:
-        torch.set_num_threads(process.threads)
+    trained = _run(job, store, process, data, splits, continues, stopping, profile)
+    return (yield from apart(job, process, splits, trained))
+
+
+def _run(
+    job: TrainJob,
+    store: ArtifactStore,
+    process: Process,
+    data: DataCache,
+    splits: int,
+    continues: str | None,
+    stopping: Callable[[], bool],
+    profile: bool,
+) -> Epochs:
     try:
         done = _already_done(job, store, process)
         journal = None if done else Journal(job, store, process, splits, continues, stopping)
@@ -78,11 +88,14 @@ def _attempt(
         journal.resume(trainer)
         if journal.fresh:
             _begin(trainer, job, process)
+        compiled = Compiled() if job.recipe.compile is True else None
         trainer.connect()
         if profile and process.leads and journal.epoch < job.recipe.epochs:
             yield _traced(job, store, journal, trainer)
         while journal.epoch < job.recipe.epochs:
-            yield journal.record(journal.train(trainer), trainer)
+            row = journal.record(journal.train(trainer), trainer)
+            journal.notes = _notes(trainer, compiled)
+            yield row
         journal.settle()
         return journal.end()
     except (GeneratorExit, Interrupted):
@@ -92,7 +105,12 @@ def _attempt(
         trainer = None  # its memory is needed for another one
         return _failed(journal, _located(error, job, store, process, data, journal), trainer)
     except Exception as error:
-        return _failed(journal, error, trainer)
+        return _failed(journal, explained(error), trainer)
+
+
+def _notes(trainer: Trainer, compiled: Compiled | None) -> tuple[str, ...]:
+    notes = (compiled.told() if compiled else "", trainer.graphs.told if trainer.graphs else "")
+    return tuple(filter(None, notes))
 
 
 def _traced(job: TrainJob, store: ArtifactStore, journal: Journal, trainer: Trainer) -> EpochRow:
@@ -140,6 +158,7 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
 def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> Trainer:
     check_sizes(job.recipe, job.architecture.resolution, job.architecture.total_stride)
     check_compiler(job.recipe, process.device)
+    check_precision(job.recipe, process.device)
     source = data.source(
         job.data, job.architecture.resolution, job.recipe, process.device, process.threads
     )

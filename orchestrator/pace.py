@@ -4,7 +4,8 @@ What torch.compile takes and saves are constants by kind of device:
 
 - cpu: the medians of benchmarks/compiling.py in float32; docs/decisions.md has the table.
 - cuda: PyTorch's own figures for training on an A100 when torch 2 came out: 21 % faster in float32
-  and 51 % under mixed precision over 163 models, so 17 % and 34 % of the time are saved; and a mean
+  and 51 % under mixed precision over 163 models, so 17 % and 34 % of the time are saved (tf32 is
+  taken for float32: torch let convolutions round to it then, as it does now); and a mean
   of 427 s for compiling a timm model (its issue 93794), here taken for EfficientNet-B0's 82 layers.
 """
 
@@ -26,8 +27,8 @@ COMPILING: dict[Kind, float] = {"cpu": 7.7, "cuda": 5.2}
 UPDATE_SECONDS = 20.0
 """What it takes for RMSProp's update."""
 SAVED: dict[Kind, dict[str, float]] = {
-    "cpu": {"float32": 0.04, "bfloat16": 0.04},
-    "cuda": {"float32": 0.17, "bfloat16": 0.34},
+    "cpu": {"float32": 0.04, "tf32": 0.04, "bfloat16": 0.04},
+    "cuda": {"float32": 0.17, "tf32": 0.17, "bfloat16": 0.34},
 }
 """The part of a step's time that a compiled network saves, by precision."""
 
@@ -83,8 +84,12 @@ class Pace:
 
     @property
     def compile_seconds(self) -> float:
-        """What compiling takes, or would take: each side of the images is another program."""
-        programs = len(sizes(self.recipe, self.network.resolution))
+        """What compiling takes, or would take.
+
+        Each side of the images is another program, and each micro-batch of a step: batch norm
+        weighs it by a constant of its own.
+        """
+        programs = self.pieces * len(sizes(self.recipe, self.network.resolution))
         update = UPDATE_SECONDS if self.recipe.optimizer == "rmsprop" else 0.0
         return programs * COMPILING[self.profile.kind] * workload(self.network).layers + update
 

@@ -50,6 +50,8 @@ class Progress:
         if event.kind == "ended" and event.result is not None and event.result.attempt:
             self._ended += 1
             self._write(self._line(event.label, event.result))
+            for note in event.result.notes:
+                self._write(f"{'note':<7} {event.label}: {note}")
         elif event.kind == "again":
             self._write(f"{'again':<7} {event.label}: {event.message}")
         elif event.kind == "waiting" and self._is_news(event.message):

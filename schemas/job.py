@@ -114,6 +114,7 @@ class DataRef(Model):
 _NOT_SCIENCE = {
     "checkpoint_every": 1,
     "checkpoint_steps": 0,
+    "graphs": "auto",
     "keep": Keep(),
     "recipe": "modern",
 }
@@ -244,6 +245,8 @@ class JobResult(Model):
     """What the first worker trained on, as a DeviceProfile calls it."""
     splits: int = 1
     """Parts that micro-batches were cut into to fit into memory."""
+    notes: tuple[str, ...] = ()
+    """What was done otherwise than the job asks for, such as a network that ran uncompiled."""
 
     @property
     def pruned(self) -> bool:

@@ -23,10 +23,11 @@ from orchestrator.entrants import gate_of
 from orchestrator.pace import COMPILING, SAVED, UPDATE_SECONDS, Pace
 from orchestrator.plan import plan_study
 from orchestrator.prepare import Prepared, prepare
+from orchestrator.progress import Progress
 from orchestrator.spec import load
 from schemas.device import DeviceProfile
 from schemas.errors import SpecError
-from schemas.job import TrainJob
+from schemas.job import Event, JobResult, TrainJob
 from schemas.plan import Plan, Variant
 from schemas.recipe import Recipe
 from schemas.study import StudySpec
@@ -254,3 +255,18 @@ def test_growing_images_are_compiled_once_for_each_side_or_not_at_all():
     found = judge.repayment(B0, many)
     assert found is not None and found.sides > MOST_COMPILED and found.saved > found.cost
     assert judge.settled(B0, many).compile is False
+
+
+def test_what_a_job_did_otherwise_than_asked_is_told_as_it_ends() -> None:
+    lines: list[str] = []
+    note = "compile: true, but torch compiled nothing of this network: it ran uncompiled"
+    result = JobResult(job="a", status="done", attempt=1, epochs=1, notes=(note,))
+    Progress(lines.append).event(Event(kind="ended", job="a", label="phi1", result=result))
+    assert lines[1:] == [f"note    phi1: {note}"]
+
+
+def test_each_micro_batch_of_a_step_is_a_program() -> None:
+    """Batch norm weighs it by a constant of its own, which torch compiles into the program."""
+    profile = guess("cuda")
+    one, many = (Pace(profile, B0, Recipe(compile=True), 32, pieces) for pieces in (1, 5))
+    assert many.compile_seconds == 5 * one.compile_seconds

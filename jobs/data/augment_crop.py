@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
+from jobs.settings import full_float32
 from schemas.recipe import Augment
 
 _ATTEMPTS = 10
@@ -12,7 +13,8 @@ _SHARPNESS = -0.5
 """The cubic's free parameter, as in Pillow."""
 _UNITS = 2.0**14
 """Weights are whole multiples of 1 / 2 ** 14: with pixels of 8 bits every product and every sum is
-exact in float32, so no library's or device's order of adding changes a result."""
+exact in float32, so no library's or device's order of adding changes a result. TF32 would round
+the weights: products are float32 here, whatever a job's precision allows."""
 
 
 def draw_boxes(augment: Augment, count: int, generator: Generator) -> Tensor:
@@ -33,6 +35,7 @@ def draw_boxes(augment: Augment, count: int, generator: Generator) -> Tensor:
     return torch.cat([corner, size], 1)
 
 
+@full_float32()
 def crop(images: Tensor, boxes: Tensor, mirrored: Tensor, resolution: int) -> Tensor:
     """Return uint8 (N, C, R, R) from (N, C, S, S): each its own rectangle, mirrored or not."""
     count, channels, side, _ = images.shape
@@ -47,6 +50,7 @@ def crop(images: Tensor, boxes: Tensor, mirrored: Tensor, resolution: int) -> Te
     return square.mT.to(torch.uint8).contiguous()
 
 
+@full_float32()
 def shrink(images: Tensor, resolution: int) -> Tensor:
     """Return uint8 (N, C, R, R) of whole images (N, C, S, S), by the arithmetic of `crop`."""
     side = images.shape[-1]

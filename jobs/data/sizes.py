@@ -13,7 +13,7 @@ from schemas.recipe import Recipe, Resizing
 PART = 8
 """Sides step by about this part of the resolution unless a recipe says otherwise."""
 MOST_COMPILED = 8
-"""Sides that torch.compile is asked for: it makes a program of each, and keeps no more."""
+"""Sides that torch.compile is asked for: it makes a program of each, which takes minutes."""
 
 
 def size_at(recipe: Recipe, resolution: int, epoch: int) -> int:
@@ -71,8 +71,8 @@ def check_sizes(recipe: Recipe, resolution: int, stride: int, where: str = "trai
         )
     if recipe.compile is True and len(sizes(recipe, resolution)) > MOST_COMPILED:
         raise PlanError(
-            f"{len(sizes(recipe, resolution))} sides are as many programs for torch.compile, which "
-            f"keeps {MOST_COMPILED}",
+            f"{len(sizes(recipe, resolution))} sides are as many programs for torch.compile, more "
+            f"than {MOST_COMPILED}, each of which takes minutes",
             where=f"{where}.resizing",
             allowed="a larger `start` or `multiple`, or `compile: false`",
         )

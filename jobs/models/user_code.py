@@ -1,5 +1,6 @@
 """The border to the user's own code: importing it, and telling its errors as theirs."""
 
+import logging
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +10,10 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from jobs.settings import unchanged
 from schemas.errors import FactoryError
+
+_log = logging.getLogger(__name__)
 
 Build = Callable[..., Any]
 
@@ -86,15 +90,20 @@ def _check_callable(name: str, found: object) -> None:
 def blamed(doing: str, folders: Sequence[str]) -> Iterator[None]:
     """Turn whatever the user's code raises into a FactoryError with its message and its line.
 
-    What it prints goes to stderr, because stdout is for answers.
+    What it prints goes to stderr, because stdout is for answers. torch's settings that it changes
+    are put back: numbers must not depend on whether this process has imported the code before.
     """
+    changed: list[str] = []
     try:
-        with redirect_stdout(sys.stderr):
+        with redirect_stdout(sys.stderr), unchanged() as changed:
             yield
     except FactoryError:
         raise
     except (Exception, SystemExit) as error:
         raise FactoryError(f"{doing}: {told(error, folders)}", where=WHERE) from error
+    finally:
+        if changed:
+            _log.warning("%s changed %s: put back, and without effect", doing, ", ".join(changed))
 
 
 def told(error: BaseException, folders: Sequence[str]) -> str:

@@ -60,6 +60,8 @@ class Environment(Model):
     git: GitState | None = None
     device: str
     """What the first worker trained on."""
+    float32: str = ""
+    """How it multiplied float32: `ieee`, in full, or `tf32`; empty: not recorded."""
     threads: int
     job_sha256: str
     """Of the job as JSON, with what its id leaves out: paths, and what is stored how often."""

@@ -32,6 +32,7 @@ def diagnose(trainer: Trainer, epoch: int, within: int, error: Diverged) -> Dive
     for number in range(epoch + 1, error.epoch):
         trainer.train(number, Partial(within))
         within = 0
+    trainer.graphs = None  # a recording calls no hooks
     failed, found = error.step % trainer.steps.per_epoch, _Found()
 
     def after_step(done: int, sums: Tensor) -> None:

@@ -20,10 +20,11 @@ def fused(recipe: Recipe, device: torch.device) -> Fused | None:
     """
     if recipe.optimizer != "rmsprop":
         return None
-    compiled = torch.compile(_rmsprop)
+    compiled = torch.compile(rmsprop)
 
     def change(run: Run, rate: float, weight: float) -> None:
-        now, part = torch.tensor([rate, weight], device=device).unbind()
+        # Numbers of the host's as kernels' arguments: a tensor made on a GPU waits for the copy.
+        now, part = torch.tensor(rate), torch.tensor(weight)
         decay = recipe.weight_decay if run.decayed else 0.0
         compiled(
             run.parameters,
@@ -40,7 +41,7 @@ def fused(recipe: Recipe, device: torch.device) -> Fused | None:
     return change
 
 
-def _rmsprop(
+def rmsprop(
     parameters: Tensor,
     gradients: Tensor,
     mean_square: Tensor,

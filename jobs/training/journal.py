@@ -57,6 +57,8 @@ class Journal:
         self._saved = Position(0, 0)
         self._snapshot: Snapshot | None = None
         self._metrics: Metrics = {}
+        self.notes: tuple[str, ...] = ()
+        """What was done otherwise than the job asks for, for its result."""
 
     def __enter__(self) -> Self:
         return self
@@ -181,6 +183,7 @@ class Journal:
             world_size=self._process.world_size,
             device=self._process.name,
             splits=self.splits,
+            notes=self.notes,
         )
 
     def _write(self, row: EpochRow, trainer: Trainer) -> None:

@@ -14,8 +14,10 @@ from jobs.models.build import build
 from jobs.seeds import Purpose, derive
 from jobs.training.average import Average
 from jobs.training.collective import averaged, least, summed
+from jobs.training.cuda_graphs import recorder_for
 from jobs.training.failure import Diverged
 from jobs.training.flat import Flat, flatten
+from jobs.training.graphs import Graphs, Recorder
 from jobs.training.loss import loss_of
 from jobs.training.norms import Norms, gathered
 from jobs.training.partial import FROM_THE_START, Partial
@@ -55,6 +57,7 @@ class Trainer:
             job.recipe, self.flat, self.average, compiled=job.recipe.compile is True
         )
         self._model = self.module
+        self.graphs: Graphs | None = None
         self.watch = Watch()
         self.on_step: Callable[[], None] | None = None
         """Called after every optimiser step."""
@@ -72,6 +75,14 @@ class Trainer:
     def connect(self) -> None:
         """Wrap the network; with several ranks all have to call this at the same time."""
         self._model = wrapped(self.module, self._recipe, self._process)
+        if recorder := recorder_for(self._recipe, self._process, self.module):
+            self.record(recorder)
+
+    def record(self, recorder: Recorder) -> None:
+        """Take micro-batches by recordings from here on, as far as that gives the same numbers."""
+        counters = [one for one in self.module.buffers() if not one.is_floating_point()]
+        state, weights = (self.flat.statistics, *counters), self.module.parameters()
+        self.graphs = Graphs(self._backward, weights, state, self._generator, recorder)
 
     def epoch(
         self, number: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
@@ -129,7 +140,11 @@ class Trainer:
             self._generator.manual_seed(drawn)
             self._norms.weigh(place)
             with self._sharing(place == len(self._share.pieces)):
-                self._backward(self.watch.next(batches), sums, loss)
+                batch = self.watch.next(batches)
+                if self.graphs:
+                    self.graphs.take(place, batch, sums, loss)
+                else:
+                    self._backward(batch, sums, loss)
             self._process.pulse.beat()
         self.optimiser.step(self._rate(step), step + 1)
         if self.on_step:

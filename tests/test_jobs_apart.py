@@ -1,0 +1,218 @@
+"""The jobs of one process: none finds what another has set, or left in memory."""
+
+import gc
+import random
+import sys
+import warnings
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_jobs import small_job
+
+import jobs.run as running
+from jobs.data.cache import DataCache
+from jobs.models.build import build
+from jobs.networks import Networks
+from jobs.run import Process, run
+from jobs.settings import SETTINGS, Setting, current, put, settled, unchanged
+from jobs.store.artifacts import ArtifactStore
+from jobs.training.apart import apart
+from schemas.job import JobResult, TrainJob
+
+OTHER = {
+    "the default dtype": torch.float64,
+    "the default device": torch.device("meta"),
+    "deterministic algorithms": (True, True),
+    "threads": 3,
+    "float32 products on the CPU": ("bf16", "bf16", "bf16"),
+    "float32 matrix products of CUDA": "tf32",
+    "float32 convolutions of cuDNN": ("tf32", "tf32"),
+    "hooks on every module": {"_global_forward_hooks": {0: lambda *_: None}},
+}
+"""A value that no job has, for each setting that is not just on or off."""
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    before = current()
+    yield
+    put(before)
+
+
+def another(setting: Setting) -> object:
+    return OTHER.get(setting.name, not setting.start)
+
+
+def trained(job: TrainJob, store: ArtifactStore, process: Process | None = None) -> JobResult:
+    epochs = run(job, store, process or Process.single(), DataCache())
+    while True:
+        try:
+            next(epochs)
+        except StopIteration as end:
+            return end.value
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_what_a_job_sets_reaches_neither_the_next_nor_the_process(setting: Setting) -> None:
+    before = setting.read()
+    expected = setting.start if setting.fixed else before
+    found = []
+
+    def careless() -> Iterator[None]:
+        found.append(setting.read())
+        setting.write(another(setting))
+        assert setting.read() != expected
+        yield None
+        found.append(setting.read())
+
+    job, process = small_job(), Process.single(threads=1)
+    for _ in range(2):
+        for _ in apart(job, process, 1, careless()):
+            assert setting.read() == before
+        assert setting.read() == before
+    assert found == [expected] * 4
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_a_job_starts_from_known_settings_whatever_it_finds(setting: Setting) -> None:
+    if not setting.fixed:
+        pytest.skip("a job leaves what it finds as it is")
+    setting.write(another(setting))
+    with settled(threads=1):
+        assert setting.read() == setting.start
+    assert setting.read() == another(setting)
+
+
+def test_warnings_that_a_job_silences_are_heard_again(tmp_path: Path) -> None:
+    def silent() -> Iterator[None]:
+        warnings.simplefilter("ignore")
+        yield None
+
+    before = list(warnings.filters)
+    assert list(apart(small_job(), Process.single(), 1, silent())) == [None]
+    assert list(warnings.filters) == before
+
+
+def test_numbers_are_the_same_after_a_careless_process(tmp_path: Path) -> None:
+    first = trained(small_job(recipe="paper"), ArtifactStore.open(str(tmp_path / "a")))
+    for setting in SETTINGS:
+        if setting.fixed:
+            setting.write(another(setting))
+    second = trained(small_job(recipe="paper"), ArtifactStore.open(str(tmp_path / "b")))
+    names = ("train_loss", "validation_loss")
+    assert first.status == second.status == "done", second.cause
+    assert [first.metrics[name] for name in names] == [second.metrics[name] for name in names]
+
+
+CARELESS = """
+import random, warnings
+import numpy as np
+import torch
+from torch import nn
+
+torch.set_default_dtype(torch.float64)
+torch.set_grad_enabled(False)
+torch.backends.cudnn.benchmark = True
+torch.use_deterministic_algorithms(True)
+torch.manual_seed(1); random.seed(1); np.random.seed(1)
+nn.modules.module.register_module_forward_hook(lambda module, given, output: None)
+
+def build(*, depth, width, resolution, num_classes, in_channels):
+    torch.set_num_threads(3)
+    net = nn.Sequential(nn.Conv2d(in_channels, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(),
+                        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, num_classes))
+    if not net[0].weight.is_meta:
+        with torch.no_grad():
+            net[0].weight.mul_(1 + random.random() + float(np.random.random()))
+    return net
+"""
+
+
+def test_a_factory_builds_the_same_network_whatever_was_before(tmp_path: Path, caplog) -> None:
+    (tmp_path / "careless_net.py").write_text(CARELESS)
+    folders, before = (str(tmp_path),), current()
+    drawn = random.getstate(), np.random.get_state()[1].tolist()
+    try:
+        networks = Networks(folders)
+        network = networks.own("careless_net:build", 8, 4, 3)
+        built = []
+        for _ in range(2):  # the first imports the module, the second finds it
+            sys.modules.pop("careless_net") if not built else None
+            torch.manual_seed(5)
+            built.append(build(network, imports=folders).state_dict())
+            random.random()
+            np.random.random()
+    finally:
+        sys.modules.pop("careless_net", None)
+        sys.path.remove(folders[0])
+    assert current() == before and drawn[0] != random.getstate()
+    for name, tensor in built[0].items():
+        assert torch.equal(tensor, built[1][name]), name
+    assert built[0]["0.weight"].dtype == torch.float32
+    assert "changed the default dtype, gradients, deterministic algorithms" in caplog.text
+
+
+def test_a_factory_leaves_the_generators_as_they_were() -> None:
+    states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+    with unchanged() as changed:
+        random.random(), np.random.random(), torch.rand(1)
+        torch.manual_seed(1)
+    assert random.getstate() == states[0] and changed == []
+    assert np.random.get_state()[1].tolist() == states[1]
+    assert torch.equal(torch.get_rng_state(), states[2])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_nothing_of_a_job_stays_in_memory(tmp_path: Path, monkeypatch, compiled: bool) -> None:
+    """Five jobs in one process: no trainer, module or buffer outlives its job."""
+    monkeypatch.setattr(torch, "compile", _eagerly(torch.compile))
+    alive: list[weakref.ref[object]] = []
+
+    class Watched(running.Trainer):
+        def __init__(self, *given: object, **options: object) -> None:
+            super().__init__(*given, **options)
+            held = (self, self.module, self.flat.values, self.flat.gradients, self.optimiser)
+            alive.extend(map(weakref.ref, held))
+
+    monkeypatch.setattr(running, "Trainer", Watched)
+    store = ArtifactStore.open(str(tmp_path))
+    for seed in range(5):
+        job = small_job(seed=seed, recipe="paper", epochs=1, compile=compiled)
+        assert trained(job, store).status == "done"
+        gc.collect()
+        assert len(alive) == 5 * (seed + 1) and not [one for one in alive if one() is not None]
+
+
+def test_a_failed_job_leaves_nothing_either(tmp_path: Path, monkeypatch) -> None:
+    alive: list[weakref.ref[object]] = []
+
+    class Broken(running.Trainer):
+        def train(self, *given: object, **options: object) -> torch.Tensor:
+            alive.append(weakref.ref(self.module))
+            raise RuntimeError("broken")
+
+    monkeypatch.setattr(running, "Trainer", Broken)
+    assert trained(small_job(), ArtifactStore.open(str(tmp_path))).status == "failed"
+    gc.collect()
+    assert [one() for one in alive] == [None]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU on this machine")
+def test_a_gpu_has_its_memory_back_after_each_job(tmp_path: Path) -> None:
+    store, process = ArtifactStore.open(str(tmp_path)), Process.single(device="cuda")
+    assert trained(small_job(epochs=1), store, process).status == "done"  # cuBLAS keeps a workspace
+    start = torch.cuda.memory_allocated()
+    for seed, width in enumerate((2.0, 8.0, 1.0, 4.0, 1.0), start=1):
+        job = small_job(seed=seed, epochs=1, recipe="paper", batch=int(32 * width) // 2 * 2)
+        assert trained(job, store, process).status == "done"
+        assert abs(torch.cuda.memory_allocated() - start) < 2**20
+
+
+def _eagerly(compile: object) -> object:
+    """Trace as torch.compile does, and run the graphs as they are: in seconds, not in minutes."""
+    return lambda model, **options: compile(model, backend="eager", **options)  # type: ignore[operator]
