@@ -109,7 +109,9 @@ class Trainer:
         self._losses.zero_()
         sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
         if self._process.leads:
-            sums += torch.tensor([begun.loss, begun.correct], dtype=torch.float64)
+            # Numbers go along with the kernel; a tensor of them would be copied to the device.
+            sums[0] += begun.loss
+            sums[1] += begun.correct
         batches = self.source.training(self._seed, epoch, self._share, begun.steps)
         first = (epoch - 1) * self.steps.per_epoch
         for done in range(begun.steps, self.steps.per_epoch):
@@ -221,8 +223,10 @@ def network_of(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Modul
 
 def _generator(device: torch.device) -> torch.Generator:
     """Return the generator that dropout and stochastic depth draw from on a device."""
-    if device.type != "cuda":
+    if device.type == "cpu":
         return torch.default_generator
-    torch.cuda.init()  # type: ignore[no-untyped-call]
-    index = torch.cuda.current_device() if device.index is None else device.index
-    return torch.cuda.default_generators[index]
+    module = torch.get_device_module(device)
+    module.init()  # before it, torch.cuda.default_generators is empty
+    index = module.current_device() if device.index is None else device.index
+    generator: torch.Generator = module.default_generators[index]
+    return generator
