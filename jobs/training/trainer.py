@@ -48,8 +48,8 @@ class Trainer:
         self.source, self._resolution = source, job.architecture.resolution
         self._generator = _generator(process.device)
         self.module = network_of(job, self.steps, process.imports)
-        self._norms = Norms(self.module, len(self._share.pieces))
         self.flat = self._laid_out()
+        self._norms = Norms(self.module, len(self._share.pieces))
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
         self.optimiser = Update(
             job.recipe, self.flat, self.average, compiled=job.recipe.compile is True
@@ -125,14 +125,15 @@ class Trainer:
 
         Adds to `sums` (2,) and `loss` () of the device; nothing is read from there.
         """
-        self.flat.gradients.zero_()
+        self.flat.forget()
         for place, piece in enumerate(self._share.pieces, start=1):
             drawn = derive(Purpose.STEP, self._seed, step, piece.start)
             self._generator.manual_seed(drawn)
-            self._norms.weigh(place)
+            self._norms.begin(place)
             with self._sharing(place == len(self._share.pieces)):
                 self._backward(self.watch.next(batches), sums, loss)
             self._process.pulse.beat()
+        self.flat.collect()
         self.optimiser.step(self._rate(step), step + 1)
         if self.on_step:
             self.on_step()
