@@ -153,9 +153,14 @@ def memory_features(
     slots: int = 1,
     shared: bool = False,
     divided: int = 1,
+    kind: Kind = "cpu",
 ) -> dict[str, float]:
-    """Return how often each coefficient of the memory model counts; see peak_bytes."""
-    copies = (2 + slots + averaged + shared) / divided + (GATHERED if divided > 1 else 0)
+    """Return how often each coefficient of the memory model counts; see peak_bytes.
+
+    On a GPU backward leaves gradients beside the buffer that takes them in: they count twice.
+    """
+    copies = (2 + slots + averaged + shared + (kind == "cuda")) / divided
+    copies += GATHERED if divided > 1 else 0
     return {
         "base": 1,
         "state": _WORD * copies * work.params,
@@ -208,7 +213,13 @@ def peak_bytes(
     `divided`: so many workers divide all of that among them.
     """
     features = memory_features(
-        work, images, averaged=averaged, slots=slots, shared=shared, divided=divided
+        work,
+        images,
+        averaged=averaged,
+        slots=slots,
+        shared=shared,
+        divided=divided,
+        kind=profile.kind,
     )
     return round(combine(profile.bytes, features))
 

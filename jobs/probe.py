@@ -191,7 +191,7 @@ def profile_of(
     groups = [
         case.network.family if kind == "cuda" else str(i) for i, (case, _) in enumerate(measured)
     ]
-    held = [memory_features(*work) for work in works]
+    held = [memory_features(*work, kind=kind) for work in works]
     kept = [float(found.bytes) for _, found in measured]
     steps = [step_features(*work) for work in works]
     seconds = [found.seconds for _, found in measured]

@@ -22,7 +22,9 @@ from jobs.data.batches import Feeder
 from jobs.data.images import Images
 from jobs.data.images import statistics as statistics_of
 from jobs.device import PROCESS_BYTES, worker_memory
+from jobs.settings import settled
 from jobs.training.failure import classify
+from jobs.training.precision import multiplied
 from jobs.training.process import Process
 from jobs.training.trainer import Trainer
 from schemas.architecture import Architecture, Stage, Stem
@@ -133,7 +135,9 @@ def answer(case: Case, process: Process) -> Answer:
         if images == 0:
             break
         try:
-            measured = measure(case.model_copy(update={"images": images}), process, per_epoch)
+            sized = case.model_copy(update={"images": images})
+            with settled(process.threads, multiplied(_job(sized).recipe)):  # as jobs are trained
+                measured = measure(sized, process, per_epoch)
         except (MemoryError, RuntimeError) as error:
             cause = classify(error)
             if cause.kind != "out of memory":

@@ -90,7 +90,7 @@ class GPU:
     def measured(self, case: Case, rng: np.random.Generator, noise: float = 0.05) -> Measured:
         """Return what a probe would measure of a case, give or take the noise."""
         seconds = self.step(case) * float(rng.lognormal(0, noise))
-        features = memory_features(workload(case.network), case.images)
+        features = memory_features(workload(case.network), case.images, kind="cuda")
         held = combine(_BYTES["cuda"], features) * float(rng.lognormal(0, noise))
         return Measured(seconds=seconds, evaluation=0.3 * seconds, bytes=round(held), spread=1.0)
 

@@ -93,10 +93,11 @@ def test_images_are_normalised():
 
 
 def test_a_gpu_gets_its_batches_channels_last():
-    pixels, device = torch.zeros(4, 3, 8, 8, dtype=torch.uint8), torch.device("meta")
+    device = torch.device("meta")
+    pixels = torch.zeros(4, 3, 8, 8, dtype=torch.uint8, device=device)
     augmenter = Augmenter(Augment(mixup=0.2), torch.zeros(3), 8)
     finisher = Finisher(augmenter, torch.zeros(3), torch.ones(3), device)
-    images, labels, *_ = finisher.plain(pixels, torch.zeros(4, dtype=torch.int64))
+    images, labels, *_ = finisher.plain(pixels, torch.zeros(4, dtype=torch.int64, device=device))
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert images.device == labels.device == device
 

@@ -31,11 +31,11 @@ class Overflow(nn.Module):
         return x * float("inf") if self.calls >= self.call else x
 
 
-def trainer(job: TrainJob, call: int) -> Trainer:
+def trainer(job: TrainJob, call: int, device: str = "cpu") -> Trainer:
     """A trainer whose first stage overflows in that call."""
     images = DataCache().at(job.data, job.architecture.resolution)
-    source = Feeder(images, job.recipe.augment, torch.device("cpu"))
-    built = Trainer(job, source, Process.single())
+    source = Feeder(images, job.recipe.augment, torch.device(device))
+    built = Trainer(job, source, Process.single(1, device))
     stage = next(iter(built.module.children()))
     stage.append(Overflow(call))
     return built

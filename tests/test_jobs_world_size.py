@@ -51,7 +51,7 @@ def test_running_statistics_weigh_all_micro_batches_alike(pieces: int) -> None:
     norms = Norms(module, pieces)
     for step in batches:
         for place, batch in enumerate(step, start=1):
-            norms.weigh(place)
+            norms.begin(place)
             module(batch)
         expected = 0.7 * expected + 0.3 * step.mean((0, 1, 3, 4))
     torch.testing.assert_close(module.running_mean, expected)

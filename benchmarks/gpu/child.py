@@ -16,6 +16,7 @@ from pathlib import Path
 from benchmarks.gpu.parts import chosen
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench
+from jobs.settings import settled
 
 
 def main() -> int:
@@ -29,7 +30,8 @@ def main() -> int:
         return 1  # whoever started this process is gone
     recorder = Recorder(figures)
     try:
-        part.measure(bench, recorder)
+        with settled(bench.process.threads):  # what a job starts from: full float32
+            part.measure(bench, recorder)
     except BaseException as error:
         traceback.print_exc()
         recorder.end(f"{type(error).__name__}: {error}"[:600])

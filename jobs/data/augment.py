@@ -1,6 +1,6 @@
 """Random changes to training images, drawn for a whole epoch and applied a batch at a time."""
 
-from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -8,45 +8,13 @@ from torch import Tensor
 from jobs.data.augment_crop import crop, draw_boxes, shrink
 from jobs.data.augment_ops import apply_policy
 from jobs.data.augment_policy import draw_policy
+from jobs.data.draws import Draws
 from jobs.data.mixing import Batch, draw_shares, mix
 from jobs.seeds import Purpose, derive
 from schemas.recipe import Augment
 
 _BOXES, _POLICY, _SHARES = 1, 2, 3
 """Draws of their own: switching one change on leaves the others as they are."""
-
-
-@dataclass(frozen=True)
-class Draws:
-    """What was drawn for each of some images; all on the CPU, the first four int64 (N,)."""
-
-    rows: Tensor
-    """Which vertical shift."""
-    columns: Tensor
-    """Which horizontal shift; the second half of the choices are mirrored."""
-    cut_y: Tensor
-    cut_x: Tensor
-    """The centre of the square that is cut out or pasted, in pixels."""
-    boxes: Tensor | None = None
-    """The rectangle that is taken: top, left, height, width in fractions, float32 (N, 4)."""
-    codes: Tensor | None = None
-    """The operations of a policy, uint8 (N, L)."""
-    amounts: Tensor | None = None
-    """Their strengths, float32 (N, L)."""
-    share: Tensor | None = None
-    """How much of an image stays its own, float32 (N,)."""
-    boxed: Tensor | None = None
-    """Whether a rectangle is pasted rather than all of it blended, bool (N,)."""
-
-    def of(self, indices: Tensor) -> "Draws":
-        """Return the draws of the images at `indices`, best given on the CPU."""
-        own = indices.cpu()
-        taken = {
-            field.name: drawn[own]
-            for field in fields(self)
-            if (drawn := getattr(self, field.name)) is not None
-        }
-        return Draws(**taken)
 
 
 class Augmenter:
@@ -58,13 +26,12 @@ class Augmenter:
 
     def __init__(self, augment: Augment, mean: Tensor, resolution: int) -> None:
         """Keep tables for one resolution on the device of `mean`, float (C,) in 0 to 255."""
-        self._augment, self._resolution, self._device = augment, resolution, mean.device
-        self._mean = mean
+        self._augment, self._resolution, self._mean = augment, resolution, mean
         self._resized = augment.crop == "resized"
         self._pad = 0 if self._resized else min(round(augment.pad * resolution), resolution - 1)
         self._cut = round(augment.cutout * resolution)
         self._fill = mean.round().to(torch.uint8)[:, None, None]
-        shifted = _shift_table(resolution, self._pad).to(mean.device)
+        shifted = _shift_table(resolution, self._pad, mean.device)
         self._row_starts = shifted * resolution
         self._columns = torch.cat([shifted, shifted.flip(1)])
 
@@ -84,8 +51,8 @@ class Augmenter:
         columns = columns + mirrored * shifts * int(self._augment.flip)
         return Draws(rows, columns, cut_y, cut_x, **self._further(seed, epoch, count))
 
-    def _further(self, seed: int, epoch: int, count: int) -> dict[str, Tensor]:
-        augment, drawn = self._augment, dict[str, Tensor]()
+    def _further(self, seed: int, epoch: int, count: int) -> dict[str, Any]:
+        augment, drawn = self._augment, dict[str, Any]()
         if self._resized:
             drawn["boxes"] = draw_boxes(augment, count, _generator(seed, epoch, _BOXES))
         if augment.policy != "none":
@@ -99,36 +66,30 @@ class Augmenter:
     def apply(self, images: Tensor, draws: Draws) -> Tensor:
         """Return uint8 (B, C, R, R) changed as drawn, image by image.
 
-        `images`: uint8 (B, C, S, S) on the device of the mean. Larger ones than R are shrunk first,
-        unless crops are resized, which takes them to R.
+        `images`: uint8 (B, C, S, S), like the draws on the device of the mean. Larger ones than R
+        are shrunk first, unless crops are resized, which takes them to R.
         """
         moved = self._framed(images, draws)
         if draws.codes is not None and draws.amounts is not None:
-            centres = self._centres(draws)
-            moved = apply_policy(moved, draws.codes, draws.amounts, centres, self._fill)
+            moved = apply_policy(
+                moved, draws.codes, draws.amounts, _centres(draws), self._fill, draws.groups
+            )
         return self._cut_out(moved, draws) if self._cut else moved
 
     def mixed(self, images: Tensor, labels: Tensor, draws: Draws) -> Batch:
         """Return a batch of normalised images, mixed with each other where that was drawn."""
         if draws.share is None or draws.boxed is None:
             return Batch(images, labels)
-        device = images.device
-        share, boxed = draws.share.to(device), draws.boxed.to(device)
-        return mix(images, labels, share, boxed, self._centres(draws).to(device))
+        return mix(images, labels, draws.share, draws.boxed, _centres(draws))
 
     def _framed(self, images: Tensor, draws: Draws) -> Tensor:
         if draws.boxes is not None:
-            mirrored = (draws.columns > 0).to(self._device)
-            return crop(images, draws.boxes.to(self._device), mirrored, self._resolution)
+            return crop(images, draws.boxes, draws.columns > 0, self._resolution)
         images = shrink(images, self._resolution)
         return self._moved(images, draws) if self._pad or self._augment.flip else images
 
-    def _centres(self, draws: Draws) -> Tensor:
-        return torch.stack([draws.cut_y, draws.cut_x], 1).to(self._device)
-
     def _moved(self, images: Tensor, draws: Draws) -> Tensor:
-        rows = self._row_starts[draws.rows.to(self._device)]
-        columns = self._columns[draws.columns.to(self._device)]
+        rows, columns = self._row_starts[draws.rows], self._columns[draws.columns]
         source = (rows[:, :, None] + columns[:, None, :]).flatten(1)
         flat = images.flatten(2)
         return flat.gather(2, source[:, None, :].expand_as(flat)).view_as(images)
@@ -143,15 +104,20 @@ class Augmenter:
 
     def _inside(self, centres: Tensor) -> Tensor:
         """Return the rows or columns of each square, int64 (B, side of the square)."""
-        start = (centres.to(self._device) - self._cut // 2)[:, None]
-        places = start + torch.arange(self._cut, device=self._device)
+        start = (centres - self._cut // 2)[:, None]
+        places = start + torch.arange(self._cut, device=centres.device)
         last = (start + self._cut).clamp(max=self._resolution) - 1
         return torch.minimum(places.clamp(min=0), last)
 
 
-def _shift_table(side: int, pad: int) -> Tensor:
+def _centres(draws: Draws) -> Tensor:
+    return torch.stack([draws.cut_y, draws.cut_x], 1)
+
+
+def _shift_table(side: int, pad: int, device: torch.device) -> Tensor:
     """Return, for each of the 2 * pad + 1 shifts, where every pixel comes from: int64 (S, side)."""
-    places = torch.arange(side)[None, :] + torch.arange(-pad, pad + 1)[:, None]
+    shifts = torch.arange(-pad, pad + 1, device=device)
+    places = torch.arange(side, device=device)[None, :] + shifts[:, None]
     reflected = places.abs()
     return torch.where(reflected >= side, 2 * (side - 1) - reflected, reflected)
 

@@ -56,8 +56,9 @@ def shrink(images: Tensor, resolution: int) -> Tensor:
     side = images.shape[-1]
     if side == resolution:
         return images
-    start, length = torch.tensor([[0.0], [side]], device=images.device)
-    weights = _weights(start, length, side, resolution)[0]
+    # Not torch.tensor: it would make a CPU tensor and copy it to the device.
+    start = torch.zeros(1, device=images.device)
+    weights = _weights(start, torch.full_like(start, side), side, resolution)[0]
     narrow = _bytes(images.float() @ weights.T)
     return _bytes(weights @ narrow).to(torch.uint8)
 

@@ -7,8 +7,9 @@ weighted sum of red, green and blue. With any other number of channels grey is t
 import torch
 from torch import Tensor
 
-from jobs.data.augment_policy import TABLED, WARPING, Op
+from jobs.data.augment_policy import KINDS, WARPING, Op
 from jobs.data.augment_warp import matrices, warp
+from jobs.data.draws import Groups, grouped
 
 _GREY = (19595, 38470, 7471)
 """Pillow's weights of red, green and blue, in 65,536ths."""
@@ -16,40 +17,40 @@ _MIDDLE = 128
 
 
 def apply_policy(
-    images: Tensor, codes: Tensor, amounts: Tensor, centres: Tensor, fill: Tensor
+    images: Tensor,
+    codes: Tensor,
+    amounts: Tensor,
+    centres: Tensor,
+    fill: Tensor,
+    groups: Groups | None = None,
 ) -> Tensor:
     """Make each image's operations, one layer after the other.
 
-    `codes` (N, L) and `amounts` (N, L) lie on the CPU, so that grouping the images by what they
-    need waits for no device. `centres`: where a cutout lies, in pixels (N, 2), and `fill` the
-    colour uint8 (C, 1, 1) of what is cut out or comes from outside, both on the images' device.
+    `codes` (N, L) and `amounts` (N, L); `centres`: where a cutout lies, in pixels (N, 2); `fill`:
+    the colour uint8 (C, 1, 1) of what is cut out or comes from outside; all on the images' device.
+    `groups` by `codes`, without which a GPU has to be asked for them.
     """
-    images = images.clone()
+    images, groups = images.clone(), groups or grouped(codes)
     for layer in range(codes.shape[1]):
-        code, strength = codes[:, layer], amounts[:, layer]
-        _layer(images, code, strength, centres, fill)
+        for kind, rows in groups.of(layer):
+            ops, amount = codes[:, layer][rows], amounts[:, layer][rows]
+            images[rows] = _changed(KINDS[kind][0], images[rows], ops, amount, centres[rows], fill)
     return images
 
 
-def _layer(images: Tensor, code: Tensor, strength: Tensor, centres: Tensor, fill: Tensor) -> None:
-    device = images.device
-    for first, last in (TABLED, (Op.COLOR,) * 2, (Op.SHARPNESS,) * 2, WARPING, (Op.CUTOUT,) * 2):
-        rows = ((code >= first) & (code <= last)).nonzero()[:, 0]
-        if not len(rows):
-            continue
-        there, ops, amount = rows.to(device), code[rows].to(device), strength[rows].to(device)
-        part = images[there]
-        if first == Op.COLOR:
-            part = _blend(_grey(part), part, amount)
-        elif first == Op.SHARPNESS:
-            part = _blend(_smooth(part), part, amount)
-        elif first == WARPING[0]:
-            part = warp(part, matrices(ops, amount, part.shape[-1]), fill)
-        elif first == Op.CUTOUT:
-            part = _cut(part, amount, centres[there], fill)
-        else:
-            part = _looked_up(part, _tables(part, ops, amount))
-        images[there] = part
+def _changed(
+    first: Op, part: Tensor, ops: Tensor, amount: Tensor, centres: Tensor, fill: Tensor
+) -> Tensor:
+    """Change images by operations of one kind, that with the operation `first`."""
+    if first == Op.COLOR:
+        return _blend(_grey(part), part, amount)
+    if first == Op.SHARPNESS:
+        return _blend(_smooth(part), part, amount)
+    if first == WARPING[0]:
+        return warp(part, matrices(ops, amount, part.shape[-1]), fill)
+    if first == Op.CUTOUT:
+        return _cut(part, amount, centres, fill)
+    return _looked_up(part, _tables(part, ops, amount))
 
 
 def _looked_up(images: Tensor, tables: Tensor) -> Tensor:

@@ -38,6 +38,8 @@ TABLED = (Op.AUTOCONTRAST, Op.CONTRAST)
 """The first and last of those that look every value up in a table of their own."""
 WARPING = (Op.ROTATE, Op.TRANSLATE_Y)
 """The first and last of those that move pixels; each goes either way."""
+KINDS = (TABLED, (Op.COLOR, Op.COLOR), (Op.SHARPNESS, Op.SHARPNESS), WARPING, (Op.CUTOUT,) * 2)
+"""The first and last of those that are computed alike, in ascending order."""
 HIGHEST = 10.0
 """The level that AutoAugment's strengths are given for."""
 _LEAST, _MOST = 0.2, 0.8

@@ -8,9 +8,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from jobs.data.augment import Augmenter, Draws
+from jobs.data.augment import Augmenter
+from jobs.data.draws import Draws, EpochDraws
 from jobs.data.images import Images
 from jobs.data.mixing import Batch
+from jobs.data.transfer import picked, sent
 from jobs.device import IMAGES_PART
 from jobs.seeds import Purpose, derive
 from schemas.recipe import Augment
@@ -117,21 +119,24 @@ class Finisher:
         sized._augmenter = self._augmenter.at(self._size_of(epoch))
         return sized
 
-    def draw(self, seed: int, epoch: int, count: int) -> Draws:
+    def draw(self, seed: int, epoch: int, count: int) -> EpochDraws:
         """Draw the changes to all `count` training images in an epoch."""
-        return self._augmenter.draw(seed, epoch, count)
+        return EpochDraws(self._augmenter.draw(seed, epoch, count), self._device)
 
     def training(self, pixels: Tensor, labels: Tensor, draws: Draws) -> Batch:
-        """Return a training batch of uint8 (B, C, S, S) and labels, changed as drawn."""
+        """Return a training batch of uint8 (B, C, S, S) and labels, changed as drawn.
+
+        All are on the training device already.
+        """
         floats = self._normalised(self._augmenter.apply(pixels, draws))
-        return self._laid_out(self._augmenter.mixed(floats, self._there(labels), draws))
+        return self._laid_out(self._augmenter.mixed(floats, labels, draws))
 
     def plain(self, pixels: Tensor, labels: Tensor) -> Batch:
-        """Return a batch of unchanged images."""
-        return self._laid_out(Batch(self._normalised(pixels), self._there(labels)))
+        """Return a batch of unchanged images, on the training device like its labels."""
+        return self._laid_out(Batch(self._normalised(pixels), labels))
 
     def _normalised(self, pixels: Tensor) -> Tensor:
-        floats = self._there(pixels).to(torch.float32, copy=True)
+        floats = pixels.to(torch.float32, copy=True)
         return floats.mul_(self._scale).sub_(self._offset)
 
     def _laid_out(self, batch: Batch) -> Batch:
@@ -140,9 +145,6 @@ class Finisher:
             return batch
         images = batch.images.contiguous(memory_format=torch.channels_last)
         return batch._replace(images=images)
-
-    def _there(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self._device, non_blocking=True)
 
 
 class Feeder:
@@ -156,43 +158,49 @@ class Feeder:
         size_of: SizeOf | None = None,
     ) -> None:
         """`size_of`: see Finisher."""
-        self._home = _home(images, device)
+        self._device, home = device, _home(images, device)
         self.images, self.held_out = len(images.train), len(images.validation)
         self.channels = images.train.shape[1]
         labels = images.train_labels, images.validation_labels
         self.highest_label = max(int(part.max()) for part in labels)
-        augmenter = Augmenter(augment, images.mean.to(self._home), images.validation.shape[-1])
+        augmenter = Augmenter(augment, images.mean.to(device), images.validation.shape[-1])
         self._finisher = Finisher(augmenter, images.mean, images.deviation, device, size_of)
-        self._train = images.train.to(self._home)
-        self._train_labels = images.train_labels.to(self._home)
-        self._held = images.validation.to(self._home)
-        self._held_labels = images.validation_labels.to(self._home)
+        self._at_home = home == device
+        self._train, self._held = images.train.to(home), images.validation.to(home)
+        self._train_labels = images.train_labels.to(device)
+        self._held_labels = images.validation_labels.to(device)
 
     def training(self, seed: int, epoch: int, share: Share, first_step: int = 0) -> Iterator[Batch]:
         """Yield this rank's micro-batches of an epoch, step after step; a short rest is left."""
         finisher = self._finisher.of(epoch)
-        draws = finisher.draw(seed, epoch, self.images)
+        drawn = finisher.draw(seed, epoch, self.images)
         places = order(seed, epoch, self.images)
         for mine in share.places(self.images, first_step):
             indices = places[mine]
-            yield finisher.training(*self._taken(indices), draws.of(indices))
+            moved, draws = drawn.of(indices)
+            pixels = self._pixels(indices, moved)
+            yield finisher.training(pixels, self._train_labels[moved], draws)
 
-    def _taken(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        there = indices.to(self._home)
-        return self._train.index_select(0, there), self._train_labels[there]
+    def _pixels(self, indices: Tensor, moved: Tensor) -> Tensor:
+        """Return training images by their indices, given on the CPU and on the device."""
+        if self._at_home:
+            return self._train.index_select(0, moved)
+        return picked(self._train, indices, self._device)
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield every world_size-th validation image from `rank` on, each exactly once."""
         images, labels = self._held[rank::world_size], self._held_labels[rank::world_size]
         for start in range(0, len(images), size):
             part = slice(start, start + size)
-            yield self._finisher.plain(images[part], labels[part])
+            pixels = images[part] if self._at_home else sent(images[part], self._device)
+            yield self._finisher.plain(pixels, labels[part])
 
 
 def _home(images: Images, device: torch.device) -> torch.device:
     """Choose where the pixels lie: a GPU keeps them in up to a quarter of the worker's memory."""
-    if device.type != "cuda":
+    if device.type == "cpu":
         return device
-    total = torch.cuda.get_device_properties(device).total_memory
-    room = int(total * torch.cuda.get_per_process_memory_fraction(device)) // IMAGES_PART
+    gpu = torch.get_device_module(device)
+    total = gpu.get_device_properties(device).total_memory
+    room = int(total * gpu.get_per_process_memory_fraction(device)) // IMAGES_PART
     return device if images.bytes <= room else torch.device("cpu")

@@ -1,5 +1,6 @@
 """What a warm process keeps between jobs: one data set, and its last few resolutions."""
 
+import logging
 from collections import OrderedDict
 from functools import partial
 
@@ -20,6 +21,10 @@ from schemas.recipe import Recipe
 
 MAX_BYTES = 2 * 2**30
 """Resized pixels kept over all resolutions."""
+_FEW_DECODERS = 4
+"""Decoding processes below which a GPU is likely to wait for images."""
+
+_log = logging.getLogger(__name__)
 
 
 class DataCache:
@@ -52,6 +57,8 @@ class DataCache:
         if isinstance(found, Choice):
             side = train_side(found.form.size, resolution, view)
             opened = self._streamed(found, side, threads)
+            if device.type != "cpu" and self._elsewhere is None:
+                _warn_of_few(found.spec.decoders or threads)
             return Streamed(opened, recipe.augment, device, resolution, view.central, size_of)
         return Feeder(self.at(data, resolution, view), recipe.augment, device, size_of)
 
@@ -97,6 +104,15 @@ class DataCache:
 
     def _bytes(self) -> int:
         return sum(images.bytes for images in self._resized.values())
+
+
+def _warn_of_few(decoders: int) -> None:
+    if decoders < _FEW_DECODERS:
+        _log.warning(
+            "%d process(es) decode images for a GPU, which may wait for them: `data_wait` of each "
+            "epoch says how long. Give its workers more `cpus`, or set `data.decoders`",
+            decoders,
+        )
 
 
 def _load(data: DataRef) -> Dataset | Choice:

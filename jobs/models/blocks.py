@@ -26,8 +26,7 @@ class ConvNorm(nn.Sequential):
         activate: bool = True,
     ) -> None:
         conv = nn.Conv2d(cin, cout, kernel, stride, kernel // 2, groups=groups, bias=False)
-        norm = nn.BatchNorm2d(cout, eps=numerics.epsilon, momentum=numerics.momentum)
-        super().__init__(conv, norm, *([numerics.activation(inplace=True)] if activate else []))
+        super().__init__(conv, numerics.norm(cout), *([numerics.activated()] if activate else []))
 
 
 class SqueezeExcite(nn.Module):
@@ -36,7 +35,7 @@ class SqueezeExcite(nn.Module):
     def __init__(self, channels: int, squeezed: int, numerics: Numerics) -> None:
         super().__init__()
         self.reduce = nn.Conv2d(channels, squeezed, 1)
-        self.activation = numerics.activation(inplace=True)
+        self.activation = numerics.activated()
         self.expand = nn.Conv2d(squeezed, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,7 +128,7 @@ class Residual(nn.Module):
         if stride > 1 or cin != cout:
             self.shortcut = ConvNorm(cin, cout, 1, stride, numerics=numerics, activate=False)
         self.drop = StochasticDepth(survival)
-        self.activation = numerics.activation(inplace=True)
+        self.activation = numerics.activated()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, cin, H, W) to (N, out_channels, ceil(H / stride), ceil(W / stride))."""

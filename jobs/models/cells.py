@@ -22,7 +22,7 @@ class ActConvNorm(nn.Sequential):
         super().__init__(
             numerics.activation(),
             nn.Conv2d(conv.cin, conv.cout, conv.kernel, step, padding, bias=False),
-            nn.BatchNorm2d(conv.cout, eps=numerics.epsilon, momentum=numerics.momentum),
+            numerics.norm(conv.cout),
         )
 
 
@@ -34,7 +34,7 @@ class FactorizedReduction(nn.Module):
         self.activation = numerics.activation()
         halves = [half for half in (cout - cout // 2, cout // 2) if half]
         self.convs = nn.ModuleList(nn.Conv2d(cin, half, 1, 2, bias=False) for half in halves)
-        self.norm = nn.BatchNorm2d(cout, eps=numerics.epsilon, momentum=numerics.momentum)
+        self.norm = numerics.norm(cout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, cin, H, W) to (N, cout, ceil(H / 2), ceil(W / 2))."""

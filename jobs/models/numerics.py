@@ -7,7 +7,8 @@ code of EfficientNet and AmoebaNet-D, torchvision for the others.
 from functools import partial
 from typing import Literal, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 
 from schemas.architecture import BlockFamily
 
@@ -24,6 +25,37 @@ class Numerics(NamedTuple):
     """Fan-out counts the outputs of one group: depthwise weights start larger."""
     classifier: Literal["uniform", "normal", "fan-in"]
     """Uniform by fan-out; normal of deviation 0.01; torch's own, by fan-in."""
+
+    def activated(self) -> nn.Module:
+        """Return the activation that follows a convolution, in place where that saves a copy.
+
+        The gradient of SiLU needs its input: in place it would clone that first.
+        """
+        return self.activation(inplace=self.activation is not nn.SiLU)
+
+    def norm(self, channels: int) -> "BatchNorm":
+        """Return the batch norm of so many channels."""
+        return BatchNorm(channels, eps=self.epsilon, momentum=self.momentum)
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm that does not count its batches: the training loop does, for all norms at once.
+
+    torch's own adds one to a counter in every forward, which is an operation more for each norm.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, H, W)."""
+        return functional.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training,
+            self.momentum or 0.0,
+            self.eps,
+        )
 
 
 NUMERICS: dict[BlockFamily, Numerics] = {

@@ -1,7 +1,7 @@
 """All the numbers of a network in one buffer, so that an update is one pass over memory."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -12,20 +12,48 @@ from torch import Tensor, nn
 class Flat:
     """One buffer under a module: decayed weights, other parameters, running statistics.
 
-    The module's tensors are views of `values`, and the parameters' gradients of `gradients`.
+    The module's tensors are views of `values`, and on a CPU the parameters' gradients of
+    `gradients`.
     What is done differently where ranks divide the weights among themselves is a method here, and
     another one in `jobs.training.shards`.
     """
 
     values: Tensor
     gradients: Tensor
-    """As long as the parameters; filled by backward, to be zeroed before it."""
+    """As long as the parameters; whole between `collect` and the next `forget`."""
     decayed: int
     """How many values come first that weight decay applies to."""
     shapes: dict[str, torch.Size]
     """The tensors in their order, by their names in the module."""
     trained: int
     """How many of these tensors come first that are parameters."""
+    apart: tuple[nn.Parameter, ...] = field(default=(), kw_only=True)
+    """The parameters whose gradients backward leaves with them, in their order."""
+
+    def forget(self) -> None:
+        """Begin a step without gradients."""
+        if not self.apart:
+            self.gradients.zero_()
+        for weight in self.apart:
+            weight.grad = None
+
+    @torch.no_grad()
+    def collect(self) -> None:
+        """Bring the gradients of a step into `gradients`, a few kernels for all of them.
+
+        Backward adds to a gradient that is there by a kernel for each parameter, and keeps the
+        first it makes as it is.
+        """
+        if not self.apart:
+            return
+        views = self.named(self.gradients).values()
+        pairs = list(zip(views, (weight.grad for weight in self.apart), strict=True))
+        made = [grad for _, grad in pairs if grad is not None]
+        if made:
+            torch._foreach_copy_([view for view, grad in pairs if grad is not None], made)
+        unused = [view for view, grad in pairs if grad is None]
+        if unused:
+            torch._foreach_zero_(unused)
 
     @property
     def parameters(self) -> Tensor:
@@ -134,7 +162,10 @@ def flatten(module: nn.Module, device: torch.device) -> Flat:
     """Move a module onto a device and onto one buffer; convolutions become channels_last."""
     module.to(device)
     parts = Parts.of(module)
-    flat = Flat(*Room.made(parts, device))
+    weights = (weight for weight in parts.trained.values() if isinstance(weight, nn.Parameter))
+    # A CPU gains nothing by it, and would hold every gradient twice.
+    apart = () if device.type == "cpu" else tuple(weights)
+    flat = Flat(*Room.made(parts, device), apart=apart)
     settle(flat, parts.all)
     return flat
 

@@ -11,8 +11,12 @@ from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from jobs.models.numerics import BatchNorm
+
 Together = Literal["worker", "global"] | int
 """Which images batch norm normalises together: see Recipe.norm_batch."""
+_FEW = 5
+"""Groups up to which a call for each launches no more kernels than one for all."""
 
 
 class Norms:
@@ -24,12 +28,17 @@ class Norms:
     """
 
     def __init__(self, module: nn.Module, pieces: int) -> None:
+        """Take the norms of a network that lies on its device already."""
         norms = [one for one in module.modules() if isinstance(one, _BatchNorm)]
         self._norms = [(one, one.momentum) for one in norms if one.momentum is not None]
+        counts = (one.num_batches_tracked for one in norms if isinstance(one, BatchNorm))
+        self._counts = [count for count in counts if count is not None]
         self._pieces = pieces
 
-    def weigh(self, place: int) -> None:
-        """Set the momentum for one micro-batch of a step, counted from 1."""
+    def begin(self, place: int) -> None:
+        """Count a micro-batch, and set its momentum; it is the place-th of a step, from 1."""
+        if self._counts:
+            torch._foreach_add_(self._counts, 1)
         if self._pieces > 1:
             for norm, momentum in self._norms:
                 norm.momentum = share_of(momentum, place, self._pieces)
@@ -43,7 +52,7 @@ def share_of(momentum: float, place: int, count: int) -> float:
     return momentum / (count - (count - place) * momentum)
 
 
-class GhostNorm(nn.BatchNorm2d):
+class GhostNorm(BatchNorm):
     """Normalises groups of so many neighbouring images; a last group may be larger."""
 
     def __init__(self, norm: nn.BatchNorm2d, images: int) -> None:
@@ -56,8 +65,9 @@ class GhostNorm(nn.BatchNorm2d):
         groups = max(1, len(x) // self.images)
         if not self.training or groups == 1:
             return super().forward(x)
-        assert self.momentum is not None and self.num_batches_tracked is not None
-        self.num_batches_tracked.add_(1)
+        if x.device.type != "cpu" and groups > _FEW and len(x) % groups == 0:
+            return self._at_once(x, groups)
+        assert self.momentum is not None
         return torch.cat(
             [
                 functional.batch_norm(
@@ -74,8 +84,35 @@ class GhostNorm(nn.BatchNorm2d):
             ]
         )
 
+    def _at_once(self, x: Tensor, groups: int) -> Tensor:
+        """Normalise equal groups by one call, to which they look like channels of their own.
 
-class GlobalNorm(nn.BatchNorm2d):
+        That is as many operations for any number of groups, where a GPU would wait for launches.
+        """
+        assert self.running_mean is not None and self.running_var is not None
+        assert self.momentum is not None
+        count, channels, height, width = x.shape
+        shape = (groups, count // groups, height, width, channels)
+        beside = x.permute(0, 2, 3, 1).reshape(shape).permute(1, 2, 3, 0, 4)
+        moments = self.running_mean.new_zeros(2, groups * channels)
+        normal = functional.batch_norm(
+            beside.flatten(3).permute(0, 3, 1, 2),
+            moments[0],
+            moments[1],
+            self.weight.repeat(groups),
+            self.bias.repeat(groups),
+            training=True,
+            momentum=1.0,  # leaves the groups' own moments
+            eps=self.eps,
+        )
+        mean, variance = moments.view(2, groups, channels).mean(1).unbind()
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
+        parts = normal.permute(0, 2, 3, 1).reshape(*shape[1:4], *shape[::4])
+        return parts.permute(3, 0, 1, 2, 4).flatten(0, 1).permute(0, 3, 1, 2)
+
+
+class GlobalNorm(BatchNorm):
     """Normalises what all ranks hold of a micro-batch together, on CPUs too."""
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
@@ -100,8 +137,7 @@ class GlobalNorm(nn.BatchNorm2d):
 
     def _remember(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
         assert self.running_mean is not None and self.running_var is not None
-        assert self.momentum is not None and self.num_batches_tracked is not None
-        self.num_batches_tracked.add_(1)
+        assert self.momentum is not None
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
 
@@ -120,7 +156,7 @@ def gathered(module: nn.Module, together: Together) -> nn.Module:
     if together == "worker" or (together == "global" and not _several()):
         return module
     for name, child in list(module.named_children()):
-        if type(child) is nn.BatchNorm2d:
+        if isinstance(child, nn.BatchNorm2d) and type(child) in (BatchNorm, nn.BatchNorm2d):
             new = GlobalNorm(child) if together == "global" else GhostNorm(child, int(together))
             setattr(module, name, new)
         else:

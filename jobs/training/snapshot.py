@@ -24,14 +24,17 @@ class Snapshot:
         self._flat = trainer.flat
         self._slots = tuple(trainer.optimiser.slots)
         self._averages = trainer.average is not None
-        self._cuda = trainer.flat.values.device.type == "cuda"
-        sums = torch.zeros(2, dtype=torch.float64, device=trainer.flat.values.device)
+        device = trainer.flat.values.device
+        self._module = None if device.type == "cpu" else torch.get_device_module(device)
+        """torch's for a GPU, whose copies go on while the host does."""
+        sums = torch.zeros(2, dtype=torch.float64, device=device)
         self._host = {n: self._buffer(t) for n, t in _sources(trainer, sums).items()}
-        self._copied: torch.cuda.Event | None = None
+        self._copied: torch.Event | None = None
 
     def _buffer(self, tensor: Tensor) -> Tensor:
         """Return host memory for a tensor. Filling it now keeps page faults out of training."""
-        return torch.zeros(tensor.shape, dtype=tensor.dtype, pin_memory=self._cuda).fill_(0)
+        pinned = self._module is not None
+        return torch.zeros(tensor.shape, dtype=tensor.dtype, pin_memory=pinned).fill_(0)
 
     @torch.no_grad()
     def take(self, trainer: Trainer, sums: Tensor | None, statistics: dict[str, Tensor]) -> None:
@@ -41,11 +44,11 @@ class Snapshot:
         `values` and `average`, where the ranks have different ones.
         """
         for name, tensor in _sources(trainer, sums).items():
-            self._host[name].copy_(tensor, non_blocking=self._cuda)
+            self._host[name].copy_(tensor, non_blocking=True)
         for name, tensor in statistics.items():
-            self._host[name][-len(tensor) :].copy_(tensor, non_blocking=self._cuda)
-        if self._cuda:
-            self._copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            self._host[name][-len(tensor) :].copy_(tensor, non_blocking=True)
+        if self._module:
+            self._copied = self._module.Event()
             self._copied.record()
 
     def wait(self) -> None:

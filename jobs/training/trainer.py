@@ -50,8 +50,8 @@ class Trainer:
         self.source, self._resolution = source, job.architecture.resolution
         self._generator = _generator(process.device)
         self.module = network_of(job, self.steps, process.imports)
-        self._norms = Norms(self.module, len(self._share.pieces))
         self.flat = self._laid_out()
+        self._norms = Norms(self.module, len(self._share.pieces))
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
         self.optimiser = Update(
             job.recipe, self.flat, self.average, compiled=job.recipe.compile is True
@@ -120,7 +120,9 @@ class Trainer:
         self._losses.zero_()
         sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
         if self._process.leads:
-            sums += torch.tensor([begun.loss, begun.correct], dtype=torch.float64)
+            # Numbers go along with the kernel; a tensor of them would be copied to the device.
+            sums[0] += begun.loss
+            sums[1] += begun.correct
         batches = self.source.training(self._seed, epoch, self._share, begun.steps)
         first = (epoch - 1) * self.steps.per_epoch
         for done in range(begun.steps, self.steps.per_epoch):
@@ -134,11 +136,11 @@ class Trainer:
 
         Adds to `sums` (2,) and `loss` () of the device; nothing is read from there.
         """
-        self.flat.gradients.zero_()
+        self.flat.forget()
         for place, piece in enumerate(self._share.pieces, start=1):
             drawn = derive(Purpose.STEP, self._seed, step, piece.start)
             self._generator.manual_seed(drawn)
-            self._norms.weigh(place)
+            self._norms.begin(place)
             with self._sharing(place == len(self._share.pieces)):
                 batch = self.watch.next(batches)
                 if self.graphs:
@@ -146,6 +148,7 @@ class Trainer:
                 else:
                     self._backward(batch, sums, loss)
             self._process.pulse.beat()
+        self.flat.collect()
         self.optimiser.step(self._rate(step), step + 1)
         if self.on_step:
             self.on_step()
@@ -236,8 +239,10 @@ def network_of(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Modul
 
 def _generator(device: torch.device) -> torch.Generator:
     """Return the generator that dropout and stochastic depth draw from on a device."""
-    if device.type != "cuda":
+    if device.type == "cpu":
         return torch.default_generator
-    torch.cuda.init()  # type: ignore[no-untyped-call]
-    index = torch.cuda.current_device() if device.index is None else device.index
-    return torch.cuda.default_generators[index]
+    module = torch.get_device_module(device)
+    module.init()  # before it, torch.cuda.default_generators is empty
+    index = module.current_device() if device.index is None else device.index
+    generator: torch.Generator = module.default_generators[index]
+    return generator

@@ -12,6 +12,7 @@ from jobs.data.dataset import Indices, Pixels
 from jobs.data.images import centre, resize
 from jobs.data.stream.opened import Opened
 from jobs.data.stream.order import streamed_order
+from jobs.data.transfer import sent
 from schemas.recipe import Augment
 
 
@@ -41,7 +42,7 @@ class Streamed:
         self.images, self.held_out = opened.stock.train, opened.stock.held_out
         self.channels = opened.choice.form.channels
         self.highest_label = int(opened.stock.labels.max())
-        self._labels = torch.from_numpy(opened.stock.labels)
+        self._labels = torch.from_numpy(opened.stock.labels).to(device)
         mean, deviation = opened.moments
         augmenter = Augmenter(augment, mean.to(device), self._resolution)
         self._finisher = Finisher(augmenter, mean, deviation, device, size_of)
@@ -54,16 +55,15 @@ class Streamed:
         Nothing that lies before is decoded. DataError: an image cannot be had.
         """
         finisher = self._finisher.of(epoch)
-        draws = finisher.draw(seed, epoch, self.images)
+        drawn = finisher.draw(seed, epoch, self.images)
         opened = self._opened
         buffer = opened.choice.spec.buffer
         places = streamed_order(opened.groups, seed, epoch, share.batch, buffer)
         frames = [places[mine] for mine in share.places(self.images, first_step)]
         largest = max(map(len, share.pieces))
         for pixels, rows in self._frames(frames, largest, replace=True):
-            indices = torch.from_numpy(rows)
-            mine, labels = draws.of(indices), self._labels[indices]
-            yield finisher.training(self._there(pixels), labels, mine)
+            moved, draws = drawn.of(torch.from_numpy(rows))
+            yield finisher.training(self._sent(pixels), self._labels[moved], draws)
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield this rank's part of the validation images, in the order of the listing."""
@@ -74,9 +74,10 @@ class Streamed:
             if (kept < 0).any():
                 pixels, kept = pixels[kept >= 0], kept[kept >= 0]
             if len(kept):
-                labels = self._labels[torch.from_numpy(kept)]
+                labels = self._labels[self._sent(kept)]
                 square = centre(torch.from_numpy(pixels), self._central)
-                yield self._finisher.plain(resize(square, self._resolution), labels)
+                resized = sent(resize(square, self._resolution), self._device)
+                yield self._finisher.plain(resized, labels)
 
     def _frames(
         self, frames: list[Indices], size: int, replace: bool
@@ -87,9 +88,10 @@ class Streamed:
             self.waited = before + walk.waited
             yield frame
 
-    def _there(self, pixels: Pixels) -> Tensor:
-        """Return a view where batches are made here; a GPU gets its copy while it computes."""
-        tensor = torch.from_numpy(pixels)
-        if self._device.type != "cuda":
-            return tensor
-        return tensor.pin_memory().to(self._device, non_blocking=True)
+    def _sent(self, values: Pixels | Indices) -> Tensor:
+        """Return a view where batches are made here; a GPU gets its copy while it computes.
+
+        The copy into page-locked memory frees the slot at once: were the slots themselves
+        page-locked, each would wait for an event of the GPU before a decoder could fill it again.
+        """
+        return sent(torch.from_numpy(values), self._device)

@@ -1,0 +1,51 @@
+"""What jobs mix, wait for and launch on a stand-in device, by configuration.
+
+    python benchmarks/standin.py [NAME ...]
+
+Columns: tensors of both devices mixed; how often the host was held up a step of training, and an
+epoch of evaluation; operations of an optimiser step. With names only these configurations, and
+every wait by its line. No GPU is needed, and none is measured: see tests/standin_device.py.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+from standin_runs import Run, configurations, trained  # type: ignore[import-not-found]
+
+from jobs.store.artifacts import ArtifactStore
+
+HEAD = "| configuration | mixed | blocking a step | blocking an evaluation | operations a step |"
+
+
+def row(name: str, found: Run) -> str:
+    """Return a line of the table."""
+    if found.result.cause:
+        return f"| {name} | {found.result.cause.message} |"
+    tally = found.tally
+    within = tally.waits_in("training") / found.rows[-1].step
+    held = tally.waits_in("evaluation") / len(found.rows)
+    mixed = sum(tally.mixed.values())
+    return f"| {name} | {mixed} | {within:.1f} | {held:.1f} | {found.operations} |"
+
+
+def main() -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    print(f"{HEAD}\n|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        store = ArtifactStore.open(f"{folder}/store")
+        for name, job in configurations(Path(folder)):
+            if sys.argv[1:] and name not in sys.argv[1:]:
+                continue
+            found = trained(job, store)
+            print(row(name, found), flush=True)
+            for (kind, spot), count in found.tally.waits.most_common() if sys.argv[1:] else ():
+                print("  ", count, kind, *spot)
+
+
+if __name__ == "__main__":
+    main()
