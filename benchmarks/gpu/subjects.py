@@ -96,8 +96,12 @@ def job_of(network: Architecture, images: int, seed: int = 0, **recipe: Any) -> 
     )
 
 
-def trainer_of(job: TrainJob, process: Process, splits: int = 1) -> Trainer:
-    """Return a job's trainer, ready for its first step."""
+def trainer_of(
+    job: TrainJob, process: Process, splits: int = 1, *, graphs: bool = False
+) -> Trainer:
+    """Return a job's trainer, ready for its first step; `graphs`: with CUDA graphs, as in jobs."""
+    recipe = job.recipe.model_copy(update={"graphs": "auto" if graphs else False})
+    job = job.model_copy(update={"recipe": recipe})
     torch.set_num_threads(process.threads)
     resolution = job.architecture.resolution
     source = DataCache().source(job.data, resolution, job.recipe, process.device, process.threads)
