@@ -102,7 +102,8 @@ def _attempt(
         assert trainer is not None, "the generator waits after an epoch"
         return _stopped(journal, trainer)
     except Diverged as error:
-        trainer = None  # its memory is needed for another one
+        # Another trainer needs this one's memory, which the frames of the traceback hold.
+        trainer, error.__traceback__ = None, None
         return _failed(journal, _located(error, job, store, process, data, journal), trainer)
     except Exception as error:
         return _failed(journal, explained(error), trainer)

@@ -114,7 +114,7 @@ class DataRef(Model):
 _NOT_SCIENCE = {
     "checkpoint_every": 1,
     "checkpoint_steps": 0,
-    "graphs": "auto",
+    "graphs": False,
     "keep": Keep(),
     "recipe": "modern",
 }

@@ -137,10 +137,10 @@ class Recipe(Model):
     compile: Literal[True, False, "auto"] = False
     """Let torch compile the network: worth it where a job is long against minutes of compiling.
     `auto`: a plan decides, job by job, whether the time saved repays it; jobs say true or false."""
-    graphs: Literal["auto", False] = "auto"
+    graphs: Literal["auto", False] = False
     """Launch a small network's passes on a GPU as CUDA graphs, which changes no number. `auto`:
     where a lone worker's GPU waits for the host, and a recorded pass proves to be a plain one's
-    equal. It is no part of a job's identity."""
+    equal. It is no part of a job's identity. Never run on a GPU yet, so off unless it is set."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """What a GPU computes in: float32 throughout; float32 whose products may round their factors

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from small_jobs import small_job
+from standin_runs import network_job
 from tape import Tape
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.cuda_graphs import recorder_for
+from jobs.training.graphs import max_excess
 from jobs.training.trainer import Trainer
 from schemas.data import SyntheticData
 from schemas.job import JobRequest, TrainJob
@@ -132,8 +134,37 @@ def test_a_recording_that_draws_no_numbers_is_found_out() -> None:
     assert bits(found[-2]["values"]) == bits(expected[-2]["values"])
     assert trainer.graphs is not None and trainer.graphs.replayed == 0
     assert trainer.graphs.told.startswith(
-        "graphs: trained without CUDA graphs, as a recorded pass differs from a plain one by "
+        "graphs: trained without CUDA graphs, as a recorded pass differs "
     )
+
+
+@pytest.mark.parametrize("name", ["efficientnet-b0", "mobilenet-v2"])
+def test_gradients_that_are_nothing_but_rounding_refuse_no_recording(name: str) -> None:
+    trainer = trainer_of(network_job(name, 32, images=40, batch=8, epochs=1))
+    trainer.record(Tape())
+    trainer.train(1)
+    assert trainer.graphs is not None
+    assert trainer.graphs.told == "" and trainer.graphs.replayed == 1
+
+
+@pytest.mark.parametrize("fault", [2.0, float("nan"), 1.001])
+def test_a_recording_with_other_gradients_is_found_out_beside_noise(fault: float) -> None:
+    """The noise is that of a gradient which is rounding alone, as two plain passes show it."""
+    weights = [torch.randn(100), torch.randn(10), 1e-8 * torch.randn(10)]
+    again = [weights[0] * (1 + 1e-7), weights[1], 1e-8 * torch.randn(10)]
+    sound = [weights[0] * (1 - 1e-7), weights[1], 1e-8 * torch.randn(10)]
+    assert max_excess(weights, again, sound, 0) <= 1
+    for wrong in range(2):
+        replayed = [part * fault if wrong == at else part for at, part in enumerate(sound)]
+        assert not max_excess(weights, again, replayed, 0) <= 1
+
+
+def test_tensors_of_different_kinds_have_each_its_own_scale() -> None:
+    large, small, count = torch.full((4,), 1e9), torch.full((4,), 1e-3), torch.tensor(3)
+    plain = [large, small, count]
+    assert max_excess(plain, plain, plain, 3) == 0
+    assert max_excess(plain, plain, [large, 1.01 * small, count], 3) > 1
+    assert max_excess(plain, plain, [large, small, count + 1], 3) > 1
 
 
 def test_what_waits_for_the_device_cannot_be_recorded() -> None:
@@ -182,7 +213,8 @@ def test_graphs_are_for_lone_workers_with_a_gpu_and_networks_of_ours(monkeypatch
     monkeypatch.setattr("jobs.training.cuda_graphs.Cuda", lambda device: device)
     module, gpu = trainer_of(small_job()).module, torch.device("cuda")
     alone = Process.single(device=gpu)
-    recipe = small_job().recipe
+    recipe = small_job(graphs="auto").recipe
+    assert recorder_for(small_job().recipe, alone, module) is None, "off unless it is set"
     assert recorder_for(recipe, alone, module) == gpu
     assert recorder_for(recipe, Process.single(), module) is None
     assert recorder_for(recipe, Process(0, 2, gpu, 1), module) is None

@@ -12,7 +12,8 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
     """
     if device.type == "cpu":
         return tensor
-    return tensor.pin_memory().to(device, non_blocking=True)
+    # CUDA copies rows that lie apart through memory of its own, which it waits for.
+    return tensor.contiguous().pin_memory().to(device, non_blocking=True)
 
 
 def picked(tensor: Tensor, indices: Tensor, device: torch.device) -> Tensor:

@@ -226,7 +226,7 @@ def _ray(facts: HostFacts) -> Iterator[Finding]:
     if facts.counted is None or build is None or facts.counted == len(build.devices):
         return
     text = f"Ray counts {facts.counted:g} GPUs on this host, and torch finds {len(build.devices)}"
-    yield wrong(text, f"ray stop, then ray start ... --num-gpus={len(build.devices)}")
+    yield wrong(text, f"let this host join Ray with --num-gpus={len(build.devices)}")
 
 
 def _listed(facts: HostFacts) -> int:

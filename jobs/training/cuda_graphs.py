@@ -44,13 +44,15 @@ class Cuda:
 
         RuntimeError: something in it waits for the device, or there is no memory.
         """
-        graph = torch.cuda.CUDAGraph()
+        graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
             with torch.cuda.graph(
                 graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"
             ):
                 action()
         except RuntimeError:
+            # torch.cuda.graph leaves the stream only where capture_end succeeds (torch 2.13).
+            torch.cuda.set_stream(current)
             self._recover()
             raise
         return graph.replay

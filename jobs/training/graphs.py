@@ -32,8 +32,11 @@ WARM_UP = 3
 """Passes before recording: libraries choose their kernels and take their memory in them."""
 _LEAST = 1e-5
 _NOISE = 4.0
-"""A replay may differ from a plain pass by so much of the result's norm, or by so many times as
-much as one plain pass does from another, whose kernels may add in any order."""
+_NOTHING = 1e-6
+"""What a replay may differ by, tensor by tensor: so much of the tensor's own norm; so many times as
+much as one plain pass differs from another, whose kernels may add in any order; or so much of the
+norm of all tensors of its kind. Some gradients are nothing but rounding, such as those of a bias
+that the next batch norm takes away: they have no relative precision."""
 
 
 class Recorder(Protocol):
@@ -113,19 +116,20 @@ class Graphs:
             take(batch, sums, loss)
             return _copies((*changed, *_there(self._gradients.now())))
 
-        plain, again = outcome(self._plain), outcome(self._plain)
-        back()
         try:
+            plain, again = outcome(self._plain), outcome(self._plain)
+            back()
             recording = _Recording(self._plain, batch, self._gradients, self._recorder)
-            difference = _distance(plain, outcome(recording.take))
+            replayed = outcome(recording.take)
+            excess = max_excess(plain, again, replayed, len(changed))
         except RuntimeError as error:
             self._give_up(f"it cannot be recorded: {str(error).strip().splitlines()[0]}")
             outcome(self._plain)
             return
-        if difference <= max(_LEAST, _NOISE * _distance(plain, again)):
+        if excess <= 1:
             self._recordings[key] = recording
         else:
-            self._give_up(f"a recorded pass differs from a plain one by {difference:.2g}")
+            self._give_up(f"a recorded pass differs {excess:.2g} times as much as it may")
             outcome(self._plain)
 
     def _give_up(self, why: str) -> None:
@@ -204,8 +208,25 @@ def _put_back(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
         tensor.copy_(value)
 
 
-def _distance(left: Sequence[Tensor], right: Sequence[Tensor]) -> float:
-    """Return the largest difference between two tensors, relative to the norm of the first."""
-    pairs = [(one.double(), other.double()) for one, other in zip(left, right, strict=True)]
-    apart = [(one - other).norm() / one.norm().clamp(min=1e-30) for one, other in pairs]
-    return max(float(distance) for distance in apart)
+def max_excess(
+    plain: Sequence[Tensor], again: Sequence[Tensor], replayed: Sequence[Tensor], first: int
+) -> float:
+    """Return how often the largest difference of a replay fits into what is allowed; inf for NaN.
+
+    The `first` tensors are of different kinds, each of its own scale; the rest are gradients.
+    """
+    norms, noise = _norms(plain), _apart(plain, again)
+    scale = norms.clone()
+    scale[first:] = torch.linalg.vector_norm(norms[first:])
+    allowed = torch.stack([_LEAST * norms, _NOISE * noise, _NOTHING * scale]).amax(0)
+    excess = _apart(plain, replayed) / allowed.clamp(min=1e-30)
+    return float(torch.where(excess.isnan(), torch.inf, excess).max())
+
+
+def _norms(tensors: Sequence[Tensor]) -> Tensor:
+    floats = (tensor if tensor.is_floating_point() else tensor.double() for tensor in tensors)
+    return torch.stack([torch.linalg.vector_norm(part, dtype=torch.float64) for part in floats])
+
+
+def _apart(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
+    return _norms([a - b for a, b in zip(left, right, strict=True)])
