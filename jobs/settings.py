@@ -67,7 +67,8 @@ def _deterministic() -> tuple[bool, bool]:
 
 
 def _set_deterministic(values: tuple[bool, bool]) -> None:
-    torch.use_deterministic_algorithms(values[0], warn_only=values[1])
+    if values != _deterministic():  # torch's function imports Inductor, which takes seconds
+        torch.use_deterministic_algorithms(values[0], warn_only=values[1])
 
 
 def _denormals_are_zero() -> bool:

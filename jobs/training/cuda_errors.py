@@ -47,6 +47,7 @@ _MEMORY = (
     r"_alloc(ation)?_failed|(memory|resource) allocation (failed|failure|error)",
     r"(can ?not|can't|could not|unable to|failed to) (be )?(cuda )?(c|m|re)?alloc(ate)?\b",
     r"(not enough|insufficient) (\w+ )?memory",
+    r"could not create a (primitive(?! desc)|memory object)",  # oneDNN, on a CPU
     # A library that finds no room for its handle, plan or workspace says so by what it could not
     # do: cuBLAS, cuDNN and cuSOLVER when a handle is made, cuFFT always (pytorch/pytorch#119420).
     _LIBRARY + r"\w*_(not_initialized|init\w*_failed)|library not initialized|cufft_internal_error",
