@@ -180,6 +180,14 @@ def test_the_gpus_of_this_machine_are_shared_out(spec, tmp_path: Path) -> None:
     assert any(kinds in text for text in two.plan["warnings"])
 
 
+def test_a_gpu_whose_memory_is_not_told_trains_on_a_guess(spec, tmp_path: Path) -> None:
+    given = environment(tmp_path, "GPU-1,NVIDIA H200,-4,-1", build="12.8")
+    (plan,) = compound(("plan", spec("auto"), "--json"), env=given)
+    assert plan.plan["resources"][0]["gpus"] == 1
+    told = "the driver does not say how much memory NVIDIA H200 has: 16.0 GiB are a guess"
+    assert any(text.startswith(told) for text in plan.plan["warnings"])
+
+
 @pytest.mark.parametrize(
     ("driver", "cuda", "build", "variable", "message"),
     [
