@@ -70,6 +70,7 @@ def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
     yield from forecast.cautions
     yield from _tight(forecast)
     yield from unaccounted(forecast.basis, _precisions(spec, forecast))
+    yield from _wide(spec, forecast)
 
 
 def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tuple[Precision, int]]:
@@ -79,6 +80,25 @@ def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tup
         yield spec.train.precision, forecast.family.most.jobs
     else:
         yield spec.train.precision, forecast.search.jobs
+
+
+def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
+    """Say of which jobs the memory is reckoned for numbers of another size than they train in."""
+    basis, jobs = forecast.basis, [*_precisions(spec, forecast)]
+    half = sum(number for kind, number in jobs if kind == "bfloat16")
+    whole = sum(number for kind, number in jobs if kind != "bfloat16")
+    measured = basis.source == "probe" and basis.precision == "bfloat16"
+    if half and not measured:
+        yield (
+            f"{counted(half, 'job')} train in bfloat16, and their memory is reckoned as for "
+            "float32: as a rule more than they take, as most of what autograd keeps is half as "
+            "large; --probe measures the search's"
+        )
+    if whole and measured:
+        yield (
+            f"{counted(whole, 'job')} do not train in bfloat16, in which memory was measured: "
+            "they may take up to twice as much"
+        )
 
 
 def _homeless(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
