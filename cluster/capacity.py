@@ -1,8 +1,9 @@
 """What fits where: arithmetic over hosts, without Ray."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, inf
+from typing import Literal
 
 from jobs.gpus import part_for, sharers
 from schemas.errors import ClusterError
@@ -67,7 +68,18 @@ def share(resources: Resources, nodes: Sequence[Node], limit: Node | None = None
         sized = resources.model_copy(update={"gpus": part})
         if _fits(sized, nodes) or _may_fit(sized, limit):
             return Share(part, _shared(resources, number, nodes))
-    return Share(1.0, "auto: one GPU a worker, and no fraction would do")
+    return Share(
+        1.0, f"auto: one GPU a worker, and no fraction would do: {_undivided(resources, nodes)}"
+    )
+
+
+def _undivided(resources: Resources, nodes: Sequence[Node]) -> str:
+    """Say why sharing the GPUs out does not make a job fit."""
+    if resources.sharding == "full":
+        return "sharding: full divides a network among whole GPUs"
+    if "CPUs" in lacking(resources.model_copy(update={"gpus": 0.0}), nodes):
+        return "the hosts have too few CPUs"
+    return f"at most {MOST_SHARERS} workers share one, as each holds a context of its own there"
 
 
 def _none(nodes: Sequence[Node]) -> str:
@@ -90,9 +102,9 @@ def preflight(
     Raises:
         ClusterError: naming the job, what it needs and what the cluster has.
     """
-    for request in resolve(requests, nodes, limit):
+    for asked, request in zip(requests, resolve(requests, nodes, limit), strict=True):
         if not _fits(request.resources, nodes) and not _may_fit(request.resources, limit):
-            raise _too_small(request, nodes, limit)
+            raise _too_small(asked, request.resources, nodes, limit)
 
 
 def capacity(resources: Resources, nodes: Sequence[Node]) -> int:
@@ -161,8 +173,10 @@ def _may_fit(resources: Resources, limit: Node | None) -> bool:
     return limit is not None and _fits(resources, [limit])
 
 
-def _too_small(request: JobRequest, nodes: Sequence[Node], limit: Node | None) -> ClusterError:
-    resources, hosts = request.resources, [limit] if limit else list(nodes)
+def _too_small(
+    request: JobRequest, resources: Resources, nodes: Sequence[Node], limit: Node | None
+) -> ClusterError:
+    hosts = [limit] if limit else list(nodes)
     each, gpus = resources.cpus + resources.decode_cpus, sum(node.gpus for node in hosts)
     needs = [_need(resources.least_workers, each, "CPU")]
     has = [_amount(sum(node.cpus for node in hosts), "CPU")]
@@ -177,17 +191,63 @@ def _too_small(request: JobRequest, nodes: Sequence[Node], limit: Node | None) -
         f"the cluster {verb} {' and '.join(has)}{where}" + "".join(f"; {why}" for why in lacking),
         allowed="every worker lies on one host, and a fraction of a GPU on one GPU; "
         "all workers of a job run at the same time",
-        next_step=_way_out(resources, gpus),
+        next_step=f"{way_out(request.resources, hosts)}, or join a larger cluster",
     )
 
 
-def _way_out(resources: Resources, gpus: float) -> str:
-    """Name what to change: on a cluster with too few GPUs, `auto` shares them out."""
-    if gpus_of(resources) and not gpus:
-        return "set `gpus` to 0 or auto under `resources` to train on CPUs, or `compound doctor`"
-    if gpus_of(resources) and gpus < resources.least_workers * gpus_of(resources):
+def way_out(asked: Resources, nodes: Sequence[Node]) -> str:
+    """Say what to change in resources that do not fit, by what the hosts have too little of."""
+    shared = asked.model_copy(update={"gpus": "auto"})
+    if asked.gpus != "auto" and _fits(with_gpus(shared, nodes), nodes):
+        if not sum(node.gpus for node in nodes):
+            return (
+                "set `gpus` to 0 or auto under `resources` to train on CPUs, or `compound doctor`"
+            )
         return "set `gpus: auto` under `resources`, which shares the GPUs out, or fewer `workers`"
-    return "lower `workers`, `cpus` or `gpus` under `resources`, or join a larger cluster"
+    short = lacking(asked, nodes)
+    keys = ["`workers`"]
+    if "CPUs" in short:
+        keys += ["`cpus`", *(["`decode_cpus`"] if asked.decode_cpus else [])]
+    if "GPUs" in short and asked.gpus != "auto":
+        keys.append("`gpus`")
+    return f"lower {' or '.join(keys)} under `resources`"
+
+
+def lacking(resources: Resources, nodes: Sequence[Node]) -> list[str]:
+    """Return what the hosts have too little of for one job, of CPUs and GPUs.
+
+    Of `gpus: auto` it is the smallest part that would do.
+    """
+    least, size = resources.least_workers, resources.gpus
+    if size == "auto":
+        smallest = 1.0 if resources.sharding == "full" else part_for(MOST_SHARERS)
+        size = smallest if any(node.gpus for node in nodes) else 0.0
+    by_cpu = capacity(resources.model_copy(update={"gpus": 0.0}), nodes)
+    by_gpu = sum(on_gpus(node.gpus, size) for node in nodes) if size else least
+    return [unit for unit, room in (("CPUs", by_cpu), ("GPUs", by_gpu)) if room < least]
+
+
+def fitting(
+    resources: Resources, nodes: Sequence[Node], batch: int
+) -> Mapping[str, int | Literal["auto"]]:
+    """Return the keys of resources to set so that one job fits, or none where nothing would do.
+
+    GPUs are shared out first, then it is as many workers as fit and `batch` images divide among,
+    then fewer CPUs a worker.
+    """
+    shared: dict[str, int | Literal["auto"]] = {"gpus": "auto"}
+    workers = [n for n in range(resources.least_workers - 1, 0, -1) if batch % n == 0]
+    fewer: list[dict[str, int | Literal["auto"]]] = [{"workers": n} for n in workers]
+    slower: list[dict[str, int | Literal["auto"]]]
+    slower = [{"cpus": n} for n in range(resources.cpus - 1, 0, -1)]
+    for edit in (shared, *fewer, *({**shared, **few} for few in fewer), *slower):
+        try:
+            sized = with_gpus(Resources.model_validate({**resources.model_dump(), **edit}), nodes)
+        except ValueError:  # nobody divides a network alone
+            continue
+        if _fits(sized, nodes):
+            return edit
+    return {}
 
 
 def _need(workers: int, each: float, unit: str) -> str:

@@ -68,6 +68,9 @@ def usable(found: Driver | None, build: Build, variable: str | None) -> Gpus:
     assert found is not None, "which would hinder"
     devices = visible(found.cards, variable)
     everything = visible(found.cards, None)
+    if not everything:
+        name = found.cards[0].name
+        return Gpus(lacking=found.trouble or f"{name} is in MIG mode and has no instances")
     if variable is None or len(devices) == len(everything):
         return Gpus(devices, found.trouble)
     there = _counted(len(everything))

@@ -4,6 +4,7 @@ CUDA would take hundreds of megabytes of a GPU for a process that only counts, a
 has touched it cannot fork. NVML needs neither torch nor a context.
 """
 
+import os
 from collections.abc import Iterator
 from ctypes import CDLL, Structure, byref, c_char_p, c_int, c_uint, c_ulonglong, c_void_p
 from ctypes import create_string_buffer as buffer
@@ -13,6 +14,9 @@ from functools import cache
 _LIBRARY = "libnvidia-ml.so.1"
 _TEXT = 96
 """Bytes that NVML asks for where it writes a name."""
+_NOT_SUPPORTED = 3
+_GONE = (15, 16)
+"""The errors GPU_IS_LOST and RESET_REQUIRED: CUDA cannot open such a GPU either."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +24,10 @@ class Gpu:
     """What a worker can be given: a GPU, or a MIG instance of one."""
 
     uuid: str
+    """As the driver says; the number of a card such as `#2` where it does not."""
     name: str
-    memory: int
-    """Bytes."""
+    memory: int | None
+    """Bytes; None where the driver does not say."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,10 @@ class _Memory(Structure):
 class _Failed(Exception):
     """NVML answered with an error; the text is its own."""
 
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
+
 
 @cache
 def driver() -> Driver | None:
@@ -76,50 +85,98 @@ def _read(library: CDLL) -> Driver:
     # _v2 asks the libcuda that a process would load, which may be newer than the driver's own.
     _call(library, "nvmlSystemGetCudaDriverVersion_v2", byref(cuda))
     _call(library, "nvmlDeviceGetCount_v2", byref(count))
-    cards, troubles = [], []
+    cards, troubles = [], list[str]()
     for index in range(count.value):
         try:
-            cards.append(_card(library, index))
+            cards.append(_card(library, index, troubles))
         except _Failed as error:  # a GPU that fell off the bus still counts
             troubles.append(f"GPU {index}: {error}")
     return Driver(version.value.decode(), cuda.value, tuple(cards), "; ".join(troubles))
 
 
-def _card(library: CDLL, index: int) -> Card:
+def _card(library: CDLL, index: int, troubles: list[str]) -> Card:
+    """Read a card; what it does not say of itself keeps neither it nor its instances away.
+
+    _Failed: it cannot be opened. An instance that nobody can reach is added to the troubles.
+    """
     handle = c_void_p()
     _call(library, "nvmlDeviceGetHandleByIndex_v2", index, byref(handle))
-    gpu = _gpu(library, handle)
-    instances = tuple(_instances(library, handle)) if _is_divided(library, handle) else None
-    return Card(gpu.uuid, gpu.name, gpu.memory, instances)
+    instances = []
+    for number, part in _instances(library, handle):
+        uuid = _text(library, "nvmlDeviceGetUUID", part)
+        if uuid:
+            instances.append(Gpu(uuid, _name(library, part), _memory(library, part)))
+        else:
+            troubles.append(f"GPU {index}: its MIG instance {number} has no UUID to reach it by")
+    divided = bool(instances) or _is_divided(library, handle)
+    uuid = _text(library, "nvmlDeviceGetUUID", handle) or f"#{index}"
+    name, memory = _name(library, handle), _memory(library, handle)
+    return Card(uuid, name, memory, tuple(instances) if divided else None)
 
 
-def _gpu(library: CDLL, handle: c_void_p) -> Gpu:
-    uuid, name, memory = buffer(_TEXT), buffer(_TEXT), _Memory()
-    _call(library, "nvmlDeviceGetUUID", handle, uuid, _TEXT)
-    _call(library, "nvmlDeviceGetName", handle, name, _TEXT)
-    _call(library, "nvmlDeviceGetMemoryInfo", handle, byref(memory))
-    return Gpu(uuid.value.decode(), name.value.decode(), memory.total)
+def _name(library: CDLL, handle: c_void_p) -> str:
+    return _text(library, "nvmlDeviceGetName", handle) or "NVIDIA GPU"
+
+
+def _text(library: CDLL, function: str, handle: c_void_p) -> str:
+    """Return what a function writes of a device; nothing where the driver refuses to say."""
+    text = buffer(_TEXT)
+    try:
+        _call(library, function, handle, text, _TEXT)
+    except _Failed as error:
+        _refuse_gone(error)
+        return ""
+    return text.value.decode()
+
+
+def _memory(library: CDLL, handle: c_void_p) -> int | None:
+    """Return the bytes of a device; None where the driver does not say.
+
+    A GPU without memory of its own has the system's.
+    """
+    memory = _Memory()
+    try:
+        _call(library, "nvmlDeviceGetMemoryInfo", handle, byref(memory))
+    except _Failed as error:
+        _refuse_gone(error)
+        # GB10 (DGX Spark) shares the system's memory, and answers Not Supported: nvitop's issue
+        # 208. A container that has a MIG instance may not ask the card that it is a part of, which
+        # answers Insufficient Permissions: nvidia-container-toolkit's issue 842.
+        shared = error.code == _NOT_SUPPORTED
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if shared else None
+    return int(memory.total)
+
+
+def _refuse_gone(error: _Failed) -> None:
+    if error.code in _GONE:
+        raise error
 
 
 def _is_divided(library: CDLL, handle: c_void_p) -> bool:
     current, pending = c_uint(), c_uint()
     try:
         _call(library, "nvmlDeviceGetMigMode", handle, byref(current), byref(pending))
-    except _Failed:  # no such mode before Ampere
+    except _Failed as error:  # no such mode before Ampere
+        _refuse_gone(error)
         return False
     return bool(current.value)
 
 
-def _instances(library: CDLL, handle: c_void_p) -> Iterator[Gpu]:
+def _instances(library: CDLL, handle: c_void_p) -> Iterator[tuple[int, c_void_p]]:
+    """Yield the handles of a card's MIG instances, with their numbers."""
     most = c_uint()
-    _call(library, "nvmlDeviceGetMaxMigDeviceCount", handle, byref(most))
+    try:
+        _call(library, "nvmlDeviceGetMaxMigDeviceCount", handle, byref(most))
+    except _Failed as error:  # no such function before Ampere
+        _refuse_gone(error)
+        return
     for index in range(most.value):
         instance = c_void_p()
         try:
             _call(library, "nvmlDeviceGetMigDeviceHandleByIndex", handle, index, byref(instance))
         except _Failed:  # the indices of instances that were never made
             continue
-        yield _gpu(library, instance)
+        yield index, instance
 
 
 def _call(library: CDLL, name: str, *arguments: object) -> None:
@@ -129,4 +186,4 @@ def _call(library: CDLL, name: str, *arguments: object) -> None:
         raise _Failed(f"this driver does not know {name}")
     if code := function(*arguments):
         library.nvmlErrorString.restype = c_char_p
-        raise _Failed(library.nvmlErrorString(code).decode())
+        raise _Failed(library.nvmlErrorString(code).decode(), code)

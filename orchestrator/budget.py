@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 
+from cluster.capacity import Node, lacking, way_out
+from jobs.device import PROCESS_BYTES
 from orchestrator.pace import unaccounted
-from orchestrator.wording import counted
+from orchestrator.placement import asked
+from orchestrator.wording import counted, size
 from schemas.device import Precision
 from schemas.errors import PlanError
-from schemas.forecast import GIB, Forecast, Spending, Spent, Total
+from schemas.forecast import GIB, Demand, Forecast, MemberForecast, Spending, Spent, Total
 from schemas.study import StudySpec, TrainSpec
 
 LIMITS = (
@@ -67,6 +70,7 @@ def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
     yield from forecast.cautions
     yield from _tight(forecast)
     yield from unaccounted(forecast.basis, _precisions(spec, forecast))
+    yield from _wide(spec, forecast)
 
 
 def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tuple[Precision, int]]:
@@ -78,17 +82,53 @@ def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tup
         yield spec.train.precision, forecast.search.jobs
 
 
+def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
+    """Say of which jobs the memory is reckoned for numbers of another size than they train in."""
+    basis, jobs = forecast.basis, [*_precisions(spec, forecast)]
+    half = sum(number for kind, number in jobs if kind == "bfloat16")
+    whole = sum(number for kind, number in jobs if kind != "bfloat16")
+    measured = basis.source == "probe" and basis.precision == "bfloat16"
+    if half and not measured:
+        yield (
+            f"{counted(half, 'job')} train in bfloat16, and their memory is reckoned as for "
+            "float32: as a rule more than they take, as most of what autograd keeps is half as "
+            "large; --probe measures the search's"
+        )
+    if whole and measured:
+        yield (
+            f"{counted(whole, 'job')} do not train in bfloat16, in which memory was measured: "
+            "they may take up to twice as much"
+        )
+
+
 def _homeless(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
-    """Say which jobs the cluster that the plan reckons with could not hold at all."""
+    """Say which jobs the cluster that the plan reckons with could not hold at all, and why."""
+    hosts = forecast.basis.hosts
     where = "the cluster" if spec.cluster else "the machine that plans"
+    nodes = (Node(hosts.cpus, hosts.gpus, host=""),) * hosts.nodes
+    has = (
+        f"{counted(hosts.nodes * hosts.cpus, 'CPU')} and {counted(hosts.nodes * hosts.gpus, 'GPU')}"
+    )
+    has += f" on {hosts.nodes} hosts" if hosts.nodes > 1 else ""
+    larger = "a larger `cluster`"
+    if not spec.cluster:
+        larger = "name the one that trains, such as `cluster: {nodes: 2, cpus: 32, gpus: 8}`"
     for found in forecast.resources:
         if not found.fits:
+            resources = asked(spec)[found.phase]
+            short = " and ".join(lacking(resources, nodes))
             why = f"; {found.lacking}" if found.gpus and found.lacking else ""
             yield (
                 f"{where} cannot hold {found.least_workers} x ({found.cpus} CPUs, "
-                f"{found.gpus:g} GPUs) at once, which {found.phase} jobs need{why}: "
-                "`cluster: {nodes: 2, cpus: 32, gpus: 8}` reckons with another"
+                f"{found.gpus:g} GPUs) at once, which {found.phase} jobs need: it has {has}, "
+                f"too few {short}{why}: {way_out(resources, nodes)}, or {larger}"
             )
+
+
+def edits(spec: StudySpec | TrainSpec, forecast: Forecast) -> list[str]:
+    """Return the keys to set, each as `key=value`, so that a run does not refuse the plan."""
+    refuses = spec.budget.at_limit == "refuse" and any(exceeded(spec.budget, forecast.most))
+    return ["budget.at_limit=stop"] if refuses else []
 
 
 def _tight(forecast: Forecast) -> Iterator[str]:
@@ -97,19 +137,25 @@ def _tight(forecast: Forecast) -> Iterator[str]:
     if jobs:
         most = max(jobs, key=lambda demand: demand.memory)
         remedy = _remedy(most.micro_batch, min(demand.fitting_batch for demand in jobs))
-        room = _room(most.room, forecast)
-        yield f"{counted(len(jobs), 'job')} need up to {most.memory / GIB:.1f} GiB {room}: {remedy}"
+        room = _room(most, forecast)
+        yield f"{counted(len(jobs), 'job')} need up to {size(most.memory)} {room}: {remedy}"
     phis = [m for m in forecast.family.members if m.micro_batch[1] > m.fitting_batch[0]]
     if phis:
         largest = max(phis, key=lambda member: member.memory[1])
         names = ", ".join(f"{member.phi:g}" for member in phis)
         remedy = _remedy(largest.micro_batch[1], min(m.fitting_batch[0] for m in phis))
-        room = _room(largest.room, forecast)
-        yield f"phi {names} need up to {largest.memory[1] / GIB:.1f} GiB {room}: {remedy}"
+        room = _room(largest, forecast)
+        yield f"phi {names} need up to {size(largest.memory[1])} {room}: {remedy}"
 
 
-def _room(bytes: int, forecast: Forecast) -> str:
-    return f"a worker, which has {(bytes or forecast.basis.worker_memory) / GIB:.1f}"
+def _room(needing: Demand | MemberForecast, forecast: Forecast) -> str:
+    """Say what a worker has; of a fraction of a GPU it is that part, less its context."""
+    known = f"a worker, which has {size(needing.room)}"
+    if needing.sharers == 1:
+        return known
+    gpu = f"{(forecast.basis.worker_memory + PROCESS_BYTES) / GIB:.1f} GiB"
+    part = f"its part of {gpu}, of which {needing.sharers} workers have one each"
+    return f"{known} ({part}, less {size(PROCESS_BYTES)} for a context)"
 
 
 def _remedy(micro: int, fitting: int) -> str:

@@ -1,7 +1,7 @@
 """Which device a study will run on, as far as can be known before it does."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from cluster.capacity import Node
 from jobs.device import PROCESS_BYTES, Kind, corrected, describe, guess
@@ -10,7 +10,7 @@ from jobs.store.artifacts import ArtifactStore
 from orchestrator.forecast import Reckoner
 from schemas.device import DeviceProfile, Precision
 from schemas.errors import StoreError
-from schemas.forecast import Hosts
+from schemas.forecast import GIB, Hosts
 from schemas.job import JobRequest, Resources
 from schemas.study import StudySpec, TrainSpec
 
@@ -35,10 +35,22 @@ def nodes_of(spec: AnySpec) -> tuple[Node, ...]:
 def _sized(guessed: DeviceProfile, spec: AnySpec) -> DeviceProfile:
     """Give a guess the memory of this machine's smallest GPU, where the study will run on it."""
     gpus = () if spec.cluster or guessed.kind == "cpu" else gpus_here().devices
-    if not gpus:
+    sizes = [gpu.memory for gpu in gpus if gpu.memory is not None]
+    if not sizes:
         return guessed
-    memory = min(gpu.memory for gpu in gpus) - PROCESS_BYTES
-    return guessed.model_copy(update={"memory": memory})
+    return guessed.model_copy(update={"memory": min(sizes) - PROCESS_BYTES})
+
+
+def unsized(spec: AnySpec, profile: DeviceProfile) -> Iterator[str]:
+    """Say of which GPUs of this machine a guess does not know the memory."""
+    if spec.cluster or profile.kind == "cpu" or profile.source != "guess":
+        return
+    names = [gpu.name for gpu in gpus_here().devices if gpu.memory is None]
+    if names:
+        yield (
+            f"the driver does not say how much memory {' and '.join(dict.fromkeys(names))} has: "
+            f"{profile.memory / GIB:.1f} GiB are a guess; --probe or `cluster.memory` tells"
+        )
 
 
 def kind_of(spec: AnySpec) -> Kind:

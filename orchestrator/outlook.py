@@ -57,6 +57,7 @@ def member_forecast(reckoner: Reckoner, members: Sequence[Member]) -> MemberFore
         fitting_batch=_range(d.fitting_batch for d in demands),
         memory=_range(d.memory for d in demands),
         room=min(d.room for d in demands),
+        sharers=demands[0].sharers,
         step_seconds=_range(d.step_seconds for d in demands),
         seconds=_range(seeds * d.seconds for d in demands),
         gpu_hours=_range(seeds * d.gpu_hours for d in demands),

@@ -3,7 +3,16 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from cluster.capacity import Node, at_once, capacity, gpus_of, mixed, share, with_gpus
+from cluster.capacity import (
+    Node,
+    at_once,
+    capacity,
+    fitting,
+    gpus_of,
+    mixed,
+    share,
+    with_gpus,
+)
 from jobs.gpus import NO_DRIVER, sharers
 from orchestrator.wording import counted
 from schemas.forecast import Placed
@@ -26,15 +35,17 @@ def placed(
     spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
 ) -> tuple[Placed, ...]:
     """Decide what each phase's jobs are given on these hosts; `limit`: what they may grow to."""
-    return tuple(_placed(phase, each, nodes, limit) for phase, each in asked(spec).items())
+    return tuple(placed_phase(phase, each, nodes, limit) for phase, each in asked(spec).items())
 
 
-def _placed(
-    phase: Phase, resources: Resources, nodes: Sequence[Node], limit: Node | None
+def placed_phase(
+    phase: Phase, resources: Resources, nodes: Sequence[Node], limit: Node | None = None
 ) -> Placed:
+    """Decide what the jobs of one phase are given on these hosts."""
     sized = with_gpus(resources, nodes, limit)
     grown = [limit] if limit else []
     room = max(capacity(sized, nodes), capacity(sized, grown))
+    fits = room >= sized.least_workers
     return Placed(
         phase=phase,
         workers=sized.most_workers,
@@ -43,10 +54,27 @@ def _placed(
         gpus=gpus_of(sized),
         asked=resources.gpus,
         why=share(resources, nodes, limit).why if resources.gpus == "auto" else "",
-        at_once=at_once(sized, nodes, limit),
-        fits=room >= sized.least_workers,
+        at_once=at_once(sized, nodes, limit) if fits else 0,
+        fits=fits,
         lacking=next((node.lacking for node in nodes if node.lacking), ""),
     )
+
+
+def edits(spec: StudySpec | TrainSpec, nodes: Sequence[Node]) -> list[str]:
+    """Return the keys to set, each as `key=value`, so that every phase's jobs fit on these hosts.
+
+    A phase for which nothing would do adds none.
+    """
+    found = []
+    for phase, resources in asked(spec).items():
+        if placed_phase(phase, resources, nodes).fits:
+            continue
+        searches = phase in ("search", "gate")
+        key = "resources" + ("" if phase == "train" else ".search" if searches else ".family")
+        recipe = spec.search.train if isinstance(spec, StudySpec) and searches else spec.train
+        batch = recipe.batch // recipe.accumulate
+        found += [f"{key}.{k}={v}" for k, v in fitting(resources, nodes, batch).items()]
+    return [*dict.fromkeys(found)]
 
 
 def sentence(found: Placed, at_once: str = "") -> str:

@@ -6,7 +6,7 @@ resolved, where it was read from, and a hash of the program that planned.
 
 import hashlib
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from schemas.base import Model
 from schemas.data import DataInfo
 from schemas.device import DeviceProfile
 from schemas.errors import PlanError, StoreError
-from schemas.forecast import Forecast
+from schemas.forecast import Forecast, Placed
 from schemas.plan import Plan, Variant
 from schemas.study import Spec
 
@@ -79,7 +79,7 @@ def check(plan_file: PlanFile, path: Path) -> SpecFile:
     PlanError: the program or the spec has changed since.
     """
     source = path.parent / plan_file.path
-    remedy = " ".join(["compound plan", str(source), *_sets(plan_file), "-o", str(path)])
+    remedy = _again(plan_file, path)
     if plan_file.program != program_hash():
         raise PlanError(
             "the program has changed since this was planned", where=str(path), next_step=remedy
@@ -114,6 +114,37 @@ def check_network(plan_file: PlanFile, found: Network, path: Path) -> None:
     """Refuse a plan whose baseline is another network by now: a factory was edited. PlanError."""
     if plan_file.plan.baseline.id != found.id:
         raise PlanError("the baseline builds another network than was planned", where=str(path))
+
+
+def check_devices(plan_file: PlanFile, found: Sequence[Placed], path: Path) -> None:
+    """Refuse a plan where a phase would train on another kind of device than was planned.
+
+    PlanError names the phase and both kinds. A plan that was written before phases had their
+    resources in it is run.
+    """
+    was = {phase.phase: phase for phase in plan_file.forecast.resources}
+    for phase in found:
+        planned = was.get(phase.phase)
+        if planned and bool(planned.gpus) != bool(phase.gpus):
+            raise PlanError(
+                f"{phase.phase} jobs were planned for {_kind(planned)}, and would train on "
+                f"{_kind(phase)} here{f': {phase.why}' if phase.why else ''}",
+                where=str(path),
+                allowed="a plan holds for its kind of device, as its times and memory do; "
+                "`cluster` in the spec says for which hosts to plan",
+                next_step=f"on hosts such as were planned for: compound run --plan {path}; "
+                f"for these: {_again(plan_file, path)}",
+            )
+
+
+def _kind(placed: Placed) -> str:
+    return f"GPUs ({placed.gpus:g} a worker)" if placed.gpus else "CPUs"
+
+
+def _again(plan_file: PlanFile, path: Path) -> str:
+    """Return the command that plans anew."""
+    source = path.parent / plan_file.path
+    return " ".join(["compound plan", str(source), *_sets(plan_file), "-o", str(path)])
 
 
 def differences(was: Any, now: Any, at: str = "") -> Iterator[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from jobs.networks import Networks
 from jobs.store.artifacts import ArtifactStore
 from orchestrator.compiling import Judge, asks, decided
-from orchestrator.devices import hosts_of, learnt, nodes_of, profile_of
+from orchestrator.devices import hosts_of, learnt, nodes_of, profile_of, unsized
 from orchestrator.documents import TrainRecord
 from orchestrator.forecast import Reckoner
 from orchestrator.later import gate_at_most, rounds_at_most
@@ -131,7 +131,7 @@ def _forecast(
         demands=demands,
         compiling=_compiling(spec, planned, families),
         resources=placed(spec, nodes_of(spec)),
-        cautions=tuple(cautions(spec, nodes_of(spec))),
+        cautions=(*cautions(spec, nodes_of(spec)), *unsized(spec, reckoner.profile)),
     )
 
 

@@ -29,3 +29,8 @@ def megabytes(size: int) -> str:
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Write a number with its noun: 1 job, 2 jobs."""
     return f"{number} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
+
+
+def size(bytes: float) -> str:
+    """Write a size of memory: 512 MiB, 1.5 GiB."""
+    return f"{bytes / 2**30:.1f} GiB" if bytes >= 2**30 else f"{bytes / 2**20:.0f} MiB"

@@ -216,6 +216,8 @@ class MemberForecast(Model):
     memory: Counts
     room: int = 0
     """Bytes that one worker may use."""
+    sharers: int = 1
+    """Workers that share a GPU where it is full."""
     step_seconds: Range
     seconds: Range
     gpu_hours: Range

@@ -88,10 +88,14 @@ def test_auto_shares_the_gpus_so_that_the_job_fits() -> None:
 
 
 def test_auto_leaves_a_gpu_whole_where_sharing_helps_nobody() -> None:
-    assert shared(1, workers=17)[0] == 1
-    assert shared(1, workers=2, sharding="full")[0] == 1
     few = [Node(cpus=1, gpus=1, host="")]
-    assert share(Resources(workers=2), few).gpus == 1, "there is one CPU"
+    none = "auto: one GPU a worker, and no fraction would do: "
+    why = "at most 16 workers share one, as each holds a context of its own there"
+    assert shared(1, workers=17) == (1, none + why)
+    why = "sharding: full divides a network among whole GPUs"
+    assert shared(1, workers=2, sharding="full") == (1, none + why)
+    decided = share(Resources(workers=2), few)
+    assert (decided.gpus, decided.why) == (1, f"{none}the hosts have too few CPUs")
 
 
 def test_auto_waits_for_what_an_autoscaler_may_add() -> None:

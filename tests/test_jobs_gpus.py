@@ -1,6 +1,7 @@
 """Counting GPUs: the driver's list, cut as CUDA cuts it, and what torch can use of it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,39 @@ def test_the_driver_is_asked_through_its_library(
         assert [one["uuid"] for one in found["cards"][1]["instances"]] == [
             f"MIG-2-{index}" for index in range(3)
         ]
+
+
+SYSTEM = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "devices", "told"),
+    [
+        (["GPU-1,NVIDIA GB10,-3,-1"], [("GPU-1", "NVIDIA GB10", SYSTEM)], ""),
+        (["GPU-1,NVIDIA H200,-4,1"], [("MIG-1-0", "NVIDIA H200 MIG", 10 * GIB)], ""),
+        (["GPU-1,NVIDIA H200,-4,-1"], [("GPU-1", "NVIDIA H200", None)], ""),
+        (["hidden,hidden,140,-1"] * 2, [(f"#{i}", "NVIDIA GPU", 140 * GIB) for i in (0, 1)], ""),
+        (["GPU-1,NVIDIA H200,-15,-1"], [], "the NVIDIA driver finds no GPU: GPU 0: GPU is lost"),
+        (["GPU-hidden,H200,80,1"], [], "GPU 0: its MIG instance 0 has no UUID to reach it by"),
+        (["GPU-1,H200,80,0"], [], "H200 is in MIG mode and has no instances"),
+    ],
+)
+def test_what_a_card_does_not_say_leaves_it_a_card(
+    tmp_path: Path, gpus: list[str], devices: list[tuple[str, str, int | None]], told: str
+) -> None:
+    ask = """
+import json, os
+from dataclasses import asdict
+from jobs.gpus import gpus_here
+first = asdict(gpus_here())
+os.environ["CUDA_VISIBLE_DEVICES"] = "0,1"[: 2 * len(first["devices"]) - 1] or "0"
+print(json.dumps([first, asdict(gpus_here())]))
+"""
+    given = environment(tmp_path, *gpus, build="12.8")
+    text = subprocess.check_output([sys.executable, "-c", ask], env=given, text=True)
+    for found in json.loads(text):
+        read = [(gpu["uuid"], gpu["name"], gpu["memory"]) for gpu in found["devices"]]
+        assert (read, found["lacking"]) == (devices, told)
 
 
 def test_counting_takes_neither_torch_nor_cuda(tmp_path: Path) -> None:

@@ -149,6 +149,22 @@ def test_jobs_in_another_precision_than_was_measured_are_counted(store: Artifact
     assert "than bfloat16, in which the device was measured" in told
 
 
+def test_memory_that_holds_for_numbers_of_another_size_is_told(store: ArtifactStore) -> None:
+    def told(*overrides: str) -> list[str]:
+        return [text for text in warned(store, *overrides) if "memory" in text]
+
+    both = ("train.precision=bfloat16", "search.train.precision=bfloat16")
+    jobs = prepared(store).forecast
+    number = jobs.search.jobs + jobs.family.most.jobs
+    assert not told()
+    (half,) = told(*both)
+    assert half.startswith(f"{number} jobs train in bfloat16, and their memory is reckoned as for")
+    store.save_profile(probed(precision="bfloat16"))
+    assert not told(*both)
+    (whole,) = told()
+    assert whole.startswith(f"{number} jobs do not train in bfloat16, in which memory was measured")
+
+
 def finish(store: ArtifactStore, found: Prepared, device: str) -> None:
     """Let five jobs take three times what was predicted, and one on another device much more."""
     demands = list(found.forecast.demands.values())

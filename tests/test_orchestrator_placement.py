@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from fake_driver import H200, environment
 
 from jobs.store.artifacts import ArtifactStore
+from orchestrator.commands import planning
 from orchestrator.spec import load
 from schemas.errors import SpecError
 
@@ -178,6 +180,73 @@ def test_the_gpus_of_this_machine_are_shared_out(spec, tmp_path: Path) -> None:
     assert [placed["gpus"] for placed in two.plan["resources"]] == [1, 1]
     kinds = "GPUs of 2 kinds (NVIDIA A100, NVIDIA H200)"
     assert any(kinds in text for text in two.plan["warnings"])
+
+
+def test_a_gpu_whose_memory_is_not_told_trains_on_a_guess(spec, tmp_path: Path) -> None:
+    given = environment(tmp_path, "GPU-1,NVIDIA H200,-4,-1", build="12.8")
+    (plan,) = compound(("plan", spec("auto"), "--json"), env=given)
+    assert plan.plan["resources"][0]["gpus"] == 1
+    told = "the driver does not say how much memory NVIDIA H200 has: 16.0 GiB are a guess"
+    assert any(text.startswith(told) for text in plan.plan["warnings"])
+
+
+TWO = "cluster={nodes: 2, cpus: 4, gpus: 2}"
+UNFIT = {
+    "GPUs lack": (TWO, "resources.search.gpus=8", "too few GPUs", "resources.search.gpus=auto"),
+    "none has a GPU": (
+        "cluster={cpus: 4}",
+        "resources.search.gpus=1",
+        "too few GPUs: set `gpus` to 0 or auto",
+        "resources.search.gpus=auto",
+    ),
+    "CPUs lack for all": (
+        TWO,
+        "resources.family={workers: 16, gpus: auto}",
+        "it has 8 CPUs and 4 GPUs on 2 hosts, too few CPUs: lower `workers` or `cpus`",
+        "resources.family.workers=8",
+    ),
+    "CPUs lack for each": (
+        TWO,
+        "resources.search={cpus: 6, gpus: 0}",
+        "too few CPUs: lower `workers` or `cpus` under `resources`, or a larger `cluster`",
+        "resources.search.cpus=4",
+    ),
+    "over the budget": (TWO, "budget.epochs=1", "compound run will refuse", "budget.at_limit=stop"),
+    "both": (
+        TWO,
+        "resources.search={workers: 16, gpus: 1}",
+        "too few CPUs and GPUs: lower `workers` or `cpus` or `gpus`",
+        "resources.search.workers=4",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNFIT)
+def test_a_plan_that_cannot_run_names_the_edit_that_makes_it_fit(
+    spec, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hosts, change, message, edit = UNFIT[name]
+    path = spec("auto", "{workers: 2, gpus: auto}")
+    planning.plan(path, [hosts, change], planning.Options())
+    found = capsys.readouterr()
+    assert message in found.err
+    assert ("0 jobs at once" in found.out) == ("budget" not in change)
+    told = found.out.splitlines()[-1].partition("next: ")[2]
+    assert told.startswith("compound plan ") and told.endswith(f" --set {edit}")
+    words = shlex.split(told)[2:]
+    planning.plan(Path(words[0]), words[2::2], planning.Options())
+    after = capsys.readouterr()
+    assert "cannot hold" not in after.err and "will refuse" not in after.err
+    run = f"next: {told.replace('compound plan', 'compound run')}"
+    assert after.out.splitlines()[-1] == run
+
+
+def test_where_no_edit_makes_it_fit_none_is_named(spec, capsys) -> None:
+    change = "resources.search={workers: 2, cpus: 1, decode_cpus: 9, gpus: 0}"
+    planning.plan(spec(), ["cluster={cpus: 4}", change], planning.Options())
+    found = capsys.readouterr()
+    assert "lower `workers` or `cpus` or `decode_cpus` under `resources`" in found.err
+    assert "next: edit `resources` or `cluster` in " in found.out
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,30 @@ def test_changed_data_are_refused(folder: Path) -> None:
     assert "the data have changed since this was planned" in refusal().what
 
 
+def test_a_plan_for_gpus_is_not_run_on_cpus(folder: Path) -> None:
+    spec = folder / "spec.yaml"
+    (folder / "gpus.yaml").write_text(f"{spec.read_text()}\ncluster: {{cpus: 8, gpus: 2}}\n")
+    (folder / "gpus.yaml").rename(spec)
+    overrides = [*SMALL, "resources={search: {gpus: auto}, family: {gpus: auto}}"]
+    planning.plan(Path("spec.yaml"), overrides, planning.Options(output=Path("plan.json")))
+    error = refusal()
+    assert "search jobs were planned for GPUs (1 a worker), and would train on CPUs" in error.what
+    assert "there is no NVIDIA driver" in error.what
+    assert "compound plan spec.yaml --set search.seeds=1" in error.next_step
+
+
+def test_every_phase_has_the_kind_of_device_that_was_planned(folder: Path) -> None:
+    given = plan_file.read(folder / "plan.json")
+    planned = given.forecast.resources
+    plan_file.check_devices(given, planned, folder / "plan.json")
+    changed = [one.model_copy(update={"gpus": 0.5}) for one in planned[-1:]]
+    with pytest.raises(PlanError, match="family jobs were planned for CPUs, and would train on GP"):
+        plan_file.check_devices(given, [*planned[:-1], *changed], folder / "plan.json")
+    fewer = given.forecast.model_copy(update={"resources": ()})
+    older = given.model_copy(update={"forecast": fewer})
+    plan_file.check_devices(older, changed, folder / "plan.json")
+
+
 def test_differences_name_the_key_and_both_values() -> None:
     was = {"a": {"b": 1, "c": [1, 2]}, "d": 3}
     now = {"a": {"b": 2, "c": [1, 2]}, "e": 4}

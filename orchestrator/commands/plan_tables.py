@@ -8,11 +8,11 @@ from orchestrator.later import compared_at_last
 from orchestrator.placement import sentence
 from orchestrator.prepare import Prepared
 from orchestrator.progress import duration
-from orchestrator.wording import counted, short
+from orchestrator.wording import counted, short, size
 from schemas.architecture import Candidate
 from schemas.design import COST_NAMES
 from schemas.device import DeviceProfile, ProbePoint
-from schemas.forecast import GIB, Basis, Demand, MemberForecast, Range, Total
+from schemas.forecast import Basis, Demand, MemberForecast, Range, Total
 from schemas.plan import Plan, Variant
 from schemas.study import StudySpec
 from schemas.weights import WeightsRef
@@ -82,8 +82,8 @@ def _point(point: ProbePoint) -> list[str]:
         seconds(point.seconds),
         seconds(point.predicted_seconds),
         f"{point.predicted_seconds / point.seconds - 1:+.0%}",
-        _bytes(point.bytes),
-        _bytes(point.predicted_bytes),
+        size(point.bytes),
+        size(point.predicted_bytes),
         f"{point.predicted_bytes / point.bytes - 1:+.0%}",
     ]
 
@@ -171,7 +171,7 @@ def _demands(prepared: Prepared) -> Iterator[list[str]]:
             str(number),
             str(one.micro_batch),
             short(one.fitting_batch),
-            _bytes(one.memory),
+            size(one.memory),
             seconds(one.step_seconds),
             duration(one.seconds),
             *_spent(number * one.gpu_hours, number * one.cpu_hours, _times(number, one.money)),
@@ -187,7 +187,7 @@ def _member(member: MemberForecast) -> list[str]:
         str(member.jobs),
         f"{member.micro_batch[0]:g}",
         short(member.fitting_batch[0]),
-        _bytes(member.memory[1]),
+        size(member.memory[1]),
         seconds(member.step_seconds[1]),
         duration(member.seconds[1]),
         *_spent(member.gpu_hours[1], member.cpu_hours[1], member.money and member.money[1]),
@@ -216,10 +216,6 @@ def _ratios(bounds: Range) -> str:
 def _span(bounds: Range) -> str:
     low, high = (short(bound) for bound in bounds)
     return low if low == high else f"{low} to {high}"
-
-
-def _bytes(number: float) -> str:
-    return f"{number / GIB:.1f} GiB" if number >= GIB else f"{number / 2**20:.0f} MiB"
 
 
 def seconds(number: float) -> str:
@@ -268,7 +264,7 @@ def _total(total: Total) -> str:
         *gpus,
         f"{total.cpu_hours:.2g} CPU-hours",
         *money,
-        f"{_bytes(total.memory)} a worker at most",
+        f"{size(total.memory)} a worker at most",
     ]
     return ", ".join(parts)
 

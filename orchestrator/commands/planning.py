@@ -1,16 +1,17 @@
 """`compound plan`: everything that will be trained and what it takes, before anything starts."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.data.source import summarise
-from orchestrator import plan_file
+from orchestrator import budget, placement, plan_file
 from orchestrator.commands.imports import networks_for, say_builds
 from orchestrator.commands.output import note, print_json, say
 from orchestrator.commands.plan_json import as_json
 from orchestrator.commands.plan_tables import show, show_probe
-from orchestrator.devices import existing
+from orchestrator.devices import existing, nodes_of
 from orchestrator.plan_file import PlanFile, program_hash
 from orchestrator.prepare import Prepared, prepare
 from orchestrator.probing import probe_for
@@ -48,9 +49,23 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
         print_json(as_json(prepared))
         return
     show(prepared)
-    target = f"--plan {options.output}" if options.output else file.source.name
     grant = " --allow-import" if networks.builds else ""
-    say(f"next: compound run {target}{grant}")
+    say(f"next: {_next(path, overrides, options, prepared)}{grant}")
+
+
+def _next(path: Path, overrides: list[str], options: Options, prepared: Prepared) -> str:
+    """Return the command that follows: the run, or another plan where this one cannot run."""
+    spec, forecast = prepared.spec, prepared.forecast
+    fits = all(placed.fits for placed in forecast.resources)
+    changes = [*placement.edits(spec, nodes_of(spec)), *budget.edits(spec, forecast)]
+    sets = [f"--set {shlex.quote(text)}" for text in (*overrides, *changes)]
+    planned = " ".join([shlex.quote(str(path)), *sets])
+    output = f" -o {shlex.quote(str(options.output))}" if options.output else ""
+    if changes:
+        return f"compound plan {planned}{output}"
+    if not fits:
+        return f"edit `resources` or `cluster` in {path}, then compound plan {planned}{output}"
+    return f"compound run --plan {options.output}" if output else f"compound run {planned}"
 
 
 def _probe(file: SpecFile, options: Options) -> None:

@@ -27,7 +27,7 @@ from orchestrator.commands.showing import Reached, Shown, show
 from orchestrator.commands.studies import say_failures
 from orchestrator.commands.watching import Watch
 from orchestrator.documents import Documents, documents
-from orchestrator.placement import decided
+from orchestrator.placement import decided, placed
 from orchestrator.plan import baseline_of
 from orchestrator.prepare import Prepared, prepare, samples, with_plan
 from orchestrator.progress import Progress
@@ -159,6 +159,9 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             runner, nodes, most = _runner(
                 samples(prepared, networks), options, imports, asha, stack
             )
+            if options.plan is not None:
+                given, found = plan_file.read(options.plan), placed(spec, nodes, most)
+                plan_file.check_devices(given, found, options.plan)
             for text in decided(spec, nodes, most):
                 note(text)
             runner = Traced(runner, store, note) if options.profile else runner
