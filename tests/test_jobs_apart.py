@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from small_jobs import small_job
+from test_jobs_training_diagnosis import Overflow
 from torch.overrides import BaseTorchFunctionMode
 from torch.utils._python_dispatch import BaseTorchDispatchMode
 
@@ -284,6 +285,24 @@ def test_a_failed_job_leaves_nothing_either(tmp_path: Path, monkeypatch) -> None
     assert trained(small_job(), ArtifactStore.open(str(tmp_path))).status == "failed"
     gc.collect()
     assert [one() for one in alive] == [None]
+
+
+def test_a_diverged_job_is_looked_into_with_its_memory_free(tmp_path: Path, monkeypatch) -> None:
+    """The first trainer is gone when the second is built, without help of the collector."""
+    alive: list[weakref.ref[object]] = []
+    counts, built = [], running._trainer
+
+    def counted(*given: object) -> running.Trainer:
+        counts.append(sum(trainer() is not None for trainer in alive))
+        trainer = built(*given)
+        next(iter(trainer.module.children())).append(Overflow(2))
+        alive.append(weakref.ref(trainer))
+        return trainer
+
+    monkeypatch.setattr(running, "_trainer", counted)
+    result = trained(small_job(), ArtifactStore.open(str(tmp_path)))
+    assert result.cause.kind == "diverged" and "puts out such values first" in result.cause.message
+    assert counts == [0, 0]
 
 
 @pytest.mark.gpu
