@@ -88,7 +88,9 @@ def _attempt(
         journal.resume(trainer)
         if journal.fresh:
             _begin(trainer, job, process)
-        compiled = Compiled() if job.recipe.compile is True else None
+        compiled = (
+            Compiled(trainer.module, process.world_size) if job.recipe.compile is True else None
+        )
         trainer.connect()
         if profile and process.leads and journal.epoch < job.recipe.epochs:
             yield _traced(job, store, journal, trainer)

@@ -17,6 +17,19 @@ import numpy as np
 import torch
 from torch.nn.modules import module as modules
 
+from jobs.modes import (
+    autocast_depth,
+    default_device,
+    dispatch_modes,
+    function_modes,
+    saved_hooks,
+    set_autocast_depth,
+    set_default_device,
+    set_dispatch_modes,
+    set_function_modes,
+    set_saved_hooks,
+)
+
 Precision = Literal["ieee", "tf32"]
 """How a GPU multiplies float32: as the standard says, or with 10 bits of each factor."""
 
@@ -49,16 +62,15 @@ def _autocast(device: str) -> Setting:
     )
 
 
+def _autocast_dtype(device: str, start: torch.dtype) -> Setting:
+    read = partial(torch.get_autocast_dtype, device)
+    write = partial(torch.set_autocast_dtype, device)
+    return Setting(f"the dtype of autocast of {device}", read, write, start)
+
+
 def _attention(kind: str) -> Setting:
     read, write = getattr(_CUDA, f"{kind}_sdp_enabled"), getattr(_CUDA, f"enable_{kind}_sdp")
     return Setting(f"torch.backends.cuda.enable_{kind}_sdp", read, write, True)
-
-
-def _default_device() -> torch.device | None:
-    """Return what set_default_device was called with; a `with torch.device` is not that."""
-    context = getattr(getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None), "device_context", None)
-    device: torch.device | None = getattr(context, "device", None)
-    return device
 
 
 def _deterministic() -> tuple[bool, bool]:
@@ -122,14 +134,26 @@ CONVOLUTIONS = Setting(
 
 SETTINGS = (
     Setting("the default dtype", torch.get_default_dtype, torch.set_default_dtype, torch.float32),
-    Setting("the default device", _default_device, torch.set_default_device, None),
+    Setting("modes of functions", function_modes, set_function_modes, (), fixed=False),
+    Setting("modes of operations", dispatch_modes, set_dispatch_modes, (), fixed=False),
+    Setting("the default device", default_device, set_default_device, None),
     Setting("gradients", torch.is_grad_enabled, torch._C._set_grad_enabled, True),
     Setting("anomaly mode", torch.is_anomaly_enabled, torch.set_anomaly_enabled, False),
     Setting("deterministic algorithms", _deterministic, _set_deterministic, (False, False)),
     Setting("flushed denormals", _denormals_are_zero, torch.set_flush_denormal, False),
     Setting("hooks on every module", _hooks, _set_hooks, None, fixed=False),  # tools count by them
+    Setting("hooks on saved tensors", saved_hooks, set_saved_hooks, None, fixed=False),
+    Setting("the depth of autocast", autocast_depth, set_autocast_depth, 0),
+    Setting(
+        "the cache of autocast",
+        torch.is_autocast_cache_enabled,
+        torch.set_autocast_cache_enabled,
+        True,
+    ),
     _autocast("cpu"),
     _autocast("cuda"),
+    _autocast_dtype("cpu", torch.bfloat16),
+    _autocast_dtype("cuda", torch.float16),
     _attribute("torch.backends.cudnn", _CUDNN, "enabled", True),
     _attribute("torch.backends.cudnn", _CUDNN, "benchmark", False),
     _attribute("torch.backends.cudnn", _CUDNN, "deterministic", False),
@@ -169,14 +193,16 @@ def settled(threads: int, precision: Precision = "ieee") -> Iterator[None]:
     """Give torch the settings of a job for a while; afterwards those that were there before."""
     before = current()
     chosen = {"threads": threads, MATMUL.name: precision, CONVOLUTIONS.name: (precision,) * 2}
-    for setting in SETTINGS:
-        if setting.fixed:
-            setting.write(chosen.get(setting.name, setting.start))
-    try:
-        with warnings.catch_warnings():
-            yield
-    finally:
-        put(before)
+    # At its end the guard undoes an inference mode that was entered in it and not left.
+    with torch.inference_mode(False):
+        for setting in SETTINGS:
+            if setting.fixed:
+                setting.write(chosen.get(setting.name, setting.start))
+        try:
+            with warnings.catch_warnings():
+                yield
+        finally:
+            put(before)
 
 
 @contextmanager
@@ -202,11 +228,17 @@ def unchanged() -> Iterator[list[str]]:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     changed: list[str] = []
+    inference = torch.is_inference_mode_enabled()
     try:
-        with warnings.catch_warnings():
-            yield changed
+        with torch.inference_mode(inference), warnings.catch_warnings():
+            torch._C._set_grad_enabled(before["gradients"])  # which the guard has switched
+            try:
+                yield changed
+            finally:
+                if torch.is_inference_mode_enabled() != inference:
+                    changed.append("inference mode")
+                changed += put(before)
     finally:
-        changed += put(before)
         random.setstate(drawn[0])
         np.random.set_state(drawn[1])
         torch.set_rng_state(drawn[2])

@@ -210,7 +210,7 @@ class _Mode(TorchDispatchMode):
         pin = named.pop("pin_memory", False) or name == "_pin_memory"
         if "device" in named:
             named["device"] = torch.device("cpu")
-        result = args[0].clone() if name == "_pin_memory" else func(*plain, **named)
+        result = _copied(args[0]) if name == "_pin_memory" else func(*plain, **named)
         if pin:
             self._pinned[_address(result)] = result
         return self._wrapped(result, ours) if there and name not in _READS else result
@@ -235,7 +235,8 @@ class _Mode(TorchDispatchMode):
         asynchronous = kwargs.get("non_blocking") or (name == "copy_" and args[2:3] == (True,))
         # torch itself pins what `.to("cpu", non_blocking=True)` makes.
         pinned = name == "_to_copy" if not there else self._is_pinned(source)
-        if asynchronous and (pinned or (name == "copy_" and self._is_pinned(args[0]))):
+        pinned = pinned or (name == "copy_" and self._is_pinned(args[0]))
+        if asynchronous and pinned and _alike(name, args, kwargs):
             self.tally.copies[_spot()] += 1
         else:
             self.tally.waits["to the device" if there else "to the host", _spot()] += 1
@@ -270,6 +271,27 @@ class _Mode(TorchDispatchMode):
 
     def _is_pinned(self, tensor: Tensor) -> bool:
         return not isinstance(tensor, OnDevice) and _address(tensor) in self._pinned
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    """Return a copy with the gaps that the tensor has between its rows, as pinning makes it."""
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype).copy_(tensor)
+
+
+def _alike(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a copy moves bytes as they lie: others go through pageable memory of CUDA's own.
+
+    See copy_requires_temporaries in ATen/native/cuda/Copy.cu.
+    """
+    if name == "copy_":
+        target, source = _host(args[0]), _host(args[1])
+    else:
+        source, format_ = _host(args[0]), kwargs.get("memory_format") or torch.preserve_format
+        dtype = kwargs.get("dtype") or source.dtype
+        target = torch.empty_like(source, dtype=dtype, memory_format=format_, device="meta")
+    dense = torch.empty_like(source, device="meta").stride() == source.stride()
+    same = source.shape == target.shape and source.stride() == target.stride()
+    return source.dtype == target.dtype and dense and same
 
 
 def _address(tensor: Tensor) -> int:

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 import torch
 from small_jobs import small_job
+from test_jobs_training_diagnosis import Overflow
+from torch.overrides import BaseTorchFunctionMode
+from torch.utils._python_dispatch import BaseTorchDispatchMode
 
 import jobs.run as running
 from jobs.data.cache import DataCache
@@ -31,6 +34,12 @@ OTHER = {
     "float32 products on the CPU": ("bf16", "bf16", "bf16"),
     "float32 matrix products of CUDA": "tf32",
     "float32 convolutions of cuDNN": ("tf32", "tf32"),
+    "modes of functions": (BaseTorchFunctionMode(),),
+    "modes of operations": (BaseTorchDispatchMode(),),
+    "hooks on saved tensors": (torch.clone, torch.clone),
+    "the depth of autocast": 2,
+    "the dtype of autocast of cpu": torch.float16,
+    "the dtype of autocast of cuda": torch.bfloat16,
     "hooks on every module": {"_global_forward_hooks": {0: lambda *_: None}},
 }
 """A value that no job has, for each setting that is not just on or off."""
@@ -85,6 +94,83 @@ def test_a_job_starts_from_known_settings_whatever_it_finds(setting: Setting) ->
     with settled(threads=1):
         assert setting.read() == setting.start
     assert setting.read() == another(setting)
+
+
+class Kept:
+    """Enters contexts of torch and leaves none."""
+
+    def __init__(self) -> None:
+        self.contexts: list[object] = []
+
+    def enter(self, name: str) -> None:
+        context = ENTERED[name]()
+        context.__enter__()
+        self.contexts.append(context)
+
+
+ENTERED = {
+    "inference mode": torch.inference_mode,
+    "no_grad": torch.no_grad,
+    "a device": lambda: torch.device("meta"),
+    "a function mode": BaseTorchFunctionMode,
+    "a dispatch mode": BaseTorchDispatchMode,
+    "autocast": lambda: torch.autocast("cpu", torch.float16, cache_enabled=False),
+    "hooks": lambda: torch.autograd.graph.saved_tensors_hooks(torch.clone, torch.clone),
+}
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.mark.parametrize("name", ENTERED)
+def test_what_a_network_enters_and_never_leaves_ends_with_its_job(
+    name: str, kept: Kept, tmp_path: Path, monkeypatch
+) -> None:
+    """Whether that job itself comes to its end or not."""
+    before, job = current(), small_job(epochs=1)
+    expected = trained(job, ArtifactStore.open(str(tmp_path / "a")))
+    with monkeypatch.context() as patch:
+        built = running.Trainer._laid_out
+
+        def entering(self: running.Trainer) -> object:
+            self.module.register_forward_hook(lambda *_: kept.enter(name))
+            return built(self)
+
+        patch.setattr(running.Trainer, "_laid_out", entering)
+        trained(job, ArtifactStore.open(str(tmp_path / "b")))
+    assert kept.contexts and not torch.is_inference_mode_enabled() and current() == before
+    result = trained(job, ArtifactStore.open(str(tmp_path / "c")))
+    assert result.status == "done", result.cause
+    assert result.metrics["train_loss"] == expected.metrics["train_loss"]
+    assert torch.ones(2, requires_grad=True).exp().requires_grad
+
+
+@pytest.mark.parametrize("name", ENTERED)
+def test_what_a_factory_enters_and_never_leaves_is_put_back_and_told(name: str, kept: Kept) -> None:
+    before = current()
+    with unchanged() as changed:
+        kept.enter(name)
+        kept.enter(name)
+    assert changed and current() == before and not torch.is_inference_mode_enabled()
+    assert torch.ones(2, requires_grad=True).exp().sum().backward() is None
+    with torch.inference_mode():
+        with unchanged() as changed:
+            assert torch.is_inference_mode_enabled()
+        assert changed == [] and torch.is_inference_mode_enabled()
+    with torch.no_grad(), unchanged() as changed:
+        assert not torch.is_grad_enabled()
+    assert changed == []
+
+
+def test_a_default_device_below_another_is_put_back(kept: Kept) -> None:
+    with unchanged() as changed:
+        kept.enter("a device")
+        torch.set_default_device("meta")
+        kept.enter("a device")
+    assert "the default device" in changed and "modes of functions" in changed
+    assert torch.ones(1).device.type == "cpu"
 
 
 def test_warnings_that_a_job_silences_are_heard_again(tmp_path: Path) -> None:
@@ -199,6 +285,24 @@ def test_a_failed_job_leaves_nothing_either(tmp_path: Path, monkeypatch) -> None
     assert trained(small_job(), ArtifactStore.open(str(tmp_path))).status == "failed"
     gc.collect()
     assert [one() for one in alive] == [None]
+
+
+def test_a_diverged_job_is_looked_into_with_its_memory_free(tmp_path: Path, monkeypatch) -> None:
+    """The first trainer is gone when the second is built, without help of the collector."""
+    alive: list[weakref.ref[object]] = []
+    counts, built = [], running._trainer
+
+    def counted(*given: object) -> running.Trainer:
+        counts.append(sum(trainer() is not None for trainer in alive))
+        trainer = built(*given)
+        next(iter(trainer.module.children())).append(Overflow(2))
+        alive.append(weakref.ref(trainer))
+        return trainer
+
+    monkeypatch.setattr(running, "_trainer", counted)
+    result = trained(small_job(), ArtifactStore.open(str(tmp_path)))
+    assert result.cause.kind == "diverged" and "puts out such values first" in result.cause.message
+    assert counts == [0, 0]
 
 
 @pytest.mark.gpu

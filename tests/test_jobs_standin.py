@@ -90,6 +90,11 @@ def test_the_device_refuses_what_a_gpu_refuses_and_goes_with_its_context() -> No
         (lambda x: torch.ones(3).copy_(x, non_blocking=True), 1),
         (lambda x: torch.ones(3).pin_memory().to(NAME, non_blocking=True), 0),
         (lambda x: torch.ones(3, pin_memory=True)[1:].copy_(x[1:], non_blocking=True), 0),
+        (lambda x: torch.ones(6).pin_memory()[::2].to(NAME, non_blocking=True), 1),
+        (lambda x: torch.ones(3).pin_memory().to(NAME, torch.float64, non_blocking=True), 1),
+        (lambda x: torch.ones(2, 3).pin_memory().T.to(NAME, non_blocking=True), 0),
+        (lambda x: torch.ones(6, pin_memory=True)[::2].copy_(x, non_blocking=True), 1),
+        (lambda x: torch.ones(3).double().pin_memory().copy_(x, non_blocking=True), 1),
         (lambda x: torch.where(x > 0, x, 0.0)[1:] * 2, 0),
     ],
 )
@@ -184,27 +189,45 @@ def test_steps_that_are_timed_do_not_wait() -> None:
         assert standin.tally.waits_in("training", "evaluation") == 0
 
 
-def test_images_too_many_for_the_device_come_from_the_host(monkeypatch) -> None:
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_images_too_many_for_the_device_come_from_the_host(world_size: int, monkeypatch) -> None:
     job = small_job()
     images = DataCache().at(job.data, 8)
     monkeypatch.setattr("jobs.data.batches._home", lambda images, device: torch.device("cpu"))
     plain = Feeder(images, job.recipe.augment, torch.device("cpu"))
-    share = Share.of(32, 32, 0, 1)
+    rank = world_size - 1
+    share = Share.of(32, 32, rank, world_size)
     with Standin() as standin:
         feeder = Feeder(images, job.recipe.augment, torch.device(NAME))
         standin.restart()
-        ours = [*feeder.training(0, 1, share), *feeder.validation(0, 1, 16)]
+        ours = [*feeder.training(0, 1, share), *feeder.validation(rank, world_size, 16)]
         assert standin.tally.waits.total() == 0
-    theirs = [*plain.training(0, 1, share), *plain.validation(0, 1, 16)]
+    theirs = [*plain.training(0, 1, share), *plain.validation(rank, world_size, 16)]
     for batch, expected in zip(ours, theirs, strict=True):
         assert torch.equal(batch.images.host, expected.images)
         assert torch.equal(batch.labels.host, expected.labels)
+
+
+@pytest.mark.parametrize(("central", "world_size"), [(0.8, 1), (0.8, 2), (1.0, 2), (1.0, 3)])
+def test_no_rank_waits_for_streamed_images(central: float, world_size: int, tmp_path: Path) -> None:
+    job = streamed_job(tmp_path / "images", central=central, augment={"policy": "randaugment"})
+    rank, cache = world_size - 1, DataCache()
+    share = Share.of(16, 8, rank, world_size)
+    with Standin() as standin:
+        source = cache.source(job.data, 12, job.recipe, torch.device(NAME), 1)
+        batches = source.training(0, 1, share)
+        next(batches)
+        standin.restart()
+        count = len([*batches, *source.validation(rank, world_size, 4)])
+        assert count > 1 and standin.tally.waits.total() == 0, standin.tally.waits
 
 
 def test_tensors_are_sent_as_they_are() -> None:
     numbers = torch.arange(12).view(4, 3)
     assert sent(numbers, torch.device("cpu")) is numbers
     with Standin() as standin:
+        for apart in (numbers[::2], numbers[:, 1:], numbers.T[::2]):
+            assert sent(apart, torch.device(NAME)).host.tolist() == apart.tolist()
         rows = picked(numbers, torch.tensor([2, 0]), torch.device(NAME))
         assert rows.host.tolist() == [[6, 7, 8], [0, 1, 2]]
         assert standin.tally.waits.total() == 0

@@ -35,8 +35,9 @@ def apart(job: TrainJob, process: Process, splits: int, epochs: Epochs) -> Epoch
                     epochs.close()
                 raise
     finally:
-        del epochs
-        _released(job, process)
+        with settled(process.threads):  # what a network has entered can end with its memory
+            del epochs
+            _released(job, process)
 
 
 @contextmanager

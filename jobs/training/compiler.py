@@ -7,11 +7,15 @@ need of, and fails where it would take more.
 
 import os
 import shutil
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from types import CodeType
 from typing import Any
 
 import torch
+from torch import nn
 
 from jobs.data.sizes import sizes
 from jobs.training.fused import rmsprop
@@ -22,6 +26,9 @@ from schemas.recipe import Recipe
 
 _SPARE = 8
 """Programs of one piece of code beside those that are foreseen: as many as torch allows."""
+
+_WRAPPERS = ("torch/_dynamo/external_utils.py", "torch/nn/parallel/distributed.py", "contextlib.py")
+"""Code around a network: of torch.compile and of DistributedDataParallel, which it cannot trace."""
 
 
 def compilers(device: torch.device) -> tuple[str, ...]:
@@ -105,30 +112,92 @@ def forget() -> None:
 
 
 class Compiled:
-    """Counts what torch compiles of a network from here on."""
+    """Watches what torch compiles of a network from here on.
 
-    def __init__(self) -> None:
-        self._before = _counted()
+    torch's own count of graph breaks lacks several kinds of them (torch 2.13: branches on values,
+    breaks in loops, functions kept from it), so this goes by the code that was compiled: of a
+    whole network that is its `forward` alone.
+    """
+
+    def __init__(self, network: nn.Module, world_size: int = 1) -> None:
+        """`world_size`: several ranks wrap the network, and torch leaves their wrapper in parts."""
+        self._whole = _functions(network.forward)
+        self._alone = world_size == 1
+        self._entries, self._breaks = _entries(), _breaks()
+        self._since = time.time_ns() // 1000
 
     def told(self) -> str:
         """Say what of the network runs uncompiled, once a step was trained; empty: nothing does."""
-        graphs, breaks = (
-            now - before for now, before in zip(_counted(), self._before, strict=True)
-        )
-        if graphs <= 0:
+        codes = [code for code, count in _entries().items() if count != self._entries.get(code)]
+        parts = [code for code in codes if not code.co_filename.endswith(_WRAPPERS)]
+        strays = [code for code in parts if code not in self._whole]
+        breaks = list((_breaks() - self._breaks).keys()) if self._alone else []
+        breaks += _refusals(self._since)
+        if not any(_programs_of(code) for code in codes):
             return "compile: true, but torch compiled nothing of this network: it ran uncompiled"
-        if breaks:
-            return f"compile: true, but what lies between {graphs} graphs of it ran uncompiled"
-        return ""
+        if not strays and not breaks:
+            return ""
+        reasons = [*map(_place_of, strays[:1]), *(_lines(text)[0] for text in breaks[:1])]
+        return (
+            "compile: true, but torch compiled this network in parts, and what lies between them "
+            f"ran uncompiled; first: {', '.join(reasons)}"
+        )
 
 
-def _counted() -> tuple[int, int]:
-    """Return the graphs of networks that this process has compiled, and the breaks in them."""
+def _functions(forward: Any) -> set[CodeType]:
+    """Return the code of a function, and of those that it wraps."""
+    codes = set()
+    while forward is not None:
+        code = getattr(getattr(forward, "func", forward), "__code__", None)
+        codes |= {code} if code else set()
+        forward = getattr(forward, "__wrapped__", None)
+    return codes
+
+
+def _entries() -> dict[CodeType, int]:
+    """Return the programs that this process has of networks' code, in the order it came.
+
+    Code that goes on after a break is among it without programs too: it may hold no operation.
+    """
+    from torch._dynamo.convert_frame import input_codes
+    from torch._dynamo.resume_execution import TORCH_DYNAMO_RESUME_IN_PREFIX
+
+    codes = filter(None, (reference() for reference in input_codes.seen))
+    counts = {code: _programs_of(code) for code in codes if code is not rmsprop.__code__}
+    prefix = TORCH_DYNAMO_RESUME_IN_PREFIX
+    return {code: n for code, n in counts.items() if n or code.co_name.startswith(prefix)}
+
+
+def _programs_of(code: CodeType) -> int:
     from torch._dynamo.eval_frame import _debug_get_cache_entry_list
+
+    return len(_debug_get_cache_entry_list(code))
+
+
+def _breaks() -> Counter[str]:
     from torch._dynamo.utils import counters
 
-    updates = len(_debug_get_cache_entry_list(rmsprop.__code__))
-    return counters["stats"]["unique_graphs"] - updates, sum(counters["graph_break"].values())
+    return Counter(counters["graph_break"])
+
+
+def _refusals(since: int) -> list[str]:
+    """Return why torch left functions of networks uncompiled since a time, in microseconds."""
+    from torch._dynamo.utils import get_compilation_metrics
+
+    refused = [one for one in get_compilation_metrics() if (one.start_time_us or 0) >= since]
+    return [
+        str(one.fail_reason)
+        for one in refused
+        if one.fail_type and not str(one.co_filename).endswith(_WRAPPERS)
+    ]
+
+
+def _place_of(code: CodeType) -> str:
+    """Say where a part of a network begins: after a break, or as a function of its own."""
+    _, after, line = code.co_name.rpartition("_at_")
+    if after and line.isdigit():
+        return f"after {code.co_filename}:{line}"
+    return f"{code.co_qualname} alone, of {code.co_filename}:{code.co_firstlineno}"
 
 
 def explained(error: Exception) -> Exception:
@@ -145,4 +214,8 @@ def explained(error: Exception) -> Exception:
 
 
 def _first_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+    return f"{type(error).__name__}: {_lines(str(error))[0]}"
+
+
+def _lines(text: str) -> list[str]:
+    return text.strip().splitlines() or [""]
