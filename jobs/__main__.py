@@ -29,9 +29,9 @@ from jobs.run import Process, run
 from jobs.share import keep_to_share
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.collective import end_process, join, leave, summed
-from jobs.training.failure import GAVE_UP
+from jobs.training.failure import GAVE_UP, classify
 from schemas.errors import ClusterError, CompoundError, SpecError
-from schemas.job import EpochRow, JobRequest, JobResult, Resources
+from schemas.job import Cause, EpochRow, JobRequest, JobResult, Resources
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -78,6 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
         return code
     except CompoundError as error:
         sys.stderr.write(f"{error}\n")
+        if not isinstance(error, SpecError):  # whoever typed the command has read it
+            _give_up(classify(error))
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -169,12 +171,17 @@ def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
     if result is None and process.leads:
         result = store.result(request.job.id)
     if result is not None and result.cause is not None and result.status == "failed":
-        sys.stderr.write(f"{GAVE_UP}{result.cause.model_dump_json()}\n")
+        _give_up(result.cause)
     if result is not None and process.leads:
         sys.stdout.write(result.model_dump_json() + "\n")
     if result is None or result.status == "stopped":
         return INTERRUPTED
     return 0 if result.status == "done" else FAILED
+
+
+def _give_up(cause: Cause) -> None:
+    """Tell whoever started this process why it ends, as the store may not know."""
+    sys.stderr.write(f"{GAVE_UP}{cause.model_dump_json()}\n")
 
 
 def _drive(
@@ -215,8 +222,9 @@ def command() -> NoReturn:
     """Run as a command, and end the process: at once where the job has failed on this rank."""
     try:
         code = main()
-    except Exception:
+    except Exception as error:  # as from a process group that cannot be joined
         traceback.print_exc()
+        _give_up(classify(error))
         code = FAILED
     if code == FAILED or distributed.is_initialized():
         end_process(code)

@@ -1,11 +1,12 @@
 """One job, from the store it may resume from to the result that it leaves there."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 from jobs.data.batches import Source
 from jobs.data.cache import DataCache
 from jobs.data.sizes import check_sizes
+from jobs.models.user_code import told
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.apart import Epochs, apart
 from jobs.training.collective import text_from, together
@@ -19,12 +20,15 @@ from jobs.training.process import Process
 from jobs.training.profiling import profiled, trace_file
 from jobs.training.state import begin, rewind
 from jobs.training.trainer import Trainer
-from schemas.errors import DataError, StoreError
+from schemas.errors import DataError, FactoryError, StoreError
 from schemas.job import EpochRow, JobResult, TrainJob
 
 __all__ = ["Process", "run"]
 
 _log = logging.getLogger(__name__)
+
+_RAISED = (Exception, SystemExit, GeneratorExit)
+"""What the code of a network may raise: `sys.exit()` in it ends its job, and no other."""
 
 
 def run(
@@ -93,22 +97,42 @@ def _attempt(
         )
         trainer.connect()
         if profile and process.leads and journal.epoch < job.recipe.epochs:
-            yield _traced(job, store, journal, trainer)
+            yield from _told(_traced(job, store, journal, trainer))
         while journal.epoch < job.recipe.epochs:
             row = journal.record(journal.train(trainer), trainer)
             journal.notes = _notes(trainer, compiled)
-            yield row
+            yield from _told(row)
         journal.settle()
         return journal.end()
-    except (GeneratorExit, Interrupted):
+    except Interrupted:
         assert trainer is not None, "the generator waits after an epoch"
         return _stopped(journal, trainer)
     except Diverged as error:
         # Another trainer needs this one's memory, which the frames of the traceback hold.
         trainer, error.__traceback__ = None, None
         return _failed(journal, _located(error, job, store, process, data, journal), trainer)
-    except Exception as error:
-        return _failed(journal, explained(error), trainer)
+    except _RAISED as error:
+        return _failed(journal, explained(_blamed(error, process)), trainer)
+
+
+def _told(row: EpochRow) -> Generator[EpochRow, None, None]:
+    """Yield a row. Raises Interrupted where the job is closed then."""
+    try:
+        yield row
+    except GeneratorExit:
+        raise Interrupted from None
+
+
+def _blamed(error: BaseException, process: Process) -> Exception:
+    """Return the error of a network that would end the program; other errors as they are."""
+    if isinstance(error, Exception):
+        return error
+    blamed = FactoryError(
+        f"the network's own code ended the program: {told(error, process.imports)}",
+        next_step="raise an Exception there, or return",
+    )
+    blamed.__cause__ = error
+    return blamed
 
 
 def _notes(trainer: Trainer, compiled: Compiled | None) -> tuple[str, ...]:
@@ -141,7 +165,7 @@ def _located(
         epoch, within = rewind(trainer, job, store, process)
         trainer.connect()
         return diagnose(trainer, epoch, within, error)
-    except Exception as second:  # how the job ended is known, and counts
+    except _RAISED as second:  # how the job ended is known, and counts
         _log.warning("the layer could not be found: %s", second)
         return error
 

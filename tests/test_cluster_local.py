@@ -57,6 +57,19 @@ def test_several_workers_run_under_the_launcher(make_request: MakeRequest, store
     assert again == result
 
 
+def test_workers_that_cannot_join_their_group_say_why_and_are_not_tried_again(
+    make_request: MakeRequest, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "eth9")
+    events: list[Event] = []
+    (result,) = LocalRunner().run([make_request(0, workers=2)], store, events.append)
+    assert result.cause is not None
+    assert result.cause.kind == "error"
+    assert "eth9" in result.cause.message
+    assert "GLOO_SOCKET_IFNAME" in result.cause.fix
+    assert [event.kind for event in events] == ["started", "ended"]
+
+
 @pytest.mark.slow
 def test_a_stop_reaches_the_launched_workers(make_request: MakeRequest, store: str) -> None:
     runner = LocalRunner()

@@ -1,5 +1,6 @@
 """Compiling in a process that trains one job after another: never silently left out."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -70,14 +71,16 @@ def test_twenty_networks_in_one_process_are_all_compiled(tmp_path: Path, graphs:
 
 
 @pytest.mark.slow
-def test_twenty_networks_are_all_compiled_by_inductor(tmp_path: Path) -> None:
+def test_more_networks_than_dynamo_keeps_are_compiled_by_inductor(tmp_path: Path) -> None:
+    """Inductor takes seconds for each: ten of them here, twenty with COMPOUND_LONG."""
     from torch._dynamo.utils import counters
 
     store, before = ArtifactStore.open(str(tmp_path)), counters["stats"]["unique_graphs"]
-    for job in twenty():
+    jobs = twenty() if os.environ.get("COMPOUND_LONG") else twenty()[:10]
+    for job in jobs:
         result = trained(job, store)
         assert result.status == "done" and result.notes == (), result.cause
-    assert counters["stats"]["unique_graphs"] - before == 20
+    assert counters["stats"]["unique_graphs"] - before == len(jobs)
 
 
 def test_sides_and_micro_batches_have_a_program_each(tmp_path: Path, graphs: Graphs) -> None:

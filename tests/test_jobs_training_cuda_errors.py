@@ -1,6 +1,7 @@
 """Errors of CUDA and its libraries: texts from public issue threads, and what is known by code."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,28 @@ class OutOfResources(Exception):
 
 OutOfResources.__module__ = "triton.runtime.errors"
 
+
+class CompilerError(RuntimeError):
+    """Stands for those of Inductor, by their text alone: their classes build it themselves."""
+
+
+CompilerError.__module__ = "torch._inductor.exc"
+
+
+def command_failed(text: str) -> subprocess.CalledProcessError:
+    """Return the error of a command, from its text."""
+    command = text.removeprefix("Command '").removesuffix("' returned non-zero exit status 1.")
+    return subprocess.CalledProcessError(1, command)
+
+
 CLASSES = {
     "RuntimeError": RuntimeError,
     "AssertionError": AssertionError,
     "TimeoutError": TimeoutError,
     "OutOfResources": OutOfResources,
+    "InvalidCxxCompiler": CompilerError,
+    "CppCompileError": CompilerError,
+    "CalledProcessError": command_failed,
     "OutOfMemoryError": torch.OutOfMemoryError,
     "AcceleratorError": torch.AcceleratorError,
     "DeferredCudaCallError": torch.cuda.DeferredCudaCallError,
@@ -69,7 +87,7 @@ def accelerator_error(code: int) -> torch.AcceleratorError:
 CODES = {
     "memory": (2,),
     "process": (214, 700, 710, 719, 999),
-    "setup": (35, 209),
+    "setup": (35, 209, 304, 802, 805),
     "job": (1, 9, 701),
 }
 
@@ -125,6 +143,56 @@ def test_what_a_host_lacks_is_no_lost_worker(text):
     cause = classify(RuntimeError(text))
     assert cause.kind == "error"
     assert cause.fix
+
+
+USERS_OWN = (
+    AssertionError("shape assertion for stage 3 triggered"),
+    AssertionError("assert in the loss was triggered by label 7"),
+    RuntimeError("column 'xid' is not in the table"),
+    RuntimeError("xid 17 is not in the table"),
+    RuntimeError("no valid algorithm for kernel size 4"),
+    RuntimeError("no valid engine in this car"),
+    RuntimeError("my cache: failed to allocate an id"),
+    RuntimeError("cannot allocate channels to 3 groups"),
+    RuntimeError("the replay store is out of memory slots"),
+    RuntimeError("not enough memory tokens for this sequence"),
+    RuntimeError("the device is lost in the graph of devices"),
+    RuntimeError("uncorrectable label in row 3"),
+    RuntimeError("illegal instruction in the program of the layer"),
+    RuntimeError("contained error bars below zero"),
+    RuntimeError("heartbeat signals need 2 channels"),
+    RuntimeError("the feature store timed out"),
+    RuntimeError("Connection refused"),
+    RuntimeError("broken pipe between stages 1 and 2"),
+    RuntimeError("watchdog images need 3 channels"),
+    ConnectionError(
+        "HTTPSConnectionPool(host='example.org', port=443): Max retries exceeded with url: /w.pt "
+        "(Caused by NewConnectionError: [Errno 111] Connection refused)"
+    ),
+    ConnectionRefusedError(111, "Connection refused"),
+    ConnectionResetError(104, "Connection reset by peer"),
+    BrokenPipeError(32, "Broken pipe"),
+    TimeoutError("The read operation timed out"),
+    TimeoutError("timed out waiting for the label store"),
+)
+"""Errors of users' own code, whose words are near those of CUDA, and which happen again."""
+
+
+@pytest.mark.parametrize("error", USERS_OWN, ids=str)
+def test_errors_of_users_code_are_no_lost_worker_and_no_lack_of_memory(error):
+    cause = classify(error)
+    assert cause.kind == "error"
+    assert not spent(cause)
+    assert not cause.fix
+
+
+def test_a_fix_names_all_that_may_mend_it():
+    image = classify(RuntimeError("Triton Error [CUDA]: device kernel image is invalid")).fix
+    assert "build of torch" in image
+    assert "NVIDIA driver" in image
+    interface = classify(RuntimeError("Unable to find address for: eth9")).fix
+    assert "GLOO_SOCKET_IFNAME" in interface
+    assert "`resources`" in interface
 
 
 def test_words_of_other_libraries_are_the_jobs_own():

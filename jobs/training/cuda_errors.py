@@ -2,20 +2,29 @@
 
 An error of a kernel is sticky: the process's context is lost, and every later call that touches
 the device fails as well (CUDA Runtime API, cudaError_t). Memory that is short is not.
-Texts are those of cudaGetErrorString and of the libraries' status names: families, not sentences.
 """
 
 import re
+import subprocess
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import distributed
 
-Meaning = Literal["memory", "process", "link", "setup", "job"]
-"""`memory`: less at a time may fit. `process`: this process can use its GPU no more. `link`:
-another worker or the network failed. `setup`: the host or the installation is at fault. `job`:
-none of these."""
+from jobs.training.cuda_texts import (
+    CODES,
+    COLLECTIVE,
+    KERNEL,
+    LINK,
+    MEMORY,
+    OF_DEVICE,
+    OF_GROUP,
+    OF_MEMORY,
+    PROCESS,
+    SETUP,
+    SHM,
+    Meaning,
+)
 
 
 @dataclass(frozen=True)
@@ -24,117 +33,6 @@ class Finding:
 
     meaning: Meaning
     fix: str = ""
-
-
-_CODES: dict[Meaning, tuple[int, ...]] = {
-    "memory": (2,),
-    "process": (
-        *(3, 4, 46, 201, 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721),
-        *(802, 805, 806, 807, 808, 809, 810, 911, 999),
-    ),
-    "setup": (35, 36, 98, 100, 101, 200, 209, 218, 221, 222, 300, 500, 803, 804),
-}
-"""Values of cudaError_t (CUDA 12 and 13) that torch gives as `error_code`; others are the job's."""
-
-_KERNEL = r"out of resources?: |outofresources|too many (resources requested|blocks in cooperative)"
-"""A kernel that asks for more of a multiprocessor than there is: fewer images change nothing."""
-
-_LIBRARY = r"(cublas(lt)?|cudnn|cusolver|cusparse(lt)?|cufft|curand|nvrtc)"
-
-_MEMORY = (
-    r"out[ _]of[ _](the[ _])?(shared[ _]|host[ _]|device[ _]|gpu[ _])?memory",
-    r"cudaerrormemoryallocation|posix_memalign|bad[ _]alloc|tried to allocate",
-    r"_alloc(ation)?_failed|(memory|resource) allocation (failed|failure|error)",
-    r"(can ?not|can't|could not|unable to|failed to) (be )?(cuda )?(c|m|re)?alloc(ate)?\b",
-    r"(not enough|insufficient) (\w+ )?memory",
-    r"could not create a (primitive(?! desc)|memory object)",  # oneDNN, on a CPU
-    # A library that finds no room for its handle, plan or workspace says so by what it could not
-    # do: cuBLAS, cuDNN and cuSOLVER when a handle is made, cuFFT always (pytorch/pytorch#119420).
-    _LIBRARY + r"\w*_(not_initialized|init\w*_failed)|library not initialized|cufft_internal_error",
-    _LIBRARY + r"\w*_internal_error,? when calling .?cu\w+create",
-    r"unable to find (an engine|a valid cudnn algorithm)|no valid (\w+ )?(algorithm|engine)",
-    # Shared memory of data workers; the signal is what a full /dev/shm gives who writes to it.
-    r"shared memory ?\(shm\)|killed by signal: bus error|unexpected bus error",
-    r"unable to (open|write|resize|map|mmap|stat)[^\n]*(shared memory object|<?/torch_)",
-)
-
-_PROCESS = (
-    r"illegal memory access|misaligned address|illegal instruction|invalid program counter",
-    r"hardware stack error|device-side assert|assert(ion)? [^\n]*triggered",
-    r"(unspecified|kernel) launch failure|launch timed out|not supported on global/shared",
-    r"\becc error|uncorrectable|nvlink error|over nvlink|contained error|tensor memory leak",
-    r"fallen off the bus|\bxid\b|(gpu|device) (is|was|has been) lost|device lost",
-    r"driver shutting down|context is destroyed|invalid device context|gpu requires reset",
-    r"(cuda|hip|driver|runtime)[^\n]*\bunknown error|cudaerrorunknown|\bexternal entity outside",
-    r"(cuda|hip|driver)[^\n]*\binitialization error|system not yet initialized",
-    r"busy or unavailable|mps (client|server|control)|required to (create mps|support device conn)",
-    _LIBRARY + r"\w*_(exec(ution)?_failed|mapping_error|internal_error|launch_failure)",
-    r"gpu program failed to execute|access to gpu memory space failed|preexisting_failure",
-    r"cuda_error_(illegal_\w+|misaligned_address|assert|launch_(failed|timeout)|hardware_stack_error)",
-    r"cuda_error_(ecc_uncorrectable|unknown|deinitialized|invalid_pc|device_unavailable)",
-    r"cudaerror(illegal\w+|misaligned|assert|launch(failure|timeout)|hardware\w+|ecc\w+|devicesunav)",
-)
-
-_BUILD = (
-    "install a build of torch that is made for this GPU: torch.cuda.get_arch_list() names what "
-    "this one is made for"
-)
-_DRIVER = (
-    "update the host's NVIDIA driver (restart it after an update), or install a torch for an older "
-    "CUDA"
-)
-_VISIBLE = (
-    "compare CUDA_VISIBLE_DEVICES and `nvidia-smi` on the host with `gpus` of the job's resources"
-)
-_SETUP = (
-    (r"no kernel image|invalid device function|kernel image is invalid|symbol not found", _BUILD),
-    (r"arch_mismatch|not compatible with the current pytorch|ptx (jit|was|compil)", _BUILD),
-    (r"provided ptx|not compiled with cuda|cuda_error_(no_binary|invalid_image)", _BUILD),
-    (r"gpu-architecture|\bsm_\d+\w* is not|failed to open libnvrtc|ptxas fatal", _BUILD),
-    (r"driver version is insufficient|driver on your system is too old|newer driver", _DRIVER),
-    (r"forward compatibility|unsupported display driver|driver/library version", _DRIVER),
-    (r"found no nvidia driver|driver initialization failed", _DRIVER),
-    (r"invalid device (ordinal|id)|no cuda(-capable)? (device|gpu)s?|no_device", _VISIBLE),
-    (r"no gpus? (found|available)|device < num_gpus|device_count", _VISIBLE),
-    (
-        r"duplicate gpu detected",
-        "give every worker a GPU of its own, or `gpus` below 1: gloo lets workers share one",
-    ),
-    (
-        r"ncclinvalid(usage|argument)|nccl[^\n]*version mismatch|mismatched? nccl",
-        "start every worker with the same torch, and with the same job",
-    ),
-    (
-        r"cudnn[\w ]*version[_ ](mismatch|incompatib)|sublibrary_loading_failed|load\w* libcudnn",
-        "take other cuDNN libraries off LD_LIBRARY_PATH: torch brings its own",
-    ),
-    (
-        r"no socket interface found|unable to find (address for|interface)",
-        "name the network interface of the hosts: `interface` under the job's resources",
-    ),
-    (
-        r"failed to find c compiler|working triton|too old to be supported by the triton|python\.h",
-        "install gcc and Python's headers on the host, or set `compile: false` in the recipe",
-    ),
-    (r"too many open files", "raise the limit of open files: `ulimit -n 65536`"),
-    (r"re-initialize cuda in forked", "start processes by spawn where the network's code does"),
-)
-
-_LINK = (
-    r"connection (was )?(closed|reset|refused|timed out|aborted)|broken pipe|remote (peer|process)",
-    r"collective operation timeout|ncclremoteerror|ncclsystemerror|ncclinternalerror",
-    r"unhandled (system|cuda) error|nccl[^\n]*(abort|timed? ?out|error)|watchdog",
-    r"socket (timeout|error|has timed out)|no route to host|(network|host) is unreachable",
-    r"(gloo|process ?group|barrier|store|peer|rank|recv|send|rendezvous)[^\n]*tim(ed|e) ?out",
-    r"timed? ?out[^\n]*(gloo|process ?group|barrier|store|peer|rank|recv|send|client)",
-    r"monitored_?barrier|connectfullmesh|heartbeat|application timeout caused pair closure",
-)
-
-_SHM = (
-    r"shm/nccl|nccl-shm|shared memory segment",
-    "give the container more shared memory: `docker run --shm-size=8g`, or an emptyDir of medium "
-    "Memory at /dev/shm",
-)
 
 
 def finding(error: BaseException, text: str) -> Finding:
@@ -156,28 +54,36 @@ def _judged(error: BaseException, words: str) -> Finding:
     coded, fix = _coded(error), _fix(words)
     if coded is not None:
         return Finding(coded, fix if coded == "setup" else "")
-    return _said(words, fix, isinstance(error, distributed.DistError))
+    found = _said(words, fix, isinstance(error, torch.AcceleratorError))
+    collective = isinstance(error, distributed.DistError) and not _any((COLLECTIVE,), words)
+    return Finding("link") if found.meaning == "job" and collective else found
 
 
-def _said(words: str, fix: str, linked: bool) -> Finding:
-    """Judge by words alone; `linked`: the error came out of a collective."""
-    if _any((_KERNEL,), words):
+def _said(words: str, fix: str, torchs: bool) -> Finding:
+    """Judge by words alone; `torchs`: the class of the error is torch's own."""
+    if _any((KERNEL, COLLECTIVE), words):
         return Finding("job")
-    if _any((_SHM[0],), words):  # NCCL's own, which no smaller batch helps
-        return Finding("link", _SHM[1])
-    if _any(_MEMORY, words) and not fix:
-        return Finding("memory")
+    if _any((r"shm/nccl|nccl-shm|shared memory segment",), words):  # no smaller batch helps NCCL
+        return Finding("link", SHM)
     if fix:
         return Finding("setup", fix)
-    if _any(_PROCESS, words):
+    if _any(MEMORY, words) and _any((OF_MEMORY,), words):
+        return Finding("memory")
+    if _any(PROCESS, words) and (torchs or _any((OF_DEVICE,), words)):
         return Finding("process")
-    return Finding("link" if linked or _any(_LINK, words) else "job")
+    return Finding("link" if _any(LINK, words) and _any((OF_GROUP,), words) else "job")
 
 
 def _of_torch(error: BaseException) -> bool:
     """Whether an error may come from torch, Triton or CUDA, which raise RuntimeError mostly."""
     named = type(error).__module__.partition(".")[0] in ("torch", "triton")
-    builtin = RuntimeError | AssertionError | TimeoutError | ConnectionError
+    builtin = (
+        RuntimeError
+        | AssertionError
+        | TimeoutError
+        | ConnectionError
+        | subprocess.CalledProcessError  # a compiler's, which Triton passes on as it is
+    )
     return named or isinstance(error, builtin)
 
 
@@ -185,11 +91,11 @@ def _coded(error: BaseException) -> Meaning | None:
     code = getattr(error, "error_code", None)
     if not isinstance(code, int):
         return None
-    return next((meaning for meaning, codes in _CODES.items() if code in codes), None)
+    return next((meaning for meaning, codes in CODES.items() if code in codes), None)
 
 
 def _fix(words: str) -> str:
-    return next((fix for pattern, fix in _SETUP if re.search(pattern, words)), "")
+    return next((fix for pattern, fix in SETUP if re.search(pattern, words)), "")
 
 
 def _any(patterns: tuple[str, ...], words: str) -> bool:
@@ -208,7 +114,7 @@ def _lost() -> bool:
         torch.cuda.current_stream().query()
         torch.cuda.mem_get_info()
     except RuntimeError as error:  # anything else, as in the midst of a capture, will pass
-        return _coded(error) == "process" or _any(_PROCESS, plain(str(error)).lower())
+        return _coded(error) == "process" or _any(PROCESS, plain(str(error)).lower())
     return False
 
 
