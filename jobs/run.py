@@ -10,7 +10,7 @@ from jobs.models.user_code import told
 from jobs.store.artifacts import ArtifactStore
 from jobs.training.apart import Epochs, apart
 from jobs.training.collective import text_from, together
-from jobs.training.compiler import Compiled, check_compiler, explained
+from jobs.training.compiler import Compiled, check_compiler, explained, from_compiling
 from jobs.training.diagnosis import diagnose
 from jobs.training.failure import Diverged, classify, cornered
 from jobs.training.journal import Journal
@@ -112,6 +112,9 @@ def _attempt(
         trainer, error.__traceback__ = None, None
         return _failed(journal, _located(error, job, store, process, data, journal), trainer)
     except _RAISED as error:
+        # A terminal's Ctrl-C reaches the whole process group, and so ends the compiler as well.
+        if journal.stopping and from_compiling(error):
+            return journal.abandon()
         return _failed(journal, explained(_blamed(error, process)), trainer)
 
 

@@ -7,9 +7,11 @@ need of, and fails where it would take more.
 
 import os
 import shutil
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
 from types import CodeType
 from typing import Any
@@ -202,7 +204,7 @@ def _place_of(code: CodeType) -> str:
 
 def explained(error: Exception) -> Exception:
     """Say what to do about an error of torch.compile; other errors stay as they are."""
-    if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+    if not _torchs(error):
         return error
     told = PlanError(
         f"torch.compile gave up on this network: {_first_line(error.__cause__ or error)}",
@@ -211,6 +213,16 @@ def explained(error: Exception) -> Exception:
     )
     told.__cause__ = error
     return told
+
+
+def from_compiling(error: BaseException) -> bool:
+    """Whether an error came out of torch.compile, or of a compiler that it has started."""
+    started = isinstance(error, subprocess.CalledProcessError | BrokenProcessPool)
+    return started or _torchs(error)
+
+
+def _torchs(error: BaseException) -> bool:
+    return type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
 
 
 def _first_line(error: BaseException) -> str:

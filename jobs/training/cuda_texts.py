@@ -179,7 +179,8 @@ SETUP = (
     (r"(/torch_|shared memory)[^\n]*no space left on device", SHM),
     (r"failed to find c compiler|working triton|too old to be supported by the triton", _COMPILER),
     (
-        r"(no|find a) working c\+\+ compiler|invalidcxxcompiler|cannot find (-l\w|\S*crt\w\.o)",
+        r"(no|find a) working c\+\+ compiler|compiler: \S+ is not found|"
+        r"invalidcxxcompiler|cannot find (-l\w|\S*crt\w\.o)",
         _COMPILER,
     ),
     (

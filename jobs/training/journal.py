@@ -160,6 +160,15 @@ class Journal:
         done = self.epoch == self._job.recipe.epochs
         return self.end(None if done else self._interrupted())
 
+    @property
+    def stopping(self) -> bool:
+        """Whether this lone process was asked to stop; False for several, who have to agree."""
+        return self._process.world_size == 1 and self._stopping()
+
+    def abandon(self) -> JobResult:
+        """End as stopped where nothing can be saved: the last checkpoint is the one to resume."""
+        return self.end(self._interrupted())
+
     def _interrupted(self) -> Cause:
         message = f"stopped after epoch {self.epoch} of {self._job.recipe.epochs}"
         if self.begun.steps:
