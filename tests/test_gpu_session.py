@@ -1,5 +1,7 @@
 """The session for a GPU as one command: its parts run, and one that hangs or dies ends no other."""
 
+import importlib
+import io
 import json
 import subprocess
 import sys
@@ -8,11 +10,19 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmarks.gpu import on_ray
+from benchmarks.gpu.on_ray import requests_of
 from benchmarks.gpu.parts import ALL_SECONDS, PARTS, Part, chosen
+from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.runner import Child
+from benchmarks.gpu.subjects import Bench
 from benchmarks.gpu.table import table
+from cluster.local import LocalRunner
+from jobs.models.build import build
+from schemas.job import JobRequest, TrainJob
 
 ROOT = Path(__file__).parent.parent
+WITHOUT_JOBS = ("facts", "collectives")
 KINDS = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
@@ -73,3 +83,52 @@ def test_a_table_sets_what_was_expected_beside_what_was_measured() -> None:
     assert rows[3] == "|  | by line |  | a 1, b 2.5 |  |"
     assert "a \\| b" in rows[4]
     assert rows[-1] == "0 of 1 parts as expected, 4 s."
+
+
+def everything(kind: str, gpus: int) -> list[object]:
+    """Return all jobs and requests of all parts, as they are built on a device of a kind."""
+    bench = Bench.of(kind)
+    built: list[object] = []
+    for part in PARTS:
+        module = importlib.import_module(f"benchmarks.gpu.{part.module}")
+        if part.module == "on_ray":
+            built += [
+                one for name in module.KINDS for one in module.requests_of(name, bench.cuda, gpus)
+            ]
+        elif part.module not in WITHOUT_JOBS:
+            jobs = module.jobs(bench)
+            assert jobs
+            built += jobs.values() if isinstance(jobs, dict) else jobs
+    return built
+
+
+@pytest.mark.parametrize(("kind", "gpus"), [("cpu", 0), ("cuda", 1), ("cuda", 2)])
+def test_what_parts_train_is_built_without_a_device(kind: str, gpus: int) -> None:
+    built = everything(kind, gpus)
+    assert all(isinstance(one, TrainJob | JobRequest) for one in built)
+    for one in built:
+        job = one.job if isinstance(one, JobRequest) else one
+        assert isinstance(job, TrainJob)
+        with torch.device("meta"):
+            build(job.architecture)
+
+
+def test_a_divided_network_takes_whole_gpus() -> None:
+    assert requests_of("divided", cuda=True, gpus=1) == []
+    (request,) = requests_of("divided", cuda=True, gpus=2)
+    assert (request.resources.gpus, request.resources.sharding) == (1, "full")
+    assert [r.resources.gpus for r in requests_of("two on halves", cuda=True, gpus=1)] == [0.5] * 2
+
+
+def test_a_kind_of_job_that_is_refused_ends_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, tried = io.StringIO(), []
+
+    def refused(name: str, cuda: bool, gpus: int) -> list[JobRequest]:
+        tried.append(name)
+        raise ValueError("not so")
+
+    monkeypatch.setattr(on_ray, "requests_of", refused)
+    on_ray._jobs(Bench.of("cpu"), Recorder(stream), LocalRunner(), Path("none"), 0)
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert tried == list(on_ray.KINDS) == [line["name"] for line in told]
+    assert all(line["ok"] is False and "not so" in line["value"] for line in told)

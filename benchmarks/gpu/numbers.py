@@ -41,21 +41,31 @@ _NEARER = 1e-4
 
 def measure(bench: Bench, recorder: Recorder) -> None:
     """Train each recipe on the device and, meanwhile, in processes on the CPU."""
-    jobs = {name: _job(recipe) for name, recipe in RECIPES.items()}
+    by_name = {name: _job(recipe) for name, recipe in RECIPES.items()}
     with tempfile.TemporaryDirectory() as folder:
-        with _on_cpu(jobs, Path(folder)) as store:
-            _by_command(bench, recorder, jobs["modern"], Path(folder))
-            for name, job in jobs.items():
+        with _on_cpu(by_name, Path(folder)) as store:
+            _by_command(bench, recorder, by_name["modern"], Path(folder))
+            for name, job in by_name.items():
                 result = trained(job, bench, f"{folder}/device")
                 recorder.tell(f"{name}: status", result.status, "done", result.status == "done")
-            _resumed(bench, recorder, jobs["paper"], folder)
+            _resumed(bench, recorder, by_name["paper"], folder)
         plain = ArtifactStore.open(store)
-        for name, job in jobs.items():
+        for name, job in by_name.items():
             loss = _loss(ArtifactStore.open(f"{folder}/device"), job)
             most = _NEARER if name == "modern" else _NEAR
             _near(recorder, name, loss, _loss(plain, job), most)
     for policy, augment in CHANGES.items():
         _same_bytes(bench, recorder, policy, augment)
+
+
+def jobs(bench: Bench) -> list[JobRequest]:
+    """Return all requests of this part."""
+    return [request(_job(recipe), bench.pick(1, 0)) for recipe in RECIPES.values()]
+
+
+def request(job: TrainJob, gpus: int) -> JobRequest:
+    """Return what `python -m jobs` is given."""
+    return JobRequest(job=job, resources=Resources(gpus=gpus, cpus=1))
 
 
 def _job(recipe: dict[str, Any]) -> TrainJob:
@@ -77,8 +87,7 @@ def _on_cpu(jobs: dict[str, TrainJob], folder: Path) -> Iterator[str]:
 
 def _command(job: TrainJob, folder: Path, gpus: int) -> "subprocess.Popen[bytes]":
     file = folder / f"{job.id}-{gpus}.json"
-    request = JobRequest(job=job, resources=Resources(gpus=gpus, cpus=1))
-    file.write_text(request.model_dump_json())
+    file.write_text(request(job, gpus).model_dump_json())
     command = [sys.executable, "-m", "jobs", str(file), "--store", str(folder / str(gpus))]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
