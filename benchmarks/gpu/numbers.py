@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.gpu import graphs
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import HEAVY, Bench, job_of, trained
 from benchmarks.small import SMALL
@@ -54,13 +55,15 @@ def measure(bench: Bench, recorder: Recorder) -> None:
             loss = _loss(ArtifactStore.open(f"{folder}/device"), job)
             most = _NEARER if name == "modern" else _NEAR
             _near(recorder, name, loss, _loss(plain, job), most)
+    graphs.tell(bench, recorder)
     for policy, augment in CHANGES.items():
         _same_bytes(bench, recorder, policy, augment)
 
 
 def jobs(bench: Bench) -> list[JobRequest]:
-    """Return all requests of this part."""
-    return [request(_job(recipe), bench.pick(1, 0)) for recipe in RECIPES.values()]
+    """Return requests for all jobs of this part."""
+    made = [*map(_job, RECIPES.values()), graphs.job(bench)]
+    return [request(job, bench.pick(1, 0)) for job in made]
 
 
 def request(job: TrainJob, gpus: int) -> JobRequest:
