@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 
 _LIBRARY = "libnvidia-ml.so.1"
+_UNTOLD = (3, 4)
+"""NVML_ERROR_NOT_SUPPORTED and NO_PERMISSION: the memory of a GPU that shares the host's (GB10),
+or of a divided one in a container that was given an instance. The device works all the same."""
 _TEXT = 96
 """Bytes that NVML asks for where it writes a name."""
 
@@ -22,7 +25,7 @@ class Gpu:
     uuid: str
     name: str
     memory: int
-    """Bytes."""
+    """Bytes; 0 where the driver does not tell them."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ class _Memory(Structure):
 
 class _Failed(Exception):
     """NVML answered with an error; the text is its own."""
+
+    def __init__(self, text: str, code: int = 0) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 @cache
@@ -94,11 +101,21 @@ def _card(library: CDLL, index: int) -> Card:
 
 
 def _gpu(library: CDLL, handle: c_void_p) -> Gpu:
-    uuid, name, memory = buffer(_TEXT), buffer(_TEXT), _Memory()
+    uuid, name = buffer(_TEXT), buffer(_TEXT)
     _call(library, "nvmlDeviceGetUUID", handle, uuid, _TEXT)
     _call(library, "nvmlDeviceGetName", handle, name, _TEXT)
-    _call(library, "nvmlDeviceGetMemoryInfo", handle, byref(memory))
-    return Gpu(uuid.value.decode(), name.value.decode(), memory.total)
+    return Gpu(uuid.value.decode(), name.value.decode(), _memory(library, handle))
+
+
+def _memory(library: CDLL, handle: c_void_p) -> int:
+    memory = _Memory()
+    try:
+        _call(library, "nvmlDeviceGetMemoryInfo", handle, byref(memory))
+    except _Failed as error:
+        if error.code not in _UNTOLD:
+            raise
+        return 0
+    return int(memory.total)
 
 
 def _is_divided(library: CDLL, handle: c_void_p) -> bool:
@@ -129,4 +146,4 @@ def _call(library: CDLL, name: str, *arguments: object) -> None:
         raise _Failed(f"this driver does not know {name}")
     if code := function(*arguments):
         library.nvmlErrorString.restype = c_char_p
-        raise _Failed(library.nvmlErrorString(code).decode())
+        raise _Failed(library.nvmlErrorString(code).decode(), code)

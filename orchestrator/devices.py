@@ -35,9 +35,10 @@ def nodes_of(spec: AnySpec) -> tuple[Node, ...]:
 def _sized(guessed: DeviceProfile, spec: AnySpec) -> DeviceProfile:
     """Give a guess the memory of this machine's smallest GPU, where the study will run on it."""
     gpus = () if spec.cluster or guessed.kind == "cpu" else gpus_here().devices
-    if not gpus:
+    told = [gpu.memory for gpu in gpus if gpu.memory]
+    if not told:
         return guessed
-    memory = min(gpu.memory for gpu in gpus) - PROCESS_BYTES
+    memory = min(told) - PROCESS_BYTES
     return guessed.model_copy(update={"memory": memory})
 
 

@@ -1,6 +1,6 @@
 /* The few functions of NVML that are asked, answering as FAKE_NVML says:
    "driver|cuda|uuid,name,GiB,MIG instances;uuid,name,GiB,MIG instances;..."; -1 instances: MIG is
-   off; a name of "lost": the GPU has fallen off the bus; a driver of "mismatch": nothing works. */
+   off; 0 GiB: not supported, -1: not permitted; a name of "lost": the GPU has fallen off the bus; a driver of "mismatch": nothing works. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,7 @@ int nvmlDeviceGetUUID(gpu *g, char *to, unsigned n) { strncpy(to, g->uuid, n); r
 int nvmlDeviceGetName(gpu *g, char *to, unsigned n) { strncpy(to, g->name, n); return 0; }
 int nvmlDeviceGetMemoryInfo(gpu *g, memory *to) {
   to->total = (unsigned long long)g->gib << 30;
-  return 0;
+  return g->gib == 0 ? 3 : g->gib < 0 ? 4 : 0;
 }
 int nvmlDeviceGetMigMode(gpu *g, unsigned *now, unsigned *next) {
   *now = *next = g->instances >= 0;

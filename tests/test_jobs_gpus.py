@@ -199,3 +199,17 @@ def test_a_fraction_holds_a_context_too() -> None:
     assert own_bytes(8 * GIB, 1) == own_bytes(8 * GIB, 2) == 8 * GIB
     assert own_bytes(8 * GIB, 0.25) == 2 * GIB - PROCESS_BYTES
     assert own_bytes(GIB, 0.1) == 0
+
+
+@pytest.mark.parametrize("memory", [0, -1], ids=["not supported", "not permitted"])
+def test_a_gpu_whose_memory_is_not_told_counts(tmp_path: Path, memory: int) -> None:
+    program = (
+        "from jobs.gpus import gpus_here\n"
+        "gpus = gpus_here()\n"
+        "print([gpu.memory for gpu in gpus.devices], gpus.lacking)\n"
+    )
+    given = environment(tmp_path, f"GPU-1,NVIDIA GB10,{memory},-1", build="12.8")
+    ran = subprocess.run(
+        [sys.executable, "-c", program], env=given, capture_output=True, text=True, timeout=60
+    )
+    assert ran.stdout.strip() == "[0]", ran.stderr

@@ -105,8 +105,37 @@ def test_instances_of_mig_have_their_names_from_the_listing() -> None:
 def test_errors_that_ecc_could_not_correct_are_counted_in_every_format(
     volatile: str, count: int
 ) -> None:
-    text = f"<l><gpu><ecc_errors><volatile>{volatile}</volatile></ecc_errors></gpu></l>"
+    text = f"<gpu><ecc_errors><volatile>{volatile}</volatile></ecc_errors></gpu>"
+    text = f"<nvidia_smi_log>{text}</nvidia_smi_log>"
     assert driver_of(text).gpus[0].uncorrected_errors == count
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "WARNING: infoROM is corrupted at gpu 0000:01:00.0\n"),
+        ("WARNING: infoROM is corrupted at gpu 0000:01:00.0\n", "<"),
+        ("", "</gpu>"),
+    ],
+)
+def test_what_stands_around_the_xml_is_no_part_of_it(before: str, after: str) -> None:
+    text = (CAPTURED / "driver-515-t4.xml").read_text()
+    assert driver_of(before + text + after) == driver_of(text)
+
+
+@pytest.mark.parametrize("memory", ["Insufficient Permissions", "N/A", "[Not Supported]", ""])
+def test_a_gpu_whose_memory_is_not_told_is_one(memory: str) -> None:
+    usage = "".join(f"<{name}>{memory}</{name}>" for name in ("total", "reserved", "used", "free"))
+    user = "<process_info><pid>7</pid><process_name>python</process_name></process_info>"
+    text = (
+        f"<nvidia_smi_log><gpu id='1'><product_name>NVIDIA GB10</product_name><fb_memory_usage>"
+        f"{usage}</fb_memory_usage><processes>{user}</processes></gpu></nvidia_smi_log>"
+    )
+    (gpu,) = driver_of(text).gpus
+    assert (gpu.name, gpu.memory, gpu.used) == ("NVIDIA GB10", 0, None)
+    found = check(host(driver=gpus().model_copy(update={"gpus": (gpu, gpu)})))
+    assert {finding.level for finding in found} == {"note"}
+    assert "does not tell are taken by python (7)" in found[0].text
 
 
 @pytest.mark.parametrize(
