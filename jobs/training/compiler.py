@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from jobs.compilers import compilers
 from jobs.data.sizes import sizes
 from jobs.training.fused import rmsprop
 from jobs.training.process import Process
@@ -24,23 +25,13 @@ _SPARE = 8
 """Programs of one piece of code beside those that are foreseen: as many as torch allows."""
 
 
-def compilers(device: torch.device) -> tuple[str, ...]:
-    """Return the programs of which torch.compile needs one: Inductor's own choice on a CPU.
-
-    On a GPU it is Triton that asks for a C compiler, for the code that launches its kernels.
-    """
-    if device.type == "cpu":
-        return (os.environ.get("CXX", "g++"),)
-    return (os.environ["CC"],) if "CC" in os.environ else ("gcc", "clang", "cc")
-
-
 def check_compiler(
     recipe: Recipe, device: torch.device, environment: Mapping[str, str] = os.environ
 ) -> None:
     """Raise PlanError where a network is to be compiled and this host has nothing to do it with."""
     if recipe.compile is not True:
         return
-    names = compilers(device)
+    names = compilers(device.type)
     if not any(map(shutil.which, names)):
         raise PlanError(
             f"torch.compile needs {' or '.join(names)}, and the worker's host has none",
