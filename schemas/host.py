@@ -144,6 +144,8 @@ class HostFacts(Model):
     shared_memory: int = 0
     """Bytes of /dev/shm."""
     compiler: str = ""
+    """Where what torch.compile needs is: a C compiler, or for CPUs a C++ compiler; empty: nowhere.
+    """
     python_header: bool = True
     """Whether Python.h is there, which triton compiles its launchers with."""
     trials: tuple[Trial, ...] = ()

@@ -1,6 +1,7 @@
 """Training on a GPU. Every test runs on a CPU too, where it shows that the test itself is sound."""
 
 import gc
+import io
 import json
 import math
 import subprocess
@@ -11,7 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from tape import Tape
 
+from benchmarks.gpu import graphs
+from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import HEAVY, Bench, job_of, steps_of, trained, trainer_of
 from benchmarks.gpu.waits import waits_of
 from benchmarks.small import SMALL
@@ -98,6 +102,33 @@ def test_jobs_leave_no_memory_behind(bench: Bench, tmp_path: Path) -> None:
         assert trained(job(seed), bench, str(tmp_path)).status == "done"
         gc.collect()
         assert abs(bench.allocated() - before) <= CLOSE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_graphs_give_the_numbers_of_plain_steps(bench: Bench) -> None:
+    outcome = graphs.compared(bench, None if bench.cuda else Tape())  # a CPU's operations, recorded
+    assert outcome.steps >= 12
+    assert (outcome.told, outcome.replayed) == ("", outcome.steps - 4)
+    assert outcome.losses <= graphs.NEAR and outcome.weights <= graphs.NEAR
+
+
+@pytest.mark.parametrize(
+    ("losses", "replayed", "told", "wrong"),
+    [
+        (0.0, 12, "", set()),
+        (0.1, 12, "", {"graphs: losses apart"}),
+        (0.0, 0, "it cannot", {"graphs: of 16 passes by graphs", "graphs: told"}),
+    ],
+)
+def test_a_session_judges_graphs(
+    monkeypatch: pytest.MonkeyPatch, losses: float, replayed: int, told: str, wrong: set[str]
+) -> None:
+    outcome = graphs.Outcome(losses, 0.0, 0.0, 16, replayed, told)
+    monkeypatch.setattr(graphs, "compared", lambda bench: outcome)
+    stream = io.StringIO()
+    graphs.tell(Bench.of("cuda"), Recorder(stream))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert {line["name"] for line in lines if line["ok"] is False} == wrong
 
 
 @pytest.mark.parametrize("kind", SLOWLY)

@@ -6,10 +6,11 @@ import pytest
 import torch
 from small_jobs import small_job
 
+from jobs.compilers import compilers
 from jobs.data.cache import DataCache
 from jobs.run import Process, run
 from jobs.store.artifacts import ArtifactStore
-from jobs.training.compiler import check_compiler, compilers
+from jobs.training.compiler import check_compiler
 from schemas.errors import PlanError
 from schemas.recipe import Recipe
 
@@ -41,5 +42,5 @@ def test_only_what_compiles_needs_a_compiler(device: torch.device, tmp_path, mon
     mine.write_text("#!/bin/sh\n")
     mine.chmod(0o755)
     monkeypatch.setenv("CXX" if device == CPU else "CC", str(mine))
-    assert compilers(device) == (str(mine),)
+    assert compilers(device.type) == (str(mine),)
     check_compiler(Recipe(compile=True), device)

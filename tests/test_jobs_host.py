@@ -20,7 +20,7 @@ from jobs.host.checks import check, runs
 from jobs.host.compare import differences
 from jobs.host.gather import gather
 from jobs.host.nvidia import driver_of, instances_of, module_version
-from schemas.host import Driver, HostFacts, TorchDevice, Trial
+from schemas.host import Driver, HostFacts, Interface, TorchDevice, Trial
 
 CAPTURED = Path(__file__).parent / "nvidia"
 """Answers of nvidia-smi on machines of their own, as published; shortened to what is read."""
@@ -105,8 +105,37 @@ def test_instances_of_mig_have_their_names_from_the_listing() -> None:
 def test_errors_that_ecc_could_not_correct_are_counted_in_every_format(
     volatile: str, count: int
 ) -> None:
-    text = f"<l><gpu><ecc_errors><volatile>{volatile}</volatile></ecc_errors></gpu></l>"
+    text = f"<gpu><ecc_errors><volatile>{volatile}</volatile></ecc_errors></gpu>"
+    text = f"<nvidia_smi_log>{text}</nvidia_smi_log>"
     assert driver_of(text).gpus[0].uncorrected_errors == count
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "WARNING: infoROM is corrupted at gpu 0000:01:00.0\n"),
+        ("WARNING: infoROM is corrupted at gpu 0000:01:00.0\n", "<"),
+        ("", "</gpu>"),
+    ],
+)
+def test_what_stands_around_the_xml_is_no_part_of_it(before: str, after: str) -> None:
+    text = (CAPTURED / "driver-515-t4.xml").read_text()
+    assert driver_of(before + text + after) == driver_of(text)
+
+
+@pytest.mark.parametrize("memory", ["Insufficient Permissions", "N/A", "[Not Supported]", ""])
+def test_a_gpu_whose_memory_is_not_told_is_one(memory: str) -> None:
+    usage = "".join(f"<{name}>{memory}</{name}>" for name in ("total", "reserved", "used", "free"))
+    user = "<process_info><pid>7</pid><process_name>python</process_name></process_info>"
+    text = (
+        f"<nvidia_smi_log><gpu id='1'><product_name>NVIDIA GB10</product_name><fb_memory_usage>"
+        f"{usage}</fb_memory_usage><processes>{user}</processes></gpu></nvidia_smi_log>"
+    )
+    (gpu,) = driver_of(text).gpus
+    assert (gpu.name, gpu.memory, gpu.used) == ("NVIDIA GB10", 0, None)
+    found = check(host(driver=gpus().model_copy(update={"gpus": (gpu, gpu)})))
+    assert {finding.level for finding in found} == {"note"}
+    assert "does not tell are taken by python (7)" in found[0].text
 
 
 @pytest.mark.parametrize(
@@ -145,6 +174,13 @@ def test_kernels_of_a_build_fit_a_device_or_not(
 
 def small_volta() -> TorchDevice:
     return TorchDevice(index=0, name="Tesla V100", capability=(7, 0), memory=16 * GIB)
+
+
+def laptop(**update: object) -> HostFacts:
+    """Return a sound host without a GPU, changed."""
+    lo, memory = (Interface(name="lo"),), 64 * GIB
+    made = HostFacts(host="laptop", compiler="/usr/bin/g++", interfaces=lo, shared_memory=memory)
+    return made.model_copy(update=update)
 
 
 BROKEN: dict[str, tuple[HostFacts, str, str]] = {
@@ -329,7 +365,8 @@ def test_what_is_worth_knowing_is_told_and_is_no_fault(name: str) -> None:
         host(environment={"CUDA_VISIBLE_DEVICES": "1,0"}),
         host(environment={"CUDA_VISIBLE_DEVICES": "GPU-0,GPU-1"}),
         host(module="610.10", torch=torch_facts(cuda="12.6")),
-        HostFacts(host="laptop", environment={"CUDA_VISIBLE_DEVICES": ""}, shared_memory=1),
+        laptop(environment={"CUDA_VISIBLE_DEVICES": "", "NVIDIA_TF32_OVERRIDE": "0"}),
+        laptop(environment={"NCCL_SOCKET_IFNAME": "ib0", "GLOO_SOCKET_IFNAME": "lo"}),
     ],
     ids=lambda facts: f"{facts.host} {facts.environment} {facts.module}",
 )
@@ -358,7 +395,47 @@ def test_this_host_is_looked_at() -> None:
     assert facts.host and facts.packages["torch"]
     assert any(interface.name == "lo" for interface in facts.interfaces)
     if not facts.has_gpu:
-        assert facts.torch is None and check(facts) == ()
+        assert facts.torch is None
+        assert not [finding for finding in check(facts) if finding.level == "wrong"]
+
+
+def test_what_workers_on_a_cpu_use_is_gathered_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    compiler = tmp_path / "g++"
+    compiler.write_text("")
+    compiler.chmod(0o755)
+    for name, value in {"GLOO_SOCKET_IFNAME": "eth9", "OMP_NUM_THREADS": "3"}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("CXX", "CC"):
+        monkeypatch.setenv(name, str(compiler))
+    facts = gather()
+    assert facts.compiler == str(compiler)
+    assert facts.environment["OMP_NUM_THREADS"] == "3"
+    (finding,) = [one for one in check(facts) if "GLOO_SOCKET_IFNAME=eth9" in one.text]
+    assert finding.level == "wrong" and finding.fix == "unset GLOO_SOCKET_IFNAME"
+
+
+@pytest.mark.parametrize(
+    ("facts", "level", "text", "fix"),
+    [
+        (
+            laptop(environment={"GLOO_SOCKET_IFNAME": "eth9", "NCCL_SOCKET_IFNAME": "ib0"}),
+            "wrong",
+            "GLOO_SOCKET_IFNAME=eth9 names no interface of this host: lo",
+            "unset",
+        ),
+        (laptop(shared_memory=64 * 2**20, container=True), "note", "64 MiB", "--shm-size"),
+        (laptop(compiler=""), "note", "a C++ compiler is not here", "install g++"),
+        (laptop(python_header=False), "note", "Python.h is not here", "-dev"),
+    ],
+)
+def test_what_is_wrong_for_workers_on_a_cpu_is_told(
+    facts: HostFacts, level: str, text: str, fix: str
+) -> None:
+    (finding,) = check(facts)
+    assert finding.level == level
+    assert text in finding.text and fix in finding.fix
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda:99"])

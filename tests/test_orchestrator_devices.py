@@ -1,13 +1,17 @@
 """Which device a plan reckons with: guesses, probes, corrections, and budgets on them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from jobs.data.source import summarise
-from jobs.device import describe, guess, peak_bytes, step_seconds
+from jobs.device import PROCESS_BYTES, describe, guess, peak_bytes, step_seconds
+from jobs.gpus import Gpus
+from jobs.nvml import Gpu
 from jobs.store.artifacts import ArtifactStore
 from jobs.workload import workload
+from orchestrator import devices
 from orchestrator.budget import warnings
 from orchestrator.commands.plan_tables import basis
 from orchestrator.documents import Record
@@ -211,3 +215,12 @@ def test_finished_jobs_correct_the_times_of_their_device(store: ArtifactStore) -
     assert (after.basis.corrected_by, after.basis.correction) == (5, pytest.approx(3))
     assert after.search.seconds > 2 * before.forecast.search.seconds
     assert store.profiles() == [profile], "corrections are shown, never stored"
+
+
+def test_a_gpu_whose_memory_is_not_told_keeps_the_guess(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several GPUs the smallest that is told counts."""
+    for memory, expected in ((None, guess("cuda").memory), (10**10, 10**10 - PROCESS_BYTES)):
+        found = Gpus((Gpu("GPU-1", "NVIDIA GB10", None), Gpu("GPU-2", "NVIDIA GB10", memory)))
+        monkeypatch.setattr(devices, "gpus_here", lambda found=found: found)
+        sized = devices._sized(guess("cuda"), SimpleNamespace(cluster=None))
+        assert sized.memory == expected

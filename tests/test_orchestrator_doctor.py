@@ -31,7 +31,10 @@ def run(
 def test_a_host_without_gpus_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, tmp_path, HostFacts(host="laptop"), as_json=False) == 0
+    assert (
+        run(monkeypatch, tmp_path, HostFacts(host="laptop", compiler="/usr/bin/g++"), as_json=False)
+        == 0
+    )
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "laptop: no NVIDIA GPU, so jobs train on its CPU"
 

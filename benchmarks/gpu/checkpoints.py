@@ -11,14 +11,14 @@ from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, Step, job_of, named, seconds_of, steps_of, trainer_of
 from jobs.training.snapshot import Snapshot, _sources
 from jobs.training.trainer import Trainer
+from schemas.job import TrainJob
 
 EVERY = 10
 
 
 def measure(bench: Bench, recorder: Recorder) -> None:
     """Take snapshots of B0 while it trains, compare them, and time them."""
-    side, batch = bench.pick((224, 128), (32, 4))
-    job = job_of(named("efficientnet-b0", side), 2 * batch, batch=batch, recipe="paper")
+    (job,) = jobs(bench)
     trainer = trainer_of(job, bench.process)
     snapshot, step = Snapshot(trainer), steps_of(trainer, fixed=True)
     step()
@@ -39,6 +39,12 @@ def measure(bench: Bench, recorder: Recorder) -> None:
     recorder.tell(f"cost of one every {EVERY} steps", part, "< 0.01", bench.judged(part < 0.01))
     size = sum(tensor.nbytes for tensor in _sources(trainer, None).values())
     recorder.tell("MB", size / 1e6)
+
+
+def jobs(bench: Bench) -> list[TrainJob]:
+    """Return the job whose state is taken."""
+    side, batch = bench.pick((224, 128), (32, 4))
+    return [job_of(named("efficientnet-b0", side), 2 * batch, batch=batch, recipe="paper")]
 
 
 def _apart(before: dict[str, Tensor], snapshot: Snapshot) -> int:

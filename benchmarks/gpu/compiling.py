@@ -13,9 +13,10 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench, job_of, steps_of, trained, trainer_of
+from benchmarks.gpu.subjects import Bench, job_of, named, steps_of, trained, trainer_of
 from benchmarks.gpu.waits import waits_of
 from schemas.architecture import Architecture, Stage, Stem
+from schemas.job import TrainJob
 
 NETWORKS = 10
 THREADS = (8, 1)
@@ -52,15 +53,43 @@ def small(number: int) -> Architecture:
     return Architecture(resolution=16, num_classes=4, stem=Stem(channels=8), stages=stages, head=16)
 
 
+def jobs(bench: Bench) -> list[TrainJob]:
+    """Return all jobs of this part, those of its other processes too."""
+    return [*many(bench), updated(), *sides(bench).values()]
+
+
+def many(bench: Bench) -> list[TrainJob]:
+    """Return jobs on networks that are compiled one after another."""
+    return [
+        job_of(small(number), 64, epochs=1, batch=32, compile=True)
+        for number in range(bench.pick(NETWORKS, 2))
+    ]
+
+
+def updated() -> TrainJob:
+    """Return a job whose optimiser is compiled."""
+    recipe: dict[str, Any] = {"optimizer": "rmsprop", "learning_rate": 0.01, "compile": True}
+    return job_of(small(0), 64, batch=8, **recipe)
+
+
+def sides(bench: Bench) -> dict[str, TrainJob]:
+    """Return the same job plain and compiled."""
+    network = named("efficientnet-b0", 224) if bench.cuda else small(0)
+    batch, precision = bench.pick((256, "bfloat16"), (32, "float32"))
+    return {
+        name: job_of(network, 2 * batch, batch=batch, precision=precision, compile=compiled)
+        for name, compiled in (("plain", False), ("compiled", True))
+    }
+
+
 def _small(bench: Bench, recorder: Recorder) -> None:
     """Train networks one after another; count those for which a graph was compiled."""
     from torch._dynamo.utils import counters
 
     graphs, left = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(bench.pick(NETWORKS, 2)):
+        for job in many(bench):
             before = counters["stats"]["unique_graphs"]
-            job = job_of(small(number), 64, epochs=1, batch=32, compile=True)
             status = trained(job, bench, folder).status
             made = counters["stats"]["unique_graphs"] - before
             graphs.append(made if status == "done" else status)
@@ -73,8 +102,7 @@ def _small(bench: Bench, recorder: Recorder) -> None:
 
 def _waits(bench: Bench, recorder: Recorder) -> None:
     """Count waits of the compiled optimiser, which the paper's recipe has."""
-    recipe: dict[str, Any] = {"optimizer": "rmsprop", "learning_rate": 0.01, "compile": True}
-    step = steps_of(trainer_of(job_of(small(0), 64, batch=8, **recipe), bench.process))
+    step = steps_of(trainer_of(updated(), bench.process))
     for _ in range(3):
         step()
     waits = waits_of(bench, step, 5)

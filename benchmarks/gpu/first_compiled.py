@@ -11,29 +11,27 @@ import time
 os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
 os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = sys.argv[2]
 
-from benchmarks.gpu.compiling import small
+from benchmarks.gpu import compiling
 from benchmarks.gpu.steps import profiled
-from benchmarks.gpu.subjects import Bench, in_turns, job_of, named, steps_of, trainer_of
+from benchmarks.gpu.subjects import Bench, in_turns, steps_of, trainer_of
 from jobs.workload import workload
 
 
 def main() -> None:
     """Compile B0's step, and time it beside the plain one."""
     bench = Bench.of(sys.argv[1])
-    network = named("efficientnet-b0", 224) if bench.cuda else small(0)
-    batch = bench.pick(256, 32)
-    precision = bench.pick("bfloat16", "float32")
-    sides = {}
-    for name, compiled in (("plain", False), ("compiled", True)):
-        job = job_of(network, 2 * batch, batch=batch, precision=precision, compile=compiled)
-        sides[name] = steps_of(trainer_of(job, bench.process), fixed=True)
+    jobs = compiling.sides(bench)
+    sides = {
+        name: steps_of(trainer_of(job, bench.process), fixed=True) for name, job in jobs.items()
+    }
     sides["plain"]()
     bench.synchronize()
     started = time.perf_counter()
     sides["compiled"]()
     bench.synchronize()
     seconds = time.perf_counter() - started
-    figures: dict[str, float] = {"seconds": seconds, "a layer": seconds / workload(network).layers}
+    layers = workload(jobs["plain"].architecture).layers
+    figures: dict[str, float] = {"seconds": seconds, "a layer": seconds / layers}
     sys.stdout.write(json.dumps(figures) + "\n")
     sys.stdout.flush()
     times = in_turns(bench, sides, 5, bench.pick(5, 2))

@@ -11,7 +11,7 @@ from benchmarks.gpu.subjects import Bench, job_of, named, steps_of, trained, tra
 from jobs.device import guess, peak_bytes
 from jobs.training.failure import classify
 from jobs.workload import workload
-from schemas.architecture import Architecture
+from schemas.job import TrainJob
 
 GIB = 2**30
 _CLOSE = 2**20
@@ -21,22 +21,58 @@ _CLOSE = 2**20
 def measure(bench: Bench, recorder: Recorder) -> None:
     """Set peaks beside the plan's, run out of memory, and look at what jobs leave."""
     _leaves(bench, recorder)
-    for name, side, batch in bench.pick(
-        (("efficientnet-b0", 224, 256), ("efficientnet-b4", 380, 64)),
-        (("efficientnet-b0", 32, 4), ("efficientnet-b0", 48, 4)),
-    ):
-        _peak(bench, recorder, named(name, side), batch)
+    for job in peaks(bench):
+        _peak(bench, recorder, job)
     _split(bench, recorder)
     _texts(bench, recorder)
     _limit(bench, 1.0)
 
 
-def _peak(bench: Bench, recorder: Recorder, network: Architecture, batch: int) -> None:
+def jobs(bench: Bench) -> list[TrainJob]:
+    """Return all jobs of this part."""
+    return [*sequence(bench), *peaks(bench), *starved(bench), large(bench)]
+
+
+def peaks(bench: Bench) -> list[TrainJob]:
+    """Return jobs whose peak is set beside the plan's."""
+    cases = bench.pick(
+        (("efficientnet-b0", 224, 256), ("efficientnet-b4", 380, 64)),
+        (("efficientnet-b0", 32, 4), ("efficientnet-b0", 48, 4)),
+    )
+    return [job_of(named(name, side), batch, batch=batch) for name, side, batch in cases]
+
+
+def large(bench: Bench) -> TrainJob:
+    """Return a job that a part of the device's memory is too little for."""
+    side, batch = bench.pick((224, 512), (32, 8))
+    return job_of(named("efficientnet-b0", side), batch, epochs=1, batch=batch)
+
+
+def sequence(bench: Bench) -> list[TrainJob]:
+    """Return jobs on networks of rising and falling size."""
+    sides = bench.pick((64, 96, 160, 96, 64), (32, 32, 48, 32, 32))
+    return [
+        job_of(named("efficientnet-b0", side), 64, seed, epochs=1, batch=32)
+        for seed, side in enumerate(sides)
+    ]
+
+
+def starved(bench: Bench) -> list[TrainJob]:
+    """Return jobs that run out of memory in different places."""
+    side, batch = bench.pick((224, 256), (32, 2))
+    return [
+        job_of(named(name, side), batch, batch=batch, precision="bfloat16")
+        for name in ("efficientnet-b0", "resnet-50")
+    ]
+
+
+def _peak(bench: Bench, recorder: Recorder, job: TrainJob) -> None:
+    network, batch = job.architecture, job.recipe.batch
     _clear(bench)
     before = bench.allocated()
     if bench.cuda:
         torch.cuda.reset_peak_memory_stats(bench.device)
-    step = steps_of(trainer_of(job_of(network, batch, batch=batch), bench.process))
+    step = steps_of(trainer_of(job, bench.process))
     for _ in range(3):
         step()
     bench.synchronize()
@@ -58,8 +94,7 @@ def _peak(bench: Bench, recorder: Recorder, network: Architecture, batch: int) -
 
 def _split(bench: Bench, recorder: Recorder) -> None:
     """Give a job too little memory: it must fail as such, and fit in parts, in the same process."""
-    side, batch = bench.pick((224, 512), (32, 8))
-    job = job_of(named("efficientnet-b0", side), batch, epochs=1, batch=batch)
+    job = large(bench)
     _limit(bench, 0.05)
     ended = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -79,8 +114,7 @@ def _leaves(bench: Bench, recorder: Recorder) -> None:
     _clear(bench)
     before, left = bench.allocated(), []
     with tempfile.TemporaryDirectory() as folder:
-        for seed, side in enumerate(bench.pick((64, 96, 160, 96, 64), (32, 32, 48, 32, 32))):
-            job = job_of(named("efficientnet-b0", side), 64, seed, epochs=1, batch=32)
+        for job in sequence(bench):
             status = trained(job, bench, folder).status
             gc.collect()
             left.append(bench.allocated() - before if status == "done" else status)
@@ -93,9 +127,7 @@ def _texts(bench: Bench, recorder: Recorder) -> None:
     for fraction in bench.pick((0.02, 0.03, 0.04, 0.05), (0.05,)):
         _clear(bench)
         _limit(bench, fraction)
-        for name in ("efficientnet-b0", "resnet-50"):
-            side, batch = bench.pick((224, 256), (32, 2))
-            job = job_of(named(name, side), batch, batch=batch, precision="bfloat16")
+        for name, job in zip(("efficientnet-b0", "resnet-50"), starved(bench), strict=True):
             try:
                 steps_of(trainer_of(job, bench.process))()
                 bench.synchronize()

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.gpu import graphs
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import HEAVY, Bench, job_of, trained
 from benchmarks.small import SMALL
@@ -41,21 +42,33 @@ _NEARER = 1e-4
 
 def measure(bench: Bench, recorder: Recorder) -> None:
     """Train each recipe on the device and, meanwhile, in processes on the CPU."""
-    jobs = {name: _job(recipe) for name, recipe in RECIPES.items()}
+    by_name = {name: _job(recipe) for name, recipe in RECIPES.items()}
     with tempfile.TemporaryDirectory() as folder:
-        with _on_cpu(jobs, Path(folder)) as store:
-            _by_command(bench, recorder, jobs["modern"], Path(folder))
-            for name, job in jobs.items():
+        with _on_cpu(by_name, Path(folder)) as store:
+            _by_command(bench, recorder, by_name["modern"], Path(folder))
+            for name, job in by_name.items():
                 result = trained(job, bench, f"{folder}/device")
                 recorder.tell(f"{name}: status", result.status, "done", result.status == "done")
-            _resumed(bench, recorder, jobs["paper"], folder)
+            _resumed(bench, recorder, by_name["paper"], folder)
         plain = ArtifactStore.open(store)
-        for name, job in jobs.items():
+        for name, job in by_name.items():
             loss = _loss(ArtifactStore.open(f"{folder}/device"), job)
             most = _NEARER if name == "modern" else _NEAR
             _near(recorder, name, loss, _loss(plain, job), most)
+    graphs.tell(bench, recorder)
     for policy, augment in CHANGES.items():
         _same_bytes(bench, recorder, policy, augment)
+
+
+def jobs(bench: Bench) -> list[JobRequest]:
+    """Return requests for all jobs of this part."""
+    made = [*map(_job, RECIPES.values()), graphs.job(bench)]
+    return [request(job, bench.pick(1, 0)) for job in made]
+
+
+def request(job: TrainJob, gpus: int) -> JobRequest:
+    """Return what `python -m jobs` is given."""
+    return JobRequest(job=job, resources=Resources(gpus=gpus, cpus=1))
 
 
 def _job(recipe: dict[str, Any]) -> TrainJob:
@@ -77,8 +90,7 @@ def _on_cpu(jobs: dict[str, TrainJob], folder: Path) -> Iterator[str]:
 
 def _command(job: TrainJob, folder: Path, gpus: int) -> "subprocess.Popen[bytes]":
     file = folder / f"{job.id}-{gpus}.json"
-    request = JobRequest(job=job, resources=Resources(gpus=gpus, cpus=1))
-    file.write_text(request.model_dump_json())
+    file.write_text(request(job, gpus).model_dump_json())
     command = [sys.executable, "-m", "jobs", str(file), "--store", str(folder / str(gpus))]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}

@@ -16,6 +16,8 @@ from jobs.store.artifacts import ArtifactStore
 from schemas.job import Event, JobRequest, JobResult, Resources, TrainJob
 
 NEAR = 1e-3
+KINDS = ("one worker", "two on halves", "divided")
+WORKERS = 2
 KILLED = ("two on halves",)
 """Where a second job follows in the same group of workers, which loses one of them."""
 
@@ -29,40 +31,68 @@ def measure(bench: Bench, recorder: Recorder) -> None:
 
     before = used_bytes(bench)
     with tempfile.TemporaryDirectory() as folder, connect(cpus=2) as session:
+        gpus = int(sum(node.gpus for node in session.nodes))
         for node in session.nodes:
             counts = {"CPUs": node.cpus, "GPUs": node.gpus}
             recorder.tell("Ray counts", counts, "as the driver lists", bench.judged(node.gpus >= 1))
-        _jobs(bench, recorder, RayRunner(session), Path(folder))
+        _jobs(bench, recorder, RayRunner(session), Path(folder), gpus)
     recorder.tell("GPU's memory left, MB", (used_bytes(bench) - before) / 1e6, "about 0")
 
 
-def _jobs(bench: Bench, recorder: Recorder, runner: Runner, folder: Path) -> None:
-    half = 0.5 if bench.cuda else 0
-    kinds = {
-        "one worker": Resources(workers=1, cpus=1, gpus="auto"),
-        "two on halves": Resources(workers=2, cpus=1, gpus=half),
-        "divided": Resources(workers=2, cpus=1, gpus=half, sharding="full"),
-    }
+def _jobs(bench: Bench, recorder: Recorder, runner: Runner, folder: Path, gpus: int) -> None:
     losses: dict[str, list[float]] = {}
-    for name, resources in kinds.items():
-        jobs = [_job(seed=0, epochs=2), *([_job(seed=1, epochs=4)] if name in KILLED else [])]
-        requests = [JobRequest(job=job, resources=resources, label=name) for job in jobs]
-        watch, started = _Watch(jobs[-1].id if name in KILLED else ""), time.perf_counter()
-        result, *more = runner.run(requests, str(folder / name), watch)
-        cause = result.cause
-        text = f"{cause.kind}: {cause.message} {cause.traceback[-300:]}" if cause else result.device
-        line = {"status": result.status, "s": time.perf_counter() - started, "on": text}
-        recorder.tell(name, line, "done", result.status == "done")
-        losses[name] = _losses(folder / name, jobs[0])
-        _compared(recorder, name, losses)
-        if more:
-            _survived(bench, recorder, (more[0], _epochs(folder / name, jobs[1])), watch)
+    for name in KINDS:
+        try:  # a kind that is refused or dies takes none of the others along
+            requests = requests_of(name, bench.cuda, gpus)
+            if requests:
+                _run(bench, recorder, runner, folder / name, requests, losses)
+            else:
+                recorder.tell(name, "not on one GPU")
+        except Exception as error:
+            recorder.tell(name, f"{type(error).__name__}: {error}"[:600], "done", ok=False)
+
+
+def requests_of(name: str, cuda: bool, gpus: int) -> list[JobRequest]:
+    """Return the requests of a kind on so many GPUs; none where these are too few for it."""
+    half, whole = (0.5, 1) if cuda else (0, 0)
+    if name == "one worker":
+        resources = Resources(workers=1, cpus=1, gpus="auto")
+    elif name == "two on halves":
+        resources = Resources(workers=2, cpus=1, gpus=half)
+    elif cuda and gpus < WORKERS:
+        return []  # a network is divided among whole GPUs
+    else:
+        resources = Resources(workers=WORKERS, cpus=1, gpus=whole, sharding="full")
+    jobs = [_job(seed=0, epochs=2), *([_job(seed=1, epochs=4)] if name in KILLED else [])]
+    return [JobRequest(job=job, resources=resources, label=name) for job in jobs]
+
+
+def _run(
+    bench: Bench,
+    recorder: Recorder,
+    runner: Runner,
+    store: Path,
+    requests: list[JobRequest],
+    losses: dict[str, list[float]],
+) -> None:
+    """Run the requests of a kind; compare the first job's losses, and look at the second's."""
+    name, jobs = store.name, [request.job for request in requests]
+    watch, started = _Watch(jobs[-1].id if name in KILLED else ""), time.perf_counter()
+    result, *more = runner.run(requests, str(store), watch)
+    cause = result.cause
+    text = f"{cause.kind}: {cause.message} {cause.traceback[-300:]}" if cause else result.device
+    line = {"status": result.status, "s": time.perf_counter() - started, "on": text}
+    recorder.tell(name, line, "done", result.status == "done")
+    losses[name] = _losses(store, jobs[0])
+    _compared(recorder, name, losses)
+    if more:
+        _survived(bench, recorder, (more[0], _epochs(store, jobs[1])), watch)
 
 
 def _compared(recorder: Recorder, name: str, losses: dict[str, list[float]]) -> None:
     if name == "one worker":
         return
-    pairs = zip(losses[name], losses["one worker"], strict=False)
+    pairs = zip(losses[name], losses.get("one worker", ()), strict=False)
     apart = [abs(loss / alone - 1) for loss, alone in pairs]
     right = bool(apart) and max(apart) <= NEAR
     recorder.tell(f"{name}: losses apart", max(apart, default=1.0), f"<= {NEAR:g}", right)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, Step, in_turns, job_of, named, steps_of, trainer_of
 from jobs.models.build import build
+from schemas.job import TrainJob
 
 NAME = "efficientnet-b0"
 CLASSES = 1000
@@ -19,10 +20,7 @@ CLASSES = 1000
 
 def measure(bench: Bench, recorder: Recorder) -> None:
     """Time sides in turns, where kernels bind the step and where launches do."""
-    for side, batch, steps in (
-        bench.pick((224, 256, 5), (32, 4, 1)),
-        bench.pick((32, 128, 10), (32, 2, 1)),
-    ):
+    for side, batch, steps in sizes(bench):
         sides = _sides(bench, recorder, side, batch)
         times = in_turns(bench, sides, bench.pick(4, 2), steps)
         at = f"{side} px x {batch}"
@@ -38,6 +36,20 @@ def measure(bench: Bench, recorder: Recorder) -> None:
             recorder.tell(f"{at}: graph over eager", gain, "large where launches bind the step")
         times.clear()
         sides.clear()
+
+
+def sizes(bench: Bench) -> tuple[tuple[int, int, int], ...]:
+    """Return sides in pixels, batches, and how many steps a turn has."""
+    return bench.pick(((224, 256, 5), (32, 128, 10)), ((32, 4, 1), (32, 2, 1)))
+
+
+def jobs(bench: Bench) -> list[TrainJob]:
+    """Return our job of each size."""
+    return [_job(side, batch) for side, batch, _ in sizes(bench)]
+
+
+def _job(side: int, batch: int) -> TrainJob:
+    return job_of(named(NAME, side, CLASSES), 2 * batch, batch=batch, precision="bfloat16")
 
 
 def _sides(bench: Bench, recorder: Recorder, side: int, batch: int) -> dict[str, Step]:
@@ -78,9 +90,7 @@ def _warm(step: Step, steps: int) -> Step:
 
 def _ours(bench: Bench, side: int, batch: int, *, fixed: bool, graphs: bool = False) -> Step:
     """Return our step; `graphs`: as jobs take it, by CUDA graphs where launches bind it."""
-    network = named(NAME, side, CLASSES)
-    job = job_of(network, 2 * batch, batch=batch, precision="bfloat16")
-    return steps_of(trainer_of(job, bench.process, graphs=graphs), fixed=fixed)
+    return steps_of(trainer_of(_job(side, batch), bench.process, graphs=graphs), fixed=fixed)
 
 
 def _module(side: int) -> nn.Module:

@@ -90,8 +90,9 @@ class Child:
             },
             "measured": {figure.name: figure.value for figure in self._figures},
         }
-        if wrong:
-            line["wrong"] = wrong
+        unjudged = [f.name for f in self._figures if f.expected and f.ok is None]
+        line |= {"wrong": wrong} if wrong else {}
+        line |= {"unjudged": unjudged} if unjudged else {}
         if self._error:
             self._errors.seek(0)
             line |= {"error": self._error, "stderr": self._errors.read()[-_TAIL:]}

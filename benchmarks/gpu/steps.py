@@ -8,8 +8,11 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, job_of, named, seconds_of, steps_of, trainer_of
+from schemas.job import TrainJob
 
 TRACED = 5
+LARGE = 224
+"""Pixels of the images that keep a GPU busy."""
 
 
 @dataclass(frozen=True)
@@ -28,20 +31,28 @@ class Profile:
 
 def measure(bench: Bench, recorder: Recorder) -> None:
     """Profile B0 on large and small images, in both precisions."""
-    for side, batch, least, kernels in (
-        bench.pick((224, 256, 0.85, 1100), (48, 4, 0, 0)),
-        bench.pick((32, 128, 0, 1100), (32, 4, 0, 0)),
-    ):
-        for precision in ("bfloat16", "float32"):
-            _case(bench, recorder, (side, batch, precision), least, kernels)
+    for job in jobs(bench):
+        large = job.architecture.resolution == LARGE
+        _case(bench, recorder, job, 0.85 if large else 0, bench.pick(1100, 0))
 
 
-def _case(
-    bench: Bench, recorder: Recorder, case: tuple[int, int, str], least: float, kernels: int
-) -> None:
-    side, batch, precision = case
-    images = batch * max(2, 1024 // batch) if side <= 48 else 2 * batch  # drawing them takes time
-    job = job_of(named("efficientnet-b0", side), images, batch=batch, precision=precision)
+def jobs(bench: Bench) -> list[TrainJob]:
+    """Return a job for each size and precision."""
+    made = []
+    for side, batch in bench.pick(((LARGE, 256), (32, 128)), ((48, 4), (32, 4))):
+        # Drawing images takes time: few of the large ones.
+        images = batch * max(2, 1024 // batch) if side <= 48 else 2 * batch
+        network = named("efficientnet-b0", side)
+        made += [
+            job_of(network, images, batch=batch, precision=precision)
+            for precision in ("bfloat16", "float32")
+        ]
+    return made
+
+
+def _case(bench: Bench, recorder: Recorder, job: TrainJob, least: float, kernels: int) -> None:
+    side, batch = job.architecture.resolution, job.recipe.batch
+    precision = job.recipe.precision
     step = steps_of(trainer_of(job, bench.process))
     seconds_of(bench, step, bench.pick(8, 1))
     blocks = [seconds_of(bench, step, bench.pick(5, 1)) for _ in range(bench.pick(6, 2))]

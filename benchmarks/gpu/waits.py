@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import HEAVY, Bench, job_of, named, steps_of, trainer_of
+from schemas.job import TrainJob
 
 RECIPES: dict[str, dict[str, Any]] = {
     "modern": {},
@@ -22,10 +23,7 @@ STEPS = 5
 
 def measure(bench: Bench, recorder: Recorder) -> None:
     """Count waits in a few steps of B0 by line; then let the first one raise."""
-    network = named("efficientnet-b0", 32)
-    images, batch = bench.pick(2048, 64), bench.pick(128, 4)
-    for name, recipe in RECIPES.items():
-        job = job_of(network, images, epochs=2, batch=batch, **recipe)
+    for name, job in jobs(bench).items():
         step = steps_of(trainer_of(job, bench.process))
         for _ in range(3):
             step()
@@ -36,6 +34,16 @@ def measure(bench: Bench, recorder: Recorder) -> None:
             lines = {line: number / STEPS for line, number in waits.most_common(8)}
             recorder.tell(f"{name}: by line", lines)
         recorder.tell(f"{name}: mode error", _refused(bench, step), "nothing is raised")
+
+
+def jobs(bench: Bench) -> dict[str, TrainJob]:
+    """Return the jobs whose steps are watched, by recipe."""
+    network = named("efficientnet-b0", 32)
+    images, batch = bench.pick(2048, 64), bench.pick(128, 4)
+    return {
+        name: job_of(network, images, epochs=2, batch=batch, **recipe)
+        for name, recipe in RECIPES.items()
+    }
 
 
 def waits_of(bench: Bench, step: Any, steps: int) -> Counter[str]:

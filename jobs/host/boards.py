@@ -58,6 +58,9 @@ def sharing(facts: HostFacts) -> Iterator[Finding]:
         names = ", ".join(f"{user.name.split('/')[-1]} ({user.pid})" for user in busy[:3])
         who = names or "processes that this host does not show"
         used = f"{(gpu.used or 0) / GIB:.1f} of {gpu.memory / GIB:.1f} GiB"
+        used = (
+            used if gpu.memory and gpu.used is not None else "parts that the driver does not tell"
+        )
         make = wrong if part < _LEAST_FREE else noted
         yield make(f"GPU {index}: {used} are taken by {who}", f"nvidia-smi -i {index}")
     build = facts.torch

@@ -29,7 +29,7 @@ def check(facts: HostFacts) -> tuple[Finding, ...]:
             _ray,
         )
         findings = [finding for look in looks for finding in look(facts)]
-    findings += settings(facts) if facts.has_gpu else []
+    findings += settings(facts)
     return tuple(finding.model_copy(update={"host": facts.host}) for finding in findings)
 
 

@@ -15,14 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
+from jobs.compilers import compilers
 from jobs.host.nvidia import driver_of, module_version
 from schemas.host import Driver, HostFacts, Interface, Node, TorchFacts, Trial
 
 PACKAGES = ("compound", "ray", "torch", "pyarrow", "pydantic")
 _SMI_S, _TORCH_S, _TRIAL_S = 20.0, 60.0, 60.0
 """Seconds that nvidia-smi, torch's look at its devices and a device's training may take."""
-_LISTENED = ("CUDA_", "NVIDIA_", "NCCL_", "GLOO_", "PYTORCH_", "TORCH_")
-_LISTENED_FULLY = ("LD_LIBRARY_PATH", "CC", "KUBERNETES_SERVICE_HOST")
+_LISTENED = ("CUDA_", "NVIDIA_", "NCCL_", "GLOO_", "PYTORCH_", "TORCH", "OMP_", "MKL_", "KMP_")
+_LISTENED_FULLY = ("LD_LIBRARY_PATH", "LD_PRELOAD", "CC", "CXX", "KUBERNETES_SERVICE_HOST")
 _MARKS = ("/.dockerenv", "/run/.containerenv")
 """Files that Docker and Podman put into every container."""
 
@@ -47,22 +48,19 @@ def gather(address_of: Callable[[str], str | None] = lambda name: None) -> HostF
         shared_memory=_size(Path("/dev/shm")),  # noqa: S108 - looked at, not written to
         python_header=Path(sysconfig.get_path("include"), "Python.h").exists(),
     )
+    names = compilers("cuda" if facts.has_gpu else "cpu")
+    compiler = next(filter(None, map(shutil.which, names)), "")
+    facts = facts.model_copy(update={"compiler": compiler})
     return _on_gpus(facts) if facts.has_gpu else facts
 
 
 def _on_gpus(facts: HostFacts) -> HostFacts:
     """Add what takes seconds to ask: torch, and training on all devices at the same time."""
-    import torch
-
-    from jobs.training.compiler import compilers
-
-    names = compilers(torch.device("cuda"))
     torch_facts = _torch()
     devices = [f"cuda:{device.index}" for device in (torch_facts.devices if torch_facts else ())]
     with ThreadPoolExecutor(max_workers=max(1, len(devices))) as pool:
         trials = tuple(pool.map(_trial, devices))
-    compiler = next(filter(None, map(shutil.which, names)), "")
-    return facts.model_copy(update={"torch": torch_facts, "trials": trials, "compiler": compiler})
+    return facts.model_copy(update={"torch": torch_facts, "trials": trials})
 
 
 def _version(name: str) -> str:

@@ -8,6 +8,7 @@ from schemas.host import Driver, Gpu, GpuUser, MigInstance
 _MODULE = re.compile(r"NVRM version:.*?Kernel Module(?: for \S+)?\s+(\d+[\d.]+)")
 _LISTED_GPU = re.compile(r"GPU (\d+): .*\(UUID: (\S+)\)")
 _LISTED_MIG = re.compile(r"\s+MIG (\S+)\s+Device\s+(\d+): \(UUID: (\S+)\)")
+_END = "</nvidia_smi_log>"
 _MIB = 2**20
 
 
@@ -24,7 +25,9 @@ def driver_of(text: str, listing: str = "") -> Driver:
     instead of XML, where it cannot reach the driver, becomes the error.
     """
     try:
-        root = ElementTree.fromstring(text[text.index("<") :])  # noqa: S314 - the driver's own
+        # Warnings, such as that of a corrupted infoROM, stand before the XML and after it.
+        xml = text[text.index("<") : text.index(_END) + len(_END)]
+        root = ElementTree.fromstring(xml)  # noqa: S314 - the driver's own
     except (ValueError, ElementTree.ParseError):
         return Driver(error=" ".join(text.split()) or "it says nothing")
     instances = instances_of(listing)

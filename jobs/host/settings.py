@@ -1,4 +1,4 @@
-"""What variables, shared memory and compilers of a host do to training on its GPUs."""
+"""What variables, shared memory and compilers of a host do to training on its GPUs or CPU."""
 
 from collections.abc import Iterator
 
@@ -18,8 +18,9 @@ _SLOW = {
 
 
 def settings(facts: HostFacts) -> list[Finding]:
-    """Return what is wrong with a host's settings."""
-    return [*_precision(facts), *_interfaces(facts), *_slow(facts), *_shared(facts), *_tools(facts)]
+    """Return what is wrong with a host's settings; without a GPU, of what its CPU's workers use."""
+    on_gpus = [*_precision(facts), *_slow(facts)] if facts.has_gpu else []
+    return [*on_gpus, *_interfaces(facts), *_shared(facts), *_tools(facts)]
 
 
 def _precision(facts: HostFacts) -> Iterator[Finding]:
@@ -42,7 +43,8 @@ def _precision(facts: HostFacts) -> Iterator[Finding]:
 
 def _interfaces(facts: HostFacts) -> Iterator[Finding]:
     names = [interface.name for interface in facts.interfaces]
-    for variable, by_prefix in (("NCCL_SOCKET_IFNAME", True), ("GLOO_SOCKET_IFNAME", False)):
+    variables = (("NCCL_SOCKET_IFNAME", True), ("GLOO_SOCKET_IFNAME", False))
+    for variable, by_prefix in variables if facts.has_gpu else variables[1:]:  # CPUs use gloo alone
         value = facts.environment.get(variable, "")
         if value and not _any_named(value, names, by_prefix):
             yield Finding(
@@ -76,11 +78,12 @@ def _slow(facts: HostFacts) -> Iterator[Finding]:
 def _shared(facts: HostFacts) -> Iterator[Finding]:
     if not 0 < facts.shared_memory < _LEAST_SHARED:
         return
+    users = "workers that share gradients" if facts.has_gpu else "Ray, which keeps objects there"
     several = len(facts.torch.devices) > 1 if facts.torch else False
     yield Finding(
         level="wrong" if several else "note",
         text=f"shared memory (/dev/shm) is {facts.shared_memory / 2**20:.0f} MiB, which is little "
-        "for workers that share gradients",
+        f"for {users}",
         fix="docker run --shm-size=8g ..."
         if facts.container
         else "sudo mount -o remount,size=8G /dev/shm",
@@ -88,13 +91,17 @@ def _shared(facts: HostFacts) -> Iterator[Finding]:
 
 
 def _tools(facts: HostFacts) -> Iterator[Finding]:
-    """torch.compile needs a C compiler and Python's headers, for what launches its kernels."""
+    """torch.compile needs a compiler, and Python's headers for what launches or calls its kernels.
+
+    Without a GPU it is a C++ compiler, which makes the kernels too.
+    """
     if facts.compiler and facts.python_header:
         return
     python = "python" + ".".join(facts.packages.get("python", "3").split(".")[:2])
-    lacks = "a C compiler" if not facts.compiler else "Python.h"
+    needed, package = ("a C compiler", "gcc") if facts.has_gpu else ("a C++ compiler", "g++")
+    lacks = needed if not facts.compiler else "Python.h"
     yield Finding(
         level="note",
         text=f"{lacks} is not here: a spec with compile: true is refused",
-        fix=f"sudo apt-get install gcc {python}-dev",
+        fix=f"sudo apt-get install {package} {python}-dev",
     )

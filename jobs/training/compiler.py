@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from jobs.compilers import compilers
 from jobs.data.sizes import sizes
 from jobs.training.fused import rmsprop
 from jobs.training.process import Process
@@ -33,23 +34,13 @@ _WRAPPERS = ("torch/_dynamo/external_utils.py", "torch/nn/parallel/distributed.p
 """Code around a network: of torch.compile and of DistributedDataParallel, which it cannot trace."""
 
 
-def compilers(device: torch.device) -> tuple[str, ...]:
-    """Return the programs of which torch.compile needs one: Inductor's own choice on a CPU.
-
-    On a GPU it is Triton that asks for a C compiler, for the code that launches its kernels.
-    """
-    if device.type == "cpu":
-        return (os.environ.get("CXX", "g++"),)
-    return (os.environ["CC"],) if "CC" in os.environ else ("gcc", "clang", "cc")
-
-
 def check_compiler(
     recipe: Recipe, device: torch.device, environment: Mapping[str, str] = os.environ
 ) -> None:
     """Raise PlanError where a network is to be compiled and this host has nothing to do it with."""
     if recipe.compile is not True:
         return
-    names = compilers(device)
+    names = compilers(device.type)
     if not any(map(shutil.which, names)):
         raise PlanError(
             f"torch.compile needs {' or '.join(names)}, and the worker's host has none",
