@@ -22,7 +22,9 @@ CARDS = range(1, 9)
 PACKS = """
 import json, sys, time
 import ray
-from ray.util.placement_group import placement_group, remove_placement_group
+from ray.util.placement_group import (
+    placement_group, placement_group_table, remove_placement_group
+)
 
 folder, table = sys.argv[1], json.loads(sys.argv[2])
 ray.init(
@@ -31,7 +33,7 @@ ray.init(
     _system_config={"raylet_report_resources_period_milliseconds": 5},
 )
 
-def reserve(*bundles, seconds=3):
+def reserve(*bundles, seconds=10):
     group = placement_group([dict(one) for one in bundles])
     return group, group.wait(seconds)
 
@@ -39,10 +41,10 @@ wrong = []
 for size, cards, workers in table:
     away, free = reserve(*[{"GPU": 1}] * (8 - cards)) if cards < 8 else (None, True)
     full, fits = reserve(*[{"GPU": size}] * workers) if workers else (None, True)
-    # Ray takes groups in their order: when the last is up, the one before is being tried.
+    # Ray takes groups in their order: when the last is up, the one before is up, or was tried.
     more = placement_group([{"GPU": size}])
-    last, _ = reserve({"CPU": 1})
-    over = more.wait(0.02)
+    last, _ = reserve({"CPU": 1}, seconds=30)
+    over = fits and placement_group_table(more)["state"] == "CREATED"
     if not (free and fits) or over:
         wrong.append((size, cards, workers, fits, over))
     for group in (away, full, more, last):
