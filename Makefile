@@ -29,16 +29,16 @@ test: check  ## Everything that needs no GPU, buckets too
 	$(BIN)/pytest -m "(ray or hosts) and not gpu"
 
 test-faults: setup  ## Hosts cut off, frozen, drained, drivers and workers killed: about 20 minutes
-	COMPOUND_FAULTS=1 $(BIN)/pytest -m "hosts or slow" tests/test_cluster_faults.py tests/test_cluster_kills.py
-	COMPOUND_FAULTS=1 $(BIN)/pytest -m slow tests/test_jobs_resizing.py
+	COMPOUND_FAULTS=1 $(BIN)/pytest -m "hosts or slow" tests/cluster/test_host_faults.py tests/cluster/test_random_kills.py
+	COMPOUND_FAULTS=1 $(BIN)/pytest -m slow tests/jobs/data/test_progressive_resizing.py
 	$(BIN)/python -m benchmarks.kills --kills 20
 
 test-store: setup  ## The store on disk with full numbers: flipped bits, fuzzed files, crashes, rounds
-	COMPOUND_LONG=1 $(BIN)/pytest -n auto -m "slow and not s3" tests/test_store_*.py
+	COMPOUND_LONG=1 $(BIN)/pytest -n auto -m "slow and not s3" tests/jobs/store
 
 test-s3: setup  ## The store in three kinds of buckets, with full numbers, and a study on Swift: an hour
-	COMPOUND_LONG=1 $(BIN)/pytest -n auto -m s3 tests/test_store_*.py
-	COMPOUND_LONG=1 $(BIN)/pytest -m s3 tests/test_cluster_bucket.py
+	COMPOUND_LONG=1 $(BIN)/pytest -n auto -m s3 tests/jobs/store
+	COMPOUND_LONG=1 $(BIN)/pytest -m s3 tests/cluster/test_bucket.py
 
 test-fast: setup  ## Without Ray, hosts, buckets and long tests
 	$(BIN)/pytest -m "not ray and not hosts and not s3 and not slow and not gpu"

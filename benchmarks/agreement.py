@@ -22,10 +22,10 @@ import numpy as np
 from benchmarks.simulated import Carried, World, carry_out, shares_of, single
 from benchmarks.surfaces import SURFACES, Truth
 from benchmarks.verdict import DATA
-from orchestrator.plan import plan_study
-from orchestrator.spec import load
-from schemas.plan import Plan
-from schemas.study import StudySpec
+from compound.orchestrator.plan.search_jobs import plan_study
+from compound.orchestrator.spec.load import load
+from compound.schemas.plan import Plan
+from compound.schemas.study import StudySpec
 
 SPEC = Path(__file__).parent / "tables" / "agreement.yaml"
 RUNGS = {

@@ -28,19 +28,19 @@ from typing import Any
 
 import torch
 
-from jobs.data.batches import Feeder
-from jobs.data.cache import DataCache
-from jobs.data.source import summarise
-from jobs.models.zoo import NETWORKS
-from jobs.run import Process
-from jobs.store.artifacts import ArtifactStore
-from jobs.store.checkpoint import Position, Saved
-from jobs.store.writer import JobWriter
-from jobs.training.snapshot import Snapshot
-from jobs.training.trainer import Trainer
-from schemas.data import SyntheticData
-from schemas.job import DataRef, EpochRow, TrainJob
-from schemas.recipe import Recipe
+from compound.jobs.data.batches import Feeder
+from compound.jobs.data.source import summarise
+from compound.jobs.networks.named import NETWORKS
+from compound.jobs.run_job import Process
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.format.checkpoint import Position, Saved
+from compound.jobs.store.writing.job_writer import JobWriter
+from compound.jobs.training.checkpoints.snapshot import Snapshot
+from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.trainer import Trainer
+from compound.schemas.data import SyntheticData
+from compound.schemas.job import DataRef, EpochRow, TrainJob
+from compound.schemas.recipe import Recipe
 
 Times = dict[str, list[float]]
 

@@ -1,4 +1,4 @@
-"""What torch.compile takes and what it saves: the constants of orchestrator/compiling.py.
+"""What torch.compile takes and what it saves: the constants of orchestrator/plan/compile_choice.py.
 
     python -m benchmarks.compiling [--steps 8] [--rounds 5] [--threads 1] [--kind cpu] [--only NAME]
 
@@ -22,17 +22,17 @@ os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 import torch
 
 from benchmarks.small import SMALL
-from jobs.data.batches import Feeder
-from jobs.data.cache import DataCache
-from jobs.data.source import summarise
-from jobs.models.zoo import NETWORKS
-from jobs.run import Process
-from jobs.training.trainer import Trainer
-from jobs.workload import workload
-from schemas.architecture import Architecture
-from schemas.data import SyntheticData
-from schemas.job import DataRef, TrainJob
-from schemas.recipe import Recipe
+from compound.jobs.data.batches import Feeder
+from compound.jobs.data.source import summarise
+from compound.jobs.networks.named import NETWORKS
+from compound.jobs.networks.workload import workload
+from compound.jobs.run_job import Process
+from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.trainer import Trainer
+from compound.schemas.architecture import Architecture
+from compound.schemas.data import SyntheticData
+from compound.schemas.job import DataRef, TrainJob
+from compound.schemas.recipe import Recipe
 
 
 def _at(name: str, resolution: int) -> Architecture:

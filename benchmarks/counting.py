@@ -6,13 +6,13 @@ python benchmarks/counting.py
 import statistics
 import time
 
-from jobs.complexity import count
-from jobs.models.efficientnet import B0
-from jobs.scaling import scale
-from orchestrator.design import design
-from orchestrator.space import Space
-from schemas.architecture import Coefficients
-from schemas.design import Budget, GridDesign
+from compound.jobs.networks.efficientnet import B0
+from compound.jobs.networks.exact_cost import count
+from compound.jobs.networks.scaling import scale
+from compound.orchestrator.design.candidates import design
+from compound.orchestrator.design.network_space import Space
+from compound.schemas.architecture import Coefficients
+from compound.schemas.design import Budget, GridDesign
 
 ROUNDS = 7
 NETWORKS = 2_000

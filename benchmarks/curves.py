@@ -18,10 +18,10 @@ from statistics import fmean
 
 import numpy as np
 
-from jobs.store.artifacts import ArtifactStore
-from orchestrator.analyse import METRIC
-from orchestrator.documents import Documents, documents
-from orchestrator.statistics import pooled
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.choose.verdict import METRIC
+from compound.orchestrator.records.documents import Documents, documents
+from compound.orchestrator.statistics.comparison import pooled
 
 TABLES = Path(__file__).parent / "tables"
 TABLE = TABLES / "search_cost.csv"

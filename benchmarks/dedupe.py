@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from jobs.store.artifacts import ArtifactStore
-from orchestrator.analyse import METRIC
-from orchestrator.documents import documents
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.choose.verdict import METRIC
+from compound.orchestrator.records.documents import documents
 
 TABLE = Path(__file__).parent / "tables" / "dedupe.csv"
 FEWER = 1.6

@@ -26,17 +26,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from jobs.allocator import keep_freed
-from jobs.data.batches import Share, Source
-from jobs.data.cache import DataCache
-from jobs.data.source import summarise
-from jobs.data.stream.source import Streamed
-from jobs.models.build import build
-from jobs.models.efficientnet import B0
-from schemas.architecture import Architecture
-from schemas.data import ImageFolderData
-from schemas.job import DataRef
-from schemas.recipe import Recipe
+from compound.jobs.data.batches import Share, Source
+from compound.jobs.data.source import summarise
+from compound.jobs.data.stream.streamed_batches import Streamed
+from compound.jobs.models.build import build
+from compound.jobs.networks.efficientnet import B0
+from compound.jobs.runtime.malloc import keep_freed
+from compound.jobs.training.data_cache import DataCache
+from compound.schemas.architecture import Architecture
+from compound.schemas.data import ImageFolderData
+from compound.schemas.job import DataRef
+from compound.schemas.recipe import Recipe
 
 SIDE = 224
 WORKERS = 2

@@ -15,16 +15,16 @@ from pathlib import Path
 import torch
 
 from benchmarks.images import BATCH, SIDE, WORKERS, epoch, show, write_images
-from cluster.ingest import RayData
-from cluster.session import connect
-from jobs.data.batches import Share
-from jobs.data.cache import DataCache
-from jobs.data.source import summarise
-from jobs.data.stream.elsewhere import Elsewhere
-from jobs.data.stream.source import Streamed
-from schemas.data import ImageFolderData
-from schemas.job import DataRef
-from schemas.recipe import Recipe
+from compound.cluster.ray_data import RayData
+from compound.cluster.ray_session import connect
+from compound.jobs.data.batches import Share
+from compound.jobs.data.source import summarise
+from compound.jobs.data.stream.remote_decoding import Elsewhere
+from compound.jobs.data.stream.streamed_batches import Streamed
+from compound.jobs.training.data_cache import DataCache
+from compound.schemas.data import ImageFolderData
+from compound.schemas.job import DataRef
+from compound.schemas.recipe import Recipe
 
 
 def main() -> None:

@@ -26,15 +26,15 @@ from pathlib import Path
 import ray
 from ray.util.state import list_actors
 
-from cluster.local import LocalRunner
-from cluster.session import connect
-from cluster.tune import RayRunner
-from jobs.data.source import summarise
-from jobs.store.artifacts import ArtifactStore
-from schemas.architecture import Architecture, Stage, Stem
-from schemas.data import SyntheticData
-from schemas.job import DataRef, Event, JobRequest, JobResult, Resources, TrainJob
-from schemas.recipe import Recipe
+from compound.cluster.local_runner import LocalRunner
+from compound.cluster.ray_session import connect
+from compound.cluster.trials.ray_runner import RayRunner
+from compound.jobs.data.source import summarise
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.data import SyntheticData
+from compound.schemas.job import DataRef, Event, JobRequest, JobResult, Resources, TrainJob
+from compound.schemas.recipe import Recipe
 
 EPOCHS = 8
 VICTIMS = {"RayTrainWorker": 0.7, "GangTrial": 0.15, "driver": 0.15}

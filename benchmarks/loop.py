@@ -9,7 +9,7 @@ form, or `fused` where that is quicker: both are timed), clip_grad_norm_, one `.
 The sides take turns, another one first in each round, each in a process of its own and after two
 steps that do not count. After the same steps their mean losses differ by less than 0.02: that is
 checked.
-A worker of Compound keeps freed memory (`jobs.allocator`), which a bare loop does not:
+A worker of Compound keeps freed memory (jobs/runtime/malloc.py), which a bare loop does not:
 `--same-memory` lets both, which compares the loops alone.
 
 Goal: Compound's images per second at least 0.98 of the best bare loop's.
@@ -29,18 +29,18 @@ import torch
 from torch.nn import functional
 
 from benchmarks.small import SMALL
-from jobs.allocator import keep_freed
-from jobs.data.batches import Batch, Feeder, Share
-from jobs.data.cache import DataCache
-from jobs.data.source import summarise
-from jobs.models.zoo import NETWORKS
-from jobs.run import Process
-from jobs.training.schedule import learning_rate
-from jobs.training.trainer import Trainer
-from schemas.architecture import Architecture
-from schemas.data import SyntheticData
-from schemas.job import DataRef, TrainJob
-from schemas.recipe import Recipe
+from compound.jobs.data.batches import Batch, Feeder, Share
+from compound.jobs.data.source import summarise
+from compound.jobs.networks.named import NETWORKS
+from compound.jobs.run_job import Process
+from compound.jobs.runtime.malloc import keep_freed
+from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.optimiser.schedule import learning_rate
+from compound.jobs.training.trainer import Trainer
+from compound.schemas.architecture import Architecture
+from compound.schemas.data import SyntheticData
+from compound.schemas.job import DataRef, TrainJob
+from compound.schemas.recipe import Recipe
 
 Side = Callable[[Architecture, int, int], tuple[float, float]]
 """Takes so many steps of a batch size; returns seconds and mean loss."""

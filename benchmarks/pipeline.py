@@ -19,11 +19,11 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
-from jobs.allocator import keep_freed
-from jobs.data.batches import Feeder, Share
-from jobs.data.images import Images
-from jobs.data.images import statistics as statistics_of
-from schemas.recipe import Augment
+from compound.jobs.data.batches import Feeder, Share
+from compound.jobs.data.images import Images
+from compound.jobs.data.images import statistics as statistics_of
+from compound.jobs.runtime.malloc import keep_freed
+from compound.schemas.recipe import Augment
 
 SIDE, MARGIN, CUT, BATCH = 32, 4, 8, 256
 

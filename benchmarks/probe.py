@@ -13,9 +13,9 @@ import os
 import statistics
 import time
 
-from jobs.device import Kind
-from jobs.probe import measure_all, point, probe, variant
-from schemas.device import DeviceProfile, Precision, ProbePoint
+from compound.jobs.device_model import Kind
+from compound.jobs.probe.probe import measure_all, point, probe, variant
+from compound.schemas.device import DeviceProfile, Precision, ProbePoint
 
 HELD_OUT = (
     ("resnet-18", 1.0, 0.5, 64, 16),

@@ -19,16 +19,16 @@ from pathlib import Path
 import torch
 
 from benchmarks.small import SMALL
-from jobs.data.cache import DataCache
-from jobs.data.sizes import sizes
-from jobs.data.source import summarise
-from jobs.device import guess
-from jobs.run import Process, run
-from jobs.store.artifacts import ArtifactStore
-from orchestrator.pace import Pace
-from schemas.data import ParquetData
-from schemas.job import DataRef, TrainJob
-from schemas.recipe import Recipe
+from compound.jobs.data.progressive_resizing import sizes
+from compound.jobs.data.source import summarise
+from compound.jobs.device_model import guess
+from compound.jobs.run_job import Process, run
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.training.data_cache import DataCache
+from compound.orchestrator.plan.step_time import Pace
+from compound.schemas.data import ParquetData
+from compound.schemas.job import DataRef, TrainJob
+from compound.schemas.recipe import Recipe
 
 
 def recipe(epochs: int, resizing: dict[str, float] | None) -> Recipe:

@@ -29,17 +29,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.simulated import MEMORY, Silent, Simulated
-from cluster.runner import OnEvent
-from jobs.data.source import summarise
-from jobs.store.artifacts import ArtifactStore
-from orchestrator.analyse import analyse
-from orchestrator.commands.studies import status
-from orchestrator.prepare import prepare
-from orchestrator.spec import load
-from orchestrator.study import Study
-from schemas.job import JobRequest, JobResult, TrainJob
-from schemas.plan import Plan
-from schemas.study import StudySpec
+from compound.cluster.runner import OnEvent
+from compound.jobs.data.source import summarise
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.choose.verdict import analyse
+from compound.orchestrator.cli.status import status
+from compound.orchestrator.forecast.prepare import prepare
+from compound.orchestrator.spec.load import load
+from compound.orchestrator.study import Study
+from compound.schemas.job import JobRequest, JobResult, TrainJob
+from compound.schemas.plan import Plan
+from compound.schemas.study import StudySpec
 
 ROOT = Path(__file__).parent.parent
 SPEC = ROOT / "benchmarks" / "tables" / "scale.yaml"
@@ -65,7 +65,7 @@ def timed(work: Callable[[], object]) -> Took:
 def command(*words: str) -> Took:
     """Time a command as a user types it."""
     wall, cpu = time.perf_counter(), _children()
-    called = [sys.executable, "-m", "orchestrator", *words]
+    called = [sys.executable, "-m", "compound", *words]
     subprocess.run(called, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     return Took(time.perf_counter() - wall, _children() - cpu)
 

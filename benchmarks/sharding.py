@@ -27,17 +27,17 @@ from typing import Any
 import torch
 from torch import distributed
 
-from jobs.data.batches import Feeder
-from jobs.data.cache import DataCache
-from jobs.data.source import summarise
-from jobs.models.zoo import NETWORKS
-from jobs.run import Process
-from jobs.training.collective import leave
-from jobs.training.trainer import Trainer
-from schemas.architecture import Architecture
-from schemas.data import SyntheticData
-from schemas.job import DataRef, TrainJob
-from schemas.recipe import Recipe
+from compound.jobs.data.batches import Feeder
+from compound.jobs.data.source import summarise
+from compound.jobs.networks.named import NETWORKS
+from compound.jobs.parallel.collective import leave
+from compound.jobs.run_job import Process
+from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.trainer import Trainer
+from compound.schemas.architecture import Architecture
+from compound.schemas.data import SyntheticData
+from compound.schemas.job import DataRef, TrainJob
+from compound.schemas.recipe import Recipe
 
 IMAGES, PIXELS, CLASSES = 4, 32, 1000
 STATUS, PEAK = Path("/proc/self/status"), Path("/proc/self/clear_refs")

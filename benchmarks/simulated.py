@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.surfaces import Bools, Floats
-from cluster.runner import OnEvent
-from jobs.store.artifacts import ArtifactStore
-from jobs.store.writer import JobWriter
-from orchestrator.analyse import METRIC
-from orchestrator.documents import documents
-from orchestrator.progress import Phase
-from orchestrator.study import Study
-from schemas.architecture import AXES, Candidate
-from schemas.job import EpochRow, Event, JobRequest, JobResult, TrainJob
-from schemas.plan import Plan
-from schemas.study import StudySpec
-from schemas.verdict import Verdict
+from compound.cluster.runner import OnEvent
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.writing.job_writer import JobWriter
+from compound.orchestrator.choose.verdict import METRIC
+from compound.orchestrator.records.documents import documents
+from compound.orchestrator.run.progress import Phase
+from compound.orchestrator.study import Study
+from compound.schemas.architecture import AXES, Candidate
+from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, TrainJob
+from compound.schemas.plan import Plan
+from compound.schemas.study import StudySpec
+from compound.schemas.verdict import Verdict
 
 SIGMA = 0.01
 """The standard deviation of a score between seeds, without what a seed brings to all."""

@@ -1,6 +1,6 @@
 """The small network that several benchmarks train."""
 
-from schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.architecture import Architecture, Stage, Stem
 
 SMALL = Architecture(
     resolution=32,

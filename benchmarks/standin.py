@@ -4,7 +4,7 @@
 
 Columns: tensors of both devices mixed; how often the host was held up a step of training, and an
 epoch of evaluation; operations of an optimiser step. With names only these configurations, and
-every wait by its line. No GPU is needed, and none is measured: see tests/standin_device.py.
+every wait by its line. No GPU is needed, and none is measured: see tests/support/standin_device.py.
 """
 
 import sys
@@ -13,10 +13,9 @@ from pathlib import Path
 
 import torch
 
-sys.path.append(str(Path(__file__).parent.parent / "tests"))
-from standin_runs import Run, configurations, trained  # type: ignore[import-not-found]
-
-from jobs.store.artifacts import ArtifactStore
+sys.path.append(str(Path(__file__).parent.parent))
+from compound.jobs.store.artifacts import ArtifactStore
+from tests.support.standin_runs import Run, configurations, trained
 
 HEAD = "| configuration | mixed | blocking a step | blocking an evaluation | operations a step |"
 

@@ -16,14 +16,14 @@ import statistics
 import tempfile
 
 from benchmarks.small import SMALL
-from cluster.local import LocalRunner
-from cluster.session import connect
-from cluster.tune import RayRunner
-from jobs.data.source import summarise
-from jobs.store.artifacts import ArtifactStore
-from schemas.data import SyntheticData
-from schemas.job import DataRef, JobRequest, Resources, TrainJob
-from schemas.recipe import Recipe
+from compound.cluster.local_runner import LocalRunner
+from compound.cluster.ray_session import connect
+from compound.cluster.trials.ray_runner import RayRunner
+from compound.jobs.data.source import summarise
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.schemas.data import SyntheticData
+from compound.schemas.job import DataRef, JobRequest, Resources, TrainJob
+from compound.schemas.recipe import Recipe
 
 NETWORK = SMALL.model_copy(update={"num_classes": 4})
 

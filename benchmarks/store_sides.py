@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.small import SMALL
-from jobs.data.batches import Feeder
-from jobs.data.cache import DataCache
-from jobs.data.source import summarise
-from jobs.run import Process
-from jobs.store.artifacts import ArtifactStore
-from jobs.store.roster import Line
-from jobs.store.writer import JobWriter
-from jobs.training.trainer import Trainer
-from schemas.data import SyntheticData
-from schemas.job import DataRef, EpochRow, Event, JobResult, TrainJob
-from schemas.recipe import Recipe
+from compound.jobs.data.batches import Feeder
+from compound.jobs.data.source import summarise
+from compound.jobs.run_job import Process
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.folders.planned_jobs import Line
+from compound.jobs.store.writing.job_writer import JobWriter
+from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.trainer import Trainer
+from compound.schemas.data import SyntheticData
+from compound.schemas.job import DataRef, EpochRow, Event, JobResult, TrainJob
+from compound.schemas.recipe import Recipe
 
 METRICS, JOBS, BATCH = 20, 100, 1000
 NAMES = tuple(f"metric_{number:02d}" for number in range(METRICS))

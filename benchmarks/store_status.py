@@ -12,14 +12,14 @@ from typing import Any
 
 from benchmarks.scale import ROOT, SPEC, accuracy
 from benchmarks.simulated import Silent, Simulated
-from jobs.data.source import summarise
-from jobs.store.artifacts import ArtifactStore
-from orchestrator.commands.studies import status
-from orchestrator.prepare import prepare
-from orchestrator.spec import load
-from orchestrator.study import Study
-from schemas.plan import Plan
-from schemas.study import StudySpec
+from compound.jobs.data.source import summarise
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.cli.status import status
+from compound.orchestrator.forecast.prepare import prepare
+from compound.orchestrator.spec.load import load
+from compound.orchestrator.study import Study
+from compound.schemas.plan import Plan
+from compound.schemas.study import StudySpec
 
 NAME, EPOCHS = "large", 100
 
@@ -49,7 +49,7 @@ print(took, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000)
 
 def command(folder: Path) -> tuple[float, float, float]:
     """Return a command's seconds of the wall and of the processor, and its most megabytes."""
-    words = [sys.executable, "-m", "orchestrator", "status", NAME, "--store", str(folder)]
+    words = [sys.executable, "-m", "compound", "status", NAME, "--store", str(folder)]
     launched = [sys.executable, "-S", "-c", _LAUNCHED, *words]
     ran = subprocess.run(launched, cwd=ROOT, check=True, capture_output=True, text=True)
     wall, cpu, memory = map(float, ran.stdout.split())

@@ -16,12 +16,12 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from benchmarks.curves import TABLES, Curve, Table
 from benchmarks.simulated import carry_out
-from orchestrator.plan import plan_study
-from orchestrator.spec import load
-from schemas.data import DataInfo
-from schemas.job import TrainJob
-from schemas.plan import Plan
-from schemas.study import StudySpec
+from compound.orchestrator.plan.search_jobs import plan_study
+from compound.orchestrator.spec.load import load
+from compound.schemas.data import DataInfo
+from compound.schemas.job import TrainJob
+from compound.schemas.plan import Plan
+from compound.schemas.study import StudySpec
 
 SPEC = TABLES / "search_cost.yaml"
 WORKERS = 4

@@ -2,9 +2,9 @@
 
     python benchmarks/trials.py [--rounds 2] [--jobs 24] [--fresh 8] [--ddp 10] [--nested 3]
 
-Both sides train the same jobs with the same loop (jobs.run) into a store, on the same local Ray
-of two CPUs, in turns. A rate counts from the end of the first jobs, one for each place in the
-cluster: what is needed once, to connect and to start the first actors, is printed apart.
+Both sides train the same jobs with the same loop (jobs/run_job.py) into a store, on the same
+local Ray of two CPUs, in turns. A rate counts from the end of the first jobs, one for each place
+in the cluster: what is needed once, to connect and to start the first actors, is printed apart.
 """
 
 import argparse
@@ -23,16 +23,16 @@ from ray import train, tune
 from ray.train.torch import TorchTrainer, get_device
 from ray.tune.integration.ray_train import TuneReportCallback
 
-from cluster.session import connect
-from cluster.tune import RayRunner
-from jobs.data.cache import DataCache
-from jobs.data.source import summarise
-from jobs.run import Process, run
-from jobs.store.artifacts import ArtifactStore
-from schemas.architecture import Architecture, Stage, Stem
-from schemas.data import SyntheticData
-from schemas.job import DataRef, Event, JobRequest, Resources, TrainJob
-from schemas.recipe import Recipe
+from compound.cluster.ray_session import connect
+from compound.cluster.trials.ray_runner import RayRunner
+from compound.jobs.data.source import summarise
+from compound.jobs.run_job import Process, run
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.training.data_cache import DataCache
+from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.data import SyntheticData
+from compound.schemas.job import DataRef, Event, JobRequest, Resources, TrainJob
+from compound.schemas.recipe import Recipe
 
 CPUS = 2
 DATA = SyntheticData(source="synthetic", images=128, validation_images=32, size=8)

@@ -14,13 +14,13 @@ from typing import Any
 
 import torch
 
-from jobs.models.build import build
-from jobs.models.efficientnet import B0
-from jobs.training.average import Average
-from jobs.training.flat import flatten
-from jobs.training.runs import CHUNK
-from jobs.training.update import Update
-from schemas.recipe import Recipe
+from compound.jobs.models.build import build
+from compound.jobs.networks.efficientnet import B0
+from compound.jobs.parallel.flat_parameters import flatten
+from compound.jobs.training.optimiser.cache_blocks import CHUNK
+from compound.jobs.training.optimiser.ema import Average
+from compound.jobs.training.optimiser.update import Update
+from compound.schemas.recipe import Recipe
 
 ROUNDS = 9
 STEPS = 5

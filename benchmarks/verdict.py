@@ -21,12 +21,12 @@ import numpy as np
 
 from benchmarks.simulated import SIGMA, World, carry_out, shares_of, single
 from benchmarks.surfaces import SURFACES, Bools, Floats, Truth
-from orchestrator.plan import plan_study
-from orchestrator.spec import load
-from schemas.data import DataInfo
-from schemas.plan import Plan
-from schemas.study import StudySpec
-from schemas.verdict import Standing
+from compound.orchestrator.plan.search_jobs import plan_study
+from compound.orchestrator.spec.load import load
+from compound.schemas.data import DataInfo
+from compound.schemas.plan import Plan
+from compound.schemas.study import StudySpec
+from compound.schemas.verdict import Standing
 
 DATA = DataInfo(
     fingerprint="0" * 16,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from schemas.job import Event, JobRequest, JobResult
+from compound.schemas.job import Event, JobRequest, JobResult
 
 OnEvent = Callable[[Event], None]
 

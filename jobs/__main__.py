@@ -22,16 +22,16 @@ import torch
 from pydantic import ValidationError
 from torch import distributed
 
-from jobs.allocator import keep_freed
-from jobs.data.cache import DataCache
-from jobs.gpus import VARIABLE, gpus_here, is_instance, part_for, sharers
-from jobs.run import Process, run
-from jobs.share import keep_to_share
-from jobs.store.artifacts import ArtifactStore
-from jobs.training.collective import end_process, join, leave, summed
-from jobs.training.failure import GAVE_UP, classify
-from schemas.errors import ClusterError, CompoundError, SpecError
-from schemas.job import Cause, EpochRow, JobRequest, JobResult, Resources
+from compound.jobs.gpu.memory_share import keep_to_share
+from compound.jobs.gpu.visible_gpus import VARIABLE, gpus_here, is_instance, part_for, sharers
+from compound.jobs.parallel.collective import end_process, join, leave, summed
+from compound.jobs.parallel.failure import GAVE_UP, classify
+from compound.jobs.run_job import Process, run
+from compound.jobs.runtime.malloc import keep_freed
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.training.data_cache import DataCache
+from compound.schemas.errors import ClusterError, CompoundError, SpecError
+from compound.schemas.job import Cause, EpochRow, JobRequest, JobResult, Resources
 
 FAILED, INTERRUPTED = 1, 130
 

@@ -8,8 +8,8 @@ import os
 import sys
 import traceback
 
-from orchestrator.cli import app
-from schemas.errors import CompoundError
+from compound.orchestrator.cli.app import app
+from compound.schemas.errors import CompoundError
 
 INTERRUPTED = 130
 _SELDOM = (100_000, 50, 100)
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _absent(error: ModuleNotFoundError) -> str:
     """Say which package this command needs. Whatever else is not found is a fault of Compound."""
     package = (error.name or "").partition(".")[0]
-    if package in ("", "schemas", "jobs", "cluster", "orchestrator"):
+    if package in ("", "compound"):
         return f"internal error: {type(error).__name__}: {error}\n  next: --debug"
     names = {"sklearn": "scikit-learn", "PIL": "pillow", "ruamel": "ruamel.yaml"}
     package = names.get(package, package)

@@ -10,30 +10,30 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cluster.runner import Runner
-from jobs.networks import Networks
-from jobs.store.artifacts import ArtifactStore
-from jobs.store.study import StudyFolder
-from orchestrator import roster
-from orchestrator.analyse import analyse
-from orchestrator.crew import Crew, Ending, Observer
-from orchestrator.documents import Record, TrainRecord, documents
-from orchestrator.entrants import gate_plan
-from orchestrator.extension import History
-from orchestrator.family_law import law_of
-from orchestrator.gate import judge
-from orchestrator.plan import plan_family
-from orchestrator.ranking import correlation
-from orchestrator.rounds import Search, next_round
-from orchestrator.rungs import halving_rungs
-from schemas.architecture import Candidate, Coefficients
-from schemas.base import Model
-from schemas.errors import RunError
-from schemas.job import JobResult
-from schemas.plan import Plan, PlannedJob, Rounds, Variant
-from schemas.strategy import Asha
-from schemas.study import StudySpec, TrainSpec
-from schemas.verdict import Rung, Verdict
+from compound.cluster.runner import Runner
+from compound.jobs.models.scaled import Networks
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.orchestrator.analyse.halving import halving_rungs
+from compound.orchestrator.choose.rounds import Search, next_round
+from compound.orchestrator.choose.verdict import analyse
+from compound.orchestrator.plan.search_jobs import plan_family
+from compound.orchestrator.records import job_list as roster
+from compound.orchestrator.records.documents import Record, TrainRecord, documents
+from compound.orchestrator.records.history import History
+from compound.orchestrator.run.phase import Crew, Ending, Observer
+from compound.orchestrator.scale.family_errors import law_of
+from compound.orchestrator.scale.gate import judge
+from compound.orchestrator.scale.gate_plan import gate_plan
+from compound.orchestrator.statistics.rank_correlation import correlation
+from compound.schemas.architecture import Candidate, Coefficients
+from compound.schemas.base import Model
+from compound.schemas.errors import RunError
+from compound.schemas.job import JobResult
+from compound.schemas.plan import Plan, PlannedJob, Rounds, Variant
+from compound.schemas.promotion import Asha
+from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.verdict import Rung, Verdict
 
 Outcome = Literal["done", "stopped", "closed"]
 """`closed`: the gate's mode is `stop`, and the order of the search did not carry over."""

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from orchestrator.controls import TWIN, Draft
+from compound.orchestrator.design.controls import TWIN, Draft
 
 
 def even_choice(drafts: Collection[Draft], most: int) -> list[Draft]:

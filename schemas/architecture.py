@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from schemas.base import Identified, Model, digest
-from schemas.factory import FactoryNetwork
+from compound.schemas.base import Identified, Model, digest
+from compound.schemas.factory import FactoryNetwork
 
 Channels = Annotated[int, Field(ge=1, le=65_536)]
 MAX_MULTIPLIER = 1_000

@@ -4,9 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from schemas.architecture import BlockFamily, Head, Resolution, Stages, Stem
-from schemas.base import Model
-from schemas.factory import FactoryName
+from compound.schemas.architecture import BlockFamily, Head, Resolution, Stages, Stem
+from compound.schemas.base import Model
+from compound.schemas.factory import FactoryName
 
 NetworkName = Literal[
     "efficientnet-b0",
@@ -31,7 +31,7 @@ NetworkName = Literal[
     "resnet-200",
     "amoebanet-d",
 ]
-"""The networks that `baseline.name` and `compound count` know; jobs.models.zoo holds them."""
+"""The networks that `baseline.name` and `compound count` know, held by jobs/networks/named.py."""
 
 
 class NamedBaseline(Model):

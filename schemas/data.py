@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from schemas.base import Model
-from schemas.place import data_bucket
+from compound.schemas.base import Model
+from compound.schemas.store_uri import data_bucket
 
 
 def _readable(path: str) -> str:

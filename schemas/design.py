@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.architecture import Coefficients
-from schemas.base import Model
+from compound.schemas.architecture import Coefficients
+from compound.schemas.base import Model
 
 MAX_POINTS = 1_000_000
 """Grid points, before the tolerance picks from them."""

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import Model
+from compound.schemas.base import Model
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 Part = Literal["launch", "device"]

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from schemas.base import Model
-from schemas.device import Workload
+from compound.schemas.base import Model
+from compound.schemas.device import Workload
 
 FACTORY_PATTERN = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 

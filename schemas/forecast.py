@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.base import Model
-from schemas.device import Part, Precision
+from compound.schemas.base import Model
+from compound.schemas.device import Part, Precision
 
 GIB = 2**30
 

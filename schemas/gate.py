@@ -1,8 +1,8 @@
 """What the gate before the family trains: the best of the search once more, at a larger scale."""
 
-from schemas.architecture import Candidate
-from schemas.base import Model
-from schemas.plan import PlannedJob
+from compound.schemas.architecture import Candidate
+from compound.schemas.base import Model
+from compound.schemas.plan import PlannedJob
 
 
 class Entrant(Model):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.base import Model
+from compound.schemas.base import Model
 
 
 class MigInstance(Model):

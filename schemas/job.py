@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from schemas.architecture import Architecture, Network
-from schemas.base import Identified, Model, digest
-from schemas.data import DataSpec
-from schemas.factory import FactoryNetwork, Realised
-from schemas.gpus import Gpus
-from schemas.recipe import Keep, Recipe
-from schemas.weights import WeightsRef
+from compound.schemas.architecture import Architecture, Network
+from compound.schemas.base import Identified, Model, digest
+from compound.schemas.data import DataSpec
+from compound.schemas.factory import FactoryNetwork, Realised
+from compound.schemas.gpus import Gpus
+from compound.schemas.recipe import Keep, Recipe
+from compound.schemas.weights import WeightsRef
 
 Count = Annotated[int, Field(ge=1, le=10_000)]
 

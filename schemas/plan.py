@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from schemas.architecture import Candidate, Coefficients
-from schemas.base import Model
-from schemas.data import DataInfo
-from schemas.device import DeviceProfile
-from schemas.job import JobRequest
+from compound.schemas.architecture import Candidate, Coefficients
+from compound.schemas.base import Model
+from compound.schemas.data import DataInfo
+from compound.schemas.device import DeviceProfile
+from compound.schemas.job import JobRequest
 
 MOST_UNTRIED = 300
 

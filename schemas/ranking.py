@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from schemas.base import Model
+from compound.schemas.base import Model
 
 
 class Correlation(Model):

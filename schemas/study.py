@@ -4,17 +4,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
-from schemas.architecture import CONTROLS, Coefficients, Control, Rounding
-from schemas.base import Model
-from schemas.baseline import Baseline
-from schemas.data import DataSpec
-from schemas.design import Budget, Design, LatticeDesign
-from schemas.forecast import Hosts, Spending
-from schemas.job import Resources
-from schemas.place import bucket_of
-from schemas.recipe import Recipe
-from schemas.strategy import Asha, Gate, Promotion, Rungs
-from schemas.weights import Weights
+from compound.schemas.architecture import CONTROLS, Coefficients, Control, Rounding
+from compound.schemas.base import Model
+from compound.schemas.baseline import Baseline
+from compound.schemas.data import DataSpec
+from compound.schemas.design import Budget, Design, LatticeDesign
+from compound.schemas.forecast import Hosts, Spending
+from compound.schemas.job import Resources
+from compound.schemas.promotion import Asha, Gate, Promotion, Rungs
+from compound.schemas.recipe import Recipe
+from compound.schemas.store_uri import bucket_of
+from compound.schemas.weights import Weights
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 """Lower case, so that no two names differ in case only; no dots, no slashes."""

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from schemas.architecture import Axis, Coefficients, Role, Shares
-from schemas.base import Model
-from schemas.ranking import Correlation
+from compound.schemas.architecture import Axis, Coefficients, Role, Shares
+from compound.schemas.base import Model
+from compound.schemas.ranking import Correlation
 
 
 class Standing(Model):

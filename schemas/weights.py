@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.base import Model
+from compound.schemas.base import Model
 
 
 class Weights(Model):

@@ -7,20 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from back_ends import SOME
 from hypothesis import settings
 
-from schemas.architecture import Architecture, Stage, Stem
-from schemas.data import SyntheticData
-from schemas.job import DataRef, JobRequest, Resources, TrainJob
-from schemas.recipe import Recipe
+from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.data import SyntheticData
+from compound.schemas.job import DataRef, JobRequest, Resources, TrainJob
+from compound.schemas.recipe import Recipe
+from tests.support.back_ends import SOME
+from tests.support.requests import MakeRequest
 
 if TYPE_CHECKING:
-    from servers import Servers
-
-    from cluster.session import Session
-
-MakeRequest = Callable[..., JobRequest]
+    from compound.cluster.ray_session import Session
+    from tests.support.servers import Servers
 
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
@@ -32,7 +30,7 @@ says more about what else the machine does."""
 @pytest.fixture(scope="session")
 def make_request() -> MakeRequest:
     """Make a request for a tiny network: 128 images of 8 x 8, milliseconds an epoch."""
-    from jobs.data.source import summarise
+    from compound.jobs.data.source import summarise
 
     def make(
         seed: int = 0,
@@ -68,7 +66,7 @@ def make_request() -> MakeRequest:
 @pytest.fixture(scope="session")
 def ray_session() -> "Iterator[Session]":
     """One local Ray with two CPUs and token mode on, for all tests marked `ray`."""
-    from cluster.session import connect
+    from compound.cluster.ray_session import connect
 
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
     with connect(cpus=2) as session:
@@ -78,7 +76,7 @@ def ray_session() -> "Iterator[Session]":
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Servers]":
     """The S3 endpoints, each started when a test first asks for it."""
-    from servers import Servers
+    from tests.support.servers import Servers
 
     found = Servers(tmp_path_factory.mktemp("servers"))
     yield found
@@ -106,8 +104,8 @@ def place_on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], 
 @pytest.fixture
 def reach(servers: "Servers", monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     """Set the environment for an endpoint, and return an address of its own there."""
-    from processes import Unavailable
-    from servers import BUCKET
+    from tests.support.processes import Unavailable
+    from tests.support.servers import BUCKET
 
     def set_up(name: str) -> str:
         try:

@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
-COMMAND = [sys.executable, "-m", "orchestrator"]
+COMMAND = [sys.executable, "-m", "compound"]
 CIFAR10 = os.environ.get("COMPOUND_CIFAR10", "")
 
 

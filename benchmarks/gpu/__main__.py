@@ -23,7 +23,7 @@ from typing import TextIO
 from benchmarks.gpu.parts import ALL_SECONDS, SLOWER, Part, chosen
 from benchmarks.gpu.runner import Line, Queue
 from benchmarks.gpu.table import read, report, right
-from jobs.gpus import gpus_here
+from compound.jobs.gpu.visible_gpus import gpus_here
 
 
 def session(kind: str, parts: tuple[Part, ...], trace: Path | None) -> Iterator[Line]:

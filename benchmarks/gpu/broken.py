@@ -11,7 +11,7 @@ import tempfile
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, job_of, trained
 from benchmarks.small import SMALL
-from schemas.job import JobResult, TrainJob
+from compound.schemas.job import JobResult, TrainJob
 
 
 def measure(bench: Bench, recorder: Recorder) -> None:
@@ -48,7 +48,7 @@ def _unsound() -> TrainJob:
 
 def main() -> None:
     """Train the unsound job past the check that would refuse it, then a sound one."""
-    from jobs import run as running
+    from compound.jobs import run_job as running
 
     setattr(running, "_check_fit", lambda job, source: None)  # noqa: B010
     bench = Bench.of(sys.argv[1])

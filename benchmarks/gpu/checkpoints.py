@@ -9,9 +9,9 @@ from torch import Tensor
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, Step, job_of, named, seconds_of, steps_of, trainer_of
-from jobs.training.snapshot import Snapshot, _sources
-from jobs.training.trainer import Trainer
-from schemas.job import TrainJob
+from compound.jobs.training.checkpoints.snapshot import Snapshot, _sources
+from compound.jobs.training.trainer import Trainer
+from compound.schemas.job import TrainJob
 
 EVERY = 10
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.gpu.parts import chosen
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench
-from jobs.settings import settled
+from compound.jobs.runtime.torch_settings import settled
 
 
 def main() -> int:

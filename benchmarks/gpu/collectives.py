@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench
-from jobs.training.wrapping import _halved
+from compound.jobs.parallel.data_parallel import _halved
 
 
 def measure(bench: Bench, recorder: Recorder) -> None:

@@ -8,8 +8,8 @@ import torch
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench
-from jobs.host.checks import check
-from jobs.host.gather import gather
+from compound.jobs.host.gpu_checks import check
+from compound.jobs.host.host_facts import gather
 
 CONTEXT = (400, 700)
 """MB that a CUDA context is expected to take."""

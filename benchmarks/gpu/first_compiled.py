@@ -14,7 +14,7 @@ os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = sys.argv[2]
 from benchmarks.gpu import compiling
 from benchmarks.gpu.steps import profiled
 from benchmarks.gpu.subjects import Bench, in_turns, steps_of, trainer_of
-from jobs.workload import workload
+from compound.jobs.networks.workload import workload
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, job_of, named, trainer_of
-from jobs.training import graphs
-from schemas.job import TrainJob
+from compound.jobs.training.compiling import graphed_passes as graphs
+from compound.schemas.job import TrainJob
 
 EPOCHS = 2
 NEAR = 1e-3

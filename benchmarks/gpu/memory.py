@@ -8,10 +8,10 @@ import torch
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, job_of, named, steps_of, trained, trainer_of
-from jobs.device import guess, peak_bytes
-from jobs.training.failure import classify
-from jobs.workload import workload
-from schemas.job import TrainJob
+from compound.jobs.device_model import guess, peak_bytes
+from compound.jobs.networks.workload import workload
+from compound.jobs.parallel.failure import classify
+from compound.schemas.job import TrainJob
 
 GIB = 2**30
 _CLOSE = 2**20

@@ -16,10 +16,10 @@ from benchmarks.gpu import graphs
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import HEAVY, Bench, job_of, trained
 from benchmarks.small import SMALL
-from jobs.data.augment import Augmenter
-from jobs.store.artifacts import ArtifactStore
-from schemas.job import JobRequest, Resources, TrainJob
-from schemas.recipe import Augment
+from compound.jobs.data.augment.augment import Augmenter
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.schemas.job import JobRequest, Resources, TrainJob
+from compound.schemas.recipe import Augment
 
 RECIPES: dict[str, dict[str, Any]] = {
     "modern": {},
@@ -91,7 +91,7 @@ def _on_cpu(jobs: dict[str, TrainJob], folder: Path) -> Iterator[str]:
 def _command(job: TrainJob, folder: Path, gpus: int) -> "subprocess.Popen[bytes]":
     file = folder / f"{job.id}-{gpus}.json"
     file.write_text(request(job, gpus).model_dump_json())
-    command = [sys.executable, "-m", "jobs", str(file), "--store", str(folder / str(gpus))]
+    command = [sys.executable, "-m", "compound.jobs", str(file), "--store", str(folder / str(gpus))]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )

@@ -11,9 +11,9 @@ from benchmarks.gpu.facts import used_bytes
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, job_of
 from benchmarks.small import SMALL
-from cluster.runner import Runner
-from jobs.store.artifacts import ArtifactStore
-from schemas.job import Event, JobRequest, JobResult, Resources, TrainJob
+from compound.cluster.runner import Runner
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.schemas.job import Event, JobRequest, JobResult, Resources, TrainJob
 
 NEAR = 1e-3
 KINDS = ("one worker", "two on halves", "divided")
@@ -26,8 +26,8 @@ def measure(bench: Bench, recorder: Recorder) -> None:
     """Run jobs on a Ray of this machine's own, in one session."""
     os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # on loopback, for a minute
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
-    from cluster.session import connect
-    from cluster.tune import RayRunner
+    from compound.cluster.ray_session import connect
+    from compound.cluster.trials.ray_runner import RayRunner
 
     before = used_bytes(bench)
     with tempfile.TemporaryDirectory() as folder, connect(cpus=2) as session:

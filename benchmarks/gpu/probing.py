@@ -2,10 +2,10 @@
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, job_of, named, seconds_of, steps_of, trainer_of
-from jobs.device import step_seconds
-from jobs.probe import probe
-from jobs.workload import workload
-from schemas.job import TrainJob
+from compound.jobs.device_model import step_seconds
+from compound.jobs.networks.workload import workload
+from compound.jobs.probe.probe import probe
+from compound.schemas.job import TrainJob
 
 
 def measure(bench: Bench, recorder: Recorder) -> None:

@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, Step, in_turns, job_of, named, steps_of, trainer_of
-from jobs.models.build import build
-from schemas.job import TrainJob
+from compound.jobs.models.build import build
+from compound.schemas.job import TrainJob
 
 NAME = "efficientnet-b0"
 CLASSES = 1000

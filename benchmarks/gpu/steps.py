@@ -8,7 +8,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, job_of, named, seconds_of, steps_of, trainer_of
-from schemas.job import TrainJob
+from compound.schemas.job import TrainJob
 
 TRACED = 5
 LARGE = 224

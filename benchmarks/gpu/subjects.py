@@ -10,18 +10,18 @@ from typing import Any, TypeVar
 
 import torch
 
-from jobs.data.batches import Batch
-from jobs.data.cache import DataCache
-from jobs.data.source import summarise
-from jobs.device import Kind
-from jobs.models.zoo import NETWORKS
-from jobs.run import Process, run
-from jobs.store.artifacts import ArtifactStore
-from jobs.training.trainer import Trainer
-from schemas.architecture import Architecture
-from schemas.data import SyntheticData
-from schemas.job import DataRef, JobResult, TrainJob
-from schemas.recipe import Recipe
+from compound.jobs.data.batches import Batch
+from compound.jobs.data.source import summarise
+from compound.jobs.device_model import Kind
+from compound.jobs.networks.named import NETWORKS
+from compound.jobs.run_job import Process, run
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.trainer import Trainer
+from compound.schemas.architecture import Architecture
+from compound.schemas.data import SyntheticData
+from compound.schemas.job import DataRef, JobResult, TrainJob
+from compound.schemas.recipe import Recipe
 
 Step = Callable[[], None]
 _Chosen = TypeVar("_Chosen")

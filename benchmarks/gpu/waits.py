@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import HEAVY, Bench, job_of, named, steps_of, trainer_of
-from schemas.job import TrainJob
+from compound.schemas.job import TrainJob
 
 RECIPES: dict[str, dict[str, Any]] = {
     "modern": {},

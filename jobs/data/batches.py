@@ -8,14 +8,14 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from jobs.data.augment import Augmenter
-from jobs.data.draws import Draws, EpochDraws
-from jobs.data.images import Images
-from jobs.data.mixing import Batch
-from jobs.data.transfer import picked, sent
-from jobs.device import IMAGES_PART
-from jobs.seeds import Purpose, derive
-from schemas.recipe import Augment
+from compound.jobs.data.augment.augment import Augmenter
+from compound.jobs.data.augment.epoch_draws import Draws, EpochDraws
+from compound.jobs.data.augment.mixing import Batch
+from compound.jobs.data.images import Images
+from compound.jobs.device_model import IMAGES_PART
+from compound.jobs.gpu.device_transfer import picked, sent
+from compound.jobs.seeds import Purpose, derive
+from compound.schemas.recipe import Augment
 
 __all__ = ["Batch", "Feeder", "Share", "order"]
 

@@ -9,10 +9,10 @@ import threading
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
-from jobs.store.s3_client import Answer, S3Client, configured_patience
-from jobs.store.s3_errors import is_missing
-from schemas.errors import StoreError
-from schemas.place import Bucket
+from compound.jobs.store.backend.s3_client import Answer, S3Client, configured_patience
+from compound.jobs.store.backend.s3_errors import is_missing
+from compound.schemas.errors import StoreError
+from compound.schemas.store_uri import Bucket
 
 AT_ONCE = 16
 _HURRY = 6.0

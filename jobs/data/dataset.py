@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from schemas.base import SCIENCE_VERSION
-from schemas.data import DataInfo, DataSpec
-from schemas.errors import DataError
+from compound.schemas.base import SCIENCE_VERSION
+from compound.schemas.data import DataInfo, DataSpec
+from compound.schemas.errors import DataError
 
 Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]

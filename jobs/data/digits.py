@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jobs.data.dataset import Dataset, Labels, Pixels, check_splits, fingerprint
-from jobs.data.selection import limited, split
-from schemas.data import DataInfo, DigitsData
-from schemas.errors import DataError
+from compound.jobs.data.dataset import Dataset, Labels, Pixels, check_splits, fingerprint
+from compound.jobs.data.subset import limited, split
+from compound.schemas.data import DataInfo, DigitsData
+from compound.schemas.errors import DataError
 
 CLASSES = tuple("0123456789")
 _FILE = Path("datasets", "data", "digits.csv.gz")

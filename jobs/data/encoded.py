@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from jobs.data.dataset import (
+from compound.jobs.data.dataset import (
     Dataset,
     Indices,
     Labels,
@@ -17,10 +17,10 @@ from jobs.data.dataset import (
     fingerprint,
     fits,
 )
-from jobs.data.pixels import BadImage, Form, common_form, decode, guarded
-from jobs.data.selection import limited, split
-from schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
-from schemas.errors import DataError
+from compound.jobs.data.decode import BadImage, Form, common_form, decode, guarded
+from compound.jobs.data.subset import limited, split
+from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
+from compound.schemas.errors import DataError
 
 EncodedData = ParquetData | ImageFolderData
 SAMPLES = 16

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.data.ahead import ahead
-from jobs.data.dataset import Indices, Labels
-from jobs.data.encoded import Catalogue
-from jobs.data.places import Place, place_of
-from schemas.data import ImageFolderData
-from schemas.errors import DataError
+from compound.jobs.data.dataset import Indices, Labels
+from compound.jobs.data.encoded import Catalogue
+from compound.jobs.data.file_location import Place, place_of
+from compound.jobs.data.read_ahead import ahead
+from compound.schemas.data import ImageFolderData
+from compound.schemas.errors import DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 HELD_OUT = ("val", "validation")

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from jobs.data.dataset import Dataset
-from schemas.recipe import Recipe
+from compound.jobs.data.dataset import Dataset
+from compound.schemas.recipe import Recipe
 
 _CHUNK_VALUES = 2**24
 """Float values that a chunk may take while resizing: 64 MiB."""

@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.data.ahead import ahead
-from jobs.data.dataset import MAX_CLASSES, Indices, Labels, check_labels
-from jobs.data.encoded import Catalogue
-from jobs.data.places import Place, parted, place_of
-from schemas.data import ParquetData
-from schemas.errors import DataError
+from compound.jobs.data.dataset import MAX_CLASSES, Indices, Labels, check_labels
+from compound.jobs.data.encoded import Catalogue
+from compound.jobs.data.file_location import Place, parted, place_of
+from compound.jobs.data.read_ahead import ahead
+from compound.schemas.data import ParquetData
+from compound.schemas.errors import DataError
 
 _ROWS = 1024
 

@@ -2,9 +2,9 @@
 
 from typing import assert_never
 
-from jobs.data import digits, encoded, image_folder, parquet, synthetic
-from jobs.data.dataset import Dataset
-from schemas.data import (
+from compound.jobs.data import digits, encoded, image_folder, parquet, synthetic
+from compound.jobs.data.dataset import Dataset
+from compound.schemas.data import (
     DataInfo,
     DataSpec,
     DigitsData,

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from jobs.data.dataset import (
+from compound.jobs.data.dataset import (
     Dataset,
     Labels,
     Pixels,
@@ -11,9 +11,9 @@ from jobs.data.dataset import (
     check_splits,
     fingerprint,
 )
-from jobs.data.selection import limited
-from jobs.seeds import Purpose, derive
-from schemas.data import DataInfo, SyntheticData
+from compound.jobs.data.subset import limited
+from compound.jobs.seeds import Purpose, derive
+from compound.schemas.data import DataInfo, SyntheticData
 
 _CELLS = 4
 """Patterns are coarse, so that they survive resizing and shifting."""

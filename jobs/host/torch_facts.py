@@ -1,6 +1,6 @@
 """What this process's torch can reach, as JSON: the build in a first line, devices in a second.
 
-    python -m jobs.host.torch_facts
+    python -m compound.jobs.host.torch_facts
 
 In a process of its own: a broken driver can hang the first call, and the first line is then known.
 """
@@ -11,7 +11,7 @@ from itertools import permutations
 
 import torch
 
-from schemas.host import TorchDevice, TorchFacts
+from compound.schemas.host import TorchDevice, TorchFacts
 
 
 def build() -> TorchFacts:

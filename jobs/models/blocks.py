@@ -6,9 +6,9 @@ Convolutions pad k // 2 on both sides; no activation follows a projection.
 import torch
 from torch import Tensor, nn
 
-from jobs.complexity import squeeze_channels
-from jobs.models.numerics import Numerics
-from schemas.architecture import BasicStage, BottleneckStage, SeparableStage, Stage
+from compound.jobs.models.numerics import Numerics
+from compound.jobs.networks.exact_cost import squeeze_channels
+from compound.schemas.architecture import BasicStage, BottleneckStage, SeparableStage, Stage
 
 
 class ConvNorm(nn.Sequential):

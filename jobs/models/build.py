@@ -2,12 +2,12 @@
 
 from torch import nn
 
-from jobs.models.convnet import ConvNet
-from jobs.models.factory import normalised
-from jobs.models.numerics import NUMERICS
-from jobs.networks import Networks
-from schemas.architecture import Architecture, Network
-from schemas.factory import FactoryNetwork
+from compound.jobs.models.convnet import ConvNet
+from compound.jobs.models.factory import normalised
+from compound.jobs.models.numerics import NUMERICS
+from compound.jobs.models.scaled import Networks
+from compound.schemas.architecture import Architecture, Network
+from compound.schemas.factory import FactoryNetwork
 
 
 def build(

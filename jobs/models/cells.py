@@ -1,15 +1,15 @@
-"""AmoebaNet's cells as modules; jobs/models/amoebanet.py says what they consist of."""
+"""AmoebaNet's cells as modules; jobs/networks/amoebanet.py says what they consist of."""
 
 from itertools import chain
 
 import torch
 from torch import Tensor, nn
 
-from jobs.complexity import cell_of
-from jobs.models.amoebanet import Convolution, Operation, convolutions
-from jobs.models.blocks import StochasticDepth
-from jobs.models.numerics import Numerics
-from schemas.architecture import NormalCellStage, ReductionCellStage
+from compound.jobs.models.blocks import StochasticDepth
+from compound.jobs.models.numerics import Numerics
+from compound.jobs.networks.amoebanet import Convolution, Operation, convolutions
+from compound.jobs.networks.exact_cost import cell_of
+from compound.schemas.architecture import NormalCellStage, ReductionCellStage
 
 
 class ActConvNorm(nn.Sequential):

@@ -2,10 +2,10 @@
 
 from torch import Tensor, nn
 
-from jobs.models.blocks import ConvNorm, MBConv, Residual, Separable
-from jobs.models.cells import CellBlock
-from jobs.models.numerics import Numerics, initialise
-from schemas.architecture import AnyStage, Architecture
+from compound.jobs.models.blocks import ConvNorm, MBConv, Residual, Separable
+from compound.jobs.models.cells import CellBlock
+from compound.jobs.models.numerics import Numerics, initialise
+from compound.schemas.architecture import AnyStage, Architecture
 
 
 class ConvNet(nn.Module):

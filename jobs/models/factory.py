@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from jobs.models.trace import IMAGES, Trace, trace
-from jobs.models.user_code import ARGUMENTS, WHERE, Build, blamed, home, load
-from schemas.architecture import AXES, Axis
-from schemas.errors import FactoryError
-from schemas.factory import FactoryNetwork
+from compound.jobs.models.meta_trace import IMAGES, Trace, trace
+from compound.jobs.models.user_code import ARGUMENTS, WHERE, Build, blamed, home, load
+from compound.schemas.architecture import AXES, Axis
+from compound.schemas.errors import FactoryError
+from compound.schemas.factory import FactoryNetwork
 
 _LARGER = (2, 4)
 """Multipliers that show whether an axis has an effect: one may still round to nothing."""

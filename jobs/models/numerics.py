@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional
 
-from schemas.architecture import BlockFamily
+from compound.schemas.architecture import BlockFamily
 
 
 class Numerics(NamedTuple):

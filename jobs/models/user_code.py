@@ -10,8 +10,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from jobs.settings import unchanged
-from schemas.errors import FactoryError
+from compound.jobs.runtime.torch_settings import unchanged
+from compound.schemas.errors import FactoryError
 
 _log = logging.getLogger(__name__)
 
@@ -19,8 +19,10 @@ Build = Callable[..., Any]
 
 ARGUMENTS = ("depth", "width", "resolution", "num_classes", "in_channels")
 _SIGNATURE = f"def build(*, {', '.join(ARGUMENTS)}) -> nn.Module"
-_PROGRAM = Path(__file__).parents[2]
-_OURS = tuple(_PROGRAM / name for name in ("schemas", "jobs", "cluster", "orchestrator"))
+_ROOT = Path(__file__).parents[2]
+_LAYERS = ("schemas", "jobs", "cluster", "orchestrator")
+# In a checkout the root holds links to the four folders.
+_OURS = (_ROOT.resolve(), *((_ROOT / layer).resolve() for layer in _LAYERS))
 _INSTALLED = {"site-packages", "dist-packages"}
 _LONGEST = 600
 WHERE = "baseline.factory"

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from schemas.errors import ArchitectureError
+from compound.schemas.errors import ArchitectureError
 
 SHOWN = 5
 """How many names of one kind an error lists, before it counts the rest."""

@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from jobs.models.build import build
-from jobs.models.naming import Naming, Source, namings
-from jobs.models.numerics import NUMERICS
-from jobs.models.weight_file import SHOWN, Tensors, WeightFile, read
-from schemas.architecture import Architecture, Network
-from schemas.errors import ArchitectureError
-from schemas.factory import FactoryNetwork
+from compound.jobs.models.build import build
+from compound.jobs.models.foreign_names import Naming, Source, namings
+from compound.jobs.models.numerics import NUMERICS
+from compound.jobs.models.weight_file import SHOWN, Tensors, WeightFile, read
+from compound.schemas.architecture import Architecture, Network
+from compound.schemas.errors import ArchitectureError
+from compound.schemas.factory import FactoryNetwork
 
 _COUNTER = "num_batches_tracked"
 """A norm's counter, which older files lack and nothing here reads."""

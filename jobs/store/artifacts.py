@@ -7,28 +7,34 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
-from jobs.store import gc
-from jobs.store.audit import Audit, audit
-from jobs.store.checkpoint import Checkpoint, opened
-from jobs.store.files import Entry, Files
-from jobs.store.findings import Finding, Tally
-from jobs.store.folder import JobFolder, JobState
-from jobs.store.fsck import Options, check_store
-from jobs.store.gc import Pruning, Wanted
-from jobs.store.index import Ended
-from jobs.store.manifest import Attempt, CheckpointFiles, Environment, StoredFile
-from jobs.store.naming import JOB_ID, STUDY_NAME, kind_of
-from jobs.store.places import files_at
-from jobs.store.rows import rows_of, table_of
-from jobs.store.sealed import SCHEMA_VERSION, seal, sha256, unseal, version_of
-from jobs.store.shards import Shards
-from jobs.store.study import StudyFolder
-from jobs.store.writer import JobWriter
-from schemas.base import Model
-from schemas.device import DeviceProfile
-from schemas.errors import StoreError
-from schemas.job import EpochRow, JobResult, TrainJob
-from schemas.place import bucket_of
+from compound.jobs.store.backend.files import Entry, Files
+from compound.jobs.store.backend.open_files import files_at
+from compound.jobs.store.checking import gc
+from compound.jobs.store.checking.findings import Finding, Tally
+from compound.jobs.store.checking.fsck import Options, check_store
+from compound.jobs.store.checking.gc import Pruning, Wanted
+from compound.jobs.store.checking.verify import Audit, audit
+from compound.jobs.store.folders.done_jobs import Ended
+from compound.jobs.store.folders.job_folder import JobFolder, JobState
+from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.jobs.store.format.checkpoint import Checkpoint, opened
+from compound.jobs.store.format.checksummed_json import (
+    SCHEMA_VERSION,
+    seal,
+    sha256,
+    unseal,
+    version_of,
+)
+from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
+from compound.jobs.store.format.manifest import Attempt, CheckpointFiles, Environment, StoredFile
+from compound.jobs.store.format.rows import rows_of, table_of
+from compound.jobs.store.writing.checkpoint_shards import Shards
+from compound.jobs.store.writing.job_writer import JobWriter
+from compound.schemas.base import Model
+from compound.schemas.device import DeviceProfile
+from compound.schemas.errors import StoreError
+from compound.schemas.job import EpochRow, JobResult, TrainJob
+from compound.schemas.store_uri import bucket_of
 
 _MARKER = "store.json"
 _DEVICES = "devices"

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional
 
-from jobs.data.mixing import Batch
+from compound.jobs.data.augment.mixing import Batch
 
 
 def loss_of(logits: Tensor, batch: Batch, smoothing: float) -> Tensor:

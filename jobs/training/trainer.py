@@ -9,24 +9,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from jobs.data.batches import Batch, Share, Source
-from jobs.models.build import build
-from jobs.seeds import Purpose, derive
-from jobs.training.average import Average
-from jobs.training.collective import averaged, least, summed
-from jobs.training.cuda_graphs import recorder_for
-from jobs.training.failure import Diverged
-from jobs.training.flat import Flat, flatten
-from jobs.training.graphs import Graphs, Recorder
-from jobs.training.loss import loss_of
-from jobs.training.norms import Norms, gathered
-from jobs.training.partial import FROM_THE_START, Partial
-from jobs.training.process import Process
-from jobs.training.schedule import Steps, check_sharding, learning_rate, norm_momentum, steps
-from jobs.training.update import Update
-from jobs.training.watch import Watch
-from jobs.training.wrapping import wrapped
-from schemas.job import TrainJob
+from compound.jobs.data.batches import Batch, Share, Source
+from compound.jobs.models.build import build
+from compound.jobs.parallel.collective import averaged, least, summed
+from compound.jobs.parallel.data_parallel import wrapped
+from compound.jobs.parallel.failure import Diverged
+from compound.jobs.parallel.flat_parameters import Flat, flatten
+from compound.jobs.parallel.process import Process
+from compound.jobs.seeds import Purpose, derive
+from compound.jobs.training.batch_norm import Norms, gathered
+from compound.jobs.training.checkpoints.epoch_position import FROM_THE_START, Partial
+from compound.jobs.training.compiling.cuda_graphs import recorder_for
+from compound.jobs.training.compiling.graphed_passes import Graphs, Recorder
+from compound.jobs.training.loss import loss_of
+from compound.jobs.training.optimiser.ema import Average
+from compound.jobs.training.optimiser.schedule import (
+    Steps,
+    check_sharding,
+    learning_rate,
+    norm_momentum,
+    steps,
+)
+from compound.jobs.training.optimiser.update import Update
+from compound.jobs.training.watch import Watch
+from compound.schemas.job import TrainJob
 
 Metrics = dict[str, float]
 AfterStep = Callable[[int, Tensor], None]
@@ -66,7 +72,10 @@ class Trainer:
     def _laid_out(self) -> Flat:
         if not self._process.sharded:
             return flatten(self.module, self._process.device)
-        from jobs.training.shards import check_even, shard  # a second, which others need not wait
+        from compound.jobs.parallel.fully_sharded import (  # a second, which others need not wait
+            check_even,
+            shard,
+        )
 
         check_sharding(self._recipe)
         check_even(self.steps.batch, self.steps.micro, self._process)
@@ -203,7 +212,7 @@ class Trainer:
     def _held_out(self) -> Iterator[Batch]:
         process, size = self._process, self.steps.micro
         if process.sharded:
-            from jobs.training.shards import evened
+            from compound.jobs.parallel.fully_sharded import evened
 
             return evened(self.source, self._resolution, process, size)
         return self.source.validation(process.rank, process.world_size, size)

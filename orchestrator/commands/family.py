@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from jobs.store.artifacts import ArtifactStore
-from orchestrator.documents import Documents
-from orchestrator.wording import short
-from schemas.plan import Member
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.wording.numbers import short
+from compound.schemas.plan import Member
 
 
 def family_rows(store: ArtifactStore, found: Documents) -> list[dict[str, Any]]:

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from orchestrator.report.axes import log_axis
-from orchestrator.report.curves import family_curves, search_curves
-from orchestrator.report.family import family
-from orchestrator.report.gate import gate
-from orchestrator.report.inputs import ReportInputs, Seat, baseline_seat, seats
-from orchestrator.report.marks import (
+from compound.orchestrator.report.axes import log_axis
+from compound.orchestrator.report.curves_figure import family_curves, search_curves
+from compound.orchestrator.report.family_figure import family
+from compound.orchestrator.report.figure_style import (
     COLOURS,
     GOLD,
     LABELS,
@@ -18,11 +16,13 @@ from orchestrator.report.marks import (
     figure,
     hover,
 )
-from orchestrator.report.rungs import rungs
-from orchestrator.report.ternary import ternary
-from orchestrator.wording import short
-from schemas.architecture import Candidate
-from schemas.study import StudySpec
+from compound.orchestrator.report.gate_figure import gate
+from compound.orchestrator.report.inputs import ReportInputs, Seat, baseline_seat, seats
+from compound.orchestrator.report.rungs_figure import rungs
+from compound.orchestrator.report.ternary_figure import ternary
+from compound.orchestrator.wording.numbers import short
+from compound.schemas.architecture import Candidate
+from compound.schemas.study import StudySpec
 
 MOST = 30
 """Candidates that one figure shows and can still be read; controls are always among them."""

@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from orchestrator.analyse import METRIC
-from orchestrator.naming import kind, name
-from schemas.architecture import Candidate
-from schemas.data import DataInfo
-from schemas.gate import GatePlan
-from schemas.job import EpochRow, JobResult
-from schemas.law import Law
-from schemas.plan import Member, Plan, PlannedJob, Rounds
-from schemas.ranking import GateResult
-from schemas.study import StudySpec, TrainSpec
-from schemas.verdict import Standing, Verdict
+from compound.orchestrator.choose.verdict import METRIC
+from compound.orchestrator.wording.names import kind, name
+from compound.schemas.architecture import Candidate
+from compound.schemas.data import DataInfo
+from compound.schemas.gate import GatePlan
+from compound.schemas.job import EpochRow, JobResult
+from compound.schemas.plan import Member, Plan, PlannedJob, Rounds
+from compound.schemas.power_law import Law
+from compound.schemas.ranking import GateResult
+from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.verdict import Standing, Verdict
 
 PHI = "φ"
 

@@ -10,27 +10,22 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from orchestrator.naming import multipliers
-from orchestrator.reasons import WHICH
-from orchestrator.report import tables
-from orchestrator.report.cells import Table
-from orchestrator.report.figures import MOST, figures
-from orchestrator.report.gate import contenders
-from orchestrator.report.inputs import (
-    PHI,
-    ReportInputs,
-    member_scores,
-    seats,
-)
-from orchestrator.report.law import law_table
-from orchestrator.report.rungs import rung_table
-from orchestrator.report.tiles import tiles
-from orchestrator.selection import DRAWS, INDIFFERENT
-from orchestrator.sentences import next_step, resolution
-from orchestrator.terrain import terrain
-from orchestrator.wording import counted, percent, points
-from schemas.design import COST_NAMES
-from schemas.study import StudySpec
+from compound.orchestrator.choose.choice_text import WHICH
+from compound.orchestrator.choose.verdict_text import next_step, resolution
+from compound.orchestrator.report import tables
+from compound.orchestrator.report.figures import MOST, figures
+from compound.orchestrator.report.gate_figure import contenders
+from compound.orchestrator.report.headline import tiles
+from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores, seats
+from compound.orchestrator.report.optimum_text import terrain
+from compound.orchestrator.report.power_law_table import law_table
+from compound.orchestrator.report.rungs_figure import rung_table
+from compound.orchestrator.report.table_cells import Table
+from compound.orchestrator.statistics.post_selection import DRAWS, INDIFFERENT
+from compound.orchestrator.wording.names import multipliers
+from compound.orchestrator.wording.numbers import counted, percent, points
+from compound.schemas.design import COST_NAMES
+from compound.schemas.study import StudySpec
 
 HERE = Path(__file__).parent
 QUARANTINED_SHOWN = 20

@@ -3,11 +3,10 @@
 from collections.abc import Iterable
 from statistics import fmean
 
-from orchestrator.analyse import METRIC
-from orchestrator.failures import Group, facts, grouped, outcomes
-from orchestrator.naming import kind, multipliers, name
-from orchestrator.report.cells import NOTHING, Cell, Table, count, number, spans, text
-from orchestrator.report.inputs import (
+from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes
+from compound.orchestrator.choose.verdict import METRIC
+from compound.orchestrator.records.job_list import by_id, lines
+from compound.orchestrator.report.inputs import (
     ReportInputs,
     Seat,
     all_jobs,
@@ -15,12 +14,21 @@ from orchestrator.report.inputs import (
     member_scores,
     seats,
 )
-from orchestrator.roster import by_id, lines
-from orchestrator.wording import counted
-from schemas.architecture import Candidate, Network
-from schemas.factory import FactoryNetwork
-from schemas.job import Cause, JobResult
-from schemas.plan import Member, PlannedJob
+from compound.orchestrator.report.table_cells import (
+    NOTHING,
+    Cell,
+    Table,
+    count,
+    number,
+    spans,
+    text,
+)
+from compound.orchestrator.wording.names import kind, multipliers, name
+from compound.orchestrator.wording.numbers import counted
+from compound.schemas.architecture import Candidate, Network
+from compound.schemas.factory import FactoryNetwork
+from compound.schemas.job import Cause, JobResult
+from compound.schemas.plan import Member, PlannedJob
 
 NAMED = 12
 """Jobs that a sentence names before it counts."""

@@ -21,17 +21,17 @@ FOLDER = sys.argv[1]
 socket.gethostname = lambda: "example"
 os.environ["PATH"] = ""  # no git, whose state would be recorded
 
-from jobs import run as running  # noqa: E402
-from jobs.complexity import count  # noqa: E402
-from jobs.data.cache import DataCache  # noqa: E402
-from jobs.data.source import inspect  # noqa: E402
-from jobs.device import guess  # noqa: E402
-from jobs.store.artifacts import ArtifactStore  # noqa: E402
-from jobs.training.process import Process  # noqa: E402
-from orchestrator.documents import Record  # noqa: E402
-from orchestrator.prepare import prepare  # noqa: E402
-from orchestrator.spec import load  # noqa: E402
-from schemas.job import Cause, Event, JobResult, TrainJob  # noqa: E402
+from compound.jobs import run_job as running  # noqa: E402
+from compound.jobs.data.source import inspect  # noqa: E402
+from compound.jobs.device_model import guess  # noqa: E402
+from compound.jobs.networks.exact_cost import count  # noqa: E402
+from compound.jobs.parallel.process import Process  # noqa: E402
+from compound.jobs.store.artifacts import ArtifactStore  # noqa: E402
+from compound.jobs.training.data_cache import DataCache  # noqa: E402
+from compound.orchestrator.forecast.prepare import prepare  # noqa: E402
+from compound.orchestrator.records.documents import Record  # noqa: E402
+from compound.orchestrator.spec.load import load  # noqa: E402
+from compound.schemas.job import Cause, Event, JobResult, TrainJob  # noqa: E402
 
 Process.name = property(lambda self: "cpu Example, 1 thread")
 DIE_AT = 3

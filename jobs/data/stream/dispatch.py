@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from jobs.data.dataset import Indices, Pixels
-from jobs.data.stream.messages import Item, read_answer, write_task
-from jobs.data.stream.pool import Pool, Worker
-from jobs.data.stream.stock import Stock
-from schemas.errors import DataError
+from compound.jobs.data.dataset import Indices, Pixels
+from compound.jobs.data.stream.encoded_rows import Stock
+from compound.jobs.data.stream.messages import Item, read_answer, write_task
+from compound.jobs.data.stream.pool import Pool, Worker
+from compound.schemas.errors import DataError
 
 TASK = 4
 """Images of a task: enough to hide the way there, few enough to share evenly."""

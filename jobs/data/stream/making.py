@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jobs.data.dataset import Pixels
-from jobs.data.pixels import Form, decode
+from compound.jobs.data.dataset import Pixels
+from compound.jobs.data.decode import Form, decode
 
 Make = Callable[[bytes], Pixels]
 
@@ -19,7 +19,7 @@ def maker(form: Form, side: int) -> Make:
         return lambda data: decode(data, form)
     import torch  # only here, as in pixels.py: exact images do without
 
-    from jobs.data.images import resize
+    from compound.jobs.data.images import resize
 
     def make(data: bytes) -> Pixels:
         pixels = torch.from_numpy(np.ascontiguousarray(decode(data, form)))

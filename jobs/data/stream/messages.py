@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.base import Model
+from compound.schemas.base import Model
 
 _HEAD = struct.Struct("<qq?q")
 _NUMBER = struct.Struct("<q")

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from jobs.data.batches import order
-from jobs.data.dataset import Indices
-from jobs.seeds import Purpose, derive
+from compound.jobs.data.batches import order
+from compound.jobs.data.dataset import Indices
+from compound.jobs.seeds import Purpose, derive
 
 LANES = 8
 """Into how many parts a global batch is cut, each reading groups of its own."""

@@ -14,9 +14,9 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from jobs.data.dataset import Pixels
-from jobs.data.pixels import Form
-from jobs.data.stream.messages import Settings
+from compound.jobs.data.dataset import Pixels
+from compound.jobs.data.decode import Form
+from compound.jobs.data.stream.messages import Settings
 
 _PATIENCE = 2.0
 """Seconds that a process has to end by itself."""
@@ -94,7 +94,12 @@ def _nameless(size: int) -> int:
 def _start(settings: Settings) -> Worker:
     """Start a process with a clean slate: exec, not fork, so no lock or GPU context comes along."""
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-m", "jobs.data.stream.worker", settings.model_dump_json()]
+    command = [
+        sys.executable,
+        "-m",
+        "compound.jobs.data.stream.decode_worker",
+        settings.model_dump_json(),
+    ]
     paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
     with theirs:
         process = subprocess.Popen(

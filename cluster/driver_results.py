@@ -1,0 +1,58 @@
+"""Endings that the driver records, because no worker can."""
+
+from compound.cluster.runner import unfinished
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.schemas.job import Cause, JobRequest, JobResult
+
+_LONGEST = 300
+"""Characters of a message in a line."""
+
+
+def record_failure(request: JobRequest, store: ArtifactStore, cause: Cause) -> JobResult:
+    """Write, as an attempt of its own, that a job failed; return the result."""
+    failed = unfinished(request).model_copy(
+        update={"status": "failed", "cause": cause, "splits": request.splits}
+    )
+    return _record(request, store, failed)
+
+
+def record_pruned(
+    request: JobRequest, store: ArtifactStore, why: str, stopped: JobResult
+) -> JobResult:
+    """Write, as an attempt of its own, that a job was stopped for good; return the result.
+
+    `stopped` is what its worker left behind. The worker has closed the job by then, or is dead; its
+    checkpoint and the rows up to it stay, so that a study without promotion can go on from there.
+    """
+    return _record(request, store, stopped, why)
+
+
+def _record(
+    request: JobRequest, store: ArtifactStore, ended: JobResult, pruned: str = ""
+) -> JobResult:
+    with store.writer(request.job, world_size=request.resources.least_workers) as writer:
+        writer.resume(request.continues)
+        rows = store.rows(request.job.id)
+        epochs, metrics = (rows[-1].epoch, rows[-1].metrics) if rows else (0, {})
+        message = f"stopped after epoch {epochs} of {request.job.recipe.epochs}: {pruned}"
+        result = ended.model_copy(
+            update={
+                "attempt": writer.attempt,
+                "epochs": epochs,
+                "metrics": metrics,
+                "cause": Cause(kind="pruned", message=message) if pruned else ended.cause,
+                "world_size": request.resources.least_workers,
+            }
+        )
+        writer.finish(result)
+    return result
+
+
+def lost(result: JobResult) -> bool:
+    """Whether an attempt ended because workers were lost: others may go on with the job."""
+    return result.cause is not None and result.cause.kind == "worker lost"
+
+
+def in_a_line(cause: Cause) -> str:
+    """Return a cause's message for the lines that tell what happens to a job."""
+    return " ".join(cause.message.split())[:_LONGEST]

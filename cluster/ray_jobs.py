@@ -1,0 +1,160 @@
+"""Studies as Ray jobs: submitted, followed and stopped from anywhere that reaches the dashboard."""
+
+import asyncio
+import logging
+import os
+import secrets
+import shlex
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ray.exceptions import AuthenticationError, RayError
+from ray.job_submission import JobSubmissionClient
+
+from compound.cluster.ray_session import settle_auth
+from compound.schemas.errors import ClusterError, SpecError
+
+_ROOT = Path(__file__).parents[1]
+
+
+def lasting(store: str) -> str:
+    """Return where a store lies for good: a relative one would end with a submitted job's folder.
+
+    Ray unpacks what was submitted into a folder that it deletes; inside of such a job a relative
+    store lies under ~/compound on the head instead. Elsewhere nothing changes.
+    """
+    if "://" in store or Path(store).is_absolute() or "runtime_resources" not in Path.cwd().parts:
+        return store
+    return str(Path.home() / "compound" / store)
+
+
+class Jobs:
+    """The jobs of a Ray cluster, by its dashboard's address."""
+
+    def __init__(self, address: str | None = None) -> None:
+        """Connect; without an address: RAY_API_SERVER_ADDRESS, RAY_ADDRESS, then this machine.
+
+        ClusterError: nothing answers there, or it wants another token.
+        """
+        settle_auth(new_cluster=False)
+        logging.getLogger("ray").setLevel(logging.ERROR)  # not its notes on packing and uploading
+        self._address = address
+        with self._explained():
+            self._client = JobSubmissionClient(address)
+
+    def submit(
+        self,
+        spec: Path,
+        study: str,
+        overrides: Sequence[str] = (),
+        *,
+        working_dir: Path | None = None,
+        options: Sequence[str] = (),
+    ) -> str:
+        """Run a study on the cluster; return the submission id, which begins with its name.
+
+        `working_dir` (here by default) is uploaded without what .gitignore and .rayignore name;
+        relative data paths are found in it. Where it does not hold this program, the program is
+        uploaded beside it. ClusterError and SpecError: what was refused, and why.
+        """
+        folder = (working_dir or Path.cwd()).resolve()
+        settings = [part for override in overrides for part in ("--set", override)]
+        program = ["python", "-m", "compound", "run", _inside(spec, folder)]
+        command = [*program, *settings, *options]
+        return self.submit_command(command, f"{study}-{secrets.token_hex(3)}", folder)
+
+    def submit_command(self, command: Sequence[str], submission_id: str, folder: Path) -> str:
+        """Run a command on the cluster with a folder's content; return the submission id."""
+        with self._explained():
+            identity: str = self._client.submit_job(
+                entrypoint=shlex.join(command),
+                submission_id=submission_id,
+                runtime_env=_environment(folder),
+                metadata={"program": "compound"},
+            )
+        return identity
+
+    def status(self, submission_id: str) -> str:
+        """Return PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED."""
+        with self._explained():
+            return str(self._client.get_job_status(submission_id).value)
+
+    def message(self, submission_id: str) -> str:
+        """Return what Ray says about the job's state."""
+        with self._explained():
+            return str(self._client.get_job_info(submission_id).message or "")
+
+    def logs(self, submission_id: str) -> str:
+        """Return all that the job has printed so far."""
+        with self._explained():
+            return str(self._client.get_job_logs(submission_id))
+
+    def follow(self, submission_id: str) -> Iterator[str]:
+        """Yield what the job prints, as it does, until it ends."""
+        with self._explained():
+            yield from _synchronous(self._client.tail_job_logs(submission_id))
+
+    def stop(self, submission_id: str) -> bool:
+        """Ask the job to end (SIGTERM first); return whether it was running.
+
+        The driver has RAY_JOB_STOP_WAIT_TIME_S (set on the head) to end its epochs.
+        """
+        with self._explained():
+            return bool(self._client.stop_job(submission_id))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what Ray's client raises into errors for people."""
+        try:
+            yield
+        except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+            raise _explained(error, self._address) from error
+
+
+def _explained(error: Exception, address: str | None) -> ClusterError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    where = address or os.environ.get("RAY_API_SERVER_ADDRESS") or os.environ.get("RAY_ADDRESS")
+    if isinstance(error, AuthenticationError):
+        given = os.environ.get("RAY_AUTH_MODE") == "token"
+        return ClusterError(
+            "the cluster refuses this token" if given else "the cluster wants a token",
+            where=where or "",
+            next_step="export RAY_AUTH_TOKEN=... (on the cluster: ray get-auth-token)",
+        )
+    next_step = "check the address with `ray status`, and that the dashboard's port is reachable"
+    return ClusterError(f"Ray's job server: {lines[0]}", where=where or "", next_step=next_step)
+
+
+def _inside(spec: Path, folder: Path) -> str:
+    try:
+        return str(spec.resolve().relative_to(folder))
+    except ValueError as error:
+        raise SpecError(
+            "the spec lies outside the folder that is uploaded",
+            where=str(spec),
+            allowed=f"a file under {folder}",
+            next_step="run the command from a folder that holds the spec",
+        ) from error
+
+
+def _environment(folder: Path) -> dict[str, object]:
+    """Return the runtime environment: the folder, and this program unless it is in there."""
+    here = {"working_dir": str(folder)}
+    if (folder / _ROOT.name / "orchestrator" / "__main__.py").exists():
+        return {**here}
+    return {**here, "py_modules": [str(_ROOT)]}
+
+
+def _synchronous(lines: AsyncIterator[str]) -> Iterator[str]:
+    """Walk an asynchronous iterator in a loop of its own."""
+    with asyncio.Runner() as loop:
+        while True:
+            try:
+                yield loop.run(_next(lines))
+            except StopAsyncIteration:
+                return
+
+
+async def _next(lines: AsyncIterator[str]) -> str:
+    return await anext(lines)

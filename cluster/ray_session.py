@@ -1,0 +1,186 @@
+"""A connection to Ray: started here and ended here, or joined and left alone."""
+
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import ray
+from ray._private.services import canonicalize_bootstrap_address
+from ray._private.state import state as cluster_state
+from ray._raylet import Config  # type: ignore[attr-defined]
+
+from compound.cluster.resources import Node
+from compound.jobs.gpu.visible_gpus import VARIABLE, Gpus, gpus_here, is_instance
+from compound.schemas.errors import ClusterError
+
+_OBJECT_STORE = 256 * 2**20
+"""Bytes of shared memory for a local Ray; jobs exchange rows, never tensors."""
+
+_TYPE = "accelerator_type:"
+_PATIENCE = 10.0
+"""Seconds for a cluster's port to answer."""
+
+_QUIET = {
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative data paths keep their meaning in workers
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # rows go to the store, not to CSV and TensorBoard
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # signals belong to the command line
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # failures are results, not log lines
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the store is the ledger; Tune's own is never read
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+class Session:
+    """A connected Ray. As a context manager it ends only what it started."""
+
+    def __init__(self, dashboard_url: str | None, *, started: bool) -> None:
+        self.dashboard_url = dashboard_url
+        self.started = started
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The hosts that are alive now."""
+        here = gpus_here() if self.started else Gpus()
+        alive = [node for node in ray.nodes() if node["Alive"]]
+        return tuple(
+            Node(
+                cpus=node["Resources"].get("CPU", 0.0),
+                gpus=node["Resources"].get("GPU", 0.0),
+                host=node["NodeManagerHostname"],
+                types=here.types or _types(node["Resources"]),
+                lacking=here.told,
+            )
+            for node in alive
+        )
+
+    @property
+    def limit(self) -> Node | None:
+        """What an autoscaler could grow the cluster to, all hosts together; None without one."""
+        most = cluster_state.get_max_resources_from_cluster_config()
+        if not most:
+            return None
+        return Node(cpus=most.get("CPU", 0.0), gpus=most.get("GPU", 0.0), host="autoscaler")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the cluster; a cluster that was started here ends with it."""
+        ray.shutdown()
+
+
+def connect(address: str | None = None, *, cpus: int | None = None) -> Session:
+    """Join the Ray at `address` or RAY_ADDRESS (set inside a Ray job), or start a local one.
+
+    Args:
+        address: `host:port` of a running cluster, or `auto` for the one on this machine.
+        cpus: cores that a local Ray may use; all of them by default.
+
+    Raises:
+        ClusterError: no cluster answers there, or it refuses the token.
+    """
+    os.environ.update({key: os.environ.get(key, value) for key, value in _QUIET.items()})
+    for name in ("ray", "ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    address = address or os.environ.get("RAY_ADDRESS")
+    return _start(cpus) if address in (None, "", "local") else _join(address)
+
+
+def _types(resources: Mapping[str, float]) -> tuple[str, ...]:
+    """Return the kind of a host's GPUs, for which Ray gives it a resource."""
+    return tuple(name.removeprefix(_TYPE) for name in resources if name.startswith(_TYPE))
+
+
+def _start(cpus: int | None) -> Session:
+    settle_auth(new_cluster=True)
+    gpus = gpus_here().devices
+    if any(map(is_instance, gpus)):
+        # A worker reaches a MIG instance by its UUID only, and Ray hands on what it finds here.
+        os.environ[VARIABLE] = ",".join(gpu.uuid for gpu in gpus)
+    context = ray.init(
+        address="local",
+        num_cpus=cpus,
+        # Ray itself counts GPUs that torch cannot use, and entries of the variable that name none.
+        num_gpus=len(gpus),
+        include_dashboard=True,
+        dashboard_host="127.0.0.1",
+        object_store_memory=_OBJECT_STORE,
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
+    )
+    return Session(_url(context.dashboard_url), started=True)
+
+
+def _join(address: str) -> Session:
+    settle_auth(new_cluster=False)
+    try:
+        _reach(address)
+        context = ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise ClusterError(
+            f"cannot join the Ray cluster: {_first_line(error)}",
+            where=address,
+            next_step="check RAY_ADDRESS, RAY_AUTH_MODE and RAY_AUTH_TOKEN, then `ray status`",
+        ) from error
+    return Session(_url(context.dashboard_url), started=False)
+
+
+def _reach(address: str) -> None:
+    """Raise OSError at once where nothing listens; Ray itself tries on for over five minutes."""
+    if "://" in address:
+        return  # Ray's client protocol, which has a limit of its own
+    host, _, port = (canonicalize_bootstrap_address(address) or "").rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+
+
+def settle_auth(*, new_cluster: bool) -> None:
+    """Set RAY_AUTH_MODE explicitly, because Ray's default differs by release and by command.
+
+    A cluster that we start takes a token: its ports listen on every interface, and whoever
+    reaches them may run code. A cluster that we join has chosen already: a token is used if
+    there is one. A mode set by the user is left as it is.
+    """
+    if "RAY_AUTH_MODE" not in os.environ:
+        token = new_cluster or _token_file().exists() or bool(_TOKEN_VARIABLES & set(os.environ))
+        os.environ["RAY_AUTH_MODE"] = "token" if token else "disabled"
+        Config.initialize("")  # Ray has read the environment when it was imported
+    if new_cluster and os.environ["RAY_AUTH_MODE"] == "token":
+        _ensure_token()
+
+
+_TOKEN_VARIABLES = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
+
+
+def _token_file() -> Path:
+    return Path.home() / ".ray" / "auth_token"
+
+
+def _ensure_token() -> None:
+    """Make the token where Ray looks for it, readable by its owner only (Ray's own is not)."""
+    path = _token_file()
+    if path.exists() or _TOKEN_VARIABLES & set(os.environ):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+        file.write(secrets.token_hex(32))
+
+
+def _url(host_and_port: str) -> str | None:
+    return f"http://{host_and_port}" if host_and_port else None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,182 @@
+"""Jobs on Ray: Tune schedules every one of them on warm actors.
+
+Requests that ask for the same resources form a group, and a group is one `Tuner.fit`. The list
+of jobs is ours: Tune's search space is an index into it.
+"""
+
+import secrets
+import tempfile
+import threading
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.execution import class_cache
+
+from compound.cluster import host_checks as doctor
+from compound.cluster import resources as capacity
+from compound.cluster.network_interface import variables
+from compound.cluster.ray_session import Session
+from compound.cluster.runner import OnEvent, unfinished
+from compound.cluster.trials.asha import Brackets, Pruning
+from compound.cluster.trials.callback import JobList, Listener
+from compound.cluster.trials.placement_groups import given_back
+from compound.cluster.trials.trainables import GangTrial, SoloTrial
+from compound.cluster.worker_group.coordinator import beside, open_mailbox
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.schemas.job import Event, JobRequest, JobResult, Resources
+from compound.schemas.promotion import Asha
+
+_KEYS = frozenset(
+    {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
+)
+
+
+class RayRunner:
+    """Runs jobs on a connected Ray."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        retries: int = 3,
+        preemptions: int = 100,
+        imports: tuple[str, ...] = (),
+        asha: Asha | None = None,
+    ) -> None:
+        """Take a connected Ray.
+
+        `retries`: how often a job goes on after its workers died, hung or were cut off;
+        `preemptions`: how often after their hosts were taken away with notice; `imports`: folders
+        from which the workers may import networks' own code, by default none; `asha`: the rule that
+        stops prunable jobs early, by default none. What its rungs have seen lasts as long as the
+        runner: in a later process they fill anew.
+        """
+        self._brackets = Brackets(asha) if asha else None
+        self._imports = imports
+        self._session = session
+        self._retries, self._preemptions = retries, preemptions
+        self._stop = threading.Event()
+
+    def request_stop(self) -> None:
+        """End after the running epochs, with checkpoints."""
+        self._stop.set()
+
+    def preflight(self, requests: Sequence[JobRequest]) -> None:
+        """Refuse what this cluster can never run. ClusterError: which job, and what is lacking.
+
+        To be called with every kind of job of a study, before the first of them is trained.
+        """
+        nodes, limit = self._session.nodes, self._session.limit
+        capacity.preflight(requests, nodes, limit)
+        doctor.check_gpus(capacity.resolve(requests, nodes, limit))
+        doctor.check_interfaces(requests)
+
+    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+        """Train every request; see `Runner.run`."""
+        nodes, limit = self._session.nodes, self._session.limit
+        capacity.preflight(requests, nodes, limit)
+        ledger = ArtifactStore.open(store, patient=True)
+        doctor.check_shared(ledger.uri, nodes)
+        doctor.check_interfaces(requests)
+        if self._brackets is None:
+            requests = [request.model_copy(update={"prunable": False}) for request in requests]
+        results = _done(requests, ledger, on_event)
+        resolved = capacity.resolve(requests, nodes, limit)
+        fresh = {r.job.id: r for r in resolved if r.job.id not in results}
+        for resources, group in _by_resources(fresh.values()):
+            most = min(capacity.at_once(resources, nodes, limit), len(group))
+            results |= self._run_group(resources, group, ledger, on_event, most)
+        return [results[request.job.id] for request in requests]
+
+    def _run_group(
+        self,
+        resources: Resources,
+        group: list[JobRequest],
+        store: ArtifactStore,
+        on_event: OnEvent,
+        most: int,
+    ) -> dict[str, JobResult]:
+        if self._stop.is_set():
+            return {request.job.id: unfinished(request) for request in group}
+        name = f"compound-mailbox-{secrets.token_hex(4)}"
+        texts = [request.model_dump_json() for request in group]
+        tries = {"worker lost": self._retries, "preempted": self._preemptions}
+        mailbox = open_mailbox(name, texts, tries)
+        listener = Listener(group, store, on_event, mailbox, self._stop)
+        listener.announce(most)
+        try:
+            with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder, given_back():
+                shared = {"mailbox": name, "store": store.uri, "imports": self._imports}
+                shared["beside"] = beside()
+                _settle_what_is_handed_on()
+                rule = Pruning(group, self._brackets, listener.prune) if self._brackets else None
+                _tuner(resources, shared, listener, most, self._retries, folder, rule).fit()
+        finally:
+            ray.kill(mailbox)
+        return listener.finish()
+
+
+def _settle_what_is_handed_on() -> None:
+    """Let Tune hand its actors what is said to NCCL and gloo, and no cloud keys.
+
+    Ray logs what it hands on, and shows it; every host has the keys in its own environment, as
+    docs/store.md asks for.
+    """
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(_KEYS)
+    class_cache.ENV_VARS_TO_PROPAGATE.update(variables())
+
+
+def _tuner(
+    resources: Resources,
+    shared: dict[str, Any],
+    listener: Listener,
+    most: int,
+    retries: int,
+    folder: str,
+    rule: Pruning | None,
+) -> tune.Tuner:
+    labels = [request.label or request.job.id for request in listener.requests]
+    return tune.Tuner(
+        GangTrial if resources.most_workers > 1 else SoloTrial,
+        param_space={**shared, "cpus": resources.cpus, "gpus": capacity.gpus_of(resources)},
+        tune_config=tune.TuneConfig(
+            search_alg=JobList(labels, listener.stop),
+            scheduler=rule,
+            num_samples=len(labels),
+            max_concurrent_trials=most,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: trial.config["label"],
+            trial_dirname_creator=lambda trial: trial.trial_id,
+        ),
+        run_config=tune.RunConfig(
+            name="compound",
+            storage_path=folder,
+            callbacks=[listener],
+            failure_config=tune.FailureConfig(max_failures=retries),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            verbose=0,
+        ),
+    )
+
+
+def _done(
+    requests: Sequence[JobRequest], store: ArtifactStore, on_event: OnEvent
+) -> dict[str, JobResult]:
+    known = {request.job.id: request for request in requests}
+    found = store.results(list(known))
+    done = {job: result for job, result in found.items() if known[job].settled(result)}
+    for job, result in done.items():
+        on_event(Event(kind="ended", job=job, label=known[job].label, result=result))
+    return done
+
+
+def _by_resources(requests: Iterable[JobRequest]) -> list[tuple[Resources, list[JobRequest]]]:
+    def key(request: JobRequest) -> tuple[int, int, str]:
+        resources = request.resources
+        return resources.least_workers, resources.cpus, resources.model_dump_json()
+
+    groups = [list(group) for _, group in groupby(sorted(requests, key=key), key=key)]
+    return [(group[0].resources, group) for group in groups]

@@ -1,0 +1,68 @@
+"""Mixup and cutmix: an image takes a part of its neighbour's pixels, and of its label."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compound.schemas.recipe import Augment
+
+
+class Batch(NamedTuple):
+    """What one pass through the network takes, on the training device."""
+
+    images: Tensor
+    """Float (B, C, R, R); channels_last on a GPU."""
+    labels: Tensor
+    """int64 (B,)."""
+    others: Tensor | None = None
+    """The labels of what was mixed in, int64 (B,)."""
+    share: Tensor | None = None
+    """How much of each image is its own, float32 (B,)."""
+
+
+def draw_shares(augment: Augment, count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Draw how much of each image stays its own, float32 (N,), and whether a rectangle goes."""
+    random = np.random.default_rng(seed)
+    blended, pasted = (
+        random.beta(alpha, alpha, count) if alpha else np.ones(count)
+        for alpha in (augment.mixup, augment.cutmix)
+    )
+    coin = random.random(count) < 0.5
+    boxed = coin if augment.mixup and augment.cutmix else np.full(count, augment.cutmix > 0)
+    share = np.where(boxed, pasted, blended)
+    return torch.from_numpy(share).float(), torch.from_numpy(boxed)
+
+
+def mix(images: Tensor, labels: Tensor, share: Tensor, boxed: Tensor, centres: Tensor) -> Batch:
+    """Mix each image with its neighbour: the first with the second, the third with the fourth.
+
+    So what an image is mixed with does not depend on how many workers share a batch, as long as
+    micro-batches are even; the last image of an odd one stays as it is. `centres`: where cutmix's
+    rectangle lies, in pixels, (B, 2); where it reaches over the edge, less is pasted.
+    """
+    partner = _partners(len(images), images.device)
+    alone = partner == torch.arange(len(images), device=images.device)
+    pasted = _rectangle(share, centres, images.shape[-1])
+    own = torch.where(boxed, 1 - pasted.float().mean((1, 2)), share)
+    own = torch.where(alone, 1.0, own)
+    kept = torch.where(boxed[:, None, None], (~pasted).float(), own[:, None, None])[:, None]
+    return Batch(torch.lerp(images[partner], images, kept), labels, labels[partner], own)
+
+
+def _partners(count: int, device: torch.device) -> Tensor:
+    places = torch.arange(count, device=device)
+    neighbours = places ^ 1
+    return torch.where(neighbours < count, neighbours, places)
+
+
+def _rectangle(share: Tensor, centres: Tensor, side: int) -> Tensor:
+    """Return which pixels (B, R, R) a rectangle covers that leaves `share` of the image."""
+    length = (side * (1 - share).sqrt()).round()[:, None]
+    pixels = torch.arange(side, device=share.device)
+    inside = []
+    for axis in (0, 1):
+        start = centres[:, axis, None] - (length / 2).floor()
+        inside.append((pixels >= start) & (pixels < start + length))
+    return inside[0][:, :, None] & inside[1][:, None, :]

@@ -1,0 +1,119 @@
+"""A data set opened for streaming at one resolution: what jobs at that resolution share."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compound.jobs.data.dataset import Indices
+from compound.jobs.data.encoded import Choice
+from compound.jobs.data.images import histograms, moments
+from compound.jobs.data.stream.disk_cache import Layout, RawCache
+from compound.jobs.data.stream.encoded_rows import Stock
+from compound.jobs.data.stream.local_reader import Walk
+from compound.jobs.data.stream.order import sample_order
+from compound.jobs.data.stream.pool import Pool
+from compound.jobs.data.stream.remote_decoding import CHUNK, Elsewhere, Terms
+from compound.jobs.data.stream.remote_reader import FarWalk
+from compound.schemas.data import ParquetData
+
+SAMPLE = 4096
+"""Training images that mean and deviation are measured on."""
+_FRAME = 64
+_AHEAD_BYTES = 2**28
+"""Memory for frames that wait, where two of them do not take more."""
+_MOST_FRAMES = 8
+
+_log = logging.getLogger(__name__)
+
+
+class Opened:
+    """Encoded images, the processes that decode them, and the cache that keeps the pixels.
+
+    One walk at a time: beginning another ends the one before.
+    """
+
+    def __init__(
+        self, choice: Choice, side: int, threads: int, elsewhere: Elsewhere | None = None
+    ) -> None:
+        """Open at `side` pixels a side, decoded by `threads` processes unless the spec says.
+
+        `elsewhere`: what decodes in their place.
+        """
+        self.choice, self.side, self._elsewhere = choice, side, elsewhere
+        self._workers = choice.spec.decoders or threads
+        self.stock = Stock(choice, _cache(choice, side))
+        self.groups = self.stock.groups()
+        self._pool: Pool | None = None
+        self._size = 0
+        self._walk: Walk | FarWalk | None = None
+        self._moments: tuple[Tensor, Tensor] | None = None
+
+    @property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of each channel, over all training images or a fixed sample.
+
+        The sample depends on the data and its split seed alone. DataError: too many bad images.
+        """
+        if self._moments is None:
+            counts = torch.zeros(self.choice.form.channels, 256, dtype=torch.int64)
+            rows = self._sample()
+            frames = [rows[start : start + _FRAME] for start in range(0, len(rows), _FRAME)]
+            for pixels, kept in self.walk(frames, _FRAME, replace=False):
+                counts += histograms(torch.from_numpy(pixels[kept >= 0]))
+            self._moments = moments(counts)
+        return self._moments
+
+    def _sample(self) -> Indices:
+        if self.stock.train <= SAMPLE:
+            return np.arange(self.stock.train, dtype=np.int64)
+        return sample_order(self.groups, SAMPLE, self.choice.spec.split_seed)
+
+    def walk(self, frames: Sequence[Indices], size: int, replace: bool) -> Walk | FarWalk:
+        """Begin a walk through rows, in frames of at most `size`."""
+        if self._walk:
+            self._walk.close()
+        self._walk = (
+            FarWalk(self.stock, self._elsewhere, _terms(self.choice, self.side), frames, replace)
+            if self._elsewhere
+            else Walk(self.stock, self._pool_for(size), frames, size, replace)
+        )
+        return self._walk
+
+    def _pool_for(self, size: int) -> Pool:
+        if self._pool is None or size > self._size:
+            if self._pool:
+                self._pool.close()
+            form = self.choice.form
+            fitting = _AHEAD_BYTES // (size * form.channels * self.side**2)
+            frames = min(max(fitting, 2), _MOST_FRAMES)
+            self._pool, self._size = Pool(self._workers, frames * size, form, self.side), size
+        return self._pool
+
+    def close(self) -> None:
+        """End the walk and the processes."""
+        if self._walk:
+            self._walk.close()
+        if self._pool:
+            self._pool.close()
+
+
+def _terms(choice: Choice, side: int) -> Terms:
+    spec = choice.spec
+    if isinstance(spec, ParquetData):
+        return Terms(choice.form, side, spec.buffer, spec.image_column)
+    return Terms(choice.form, side, CHUNK)
+
+
+def _cache(choice: Choice, side: int) -> RawCache | None:
+    named = choice.spec.cache
+    folder = os.environ.get("COMPOUND_CACHE", "off") if named == "auto" else named
+    if folder == "off":
+        return None
+    rows = len(choice.train.indices) + len(choice.validation.indices)
+    layout = Layout(rows=rows, channels=choice.form.channels, side=side)
+    return RawCache.open(Path(folder), f"{choice.info.fingerprint}-{side}", layout)

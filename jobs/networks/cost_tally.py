@@ -1,0 +1,152 @@
+"""Adding up what layers cost: parameters, work, and what autograd keeps for backward.
+
+What is kept follows torch's rules: a convolution keeps its input, batch norm the same, ReLU its
+result, any other activation its input (a copy, where it works in place), a gate both factors, a
+max pool its input and the places of the maxima, an average pool its input. A sum, a mean and a
+concatenation keep nothing. Weights and the statistics of batch norm do not count.
+"""
+
+from compound.schemas.architecture import BlockFamily
+from compound.schemas.device import Workload
+
+_KEEPS_RESULT = ("mnasnet", "resnet", "amoebanet")
+"""Families whose activation is ReLU."""
+_PLACE = 2
+"""Elements that the place of a maximum takes: it is a number of 64 bits."""
+
+
+class Map:
+    """A feature map of one image, and whether autograd keeps it already."""
+
+    __slots__ = ("channels", "kept", "size", "stride")
+
+    def __init__(self, channels: int, size: int, stride: int, kept: bool = False) -> None:
+        """Take the side of its square, and how many pixels of the stem's map lie under one."""
+        self.channels, self.size, self.stride, self.kept = channels, size, stride, kept
+
+    @property
+    def elements(self) -> int:
+        """All numbers of the map."""
+        return self.channels * self.size * self.size
+
+
+class Tally:
+    """Counts of one part of a network. What is added while `times` is n counts n times."""
+
+    __slots__ = (
+        "activations",
+        "cramped",
+        "dense",
+        "depthwise",
+        "keeps_result",
+        "largest",
+        "layers",
+        "params",
+        "pointwise",
+        "saved",
+        "spatial",
+        "times",
+    )
+
+    def __init__(self, family: BlockFamily) -> None:
+        self.keeps_result, self.times = family in _KEEPS_RESULT, 1
+        self.params = self.dense = self.pointwise = self.depthwise = 0
+        self.activations = self.saved = self.largest = self.layers = 0
+        self.spatial = self.cramped = 0
+
+    def conv(self, cin: int, cout: int, area: int, size: int, groups: int = 1) -> None:
+        """Count a bias-free convolution and its norm; area is the kernel's, size the output's."""
+        times, pixels = self.times, size * size
+        weights, elements = area * (cin // groups) * cout, cout * pixels
+        self.params += times * (weights + 2 * cout)
+        if groups > 1:
+            self.depthwise += times * weights * pixels
+            if area > pixels:
+                self.cramped += times * weights
+        elif area > 1:
+            self.dense += times * weights * pixels
+            self.spatial += times * weights
+        else:
+            self.pointwise += times * weights * pixels
+        self.activations += times * elements
+        self.saved += times * elements
+        self.layers += times
+        if elements > self.largest:
+            self.largest = elements
+
+    def squeeze(self, channels: int, squeezed: int) -> None:
+        """Count squeeze-excitation on one pixel: two biased 1x1 convolutions and the sigmoid."""
+        weights, outputs = 2 * channels * squeezed, channels + squeezed
+        self.params += self.times * (weights + outputs)
+        self.pointwise += self.times * weights
+        self.activations += self.times * outputs
+        self.layers += self.times * 2
+        self.keep(channels, 2)
+        self.activate(squeezed)
+
+    def linear(self, features: int, classes: int) -> None:
+        """Count a linear layer with biases; its outputs are no activations of convolutions."""
+        self.params += features * classes + classes
+        self.dense += features * classes
+        self.layers += 1
+        self.keep(features)
+
+    def keep(self, elements: int, copies: int = 1) -> None:
+        """Count a map that autograd keeps for another reason than that a norm reads it."""
+        self.saved += self.times * copies * elements
+        if elements > self.largest:
+            self.largest = elements
+
+    def touch(self, source: Map) -> None:
+        """Count a map that a layer keeps as its input, unless another layer keeps it already."""
+        if not source.kept:
+            source.kept = True
+            self.keep(source.elements)
+
+    def activate(self, elements: int) -> None:
+        """Count an activation in place whose result the next layer keeps."""
+        self.keep(elements, 1 if self.keeps_result else 2)
+
+    def activate_apart(self, source: Map) -> None:
+        """Count an activation that leaves its input alone, and whose result is kept."""
+        if not self.keeps_result:
+            self.touch(source)
+        self.keep(source.elements)
+
+    def pool(self, source: Map, outputs: int) -> None:
+        """Count a max pool that puts out so many elements."""
+        self.touch(source)
+        self.saved += self.times * _PLACE * outputs
+
+    def add(self, other: "Tally") -> None:
+        """Take in the counts of another part."""
+        self.params += other.params
+        self.dense += other.dense
+        self.pointwise += other.pointwise
+        self.depthwise += other.depthwise
+        self.activations += other.activations
+        self.saved += other.saved
+        self.layers += other.layers
+        self.cramped += other.cramped
+        self.spatial += other.spatial
+        self.largest = max(self.largest, other.largest)
+
+    @property
+    def macs(self) -> int:
+        """All multiplications."""
+        return self.dense + self.pointwise + self.depthwise
+
+    def workload(self) -> Workload:
+        """Return the counts as they stand."""
+        return Workload(
+            params=self.params,
+            dense=self.dense,
+            pointwise=self.pointwise,
+            depthwise=self.depthwise,
+            activations=self.activations,
+            saved=self.saved,
+            largest=self.largest,
+            layers=self.layers,
+            cramped=self.cramped,
+            spatial=self.spatial,
+        )

@@ -1,0 +1,16 @@
+"""What a network asks of a device, from its Architecture alone; no module is built."""
+
+from compound.jobs.networks.exact_cost import whole
+from compound.schemas.architecture import Network
+from compound.schemas.device import Workload
+from compound.schemas.factory import FactoryNetwork
+
+
+def workload(network: Network) -> Workload:
+    """Count the work of a network and what its backward keeps, for one image.
+
+    Dropout and stochastic depth, which a recipe adds, keep one more number a feature and an image.
+    """
+    if isinstance(network, FactoryNetwork):
+        return network.workload
+    return whole(network).workload()

@@ -1,0 +1,193 @@
+"""A network whose weights the ranks divide among themselves, for one that no rank can hold.
+
+torch's fully_shard gathers the weights of one block at a time, for its forward and once more for
+its backward, and leaves every rank the average of its own part of the gradients. Tensors of one
+dimension, about a hundredth of a network, are not worth that: every rank holds them all, and their
+gradients are averaged at the end of a step.
+
+Each rank has the flat buffers of one that is alone, only shorter: its rows of the weights, then
+all other tensors. So optimisers, averages and snapshots go over them as they are.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor
+from torch.distributed.tensor import Shard as Rows
+
+from compound.jobs.data.batches import Batch, Share, Source
+from compound.jobs.parallel.collective import averaged, summed
+from compound.jobs.parallel.flat_parameters import Flat, Parts, Room, settle, split, viewed
+from compound.jobs.parallel.process import Process
+from compound.jobs.runtime.malloc import return_freed
+from compound.schemas.errors import PlanError
+from compound.schemas.recipe import Recipe
+
+_LISTS = (nn.Sequential, nn.ModuleList)
+
+
+@dataclass(frozen=True)
+class Shards(Flat):
+    """One rank's part: first its rows of all weights, then what every rank has alike.
+
+    The module holds the rows a second time, for it to gather from; see `publish`.
+    """
+
+    held: tuple[Tensor, ...]
+    """The module's own rows, in the order of `shapes`, which has theirs."""
+    whole: dict[str, torch.Size]
+    """All tensors as they are on a rank alone."""
+    process: Process
+
+    @property
+    def common(self) -> slice:
+        """Where `values` are the same on every rank."""
+        return slice(self.decayed, None)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this rank writes what all ranks have."""
+        return self.process.leads
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Its rows, and on the first rank what all of them have."""
+        names = tuple(self.shapes)
+        return names if self.leads else names[: len(self.held)]
+
+    def named(self, buffer: Tensor) -> dict[str, Tensor]:
+        """View a buffer by name; here rows stay as they are sent."""
+        shapes = self.shapes_of(buffer)
+        return {name: part.view(shapes[name]) for name, part in split(buffer, shapes).items()}
+
+    def named_whole(self, buffer: Tensor) -> dict[str, Tensor]:
+        """View a buffer of a rank that holds the whole network by name."""
+        names = list(self.whole)
+        trained = sum(self.whole[name].numel() for name in names[: self.trained])
+        some = names[: self.trained] if len(buffer) == trained else names
+        return viewed(buffer, {name: self.whole[name] for name in some})
+
+    def part(self, name: str, whole: Tensor) -> Tensor:
+        """Return this rank's rows of a weight, and others as they are."""
+        if name not in list(self.shapes)[: len(self.held)]:
+            return whole
+        rows = -(-len(whole) // self.process.world_size)
+        return whole[rows * self.process.rank :][:rows]
+
+    def gather_gradients(self) -> None:
+        """Average over the ranks what fully_shard has not."""
+        averaged(self.gradients[self.common], self.process)
+
+    def norm(self) -> Tensor:
+        """Return the norm () of the gradients of the whole network."""
+        rows, others = self.gradients[: self.decayed], self.gradients[self.common]
+        norm = summed(torch.linalg.vector_norm(rows).square(), self.process)
+        norm += torch.linalg.vector_norm(others).square()
+        return norm.sqrt_()
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Give the module the rows that it gathers weights from."""
+        rows = list(self.named(self.parameters).values())[: len(self.held)]
+        torch._foreach_copy_(self.held, rows)
+
+
+def shard(module: nn.Module, recipe: Recipe, process: Process) -> Shards:
+    """Divide a network's weights among the ranks, which talk to each other from `forward` on.
+
+    Every rank builds the whole network on the CPU; its device never holds more than a block.
+    """
+    if process.device.type == "cpu":
+        # Gathered weights come and go, in another size for every block: kept for later, what was
+        # freed took as much as the weights that are now with other ranks.
+        return_freed()
+    mesh = init_device_mesh(process.device.type, (process.world_size,))
+    parts = Parts.of(module)
+    whole = {name: tensor.shape for name, tensor in parts.all.items()}
+    plain = {weight for weight in parts.plain.values() if isinstance(weight, nn.Parameter)}
+    for block in (*_blocks(module), module):
+        fully_shard(
+            block,
+            mesh=mesh,
+            ignored_params=plain,
+            reshard_after_forward=True,
+            mp_policy=_policy(recipe),
+        )
+    return _laid_out(module, mesh, whole, process)
+
+
+def _policy(recipe: Recipe) -> MixedPrecisionPolicy:
+    """Gather and average in the recipe's types; what a layer computes in is left to autocast.
+
+    Autocast would make copies of gathered weights that outlive the block; half ones need none.
+    """
+    gathered = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
+    sent = torch.bfloat16 if recipe.gradients == "bfloat16" else torch.float32
+    return MixedPrecisionPolicy(param_dtype=gathered, reduce_dtype=sent, cast_forward_inputs=False)
+
+
+def _blocks(module: nn.Module) -> Iterator[nn.Module]:
+    """Yield what is gathered at once: children with weights, and those of plain lists instead."""
+    for child in module.children():
+        if type(child) in _LISTS:
+            yield from _blocks(child)
+        elif any(weight.ndim > 1 for weight in child.parameters()):
+            yield child
+
+
+def _laid_out(
+    module: nn.Module, mesh: DeviceMesh, whole: dict[str, torch.Size], process: Process
+) -> Shards:
+    """Put this rank's part of a sharded module into buffers, where backward adds gradients up."""
+    parts = Parts.of(module)
+    weights = {name: cast(DTensor, weight) for name, weight in parts.decayed.items()}
+    with torch.no_grad():
+        held = {name: weight.to_local() for name, weight in weights.items()}
+    room = Room.made(parts._replace(decayed=held), process.device)
+    flat = Shards(*room, tuple(held.values()), whole, process)
+    settle(flat, {**parts.plain, **parts.statistics})
+    values, gradients = flat.named(flat.values), flat.named(flat.gradients)
+    for name, weight in weights.items():
+        values[name].copy_(held[name])
+        weight.grad = _as_rows(gradients[name], weight, mesh)
+    return flat
+
+
+def _as_rows(local: Tensor, weight: DTensor, mesh: DeviceMesh) -> DTensor:
+    return DTensor.from_local(
+        local, mesh, (Rows(0),), run_check=False, shape=weight.shape, stride=weight.stride()
+    )
+
+
+def check_even(batch: int, micro: int, process: Process) -> None:
+    """Raise PlanError where ranks would take unlike numbers of micro-batches.
+
+    A gathering takes all ranks, so they have to go through the network equally often.
+    """
+    ranks = process.world_size
+    counts = {len(Share.of(batch, micro, rank, ranks).pieces) for rank in range(ranks)}
+    if len(counts) > 1:
+        raise PlanError(
+            f"{ranks} workers take {' or '.join(map(str, sorted(counts)))} micro-batches of a "
+            f"batch of {batch}; with `sharding: full` all have to take as many",
+            where="resources.workers",
+            next_step="start as many workers as the job was planned for",
+        )
+
+
+def evened(source: Source, resolution: int, process: Process, size: int) -> Iterator[Batch]:
+    """Yield this rank's validation images, and blank ones without labels up to the most passes."""
+    passes = math.ceil(math.ceil(source.held_out / process.world_size) / size)
+    blank = torch.zeros(1, source.channels, resolution, resolution, device=process.device)
+    nothing = torch.empty(0, dtype=torch.int64, device=process.device)
+    for batch in source.validation(process.rank, process.world_size, size):
+        passes -= 1
+        yield batch
+    for _ in range(passes):
+        yield Batch(blank, nothing)

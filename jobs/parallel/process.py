@@ -1,0 +1,48 @@
+"""Which of the cooperating processes this one is."""
+
+from dataclasses import dataclass, field
+
+import torch
+
+from compound.jobs.device_model import describe
+from compound.jobs.parallel.thread_progress import Pulse
+
+
+@dataclass(frozen=True)
+class Process:
+    """One rank of a job: its place, its device, and the CPU threads that torch may use."""
+
+    rank: int
+    world_size: int
+    device: torch.device
+    threads: int
+    planned: int = 0
+    """Workers that the job was planned for, which bound the micro-batches: where fewer are left,
+    each takes more of them. 0: as many as there are."""
+    imports: tuple[str, ...] = ()
+    """Folders from which a network's own code may be imported; without any it never is. A grant of
+    whoever started the process, never read from a spec or from the store."""
+    sharded: bool = False
+    """Whether the ranks divide the network's weights, gradients and optimiser state among them."""
+    pulse: Pulse = field(default_factory=Pulse, compare=False)
+    """What shows others that this one gets on; it beats once a batch."""
+
+    @classmethod
+    def single(
+        cls,
+        threads: int = 1,
+        device: torch.device | str = "cpu",
+        imports: tuple[str, ...] = (),
+    ) -> "Process":
+        """A job's only process."""
+        return cls(0, 1, torch.device(device), threads, imports=imports)
+
+    @property
+    def name(self) -> str:
+        """What people call the device, threads included."""
+        return describe("cuda" if self.device.type == "cuda" else "cpu", self.threads)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this rank writes the store."""
+        return self.rank == 0

@@ -1,0 +1,90 @@
+"""How far a process has come, for whoever watches it from another thread."""
+
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from torch import distributed
+
+_DEPTH = 12
+"""Innermost frames that are looked at: a collective is called from a few lines above its wait."""
+
+_COLLECTIVE_FILES = ("torch/distributed/", "jobs/parallel/collective.py")
+_COLLECTIVE_CALLS = ("_engine_run_backward",)
+"""Where torch waits for other ranks below Python: gradients are shared inside the backward pass."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A look at a process's training thread."""
+
+    steps: int
+    """Micro-batches and validation batches of the running job, so far."""
+    place: str
+    """Where the thread is, for people: file, line and function."""
+    trace: int
+    """Differs when the thread has moved on."""
+    waits: bool
+    """Whether it is inside a call that waits for other ranks. Over NCCL it never is: there a
+    collective returns at once, and who waits does so in a later copy."""
+    collectives: int = 0
+    """Collectives that the process has begun in the group of all ranks, so far."""
+
+
+class Pulse:
+    """Counts the progress of the thread that made it; any thread may look."""
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+        self._steps = 0
+
+    def begin(self) -> None:
+        """A job begins."""
+        self._steps = 0
+
+    def beat(self) -> None:
+        """A batch is done."""
+        self._steps += 1
+
+    def read(self) -> Reading:
+        """Look at the training thread without stopping it."""
+        frames = _innermost(sys._current_frames().get(self._thread))
+        return Reading(
+            steps=self._steps,
+            place=_place(frames[0]) if frames else "a thread that has ended",
+            trace=hash(tuple((frame.f_code, frame.f_lasti) for frame in frames)),
+            waits=any(map(_is_collective, frames)),
+            collectives=_collectives(),
+        )
+
+
+def _collectives() -> int:
+    """Return torch's own count, which it raises as a collective begins; 0 without a group."""
+    try:
+        group: Any = distributed.group.WORLD
+        return int(group._get_sequence_number_for_group()) if group is not None else 0
+    except (RuntimeError, AttributeError):
+        # The other thread is just making or ending the group; or a later torch has no such count.
+        return 0
+
+
+def _innermost(frame: FrameType | None) -> list[FrameType]:
+    found: list[FrameType] = []
+    while frame is not None and len(found) < _DEPTH:
+        found.append(frame)
+        frame = frame.f_back
+    return found
+
+
+def _place(frame: FrameType) -> str:
+    code = frame.f_code
+    return f"{Path(code.co_filename).name}:{frame.f_lineno}, in {code.co_qualname}"
+
+
+def _is_collective(frame: FrameType) -> bool:
+    code = frame.f_code
+    named = any(part in code.co_filename for part in _COLLECTIVE_FILES)
+    return named or code.co_name in _COLLECTIVE_CALLS

@@ -1,0 +1,243 @@
+"""Real training steps of one network on the device that will be used: their time and memory.
+
+    python -m compound.jobs.probe.step_timing cpu 1 < cases.jsonl
+
+Run as a process of its own, one case a line, so that neither the caller's memory nor its threads
+are in the numbers. Cases run one after another, each after what the last one left was given back.
+"""
+
+import ctypes
+import gc
+import re
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from compound.jobs.data.batches import Feeder
+from compound.jobs.data.images import Images
+from compound.jobs.data.images import statistics as statistics_of
+from compound.jobs.device_model import PROCESS_BYTES, worker_memory
+from compound.jobs.parallel.failure import classify
+from compound.jobs.parallel.process import Process
+from compound.jobs.runtime.malloc import keep_freed
+from compound.jobs.runtime.precision import multiplied
+from compound.jobs.runtime.torch_settings import settled
+from compound.jobs.training.trainer import Trainer
+from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.base import Model
+from compound.schemas.data import SyntheticData
+from compound.schemas.device import Precision
+from compound.schemas.job import DataRef, TrainJob
+from compound.schemas.recipe import Recipe
+
+_WARMING = 1
+"""Steps that are not timed: torch chooses and compiles its kernels in the first."""
+_GPU_STEPS = 4
+"""Steps between two readings of a GPU: the host runs ahead of it, as it does in training. A step
+whose end is waited for takes the sum of launching and working it off."""
+_HALVINGS = 4
+"""How often a batch that does not fit into memory is halved."""
+_WAITS = Path("/proc/thread-self/schedstat")
+_STEPS = range(2, 31)
+"""How many steps are timed, at least and at most."""
+
+
+class Case(Model):
+    """A network to be timed, with micro-batches of so many images."""
+
+    name: str
+    network: Architecture
+    images: int
+    seconds: float = 2.0
+    """Time to spend on it; a few steps are made in any case."""
+    precision: Precision = "float32"
+
+
+class Ready(Model):
+    """The device that will be measured."""
+
+    device: str
+    memory: int
+    """Bytes that a worker on it may use for its network."""
+    free: int = 0
+    """Bytes of a GPU that nobody uses now."""
+
+
+class Measured(Model):
+    """What one step took."""
+
+    seconds: float
+    """One step of the optimiser: forward, backward and update on one micro-batch."""
+    evaluation: float
+    """Evaluation of as many images."""
+    bytes: int
+    """Peak memory above what the process held before the network was built."""
+    spread: float
+    """The median step over the fastest: a machine that does other things too shows here."""
+
+
+class Answer(Model):
+    """What came of a case."""
+
+    images: int
+    """Images that the micro-batch was timed with: as many as were asked for, or what fitted."""
+    measured: Measured | None = None
+    """None: one after another did not fit into memory."""
+    failure: str = ""
+    """What did not fit."""
+
+
+_TINY = Architecture(resolution=16, stem=Stem(channels=8), stages=(Stage(channels=8),), head=8)
+
+
+def measure(case: Case, process: Process, per_epoch: int = 1) -> Measured:
+    """Train and evaluate one network on random images until its time is over.
+
+    The device is read once in `per_epoch` steps.
+    """
+    gpu = process.device.type == "cuda"
+    held = _Held(process.device)
+    job = _job(case)
+    source = Feeder(_images(case, per_epoch), job.recipe.augment, process.device)
+    if gpu:
+        held = _Held(process.device)  # images of all jobs lie there once: the plan counts them
+    trainer = Trainer(job, source, process)
+    started, steps = time.monotonic(), list[float]()
+    evaluations = list[float]()
+    while len(steps) < _WARMING + _STEPS.start or (
+        len(steps) < _STEPS.stop and time.monotonic() - started < case.seconds
+    ):
+        waited = _waited()
+        metrics = trainer.epoch(len(steps) + 1)
+        # A thread that waits for a core keeps a CPU from training, but not a GPU with work queued.
+        ran = 1.0 if gpu else 1 - (_waited() - waited) / metrics["seconds"]
+        step = case.images / metrics["images_per_second"]
+        steps.append(ran * step)
+        evaluations.append(ran * (metrics["seconds"] - per_epoch * step) / per_epoch)
+    timed = steps[_WARMING:]
+    return Measured(
+        seconds=min(timed),
+        evaluation=min(evaluations[_WARMING:]),
+        bytes=held.peak(),
+        spread=statistics.median(timed) / min(timed),
+    )
+
+
+def answer(case: Case, process: Process) -> Answer:
+    """Measure a case; halve its images while they do not fit into memory."""
+    failure, per_epoch = "", _GPU_STEPS if process.device.type == "cuda" else 1
+    for halvings in range(_HALVINGS + 1):
+        images = case.images >> halvings
+        if images == 0:
+            break
+        try:
+            sized = case.model_copy(update={"images": images})
+            with settled(process.threads, multiplied(_job(sized).recipe)):  # as jobs are trained
+                measured = measure(sized, process, per_epoch)
+        except (MemoryError, RuntimeError) as error:
+            cause = classify(error)
+            if cause.kind != "out of memory":
+                raise
+            failure = f"{cause.kind} with {images} images"
+        else:
+            return Answer(images=images, measured=measured, failure=failure)
+        _give_back(process.device)
+    return Answer(images=case.images, failure=failure)
+
+
+def _give_back(device: torch.device) -> None:
+    """Free what a case that failed has left; outside the handler, which holds its frames."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _waited() -> float:
+    """Return the seconds for which this thread could have run, but the machine ran others.
+
+    Linux counts them (Documentation/scheduler/sched-stats.rst); elsewhere nothing is known.
+    """
+    if not _WAITS.is_file():
+        return 0.0
+    return int(_WAITS.read_text(encoding="ascii").split()[1]) / 1e9
+
+
+class _Held:
+    """Follows the memory of this process, or what torch allocates on its GPU."""
+
+    def __init__(self, device: torch.device) -> None:
+        gc.collect()
+        self._device = device
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats(device)
+            self._before = torch.cuda.memory_allocated(device)
+        else:
+            ctypes.CDLL(None).malloc_trim(0)
+            with open("/proc/self/clear_refs", "w", encoding="ascii") as control:
+                control.write("5")
+            self._before = _resident("VmRSS")
+
+    def peak(self) -> int:
+        """Return the most that was held since, above what was held then."""
+        if self._device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self._device) - self._before
+        return _resident("VmHWM") - self._before
+
+
+def _resident(name: str) -> int:
+    with open("/proc/self/status", encoding="ascii") as status:
+        found = re.search(rf"{name}:\s+(\d+) kB", status.read())
+    return int(found[1]) * 1024 if found else 0
+
+
+def _job(case: Case) -> TrainJob:
+    data = SyntheticData(source="synthetic", size=case.network.resolution)
+    settings = {"epochs": 1000, "batch": case.images, "learning_rate": 1e-4}
+    recipe = Recipe.model_validate({**settings, "precision": case.precision})
+    return TrainJob(
+        architecture=case.network, recipe=recipe, data=DataRef(spec=data, fingerprint="")
+    )
+
+
+def _images(case: Case, batches: int) -> Images:
+    """Draw one batch, and return it so many times to train on and to evaluate."""
+    network = case.network
+    shape = (case.images, network.in_channels, network.resolution, network.resolution)
+    drawn = torch.randint(256, shape, dtype=torch.uint8)
+    labels = torch.randint(network.num_classes, (case.images,)).repeat(batches)
+    pixels = drawn.repeat(batches, 1, 1, 1) if batches > 1 else drawn
+    return Images(pixels, labels, pixels, labels, *statistics_of(drawn))
+
+
+def _ready(process: Process) -> Ready:
+    """Use the device once, so that what its first use takes is in no number."""
+    torch.set_num_threads(process.threads)
+    answer(Case(name="", network=_TINY, images=8, seconds=0), process)
+    if process.device.type == "cpu":
+        return Ready(device=process.name, memory=worker_memory(process.threads))
+    free, total = torch.cuda.mem_get_info(process.device)
+    return Ready(device=process.name, memory=total - PROCESS_BYTES, free=free)
+
+
+def _answers(lines: Iterator[str], process: Process) -> Iterator[Model]:
+    yield _ready(process)
+    for line in lines:
+        yield answer(Case.model_validate_json(line), process)
+
+
+def main() -> None:
+    """Tell the device in a first line on stdout; then answer each case on stdin with a line."""
+    kind, threads = sys.argv[1:]
+    keep_freed()  # as those who train do
+    for told in _answers(iter(sys.stdin.readline, ""), Process.single(int(threads), kind)):
+        sys.stdout.write(told.model_dump_json() + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The seam between the store and the place where its bytes lie.
+
+Everything above it speaks of keys (`jobs/ab12/job.json`) and whole byte strings, and builds its
+commit protocol on these few promises. A second place, such as S3, is a second class.
+"""
+
+import errno
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
+
+from compound.schemas.errors import StoreError
+
+_PART = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_-])?"
+_KEY = re.compile(rf"{_PART}(/{_PART})*")
+_LONGEST_KEY = 1000
+
+_RESUME = "then run the same command again: it resumes"
+_ADVICE = {
+    errno.ENOSPC: ("no space is left on the device", f"free some space, {_RESUME}"),
+    errno.EDQUOT: ("the disk quota is used up", f"free some space, {_RESUME}"),
+    errno.EROFS: ("the file system is read-only", "mount it writable, or set another `store`"),
+    errno.EACCES: ("permission denied", "give this user access, or set another `store`"),
+    errno.EPERM: ("operation not permitted", "give this user access, or set another `store`"),
+    errno.ENOTDIR: ("a file lies where a folder is needed", "move it away, or set another `store`"),
+    errno.ENAMETOOLONG: ("the path is too long", "set a `store` with a shorter path"),
+    errno.EIO: ("the device reports a read or write error", f"check the disk, {_RESUME}"),
+    errno.ENOLCK: ("this file system offers no locks", "set a `store` on one that has flock"),
+    errno.EOPNOTSUPP: ("this file system offers no locks", "set a `store` on one that has flock"),
+}
+
+
+Content = bytes | Sequence[memoryview]
+"""What a file is to hold: its bytes, or views of them that follow each other."""
+
+
+class Entry(NamedTuple):
+    """A file as a listing tells of it."""
+
+    key: str
+    """As it is named there: of a foreign file perhaps no name that the store would give."""
+    size: int
+    age: float
+    """Seconds since it was written, by the clock of the place where it lies."""
+
+
+class Stream(Protocol):
+    """One growing file with one writer, whose bytes readers see at once."""
+
+    size: int
+
+    def write(self, data: bytes) -> None:
+        """Append all of it, or leave the file as it was and raise StoreError."""
+
+    def close(self) -> None:
+        """Let go of the file. A killed process lets go as well."""
+
+
+class Lock(Protocol):
+    """A lock that is held until it is closed or its process ends."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
+class Files(Protocol):
+    """Files under one root. Every failure is a StoreError that names the path."""
+
+    def locate(self, key: str) -> str:
+        """The address of a key, for people and other programs."""
+
+    def put(self, files: Mapping[str, Content]) -> None:
+        """Make files durable, each as a whole or not at all, in no particular order."""
+
+    def read(self, key: str) -> bytes | None:
+        """The bytes of a file; None where there is none."""
+
+    def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
+        """Fill a buffer from a place in a file; how many bytes there were, None without a file."""
+
+    def names(self, folder: str) -> list[str]:
+        """What lies directly in a folder, sorted; empty where there is no such folder.
+
+        The folder "" is the root.
+        """
+
+    def walk(self, folder: str) -> list[str]:
+        """The keys of all files below a folder."""
+
+    def entries(self, folder: str, *, deep: bool = True) -> Iterator[Entry]:
+        """Every file below a folder, or only those directly in it, in the order of their keys.
+
+        Temporary files of writes that never ended are among them, and foreign ones, and symbolic
+        links, which are not followed. The folder "" is the root.
+        """
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete files, and the folders that this empties. Absent ones are no error.
+
+        Temporary files may be among them.
+        """
+
+    def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
+        """Add one line to those of a key; a torn line before it stays a line of its own.
+
+        It outlives a killed process; a `durable` one, and all before it, a power cut as well.
+        """
+
+    def lines(self, key: str) -> list[bytes]:
+        """The lines of a key, torn ones among them: in the order they were added by one writer,
+        and by writers one after another; those of several at once may be ordered by writer.
+        """
+
+    def stream(self, key: str) -> Stream:
+        """Start a new growing file."""
+
+    def is_streaming(self, key: str) -> bool:
+        """Whether a live process holds the stream of this key open."""
+
+    def lock(self, key: str, note: bytes) -> Lock | None:
+        """Take a lock and leave a note with it; None if another holder lives."""
+
+    def holder(self, key: str) -> bytes:
+        """The note of who holds a lock; empty where nobody can be named."""
+
+    def within(self, seconds: float) -> "Files":
+        """The same files, for whom only so long may be waited where an answer may be missing."""
+
+    def prove_writable(self) -> None:
+        """See, before anything is at stake, that the store can be written. It need not be there."""
+
+
+_TEMPORARY = re.compile(r"(.*/)?\.([^/]+)\.[0-9a-f]{8}\.tmp")
+
+
+def temporary_of(key: str) -> str:
+    """Return the key that a temporary file was to be renamed to; empty for any other file."""
+    match = _TEMPORARY.fullmatch(key)
+    return f"{match[1] or ''}{match[2]}" if match else ""
+
+
+def checked(key: str) -> str:
+    """Return a key that cannot lead out of the store, or raise StoreError."""
+    if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key):
+        allowed = "letters, digits, `.`, `_`, `-`; every part begins with a letter or digit"
+        raise StoreError(f"not a name inside the store: {key[:100]!r}", allowed=allowed)
+    return key
+
+
+def segments(key: str, names: Iterable[str]) -> list[tuple[int, str]]:
+    """Return the files with the lines of a key, in order, out of the names in its folder.
+
+    Where files cannot grow, every writer has files of its own: `events.000002-1f3c5a7e.jsonl`.
+    """
+    folder, _, name = key.rpartition("/")
+    stem, _, suffix = name.rpartition(".")
+    part = re.compile(rf"{re.escape(stem)}\.(\d{{6,9}})-[0-9a-f]{{8}}\.{re.escape(suffix)}")
+    numbered = ((int(match[1]), one) for one in names if (match := part.fullmatch(one)))
+    found = [(0, name)] * (name in names) + sorted(numbered)
+    return [(number, f"{folder}/{one}") for number, one in found]
+
+
+@contextmanager
+def explained(path: str) -> Iterator[None]:
+    """Turn an OSError into a StoreError that names the path and what to do."""
+    try:
+        yield
+    except OSError as error:
+        fallback = (error.strerror or type(error).__name__, "check the path and the file system")
+        what, advice = _ADVICE.get(error.errno or 0, fallback)
+        raise StoreError(
+            f"the store cannot be used: {what}", where=path, next_step=advice
+        ) from error

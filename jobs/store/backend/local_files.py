@@ -1,0 +1,299 @@
+"""The store's files on a local disk, or on a shared file system that acts like one."""
+
+import fcntl
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+from compound.jobs.store.backend.files import (
+    Content,
+    Entry,
+    Files,
+    Lock,
+    Stream,
+    checked,
+    explained,
+    segments,
+    temporary_of,
+)
+from compound.jobs.store.backend.local_reading import filled, listed
+from compound.schemas.errors import StoreError
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_LINES = os.O_RDWR | os.O_CREAT | os.O_APPEND
+
+
+class LocalFiles:
+    """Files under a root folder: written beside, synced, renamed, and the folder synced."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.realpath(root)
+        self._named: set[str] = set()
+        """Files of lines whose names are durable."""
+
+    def locate(self, key: str) -> str:
+        """Return the absolute path of a key."""
+        return f"{self.root}/{checked(key)}"
+
+    def _path(self, key: str) -> str:
+        """Return a key's path; StoreError if a symbolic link might lead it out of the store."""
+        path = self.root
+        for part in checked(key).split("/"):
+            path = f"{path}/{part}"
+            if os.path.islink(path):
+                raise StoreError("a symbolic link inside the store is not followed", where=path)
+        return path
+
+    def put(self, files: Mapping[str, Content]) -> None:
+        """Make files durable, each as a whole or not at all."""
+        targets = {self._path(key): data for key, data in files.items()}
+        folders = {os.path.dirname(path) for path in targets}
+        changed = folders.union(*(_make_folder(folder) for folder in folders))
+        temporary = {path: _beside(path) for path in targets}
+        try:
+            for path, data in targets.items():
+                _write_synced(temporary[path], data)
+            for path in targets:
+                with explained(path):
+                    os.replace(temporary[path], path)
+        except StoreError:
+            for path in temporary.values():
+                with suppress(OSError):
+                    os.unlink(path)
+            raise
+        _sync_folders(changed)
+
+    def read(self, key: str) -> bytes | None:
+        """Return the bytes of a file; None where there is none."""
+        path = self._path(key)
+        with explained(path), suppress(FileNotFoundError), open(path, "rb") as file:
+            return file.read()
+        return None
+
+    def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
+        """Fill a buffer from a place in a file; return how many bytes there were."""
+        path = self._path(key)
+        with explained(path):
+            try:
+                handle = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                return None
+            try:
+                return filled(handle, start, buffer)
+            finally:
+                os.close(handle)
+
+    def _folder(self, key: str) -> str:
+        return self._path(key) if key else self.root
+
+    def names(self, folder: str) -> list[str]:
+        """Return what lies directly in a folder, sorted, without hidden and temporary files."""
+        path = self._folder(folder)
+        with explained(path):
+            try:
+                return sorted(name for name in os.listdir(path) if not name.startswith("."))
+            except FileNotFoundError:
+                return []
+
+    def walk(self, folder: str) -> list[str]:
+        """Return the keys of all files below a folder."""
+        return [entry.key for entry in self.entries(folder)]
+
+    def entries(self, folder: str, *, deep: bool = True) -> Iterator[Entry]:
+        """Return every file below a folder, or only those directly in it."""
+        return listed(self.root, self._folder(folder), deep=deep)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete files, temporary ones too, and the folders that this empties."""
+        paths = [self._deletable(key) for key in keys]
+        self._named.difference_update(paths)
+        for path in paths:
+            with explained(path), suppress(FileNotFoundError):
+                os.unlink(path)
+        for folder in {os.path.dirname(path) for path in paths}:
+            self._remove_empty(folder)
+
+    def _deletable(self, key: str) -> str:
+        folder, _, name = key.rpartition("/")
+        return f"{self._folder(folder)}/{name}" if temporary_of(key) else self._path(key)
+
+    def _remove_empty(self, folder: str) -> None:
+        with suppress(OSError):
+            while folder != self.root:
+                os.rmdir(folder)
+                folder = os.path.dirname(folder)
+
+    def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
+        """Add one line with a single write; a torn line before it is ended first."""
+        path = self._path(key)
+        if path not in self._named:
+            _lasting_folder(os.path.dirname(path))
+        with _opened(path, _LINES) as handle:
+            size = os.fstat(handle).st_size
+            torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+            _write_all(handle, b"\n" * torn + line + b"\n")
+            if durable:
+                os.fsync(handle)
+        if durable and path not in self._named:
+            _sync_folders([os.path.dirname(path)])
+            self._named.add(path)
+
+    def lines(self, key: str) -> list[bytes]:
+        """Return the lines of a key; those of a store copied from a bucket lie in several files."""
+        parts = segments(key, self.names(key.rpartition("/")[0]))
+        return [line for _, one in parts for line in (self.read(one) or b"").splitlines() if line]
+
+    def stream(self, key: str) -> Stream:
+        """Start a new growing file, locked while it is open."""
+        path = self._path(key)
+        _lasting_folder(os.path.dirname(path))
+        return LocalStream(path)
+
+    def is_streaming(self, key: str) -> bool:
+        """Whether a live process holds the stream open."""
+        path = self._path(key)
+        with explained(path):
+            try:
+                handle = os.open(path, os.O_RDONLY)
+            except FileNotFoundError:
+                return False
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(handle)
+        return False
+
+    def lock(self, key: str, note: bytes) -> Lock | None:
+        """Take a lock and leave a note in its file; None if another holder lives."""
+        path = self._path(key)
+        while True:
+            _lasting_folder(os.path.dirname(path))
+            with explained(path), suppress(FileNotFoundError):
+                return _locked(path, note)
+
+    def holder(self, key: str) -> bytes:
+        """Return the note of who holds a lock, or held it last."""
+        return self.read(key) or b""
+
+    def within(self, seconds: float) -> Files:
+        """Return the same files: a disk answers at once or not at all."""
+        return self
+
+    def prove_writable(self) -> None:
+        """See that this user may write into the folder, if it is there."""
+        if os.path.isdir(self.root) and not os.access(self.root, os.W_OK):
+            advice = "give this user write access, or set another `store`"
+            raise StoreError("the store cannot be written", where=self.root, next_step=advice)
+
+
+def _locked(path: str, note: bytes) -> "LocalLock | None":
+    """Lock a file; FileNotFoundError if its last holder deleted it meanwhile."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(handle), os.stat(path)):
+            raise FileNotFoundError(path)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, note, 0)
+    except BlockingIOError:
+        os.close(handle)
+        return None
+    except BaseException:
+        os.close(handle)
+        raise
+    return LocalLock(handle)
+
+
+class LocalLock:
+    """An flock; the kernel frees it when the process ends, however it ends."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def close(self) -> None:
+        """Let go."""
+        os.close(self._handle)
+
+
+class LocalStream:
+    """A growing file. Not synced: it outlives a killed process, not a power cut."""
+
+    def __init__(self, path: str) -> None:
+        self.size = 0
+        self._path = path
+        with explained(path):
+            self._handle = os.open(path, _NEW, 0o666)
+            try:
+                fcntl.flock(self._handle, fcntl.LOCK_EX)
+            except BaseException:
+                os.close(self._handle)
+                raise
+
+    def write(self, data: bytes) -> None:
+        """Append all of it, or leave the file as it was and raise StoreError."""
+        with explained(self._path):
+            try:
+                _write_all(self._handle, data)
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(self._handle, self.size)
+                    os.lseek(self._handle, self.size, os.SEEK_SET)
+                raise
+        self.size += len(data)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._handle)
+
+
+def _beside(path: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
+
+
+@contextmanager
+def _opened(path: str, flags: int) -> Iterator[int]:
+    with explained(path):
+        handle = os.open(path, flags, 0o666)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
+
+def _write_synced(path: str, data: Content) -> None:
+    with _opened(path, _NEW) as handle:
+        for part in [data] if isinstance(data, bytes) else data:
+            _write_all(handle, part)
+        os.fsync(handle)
+
+
+def _write_all(handle: int, data: bytes | memoryview) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
+def _make_folder(path: str) -> list[str]:
+    """Make a folder with its parents; return the folders that gained an entry by it."""
+    if os.path.isdir(path):
+        return []
+    parent = os.path.dirname(path)
+    changed = _make_folder(parent)
+    with explained(path), suppress(FileExistsError):
+        os.mkdir(path)
+    return [*changed, parent]
+
+
+def _lasting_folder(path: str) -> None:
+    """Make a folder that a power cut leaves: what is put into it later does not sync its name."""
+    _sync_folders(_make_folder(path))
+
+
+def _sync_folders(folders: Iterable[str]) -> None:
+    for folder in sorted(folders, reverse=True):
+        with _opened(folder, os.O_RDONLY) as handle:
+            os.fsync(handle)

@@ -1,0 +1,42 @@
+"""Reading from a local disk: parts of files, and what lies in a folder, links never followed."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+from compound.jobs.store.backend.files import Entry, explained
+
+
+def filled(handle: int, start: int, buffer: memoryview) -> int:
+    """Fill a buffer from a place in an open file; return how many bytes there were."""
+    done = 0
+    while done < len(buffer):
+        count = os.preadv(handle, [buffer[done:]], start + done)
+        if not count:
+            break
+        done += count
+    return done
+
+
+def listed(root: str, top: str, *, deep: bool) -> Iterator[Entry]:
+    """Yield every file below a folder, or directly in it, in the order of their keys."""
+    now = time.time()
+    for path in sorted(_files_below(top) if deep else _files_in(top)):
+        with suppress(FileNotFoundError):
+            state = os.lstat(path)
+            yield Entry(os.path.relpath(path, root), state.st_size, max(0.0, now - state.st_mtime))
+
+
+def _files_below(top: str) -> list[str]:
+    return [path for base, _, _ in os.walk(top) for path in _files_in(base)]
+
+
+def _files_in(folder: str) -> list[str]:
+    """Return the files of a folder, with links of whatever kind."""
+    with explained(folder):
+        try:
+            with os.scandir(folder) as found:
+                return [one.path for one in found if not one.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []

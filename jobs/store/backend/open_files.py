@@ -1,0 +1,30 @@
+"""The files of a store by its address."""
+
+import os
+
+from compound.jobs.store.backend.files import Files
+from compound.jobs.store.backend.local_files import LocalFiles
+from compound.schemas.errors import StoreError
+from compound.schemas.store_uri import ALLOWED, WHERE_KEYS_BELONG, bucket_of
+
+
+def files_at(uri: str) -> tuple[Files, str]:
+    """Return the files at an address, and the address in its one spelling.
+
+    StoreError: no such kind of address, or one with a key in it, which is not repeated.
+    """
+    try:
+        bucket = bucket_of(uri)
+    except ValueError:
+        bucket, uri = None, ""
+    if bucket:
+        from compound.jobs.store.backend.s3_files import (
+            s3_files,  # a second that folders need not wait for
+        )
+
+        return s3_files(bucket), bucket.uri
+    if not uri:
+        what = "this kind of store is not supported"
+        raise StoreError(what, allowed=ALLOWED, next_step=f"set `store`; {WHERE_KEYS_BELONG}")
+    path = os.path.realpath(os.path.expanduser(uri))
+    return LocalFiles(path), path

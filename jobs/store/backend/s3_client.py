@@ -1,0 +1,196 @@
+"""Requests to one bucket, each tried again until it is answered or patience ends.
+
+The session, its keys and the thread with the event loop are those of s3fs. One loop of attempts
+is ours alone, instead of botocore's and s3fs's around it, so that one limit holds for all.
+"""
+
+import asyncio
+import logging
+import os
+import random
+import time
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from fsspec.asyn import get_loop, sync
+from s3fs import S3FileSystem
+
+from compound.jobs.store.backend.s3_errors import Request, Truncated, explained, is_transient
+from compound.schemas.errors import StoreError
+
+_log = logging.getLogger(__name__)
+
+PATIENCE = "COMPOUND_S3_PATIENCE"
+"""The environment variable with the seconds that a request is tried again for."""
+
+_DEFAULT_PATIENCE = 120.0
+_LAST_CHANCE = 5.0
+"""Seconds that a request has when those before it have used up all patience."""
+
+_CONFIG = {
+    "connect_timeout": 5,
+    "read_timeout": 30,
+    "max_pool_connections": 16,
+    "retries": {"mode": "standard", "total_max_attempts": 1},
+    # We send Content-MD5, which every endpoint checks; the newer checksums not all know.
+    "request_checksum_calculation": "when_required",
+    "response_checksum_validation": "when_required",
+}
+_AT_ONCE = 8
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+T = TypeVar("T")
+Answer = dict[str, Any]
+
+
+def configured_patience() -> float:
+    """Return the seconds that requests are tried again for. StoreError: not a number above 0."""
+    given = os.environ.get(PATIENCE)
+    try:
+        seconds = float(given) if given else _DEFAULT_PATIENCE
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise StoreError(f"{PATIENCE} is not a number of seconds", allowed="120, for instance")
+    return seconds
+
+
+class S3Client:
+    """Asks one bucket. It may be used from any thread, and goes on in a forked process."""
+
+    def __init__(self, bucket: str, patience: float, sessions: "Sessions | None" = None) -> None:
+        self.bucket, self._patience = bucket, patience
+        self._sessions = sessions or Sessions()
+        self._endpoint = ""
+        self._failing_since: float | None = None
+
+    def within(self, patience: float) -> "S3Client":
+        """Return a client of the same session that gives up after other seconds."""
+        return S3Client(self.bucket, patience, self._sessions)
+
+    def run(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Carry out a coroutine on the thread with the loop, and wait for it."""
+        done: T = sync(get_loop(), work)
+        return done
+
+    def ask(self, action: str, where: str, **parameters: Any) -> Answer:
+        """Ask, and wait for the answer; see `asked`."""
+        return self.run(lambda: self.asked(action, where, **parameters))
+
+    async def asked(self, action: str, where: str, **parameters: Any) -> Answer:
+        """Ask until there is an answer, and return it with the whole of its `Body`.
+
+        StoreError: patience has ended, or the endpoint says no; its cause has the `code_of` it.
+        """
+
+        async def attempt() -> Answer:
+            answer: Answer = await getattr(client, action)(Bucket=self.bucket, **parameters)
+            return {**answer, "Body": await _whole(answer)} if "Body" in answer else answer
+
+        try:
+            client = await self._sessions.here().set_session()  # once, and not the endpoint's time
+            self._endpoint = client.meta.endpoint_url
+            return await self._persist(attempt)
+        except Exception as error:
+            asked = Request(action, self.bucket, where, self._endpoint)
+            raise explained(error, asked) from error
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Try until it is done, until what is raised is final, or until patience ends."""
+        began, pause = time.monotonic(), _FIRST_PAUSE
+        before: Exception | None = None
+        while True:
+            rest = self._deadline(began) - time.monotonic()
+            try:
+                answer = await asyncio.wait_for(attempt(), max(rest, 0.01))
+            except Exception as error:
+                transient = is_transient(error)
+                self._failing_since = (self._failing_since or began) if transient else None
+                if not transient or self._deadline(began) - time.monotonic() <= pause:
+                    if before and isinstance(error, TimeoutError):
+                        raise before from None  # the last try had too little time to tell more
+                    raise
+                before = error
+                _log.debug("trying again after %s", type(error).__name__)
+            else:
+                self._failing_since = None
+                return answer
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _deadline(self, began: float) -> float:
+        """An outage uses up the patience of all requests together, not of each in turn."""
+        since = began if self._failing_since is None else min(began, self._failing_since)
+        return max(since + self._patience, began + min(self._patience, _LAST_CHANCE))
+
+
+class Sessions:
+    """The s3fs session of each process: sockets and threads of a parent cannot be shared."""
+
+    def __init__(self) -> None:
+        self._by_pid: dict[int, S3FileSystem] = {}
+
+    def here(self) -> S3FileSystem:
+        """Return the session of this process."""
+        pid = os.getpid()
+        if pid not in self._by_pid:
+            loop = get_loop()
+            # `asynchronous`: else s3fs would close, in a forked child, the sockets of its parent
+            session = S3FileSystem(
+                asynchronous=True,
+                loop=loop,
+                skip_instance_cache=True,
+                use_listings_cache=False,
+                config_kwargs=_CONFIG,
+            )
+            self._by_pid[pid] = session
+            weakref.finalize(self, _close, pid, loop, session)
+        return self._by_pid[pid]
+
+
+async def together(works: Iterable[Callable[[], Awaitable[T]]], at_once: int = _AT_ONCE) -> list[T]:
+    """Carry out coroutines, several at once. The first that fails ends the others."""
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(work: Callable[[], Awaitable[T]]) -> T:
+        async with gate:
+            return await work()
+
+    tasks: Sequence[asyncio.Task[T]] = [asyncio.ensure_future(one(work)) for work in works]
+    try:
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+async def _whole(answer: Answer) -> bytes:
+    """Return all bytes of a body. Truncated: they are fewer than was announced."""
+    async with answer["Body"] as body:
+        data: bytes = await body.read()
+    if len(data) != answer.get("ContentLength", len(data)):
+        raise Truncated(f"{len(data)} of {answer['ContentLength']} bytes")
+    return data
+
+
+def _close(pid: int, loop: asyncio.AbstractEventLoop, session: S3FileSystem) -> None:
+    """Close a session's sockets, in the process that they belong to."""
+    if pid != os.getpid() or session._s3 is None or not loop.is_running():
+        return
+    closing = asyncio.run_coroutine_threadsafe(session._s3.close(), loop)
+    try:
+        running = asyncio.get_running_loop()
+    except RuntimeError:
+        running = None
+    if running is not loop:
+        _waited(closing)
+
+
+def _waited(closing: Any) -> None:
+    try:
+        closing.result(timeout=1)
+    except Exception as error:
+        _log.debug("the session was not closed: %s", type(error).__name__)

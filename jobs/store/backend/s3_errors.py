@@ -1,0 +1,206 @@
+"""What can go wrong with an S3 endpoint: what to try again, and how to tell the rest."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import aiohttp
+from botocore import exceptions as boto
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
+
+from compound.schemas.errors import StoreError
+
+ACTIONS = {
+    "get_object": "read (s3:GetObject)",
+    "head_object": "read (s3:GetObject)",
+    "put_object": "write (s3:PutObject)",
+    "create_multipart_upload": "write (s3:PutObject)",
+    "upload_part": "write (s3:PutObject)",
+    "complete_multipart_upload": "write (s3:PutObject)",
+    "abort_multipart_upload": "give up an upload (s3:AbortMultipartUpload)",
+    "list_objects_v2": "list (s3:ListBucket)",
+    "delete_object": "delete (s3:DeleteObject)",
+}
+
+_LOST = (
+    boto.HTTPClientError,
+    boto.ConnectionError,
+    boto.IncompleteReadError,
+    aiohttp.ClientError,
+    ResponseParserError,
+    ConnectionError,
+    TimeoutError,
+)
+_AGAIN = {
+    "SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "OperationAborted",
+    "BadDigest", "InternalError", "ServiceUnavailable", "RequestLimitExceeded",
+}  # fmt: skip
+_ELSEWHERE = {
+    "PermanentRedirect", "TemporaryRedirect", "301", "307", "AuthorizationHeaderMalformed",
+    "IllegalLocationConstraintException", "IncorrectEndpoint",
+}  # fmt: skip
+_KEY, _SECRET = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"
+_URL = "AWS_ENDPOINT_URL"
+_EXPIRED = ("the session token has expired", "renew it: AWS_SESSION_TOKEN, or `aws sso login`")
+_DENIED = ("these keys may not", "allow this action on the prefix, or use other keys: AWS_PROFILE")
+_CODES = {
+    "NoSuchBucket": ("there is no such bucket", "create it, or correct the bucket in `store`"),
+    "InvalidAccessKeyId": ("the access key is unknown there", f"check {_KEY} and {_URL}"),
+    "SignatureDoesNotMatch": (
+        "access key and secret key do not belong together",
+        f"check {_KEY} and {_SECRET}",
+    ),
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "TokenRefreshRequired": _EXPIRED,
+    "InvalidToken": ("the session token is not valid", "check AWS_SESSION_TOKEN"),
+    "RequestTimeTooSkewed": ("this machine's clock is wrong", "set the clock, then try again"),
+    "RequestExpired": ("this machine's clock is wrong", "set the clock, then try again"),
+    "AccessDenied": _DENIED,
+    "AllAccessDisabled": _DENIED,
+    "AccountProblem": _DENIED,
+    "Forbidden": _DENIED,
+    "403": _DENIED,
+    "QuotaExceeded": ("the quota is used up", "free some space, then the same command resumes"),
+    "EntityTooLarge": ("the object is too large for it", "use another endpoint"),
+}
+
+
+class Truncated(ConnectionError):
+    """An answer was shorter than its own header says."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of which bucket, for an error's words."""
+
+    action: str
+    """The name of the client's method."""
+    bucket: str
+    where: str
+    endpoint: str
+
+
+def code_of(error: BaseException | None) -> str:
+    """Return the endpoint's own word for what is wrong; empty for other errors."""
+    if not isinstance(error, ClientError):
+        return ""
+    return str(error.response.get("Error", {}).get("Code") or "")
+
+
+def is_missing(error: BaseException | None) -> bool:
+    """Whether there is no such object; a missing bucket is something else."""
+    return code_of(error) in ("NoSuchKey", "404", "NotFound")
+
+
+def is_denied(error: BaseException | None) -> bool:
+    """Whether the endpoint will not say, or not do it."""
+    return _CODES.get(code_of(error)) is _DENIED
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same request may succeed later."""
+    if isinstance(error, ClientError):
+        return _status(error) >= 500 or _status(error) == 429 or code_of(error) in _AGAIN
+    return isinstance(error, _LOST) and not isinstance(error, boto.SSLError)
+
+
+def explained(error: BaseException, asked: Request) -> StoreError:
+    """Return what a user can do about it. The text names no key, secret or token."""
+    what, advice = _told(error, asked)
+    action = ACTIONS.get(asked.action, asked.action)
+    return StoreError(
+        f"cannot {action} in bucket '{asked.bucket}'{shown(asked.endpoint)}: {what}",
+        where=asked.where,
+        next_step=advice,
+    )
+
+
+def shown(endpoint: str) -> str:
+    """Return where an endpoint is, without anything of its address that might be a secret."""
+    if not endpoint:
+        return ""
+    parts = urlsplit(endpoint)
+    port = f":{parts.port}" if parts.port else ""
+    return f" at {parts.scheme}://{parts.hostname}{port}"
+
+
+def _told(error: BaseException, asked: Request) -> tuple[str, str]:
+    if isinstance(error, ClientError):
+        return _answered(error, asked)
+    if isinstance(error, boto.SSLError):
+        advice = f"use http:// in {_URL} if it speaks no TLS, or AWS_CA_BUNDLE if it is its own CA"
+        return f"TLS fails ({_cause(error)})", advice
+    if isinstance(error, (boto.NoCredentialsError, boto.NoAuthTokenError)):
+        return "no keys are set", f"set {_KEY} and {_SECRET}, or AWS_PROFILE"
+    if isinstance(error, boto.PartialCredentialsError):
+        return "only half of the keys is set", f"set both {_KEY} and {_SECRET}"
+    if isinstance(error, boto.ProfileNotFound):
+        return "there is no such AWS profile", "check AWS_PROFILE and AWS_CONFIG_FILE"
+    if isinstance(error, boto.InvalidRegionError):
+        return "that is no name of a region", "check AWS_REGION"
+    if isinstance(error, ValueError) and "endpoint" in str(error).lower():
+        return "that is no address of an endpoint", f"set {_URL} to http(s)://host:port"
+    if isinstance(error, _LOST):
+        return _unreached(error, asked)
+    return f"{type(error).__name__}", "check the AWS settings: `aws s3 ls` should work"
+
+
+def _unreached(error: BaseException, asked: Request) -> tuple[str, str]:
+    other = "https" if asked.endpoint.startswith("http:") else "http"
+    if isinstance(error, boto.ConnectTimeoutError) or _is_refused(error):
+        return "nothing answers there", f"check {_URL}, the network, and that the service runs"
+    if isinstance(error, (boto.ReadTimeoutError, TimeoutError)):
+        return "it does not answer in time", f"check {_URL} and the service, then try again"
+    advice = f"check {_URL} (does it want {other}://?) and the service"
+    return f"the connection breaks ({type(error).__name__})", advice
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether no connection came about, rather than one that broke."""
+    if not isinstance(error, boto.EndpointConnectionError):
+        return False
+    cause = error.kwargs.get("error")
+    return not isinstance(cause, aiohttp.ClientOSError) or isinstance(
+        cause, aiohttp.ClientConnectorError
+    )
+
+
+def _answered(error: ClientError, asked: Request) -> tuple[str, str]:
+    code, status = code_of(error), _status(error)
+    if code in _ELSEWHERE:
+        region = _region(error)
+        return f"the bucket lies in another region{region and f', {region}'}", (
+            f"set AWS_REGION={region}" if region else f"check AWS_REGION and {_URL}"
+        )
+    if code in _CODES:
+        return _CODES[code]
+    if status >= 500 or status == 429:
+        return f"it answers {status} {code} again and again", "look at the service, then try again"
+    if code.isdigit() or not code:
+        return f"it answers {status or code}, which is not S3", (
+            f"check {_URL}: the host, the port, and http or https"
+        )
+    message = str(error.response["Error"].get("Message", ""))[:200]
+    return f"{code}: {message}", "look at the service and its limits"
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _region(error: ClientError) -> str:
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    told = error.response.get("Error", {}).get("Region")
+    return str(told or headers.get("x-amz-bucket-region") or "")
+
+
+def _cause(error: BaseException) -> str:
+    """Return the library's own short word for it: `WRONG_VERSION_NUMBER`."""
+    inner: BaseException | None = error
+    while inner is not None:
+        reason = getattr(inner, "reason", None) or getattr(inner, "verify_message", None)
+        if isinstance(reason, str):
+            return reason
+        inner = inner.__cause__ or inner.__context__
+    return type(error).__name__

@@ -1,0 +1,255 @@
+"""The store's files in an S3 bucket, through s3fs.
+
+A PUT shows an object as a whole or not at all, so nothing need be renamed; a key has one writer,
+so nothing need be conditional; and no listing is kept, so what was put is seen as soon as the
+endpoint shows it.
+"""
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+
+from compound.jobs.store.backend.files import Content, Entry, Files, Lock, Stream, checked, segments
+from compound.jobs.store.backend.s3_client import Answer, S3Client, configured_patience, together
+from compound.jobs.store.backend.s3_errors import code_of, is_denied, is_missing
+from compound.jobs.store.backend.s3_heartbeat import Timing, age_of, look
+from compound.jobs.store.backend.s3_lease import Leases, S3Stream, pulse_of
+from compound.jobs.store.backend.s3_objects import download, upload
+from compound.schemas.errors import StoreError
+from compound.schemas.store_uri import Bucket
+
+_PROBE = b"probe"
+_SEGMENT = 64 << 10
+"""Bytes from which on a new object takes the next lines."""
+
+
+class S3Files:
+    """Objects under one prefix of a bucket, which it neither creates nor leaves.
+
+    Endpoint, region, profile and keys are botocore's: from the environment and the AWS config.
+    """
+
+    def __init__(
+        self, bucket: Bucket, timing: Timing | None = None, client: S3Client | None = None
+    ) -> None:
+        """`client`: what asks the bucket; by default one as patient as is configured."""
+        self._bucket, self._timing = bucket, timing or Timing()
+        self._client = client or S3Client(bucket.name, configured_patience())
+        self._tails = _Tails(os.getpid())
+        self._appending = threading.Lock()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Travel as the address alone: another process has its own keys, sockets and threads."""
+        return S3Files, (self._bucket,)
+
+    def __repr__(self) -> str:
+        return f"S3Files({self._bucket.uri!r})"
+
+    def locate(self, key: str) -> str:
+        """Return the address of a key."""
+        return f"{self._bucket.uri}/{checked(key)}"
+
+    def _full(self, key: str) -> str:
+        return "/".join(filter(None, (self._bucket.prefix, checked(key))))
+
+    def put(self, files: Mapping[str, Content]) -> None:
+        """Make objects durable, each as a whole or not at all."""
+        works = [
+            partial(upload, self._client, self._full(key), self.locate(key), content)
+            for key, content in files.items()
+        ]
+        self._client.run(lambda: together(works))
+
+    def read(self, key: str) -> bytes | None:
+        """Return the bytes of an object; None where there is none."""
+        asked = partial(download, self._client, self._full(key), self.locate(key))
+        answer = self._present(key, lambda: self._client.run(asked))
+        return None if answer is None else bytes(answer["Body"])
+
+    def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
+        """Fill a buffer from a place in an object; return how many bytes there were."""
+        if not buffer:
+            return 0
+        place = {"Key": self._full(key), "Range": f"bytes={start}-{start + len(buffer) - 1}"}
+        asked = partial(self._client.ask, "get_object", self.locate(key), **place)
+        try:
+            answer = self._present(key, asked)
+        except StoreError as error:
+            if code_of(error.__cause__) in ("InvalidRange", "416"):
+                return 0
+            raise
+        if answer is None:
+            return None
+        data = answer["Body"][: len(buffer)]
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _present(self, key: str, ask: Callable[[], Answer]) -> Answer | None:
+        """Ask for an object; None where there is none."""
+        try:
+            return ask()
+        except StoreError as error:
+            if is_missing(error.__cause__):
+                return None
+            if is_denied(error.__cause__) and self._is_absent(key):
+                return None
+            raise
+
+    def _is_absent(self, key: str) -> bool:
+        """Whether a key that may not be read is none: without the right to list the whole bucket
+        an endpoint denies an absent one, so as not to tell that it is absent.
+        """
+        try:
+            return self._full(key) not in self._keys(self._full(key), self.locate(key))
+        except StoreError:
+            return False
+
+    def _below(self, folder: str) -> tuple[str, str]:
+        """Return what the keys below a folder begin with, and the folder's address."""
+        if folder:
+            return f"{self._full(folder)}/", self.locate(folder)
+        return self._top, self._bucket.uri
+
+    @property
+    def _top(self) -> str:
+        return f"{self._bucket.prefix}/" if self._bucket.prefix else ""
+
+    def names(self, folder: str) -> list[str]:
+        """Return what lies directly in a folder, sorted, without hidden objects."""
+        return self._names(*self._below(folder))
+
+    def _names(self, prefix: str, where: str) -> list[str]:
+        found = self._keys(prefix, where, Delimiter="/")
+        names = {key.removeprefix(prefix).rstrip("/") for key in found}
+        return sorted(name for name in names if name and not name.startswith("."))
+
+    def walk(self, folder: str) -> list[str]:
+        """Return the keys of all objects below a folder."""
+        return [entry.key for entry in self.entries(folder)]
+
+    def entries(self, folder: str, *, deep: bool = True) -> Iterator[Entry]:
+        """Yield every object below a folder, or only those directly in it, page after page."""
+        for answer in self._pages(*self._below(folder), **({} if deep else {"Delimiter": "/"})):
+            for one in answer.get("Contents", []):
+                if not one["Key"].endswith("/"):  # what consoles put in place of a folder
+                    key = one["Key"].removeprefix(self._top)
+                    yield Entry(key, one["Size"], age_of(answer, one["LastModified"]))
+
+    def _keys(self, prefix: str, where: str, **parameters: str) -> list[str]:
+        """List keys, and what keys up to a delimiter have in common, page after page."""
+        found: list[str] = []
+        for answer in self._pages(prefix, where, **parameters):
+            found += [one["Key"] for one in answer.get("Contents", [])]
+            found += [one["Prefix"] for one in answer.get("CommonPrefixes", [])]
+        return found
+
+    def _pages(self, prefix: str, where: str, **parameters: str) -> Iterator[Answer]:
+        more: dict[str, str] = {}
+        while True:
+            answer = self._client.ask("list_objects_v2", where, Prefix=prefix, **parameters, **more)
+            yield answer
+            if not answer.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": answer["NextContinuationToken"]}
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects, several at once; absent ones are no error."""
+        # One request each: what deletes many at once wants a digest that not all endpoints share.
+        works = [partial(self._delete, key) for key in keys]
+        self._client.run(lambda: together(works))
+
+    async def _delete(self, key: str) -> None:
+        try:
+            await self._client.asked("delete_object", self.locate(key), Key=self._full(key))
+        except StoreError as error:
+            if not is_missing(error.__cause__):
+                raise
+
+    def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
+        """Add one line: to this writer's own object, which is put anew with it. Always durable."""
+        with self._appending:
+            if self._tails.pid != os.getpid():
+                self._tails = _Tails(os.getpid())
+            held = self._tails.held
+            name, before = held.pop(key) if key in held else (self._next_segment(key), b"")
+            content = before + line + b"\n"
+            self.put({name: content})
+            # After an error nobody knows whether the object has the line: another takes the next.
+            if len(content) < _SEGMENT:
+                held[key] = (name, content)
+
+    def _next_segment(self, key: str) -> str:
+        stem, _, suffix = key.rpartition(".")
+        last = max((number for number, _ in self._segments(key)), default=0)
+        return f"{stem}.{last + 1:06d}-{uuid.uuid4().hex[:8]}.{suffix}"
+
+    def _segments(self, key: str) -> list[tuple[int, str]]:
+        return segments(key, self.names(key.rpartition("/")[0]))
+
+    def lines(self, key: str) -> list[bytes]:
+        """Return all lines: each writer's in its order, writers in the order they began."""
+        asked = [
+            partial(download, self._client, self._full(one), self.locate(one))
+            for _, one in self._segments(key)
+        ]
+        answers = self._client.run(lambda: together(asked))
+        return [line for one in answers for line in one["Body"].splitlines() if line]
+
+    def stream(self, key: str) -> Stream:
+        """Start a new growing object, with a sign of life beside it while it is open."""
+        return S3Stream(self._client, self._full(key), self.locate(key), self._timing)
+
+    def is_streaming(self, key: str) -> bool:
+        """Whether a live process holds the stream open, as far as its sign of life tells."""
+        sign = look(self._client, pulse_of(self._full(key)), pulse_of(self.locate(key)))
+        return sign is not None and sign.lives(self._timing)
+
+    def lock(self, key: str, note: bytes) -> Lock | None:
+        """Take a lock with a note; None if another holder lives."""
+        return self._leases(key).take(note)
+
+    def holder(self, key: str) -> bytes:
+        """Return the note of a lock's live holder; empty where none is found."""
+        return self._leases(key).holder()
+
+    def _leases(self, key: str) -> Leases:
+        beside = partial(self.names, key.rpartition("/")[0])
+        return Leases(self._client, self._full(key), self.locate(key), self._timing, beside)
+
+    def within(self, seconds: float) -> "S3Files":
+        """Return the same files, for whom requests are tried again for so long only."""
+        return S3Files(self._bucket, self._timing, self._client.within(seconds))
+
+    def prove_writable(self) -> None:
+        """See that objects can be put, read, listed and deleted here. StoreError: what cannot."""
+        key = f"probe-{uuid.uuid4().hex[:8]}"
+        self.put({key: _PROBE})
+        try:
+            self._try(key)
+        except StoreError:
+            with suppress(StoreError):
+                self.delete([key])
+            raise
+        self.delete([key])
+
+    def _try(self, key: str) -> None:
+        if self.read(key) != _PROBE:
+            what = "the endpoint gives other bytes back than were put"
+            raise StoreError(what, where=self.locate(key), next_step="use another endpoint")
+        self._names(self._top, self._bucket.uri)
+
+
+class _Tails:
+    """The objects that take the next lines, by key, with what they hold: of one process."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.held: dict[str, tuple[str, bytes]] = {}
+
+
+def s3_files(bucket: Bucket) -> Files:
+    """Return the files under a prefix; the annotation proves that the protocol is met."""
+    return S3Files(bucket)

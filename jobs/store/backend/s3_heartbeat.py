@@ -1,0 +1,142 @@
+"""Signs of life in a bucket: objects that a live process renews, and how to read them.
+
+Nothing in a bucket is freed when a process dies. So a process that holds something renews an
+object beside it; whoever finds that object too old, by the endpoint's own clock, or written by a
+process of this machine that has ended, may take the holder for dead.
+"""
+
+import json
+import logging
+import os
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+from compound.jobs.store.backend.s3_client import Answer, S3Client
+from compound.jobs.store.backend.s3_errors import is_missing
+from compound.jobs.store.backend.s3_objects import download, upload
+from compound.schemas.errors import StoreError
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How often signs of life are renewed, and when one counts as dead, in seconds."""
+
+    renewed: float = 5.0
+    dead: float = 45.0
+    """Longer than an outage that nobody need notice."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """What was found of a sign of life."""
+
+    age: float
+    """Seconds since it was renewed, by the endpoint's clock."""
+    renewed: datetime
+    process: dict[str, Any]
+    note: bytes
+
+    def lives(self, timing: Timing) -> bool:
+        """Whether the process that renews it may still be alive."""
+        return self.age <= timing.dead and not _has_ended(self.process)
+
+
+def look(client: S3Client, key: str, where: str) -> Sign | None:
+    """Return a sign of life; None where there is none."""
+    try:
+        answer = client.run(lambda: download(client, key, where))
+    except StoreError as error:
+        if is_missing(error.__cause__):
+            return None
+        raise
+    head, _, note = answer["Body"].partition(b"\n")
+    process: dict[str, Any] = {}
+    with suppress(ValueError):
+        process = dict(json.loads(head))
+    renewed: datetime = answer["LastModified"]
+    return Sign(age_of(answer, renewed), renewed, process, note)
+
+
+def age_of(answer: Answer, written: datetime) -> float:
+    """Return the seconds since, by the endpoint's time: no other clock need be right.
+
+    Never less than 0, though some endpoints round the time of writing up to whole seconds.
+    """
+    told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    now = parsedate_to_datetime(told) if told else datetime.now(written.tzinfo)
+    return max(0.0, (now - written).total_seconds())
+
+
+class Pulse:
+    """Renews a sign of life until it is closed, then takes it away."""
+
+    def __init__(
+        self, client: S3Client, key: str, where: str, timing: Timing, note: bytes = b""
+    ) -> None:
+        self._client, self._key, self._where = client.within(timing.dead), key, where
+        self._timing = timing
+        self._content = json.dumps(_this_process()).encode() + b"\n" + note
+        self._closing, self._writing = threading.Event(), threading.Lock()
+        self._renew()
+        threading.Thread(target=self._beat, name="pulse", daemon=True).start()
+
+    def _renew(self) -> None:
+        self._client.run(lambda: upload(self._client, self._key, self._where, self._content))
+
+    def _beat(self) -> None:
+        renewed, told = time.monotonic(), False
+        while not self._closing.wait(self._timing.renewed):
+            alive = False
+            with self._writing, suppress(StoreError):
+                if not self._closing.is_set():
+                    self._renew()
+                alive = True
+            if not told and time.monotonic() - renewed > self._timing.dead:
+                _log.warning("%s: others may have taken this process for dead", self._where)
+                told = True
+            if alive:
+                renewed, told = time.monotonic(), False
+
+    def close(self) -> None:
+        """Stop renewing, and take the sign away; where that fails it dies by its age."""
+        self._closing.set()
+        with self._writing, suppress(StoreError):
+            self._client.ask("delete_object", self._where, Key=self._key)
+
+
+def _this_process() -> dict[str, Any]:
+    pid = os.getpid()
+    return {"machine": _machine(), "pid": pid, "started": _started(pid)}
+
+
+def _has_ended(process: dict[str, Any]) -> bool:
+    """Whether it ran on this machine, and runs no more; of another machine nothing is known."""
+    if not process.get("machine") or process["machine"] != _machine():
+        return False
+    return bool(_started(process.get("pid", 0)) != process.get("started"))
+
+
+def _machine() -> str:
+    """Name what a process's number belongs to: this boot of this machine or container."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """Return when a process began, in the kernel's ticks; empty if it has ended."""
+    try:
+        fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return ""
+    return "" if fields[0] in "ZX" else fields[19]

@@ -1,0 +1,114 @@
+"""Objects as wholes: one PUT, or parts that nobody sees before the last of them is there.
+
+Some endpoints show an object while a PUT replaces it: nothing of it, or a half. So what is put at
+once carries its digest, and whoever reads something else asks again.
+"""
+
+import asyncio
+import base64
+import hashlib
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+
+from compound.jobs.store.backend.files import Content
+from compound.jobs.store.backend.s3_client import Answer, S3Client, together
+from compound.jobs.store.backend.s3_errors import code_of
+from compound.schemas.errors import StoreError
+
+PART = 8 << 20
+"""Bytes of a part: what one request may lose. A larger object than two of them has parts."""
+
+_MOST_PARTS = 10_000
+_MARK = "compound-upload"
+_DIGEST = "compound-md5"
+"""What the object is to hold, told beside it; objects of many parts, or of others, have none."""
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds in which a PUT should be over. What differs after these is damaged, not half there."""
+
+
+async def upload(client: S3Client, key: str, where: str, content: Content) -> None:
+    """Make an object durable. StoreError: it is not, or it may be: nothing tells which."""
+    views = (memoryview(content),) if isinstance(content, bytes) else tuple(content)
+    size = sum(view.nbytes for view in views)
+    if size <= 2 * PART:
+        body = b"".join(views)
+        digest = _md5(body)
+        told = {"ContentMD5": digest, "Metadata": {_DIGEST: digest}}
+        await client.asked("put_object", where, Key=key, Body=body, **told)
+    else:
+        await _in_parts(client, key, where, _pieces(views, max(PART, -(-size // _MOST_PARTS))))
+
+
+async def download(client: S3Client, key: str, where: str) -> Answer:
+    """Return the answer with an object as it was put; after a second with what there is.
+
+    StoreError: it cannot be read, or is not there.
+    """
+    for pause in _PAUSES:
+        answer = await client.asked("get_object", where, Key=key)
+        told = answer.get("Metadata", {}).get(_DIGEST)
+        if told is None or told == _md5(answer["Body"]):
+            return answer
+        await asyncio.sleep(pause)
+    return await client.asked("get_object", where, Key=key)
+
+
+async def _in_parts(
+    client: S3Client, key: str, where: str, pieces: Iterator[list[memoryview]]
+) -> None:
+    mark = uuid.uuid4().hex
+    begun = await client.asked("create_multipart_upload", where, Key=key, Metadata={_MARK: mark})
+    target = {"Key": key, "UploadId": begun["UploadId"]}
+
+    async def send(number: int, piece: list[memoryview]) -> Answer:
+        body = b"".join(piece)
+        asked = {"PartNumber": number, "Body": body, "ContentMD5": _md5(body)}
+        sent = await client.asked("upload_part", where, **target, **asked)
+        return {"PartNumber": number, "ETag": sent["ETag"]}
+
+    try:
+        sends = (partial(send, number, piece) for number, piece in enumerate(pieces, start=1))
+        parts = await together(sends)
+        await _complete(client, where, target, parts, mark)
+    except BaseException:
+        with suppress(StoreError):
+            await client.asked("abort_multipart_upload", where, **target)
+        raise
+
+
+async def _complete(
+    client: S3Client, where: str, target: dict[str, str], parts: list[Answer], mark: str
+) -> None:
+    """Join the parts. Where the answer to that was lost, the object tells that it is ours."""
+    try:
+        await client.asked(
+            "complete_multipart_upload", where, **target, MultipartUpload={"Parts": parts}
+        )
+    except StoreError as error:
+        if code_of(error.__cause__) != "NoSuchUpload":
+            raise
+        found = await client.asked("head_object", where, Key=target["Key"])
+        if found.get("Metadata", {}).get(_MARK) != mark:
+            raise
+
+
+def _pieces(views: tuple[memoryview, ...], size: int) -> Iterator[list[memoryview]]:
+    """Yield the content in pieces of one size, wherever the views begin and end; none is copied."""
+    piece, room = [], size
+    for view in views:
+        rest = view.cast("B")
+        while rest:
+            piece.append(rest[:room])
+            rest, room = rest[room:], room - len(piece[-1])
+            if not room:
+                yield piece
+                piece, room = [], size
+    if piece:
+        yield piece
+
+
+def _md5(data: bytes) -> str:
+    """Return what the endpoint checks the bytes against that reach it."""
+    return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()

@@ -1,0 +1,155 @@
+"""A job's folder as a check sees it: every file, the commits that can be read, who still writes."""
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from compound.jobs.store.backend.files import Entry, Files
+from compound.jobs.store.checking.findings import Finding, Tally, lost, newer
+from compound.jobs.store.folders.job_folder import JobFolder
+from compound.jobs.store.format.checksummed_json import DamagedError, unseal
+from compound.jobs.store.format.file_kinds import ATTEMPT, MANIFEST, kind_of
+from compound.jobs.store.format.manifest import Attempt, Manifest
+from compound.schemas.errors import StoreError
+
+_OF_THE_FILE = (errno.EIO, errno.EISDIR, errno.ELOOP)
+
+M = TypeVar("M", bound=BaseModel)
+
+Commit = tuple[Attempt, int]
+"""The attempt, and the number in the name of the manifest."""
+
+
+@dataclass(frozen=True)
+class JobView:
+    """What one look at a job's folder found. `entries` were listed before anything was read."""
+
+    folder: JobFolder
+    entries: dict[str, Entry]
+    writing: tuple[Attempt, ...]
+    """Attempts whose stream a live process holds."""
+    commits: dict[Commit, Manifest]
+    """All that can be read."""
+    unreadable: tuple[Finding, ...]
+    """The other manifests."""
+
+    @property
+    def newest(self) -> Manifest | None:
+        """The commit that counts."""
+        return self.commits[max(self.commits)] if self.commits else None
+
+    @property
+    def copies(self) -> list[Commit]:
+        """Where the commit that counts is found; an ended job has it twice."""
+        return [commit for commit, one in self.commits.items() if one == self.newest]
+
+    @property
+    def settled(self) -> bool:
+        """Whether the job has ended for good: no single fault makes an older commit count again."""
+        newest = self.newest
+        return newest is not None and newest.result is not None and len(self.copies) > 1
+
+    def counting(self) -> dict[Commit, Manifest]:
+        """Return the commits that count, or would if newer ones were damaged."""
+        if not self.settled:
+            return self.commits
+        return {commit: self.commits[commit] for commit in self.copies}
+
+    def attempt_of(self, key: str) -> Attempt | None:
+        """Return the attempt in whose folder a file lies."""
+        return attempt_of(key.removeprefix(f"{self.folder.key}/").partition("/")[0])
+
+    def younger(self, attempt: Attempt) -> bool:
+        """Whether an attempt comes after the newest that has committed anything."""
+        return self.newest is None or attempt > self.newest.written_by
+
+    def age(self, attempt: Attempt) -> float:
+        """Return the seconds since an attempt last put a file."""
+        top = f"{self.folder.attempt_key(attempt)}/"
+        return min(one.age for key, one in self.entries.items() if key.startswith(top))
+
+    def attempts(self) -> set[Attempt]:
+        """Return the attempts that have files of our naming."""
+        found = (self.attempt_of(key) for key in self.entries if kind_of(key))
+        return {one for one in found if one is not None}
+
+
+def attempt_of(name: str) -> Attempt | None:
+    """Return the attempt that a folder's name tells."""
+    match = ATTEMPT.fullmatch(name)
+    return Attempt(int(match[1]), match[2] or "") if match else None
+
+
+def look(folder: JobFolder, tally: Tally) -> JobView:
+    """Look at a job in the order that makes deletions safe.
+
+    Files first, then who writes, then commits: a file that a writer has put and not named yet is
+    listed while that writer lives. If it is found to be gone, all that it committed is read after.
+    """
+    entries = {one.key: one for one in folder.files.entries(folder.key)}
+    view = JobView(folder, entries, (), {}, ())
+    streams = ((one, folder.live_key(one)) for one in sorted(view.attempts()))
+    writing = (one for one, key in streams if key in entries and folder.files.is_streaming(key))
+    return _with_commits(replace(view, writing=tuple(writing)), tally)
+
+
+def _with_commits(view: JobView, tally: Tally) -> JobView:
+    commits: dict[Commit, Manifest] = {}
+    unreadable: list[Finding] = []
+    for commit, key in _manifests(view):
+        found = _read(view.folder, key, tally)
+        if isinstance(found, Finding):
+            unreadable.append(found)
+        elif found is not None:
+            commits[commit] = found
+    return replace(view, commits=commits, unreadable=tuple(unreadable))
+
+
+def _manifests(view: JobView) -> Iterator[tuple[Commit, str]]:
+    for attempt in view.folder.attempts():
+        top = view.folder.attempt_key(attempt)
+        if top in view.entries:
+            continue  # a file or a link in place of a folder
+        for name in view.folder.files.names(top):
+            if match := MANIFEST.fullmatch(name):
+                yield (attempt, int(match[1])), f"{top}/{name}"
+
+
+def _read(folder: JobFolder, key: str, tally: Tally) -> Manifest | Finding | None:
+    """Return a manifest, or what is wrong with it; None if a newer one has replaced it."""
+    try:
+        data = read_file(folder.files, key)
+    except DamagedError as error:
+        return lost(folder.files, folder.id, key, error.what, "manifest")
+    if data is None:
+        return None
+    tally.add(len(data))
+    return record(folder.files, folder.id, key, data, Manifest)
+
+
+def record(files: Files, owner: str, key: str, data: bytes, cls: type[M]) -> M | Finding:
+    """Return what a sealed file holds, or what is wrong with it."""
+    kind = kind_of(key) or ""
+    try:
+        return unseal(data, cls, files.locate(key))
+    except DamagedError as error:
+        return lost(files, owner, key, error.what, kind)
+    except StoreError as error:
+        return newer(files, owner, key, error.what, kind)
+
+
+def read_file(files: Files, key: str) -> bytes | None:
+    """Return a file's bytes; DamagedError for what is there and cannot be read.
+
+    StoreError where the place itself does not answer: then nothing can be told of any file.
+    """
+    try:
+        return files.read(key)
+    except StoreError as error:
+        cause = error.__cause__
+        if cause is None or (isinstance(cause, OSError) and cause.errno in _OF_THE_FILE):
+            raise DamagedError(error.what, where=error.where) from error
+        raise

@@ -1,0 +1,255 @@
+"""One job's folder, as readers see it: the newest commit of the newest attempt."""
+
+import logging
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import Literal, TypeVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from compound.jobs.store.backend.files import Files
+from compound.jobs.store.folders.retention import ranked
+from compound.jobs.store.format import checkpoint
+from compound.jobs.store.format.checkpoint import Checkpoint
+from compound.jobs.store.format.checksummed_files import read_verified
+from compound.jobs.store.format.checksummed_json import DamagedError, damaged, unseal
+from compound.jobs.store.format.file_kinds import ATTEMPT, JOB_ID, MANIFEST
+from compound.jobs.store.format.manifest import Attempt, Manifest, RowsPart, Writer
+from compound.jobs.store.format.rows import (
+    between,
+    chosen,
+    from_live,
+    from_parquet,
+    read_metrics,
+    rows_of,
+    table_of,
+)
+from compound.schemas.base import Model
+from compound.schemas.errors import StoreError
+from compound.schemas.job import Cause, EpochRow, TrainJob
+
+LOG = logging.getLogger(__name__)
+
+_TRIES = 100
+
+T = TypeVar("T")
+Trouble = list[str]
+"""What could not be read, in sentences; empty if all could."""
+
+
+class JobState(Model):
+    """Where a job stands."""
+
+    job: str
+    status: Literal["absent", "running", "stopped", "done", "failed"]
+    """`stopped` has begun, has not ended, and has no live writer: running it again resumes it."""
+    attempt: int = 0
+    epoch: int = 0
+    """Epochs finished and logged, over all attempts."""
+    metrics: dict[str, float] = Field(default_factory=dict)
+    """Of the last epoch."""
+    updated: float | None = None
+    """When that epoch was logged, in seconds since the Unix epoch, on the worker's clock."""
+    host: str = ""
+    pid: int = 0
+    cause: Cause | None = None
+    attempts: tuple[Writer, ...] = ()
+    """Who wrote the attempts that have begun, with what: the record of the run, oldest first."""
+
+
+class JobFolder:
+    """Reads one job. It never writes, takes no lock, and may run beside the job's writer."""
+
+    def __init__(self, files: Files, job_id: str) -> None:
+        if not JOB_ID.fullmatch(job_id):
+            raise StoreError(f"not the id of a job: {job_id[:100]!r}", allowed="16 hex digits")
+        self.files, self.id, self.key = files, job_id, f"jobs/{job_id}"
+
+    def attempt_key(self, attempt: Attempt) -> str:
+        """Return the key of an attempt's folder."""
+        return f"{self.key}/{attempt.name}"
+
+    def live_key(self, attempt: Attempt) -> str:
+        """Return the key of an attempt's live stream."""
+        return f"{self.attempt_key(attempt)}/live.arrows"
+
+    def manifest_key(self, attempt: Attempt, sequence: int) -> str:
+        """Return the key of one commit."""
+        return f"{self.attempt_key(attempt)}/manifest-{sequence:06d}.json"
+
+    def attempts(self) -> list[Attempt]:
+        """Return all attempts that were ever begun, in order."""
+        matches = (ATTEMPT.fullmatch(name) for name in self.files.names(self.key))
+        return sorted(Attempt(int(match[1]), match[2] or "") for match in matches if match)
+
+    def job(self) -> TrainJob | None:
+        """Return what is trained here; DamagedError if the record is not this job's."""
+        key = f"{self.key}/job.json"
+        data = self.files.read(key)
+        if data is None:
+            return None
+        job = unseal(data, TrainJob, self.files.locate(key))
+        if job.id != self.id:
+            raise damaged(f"it holds job {job.id}, not {self.id}", self.files.locate(key))
+        return job
+
+    def newest(self, *, below: Attempt | None = None) -> Manifest | None:
+        """Return the commit that counts: of the newest attempt with one, the newest undamaged."""
+        for _ in range(_TRIES):
+            try:
+                return next(self._manifests(below), None)
+            except FileNotFoundError:
+                continue  # a newer commit replaced the one listed: look again
+        raise StoreError("it changes faster than it can be read", where=self.key)
+
+    def _manifests(self, below: Attempt | None) -> Iterator[Manifest]:
+        attempts = [one for one in self.attempts() if below is None or one < below]
+        for attempt in reversed(attempts):
+            names = self.files.names(self.attempt_key(attempt))
+            for sequence in reversed(_numbers(MANIFEST, names)):
+                try:
+                    yield self._manifest(self.manifest_key(attempt, sequence))
+                except DamagedError as error:
+                    LOG.warning("%s; taking the commit before it", _first_line(error))
+
+    def _manifest(self, key: str) -> Manifest:
+        data = self.files.read(key)
+        if data is None:
+            raise FileNotFoundError(key)
+        return unseal(data, Manifest, self.files.locate(key))
+
+    def table(self, names: Collection[str] | None = None) -> pa.Table:
+        """Return all rows, each epoch once: the committed ones and the live tail.
+
+        `names`: the lines of these metrics only.
+        """
+        found = self._settled(lambda manifest: self._read_rows(manifest, names))
+        return table_of([]) if found is None else found
+
+    def checkpoint(self, *, best: bool = False) -> Checkpoint | None:
+        """Return the newest checkpoint that verifies, or of those with an accuracy the best."""
+        return self._settled(lambda manifest: self._read_checkpoint(manifest, best=best))
+
+    def table_in(self, manifest: Manifest) -> pa.Table:
+        """Return the rows of one commit and its live tail."""
+        return _warned(self._read_rows(manifest))
+
+    def checkpoint_in(self, manifest: Manifest) -> Checkpoint | None:
+        """Return the newest checkpoint of one commit that verifies."""
+        return _warned(self._read_checkpoint(manifest))
+
+    def state(self) -> JobState:
+        """Return where the job stands."""
+        return self.state_in(self.newest())
+
+    def state_in(self, manifest: Manifest | None) -> JobState:
+        """Return where the job stands as of one commit, None if there is none."""
+        if manifest is None:
+            begun = self.files.read(f"{self.key}/job.json") is not None
+            return JobState(job=self.id, status="stopped" if begun else "absent")
+        return self._ended(manifest) if manifest.result else self._unfinished(manifest)
+
+    def _ended(self, manifest: Manifest) -> JobState:
+        result = manifest.result
+        assert result is not None
+        return JobState(
+            job=self.id,
+            status=result.status,
+            attempt=result.attempt,
+            epoch=result.epochs,
+            metrics=result.metrics,
+            updated=manifest.last.wall_time if manifest.last else None,
+            host=manifest.writer.host,
+            pid=manifest.writer.pid,
+            attempts=(*manifest.earlier, manifest.writer),
+            cause=result.cause,
+        )
+
+    def _unfinished(self, manifest: Manifest) -> JobState:
+        running = self.files.is_streaming(self.live_key(manifest.written_by))
+        last = self._last_row(manifest)
+        return JobState(
+            job=self.id,
+            status="running" if running else "stopped",
+            attempt=manifest.attempt,
+            epoch=last.epoch if last else 0,
+            metrics=last.metrics if last else {},
+            updated=last.wall_time if last else None,
+            host=manifest.writer.host,
+            pid=manifest.writer.pid,
+            attempts=(*manifest.earlier, manifest.writer),
+        )
+
+    def _last_row(self, manifest: Manifest) -> EpochRow | None:
+        tail = self._live(manifest, manifest.live_from) or []
+        return rows_of(table_of(tail[-1:]))[0] if tail else manifest.last
+
+    def _settled(self, read: Callable[[Manifest], tuple[T, Trouble]]) -> T | None:
+        """Read from the newest commit, and again if it was replaced while something was missing."""
+        manifest = self.newest()
+        while manifest is not None:
+            value, trouble = read(manifest)
+            newer = self.newest() if trouble else manifest
+            if newer == manifest:
+                return _warned((value, trouble))
+            manifest = newer
+        return None
+
+    def _read_rows(
+        self, manifest: Manifest, names: Collection[str] | None = None
+    ) -> tuple[pa.Table, Trouble]:
+        """A damaged part is made up from the live stream, which has all rows until the end."""
+        tables, trouble = [], []
+        for part in manifest.parts:
+            try:
+                tables.append(self._part(part, names))
+            except DamagedError as error:
+                trouble.append(_first_line(error))
+                tables.append(chosen(self._rescued(manifest, part), names))
+        tail = [] if manifest.result else self._live(manifest, manifest.live_from)
+        if tail is None:
+            trouble.append(f"{self.live_key(manifest.written_by)} is missing")
+        return pa.concat_tables([*tables, chosen(table_of(tail or []), names)]), trouble
+
+    def _part(self, part: RowsPart, names: Collection[str] | None) -> pa.Table:
+        data, where = bytes(read_verified(self.files, part)), self.files.locate(part.key)
+        return from_parquet(data, where) if names is None else read_metrics(data, where, names)
+
+    def _rescued(self, manifest: Manifest, part: RowsPart) -> pa.Table:
+        live = table_of(self._live(manifest, 0) or [])
+        return between(live, part.first_epoch, part.last_epoch)
+
+    def _live(self, manifest: Manifest, start: int) -> list[pa.RecordBatch] | None:
+        data = self.files.read(self.live_key(manifest.written_by))
+        return None if data is None else from_live(data, start)
+
+    def _read_checkpoint(
+        self, manifest: Manifest, *, best: bool = False
+    ) -> tuple[Checkpoint | None, Trouble]:
+        trouble: Trouble = []
+        ordered = ranked(manifest.checkpoints) if best else manifest.checkpoints[::-1]
+        for stored in ordered:
+            try:
+                found = checkpoint.load(self.files, stored)
+            except DamagedError as error:
+                trouble.append(f"checkpoint {stored.folder} is not used: {_first_line(error)}")
+                continue
+            return found, [f"{line}; taking {stored.folder} instead" for line in trouble]
+        return None, [f"{line}; no checkpoint before it is left" for line in trouble]
+
+
+def _numbers(pattern: re.Pattern[str], names: list[str]) -> list[int]:
+    matches = (pattern.fullmatch(name) for name in names)
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def _first_line(error: StoreError) -> str:
+    return str(error).splitlines()[0]
+
+
+def _warned(found: tuple[T, Trouble]) -> T:
+    value, trouble = found
+    for line in trouble:
+        LOG.warning("%s", line)
+    return value

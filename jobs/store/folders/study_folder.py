@@ -1,0 +1,174 @@
+"""A study's folder: its documents, its events, and the lease of its driver."""
+
+import json
+import logging
+import os
+import re
+import socket
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from compound.jobs.store.backend.files import Files
+from compound.jobs.store.folders.done_jobs import Index
+from compound.jobs.store.folders.planned_jobs import Roster
+from compound.jobs.store.format.checksummed_json import seal, unseal
+from compound.jobs.store.format.file_kinds import DOCUMENT, EVENTS, LEASE, STUDY_NAME
+from compound.schemas.base import Model
+from compound.schemas.errors import BusyError, StoreError
+from compound.schemas.job import Event
+from compound.schemas.study import NAME_PATTERN
+
+LOG = logging.getLogger(__name__)
+
+_RESERVED = {LEASE, EVENTS}
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class LostLines(NamedTuple):
+    """Lines of events that are left out."""
+
+    damaged: int
+    """Whole, and not what was written."""
+    torn: int
+    """Without their end, as a crash leaves them."""
+
+
+class _Note(Model):
+    """Who holds a lease."""
+
+    holder: dict[str, str]
+
+
+class StudyFolder:
+    """Documents of one study. One live driver writes; anyone reads at any time."""
+
+    def __init__(self, files: Files, name: str) -> None:
+        if not STUDY_NAME.fullmatch(name):
+            raise StoreError(f"not a study's name: {name[:100]!r}", allowed=NAME_PATTERN)
+        self.name, self._files, self._folder = name, files, f"studies/{name}"
+        self._events = f"{self._folder}/{EVENTS}"
+
+    @property
+    def index(self) -> Index:
+        """The index of the study's jobs that are done, as a fresh reader or writer of it."""
+        return Index(self._files, self._folder)
+
+    @property
+    def roster(self) -> Roster:
+        """The roster of the study's planned jobs."""
+        return Roster(self._files, self._folder)
+
+    def sizes(self) -> dict[str, int]:
+        """Return what lies in the folder, and how many bytes each file has."""
+        found = self._files.entries(self._folder, deep=False)
+        return {one.key.rpartition("/")[2]: one.size for one in found}
+
+    def path(self, name: str) -> str:
+        """Return the address of a document; StoreError for a name outside the folder."""
+        return self._files.locate(self._key(name))
+
+    def _key(self, name: str) -> str:
+        if not DOCUMENT.fullmatch(name) or name in _RESERVED:
+            allowed = "lower-case letters, digits, `_`, `-`, then a suffix: plan.json"
+            raise StoreError(f"not a document's name: {name[:100]!r}", allowed=allowed)
+        return f"{self._folder}/{name}"
+
+    def write(self, name: str, document: BaseModel) -> None:
+        """Replace a document as a whole."""
+        kind = type(document).__name__.lower()
+        self._files.put({self._key(name): seal(kind, document, indent=1)})
+
+    def read(self, name: str, cls: type[M]) -> M | None:
+        """Return a document; None if it was never written, DamagedError if it does not hold."""
+        data = self._files.read(self._key(name))
+        return None if data is None else unseal(data, cls, self.path(name))
+
+    def put_text(self, name: str, text: str) -> None:
+        """Replace a text, such as report.html, as a whole."""
+        self._files.put({self._key(name): text.encode()})
+
+    def text(self, name: str) -> str:
+        """Return a text that was put; empty where there is none."""
+        return (self._files.read(self._key(name)) or b"").decode()
+
+    def append_event(self, event: Event) -> None:
+        """Add an event; it outlives a killed process, and the end of a job a power cut as well."""
+        self._files.append_line(self._events, _to_line(event), durable=event.kind == "ended")
+
+    def events(self) -> list[Event]:
+        """Return all events in order, without lines that are torn or damaged."""
+        events = self._lines()
+        if None in events:
+            where = self._files.locate(self._events)
+            LOG.warning("%s: %d damaged lines are left out", where, events.count(None))
+        return [event for event in events if event is not None]
+
+    def lost_events(self) -> LostLines:
+        """Count the lines of events that cannot be read."""
+        lost = [one for one in self._files.lines(self._events) if _from_line(one) is None]
+        torn = sum(not line.endswith(_END) for line in lost)
+        return LostLines(len(lost) - torn, torn)
+
+    def _lines(self) -> list[Event | None]:
+        return [_from_line(line) for line in self._files.lines(self._events)]
+
+    @contextmanager
+    def lease(self, holder: Mapping[str, str]) -> Iterator[None]:
+        """Be the study's only live driver; BusyError tells who is. A killed driver lets go."""
+        key = f"{self._folder}/{LEASE}"
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        note = {"host": socket.gethostname(), "pid": str(os.getpid()), "since": since, **holder}
+        lock = self._files.lock(key, seal("lease", _Note(holder=note)))
+        if lock is None:
+            raise self._busy(self._files.holder(key), self._files.locate(key))
+        try:
+            yield
+        finally:
+            if self._files.names(self._folder) == [LEASE]:
+                self._files.delete([key])  # a study that was refused leaves nothing
+            lock.close()
+
+    def _busy(self, note: bytes, where: str) -> BusyError:
+        try:
+            holder = holder_of(note)
+            who = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+        except (StoreError, ValueError, KeyError, TypeError):
+            who = "a process that has just begun"
+        what = f"study {self.name} is being run by {who}"
+        return BusyError(what, where=where, next_step="wait for it or stop it, then run this again")
+
+
+def holder_of(note: bytes) -> dict[str, str]:
+    """Return who left a note in a lease; in stores of schema 1 it is plain JSON.
+
+    StoreError, ValueError, KeyError or TypeError: it does not tell, as where it is half written.
+    """
+    if note.startswith(b'{"host": '):
+        plain: dict[str, str] = json.loads(note)
+        return plain
+    return unseal(note, _Note, LEASE).holder
+
+
+def _to_line(event: Event) -> bytes:
+    content = event.model_dump_json(exclude_none=True).encode()
+    return b'{"crc32": "%08x", "event": %s}' % (zlib.crc32(content), content)
+
+
+_END = b"}}"
+_LINE = re.compile(rb'\{"crc32": "([0-9a-f]{8})", "event": (\{.*\})\}')
+
+
+def _from_line(line: bytes) -> Event | None:
+    match = _LINE.fullmatch(line)
+    if not match or match[1] != b"%08x" % zlib.crc32(match[2]):
+        return None
+    try:
+        return Event.model_validate_json(match[2])
+    except ValidationError:
+        return None

@@ -1,0 +1,78 @@
+"""What a file of the store is, told by its key alone. What has no kind is not ours."""
+
+import re
+from typing import Literal
+
+from compound.jobs.store.backend.files import temporary_of
+from compound.schemas.study import NAME_PATTERN
+
+Kind = Literal[
+    "marker",
+    "device",
+    "trace",
+    "job",
+    "claim",
+    "stream",
+    "rows",
+    "manifest",
+    "checkpoint",
+    "document",
+    "text",
+    "events",
+    "lease",
+    "index",
+    "sign",
+    "probe",
+    "temporary",
+]
+
+JOB_ID = re.compile(r"[0-9a-f]{16}")
+STUDY_NAME = re.compile(NAME_PATTERN[1:-1])
+DOCUMENT = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}(\.[a-z0-9]{1,8}){1,2}")
+ATTEMPT = re.compile(r"attempt-(\d{4,9})(?:-([0-9a-f]{8}))?")
+MANIFEST = re.compile(r"manifest-(\d{6,})\.json")
+
+INDEX = re.compile(r"jobs-([0-9a-f]{16})\.parquet")
+ROSTER = re.compile(r"planned-([0-9a-f]{16})\.parquet")
+
+LEASE, EVENTS = "lease.json", "events.jsonl"
+
+_NONCE = r"-[0-9a-f]{8}"
+_IN_ATTEMPT: tuple[tuple[Kind, str], ...] = (
+    ("claim", r"claim\.json"),
+    ("stream", r"live\.arrows"),
+    ("sign", r"live\.arrows\.pulse"),
+    ("rows", rf"rows-\d{{4,}}-\d{{4,}}{_NONCE}\.parquet"),
+    ("manifest", MANIFEST.pattern),
+    (
+        "checkpoint",
+        rf"epoch-\d{{4,}}(-step-\d{{6,}})?({_NONCE}|-shards)/[a-z0-9_-]+\.(safetensors|pt|json)",
+    ),
+)
+_ELSEWHERE: tuple[tuple[Kind, str], ...] = (
+    ("marker", r"store\.json"),
+    ("device", r"devices/[a-z0-9-]+\.json"),
+    ("trace", r"profiles/[0-9a-f]{16}(-[0-9a-f]{16})?\.json\.gz"),
+    ("job", r"jobs/[0-9a-f]{16}/job\.json"),
+    ("probe", r"probe-[0-9a-f]{8}"),
+    ("lease", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}"),
+    ("sign", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}\.[0-9a-f]{{8}}"),
+    ("events", rf"studies/{STUDY_NAME.pattern}/{re.escape(EVENTS)}"),
+    ("events", rf"studies/{STUDY_NAME.pattern}/events\.\d{{6,9}}-[0-9a-f]{{8}}\.jsonl"),
+    ("index", rf"studies/{STUDY_NAME.pattern}/{INDEX.pattern}"),
+    ("index", rf"studies/{STUDY_NAME.pattern}/{ROSTER.pattern}"),
+    ("document", rf"studies/{STUDY_NAME.pattern}/(?=[^/]*\.json$){DOCUMENT.pattern}"),
+    ("text", rf"studies/{STUDY_NAME.pattern}/{DOCUMENT.pattern}"),
+)
+_ATTEMPT_TOP = rf"jobs/{JOB_ID.pattern}/{ATTEMPT.pattern}/"
+_KINDS = [(kind, re.compile(pattern)) for kind, pattern in _ELSEWHERE]
+_KINDS += [(kind, re.compile(_ATTEMPT_TOP + pattern)) for kind, pattern in _IN_ATTEMPT]
+"""In order: the first that fits a key is its kind."""
+
+
+def kind_of(key: str) -> Kind | None:
+    """Return what a file is; None for one that the store would never have named so."""
+    target = temporary_of(key)
+    if target:
+        return "temporary" if kind_of(target) else None
+    return next((kind for kind, pattern in _KINDS if pattern.fullmatch(key)), None)

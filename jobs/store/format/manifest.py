@@ -1,0 +1,137 @@
+"""The manifest of an attempt: what it has committed. Readers trust nothing else."""
+
+from typing import Annotated, NamedTuple
+
+from pydantic import Field
+
+from compound.schemas.base import Model
+from compound.schemas.job import EpochRow, JobResult
+
+
+class StoredFile(Model):
+    """A file that was durable before the manifest that names it."""
+
+    key: str
+    size: int
+    sha256: str
+    piece: int = 0
+    """The sha256 is that of the sha256s of pieces of so many bytes; 0: of the bytes themselves."""
+
+
+class RowsPart(StoredFile):
+    """A Parquet part with the rows of consecutive epochs."""
+
+    rows: int
+    first_epoch: int
+    last_epoch: int
+
+
+class CheckpointFiles(Model):
+    """A checkpoint: its files by name, and when it was taken."""
+
+    attempt: int
+    epoch: int
+    """Whole epochs before it."""
+    step: int
+    """Optimiser steps since the start of training."""
+    epoch_step: int = 0
+    """Of these, the ones that belong to the epoch after `epoch`."""
+    score: float | None = None
+    """Validation accuracy after `epoch`; None inside an epoch, or where none was measured."""
+    folder: str
+    files: dict[str, StoredFile]
+
+
+class GitState(Model):
+    """The checkout that a process was started in."""
+
+    commit: str
+    dirty: bool | None = None
+    """Whether tracked files differed from the commit; None if git did not say."""
+
+
+class Environment(Model):
+    """What an attempt ran with."""
+
+    python: str
+    torch: str
+    compound: str
+    system: str
+    git: GitState | None = None
+    device: str
+    """What the first worker trained on."""
+    float32: str = ""
+    """How it multiplied float32: `ieee`, in full, or `tf32`; empty: not recorded."""
+    threads: int
+    job_sha256: str
+    """Of the job as JSON, with what its id leaves out: paths, and what is stored how often."""
+
+
+class Writer(Model):
+    """Who writes an attempt."""
+
+    attempt: int = 0
+    """0: not recorded."""
+
+    host: str
+    pid: int
+    started: float
+    """Seconds since the Unix epoch, on the writer's clock."""
+    world_size: int
+    environment: Environment | None = None
+
+
+class Attempt(NamedTuple):
+    """One try at a job by one writer; the largest counts.
+
+    Two writers that begin at once may take the same number where neither sees the other yet. The
+    nonce keeps their files apart all the same, and says which of them counts.
+    """
+
+    number: int
+    nonce: str = ""
+    """Eight hex digits; none in stores of schema 1, where numbers alone were unique."""
+
+    @property
+    def name(self) -> str:
+        """The name of its folder in the job's."""
+        return f"attempt-{self.number:04d}" + f"-{self.nonce}" * bool(self.nonce)
+
+    @staticmethod
+    def named(name: str) -> "Attempt":
+        """Return the attempt whose folder has this name."""
+        _, number, *nonce = name.split("-")
+        return Attempt(int(number), *nonce)
+
+
+class Manifest(Model):
+    """The state of a job as of one commit; the newest of the newest attempt counts."""
+
+    job: str
+    attempt: int
+    nonce: Annotated[str, Field(pattern=r"^([0-9a-f]{8})?$")] = ""
+    """What tells the attempt from another of the same number."""
+    sequence: int
+    """Counts the commits of the attempt from 1."""
+    writer: Writer
+    earlier: tuple[Writer, ...] = ()
+    """The writers of the attempts before, as far as they began; oldest first."""
+    resumed_attempt: int | None = None
+    resumed_epoch: int = 0
+    """Rows up to this epoch were taken over from the earlier attempt; its later ones are void."""
+    continues: str | None = None
+    """The job of a shorter schedule that they were taken over from instead."""
+    parts: tuple[RowsPart, ...] = ()
+    live_from: int = 0
+    """Where in the live stream the rows begin that are in no part yet, in bytes."""
+    live_crc32: int | None = None
+    """Of the live stream up to there; not recorded in stores of schema 1."""
+    last: EpochRow | None = None
+    checkpoints: tuple[CheckpointFiles, ...] = ()
+    """Oldest first."""
+    result: JobResult | None = None
+
+    @property
+    def written_by(self) -> Attempt:
+        """The attempt that this is a commit of."""
+        return Attempt(self.attempt, self.nonce)

@@ -1,0 +1,259 @@
+"""Rows as Arrow: the long table of metrics, its Parquet parts and its live stream."""
+
+import json
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from compound.jobs.store.format.checksummed_json import SCHEMA_VERSION, damaged, refuse_newer
+from compound.schemas.errors import StoreError
+from compound.schemas.job import EpochRow
+
+METRICS: pa.Schema = pa.schema(
+    [
+        pa.field("job", pa.string(), nullable=False),
+        pa.field("attempt", pa.int32(), nullable=False),
+        pa.field("epoch", pa.int64(), nullable=False),
+        pa.field("step", pa.int64(), nullable=False),
+        pa.field("seq", pa.int64(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("value", pa.float64(), nullable=False),
+        pa.field("wall_time", pa.float64(), nullable=False),
+    ]
+)
+"""One line a metric of an epoch; (job, seq) is unique, and orders the lines of a job."""
+
+LIVE_HEADER: bytes = METRICS.serialize().to_pybytes()
+"""How every live stream begins."""
+
+_INT64, _FLOAT64 = pa.int64(), pa.float64()
+_STREAM = pa.ipc.IpcWriteOptions()
+_PARQUET = {
+    "compression": "snappy",  # zstd would take twice the time for parts of this size
+    "use_dictionary": ["job", "name", "attempt", "wall_time"],
+    "write_page_checksum": True,
+    "store_schema": False,
+}
+_COUNTING = dict.fromkeys(("epoch", "step", "seq"), "DELTA_BINARY_PACKED")
+"""Columns that go up, in a few bits a line: a part of many epochs is read in half the time."""
+_PREFIX = 8
+"""Bytes before an Arrow message's metadata, and after a Parquet footer: a mark and a length."""
+_MESSAGE = b"\xff\xff\xff\xff"
+_END_OF_STREAM = 8
+_VERSION_KEY = b"compound.schema_version"
+_CHECKSUM, _CHECKSUM_1 = b"message", b"crc32"
+"""Where a batch keeps the checksum of its message; in stores of schema 1, of its content."""
+_BLANK = b"crc32:\0\0\0\0\0\0\0\0"
+"""What a message's checksum is reckoned with in its own place."""
+
+
+class Shared:
+    """The columns that rows of one job's attempt have in common: made once, not with every row."""
+
+    def __init__(self, row: EpochRow) -> None:
+        count = len(row.metrics)
+        self._of = (row.job, row.attempt, list(row.metrics))
+        self.job = pa.array([row.job] * count, pa.string())
+        self.attempt = pa.array([row.attempt] * count, pa.int32())
+        self.name = pa.array(self._of[2], pa.string())
+
+    def fits(self, row: EpochRow) -> bool:
+        """Whether a row has these columns too."""
+        return self._of == (row.job, row.attempt, list(row.metrics))
+
+
+def batch_of(row: EpochRow, seq: int, shared: Shared | None = None) -> pa.RecordBatch:
+    """Return one epoch's metrics as lines numbered from `seq`."""
+    same = shared if shared and shared.fits(row) else Shared(row)
+    count = len(row.metrics)
+    columns = [
+        same.job,
+        same.attempt,
+        _integers(np.full(count, row.epoch, np.int64)),
+        _integers(np.full(count, row.step, np.int64)),
+        _integers(np.arange(seq, seq + count, dtype=np.int64)),
+        same.name,
+        _floats(np.array([*row.metrics.values()], np.float64)),
+        _floats(np.full(count, row.wall_time, np.float64)),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=METRICS)
+
+
+def _integers(numbers: npt.NDArray[np.int64]) -> pa.Array:
+    """Wrap numbers: a third of the time of pa.array, which looks for what could be missing."""
+    return pa.Array.from_buffers(_INT64, len(numbers), [None, pa.py_buffer(numbers)])
+
+
+def _floats(numbers: npt.NDArray[np.float64]) -> pa.Array:
+    return pa.Array.from_buffers(_FLOAT64, len(numbers), [None, pa.py_buffer(numbers)])
+
+
+def table_of(batches: Sequence[pa.RecordBatch]) -> pa.Table:
+    """Return batches as one table, empty for none."""
+    return pa.Table.from_batches(batches, schema=METRICS)
+
+
+def relabelled(table: pa.Table, job: str, attempt: int) -> pa.Table:
+    """Return the lines as those of another job's attempt."""
+    for name, value in (("job", job), ("attempt", attempt)):
+        place = METRICS.get_field_index(name)
+        column = pa.array([value] * table.num_rows, METRICS.field(name).type)
+        table = table.set_column(place, METRICS.field(name), column)
+    return table
+
+
+def rows_of(table: pa.Table) -> list[EpochRow]:
+    """Return the epochs of one job's table, in its order."""
+    return [_row(list(lines)) for _, lines in groupby(table.to_pylist(), lambda x: x["epoch"])]
+
+
+def _row(lines: list[dict[str, object]]) -> EpochRow:
+    shared = {key: lines[0][key] for key in ("job", "attempt", "epoch", "step", "wall_time")}
+    metrics = {line["name"]: line["value"] for line in lines}
+    return EpochRow.model_validate({**shared, "metrics": metrics})
+
+
+def to_parquet(table: pa.Table, metadata: Mapping[bytes, bytes] | None = None) -> bytes:
+    """Return a Parquet file with page checksums, and no Arrow schema that readers would run."""
+    sink = pa.BufferOutputStream()
+    counting = {name: how for name, how in _COUNTING.items() if name in table.schema.names}
+    with pq.ParquetWriter(sink, table.schema, **_PARQUET, column_encoding=counting) as writer:
+        writer.add_key_value_metadata({_VERSION_KEY: str(SCHEMA_VERSION), **(metadata or {})})
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def from_parquet(
+    data: bytes, where: str, schema: pa.Schema = METRICS, as_words: Sequence[str] = ()
+) -> pa.Table:
+    """Read a table; DamagedError, or StoreError for a newer schema or extension types.
+
+    `as_words`: columns that come as dictionaries, in a fraction of the time.
+    """
+    _refuse_arrow_schema(data, where)
+    try:
+        part = pq.ParquetFile(
+            pa.BufferReader(data), page_checksum_verification=True, read_dictionary=as_words
+        )
+        version = int((part.metadata.metadata or {}).get(_VERSION_KEY, b"0"))
+        refuse_newer(version, where)
+        table = part.read(use_threads=False)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise damaged("it is not readable Parquet", where) from error
+    if not _plain(table.schema).equals(schema):
+        raise damaged(f"its columns are not {', '.join(schema.names)}", where)
+    return table
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with the values of dictionaries in their place."""
+    words = pa.types.is_dictionary
+    return pa.schema(
+        [one.with_type(one.type.value_type) if words(one.type) else one for one in schema]
+    )
+
+
+def read_metrics(data: bytes, where: str, names: Collection[str]) -> pa.Table:
+    """Read a part's lines of some metrics; errors as of `from_parquet`."""
+    lines = from_parquet(data, where, as_words=("job", "name"))
+    mask = pa.chunked_array([_among(one, names) for one in lines["name"].chunks], pa.bool_())
+    return lines.filter(mask).cast(METRICS)
+
+
+def _among(words: pa.DictionaryArray, names: Collection[str]) -> pa.Array:
+    """Return which words are names: by their places in the dictionary, of which there are few."""
+    import pyarrow.compute as pc
+
+    places = [place for place, word in enumerate(words.dictionary.to_pylist()) if word in names]
+    return pc.is_in(words.indices, value_set=pa.array(places, words.indices.type))
+
+
+def chosen(table: pa.Table, names: Collection[str] | None) -> pa.Table:
+    """Return a table's lines of some metrics; all for None."""
+    if names is None:
+        return table
+    import pyarrow.compute as pc
+
+    return table.filter(pc.is_in(table["name"], value_set=pa.array([*names], pa.string())))
+
+
+def between(table: pa.Table, first: int, last: int) -> pa.Table:
+    """Return a table's lines of epochs from the first to the last."""
+    import pyarrow.compute as pc  # 40 ms, which whoever only looks at states need not wait for
+
+    epochs = pc.field("epoch")
+    return table.filter((epochs >= first) & (epochs <= last))
+
+
+def _refuse_arrow_schema(data: bytes, where: str) -> None:
+    """Look at the footer's bytes: opening the file would already run extension types."""
+    size = int.from_bytes(data[-_PREFIX:-4], "little") + _PREFIX
+    if b"ARROW:schema" in data[-size:]:
+        what = "an embedded Arrow schema, which can carry extension types, is refused"
+        raise StoreError(what, where=where, next_step="remove this foreign file from the store")
+
+
+def to_live(batch: pa.RecordBatch) -> bytes:
+    """Return a batch as the next message of a live stream, with a checksum of all its bytes."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, METRICS, options=_STREAM) as writer:
+        writer.write_batch(batch, custom_metadata={_CHECKSUM: _BLANK})
+    blank = bytes(sink.getvalue().to_pybytes()[len(LIVE_HEADER) : -_END_OF_STREAM])
+    return blank.replace(_BLANK, _crc32(blank), 1)  # the first: metadata come before any name
+
+
+class Tail(NamedTuple):
+    """What a live stream holds from some place on."""
+
+    batches: list[pa.RecordBatch]
+    """Whole and undamaged, up to the first that is not."""
+    end: int
+    """The offset behind them: that of the tear, where not all could be read."""
+
+
+def from_live(data: bytes, start: int = 0) -> list[pa.RecordBatch]:
+    """Return the whole and undamaged batches up to the first tear, from a message's offset on."""
+    return tail_of(data, start).batches
+
+
+def tail_of(data: bytes, start: int = 0) -> Tail:
+    """Read a live stream from a message's offset on, up to the first tear."""
+    header = data[: _PREFIX + int.from_bytes(data[4:_PREFIX], "little")]
+    if not header.startswith(_MESSAGE) or b"ARROW:extension" in header:
+        return Tail([], 0)
+    batches: list[pa.RecordBatch] = []
+    end = start = max(start, len(header))
+    try:
+        source = pa.BufferReader(header + data[start:])
+        reader = pa.ipc.open_stream(source)
+        while reader.schema.equals(METRICS):
+            batch, metadata = reader.read_next_batch_with_custom_metadata()
+            batch.validate(full=True)
+            following = start + source.tell() - len(header)
+            if not _holds(batch, metadata or {}, data[end:following]):
+                break
+            batches.append(batch)
+            end = following
+    except (StopIteration, pa.ArrowException, OSError, ValueError):
+        pass
+    return Tail(batches, end)
+
+
+def _holds(batch: pa.RecordBatch, metadata: Mapping[bytes, bytes], message: bytes) -> bool:
+    """Whether a message is what was written; the first schema's checksum is of its content."""
+    if _CHECKSUM in metadata:
+        blank = message.replace(metadata[_CHECKSUM], _BLANK, 1)
+        return metadata[_CHECKSUM] == _crc32(blank)
+    content = json.dumps([column.to_pylist() for column in batch.columns])
+    return metadata.get(_CHECKSUM_1) == b"%08x" % zlib.crc32(content.encode())
+
+
+def _crc32(data: bytes) -> bytes:
+    """Return a checksum in as many characters as the blank that keeps its place."""
+    return b"crc32:%08x" % zlib.crc32(data)

@@ -1,0 +1,45 @@
+"""How an attempt begins: it takes a number of its own, before it reads what was before it."""
+
+import os
+import socket
+import time
+import uuid
+
+from compound.jobs.store.folders.job_folder import JobFolder
+from compound.jobs.store.format.checksummed_json import seal
+from compound.jobs.store.format.manifest import Attempt, Environment, Writer
+
+
+def claim(folder: JobFolder, writer: Writer) -> tuple[Attempt, Writer]:
+    """Show that an attempt has begun; return it, and its writer with its number.
+
+    Of two writers at once the later one sees the earlier one's claim and takes another number.
+    Where a listing lags behind neither may, and then the nonces tell them apart.
+    """
+    while True:
+        mine = Attempt(_next_number(folder), uuid.uuid4().hex[:8])
+        writer = writer.model_copy(update={"attempt": mine.number})
+        folder.files.put({claim_key(folder, mine): seal("claim", writer)})
+        if not [one for one in folder.attempts() if one.number == mine.number and one != mine]:
+            return mine, writer
+        folder.files.delete([claim_key(folder, mine)])
+
+
+def claim_key(folder: JobFolder, attempt: Attempt) -> str:
+    """Return where an attempt says that it has begun."""
+    return f"{folder.attempt_key(attempt)}/claim.json"
+
+
+def _next_number(folder: JobFolder) -> int:
+    return max((one.number for one in folder.attempts()), default=0) + 1
+
+
+def this_process(world_size: int, environment: Environment | None = None) -> Writer:
+    """Return this process as one that writes."""
+    return Writer(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        started=time.time(),
+        world_size=world_size,
+        environment=environment,
+    )

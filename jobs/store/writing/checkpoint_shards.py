@@ -1,0 +1,127 @@
+"""The files of a checkpoint that ranks write apart, each its own, and how the first hears of them.
+
+Nothing is sent between ranks: a rank puts its shard, then a note with the shard's hash beside it.
+The first rank waits for all notes, and names the shards in the manifest, which commits them. So
+every rank may write while it trains on.
+"""
+
+import math
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from compound.jobs.store.backend.files import Files
+from compound.jobs.store.format import tensors
+from compound.jobs.store.format.checksummed_files import described
+from compound.jobs.store.format.checksummed_json import seal, unseal
+from compound.jobs.store.format.manifest import StoredFile
+from compound.jobs.store.writing.writer_thread import Background
+from compound.schemas.base import Model
+from compound.schemas.errors import StoreError
+
+if TYPE_CHECKING:  # torch takes seconds to import, and only those who train or restore need it
+    from torch import Tensor
+
+SHARD = re.compile(r"shard-(\d{5})-of-(\d{5})\.safetensors")
+
+PATIENCE_S = 900.0
+"""Seconds that the first rank waits for the others' shards once its own is written."""
+GRACE_S = 5.0
+"""The same once the job has failed: what is nearly there is worth that."""
+_LOOK_S, _LONGEST_S = 0.05, 1.0
+"""Seconds between two looks for a note, at least and at most: in a bucket each one is a request. A
+tenth of what was waited so far lies between, so that no checkpoint takes much longer for it."""
+
+
+def shard_name(rank: int, ranks: int) -> str:
+    """Return the name of a rank's file in a checkpoint's folder; people count from 1."""
+    return f"shard-{rank + 1:05d}-of-{ranks:05d}.safetensors"
+
+
+def note_name(rank: int) -> str:
+    """Return the name of what a rank leaves beside its shard until that is committed."""
+    return f"shard-{rank + 1:05d}.json"
+
+
+class _Note(Model):
+    """What a rank tells of its shard."""
+
+    file: StoredFile | None = None
+    problem: str = ""
+    """Why there is none."""
+
+
+class Shards:
+    """One rank's shards of the checkpoints of an attempt."""
+
+    def __init__(self, files: Files, attempt_key: str, rank: int, ranks: int) -> None:
+        self._files, self._top, self._rank, self._ranks = files, attempt_key, rank, ranks
+        self._background = Background()
+        self._limit = math.inf
+
+    def folder(self, name: str) -> str:
+        """Return the key of a checkpoint's folder, which all ranks have to call the same."""
+        return f"{self._top}/{name}-shards"
+
+    def write(self, folder: str, content: "Callable[[], Mapping[str, Tensor]]") -> None:
+        """Make this rank's shard durable, and say so; or say why not, and raise that."""
+        try:
+            self._tell(folder, _Note(file=self._put(folder, content())))
+        except Exception as error:  # the first rank waits to hear of any
+            self._tell(folder, _Note(problem=(str(error) or type(error).__name__).splitlines()[0]))
+            raise
+
+    def _put(self, folder: str, content: "Mapping[str, Tensor]") -> StoredFile:
+        data = tensors.encode(content)
+        stored = described(f"{folder}/{shard_name(self._rank, self._ranks)}", data)
+        self._files.put({stored.key: data})
+        return stored
+
+    def later(self, task: Callable[[], None]) -> None:
+        """Do something in this rank's thread, once what it does is over."""
+        self._background.start(task)
+
+    def wait(self) -> None:
+        """Wait until that is done, and raise what it raised."""
+        self._background.wait()
+
+    def collect(self, folder: str) -> dict[str, StoredFile]:
+        """Return all ranks' shards by name, once they are durable.
+
+        StoreError: a rank could not write its own, or has not within PATIENCE_S.
+        """
+        late = time.monotonic() + PATIENCE_S
+        found = [self._heard(folder, rank, late) for rank in range(self._ranks)]
+        self._files.delete([f"{folder}/{note_name(rank)}" for rank in range(self._ranks)])
+        return {file.key.rpartition("/")[2]: file for file in found}
+
+    def give_up(self) -> None:
+        """Let `collect` end soon, now or later: a rank may be gone."""
+        self._limit = time.monotonic() + GRACE_S
+
+    def close(self) -> None:
+        """Wait for what is under way and end the thread; what it raised is only logged."""
+        self._background.close()
+
+    def _tell(self, folder: str, note: _Note) -> None:
+        self._files.put({f"{folder}/{note_name(self._rank)}": seal("shard", note)})
+
+    def _heard(self, folder: str, rank: int, late: float) -> StoredFile:
+        """Wait for what a rank tells of its shard."""
+        key, begun = f"{folder}/{note_name(rank)}", time.monotonic()
+        while (data := self._files.read(key)) is None:
+            if time.monotonic() > min(late, self._limit):
+                raise self._missing(folder, rank, "it has not come")
+            time.sleep(min(max(_LOOK_S, (time.monotonic() - begun) / 10), _LONGEST_S))
+        note = unseal(data, _Note, self._files.locate(key))
+        if note.file is None:
+            raise self._missing(folder, rank, note.problem)
+        return note.file
+
+    def _missing(self, folder: str, rank: int, why: str) -> StoreError:
+        return StoreError(
+            f"the checkpoint lacks the shard of worker {rank}: {why}",
+            where=self._files.locate(folder),
+            next_step="run the same command again: it goes on from the checkpoint before",
+        )

@@ -1,0 +1,168 @@
+"""Batch norm across micro-batches and ranks: what is normalised together, and what is remembered.
+
+Ghost batch norm: Hoffer et al. 2017, algorithm 1.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from compound.jobs.models.numerics import BatchNorm
+
+Together = Literal["worker", "global"] | int
+"""Which images batch norm normalises together: see Recipe.norm_batch."""
+_FEW = 5
+"""Groups up to which a call for each launches no more kernels than one for all."""
+
+
+class Norms:
+    """The batch norms of a network that takes `pieces` micro-batches for every optimiser step.
+
+    Running statistics r take in one batch's statistics s by r + m (s - r). Of k micro-batches taken
+    in one after another the last would count for most; with `share_of(m, j, k)` for the j-th of
+    them all count alike, as they do where k workers take one each.
+    """
+
+    def __init__(self, module: nn.Module, pieces: int) -> None:
+        """Take the norms of a network that lies on its device already."""
+        norms = [one for one in module.modules() if isinstance(one, _BatchNorm)]
+        self._norms = [(one, one.momentum) for one in norms if one.momentum is not None]
+        counts = (one.num_batches_tracked for one in norms if isinstance(one, BatchNorm))
+        self._counts = [count for count in counts if count is not None]
+        self._pieces = pieces
+
+    def begin(self, place: int) -> None:
+        """Count a micro-batch, and set its momentum; it is the place-th of a step, from 1."""
+        if self._counts:
+            torch._foreach_add_(self._counts, 1)
+        if self._pieces > 1:
+            for norm, momentum in self._norms:
+                norm.momentum = share_of(momentum, place, self._pieces)
+
+
+def share_of(momentum: float, place: int, count: int) -> float:
+    """Return the momentum with which the place-th of `count` statistics counts as all others do.
+
+    After all of them running statistics r stand at r + momentum * (mean of all - r).
+    """
+    return momentum / (count - (count - place) * momentum)
+
+
+class GhostNorm(BatchNorm):
+    """Normalises groups of so many neighbouring images; a last group may be larger."""
+
+    def __init__(self, norm: nn.BatchNorm2d, images: int) -> None:
+        super().__init__(norm.num_features, eps=norm.eps, momentum=norm.momentum)
+        self.load_state_dict(norm.state_dict())
+        self.images = images
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, H, W)."""
+        groups = max(1, len(x) // self.images)
+        if not self.training or groups == 1:
+            return super().forward(x)
+        if x.device.type != "cpu" and groups > _FEW and len(x) % groups == 0:
+            return self._at_once(x, groups)
+        assert self.momentum is not None
+        return torch.cat(
+            [
+                functional.batch_norm(
+                    part,
+                    self.running_mean,
+                    self.running_var,
+                    self.weight,
+                    self.bias,
+                    training=True,
+                    momentum=share_of(self.momentum, place, groups),
+                    eps=self.eps,
+                )
+                for place, part in enumerate(x.tensor_split(groups), start=1)
+            ]
+        )
+
+    def _at_once(self, x: Tensor, groups: int) -> Tensor:
+        """Normalise equal groups by one call, to which they look like channels of their own.
+
+        That is as many operations for any number of groups, where a GPU would wait for launches.
+        """
+        assert self.running_mean is not None and self.running_var is not None
+        assert self.momentum is not None
+        count, channels, height, width = x.shape
+        shape = (groups, count // groups, height, width, channels)
+        beside = x.permute(0, 2, 3, 1).reshape(shape).permute(1, 2, 3, 0, 4)
+        moments = self.running_mean.new_zeros(2, groups * channels)
+        normal = functional.batch_norm(
+            beside.flatten(3).permute(0, 3, 1, 2),
+            moments[0],
+            moments[1],
+            self.weight.repeat(groups),
+            self.bias.repeat(groups),
+            training=True,
+            momentum=1.0,  # leaves the groups' own moments
+            eps=self.eps,
+        )
+        mean, variance = moments.view(2, groups, channels).mean(1).unbind()
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
+        parts = normal.permute(0, 2, 3, 1).reshape(*shape[1:4], *shape[::4])
+        return parts.permute(3, 0, 1, 2, 4).flatten(0, 1).permute(0, 3, 1, 2)
+
+
+class GlobalNorm(BatchNorm):
+    """Normalises what all ranks hold of a micro-batch together, on CPUs too."""
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__(norm.num_features, eps=norm.eps, momentum=norm.momentum)
+        self.load_state_dict(norm.state_dict())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, H, W); every rank has to call it."""
+        if not self.training:
+            return super().forward(x)
+        floats = x.float()
+        pixels = floats.new_full((1,), x.numel() / x.shape[1])
+        sums = _over_ranks(torch.cat([floats.sum((0, 2, 3)), pixels]))
+        count = sums[-1].detach()
+        mean = sums[:-1] / count
+        squares = (floats - mean[:, None, None]).square().sum((0, 2, 3))
+        variance = _over_ranks(squares) / count
+        self._remember(mean.detach(), variance.detach(), count)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        offset = self.bias - mean * scale
+        return torch.addcmul(offset[:, None, None], floats, scale[:, None, None]).to(x.dtype)
+
+    def _remember(self, mean: Tensor, variance: Tensor, count: Tensor) -> None:
+        assert self.running_mean is not None and self.running_var is not None
+        assert self.momentum is not None
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+
+
+def _over_ranks(tensor: Tensor) -> Tensor:
+    """Add up over the ranks; gradients flow back to all of them."""
+    summed: Tensor = all_reduce(tensor)  # type: ignore[no-untyped-call]
+    return summed
+
+
+def gathered(module: nn.Module, together: Together) -> nn.Module:
+    """Return a network whose batch norms take those images together; the names stay.
+
+    With a process group of one rank, or none, the global batch is the worker's.
+    """
+    if together == "worker" or (together == "global" and not _several()):
+        return module
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.BatchNorm2d) and type(child) in (BatchNorm, nn.BatchNorm2d):
+            new = GlobalNorm(child) if together == "global" else GhostNorm(child, int(together))
+            setattr(module, name, new)
+        else:
+            gathered(child, together)
+    return module
+
+
+def _several() -> bool:
+    return distributed.is_initialized() and distributed.get_world_size() > 1

@@ -1,0 +1,122 @@
+"""How a snapshot becomes a checkpoint: in one piece by the first rank, or a piece by each."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from torch import Tensor
+
+from compound.jobs.parallel.process import Process
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.format.checkpoint import Extra, Gathered, Position, Saved
+from compound.jobs.store.format.manifest import Attempt
+from compound.jobs.store.writing.checkpoint_shards import Shards
+from compound.jobs.store.writing.job_writer import JobWriter
+from compound.jobs.training.checkpoints.snapshot import Snapshot
+from compound.schemas.job import TrainJob
+
+_log = logging.getLogger(__name__)
+
+
+class Keeper(Protocol):
+    """Writes checkpoints in a thread, one after another; errors are raised by the next call."""
+
+    def save(self, position: Position, snapshot: Snapshot, extra: Callable[[], Extra]) -> None:
+        """Write a snapshot, which must not change until `wait` returns."""
+        ...
+
+    def wait(self) -> None:
+        """Wait until the last one is durable; StoreError if it could not be written."""
+        ...
+
+    def give_up(self) -> None:
+        """Wait no longer for what other ranks may never write: the job has failed."""
+        ...
+
+    def close(self) -> None:
+        """Wait, and let go of the attempt."""
+        ...
+
+
+def keeper(
+    job: TrainJob,
+    store: ArtifactStore,
+    process: Process,
+    writer: JobWriter | None,
+    attempt: Attempt,
+) -> Keeper | None:
+    """Return what a rank keeps snapshots with; None for one that has nothing to write."""
+    if process.sharded:
+        shards = store.shards(job.id, attempt, process.rank, process.world_size)
+        return _Apart(shards, writer)
+    return _Whole(writer) if writer else None
+
+
+def _unless_spoilt(wait: Callable[[], None]) -> None:
+    """Wait for a checkpoint whose job has failed already, for a cause that counts more."""
+    try:
+        wait()
+    except Exception as error:  # the store's, or CUDA's, whose copies it waits for
+        _log.warning("the last checkpoint is not kept: %s", error)
+
+
+class _Whole:
+    def __init__(self, writer: JobWriter) -> None:
+        self._writer = writer
+
+    def save(self, position: Position, snapshot: Snapshot, extra: Callable[[], Extra]) -> None:
+        def content() -> Saved:
+            snapshot.wait()
+            return Saved(snapshot.model, snapshot.slots, extra())
+
+        self._writer.save_later(position, content)
+
+    def wait(self) -> None:
+        self._writer.wait()
+
+    def give_up(self) -> None:
+        """Wait for the disk; a checkpoint that a lost device spoils is not kept."""
+        _unless_spoilt(self.wait)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _Apart:
+    """Every rank writes its shard; the first, which alone has a writer, then commits them all."""
+
+    def __init__(self, shards: Shards, writer: JobWriter | None) -> None:
+        self._shards, self._writer = shards, writer
+
+    def save(self, position: Position, snapshot: Snapshot, extra: Callable[[], Extra]) -> None:
+        folder = self._shards.folder(position.name)
+
+        def content() -> Mapping[str, Tensor]:
+            snapshot.wait()
+            return snapshot.shard
+
+        def write() -> None:
+            self._shards.write(folder, content)
+
+        def gathered() -> Gathered:
+            write()
+            return Gathered(folder, self._shards.collect(folder), extra())
+
+        if self._writer:
+            self._writer.save_later(position, gathered)
+        else:
+            self._shards.later(write)
+
+    def wait(self) -> None:
+        (self._writer or self._shards).wait()
+
+    def give_up(self) -> None:
+        """Drop the checkpoint under way if it lacks shards; how the job ends is still written."""
+        self._shards.give_up()
+        _unless_spoilt(self.wait)
+
+    def close(self) -> None:
+        self._shards.give_up()
+        self._shards.close()
+        if self._writer:
+            self._writer.close()

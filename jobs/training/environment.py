@@ -1,0 +1,70 @@
+"""What an attempt ran with: versions, code, device. Recorded beside its numbers."""
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from functools import cache
+from importlib import metadata
+
+import torch
+
+from compound.jobs.parallel.process import Process
+from compound.jobs.runtime.precision import float32_of
+from compound.jobs.store.format.manifest import Environment, GitState
+from compound.schemas.job import TrainJob
+
+_PATIENCE = 5.0
+"""Seconds that git may take, once a process; without an answer nothing is recorded."""
+
+
+def environment(job: TrainJob, process: Process) -> Environment:
+    """Describe this process as it trains a job."""
+    return Environment(
+        python=platform.python_version(),
+        torch=str(torch.__version__),
+        compound=_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        git=git_state(os.getcwd()),
+        device=process.name,
+        float32=float32_of(process.device),
+        threads=process.threads,
+        job_sha256=hashlib.sha256(job.model_dump_json().encode()).hexdigest(),
+    )
+
+
+def _version() -> str:
+    """Return Compound's version; a checkout on the Python path, not installed, has none."""
+    try:
+        return metadata.version("compound")
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+@cache
+def git_state(folder: str) -> GitState | None:
+    """Return the commit of the checkout that a folder lies in; None outside of any."""
+    commit = _asked(folder, "rev-parse", "--verify", "HEAD")
+    if commit is None:
+        return None
+    changes = _asked(folder, "status", "--porcelain", "--untracked-files=no")
+    return GitState(commit=commit, dirty=None if changes is None else bool(changes))
+
+
+def _asked(folder: str, *question: str) -> str | None:
+    git = shutil.which("git")
+    if git is None:
+        return None
+    try:
+        found = subprocess.run(
+            [git, "-C", folder, *question],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=True,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

@@ -1,0 +1,235 @@
+"""What an attempt at a job leaves in the store. The first rank writes, the others go along."""
+
+import json
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from compound.jobs.parallel.collective import summed, text_from, together
+from compound.jobs.parallel.process import Process
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.format.checkpoint import Checkpoint, Extra, Position
+from compound.jobs.store.format.manifest import Attempt
+from compound.jobs.store.writing.job_writer import JobWriter
+from compound.jobs.training.checkpoints.checkpointing import keeper
+from compound.jobs.training.checkpoints.epoch_position import Interrupted, Partial
+from compound.jobs.training.checkpoints.restore import common_statistics, take_up
+from compound.jobs.training.checkpoints.snapshot import Snapshot
+from compound.jobs.training.environment import environment
+from compound.jobs.training.trainer import Metrics, Trainer
+from compound.schemas.job import Cause, EpochRow, JobResult, TrainJob
+
+
+class Journal:
+    """Knows how far a job has come, and writes it down.
+
+    All ranks hold the same numbers; every method but `end` is called by all of them together.
+    """
+
+    def __init__(
+        self,
+        job: TrainJob,
+        store: ArtifactStore,
+        process: Process,
+        splits: int = 1,
+        continues: str | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Begin a new attempt. StoreError: the store cannot be written.
+
+        `stopping`: whether to end at the next step (a lone rank), or at the next checkpoint inside
+        an epoch (several, as soon as one of them is asked to).
+        """
+        self._job, self._process, self._continues = job, process, continues
+        self._store = store
+        self.splits, self._stopping = splits, stopping
+        self._started = time.monotonic()
+        self._writer = together(process, lambda: _writer(job, store, process))
+        name = self._writer.identity.name if self._writer else ""
+        identity = Attempt.named(text_from(0, name, process))
+        self.attempt = identity.number
+        self.epoch, self._step, self.begun = 0, 0, Partial()
+        self._keeper = keeper(job, store, process, self._writer, identity)
+        self._saved = Position(0, 0)
+        self._snapshot: Snapshot | None = None
+        self._metrics: Metrics = {}
+        self.notes: tuple[str, ...] = ()
+        """What was done otherwise than the job asks for, for its result."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._keeper:
+            self._keeper.close()
+
+    @property
+    def fresh(self) -> bool:
+        """Whether not one step has been trained."""
+        return self._saved.step == 0
+
+    def resume(self, trainer: Trainer) -> None:
+        """Put the trainer back to where the last checkpoint left off, if there is one."""
+        found = together(self._process, self._found)
+        stored = take_up(trainer, self._store, found, self._process)
+        if stored is None:
+            return
+        extra = json.loads(text_from(0, json.dumps(found and found.extra), self._process))
+        self._saved = Position(stored.epoch, stored.step, stored.epoch_step)
+        self.epoch, self._step, within = self._saved
+        self.begun, self._metrics = Partial.parted(within, extra)
+        self._step -= within
+
+    def _found(self) -> Checkpoint | None:
+        return self._writer.resume(self._continues) if self._writer else None
+
+    def train(self, trainer: Trainer) -> Metrics:
+        """Train the next epoch, or what is left of it, with checkpoints inside where they are due.
+
+        Raises Interrupted: asked to stop, and there is a checkpoint of the last step.
+        """
+        started = time.monotonic() - self.begun.seconds
+
+        def after_step(done: int, sums: Tensor) -> None:
+            due = self._due(done, trainer.steps.per_epoch)
+            stop = self._agree_to_stop(due)
+            if due or stop:
+                self.begun = Partial(done, seconds=time.monotonic() - started)
+                self._save_within(trainer, sums)
+            if stop:
+                raise Interrupted
+
+        return trainer.epoch(self.epoch + 1, self.begun, after_step)
+
+    def _due(self, done: int, per_epoch: int) -> bool:
+        every = self._job.recipe.checkpoint_steps
+        return every > 0 and done % every == 0 and done < per_epoch
+
+    def _agree_to_stop(self, due: bool) -> bool:
+        if self._process.world_size == 1:
+            return self._stopping()
+        if not due:
+            return False
+        wanted = torch.tensor(int(self._stopping()), device=self._process.device)
+        return bool(summed(wanted, self._process))
+
+    def record(self, metrics: Metrics, trainer: Trainer) -> EpochRow:
+        """Write down the epoch that has just ended, with a checkpoint where one is due."""
+        self.epoch, self._metrics, self.begun = self.epoch + 1, metrics, Partial()
+        self._step += trainer.steps.per_epoch
+        row = EpochRow(
+            job=self._job.id,
+            attempt=self.attempt,
+            epoch=self.epoch,
+            step=self._step,
+            metrics=metrics,
+            wall_time=time.time(),
+        )
+        together(self._process, lambda: self._write(row, trainer))
+        return row
+
+    def settle(self) -> None:
+        """Wait until the last checkpoint is durable; StoreError, on all ranks, if it cannot be."""
+        together(self._process, lambda: self._keeper.wait() if self._keeper else None)
+
+    def end(self, cause: Cause | None = None) -> JobResult:
+        """Write down how the attempt ended: done without a cause, else stopped or failed."""
+        result = self._result(cause)
+        if self._keeper and result.status == "failed":
+            self._keeper.give_up()
+        if self._writer:
+            self._writer.finish(result)
+        return result
+
+    def stop(self, trainer: Trainer) -> JobResult:
+        """End after an epoch, with a checkpoint of it, or where `train` was interrupted.
+
+        It is done if no epoch is left. No rank waits for another here.
+        """
+        if not self.begun.steps:
+            self._save(trainer, None, {})
+        done = self.epoch == self._job.recipe.epochs
+        return self.end(None if done else self._interrupted())
+
+    @property
+    def stopping(self) -> bool:
+        """Whether this lone process was asked to stop; False for several, who have to agree."""
+        return self._process.world_size == 1 and self._stopping()
+
+    def abandon(self) -> JobResult:
+        """End as stopped where nothing can be saved: the last checkpoint is the one to resume."""
+        return self.end(self._interrupted())
+
+    def _interrupted(self) -> Cause:
+        message = f"stopped after epoch {self.epoch} of {self._job.recipe.epochs}"
+        if self.begun.steps:
+            message += f" and step {self.begun.steps} of the next"
+        return Cause(kind="interrupted", message=message)
+
+    def unwritten(self, cause: Cause) -> JobResult:
+        """Return the result of an attempt whose end the store would not take."""
+        return self._result(cause)
+
+    def _result(self, cause: Cause | None) -> JobResult:
+        stopped = cause is not None and cause.kind == "interrupted"
+        return JobResult(
+            job=self._job.id,
+            status="stopped" if stopped else "failed" if cause else "done",
+            attempt=self.attempt,
+            epochs=self.epoch,
+            metrics=self._metrics,
+            cause=cause,
+            seconds=time.monotonic() - self._started,
+            world_size=self._process.world_size,
+            device=self._process.name,
+            splits=self.splits,
+            notes=self.notes,
+        )
+
+    def _write(self, row: EpochRow, trainer: Trainer) -> None:
+        if self._writer:
+            self._writer.log(row)
+        recipe = self._job.recipe
+        if row.epoch % recipe.checkpoint_every == 0 or row.epoch == recipe.epochs:
+            self._save(trainer, None, {})
+
+    def _save_within(self, trainer: Trainer, sums: Tensor) -> None:
+        """Save inside an epoch, where the ranks have sums and statistics of their own."""
+        several = self._process.world_size > 1
+        statistics = common_statistics(trainer, self._process) if several else {}
+        sums = summed(sums.clone(), self._process) if several else sums
+        together(self._process, lambda: self._save(trainer, sums, statistics))
+
+    def _save(self, trainer: Trainer, sums: Tensor | None, statistics: dict[str, Tensor]) -> None:
+        """Let a thread write a copy of the state. Waits for the one before."""
+        within = self.begun.steps
+        position = Position(self.epoch, self._step + within, within)
+        if self._keeper and self._saved != position:
+            self._keeper.wait()
+            self._snapshot = snapshot = self._snapshot or Snapshot(trainer)
+            snapshot.take(trainer, sums, statistics)
+            metrics, seconds = dict(self._metrics), self.begun.seconds
+            extra = lambda: _extra(snapshot, metrics, within, seconds)  # noqa: E731
+            self._keeper.save(position, snapshot, extra)
+        self._saved = position
+
+
+def _extra(snapshot: Snapshot, metrics: Metrics, steps: int, seconds: float) -> Extra:
+    """Return what goes beside a snapshot's tensors, in the thread that writes them."""
+    return {**metrics, **Partial(steps, *snapshot.sums, seconds).noted()}
+
+
+def _writer(job: TrainJob, store: ArtifactStore, process: Process) -> JobWriter | None:
+    if not process.leads:
+        return None
+    record = environment(job, process)
+    return store.writer(job, world_size=process.world_size, environment=record)

@@ -1,0 +1,102 @@
+"""Optimisers as element-wise passes over runs of one flat buffer."""
+
+from typing import Protocol
+
+import torch
+
+from compound.jobs.parallel.flat_parameters import Flat
+from compound.jobs.training.optimiser.cache_blocks import Run
+from compound.schemas.recipe import Recipe
+
+RMSPROP_DECAY = 0.9
+RMSPROP_EPSILON = 1e-3
+"""Inside the square root, as in TensorFlow."""
+ADAM_DECAY = 0.999
+ADAM_EPSILON = 1e-8
+
+
+class Optimiser(Protocol):
+    """What an update needs: how a run of parameters moves, and what is kept between steps."""
+
+    starts: dict[str, float]
+    """The state that is kept for every parameter, by name, with the value it begins at."""
+    decoupled: bool
+    """Whether weight decay shrinks the weights beside the gradient rather than through it."""
+
+    def move(self, run: Run, rate: float, step: int) -> None:
+        """Change parameters by `run.gradients`, in the `step`th step counted from 1."""
+        ...
+
+
+class Sgd:
+    """Stochastic gradient descent with momentum; the rate multiplies the whole momentum."""
+
+    decoupled = False
+
+    def __init__(self, momentum: float) -> None:
+        self._momentum = momentum
+        self.starts = {"momentum": 0.0}
+
+    def move(self, run: Run, rate: float, step: int) -> None:
+        """Move against the decaying sum of gradients."""
+        momentum = run.slots["momentum"]
+        momentum.mul_(self._momentum).add_(run.gradients)
+        run.parameters.add_(momentum, alpha=-rate)
+
+
+class RmsProp:
+    """RMSProp in TensorFlow's form.
+
+    The mean square starts at 1, epsilon is inside the root, and momentum gathers steps that
+    already hold their rate.
+    """
+
+    decoupled = False
+
+    def __init__(self, momentum: float) -> None:
+        self._momentum = momentum
+        self.starts = {"mean_square": 1.0, "momentum": 0.0}
+
+    def move(self, run: Run, rate: float, step: int) -> None:
+        """Move by gradients relative to the root of their mean square."""
+        gradients, mean_square = run.gradients, run.slots["mean_square"]
+        mean_square.mul_(RMSPROP_DECAY).addcmul_(gradients, gradients, value=1 - RMSPROP_DECAY)
+        root = torch.add(mean_square, RMSPROP_EPSILON, out=run.scratch).sqrt_()
+        momentum = run.slots["momentum"].mul_(self._momentum)
+        momentum.addcdiv_(gradients, root, value=rate)
+        run.parameters.sub_(momentum)
+
+
+class AdamW:
+    """Adam with weight decay apart from the gradient (Loshchilov and Hutter, arXiv 1711.05101)."""
+
+    decoupled = True
+
+    def __init__(self, momentum: float) -> None:
+        self._momentum = momentum
+        self.starts = {"momentum": 0.0, "mean_square": 0.0}
+
+    def move(self, run: Run, rate: float, step: int) -> None:
+        """Move by the mean gradient relative to the root of its mean square, both unbiased."""
+        gradients, mean_square = run.gradients, run.slots["mean_square"]
+        mean = run.slots["momentum"].lerp_(gradients, 1 - self._momentum)
+        mean_square.mul_(ADAM_DECAY).addcmul_(gradients, gradients, value=1 - ADAM_DECAY)
+        root = torch.sqrt(mean_square, out=run.scratch).div_((1 - ADAM_DECAY**step) ** 0.5)
+        root.add_(ADAM_EPSILON)
+        run.parameters.addcdiv_(mean, root, value=-rate / (1 - self._momentum**step))
+
+
+def optimiser(recipe: Recipe) -> Optimiser:
+    """Build the optimiser that a recipe names."""
+    kinds: dict[str, type[Sgd | RmsProp | AdamW]] = {
+        "sgd": Sgd,
+        "rmsprop": RmsProp,
+        "adamw": AdamW,
+    }
+    return kinds[recipe.optimizer](recipe.momentum)
+
+
+@torch.no_grad()
+def clip(flat: Flat, limit: float) -> None:
+    """Shrink the gradients to a global norm of `limit` where it is larger."""
+    flat.gradients.mul_((limit / (flat.norm() + 1e-6)).clamp_(max=1.0))

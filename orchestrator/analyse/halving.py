@@ -1,0 +1,81 @@
+"""What successive halving did at each of its rungs, told from the rows that its jobs left."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from compound.orchestrator.analyse.scores import METRIC
+from compound.schemas.job import EpochRow
+from compound.schemas.plan import PlannedJob
+from compound.schemas.promotion import Asha
+from compound.schemas.ranking import Correlation
+from compound.schemas.verdict import Rung
+
+Scores = Sequence[Sequence[float]]
+"""Scores by candidate."""
+Correlate = Callable[[Scores, Scores, float], Correlation | None]
+Rows = Mapping[str, Sequence[EpochRow]]
+"""Rows by job, in the order of their epochs."""
+
+
+def rung_epochs(asha: Asha, epochs: int) -> tuple[int, ...]:
+    """Return the epochs after which Ray's ASHA decides, and the schedule's last one."""
+    found = []
+    epoch = asha.grace
+    while epoch < epochs:
+        found.append(epoch)
+        epoch *= asha.factor
+    return (*found, epochs)
+
+
+def halving_rungs(
+    asha: Asha,
+    epochs: int,
+    jobs: Sequence[PlannedJob],
+    rows: Rows,
+    correlate: Correlate,
+    level: float,
+) -> tuple[Rung, ...]:
+    """Return the rungs of a search by successive halving, the shortest first.
+
+    `jobs` are those of a search with schedules of `epochs`. What entered and was promoted counts
+    jobs, a seed each, among those that may be pruned. The correlation is over all candidates at
+    the budget's cost that reached the last rung, exempt controls too: a pruned job has no final
+    score. What was pruned at a rung would have ranked low there, so the correlation tends to be
+    lower than it would be over all candidates.
+    """
+    return tuple(
+        Rung(
+            epochs=epoch,
+            seeds=_seeds(jobs),
+            entered=_reached(jobs, rows, epoch),
+            promoted=_reached(jobs, rows, epoch + 1) if epoch < epochs else None,
+            correlation=_correlation(jobs, rows, (epoch, epochs), correlate, level)
+            if epoch < epochs
+            else None,
+        )
+        for epoch in rung_epochs(asha, epochs)
+    )
+
+
+def _seeds(jobs: Sequence[PlannedJob]) -> int:
+    return len({one.request.job.seed for one in jobs if one.request.prunable})
+
+
+def _reached(jobs: Sequence[PlannedJob], rows: Rows, epoch: int) -> int:
+    ids = {one.request.job.id for one in jobs if one.request.prunable}
+    return sum(any(row.epoch >= epoch for row in rows.get(job, ())) for job in ids)
+
+
+def _correlation(
+    jobs: Sequence[PlannedJob],
+    rows: Rows,
+    between: tuple[int, int],
+    correlate: Correlate,
+    level: float,
+) -> Correlation | None:
+    scores: dict[str, list[tuple[float, float]]] = {}
+    for one in jobs:
+        at = {row.epoch: row.metrics[METRIC] for row in rows.get(one.request.job.id, ())}
+        if one.phi > 0 and at.keys() >= set(between):
+            scores.setdefault(one.candidate, []).append((at[between[0]], at[between[1]]))
+    early, late = ([[pair[side] for pair in each] for each in scores.values()] for side in (0, 1))
+    return correlate(early, late, level)

@@ -1,0 +1,64 @@
+"""Why this candidate out of those that are tied, in words and figures."""
+
+from collections.abc import Callable, Sequence
+
+from compound.orchestrator.analyse.scores import Entry
+from compound.orchestrator.choose.tie_break import Kind, TieBreak
+from compound.orchestrator.wording.numbers import short
+
+WHICH: dict[Kind, str] = {
+    "activations": "the cheapest to run",
+    "params": "the one with the fewest parameters",
+    "macs": "the one with the fewest MACs",
+    "step_time": "the fastest",
+    "published": "the nearest to the published split",
+}
+_TOLD: dict[Kind, tuple[Callable[[float], str], str]] = {
+    "activations": (short, " activations an image"),
+    "params": (short, " parameters"),
+    "macs": (short, " MACs"),
+    "step_time": (lambda value: f"{value:,.0f}", " images a second"),
+    "published": (lambda value: f"{value:.2f}", " away on the triangle of shares"),
+}
+_MISSING: dict[Kind, str] = {
+    "step_time": "no speed was measured of some candidates, so activations decide",
+    "published": "the shares of some candidates are unknown, so activations decide",
+}
+
+
+def reason(
+    eligible: Sequence[Entry],
+    chosen: Entry,
+    scored: int,
+    tied: int,
+    proven: bool,
+    tie_break: TieBreak,
+) -> str:
+    """Say why this candidate was taken of those that were eligible, best mean first.
+
+    `proven`: those are mixes that beat every single-axis control.
+    """
+    if scored == 1:
+        return "It is the only candidate with a score."
+    if tied == 0:
+        return "It has the highest score; with one seed a candidate nobody can say what ties it."
+    if tied == 1:
+        return "It is the best: every other candidate is told apart from it."
+    if len(eligible) == 1:
+        beats = " and beats every single-axis control" if proven else ""
+        return f"Of {tied} tied candidates it has the highest expected accuracy{beats}."
+    number = f"{tied}" if len(eligible) == tied else f"{len(eligible)} of {tied}"
+    beat = " that beat every single-axis control" if proven else ""
+    return (
+        f"{number} tied candidates{beat} are expected to be about equally good; of these it is "
+        f"{_preferred(eligible[0], chosen, tie_break)}."
+    )
+
+
+def _preferred(best: Entry, chosen: Entry, tie_break: TieBreak) -> str:
+    """Name what the tie-break prefers, with the figure of the choice and of the highest mean."""
+    write, unit = _TOLD[tie_break.kind]
+    told = f"{WHICH[tie_break.kind]}: {write(tie_break.value(chosen))}{unit}"
+    if chosen is not best:
+        told += f" against {write(tie_break.value(best))} for the highest mean"
+    return told + (f" ({_MISSING[tie_break.missing]})" if tie_break.missing else "")

@@ -1,0 +1,286 @@
+"""The command line: what can be typed. The work is in orchestrator/commands.
+
+Each command imports what it needs when it runs, so that `--help` does not wait for torch or Ray.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from compound.orchestrator.cli.options import (
+    AddressOption,
+    ImportOption,
+    JsonOption,
+    OutputOption,
+    SetOption,
+    SpecArgument,
+    StoreOption,
+    StudyArgument,
+)
+from compound.orchestrator.cli.store_app import app as store_app
+
+app = typer.Typer(
+    name="compound",
+    help="Find out how to spend more compute on your ConvNet, then spend it on your cluster.",
+    epilog="--debug, anywhere, shows the traceback of an error.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.add_typer(store_app)
+
+
+@app.command()
+def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Check a spec and say the first thing that does not hold."""
+    from compound.orchestrator.cli import spec as specs
+
+    specs.validate(spec, overrides or [], as_json=as_json)
+
+
+@app.command()
+def plan(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Time a few networks first, a minute at most.")
+    ] = False,
+    address: Annotated[
+        str | None, typer.Option(help="Probe a worker of this Ray instead of this machine.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Keep the plan in this file.")
+    ] = None,
+    allow_import: ImportOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show every network, its exact cost and what it will take, before anything starts."""
+    from compound.orchestrator.cli import plan as planning
+
+    options = planning.Options(probe, address, output, as_json, allow_import)
+    planning.plan(spec, overrides or [], options)
+
+
+@app.command()
+def run(
+    spec: Annotated[Path | None, typer.Argument(metavar="[SPEC]", help="A YAML spec.")] = None,
+    overrides: SetOption = None,
+    plan: Annotated[
+        Path | None, typer.Option(help="Run exactly what `compound plan -o` wrote, or refuse.")
+    ] = None,
+    runner: Annotated[
+        Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
+    ] = "ray",
+    address: AddressOption = None,
+    retry_failed: Annotated[bool, typer.Option(help="Train failed jobs anew.")] = False,
+    fast_dev_run: Annotated[
+        bool, typer.Option(help="Two batches of every job, kept nowhere: does it all work?")
+    ] = False,
+    profile: Annotated[
+        bool, typer.Option(help="Trace a few steps of the first job of every phase.")
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="Draw report.html at the end.")
+    ] = True,
+    allow_import: ImportOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Search, judge, scale, train, report. The same command again resumes."""
+    from compound.orchestrator.cli import fast_dev_run as rehearsing
+    from compound.orchestrator.cli import run as running
+
+    options = running.Options(
+        runner, address, retry_failed, as_json, plan, allow_import, profile, report
+    )
+    begin = rehearsing.run if fast_dev_run else running.run
+    begin(spec, overrides or [], options)
+
+
+@app.command()
+def retry(
+    study: StudyArgument,
+    store: StoreOption = "runs",
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Failed jobs, which is what retry is for.")
+    ] = True,
+    runner: Annotated[
+        Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
+    ] = "ray",
+    address: AddressOption = None,
+    allow_import: ImportOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a study's failed jobs anew, then go on with it."""
+    from compound.orchestrator.cli import retry as retrying
+    from compound.orchestrator.cli import run as running
+
+    options = running.Options(runner, address, failed, as_json, None, allow_import)
+    retrying.retry(study, store, options)
+
+
+@app.command()
+def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
+    """Show what is done, running, waiting and failed, with causes."""
+    from compound.orchestrator.cli import status as studies
+
+    studies.status(study, store, as_json=as_json)
+
+
+@app.command()
+def report(
+    study: StudyArgument,
+    store: StoreOption = "runs",
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make report.html anew from the store."""
+    from compound.orchestrator.cli import report as reporting
+
+    reporting.report(study, store, output, as_json=as_json)
+
+
+@app.command()
+def submit(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    address: AddressOption = None,
+    working_dir: Annotated[Path, typer.Option(help="Uploaded to the cluster.")] = Path(),
+    allow_import: ImportOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study as a Ray job on a running cluster."""
+    from compound.orchestrator.cli import submit as remote
+
+    given = overrides or []
+    remote.submit(spec, given, address, working_dir, as_json=as_json, allow_import=allow_import)
+
+
+@app.command()
+def logs(
+    job: Annotated[str, typer.Argument(metavar="JOB")],
+    address: AddressOption = None,
+    follow: Annotated[bool, typer.Option(help="Stay until the job ends.")] = False,
+) -> None:
+    """Print what a submitted job wrote."""
+    from compound.orchestrator.cli import submit as remote
+
+    remote.logs(job, address, follow=follow)
+
+
+@app.command()
+def stop(
+    job: Annotated[str, typer.Argument(metavar="JOB")],
+    address: AddressOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop a submitted job; submitting its spec again resumes."""
+    from compound.orchestrator.cli import submit as remote
+
+    remote.stop(job, address, as_json=as_json)
+
+
+@app.command()
+def doctor(
+    store: StoreOption = "runs", address: AddressOption = None, as_json: JsonOption = False
+) -> None:
+    """Check this machine and its GPUs, the store and the hosts of the cluster."""
+    from compound.orchestrator.cli import doctor as doctoring
+
+    doctoring.doctor(store, address, as_json=as_json)
+
+
+@app.command()
+def models(
+    pure: Annotated[
+        bool, typer.Option("--pure", help="EfficientNet-B0 by powers of 1.2, 1.1 and 1.15 instead.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the named networks with their exact counts."""
+    from compound.orchestrator.cli import count as networks
+
+    networks.models(pure=pure, as_json=as_json)
+
+
+@app.command()
+def count(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    depth: Annotated[float | None, typer.Option(help="Multiplies every stage's repeats.")] = None,
+    width: Annotated[float | None, typer.Option(help="Multiplies every stage's channels.")] = None,
+    resolution: Annotated[int | None, typer.Option(help="Pixels; default: the network's.")] = None,
+    phi: Annotated[
+        float | None, typer.Option(help="Scale by alpha^phi, beta^phi and gamma^phi.")
+    ] = None,
+    alpha: Annotated[float | None, typer.Option(help="Base of the depth; 1.2.")] = None,
+    beta: Annotated[float | None, typer.Option(help="Base of the width; 1.1.")] = None,
+    gamma: Annotated[float | None, typer.Option(help="Base of the resolution; 1.15.")] = None,
+    classes: Annotated[int | None, typer.Option(help="Default: 1000.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Of the input; default: 3.")] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="Stage by stage too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Count params, MACs and activations of a named network at any scaling, exactly."""
+    from compound.orchestrator.cli import count as networks
+
+    scaling = networks.Scaling(depth, width, resolution, phi, alpha, beta, gamma, classes, channels)
+    networks.count(name, scaling, stages=stages, as_json=as_json)
+
+
+@app.command()
+def compare(
+    latency: Annotated[
+        bool, typer.Option("--latency/--no-latency", help="Time two networks on this machine.")
+    ] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the EfficientNet paper claims beside what is counted and measured here."""
+    from compound.orchestrator.cli import compare as comparing
+
+    comparing.show(latency=latency, as_json=as_json)
+
+
+@app.command()
+def export(
+    job: Annotated[
+        str, typer.Argument(metavar="JOB", help="A job's id, for weights; a study, for tables.")
+    ],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A new .safetensors, or a folder.")],
+    format: Annotated[
+        Literal["safetensors", "parquet", "delta"],
+        typer.Option(help="Weights, or the study's tables as files or as Delta tables."),
+    ] = "safetensors",
+    naming: Annotated[
+        Literal["compound", "torchvision", "timm"], typer.Option(help="Whose names tensors get.")
+    ] = "compound",
+    best: Annotated[bool, typer.Option("--best", help="Of the most accurate epoch.")] = False,
+    store: StoreOption = "runs",
+    as_json: JsonOption = False,
+) -> None:
+    """Write the weights of a trained network, or all tables of a study, for use elsewhere."""
+    from compound.orchestrator.cli import export_tables as lakehouse
+    from compound.orchestrator.cli import export_weights as exporting
+
+    if format != "safetensors":
+        lakehouse.export(job, path, format, store, as_json=as_json)
+        return
+    exporting.export(job, path, naming, store, best=best, as_json=as_json)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of specs, for editors and checks."""
+    from compound.orchestrator.cli import spec as specs
+
+    specs.schema()
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(metavar="FILE")] = Path("study.yaml"),
+) -> None:
+    """Write a small study to start from."""
+    from compound.orchestrator.cli import spec as specs
+
+    specs.init(path)

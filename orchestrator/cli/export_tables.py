@@ -1,0 +1,60 @@
+"""`compound export STUDY FOLDER --format parquet|delta`: a study's tables for other systems."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from compound.orchestrator.cli.printing.output import print_json, say
+from compound.orchestrator.cli.status import find
+from compound.orchestrator.records.arrow_tables import TABLES, table
+from compound.orchestrator.wording.numbers import counted
+from compound.schemas.errors import SpecError
+
+Write = Callable[[Path, str, pa.Table], None]
+
+
+def export(
+    study: str, folder: Path, format: Literal["parquet", "delta"], uri: str, *, as_json: bool
+) -> None:
+    """Write a study's tables into a folder, in place of what is there, of Delta as a new version.
+
+    Raises StoreError: no such study; SpecError: the folder cannot be written, or `deltalake` is
+    not installed.
+    """
+    write = _delta() if format == "delta" else _parquet
+    store, found = find(study, uri)
+    counts = {}
+    for name in TABLES:
+        each = table(store, name, [found.record.spec.name])
+        counts[name] = each.num_rows
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write(folder, name, each)
+        except OSError as error:
+            why = error.strerror or str(error).splitlines()[0]
+            raise SpecError(f"cannot write: {why}", where=str(folder)) from None
+    if as_json:
+        print_json({"study": found.record.spec.name, "folder": str(folder), "rows": counts})
+        return
+    for name, count in counts.items():
+        say(f"wrote {folder / name}: {counted(count, 'row')}")
+
+
+def _parquet(folder: Path, name: str, table: pa.Table) -> None:
+    pyarrow.parquet.write_table(table, folder / f"{name}.parquet")
+
+
+def _delta() -> Write:
+    try:
+        from deltalake import write_deltalake
+    except ImportError:
+        what = "Delta tables need the package deltalake, which is not installed"
+        raise SpecError(what, next_step='pip install "compound[delta]"') from None
+
+    def write(folder: Path, name: str, table: pa.Table) -> None:
+        write_deltalake(str(folder / name), table, mode="overwrite")
+
+    return write

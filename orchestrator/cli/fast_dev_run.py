@@ -1,0 +1,69 @@
+"""`compound run --fast-dev-run`: two batches of everything, and nothing of it is kept."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.cli import run as running
+from compound.orchestrator.cli.printing.output import note, print_json, say
+from compound.orchestrator.cli.report import write_report
+from compound.orchestrator.records.documents import documents
+from compound.orchestrator.spec.fast_dev_run import BATCHES, rehearsal
+from compound.orchestrator.spec.load import SpecFile
+from compound.schemas.errors import RunError, SpecError, StoreError
+from compound.schemas.store_uri import bucket_of
+
+
+def run(path: Path | None, overrides: list[str], options: running.Options) -> None:
+    """Rehearse a study, and say what works. RunError: a job failed, or what came after them."""
+    if options.plan is not None:
+        raise SpecError(
+            "a plan is run as it is, so it cannot be rehearsed",
+            next_step="compound run SPEC --fast-dev-run",
+        )
+    file = running.source(path, overrides, options)
+    with _scratch(replace(file, spec=rehearsal(file.spec))) as rehearsed:
+        ending = running.finish(rehearsed, options)
+        jobs = _check(rehearsed)
+    told = f"{jobs} jobs trained {BATCHES} batches each, to the report; nothing of it is kept"
+    if options.as_json:
+        print_json({"study": file.spec.name, "status": ending, "jobs": jobs}, indent=None)
+    else:
+        say(f"{told}\nnext: compound run {file.source.name}")
+
+
+@contextmanager
+def _scratch(file: SpecFile) -> Iterator[SpecFile]:
+    """Clear the rehearsal's store, before and after."""
+    _clear(file.spec.store)
+    try:
+        yield file
+    finally:
+        _clear(file.spec.store)
+
+
+def _clear(store: str) -> None:
+    """Delete a store, and its folder where it is one."""
+    with suppress(StoreError):
+        ArtifactStore.open(store, create=False).erase()
+    if not bucket_of(store):
+        shutil.rmtree(store, ignore_errors=True)
+
+
+def _check(file: SpecFile) -> int:
+    """Return how many jobs have trained. RunError: some have not."""
+    store = ArtifactStore.open(file.spec.store, patient=True)
+    found = documents(store.study(file.spec.name))
+    assert found is not None, "a run writes its spec before anything fails"
+    states = store.states([job.request.job.id for job in found.jobs]).values()
+    causes = Counter(one.cause.message for one in states if one.cause and one.status != "done")
+    for message, count in causes.most_common():
+        note(f"failed: {count} of {len(states)}: {message.partition(chr(10))[0]}")
+    write_report(store, found)
+    if causes:
+        raise RunError("not every job could train two batches", next_step="see above; then again")
+    return len(states)

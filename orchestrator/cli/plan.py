@@ -1,0 +1,97 @@
+"""`compound plan`: everything that will be trained and what it takes, before anything starts."""
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from compound.jobs.data.source import summarise
+from compound.orchestrator.cli.allow_import import networks_for, say_builds
+from compound.orchestrator.cli.printing.output import note, print_json, say
+from compound.orchestrator.cli.printing.plan_json import as_json
+from compound.orchestrator.cli.printing.plan_tables import show, show_probe
+from compound.orchestrator.forecast import budget_check as budget
+from compound.orchestrator.forecast import placement
+from compound.orchestrator.forecast.device_probe import probe_for
+from compound.orchestrator.forecast.devices import existing, nodes_of
+from compound.orchestrator.forecast.prepare import Prepared, prepare
+from compound.orchestrator.plan import plan_file
+from compound.orchestrator.plan.plan_file import PlanFile, program_hash
+from compound.orchestrator.spec.load import SpecFile, load
+from compound.schemas.errors import CompoundError
+from compound.schemas.plan import Plan, Variant
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line adds to a spec."""
+
+    probe: bool = False
+    address: str | None = None
+    output: Path | None = None
+    as_json: bool = False
+    allow_import: bool = False
+
+
+def plan(path: Path, overrides: list[str], options: Options) -> None:
+    """Print the plan of a spec. SpecError, PlanError, DataError: it cannot be carried out."""
+    file = load(path, overrides)
+    try:
+        if options.probe:
+            _probe(file, options)
+        networks = networks_for(file, "plan", options.allow_import)
+        info, store = summarise(file.spec.data), existing(file.spec.store)
+        prepared = prepare(file.spec, info, store, networks)
+    except CompoundError as error:
+        raise file.explain(error) from None
+    say_builds(networks)
+    if options.output is not None:
+        _save(options.output, path, file, overrides, prepared)
+    if options.as_json:
+        print_json(as_json(prepared))
+        return
+    show(prepared)
+    grant = " --allow-import" if networks.builds else ""
+    say(f"next: {_next(path, overrides, options, prepared)}{grant}")
+
+
+def _next(path: Path, overrides: list[str], options: Options, prepared: Prepared) -> str:
+    """Return the command that follows: the run, or another plan where this one cannot run."""
+    spec, forecast = prepared.spec, prepared.forecast
+    fits = all(placed.fits for placed in forecast.resources)
+    changes = [*placement.edits(spec, nodes_of(spec)), *budget.edits(spec, forecast)]
+    sets = [f"--set {shlex.quote(text)}" for text in (*overrides, *changes)]
+    planned = " ".join([shlex.quote(str(path)), *sets])
+    output = f" -o {shlex.quote(str(options.output))}" if options.output else ""
+    if changes:
+        return f"compound plan {planned}{output}"
+    if not fits:
+        return f"edit `resources` or `cluster` in {path}, then compound plan {planned}{output}"
+    return f"compound run --plan {options.output}" if output else f"compound run {planned}"
+
+
+def _probe(file: SpecFile, options: Options) -> None:
+    profile = probe_for(file.spec, options.address, note)
+    if not options.as_json:
+        show_probe(profile)
+
+
+def _save(
+    output: Path, path: Path, file: SpecFile, overrides: list[str], prepared: Prepared
+) -> None:
+    made = prepared.plan
+    plan_file.write(
+        output,
+        PlanFile(
+            spec=file.spec,
+            path=os.path.relpath(path.absolute(), output.absolute().parent),
+            text=file.source.text,
+            overrides=tuple(overrides),
+            program=program_hash(),
+            profile=prepared.reckoner.profile,
+            search=made if isinstance(made, Plan) else None,
+            variant=made if isinstance(made, Variant) else None,
+            forecast=prepared.forecast,
+        ),
+    )
+    note(f"wrote {output}")

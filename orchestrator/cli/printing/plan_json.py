@@ -1,0 +1,96 @@
+"""A plan as JSON: the contract that scripts rely on."""
+
+from typing import Any
+
+from compound.orchestrator.forecast.budget_check import warnings
+from compound.orchestrator.forecast.prepare import Prepared
+from compound.schemas.architecture import Candidate, describe
+from compound.schemas.forecast import Demand, Forecast
+from compound.schemas.plan import Plan, PlannedJob, Variant
+
+
+def as_json(prepared: Prepared) -> dict[str, Any]:
+    """Return a plan's networks, jobs and forecast as plain values."""
+    plan, forecast = prepared.plan, prepared.forecast
+    demands = {d.architecture: d for d in forecast.demands.values()}
+    return {
+        "study": plan.study,
+        "data": plan.data.model_dump(),
+        "baseline": _network(plan.baseline, demands),
+        **(_search(plan, demands) if isinstance(plan, Plan) else {}),
+        "family": _family(plan, forecast, demands),
+        "warnings": [*plan.warnings, *warnings(prepared.spec, forecast)],
+        "jobs": [_job(job, forecast) for job in plan.jobs],
+        "prediction": _prediction(forecast),
+        "resources": [placed.model_dump(mode="json") for placed in forecast.resources],
+    }
+
+
+def _search(plan: Plan, demands: dict[str, Demand]) -> dict[str, Any]:
+    return {
+        "points": plan.points,
+        "networks": len(plan.candidates),
+        "candidates": [_network(candidate, demands) for candidate in plan.candidates],
+        "dropped": [{**d.model_dump(), "nominal": d.coefficients.nominal} for d in plan.dropped],
+    }
+
+
+def _network(candidate: Candidate, demands: dict[str, Demand]) -> dict[str, Any]:
+    """Flatten a candidate: its identity is the hash of the realised architecture."""
+    architecture, demand = candidate.architecture, demands.get(candidate.id)
+    taken = demand.model_dump(exclude={"job", "architecture", "workers"}) if demand else None
+    return {
+        "architecture": candidate.id,
+        "roles": list(candidate.roles),
+        "coefficients": candidate.coefficients.model_dump(),
+        "triples": [triple.model_dump() for triple in candidate.triples],
+        "nominal": candidate.coefficients.nominal,
+        "ratio": candidate.ratio,
+        **candidate.cost.model_dump(),
+        "resolution": architecture.resolution,
+        **describe(architecture),
+        "shares": candidate.shares.model_dump() if candidate.shares else None,
+        "predicted": taken,
+    }
+
+
+def _family(
+    plan: Plan | Variant, forecast: Forecast, demands: dict[str, Demand]
+) -> list[dict[str, Any]]:
+    if isinstance(plan, Variant):
+        return [{"phi": m.phi, **_network(m.network, demands)} for m in plan.family.members]
+    return [member.model_dump(mode="json") for member in forecast.family.members]
+
+
+def _job(job: PlannedJob, forecast: Forecast) -> dict[str, Any]:
+    demand = forecast.demands[job.request.job.id]
+    weights = job.request.job.weights
+    return {
+        "id": job.request.job.id,
+        "label": job.request.label,
+        "phase": job.phase,
+        "phi": job.phi,
+        "architecture": job.candidate,
+        "seed": job.request.job.seed,
+        "weights": weights.model_dump() if weights else None,
+        "compile": job.request.job.recipe.compile,
+        "memory": demand.memory,
+        "seconds": demand.seconds,
+        "gpu_hours": demand.gpu_hours,
+    }
+
+
+def _prediction(forecast: Forecast) -> dict[str, Any]:
+    """Return the search's totals, the family's bounds, and what all of it stands on."""
+    return {
+        **forecast.search.model_dump(),
+        "rounds": forecast.rounds.model_dump(),
+        "gate": forecast.gate.model_dump(),
+        "family": {
+            "least": forecast.family.least.model_dump(),
+            "most": forecast.family.most.model_dump(),
+        },
+        "most": forecast.most.model_dump(),
+        "basis": forecast.basis.model_dump(),
+        "compiling": forecast.compiling,
+    }

@@ -1,0 +1,289 @@
+"""How a plan is shown: what each network is, then what its jobs take."""
+
+from collections.abc import Iterator
+
+from compound.orchestrator.cli.printing.output import note, print_table, say
+from compound.orchestrator.forecast.budget_check import warnings
+from compound.orchestrator.forecast.placement import sentence
+from compound.orchestrator.forecast.prepare import Prepared
+from compound.orchestrator.forecast.upper_bounds import compared_at_last
+from compound.orchestrator.run.progress import duration
+from compound.orchestrator.wording.numbers import counted, short, size
+from compound.schemas.architecture import Candidate
+from compound.schemas.design import COST_NAMES
+from compound.schemas.device import DeviceProfile, ProbePoint
+from compound.schemas.forecast import Basis, Demand, MemberForecast, Range, Total
+from compound.schemas.plan import Plan, Variant
+from compound.schemas.study import StudySpec
+from compound.schemas.weights import WeightsRef
+
+NETWORKS = (
+    "network",
+    "role",
+    ">alpha",
+    ">beta",
+    ">gamma",
+    ">nominal",
+    ">cost",
+    ">params",
+    ">MACs",
+    ">activations",
+    ">pixels",
+    ">points",
+    "depth/width/resolution",
+)
+DEMANDS = (
+    "network",
+    ">jobs",
+    ">micro-batch",
+    ">fits",
+    ">memory",
+    ">step",
+    ">job",
+)
+FAMILY = (
+    ">phi",
+    ">cost",
+    ">MACs",
+    ">pixels",
+    ">jobs",
+    ">micro-batch",
+    ">fits",
+    ">memory",
+    ">step",
+    ">all jobs",
+)
+
+
+PROBED = (
+    "network",
+    ">pixels",
+    ">images",
+    ">step",
+    ">predicted",
+    ">error",
+    ">memory",
+    ">predicted",
+    ">error",
+)
+
+
+def show_probe(profile: DeviceProfile) -> None:
+    """Print what a probe measured beside what the fitted model says of the same networks."""
+    print_table(f"probe of {profile.device}", PROBED, [_point(point) for point in profile.points])
+    say()
+
+
+def _point(point: ProbePoint) -> list[str]:
+    return [
+        point.network,
+        str(point.resolution),
+        str(point.images),
+        seconds(point.seconds),
+        seconds(point.predicted_seconds),
+        f"{point.predicted_seconds / point.seconds - 1:+.0%}",
+        size(point.bytes),
+        size(point.predicted_bytes),
+        f"{point.predicted_bytes / point.bytes - 1:+.0%}",
+    ]
+
+
+def show(prepared: Prepared) -> None:
+    """Print a plan with everything that is known of it."""
+    plan = prepared.plan
+    networks = (plan.baseline, *_scaled(plan))
+    print_table(_title(prepared), NETWORKS, [_network(candidate) for candidate in networks])
+    _say_data(prepared)
+    _say_start(plan.jobs[0].request.job.weights)
+    hours = _hours_name(prepared)
+    print_table("\nwhat each network's jobs take", (*DEMANDS, *hours), _demands(prepared))
+    if prepared.forecast.family.members:
+        members = [_member(member) for member in prepared.forecast.family.members]
+        print_table("\nfamily, by what the search may choose", (*FAMILY, *hours), members)
+    _say_totals(prepared)
+    for warning in (*plan.warnings, *warnings(prepared.spec, prepared.forecast)):
+        note(f"warning: {warning}")
+
+
+def _scaled(plan: Plan | Variant) -> tuple[Candidate, ...]:
+    if isinstance(plan, Plan):
+        return plan.candidates
+    return tuple(member.network for member in plan.family.members)
+
+
+def _title(prepared: Prepared) -> str:
+    spec, plan = prepared.spec, prepared.plan
+    if isinstance(plan, Variant) or not isinstance(spec, StudySpec):
+        return f"{spec.name}: one variant"
+    budget = spec.search.budget
+    return (
+        f"{spec.name}: {counted(plan.points, 'point')} of the design became {_became(plan)}; "
+        f"budget {budget.multiple:g}x {COST_NAMES[budget.cost]} to within {budget.tolerance:.0%}"
+    )
+
+
+def _became(plan: Plan) -> str:
+    networks = counted(len(plan.candidates), "network")
+    lost = len(plan.dropped)
+    return f"{networks}, {counted(lost, 'point')} dropped" if lost else networks
+
+
+def _network(candidate: Candidate) -> list[str]:
+    triple, cost, shares = candidate.coefficients, candidate.cost, candidate.shares
+    return [
+        candidate.id[:8],
+        ", ".join(candidate.roles) or "scaled",
+        *(f"{value:.3f}" for value in triple.model_dump().values()),
+        f"{triple.nominal:.2f}x",
+        f"{candidate.ratio:.3f}x",
+        f"{cost.params:,}",
+        short(cost.macs),
+        short(cost.activations),
+        str(candidate.architecture.resolution),
+        str(len(candidate.triples) or ""),
+        " ".join(f"{share:4.0%}" for share in shares.split) if shares else "",
+    ]
+
+
+def _say_data(prepared: Prepared) -> None:
+    info = prepared.plan.data
+    say(
+        f"\ndata: {info.train:,} training and {info.validation:,} validation images, "
+        f"{len(info.classes)} classes, {info.in_channels} x {info.size} x {info.size}"
+    )
+
+
+def _say_start(weights: WeightsRef | None) -> None:
+    if weights is not None:
+        rest = ", with a new classifier" if weights.spec.classifier == "new" else ""
+        say(f"starts from {weights.spec.path} (sha256 {weights.sha256[:12]}){rest}")
+
+
+def _demands(prepared: Prepared) -> Iterator[list[str]]:
+    """Yield a row a network: its jobs differ in nothing but their seeds."""
+    by_network: dict[str, list[Demand]] = {}
+    for demand in prepared.forecast.demands.values():
+        by_network.setdefault(demand.architecture, []).append(demand)
+    for network, demands in by_network.items():
+        one, number = demands[0], len(demands)
+        yield [
+            network[:8],
+            str(number),
+            str(one.micro_batch),
+            short(one.fitting_batch),
+            size(one.memory),
+            seconds(one.step_seconds),
+            duration(one.seconds),
+            *_spent(number * one.gpu_hours, number * one.cpu_hours, _times(number, one.money)),
+        ]
+
+
+def _member(member: MemberForecast) -> list[str]:
+    return [
+        f"{member.phi:g}",
+        _ratios(member.ratio),
+        _span(member.macs),
+        _span(member.resolution),
+        str(member.jobs),
+        f"{member.micro_batch[0]:g}",
+        short(member.fitting_batch[0]),
+        size(member.memory[1]),
+        seconds(member.step_seconds[1]),
+        duration(member.seconds[1]),
+        *_spent(member.gpu_hours[1], member.cpu_hours[1], member.money and member.money[1]),
+    ]
+
+
+def _hours_name(prepared: Prepared) -> list[str]:
+    """Name the last columns: hours that the jobs occupy, and money where hours have a price."""
+    hours = ">GPU-hours" if prepared.forecast.most.gpu_hours else ">CPU-hours"
+    return [hours, *([">money"] if prepared.spec.budget.priced else [])]
+
+
+def _spent(gpu_hours: float, cpu_hours: float, money: float | None) -> list[str]:
+    return [f"{gpu_hours or cpu_hours:.3f}", *([] if money is None else [f"{money:.2f}"])]
+
+
+def _times(number: int, money: float | None) -> float | None:
+    return None if money is None else number * money
+
+
+def _ratios(bounds: Range) -> str:
+    low, high = (f"{bound:.3g}" for bound in bounds)
+    return f"{low}x" if low == high else f"{low} to {high}x"
+
+
+def _span(bounds: Range) -> str:
+    low, high = (short(bound) for bound in bounds)
+    return low if low == high else f"{low} to {high}"
+
+
+def seconds(number: float) -> str:
+    """Write a short time: 850 us, 12.3 ms, 1.20 s."""
+    if number < 1e-3:
+        return f"{number * 1e6:.0f} us"
+    return f"{number * 1e3:.3g} ms" if number < 1 else f"{number:.2f} s"
+
+
+def _say_totals(prepared: Prepared) -> None:
+    forecast = prepared.forecast
+    phase = prepared.plan.jobs[0].phase if isinstance(prepared.plan, Plan) else "train"
+    say(f"\n{phase}: {_total(forecast.search)}")
+    later = {"rounds": forecast.rounds, "gate": forecast.gate, "family": forecast.family.most}
+    for name, total in later.items():
+        if total.jobs:
+            say(f"{name}: at most {_total(total)}")
+    if any(total.jobs for total in later.values()):
+        say(f"in all: at most {_total(forecast.most)}")
+    for placed in forecast.resources:
+        say(sentence(placed, f"{counted(placed.at_once, 'job')} at once"))
+    if forecast.compiling:
+        say(forecast.compiling)
+    say(basis(forecast.basis))
+    _say_resolution(prepared)
+
+
+def _say_resolution(prepared: Prepared) -> None:
+    """Say what differences the search will be able to tell from noise."""
+    spec, plan = prepared.spec, prepared.plan
+    if isinstance(plan, Plan) and isinstance(spec, StudySpec):
+        from compound.orchestrator.choose.verdict_text import (
+            foresight,  # scipy takes a second to import
+        )
+
+        networks = compared_at_last(spec, plan.candidates)
+        if text := foresight(spec.search.seeds, networks, spec.search.level):
+            say(text)
+
+
+def _total(total: Total) -> str:
+    money = [] if total.money is None else [f"money {total.money:.2f}"]
+    gpus = [f"{total.gpu_hours:.3g} GPU-hours"] if total.gpu_hours else []
+    parts = [
+        counted(total.jobs, "job"),
+        counted(total.epochs, "epoch"),
+        f"{duration(total.wall_seconds)} on the cluster",
+        *gpus,
+        f"{total.cpu_hours:.2g} CPU-hours",
+        *money,
+        f"{size(total.memory)} a worker at most",
+    ]
+    return ", ".join(parts)
+
+
+def basis(known: Basis) -> str:
+    """Say what the times and the memory were reckoned from."""
+    hosts = known.hosts
+    where = f"{hosts.nodes} x ({hosts.cpus} CPUs, {hosts.gpus} GPUs)"
+    if known.source == "guess" and not known.corrected_by:
+        return f"reckoned for {where} by a guess: times may be off by 3x; --probe measures"
+    parts = [f"reckoned for {where} as {known.device}"]
+    if known.time_error is not None and known.memory_error is not None:
+        worst = f" ({w:.0%} at worst)" if (w := known.worst_time_error) is not None else ""
+        times = f"{known.time_error:.0%} in time{worst}"
+        parts.append(f"probe's error {times}, {known.memory_error:.0%} in memory")
+    if known.corrected_by:
+        launches = f", launches x {x:.2f}," if (x := known.launch_correction) != 1 else ""
+        after = f"after {known.corrected_by} finished jobs"
+        parts.append(f"times x {known.correction:.2f}{launches} {after}")
+    return "; ".join(parts)

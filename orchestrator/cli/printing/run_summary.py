@@ -1,0 +1,98 @@
+"""What `compound run` prints when it ends: the verdict, the family, and what to type next."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
+from compound.orchestrator.cli.report import report_or_reason
+from compound.orchestrator.commands.family import family_cells, family_rows
+from compound.orchestrator.forecast.budget_check import exceeded
+from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.study import Outcome
+from compound.schemas.errors import ReportError
+
+Reached = Outcome | Literal["spent"]
+"""`spent`: stopped at the budget's limit."""
+
+FAMILY = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a run ended, and how it is told."""
+
+    ending: Reached
+    resume: str
+    """The command that resumes."""
+    as_json: bool
+    drawn: bool = True
+    """Whether a report is wanted."""
+
+
+def show(store: ArtifactStore, found: Documents, shown: Shown) -> ReportError | None:
+    """Write the report and print what a run has found, or its last line of JSON.
+
+    Returns why there is no report, where one is wanted and cannot be drawn here.
+    """
+    drawn = report_or_reason(store, found) if shown.drawn else None
+    report = drawn if isinstance(drawn, str) else None
+    missing = drawn if isinstance(drawn, ReportError) else None
+    family = family_rows(store, found)
+    if shown.as_json:
+        print_json(_answer(store, found, shown, family, report), indent=None)
+        return missing
+    _say_verdict(found)
+    if family:
+        print_table("\nfamily", FAMILY, [family_cells(row) for row in family])
+    if found.law:
+        say(f"\n{found.law.sentence}")
+    target = f"{found.record.spec.name} --store {found.record.spec.store}"
+    steps = [*_next_steps(found, shown), f"compound status {target}", f"compound metrics {target}"]
+    if report is None:
+        steps.append(f"compound report {target}    # there is no report yet")
+    head = f"\nreport: {report or 'not made'}"
+    say("\n".join([head, "next:", *(f"  {step}" for step in steps)]))
+    return missing
+
+
+def _answer(
+    store: ArtifactStore,
+    found: Documents,
+    shown: Shown,
+    family: list[dict[str, Any]],
+    report: str | None,
+) -> dict[str, Any]:
+    parts = {"verdict": found.verdict, "gate": found.gate, "law": found.law, "spent": found.spent}
+    return {
+        "study": found.record.spec.name,
+        "store": store.uri,
+        "status": shown.ending,
+        **{name: part.model_dump(mode="json") if part else None for name, part in parts.items()},
+        "family": family,
+        "report": report,
+    }
+
+
+def _say_verdict(found: Documents) -> None:
+    if found.verdict:
+        say(f"\n{found.verdict.sentence}\n{found.verdict.reason} {found.verdict.beside}".rstrip())
+        for warning in found.verdict.warnings:
+            note(f"warning: {warning}")
+    if found.gate:
+        say(found.gate.sentence)
+        for warning in found.gate.warnings:
+            note(f"warning: {warning}")
+
+
+def _next_steps(found: Documents, shown: Shown) -> list[str]:
+    told = {
+        "stopped": f"{shown.resume}    # resumes",
+        "closed": f"{shown.resume} --set gate=warn    # trains the family all the same",
+    }
+    if shown.ending == "spent" and found.spent:
+        budget = found.record.spec.budget
+        names = [name for name, _ in exceeded(budget, found.spent)]
+        sets = " ".join(f"--set budget.{name}={2 * getattr(budget, name):g}" for name in names)
+        return [f"{shown.resume} {sets}    # goes on"]
+    return [told[shown.ending]] if shown.ending in told else []

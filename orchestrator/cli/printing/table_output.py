@@ -1,0 +1,162 @@
+"""Arrow tables for people and for programs: printed, or written to a file, in four formats."""
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Literal, get_args
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+
+from compound.orchestrator.cli.printing.output import note, print_table
+from compound.orchestrator.wording.numbers import counted
+from compound.schemas.errors import SpecError
+
+_MOMENTS = ("wall_time", "updated")
+"""Columns of seconds since 1970."""
+
+Format = Literal["table", "csv", "json", "parquet"]
+
+
+def emit(table: pa.Table, format: Format, output: Path | None, title: str = "") -> None:
+    """Print a table, or write it to a file.
+
+    Raises SpecError: the file cannot be written, or Parquet would go to a terminal.
+    """
+    emit_parts(table.schema, [table], format, output, title)
+
+
+def emit_parts(
+    schema: pa.Schema,
+    parts: Iterable[pa.Table],
+    format: Format,
+    output: Path | None,
+    title: str = "",
+) -> None:
+    """Print or write a table that comes in parts, of which only one need be in memory.
+
+    What is shown as a table needs all of it, to know how wide its columns are; in a file it is CSV.
+    Errors as of `emit`.
+    """
+    if output is None and format == "table":
+        _show(pa.concat_tables([schema.empty_table(), *parts]), title)
+    elif output is None:
+        if format == "parquet" and sys.stdout.isatty():
+            raise SpecError("Parquet is not for a terminal", next_step="add --output FILE.parquet")
+        _send(schema, parts, format, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    else:
+        try:
+            with _replacing(output.resolve()) as sink:
+                rows = _send(schema, parts, format, sink)
+        except OSError as error:
+            raise SpecError(f"cannot write: {error.strerror}", where=str(output)) from None
+        note(f"{counted(rows, 'row')} in {output}")
+
+
+def format_of(output: Path | None, default: Format) -> Format:
+    """Return the format that a file's name stands for."""
+    suffix = output.suffix.removeprefix(".") if output else ""
+    return next((one for one in get_args(Format) if one == suffix), default)
+
+
+@contextmanager
+def _replacing(output: Path) -> Iterator[IO[bytes]]:
+    """Open what takes the place of a file once it is complete; a pipe or a device as it is."""
+    if output.exists() and not output.is_file():
+        with output.open("wb") as sink:
+            yield sink
+        return
+    part = output.with_name(f".{output.name}.part")
+    try:
+        with part.open("wb") as sink:
+            yield sink
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _send(schema: pa.Schema, parts: Iterable[pa.Table], format: Format, sink: IO[bytes]) -> int:
+    """Write all parts; return how many rows they had."""
+    if format == "json":
+        return _send_json(parts, sink)
+    rows, flat = 0, format != "parquet"
+    shape = _flat(schema.empty_table()).schema if flat else schema
+    kind = pyarrow.csv.CSVWriter if flat else pyarrow.parquet.ParquetWriter
+    with kind(sink, shape) as writer:
+        for part in parts:
+            writer.write_table(_flat(part) if flat else part)
+            rows += part.num_rows
+    return rows
+
+
+def _send_json(parts: Iterable[pa.Table], sink: IO[bytes]) -> int:
+    rows = 0
+    sink.write(b"[")
+    for part in parts:
+        if part.num_rows:
+            sink.write((", " * (rows > 0) + _json(part.to_pylist())[1:-1]).encode())
+            rows += part.num_rows
+    sink.write(b"]\n")
+    return rows
+
+
+def _json(value: Any) -> str:
+    """Return JSON, which has no moments, bytes or infinities: text, and null."""
+    try:
+        return json.dumps(value, allow_nan=False, default=str)
+    except ValueError:
+        return json.dumps(_finite(value), default=str)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _show(table: pa.Table, title: str) -> None:
+    signs = [">" if _is_number(field.type) else "" for field in table.schema]
+    heads = [f"{sign}{name}" for sign, name in zip(signs, table.column_names, strict=True)]
+    print_table(title, heads, [list(line) for line in zip(*_cells(table), strict=True)])
+
+
+def _cells(table: pa.Table) -> Iterator[Iterable[str]]:
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        yield map(_moment if name in _MOMENTS else _cell, column.to_pylist())
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """Return the table with what CSV has no form for written as text."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_nested(field.type):
+            texts = [_cell(value) for value in table.column(place).to_pylist()]
+            table = table.set_column(place, field.name, pa.array(texts, pa.string()))
+    return table
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    )
+
+
+def _moment(value: Any) -> str:
+    """Show seconds since 1970 as people do; whatever else a query calls by that name, as it is."""
+    try:
+        return datetime.fromtimestamp(value).isoformat(" ", "seconds")
+    except (TypeError, ValueError, OverflowError, OSError):
+        return _cell(value)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,75 @@
+"""`compound query`: SQL over what a store knows, by DuckDB."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.cli.printing.table_output import Format, emit
+from compound.orchestrator.records.arrow_tables import TABLES, table
+from compound.orchestrator.suggest import closest
+from compound.schemas.errors import SpecError, StoreError
+
+
+def query(sql: str, uri: str, studies: Sequence[str], format: Format, output: Path | None) -> None:
+    """Print what a query finds; only the tables that it names are read.
+
+    Raises SpecError: the query does not hold, or DuckDB is not installed; StoreError: no such
+    store or study.
+    """
+    store = ArtifactStore.open(uri, create=False)
+    chosen = _known(store, studies)
+    asked = {name: table(store, name, chosen) for name in TABLES if _in(sql, name)}
+    emit(answer(sql, asked), format, output)
+
+
+def _known(store: ArtifactStore, studies: Sequence[str]) -> Sequence[str]:
+    known = store.studies()
+    for study in studies:
+        if study not in known:
+            what = f"no study is called '{study}'{closest(study, known)}"
+            raise StoreError(what, where=store.uri, allowed=", ".join(known))
+    return studies or known
+
+
+def _in(sql: str, name: str) -> bool:
+    return re.search(rf"\b{name}\b", sql, re.IGNORECASE) is not None
+
+
+def answer(sql: str, asked: dict[str, pa.Table]) -> pa.Table:
+    """Return what one query finds in tables; it reaches no file and no network.
+
+    Raises SpecError: the query does not hold, or DuckDB is not installed.
+    """
+    duckdb = _duckdb()
+    with duckdb.connect(":memory:", config={"enable_external_access": False}) as connection:
+        for name, each in asked.items():
+            connection.register(name, each)
+        try:
+            found: pa.Table = connection.sql(sql).to_arrow_table()
+        except AttributeError:  # a statement that finds nothing, such as CREATE
+            raise _refused("it is no question", sql) from None
+        except duckdb.Error as error:
+            raise _refused(str(error).splitlines()[0], sql) from None
+    return found
+
+
+def _refused(why: str, sql: str) -> SpecError:
+    return SpecError(
+        f"the query does not hold: {why}",
+        where=sql,
+        allowed=f"the tables {', '.join(TABLES)}",
+        next_step='compound query "select * from jobs limit 5"',
+    )
+
+
+def _duckdb() -> Any:
+    try:
+        import duckdb
+    except ImportError:
+        what = "queries need DuckDB, which is not installed"
+        raise SpecError(what, next_step='pip install "compound[query]"') from None
+    return duckdb

@@ -1,0 +1,97 @@
+"""`compound report`: the page of a study, from what the store holds."""
+
+from pathlib import Path
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.cli.printing.output import note, print_json, say
+from compound.orchestrator.cli.status import find
+from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.report.inputs import ReportInputs
+from compound.schemas.errors import ReportError, SpecError
+from compound.schemas.job import JobResult
+from compound.schemas.store_uri import bucket_of
+
+REPORT = "report.html"
+
+
+def report(study: str, uri: str, output: Path | None, *, as_json: bool) -> None:
+    """Write report.html from what the store holds now; with `output` a copy for a browser."""
+    store, found = find(study, uri)
+    path = write_report(store, found)
+    if output is not None:
+        _copy(store.study(found.record.spec.name).text(REPORT), output)
+        path = str(output)
+    elif bucket_of(store.uri):
+        name = found.record.spec.name
+        note(f"to open it: compound report {name} --store {store.uri} -o {name}.html")
+    if as_json:
+        print_json({"report": path})
+    else:
+        say(path)
+
+
+def _copy(text: str, path: Path) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise SpecError(f"cannot write: {error.strerror}", where=str(path)) from None
+
+
+def write_report(store: ArtifactStore, found: Documents) -> str:
+    """Render a study's report into the store and return its address.
+
+    Raises:
+        ReportError: a package that draws the page is not installed.
+    """
+    name = found.record.spec.name
+    try:
+        from compound.orchestrator.report.page import (
+            render,  # plotly and jinja2: nothing else needs them
+        )
+    except ModuleNotFoundError as error:
+        raise ReportError(
+            f"the report cannot be drawn: the package {error.name} is not installed here",
+            next_step=f"pip install {error.name} && compound report {name} --store {store.uri}",
+        ) from error
+    folder = store.study(name)
+    folder.put_text(REPORT, render(_inputs(store, found)))
+    return folder.path(REPORT)
+
+
+def report_or_reason(store: ArtifactStore, found: Documents) -> str | ReportError:
+    """Write a study's report; return its address, or else why it cannot be drawn here."""
+    try:
+        return write_report(store, found)
+    except ReportError as error:
+        return error
+
+
+def _inputs(store: ArtifactStore, found: Documents) -> ReportInputs:
+    """Read what a report shows."""
+    planned = found.plan or found.trained
+    assert planned is not None, "a study's plan is written before its jobs begin"
+    ids = [job.request.job.id for job in found.jobs]
+    results = store.results(ids)
+    return ReportInputs(
+        spec=found.record.spec,
+        spec_text=found.record.text,
+        baseline=planned.baseline,
+        data=planned.data,
+        plan=found.search,
+        verdict=found.verdict,
+        family=found.family.members if found.family else (),
+        results=results,
+        rounds=found.rounds,
+        gate_plan=found.gate_plan,
+        gate=found.gate,
+        law=found.law,
+        rows={id_: store.rows(id_) for id_ in ids},
+        hosts=_hosts(store, results),
+    )
+
+
+def _hosts(store: ArtifactStore, results: dict[str, JobResult]) -> dict[str, str]:
+    """Return where jobs ran, if any failed: only then it may tell something."""
+    if all(result.status != "failed" for result in results.values()):
+        return {}
+    return {job: state.host for job, state in store.states(results).items()}

@@ -1,0 +1,61 @@
+"""`compound validate`, `compound schema` and `compound init`."""
+
+from pathlib import Path
+
+from compound.orchestrator.cli.printing.output import print_json, say
+from compound.orchestrator.spec.load import load
+from compound.schemas.errors import SpecError
+from compound.schemas.study import SPEC
+
+STARTER = """\
+kind: study
+name: my-study
+data: {source: digits}            # or parquet, image_folder with a path
+baseline:
+  resolution: 12
+  stem: {channels: 8, stride: 1}
+  stages:
+    - {channels: 8, expand: 1}
+    - {channels: 16, expand: 4, stride: 2, repeats: 2}
+  head: 64
+rounding: {channels: 4}
+search:
+  design: {kind: lattice, degree: 3}
+  budget: {multiple: 2.0, tolerance: 0.1}
+  seeds: 3
+family: {phi: [1, 2]}
+train: {epochs: 6, batch: 64}
+resources:
+  search: {gpus: auto}
+  family: {gpus: auto}
+"""
+
+
+def validate(path: Path, overrides: list[str], *, as_json: bool) -> None:
+    """Check a spec. SpecError says the first thing that does not hold."""
+    spec = load(path, overrides).spec
+    if as_json:
+        print_json(spec.model_dump(mode="json"))
+    else:
+        say(f"{path}: a valid {spec.kind} '{spec.name}'\nnext: compound plan {path}")
+
+
+def schema() -> None:
+    """Print the JSON Schema of all specs."""
+    print_json(SPEC.json_schema())
+
+
+def init(path: Path) -> None:
+    """Write a starter spec. SpecError: the file is there already."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(STARTER)
+    except FileExistsError:
+        raise SpecError(
+            "the file exists; it is left as it is",
+            where=str(path),
+            next_step="compound init another-name.yaml",
+        ) from None
+    except OSError as error:
+        raise SpecError(f"cannot write: {error.strerror}", where=str(path)) from None
+    say(f"wrote {path}\nnext: compound plan {path}")

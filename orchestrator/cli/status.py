@@ -1,0 +1,201 @@
+"""`compound status` and `compound metrics`: what a store knows of a study."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.folders.job_folder import JobState
+from compound.jobs.store.folders.planned_jobs import Line
+from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.jobs.store.format.file_kinds import STUDY_NAME
+from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes
+from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
+from compound.orchestrator.forecast.budget_check import burned
+from compound.orchestrator.records.documents import SPEC, Documents, Record, Said, documents
+from compound.orchestrator.records.job_list import GATE, lines_of, once, planning
+from compound.orchestrator.suggest import closest
+from compound.schemas.errors import StoreError
+from compound.schemas.forecast import Spent
+from compound.schemas.study import StudySpec, TrainSpec
+
+if TYPE_CHECKING:
+    from compound.orchestrator.cli.printing.table_output import Format
+
+Found = tuple[ArtifactStore, Documents]
+
+
+def find(study: str, uri: str) -> Found:
+    """Return a study of a store; `study` is its name, or the path of its spec.
+
+    Raises StoreError: there is no such store, or no such study in it.
+    """
+    study, store = _opened(study, uri)
+    found = documents(store.study(study)) if STUDY_NAME.fullmatch(study) else None
+    if found is None:
+        raise _unknown(study, store)
+    return store.knowing(study), found
+
+
+def _opened(study: str, uri: str) -> tuple[str, ArtifactStore]:
+    """Return a study's name, and the store that it is looked for in."""
+    if is_spec(study):
+        from compound.orchestrator.spec.load import load  # a parser that a name need not wait for
+
+        spec = load(Path(study)).spec
+        study, uri = spec.name, spec.store
+    return study, ArtifactStore.open(uri, create=False)
+
+
+def _unknown(study: str, store: ArtifactStore) -> StoreError:
+    known = store.studies()
+    return StoreError(
+        f"no study is called '{study}'{closest(study, known)}",
+        where=store.uri,
+        allowed=", ".join(known) or "this store holds no study yet",
+        next_step="compound run SPEC",
+    )
+
+
+def is_spec(study: str) -> bool:
+    """Whether that is the path of a spec, and not a study's name, which has no dots."""
+    return study.endswith((".yaml", ".yml"))
+
+
+def status(study: str, uri: str, *, as_json: bool) -> None:
+    """Print where every job of a study stands."""
+    name, store = _opened(study, uri)
+    found = Overview.of(store, name)
+    jobs = [line.job for line in found.planned]
+    states = store.standing(name, found.listed, jobs, brief=not as_json)
+    groups = failed_groups(found.planned, states)
+    shown = [(line, states[line.job]) for line in found.planned]
+    counts = Counter(_shown(state) for _, state in shown)
+    if as_json:
+        print_json(
+            {
+                "study": name,
+                "store": store.uri,
+                "counts": dict(counts),
+                "verdict": found.verdict,
+                "gate": found.gate,
+                "spent": found.spent.model_dump() if found.spent else None,
+                "failures": [{"headline": one.headline, **asdict(one)} for one in groups],
+                "jobs": [_row(*each) for each in shown],
+            }
+        )
+        return
+    columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
+    print_table(f"{name} in {store.uri}", columns, [_cells(*each) for each in shown])
+    say(f"\n{', '.join(f'{number} {what}' for what, number in sorted(counts.items()))}")
+    for group in groups:
+        say(group.headline)
+    for line in (*_spent(found), found.verdict, found.gate):
+        if line:
+            say(line)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Of a study's documents what its status shows; none is read that is not there."""
+
+    spec: StudySpec | TrainSpec
+    planned: list[Line]
+    listed: Mapping[str, int]
+    """What lies in the study's folder, with its bytes."""
+    verdict: str | None
+    gate: str | None
+    spent: Spent | None
+
+    @classmethod
+    def of(cls, store: ArtifactStore, study: str) -> "Overview":
+        """Read what is needed of a study. StoreError: there is none of that name."""
+        folder = store.study(study) if STUDY_NAME.fullmatch(study) else None
+        listed = folder.sizes() if folder else {}
+        record = folder.read(SPEC, Record) if folder and SPEC in listed else None
+        if folder is None or record is None:
+            raise _unknown(study, store)
+        verdict, gate = (
+            folder.read(name, Said) if name in listed else None
+            for name in ("verdict.json", "gate.json")
+        )
+        spent = folder.read("spending.json", Spent) if "spending.json" in listed else None
+        gated = GATE in planning(record.spec)
+        return cls(
+            record.spec,
+            _planned(folder, record.spec, listed),
+            listed,
+            verdict.sentence if verdict else None,
+            gate.sentence if gate and gated else None,
+            spent,
+        )
+
+
+def _planned(
+    folder: StudyFolder, spec: StudySpec | TrainSpec, listed: Mapping[str, int]
+) -> list[Line]:
+    """Return a study's jobs by its roster, or where that is missing by its plan."""
+    kept = folder.roster.read(listed, planning(spec))
+    if kept is None:
+        found = documents(folder)
+        kept = lines_of(found) if found else []
+    return once(kept)
+
+
+def _spent(found: Overview) -> list[str]:
+    """Say what the study has taken, and of its budget how much."""
+    spent = found.spent
+    if spent is None or not spent.epochs:
+        return []
+    parts = list(burned(found.spec.budget, spent))
+    hours = f"{spent.gpu_hours:.3g} GPU-hours" if spent.gpu_hours else ""
+    taken = [f"{spent.epochs:,} epochs", hours, f"{spent.cpu_hours:.3g} CPU-hours"]
+    return [f"spent: {', '.join(parts or [one for one in taken if one])}"]
+
+
+def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:
+    """Return a study's failed jobs by first cause."""
+    hosts = {job: state.host for job, state in states.items()}
+    return grouped(facts(planned, outcomes(states), hosts))
+
+
+def say_failures(store: ArtifactStore, found: Documents) -> None:
+    """Say why jobs of a study failed, a line for each cause, to stderr."""
+    states = store.states([job.request.job.id for job in found.jobs])
+    for group in failed_groups(once(lines_of(found)), states):
+        note(f"failed: {group.headline}")
+
+
+def _row(line: Line, state: JobState) -> dict[str, Any]:
+    planned = {"phase": line.phase, "label": line.label, "epochs": line.epochs}
+    return {**planned, **state.model_dump(mode="json"), "status": _shown(state)}
+
+
+def _shown(state: JobState) -> str:
+    pruned = state.status == "stopped" and state.cause and state.cause.kind == "pruned"
+    return "pruned" if pruned else "waiting" if state.status == "absent" else state.status
+
+
+def _cells(line: Line, state: JobState) -> list[str]:
+    accuracy, cause = state.metrics.get("validation_accuracy"), state.cause
+    return [
+        line.phase,
+        line.label,
+        line.job,
+        _shown(state),
+        f"{state.epoch}/{line.epochs}",
+        "" if accuracy is None else f"{accuracy:.2%}",
+        f"{cause.kind}: {cause.message.splitlines()[0][:70]}" if cause else "",
+    ]
+
+
+def metrics(study: str, uri: str, format: "Format", output: Path | None) -> None:
+    """Print or write the long table: one line a job, epoch and metric."""
+    from compound.orchestrator.cli.printing.table_output import emit_parts
+    from compound.orchestrator.records import arrow_tables as tables
+
+    name, store = _opened(study, uri)
+    labels = {line.job: line.label for line in Overview.of(store, name).planned}
+    emit_parts(tables.METRICS, tables.metrics_in_parts(store, name, labels), format, output)

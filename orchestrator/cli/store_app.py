@@ -1,0 +1,119 @@
+"""The command line of a store: its tables, and its keeping."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compound.orchestrator.cli.options import (
+    FormatOption,
+    JsonOption,
+    OutputOption,
+    StoreOption,
+    StudyArgument,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def metrics(
+    study: StudyArgument,
+    store: StoreOption = "runs",
+    format: FormatOption = None,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+    parquet: Annotated[Path | None, typer.Option(help="Short for --output FILE.parquet.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Short for --output FILE.csv.")] = None,
+) -> None:
+    """Print or export every metric of every epoch; as CSV if nothing else is asked for."""
+    from compound.orchestrator.cli import status as studies
+    from compound.orchestrator.cli.printing import table_output as tabular
+
+    files: list[Path | None] = [path for path in (parquet, csv) if path]
+    for path in files or [output]:
+        named = format or ("json" if as_json else tabular.format_of(path, "csv"))
+        studies.metrics(study, store, named, path)
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="Over metrics, jobs, candidates, ...")],
+    store: StoreOption = "runs",
+    study: Annotated[
+        list[str] | None, typer.Option(help="Only of this study; may be repeated.")
+    ] = None,
+    format: FormatOption = None,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question in SQL over the tables of a store (needs the extra `query`)."""
+    from compound.orchestrator.cli import query as querying
+    from compound.orchestrator.cli.printing import table_output as tabular
+
+    named = format or ("json" if as_json else tabular.format_of(output, "table"))
+    querying.query(sql, store, study or [], named, output)
+
+
+@app.command()
+def verify(
+    study: Annotated[
+        str | None, typer.Argument(metavar="[STUDY]", help="Its name or spec; default: all.")
+    ] = None,
+    store: StoreOption = "runs",
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute every checksum of a store; exit 1 if a file is damaged."""
+    from compound.orchestrator.cli import verify as verifying
+
+    verifying.verify(study, store, as_json=as_json)
+
+
+@app.command()
+def fsck(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[STORE|STUDY]...", help="Default: the whole of --store."),
+    ] = None,
+    store: StoreOption = "runs",
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete orphans that no writer can still name.")
+    ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Write again what the store has elsewhere.")
+    ] = False,
+    older_than: Annotated[
+        float, typer.Option(min=0, metavar="HOURS", help="Delete only orphans of that age.")
+    ] = 24.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Find orphans, missing, damaged, foreign and newer files; exit 1 if anything is lost."""
+    from compound.orchestrator.cli import fsck as checking
+
+    options = checking.Asked(store, delete, repair, older_than * 3600, as_json)
+    checking.fsck(targets or [], options)
+
+
+@app.command()
+def gc(
+    studies: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Names, or specs.")],
+    store: StoreOption = "runs",
+    keep_last: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Newest checkpoints that each job keeps.")
+    ] = 1,
+    keep_best: Annotated[
+        int, typer.Option(min=0, metavar="K", help="And those of its most accurate epochs.")
+    ] = 1,
+    best_jobs: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="J", help="Only so many jobs of a search keep any; all."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove; without it only shown.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show which checkpoints of ended jobs can go, and with --yes remove them."""
+    from compound.orchestrator.cli import gc as collecting
+    from compound.orchestrator.records.needed_checkpoints import Policy
+
+    policy = Policy(keep_last, keep_best, best_jobs)
+    collecting.gc(studies, collecting.Asked(store, policy, yes, as_json))

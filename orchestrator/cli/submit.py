@@ -1,0 +1,65 @@
+"""`compound submit`, `compound logs` and `compound stop`."""
+
+import sys
+from pathlib import Path
+
+from compound.cluster.ray_jobs import Jobs
+from compound.orchestrator.cli.allow_import import require_grant
+from compound.orchestrator.cli.printing.output import print_json, say
+from compound.orchestrator.spec.load import load
+
+
+def submit(
+    path: Path,
+    overrides: list[str],
+    address: str | None,
+    working_dir: Path,
+    *,
+    as_json: bool,
+    allow_import: bool = False,
+) -> None:
+    """Submit a study. SpecError first; ClusterError where no job server takes it."""
+    file = load(path, overrides)
+    spec = file.spec
+    require_grant(file, "submit", allow_import)
+    options = ("--allow-import",) if allow_import else ()
+    jobs = Jobs(address)
+    job = jobs.submit(path, spec.name, overrides, working_dir=working_dir, options=options)
+    if as_json:
+        print_json({"job": job, "study": spec.name})
+        return
+    at = f" --address {address}" if address else ""
+    say(
+        f"submitted {job}\nnext:\n"
+        f"  compound logs {job} --follow{at}\n"
+        f"  compound status {spec.name} --store {_store_of(spec.store)}    # on the head\n"
+        f"  compound stop {job}{at}"
+    )
+
+
+def _store_of(store: str) -> str:
+    """Name the store of a submitted job as the head's user types it."""
+    relative = "://" not in store and not Path(store).is_absolute()
+    return f"~/compound/{store}" if relative else store
+
+
+def logs(job: str, address: str | None, *, follow: bool) -> None:
+    """Print a job's output; with `follow`, until it ends, then exit 1 if it failed."""
+    jobs = Jobs(address)
+    if not follow:
+        sys.stdout.write(jobs.logs(job))
+        return
+    for chunk in jobs.follow(job):
+        sys.stdout.write(chunk)
+        sys.stdout.flush()
+    if jobs.status(job) == "FAILED":
+        raise SystemExit(1)
+
+
+def stop(job: str, address: str | None, *, as_json: bool) -> None:
+    """Stop a job at its next checkpoint."""
+    running = Jobs(address).stop(job)
+    if as_json:
+        print_json({"job": job, "stopped": running})
+    else:
+        say(f"stopping {job}" if running else f"{job} was not running")

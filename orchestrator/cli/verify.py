@@ -1,0 +1,40 @@
+"""`compound verify`: whether a store still holds what was written to it."""
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.checking.verify import Audit
+from compound.orchestrator.cli.printing.output import print_json, print_table, say
+from compound.orchestrator.cli.status import find
+from compound.orchestrator.wording.numbers import megabytes
+
+
+def verify(study: str | None, uri: str, *, as_json: bool) -> None:
+    """Recompute every checksum of a study, or of a whole store; exit 1 if one does not match."""
+    store, audit = _audited(study, uri)
+    if as_json:
+        intact = not audit.damaged
+        print_json({"store": store.uri, "intact": intact, **audit.model_dump(mode="json")})
+    else:
+        _show(store, audit)
+    if audit.damaged:
+        raise SystemExit(1)
+
+
+def _audited(study: str | None, uri: str) -> tuple[ArtifactStore, Audit]:
+    if study is None:
+        store = ArtifactStore.open(uri, create=False)
+        return store, store.audit(store.jobs(), store.studies())
+    store, found = find(study, uri)
+    jobs = [one.request.job.id for one in found.jobs]
+    return store, store.audit(jobs, [found.record.spec.name])
+
+
+def _show(store: ArtifactStore, audit: Audit) -> None:
+    if audit.damaged:
+        rows = [[one.owner, one.file, one.problem] for one in audit.damaged]
+        print_table(f"damaged in {store.uri}", ("job or study", "file", "problem"), rows)
+    checked = f"{audit.files:,} files, {megabytes(audit.bytes)}"
+    if not audit.damaged:
+        say(f"{store.uri}: {checked}, all as they were written")
+        return
+    say(f"\n{checked} checked, {len(audit.damaged)} damaged")
+    say("  next: jobs fall back to what is sound when they are run again; else restore from a copy")

@@ -1,0 +1,90 @@
+"""What a budget binds: one number for a realised network, in the unit that a spec names."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import TypedDict
+
+from compound.jobs.device_model import guess, peak_bytes, step_seconds
+from compound.jobs.networks.exact_cost import count
+from compound.jobs.networks.workload import workload
+from compound.schemas.architecture import Network
+from compound.schemas.design import CostUnit
+from compound.schemas.device import DeviceProfile
+from compound.schemas.errors import PlanError
+from compound.schemas.recipe import Recipe
+from compound.schemas.study import StudySpec
+
+Measure = Callable[[Network], float]
+"""Cost of one network. Only ratios to the baseline's are used, so its unit does not matter."""
+
+
+def measure_of(spec: StudySpec, profile: DeviceProfile | None = None) -> Measure:
+    """Return what the budget of a study binds; `profile` is of one search worker's device.
+
+    Raises PlanError for a budget on step time without a probe's profile.
+    """
+    unit = spec.search.budget.cost
+    if unit == "memory":
+        return partial(_memory, profile or _guess(spec), spec)
+    if unit == "step_time":
+        return partial(_step_time, _probed(profile), spec)
+    return counted(unit)
+
+
+def counted(unit: CostUnit) -> Measure:
+    """Measure networks by one of their exact counts."""
+    return partial(_count, unit)
+
+
+def _count(unit: CostUnit, network: Network) -> float:
+    return float(getattr(count(network), unit))
+
+
+def _memory(profile: DeviceProfile, spec: StudySpec, network: Network) -> float:
+    """Return the peak bytes of one search worker; a guessed profile will do, counts are exact."""
+    kept = held(spec.search.train, spec.resources.search.most_workers)
+    return float(peak_bytes(profile, workload(network), _images(spec), **kept))
+
+
+class Held(TypedDict):
+    """What a worker keeps beside weights and gradients; jobs/device_model.py explains."""
+
+    averaged: bool
+    slots: int
+    shared: bool
+    divided: int
+
+
+def held(recipe: Recipe, workers: int, *, sharded: bool = False) -> Held:
+    """Return what a recipe makes each of so many workers keep, or all of them, if `sharded`."""
+    slots, divided = 1 if recipe.optimizer == "sgd" else 2, workers if sharded else 1
+    return Held(averaged=recipe.ema > 0, slots=slots, shared=workers > 1, divided=divided)
+
+
+def _step_time(profile: DeviceProfile, spec: StudySpec, network: Network) -> float:
+    """Return the seconds of one micro-batch of a search worker."""
+    return step_seconds(profile, workload(network), _images(spec))
+
+
+def _images(spec: StudySpec) -> int:
+    """Return the images of one search worker's micro-batch."""
+    recipe: Recipe = spec.search.train
+    return math.ceil(recipe.batch / (recipe.accumulate * spec.resources.search.most_workers))
+
+
+def _guess(spec: StudySpec) -> DeviceProfile:
+    resources = spec.resources.search
+    return guess("cpu" if resources.gpus in (0, "auto") else "cuda", resources.cpus)
+
+
+def _probed(profile: DeviceProfile | None) -> DeviceProfile:
+    if profile is None or profile.source == "guess":
+        raise PlanError(
+            "a budget on step time needs a device that was timed: guessed speeds may be off by "
+            "several times",
+            where="search.budget.cost",
+            allowed="macs, params, activations or memory without a probe",
+            next_step="compound plan SPEC --probe",
+        )
+    return profile

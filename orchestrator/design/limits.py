@@ -1,0 +1,161 @@
+"""What a plan warns of, and what it refuses: points that collapse, resolutions out of bounds."""
+
+import math
+from collections.abc import Collection, Iterable, Iterator
+
+from compound.jobs.data.progressive_resizing import check_sizes, smaller_sizes
+from compound.jobs.models.scaled import Networks
+from compound.jobs.networks.scaling import MULTIPLIER, multipliers
+from compound.orchestrator.design.candidates import Designed
+from compound.schemas.architecture import MAX_RESOLUTION, Coefficients, Network, Rounding
+from compound.schemas.errors import PlanError
+from compound.schemas.factory import FactoryNetwork
+from compound.schemas.plan import Dropped
+from compound.schemas.recipe import Recipe
+from compound.schemas.study import StudySpec, TrainSpec
+
+_TOLD = 3
+"""Dropped points of an explicit design that a warning names one by one."""
+
+
+def require_resolution(network: Network, rounding: Rounding) -> None:
+    """PlanError where a baseline is smaller than its total stride, or than what rounding allows."""
+    if network.resolution < network.total_stride:
+        raise PlanError(
+            f"resolution {network.resolution} is below the network's total stride",
+            where="baseline.resolution",
+            allowed=f"{network.total_stride} pixels or more",
+        )
+    most = rounding.largest_resolution
+    if most is not None and most < network.resolution:
+        raise PlanError(
+            f"the baseline has {network.resolution} pixels, the rounding allows {most} at most",
+            where="rounding.max_resolution",
+            allowed=f"{network.resolution} or more, or a smaller baseline.resolution",
+        )
+
+
+def require_sizes(
+    recipe: Recipe, found: Iterable[Network], networks: Networks, where: str = "train"
+) -> None:
+    """PlanError where images that grow would be too small for a network, or would not grow.
+
+    Of a user's own network also where its weights depend on the resolution, so that it takes no
+    other images; FactoryError where it does not run on smaller ones at all.
+    """
+    if recipe.resizing is None:
+        return
+    for network in found:
+        check_sizes(recipe, network.resolution, network.total_stride, where)
+        first = smaller_sizes(recipe.resizing, network.resolution)[0]
+        if isinstance(network, FactoryNetwork) and not _takes(network, first, networks):
+            raise PlanError(
+                f"{network.factory} builds other weights for {first} pixels than for "
+                f"{network.resolution}, so its images cannot grow",
+                where=f"{where}.resizing",
+                allowed="no `resizing`, or a network whose weights do not depend on the resolution",
+            )
+
+
+def _takes(network: FactoryNetwork, side: int, networks: Networks) -> bool:
+    small = networks.at(network, side)
+    return isinstance(small, FactoryNetwork) and small.workload.params == network.workload.params
+
+
+def phis_of(spec: StudySpec | TrainSpec) -> tuple[float, ...]:
+    """Return the phis that a spec asks for."""
+    return spec.family.phi if isinstance(spec, StudySpec) else (spec.phi,)
+
+
+def require_phi(
+    spec: StudySpec | TrainSpec, baseline: Network, choices: Iterable[Coefficients]
+) -> None:
+    """PlanError where a phi leads below the total stride, or beyond what a network may have.
+
+    `choices` are the coefficients that the family may be scaled by.
+    """
+    asked = [(triple, phi) for triple in choices for phi in phis_of(spec)]
+    broken = [one for triple, phi in asked for one in obstacles(spec, baseline, triple, phi)]
+    if broken:
+        limit, phi, what = min(broken, key=lambda one: abs(one[0]))
+        raise PlanError(
+            f"phi {phi:g} {what}",
+            where="family.phi" if isinstance(spec, StudySpec) else "phi",
+            allowed=f"phi {limit:g} or {'more' if phi < limit else 'less'}",
+        )
+
+
+def obstacles(
+    spec: StudySpec | TrainSpec, baseline: Network, triple: Coefficients, phi: float
+) -> Iterator[tuple[float, float, str]]:
+    """Yield the nearest phi that can be built, phi, and what is wrong; nothing where it can."""
+    pixels = scaled_pixels(baseline, spec.rounding, triple.gamma, phi)
+    start, stride, step = baseline.resolution, baseline.total_stride, spec.rounding.resolution
+    scaled = f"scales {start} pixels by gamma {triple.gamma:.3f} to {pixels:,}"
+    if pixels < stride:
+        fewest = math.ceil(stride / step) * step - step / 2
+        limit = _hundredths(fewest / start, triple.gamma)
+        yield limit, phi, f"{scaled}, below the total stride, {stride}"
+    if pixels > MAX_RESOLUTION:
+        yield _hundredths(MAX_RESOLUTION / start, triple.gamma), phi, f"{scaled}, too many"
+    low, high = MULTIPLIER
+    for axis, value in (("depth", triple.alpha), ("width", triple.beta)):
+        times = value**phi
+        if not low <= times <= high:
+            limit = _hundredths(high if times > high else low, value)
+            yield limit, phi, f"multiplies {axis} by {times:.3g}, outside of {low:g} to {high:g}"
+
+
+def _hundredths(ratio: float, base: float) -> float:
+    """Return the exponent that makes a ratio of a base, rounded towards 0."""
+    return math.trunc(100 * math.log(ratio) / math.log(base)) / 100
+
+
+def scaled_pixels(baseline: Network, rounding: Rounding, gamma: float, phi: float) -> int:
+    """Return the resolution that compound.jobs.networks.scaling.scale() gives a network."""
+    return multipliers(baseline.resolution, Coefficients(gamma=gamma), phi, rounding)[2]
+
+
+def design_warnings(spec: StudySpec, baseline: Network, designed: Designed) -> Iterator[str]:
+    """Yield what a user should know of a search before it is trained."""
+    yield from _collapsed(designed)
+    if spec.search.design.kind == "explicit":
+        yield from _left_out(designed.dropped)
+    yield from designed.warnings
+    gammas = {candidate.coefficients.gamma for candidate in designed.candidates}
+    yield from padding_warning(
+        baseline,
+        {candidate.architecture.resolution for candidate in designed.candidates}
+        | {scaled_pixels(baseline, spec.rounding, g, phi) for g in gammas for phi in phis_of(spec)},
+    )
+
+
+def _collapsed(designed: Designed) -> Iterator[str]:
+    kept = designed.points - len(designed.dropped)
+    networks = sum("design" in candidate.roles for candidate in designed.candidates)
+    if networks < kept:
+        yield f"{kept} points of the design are {networks} networks: rounding joins the others"
+
+
+def _left_out(dropped: Collection[Dropped]) -> Iterator[str]:
+    for one in [*dropped][:_TOLD]:
+        triple = ", ".join(f"{name} {value:g}" for name, value in one.coefficients)
+        cost = "" if one.ratio is None else f" costs {one.ratio:.3f}x"
+        yield f"left out: {triple}{cost}: {one.reason}"
+    if len(dropped) > _TOLD:
+        yield f"left out: {len(dropped) - _TOLD} more triples; --json lists them"
+
+
+def padding_warning(network: Network, resolutions: Collection[int]) -> Iterator[str]:
+    """Say in one sentence which scaled resolutions the network's strides do not divide."""
+    stride = network.total_stride
+    odd = sorted(pixels for pixels in resolutions if pixels % stride)
+    if not odd:
+        return
+    named = f"resolution {odd[0]} is" if len(odd) == 1 else f"{len(odd)} resolutions are"
+    shown = "" if len(odd) == 1 else f" ({', '.join(map(str, odd[:4]))}{', ...' * (len(odd) > 4)})"
+    also = f"a baseline.resolution that {stride} divides and " * (network.resolution in odd)
+    yield (
+        f"{named} no multiple of the total stride {stride}{shown}: the last row and column are "
+        f"computed from padding; {also}rounding.resolution: {stride} avoid{'s' * (not also)} it"
+    )

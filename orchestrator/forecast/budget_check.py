@@ -1,0 +1,166 @@
+"""Does a plan keep within what its spec allows, and does every job fit its worker?"""
+
+from collections.abc import Iterator
+
+from compound.cluster.resources import Node, lacking, way_out
+from compound.jobs.device_model import PROCESS_BYTES
+from compound.orchestrator.forecast.placement import asked
+from compound.orchestrator.plan.step_time import unaccounted
+from compound.orchestrator.wording.numbers import counted, size
+from compound.schemas.device import Precision
+from compound.schemas.errors import PlanError
+from compound.schemas.forecast import GIB, Demand, Forecast, MemberForecast, Spending, Spent, Total
+from compound.schemas.study import StudySpec, TrainSpec
+
+LIMITS = (
+    ("epochs", "epochs"),
+    ("gpu_hours", "GPU-hours"),
+    ("cpu_hours", "CPU-hours"),
+    ("money", "of money"),
+)
+
+
+def check_budget(spec: StudySpec | TrainSpec, forecast: Forecast) -> None:
+    """Refuse a plan that takes more than the spec's budget, unless it is to stop at the limit.
+
+    PlanError: which limit, by how much.
+    """
+    for name, text in exceeded(spec.budget, forecast.most):
+        if spec.budget.at_limit == "refuse":
+            raise PlanError(
+                f"the plan takes up to {text}",
+                where=f"budget.{name}",
+                allowed="fewer points, seeds or epochs, a smaller phi, or a larger budget; "
+                "`at_limit: stop` begins all the same and stops at the limit",
+                next_step="compound plan SPEC    # what each network takes",
+            )
+
+
+def exceeded(spending: Spending, taken: Total | Spent) -> Iterator[tuple[str, str]]:
+    """Yield each limit that something reaches, what it takes, and what the budget is.
+
+    A total may take all that there is; of what is spent, that is the limit.
+    """
+    for name, unit in LIMITS:
+        limit, amount = getattr(spending, name), getattr(taken, name)
+        if limit is None or amount is None:
+            continue
+        if amount > limit or (amount == limit and isinstance(taken, Spent)):
+            yield name, f"{_amount(amount)} {unit}, the budget is {_amount(limit)}"
+
+
+def burned(spending: Spending, spent: Spent) -> Iterator[str]:
+    """Yield how much of each limit is used up: 0.31 of 2 GPU-hours (16 %)."""
+    for name, unit in LIMITS:
+        limit, amount = getattr(spending, name), getattr(spent, name)
+        if limit is not None and amount is not None:
+            yield f"{_amount(amount)} of {_amount(limit)} {unit} ({100 * amount / limit:.0f} %)"
+
+
+def _amount(number: float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:.3g}"
+
+
+def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
+    """Yield what people should know of a forecast before they run."""
+    for _, text in exceeded(spec.budget, forecast.most):
+        does = "refuse it" if spec.budget.at_limit == "refuse" else "stop at the limit"
+        yield f"the plan takes up to {text}: compound run will {does}"
+    yield from _homeless(spec, forecast)
+    yield from forecast.cautions
+    yield from _tight(forecast)
+    yield from unaccounted(forecast.basis, _precisions(spec, forecast))
+    yield from _wide(spec, forecast)
+
+
+def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tuple[Precision, int]]:
+    """Yield the jobs of each phase, with the arithmetic that they train in."""
+    if isinstance(spec, StudySpec):
+        yield spec.search.train.precision, forecast.search.jobs
+        yield spec.train.precision, forecast.family.most.jobs
+    else:
+        yield spec.train.precision, forecast.search.jobs
+
+
+def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
+    """Say of which jobs the memory is reckoned for numbers of another size than they train in."""
+    basis, jobs = forecast.basis, [*_precisions(spec, forecast)]
+    half = sum(number for kind, number in jobs if kind == "bfloat16")
+    whole = sum(number for kind, number in jobs if kind != "bfloat16")
+    measured = basis.source == "probe" and basis.precision == "bfloat16"
+    if half and not measured:
+        yield (
+            f"{counted(half, 'job')} train in bfloat16, and their memory is reckoned as for "
+            "float32: as a rule more than they take, as most of what autograd keeps is half as "
+            "large; --probe measures the search's"
+        )
+    if whole and measured:
+        yield (
+            f"{counted(whole, 'job')} do not train in bfloat16, in which memory was measured: "
+            "they may take up to twice as much"
+        )
+
+
+def _homeless(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
+    """Say which jobs the cluster that the plan reckons with could not hold at all, and why."""
+    hosts = forecast.basis.hosts
+    where = "the cluster" if spec.cluster else "the machine that plans"
+    nodes = (Node(hosts.cpus, hosts.gpus, host=""),) * hosts.nodes
+    has = (
+        f"{counted(hosts.nodes * hosts.cpus, 'CPU')} and {counted(hosts.nodes * hosts.gpus, 'GPU')}"
+    )
+    has += f" on {hosts.nodes} hosts" if hosts.nodes > 1 else ""
+    larger = "a larger `cluster`"
+    if not spec.cluster:
+        larger = "name the one that trains, such as `cluster: {nodes: 2, cpus: 32, gpus: 8}`"
+    for found in forecast.resources:
+        if not found.fits:
+            resources = asked(spec)[found.phase]
+            short = " and ".join(lacking(resources, nodes))
+            why = f"; {found.lacking}" if found.gpus and found.lacking else ""
+            yield (
+                f"{where} cannot hold {found.least_workers} x ({found.cpus} CPUs, "
+                f"{found.gpus:g} GPUs) at once, which {found.phase} jobs need: it has {has}, "
+                f"too few {short}{why}: {way_out(resources, nodes)}, or {larger}"
+            )
+
+
+def edits(spec: StudySpec | TrainSpec, forecast: Forecast) -> list[str]:
+    """Return the keys to set, each as `key=value`, so that a run does not refuse the plan."""
+    refuses = spec.budget.at_limit == "refuse" and any(exceeded(spec.budget, forecast.most))
+    return ["budget.at_limit=stop"] if refuses else []
+
+
+def _tight(forecast: Forecast) -> Iterator[str]:
+    """Say which jobs need more memory than a worker has, and what would help."""
+    jobs = [demand for demand in forecast.demands.values() if not demand.fits]
+    if jobs:
+        most = max(jobs, key=lambda demand: demand.memory)
+        remedy = _remedy(most.micro_batch, min(demand.fitting_batch for demand in jobs))
+        room = _room(most, forecast)
+        yield f"{counted(len(jobs), 'job')} need up to {size(most.memory)} {room}: {remedy}"
+    phis = [m for m in forecast.family.members if m.micro_batch[1] > m.fitting_batch[0]]
+    if phis:
+        largest = max(phis, key=lambda member: member.memory[1])
+        names = ", ".join(f"{member.phi:g}" for member in phis)
+        remedy = _remedy(largest.micro_batch[1], min(m.fitting_batch[0] for m in phis))
+        room = _room(largest, forecast)
+        yield f"phi {names} need up to {size(largest.memory[1])} {room}: {remedy}"
+
+
+def _room(needing: Demand | MemberForecast, forecast: Forecast) -> str:
+    """Say what a worker has; of a fraction of a GPU it is that part, less its context."""
+    known = f"a worker, which has {size(needing.room)}"
+    if needing.sharers == 1:
+        return known
+    gpu = f"{(forecast.basis.worker_memory + PROCESS_BYTES) / GIB:.1f} GiB"
+    part = f"its part of {gpu}, of which {needing.sharers} workers have one each"
+    return f"{known} ({part}, less {size(PROCESS_BYTES)} for a context)"
+
+
+def _remedy(micro: int, fitting: int) -> str:
+    """Say what would make a micro-batch fit: so many times the accumulation, if any would."""
+    times = next((t for t in range(2, micro + 1) if micro % t == 0 and micro // t <= fitting), 0)
+    if times == 0:
+        return "not even one image fits"
+    return f"`train.accumulate` {times} times as large makes micro-batches of {micro // times}"

@@ -1,0 +1,56 @@
+"""`--probe`: measure the device that a study will run on, and keep what was found."""
+
+from collections.abc import Callable
+
+from compound.jobs.gpu.visible_gpus import gpus_here
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.forecast.devices import kind_of, precision_of, resources_of
+from compound.schemas.device import DeviceProfile
+from compound.schemas.errors import ClusterError
+from compound.schemas.study import StudySpec, TrainSpec
+
+LIMIT = 60.0
+"""Seconds that a probe may take."""
+
+
+def probe_for(
+    spec: StudySpec | TrainSpec, address: str | None, tell: Callable[[str], None]
+) -> DeviceProfile:
+    """Measure one worker of a spec's jobs, here or on the cluster at `address`, and store it.
+
+    Raises ClusterError: the cluster cannot be reached, or has no such worker.
+    """
+    store = ArtifactStore.open(spec.store)
+    kind, resources, precision = kind_of(spec), resources_of(spec), precision_of(spec)
+    if address is None and kind == "cuda":
+        _require_gpu()
+    size = f"{resources.cpus} CPUs in {precision}, {LIMIT:.0f} s at most"
+    tell(f"probing one {kind} worker with {size}")
+    from compound.jobs.probe.probe import probe  # torch and scipy, which no other plan waits for
+
+    here = address is None
+    profile = (
+        probe(kind, resources.cpus, LIMIT, precision=precision)
+        if here
+        else _on_cluster(address, spec)
+    )
+    store.save_profile(profile)
+    return profile
+
+
+def _require_gpu() -> None:
+    found = gpus_here()
+    if not found.devices:
+        raise ClusterError(
+            f"there is no GPU to probe: {found.told}",
+            allowed="a probe where the workers are, or a spec whose search has `gpus: 0`",
+            next_step="compound plan SPEC --probe --address HOST:PORT",
+        )
+
+
+def _on_cluster(address: str | None, spec: StudySpec | TrainSpec) -> DeviceProfile:
+    from compound.cluster.ray_session import connect
+    from compound.cluster.remote_probe import probe_on
+
+    with connect(address) as session:
+        return probe_on(session, resources_of(spec), LIMIT, precision_of(spec))

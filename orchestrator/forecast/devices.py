@@ -1,0 +1,111 @@
+"""Which device a study will run on, as far as can be known before it does."""
+
+import os
+from collections.abc import Iterable, Iterator
+
+from compound.cluster.resources import Node
+from compound.jobs.device_model import PROCESS_BYTES, Kind, corrected, describe, guess
+from compound.jobs.gpu.visible_gpus import Gpus, gpus_here
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.forecast.job_cost import Reckoner
+from compound.schemas.device import DeviceProfile, Precision
+from compound.schemas.errors import StoreError
+from compound.schemas.forecast import GIB, Hosts
+from compound.schemas.job import JobRequest, Resources
+from compound.schemas.study import StudySpec, TrainSpec
+
+_ENOUGH = 1_000
+"""Jobs whose times correct a forecast; of more, an even choice: their median is the same."""
+
+AnySpec = StudySpec | TrainSpec
+
+
+def hosts_of(spec: AnySpec) -> Hosts:
+    """Return the cluster that a spec names, or else this machine."""
+    return spec.cluster or Hosts(cpus=os.cpu_count() or 1, gpus=len(gpus_here().devices))
+
+
+def nodes_of(spec: AnySpec) -> tuple[Node, ...]:
+    """Return the same, host by host, with what is known of this machine's GPUs."""
+    hosts, here = hosts_of(spec), Gpus() if spec.cluster else gpus_here()
+    node = Node(hosts.cpus, hosts.gpus, host="", types=here.types, lacking=here.told)
+    return (node,) * hosts.nodes
+
+
+def _sized(guessed: DeviceProfile, spec: AnySpec) -> DeviceProfile:
+    """Give a guess the memory of this machine's smallest GPU, where the study will run on it."""
+    gpus = () if spec.cluster or guessed.kind == "cpu" else gpus_here().devices
+    sizes = [gpu.memory for gpu in gpus if gpu.memory is not None]
+    if not sizes:
+        return guessed
+    return guessed.model_copy(update={"memory": min(sizes) - PROCESS_BYTES})
+
+
+def unsized(spec: AnySpec, profile: DeviceProfile) -> Iterator[str]:
+    """Say of which GPUs of this machine a guess does not know the memory."""
+    if spec.cluster or profile.kind == "cpu" or profile.source != "guess":
+        return
+    names = [gpu.name for gpu in gpus_here().devices if gpu.memory is None]
+    if names:
+        yield (
+            f"the driver does not say how much memory {' and '.join(dict.fromkeys(names))} has: "
+            f"{profile.memory / GIB:.1f} GiB are a guess; --probe or `cluster.memory` tells"
+        )
+
+
+def kind_of(spec: AnySpec) -> Kind:
+    """Return what the jobs of a spec will run on: GPUs where any are asked for or `auto` finds."""
+    asked = resources_of(spec).gpus
+    return "cuda" if (asked if asked != "auto" else hosts_of(spec).gpus) else "cpu"
+
+
+def resources_of(spec: AnySpec) -> Resources:
+    """Return what the first jobs of a spec are given."""
+    return spec.resources.search if isinstance(spec, StudySpec) else spec.resources
+
+
+def precision_of(spec: AnySpec) -> Precision:
+    """Return the arithmetic of the first jobs of a spec."""
+    return (spec.search.train if isinstance(spec, StudySpec) else spec.train).precision
+
+
+def profile_of(spec: AnySpec, store: ArtifactStore | None) -> DeviceProfile:
+    """Return the model of the device that a spec's jobs will run on.
+
+    It is the one that a probe left in the store: for this machine's own device, or else, where
+    the study runs elsewhere, the last one of the same kind. Without any it is a guess.
+    """
+    kind, threads = kind_of(spec), resources_of(spec).cpus
+    known = [p for p in store.profiles() if p.kind == kind] if store else []
+    here = [p for p in known if p.device == describe(kind, threads)]
+    elsewhere = known if spec.cluster or kind == "cuda" else []
+    return next(iter([*here, *elsewhere]), _sized(guess(kind, threads, precision_of(spec)), spec))
+
+
+def existing(uri: str) -> ArtifactStore | None:
+    """Open a store for reading; None where there is none yet."""
+    try:
+        return ArtifactStore.open(uri, create=False)
+    except StoreError:
+        return None
+
+
+def learnt(
+    reckoner: Reckoner, requests: Iterable[JobRequest], store: ArtifactStore | None
+) -> DeviceProfile:
+    """Return the reckoner's device, its times corrected by the jobs that it has finished."""
+    profile = reckoner.profile
+    if store is None:
+        return profile
+    begun = set(store.jobs())
+    asked = {request.job.id: request for request in requests if request.job.id in begun}
+    known = store.results([*asked][:: 1 + len(asked) // _ENOUGH]).values()
+    done = [result for result in known if result.status == "done" and result.attempt == 1]
+    mine = [r for r in done if r.device == profile.device]
+    predicted = reckoner.demands([asked[r.job] for r in mine])
+    demands = [(r.seconds, predicted[r.job]) for r in mine]
+    worked, launched = (
+        [(seconds, demand.seconds) for seconds, demand in demands if demand.bound == bound]
+        for bound in ("device", "launch")
+    )
+    return corrected(profile, worked, launched)

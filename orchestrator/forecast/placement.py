@@ -1,0 +1,138 @@
+"""What the jobs of each phase are given on given hosts, and why: `gpus: auto` decided."""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from compound.cluster.resources import (
+    Node,
+    at_once,
+    capacity,
+    fitting,
+    gpus_of,
+    mixed,
+    share,
+    with_gpus,
+)
+from compound.jobs.gpu.visible_gpus import NO_DRIVER, sharers
+from compound.orchestrator.wording.numbers import counted
+from compound.schemas.forecast import Placed
+from compound.schemas.job import Resources
+from compound.schemas.study import StudySpec, TrainSpec
+
+Phase = Literal["search", "gate", "family", "train"]
+
+
+def asked(spec: StudySpec | TrainSpec) -> dict[Phase, Resources]:
+    """Return what a spec gives the jobs of each of its phases; the gate trains as the search."""
+    if isinstance(spec, TrainSpec):
+        return {"train": spec.resources}
+    search, family = spec.resources.search, spec.resources.family
+    gate: dict[Phase, Resources] = {} if spec.gate.mode == "off" else {"gate": search}
+    return {"search": search, **gate, **({"family": family} if spec.family.phi else {})}
+
+
+def placed(
+    spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
+) -> tuple[Placed, ...]:
+    """Decide what each phase's jobs are given on these hosts; `limit`: what they may grow to."""
+    return tuple(placed_phase(phase, each, nodes, limit) for phase, each in asked(spec).items())
+
+
+def placed_phase(
+    phase: Phase, resources: Resources, nodes: Sequence[Node], limit: Node | None = None
+) -> Placed:
+    """Decide what the jobs of one phase are given on these hosts."""
+    sized = with_gpus(resources, nodes, limit)
+    grown = [limit] if limit else []
+    room = max(capacity(sized, nodes), capacity(sized, grown))
+    fits = room >= sized.least_workers
+    return Placed(
+        phase=phase,
+        workers=sized.most_workers,
+        least_workers=sized.least_workers,
+        cpus=sized.cpus,
+        gpus=gpus_of(sized),
+        asked=resources.gpus,
+        why=share(resources, nodes, limit).why if resources.gpus == "auto" else "",
+        at_once=at_once(sized, nodes, limit) if fits else 0,
+        fits=fits,
+        lacking=next((node.lacking for node in nodes if node.lacking), ""),
+    )
+
+
+def edits(spec: StudySpec | TrainSpec, nodes: Sequence[Node]) -> list[str]:
+    """Return the keys to set, each as `key=value`, so that every phase's jobs fit on these hosts.
+
+    A phase for which nothing would do adds none.
+    """
+    found = []
+    for phase, resources in asked(spec).items():
+        if placed_phase(phase, resources, nodes).fits:
+            continue
+        searches = phase in ("search", "gate")
+        key = "resources" + ("" if phase == "train" else ".search" if searches else ".family")
+        recipe = spec.search.train if isinstance(spec, StudySpec) and searches else spec.train
+        batch = recipe.batch // recipe.accumulate
+        found += [f"{key}.{k}={v}" for k, v in fitting(resources, nodes, batch).items()]
+    return [*dict.fromkeys(found)]
+
+
+def sentence(found: Placed, at_once: str = "") -> str:
+    """Say what a phase's jobs are given, and why: 2 workers x (1 CPU, 0.5 GPUs).
+
+    `at_once`: how many such jobs run at the same time, where that is known of the runner.
+    """
+    least, most = found.least_workers, found.workers
+    workers = counted(most, "worker") if least == most else f"{least} to {most} workers"
+    gpus = f"{found.gpus:g} GPU{'' if found.gpus == 1 else 's'}" if found.gpus else "no GPU"
+    size = f"{workers} x ({counted(found.cpus, 'CPU')}, {gpus})"
+    parts = [", ".join(filter(None, (size, at_once))), found.why]
+    if 0 < found.gpus < 1 and most > 1:
+        parts.append("gradients go through gloo, as NCCL takes a whole GPU a worker")
+    return f"{found.phase} jobs: {'; '.join(filter(None, parts))}"
+
+
+def decided(
+    spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None
+) -> Iterator[str]:
+    """Yield what `gpus: auto` has come to on the hosts that train, and what to beware of."""
+    yield from (sentence(one) for one in placed(spec, nodes, limit) if one.asked == "auto")
+    yield from (f"warning: {text}" for text in cautions(spec, nodes, limit))
+
+
+def cautions(
+    spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
+) -> Iterator[str]:
+    """Yield what people should know of the resources that a spec asks for."""
+    sizes = {phase: with_gpus(each, nodes, limit) for phase, each in asked(spec).items()}
+    first = next(iter(sizes.values()))
+    for phase, resources in asked(spec).items():
+        sized = sizes[phase]
+        size = gpus_of(sized)
+        if bool(size) != bool(gpus_of(first)):
+            kinds = "CPUs" if size else "GPUs"
+            yield f"{phase}: times and memory are reckoned for {kinds}, on which the search trains"
+        if text := mixed(sized, nodes):
+            yield f"{phase}: {text}"
+        if (number := sharing(sized)) > 1:
+            yield (
+                f"{phase}: {number} workers take turns on a GPU: their times are predicted from "
+                "that, and were never measured on one"
+            )
+        if size >= 2:
+            yield f"{phase}: a worker trains on one GPU, so {size - 1:g} of its {size:g} stay idle"
+        if resources.gpus == "auto" and not size:
+            yield from _left_out(phase, nodes)
+
+
+def _left_out(phase: Phase, nodes: Sequence[Node]) -> Iterator[str]:
+    """Say that `auto` came to train on CPUs beside GPUs that cannot be used."""
+    reasons = [node.lacking for node in nodes if node.lacking and NO_DRIVER not in node.lacking]
+    if reasons:
+        yield f"{phase}: auto trains on CPUs: {reasons[0]}; `compound doctor` says what to do"
+
+
+def sharing(resources: Resources) -> int:
+    """Return how many workers share a GPU where it is full; 1 for those with whole ones."""
+    size = gpus_of(resources)
+    return sharers(size) if 0 < size < 1 else 1

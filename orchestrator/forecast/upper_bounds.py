@@ -1,0 +1,68 @@
+"""What a search may add to its plan, as many and as dear jobs as there can be.
+
+Who goes on is decided by scores, so before any of them is known only bounds can be told: the
+candidates with the most activations, which take longest, go on.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from compound.jobs.models.scaled import Networks
+from compound.orchestrator.choose.promotion import number_of
+from compound.orchestrator.plan.schedules import Stage, first_seeds, search_jobs, stages
+from compound.orchestrator.scale.gate_plan import gate_of
+from compound.schemas.architecture import AXES, Candidate
+from compound.schemas.job import JobRequest
+from compound.schemas.plan import Plan, PlannedJob
+from compound.schemas.promotion import Rungs
+from compound.schemas.study import StudySpec
+
+
+def rounds_at_most(spec: StudySpec, plan: Plan) -> list[JobRequest]:
+    """Return the dearest jobs that rounds can add: points, promotion, seeds."""
+    first, *later = stages(spec)
+    added = _dearest(plan.untried)[: spec.search.rounds * spec.search.points]
+    jobs = [*_trained(spec, plan, added, first, first_seeds(spec, first))]
+    running = [*plan.candidates, *added]
+    for stage in later:
+        running = _promoted(spec, running)
+        jobs += _trained(spec, plan, (plan.baseline, *running), stage, stage.seeds)
+    return [job.request for job in jobs]
+
+
+def gate_at_most(spec: StudySpec, plan: Plan, networks: Networks) -> list[JobRequest]:
+    """Return the jobs of the dearest gate that the search can lead to."""
+    if spec.gate.mode == "off":
+        return []
+    axes = [one for one in plan.candidates if _is_axis(one)]
+    mixes = _dearest([one for one in plan.candidates if not _is_axis(one)])
+    planned = gate_of(spec, plan, [*mixes[: spec.gate.top], *axes], networks)
+    return [job.request for job in planned.jobs]
+
+
+def compared_at_last(spec: StudySpec, candidates: Sequence[Candidate]) -> int:
+    """Return how many networks the last schedule compares, of the design's."""
+    running = list(candidates)
+    for _ in stages(spec)[1:]:
+        running = _promoted(spec, running)
+    return len(running)
+
+
+def _trained(
+    spec: StudySpec, plan: Plan, networks: Sequence[Candidate], stage: Stage, seeds: int
+) -> Iterator[PlannedJob]:
+    return search_jobs(spec, plan.data, networks, stage, range(seeds), plan.profile)
+
+
+def _promoted(spec: StudySpec, running: Sequence[Candidate]) -> list[Candidate]:
+    assert isinstance(spec.search.promotion, Rungs)
+    mixes = [one for one in running if not _is_axis(one)]
+    number = number_of(len(mixes), spec.search.promotion.keep)
+    return [*(one for one in running if _is_axis(one)), *_dearest(mixes)[:number]]
+
+
+def _dearest(candidates: Sequence[Candidate]) -> list[Candidate]:
+    return sorted(candidates, key=lambda one: -one.cost.activations)
+
+
+def _is_axis(candidate: Candidate) -> bool:
+    return bool({*AXES} & {*candidate.roles})

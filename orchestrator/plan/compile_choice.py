@@ -1,0 +1,131 @@
+"""`compile: auto`: whether a job is long enough to repay the compiler. A plan settles it for each.
+
+What a job says is part of its identity, so the answer depends on nothing that changes between two
+runs of a study: the job itself, its images, the most workers of the spec, and the device that the
+plan holds on to.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from compound.jobs.data.progressive_resizing import MOST_COMPILED, sizes
+from compound.orchestrator.plan.step_time import Pace
+from compound.orchestrator.run.progress import duration
+from compound.orchestrator.wording.numbers import counted
+from compound.schemas.architecture import Network
+from compound.schemas.device import DeviceProfile
+from compound.schemas.job import JobRequest
+from compound.schemas.recipe import Recipe
+from compound.schemas.study import StudySpec, TrainSpec
+
+GUESSED = 3.0
+"""How many times over compiling has to be repaid where step times are a guess, off by as much."""
+
+
+def asks(spec: StudySpec | TrainSpec) -> bool:
+    """Whether a spec leaves it to the plan which jobs compile."""
+    search = isinstance(spec, StudySpec) and spec.search.train.compile == "auto"
+    return search or spec.train.compile == "auto"
+
+
+@dataclass(frozen=True)
+class Repayment:
+    """What compiling takes of one job, and what its steps then take less, in seconds."""
+
+    cost: float
+    saved: float
+    margin: float
+    """How many times over the cost has to be saved."""
+    sides: int
+    """Of the training images: a program each."""
+
+    @property
+    def due(self) -> bool:
+        """Whether the job should compile."""
+        return self.sides <= MOST_COMPILED and self.saved > self.margin * self.cost
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Settles `compile: auto` for the jobs of a spec."""
+
+    profile: DeviceProfile | None
+    """Of a search worker's device, or a single variant's; None where no times are known."""
+    images: int
+    """Training images."""
+    workers: int
+    """The most that any job of the spec has: with more of them there is less time to save."""
+
+    @classmethod
+    def of(cls, spec: StudySpec | TrainSpec, images: int, profile: DeviceProfile | None) -> "Judge":
+        """Take the workers of a spec."""
+        if isinstance(spec, StudySpec):
+            placed = [spec.resources.search, spec.resources.family]
+        else:
+            placed = [spec.resources]
+        known = profile if profile and any(profile.seconds.values()) else None
+        return cls(known, images, max(one.most_workers for one in placed))
+
+    def settled(self, network: Network, recipe: Recipe) -> Recipe:
+        """Return a recipe that says whether to compile, true or false."""
+        if recipe.compile != "auto":
+            return recipe
+        expected = self.repayment(network, recipe)
+        return recipe.model_copy(update={"compile": expected is not None and expected.due})
+
+    def repayment(self, network: Network, recipe: Recipe) -> Repayment | None:
+        """Return what compiling takes and saves; None where no step times are known."""
+        profile = self.profile
+        if profile is None:
+            return None
+        batch = min(recipe.batch, self.images)
+        micro = math.ceil(batch / (self.workers * recipe.accumulate))
+        steps = recipe.epochs * (self.images // batch)
+        pace = Pace(profile, network, recipe, micro, recipe.accumulate)
+        return Repayment(
+            cost=pace.compile_seconds,
+            saved=steps * pace.saving * pace.plain_step,
+            margin=GUESSED if profile.source == "guess" else 1.0,
+            sides=len(sizes(recipe, network.resolution)),
+        )
+
+    def told(self, phase: str, choices: Sequence[Sequence[JobRequest]]) -> str:
+        """Say how many jobs of a phase compile, of all lists that may be chosen, and why."""
+        on = [[one for one in jobs if one.job.recipe.compile is True] for jobs in choices]
+        least, most = min(map(len, on)), max(map(len, on))
+        number = f"{least} to {most}" if least < most else str(most or "none")
+        jobs = {one.job.id: one for some in (on if most else choices) for one in some}
+        return f"{number} of {counted(max(map(len, choices)), f'{phase} job')} ({self._why(jobs)})"
+
+    def _why(self, jobs: dict[str, JobRequest]) -> str:
+        """Say what compiling takes and saves in the job that it saves most in."""
+        pairs = [(one.job.architecture, one.job.recipe) for one in jobs.values()]
+        found = [one for pair in pairs if (one := self.repayment(*pair))]
+        if not found:
+            return "no step times are known of this device: --probe measures"
+        best = max(found, key=lambda one: one.saved / one.cost)
+        cost, saved = duration(best.cost), duration(best.saved)
+        if best.due:
+            return f"repays ~{cost} of compiling, saves up to {saved} a job"
+        if best.sides > MOST_COMPILED:
+            return f"images of {best.sides} sides are too many programs"
+        times = f", and guessed times ask for {best.margin:g} times that" * (best.margin > 1)
+        return f"compiling takes ~{cost}{times}; it would save {saved} at most"
+
+
+def decided(
+    spec: StudySpec | TrainSpec,
+    judge: Judge,
+    planned: Sequence[JobRequest],
+    families: Sequence[Sequence[JobRequest]],
+) -> str:
+    """Say in a line which jobs compile; nothing where the spec says it itself."""
+    told = []
+    if isinstance(spec, TrainSpec):
+        families = [planned]
+    elif spec.search.train.compile == "auto":
+        told.append(judge.told("search", [planned]))
+    if spec.train.compile == "auto" and families:
+        told.append(judge.told("family", families))
+    return f"compile: {'; '.join(told)}" if told else ""

@@ -1,0 +1,153 @@
+"""The schedules of a search, shortest first, and the jobs that train networks on one of them."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from compound.orchestrator.plan.compile_choice import Judge
+from compound.schemas.architecture import AXES, Candidate
+from compound.schemas.data import DataInfo
+from compound.schemas.device import DeviceProfile
+from compound.schemas.job import DataRef, JobRequest, TrainJob
+from compound.schemas.plan import PlannedJob
+from compound.schemas.promotion import Asha, Rungs
+from compound.schemas.recipe import Recipe, at_phi
+from compound.schemas.study import StudySpec, TrainSpec
+
+FIRST_SEEDS = 3
+"""Seeds that the last rung begins with: with fewer there is no noise to speak of."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One schedule that networks of the search are trained with, annealed to its end."""
+
+    recipe: Recipe
+    seeds: int
+    """Seeds a network, at most."""
+    phase: Literal["screening", "search"]
+
+
+def stages(spec: StudySpec) -> tuple[Stage, ...]:
+    """Return the schedules of a search; without rungs there is only the whole one."""
+    search, promotion = spec.search, spec.search.promotion
+    whole = Stage(search.train, search.seeds, "search")
+    if not isinstance(promotion, Rungs):
+        return (whole,)
+    lengths = {_length(search.train.epochs, promotion, rung) for rung in range(promotion.rungs - 1)}
+    seeds = min(promotion.seeds, search.seeds)
+    short = sorted(lengths - {search.train.epochs})
+    return (*(Stage(of_length(search.train, e), seeds, "screening") for e in short), whole)
+
+
+def _length(epochs: int, promotion: Rungs, rung: int) -> int:
+    parts: int = promotion.factor ** (promotion.rungs - 1 - rung)
+    return math.ceil(epochs / parts)
+
+
+def of_length(recipe: Recipe, epochs: int) -> Recipe:
+    """Return a recipe of so many epochs whose learning rate takes the same course.
+
+    What is counted in epochs shrinks or grows along, so that a short schedule is annealed as fully
+    as the whole one: only then are its scores comparable with each other.
+    """
+    part = epochs / recipe.epochs
+    return recipe.model_copy(
+        update={
+            "epochs": epochs,
+            "warmup_epochs": recipe.warmup_epochs * part,
+            "decay_epochs": recipe.decay_epochs * part,
+        }
+    )
+
+
+def first_seeds(spec: StudySpec, stage: Stage) -> int:
+    """Return the seeds that a stage begins with; a search by rungs adds to its last one."""
+    adds = stage.phase == "search" and isinstance(spec.search.promotion, Rungs)
+    return min(FIRST_SEEDS, stage.seeds) if adds else stage.seeds
+
+
+def search_jobs(
+    spec: StudySpec,
+    info: DataInfo,
+    networks: Sequence[Candidate],
+    stage: Stage,
+    seeds: range,
+    profile: DeviceProfile | None,
+) -> Iterator[PlannedJob]:
+    """Yield jobs seed by seed, so that an early stop leaves every candidate with some.
+
+    `seeds` counts from 0, above the spec's first. In a screening the baseline gets as many seeds
+    as the search has: it costs least, and the noise between its scores stands for that of all.
+    `profile`: see `job`.
+    """
+    every = range(seeds.start, max(seeds.stop, spec.search.seeds))
+    for offset in every if stage.phase == "screening" else seeds:
+        for network in networks:
+            baseline = "baseline" in network.roles
+            if baseline or offset in seeds:
+                yield _search_job(spec, info, network, stage, spec.seed + offset, profile)
+
+
+def _search_job(
+    spec: StudySpec,
+    info: DataInfo,
+    network: Candidate,
+    stage: Stage,
+    seed: int,
+    profile: DeviceProfile | None,
+) -> PlannedJob:
+    short = stage.phase == "screening"
+    name = f"{label(network, seed)}-e{stage.recipe.epochs}" if short else label(network, seed)
+    return PlannedJob(
+        phase=stage.phase,
+        candidate=network.id,
+        phi=0.0 if "baseline" in network.roles else 1.0,
+        request=JobRequest(
+            job=job(spec, info, network, stage.recipe, seed, phi=0.0, profile=profile),
+            resources=spec.resources.search,
+            label=name,
+            prunable=_prunable(spec, network),
+        ),
+    )
+
+
+def _prunable(spec: StudySpec, network: Candidate) -> bool:
+    """Tell whether a candidate competes in successive halving.
+
+    The baseline does not, whose cost is another and whose scores correct all others for cost; nor
+    do the single-axis controls, without which there is no verdict.
+    """
+    asha = isinstance(spec.search.promotion, Asha)
+    return asha and not {"baseline", *AXES} & set(network.roles)
+
+
+def job(
+    spec: StudySpec | TrainSpec,
+    info: DataInfo,
+    candidate: Candidate,
+    recipe: Recipe,
+    seed: int,
+    *,
+    phi: float,
+    profile: DeviceProfile | None,
+) -> TrainJob:
+    """Return the training of one network with one seed, by the recipe as it is at `phi`.
+
+    All networks of a search train as the baseline does, at phi 0: they are compared. `profile`:
+    the device that `compile: auto` is settled by, the same in all of a study.
+    """
+    network, judge = candidate.architecture, Judge.of(spec, info.train, profile)
+    return TrainJob(
+        architecture=network,
+        recipe=judge.settled(network, at_phi(recipe, phi)),
+        data=DataRef(spec=spec.data, fingerprint=info.fingerprint),
+        seed=seed,
+    )
+
+
+def label(candidate: Candidate, seed: int) -> str:
+    """Return the name that people read for a job: depth, width, resolution, seed."""
+    triple, network = candidate.coefficients, candidate.architecture
+    return f"d{triple.alpha:.2f}-w{triple.beta:.2f}-r{network.resolution}-s{seed}"

@@ -1,0 +1,211 @@
+"""What a store knows of its studies, as five tables that any tool reads."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.format.rows import METRICS as ROWS
+from compound.orchestrator.records.documents import Documents, documents
+from compound.schemas.architecture import Candidate
+
+_TEXT, _WHOLE, _NUMBER = pa.string(), pa.int64(), pa.float64()
+_AT_A_TIME = 500
+"""Jobs whose rows are read together."""
+_OF_JOB = {"study": _TEXT, "label": _TEXT}
+
+METRICS: pa.Schema = pa.schema([*_OF_JOB.items(), *((f.name, f.type) for f in ROWS)])
+"""One line a job, epoch and metric, as far as it has come; (job, seq) orders a job's lines."""
+JOBS: pa.Schema = pa.schema(
+    {
+        **_OF_JOB,
+        "job": _TEXT,
+        "phase": _TEXT,
+        "phi": _NUMBER,
+        "candidate": _TEXT,
+        "seed": _WHOLE,
+        "epochs": _WHOLE,
+        "status": _TEXT,
+        "attempt": _WHOLE,
+        "epoch": _WHOLE,
+        "validation_accuracy": _NUMBER,
+        "updated": _NUMBER,
+        "host": _TEXT,
+        "cause": _TEXT,
+        "message": _TEXT,
+    }
+)
+"""One line a job of a study; `epoch` is how far it has come, `epochs` how far it goes."""
+CANDIDATES: pa.Schema = pa.schema(
+    {
+        "study": _TEXT,
+        "candidate": _TEXT,
+        "roles": _TEXT,
+        "alpha": _NUMBER,
+        "beta": _NUMBER,
+        "gamma": _NUMBER,
+        "nominal": _NUMBER,
+        "ratio": _NUMBER,
+        "resolution": _WHOLE,
+        "params": _WHOLE,
+        "macs": _WHOLE,
+        "activations": _WHOLE,
+    }
+)
+"""One line a network with its exact cost; `ratio` is to the baseline, which has the role of one."""
+EVENTS: pa.Schema = pa.schema(
+    {
+        "study": _TEXT,
+        "number": _WHOLE,
+        "kind": _TEXT,
+        "job": _TEXT,
+        "label": _TEXT,
+        "message": _TEXT,
+    }
+)
+"""One line a thing that happened, in order."""
+CHECKPOINTS: pa.Schema = pa.schema(
+    {
+        **_OF_JOB,
+        "job": _TEXT,
+        "attempt": _WHOLE,
+        "epoch": _WHOLE,
+        "step": _WHOLE,
+        "validation_accuracy": _NUMBER,
+        "file": _TEXT,
+        "uri": _TEXT,
+        "size": _WHOLE,
+        "sha256": _TEXT,
+    }
+)
+"""One line a file of a checkpoint that is kept; the hash of a large one is over pieces of 1 MiB."""
+
+
+def metrics(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
+    """Return the rows of a study's jobs."""
+    labels = {job.request.job.id: job.request.label for job in found.jobs}
+    return pa.concat_tables([METRICS.empty_table(), *metrics_in_parts(store, study, labels)])
+
+
+def metrics_in_parts(
+    store: ArtifactStore, study: str, labels: Mapping[str, str]
+) -> Iterator[pa.Table]:
+    """Yield the rows of jobs, some jobs at a time: a study may have more than fit into memory.
+
+    `labels`: by the jobs' ids.
+    """
+    jobs = list(labels)
+    for start in range(0, len(jobs), _AT_A_TIME):
+        rows = store.metrics(jobs[start : start + _AT_A_TIME])
+        names = [_labelled(chunk, labels) for chunk in rows["job"].dictionary_encode().chunks]
+        columns = [pa.repeat(study, rows.num_rows), pa.chunked_array(names, _TEXT), *rows.columns]
+        yield pa.table(columns, schema=METRICS)
+
+
+def _labelled(jobs: pa.DictionaryArray, labels: Mapping[str, str]) -> pa.Array:
+    """Return the label of each line's job, without a Python object for each line."""
+    known = pa.array([labels[job] for job in jobs.dictionary.to_pylist()], _TEXT)
+    return known.take(jobs.indices)
+
+
+def jobs(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
+    """Return where a study's jobs stand."""
+    states = store.states([job.request.job.id for job in found.jobs])
+    lines = []
+    for planned in found.jobs:
+        request = planned.request
+        job, state = request.job, states[request.job.id]
+        lines.append(
+            {
+                "study": study,
+                "label": request.label,
+                "job": job.id,
+                "phase": planned.phase,
+                "phi": planned.phi,
+                "candidate": planned.candidate,
+                "seed": job.seed,
+                "epochs": job.recipe.epochs,
+                **state.model_dump(include={"status", "attempt", "epoch", "updated", "host"}),
+                "validation_accuracy": state.metrics.get("validation_accuracy"),
+                "cause": state.cause.kind if state.cause else None,
+                "message": state.cause.message if state.cause else None,
+            }
+        )
+    return pa.Table.from_pylist(lines, JOBS)
+
+
+def candidates(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
+    """Return a study's networks: baseline, search and family."""
+    del store
+    planned = found.plan or found.trained
+    networks: list[tuple[str, Candidate]] = [("baseline", planned.baseline)] if planned else []
+    networks += [
+        (" ".join(one.roles), one) for one in (found.search.candidates if found.search else ())
+    ]
+    networks += [("family", one.network) for one in (found.family.members if found.family else ())]
+    return pa.Table.from_pylist([_network(study, *one) for one in networks], CANDIDATES)
+
+
+def _network(study: str, roles: str, one: Candidate) -> dict[str, Any]:
+    return {
+        "study": study,
+        "candidate": one.id,
+        "roles": roles,
+        **one.coefficients.model_dump(),
+        "nominal": one.coefficients.nominal,
+        "ratio": one.ratio,
+        "resolution": one.architecture.resolution,
+        **one.cost.model_dump(include={"params", "macs", "activations"}),
+    }
+
+
+def events(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
+    """Return what happened in a study."""
+    del found
+    lines = [
+        {"study": study, "number": number, **event.model_dump(include={*EVENTS.names})}
+        for number, event in enumerate(store.study(study).events())
+    ]
+    return pa.Table.from_pylist(lines, EVENTS)
+
+
+def checkpoints(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
+    """Return the checkpoints that a study's jobs keep, a line a file."""
+    labels = {job.request.job.id: job.request.label for job in found.jobs}
+    lines = [
+        {"study": study, "label": label, "job": job, **line}
+        for job, label in labels.items()
+        for line in _kept(store, job)
+    ]
+    return pa.Table.from_pylist(lines, CHECKPOINTS)
+
+
+def _kept(store: ArtifactStore, job: str) -> Iterator[dict[str, Any]]:
+    for one in store.checkpoints(job):
+        for name, file in one.files.items():
+            yield {
+                **one.model_dump(include={"attempt", "epoch", "step"}),
+                "validation_accuracy": one.score,
+                "file": name,
+                "uri": store.locate(file),
+                **file.model_dump(include={"size", "sha256"}),
+            }
+
+
+TABLES: Mapping[str, tuple[pa.Schema, Callable[[ArtifactStore, str, Documents], pa.Table]]] = {
+    "metrics": (METRICS, metrics),
+    "jobs": (JOBS, jobs),
+    "candidates": (CANDIDATES, candidates),
+    "events": (EVENTS, events),
+    "checkpoints": (CHECKPOINTS, checkpoints),
+}
+"""The tables by name."""
+
+
+def table(store: ArtifactStore, name: str, studies: Iterable[str]) -> pa.Table:
+    """Return a table over studies; KeyError for a name that is none of a table's."""
+    schema, of = TABLES[name]
+    found = {study: documents(store.study(study)) for study in studies}
+    parts = [of(store.knowing(one), one, left) for one, left in found.items() if left]
+    return pa.concat_tables([schema.empty_table(), *parts])

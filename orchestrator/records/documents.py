@@ -1,0 +1,96 @@
+"""What a study leaves in the store, as documents; reading them needs no torch and no statistics."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict
+
+from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.schemas.architecture import Candidate
+from compound.schemas.base import Model
+from compound.schemas.data import DataInfo
+from compound.schemas.device import DeviceProfile
+from compound.schemas.forecast import Spent
+from compound.schemas.gate import GatePlan
+from compound.schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
+from compound.schemas.power_law import Law
+from compound.schemas.ranking import GateResult
+from compound.schemas.study import Spec, StudySpec
+from compound.schemas.verdict import Verdict
+
+SPEC = "spec.json"
+"""The document without which there is no study."""
+
+
+class Record(Model):
+    """What a study was asked, as it is kept in the store."""
+
+    spec: Spec
+    text: str
+    """The spec file as the user wrote it."""
+
+
+class TrainRecord(Model):
+    """What one scaled variant was asked, in place of a search's plan."""
+
+    data: DataInfo
+    baseline: Candidate
+    profile: DeviceProfile | None = None
+    """See Variant."""
+
+
+@dataclass(frozen=True)
+class Documents:
+    """Everything that a study has left in the store so far; None for what is yet to come."""
+
+    record: Record
+    plan: Plan | None
+    trained: TrainRecord | None
+    verdict: Verdict | None
+    family: FamilyPlan | None
+    rounds: Rounds | None = None
+    gate_plan: GatePlan | None = None
+    gate: GateResult | None = None
+    law: Law | None = None
+    spent: Spent | None = None
+
+    @cached_property
+    def search(self) -> Plan | None:
+        """The plan of the search with all that its rounds have added."""
+        return self.plan.extended(self.rounds) if self.plan and self.rounds else self.plan
+
+    @cached_property
+    def jobs(self) -> list[PlannedJob]:
+        """Every planned job once: the search's first, then the gate's, then the family's."""
+        planned = [*(self.search.jobs if self.search else ())]
+        planned += self.gate_plan.jobs if self.gate_plan else ()
+        planned += self.family.jobs if self.family else ()
+        return list({job.request.job.id: job for job in reversed(planned)}.values())[::-1]
+
+
+class Said(BaseModel):
+    """Of a document only the sentence that sums it up: the rest may be megabytes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    sentence: str
+
+
+def documents(folder: StudyFolder) -> Documents | None:
+    """Read a study's documents; None where there is no such study."""
+    record = folder.read(SPEC, Record)
+    if record is None:
+        return None
+    gated = isinstance(record.spec, StudySpec) and record.spec.gate.mode != "off"
+    return Documents(
+        record=record,
+        plan=folder.read("plan.json", Plan),
+        trained=folder.read("baseline.json", TrainRecord),
+        verdict=folder.read("verdict.json", Verdict),
+        family=folder.read("family.json", FamilyPlan),
+        rounds=folder.read("rounds.json", Rounds),
+        gate_plan=folder.read("gateplan.json", GatePlan) if gated else None,
+        gate=folder.read("gate.json", GateResult) if gated else None,
+        law=folder.read("law.json", Law),
+        spent=folder.read("spending.json", Spent),
+    )

@@ -1,0 +1,152 @@
+"""The map of a search: where each realised network put its share of the extra compute."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from compound.orchestrator.report.figure_style import CLEAR, GOLD, LABELS, SYMBOLS, figure, hover
+from compound.orchestrator.report.inputs import Seat
+from compound.orchestrator.report.surface_contours import peak, region, relief, untried
+from compound.schemas.architecture import AXES, Shares
+from compound.schemas.verdict import Verdict
+
+OUTLINE = "rgba(127,127,127,0.9)"
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (LABELS["mix"], ("mix",)),
+    ("single axis", AXES),
+    (LABELS["published"], ("published",)),
+    (LABELS["dwr"], ("dwr",)),
+)
+"""Marks that the legend calls by one name, and the kinds that they are."""
+CROWD = 30
+"""More candidates than this are drawn with smaller marks."""
+NEXT = 3
+"""Untried networks that are drawn."""
+
+
+def ternary(seats: Sequence[Seat], verdict: Verdict | None = None) -> go.Figure | None:
+    """Draw the candidates in the triangle of shares; None where none has a score.
+
+    Under them lies the verdict's surface, over it the optimum's region and what to try next.
+    """
+    shown = [seat for seat in seats if seat.candidate.shares]
+    scored = [seat for seat in shown if seat.standing.mean is not None]
+    if not scored:
+        return None
+    size = 19 if len(shown) <= CROWD else 12
+    ring = {"size": 1.6 * size, "color": CLEAR, "line": {"color": GOLD, "width": 2.5}}
+    missing = {"size": 11, "color": "#9aa0a6", "symbol": "x"}
+    scale = _scale([100 * (seat.standing.mean or 0) for seat in scored])
+    optimum = verdict.optimum if verdict else None
+    marks = [
+        *(relief(optimum, scale) if optimum else ()),
+        region(optimum, verdict.level) if verdict and optimum else None,
+        _marks([s for s in scored if s.standing.tied], "tied with the best", ring, skip=True),
+        _marks([s for s in shown if s.standing.mean is None], "no score", missing),
+        *_kinds([seat for seat in scored if not seat.chosen], scale, size),
+        untried(verdict.predictions, NEXT) if verdict else None,
+        _marks([seat for seat in scored if seat.chosen], "chosen", _star()),
+        peak(optimum) if optimum else None,
+    ]
+    return figure(
+        marks,
+        560 if optimum else 520,
+        ternary={"bgcolor": CLEAR, **_axes()},
+        margin={"l": 44, "r": 64, "t": 50, "b": 70},
+        legend=_legend(),
+    )
+
+
+def _legend() -> dict[str, object]:
+    """Return a legend under the triangle, of two columns where there is room."""
+    place = {"orientation": "h", "y": -0.11, "yanchor": "top", "x": 0.5, "xanchor": "center"}
+    return {**place, "entrywidth": 160, "font": {"size": 12}}
+
+
+def _kinds(
+    seats: Sequence[Seat], scale: dict[str, object], size: int
+) -> list[go.Scatterternary | None]:
+    """Return the marks of mixes, single axes and named splits; the first brings the colour bar."""
+    groups = [(label, [seat for seat in seats if seat.kind in kinds]) for label, kinds in GROUPS]
+    drawn = [(label, group) for label, group in groups if group]
+    return [
+        _marks(group, label, _coloured(group, {**scale, "showscale": place == 0}, size))
+        for place, (label, group) in enumerate(drawn)
+    ]
+
+
+def _axes() -> dict[str, object]:
+    axis = {
+        "tickvals": [0.25, 0.5, 0.75],
+        "tickformat": ".0%",
+        "min": 0,
+        "ticks": "",
+        "tickfont": {"size": 11},
+        "layer": "below traces",
+    }
+    titles = {"aaxis": "<b>depth</b>", "baxis": "<b>width</b>", "caxis": "<b>resolution</b>"}
+    return {key: {**axis, "title": {"text": text}} for key, text in titles.items()}
+
+
+def _scale(accuracies: Sequence[float]) -> dict[str, object]:
+    """Return one colour scale for all marks, with its bar in the free corner."""
+    bar = {
+        "title": {"text": "accuracy, %", "side": "top", "font": {"size": 12}},
+        "thickness": 10,
+        "len": 0.52,
+        "x": 1.1,
+        "xanchor": "right",
+        "y": 1.06,
+        "yanchor": "top",
+        "outlinewidth": 0,
+        "nticks": 5,
+    }
+    low, high = min(accuracies), max(accuracies)
+    return {
+        "colorscale": "Viridis",
+        "cmin": low,
+        "cmax": high,
+        "colorbar": bar,
+        "showscale": True,
+    }
+
+
+def _coloured(seats: Sequence[Seat], scale: dict[str, object], size: int) -> dict[str, object]:
+    return {
+        **scale,
+        "size": size,
+        "symbol": [SYMBOLS[seat.kind] for seat in seats],
+        "color": [100 * (seat.standing.mean or 0) for seat in seats],
+        "line": {"color": OUTLINE, "width": 1},
+    }
+
+
+def _star() -> dict[str, object]:
+    return {"size": 24, "symbol": "star", "color": GOLD, "line": {"color": "#5c4300", "width": 1}}
+
+
+def _marks(
+    seats: Sequence[Seat], label: str, marker: dict[str, object], skip: bool = False
+) -> go.Scatterternary | None:
+    if not seats:
+        return None
+    places = [_inside(seat.candidate.shares) for seat in seats if seat.candidate.shares]
+    depth, width, resolution = zip(*places, strict=True)
+    told = {"hoverinfo": "skip"} if skip else {"hovertemplate": [hover(seat) for seat in seats]}
+    return go.Scatterternary(
+        a=depth,
+        b=width,
+        c=resolution,
+        mode="markers",
+        name=label,
+        marker=marker,
+        cliponaxis=False,
+        **told,
+    )
+
+
+def _inside(shares: Shares) -> tuple[float, float, float]:
+    """Rounding may leave a share a little below 0, outside of the triangle."""
+    parts = [max(0.0, part) for part in (shares.depth, shares.width, shares.resolution)]
+    total = sum(parts) or 1.0
+    return parts[0] / total, parts[1] / total, parts[2] / total

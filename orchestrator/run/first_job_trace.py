@@ -1,0 +1,40 @@
+"""`--profile`: of the first job of every phase, where the time of a few steps goes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from compound.cluster.runner import OnEvent, Runner
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.schemas.job import JobRequest, JobResult
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A runner whose first job of each call is traced."""
+
+    runner: Runner
+    store: ArtifactStore
+    say: Callable[[str], None]
+
+    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+        """Train every request; see `Runner.run`. Says where the trace lies."""
+        asked = [request.model_copy(update={"profile": True}) for request in requests[:1]]
+        results = self.runner.run([*asked, *requests[1:]], store, on_event)
+        for request, result in zip(asked, results, strict=False):
+            self._tell(request, result)
+        return results
+
+    def _tell(self, request: JobRequest, result: JobResult) -> None:
+        label, where = request.label or result.job, self.store.trace(result.job)
+        if where is None:
+            self.say(f"no profile of {label}: its epochs are shorter than the steps to be traced")
+            return
+        waited = result.metrics.get("data_wait", 0.0)
+        self.say(
+            f"profile of {label}: {where} (open it in https://ui.perfetto.dev); "
+            f"it waited for data for {waited:.1%} of its last epoch's training"
+        )
+
+    def request_stop(self) -> None:
+        """Stop the runner."""
+        self.runner.request_stop()

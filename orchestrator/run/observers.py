@@ -1,0 +1,39 @@
+"""Who hears what happens while a study runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from compound.orchestrator.run.progress import Phase, Progress
+from compound.orchestrator.run.trackers import Trackers
+from compound.schemas.job import Event
+
+if TYPE_CHECKING:
+    from compound.cluster.gauges import StudyGauges
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Hands what happens to the terminal, the gauges, and the study's log of events."""
+
+    progress: Progress
+    gauges: "StudyGauges | None"
+    log: Callable[[Event], None]
+    trackers: Trackers
+
+    def phase(self, phase: Phase) -> None:
+        """A phase begins."""
+        self.progress.phase(phase)
+
+    def note(self, text: str) -> None:
+        """The study has decided something."""
+        self.progress.note(text)
+
+    def event(self, event: Event) -> None:
+        """Something happened to a job; epochs are rows of the store, not events of the log."""
+        self.progress.event(event)
+        if event.kind != "epoch":
+            self.log(event)
+        if self.gauges is not None:
+            self.gauges(event)
+        self.trackers.event(event)

@@ -1,0 +1,95 @@
+"""One line for each thing that happens, good for a terminal and for a job's log alike."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from compound.orchestrator.wording.numbers import counted
+from compound.schemas.job import Event, JobResult
+
+_MINUTE = 60
+_SETTLING = 5
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a study whose jobs are trained together, as it begins."""
+
+    title: str
+    jobs: int
+    pending: int
+    """Jobs yet to be trained."""
+    failed: int = 0
+    """Jobs that failed before, and are not tried again."""
+    reused: Mapping[str, int] = field(default_factory=dict)
+    """Jobs done before that were none of this study's, by the studies that they were of."""
+
+
+class Progress:
+    """Counts jobs as their events come in, and tells each ending with an estimate of the rest."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._total = self._ended = self._before = 0
+        self._started = time.monotonic()
+        self._best: float | None = None
+        self._waiting: set[str] = set()
+
+    def phase(self, phase: Phase) -> None:
+        """Begin a phase; jobs that are done already are said to be, and by whom, not run again."""
+        self._total, self._ended = phase.jobs, phase.jobs - phase.pending
+        self._before, self._started = self._ended, time.monotonic()
+        self._write(f"{phase.title}: {counted(phase.jobs, 'job')}{_before(phase)}")
+
+    def note(self, text: str) -> None:
+        """Tell what the study has decided."""
+        self._write(text)
+
+    def event(self, event: Event) -> None:
+        """Tell one event of a runner."""
+        if event.kind == "ended" and event.result is not None and event.result.attempt:
+            self._ended += 1
+            self._write(self._line(event.label, event.result))
+            for note in event.result.notes:
+                self._write(f"{'note':<7} {event.label}: {note}")
+        elif event.kind == "again":
+            self._write(f"{'again':<7} {event.label}: {event.message}")
+        elif event.kind == "waiting" and self._is_news(event.message):
+            self._waiting.add(event.message)
+            self._write(f"waiting: {event.label} {event.message}")
+
+    def _is_news(self, message: str) -> bool:
+        """Every job waits when a phase begins; what is worth a line is one that still does."""
+        begun = time.monotonic() - self._started > _SETTLING
+        return begun and message not in self._waiting
+
+    def _line(self, label: str, result: JobResult) -> str:
+        head = f"[{self._ended}/{self._total}] {result.status:<7} {label:<26}"
+        if result.cause is not None:
+            return f"{head} {result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
+        accuracy = result.metrics.get("validation_accuracy")
+        self._best = max(filter(None, (self._best, accuracy)), default=None)
+        shown = f" accuracy {accuracy:6.2%}  best {self._best:6.2%}" if accuracy else ""
+        return f"{head}{shown}  {result.seconds:6.1f} s  {self._rest()}".rstrip()
+
+    def _rest(self) -> str:
+        left = self._total - self._ended
+        each = (time.monotonic() - self._started) / max(1, self._ended - self._before)
+        seconds = each * left
+        return f"about {duration(seconds)} left" if left > 0 else ""
+
+
+def _before(phase: Phase) -> str:
+    """Say how many jobs are done or have failed already, and which other studies did."""
+    done = phase.jobs - phase.pending - phase.failed
+    others = ", ".join(f"{count} of them by study {name}" for name, count in phase.reused.items())
+    said = f", {done} done before" + (f" ({others})" if others else "") if done else ""
+    return said + (f", {phase.failed} failed before" if phase.failed else "")
+
+
+def duration(seconds: float) -> str:
+    """Write a time in the unit that suits it."""
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    minutes = seconds / _MINUTE
+    return f"{minutes:.0f} min" if minutes < 2 * _MINUTE else f"{minutes / _MINUTE:.1f} h"

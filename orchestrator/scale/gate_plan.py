@@ -1,0 +1,129 @@
+"""Who enters the gate before the family, and the jobs that train them at a larger scale."""
+
+from collections.abc import Iterator, Sequence
+
+from compound.jobs.models.scaled import Networks
+from compound.orchestrator.design.budget_cost import Measure, measure_of
+from compound.orchestrator.design.limits import obstacles
+from compound.orchestrator.plan.schedules import job, label, of_length
+from compound.orchestrator.plan.search_jobs import DATA_ONLY, scaled
+from compound.orchestrator.scale import gate_text as words
+from compound.orchestrator.wording.names import name
+from compound.schemas.architecture import AXES, Candidate
+from compound.schemas.gate import Entrant, GatePlan
+from compound.schemas.job import JobRequest
+from compound.schemas.plan import Plan, PlannedJob
+from compound.schemas.recipe import Recipe
+from compound.schemas.study import StudySpec
+from compound.schemas.verdict import Standing, Verdict
+
+PHI = 2.0
+"""The gate's scale: the smallest whole step beyond the search's own."""
+LONGER = 2
+"""Times the search's epochs."""
+
+
+def contenders(spec: StudySpec, plan: Plan, verdict: Verdict) -> tuple[Candidate, ...]:
+    """Return whom the gate trains again: the choice, the top by expected accuracy, the controls.
+
+    Single-axis controls without a score in the search are left out; so is everyone where the
+    search has chosen nobody. `plan` holds the candidates of all rounds.
+    """
+    if verdict.chosen is None:
+        return ()
+    scored = [one for one in verdict.standings if one.mean is not None]
+    top = sorted(scored, key=_promise, reverse=True)[: spec.gate.top]
+    if verdict.chosen not in {one.candidate for one in top}:
+        top = top[: spec.gate.top - 1]
+    controls = [one for one in scored if {*AXES} & {*one.roles}]
+    by_id = {candidate.id: candidate for candidate in plan.candidates}
+    wanted = [verdict.chosen, *(one.candidate for one in (*top, *controls))]
+    return tuple(by_id[one] for one in dict.fromkeys(wanted))
+
+
+def _promise(standing: Standing) -> float:
+    known = (standing.expected, standing.at_budget, standing.mean)
+    return next(value for value in known if value is not None)
+
+
+def gate_plan(
+    spec: StudySpec, plan: Plan, verdict: Verdict, networks: Networks = DATA_ONLY
+) -> GatePlan:
+    """Plan the gate's jobs, and the baseline's by the same recipe for the cost that differs.
+
+    At phi 2 a job is the family's where candidate and seed are, so nothing is trained twice. Who
+    cannot be built there, or is the same network as another one there, is left out and named.
+    """
+    return gate_of(spec, plan, contenders(spec, plan, verdict), networks)
+
+
+def gate_of(
+    spec: StudySpec, plan: Plan, chosen: Sequence[Candidate], networks: Networks = DATA_ONLY
+) -> GatePlan:
+    """Plan a gate for these candidates of the search."""
+    entrants, warnings = _entrants(spec, plan, chosen, networks)
+    recipe = _recipe(spec)
+    longer = spec.gate.scale == "epochs"
+    multiple = spec.search.budget.multiple
+    return GatePlan(
+        scale=f"{recipe.epochs} epochs" if longer else f"phi {PHI:g}",
+        multiple=multiple if longer else multiple**PHI,
+        baseline=plan.baseline.id,
+        entrants=entrants,
+        jobs=tuple(_jobs(spec, plan, recipe, entrants)) if entrants else (),
+        warnings=warnings,
+    )
+
+
+def _recipe(spec: StudySpec) -> Recipe:
+    """Return the family's recipe, or the search's stretched: what counts epochs grows along."""
+    if spec.gate.scale == "phi":
+        return spec.train
+    return of_length(spec.search.train, LONGER * spec.search.train.epochs)
+
+
+def _entrants(
+    spec: StudySpec, plan: Plan, chosen: Sequence[Candidate], networks: Networks
+) -> tuple[tuple[Entrant, ...], tuple[str, ...]]:
+    """Return each network of the gate once, and a sentence for each contender without one."""
+    measure = measure_of(spec, plan.profile)
+    found: dict[str, Entrant] = {}
+    left_out = []
+    for one in chosen:
+        network = _network(spec, plan, one, measure, networks)
+        if isinstance(network, str):
+            left_out.append(words.cannot_be_built(name(one), network))
+        elif network.id in found:
+            left_out.append(words.same_network(name(one), found[network.id].name))
+        else:
+            found[network.id] = Entrant(candidate=one.id, name=name(one), network=network)
+    return tuple(found.values()), tuple(left_out)
+
+
+def _network(
+    spec: StudySpec, plan: Plan, one: Candidate, measure: Measure, networks: Networks
+) -> Candidate | str:
+    """Return the network that stands for a candidate, or why there is none."""
+    if spec.gate.scale == "epochs":
+        return one
+    broken = next(obstacles(spec, plan.baseline.architecture, one.coefficients, PHI), None)
+    if broken:
+        return f"phi {PHI:g} {broken[2]}"
+    network = scaled(spec, plan.baseline, one.coefficients, PHI, measure, networks)
+    return network.model_copy(update={"roles": one.roles})
+
+
+def _jobs(
+    spec: StudySpec, plan: Plan, recipe: Recipe, entrants: Sequence[Entrant]
+) -> Iterator[PlannedJob]:
+    larger = spec.gate.scale == "phi"
+    everyone = [(plan.baseline, 0.0), *((one.network, PHI if larger else 1.0) for one in entrants)]
+    for seed in range(spec.seed, spec.seed + (spec.gate.seeds or spec.search.seeds)):
+        for network, scale in everyone:
+            phi = scale if larger else 0.0
+            request = JobRequest(
+                job=job(spec, plan.data, network, recipe, seed, phi=phi, profile=plan.profile),
+                resources=spec.resources.search,
+                label=f"gate-{label(network, seed)}",
+            )
+            yield PlannedJob(phase="gate", candidate=network.id, phi=scale, request=request)

@@ -1,0 +1,156 @@
+"""The power law through a family's errors: error = scale * ratio ^ -exponent.
+
+Errors of networks of one kind fall about as a power of their cost (Hestness et al. 2017; Rosenfeld
+et al. 2020), which is a straight line on logarithms. It says what the next larger network should
+reach before anybody pays for it; and each trained network is held against what the smaller ones
+foretold of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from compound.orchestrator.scale.power_law_text import tell
+from compound.orchestrator.statistics.comparison import pooled
+from compound.schemas.power_law import Law, LawPoint
+
+FEWEST = 2
+"""Networks of different cost that a line needs."""
+FLOOR = 1e-9
+"""The least error, where nobody says how many images it was measured on."""
+
+Floats = NDArray[np.float64]
+
+
+def fit(
+    points: Sequence[LawPoint],
+    predict: Sequence[tuple[float, float]],
+    level: float,
+    floor: float = FLOOR,
+) -> Law | None:
+    """Fit the law to trained networks and foretell further ones, given as phi and cost ratio.
+
+    None with fewer than two trained networks of different cost. Points without errors are
+    foretold like those of `predict`. An error below `floor` counts as `floor`, since 0 has no
+    logarithm: half a validation image is a fair one.
+
+    Least squares on the logarithms, a network weighted by its seeds. What the line misses, a
+    network's own stray and the luck of its seeds, is one variance, with networks - 2 degrees of
+    freedom. Where that is less than the seeds alone show, the line misses nothing that they do
+    not explain, and both are pooled. With two networks only the seeds' is left, and with one seed
+    each nothing: then there are no intervals. Intervals of single points are prediction
+    intervals for the mean of their seeds, one for a network that is not trained.
+
+    What a trained network was expected to reach comes from all that cost less than it.
+    """
+    trained = [one for one in points if one.errors]
+    line = _Line.through(trained, floor)
+    if line is None:
+        return None
+    wanted = [*((one.phi, one.ratio) for one in points if not one.errors), *predict]
+    known = {one.phi for one in trained}
+    foretold = [
+        _expected(LawPoint(phi=phi, ratio=ratio), line, level)
+        for phi, ratio in dict(wanted).items()
+        if phi not in known
+    ]
+    every = [*(_checked(one, trained, level, floor) for one in trained), *foretold]
+    every.sort(key=lambda one: (not one.errors, one.ratio, one.phi))
+    spread = line.exponent_margin(level)
+    law = Law(
+        scale=exp(line.intercept),
+        exponent=-line.slope,
+        low=None if spread is None else -line.slope - spread,
+        high=None if spread is None else -line.slope + spread,
+        level=level,
+        points=tuple(every),
+        sentence="",
+    )
+    return law.model_copy(update={"sentence": tell(law)})
+
+
+def band(
+    trained: Sequence[LawPoint], ratios: Sequence[float], level: float, floor: float = FLOOR
+) -> list[LawPoint]:
+    """Return the law of trained networks at many costs, with prediction intervals for one seed.
+
+    Empty where they make no law. The points' phi means nothing.
+    """
+    line = _Line.through(trained, floor)
+    return [_expected(LawPoint(phi=0, ratio=each), line, level) for each in ratios] if line else []
+
+
+def _checked(one: LawPoint, trained: Sequence[LawPoint], level: float, floor: float) -> LawPoint:
+    smaller = _Line.through([other for other in trained if other.ratio < one.ratio], floor)
+    return _expected(one, smaller, level) if smaller else one
+
+
+def _expected(one: LawPoint, line: "_Line", level: float) -> LawPoint:
+    middle = line.at(one.ratio)
+    margin = line.margin(one.ratio, max(len(one.errors), 1), level)
+    ends = {} if margin is None else {"low": exp(middle - margin), "high": exp(middle + margin)}
+    found = {"expected": exp(middle), **ends}
+    return one.model_copy(update={key: min(value, 1.0) for key, value in found.items()})
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A weighted straight line through logarithms, and how well it is known."""
+
+    intercept: float
+    slope: float
+    noise: float
+    """Standard deviation of one seed around the line."""
+    df: int
+    inverse: Floats
+    """Covariance of intercept and slope, in units of the noise's variance; shape (2, 2)."""
+
+    @classmethod
+    def through(cls, trained: Sequence[LawPoint], floor: float) -> "_Line | None":
+        """Fit networks with errors; None where they do not differ in cost."""
+        if len({one.ratio for one in trained}) < FEWEST:
+            return None
+        ordered = sorted(trained, key=lambda one: (one.ratio, one.phi))
+        seeds = np.array([len(one.errors) for one in ordered], dtype=np.float64)
+        columns = np.array([[1.0, log(one.ratio)] for one in ordered])
+        values = np.array([log(max(fmean(one.errors), floor)) for one in ordered])
+        weighted = columns * np.sqrt(seeds)[:, None]
+        found = np.linalg.lstsq(weighted, values * np.sqrt(seeds), rcond=None)[0]
+        squares = float(seeds @ np.square(values - columns @ found))
+        noise, df = _noise(ordered, squares, floor)
+        inverse = np.linalg.inv(weighted.T @ weighted)
+        return cls(float(found[0]), float(found[1]), noise, df, inverse)
+
+    def at(self, ratio: float) -> float:
+        """Return the logarithm of the error at a cost."""
+        return self.intercept + self.slope * log(ratio)
+
+    def exponent_margin(self, level: float) -> float | None:
+        """Return half of the exponent's interval; None where no noise is known."""
+        return self._times(float(self.inverse[1, 1]) ** 0.5, level)
+
+    def margin(self, ratio: float, seeds: int, level: float) -> float | None:
+        """Return half of the prediction interval of a mean of seeds, on logarithms."""
+        place = np.array([1.0, log(ratio)])
+        return self._times(float(place @ self.inverse @ place + 1 / seeds) ** 0.5, level)
+
+    def _times(self, spread: float, level: float) -> float | None:
+        if self.df == 0:
+            return None
+        return float(stats.t.ppf((1 + level) / 2, self.df)) * self.noise * spread
+
+
+def _noise(trained: Sequence[LawPoint], squares: float, floor: float) -> tuple[float, int]:
+    """Return the deviation of one seed's logarithm around the line, and its degrees of freedom."""
+    seeds = pooled([[log(max(error, floor)) for error in one.errors] for one in trained])
+    df = len(trained) - 2
+    sd = (squares / df) ** 0.5 if df else 0.0
+    if seeds is None or (df and sd >= seeds.sd):
+        return sd, df
+    both = df + seeds.df
+    return float(((squares + seeds.df * seeds.sd**2) / both) ** 0.5), both

@@ -1,0 +1,76 @@
+"""The weights that a spec names, checked before anything starts and tied to every job."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from compound.jobs.models.weight_file import WeightFile, read
+from compound.jobs.models.weights import check_weights
+from compound.schemas.architecture import Architecture, Candidate, Network
+from compound.schemas.errors import ArchitectureError
+from compound.schemas.factory import FactoryNetwork
+from compound.schemas.plan import FamilyPlan, Member, PlannedJob
+from compound.schemas.weights import Weights, WeightsRef
+
+
+def with_weights(weights: Weights, baseline: Candidate, family: FamilyPlan) -> FamilyPlan:
+    """Return the plan with each job starting from the weights.
+
+    Raises ArchitectureError: the file is unreadable, holds code, or is of another network.
+    """
+    with _said_of_the_spec():
+        file = read(weights.path)
+    for member in family.members:
+        _check(file, weights, member, baseline)
+    reference = WeightsRef(spec=weights, sha256=file.sha256)
+    members = tuple(_member(member, reference) for member in family.members)
+    return family.model_copy(update={"members": members})
+
+
+def _check(file: WeightFile, weights: Weights, member: Member, baseline: Candidate) -> None:
+    network = member.network
+    scaled = network.id != baseline.id
+    with _said_of_the_spec(_scaled_hint(member) if scaled else ""):
+        check_weights(file, _of_ours(network.architecture), classifier=weights.classifier == "keep")
+
+
+def _of_ours(network: Network) -> Architecture:
+    """Refuse weights for a factory's network, which can load its own."""
+    if isinstance(network, FactoryNetwork):
+        raise ArchitectureError(
+            "a network of your own starts from what its factory gives it",
+            where=network.factory,
+            next_step="load the weights in the factory, and leave `weights` out",
+        )
+    return network
+
+
+def _scaled_hint(member: Member) -> str:
+    """Say that the network may be another than the one whose weights these are."""
+    return (
+        "weights fit the very network that they were trained in; coefficients and phi "
+        f"{member.phi:g} make another one of the baseline, and without them it is the baseline"
+    )
+
+
+@contextmanager
+def _said_of_the_spec(next_step: str = "") -> Iterator[None]:
+    """Let an error about the file name the key of the spec that names the file."""
+    try:
+        yield
+    except ArchitectureError as error:
+        raise ArchitectureError(
+            f"{error.where}: {error.what}",
+            where="weights.path",
+            allowed=error.allowed,
+            next_step=error.next_step or next_step,
+        ) from None
+
+
+def _member(member: Member, weights: WeightsRef) -> Member:
+    return member.model_copy(update={"jobs": tuple(_job(job, weights) for job in member.jobs)})
+
+
+def _job(planned: PlannedJob, weights: WeightsRef) -> PlannedJob:
+    job = planned.request.job.model_copy(update={"weights": weights})
+    request = planned.request.model_copy(update={"job": job})
+    return planned.model_copy(update={"request": request})

@@ -1,0 +1,56 @@
+"""A study of two batches a job: every step of the way once, before the money is spent."""
+
+from typing import Any
+
+from compound.schemas.forecast import Spending
+from compound.schemas.promotion import Gate
+from compound.schemas.recipe import Recipe
+from compound.schemas.store_uri import below
+from compound.schemas.study import Search, Spec, StudySpec
+
+BATCHES = 2
+_SEEDS = 2
+"""As many as the noise needs."""
+
+
+def rehearsal(spec: Spec) -> Spec:
+    """Return a spec whose jobs train and validate on two batches, in a store of its own.
+
+    Where training images grow there are two epochs, one with the first side and one with the last.
+    Promotion is left out, because there is no shorter schedule; a gate only warns, so that
+    the family comes to its turn as well.
+    """
+    images = BATCHES * max(spec.train.batch, _search_batch(spec))
+    update: dict[str, Any] = {
+        "store": below(spec.store, "rehearsal"),
+        "data": spec.data.model_copy(update={"limit": images, "validation_limit": images}),
+        "train": _once(spec.train),
+        "budget": Spending(),
+        "retries": 0,
+        "trackers": (),
+    }
+    if isinstance(spec, StudySpec):
+        update |= {"search": _search(spec.search), "gate": _gate(spec.gate)}
+    return spec.model_copy(update=update)
+
+
+def _search_batch(spec: Spec) -> int:
+    return spec.search.train.batch if isinstance(spec, StudySpec) else 0
+
+
+def _once(recipe: Recipe) -> Recipe:
+    return recipe.model_copy(update={"epochs": 2 if recipe.resizing else 1})
+
+
+def _search(search: Search) -> Search:
+    update = {
+        "train": _once(search.train),
+        "promotion": None,
+        "seeds": min(search.seeds, _SEEDS),
+        "rounds": min(search.rounds, 1),
+    }
+    return search.model_copy(update=update)
+
+
+def _gate(gate: Gate) -> Gate:
+    return gate if gate.mode == "off" else gate.model_copy(update={"mode": "warn", "seeds": None})

@@ -1,0 +1,201 @@
+"""A spec file, with the overrides of the command line, to a validated StudySpec or TrainSpec."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from compound.orchestrator.spec.yaml_source import Key, Place, Source, parse, read
+from compound.orchestrator.suggest import closest
+from compound.schemas.errors import CompoundError, SpecError
+from compound.schemas.store_uri import masked
+from compound.schemas.study import SPEC, StudySpec, TrainSpec
+
+
+@dataclass(frozen=True)
+class SpecFile:
+    """A spec that holds, and the text that it was read from."""
+
+    spec: StudySpec | TrainSpec
+    source: Source
+    overrides: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    """The `--set` texts by the keys that they replace."""
+
+    def explain(self, error: CompoundError) -> CompoundError:
+        """Return the error with its dotted key, if it names one, turned into file:line:col."""
+        steps = error.where.split(".")
+        if steps[0] not in type(self.spec).model_fields:
+            return error
+        place = _origin(steps, self.overrides) or self.source.locate(steps)
+        parts = {**vars(error), **place._asdict()}
+        what = parts.pop("what")
+        return type(error)(what, **parts)
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
+    """Read, override and validate a spec. SpecError: the first thing that does not hold."""
+    source = read(path)
+    if not isinstance(source.values, dict):
+        raise SpecError(
+            "a spec is a mapping of keys to values",
+            where=str(path),
+            next_step="compound init quickstart.yaml",
+        )
+    values: Any = source.values
+    origins: dict[tuple[str, ...], str] = {}
+    for text in overrides:
+        keys, value = _override(text)
+        values = _put(values, keys, value, text)
+        origins[keys] = text
+    try:
+        return SpecFile(SPEC.validate_python(values), source, origins)
+    except ValidationError as error:
+        raise _translate(error, source, origins) from None
+
+
+def _override(text: str) -> tuple[tuple[str, ...], Any]:
+    """Split `a.b=value` into its keys and its value, read as YAML."""
+    dotted, equals, value = text.partition("=")
+    keys = tuple(dotted.strip().split("."))
+    if not equals or not all(keys):
+        raise SpecError("not an override", where=f"--set {text}", allowed="--set a.b.c=value")
+    return keys, parse(value, f"--set {text}").values
+
+
+def _put(values: Any, keys: tuple[str, ...], value: Any, text: str) -> Any:
+    """Return values with one nested key replaced."""
+    if not keys:
+        return value
+    if isinstance(values, list) and keys[0].isdigit() and int(keys[0]) < len(values):
+        index = int(keys[0])
+        changed = _put(values[index], keys[1:], value, text)
+        return [*values[:index], changed, *values[index + 1 :]]
+    if values is not None and not isinstance(values, dict):
+        raise SpecError(f"{keys[0]} lies inside a plain value", where=f"--set {text}")
+    rest = values or {}
+    return {**rest, keys[0]: _put(rest.get(keys[0]), keys[1:], value, text)}
+
+
+def _translate(
+    error: ValidationError, source: Source, origins: Mapping[tuple[str, ...], str]
+) -> SpecError:
+    """Turn pydantic's first finding into what, where, and what is allowed."""
+    details = min(error.errors(include_url=False), key=lambda e: e["type"] == "missing")
+    path = [*_without_kind(details["loc"]), *_discriminator(details)]
+    place = _origin(path, origins) or source.locate(path, key=details["type"] == "extra_forbidden")
+    more = error.error_count() - 1
+    what = _what(details) + (f" (and {more} more)" if more else "")
+    return SpecError(what, **place._asdict(), allowed=_allowed(details))
+
+
+def _without_kind(loc: tuple[Key, ...]) -> tuple[Key, ...]:
+    """Drop the tag of the outermost union, which could be taken for the key `train`."""
+    return loc[1:] if loc[:1] in (("study",), ("train",)) else loc
+
+
+def _discriminator(details: ErrorDetails) -> list[str]:
+    """Return the key that chooses between the members of a union, for errors about it."""
+    given = _chooser(details)
+    return [given] if given.isidentifier() else []
+
+
+def _chooser(details: ErrorDetails) -> str:
+    """Return the name of the key, or of the function after it, that chooses a union's member."""
+    given = str(details.get("ctx", {}).get("discriminator", "")).strip("'")
+    return given.removesuffix("()").lstrip("_")
+
+
+def _origin(path: Sequence[Key], origins: Mapping[tuple[str, ...], str]) -> Place | None:
+    names = [str(step) for step in path]
+    matches = [text for keys, text in origins.items() if _is_subsequence(keys, names)]
+    return Place(f"--set {masked(matches[-1])}") if matches else None
+
+
+def _is_subsequence(keys: Sequence[str], names: Sequence[str]) -> bool:
+    rest = iter(names)
+    return all(key in rest for key in keys)
+
+
+def _what(details: ErrorDetails) -> str:
+    last, kind, context = _label(details["loc"]), details["type"], details.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"unknown key '{last}'{closest(last, _siblings(details))}"
+    if kind == "missing":
+        return f"'{last}' is missing"
+    if kind == "union_tag_not_found":
+        return f"{last}: {context['discriminator']} is missing".replace("'", "")
+    if kind == "union_tag_invalid":
+        tag, choices = context["tag"], str(context["expected_tags"]).replace("'", "").split(", ")
+        return f"no such {_chooser(details)}: '{tag}'{closest(tag, choices)}"
+    if kind == "literal_error" and isinstance(details["input"], str):
+        choices = _choices(context)
+        return f"no such {last}: '{details['input']}'{closest(details['input'], choices)}"
+    message = details["msg"].removeprefix("Value error, ")
+    return f"{last}: {message[0].lower()}{message[1:]}"
+
+
+def _choices(context: dict[str, Any]) -> list[str]:
+    """Return the values that a literal allows, out of pydantic's sentence about them."""
+    return [text.strip("'") for text in str(context["expected"]).replace(" or ", ", ").split(", ")]
+
+
+def _label(loc: tuple[Key, ...]) -> str:
+    """Name the last step of a location, an index together with its list."""
+    if not loc:
+        return "the spec"
+    return f"{loc[-2]}[{loc[-1]}]" if isinstance(loc[-1], int) and len(loc) > 1 else str(loc[-1])
+
+
+_FORMS = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "keys with values"),
+    "string_type": "a text",
+}
+"""What pydantic's names for errors of a type ask for."""
+
+
+def _allowed(details: ErrorDetails) -> str:
+    if details["type"] in ("extra_forbidden", "missing"):
+        return ", ".join(_siblings(details))
+    context, form = details.get("ctx", {}), _FORMS.get(details["type"], "")
+    return str(context.get("expected_tags") or context.get("expected") or form)
+
+
+def _siblings(details: ErrorDetails) -> list[str]:
+    """Return the keys that the model at an error's place knows."""
+    models: list[type[BaseModel]] = [StudySpec, TrainSpec]
+    for step in details["loc"][:-1]:
+        models = _descend(models, step)
+    return [name for model in models[:1] for name in model.model_fields]
+
+
+def _descend(models: list[type[BaseModel]], step: Key) -> list[type[BaseModel]]:
+    """Follow one step of a location: a field, a union's tag, or an index that changes nothing."""
+    tagged = [model for model in models if step in _tags(model)]
+    if tagged:
+        return tagged
+    fields = [model.model_fields[step] for model in models if step in model.model_fields]
+    return [inner for field in fields for inner in _models_in(field.annotation)] or models
+
+
+_BASELINES = {"NamedBaseline": "named", "FactoryBaseline": "factory", "CustomBaseline": "custom"}
+"""The tags of a union that has no key to choose by."""
+
+
+def _tags(model: type[BaseModel]) -> set[Key]:
+    """Return the names under which a model appears as a member of a union."""
+    own = _BASELINES.get(model.__name__, "")
+    literals = [f.annotation for f in model.model_fields.values()]
+    return {own, *(v for a in literals if get_origin(a) is Literal for v in get_args(a))}
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)

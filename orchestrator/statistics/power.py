@@ -1,0 +1,59 @@
+"""Noise first: which differences a study can see, before it runs and after.
+
+A difference is resolved where a candidate that is truly worse by that much leaves the tied set with
+probability POWER. The statistic that decides is a mean difference over its standard error, which
+then follows a noncentral t (Student; Cohen 1988), against the critical value that counts all of the
+study's comparisons (Dunnett 1955; Hsu 1984).
+"""
+
+from functools import lru_cache
+
+from scipy import optimize, special
+
+from compound.orchestrator.statistics.comparison import critical_value
+
+POWER = 0.8
+MOST_SEEDS = 1000
+"""What a spec admits."""
+
+
+@lru_cache(maxsize=256)
+def resolvable(seeds: int, candidates: int, level: float) -> float | None:
+    """Return the smallest difference that a complete study resolves, in units of its noise.
+
+    None where one seed leaves no noise, or there is nothing to compare.
+    """
+    if seeds < 2 or candidates < 2:
+        return None
+    df = (candidates - 1) * (seeds - 1)
+    critical = critical_value([seeds] * candidates, df, level)
+
+    def missed(shift: float) -> float:
+        return float(special.nctdtr(df, shift, critical)) - (1 - POWER)
+
+    shift = optimize.brentq(missed, 0.0, 4 * critical + 4)
+    return float(shift * (2 / seeds) ** 0.5)
+
+
+def seeds_to_resolve(difference: float, candidates: int, level: float) -> int | None:
+    """Return the fewest seeds that resolve a difference, given in units of the noise.
+
+    None where not even MOST_SEEDS do, or there is nothing to compare.
+    """
+    if candidates < 2 or not _resolves(MOST_SEEDS, difference, candidates, level):
+        return None
+    low, high = 1, 2
+    while not _resolves(high, difference, candidates, level):
+        low, high = high, min(2 * high, MOST_SEEDS)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _resolves(middle, difference, candidates, level):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _resolves(seeds: int, difference: float, candidates: int, level: float) -> bool:
+    found = resolvable(seeds, candidates, level)
+    return found is not None and found <= difference

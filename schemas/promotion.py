@@ -1,0 +1,58 @@
+"""How a search spends its epochs, and what it must show before the family is paid for."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from compound.schemas.base import Model
+
+
+class Rungs(Model):
+    """Short, fully annealed schedules for all; the whole schedule for the best part only.
+
+    A rung's schedule is `factor` times as long as that of the rung before, and the last one is
+    the whole. Single-axis controls always go on. Seeds of the last rung are added until the tied
+    set stays what it is, at most the search's.
+    """
+
+    kind: Literal["rungs"]
+    rungs: Annotated[int, Field(ge=2, le=6)] = 2
+    factor: Annotated[int, Field(ge=2, le=64)] = 4
+    keep: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """The part of a rung's mixes that goes on, at least two."""
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Of every job below the last rung."""
+
+
+class Asha(Model):
+    """Ray's asynchronous successive halving: every job begins the whole schedule, few end it."""
+
+    kind: Literal["asha"]
+    grace: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """Epochs before a job may be stopped."""
+    factor: Annotated[int, Field(ge=2, le=64)] = 4
+    """One in so many goes on from each rung."""
+
+
+Promotion = Annotated[Rungs | Asha, Field(discriminator="kind")]
+
+
+class Gate(Model):
+    """Top candidates and controls once more at a larger scale, before the family is trained."""
+
+    mode: Literal["off", "warn", "stop"] = "off"
+    """`stop`: no family where the order of the search does not carry over."""
+    scale: Literal["phi", "epochs"] = "phi"
+    """What is doubled: phi = 2, or the search's epochs."""
+    top: Annotated[int, Field(ge=1, le=100)] = 3
+    """Of the candidates by expected accuracy, the choice among them; axis controls come on top."""
+    seeds: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """By default the search's."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, given: Any) -> Any:
+        """Take `gate: stop` for `gate: {mode: stop}`; older YAML reads a bare `off` as false."""
+        if given is False:
+            return {"mode": "off"}
+        return {"mode": given} if isinstance(given, str) else given

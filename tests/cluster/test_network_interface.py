@@ -1,0 +1,92 @@
+"""What workers are told about the network: which interface, and what the user says to NCCL."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import ray
+
+from compound.cluster import network_interface as network
+from compound.cluster.ray_session import Session
+from compound.cluster.trials.ray_runner import RayRunner
+from compound.jobs.parallel.collective import backend_for, patience_of_group
+from tests.support.failing_networks import hungry_request
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say nothing to NCCL, gloo or torch."""
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    for name in network.variables():
+        del os.environ[name]
+
+
+@pytest.fixture
+def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Ray know this host by loopback."""
+    monkeypatch.setattr(ray.util, "get_node_ip_address", lambda: "127.0.0.1")
+
+
+def test_nccl_takes_an_interface_by_its_whole_name(at_home: None) -> None:
+    network.bind_collectives()
+    assert os.environ["NCCL_SOCKET_IFNAME"] == "=lo"
+    assert os.environ["GLOO_SOCKET_IFNAME"] == "lo"
+
+
+def test_a_given_interface_counts_and_a_variable_of_the_user_is_kept(at_home: None) -> None:
+    os.environ["NCCL_SOCKET_IFNAME"] = "^docker"
+    network.bind_collectives()
+    assert os.environ["NCCL_SOCKET_IFNAME"] == "^docker"
+    assert os.environ["GLOO_SOCKET_IFNAME"] == "lo"
+    network.bind_collectives("eth1")
+    assert os.environ["NCCL_SOCKET_IFNAME"] == "=eth1"
+    assert os.environ["GLOO_SOCKET_IFNAME"] == "eth1"
+
+
+def test_errors_of_nccl_end_the_process_unless_the_user_says_otherwise(at_home: None) -> None:
+    os.environ["TORCH_NCCL_BLOCKING_WAIT"] = "1"
+    network.bind_collectives()
+    assert os.environ["TORCH_NCCL_ASYNC_ERROR_HANDLING"] == "3"
+    assert os.environ["TORCH_NCCL_BLOCKING_WAIT"] == "1"
+
+
+def test_only_what_concerns_collectives_is_handed_on() -> None:
+    said = {"NCCL_DEBUG": "INFO", "NCCL_IB_DISABLE": "1", "GLOO_SOCKET_IFNAME": "eth0"}
+    said |= {"TORCH_NCCL_TRACE_BUFFER_SIZE": "2000"}
+    os.environ.update(said | {"AWS_SECRET_ACCESS_KEY": "no", "MY_NCCL_TOKEN": "no"})
+    assert network.variables() == said
+
+
+def test_workers_with_a_gpu_each_talk_over_nccl_and_no_others() -> None:
+    assert [backend_for(gpus) for gpus in (0, 0.25, 0.5, 1, 2)] == ["gloo"] * 3 + ["nccl"] * 2
+
+
+def test_groups_wait_longer_than_a_driver_that_listens() -> None:
+    assert patience_of_group(600) == timedelta(minutes=30)
+    assert patience_of_group(3600) == timedelta(hours=2)
+
+
+TELLS = """import pathlib
+            pathlib.Path(__file__).with_suffix(".env").write_text(repr(dict(os.environ)))"""
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_what_the_user_says_to_nccl_reaches_every_worker(
+    ray_session: Session, store: str, tmp_path: Path
+) -> None:
+    os.environ.update({"NCCL_DEBUG": "WARN", "NCCL_IB_DISABLE": "1", "NCCLX": "no"})
+    request = hungry_request(tmp_path, "tells", 0, workers=2, ranks=(1,), fails=TELLS)
+    runner = RayRunner(ray_session, imports=(str(tmp_path),))
+    (done,) = runner.run([request], store, lambda event: None)
+    assert done.status == "done"
+    told = (tmp_path / "tells.env").read_text()
+    for said in (
+        "'NCCL_DEBUG': 'WARN'",
+        "'NCCL_IB_DISABLE': '1'",
+        "'NCCL_SOCKET_IFNAME': '=",
+        "'TORCH_NCCL_ASYNC_ERROR_HANDLING': '3'",
+    ):
+        assert said in told
+    assert "NCCLX" not in told

@@ -1,0 +1,197 @@
+"""Jobs on Ray: the same numbers as without it, and what happens when processes are killed."""
+
+import os
+import signal
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import ray
+from ray.util import placement_group_table
+from ray.util.state import list_actors
+
+from compound.cluster.gauges import StudyGauges
+from compound.cluster.local_runner import LocalRunner
+from compound.cluster.ray_session import Session
+from compound.cluster.trials.ray_runner import RayRunner
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.schemas.errors import ClusterError
+from compound.schemas.job import Event, JobRequest, JobResult
+from tests.support.requests import MakeRequest
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+TIMED = {"images_per_second", "seconds", "data_wait"}
+
+
+def numbers(store: str, request: JobRequest) -> list[dict[str, float]]:
+    """All rows of a job, without what a clock says."""
+    rows = ArtifactStore.open(store).rows(request.job.id)
+    assert [row.epoch for row in rows] == list(range(1, len(rows) + 1))
+    return [{k: v for k, v in row.metrics.items() if k not in TIMED} for row in rows]
+
+
+def kill_one(class_name: str) -> None:
+    """End an actor's process without a word, as the out-of-memory killer does."""
+    filters = [("class_name", "=", class_name), ("state", "=", "ALIVE")]
+    here = ray.get_runtime_context().gcs_address  # other Rays may run on this machine
+    os.kill(list_actors(here, filters=filters)[-1].pid, signal.SIGKILL)
+
+
+def at_epoch(epoch: int, job: JobRequest, action: Callable[[], None]) -> Callable[[Event], None]:
+    """Act once, when a job has ended this epoch for the first time."""
+    done: list[Event] = []
+
+    def on_event(event: Event) -> None:
+        if event.row and event.row.epoch == epoch and event.job == job.job.id and not done:
+            done.append(event)
+            action()
+
+    return on_event
+
+
+def placement_groups() -> list[str]:
+    """The states of those that still hold resources."""
+    states = [group["state"] for group in placement_group_table().values()]
+    return [state for state in states if state != "REMOVED"]
+
+
+def test_one_worker_jobs_give_the_same_rows_as_without_ray(
+    ray_session: Session, make_request: MakeRequest, store: str
+) -> None:
+    events: list[Event] = []
+    bad = make_request(7, fingerprint="0" * 16)
+    requests = [make_request(seed) for seed in range(4)] + [bad]
+    results = RayRunner(ray_session).run(requests, store, events.append)
+    assert [result.status for result in results] == ["done"] * 4 + ["failed"]
+    assert results[4].cause is not None
+    assert results[4].cause.kind == "data"
+    assert [result.job for result in results] == [request.job.id for request in requests]
+    kinds = [event.kind for event in events if event.job == requests[3].job.id]
+    assert kinds == ["waiting", "started", "epoch", "epoch", "epoch", "ended"]
+    LocalRunner().run(requests, f"{store}-local", lambda event: None)
+    for request in requests:
+        assert numbers(store, request) == numbers(f"{store}-local", request)
+    assert placement_groups() == []
+    names = [actor.repr_name for actor in list_actors(detail=True)]
+    assert any(name.startswith("SoloTrial(tiny, seed ") for name in names), names
+
+
+def test_no_key_reaches_the_logs_of_ray(
+    ray_session: Session,
+    make_request: MakeRequest,
+    store: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "canary-of-the-logs")
+    requests = [make_request(1), make_request(1, workers=2)]
+    RayRunner(ray_session).run(requests, store, lambda event: None)
+    top = Path(ray._private.worker._global_node.get_session_dir_path())
+    texts = [file.read_bytes() for file in (top / "logs").rglob("*") if file.is_file()]
+    assert sum(map(len, texts)) > 10_000
+    assert not [text for text in texts if b"canary-of-the-logs" in text]
+    assert "canary-of-the-logs" not in str(list_actors(detail=True, limit=1000))
+
+
+def test_a_killed_trial_actor_is_tried_again_then_given_up(
+    ray_session: Session, make_request: MakeRequest, store: str
+) -> None:
+    once, always = make_request(1, epochs=40), make_request(2, epochs=400)
+    killing = at_epoch(2, once, lambda: kill_one("SoloTrial"))
+
+    def on_event(event: Event) -> None:
+        killing(event)
+        if event.job == always.job.id and event.row and event.row.epoch % 5 == 2:
+            kill_one("SoloTrial")
+
+    runner = RayRunner(ray_session, retries=1)
+    (first,) = runner.run([once], store, on_event)
+    assert (first.status, first.epochs, first.attempt) == ("done", 40, 2)
+    (second,) = runner.run([always], store, on_event)
+    assert second.status == "failed"
+    assert second.cause is not None
+    assert second.cause.kind == "worker lost"
+    assert second.epochs >= 1, "a checkpoint may still be on its way when its process is killed"
+    assert ArtifactStore.open(store).result(always.job.id) == second
+    LocalRunner().run([once], f"{store}-local", lambda event: None)
+    assert numbers(store, once) == numbers(f"{store}-local", once)
+
+
+def test_a_stop_ends_the_running_epochs_and_begins_nothing_new(
+    ray_session: Session, make_request: MakeRequest, store: str
+) -> None:
+    requests = [make_request(seed, epochs=300) for seed in range(4)]
+    runner = RayRunner(ray_session)
+    results = runner.run(requests, store, lambda event: event.row and runner.request_stop())
+    assert [result.status for result in results] == ["stopped"] * 4
+    begun = next(result for result in results[:2] if result.attempt)  # the other may come too late
+    assert 0 < begun.epochs < 300
+    found = ArtifactStore.open(store).checkpoint(begun.job)
+    assert found is not None
+    assert found.epoch == begun.epochs
+    assert [result.attempt for result in results[2:]] == [0, 0]
+
+
+def test_a_gang_trains_many_jobs_outlives_a_killed_worker_and_stops(
+    ray_session: Session, make_request: MakeRequest, store: str
+) -> None:
+    jobs = [make_request(seed, workers=2, epochs=4) for seed in range(3)]
+    jobs += [make_request(3, workers=2, epochs=300), make_request(4, workers=2)]
+    runner = RayRunner(ray_session)
+    killing = at_epoch(2, jobs[1], lambda: kill_one("RayTrainWorker"))
+    stopping = at_epoch(2, jobs[3], runner.request_stop)
+    events: list[Event] = []
+
+    def on_event(event: Event) -> None:
+        events.append(event)
+        killing(event)
+        stopping(event)
+
+    results = runner.run(jobs, store, on_event)
+    assert [result.status for result in results] == ["done"] * 3 + ["stopped"] * 2
+    assert [result.attempt for result in results[:3]] == [1, 2, 1]
+    assert [result.world_size for result in results[:4]] == [2] * 4
+    assert 2 <= results[3].epochs < 300
+    started = [event.message for event in events if event.kind == "started"]
+    assert started == ["", "", "again", "", ""]
+    assert placement_groups() == []
+    local = f"{store}-local"
+    LocalRunner().run(jobs[:2], local, lambda event: None)
+    assert numbers(store, jobs[0]) == numbers(local, jobs[0])
+    assert numbers(store, jobs[1]) == numbers(local, jobs[1])
+
+
+def test_the_gauges_reach_rays_metrics(ray_session: Session) -> None:
+    StudyGauges("gauged")(Event(kind="started", job="0123456789abcdef"))
+    port = ray.nodes()[0]["MetricsExportPort"]
+    end, found = time.monotonic() + 40, ""
+    while 'study="gauged"' not in found and time.monotonic() < end:
+        time.sleep(1)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+            found = page.read().decode()
+    lines = [line for line in found.splitlines() if 'study="gauged"' in line]
+    running = [line for line in lines if line.startswith("ray_compound_jobs_running")]
+    assert running, lines
+    assert running[0].endswith(" 1.0")
+
+
+def test_what_is_done_starts_no_actor(
+    ray_session: Session, make_request: MakeRequest, store: str
+) -> None:
+    request: JobRequest = make_request(0)
+    (before,) = LocalRunner().run([request], store, lambda event: None)
+    events: list[Event] = []
+    after: list[JobResult] = RayRunner(ray_session).run([request], store, events.append)
+    assert after == [before]
+    assert [event.kind for event in events] == ["ended"]
+
+
+def test_a_job_that_never_fits_is_refused_before_anything_starts(
+    ray_session: Session, make_request: MakeRequest, store: str
+) -> None:
+    request = make_request(0, workers=2, cpus=2)
+    with pytest.raises(ClusterError, match=r"needs 4 CPUs \(2 workers x 2\), the cluster has 2"):
+        RayRunner(ray_session).run([request], store, lambda event: None)

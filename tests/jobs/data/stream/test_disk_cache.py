@@ -1,0 +1,158 @@
+"""The cache of decoded pixels: filled once, by whoever comes, and trusted only where it may be."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compound.jobs.data.batches import Share
+from compound.jobs.data.stream.disk_cache import BAD, GOOD, Layout, RawCache
+from tests.jobs.data.stream.test_streamed_batches import in_memory, same, source_of
+from tests.support.images_on_disk import folder_of, parquet_of
+
+SHARE = Share.of(8, 8, 0, 1)
+LAYOUT = Layout(rows=12, channels=2, side=3)
+
+
+def everything(source) -> None:
+    for epoch in (1, 2, 3):
+        list(source.training(0, epoch, SHARE))
+    list(source.validation(0, 1, 8))
+
+
+def sealed(cache: Path) -> list[Path]:
+    return list(cache.glob("*/complete.json"))
+
+
+def wait_for(cache: Path) -> None:
+    for _ in range(200):
+        if sealed(cache):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the cache was never sealed")
+
+
+@pytest.mark.parametrize("make", [folder_of, parquet_of])
+def test_later_epochs_and_jobs_read_the_cache(tmp_path, make):
+    spec = make(tmp_path / "data").model_copy(update={"cache": str(tmp_path / "cache")})
+    memory, source = in_memory(spec), source_of(spec)
+    everything(source)
+    wait_for(tmp_path / "cache")
+    other = source_of(spec)
+    for file in Path(spec.path).rglob("*.*"):
+        os.truncate(file, 0)
+    for reader in (source, other):
+        assert same(reader.training(5, 4, SHARE), memory.training(5, 4, SHARE))
+        assert same(reader.validation(0, 1, 7), memory.validation(0, 1, 7))
+
+
+def test_the_environment_names_the_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("COMPOUND_CACHE", str(tmp_path / "cache"))
+    spec = folder_of(tmp_path / "data")
+    source_of(spec.model_copy(update={"cache": "off"}))
+    assert not (tmp_path / "cache").exists()
+    source_of(spec)
+    assert len(list((tmp_path / "cache").glob("*/pixels.u8"))) == 1
+
+
+def test_bad_images_are_remembered(tmp_path):
+    changes = {"cache": str(tmp_path / "cache"), "max_bad": 0.1}
+    spec = folder_of(tmp_path / "data").model_copy(update=changes)
+    file = sorted(Path(spec.path, "train").rglob("*.jpg"))[5]
+    good = file.read_bytes()
+    file.write_bytes(b"no image".ljust(len(good)))
+    everything(source_of(spec))
+    wait_for(tmp_path / "cache")
+    again = source_of(spec)
+    assert same(again.training(0, 1, SHARE), source_of(spec).training(0, 1, SHARE))
+    assert len(again._opened.stock._bad) == 1
+
+
+FILL = """
+import sys
+sys.path[:0] = sys.argv[3:]
+from tests.support.images_on_disk import ImageFolderData
+from tests.jobs.data.stream.test_streamed_batches import source_of
+from compound.jobs.data.batches import Share
+
+spec = ImageFolderData(
+    source="image_folder", path=sys.argv[1], memory="never", cache=sys.argv[2], decoders=1
+)
+source = source_of(spec)
+print("ready", flush=True)
+for epoch in (1, 2, 3, 4):
+    list(source.training(int(sys.stdin.readline()), epoch, Share.of(8, 8, 0, 1)))
+    list(source.validation(0, 1, 8))
+"""
+
+
+def test_two_processes_fill_it_together(tmp_path):
+    spec = folder_of(tmp_path / "data").model_copy(update={"cache": str(tmp_path / "cache")})
+    command = [sys.executable, "-c", FILL, spec.path, spec.cache, *sys.path]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, **pipes) for _ in range(2)]
+    assert [process.stdout.readline() for process in both] == ["ready\n"] * 2
+    for rank, process in enumerate(both):
+        process.communicate(f"{rank}\n" * 4)
+        assert process.returncode == 0
+    source, memory = source_of(spec), in_memory(spec)
+    assert (source._opened.stock._cache.status == GOOD).mean() > 0.9
+    assert same(source.training(9, 1, SHARE), memory.training(9, 1, SHARE))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data())
+def test_rows_come_back_as_they_were_written(tmp_path_factory, data):
+    root = tmp_path_factory.mktemp("raw")
+    one, two = (RawCache.open(root, "key", LAYOUT) for _ in range(2))
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 2, 3, 3), dtype=np.uint8)
+    some = data.draw(st.lists(st.integers(0, 11), unique=True, max_size=12))
+    for place, row in enumerate(some):
+        (one, two)[place % 2].write(row, pixels[row])
+    if some:
+        out = np.empty((len(some), 2, 3, 3), dtype=np.uint8)
+        two.read(np.array(some), out)
+        assert np.array_equal(out, pixels[some])
+    assert sorted(np.flatnonzero(one.status == GOOD).tolist()) == sorted(some)
+    assert one.seal() == (len(some) == 12) == bool(sealed(root))
+
+
+def filled(root: Path) -> RawCache:
+    cache = RawCache.open(root, "key", LAYOUT)
+    for row in range(11):
+        cache.write(row, np.full((2, 3, 3), row, np.uint8))
+    cache.bad(11)
+    return cache
+
+
+def test_a_sealed_cache_is_found_again_and_a_damaged_one_is_begun_anew(tmp_path):
+    assert filled(tmp_path).seal() and filled(tmp_path).seal()
+    again = RawCache.open(tmp_path, "key", LAYOUT)
+    assert again.status.tolist() == [GOOD] * 11 + [BAD]
+    assert RawCache.open(tmp_path, "key", Layout(rows=13, channels=2, side=3)).status.sum() == 0
+    assert not sealed(tmp_path)
+    filled(tmp_path / "b").seal()
+    os.truncate(tmp_path / "b" / "key" / "pixels.u8", 5)
+    assert not RawCache.open(tmp_path / "b", "key", LAYOUT).status.any()
+
+
+def test_what_was_begun_before_the_machine_last_started_is_not_trusted(tmp_path):
+    filled(tmp_path)
+    (partial,) = (folder for folder in tmp_path.iterdir() if folder.is_dir())
+    partial.rename(tmp_path / "key.00000000")
+    assert not RawCache.open(tmp_path, "key", LAYOUT).status.any()
+    assert not (tmp_path / "key.00000000").exists()
+
+
+def test_no_room_or_no_right_means_no_cache_and_a_warning(tmp_path, caplog):
+    huge = Layout(rows=10**12, channels=3, side=224)
+    assert RawCache.open(tmp_path, "key", huge) is None
+    (tmp_path / "file").write_text("in the way")
+    assert RawCache.open(tmp_path / "file", "key", LAYOUT) is None
+    assert "GiB are needed" in caplog.text and "no cache of decoded images" in caplog.text

@@ -1,0 +1,46 @@
+"""Which images are used: balanced, disjoint, and the same everywhere."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compound.jobs.data.subset import limited, split
+
+labels_of = st.lists(st.integers(0, 5), min_size=1, max_size=200).map(
+    lambda values: np.array(values, dtype=np.int64)
+)
+seeds = st.integers(0, 2**32 - 1)
+
+
+@given(labels_of, st.floats(0.01, 0.99), seeds)
+def test_split_parts_everything_once_and_every_class_alike(labels, fraction, seed):
+    train, held_out = split(labels, fraction, seed)
+    assert sorted([*train, *held_out]) == list(range(len(labels)))
+    assert len(held_out) == round(fraction * len(labels))
+    for label in np.unique(labels):
+        expected = fraction * (labels == label).sum()
+        assert abs((labels[held_out] == label).sum() - expected) <= 1.5
+
+
+@given(labels_of, st.integers(1, 250), seeds)
+def test_limit_takes_evenly_from_the_classes(labels, limit, seed):
+    chosen = limited(labels, limit, seed)
+    assert len(chosen) == min(limit, len(labels))
+    assert (np.diff(chosen) > 0).all()
+    counts = np.bincount(labels[chosen], minlength=6)
+    there = np.bincount(labels, minlength=6)
+    not_exhausted = counts[(counts < there)]
+    assert len(not_exhausted) == 0 or counts.max() - not_exhausted.min() <= 1
+
+
+@given(labels_of, st.integers(1, 100), st.integers(1, 100), seeds)
+def test_a_larger_limit_only_adds_images(labels, one, other, seed):
+    fewer, more = sorted((one, other))
+    assert set(limited(labels, fewer, seed)) <= set(limited(labels, more, seed))
+
+
+def test_selection_is_fixed_by_its_seed():
+    labels = np.arange(60, dtype=np.int64) % 3
+    assert limited(labels, 7, 1).tolist() == limited(labels, 7, 1).tolist()
+    assert limited(labels, 7, 1).tolist() != limited(labels, 7, 2).tolist()
+    assert split(labels, 0.2, 1)[1].tolist() == [0, 7, 10, 11, 12, 14, 30, 36, 38, 43, 50, 52]

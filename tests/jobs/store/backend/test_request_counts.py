@@ -1,0 +1,137 @@
+"""What the status of a study costs: how many requests in a bucket, and what is read on a disk."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.simulated import Silent, Simulated
+from compound.jobs.data.source import summarise
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.backend.open_files import files_at
+from compound.orchestrator.cli.status import status
+from compound.orchestrator.forecast.prepare import prepare
+from compound.orchestrator.records.documents import documents
+from compound.orchestrator.records.job_list import lines_of, planning
+from compound.orchestrator.spec.load import load
+from compound.orchestrator.study import Study
+from compound.schemas.job import TrainJob
+from compound.schemas.plan import Plan
+from compound.schemas.study import StudySpec
+from tests.support.back_ends import LONG
+from tests.support.fault_proxy import proxy_of
+from tests.support.servers import Servers
+
+SPEC = Path(__file__).parents[4] / "benchmarks/tables/scale.yaml"
+NAME = "scale"
+
+
+def accuracy(job: TrainJob) -> float:
+    return 0.5 + int(job.id[:6], 16) / 2**24 / 50
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of a study of a few hundred jobs, all done."""
+    return carried_out(tmp_path_factory.mktemp("scale") / "runs", "search.design.step=0.05")
+
+
+def carried_out(path: Path, *sets: str) -> Path:
+    spec = load(SPEC, [f"name={NAME}", f"store={path}", *sets]).spec
+    assert isinstance(spec, StudySpec)
+    store = ArtifactStore.open(str(path))
+    plan = prepare(spec, summarise(spec.data), store).plan
+    assert isinstance(plan, Plan)
+    Study(spec, "", store, Simulated(accuracy), Silent()).run(plan)
+    return path
+
+
+def shown(uri: str, capsys: pytest.CaptureFixture[str], *, as_json: bool = False) -> str:
+    status(NAME, uri, as_json=as_json)
+    return capsys.readouterr().out
+
+
+def test_the_roster_says_what_the_plan_says(ended: Path) -> None:
+    folder = ArtifactStore.open(str(ended)).study(NAME)
+    found = documents(folder)
+    assert found
+    kept = folder.roster.read(folder.sizes(), planning(found.record.spec))
+    assert kept == lines_of(found) and len(kept) > 100
+
+
+def test_status_is_the_same_without_roster_and_index(
+    ended: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    studies = ended / "studies" / NAME
+    tables = [*studies.glob("planned-*.parquet"), *studies.glob("jobs-*.parquet")]
+    assert len(tables) == 2
+    for as_json in (False, True):
+        before = shown(str(ended), capsys, as_json=as_json)
+        for table in tables:
+            table.rename(tmp_path / table.name)
+        assert shown(str(ended), capsys, as_json=as_json) == before
+        for table in tables:
+            (tmp_path / table.name).rename(table)
+
+
+def test_a_roster_of_another_plan_is_not_believed(
+    ended: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = ended / "studies" / NAME / "plan.json"
+    before, plan = shown(str(ended), capsys), path.read_bytes()
+    folder = ArtifactStore.open(str(ended)).study(NAME)
+    shorter = folder.read("plan.json", Plan)
+    assert shorter
+    folder.write("plan.json", shorter.model_copy(update={"jobs": shorter.jobs[:3]}))
+    assert len(shown(str(ended), capsys).splitlines()) < 10 < len(before.splitlines())
+    path.write_bytes(plan)
+    assert shown(str(ended), capsys) == before
+
+
+def test_a_damaged_roster_is_passed_over(
+    ended: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (path,) = (ended / "studies" / NAME).glob("planned-*.parquet")
+    before, data = shown(str(ended), capsys), path.read_bytes()
+    path.write_bytes(data[:200] + bytes([data[200] ^ 1]) + data[201:])
+    assert shown(str(ended), capsys) == before and "the plan itself" in caplog.text
+    path.write_bytes(data)
+
+
+@pytest.fixture
+def requests_of(
+    reach: Callable[[str], str],
+    servers: Servers,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str, Path], tuple[int, int]]:
+    """Copy a store into a bucket, ask for its status; count jobs, and requests."""
+
+    def count(name: str, source: Path) -> tuple[int, int]:
+        uri = reach(name)
+        here, there = files_at(str(source))[0], files_at(uri)[0]
+        there.put({key: here.read(key) or b"" for key in here.walk("")})
+        with proxy_of(servers.get(name).endpoint) as proxy:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+            told = json.loads(shown(uri, capsys, as_json=True))
+        assert told["counts"] == {"done": len(told["jobs"])}
+        return len(told["jobs"]), len(proxy.seen)
+
+    return count
+
+
+@pytest.mark.s3
+def test_status_asks_a_bucket_a_few_times(ended: Path, requests_of) -> None:
+    """A request a thousand jobs, and eight more."""
+    jobs, requests = requests_of("moto", ended)
+    assert jobs > 100 and requests <= 8 + -(-jobs // 1000)
+
+
+@pytest.mark.s3
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.skipif(not LONG, reason="puts forty thousand objects: `make test-s3` runs it")
+def test_status_of_ten_thousand_jobs_takes_twenty_requests(tmp_path: Path, requests_of) -> None:
+    jobs, requests = requests_of("swift", carried_out(tmp_path / "runs"))
+    assert jobs > 10_000 and requests <= 20

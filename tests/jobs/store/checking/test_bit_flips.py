@@ -1,0 +1,80 @@
+"""Single flipped bits in every kind of file: all are told, and none changes what is read."""
+
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.backend.local_files import LocalFiles
+from compound.jobs.store.checking.findings import Finding, Tally
+from compound.jobs.store.checking.fsck import Options
+from compound.jobs.store.checking.job_check import check_job
+from compound.jobs.store.checking.study_check import check_study, check_top
+from compound.jobs.store.folders.job_folder import JobFolder
+from compound.schemas.errors import StoreError
+from tests.support.back_ends import LONG
+from tests.support.store_of_every_file import KILLED, KINDS, build, by_kind
+from tests.support.store_samples import JOB
+
+_LOOK = Options(older_than=0)
+FLIPS = pytest.mark.parametrize(
+    "count", [390, pytest.param(10_400 if LONG else 1_300, marks=pytest.mark.slow)]
+)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
+    return build(tmp_path_factory.mktemp("zoo"))
+
+
+def checked(store: ArtifactStore, path: Path) -> list[Finding]:
+    """Return what fsck says of the job, the study or the top that a file belongs to."""
+    files, tally = LocalFiles(store.uri), Tally()
+    parts = path.relative_to(store.uri).parts
+    if parts[0] == "jobs":
+        return check_job(JobFolder(files, parts[1]), tally, 0)[1]
+    if parts[0] == "studies":
+        return [*check_study(files, store.study("s"), tally, 0)]
+    return [*check_top(files, tally, 0)]
+
+
+def read(store: ArtifactStore) -> dict[str, Any]:
+    """Return the rows of both jobs, where they can be read."""
+    found = {}
+    for job in (JOB, KILLED):
+        try:
+            found[job.id] = {one.epoch: one.metrics for one in store.rows(job.id)}
+        except StoreError:
+            found[job.id] = {}
+    return found
+
+
+def test_the_store_is_sound_and_has_every_kind(store: ArtifactStore) -> None:
+    assert {*by_kind(Path(store.uri))} == {*KINDS, "text"}
+    assert [*store.check(store.jobs(), store.studies(), Tally(), _LOOK)] == []
+    assert store.audit(store.jobs(), store.studies()).damaged == ()
+
+
+@FLIPS
+@pytest.mark.timeout(1800)
+def test_every_flipped_bit_is_told(store: ArtifactStore, count: int) -> None:
+    kinds, draw, true = by_kind(Path(store.uri)), random.Random(count), read(store)
+    told: Counter[str] = Counter()
+    for number in range(count):
+        path = draw.choice(kinds[KINDS[number % len(KINDS)]])
+        good = path.read_bytes()
+        bit = draw.randrange(8 * len(good))
+        bad = bytearray(good)
+        bad[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(bad)
+        found = [one.problem for one in checked(store, path) if one.file == str(path)]
+        assert {*found} & {"damaged", "torn"}, f"{path} bit {bit}: {found}"
+        told[found[0]] += 1
+        if number % 4 == 0:
+            for job, rows in read(store).items():
+                assert rows.items() <= true[job].items(), "left out, perhaps, but never another"
+        path.write_bytes(good)
+    assert told["damaged"] > 0.9 * count and told.total() == count

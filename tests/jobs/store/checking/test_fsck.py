@@ -1,0 +1,369 @@
+"""`compound fsck`: what a store should not hold, what it lacks, and what may be deleted of it."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.checking.findings import Finding, Tally
+from compound.jobs.store.checking.fsck import Options
+from compound.jobs.store.format.checksummed_json import SCHEMA_VERSION, sha256
+from compound.jobs.store.writing.job_writer import JobWriter
+from compound.orchestrator.__main__ import main
+from compound.schemas.architecture import Coefficients
+from compound.schemas.errors import StoreError
+from compound.schemas.job import Event
+from tests.jobs.store.checking.test_damage import point_at
+from tests.support.store_samples import (
+    JOB,
+    epochs_of,
+    files_of,
+    job,
+    log,
+    result,
+    row,
+    save,
+    train,
+    whole,
+)
+
+LOOK, ALL = Options(), Options(delete=True, older_than=0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore.open(str(tmp_path / "runs"))
+
+
+@pytest.fixture
+def ended(store: ArtifactStore) -> ArtifactStore:
+    """A job that has ended, with checkpoints of its last two epochs."""
+    with store.writer(JOB) as writer:
+        train(writer, 1, 2, 3)
+        writer.finish(result(3))
+    return store
+
+
+@pytest.fixture
+def killed(store: ArtifactStore) -> ArtifactStore:
+    """A job that was killed in its second attempt, with rows in the live stream only."""
+    with store.writer(JOB) as writer:
+        train(writer, 1, 2)
+    with store.writer(JOB) as writer:
+        writer.resume()
+        train(writer, 3)
+        log(writer, 4)
+    return store
+
+
+def check(store: ArtifactStore, options: Options = LOOK) -> list[Finding]:
+    return [*store.check(store.jobs(), store.studies(), Tally(), options)]
+
+
+def problems(store: ArtifactStore, options: Options = LOOK) -> dict[str, list[str]]:
+    """Return the names of files by what is wrong with them."""
+    found: dict[str, list[str]] = {}
+    for one in check(store, options):
+        found.setdefault(one.problem, []).append(one.key.rpartition("/")[2])
+    return found
+
+
+def everything(store: ArtifactStore) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in files_of(store, "*")}
+
+
+def test_sound_stores_are_clean(ended: ArtifactStore) -> None:
+    with ended.writer(job(1)) as writer:
+        writer.log(row(1, of=job(1)))
+        save(writer, 1)
+        assert check(ended) == [], "while it is written"
+    ended.study("s").write("plan.json", Coefficients())
+    ended.study("s").append_event(Event(kind="started", job=JOB.id))
+    ended.keep_trace(JOB.id, b"trace")
+    with ended.study("s").lease({}):
+        pass
+    assert check(ended) == check(ended, ALL) == []
+
+
+def test_a_killed_job_is_clean(killed: ArtifactStore) -> None:
+    before = everything(killed)
+    assert check(killed, ALL) == [] and everything(killed) == before
+
+
+def unnamed(writer: JobWriter, store: ArtifactStore) -> Path:
+    """Put what a writer puts before its commit, as if it had been killed in between."""
+    (attempt,) = Path(store.uri, "jobs", JOB.id).glob(f"{writer._attempt.name}")
+    model = attempt / "epoch-0009-0123abcd/model.safetensors"
+    model.parent.mkdir()
+    model.write_bytes(b"half")
+    return model
+
+
+def test_a_checkpoint_that_was_never_committed_is_an_orphan(killed: ArtifactStore) -> None:
+    with killed.writer(JOB) as writer:
+        writer.resume()
+        model = unnamed(writer, killed)
+        assert check(killed, ALL) == [], "its writer may still name it"
+    (one,) = check(killed)
+    assert (one.problem, one.kind, one.size, one.deletable) == ("orphan", "checkpoint", 4, False)
+    assert "24 h" in one.next_step and one.file == str(model) and model.exists()
+    (one,) = check(killed, Options(older_than=0))
+    assert one.deletable and "--delete" in one.next_step and model.exists()
+    (one,) = check(killed, ALL)
+    assert one.deleted and not model.parent.exists()
+    assert check(killed) == [] and epochs_of(killed) == [1, 2, 3]
+    assert whole(killed.checkpoint(JOB.id), 3)
+
+
+def aged(store: ArtifactStore, pattern: str, hours: float) -> None:
+    for path in files_of(store, pattern):
+        now = path.stat().st_mtime
+        os.utime(path, (now, now - 3600 * hours))
+
+
+def test_a_claim_is_abandoned_only_after_a_day(killed: ArtifactStore) -> None:
+    writer = killed.writer(JOB)
+    (one,) = check(killed, Options(delete=True))
+    assert (one.problem, one.kind, one.deleted) == ("orphan", "claim", False)
+    assert "attempt-0003" in one.what and "committed nothing" in one.what
+    writer.resume()
+    assert check(killed, ALL) == [], "it had only just begun"
+    writer.close()
+    killed.writer(JOB)
+    aged(killed, "claim.json", 25)
+    (one,) = check(killed, Options(delete=True))
+    assert one.deleted and check(killed, ALL) == []
+    with killed.writer(JOB) as writer:
+        assert writer.attempt == 4 and whole(writer.resume(), 3)
+
+
+def test_a_temporary_file_is_an_orphan(ended: ArtifactStore) -> None:
+    study = Path(ended.uri, "studies/s")
+    ended.study("s").write("spec.json", Coefficients())
+    for path in (
+        Path(ended.uri, ".store.json.0123abcd.tmp"),
+        Path(ended.uri, "jobs", JOB.id, ".job.json.0123abcd.tmp"),
+        study / ".spec.json.0123abcd.tmp",
+    ):
+        path.write_bytes(b"half")
+    found = check(ended)
+    assert {one.problem for one in found} == {"orphan"} and len(found) == 3
+    assert {one.what for one in found} == {"a write that did not end"}
+    with ended.study("s").lease({}):
+        kept = [one for one in check(ended, ALL) if not one.deleted]
+    assert [one.owner for one in kept] == ["s"] and "is being run" in kept[0].next_step
+    check(ended, ALL)
+    assert check(ended) == [] and files_of(ended, ".*") == []
+
+
+def test_foreign_files_are_told_and_left(ended: ArtifactStore) -> None:
+    folder = Path(ended.uri, "jobs", JOB.id)
+    (attempt,) = folder.glob("attempt-*")
+    (folder / "attempt-x").mkdir()
+    (Path(ended.uri) / "mine/deep").mkdir(parents=True)
+    (Path(ended.uri) / "mine/deep/file").write_bytes(b"")
+    strange = [
+        Path(ended.uri, "notes.txt"),
+        Path(ended.uri, "jobs", "README"),
+        folder / "attempt-x" / "rows-1-2.parquet",
+        attempt / "model.pt",
+        attempt / ".x.tmp",
+        attempt / "spaces and\nlines.json",
+        attempt / os.fsdecode(b"\xff\xfe"),
+    ]
+    for path in strange:
+        path.write_bytes(b"mine")
+    (attempt / "manifest-000099.txt").symlink_to("/etc/passwd")
+    before = everything(ended)
+    found = check(ended, ALL)
+    assert {one.problem for one in found} == {"foreign"} and len(found) == 9
+    assert not any(one.deletable or one.deleted for one in found)
+    assert everything(ended) == before
+    assert json.dumps([one.model_dump() for one in found])
+
+
+def test_what_a_crash_of_the_last_sweep_leaves_is_orphaned(store: ArtifactStore) -> None:
+    with store.writer(JOB) as writer:
+        train(writer, 1, 2, 3)
+        before = Path(store.uri).with_name("before")
+        shutil.copytree(store.uri, before)
+        writer.finish(result(3))
+    kept = everything(store)
+    shutil.copytree(before, store.uri, dirs_exist_ok=True)
+    found = problems(store, ALL)
+    assert {*found} == {"orphan"}
+    assert sorted(found["orphan"])[:2] == ["claim.json", "live.arrows"]
+    assert everything(store) == kept and check(store) == []
+
+
+def test_an_attempt_that_was_overtaken_is_told(ended: ArtifactStore) -> None:
+    zombie = ended.writer(JOB)
+    zombie.resume()
+    log(zombie, 4)
+    with ended.writer(JOB) as heir:
+        heir.resume()
+        train(heir, 4)
+        found = {one.problem: one for one in check(ended, ALL)}
+        assert {*found} == {"overtaken"}
+        assert "attempt-0003" in found["overtaken"].what
+        assert f"process {os.getpid()}" in found["overtaken"].next_step
+        heir.finish(result(4, 3))
+    log(zombie, 5)
+    with pytest.raises(StoreError, match="taken over"):
+        save(zombie, 5)
+    left = check(ended, ALL)
+    zombie.close()
+    assert all(one.deleted for one in left)
+    assert {one.kind for one in left} >= {"checkpoint", "manifest"}
+    assert all("has taken over" in one.what for one in left)
+    assert check(ended) == [] and epochs_of(ended) == [1, 2, 3, 4]
+    assert whole(ended.checkpoint(JOB.id), 4)
+
+
+KINDS = {
+    "rows": "rows-*.parquet",
+    "checkpoint": "model.safetensors",
+    "stream": "live.arrows",
+    "job": "job.json",
+    "manifest": "manifest-*.json",
+    "claim": "claim.json",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damage_is_told(killed: ArtifactStore, kind: str) -> None:
+    path = files_of(killed, KINDS[kind])[-1]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    (one,) = [one for one in check(killed, ALL) if one.grave]
+    assert (one.problem, one.kind, one.file) == ("damaged", kind, str(path))
+
+
+@pytest.mark.parametrize("kind", ["rows", "checkpoint", "stream", "job"])
+def test_what_is_gone_is_told(killed: ArtifactStore, kind: str) -> None:
+    path = files_of(killed, KINDS[kind])[-1]
+    path.unlink()
+    (one,) = check(killed, ALL)
+    assert (one.problem, one.kind, one.file) == ("missing", kind, str(path)) and one.grave
+
+
+def test_nothing_is_deleted_where_a_commit_cannot_be_read(killed: ArtifactStore) -> None:
+    newest = files_of(killed, "manifest-*.json")[-1]
+    good = newest.read_bytes()
+    newest.write_bytes(good[:-1])
+    before = everything(killed)
+    found = check(killed, ALL)
+    assert "orphan" in {one.problem for one in found} and everything(killed) == before
+    newest.write_bytes(good)
+    assert check(killed, ALL) == []
+
+
+def test_a_newer_record_is_told_with_both_versions(ended: ArtifactStore) -> None:
+    ended.study("s").write("plan.json", Coefficients())
+    for path in [*files_of(ended, "manifest-*.json"), *files_of(ended, "plan.json")]:
+        data = path.read_bytes()
+        ours = b'"schema_version": %d' % SCHEMA_VERSION
+        rest = data[76:].replace(ours, b'"schema_version": 7', 1)
+        path.write_bytes(data[:12] + sha256(rest).encode() + rest)
+    before = everything(ended)
+    newer = [one for one in check(ended, ALL) if one.problem == "newer"]
+    assert len(newer) == 3 and all(one.grave for one in newer) and everything(ended) == before
+    assert all(f"schema 7; this program reads up to {SCHEMA_VERSION}" in one.what for one in newer)
+
+
+def test_a_row_that_was_cut_off_is_no_damage(killed: ArtifactStore) -> None:
+    path = files_of(killed, "live.arrows")[-1]
+    data = path.read_bytes()
+    path.write_bytes(data[:-30])
+    (one,) = check(killed)
+    assert one.problem == "torn" and not one.grave and epochs_of(killed) == [1, 2, 3]
+    path.write_bytes(data[:100])
+    (one,) = check(killed)
+    assert one.problem == "torn" and "of them in parts too" in one.what
+
+
+@pytest.mark.parametrize("how", ["missing", "damaged"])
+def test_the_second_copy_of_the_last_commit_is_written_again(
+    ended: ArtifactStore, how: str
+) -> None:
+    for path in files_of(ended, "manifest-*.json"):
+        good = path.read_bytes()
+        path.write_bytes(b"{") if how == "damaged" else path.unlink()
+        expected = "single" if how == "missing" else "damaged"
+        assert {*problems(ended)} == {expected}
+        (one,) = check(ended, Options(repair=True))
+        assert one.repaired and not one.grave and path.read_bytes() == good
+        assert check(ended) == []
+
+
+def test_a_jobs_record_is_written_again_from_a_plan(ended: ArtifactStore) -> None:
+    path = files_of(ended, "job.json")[0]
+    good = path.read_bytes()
+    path.unlink()
+    assert [one.repaired for one in check(ended, Options(repair=True))] == [False]
+    knowing = Options(repair=True, known=lambda job_id: JOB if job_id == JOB.id else None)
+    assert [one.repaired for one in check(ended, knowing)] == [True]
+    assert path.read_bytes() == good and check(ended) == []
+
+
+def test_a_damaged_index_is_taken_away(ended: ArtifactStore) -> None:
+    known = ended.ended(JOB.id)
+    assert known
+    ended.study("s").write("plan.json", Coefficients())
+    index = ended.study("s").index
+    index.add([known]), index.write()
+    assert check(ended) == []
+    (path,) = files_of(ended, "jobs-*.parquet")
+    path.write_bytes(path.read_bytes()[:-1])
+    assert [one.grave for one in check(ended)] == [True] and path.exists()
+    assert [one.repaired for one in check(ended, Options(repair=True))] == [True]
+    assert not path.exists() and check(ended) == []
+
+
+def test_keys_that_lead_elsewhere_are_damage_and_are_never_deleted(
+    killed: ArtifactStore, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_bytes(b"mine")
+    killed.study("s").write("plan.json", Coefficients())
+    for key in ("../secret", "/etc/passwd", "a\0b", "studies/s/plan.json"):
+        point_at(files_of(killed, "manifest-*.json")[-1], key)
+        found = check(killed, ALL)
+        assert {one.problem for one in found} >= {"damaged"}
+        assert not any(one.deleted for one in found if one.kind == "document")
+    with killed.writer(JOB) as writer:
+        writer.resume()
+        train(writer, 4, 5, 6)
+        writer.finish(result(6, 3))
+    assert (tmp_path / "secret").exists() and killed.study("s").read("plan.json", Coefficients)
+
+
+def fsck(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as caught:
+        main(["fsck", *words])
+    return int(caught.value.code or 0), capsys.readouterr().out
+
+
+def test_the_command(killed: ArtifactStore, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out = fsck(capsys, killed.uri)
+    assert code == 0 and "clean" in out
+    Path(killed.uri, "jobs", JOB.id, ".job.json.0123abcd.tmp").write_bytes(b"x")
+    code, out = fsck(capsys, killed.uri, "--older-than", "0")
+    assert code == 0 and "1 orphan" in out and "--delete" in out
+    code, out = fsck(capsys, "--store", killed.uri, "--older-than", "0", "--delete", "--json")
+    found = json.loads(out)
+    assert code == 0 and found["sound"] and found["counts"] == {"orphan": 1}
+    assert found["found"][0]["deleted"] and found["stores"] == [killed.uri]
+    files_of(killed, "model.safetensors")[-1].unlink()
+    code, out = fsck(capsys, killed.uri, "--json")
+    assert code == 1 and json.loads(out)["counts"] == {"missing": 1}
+
+
+def test_an_unknown_target_is_refused(
+    killed: ArtifactStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fsck(capsys, "nosuch", "--store", killed.uri)[0] == 2
+    assert fsck(capsys, f"{killed.uri}/nosuch")[0] == 2

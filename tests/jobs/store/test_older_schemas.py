@@ -1,0 +1,125 @@
+"""Stores of every schema there was: read by every command, and gone on with."""
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.format.checksummed_json import SCHEMA_VERSION, sha256
+from compound.orchestrator.__main__ import main
+
+FOLDER = Path(__file__).parents[2] / "stores"
+SPEC = FOLDER / "small.yaml"
+SCHEMAS = sorted(int(path.name[7:-7]) for path in FOLDER.glob("schema-*.tar.gz"))
+
+
+def test_every_schema_is_kept_here() -> None:
+    assert list(range(1, SCHEMA_VERSION + 1)) == SCHEMAS
+
+
+@pytest.fixture(params=SCHEMAS)
+def schema(request: pytest.FixtureRequest) -> int:
+    return request.param
+
+
+@pytest.fixture
+def store(schema: int, tmp_path: Path) -> Path:
+    with tarfile.open(FOLDER / f"schema-{schema}.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def told(schema: int) -> dict[str, tuple[str, list[float]]]:
+    """Return what the program that wrote the store read in it: status and losses by job."""
+    return json.loads((FOLDER / f"schema-{schema}.json").read_text())
+
+
+def compound(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as caught:
+        main([*words])
+    out = capsys.readouterr()
+    return int(caught.value.code or 0), out.out, out.err
+
+
+def losses(store: ArtifactStore, job: str) -> list[float]:
+    return [row.metrics["train_loss"] for row in store.rows(job)]
+
+
+def test_it_reads_as_it_did(store: Path, told: dict[str, tuple[str, list[float]]]) -> None:
+    found = ArtifactStore.open(str(store), create=False)
+    assert {job: (found.state(job).status, losses(found, job)) for job in told} == {
+        job: (status, values) for job, (status, values) in told.items()
+    }
+    statuses = sorted(status for status, _ in told.values())
+    assert statuses == [*3 * ["absent"], *2 * ["done"], "failed", *2 * ["stopped"]]
+    for job in found.jobs():
+        checkpoint = found.checkpoint(job)
+        assert (checkpoint is None) == (told[job][0] == "failed")
+        assert found.job(job).id == job
+        if checkpoint:
+            assert checkpoint.model() and checkpoint.optimizer()
+    assert len(found.study("small").events()) == 5 and len(found.profiles()) == 1
+
+
+def test_every_reading_command(
+    store: Path, capsys: pytest.CaptureFixture[str], told: dict[str, tuple[str, list[float]]]
+) -> None:
+    where = ("--store", str(store))
+    code, out, _ = compound(capsys, "status", "small", *where, "--json")
+    assert code == 0
+    assert json.loads(out)["counts"] == {"done": 2, "failed": 1, "stopped": 2, "waiting": 3}
+    code, out, _ = compound(capsys, "metrics", "small", *where, "--json")
+    epochs = sum(len(values) for _, values in told.values())
+    assert code == 0 and len({(row["job"], row["epoch"]) for row in json.loads(out)}) == epochs
+    for words in (("verify",), ("verify", "small"), ("fsck",), ("fsck", "small")):
+        code, out, _ = compound(capsys, *words, *where, "--json")
+        found = json.loads(out)
+        assert code == 0 and found.get("damaged", []) == found.get("found", []) == [], out
+    done = next(job for job, (status, _) in told.items() if status == "done")
+    target = store.with_name("weights.safetensors")
+    code, _, _ = compound(capsys, "export", done, str(target), *where)
+    assert code == 0 and target.stat().st_size > 1000
+    code, _, _ = compound(capsys, "gc", "small", *where)
+    assert code == 0
+    code, _, err = compound(capsys, "report", "small", *where)
+    assert code == 0, err
+
+
+def test_it_goes_on(
+    store: Path, capsys: pytest.CaptureFixture[str], told: dict[str, tuple[str, list[float]]]
+) -> None:
+    code, _, err = compound(
+        capsys, "run", str(SPEC), "--runner", "local", "--set", f"store={store}", "--json"
+    )
+    assert code == 0 and "search: 8 jobs, 2 done before, 1 failed before" in err, err
+    found = ArtifactStore.open(str(store), create=False)
+    for job, (status, before) in told.items():
+        after = losses(found, job)
+        assert len(after) == (0 if status == "failed" else 4)
+        kept = before if status == "done" else before[:2]
+        assert after[: len(kept)] == kept, "the last checkpoint is of the second epoch"
+    assert found.audit(found.jobs(), found.studies()).damaged == ()
+    assert compound(capsys, "fsck", str(store), "--older-than", "0")[0] == 0
+
+
+def test_a_newer_one_is_refused_with_both_versions(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marker = store / "store.json"
+    version = b'"schema_version": %d' % (SCHEMA_VERSION + 1)
+    fields = marker.read_bytes()[76:].split(b'"schema_version": ')
+    rest = fields[0] + version + fields[1][1:]
+    marker.write_bytes(b'{"sha256": "' + sha256(rest).encode() + rest)
+    before = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    where = ("--store", str(store))
+    commands = [("status", "small"), ("metrics", "small"), ("report", "small"), ("verify",),
+                ("fsck",), ("gc", "small"), ("export", "0" * 16, "x.safetensors")]  # fmt: skip
+    runs = [(*words, *where) for words in commands]
+    for words in [*runs, ("run", str(SPEC), "--runner", "local", "--set", f"store={store}")]:
+        code, _, err = compound(capsys, *words)
+        assert code == 2 and f"schema {SCHEMA_VERSION + 1}" in err, err
+        assert f"reads up to {SCHEMA_VERSION}" in err and "Traceback" not in err
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before

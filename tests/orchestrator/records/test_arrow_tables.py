@@ -1,0 +1,170 @@
+"""A study's tables: in SQL, as files, and as any tool reads the store's own Parquet."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import polars
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.cli import export_tables as lakehouse
+from compound.orchestrator.cli.printing.table_output import Format, emit_parts
+from compound.orchestrator.cli.query import answer, query
+from compound.orchestrator.cli.status import find, metrics
+from compound.orchestrator.records.arrow_tables import TABLES, table
+from compound.schemas.errors import SpecError, StoreError
+from tests.orchestrator.test_study import SPEC
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The store of a study that has run."""
+    folder = tmp_path_factory.mktemp("study")
+    spec = folder / "small.yaml"
+    spec.write_text(SPEC.format(store=folder / "runs", epochs=2))
+    command = [sys.executable, "-m", "compound", "run", str(spec), "--runner", "local"]
+    subprocess.run(command, check=True, capture_output=True)
+    return str(folder / "runs")
+
+
+def asked(sql: str, store: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    query(sql, store, [], "json", None)
+    found: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_table_has_its_schema_and_lines(store: str, name: str) -> None:
+    found = table(ArtifactStore.open(store, create=False), name, ["small"])
+    assert found.schema.equals(TABLES[name][0]) and found.num_rows > 0
+    assert set(found["study"].to_pylist()) == {"small"}
+
+
+def test_questions_in_sql(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = asked("select count(*) n, min(status) s from jobs", store, capsys)
+    opened, found = find("small", store)
+    assert jobs == [{"n": len(found.jobs), "s": "done"}]
+    (best,) = asked(
+        "select c.candidate, avg(j.validation_accuracy) a from jobs j join candidates c using "
+        "(study, candidate) where j.phase = 'search' group by 1 order by 2 desc limit 1",
+        store,
+        capsys,
+    )
+    results = opened.results([job.request.job.id for job in found.jobs])
+    scores: dict[str, list[float]] = {}
+    for job in found.jobs:
+        score = results[job.request.job.id].metrics["validation_accuracy"]
+        if job.phase == "search" and found.plan and job.candidate != found.plan.baseline.id:
+            scores.setdefault(job.candidate, []).append(score)
+    assert best["a"] == pytest.approx(max(sum(s) / len(s) for s in scores.values()), abs=0.2)
+    assert asked("select 1 where 1 = 0", store, capsys) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "words"),
+    [
+        ("select", "does not hold"),
+        ("select * from job", "jobs"),
+        ("select * from read_csv('/etc/hostname')", "Permission"),
+        ("copy (select 1) to '/tmp/never.csv'", "Permission"),
+        ("", "no question"),
+    ],
+)
+def test_what_is_no_question_is_refused(sql: str, words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        answer(sql, {"jobs": pa.table({"job": ["a"]})})
+
+
+def test_an_unknown_study_is_named(store: str) -> None:
+    with pytest.raises(StoreError, match="did you mean 'small'"):
+        query("select 1", store, ["smal"], "json", None)
+
+
+def test_metrics_in_four_formats(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("m.parquet", "m.csv", "m.json"):
+        metrics("small", store, name.partition(".")[2], tmp_path / name)
+    whole = pq.read_table(tmp_path / "m.parquet")
+    assert polars.read_csv(tmp_path / "m.csv").height == whole.num_rows
+    assert json.loads((tmp_path / "m.json").read_text()) == whole.to_pylist()
+    capsys.readouterr()
+    metrics("small", store, "table", None)
+    shown = capsys.readouterr().out
+    assert "validation_accuracy" in shown
+    assert datetime.fromtimestamp(whole["wall_time"][0].as_py()).isoformat(" ", "seconds") in shown
+
+
+def test_json_says_in_text_and_null_what_it_has_no_form_for(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql = "select timestamp '2026-11-29 08:00:00' t, 'nan'::double x, [1.5, 'inf'::double] l"
+    query(sql, store, [], "json", None)
+    assert json.loads(capsys.readouterr().out) == [
+        {"t": "2026-11-29 08:00:00", "x": None, "l": [1.5, None]}
+    ]
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "parquet"])
+def test_a_file_gives_way_to_a_whole_one_only(tmp_path: Path, format: Format) -> None:
+    one = pa.table({"a": [1, 2], "l": [[1], []]})
+    path = tmp_path / "rows"
+    emit_parts(one.schema, [one, one.slice(0, 0), one], format, path)
+    before = path.read_bytes()
+
+    def failing() -> Iterator[pa.Table]:
+        yield one
+        raise StoreError("gone")
+
+    with pytest.raises(StoreError, match="gone"):
+        emit_parts(one.schema, failing(), format, path)
+    assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
+    if format == "json":
+        assert json.loads(before) == one.to_pylist() * 2
+    elif format == "parquet":
+        assert pq.read_table(path).equals(pa.concat_tables([one, one]))
+    else:
+        assert before.decode().splitlines() == ['"a","l"', *['1,"[1]"', '2,"[]"'] * 2]
+
+
+def test_other_tools_read_the_store_as_it_lies(store: str) -> None:
+    parts = f"{store}/jobs/*/attempt-*/rows-*.parquet"
+    ours = table(ArtifactStore.open(store, create=False), "metrics", ["small"])
+    frame = polars.read_parquet(parts)
+    assert (
+        frame.height
+        == ours.num_rows
+        == pq.ParquetDataset(
+            [str(path) for path in Path(store).glob("jobs/*/attempt-*/rows-*.parquet")]
+        )
+        .read()
+        .num_rows
+    )
+    count = duckdb.sql(f"select count(*) from read_parquet('{parts}')").fetchall()[0]
+    done = duckdb.sql(f"select count(*) from read_parquet('{store}/studies/small/jobs-*.parquet')")
+    assert count == (ours.num_rows,) and done.fetchall()[0] == (len(set(ours["job"].to_pylist())),)
+    assert ours.to_pandas().pivot_table(index="epoch", columns="name", values="value").shape[0] == 2
+
+
+@pytest.mark.parametrize("format", ["parquet", "delta"])
+def test_tables_for_other_systems(store: str, tmp_path: Path, format: str) -> None:
+    for _ in range(2):  # again: a new version
+        lakehouse.export("small", tmp_path / "out", format, store, as_json=True)
+    ours = table(ArtifactStore.open(store, create=False), "jobs", ["small"])
+    path = tmp_path / "out" / "jobs"
+    read = (
+        polars.read_delta(str(path))
+        if format == "delta"
+        else polars.read_parquet(f"{path}.parquet")
+    )
+    assert sorted(read["job"].to_list()) == sorted(ours["job"].to_pylist())
+    (tmp_path / "file").touch()
+    with pytest.raises(SpecError, match="cannot write"):
+        lakehouse.export("small", tmp_path / "file", format, store, as_json=True)

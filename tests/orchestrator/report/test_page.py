@@ -1,0 +1,288 @@
+"""The report: complete and partial inputs, escaping, and that it needs nothing from outside."""
+
+import hashlib
+import json
+import re
+from base64 import b64encode
+from html.parser import HTMLParser
+
+import pytest
+
+from compound.orchestrator.choose.verdict import METRIC, analyse
+from compound.orchestrator.plan.search_jobs import plan_family, plan_study, plan_train
+from compound.orchestrator.report import tables
+from compound.orchestrator.report.inputs import ReportInputs, all_jobs
+from compound.orchestrator.report.page import render
+from compound.schemas.data import DataInfo
+from compound.schemas.job import Cause, EpochRow, JobResult
+from compound.schemas.study import SPEC, StudySpec
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
+DATA = DataInfo(
+    fingerprint="f" * 16,
+    classes=("cat", EVIL),
+    in_channels=3,
+    size=32,
+    train=900,
+    validation=500,
+    quarantined=tuple(f"{EVIL}-{i}.png: truncated" for i in range(25)),
+)
+BASELINE = {
+    "resolution": 32,
+    "stages": [
+        {"kernel": 3, "stride": 1, "expand": 1, "repeats": 2, "channels": 16},
+        {"kernel": 3, "stride": 2, "expand": 4, "repeats": 3, "channels": 24},
+        {"kernel": 5, "stride": 2, "expand": 4, "repeats": 3, "channels": 48},
+    ],
+    "head": 96,
+}
+
+
+class Page(HTMLParser):
+    """What a browser would run, load and show."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.scripts: list[str] = []
+        self.kinds: list[str] = []
+        self.loads: list[tuple[str, str]] = []
+        self.handlers: list[str] = []
+        self.policy = ""
+        self.shown: list[str] = []
+        self.inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.inside = tag
+        self.handlers += [name for name in given if name.startswith("on")]
+        self.loads += [(tag, given[name]) for name in ("src", "href") if name in given]
+        if given.get("http-equiv") == "Content-Security-Policy":
+            self.policy = given["content"]
+        if tag == "script":
+            self.kinds.append(given.get("type", ""))
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        self.inside = ""
+
+    def handle_data(self, data):
+        if self.inside == "script":
+            self.scripts[-1] += data
+        else:
+            self.shown.append(data)
+
+
+def spec_of(seeds: int = 2, phi: tuple[float, ...] = (1, 2)) -> StudySpec:
+    spec = SPEC.validate_python(
+        {
+            "kind": "study",
+            "name": "photographs",
+            "data": {"source": "digits"},
+            "baseline": BASELINE,
+            "search": {
+                "design": {"kind": "lattice", "degree": 3},
+                "budget": {"tolerance": 0.1},
+                "seeds": seeds,
+                "train": {"epochs": 2},
+            },
+            "family": {"phi": phi},
+        }
+    )
+    assert isinstance(spec, StudySpec)
+    return spec
+
+
+def ended(job: str, accuracy: float) -> JobResult:
+    metrics = {METRIC: accuracy}
+    return JobResult(job=job, status="done", attempt=1, epochs=2, metrics=metrics, seconds=3)
+
+
+def failed(job: str) -> JobResult:
+    cause = Cause(kind="diverged", message=f"loss is NaN {EVIL}", traceback=f"Traceback {EVIL}")
+    return JobResult(job=job, status="failed", attempt=1, epochs=1, cause=cause)
+
+
+def rows_of(job: str, accuracy: float) -> list[EpochRow]:
+    return [
+        EpochRow(job=job, attempt=1, epoch=n, step=n, metrics={METRIC: value}, wall_time=1.0)
+        for n, value in ((1, accuracy / 2), (2, accuracy))
+    ]
+
+
+def study(seeds: int = 2, break_every: int = 0, stop_after: int | None = None) -> ReportInputs:
+    """Return a study whose n-th job scores a little more than the one before it."""
+    spec = spec_of(seeds)
+    plan = plan_study(spec, DATA)
+    results, rows = {}, {}
+    for n, planned in enumerate(plan.jobs[:stop_after]):
+        job, accuracy = planned.request.job.id, 0.6 + 0.01 * (n % 7)
+        broken = break_every and n % break_every == 0
+        results[job] = failed(job) if broken else ended(job, accuracy)
+        rows[job] = [] if broken else rows_of(job, accuracy)
+    verdict = analyse(spec, plan, results)
+    return ReportInputs(
+        spec=spec,
+        spec_text=f"kind: study\n# {EVIL}\n",
+        baseline=plan.baseline,
+        data=DATA,
+        plan=plan,
+        verdict=verdict,
+        results=results,
+        rows=rows,
+    )
+
+
+def with_family(inputs: ReportInputs) -> ReportInputs:
+    assert inputs.verdict and inputs.verdict.coefficients
+    family = plan_family(inputs.spec, inputs.baseline, DATA, inputs.verdict.coefficients)
+    jobs = [job.request.job.id for member in family.members for job in member.jobs]
+    return ReportInputs(
+        spec=inputs.spec,
+        spec_text=inputs.spec_text,
+        baseline=inputs.baseline,
+        data=DATA,
+        plan=inputs.plan,
+        verdict=inputs.verdict,
+        family=family.members,
+        results={**inputs.results, **{job: ended(job, 0.8) for job in jobs}},
+        rows={**inputs.rows, **{job: rows_of(job, 0.8) for job in jobs}},
+    )
+
+
+def figures_in(page: Page) -> dict[str, dict]:
+    return json.loads(page.scripts[page.kinds.index("application/json")])
+
+
+@pytest.fixture(scope="module")
+def complete() -> tuple[ReportInputs, str]:
+    inputs = with_family(study(break_every=9))
+    return inputs, render(inputs)
+
+
+def test_complete_report_holds_every_figure_and_table(complete):
+    inputs, text = complete
+    page = Page(text)
+    assert set(figures_in(page)) == {
+        "ternary",
+        "standings",
+        "cost",
+        "family",
+        "search-curves",
+        "family-curves",
+    }
+    shown = " ".join(page.shown)
+    assert inputs.verdict.sentence in shown
+    assert inputs.verdict.reason in shown
+    assert text.count("<table>") >= 4
+    for _, planned in all_jobs(inputs):
+        assert planned.request.label in text
+    assert "and 5 more." in shown
+
+
+def test_page_loads_nothing_and_runs_only_its_own_scripts(complete):
+    page = Page(complete[1])
+    assert page.loads == []
+    assert page.handlers == []
+    assert page.kinds == ["application/json", "", ""]
+    assert page.policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in page.policy
+    for script in page.scripts[1:]:
+        digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in page.policy
+
+
+def test_names_and_messages_are_text_wherever_they_appear(complete):
+    text = complete[1]
+    assert "<script>alert(1)" not in text
+    assert "<img src=x" not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_plotly_is_there_once(complete):
+    assert len(re.findall(r"plotly\.js v\d", complete[1])) == 1
+
+
+def test_every_table_row_fits_its_columns(complete):
+    inputs = complete[0]
+    for make in (tables.standings, tables.networks, tables.family, tables.dropped, tables.jobs):
+        table = make(inputs)
+        assert all(len(row) == len(table.columns) for row in table.rows)
+    assert len(tables.jobs(inputs).rows) == len(all_jobs(inputs))
+
+
+def test_failures_are_grouped_by_cause(complete):
+    groups = tables.failures(complete[0])
+    assert [group.kind for group in groups] == ["diverged"]
+    assert len(groups[0].jobs) == sum(r.status == "failed" for r in complete[0].results.values())
+
+
+def test_shares_in_the_ternary_lie_inside_it(complete):
+    for trace in figures_in(Page(complete[1]))["ternary"]["data"]:
+        places = zip(trace["a"], trace["b"], trace["c"], strict=True)
+        gaps = trace.get("fill") == "toself"
+        for depth, width, resolution in (p for p in places if not (gaps and p[0] is None)):
+            assert min(depth, width, resolution) >= 0
+            assert depth + width + resolution == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        (study(seeds=1), {"ternary", "standings", "cost", "search-curves"}),
+        (study(stop_after=5), {"ternary", "standings", "cost", "search-curves"}),
+        (study(stop_after=1), {"cost", "search-curves"}),
+        (study(stop_after=0), set()),
+        (study(break_every=1), set()),
+    ],
+    ids=["one seed", "five jobs", "baseline only", "nothing yet", "all failed"],
+)
+def test_partial_studies_make_a_page(inputs, expected):
+    page = Page(render(inputs))
+    assert set(figures_in(page)) == expected
+    assert inputs.verdict.sentence in " ".join(page.shown)
+
+
+def test_one_scaled_variant_has_no_verdict_and_no_map():
+    spec = SPEC.validate_python(
+        {
+            "kind": "train",
+            "name": "variant",
+            "data": {"source": "digits"},
+            "baseline": BASELINE,
+            "phi": 2,
+            "coefficients": {"alpha": 1.2, "beta": 1.1, "gamma": 1.15},
+        }
+    )
+    variant = plan_train(spec, DATA)
+    baseline, family = variant.baseline, variant.family
+    job = family.members[0].jobs[0].request.job.id
+    bare = ReportInputs(
+        spec=spec, spec_text="kind: train\n", baseline=baseline, data=DATA, family=family.members
+    )
+    assert "has no score yet" in render(bare)
+    done = ReportInputs(
+        spec=spec,
+        spec_text="kind: train\n",
+        baseline=baseline,
+        data=DATA,
+        family=family.members,
+        results={job: ended(job, 0.953)},
+        rows={job: rows_of(job, 0.953)},
+    )
+    page = Page(render(done))
+    assert set(figures_in(page)) == {"family-curves"}
+    assert "reaches 95.3 % validation accuracy" in " ".join(page.shown)
+
+
+def test_the_map_shows_the_surface_its_optimum_and_what_to_try_next():
+    inputs = study(seeds=3)
+    assert inputs.verdict.optimum is not None
+    traces = figures_in(Page(render(inputs)))["ternary"]["data"]
+    names = [trace.get("name") for trace in traces]
+    assert "optimum of the surface" in names and "90 % region of the optimum" in names
+    assert ("worth trying next" in names) == bool(inputs.verdict.predictions)
+    filled = [trace for trace in traces if trace.get("fill") == "toself"]
+    assert filled and len(filled) == names.index("90 % region of the optimum")
+    told = traces[names.index("optimum of the surface")]["hovertemplate"][0]
+    assert "optimum of the surface" in told and "% depth / width / resolution" in told

@@ -1,0 +1,176 @@
+"""The report on what a search spent, on the gate and on the power law."""
+
+from dataclasses import replace
+from functools import cache
+from math import log2
+
+import pytest
+
+from compound.orchestrator.choose.verdict import analyse
+from compound.orchestrator.plan.search_jobs import plan_family, plan_study
+from compound.orchestrator.report.gate_figure import contenders
+from compound.orchestrator.report.inputs import ReportInputs, all_jobs
+from compound.orchestrator.report.page import render
+from compound.orchestrator.report.power_law_table import law_table
+from compound.orchestrator.report.rungs_figure import rung_table
+from compound.orchestrator.scale.family_errors import law_of
+from compound.orchestrator.scale.gate import judge
+from compound.orchestrator.scale.gate_plan import gate_plan
+from compound.orchestrator.statistics.rank_correlation import correlation
+from compound.schemas.job import JobResult
+from compound.schemas.plan import PlannedJob, Round, Rounds
+from compound.schemas.study import SPEC
+from compound.schemas.verdict import Rung, Verdict
+from tests.orchestrator.report.test_page import DATA, Page, ended, figures_in, rows_of
+from tests.orchestrator.scale.test_gate import spec_of
+
+
+def score(planned: PlannedJob, ratio: float, place: int) -> float:
+    """Return an accuracy that grows with cost and a little with a candidate's place."""
+    luck = 0.006 * ((7 * planned.request.job.seed + 3 * place) % 5 - 2)
+    mixed = 0.02 * (place % 4 == 1) if planned.phi else 0.0
+    return 1 - 0.34 * ratio**-0.22 + mixed + luck * 0.6
+
+
+def trained(jobs: tuple[PlannedJob, ...], ratios: dict[str, float]) -> dict[str, JobResult]:
+    place = {candidate: n for n, candidate in enumerate(ratios)}
+    found = [(one.request.job.id, one) for one in jobs]
+    return {
+        id_: ended(id_, score(one, ratios[one.candidate], place[one.candidate]))
+        for id_, one in found
+    }
+
+
+def screened(verdict: Verdict) -> Verdict:
+    """Give every candidate a score after a shorter schedule, and the verdict its rungs."""
+    standings = tuple(
+        one.model_copy(update={"screened": ((one.mean or 0) * 0.8 + 0.01 * (n % 3),)})
+        for n, one in enumerate(verdict.standings)
+    )
+    scores = [one.scores for one in standings]
+    found = correlation([one.screened for one in standings], scores, 0.9)
+    rungs = (
+        Rung(epochs=1, seeds=1, entered=10, promoted=5, correlation=found),
+        Rung(epochs=4, seeds=3, entered=5, promoted=None, correlation=None),
+    )
+    return verdict.model_copy(update={"standings": standings, "rungs": rungs})
+
+
+@cache
+def complete() -> ReportInputs:
+    spec = spec_of(mode="warn")
+    plan = plan_study(spec, DATA)
+    ratios = {plan.baseline.id: 1.0, **{one.id: one.ratio for one in plan.candidates}}
+    results = trained(plan.jobs, ratios)
+    verdict = screened(analyse(spec, plan, results))
+    gate = gate_plan(spec, plan, verdict)
+    results |= trained(gate.jobs, ratios | {e.network.id: e.network.ratio for e in gate.entrants})
+    assert verdict.coefficients
+    family = plan_family(spec, plan.baseline, DATA, verdict.coefficients)
+    for member in family.members:
+        results |= trained(member.jobs, {"": 1.0, member.network.id: member.network.ratio})
+    return ReportInputs(
+        spec=spec,
+        spec_text="kind: study\n",
+        baseline=plan.baseline,
+        data=DATA,
+        plan=plan,
+        verdict=verdict,
+        family=family.members,
+        results=results,
+        rows={job: rows_of(job, log2(3) / 2) for job in results},
+        rounds=Rounds(
+            rounds=(Round(kind="promotion", reason="The best 5 of 10 go on.", jobs=plan.jobs[:5]),)
+        ),
+        gate_plan=gate,
+        gate=judge(spec, plan, verdict, gate, results),
+        law=law_of(spec, plan, family, results),
+    )
+
+
+@cache
+def page() -> Page:
+    return Page(render(complete()))
+
+
+def test_page_shows_gate_rungs_rounds_and_law():
+    shown, inputs = " ".join(page().shown), complete()
+    assert {"gate", "rungs", "family"} <= set(figures_in(page()))
+    assert inputs.gate and inputs.law and inputs.rounds
+    for text in (inputs.gate.sentence, inputs.law.sentence, inputs.rounds.rounds[0].reason):
+        assert text in shown
+    assert "Foretold and measured" in shown
+    assert f"gate at {inputs.gate.scale}" in shown
+    assert {job for job, _ in all_jobs(inputs)} >= {
+        one.request.job.id for one in inputs.gate_plan.jobs
+    }
+
+
+@pytest.mark.parametrize(
+    ("part", "absent"),
+    [
+        ({"gate": None, "gate_plan": None}, "does the order hold"),
+        ({"law": None}, "Foretold and measured"),
+        ({"rounds": None}, ">Rounds<"),
+    ],
+    ids=["gate", "law", "rounds"],
+)
+def test_what_a_study_lacks_is_left_out(part, absent):
+    assert absent in render(complete())
+    assert absent not in render(replace(complete(), **part))
+
+
+def test_a_study_without_any_of_them_is_as_before():
+    verdict = complete().verdict.model_copy(update={"rungs": ()})
+    plain = tuple(one.model_copy(update={"screened": ()}) for one in verdict.standings)
+    verdict = verdict.model_copy(update={"standings": plain})
+    nothing = dict.fromkeys(("rounds", "gate", "gate_plan", "law"))
+    text = render(replace(complete(), verdict=verdict, **nothing))
+    found = set(figures_in(Page(text)))
+    assert "family" in found and not found & {"gate", "rungs"}
+    assert "How the search spent" not in text
+    assert "not tested here" in text
+
+
+def test_tables_have_a_cell_for_every_column():
+    for make in (contenders, law_table, rung_table):
+        table = make(complete())
+        assert table.rows
+        assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+def test_family_figure_draws_the_law_and_what_it_foretells():
+    traces = {one.get("name"): one for one in figures_in(page())["family"]["data"]}
+    assert {"power law", "trained", "foretold"} <= set(traces)
+    untrained = [one for one in complete().law.points if not one.errors]
+    assert len(traces["foretold"]["x"]) == len(untrained)
+
+
+def test_halving_is_told_in_its_own_words():
+    inputs = complete()
+    asha = {"search": {"promotion": {"kind": "asha"}, "budget": {"tolerance": 0.1}}}
+    spec = SPEC.validate_python({**inputs.spec.model_dump(), **asha})
+    assert "A row counts networks" in " ".join(page().shown)
+    assert "A row counts jobs" in render(replace(inputs, spec=spec))
+
+
+def test_a_stop_is_told_at_the_head():
+    inputs = complete()
+    stopped = inputs.gate.model_copy(
+        update={"outcome": "does not carry over", "sentence": "It does <b>not</b> carry over."}
+    )
+    text = render(replace(inputs, gate=stopped))
+    assert text.count("It does &lt;b&gt;not&lt;/b&gt; carry over.") == 2
+
+
+def test_gates_with_failed_contenders_make_a_page():
+    inputs = complete()
+    spec, plan, verdict, gate = inputs.spec, inputs.plan, inputs.verdict, inputs.gate_plan
+    for kept in (0, 1, 2):
+        networks = {one.network.id for one in gate.entrants[:kept]}
+        jobs = [one for one in gate.jobs if one.candidate in networks]
+        results = {one.request.job.id: inputs.results[one.request.job.id] for one in jobs}
+        judged = judge(spec, plan, verdict, gate, results)
+        found = Page(render(replace(inputs, gate=judged)))
+        assert ("gate" in figures_in(found)) == (kept == 2)
+        assert judged.sentence in " ".join(found.shown)

@@ -1,0 +1,147 @@
+"""A study run again with a changed spec: what is new trains, what cannot extend is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from compound.jobs.data.source import inspect
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.training.optimiser.schedule import steps
+from compound.orchestrator.forecast.prepare import prepare
+from compound.orchestrator.records.documents import Documents, Record, documents
+from compound.orchestrator.records.history import History, check
+from compound.orchestrator.spec.load import load
+from compound.schemas.errors import PlanError
+from compound.schemas.job import JobRequest
+from compound.schemas.plan import Plan, Variant
+from tests.orchestrator.test_study import SPEC, carry_out, compound
+from tests.support.small_jobs import small_job
+
+EXPONENTIAL = (
+    "train.schedule=exponential",
+    "train.norm_momentum=0.1",
+    "train.decay_epochs=1",
+)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(SPEC.format(store=tmp_path / "runs", epochs=2))
+    return path
+
+
+def planned(spec: Path, *overrides: str) -> Plan | Variant:
+    file = load(spec, overrides)
+    return prepare(file.spec, inspect(file.spec.data), None).plan
+
+
+@pytest.fixture
+def begun(spec: Path) -> Documents:
+    """The documents of a study that was begun, and has trained nothing yet."""
+    file, plan = load(spec), planned(spec)
+    folder = ArtifactStore.open(file.spec.store).study("small")
+    folder.write("spec.json", Record(spec=file.spec, text=file.source.text))
+    folder.write("plan.json", plan)
+    found = documents(folder)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ("search.seeds=3",),
+        ("train.epochs=5",),
+        ("search.design.degree=2",),
+        ("family.phi=[1,2,3]",),
+        ("search.budget.multiple=1.5",),
+        ("train.learning_rate=0.2",),
+        ("retries=0", "budget.cpu_hours=10"),
+    ],
+)
+def test_all_else_may_change(begun: Documents, spec: Path, overrides: tuple[str, ...]) -> None:
+    check(None, planned(spec, *overrides))
+    check(begun, planned(spec, *overrides))
+
+
+@pytest.mark.parametrize(
+    ("override", "where", "said"),
+    [
+        ("data.images=160", "data", "train: 128 -> 160"),
+        ("baseline.resolution=12", "baseline", "resolution: 10 -> 12"),
+        ("baseline.stages.1.channels=12", "baseline", "stages[1].channels: 8 -> 12"),
+    ],
+)
+def test_other_data_or_another_baseline_is_refused(
+    begun: Documents, spec: Path, override: str, where: str, said: str
+) -> None:
+    with pytest.raises(PlanError) as refused:
+        check(begun, planned(spec, override))
+    assert refused.value.where == where
+    assert said in refused.value.what
+    assert "another `name`" in refused.value.next_step
+
+
+def test_the_command_refuses_before_it_writes(spec: Path, tmp_path: Path) -> None:
+    carry_out(spec)
+    folder = tmp_path / "runs" / "studies" / "small"
+    before = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    ran = compound("run", str(spec), "--runner", "local", "--set", "data.images=160")
+    assert ran.returncode == 2
+    assert "was begun with other data: train: 128 -> 160" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    after = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    before.pop("lease.json", None), after.pop("lease.json", None)
+    assert after == before
+
+
+def test_a_refused_first_run_leaves_no_study(spec: Path, tmp_path: Path) -> None:
+    ran = compound("run", str(spec), "--runner", "local", "--set", "budget.cpu_hours=0.0000001")
+    assert ran.returncode == 2, ran.stderr
+    assert ArtifactStore.open(str(tmp_path / "runs")).studies() == []
+    assert not (tmp_path / "runs" / "studies").exists()
+
+
+def test_jobs_of_another_study_are_reused_and_said_to_be(spec: Path) -> None:
+    carry_out(spec)
+    other = ("name=other", "search.seeds=3", "family.phi=[1]")
+    log, store = carry_out(spec, *other)
+    assert log.phases[0] == ("search", 12, 4)
+    assert log.reused[0] == {"small": 8}
+    assert log.reused[1] == {}, "the winner at phi = 1 is of this study's own search"
+    again, _ = carry_out(spec, *other)
+    assert again.reused == [{}, {}], "of this study by now"
+    assert store.studies() == ["other", "small"]
+
+
+def test_a_longer_schedule_that_can_continue_does(spec: Path) -> None:
+    _, store = carry_out(spec, *EXPONENTIAL)
+    log, _ = carry_out(spec, *EXPONENTIAL, "train.epochs=4")
+    found = documents(store.study("small"))
+    assert found is not None and found.plan is not None
+    search = {job.request.job.id for job in found.plan.jobs}
+    assert log.phases[0] == ("search", 8, 8)
+    trained = [event.row.epoch for event in log.events if event.row and event.job in search]
+    assert trained == [3, 4] * 8
+    for job in found.jobs:
+        assert [row.epoch for row in store.rows(job.request.job.id)] == [1, 2, 3, 4]
+
+
+def test_a_cosine_schedule_begins_anew(spec: Path) -> None:
+    carry_out(spec)
+    log, _ = carry_out(spec, "train.epochs=3")
+    assert {event.row.epoch for event in log.events if event.row} == {1, 2, 3}
+
+
+def test_only_a_job_that_is_done_is_continued(begun: Documents, tmp_path: Path) -> None:
+    store = ArtifactStore.open(str(tmp_path / "runs"))
+    history = History(store, "small")
+    recipe = {"schedule": "exponential", "norm_momentum": 0.1}
+    short, long = (JobRequest(job=small_job(epochs=epochs, **recipe)) for epochs in (2, 6))
+    history.learn([short])
+    plan = steps(long.job.recipe, 100, 1)
+    assert history.continued(long, plan) == long
+    with store.writer(short.job) as writer:
+        writer.resume()
+    assert history.continued(long, plan) == long

@@ -1,0 +1,182 @@
+"""What a study takes, and the stop at its budget's limit."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compound.cluster.resources import Node
+from compound.cluster.runner import OnEvent
+from compound.orchestrator.forecast.budget_check import burned, exceeded
+from compound.orchestrator.run.spending import Meter
+from compound.schemas.forecast import Spending, Spent
+from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, Resources
+from tests.support.small_jobs import small_job
+
+NODES = [Node(cpus=4, gpus=0, host="here")]
+numbers = st.floats(min_value=0, max_value=1e6)
+
+
+class Epochs:
+    """A runner whose every job has epochs of half an hour, until it is told to stop."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs, self.stopped = epochs, False
+
+    def request_stop(self) -> None:
+        self.stopped = True
+
+    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+        return [self._one(request, on_event) for request in requests]
+
+    def _one(self, request: JobRequest, on_event: OnEvent) -> JobResult:
+        done = 0
+        while done < self.epochs and not self.stopped:
+            done += 1
+            row = EpochRow(
+                job=request.job.id,
+                attempt=1,
+                epoch=done,
+                step=done,
+                metrics={"seconds": 1800.0},
+                wall_time=time.time(),
+            )
+            on_event(Event(kind="epoch", job=request.job.id, row=row))
+        status = "done" if done == self.epochs else "stopped"
+        return JobResult(job=request.job.id, status=status, attempt=1, epochs=done)
+
+
+def request(seed: int) -> JobRequest:
+    return JobRequest(job=small_job(seed=seed), resources=Resources(workers=2, cpus=1))
+
+
+def metered(spending: Spending, jobs: int = 3) -> tuple[Meter, list[JobResult], list[Spent]]:
+    kept: list[Spent] = []
+    meter = Meter(Epochs(4), spending, NODES, Spent(), kept.append)
+    return meter, meter.run([request(i) for i in range(jobs)], "", lambda event: None), kept
+
+
+def test_hours_are_counted_by_worker_and_core() -> None:
+    meter, results, kept = metered(Spending())
+    assert meter.spent == Spent(epochs=12, gpu_hours=0, cpu_hours=12.0)
+    assert kept[-1] == meter.spent
+    assert [one.status for one in results] == ["done"] * 3
+
+
+def test_an_elastic_job_is_counted_with_the_workers_that_it_had() -> None:
+    class Growing(Epochs):
+        def run(self, requests, store, on_event) -> list[JobResult]:
+            for workers in (2, 4):
+                on_event(Event(kind="started", job=requests[0].job.id, workers=workers))
+                self._one(requests[0], on_event)
+            return []
+
+    wide = Resources.model_validate({"workers": {"min": 2, "max": 8}})
+    meter = Meter(Growing(1), Spending(), NODES, Spent(), lambda spent: None)
+    meter.run([request(0).model_copy(update={"resources": wide})], "", lambda event: None)
+    assert meter.spent.cpu_hours == 0.5 * (2 + 4)
+
+
+def test_money_is_what_hours_cost() -> None:
+    meter, _, _ = metered(Spending(price_per_cpu_hour=0.5))
+    assert meter.spent.money == pytest.approx(6.0)
+
+
+@pytest.mark.parametrize(
+    ("spending", "epochs", "said"),
+    [
+        (Spending(epochs=5), 5, "5 epochs, the budget is 5"),
+        (Spending(cpu_hours=4.5), 5, "5 CPU-hours, the budget is 4.5"),
+        (Spending(money=1, price_per_cpu_hour=0.5), 2, "1 of money, the budget is 1"),
+    ],
+)
+def test_the_runner_is_stopped_at_the_limit(spending: Spending, epochs: int, said: str) -> None:
+    meter, results, _ = metered(spending)
+    assert meter.spent.epochs == epochs
+    assert meter.limit == said
+    assert results[-1].status == "stopped"
+
+
+def test_nothing_begins_once_the_budget_is_spent() -> None:
+    meter, _, _ = metered(Spending(epochs=5))
+    before = meter.spent
+    again = meter.run([request(7)], "", lambda event: None)
+    assert [one.status for one in again] == ["stopped"]
+    assert meter.spent == before
+
+
+@given(numbers, numbers, st.none() | numbers, numbers)
+def test_spending_adds_up(one: float, other: float, money: float | None, more: float) -> None:
+    first = Spent(epochs=1, gpu_hours=one, cpu_hours=other, money=money)
+    second = Spent(epochs=2, gpu_hours=more, cpu_hours=0.0)
+    assert first.plus(second) == second.plus(first)
+    assert first.plus(Spent()) == first
+    assert first.plus(second).epochs == 3
+
+
+@given(st.integers(1, 10**6), st.integers(0, 10**6))
+def test_burn_down_and_limit_agree(limit: int, epochs: int) -> None:
+    spending, spent = Spending(epochs=limit), Spent(epochs=epochs)
+    (line,) = burned(spending, spent)
+    assert line.startswith(f"{epochs:,} of {limit:,} epochs (")
+    assert bool(list(exceeded(spending, spent))) == (epochs >= limit)
+
+
+SPEC = """\
+kind: study
+name: small
+store: {store}
+data: {{source: synthetic, images: 128, validation_images: 64, size: 12}}
+baseline:
+  resolution: 10
+  stem: {{channels: 4, stride: 1}}
+  stages: [{{channels: 4, expand: 1, se: 0}}, {{channels: 8, expand: 2, stride: 2, se: 0}}]
+  head: 16
+rounding: {{channels: 4}}
+search:
+  design: {{kind: lattice, degree: 1}}
+  budget: {{tolerance: 0.3}}
+  controls: [depth, width, resolution]
+  seeds: 2
+family: {{phi: [1]}}
+train: {{epochs: 2, batch: 32}}
+budget: {{epochs: 7, at_limit: {limit}}}
+resources: {{search: {{gpus: 0}}, family: {{gpus: 0}}}}
+"""
+
+
+def compound(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "compound", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_a_study_stops_at_its_limit_and_goes_on_with_a_larger_one(tmp_path: Path) -> None:
+    spec = tmp_path / "small.yaml"
+    spec.write_text(SPEC.format(store=tmp_path / "runs", limit="stop"))
+    first = compound("run", str(spec), "--runner", "local", "--json")
+    assert first.returncode == 0, first.stderr
+    told = json.loads(first.stdout.splitlines()[-1])
+    assert told["status"] == "spent"
+    assert told["spent"]["epochs"] == 7
+    assert told["family"] == []
+    assert "stopped at the budget's limit: 7 epochs" in first.stderr
+    status = compound("status", str(spec))
+    assert "7 of 7 epochs (100 %)" in status.stdout
+    again = compound("run", str(spec), "--runner", "local", "--json", "--set", "budget.epochs=50")
+    assert again.returncode == 0, again.stderr
+    assert json.loads(again.stdout.splitlines()[-1])["status"] == "done"
+
+
+def test_a_plan_beyond_the_budget_is_refused_unless_it_may_stop(tmp_path: Path) -> None:
+    spec = tmp_path / "small.yaml"
+    spec.write_text(SPEC.format(store=tmp_path / "runs", limit="refuse"))
+    refused = compound("run", str(spec), "--runner", "local")
+    assert refused.returncode == 2
+    assert "the plan takes up to" in refused.stderr
+    assert "at_limit: stop" in refused.stderr

@@ -1,0 +1,182 @@
+"""Specs: what holds is taken, what does not is refused with its place and a way out."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compound.orchestrator.spec.load import load
+from compound.schemas.errors import CompoundError, SpecError
+from compound.schemas.study import SPEC, StudySpec
+
+GOOD = """\
+kind: study
+name: quick
+data: {source: digits}
+baseline:
+  resolution: 16
+  stages:
+    - {kernel: 3, channels: 8}
+    - {kernel: 3, channels: 16, stride: 2}
+search:
+  design: {kind: lattice, degree: 4}
+  seeds: 3
+  train: {epochs: 3}
+train: {epochs: 5, batch: 64}
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path):
+    """Return a function that writes GOOD with one text replaced, and loads it."""
+
+    def write(old: str = "", new: str = "", *overrides: str) -> StudySpec:
+        assert old in GOOD
+        path = tmp_path / "spec.yaml"
+        path.write_text(GOOD.replace(old, new, 1) if old else GOOD)
+        loaded = load(path, overrides).spec
+        assert isinstance(loaded, StudySpec)
+        return loaded
+
+    return write
+
+
+def test_the_search_inherits_what_it_does_not_say(spec) -> None:
+    loaded = spec()
+    assert (loaded.search.train.epochs, loaded.search.train.batch) == (3, 64)
+    assert loaded.train.epochs == 5
+
+
+def test_yaml_1_2_numbers_and_words(spec) -> None:
+    assert spec("batch: 64", "batch: 64, learning_rate: 1e-3").train.learning_rate == 1e-3
+
+
+def test_a_spec_survives_its_own_json(spec) -> None:
+    loaded = spec()
+    assert SPEC.validate_json(loaded.model_dump_json()) == loaded
+
+
+SEARCH_RANGE = "resources: {search: {workers: {min: 1, max: 2}}}"
+FAMILY_RANGE = "resources: {family: {workers: {min: %d, max: %d}}}"
+REFUSED = [
+    ("epochs: 3", "epoch: 3", "12:11", "unknown key 'epoch', did you mean 'epochs'?"),
+    ("epochs: 5", "epohcs: 5", "13:9", "unknown key 'epohcs'"),
+    ("degree: 4", "degre: 4", "10:27", "did you mean 'degree'"),
+    ("kind: lattice", "kind: latice", "10:18", "no such kind: 'latice', did you mean 'lattice'?"),
+    ("kind: study", "kind: stuy", "1:7", "no such kind"),
+    ("kind: study\n", "", "1:1", "kind is missing"),
+    ("name: quick\n", "", "1:1", "'name' is missing"),
+    ("name: quick", "name: ../../x", "2:7", "pattern"),
+    ("name: quick", "name: /etc/x", "2:7", "pattern"),
+    ("name: quick", f"name: {'a' * 300}", "2:7", "pattern"),
+    ("name: quick", "name: quick.", "2:7", "pattern"),
+    ("name: quick", "name: Quick", "2:7", "pattern"),
+    ("name: quick", 'name: "quick\\n"', "2:7", "pattern"),
+    ("source: digits", "source: digts", "3:16", "did you mean 'digits'"),
+    ("{source: digits}", "{}", "3:7", "source is missing"),
+    ("channels: 16", "channels: .nan", "8:29", "finite"),
+    ("channels: 16", "chanels: 16", "8:19", "did you mean 'channels'"),
+    ("stride: 2", "stride: 3", "8:41", "1 or 2"),
+    ("resolution: 16", "resolution: -1", "5:15", "greater than or equal to 1"),
+    ("seeds: 3", "seeds: many", "11:10", "allowed: a whole number"),
+    ("batch: 64", "batch: 64, learning_rate: .nan", "13:46", "finite"),
+    ("batch: 64", "batch: 64, accumulate: 3", "13:8", "does not divide"),
+    ("kind: lattice, degree: 4", "kind: grid, alpha: [-1, 2]", "10:32", "alpha[0]"),
+    ("kind: lattice, degree: 4", "kind: grid, alpha: [2, 1]", "10:11", "no point"),
+    ("kind: lattice, degree: 4", "kind: grid, step: 0.001", "10:11", "251,252,001 grid points"),
+    ("search:", "search: 3\nsearch_:", "9:9", "allowed: keys with values"),
+    ("train: {epochs: 5, batch: 64}", "train: 5", "13:8", "Recipe"),
+    ("name: quick", "name: quick\nname: quick", "3:1", "duplicate key"),
+    ("  resolution: 16", "\tresolution: 16", "5:1", "cannot start any token"),
+    ("name: quick", "name: !!python/object:os.system x", "2:7", "tags are not supported"),
+    ("name: quick", "name: &a quick", "2:7", "anchors"),
+    ("kind: study", "kind: study\n---\nkind: study", "2:1", "one document"),
+    ("kind: study", f"kind: study\n{SEARCH_RANGE}", "2:12", "only family jobs may have"),
+    ("kind: study", f"kind: study\n{FAMILY_RANGE % (3, 2)}", "2:31", "more than max, which is 2"),
+    ("kind: study", f"kind: study\n{FAMILY_RANGE % (0, 2)}", "2:37", "greater than or equal to 1"),
+    ("seeds: 3", f"seeds: {'[' * 50}{']' * 50}", "11:46", "nested more than 40 deep"),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "words"), REFUSED, ids=[r[1][:40] for r in REFUSED]
+)
+def test_what_does_not_hold_is_refused_with_its_place(spec, old, new, place, words) -> None:
+    with pytest.raises(SpecError) as caught:
+        spec(old, new)
+    assert caught.value.where.endswith(f"spec.yaml:{place}")
+    assert words in str(caught.value)
+    assert re.search(r"\n  \| .*\n  \| +\^|\n  \| \^", str(caught.value)), "source line and caret"
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train.epochs=0", "greater than or equal to 1"),
+        ("train.epoch=1", "unknown key 'epoch'"),
+        ("search.budget.multiple=.nan", "finite"),
+        ("baseline.stages.1.repeats=0", "greater than or equal"),
+        ("name.x=3", "plain value"),
+        ("train.epochs", "not an override"),
+        ("=3", "not an override"),
+        ("train.epochs=[", "expected"),
+        ("baseline=resnet-18", "goes under `name`: {name: resnet-18}"),
+        ("baseline=[1]", "keys with values"),
+    ],
+)
+def test_a_bad_override_is_named(spec, override: str, words: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(words)) as caught:
+        spec("", "", override)
+    assert caught.value.where.startswith(f"--set {override.split('=')[0]}")
+
+
+def test_overrides_reach_into_maps_lists_and_what_is_not_there_yet(spec) -> None:
+    loaded = spec("", "", "train.epochs=7", "baseline.stages.1.repeats=3", "family.phi=[1, 2]")
+    assert loaded.train.epochs == 7
+    assert loaded.baseline.stages[1].repeats == 3
+    assert loaded.family.phi == (1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"[" * 100_000, "nested"),
+        (b"{a: " * 40_000, "nested"),
+        (b"x" * 100_000_000, "too large"),
+        (b"a: \xff\xfe", "not UTF-8"),
+        (b"", "a spec is a mapping"),
+        (b"- 1", "a spec is a mapping"),
+        (b'a: "\x00"', "not YAML"),
+        (b"a: b: c", "mapping values"),
+        (b"k: 1\n" * 39_000, "more than"),
+        (b"kind: study\nseed: " + b"1" * 5000, "not YAML"),
+    ],
+    ids=["deep", "deep-maps", "huge", "latin", "empty", "list", "nul", "syntax", "wide", "digits"],
+)
+def test_hostile_files_are_refused_quickly(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    started = time.monotonic()
+    with pytest.raises(SpecError, match=words):
+        load(path)
+    assert time.monotonic() - started < 10  # a hang, not a figure
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(SpecError, match="cannot read"):
+            load(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=60), st.integers(0, len(GOOD)), st.integers(0, 30))
+def test_damaged_specs_load_or_say_why(tmp_path_factory, text: str, at: int, gone: int) -> None:
+    path = tmp_path_factory.mktemp("fuzz") / "spec.yaml"
+    path.write_text(GOOD[:at] + text + GOOD[at + gone :], encoding="utf-8", errors="replace")
+    try:
+        load(path)
+    except CompoundError as error:
+        assert str(error)

@@ -1,0 +1,114 @@
+"""The surface over the shares, and what selection does to an interval."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compound.orchestrator.statistics.comparison import Noise
+from compound.orchestrator.statistics.post_selection import Contest, lead_interval, pick
+from compound.orchestrator.statistics.scheffe import Scheffe, basis
+from compound.schemas.architecture import Shares
+
+
+def lattice(degree: int) -> list[Shares]:
+    return [
+        Shares(depth=d / degree, width=w / degree, resolution=(degree - d - w) / degree)
+        for d in range(degree + 1)
+        for w in range(degree + 1 - d)
+    ]
+
+
+def split(shares: list[Shares]) -> np.ndarray:
+    return np.array([one.split for one in shares])
+
+
+@pytest.mark.parametrize(("degree", "columns"), [(4, 6), (3, 6), (2, 3), (1, 1)])
+def test_the_surface_is_as_rich_as_the_candidates_allow(degree, columns):
+    found = basis(lattice(degree)).columns
+    assert found.shape[1] == columns
+    assert np.allclose(found.T @ found, np.eye(columns))
+
+
+def test_an_idle_axis_takes_its_terms_along_and_unknown_shares_leave_a_constant():
+    line = [Shares(depth=i / 9, width=1 - i / 9, resolution=0) for i in range(10)]
+    assert basis(line).columns.shape[1] == 3
+    assert basis([None, *line]).columns.shape[1] == 1
+
+
+def test_scores_on_a_quadratic_are_smoothed_onto_it():
+    shares = lattice(4)
+    truth = 0.8 - np.square(split(shares) - [0.2, 0.5, 0.3]).sum(axis=1)
+    rng, noise = np.random.default_rng(1), Noise(0.05, 200)
+    counts = np.full(len(truth), 3.0)
+    raw, smooth = [], []
+    for _ in range(50):
+        means = truth + rng.normal(0, 0.05 / 3**0.5, len(truth))
+        surface = Scheffe.fit(means, counts, noise, basis(shares))
+        raw.append(np.square(means - truth).mean())
+        smooth.append(np.square(surface.expected - truth).mean())
+    assert np.mean(smooth) < 0.65 * np.mean(raw)
+
+
+def test_candidates_that_follow_no_surface_keep_their_own_means():
+    rng = np.random.default_rng(1)
+    means = 0.8 + rng.normal(0, 0.1, 15)
+    surface = Scheffe.fit(means, np.full(15, 3.0), Noise(0.005, 30), basis(lattice(4)))
+    assert np.allclose(surface.expected, means, atol=0.003)
+    assert np.all(surface.kept > 0.95)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    means=st.lists(st.floats(0, 1), min_size=10, max_size=10),
+    shift=st.floats(-1, 1),
+    counts=st.lists(st.integers(1, 5), min_size=10, max_size=10),
+)
+def test_smoothing_commutes_with_a_shift_and_stays_within_the_means(means, shift, counts):
+    columns, noise = basis([None] * 10), Noise(0.01, 20)
+    known = np.array(means)
+    here = Scheffe.fit(known, np.array(counts, dtype=float), noise, columns)
+    there = Scheffe.fit(known + shift, np.array(counts, dtype=float), noise, columns)
+    assert np.allclose(here.expected + shift, there.expected, atol=1e-6)
+    assert known.min() - 1e-9 <= here.expected.min() <= here.expected.max() <= known.max() + 1e-9
+
+
+def test_truths_are_drawn_around_what_is_expected():
+    means = 0.8 + np.random.default_rng(4).normal(0, 0.01, 15)
+    surface = Scheffe.fit(means, np.full(15, 3.0), Noise(0.01, 30), basis(lattice(4)))
+    drawn = surface.truths(np.random.default_rng(0), 20_000, 0.01)
+    assert np.allclose(drawn.mean(axis=0), surface.expected, atol=3e-4)
+    assert np.all(drawn.std(axis=0) <= 1.05 * 0.01 / 3**0.5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=st.lists(st.floats(0, 1), min_size=1, max_size=8), slack=st.floats(0, 0.5))
+def test_pick_takes_the_lowest_rank_within_the_slack(values, slack):
+    expected, rank = np.array(values), np.arange(len(values))[::-1].astype(float)
+    place = int(pick(expected, np.asarray(slack), rank))
+    assert expected[place] >= expected.max() - slack
+    assert np.all(expected[place + 1 :] < expected.max() - slack)
+
+
+CONTEST = Contest([3, 4, 5, 6, 7, 8, 9], [0, 1, 2], np.arange(7.0))
+
+
+def interval(means: np.ndarray, mix: int, level: float = 0.9):
+    surface = Scheffe.fit(means, np.full(10, 3.0), Noise(0.01, 18), basis([None] * 10))
+    return lead_interval(CONTEST, surface, Noise(0.01, 18), mix, level)
+
+
+def test_an_interval_lies_lower_where_many_mixes_were_as_good_and_has_the_lead_inside():
+    level = np.full(10, 0.8)
+    level[:3] = [0.8, 0.7, 0.7]
+    found = interval(level, 3)
+    assert found.value == pytest.approx(0)
+    assert found.low < found.value < found.high
+    assert found.value - found.low > 1.1 * (found.high - found.value)
+    wider = interval(level, 3, 0.99)
+    assert wider.low < found.low and found.high < wider.high
+
+
+def test_the_same_scores_give_the_same_interval():
+    means = 0.8 + np.random.default_rng(4).normal(0, 0.01, 10)
+    assert interval(means, 5) == interval(means, 5)

@@ -1,0 +1,218 @@
+"""A whole study without Ray: search, verdict, family, report, and what running it again does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compound.cluster.local_runner import LocalRunner
+from compound.jobs.data.source import inspect
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.forecast.prepare import prepare
+from compound.orchestrator.records.documents import documents
+from compound.orchestrator.run.progress import Phase
+from compound.orchestrator.spec.load import load
+from compound.orchestrator.study import Study
+from compound.schemas.job import Event
+
+SPEC = """\
+kind: study
+name: small
+store: {store}
+data: {{source: synthetic, images: 128, validation_images: 64, size: 12}}
+baseline:
+  resolution: 10
+  stem: {{channels: 4, stride: 1}}
+  stages:
+    - {{channels: 4, expand: 1, se: 0}}
+    - {{channels: 8, expand: 2, stride: 2, repeats: 2, se: 0}}
+  head: 16
+rounding: {{channels: 4}}
+search:
+  design: {{kind: lattice, degree: 1}}
+  budget: {{tolerance: 0.15}}
+  controls: [depth, width, resolution]
+  seeds: 2
+family: {{phi: [1, 2]}}
+train: {{epochs: {epochs}, batch: 32}}
+resources: {{search: {{gpus: 0}}, family: {{gpus: 0}}}}
+"""
+
+
+class Log:
+    """Remembers what a study tells."""
+
+    def __init__(self) -> None:
+        self.phases: list[tuple[str, int, int]] = []
+        self.reused: list[dict[str, int]] = []
+        self.events: list[Event] = []
+        self.notes: list[str] = []
+
+    def phase(self, phase: Phase) -> None:
+        self.phases.append((phase.title, phase.jobs, phase.pending))
+        self.reused.append(dict(phase.reused))
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "small.yaml"
+    path.write_text(SPEC.format(store=tmp_path / "runs", epochs=2))
+    return path
+
+
+def carry_out(path: Path, *overrides: str) -> tuple[Log, ArtifactStore]:
+    """Run a spec with the plain loop."""
+    file, log = load(path, overrides), Log()
+    store = ArtifactStore.open(file.spec.store)
+    study = Study(file.spec, file.source.text, store, LocalRunner(), log)
+    planned = prepare(file.spec, inspect(file.spec.data), store).plan
+    assert study.run(planned) == "done"
+    return log, store
+
+
+def compound(*words: str, **options) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does."""
+    command = [sys.executable, "-m", "compound", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+
+
+def test_the_same_command_again_trains_nothing(spec: Path) -> None:
+    first, store = carry_out(spec)
+    # Baseline and three controls over two seeds; the winner at phi = 1 is done by then.
+    assert first.phases == [("search", 8, 8), ("family", 2, 1)]
+    again, _ = carry_out(spec)
+    assert again.phases == [("search", 8, 0), ("family", 2, 0)]
+    assert not again.events
+    found = documents(store.study("small"))
+    assert found is not None and found.verdict is not None
+    assert found.verdict.chosen is not None
+
+
+def test_an_edited_study_trains_only_what_is_new(spec: Path) -> None:
+    carry_out(spec)
+    seed, _ = carry_out(spec, "search.seeds=3")
+    assert seed.phases[0] == ("search", 12, 4)
+    phi, _ = carry_out(spec, "search.seeds=3", "family.phi=[1,2,1.5]")
+    assert phi.phases[0] == ("search", 12, 0)
+    assert phi.phases[1][1:] in ((3, 1), (3, 2))
+
+
+def test_a_failed_job_is_listed_and_the_study_goes_on(spec: Path) -> None:
+    log, store = carry_out(spec, "search.train.learning_rate=100", "search.train.clip_norm=null")
+    results = [event.result for event in log.events if event.result is not None]
+    assert len(results) == 8 + 2
+    found = documents(store.study("small"))
+    assert found is not None and found.verdict is not None
+
+
+def test_the_command_ends_with_verdict_family_and_report(spec: Path) -> None:
+    ran = compound("run", str(spec), "--runner", "local", "--json")
+    assert ran.returncode == 0, ran.stderr
+    answer = json.loads(ran.stdout.splitlines()[-1])
+    assert answer["status"] == "done"
+    assert answer["verdict"]["chosen"]
+    assert [member["phi"] for member in answer["family"]] == [1, 2]
+    assert "<html" in Path(answer["report"]).read_text()[:2000]
+
+
+def test_what_the_store_knows(spec: Path, tmp_path: Path) -> None:
+    carry_out(spec)
+    store = str(tmp_path / "runs")
+    status = json.loads(compound("status", "small", "--store", store, "--json").stdout)
+    assert status["counts"] == {"done": 9}
+    by_spec = json.loads(compound("status", str(spec), "--json").stdout)
+    assert by_spec["jobs"] == status["jobs"]
+    rows = json.loads(compound("metrics", "small", "--store", store, "--json").stdout)
+    assert {row["study"] for row in rows} == {"small"}
+    assert {"train_loss", "validation_accuracy"} <= {row["name"] for row in rows}
+    file = tmp_path / "rows.parquet"
+    assert compound("metrics", "small", "--store", store, "--parquet", str(file)).returncode == 0
+    assert file.read_bytes()[:4] == b"PAR1"
+    report = compound("report", "small", "--store", store)
+    assert Path(report.stdout.strip()).exists()
+
+
+def test_an_unknown_study_is_named_with_the_known_ones(spec: Path, tmp_path: Path) -> None:
+    carry_out(spec)
+    ran = compound("status", "smal", "--store", str(tmp_path / "runs"))
+    assert ran.returncode == 2
+    assert "did you mean 'small'" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def start(spec: Path, epochs: int, told: str = "[2/8]") -> subprocess.Popen[str]:
+    """Start a long run and wait until it tells something: by default that two jobs are done."""
+    command = [sys.executable, "-m", "compound", "run", str(spec), "--runner", "local"]
+    child = subprocess.Popen(
+        [*command, "--set", f"train.epochs={epochs}"], stderr=subprocess.PIPE, text=True
+    )
+    assert child.stderr is not None
+    while told not in child.stderr.readline():
+        assert child.poll() is None
+    return child
+
+
+def test_kill_9_and_the_same_command_again(spec: Path) -> None:
+    child = start(spec, 3)
+    child.kill()
+    child.wait()
+    log, store = carry_out(spec, "train.epochs=3")
+    _, jobs, pending = log.phases[0]
+    assert jobs == 8
+    assert pending <= 6, "jobs that were done before the kill are not run again"
+    found = documents(store.study("small"))
+    assert found is not None
+    for job in found.jobs:
+        epochs = [row.epoch for row in store.rows(job.request.job.id)]
+        assert epochs == [1, 2, 3], "every epoch once"
+
+
+def test_one_interrupt_stops_at_a_checkpoint(spec: Path) -> None:
+    child = start(spec, 60)
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert "Traceback" not in errors
+    status = json.loads(compound("status", str(spec), "--json").stdout)
+    counts = status["counts"]
+    assert counts["done"] >= 2
+    assert counts.get("stopped", 0) <= 1, "one at a time; none if the signal fell between two"
+    assert counts["waiting"] >= 4
+
+
+def test_a_second_run_of_the_same_study_is_refused(spec: Path) -> None:
+    child = start(spec, 200, told="8 jobs")
+    try:
+        second = compound("run", str(spec), "--runner", "local")
+        assert second.returncode == 2
+        assert str(child.pid) in second.stderr
+        assert "Traceback" not in second.stderr
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_store_that_cannot_be_written(spec: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    ran = compound("run", str(spec), "--runner", "local", "--set", f"store={tmp_path}/file")
+    assert ran.returncode == 2
+    assert "file" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_more_workers_than_the_machine_has(spec: Path) -> None:
+    words = ("run", str(spec), "--runner", "local", "--set", "resources.family.workers=64")
+    ran = compound(*words, "--set", "train.batch=64")
+    assert ran.returncode == 2
+    assert f"needs 64 CPUs (64 workers x 1), the cluster has {os.cpu_count()}" in ran.stderr
+    assert not list(spec.parent.glob("**/jobs/*")), "refused before anything began"

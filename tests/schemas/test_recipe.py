@@ -1,0 +1,63 @@
+"""The named recipes: what they fill in, what a spec may change, and what depends on phi."""
+
+import pytest
+from pydantic import ValidationError
+
+from compound.schemas.base import digest
+from compound.schemas.recipe import Augment, Recipe, at_phi
+
+
+def recipe(**fields) -> Recipe:
+    return Recipe.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("phi", "dropout"), [(-2, 0.2), (0, 0.2), (1, 0.2 + 0.3 / 7), (3.5, 0.35), (7, 0.5), (9, 0.5)]
+)
+def test_the_papers_dropout_grows_along_phi(phi: float, dropout: float) -> None:
+    job = at_phi(recipe(recipe="paper"), phi)
+    assert job.dropout == pytest.approx(dropout)
+    assert job.dropout_phi7 is None
+    assert at_phi(job, 5) == job
+    assert Recipe.model_validate_json(job.model_dump_json()) == job
+
+
+def test_a_dropout_of_ones_own_is_for_every_phi() -> None:
+    own = recipe(recipe="paper", dropout=0.3)
+    assert {at_phi(own, phi).dropout for phi in range(8)} == {0.3}
+    both = recipe(recipe="paper", dropout=0.1, dropout_phi7=0.45)
+    assert at_phi(both, 7).dropout == pytest.approx(0.45)
+    assert at_phi(recipe(), 3) == recipe()
+
+
+def test_a_preset_fills_inside_augment_and_every_part_switches_off_alone() -> None:
+    paper = recipe(recipe="paper", augment={"flip": False})
+    assert paper.augment == Augment(crop="resized", policy="autoaugment", flip=False)
+    assert paper.central == 0.875
+    neutral = {
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "weight_decay": 5e-4,
+        "schedule": "cosine",
+        "warmup_epochs": 1,
+        "survival": 1,
+        "dropout": 0,
+        "ema": 0,
+        "norm_momentum": None,
+        "clip_norm": 5,
+        "augment": {"crop": "shift", "policy": "none"},
+        "central": 1,
+    }
+    off = recipe(recipe="paper", **neutral)
+    assert off.model_copy(update={"recipe": "modern"}) == recipe()
+
+
+def test_new_options_leave_the_identity_of_modern_recipes() -> None:
+    assert digest(recipe()) == "ede0de8074924080"
+    assert digest(recipe(epochs=5, augment={"cutout": 0.25})) == "65d28b2169614279"
+
+
+@pytest.mark.parametrize("augment", [{"area": [0.9, 0.1]}, {"aspect": [2, 1]}, {"area": [0, 1]}])
+def test_ranges_are_written_in_order(augment: dict[str, list[float]]) -> None:
+    with pytest.raises(ValidationError):
+        recipe(augment=augment)

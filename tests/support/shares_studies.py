@@ -1,0 +1,54 @@
+"""Candidates at chosen shares, with surfaces whose truth is known."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from compound.orchestrator.analyse.scores import Asked, Entry, Field, compare
+from compound.schemas.architecture import Candidate, Role, Shares
+from tests.support.verdict_studies import candidate
+
+Truth = Callable[[np.ndarray], np.ndarray]
+PEAK = np.array([0.2, 0.5, 0.3])
+"""A place of the fine lattice, so that an optimum can be met exactly."""
+SIGMA = 0.01
+
+
+def lattice(degree: int) -> list[Shares]:
+    return [
+        Shares(depth=d / degree, width=w / degree, resolution=(degree - d - w) / degree)
+        for d in range(degree + 1)
+        for w in range(degree + 1 - d)
+    ]
+
+
+def placed(shares: Sequence[Shares], first: int = 0, role: Role = "design") -> list[Candidate]:
+    return [
+        candidate(first + i, role).model_copy(update={"shares": one})
+        for i, one in enumerate(shares)
+    ]
+
+
+def splits(candidates: Sequence[Candidate]) -> np.ndarray:
+    return np.array([one.shares.split for one in candidates if one.shares])
+
+
+def bowl(places: np.ndarray) -> np.ndarray:
+    """A quadratic that Scheffé's polynomial holds exactly: 0.8 at PEAK."""
+    return 0.8 - 0.1 * np.square(places - PEAK).sum(axis=1)
+
+
+def measured(
+    candidates: Sequence[Candidate],
+    truth: np.ndarray,
+    rng: np.random.Generator,
+    surface: Asked = "quadratic",
+    noise: float = SIGMA,
+    seeds: int = 3,
+) -> Field:
+    """Return the field of a study with noise, and half of it as luck of the seeds."""
+    luck = 0.5 * noise * rng.standard_normal(seeds)
+    scores = truth[:, None] + luck + noise * rng.standard_normal((len(truth), seeds))
+    rows = zip(candidates, scores.tolist(), strict=True)
+    entries = [Entry(one.id, one, dict(enumerate(row)), 0) for one, row in rows]
+    return compare(entries, 0.9, 1e-5, surface)
