@@ -37,7 +37,7 @@ from compound.jobs.store.format.checkpoint import Position, Saved
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.jobs.training.checkpoints.snapshot import Snapshot
 from compound.jobs.training.data_cache import DataCache
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, EpochRow, TrainJob
 from compound.schemas.recipe import Recipe

@@ -28,7 +28,7 @@ from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.workload import workload
 from compound.jobs.run_job import Process
 from compound.jobs.training.data_cache import DataCache
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.architecture import Architecture
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, TrainJob

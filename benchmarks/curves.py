@@ -19,9 +19,9 @@ from statistics import fmean
 import numpy as np
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.choose.verdict import METRIC
 from compound.orchestrator.records.documents import Documents, documents
 from compound.orchestrator.statistics.comparison import pooled
+from compound.schemas.metrics import ACCURACY
 
 TABLES = Path(__file__).parent / "tables"
 TABLE = TABLES / "search_cost.csv"
@@ -127,8 +127,8 @@ def record(uri: str, path: Path = TABLE) -> None:
     rows = []
     for planned_job in whole.plan.jobs:
         one, job = networks[planned_job.candidate], planned_job.request.job
-        scores = [row.metrics[METRIC] for row in store.rows(job.id)]
-        brief_score = results[brief[one.id, job.seed].id].metrics[METRIC]
+        scores = [row.metrics[ACCURACY] for row in store.rows(job.id)]
+        brief_score = results[brief[one.id, job.seed].id].metrics[ACCURACY]
         triple = [round(value, 4) for value in one.coefficients.model_dump().values()]
         facts = [one.id, " ".join(one.roles), *triple, round(one.ratio, 4)]
         costs = [one.cost.params, one.cost.macs, one.cost.activations]

@@ -16,8 +16,8 @@ from pathlib import Path
 from statistics import fmean
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.choose.verdict import METRIC
 from compound.orchestrator.records.documents import documents
+from compound.schemas.metrics import ACCURACY
 
 TABLE = Path(__file__).parent / "tables" / "dedupe.csv"
 FEWER = 1.6
@@ -70,7 +70,7 @@ def record(uri: str, path: Path = TABLE) -> None:
     results = store.results([job.id for _, job in jobs])
     rows = []
     for one in found.plan.candidates:
-        scores = [results[job.id].metrics[METRIC] for network, job in jobs if network == one.id]
+        scores = [results[job.id].metrics[ACCURACY] for network, job in jobs if network == one.id]
         facts = [one.id, one.cost.params, one.cost.macs, *scores]
         rows += [[*triple.model_dump().values(), *facts] for triple in one.triples]
     seeds = [f"accuracy_seed{job.seed}" for network, job in jobs if network == rows[0][3]]

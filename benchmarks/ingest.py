@@ -19,7 +19,7 @@ from compound.cluster.ray_data import RayData
 from compound.cluster.ray_session import connect
 from compound.jobs.data.batches import Share
 from compound.jobs.data.source import summarise
-from compound.jobs.data.stream.remote_decoding import Elsewhere
+from compound.jobs.data.stream.remote_decoding import RemoteDecoder
 from compound.jobs.data.stream.streamed_batches import Streamed
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.data import ImageFolderData
@@ -42,7 +42,7 @@ def main() -> None:
         compare(ours, far, options.rounds)
 
 
-def source_of(root: Path, elsewhere: Elsewhere | None = None) -> Streamed:
+def source_of(root: Path, elsewhere: RemoteDecoder | None = None) -> Streamed:
     """Return our source over a folder."""
     spec = ImageFolderData(
         source="image_folder",

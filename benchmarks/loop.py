@@ -35,8 +35,8 @@ from compound.jobs.networks.named import NETWORKS
 from compound.jobs.run_job import Process
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.loop.trainer import Trainer
 from compound.jobs.training.optimiser.schedule import learning_rate
-from compound.jobs.training.trainer import Trainer
 from compound.schemas.architecture import Architecture
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, TrainJob

@@ -18,12 +18,12 @@ from benchmarks.surfaces import Bools, Floats
 from compound.cluster.runner import OnEvent
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.writing.job_writer import JobWriter
-from compound.orchestrator.choose.verdict import METRIC
 from compound.orchestrator.records.documents import documents
 from compound.orchestrator.run.progress import Phase
 from compound.orchestrator.study import Study
 from compound.schemas.architecture import AXES, Candidate
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, TrainJob
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Verdict
@@ -111,7 +111,7 @@ class Simulated:
                 status="done",
                 attempt=writer.attempt,
                 epochs=request.job.recipe.epochs,
-                metrics={METRIC: self.answer(request.job)},
+                metrics={ACCURACY: self.answer(request.job)},
             )
             writer.finish(result)
         on_event(Event(kind="ended", job=result.job, label=request.label, result=result))
@@ -120,7 +120,7 @@ class Simulated:
     def _log(self, job: TrainJob, writer: JobWriter) -> None:
         writer.resume()
         for epoch in range(1, job.recipe.epochs + 1):
-            metrics = {METRIC: self.answer(job), "train_loss": 1 / epoch}
+            metrics = {ACCURACY: self.answer(job), "train_loss": 1 / epoch}
             row = EpochRow(
                 job=job.id,
                 attempt=writer.attempt,

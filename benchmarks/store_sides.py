@@ -20,7 +20,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.jobs.training.data_cache import DataCache
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, EpochRow, Event, JobResult, TrainJob
 from compound.schemas.recipe import Recipe

@@ -3,6 +3,7 @@
 from ray.util.metrics import Gauge
 
 from compound.schemas.job import EpochRow, Event
+from compound.schemas.metrics import ACCURACY
 
 _TAGS = ("study",)
 _GAUGES = {
@@ -22,7 +23,7 @@ class StudyGauges:
     would make a series of every job that ever ran.
     """
 
-    def __init__(self, study: str, *, metric: str = "validation_accuracy") -> None:
+    def __init__(self, study: str, *, metric: str = ACCURACY) -> None:
         """`metric`: the name in `EpochRow.metrics` whose maximum is the best."""
         self._metric = metric
         self._states: dict[str, str] = {}

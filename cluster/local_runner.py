@@ -13,7 +13,7 @@ from pathlib import Path
 
 from compound.cluster.driver_results import in_a_line, lost, record_failure
 from compound.cluster.resources import Node, expected, preflight, resolve
-from compound.cluster.retries import Forgiveness
+from compound.cluster.retries import RetryBudget
 from compound.cluster.runner import OnEvent, unfinished
 from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.parallel.failure import GAVE_UP, spent
@@ -69,13 +69,15 @@ class LocalRunner:
         return [self._run_one(request, ledger, on_event) for request in resolved]
 
     def _run_one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
-        result = self._forgiving(request, store, _Teller(request, on_event))
+        result = self._forgiving(request, store, _EventWriter(request, on_event))
         on_event(Event(kind="ended", job=request.job.id, label=request.label, result=result))
         return result
 
-    def _forgiving(self, request: JobRequest, store: ArtifactStore, tell: "_Teller") -> JobResult:
+    def _forgiving(
+        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+    ) -> JobResult:
         """Try a job until it ends by itself, or has lost workers more often than is forgiven."""
-        forgiven = Forgiveness({"worker lost": self._retries})
+        forgiven = RetryBudget({"worker lost": self._retries})
         while lost(result := self._attempt(request, store, tell)):
             if self._retries == 0 or self._stop.is_set():
                 return result
@@ -88,7 +90,9 @@ class LocalRunner:
             tell.waiting(told)
         return result
 
-    def _attempt(self, request: JobRequest, store: ArtifactStore, tell: "_Teller") -> JobResult:
+    def _attempt(
+        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+    ) -> JobResult:
         if self._stop.is_set():
             return unfinished(request)
         if _here(request) > 1 or request.resources.gpus or self._apart:
@@ -97,7 +101,9 @@ class LocalRunner:
         self._apart = lost(result)
         return result
 
-    def _in_process(self, request: JobRequest, store: ArtifactStore, tell: "_Teller") -> JobResult:
+    def _in_process(
+        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+    ) -> JobResult:
         tell.started()
         keep_freed()
         process = Process.single(request.resources.cpus, imports=self._imports)
@@ -117,7 +123,9 @@ class LocalRunner:
                 rows.close()
                 return store.result(request.job.id) or unfinished(request)
 
-    def _launched(self, request: JobRequest, store: ArtifactStore, tell: "_Teller") -> JobResult:
+    def _launched(
+        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+    ) -> JobResult:
         known = store.result(request.job.id)
         if known is not None and known.status == "done":
             return known
@@ -136,7 +144,7 @@ class LocalRunner:
         child: "subprocess.Popen[str]",
         request: JobRequest,
         store: ArtifactStore,
-        tell: "_Teller",
+        tell: "_EventWriter",
     ) -> None:
         """Tell the rows that the child writes into the store, until it ends."""
         asked = False
@@ -159,7 +167,7 @@ class LocalRunner:
             return
 
 
-class _Teller:
+class _EventWriter:
     """Tells of one job, each epoch once."""
 
     def __init__(self, request: JobRequest, on_event: OnEvent) -> None:

@@ -10,10 +10,10 @@ import ray
 
 from compound.jobs.data.stream.remote_decoding import (
     CHUNK,
-    Elsewhere,
     Encoded,
     Part,
-    Terms,
+    RemoteDecoder,
+    RemoteSettings,
     decoded,
     encoded,
 )
@@ -27,7 +27,7 @@ _BLOCK = 2**23
 """Bytes after which a task hands on what it has: a few chunks, soon."""
 
 
-def decoding(cpus: int) -> Elsewhere | None:
+def decoding(cpus: int) -> RemoteDecoder | None:
     """Return what decodes for one worker with so many CPUs; None where the worker does it."""
     return RayData(cpus) if cpus else None
 
@@ -38,8 +38,8 @@ class RayData:
     def __init__(self, cpus: int) -> None:
         self._cpus = cpus
 
-    def parts(self, spots: pa.Table, terms: Terms) -> Iterator[Part]:
-        """Yield the images of `spots` in their order; see `Elsewhere.parts`."""
+    def parts(self, spots: pa.Table, terms: RemoteSettings) -> Iterator[Part]:
+        """Yield the images of `spots` in their order; see `RemoteDecoder.parts`."""
         with ray.data.DataContext.current(_context(self._cpus)):
             dataset = _dataset(ray.put(spots), len(spots), terms)
             batches = dataset.iter_batches(
@@ -60,7 +60,7 @@ def _context(cpus: int) -> "ray.data.DataContext":
     return context
 
 
-def _dataset(spots: ray.ObjectRef, count: int, terms: Terms) -> "ray.data.Dataset":
+def _dataset(spots: ray.ObjectRef, count: int, terms: RemoteSettings) -> "ray.data.Dataset":
     stretches = -(-count // terms.stretch)
     numbers = ray.data.range(stretches, override_num_blocks=stretches)
     shares = terms.stretch > CHUNK
@@ -76,7 +76,7 @@ def _dataset(spots: ray.ObjectRef, count: int, terms: Terms) -> "ray.data.Datase
 
 
 def _read(
-    batch: dict[str, np.ndarray[Any, Any]], spots: ray.ObjectRef, terms: Terms
+    batch: dict[str, np.ndarray[Any, Any]], spots: ray.ObjectRef, terms: RemoteSettings
 ) -> Iterator[dict[str, Any]]:
     """Read one stretch."""
     (number,) = batch["id"].tolist()
@@ -90,7 +90,7 @@ def _reason(image: Encoded) -> str:
     return image if isinstance(image, str) else ""
 
 
-def _decode(batch: dict[str, np.ndarray[Any, Any]], terms: Terms) -> dict[str, Any]:
+def _decode(batch: dict[str, np.ndarray[Any, Any]], terms: RemoteSettings) -> dict[str, Any]:
     """Decode one chunk."""
     pairs = zip(batch["reason"].tolist(), batch["data"].tolist(), strict=True)
     pixels, reasons = decoded([reason or data for reason, data in pairs], terms)

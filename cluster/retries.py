@@ -11,7 +11,7 @@ Tries = Mapping[str, int]
 _NAMES = {"worker lost": "lost worker", "preempted": "preemption"}
 
 
-class Forgiveness:
+class RetryBudget:
     """Counts the setbacks of one job."""
 
     def __init__(self, tries: Tries) -> None:

@@ -11,7 +11,6 @@ from compound.jobs.parallel.failure import Diverged, classify, cornered
 from compound.jobs.parallel.process import Process
 from compound.jobs.runtime.precision import check_precision
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.training.checkpoints.epoch_position import Interrupted
 from compound.jobs.training.checkpoints.restore import begin, rewind
 from compound.jobs.training.compiling.compiler import (
     Compiled,
@@ -20,11 +19,12 @@ from compound.jobs.training.compiling.compiler import (
     from_compiling,
 )
 from compound.jobs.training.data_cache import DataCache
-from compound.jobs.training.job_isolation import Epochs, apart
-from compound.jobs.training.job_recorder import Journal
+from compound.jobs.training.job_isolation import Epochs, isolated
+from compound.jobs.training.job_recorder import JobRecorder
+from compound.jobs.training.loop.epoch_position import Interrupted
+from compound.jobs.training.loop.trainer import Trainer
 from compound.jobs.training.nan_diagnosis import diagnose
 from compound.jobs.training.profiling import profiled, trace_file
-from compound.jobs.training.trainer import Trainer
 from compound.schemas.errors import DataError, FactoryError, StoreError
 from compound.schemas.job import EpochRow, JobResult, TrainJob
 
@@ -58,7 +58,7 @@ def run(
     trace of a few steps in the store.
     """
     trained = _run(job, store, process, data, splits, continues, stopping, profile)
-    return (yield from apart(job, process, splits, trained))
+    return (yield from isolated(job, process, splits, trained))
 
 
 def _run(
@@ -73,7 +73,7 @@ def _run(
 ) -> Epochs:
     try:
         done = _already_done(job, store, process)
-        journal = None if done else Journal(job, store, process, splits, continues, stopping)
+        journal = None if done else JobRecorder(job, store, process, splits, continues, stopping)
     except Exception as error:
         return _never_began(job, process, error)
     if journal is None:
@@ -86,7 +86,7 @@ def _run(
 def _attempt(
     job: TrainJob,
     store: ArtifactStore,
-    journal: Journal,
+    journal: JobRecorder,
     process: Process,
     data: DataCache,
     profile: bool,
@@ -148,7 +148,9 @@ def _notes(trainer: Trainer, compiled: Compiled | None) -> tuple[str, ...]:
     return tuple(filter(None, notes))
 
 
-def _traced(job: TrainJob, store: ArtifactStore, journal: Journal, trainer: Trainer) -> EpochRow:
+def _traced(
+    job: TrainJob, store: ArtifactStore, journal: JobRecorder, trainer: Trainer
+) -> EpochRow:
     """Train one epoch with a few of its steps traced."""
     with trace_file() as trace:
         with profiled(trainer, trace):
@@ -164,7 +166,7 @@ def _located(
     store: ArtifactStore,
     process: Process,
     data: DataCache,
-    journal: Journal,
+    journal: JobRecorder,
 ) -> Diverged:
     """Return the error with the layer where numbers were lost, found by training there again."""
     try:
@@ -212,14 +214,14 @@ def _check_fit(job: TrainJob, source: Source) -> None:
         )
 
 
-def _stopped(journal: Journal, trainer: Trainer) -> JobResult:
+def _stopped(journal: JobRecorder, trainer: Trainer) -> JobResult:
     try:
         return journal.stop(trainer)
     except Exception as error:
         return _failed(journal, error, trainer)
 
 
-def _failed(journal: Journal, error: Exception, trainer: Trainer | None) -> JobResult:
+def _failed(journal: JobRecorder, error: Exception, trainer: Trainer | None) -> JobResult:
     cause = classify(error)
     cause = cornered(cause, trainer.steps.micro) if trainer else cause
     _log.debug("job failed: %s", cause.traceback)

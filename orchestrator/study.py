@@ -17,11 +17,11 @@ from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.analyse.halving import halving_rungs
 from compound.orchestrator.choose.rounds import Search, next_round
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.plan.search_jobs import plan_family
 from compound.orchestrator.records import job_list as roster
 from compound.orchestrator.records.documents import Record, TrainRecord, documents
 from compound.orchestrator.records.history import History
-from compound.orchestrator.run.phase import Crew, Ending, Observer
+from compound.orchestrator.run.phase import Ending, Observer, PhaseRunner
+from compound.orchestrator.scale.family import plan_family
 from compound.orchestrator.scale.family_errors import law_of
 from compound.orchestrator.scale.gate import judge
 from compound.orchestrator.scale.gate_plan import gate_plan
@@ -68,10 +68,10 @@ class Study:
         planned = roster.lines(name, jobs, networks)
         roster.keep(self.folder, self.spec, name, document, planned)
 
-    def _crew(self, plan: Plan | Variant) -> Crew:
+    def _crew(self, plan: Plan | Variant) -> PhaseRunner:
         """Return what trains the jobs; called before anything is written."""
         history = History(self.store, self.spec.name)
-        return Crew(
+        return PhaseRunner(
             self.store,
             self.runner,
             self.observer,
@@ -98,7 +98,7 @@ class Study:
         assert isinstance(self.spec, StudySpec)
         return self._search(self.spec, plan, crew)
 
-    def _search(self, spec: StudySpec, plan: Plan, crew: Crew) -> Outcome:
+    def _search(self, spec: StudySpec, plan: Plan, crew: PhaseRunner) -> Outcome:
         networks = roster.by_id([plan.baseline], plan, ())
         self._plan(roster.PLAN, plan, plan.jobs, networks)
         search, ending = self._searched(spec, plan, crew)
@@ -114,7 +114,7 @@ class Study:
         passed = self._gate(search, verdict, crew)
         return passed if passed != "done" else self._family(search, verdict.coefficients, crew)
 
-    def _searched(self, spec: StudySpec, plan: Plan, crew: Crew) -> tuple[Search, Ending]:
+    def _searched(self, spec: StudySpec, plan: Plan, crew: PhaseRunner) -> tuple[Search, Ending]:
         """Train the design and every round after it, until there is nothing more to decide."""
         rounds, jobs = Rounds(), plan.jobs
         while True:
@@ -144,7 +144,7 @@ class Study:
         epochs = asked.train.epochs
         return halving_rungs(asked.promotion, epochs, jobs, rows, correlation, asked.level)
 
-    def _gate(self, search: Search, verdict: Verdict, crew: Crew) -> Outcome:
+    def _gate(self, search: Search, verdict: Verdict, crew: PhaseRunner) -> Outcome:
         """Train the best once more at a larger scale; say whether the family is to follow."""
         mode = search.spec.gate.mode
         if mode == "off":
@@ -160,7 +160,7 @@ class Study:
         closed = mode == "stop" and judged.outcome == "does not carry over"
         return "closed" if closed and ending == "done" else ending
 
-    def _family(self, search: Search, coefficients: Coefficients, crew: Crew) -> Ending:
+    def _family(self, search: Search, coefficients: Coefficients, crew: PhaseRunner) -> Ending:
         spec, plan = search.spec, search.plan
         family = plan_family(
             spec, plan.baseline, plan.data, coefficients, plan.profile, self.networks

@@ -4,7 +4,7 @@ from typing import Literal
 
 from compound.schemas.architecture import Axis, Coefficients, Role, Shares
 from compound.schemas.base import Model
-from compound.schemas.ranking import Correlation
+from compound.schemas.gate import Correlation
 
 
 class Standing(Model):
@@ -46,14 +46,14 @@ class Prediction(Model):
     """Expected improvement over the best candidate, as a fraction of 1 (Jones et al. 1998)."""
 
 
-class Likely(Model):
+class RegionPoint(Model):
     """A place on the simplex, and how probably the surface's optimum lies there."""
 
     shares: Shares
     probability: float
 
 
-class Height(Model):
+class SurfaceValue(Model):
     """A place on the simplex, and the accuracy that the surface has there."""
 
     shares: Shares
@@ -70,12 +70,12 @@ class Optimum(Model):
     low: float
     """Ends of the interval for the true mean of a network there, at the study's level."""
     high: float
-    region: tuple[Likely, ...]
+    region: tuple[RegionPoint, ...]
     """The highest places of a fine lattice that together hold the optimum with the study's level,
     from a bootstrap; the likeliest first."""
     error: float | None
     """Leave-one-out: root mean square of what the surface mispredicts, as a fraction of 1."""
-    heights: tuple[Height, ...] = ()
+    heights: tuple[SurfaceValue, ...] = ()
     """The surface over the lattice's places that networks of this cost surround."""
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, Step, job_of, named, seconds_of, steps_of, trainer_of
 from compound.jobs.training.checkpoints.snapshot import Snapshot, _sources
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.job import TrainJob
 
 EVERY = 10

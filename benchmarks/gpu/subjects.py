@@ -17,7 +17,7 @@ from compound.jobs.networks.named import NETWORKS
 from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.architecture import Architecture
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, JobResult, TrainJob

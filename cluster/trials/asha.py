@@ -11,8 +11,9 @@ from typing import Any
 
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler
 
-from compound.cluster.worker_group.coordinator import EPOCH, METRIC
+from compound.cluster.worker_group.coordinator import EPOCH
 from compound.schemas.job import JobRequest
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.promotion import Asha
 
 Prune = Callable[[JobRequest, str], None]
@@ -38,7 +39,7 @@ class Brackets:
     def _scheduler(self, epochs: int) -> Any:
         return ASHAScheduler(
             time_attr=EPOCH,
-            metric=METRIC,
+            metric=ACCURACY,
             mode="max",
             max_t=epochs,
             grace_period=self.asha.grace,

@@ -23,7 +23,7 @@ from compound.cluster.runner import OnEvent, unfinished
 from compound.cluster.trials.asha import Brackets, Pruning
 from compound.cluster.trials.callback import JobList, Listener
 from compound.cluster.trials.placement_groups import given_back
-from compound.cluster.trials.trainables import GangTrial, SoloTrial
+from compound.cluster.trials.trainables import GroupTrial, SingleWorkerTrial
 from compound.cluster.worker_group.coordinator import beside, open_mailbox
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, JobResult, Resources
@@ -140,7 +140,7 @@ def _tuner(
 ) -> tune.Tuner:
     labels = [request.label or request.job.id for request in listener.requests]
     return tune.Tuner(
-        GangTrial if resources.most_workers > 1 else SoloTrial,
+        GroupTrial if resources.most_workers > 1 else SingleWorkerTrial,
         param_space={**shared, "cpus": resources.cpus, "gpus": capacity.gpus_of(resources)},
         tune_config=tune.TuneConfig(
             search_alg=JobList(labels, listener.stop),

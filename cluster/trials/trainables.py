@@ -12,7 +12,7 @@ from compound.cluster.ray_data import decoding
 from compound.cluster.resources import gpus_of
 from compound.cluster.runner import unfinished
 from compound.cluster.worker_group.coordinator import Message, epoch_message
-from compound.cluster.worker_group.group import Gang
+from compound.cluster.worker_group.group import WorkerGroup
 from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.parallel.collective import end_process
 from compound.jobs.run_job import Process, run
@@ -73,7 +73,7 @@ class Trial(tune.Trainable):  # type: ignore[misc]
         raise NotImplementedError
 
 
-class SoloTrial(Trial):
+class SingleWorkerTrial(Trial):
     """Trains one-worker jobs inside the trial's own actor."""
 
     @classmethod
@@ -131,7 +131,7 @@ class SoloTrial(Trial):
         self._rows.close()
 
 
-class GangTrial(Trial):
+class GroupTrial(Trial):
     """Trains multi-worker jobs in a gang of workers that it starts once and keeps warm."""
 
     @classmethod
@@ -145,7 +145,7 @@ class GangTrial(Trial):
 
     def open(self) -> None:
         """Start the gang; it comes up while the first job waits in the mailbox."""
-        self._gang = Gang(self.mailbox, self.config, self.store.uri, self.request)
+        self._gang = WorkerGroup(self.mailbox, self.config, self.store.uri, self.request)
 
     def begin(self) -> None:
         """Remember that the job is not posted yet, so that a stop may still come first."""

@@ -12,25 +12,26 @@ from typing import Any, Literal
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from compound.cluster.retries import Forgiveness, Tries
-from compound.cluster.worker_group.heartbeat import Beat, Suspect, Vigil
+from compound.cluster.retries import RetryBudget, Tries
+from compound.cluster.worker_group.heartbeat import Heartbeat, HeartbeatMonitor, StalledWorker
 from compound.schemas.job import EpochRow
+from compound.schemas.metrics import ACCURACY
 
 Message = dict[str, Any]
 """What a trial's step returns to Tune: `late`, a `notice` for people, `started`, a `row`,
 a `result`, or the cause of a `failure` that no worker was left to record; rows, results and
 causes as JSON. With a row come its epoch and its score as plain numbers, for Tune's schedulers."""
 
-EPOCH, METRIC = "epoch", "validation_accuracy"
+EPOCH = "epoch"
 
 Ending = Literal["", "stop", "regroup"]
 """Whether a gang goes on with its job, ends it, or leaves it to a new group of workers."""
 
 
 @dataclass
-class _Box:
-    forgiven: Forgiveness
-    vigil: Vigil = field(default_factory=Vigil)
+class _GroupState:
+    forgiven: RetryBudget
+    vigil: HeartbeatMonitor = field(default_factory=HeartbeatMonitor)
     regroup: bool = False
     """The workers are to go home after the running epoch: others will take the job over."""
     hurries: bool = False
@@ -47,13 +48,13 @@ class _Box:
     messages: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
 
 
-class Mailbox:
+class Coordinator:
     """Jobs in, messages out; runs as an asynchronous Ray actor."""
 
     def __init__(self, requests: list[str], tries: Tries) -> None:
         self._requests = requests
         self._tries = tries
-        self._boxes: dict[str, _Box] = {}
+        self._boxes: dict[str, _GroupState] = {}
         self._stopping = False
         self._pruned: set[str] = set()
         self._words: dict[str, str] = {}
@@ -85,15 +86,15 @@ class Mailbox:
         """Return the last words of a job's worker once; "" where it died without any."""
         return self._words.pop(job, "")
 
-    def _box(self, gang: str) -> _Box:
-        return self._boxes.setdefault(gang, _Box(Forgiveness(self._tries)))
+    def _box(self, gang: str) -> _GroupState:
+        return self._boxes.setdefault(gang, _GroupState(RetryBudget(self._tries)))
 
     async def post(self, gang: str, job: str, request: str) -> None:
         """Give a gang its next job."""
         box = self._box(gang)
         async with box.changed:
             box.id, box.undecided = job, False
-            box.forgiven = Forgiveness(self._tries)
+            box.forgiven = RetryBudget(self._tries)
             box.vigil.rest()
             box.job, box.number, box.taken, box.failure = request, box.number + 1, 0, None
             box.changed.notify_all()
@@ -133,7 +134,7 @@ class Mailbox:
         box.regroup = box.hurries = False
         box.vigil.begin(group)
 
-    async def beat(self, gang: str, group: int, beat: Beat) -> Ending:
+    async def beat(self, gang: str, group: int, beat: Heartbeat) -> Ending:
         """Hear from a worker; return what is wanted of it before its epoch is over."""
         self._box(gang).vigil.hear(group, beat)
         return await self.wanted(gang)
@@ -154,7 +155,7 @@ class Mailbox:
 
     async def watch(
         self, gang: str, patience: float
-    ) -> tuple[tuple[Beat, ...], tuple[Suspect, ...]]:
+    ) -> tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]:
         """Return who has been heard of, and who is to be given up after so many seconds."""
         box = self._box(gang)
         if box.job is None or box.undecided:
@@ -222,7 +223,7 @@ class Mailbox:
             await box.changed.wait_for(lambda: not box.undecided or self._ends(box, number))
             return "stop" if self._ends(box, number) else "regroup" if box.regroup else ""
 
-    def _ends(self, box: _Box, number: int) -> bool:
+    def _ends(self, box: _GroupState, number: int) -> bool:
         superseded = box.closed or number != box.number
         return self._stopping or superseded or box.id in self._pruned
 
@@ -241,7 +242,7 @@ class Mailbox:
 
 def epoch_message(row: EpochRow) -> Message:
     """Return the message that tells of an epoch."""
-    return {"row": row.model_dump_json(), EPOCH: row.epoch, METRIC: row.metrics[METRIC]}
+    return {"row": row.model_dump_json(), EPOCH: row.epoch, ACCURACY: row.metrics[ACCURACY]}
 
 
 def beside() -> str:
@@ -260,4 +261,4 @@ def open_mailbox(name: str, requests: list[str], tries: Tries) -> Any:
         "max_concurrency": 10_000,
         "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False),
     }
-    return ray.remote(Mailbox).options(**options).remote(requests, tries)
+    return ray.remote(Coordinator).options(**options).remote(requests, tries)

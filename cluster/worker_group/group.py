@@ -25,8 +25,14 @@ from compound.cluster.network_interface import GangTorchConfig, variables
 from compound.cluster.resources import gpus_of
 from compound.cluster.worker_group import host_health as muster
 from compound.cluster.worker_group.coordinator import Message
-from compound.cluster.worker_group.heartbeat import Beat, Suspect
-from compound.cluster.worker_group.interruption import Scene, Setback, dead_ranks, no_room, setback
+from compound.cluster.worker_group.heartbeat import Heartbeat, StalledWorker
+from compound.cluster.worker_group.interruption import (
+    GroupState,
+    Interruption,
+    classify_interruption,
+    dead_ranks,
+    no_room,
+)
 from compound.cluster.worker_group.rank_worker import work
 from compound.jobs.parallel.collective import backend_for, patience_of_group
 from compound.jobs.runtime.malloc import environment
@@ -59,7 +65,7 @@ _FIXED_START_S, _ELASTIC_START_S = "3600", "60"
 """How long workers are waited for: on a busy cluster, and where others would do."""
 
 
-class Gang:
+class WorkerGroup:
     """The trial actor's side: starts the workers, posts jobs, receives what they say."""
 
     def __init__(
@@ -71,7 +77,7 @@ class Gang:
         self._up = self._closed = False
         self._watched = 0.0
         self._size, self._group, self._more = 0, 0, 0
-        self._suspects: tuple[Suspect, ...] = ()
+        self._suspects: tuple[StalledWorker, ...] = ()
         self._draining: set[str] = set()
         self._barred: dict[str, float] = {}
         self._folder = tempfile.mkdtemp(prefix="compound-gang-")
@@ -142,7 +148,7 @@ class Gang:
         """Return how many workers to start: as many as there is room for, once that has settled."""
         resources, seen, since = self._resources, -1, time.monotonic()
         while resources.elastic:
-            found = min(muster.room(resources, self._unwanted()), resources.most_workers)
+            found = min(muster.free_workers(resources, self._unwanted()), resources.most_workers)
             if found != seen:
                 seen, since = found, time.monotonic()
             if found == resources.most_workers or time.monotonic() - since > _SETTLE_S:
@@ -176,18 +182,20 @@ class Gang:
             ray.get(self._mailbox.setback.remote(self._id, told.kind, told.text))
         return True
 
-    def _setback(self, error: TrainingFailedError, beats: tuple[Beat, ...]) -> Setback:
+    def _setback(self, error: TrainingFailedError, beats: tuple[Heartbeat, ...]) -> Interruption:
         dead = dead_ranks(error)
         nodes = {beat.node for beat in beats if beat.rank in dead}
-        gone = self._bar(nodes - muster.alive() | muster.out_of_reach(nodes & muster.alive()))
-        return setback(error, Scene(beats, self._suspects, self._draining, gone | self._unwanted()))
+        gone = self._bar(nodes - muster.alive() | muster.unreachable(nodes & muster.alive()))
+        return classify_interruption(
+            error, GroupState(beats, self._suspects, self._draining, gone | self._unwanted())
+        )
 
     def _bar(self, nodes: set[str]) -> set[str]:
         self._barred |= dict.fromkeys(nodes, time.monotonic() + _BARRED_S)
         return nodes
 
-    def _hear(self) -> tuple[tuple[Beat, ...], tuple[Suspect, ...]]:
-        heard: tuple[tuple[Beat, ...], tuple[Suspect, ...]]
+    def _hear(self) -> tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]:
+        heard: tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]
         heard = ray.get(self._mailbox.watch.remote(self._id, self._resources.patience))
         return heard
 
@@ -202,7 +210,7 @@ class Gang:
             self._end_those(suspects, beats)
         self._make_way(beats)
 
-    def _make_way(self, beats: tuple[Beat, ...]) -> None:
+    def _make_way(self, beats: tuple[Heartbeat, ...]) -> None:
         draining = muster.draining()
         going = {beat.node: beat.host for beat in beats if beat.node in draining}
         if going.keys() - self._draining:
@@ -210,18 +218,18 @@ class Gang:
             hosts = ", ".join(sorted(going.values()))
             self._regroup(f"about to be taken away: {hosts}", "preempted")
         elif self._resources.elastic and beats and self._size < self._resources.most_workers:
-            before, self._more = self._more, muster.room(self._resources, self._unwanted())
+            before, self._more = self._more, muster.free_workers(self._resources, self._unwanted())
             if min(before, self._more) > 0:  # seen twice, so that it was no passing gap
                 self._regroup(f"there is room for more workers than {self._size}")
 
-    def _end_those(self, suspects: tuple[Suspect, ...], beats: tuple[Beat, ...]) -> None:
+    def _end_those(self, suspects: tuple[StalledWorker, ...], beats: tuple[Heartbeat, ...]) -> None:
         """Kill workers; where their hosts do not answer, the others, so that the group ends."""
         named = {one.beat.node for one in suspects}
-        processes = [muster.Process(one.beat.node, one.beat.pid) for one in suspects]
-        unanswered = self._bar(muster.end(processes))
+        processes = [muster.WorkerProcess(one.beat.node, one.beat.pid) for one in suspects]
+        unanswered = self._bar(muster.kill(processes))
         if unanswered:
             rest = [beat for beat in beats if beat.node not in named]
-            muster.end(muster.Process(beat.node, beat.pid) for beat in rest)
+            muster.kill(muster.WorkerProcess(beat.node, beat.pid) for beat in rest)
 
     def _regroup(self, why: str, kind: str = "") -> None:
         ray.get(self._mailbox.regroup.remote(self._id, why, kind))

@@ -15,7 +15,7 @@ _ALL_SILENT = 3
 
 
 @dataclass(frozen=True)
-class Beat:
+class Heartbeat:
     """A worker's sign of life: who it is, and what its training thread does."""
 
     rank: int
@@ -37,31 +37,31 @@ class Beat:
 
 
 @dataclass(frozen=True)
-class Suspect:
+class StalledWorker:
     """A worker that keeps the others waiting, and what speaks for it."""
 
-    beat: Beat
+    beat: Heartbeat
     why: str
 
 
 @dataclass(frozen=True)
-class _Seen:
-    beat: Beat
+class _LastSeen:
+    beat: Heartbeat
     at: float
     moved: float
 
 
-class Vigil:
+class HeartbeatMonitor:
     """Listens to the workers of one group after another."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._group = 0
-        self._seen: dict[int, _Seen] = {}
+        self._seen: dict[int, _LastSeen] = {}
         self._rested = clock()
 
     @property
-    def beats(self) -> tuple[Beat, ...]:
+    def beats(self) -> tuple[Heartbeat, ...]:
         """The last sign of life of each worker of the newest group."""
         return tuple(seen.beat for seen in self._seen.values())
 
@@ -74,20 +74,20 @@ class Vigil:
         """The workers have nothing to do at the moment, or wait for somebody else."""
         self._rested = self._clock()
 
-    def hear(self, group: int, beat: Beat) -> None:
+    def hear(self, group: int, beat: Heartbeat) -> None:
         """A worker lives."""
         if group != self._group:
             return
         now, before = self._clock(), self._seen.get(beat.rank)
         moved = before is None or _moved(before.beat, beat)
-        self._seen[beat.rank] = _Seen(beat, now, now if moved or not before else before.moved)
+        self._seen[beat.rank] = _LastSeen(beat, now, now if moved or not before else before.moved)
 
     def leave(self, group: int, rank: int) -> None:
         """A worker has done its work and will not be heard of again."""
         if group == self._group:
             self._seen.pop(rank, None)
 
-    def suspects(self, patience: float) -> tuple[Suspect, ...]:
+    def suspects(self, patience: float) -> tuple[StalledWorker, ...]:
         """Return who is to be given up: silent ones, else who holds up a job that stands still.
 
         A job stands still when none of its workers has made progress for `patience` seconds. Then
@@ -95,28 +95,30 @@ class Vigil:
         """
         return self._silent() or self._hanging(patience)
 
-    def _silent(self) -> tuple[Suspect, ...]:
+    def _silent(self) -> tuple[StalledWorker, ...]:
         now = self._clock()
         ages = {rank: now - seen.at for rank, seen in self._seen.items()}
         silent = [rank for rank, age in ages.items() if age > SILENT_S]
         if len(silent) == len(ages) and any(ages[r] <= _ALL_SILENT * SILENT_S for r in silent):
             return ()
         return tuple(
-            Suspect(self._seen[rank].beat, f"has given no sign of life for {ages[rank]:.0f} s")
+            StalledWorker(
+                self._seen[rank].beat, f"has given no sign of life for {ages[rank]:.0f} s"
+            )
             for rank in silent
         )
 
-    def _hanging(self, patience: float) -> tuple[Suspect, ...]:
+    def _hanging(self, patience: float) -> tuple[StalledWorker, ...]:
         still = self._clock() - max([self._rested, *(seen.moved for seen in self._seen.values())])
         if still <= patience or not self._seen:
             return ()
         return tuple(
-            Suspect(beat, f"hangs: no progress for {still:.0f} s, at {beat.place}")
+            StalledWorker(beat, f"hangs: no progress for {still:.0f} s, at {beat.place}")
             for beat in _holding_up(self.beats)
         )
 
 
-def _holding_up(beats: Sequence[Beat]) -> Sequence[Beat]:
+def _holding_up(beats: Sequence[Heartbeat]) -> Sequence[Heartbeat]:
     """Return whom the others wait for: who has begun fewer collectives than others.
 
     Where all have begun as many, as when a worker hangs in the midst of one, it is who does not
@@ -131,11 +133,11 @@ def _holding_up(beats: Sequence[Beat]) -> Sequence[Beat]:
     return _least(beats, [beat.steps for beat in beats])
 
 
-def _least(beats: Sequence[Beat], counts: Sequence[int]) -> list[Beat]:
+def _least(beats: Sequence[Heartbeat], counts: Sequence[int]) -> list[Heartbeat]:
     least = min(counts)
     return [beat for beat, count in zip(beats, counts, strict=True) if count == least]
 
 
-def _moved(before: Beat, now: Beat) -> bool:
+def _moved(before: Heartbeat, now: Heartbeat) -> bool:
     """Whether a worker got on: by a batch, or at all while it still prepares its first one."""
     return now.steps != before.steps or (now.steps == 0 and now.trace != before.trace)

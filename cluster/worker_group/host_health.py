@@ -17,14 +17,14 @@ _REACH_S = 10.0
 
 
 @dataclass(frozen=True)
-class Process:
+class WorkerProcess:
     """A worker's process, on the host with this id of Ray's."""
 
     node: str
     pid: int
 
 
-def room(resources: Resources, barred: Iterable[str] = ()) -> int:
+def free_workers(resources: Resources, barred: Iterable[str] = ()) -> int:
     """Return for how many more workers there are free resources, `barred` hosts left out."""
     left_out = {*barred, *draining()}
     free = cluster_state.available_resources_per_node()
@@ -44,12 +44,12 @@ def alive() -> set[str]:
     return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
 
 
-def out_of_reach(nodes: Iterable[str]) -> set[str]:
+def unreachable(nodes: Iterable[str]) -> set[str]:
     """Return those hosts that do not answer, whatever Ray still believes."""
     return _unanswered(dict.fromkeys(set(nodes), (_answer, ())))
 
 
-def end(processes: Iterable[Process]) -> set[str]:
+def kill(processes: Iterable[WorkerProcess]) -> set[str]:
     """Kill workers' processes where they run; return the hosts that do not answer."""
     by_node: dict[str, list[int]] = {}
     for process in processes:

@@ -7,14 +7,14 @@ from typing import Literal
 from ray.exceptions import RayActorError
 from ray.train import ControllerError, TrainingFailedError, WorkerGroupError
 
-from compound.cluster.worker_group.heartbeat import Beat, Suspect
+from compound.cluster.worker_group.heartbeat import Heartbeat, StalledWorker
 from compound.jobs.parallel.failure import SPENT
 
 Kind = Literal["worker lost", "preempted"]
 
 
 @dataclass(frozen=True)
-class Setback:
+class Interruption:
     """An end of a group that is no fault of the job's own."""
 
     kind: Kind
@@ -22,11 +22,11 @@ class Setback:
 
 
 @dataclass(frozen=True)
-class Scene:
+class GroupState:
     """What was known of a group when it ended."""
 
-    beats: Sequence[Beat]
-    suspects: Sequence[Suspect]
+    beats: Sequence[Heartbeat]
+    suspects: Sequence[StalledWorker]
     """Workers that were ended on purpose, because they were silent or hung."""
     draining: Collection[str]
     """Ids of hosts that had been told to go."""
@@ -34,16 +34,18 @@ class Scene:
     """Ids of hosts that are dead or out of reach."""
 
 
-def setback(error: TrainingFailedError, scene: Scene) -> Setback:
+def classify_interruption(error: TrainingFailedError, scene: GroupState) -> Interruption:
     """Say what has happened: hosts before their workers, causes before consequences."""
     lost = [beat for beat in scene.beats if beat.rank in dead_ranks(error)]
     drained = [beat for beat in lost if beat.node in scene.draining]
     if drained or _preempted(error):
-        return Setback("preempted", f"{_hosts(drained) or 'a host'} was taken away")
+        return Interruption("preempted", f"{_hosts(drained) or 'a host'} was taken away")
     if scene.suspects:
         told = "; ".join(f"{one.beat.name} {one.why}" for one in scene.suspects)
-        return Setback("worker lost", told + _with_hosts(scene))
-    return Setback("worker lost", _spent(error, scene) or _lost(lost, scene) or _first_line(error))
+        return Interruption("worker lost", told + _with_hosts(scene))
+    return Interruption(
+        "worker lost", _spent(error, scene) or _lost(lost, scene) or _first_line(error)
+    )
 
 
 def no_room(error: TrainingFailedError) -> bool:
@@ -77,7 +79,7 @@ def _preempted(error: TrainingFailedError) -> bool:
     return any(death is not None and death.preempted for death in deaths)
 
 
-def _spent(error: TrainingFailedError, scene: Scene) -> str:
+def _spent(error: TrainingFailedError, scene: GroupState) -> str:
     """Name the workers that have lost their device; the others only failed for want of them."""
     names = {beat.rank: beat.name for beat in scene.beats}
     told = {rank: _said(cause) for rank, cause in _failures(error).items()}
@@ -92,19 +94,19 @@ def _said(cause: Exception) -> str:
     return lines[-1].rpartition("RunError: ")[2].strip() if lines else ""
 
 
-def _lost(lost: Sequence[Beat], scene: Scene) -> str:
+def _lost(lost: Sequence[Heartbeat], scene: GroupState) -> str:
     hosts = _hosts([beat for beat in lost if beat.node in scene.gone])
     workers = [beat.name for beat in lost if beat.node not in scene.gone]
     lines = [f"{hosts} was lost"] if hosts else []
     return "; ".join(lines + ([f"{', '.join(workers)} died"] if workers else []))
 
 
-def _with_hosts(scene: Scene) -> str:
+def _with_hosts(scene: GroupState) -> str:
     hosts = _hosts([one.beat for one in scene.suspects if one.beat.node in scene.gone])
     return f"; {hosts} is out of reach" if hosts else ""
 
 
-def _hosts(beats: Sequence[Beat]) -> str:
+def _hosts(beats: Sequence[Heartbeat]) -> str:
     """Name the hosts of some workers, with the workers."""
     by_host: dict[str, list[int]] = {}
     for beat in beats:

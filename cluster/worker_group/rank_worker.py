@@ -15,7 +15,7 @@ from ray.train.torch import get_device
 from compound.cluster.driver_results import in_a_line
 from compound.cluster.ray_data import decoding
 from compound.cluster.worker_group.coordinator import Ending, Message, epoch_message
-from compound.cluster.worker_group.heartbeat import BEAT_S, Beat
+from compound.cluster.worker_group.heartbeat import BEAT_S, Heartbeat
 from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.parallel.failure import spent
 from compound.jobs.run_job import Process, run
@@ -41,13 +41,13 @@ def work(config: dict[str, Any]) -> None:
         imports=tuple(config["imports"]),
     )
     keep_to_share(process.device, config["gpus"])
-    with _Heart(config, process) as heart:
+    with _HeartbeatThread(config, process) as heart:
         worker = _Worker(config, process, heart)
         while (taken := worker.take()) is not None:
             worker.train(*taken)
 
 
-class _Heart:
+class _HeartbeatThread:
     """Tells the mailbox every few seconds that this worker lives, and where it is."""
 
     def __init__(self, config: dict[str, Any], process: Process) -> None:
@@ -79,9 +79,9 @@ class _Heart:
             if self._still.wait(BEAT_S):
                 return
 
-    def _beat(self) -> Beat:
+    def _beat(self) -> Heartbeat:
         now = self._process.pulse.read()
-        return Beat(
+        return Heartbeat(
             rank=self._process.rank,
             host=self._host,
             node=self._node,
@@ -97,7 +97,7 @@ class _Heart:
 class _Worker:
     """One rank of the gang."""
 
-    def __init__(self, config: dict[str, Any], process: Process, heart: _Heart) -> None:
+    def __init__(self, config: dict[str, Any], process: Process, heart: _HeartbeatThread) -> None:
         self._gang, self._heart = config["gang"], heart
         self._mailbox = ray.get_actor(config["mailbox"])
         self._store = ArtifactStore.open(config["store"], patient=True)

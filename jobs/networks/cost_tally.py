@@ -30,7 +30,7 @@ class Map:
         return self.channels * self.size * self.size
 
 
-class Tally:
+class CostTally:
     """Counts of one part of a network. What is added while `times` is n counts n times."""
 
     __slots__ = (
@@ -118,7 +118,7 @@ class Tally:
         self.touch(source)
         self.saved += self.times * _PLACE * outputs
 
-    def add(self, other: "Tally") -> None:
+    def add(self, other: "CostTally") -> None:
         """Take in the counts of another part."""
         self.params += other.params
         self.dense += other.dense

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from compound.jobs.networks.amoebanet import NORMAL, REDUCTION, Cell, Operation, convolutions
-from compound.jobs.networks.cost_tally import Map, Tally
+from compound.jobs.networks.cost_tally import CostTally, Map
 from compound.schemas.architecture import (
     AnyStage,
     Architecture,
@@ -43,7 +43,7 @@ def cell_of(stage: _CellStage) -> Cell:
     return NORMAL if stage.block == "normal-cell" else REDUCTION
 
 
-def _mbconv(tally: Tally, stage: Stage, source: Map, size: int) -> None:
+def _mbconv(tally: CostTally, stage: Stage, source: Map, size: int) -> None:
     """Count one inverted bottleneck (MobileNetV2) that maps source to a side of size."""
     wide = source.channels * stage.expand
     if stage.expand > 1:
@@ -57,7 +57,7 @@ def _mbconv(tally: Tally, stage: Stage, source: Map, size: int) -> None:
     tally.conv(wide, stage.channels, 1, size)
 
 
-def _separable(tally: Tally, stage: SeparableStage, source: Map, size: int) -> None:
+def _separable(tally: CostTally, stage: SeparableStage, source: Map, size: int) -> None:
     cin = source.channels
     tally.conv(cin, cin, stage.kernel**2, size, groups=cin)
     tally.activate(cin * size * size)
@@ -67,7 +67,7 @@ def _separable(tally: Tally, stage: SeparableStage, source: Map, size: int) -> N
 
 
 def _residual(
-    tally: Tally, stage: BasicStage | BottleneckStage, source: Map, stride: int, size: int
+    tally: CostTally, stage: BasicStage | BottleneckStage, source: Map, stride: int, size: int
 ) -> None:
     """Count a ResNet block, with the projection where the shortcut needs one."""
     cin, inner, cout, area = source.channels, stage.channels, stage.out_channels, stage.kernel**2
@@ -82,7 +82,7 @@ def _residual(
     tally.keep(cout * size * size)
 
 
-def _cell(tally: Tally, stage: _CellStage, previous: Map, source: Map, size: int) -> None:
+def _cell(tally: CostTally, stage: _CellStage, previous: Map, source: Map, size: int) -> None:
     """Count one AmoebaNet cell: its two inputs brought to its channels, then its steps."""
     channels, cell = stage.channels, cell_of(stage)
     tally.activate_apart(source)
@@ -94,7 +94,7 @@ def _cell(tally: Tally, stage: _CellStage, previous: Map, source: Map, size: int
         states.append(Map(channels, size, 1))
 
 
-def _brought(tally: Tally, channels: int, previous: Map, source: Map) -> Map:
+def _brought(tally: CostTally, channels: int, previous: Map, source: Map) -> Map:
     """Count how a cell brings the map before the last to its channels and side."""
     halved = previous.stride != source.stride
     if not halved and previous.channels == channels:
@@ -107,7 +107,7 @@ def _brought(tally: Tally, channels: int, previous: Map, source: Map) -> Map:
     return Map(channels, source.size, 1)
 
 
-def _step(tally: Tally, operation: Operation, state: Map, size: int) -> None:
+def _step(tally: CostTally, operation: Operation, state: Map, size: int) -> None:
     """Count one operation of a cell whose pairs put out maps of a side of size."""
     if operation.startswith("max_pool"):
         tally.pool(state, state.channels * size * size)
@@ -120,7 +120,7 @@ def _step(tally: Tally, operation: Operation, state: Map, size: int) -> None:
         tally.conv(conv.cin, conv.cout, height * width, state.size)
 
 
-def _block(tally: Tally, stage: AnyStage, previous: Map, source: Map, stride: int) -> None:
+def _block(tally: CostTally, stage: AnyStage, previous: Map, source: Map, stride: int) -> None:
     """Count one block that reads source; cells read the map before it too."""
     size = shrink(source.size, stride)
     if stage.block == "normal-cell" or stage.block == "reduction-cell":
@@ -135,7 +135,7 @@ def _block(tally: Tally, stage: AnyStage, previous: Map, source: Map, stride: in
         _residual(tally, stage, source, stride, size)
 
 
-def _output(tally: Tally, stage: AnyStage, source: Map, stride: int) -> Map:
+def _output(tally: CostTally, stage: AnyStage, source: Map, stride: int) -> Map:
     """Return the map that a block makes of source; it is kept where it is ReLU's result."""
     activated = stage.block in ("basic", "bottleneck")
     activated = activated or (stage.block == "separable" and stage.activate)
@@ -143,7 +143,7 @@ def _output(tally: Tally, stage: AnyStage, source: Map, stride: int) -> Map:
     return Map(stage.out_channels, size, source.stride * stride, kept)
 
 
-def _stage(tally: Tally, stage: AnyStage, previous: Map, source: Map) -> tuple[Map, Map]:
+def _stage(tally: CostTally, stage: AnyStage, previous: Map, source: Map) -> tuple[Map, Map]:
     """Count a stage; return the last two maps that leave it."""
     alike = max(0, stage.repeats - 2)
     for stride, times in ((stage.stride, 1), (1, int(stage.repeats > 1)), (1, alike)):
@@ -155,7 +155,7 @@ def _stage(tally: Tally, stage: AnyStage, previous: Map, source: Map) -> tuple[M
     return previous, source
 
 
-def _stem(tally: Tally, architecture: Architecture) -> Map:
+def _stem(tally: CostTally, architecture: Architecture) -> Map:
     """Count the first convolution and the pool behind it; return what leaves them."""
     stem = architecture.stem
     side = shrink(architecture.resolution, stem.stride)
@@ -170,7 +170,7 @@ def _stem(tally: Tally, architecture: Architecture) -> Map:
     return pooled
 
 
-def _head(tally: Tally, architecture: Architecture, source: Map) -> None:
+def _head(tally: CostTally, architecture: Architecture, source: Map) -> None:
     """Count the convolution before pooling where there is one, and the classifier."""
     if architecture.head:
         tally.touch(source)
@@ -181,23 +181,23 @@ def _head(tally: Tally, architecture: Architecture, source: Map) -> None:
     tally.linear(architecture.head or source.channels, architecture.num_classes)
 
 
-def parts(architecture: Architecture) -> Iterator[Tally]:
+def parts(architecture: Architecture) -> Iterator[CostTally]:
     """Count the stem, each stage, and the head with the classifier, in this order."""
-    tally = Tally(architecture.family)
+    tally = CostTally(architecture.family)
     previous = source = _stem(tally, architecture)
     yield tally
     for stage in architecture.stages:
-        tally = Tally(architecture.family)
+        tally = CostTally(architecture.family)
         previous, source = _stage(tally, stage, previous, source)
         yield tally
-    tally = Tally(architecture.family)
+    tally = CostTally(architecture.family)
     _head(tally, architecture, source)
     yield tally
 
 
-def whole(architecture: Architecture) -> Tally:
+def whole(architecture: Architecture) -> CostTally:
     """Count a network as a whole."""
-    total = Tally(architecture.family)
+    total = CostTally(architecture.family)
     for part in parts(architecture):
         total.add(part)
     return total
@@ -222,5 +222,5 @@ def _counted(architecture: Architecture) -> Cost:
     return _cost(whole(architecture))
 
 
-def _cost(tally: Tally) -> Cost:
+def _cost(tally: CostTally) -> Cost:
     return Cost(params=tally.params, macs=tally.macs, activations=tally.activations)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import torch
 
 from compound.jobs.device_model import describe
-from compound.jobs.parallel.thread_progress import Pulse
+from compound.jobs.parallel.thread_progress import ThreadProgress
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Process:
     whoever started the process, never read from a spec or from the store."""
     sharded: bool = False
     """Whether the ranks divide the network's weights, gradients and optimiser state among them."""
-    pulse: Pulse = field(default_factory=Pulse, compare=False)
+    pulse: ThreadProgress = field(default_factory=ThreadProgress, compare=False)
     """What shows others that this one gets on; it beats once a batch."""
 
     @classmethod

@@ -34,7 +34,7 @@ class Reading:
     """Collectives that the process has begun in the group of all ranks, so far."""
 
 
-class Pulse:
+class ThreadProgress:
     """Counts the progress of the thread that made it; any thread may look."""
 
     def __init__(self) -> None:

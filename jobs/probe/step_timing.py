@@ -26,7 +26,7 @@ from compound.jobs.parallel.process import Process
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.runtime.precision import multiplied
 from compound.jobs.runtime.torch_settings import settled
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.architecture import Architecture, Stage, Stem
 from compound.schemas.base import Model
 from compound.schemas.data import SyntheticData

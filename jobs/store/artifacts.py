@@ -10,7 +10,7 @@ import pyarrow as pa
 from compound.jobs.store.backend.files import Entry, Files
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.checking import gc
-from compound.jobs.store.checking.findings import Finding, Tally
+from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.fsck import Options, check_store
 from compound.jobs.store.checking.gc import Pruning, Wanted
 from compound.jobs.store.checking.verify import Audit, audit
@@ -245,7 +245,7 @@ class ArtifactStore:
         return audit(self._files, job_ids, map(self.study, studies))
 
     def check(
-        self, job_ids: Iterable[str], studies: Iterable[str], tally: Tally, options: Options
+        self, job_ids: Iterable[str], studies: Iterable[str], tally: FindingCounts, options: Options
     ) -> Iterator[Finding]:
         """Yield what is not as it should be, and put right what the options allow."""
         return check_store(self._files, job_ids, map(self.study, studies), tally, options)

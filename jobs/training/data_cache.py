@@ -12,9 +12,9 @@ from compound.jobs.data.encoded import Choice, decoded
 from compound.jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
 from compound.jobs.data.progressive_resizing import size_at
 from compound.jobs.data.source import opened
-from compound.jobs.data.stream.remote_decoding import Elsewhere
+from compound.jobs.data.stream.remote_decoding import RemoteDecoder
 from compound.jobs.data.stream.streamed_batches import Streamed
-from compound.jobs.data.stream.streamed_dataset import Opened
+from compound.jobs.data.stream.streamed_dataset import StreamedDataset
 from compound.schemas.errors import DataError
 from compound.schemas.job import DataRef
 from compound.schemas.recipe import Recipe
@@ -34,10 +34,10 @@ class DataCache:
     streamed is decoded `elsewhere`, where that is given.
     """
 
-    def __init__(self, max_bytes: int = MAX_BYTES, elsewhere: Elsewhere | None = None) -> None:
+    def __init__(self, max_bytes: int = MAX_BYTES, elsewhere: RemoteDecoder | None = None) -> None:
         self._max_bytes, self._elsewhere = max_bytes, elsewhere
         self._found: Dataset | Choice | None = None
-        self._stream: Opened | None = None
+        self._stream: StreamedDataset | None = None
         self._resized: OrderedDict[tuple[int, View], Images] = OrderedDict()
 
     def source(
@@ -62,10 +62,10 @@ class DataCache:
             return Streamed(opened, recipe.augment, device, resolution, view.central, size_of)
         return Feeder(self.at(data, resolution, view), recipe.augment, device, size_of)
 
-    def _streamed(self, choice: Choice, side: int, threads: int) -> Opened:
+    def _streamed(self, choice: Choice, side: int, threads: int) -> StreamedDataset:
         if self._stream is None or self._stream.side != side:
             self._let_go()
-            self._stream = Opened(choice, side, threads, self._elsewhere)
+            self._stream = StreamedDataset(choice, side, threads, self._elsewhere)
         return self._stream
 
     def _let_go(self) -> None:

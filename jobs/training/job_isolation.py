@@ -15,7 +15,7 @@ from compound.schemas.job import EpochRow, JobResult, TrainJob
 Epochs = Generator[EpochRow, None, JobResult]
 
 
-def apart(job: TrainJob, process: Process, splits: int, epochs: Epochs) -> Epochs:
+def isolated(job: TrainJob, process: Process, splits: int, epochs: Epochs) -> Epochs:
     """Drive a job's epochs under settings of its own, which hold while it computes.
 
     Between two epochs the process has its own again: a generator may wait there for ever.

@@ -16,15 +16,15 @@ from compound.jobs.store.format.checkpoint import Checkpoint, Extra, Position
 from compound.jobs.store.format.manifest import Attempt
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.jobs.training.checkpoints.checkpointing import keeper
-from compound.jobs.training.checkpoints.epoch_position import Interrupted, Partial
 from compound.jobs.training.checkpoints.restore import common_statistics, take_up
 from compound.jobs.training.checkpoints.snapshot import Snapshot
 from compound.jobs.training.environment import environment
-from compound.jobs.training.trainer import Metrics, Trainer
+from compound.jobs.training.loop.epoch_position import Interrupted, Partial
+from compound.jobs.training.loop.trainer import Metrics, Trainer
 from compound.schemas.job import Cause, EpochRow, JobResult, TrainJob
 
 
-class Journal:
+class JobRecorder:
     """Knows how far a job has come, and writes it down.
 
     All ranks hold the same numbers; every method but `end` is called by all of them together.

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from compound.jobs.parallel.failure import Diverged
-from compound.jobs.training.checkpoints.epoch_position import Partial
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.epoch_position import Partial
+from compound.jobs.training.loop.trainer import Trainer
 
 
 class _Seen(Exception):

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.trainer import Trainer
 
 SKIPPED, STEPS = 2, 4
 """Steps before, which are slower, and those that are traced."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from compound.orchestrator.analyse.scores import METRIC
+from compound.schemas.gate import Correlation
 from compound.schemas.job import EpochRow
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import PlannedJob
 from compound.schemas.promotion import Asha
-from compound.schemas.ranking import Correlation
 from compound.schemas.verdict import Rung
 
 Scores = Sequence[Sequence[float]]
@@ -74,7 +74,7 @@ def _correlation(
 ) -> Correlation | None:
     scores: dict[str, list[tuple[float, float]]] = {}
     for one in jobs:
-        at = {row.epoch: row.metrics[METRIC] for row in rows.get(one.request.job.id, ())}
+        at = {row.epoch: row.metrics[ACCURACY] for row in rows.get(one.request.job.id, ())}
         if one.phi > 0 and at.keys() >= set(between):
             scores.setdefault(one.candidate, []).append((at[between[0]], at[between[1]]))
     early, late = ([[pair[side] for pair in each] for each in scores.values()] for side in (0, 1))

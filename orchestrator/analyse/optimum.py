@@ -16,10 +16,10 @@ from functools import lru_cache
 import numpy as np
 
 from compound.orchestrator.analyse.prediction import freedom, intervals
-from compound.orchestrator.analyse.scores import Field
+from compound.orchestrator.analyse.scores import ScoredCandidates
 from compound.orchestrator.statistics.surface import Bools, Floats, Surface, splits_of
 from compound.schemas.architecture import Candidate, Shares
-from compound.schemas.verdict import Height, Likely, Optimum
+from compound.schemas.verdict import Optimum, RegionPoint, SurfaceValue
 
 DEGREE = 20
 """Places are multiples of 1 / DEGREE: 231 on the whole simplex."""
@@ -29,7 +29,7 @@ ANGLES = 72
 """Directions in which the hull is felt for, 5 degrees apart."""
 
 
-def optimum(field: Field, untried: Sequence[Candidate] = ()) -> Optimum | None:
+def optimum(field: ScoredCandidates, untried: Sequence[Candidate] = ()) -> Optimum | None:
     """Return the optimum of the surface; None where there is none, or it is the same everywhere."""
     surface = field.surface
     if surface is None or surface.kind == "constant":
@@ -53,16 +53,20 @@ def optimum(field: Field, untried: Sequence[Candidate] = ()) -> Optimum | None:
     )
 
 
-def _region(field: Field, surface: Surface, places: Floats, heights: Floats) -> tuple[Likely, ...]:
+def _region(
+    field: ScoredCandidates, surface: Surface, places: Floats, heights: Floats
+) -> tuple[RegionPoint, ...]:
     """Return the highest places that together hold the optimum with the level, likeliest first."""
     chance = probabilities(field, surface, places)
     down = np.argsort(-heights, kind="stable")
     needed = int(np.searchsorted(np.cumsum(chance[down]), field.level - 1e-9)) + 1
     inside = sorted(down[:needed].tolist(), key=lambda i: -chance[i])
-    return tuple(Likely(shares=_shares(places[i]), probability=float(chance[i])) for i in inside)
+    return tuple(
+        RegionPoint(shares=_shares(places[i]), probability=float(chance[i])) for i in inside
+    )
 
 
-def probabilities(field: Field, surface: Surface, places: Floats) -> Floats:
+def probabilities(field: ScoredCandidates, surface: Surface, places: Floats) -> Floats:
     """Return how probably the surface's highest place is each of these; they sum up to 1.
 
     Noise and strays are known by their degrees of freedom only, so their size is drawn too.
@@ -114,6 +118,6 @@ def _shares(place: Floats) -> Shares:
     return Shares(depth=depth, width=width, resolution=resolution)
 
 
-def _heights(places: Floats, heights: Floats) -> tuple[Height, ...]:
+def _heights(places: Floats, heights: Floats) -> tuple[SurfaceValue, ...]:
     pairs = zip(places, heights.tolist(), strict=True)
-    return tuple(Height(shares=_shares(place), expected=value) for place, value in pairs)
+    return tuple(SurfaceValue(shares=_shares(place), expected=value) for place, value in pairs)

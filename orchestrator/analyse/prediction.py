@@ -15,9 +15,9 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from compound.orchestrator.analyse.scores import NO_LUCK, Field
+from compound.orchestrator.analyse.scores import NO_LUCK, ScoredCandidates
 from compound.orchestrator.statistics.comparison import Noise
-from compound.orchestrator.statistics.surface import Belief, Floats, Surface, splits_of
+from compound.orchestrator.statistics.surface import Floats, Posterior, Surface, splits_of
 from compound.schemas.architecture import Candidate
 from compound.schemas.verdict import Prediction
 
@@ -27,7 +27,9 @@ FEWEST = 3.0
 """Degrees of freedom that an improvement is expected with at least."""
 
 
-def predict(field: Field, untried: Sequence[Candidate], level: float) -> tuple[Prediction, ...]:
+def predict(
+    field: ScoredCandidates, untried: Sequence[Candidate], level: float
+) -> tuple[Prediction, ...]:
     """Return what is expected of untried networks, the largest expected improvement first.
 
     Left out are networks without shares and those of which the surface knows nothing, because
@@ -47,7 +49,9 @@ def predict(field: Field, untried: Sequence[Candidate], level: float) -> tuple[P
     return tuple(sorted(told, key=lambda one: -one.improvement))
 
 
-def next_points(field: Field, untried: Sequence[Candidate], count: int) -> tuple[Candidate, ...]:
+def next_points(
+    field: ScoredCandidates, untried: Sequence[Candidate], count: int
+) -> tuple[Candidate, ...]:
     """Return at most so many distinct untried networks, in the order in which they are wanted."""
     if field.surface is None or field.comparison is None:
         return ()
@@ -65,7 +69,7 @@ def next_points(field: Field, untried: Sequence[Candidate], count: int) -> tuple
     return tuple(taken)
 
 
-def intervals(field: Field, belief: Belief, level: float) -> tuple[Floats, Floats]:
+def intervals(field: ScoredCandidates, belief: Posterior, level: float) -> tuple[Floats, Floats]:
     """Return the ends of the intervals of true means, kept inside 0 to 1."""
     assert field.surface and field.comparison
     noise, luck = field.comparison.noise, field.luck
@@ -78,7 +82,7 @@ def intervals(field: Field, belief: Belief, level: float) -> tuple[Floats, Float
     return low, high
 
 
-def freedom(surface: Surface, noise: Noise, belief: Belief, luck: Noise = NO_LUCK) -> Floats:
+def freedom(surface: Surface, noise: Noise, belief: Posterior, luck: Noise = NO_LUCK) -> Floats:
     """Return the degrees of freedom that the variances of a belief are known with.
 
     The parts that come of noise, strays and luck have their own (Satterthwaite 1946).
@@ -90,7 +94,7 @@ def freedom(surface: Surface, noise: Noise, belief: Belief, luck: Noise = NO_LUC
     return df
 
 
-def improvements(surface: Surface, noise: Noise, belief: Belief) -> Floats:
+def improvements(surface: Surface, noise: Noise, belief: Posterior) -> Floats:
     """Return the expected improvements over the best expected candidate; none is negative.
 
     The luck that a seed brings to all falls out of an improvement. With a single degree of freedom

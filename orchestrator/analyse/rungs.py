@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from compound.orchestrator.analyse.scores import Entry, Jobs, at_equal_cost, entry
-from compound.orchestrator.plan.schedules import Stage, stages
+from compound.orchestrator.analyse.scores import CandidateScores, Jobs, at_equal_cost, entry
+from compound.orchestrator.plan.schedules import RungSchedule, rung_schedules
 from compound.orchestrator.statistics.comparison import Noise, pooled
 from compound.orchestrator.statistics.rank_correlation import correlation
+from compound.schemas.gate import Correlation
 from compound.schemas.job import JobResult
 from compound.schemas.plan import Plan
-from compound.schemas.ranking import Correlation
 from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Rung
 
@@ -19,9 +19,9 @@ from compound.schemas.verdict import Rung
 class _Shown:
     """The candidates that trained one schedule, at equal cost, by identity."""
 
-    stage: Stage
+    stage: RungSchedule
     seeds: int
-    entries: dict[str, Entry]
+    entries: dict[str, CandidateScores]
     noise: Noise | None
     """Between the seeds of the baseline."""
 
@@ -31,7 +31,7 @@ def screened(
 ) -> dict[str, tuple[float, ...]]:
     """Return each candidate's scores after the longest shorter schedule that it has trained."""
     scores: dict[str, tuple[float, ...]] = {}
-    for shown in _shown(spec, plan, results, stages(spec)[:-1]):
+    for shown in _shown(spec, plan, results, rung_schedules(spec)[:-1]):
         scores |= {one: entry.values for one, entry in shown.entries.items() if entry.scores}
     return scores
 
@@ -42,7 +42,7 @@ def rungs(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> tupl
     The correlation is over those that came to the last rung, so of the best of each rung only:
     among them the order is hardest to tell.
     """
-    every = _shown(spec, plan, results, stages(spec))
+    every = _shown(spec, plan, results, rung_schedules(spec))
     if len(every) < 2:
         return ()
     last = every[-1]
@@ -67,7 +67,7 @@ def _held(one: _Shown, last: _Shown, level: float) -> Correlation | None:
     return correlation(early, late, level, elsewhere=(one.noise, last.noise))
 
 
-def _at_budget(one: Entry) -> list[float]:
+def _at_budget(one: CandidateScores) -> list[float]:
     return [score + one.shift for score in one.values]
 
 
@@ -75,13 +75,13 @@ def _shown(
     spec: StudySpec,
     plan: Plan,
     results: Mapping[str, JobResult],
-    asked: Sequence[Stage],
+    asked: Sequence[RungSchedule],
 ) -> list[_Shown]:
     return [_of_stage(spec, plan, results, stage) for stage in asked]
 
 
 def _of_stage(
-    spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], stage: Stage
+    spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], stage: RungSchedule
 ) -> _Shown:
     jobs = by_length(plan, stage.recipe.epochs)
     baseline = entry(plan.baseline, jobs, results)

@@ -13,9 +13,10 @@ from compound.orchestrator.statistics.scheffe import SPARE, Scheffe, basis
 from compound.orchestrator.statistics.surface import Surface, splits_of
 from compound.schemas.architecture import AXES, Axis, Candidate
 from compound.schemas.job import JobResult
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan
+from compound.schemas.study import StudySpec
 
-METRIC = "validation_accuracy"
 SPEED = "images_per_second"
 
 LONGEST = 2.0
@@ -27,7 +28,7 @@ Asked = Literal["quadratic", "gaussian process"]
 
 
 @dataclass(frozen=True)
-class Entry:
+class CandidateScores:
     """A candidate with its scores by seed, and how many of its jobs failed or were pruned."""
 
     id: str
@@ -66,10 +67,10 @@ NO_LUCK = Noise(0.0, 1)
 
 
 @dataclass(frozen=True)
-class Field:
+class ScoredCandidates:
     """The candidates with a score, best mean at the budget's cost first."""
 
-    scored: tuple[Entry, ...]
+    scored: tuple[CandidateScores, ...]
     level: float
     noise: Noise | None
     comparison: Comparison | None
@@ -114,7 +115,7 @@ def planned(plan: Plan) -> Jobs:
     return jobs
 
 
-def entry(candidate: Candidate, jobs: Jobs, results: Mapping[str, JobResult]) -> Entry:
+def entry(candidate: Candidate, jobs: Jobs, results: Mapping[str, JobResult]) -> CandidateScores:
     """Return a candidate with what its jobs have brought."""
     scores: dict[int, float] = {}
     speeds: list[float] = []
@@ -122,18 +123,20 @@ def entry(candidate: Candidate, jobs: Jobs, results: Mapping[str, JobResult]) ->
     identity = candidate.id
     for job, seed in jobs.get(identity, []):
         result = results.get(job)
-        if result and result.status == "done" and METRIC in result.metrics:
-            scores[seed] = result.metrics[METRIC]
+        if result and result.status == "done" and ACCURACY in result.metrics:
+            scores[seed] = result.metrics[ACCURACY]
             speeds += [result.metrics[SPEED]] if SPEED in result.metrics else []
         elif result and result.pruned:
             pruned += 1
         elif result and result.status != "stopped":
             failed += 1
     speed = median(speeds) if speeds else None
-    return Entry(identity, candidate, scores, failed, speed=speed, pruned=pruned)
+    return CandidateScores(identity, candidate, scores, failed, speed=speed, pruned=pruned)
 
 
-def at_equal_cost(entries: Sequence[Entry], baseline: Entry, multiple: float) -> list[Entry]:
+def at_equal_cost(
+    entries: Sequence[CandidateScores], baseline: CandidateScores, multiple: float
+) -> list[CandidateScores]:
     """Move every candidate to a cost of exactly `multiple` times the baseline's.
 
     It moves along its own line, from the baseline's point through its own, over the logarithm of
@@ -150,7 +153,7 @@ def at_equal_cost(entries: Sequence[Entry], baseline: Entry, multiple: float) ->
     ]
 
 
-def _stretch(one: Entry, multiple: float) -> float:
+def _stretch(one: CandidateScores, multiple: float) -> float:
     """Return how much longer the line to the multiple is than the one to the candidate."""
     doublings = math.log2(one.candidate.ratio)
     wanted = math.log2(multiple)
@@ -158,18 +161,18 @@ def _stretch(one: Entry, multiple: float) -> float:
 
 
 def compare(
-    entries: Sequence[Entry], level: float, floor: float, surface: Asked = "quadratic"
-) -> Field:
+    entries: Sequence[CandidateScores], level: float, floor: float, surface: Asked = "quadratic"
+) -> ScoredCandidates:
     """Set the candidates that have a score side by side; no noise is below the floor."""
     ordered = sorted((e for e in entries if e.scores), key=lambda e: -e.at_budget)
     scored = tuple(ordered)
     groups = [[value + one.shift for value in one.values] for one in scored]
     noise = pooled(groups)
     if noise is None:
-        return Field(scored, level, None, None, None)
+        return ScoredCandidates(scored, level, None, None, None)
     noise = noise.at_least(floor)
     if len(scored) < 2:
-        return Field(scored, level, noise, None, None)
+        return ScoredCandidates(scored, level, noise, None, None)
     complete = all(one.scores.keys() == scored[0].scores.keys() for one in scored)
     differences = noise
     if complete:
@@ -177,10 +180,10 @@ def compare(
     comparison = Comparison.of(groups, differences, level)
     fitted = _surface(scored, comparison, surface)
     luck = _luck(noise, differences, len(groups[0])) if complete else NO_LUCK
-    return Field(scored, level, noise, comparison, fitted, luck)
+    return ScoredCandidates(scored, level, noise, comparison, fitted, luck)
 
 
-def _surface(scored: Sequence[Entry], comparison: Comparison, asked: Asked) -> Surface:
+def _surface(scored: Sequence[CandidateScores], comparison: Comparison, asked: Asked) -> Surface:
     """Fit the surface asked for; a process that the candidates cannot carry is a constant."""
     shares = [one.candidate.shares for one in scored]
     known = [one for one in shares if one is not None]
@@ -194,3 +197,25 @@ def _luck(total: Noise, differences: Noise, seeds: int) -> Noise:
     """Return the deviation of what `seeds` seeds have brought to every mean."""
     variance = max(total.sd**2 - differences.sd**2, 0.0) / seeds
     return Noise(variance**0.5, max(seeds - 1, 1))
+
+
+def field_of(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> ScoredCandidates:
+    """Return the candidates of a search side by side, as the verdict has them."""
+    return gathered(spec, plan, results, planned(plan))[2]
+
+
+def gathered(
+    spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], jobs: Jobs
+) -> tuple[CandidateScores, list[CandidateScores], ScoredCandidates]:
+    """Return the baseline, the candidates at equal cost, and those of them with a score."""
+    search = spec.search
+    baseline = entry(plan.baseline, jobs, results)
+    entries = [entry(candidate, jobs, results) for candidate in plan.candidates]
+    entries = at_equal_cost(entries, baseline, search.budget.multiple)
+    resolution = accuracy_resolution(plan)
+    return baseline, entries, compare(entries, search.level, resolution, search.surface)
+
+
+def accuracy_resolution(plan: Plan) -> float:
+    """The deviation that counting right answers adds to an accuracy: no noise is below it."""
+    return float(1 / (plan.data.validation * 12**0.5))

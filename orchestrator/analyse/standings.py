@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from compound.orchestrator.analyse.scores import Entry, Field
+from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates
 from compound.orchestrator.statistics.comparison import mean_interval
 from compound.schemas.verdict import Standing
 
 
-def baseline_standing(baseline: Entry, field: Field) -> Standing | None:
+def baseline_standing(baseline: CandidateScores, field: ScoredCandidates) -> Standing | None:
     """Return the baseline's showing; None where no job of it has ended."""
     if not baseline.scores and not baseline.failed:
         return None
@@ -17,7 +17,9 @@ def baseline_standing(baseline: Entry, field: Field) -> Standing | None:
 
 
 def standings(
-    entries: Sequence[Entry], field: Field, screened: Mapping[str, tuple[float, ...]]
+    entries: Sequence[CandidateScores],
+    field: ScoredCandidates,
+    screened: Mapping[str, tuple[float, ...]],
 ) -> tuple[Standing, ...]:
     """Return the best mean first, and last the candidates without a score.
 
@@ -42,8 +44,8 @@ def _best_first(one: Standing) -> tuple[bool, float]:
 
 
 def _standing(
-    entry: Entry,
-    field: Field,
+    entry: CandidateScores,
+    field: ScoredCandidates,
     tied: bool = False,
     expected: float | None = None,
     screened: tuple[float, ...] = (),

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from compound.orchestrator.analyse.scores import Entry, Field, Jobs
+from compound.orchestrator.analyse.scores import CandidateScores, Jobs, ScoredCandidates
 from compound.orchestrator.plan.resolution_warnings import WIDEN, few_seeds
 from compound.orchestrator.wording.numbers import counted, points
 from compound.schemas.architecture import AXES, Axis
 from compound.schemas.job import JobResult
 
 
-def after(field: Field, seeds: int, floor: float) -> list[str]:
+def after(field: ScoredCandidates, seeds: int, floor: float) -> list[str]:
     """Warn of scores that say little; `floor` is what one validation image is worth."""
     if field.comparison is None:
         return []
@@ -18,7 +18,7 @@ def after(field: Field, seeds: int, floor: float) -> list[str]:
     return [text for text in told if text]
 
 
-def _alike(field: Field, floor: float) -> str:
+def _alike(field: ScoredCandidates, floor: float) -> str:
     """Say where all candidates have the same score, as after too long or too short a schedule."""
     assert field.comparison
     means = field.comparison.means
@@ -40,7 +40,7 @@ def nothing_scored(jobs: Jobs, results: Mapping[str, JobResult]) -> str:
     return "no search job has ended well"
 
 
-def incomparable(field: Field, planned: int, controls: Sequence[str]) -> str:
+def incomparable(field: ScoredCandidates, planned: int, controls: Sequence[str]) -> str:
     """Say what is missing for a gain where some candidate has a score.
 
     `planned` candidates had search jobs; `controls` are those that the spec names.
@@ -57,7 +57,7 @@ def incomparable(field: Field, planned: int, controls: Sequence[str]) -> str:
     return "there is no score for any single-axis control"
 
 
-def absent_controls(axes: Sequence[Axis], entries: Sequence[Entry]) -> str:
+def absent_controls(axes: Sequence[Axis], entries: Sequence[CandidateScores]) -> str:
     """Name the single-axis controls that have no score, and say what would bring one."""
     if not axes:
         return ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from compound.orchestrator.analyse.scores import Entry
+from compound.orchestrator.analyse.scores import CandidateScores
 from compound.orchestrator.choose.tie_break import Kind, TieBreak
 from compound.orchestrator.wording.numbers import short
 
@@ -27,8 +27,8 @@ _MISSING: dict[Kind, str] = {
 
 
 def reason(
-    eligible: Sequence[Entry],
-    chosen: Entry,
+    eligible: Sequence[CandidateScores],
+    chosen: CandidateScores,
     scored: int,
     tied: int,
     proven: bool,
@@ -55,7 +55,7 @@ def reason(
     )
 
 
-def _preferred(best: Entry, chosen: Entry, tie_break: TieBreak) -> str:
+def _preferred(best: CandidateScores, chosen: CandidateScores, tie_break: TieBreak) -> str:
     """Name what the tie-break prefers, with the figure of the choice and of the highest mean."""
     write, unit = _TOLD[tie_break.kind]
     told = f"{WHICH[tie_break.kind]}: {write(tie_break.value(chosen))}{unit}"

@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from compound.orchestrator.analyse.scores import Entry, Field
+from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates
 from compound.orchestrator.choose.tie_break import TieBreak
-from compound.orchestrator.statistics.post_selection import Contest, lead_interval
+from compound.orchestrator.statistics.post_selection import MixVersusControls, lead_interval
 from compound.schemas.verdict import Gain
 
 
-def gain(field: Field, chosen: Entry | None, tie_break: TieBreak) -> Gain | None:
+def gain(
+    field: ScoredCandidates, chosen: CandidateScores | None, tie_break: TieBreak
+) -> Gain | None:
     """Return the gain of the mix that stands for compound scaling; None without mix or control."""
     if chosen is None or not field.controls or not field.mixes:
         return None
@@ -26,7 +28,7 @@ def gain(field: Field, chosen: Entry | None, tie_break: TieBreak) -> Gain | None
     )
 
 
-def _mix(field: Field, chosen: Entry) -> int:
+def _mix(field: ScoredCandidates, chosen: CandidateScores) -> int:
     """Return the position of the mix that stands for compound scaling."""
     if not chosen.axis:
         return field.scored.index(chosen)
@@ -34,15 +36,15 @@ def _mix(field: Field, chosen: Entry) -> int:
     return next((i for i in field.mixes if i in tied), field.mixes[0])
 
 
-def _contest(field: Field, tie_break: TieBreak) -> Contest:
+def _contest(field: ScoredCandidates, tie_break: TieBreak) -> MixVersusControls:
     keys = [tie_break.key(field.scored[i]) for i in field.mixes]
     preferred_first = sorted(range(len(keys)), key=keys.__getitem__)
     rank = np.argsort(preferred_first).astype(np.float64)
-    return Contest(field.mixes, field.controls, rank)
+    return MixVersusControls(field.mixes, field.controls, rank)
 
 
 def _interval(
-    field: Field, mix: int, tie_break: TieBreak
+    field: ScoredCandidates, mix: int, tie_break: TieBreak
 ) -> tuple[float, float] | tuple[None, None]:
     """Return the ends of the gain's interval.
 

@@ -11,10 +11,21 @@ from dataclasses import dataclass, replace
 
 from compound.orchestrator.analyse.prediction import next_points, predict
 from compound.orchestrator.analyse.rungs import by_length
-from compound.orchestrator.analyse.scores import Entry, Field, at_equal_cost, compare, entry
+from compound.orchestrator.analyse.scores import (
+    CandidateScores,
+    ScoredCandidates,
+    accuracy_resolution,
+    at_equal_cost,
+    compare,
+    entry,
+)
 from compound.orchestrator.choose.promotion import best_part
-from compound.orchestrator.choose.verdict import floor_of
-from compound.orchestrator.plan.schedules import Stage, first_seeds, search_jobs, stages
+from compound.orchestrator.plan.schedules import (
+    RungSchedule,
+    first_seeds,
+    rung_schedules,
+    search_jobs,
+)
 from compound.orchestrator.wording.numbers import counted, points
 from compound.schemas.architecture import Candidate
 from compound.schemas.job import JobResult
@@ -54,7 +65,7 @@ class Search:
         """The rung that the search has come to, from 0."""
         return sum(one.kind == "promotion" for one in self.rounds.rounds)
 
-    def entries(self, stage: Stage) -> tuple[Entry, list[Entry]]:
+    def entries(self, stage: RungSchedule) -> tuple[CandidateScores, list[CandidateScores]]:
         """Return the baseline and the candidates of a stage with their scores at equal cost."""
         jobs = by_length(self.plan, stage.recipe.epochs)
         results = self.known(job for group in jobs.values() for job, _ in group)
@@ -63,19 +74,19 @@ class Search:
         entries = [entry(one, jobs, results) for one in entered]
         return baseline, at_equal_cost(entries, baseline, self.spec.search.budget.multiple)
 
-    def field(self, stage: Stage) -> Field:
+    def field(self, stage: RungSchedule) -> ScoredCandidates:
         """Return the candidates of a stage side by side."""
         return self.compared(self.entries(stage)[1])
 
-    def compared(self, entries: Sequence[Entry]) -> Field:
+    def compared(self, entries: Sequence[CandidateScores]) -> ScoredCandidates:
         """Set entries side by side, as the verdict does."""
         asked = self.spec.search
-        return compare(entries, asked.level, floor_of(self.plan), asked.surface)
+        return compare(entries, asked.level, accuracy_resolution(self.plan), asked.surface)
 
 
 def next_round(search: Search) -> Round | None:
     """Return what is to be trained next, or None where the verdict is due."""
-    ladder = stages(search.spec)
+    ladder = rung_schedules(search.spec)
     stage = ladder[search.rung]
     if search.rung == 0 and (wanted := _points(search, stage)):
         return wanted
@@ -84,7 +95,7 @@ def next_round(search: Search) -> Round | None:
     return _seeds(search, stage) if first_seeds(search.spec, stage) < stage.seeds else None
 
 
-def _points(search: Search, stage: Stage) -> Round | None:
+def _points(search: Search, stage: RungSchedule) -> Round | None:
     """Add the networks that promise most, as often as the spec says and while any does."""
     made = sum(one.kind == "points" for one in search.rounds.rounds)
     if made == search.spec.search.rounds:
@@ -110,7 +121,7 @@ def _points(search: Search, stage: Stage) -> Round | None:
     )
 
 
-def _promotion(search: Search, stage: Stage, following: Stage) -> Round | None:
+def _promotion(search: Search, stage: RungSchedule, following: RungSchedule) -> Round | None:
     """Let the best part go on to the next schedule, and the single-axis controls with it."""
     promotion = search.spec.search.promotion
     assert isinstance(promotion, Rungs)
@@ -130,7 +141,7 @@ def _promotion(search: Search, stage: Stage, following: Stage) -> Round | None:
 
 
 def _jobs(
-    search: Search, chosen: Sequence[Candidate], stage: Stage, seeds: range
+    search: Search, chosen: Sequence[Candidate], stage: RungSchedule, seeds: range
 ) -> list[PlannedJob]:
     """Return the jobs of a stage for those chosen, and all others that are done already.
 
@@ -146,13 +157,13 @@ def _jobs(
 
 
 def _trained(
-    search: Search, networks: Sequence[Candidate], stage: Stage, seeds: range
+    search: Search, networks: Sequence[Candidate], stage: RungSchedule, seeds: range
 ) -> Iterator[PlannedJob]:
     plan = search.plan
     return search_jobs(search.spec, plan.data, networks, stage, seeds, plan.profile)
 
 
-def _seeds(search: Search, stage: Stage) -> Round | None:
+def _seeds(search: Search, stage: RungSchedule) -> Round | None:
     """Add a seed to everyone of the last rung, until the tied set stays what it was."""
     jobs = by_length(search.plan, stage.recipe.epochs)
     first = search.spec.seed
@@ -174,7 +185,7 @@ def _seeds(search: Search, stage: Stage) -> Round | None:
     )
 
 
-def _tied(search: Search, entries: Sequence[Entry], below: int) -> set[str] | None:
+def _tied(search: Search, entries: Sequence[CandidateScores], below: int) -> set[str] | None:
     """Return who is tied by the seeds below a number; None where nobody can say."""
     kept = [
         replace(one, scores={seed: score for seed, score in one.scores.items() if seed < below})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from compound.orchestrator.analyse.scores import Entry, Field
+from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates
 from compound.orchestrator.design.controls import NAMED, distance
 from compound.orchestrator.statistics.post_selection import INDIFFERENT
 
@@ -20,7 +20,7 @@ class TieBreak:
     """What the spec asked for, where some candidate lacks it."""
 
     @classmethod
-    def of(cls, asked: Kind, scored: Sequence[Entry]) -> "TieBreak":
+    def of(cls, asked: Kind, scored: Sequence[CandidateScores]) -> "TieBreak":
         """Take what the spec asks for; activations, where it is not known of every candidate."""
         lacking = {
             "step_time": any(not one.speed for one in scored),
@@ -28,23 +28,23 @@ class TieBreak:
         }
         return cls("activations", asked) if lacking.get(asked) else cls(asked)
 
-    def value(self, one: Entry) -> float:
+    def value(self, one: CandidateScores) -> float:
         """Return what decides: a count, images a second, or a distance on the simplex."""
         return _VALUES[self.kind](one)
 
-    def key(self, one: Entry) -> tuple[float, int, int, float]:
+    def key(self, one: CandidateScores) -> tuple[float, int, int, float]:
         """Return what to sort by; equal ones by what costs less to run, then by accuracy."""
         cost, value = one.candidate.cost, self.value(one)
         first = -value if self.kind == "step_time" else value
         return first, cost.activations, cost.params, -one.at_budget
 
 
-def _from_published(one: Entry) -> float:
+def _from_published(one: CandidateScores) -> float:
     assert one.candidate.shares
     return distance(NAMED["published"], one.candidate.shares)
 
 
-_VALUES: dict[Kind, Callable[[Entry], float]] = {
+_VALUES: dict[Kind, Callable[[CandidateScores], float]] = {
     "activations": lambda one: one.candidate.cost.activations,
     "params": lambda one: one.candidate.cost.params,
     "macs": lambda one: one.candidate.cost.macs,
@@ -53,7 +53,7 @@ _VALUES: dict[Kind, Callable[[Entry], float]] = {
 }
 
 
-def eligible(field: Field) -> list[int]:
+def eligible(field: ScoredCandidates) -> list[int]:
     """Return the positions that the choice is free to take.
 
     Those are the tied ones, or of them the mixes that beat every control where there are any:
@@ -70,6 +70,8 @@ def eligible(field: Field) -> list[int]:
     return [i for i, inside in zip(pool, near, strict=True) if inside]
 
 
-def choose(field: Field, pool: Sequence[int], tie_break: TieBreak) -> Entry | None:
+def choose(
+    field: ScoredCandidates, pool: Sequence[int], tie_break: TieBreak
+) -> CandidateScores | None:
     """Return the candidate of the pool that the tie-break puts first; None of an empty pool."""
     return min((field.scored[i] for i in pool), key=tie_break.key, default=None)

@@ -28,13 +28,11 @@ from compound.orchestrator.analyse.optimum import optimum
 from compound.orchestrator.analyse.prediction import predict
 from compound.orchestrator.analyse.rungs import rungs, screened
 from compound.orchestrator.analyse.scores import (
-    METRIC,
-    Entry,
-    Field,
+    CandidateScores,
     Jobs,
-    at_equal_cost,
-    compare,
-    entry,
+    ScoredCandidates,
+    accuracy_resolution,
+    gathered,
     planned,
 )
 from compound.orchestrator.analyse.standings import baseline_standing, standings
@@ -43,25 +41,25 @@ from compound.orchestrator.choose.choice_text import reason
 from compound.orchestrator.choose.gain import gain as lead
 from compound.orchestrator.choose.tie_break import TieBreak, choose, eligible
 from compound.orchestrator.statistics.power import POWER, resolvable, seeds_to_resolve
+from compound.orchestrator.wording.names import SPLITS
 from compound.schemas.architecture import AXES
 from compound.schemas.job import JobResult
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Gain, Resolution, Verdict
-
-__all__ = ["METRIC", "analyse", "field_of", "floor_of"]
 
 
 def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Verdict:
     """Return what the search found and how sure that is. Pure; needs no job to have ended well."""
     jobs = planned(plan)
-    baseline, entries, field = _gathered(spec, plan, results, jobs)
+    baseline, entries, field = gathered(spec, plan, results, jobs)
     pool, tie_break = eligible(field), TieBreak.of(spec.search.tie_break, field.scored)
     chosen = choose(field, pool, tie_break)
     gain = lead(field, chosen, tie_break)
     searched = [one for one in entries if jobs.get(one.id)]
     return Verdict(
-        metric=METRIC,
+        metric=ACCURACY,
         level=field.level,
         noise=field.noise.sd if field.noise else None,
         baseline=baseline_standing(baseline, field),
@@ -78,7 +76,9 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         beside=_beside(field, chosen),
         warnings=(
             *_job_warnings(jobs, results),
-            *_warnings(spec, searched, field, gain, bool(baseline.scores), floor_of(plan)),
+            *_warnings(
+                spec, searched, field, gain, bool(baseline.scores), accuracy_resolution(plan)
+            ),
         ),
         resolution=_resolution(field),
         optimum=optimum(field, plan.untried),
@@ -87,28 +87,7 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
     )
 
 
-def field_of(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Field:
-    """Return the candidates of a search side by side, as the verdict has them."""
-    return _gathered(spec, plan, results, planned(plan))[2]
-
-
-def _gathered(
-    spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], jobs: Jobs
-) -> tuple[Entry, list[Entry], Field]:
-    """Return the baseline, the candidates at equal cost, and those of them with a score."""
-    search = spec.search
-    baseline = entry(plan.baseline, jobs, results)
-    entries = [entry(candidate, jobs, results) for candidate in plan.candidates]
-    entries = at_equal_cost(entries, baseline, search.budget.multiple)
-    return baseline, entries, compare(entries, search.level, floor_of(plan), search.surface)
-
-
-def floor_of(plan: Plan) -> float:
-    """The deviation that counting right answers adds to an accuracy: no noise is below it."""
-    return float(1 / (plan.data.validation * 12**0.5))
-
-
-def _resolution(field: Field) -> Resolution | None:
+def _resolution(field: ScoredCandidates) -> Resolution | None:
     networks = len(field.scored)
     if networks < 2:
         return None
@@ -127,7 +106,11 @@ def _resolution(field: Field) -> Resolution | None:
 
 
 def _sentence(
-    spec: StudySpec, field: Field, gain: Gain | None, chosen: Entry | None, searched: int
+    spec: StudySpec,
+    field: ScoredCandidates,
+    gain: Gain | None,
+    chosen: CandidateScores | None,
+    searched: int,
 ) -> str:
     if gain and chosen:
         which = "chosen" if gain.mix == chosen.id else "best"
@@ -135,7 +118,12 @@ def _sentence(
     return sentences.no_verdict(cautions.incomparable(field, searched, spec.search.controls))
 
 
-def _reason(field: Field, pool: Sequence[int], chosen: Entry | None, tie_break: TieBreak) -> str:
+def _reason(
+    field: ScoredCandidates,
+    pool: Sequence[int],
+    chosen: CandidateScores | None,
+    tie_break: TieBreak,
+) -> str:
     if chosen is None:
         return "No candidate has a score, so none can be chosen."
     best_first = [field.scored[i] for i in pool]
@@ -143,12 +131,12 @@ def _reason(field: Field, pool: Sequence[int], chosen: Entry | None, tie_break: 
     return reason(best_first, chosen, len(field.scored), len(field.tied), proven, tie_break)
 
 
-def _beside(field: Field, chosen: Entry | None) -> str:
+def _beside(field: ScoredCandidates, chosen: CandidateScores | None) -> str:
     """Compare the choice with the splits that are known by name, where it is not one itself."""
     if chosen is None:
         return ""
     leads = {}
-    for name in sentences.SPLITS:
+    for name in SPLITS:
         for place, one in enumerate(field.scored):
             if name in one.candidate.roles and one is not chosen:
                 leads[name] = one.at_budget - chosen.at_budget, place in field.tied
@@ -161,8 +149,8 @@ def _job_warnings(jobs: Jobs, results: Mapping[str, JobResult]) -> list[str]:
 
 def _warnings(
     spec: StudySpec,
-    entries: Sequence[Entry],
-    field: Field,
+    entries: Sequence[CandidateScores],
+    field: ScoredCandidates,
     gain: Gain | None,
     corrected: bool,
     floor: float,

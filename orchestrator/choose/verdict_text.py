@@ -6,25 +6,18 @@ from typing import Literal
 
 from compound.orchestrator.statistics.comparison import Noise
 from compound.orchestrator.statistics.power import resolvable, seeds_to_resolve
+from compound.orchestrator.wording.names import SPLITS, triple
 from compound.orchestrator.wording.numbers import counted, points
-from compound.schemas.architecture import Coefficients, Control
+from compound.schemas.architecture import Control
 from compound.schemas.job import JobResult
 from compound.schemas.verdict import Gain, Resolution, Verdict
 
 Outcome = Literal["gain", "no gain", "loss", "undecided", "no verdict"]
 
-SPLITS: dict[Control, str] = {"published": "published", "dwr": "dWr"}
-"""What people call the splits that are known by name."""
 FEW_DEGREES = 6
 """Below this many degrees of freedom the noise itself is known within a factor of about two."""
 UNEVEN = 0.02
 """A relative difference in cost that is worth a word."""
-
-
-def triple(coefficients: Coefficients) -> str:
-    """Write the multipliers of depth, width and resolution."""
-    c = coefficients
-    return f"alpha {c.alpha:.3f}, beta {c.beta:.3f}, gamma {c.gamma:.3f}"
 
 
 def outcome(gain: Gain | None) -> Outcome:

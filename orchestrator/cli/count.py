@@ -10,7 +10,7 @@ from compound.jobs.networks.exact_cost import count_stages, shrink
 from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.scaling import MULTIPLIER, round_resolution, stretch
 from compound.orchestrator.cli.printing.output import print_json, print_table
-from compound.orchestrator.suggest import closest
+from compound.orchestrator.wording.numbers import closest
 from compound.schemas.architecture import Architecture
 from compound.schemas.errors import SpecError
 

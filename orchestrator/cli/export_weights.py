@@ -9,7 +9,7 @@ from compound.jobs.models.weight_file import evaluated
 from compound.jobs.models.weights import exported
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import print_json, say
-from compound.orchestrator.suggest import closest
+from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import SpecError, StoreError
 
 

@@ -27,7 +27,7 @@ def run(path: Path | None, overrides: list[str], options: running.Options) -> No
         )
     file = running.source(path, overrides, options)
     with _scratch(replace(file, spec=rehearsal(file.spec))) as rehearsed:
-        ending = running.finish(rehearsed, options)
+        ending = running.run_to_end(rehearsed, options)
         jobs = _check(rehearsed)
     told = f"{jobs} jobs trained {BATCHES} batches each, to the report; nothing of it is kept"
     if options.as_json:

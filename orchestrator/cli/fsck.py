@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.checking.findings import Finding, Tally
+from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.fsck import Options, summary
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.status import find, is_spec
@@ -19,7 +19,7 @@ _COLUMNS = ("problem", "job or study", "file", ">MB", "what", "next")
 
 
 @dataclass(frozen=True)
-class Asked:
+class FsckOptions:
     """What was typed."""
 
     uri: str
@@ -39,9 +39,9 @@ class _Target:
     studies: dict[str, None] = field(default_factory=dict)
 
 
-def fsck(targets: list[str], asked: Asked) -> None:
+def fsck(targets: list[str], asked: FsckOptions) -> None:
     """Check stores and studies; exit 1 if a file is missing, damaged or of a newer schema."""
-    tally, found = Tally(), list[Finding]()
+    tally, found = FindingCounts(), list[Finding]()
     chosen = _chosen(targets or [asked.uri], asked.uri, whole=not targets)
     for target in chosen:
         found += _checked(target, asked, tally)
@@ -78,7 +78,7 @@ def _is_store(name: str) -> bool:
     return not is_spec(name) and ("/" in name or os.path.isdir(name))
 
 
-def _checked(target: _Target, asked: Asked, tally: Tally) -> Iterator[Finding]:
+def _checked(target: _Target, asked: FsckOptions, tally: FindingCounts) -> Iterator[Finding]:
     store = target.store
     options = Options(
         delete=asked.delete,
@@ -114,7 +114,7 @@ class _Plans:
             return None  # a document that cannot be read is a finding of its own
 
 
-def _show(found: list[Finding], tally: Tally, where: str) -> None:
+def _show(found: list[Finding], tally: FindingCounts, where: str) -> None:
     if found:
         rows = [[*_cells(one)] for one in found]
         print_table(f"found in {where}", _COLUMNS, rows)

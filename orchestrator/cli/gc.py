@@ -14,7 +14,7 @@ from compound.schemas.errors import SpecError, StoreError
 
 
 @dataclass(frozen=True)
-class Asked:
+class GcOptions:
     """What was typed."""
 
     uri: str
@@ -23,7 +23,7 @@ class Asked:
     as_json: bool
 
 
-def gc(studies: list[str], asked: Asked) -> None:
+def gc(studies: list[str], asked: GcOptions) -> None:
     """Show which checkpoints go, and with `yes` let them.
 
     Raises StoreError: no such study; BusyError: one of them is being run.
@@ -67,7 +67,7 @@ def _one(store: ArtifactStore, job: str, plan: dict[str, Wanted]) -> Pruning:
 
 
 def _print(
-    store: ArtifactStore, chosen: dict[str, Documents], done: list[Pruning], asked: Asked
+    store: ArtifactStore, chosen: dict[str, Documents], done: list[Pruning], asked: GcOptions
 ) -> None:
     print_json(
         {
@@ -81,7 +81,7 @@ def _print(
 
 
 def _show(
-    store: ArtifactStore, chosen: dict[str, Documents], done: list[Pruning], asked: Asked
+    store: ArtifactStore, chosen: dict[str, Documents], done: list[Pruning], asked: GcOptions
 ) -> None:
     labels = {job.request.job.id: job.request.label for f in chosen.values() for job in f.jobs}
     gone = [one for one in done if one.dropped]

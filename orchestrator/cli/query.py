@@ -10,7 +10,7 @@ import pyarrow as pa
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.table_output import Format, emit
 from compound.orchestrator.records.arrow_tables import TABLES, table
-from compound.orchestrator.suggest import closest
+from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import SpecError, StoreError
 
 

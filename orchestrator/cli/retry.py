@@ -31,7 +31,7 @@ def retry(study: str, uri: str, options: running.Options) -> None:
         running.run(Path(study), [], options)
         return
     resume = f"compound retry {name} --store {uri}"
-    running.carry(_kept(store, found), replace(options, resume=resume))
+    running.run_file(_kept(store, found), replace(options, resume=resume))
 
 
 def _failed(store: ArtifactStore, found: Documents) -> int:

@@ -20,20 +20,20 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.cli.allow_import import folders, networks_for
 from compound.orchestrator.cli.printing.output import note
-from compound.orchestrator.cli.printing.run_summary import Reached, Shown, show
 from compound.orchestrator.cli.report import report_or_reason
+from compound.orchestrator.cli.run_summary import Reached, RunSummary, show
 from compound.orchestrator.cli.status import say_failures
+from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.forecast.budget_check import check_budget
 from compound.orchestrator.forecast.placement import decided, placed
 from compound.orchestrator.forecast.prepare import Prepared, prepare, samples, with_plan
 from compound.orchestrator.plan import plan_file
-from compound.orchestrator.plan.search_jobs import baseline_of
-from compound.orchestrator.records import history as extension
 from compound.orchestrator.records.documents import Documents, documents
+from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.run.first_job_trace import Traced
-from compound.orchestrator.run.observers import Watch
+from compound.orchestrator.run.observers import Observers
 from compound.orchestrator.run.progress import Progress
-from compound.orchestrator.run.spending import Meter
+from compound.orchestrator.run.spending import SpendingLimit
 from compound.orchestrator.run.tracker_clients import opens
 from compound.orchestrator.run.trackers import Trackers
 from compound.orchestrator.run.trackers import check as check_trackers
@@ -73,15 +73,15 @@ class Options:
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
     """Run or resume a study, print what it found, and exit 130 if it was interrupted."""
-    carry(source(path, overrides, options), options)
+    run_file(source(path, overrides, options), options)
 
 
-def carry(file: SpecFile, options: Options) -> None:
+def run_file(file: SpecFile, options: Options) -> None:
     """Run a spec that was read already; see `run`. ReportError: all but the report is done."""
-    ending = finish(file, options)
-    store, found = _left(file)
+    ending = run_to_end(file, options)
+    store, found = _stored_documents(file)
     resume = options.resume or f"compound run {file.source.name}"
-    shown = Shown(ending, resume, as_json=options.as_json, drawn=options.report)
+    shown = RunSummary(ending, resume, as_json=options.as_json, drawn=options.report)
     missing = show(store, found, shown)
     say_failures(store, found)
     if ending == "stopped":
@@ -90,12 +90,12 @@ def carry(file: SpecFile, options: Options) -> None:
         raise missing
 
 
-def finish(file: SpecFile, options: Options) -> Reached:
+def run_to_end(file: SpecFile, options: Options) -> Reached:
     """Run a spec to its end or its interruption; where it fails, with the report of how far."""
     try:
         return _carry_out(file, options)
     except RunError as error:
-        store, found = _left(file)
+        store, found = _stored_documents(file)
         if options.report:
             note(f"report: {report_or_reason(store, found)}")
         say_failures(store, found)
@@ -104,7 +104,7 @@ def finish(file: SpecFile, options: Options) -> Reached:
         raise file.explain(error) from None
 
 
-def _left(file: SpecFile) -> tuple[ArtifactStore, Documents]:
+def _stored_documents(file: SpecFile) -> tuple[ArtifactStore, Documents]:
     """Return what a run has left in the store."""
     store = ArtifactStore.open(file.spec.store, patient=True)
     found = documents(store.study(file.spec.name))
@@ -153,7 +153,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
         info = inspect(spec.data)
         _say_quarantine(info)
         prepared = _prepared(spec, info, store, networks, options)
-        extension.check(documents(folder), prepared.plan)
+        require_extension(documents(folder), prepared.plan)
         check_budget(spec, prepared.forecast)
         with ExitStack() as stack:
             imports = folders(file, options.allow_import)
@@ -171,7 +171,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             gauges = _gauges(spec.name) if options.runner == "ray" else None
             trackers = Trackers(spec.name, store, opens(spec.trackers), note)
             stack.callback(trackers.close)
-            watch = Watch(Progress(note), gauges, folder.append_event, trackers)
+            watch = Observers(Progress(note), gauges, folder.append_event, trackers)
             text, retry = file.source.text, options.retry_failed
             study = Study(spec, text, store, meter, watch, retry, networks)
             return _reached(study.run(prepared.plan), meter)
@@ -183,17 +183,17 @@ def _meter(
     nodes: Sequence[Node],
     folder: StudyFolder,
     most: Node | None,
-) -> Meter:
+) -> SpendingLimit:
     """Count on from what the study took in earlier calls."""
     spent = folder.read("spending.json", Spent) or Spent()
 
     def keep(taken: Spent) -> None:
         folder.write("spending.json", taken)
 
-    return Meter(runner, budget, nodes, spent, keep, most)
+    return SpendingLimit(runner, budget, nodes, spent, keep, most)
 
 
-def _reached(outcome: Outcome, meter: Meter) -> Reached:
+def _reached(outcome: Outcome, meter: SpendingLimit) -> Reached:
     """Tell a stop at the budget's limit from any other."""
     if not meter.limit or outcome != "stopped":
         return outcome

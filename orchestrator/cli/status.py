@@ -14,11 +14,12 @@ from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.forecast.budget_check import burned
-from compound.orchestrator.records.documents import SPEC, Documents, Record, Said, documents
+from compound.orchestrator.records.documents import SPEC, Documents, Record, SentenceOnly, documents
 from compound.orchestrator.records.job_list import GATE, lines_of, once, planning
-from compound.orchestrator.suggest import closest
+from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import StoreError
 from compound.schemas.forecast import Spent
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.study import StudySpec, TrainSpec
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def is_spec(study: str) -> bool:
 def status(study: str, uri: str, *, as_json: bool) -> None:
     """Print where every job of a study stands."""
     name, store = _opened(study, uri)
-    found = Overview.of(store, name)
+    found = StudyStatus.of(store, name)
     jobs = [line.job for line in found.planned]
     states = store.standing(name, found.listed, jobs, brief=not as_json)
     groups = failed_groups(found.planned, states)
@@ -98,7 +99,7 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
 
 
 @dataclass(frozen=True)
-class Overview:
+class StudyStatus:
     """Of a study's documents what its status shows; none is read that is not there."""
 
     spec: StudySpec | TrainSpec
@@ -110,7 +111,7 @@ class Overview:
     spent: Spent | None
 
     @classmethod
-    def of(cls, store: ArtifactStore, study: str) -> "Overview":
+    def of(cls, store: ArtifactStore, study: str) -> "StudyStatus":
         """Read what is needed of a study. StoreError: there is none of that name."""
         folder = store.study(study) if STUDY_NAME.fullmatch(study) else None
         listed = folder.sizes() if folder else {}
@@ -118,7 +119,7 @@ class Overview:
         if folder is None or record is None:
             raise _unknown(study, store)
         verdict, gate = (
-            folder.read(name, Said) if name in listed else None
+            folder.read(name, SentenceOnly) if name in listed else None
             for name in ("verdict.json", "gate.json")
         )
         spent = folder.read("spending.json", Spent) if "spending.json" in listed else None
@@ -144,7 +145,7 @@ def _planned(
     return once(kept)
 
 
-def _spent(found: Overview) -> list[str]:
+def _spent(found: StudyStatus) -> list[str]:
     """Say what the study has taken, and of its budget how much."""
     spent = found.spent
     if spent is None or not spent.epochs:
@@ -179,7 +180,7 @@ def _shown(state: JobState) -> str:
 
 
 def _cells(line: Line, state: JobState) -> list[str]:
-    accuracy, cause = state.metrics.get("validation_accuracy"), state.cause
+    accuracy, cause = state.metrics.get(ACCURACY), state.cause
     return [
         line.phase,
         line.label,
@@ -197,5 +198,5 @@ def metrics(study: str, uri: str, format: "Format", output: Path | None) -> None
     from compound.orchestrator.records import arrow_tables as tables
 
     name, store = _opened(study, uri)
-    labels = {line.job: line.label for line in Overview.of(store, name).planned}
+    labels = {line.job: line.label for line in StudyStatus.of(store, name).planned}
     emit_parts(tables.METRICS, tables.metrics_in_parts(store, name, labels), format, output)

@@ -90,7 +90,7 @@ def fsck(
     """Find orphans, missing, damaged, foreign and newer files; exit 1 if anything is lost."""
     from compound.orchestrator.cli import fsck as checking
 
-    options = checking.Asked(store, delete, repair, older_than * 3600, as_json)
+    options = checking.FsckOptions(store, delete, repair, older_than * 3600, as_json)
     checking.fsck(targets or [], options)
 
 
@@ -116,4 +116,4 @@ def gc(
     from compound.orchestrator.records.needed_checkpoints import Policy
 
     policy = Policy(keep_last, keep_best, best_jobs)
-    collecting.gc(studies, collecting.Asked(store, policy, yes, as_json))
+    collecting.gc(studies, collecting.GcOptions(store, policy, yes, as_json))

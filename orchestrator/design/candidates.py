@@ -1,14 +1,21 @@
 """From the points of a design to candidates: distinct realised networks of equal cost."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from compound.jobs.networks.exact_cost import count
-from compound.orchestrator.design.controls import Draft, Drafts, add_control, nearest_in_use
-from compound.orchestrator.design.network_space import Option, Space
+from compound.orchestrator.design.controls import (
+    TWIN,
+    CandidateDraft,
+    Drafts,
+    add_control,
+    nearest_in_use,
+)
+from compound.orchestrator.design.network_space import NetworkOption, Space
 from compound.orchestrator.design.points import nominal_shares, points
-from compound.orchestrator.untried import even_choice
 from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
 from compound.schemas.design import COST_NAMES, Design, ExplicitDesign, GridDesign
 from compound.schemas.errors import FactoryError, PlanError
@@ -95,11 +102,11 @@ def _require_points(space: Space, triples: list[Coefficients]) -> None:
         )
 
 
-def _draft(space: Space, option: Option, drafts: Drafts) -> Draft:
+def _draft(space: Space, option: NetworkOption, drafts: Drafts) -> CandidateDraft:
     """Return the draft of a network, a new one where it is the first to come to it."""
     draft = drafts.get(option.network)
     if draft is None:
-        draft = drafts[option.network] = Draft(option, space.shares(option.network))
+        draft = drafts[option.network] = CandidateDraft(option, space.shares(option.network))
     return draft
 
 
@@ -200,7 +207,7 @@ def _not_as_given(space: Space, triple: Coefficients) -> str:
     )
 
 
-def _candidate(space: Space, draft: Draft) -> Candidate:
+def _candidate(space: Space, draft: CandidateDraft) -> Candidate:
     network = draft.option.network
     return Candidate(
         architecture=network,
@@ -213,7 +220,7 @@ def _candidate(space: Space, draft: Draft) -> Candidate:
     )
 
 
-def _representative(space: Space, option: Option) -> Coefficients:
+def _representative(space: Space, option: NetworkOption) -> Coefficients:
     """Return a triple that scales the baseline to exactly this network at phi = 1.
 
     Rounding leaves a choice, and phi > 1 depends on it. An axis that need not be scaled is not;
@@ -236,3 +243,26 @@ def _corner_order(candidate: Candidate) -> tuple[float, float]:
     shares = candidate.shares
     assert shares is not None
     return -shares.depth, -shares.width
+
+
+def even_choice(drafts: Collection[CandidateDraft], most: int) -> list[CandidateDraft]:
+    """Return at most so many unused drafts, spread evenly over the simplex.
+
+    Each is the one farthest from all that are in use or already taken (Gonzalez 1985), so the
+    first ones fill the design's largest gaps. Near-twins of others are left out: training them
+    would teach nothing.
+    """
+    unused = [draft for draft in drafts if not draft.roles]
+    places = np.array([draft.shares.split for draft in unused]).reshape(-1, 3)
+    used = np.array([draft.shares.split for draft in drafts if draft.roles]).reshape(-1, 3)
+    gaps = np.full(len(unused), np.inf)
+    for place in used:
+        gaps = np.minimum(gaps, np.linalg.norm(places - place, axis=1))
+    taken: list[CandidateDraft] = []
+    while len(taken) < most and unused:
+        farthest = int(gaps.argmax())
+        if gaps[farthest] < TWIN:
+            break
+        taken.append(unused[farthest])
+        gaps = np.minimum(gaps, np.linalg.norm(places - places[farthest], axis=1))
+    return taken

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from compound.orchestrator.design.budget_cost import counted
-from compound.orchestrator.design.network_space import Option, Space
+from compound.orchestrator.design.network_space import NetworkOption, Space
 from compound.orchestrator.design.points import nominal_shares, split
 from compound.schemas.architecture import AXES, Axis, Coefficients, Control, Network, Role, Shares
 
@@ -23,10 +23,10 @@ _NEAR, _FAR = 0.2, 0.5
 
 
 @dataclass
-class Draft:
+class CandidateDraft:
     """A network on its way to becoming a candidate."""
 
-    option: Option
+    option: NetworkOption
     shares: Shares
     roles: set[Role] = field(default_factory=set)
     triples: list[Coefficients] = field(default_factory=list)
@@ -44,15 +44,15 @@ class Draft:
         self.given = self.given or triple
 
 
-Drafts = dict[Network, Draft]
+Drafts = dict[Network, CandidateDraft]
 
 
-def nearest(wanted: Shares, drafts: Iterable[Draft]) -> Draft:
+def nearest(wanted: Shares, drafts: Iterable[CandidateDraft]) -> CandidateDraft:
     """Return the draft whose realised split lies nearest to the wanted one."""
     return min(drafts, key=lambda draft: distance(wanted, draft.shares))
 
 
-def nearest_in_use(wanted: Shares, drafts: Iterable[Draft]) -> Draft:
+def nearest_in_use(wanted: Shares, drafts: Iterable[CandidateDraft]) -> CandidateDraft:
     """Return the nearest draft, or one that is in use already and about as near.
 
     Rounding often leaves near-twins that only the head tells apart, and training both would teach
@@ -111,14 +111,14 @@ def _add_named(space: Space, name: Control, drafts: Drafts) -> str:
     )
 
 
-def _split_by_macs(space: Space, drafts: Mapping[Network, Draft]) -> list[Draft]:
+def _split_by_macs(space: Space, drafts: Mapping[Network, CandidateDraft]) -> list[CandidateDraft]:
     if space.budget.cost == "macs":
         return list(drafts.values())
     counts = replace(space, measure=counted("macs"))
     return [replace(one, shares=counts.shares(network)) for network, one in drafts.items()]
 
 
-def _mark(draft: Draft, name: Control, triple: Coefficients) -> None:
+def _mark(draft: CandidateDraft, name: Control, triple: Coefficients) -> None:
     draft.roles.add(name)
     if not draft.triples:
         draft.triples.append(triple)

@@ -28,16 +28,16 @@ _MOST_SHAPES = 1_200
 
 
 @dataclass(frozen=True)
-class Span:
+class MultiplierRange:
     """The multipliers, from low to high, that round to one and the same shape."""
 
     low: float
     high: float
 
     @property
-    def settled(self) -> "Span":
+    def settled(self) -> "MultiplierRange":
         """1 alone where 1 is in the span: an axis that need not be scaled is not."""
-        return Span(1.0, 1.0) if self.low <= 1 <= self.high else self
+        return MultiplierRange(1.0, 1.0) if self.low <= 1 <= self.high else self
 
     def at(self, position: float) -> float:
         """Return the multiplier at a position from 0 (low) to 1 (high), on a log scale."""
@@ -45,7 +45,7 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Option:
+class NetworkOption:
     """One network that the budget may admit, and the multipliers that lead to it."""
 
     shape: Network
@@ -54,8 +54,8 @@ class Option:
     """The same at the resolution whose cost comes nearest to the budget."""
     ratio: float
     """Cost of the network over the baseline's."""
-    alphas: Span
-    betas: Span
+    alphas: MultiplierRange
+    betas: MultiplierRange
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Space:
         return ratio > 1 and abs(ratio - self._goal) <= self.budget.tolerance * self._goal + _FUZZ
 
     @cached_property
-    def options(self) -> tuple[Option, ...]:
+    def options(self) -> tuple[NetworkOption, ...]:
         """Shapes at their best resolution, whether or not the budget admits it: all, or a grid."""
         crowd = math.sqrt(len(self._depths) * len(self._widths) / _MOST_SHAPES)
         pairs = product(_thinned(self._depths, crowd), _thinned(self._widths, crowd))
@@ -88,7 +88,7 @@ class Space:
         return tuple(option for option in found if option is not None)
 
     @cached_property
-    def admitted(self) -> tuple[Option, ...]:
+    def admitted(self) -> tuple[NetworkOption, ...]:
         """The options whose cost lies within the budget's tolerance."""
         return tuple(option for option in self.options if self.admits(option.ratio))
 
@@ -105,16 +105,16 @@ class Space:
         return self.measure or counted(self.budget.cost)
 
     @cached_property
-    def _depths(self) -> tuple[Span, ...]:
+    def _depths(self) -> tuple[MultiplierRange, ...]:
         return self._spans(deep=True)
 
     @cached_property
-    def _widths(self) -> tuple[Span, ...]:
+    def _widths(self) -> tuple[MultiplierRange, ...]:
         return self._spans(deep=False)
 
-    def _spans(self, *, deep: bool) -> tuple[Span, ...]:
+    def _spans(self, *, deep: bool) -> tuple[MultiplierRange, ...]:
         """List the spans of one axis, from 1 until that axis alone breaks the budget."""
-        spans: dict[str, Span] = {}
+        spans: dict[str, MultiplierRange] = {}
         step = self.networks.step(self.baseline)
         idle = ("depth" if deep else "width") not in self.networks.axes(self.baseline)
         for index in range(1 if idle else int(math.log(_LARGEST, step))):
@@ -125,7 +125,9 @@ class Space:
                 continue
             if self.ratio(shape) > self._goal * (1 + self.budget.tolerance):
                 break
-            spans[shape.id] = Span(spans[shape.id].low if shape.id in spans else value, value)
+            spans[shape.id] = MultiplierRange(
+                spans[shape.id].low if shape.id in spans else value, value
+            )
         return tuple(spans.values())
 
     def shape(self, alpha: float, beta: float) -> Network:
@@ -151,22 +153,28 @@ class Space:
         except FactoryError:
             return False
 
-    def option(self, triple: Coefficients) -> Option:
+    def option(self, triple: Coefficients) -> NetworkOption:
         """Realise the depth and width of one triple, which listing may have stepped over."""
         alpha, beta = triple.alpha, triple.beta
-        return self._option(Span(alpha, alpha), Span(beta, beta))
+        return self._option(MultiplierRange(alpha, alpha), MultiplierRange(beta, beta))
 
-    def given(self, triple: Coefficients) -> Option:
+    def given(self, triple: Coefficients) -> NetworkOption:
         """Realise one triple exactly as it stands, its resolution too."""
         alpha, beta = triple.alpha, triple.beta
         network = self.networks.scale(self.baseline, triple, 1.0, self.rounding)
         shape = self.networks.at(network, self.baseline.resolution)
-        return Option(shape, network, self.ratio(network), Span(alpha, alpha), Span(beta, beta))
+        return NetworkOption(
+            shape,
+            network,
+            self.ratio(network),
+            MultiplierRange(alpha, alpha),
+            MultiplierRange(beta, beta),
+        )
 
-    def _option(self, alphas: Span, betas: Span) -> Option:
+    def _option(self, alphas: MultiplierRange, betas: MultiplierRange) -> NetworkOption:
         shape = self.shape(alphas.low, betas.low)
         network = self.fit(shape)
-        return Option(shape, network, self.ratio(network), alphas, betas)
+        return NetworkOption(shape, network, self.ratio(network), alphas, betas)
 
     def fit(self, shape: Network) -> Network:
         """Set the resolution whose cost comes nearest to the budget, never below the baseline's.
@@ -226,7 +234,7 @@ class Space:
         return Shares(depth=depth, width=width, resolution=resolution)
 
 
-def _thinned(spans: tuple[Span, ...], crowd: float) -> list[Span]:
+def _thinned(spans: tuple[MultiplierRange, ...], crowd: float) -> list[MultiplierRange]:
     """Return about one in `crowd` spans, evenly, the first and the last among them."""
     number = max(2, math.ceil(len(spans) / crowd)) if spans else 0
     if number >= len(spans):

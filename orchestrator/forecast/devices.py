@@ -7,7 +7,7 @@ from compound.cluster.resources import Node
 from compound.jobs.device_model import PROCESS_BYTES, Kind, corrected, describe, guess
 from compound.jobs.gpu.visible_gpus import Gpus, gpus_here
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.forecast.job_cost import Reckoner
+from compound.orchestrator.forecast.job_cost import CostModel
 from compound.schemas.device import DeviceProfile, Precision
 from compound.schemas.errors import StoreError
 from compound.schemas.forecast import GIB, Hosts
@@ -91,7 +91,7 @@ def existing(uri: str) -> ArtifactStore | None:
 
 
 def learnt(
-    reckoner: Reckoner, requests: Iterable[JobRequest], store: ArtifactStore | None
+    reckoner: CostModel, requests: Iterable[JobRequest], store: ArtifactStore | None
 ) -> DeviceProfile:
     """Return the reckoner's device, its times corrected by the jobs that it has finished."""
     profile = reckoner.profile

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import TypeVar
 
-from compound.orchestrator.forecast.job_cost import Reckoner
+from compound.orchestrator.forecast.job_cost import CostModel
 from compound.schemas.forecast import FamilyForecast, MemberForecast, Total
 from compound.schemas.plan import FamilyPlan, Member
 
@@ -13,7 +13,7 @@ Choose = Callable[[Iterable[float]], float]
 
 
 def family_forecast(
-    reckoner: Reckoner, families: Sequence[FamilyPlan], known: AbstractSet[str]
+    reckoner: CostModel, families: Sequence[FamilyPlan], known: AbstractSet[str]
 ) -> FamilyForecast:
     """Bound what the family takes; jobs whose ids are `known` are trained already by then."""
     fresh = [
@@ -39,7 +39,7 @@ def _extreme(totals: Sequence[Total], choose: Choose) -> Total:
     )
 
 
-def member_forecast(reckoner: Reckoner, members: Sequence[Member]) -> MemberForecast:
+def member_forecast(reckoner: CostModel, members: Sequence[Member]) -> MemberForecast:
     """Say what one phi takes, over the networks that it may be."""
     networks = [member.network for member in members]
     demands = [reckoner.demand(member.jobs[0].request) for member in members]

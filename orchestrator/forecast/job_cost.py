@@ -45,7 +45,7 @@ GANG_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
-class Reckoner:
+class CostModel:
     """Turns jobs into what they take, on one kind of device and one cluster."""
 
     profile: DeviceProfile

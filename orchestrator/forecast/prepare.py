@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 
 from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.design.baseline import DATA_ONLY
 from compound.orchestrator.forecast.devices import hosts_of, learnt, nodes_of, profile_of, unsized
 from compound.orchestrator.forecast.family_cost import family_forecast
-from compound.orchestrator.forecast.job_cost import Reckoner
+from compound.orchestrator.forecast.job_cost import CostModel
 from compound.orchestrator.forecast.placement import cautions, placed
 from compound.orchestrator.forecast.upper_bounds import gate_at_most, rounds_at_most
-from compound.orchestrator.plan.compile_choice import Judge, asks, decided
-from compound.orchestrator.plan.search_jobs import DATA_ONLY, plan_family, plan_study, plan_train
+from compound.orchestrator.plan.compile_choice import CompileChoice, asks, decided
+from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.records.documents import TrainRecord
+from compound.orchestrator.scale.family import plan_family, plan_train
 from compound.schemas.data import DataInfo
 from compound.schemas.design import COUNTED
 from compound.schemas.device import DeviceProfile
@@ -33,7 +35,7 @@ class Prepared:
     plan: AnyPlan
     families: tuple[FamilyPlan, ...]
     """One for each candidate; none for a single variant."""
-    reckoner: Reckoner
+    reckoner: CostModel
     forecast: Forecast
 
 
@@ -92,7 +94,7 @@ def with_plan(
 ) -> Prepared:
     """Reckon what a plan takes."""
     requests = [job.request for job in planned.jobs]
-    rough = Reckoner(profile, hosts_of(spec), spec.budget, planned.data)
+    rough = CostModel(profile, hosts_of(spec), spec.budget, planned.data)
     reckoner = replace(rough, profile=learnt(rough, requests, store))
     families = _families(spec, planned, networks)
     forecast = _forecast(reckoner, spec, planned, families, networks)
@@ -112,7 +114,7 @@ def _families(
 
 
 def _forecast(
-    reckoner: Reckoner,
+    reckoner: CostModel,
     spec: StudySpec | TrainSpec,
     planned: AnyPlan,
     families: Sequence[FamilyPlan],
@@ -139,7 +141,7 @@ def _compiling(
     spec: StudySpec | TrainSpec, planned: AnyPlan, families: Sequence[FamilyPlan]
 ) -> str:
     choices = [[job.request for job in family.jobs] for family in families]
-    judge = Judge.of(spec, planned.data.train, planned.profile)
+    judge = CompileChoice.of(spec, planned.data.train, planned.profile)
     return decided(spec, judge, [job.request for job in planned.jobs], choices)
 
 
@@ -159,7 +161,7 @@ def _later(
     return rounds_at_most(spec, planned), gate_at_most(spec, planned, networks)
 
 
-def _bound(reckoner: Reckoner, requests: Sequence[JobRequest], known: AbstractSet[str]) -> Total:
+def _bound(reckoner: CostModel, requests: Sequence[JobRequest], known: AbstractSet[str]) -> Total:
     """Return what jobs take that are not planned already."""
     fresh = [request for request in requests if request.job.id not in known]
     return reckoner.total(fresh, reckoner.demands(fresh))

@@ -7,8 +7,13 @@ candidates with the most activations, which take longest, go on.
 from collections.abc import Iterator, Sequence
 
 from compound.jobs.models.scaled import Networks
-from compound.orchestrator.choose.promotion import number_of
-from compound.orchestrator.plan.schedules import Stage, first_seeds, search_jobs, stages
+from compound.orchestrator.plan.schedules import (
+    RungSchedule,
+    first_seeds,
+    promoted_count,
+    rung_schedules,
+    search_jobs,
+)
 from compound.orchestrator.scale.gate_plan import gate_of
 from compound.schemas.architecture import AXES, Candidate
 from compound.schemas.job import JobRequest
@@ -19,7 +24,7 @@ from compound.schemas.study import StudySpec
 
 def rounds_at_most(spec: StudySpec, plan: Plan) -> list[JobRequest]:
     """Return the dearest jobs that rounds can add: points, promotion, seeds."""
-    first, *later = stages(spec)
+    first, *later = rung_schedules(spec)
     added = _dearest(plan.untried)[: spec.search.rounds * spec.search.points]
     jobs = [*_trained(spec, plan, added, first, first_seeds(spec, first))]
     running = [*plan.candidates, *added]
@@ -42,13 +47,13 @@ def gate_at_most(spec: StudySpec, plan: Plan, networks: Networks) -> list[JobReq
 def compared_at_last(spec: StudySpec, candidates: Sequence[Candidate]) -> int:
     """Return how many networks the last schedule compares, of the design's."""
     running = list(candidates)
-    for _ in stages(spec)[1:]:
+    for _ in rung_schedules(spec)[1:]:
         running = _promoted(spec, running)
     return len(running)
 
 
 def _trained(
-    spec: StudySpec, plan: Plan, networks: Sequence[Candidate], stage: Stage, seeds: int
+    spec: StudySpec, plan: Plan, networks: Sequence[Candidate], stage: RungSchedule, seeds: int
 ) -> Iterator[PlannedJob]:
     return search_jobs(spec, plan.data, networks, stage, range(seeds), plan.profile)
 
@@ -56,7 +61,7 @@ def _trained(
 def _promoted(spec: StudySpec, running: Sequence[Candidate]) -> list[Candidate]:
     assert isinstance(spec.search.promotion, Rungs)
     mixes = [one for one in running if not _is_axis(one)]
-    number = number_of(len(mixes), spec.search.promotion.keep)
+    number = promoted_count(len(mixes), spec.search.promotion.keep)
     return [*(one for one in running if _is_axis(one)), *_dearest(mixes)[:number]]
 
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from compound.jobs.data.progressive_resizing import MOST_COMPILED, sizes
 from compound.orchestrator.plan.step_time import Pace
-from compound.orchestrator.run.progress import duration
-from compound.orchestrator.wording.numbers import counted
+from compound.orchestrator.wording.numbers import counted, duration
 from compound.schemas.architecture import Network
 from compound.schemas.device import DeviceProfile
 from compound.schemas.job import JobRequest
@@ -30,7 +29,7 @@ def asks(spec: StudySpec | TrainSpec) -> bool:
 
 
 @dataclass(frozen=True)
-class Repayment:
+class CompileGain:
     """What compiling takes of one job, and what its steps then take less, in seconds."""
 
     cost: float
@@ -47,7 +46,7 @@ class Repayment:
 
 
 @dataclass(frozen=True)
-class Judge:
+class CompileChoice:
     """Settles `compile: auto` for the jobs of a spec."""
 
     profile: DeviceProfile | None
@@ -58,7 +57,9 @@ class Judge:
     """The most that any job of the spec has: with more of them there is less time to save."""
 
     @classmethod
-    def of(cls, spec: StudySpec | TrainSpec, images: int, profile: DeviceProfile | None) -> "Judge":
+    def of(
+        cls, spec: StudySpec | TrainSpec, images: int, profile: DeviceProfile | None
+    ) -> "CompileChoice":
         """Take the workers of a spec."""
         if isinstance(spec, StudySpec):
             placed = [spec.resources.search, spec.resources.family]
@@ -74,7 +75,7 @@ class Judge:
         expected = self.repayment(network, recipe)
         return recipe.model_copy(update={"compile": expected is not None and expected.due})
 
-    def repayment(self, network: Network, recipe: Recipe) -> Repayment | None:
+    def repayment(self, network: Network, recipe: Recipe) -> CompileGain | None:
         """Return what compiling takes and saves; None where no step times are known."""
         profile = self.profile
         if profile is None:
@@ -83,7 +84,7 @@ class Judge:
         micro = math.ceil(batch / (self.workers * recipe.accumulate))
         steps = recipe.epochs * (self.images // batch)
         pace = Pace(profile, network, recipe, micro, recipe.accumulate)
-        return Repayment(
+        return CompileGain(
             cost=pace.compile_seconds,
             saved=steps * pace.saving * pace.plain_step,
             margin=GUESSED if profile.source == "guess" else 1.0,
@@ -116,7 +117,7 @@ class Judge:
 
 def decided(
     spec: StudySpec | TrainSpec,
-    judge: Judge,
+    judge: CompileChoice,
     planned: Sequence[JobRequest],
     families: Sequence[Sequence[JobRequest]],
 ) -> str:

@@ -12,7 +12,7 @@ PLENTY = (3, 0.9)
 WIDEN = "a larger search.design, search.budget.tolerance or baseline gives more"
 
 
-def prospects(search: Search, networks: int) -> list[str]:
+def resolution_warnings(search: Search, networks: int) -> list[str]:
     """Warn of a search, with so many networks beside the baseline, that will say little."""
     told = [
         f"one network only: there is nothing to compare it with; {WIDEN}" if networks == 1 else "",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from compound.orchestrator.plan.compile_choice import Judge
+from compound.orchestrator.plan.compile_choice import CompileChoice
 from compound.schemas.architecture import AXES, Candidate
 from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile
@@ -20,7 +20,7 @@ FIRST_SEEDS = 3
 
 
 @dataclass(frozen=True)
-class Stage:
+class RungSchedule:
     """One schedule that networks of the search are trained with, annealed to its end."""
 
     recipe: Recipe
@@ -29,16 +29,16 @@ class Stage:
     phase: Literal["screening", "search"]
 
 
-def stages(spec: StudySpec) -> tuple[Stage, ...]:
+def rung_schedules(spec: StudySpec) -> tuple[RungSchedule, ...]:
     """Return the schedules of a search; without rungs there is only the whole one."""
     search, promotion = spec.search, spec.search.promotion
-    whole = Stage(search.train, search.seeds, "search")
+    whole = RungSchedule(search.train, search.seeds, "search")
     if not isinstance(promotion, Rungs):
         return (whole,)
     lengths = {_length(search.train.epochs, promotion, rung) for rung in range(promotion.rungs - 1)}
     seeds = min(promotion.seeds, search.seeds)
     short = sorted(lengths - {search.train.epochs})
-    return (*(Stage(of_length(search.train, e), seeds, "screening") for e in short), whole)
+    return (*(RungSchedule(of_length(search.train, e), seeds, "screening") for e in short), whole)
 
 
 def _length(epochs: int, promotion: Rungs, rung: int) -> int:
@@ -62,7 +62,7 @@ def of_length(recipe: Recipe, epochs: int) -> Recipe:
     )
 
 
-def first_seeds(spec: StudySpec, stage: Stage) -> int:
+def first_seeds(spec: StudySpec, stage: RungSchedule) -> int:
     """Return the seeds that a stage begins with; a search by rungs adds to its last one."""
     adds = stage.phase == "search" and isinstance(spec.search.promotion, Rungs)
     return min(FIRST_SEEDS, stage.seeds) if adds else stage.seeds
@@ -72,7 +72,7 @@ def search_jobs(
     spec: StudySpec,
     info: DataInfo,
     networks: Sequence[Candidate],
-    stage: Stage,
+    stage: RungSchedule,
     seeds: range,
     profile: DeviceProfile | None,
 ) -> Iterator[PlannedJob]:
@@ -94,7 +94,7 @@ def _search_job(
     spec: StudySpec,
     info: DataInfo,
     network: Candidate,
-    stage: Stage,
+    stage: RungSchedule,
     seed: int,
     profile: DeviceProfile | None,
 ) -> PlannedJob:
@@ -138,7 +138,7 @@ def job(
     All networks of a search train as the baseline does, at phi 0: they are compared. `profile`:
     the device that `compile: auto` is settled by, the same in all of a study.
     """
-    network, judge = candidate.architecture, Judge.of(spec, info.train, profile)
+    network, judge = candidate.architecture, CompileChoice.of(spec, info.train, profile)
     return TrainJob(
         architecture=network,
         recipe=judge.settled(network, at_phi(recipe, phi)),
@@ -151,3 +151,12 @@ def label(candidate: Candidate, seed: int) -> str:
     """Return the name that people read for a job: depth, width, resolution, seed."""
     triple, network = candidate.coefficients, candidate.architecture
     return f"d{triple.alpha:.2f}-w{triple.beta:.2f}-r{network.resolution}-s{seed}"
+
+
+FEWEST = 2
+"""Mixes that go on from every rung."""
+
+
+def promoted_count(mixes: int, part: float) -> int:
+    """Return how many of so many mixes go on."""
+    return min(mixes, max(FEWEST, math.ceil(part * mixes)))

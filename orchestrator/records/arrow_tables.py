@@ -9,6 +9,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.rows import METRICS as ROWS
 from compound.orchestrator.records.documents import Documents, documents
 from compound.schemas.architecture import Candidate
+from compound.schemas.metrics import ACCURACY
 
 _TEXT, _WHOLE, _NUMBER = pa.string(), pa.int64(), pa.float64()
 _AT_A_TIME = 500
@@ -29,7 +30,7 @@ JOBS: pa.Schema = pa.schema(
         "status": _TEXT,
         "attempt": _WHOLE,
         "epoch": _WHOLE,
-        "validation_accuracy": _NUMBER,
+        ACCURACY: _NUMBER,
         "updated": _NUMBER,
         "host": _TEXT,
         "cause": _TEXT,
@@ -72,7 +73,7 @@ CHECKPOINTS: pa.Schema = pa.schema(
         "attempt": _WHOLE,
         "epoch": _WHOLE,
         "step": _WHOLE,
-        "validation_accuracy": _NUMBER,
+        ACCURACY: _NUMBER,
         "file": _TEXT,
         "uri": _TEXT,
         "size": _WHOLE,
@@ -127,7 +128,7 @@ def jobs(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
                 "seed": job.seed,
                 "epochs": job.recipe.epochs,
                 **state.model_dump(include={"status", "attempt", "epoch", "updated", "host"}),
-                "validation_accuracy": state.metrics.get("validation_accuracy"),
+                ACCURACY: state.metrics.get(ACCURACY),
                 "cause": state.cause.kind if state.cause else None,
                 "message": state.cause.message if state.cause else None,
             }
@@ -186,7 +187,7 @@ def _kept(store: ArtifactStore, job: str) -> Iterator[dict[str, Any]]:
         for name, file in one.files.items():
             yield {
                 **one.model_dump(include={"attempt", "epoch", "step"}),
-                "validation_accuracy": one.score,
+                ACCURACY: one.score,
                 "file": name,
                 "uri": store.locate(file),
                 **file.model_dump(include={"size", "sha256"}),

@@ -11,10 +11,9 @@ from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile
 from compound.schemas.forecast import Spent
-from compound.schemas.gate import GatePlan
+from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
-from compound.schemas.ranking import GateResult
 from compound.schemas.study import Spec, StudySpec
 from compound.schemas.verdict import Verdict
 
@@ -68,7 +67,7 @@ class Documents:
         return list({job.request.job.id: job for job in reversed(planned)}.values())[::-1]
 
 
-class Said(BaseModel):
+class SentenceOnly(BaseModel):
     """Of a document only the sentence that sums it up: the rest may be megabytes."""
 
     model_config = ConfigDict(extra="ignore")

@@ -1,61 +1,13 @@
 """What a store knew before a study runs again: what may not change, what need not be done twice."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.optimiser.schedule import Steps, begins_alike
-from compound.orchestrator.plan.plan_file import differences
-from compound.orchestrator.records.documents import Documents, documents
-from compound.schemas.data import DataInfo
-from compound.schemas.errors import PlanError, StoreError
+from compound.orchestrator.records.documents import documents
+from compound.schemas.errors import StoreError
 from compound.schemas.job import JobRequest, TrainJob
-from compound.schemas.plan import Plan, Variant
-
-_SHOWN = 3
-_OTHER = {"kind": "another kind", "data": "other data", "baseline": "another baseline"}
-_ALLOWED = (
-    "points, controls, seeds, epochs, recipes, rounds, budgets and the family of a study may "
-    "change; its kind, data and baseline may not"
-)
-
-
-def check(previous: Documents | None, plan: Plan | Variant) -> None:
-    """Refuse a plan that cannot extend the study of its name.
-
-    Raises PlanError: the study was begun as another kind, with other data or another baseline;
-    its jobs and the new ones could not be compared.
-    """
-    if previous is None:
-        return
-    kind = "study" if isinstance(plan, Plan) else "train"
-    if previous.record.spec.kind != kind:
-        raise _refused(plan.study, "kind", [f"{previous.record.spec.kind} -> {kind}"])
-    begun = previous.plan or previous.trained
-    if begun is None:
-        return
-    if begun.data.fingerprint != plan.data.fingerprint:
-        raise _refused(plan.study, "data", _data_changes(begun.data, plan.data))
-    if begun.baseline.id != plan.baseline.id:
-        was, now = (
-            one.architecture.model_dump(mode="json") for one in (begun.baseline, plan.baseline)
-        )
-        raise _refused(plan.study, "baseline", list(differences(was, now)))
-
-
-def _data_changes(was: DataInfo, now: DataInfo) -> list[str]:
-    changed = differences(was.model_dump(mode="json"), now.model_dump(mode="json"))
-    return sorted(changed, key=lambda change: change.startswith("fingerprint"))
-
-
-def _refused(study: str, what: str, changes: Sequence[str]) -> PlanError:
-    more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
-    return PlanError(
-        f"study '{study}' was begun with {_OTHER[what]}: {', '.join(changes[:_SHOWN])}{more}",
-        where=what,
-        allowed=_ALLOWED,
-        next_step=f"give this study another `name`, or set `{what}` back",
-    )
 
 
 class History:

@@ -11,10 +11,9 @@ from compound.orchestrator.records.documents import Documents, documents
 from compound.orchestrator.records.history import with_epochs
 from compound.schemas.errors import StoreError
 from compound.schemas.job import JobRequest, JobResult
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import PlannedJob
 from compound.schemas.recipe import Keep
-
-_ACCURACY = "validation_accuracy"
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def _first(
 ) -> Sequence[PlannedJob]:
     def accuracy(job: PlannedJob) -> float:
         result = results.get(job.request.job.id)
-        return result.metrics.get(_ACCURACY, -1.0) if result else -1.0
+        return result.metrics.get(ACCURACY, -1.0) if result else -1.0
 
     return jobs if count is None else sorted(jobs, key=accuracy, reverse=True)[:count]
 

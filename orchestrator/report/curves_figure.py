@@ -8,7 +8,7 @@ from compound.orchestrator.report.figure_style import COLOURS, GOLD, LABELS, fig
 from compound.orchestrator.report.inputs import (
     PHI,
     ReportInputs,
-    Seat,
+    ReportRow,
     baseline_seat,
     jobs_of,
     mean_curve,
@@ -17,7 +17,7 @@ from compound.orchestrator.report.inputs import (
 FAMILY_COLOURS = ("#6aa9dc", "#2f78b7", "#00916a", "#e0a100", "#d55e00", "#b4599a")
 
 
-def search_curves(inputs: ReportInputs, shown: Sequence[Seat]) -> go.Figure | None:
+def search_curves(inputs: ReportInputs, shown: Sequence[ReportRow]) -> go.Figure | None:
     """Draw accuracy by epoch, a line a candidate: controls and the choice stand out."""
     base = baseline_seat(inputs)
     everyone = sorted((s for s in (*shown, base) if s), key=lambda s: (s.chosen, s.kind != "mix"))
@@ -28,7 +28,7 @@ def search_curves(inputs: ReportInputs, shown: Sequence[Seat]) -> go.Figure | No
     return figure(lines, 400, **_epochs()) if lines else None
 
 
-def _curve(seat: Seat, curve: Sequence[tuple[int, float]], legend: bool) -> go.Scatter:
+def _curve(seat: ReportRow, curve: Sequence[tuple[int, float]], legend: bool) -> go.Scatter:
     colour = GOLD if seat.chosen else COLOURS[seat.kind]
     plain = seat.kind == "mix" and not seat.chosen
     return go.Scatter(

@@ -5,8 +5,7 @@ from statistics import fmean
 
 import plotly.graph_objects as go
 
-from compound.orchestrator.report.axes import log_axis
-from compound.orchestrator.report.figure_style import COLOURS, figure
+from compound.orchestrator.report.figure_style import COLOURS, figure, log_axis
 from compound.orchestrator.report.inputs import PHI, ReportInputs, baseline_seat, member_scores
 from compound.orchestrator.scale.power_law import band
 from compound.orchestrator.wording.numbers import percent, short

@@ -1,11 +1,12 @@
 """What all figures share: colours, symbols, hover texts, an empty figure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
+from math import log10
 
 import plotly.graph_objects as go
 
-from compound.orchestrator.report.inputs import Seat
+from compound.orchestrator.report.inputs import ReportRow
 from compound.orchestrator.wording.names import multipliers
 from compound.orchestrator.wording.numbers import percent, short
 
@@ -58,7 +59,7 @@ def figure(data: Iterable[go.Scatter | None], height: int, **layout: object) -> 
     return drawn
 
 
-def hover(seat: Seat) -> str:
+def hover(seat: ReportRow) -> str:
     """Return what a mark tells when the pointer rests on it."""
     standing, candidate = seat.standing, seat.candidate
     told = "no score" if standing.mean is None else f"accuracy {percent(standing.mean)}"
@@ -75,14 +76,14 @@ def hover(seat: Seat) -> str:
     return "<br>".join(lines) + "<extra></extra>"
 
 
-def _origins(seat: Seat) -> list[str]:
+def _origins(seat: ReportRow) -> list[str]:
     triples = seat.candidate.triples
     lines = [f"design point {multipliers(triple)}" for triple in triples[:SHOWN_TRIPLES]]
     rest = len(triples) - len(lines)
     return [*lines, f"and {rest} more"] if rest else lines
 
 
-def error_bars(seats: Sequence[Seat]) -> dict[str, object]:
+def error_bars(seats: Sequence[ReportRow]) -> dict[str, object]:
     """Return the intervals of means, in percent, as plotly's asymmetric error bars."""
     up = [_reach(seat.standing.high, seat.standing.mean) for seat in seats]
     down = [_reach(seat.standing.mean, seat.standing.low) for seat in seats]
@@ -98,3 +99,29 @@ def error_bars(seats: Sequence[Seat]) -> dict[str, object]:
 
 def _reach(high: float | None, low: float | None) -> float:
     return 0.0 if high is None or low is None else 100 * (high - low)
+
+
+def log_axis(
+    title: str, costs: Sequence[float], room: float, write: Callable[[float], str]
+) -> dict[str, object]:
+    """Return range, ticks and title of a log axis that leaves a factor of `room` at its ends."""
+    low, high = min(costs) / room, max(costs) * room
+    inside = ticks(low, high)
+    return {
+        "title": {"text": title},
+        "range": [log10(low), log10(high)],
+        "tickvals": inside,
+        "ticktext": [write(tick) for tick in inside],
+    }
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Return round numbers between two costs: few over decades, more within one."""
+    narrow = (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9)
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 6, 8), narrow):
+        decades = range(int(log10(low)) - 1, int(log10(high)) + 2)
+        ticks = [step * 10.0**power for power in decades for step in steps]
+        inside = [tick for tick in ticks if low <= tick <= high]
+        if len(inside) >= 4:
+            break
+    return inside or [low, high]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from compound.orchestrator.report.axes import log_axis
 from compound.orchestrator.report.curves_figure import family_curves, search_curves
 from compound.orchestrator.report.family_figure import family
 from compound.orchestrator.report.figure_style import (
@@ -15,9 +14,10 @@ from compound.orchestrator.report.figure_style import (
     error_bars,
     figure,
     hover,
+    log_axis,
 )
 from compound.orchestrator.report.gate_figure import gate
-from compound.orchestrator.report.inputs import ReportInputs, Seat, baseline_seat, seats
+from compound.orchestrator.report.inputs import ReportInputs, ReportRow, baseline_seat, report_rows
 from compound.orchestrator.report.rungs_figure import rungs
 from compound.orchestrator.report.ternary_figure import ternary
 from compound.orchestrator.wording.numbers import short
@@ -31,7 +31,7 @@ UNITS = {"macs": "MACs", "activations": "activations", "params": "parameters"}
 
 def figures(inputs: ReportInputs) -> dict[str, go.Figure]:
     """Return every figure for which there are data, by the name of its place in the page."""
-    everyone = seats(inputs)
+    everyone = report_rows(inputs)
     shown = [s for i, s in enumerate(everyone) if i < MOST or s.kind != "mix" or s.chosen]
     drawn = {
         "ternary": ternary(everyone, inputs.verdict),
@@ -46,7 +46,7 @@ def figures(inputs: ReportInputs) -> dict[str, go.Figure]:
     return {place: one for place, one in drawn.items() if one is not None}
 
 
-def _standings(shown: Sequence[Seat]) -> go.Figure | None:
+def _standings(shown: Sequence[ReportRow]) -> go.Figure | None:
     """Draw one line a candidate, best on top: its mean, its interval, its single scores."""
     scored = [seat for seat in shown if seat.standing.mean is not None]
     if not scored:
@@ -75,7 +75,9 @@ def _standings(shown: Sequence[Seat]) -> go.Figure | None:
     )
 
 
-def _standing_marks(scored: Sequence[Seat], rows: dict[str, int], kind: str) -> go.Scatter | None:
+def _standing_marks(
+    scored: Sequence[ReportRow], rows: dict[str, int], kind: str
+) -> go.Scatter | None:
     ours = [seat for seat in scored if seat.kind == kind]
     if not ours:
         return None
@@ -96,7 +98,7 @@ def _standing_marks(scored: Sequence[Seat], rows: dict[str, int], kind: str) -> 
     )
 
 
-def _cost(inputs: ReportInputs, shown: Sequence[Seat]) -> go.Figure | None:
+def _cost(inputs: ReportInputs, shown: Sequence[ReportRow]) -> go.Figure | None:
     """Draw accuracy against cost, with buttons for the three ways to count cost.
 
     A budget on memory or step time starts with activations, which go best with either.
@@ -124,7 +126,7 @@ def _cost(inputs: ReportInputs, shown: Sequence[Seat]) -> go.Figure | None:
     )
 
 
-def _cost_axis(layers: Sequence[Sequence[Seat]], unit: str) -> dict[str, object]:
+def _cost_axis(layers: Sequence[Sequence[ReportRow]], unit: str) -> dict[str, object]:
     costs = [_count(seat.candidate, unit) for layer in layers for seat in layer]
     return log_axis(f"{UNITS[unit]} an image (log scale)", costs, 1.08, short)
 
@@ -137,7 +139,7 @@ def _count(candidate: Candidate, unit: str) -> int:
     }[unit]
 
 
-def _unit_menu(layers: Sequence[Sequence[Seat]], order: Sequence[str]) -> dict[str, object]:
+def _unit_menu(layers: Sequence[Sequence[ReportRow]], order: Sequence[str]) -> dict[str, object]:
     buttons = []
     for unit in order:
         places = [[_count(seat.candidate, unit) for seat in layer] for layer in layers]
@@ -149,7 +151,7 @@ def _unit_menu(layers: Sequence[Sequence[Seat]], order: Sequence[str]) -> dict[s
     return {"type": "buttons", "direction": "right", "showactive": True, "buttons": buttons, **side}
 
 
-def _cost_marks(group: Sequence[Seat], unit: str, crown: bool = False) -> go.Scatter:
+def _cost_marks(group: Sequence[ReportRow], unit: str, crown: bool = False) -> go.Scatter:
     kind = group[0].kind
     star = {"symbol": "star", "size": 18, "color": GOLD, "line": {"color": "#5c4300", "width": 1}}
     plain = {"symbol": SYMBOLS[kind], "size": 11, "color": COLOURS[kind]}

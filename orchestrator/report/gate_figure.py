@@ -6,9 +6,9 @@ from statistics import fmean
 import plotly.graph_objects as go
 
 from compound.orchestrator.report.figure_style import COLOURS, GOLD, SYMBOLS, figure
-from compound.orchestrator.report.inputs import ReportInputs, Seat
+from compound.orchestrator.report.inputs import ReportInputs, ReportRow
 from compound.orchestrator.report.table_cells import Cell, Table, number, spans, text
-from compound.schemas.ranking import Contender, GateResult
+from compound.schemas.gate import Contender, GateResult
 
 LINE = 18
 """Least distance between two names, in pixels."""
@@ -19,7 +19,7 @@ ASIDE = 0.016
 """How far marks move aside, so that their intervals do not cover each other."""
 
 
-def gate(inputs: ReportInputs, everyone: Sequence[Seat]) -> go.Figure | None:
+def gate(inputs: ReportInputs, everyone: Sequence[ReportRow]) -> go.Figure | None:
     """Draw a line a contender from search to gate; None where fewer than two have a score."""
     if inputs.gate is None:
         return None
@@ -50,7 +50,7 @@ def _axes(scale: str, low: float, high: float) -> dict[str, object]:
 
 def _lines(
     shown: Sequence[Contender],
-    seats: Mapping[str, Seat],
+    seats: Mapping[str, ReportRow],
     places: Mapping[str, tuple[float, float]],
 ) -> list[go.Scatter]:
     """Return the contenders' lines side by side, the chosen one's on top."""
@@ -65,7 +65,7 @@ def _lines(
 
 def _names(
     shown: Sequence[Contender],
-    seats: Mapping[str, Seat],
+    seats: Mapping[str, ReportRow],
     places: Mapping[str, tuple[float, float]],
     least: float,
 ) -> list[dict[str, object]]:
@@ -77,7 +77,7 @@ def _names(
 def _range(
     places: Mapping[str, tuple[float, float]],
     shown: Sequence[Contender],
-    seats: Mapping[str, Seat],
+    seats: Mapping[str, ReportRow],
 ) -> tuple[float, float]:
     """Return the points that the figure spans, all intervals included."""
     lows, highs = [], []
@@ -105,11 +105,11 @@ def _spread(heights: Sequence[float], least: float) -> list[float]:
     return [height + pushed for height in placed]
 
 
-def _colour(seat: Seat) -> str:
+def _colour(seat: ReportRow) -> str:
     return GOLD if seat.chosen else COLOURS[seat.kind]
 
 
-def _line(one: Contender, seat: Seat, place: tuple[float, float], aside: float) -> go.Scatter:
+def _line(one: Contender, seat: ReportRow, place: tuple[float, float], aside: float) -> go.Scatter:
     standing, colour = seat.standing, _colour(seat)
     ends = _ends(one, seat)
     filled = ["rgba(127,127,127,0.2)" if not tied else colour for tied in (standing.tied, one.tied)]
@@ -139,7 +139,7 @@ def _line(one: Contender, seat: Seat, place: tuple[float, float], aside: float) 
     )
 
 
-def _ends(one: Contender, seat: Seat) -> list[tuple[float | None, float | None, float | None]]:
+def _ends(one: Contender, seat: ReportRow) -> list[tuple[float | None, float | None, float | None]]:
     """Return low, mean and high in the search and in the gate."""
     before = seat.standing
     return [(before.low, before.mean, before.high), (one.low, one.mean, one.high)]
@@ -154,7 +154,7 @@ def _hovers(one: Contender) -> list[str]:
     return [f"search {100 * one.searched:.2f} %", f"gate {100 * one.mean:.2f} %"]
 
 
-def _name(seat: Seat, height: float) -> dict[str, object]:
+def _name(seat: ReportRow, height: float) -> dict[str, object]:
     shown = f"<b>★ {seat.name}</b>" if seat.chosen else seat.name
     side = {"xanchor": "left", "showarrow": False, "font": {"size": 12.5}}
     return {"x": NAMES_AT, "y": height, "text": shown, **side}

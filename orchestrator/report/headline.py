@@ -3,10 +3,15 @@
 from dataclasses import dataclass
 from statistics import fmean
 
-from compound.orchestrator.report.inputs import PHI, ReportInputs, all_jobs, member_scores, seats
-from compound.orchestrator.run.progress import duration
+from compound.orchestrator.report.inputs import (
+    PHI,
+    ReportInputs,
+    all_jobs,
+    member_scores,
+    report_rows,
+)
 from compound.orchestrator.wording.names import name
-from compound.orchestrator.wording.numbers import percent, points
+from compound.orchestrator.wording.numbers import duration, percent, points
 from compound.schemas.verdict import Verdict
 
 
@@ -43,7 +48,7 @@ def _search_tiles(inputs: ReportInputs, verdict: Verdict) -> list[Tile]:
         told.append(
             Tile(f"gain over {gain.over} alone, points", sign + points(gain.estimate), ends)
         )
-    chosen = next((seat for seat in seats(inputs) if seat.chosen), None)
+    chosen = next((seat for seat in report_rows(inputs) if seat.chosen), None)
     if chosen and chosen.standing.mean is not None:
         told.append(
             Tile("accuracy of the choice", percent(chosen.standing.mean), name(chosen.candidate))

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from compound.orchestrator.choose.verdict import METRIC
 from compound.orchestrator.wording.names import kind, name
 from compound.schemas.architecture import Candidate
 from compound.schemas.data import DataInfo
-from compound.schemas.gate import GatePlan
+from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.job import EpochRow, JobResult
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Member, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
-from compound.schemas.ranking import GateResult
 from compound.schemas.study import StudySpec, TrainSpec
 from compound.schemas.verdict import Standing, Verdict
 
@@ -46,7 +45,7 @@ class ReportInputs:
 
 
 @dataclass(frozen=True)
-class Seat:
+class ReportRow:
     """A candidate of the search beside its standing: one row, one mark."""
 
     candidate: Candidate
@@ -64,23 +63,23 @@ class Seat:
         return kind(self.candidate)
 
 
-def seats(inputs: ReportInputs) -> list[Seat]:
+def report_rows(inputs: ReportInputs) -> list[ReportRow]:
     """Return the candidates with their standings, best mean first; none without a verdict."""
     if inputs.plan is None or inputs.verdict is None:
         return []
     by_id = {candidate.id: candidate for candidate in inputs.plan.candidates}
     return [
-        Seat(by_id[standing.candidate], standing, standing.candidate == inputs.verdict.chosen)
+        ReportRow(by_id[standing.candidate], standing, standing.candidate == inputs.verdict.chosen)
         for standing in inputs.verdict.standings
         if standing.candidate in by_id
     ]
 
 
-def baseline_seat(inputs: ReportInputs) -> Seat | None:
+def baseline_seat(inputs: ReportInputs) -> ReportRow | None:
     """Return the baseline with its standing, where the search has measured it."""
     if inputs.verdict is None or inputs.verdict.baseline is None:
         return None
-    return Seat(inputs.baseline, inputs.verdict.baseline, chosen=False)
+    return ReportRow(inputs.baseline, inputs.verdict.baseline, chosen=False)
 
 
 def all_jobs(inputs: ReportInputs) -> list[tuple[str, PlannedJob]]:
@@ -95,7 +94,7 @@ def member_scores(inputs: ReportInputs, member: Member) -> list[float]:
     """Return the scores of a family member's jobs that ended well."""
     results = [inputs.results.get(planned.request.job.id) for planned in member.jobs]
     done = [result for result in results if result and result.status == "done"]
-    return [result.metrics[METRIC] for result in done if METRIC in result.metrics]
+    return [result.metrics[ACCURACY] for result in done if ACCURACY in result.metrics]
 
 
 def mean_curve(inputs: ReportInputs, jobs: Sequence[str]) -> list[tuple[int, float]]:
@@ -103,8 +102,8 @@ def mean_curve(inputs: ReportInputs, jobs: Sequence[str]) -> list[tuple[int, flo
     by_epoch: dict[int, list[float]] = {}
     for job in jobs:
         for row in inputs.rows.get(job, ()):
-            if METRIC in row.metrics:
-                by_epoch.setdefault(row.epoch, []).append(row.metrics[METRIC])
+            if ACCURACY in row.metrics:
+                by_epoch.setdefault(row.epoch, []).append(row.metrics[ACCURACY])
     return [(epoch, fmean(values)) for epoch, values in sorted(by_epoch.items())]
 
 

@@ -1,6 +1,6 @@
 """The surface of a verdict in words: where it is highest, how sure that is, what to try next."""
 
-from compound.orchestrator.choose.verdict_text import triple
+from compound.orchestrator.wording.names import triple
 from compound.orchestrator.wording.numbers import percent, points
 from compound.schemas.architecture import AXES, Shares
 from compound.schemas.verdict import Optimum, Verdict
@@ -11,7 +11,7 @@ WORTH = 0.05
 """An expected improvement that is worth a word, in sigma."""
 
 
-def terrain(verdict: Verdict) -> str:
+def surface_text(verdict: Verdict) -> str:
     """Say where the surface is highest and how well it predicts; nothing without a surface."""
     found = verdict.optimum
     if found is None:

@@ -16,8 +16,8 @@ from compound.orchestrator.report import tables
 from compound.orchestrator.report.figures import MOST, figures
 from compound.orchestrator.report.gate_figure import contenders
 from compound.orchestrator.report.headline import tiles
-from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores, seats
-from compound.orchestrator.report.optimum_text import terrain
+from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores, report_rows
+from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
 from compound.orchestrator.report.rungs_figure import rung_table
 from compound.orchestrator.report.table_cells import Table
@@ -61,7 +61,7 @@ def render(inputs: ReportInputs) -> str:
             counted=counted,
             most=MOST,
             resolves=resolution(verdict.resolution) if verdict else "",
-            terrain=terrain(verdict) if verdict else "",
+            surface_text=surface_text(verdict) if verdict else "",
             preferred=_preferred(inputs),
             indifferent=f"{INDIFFERENT:g}",
             draws=DRAWS,
@@ -156,7 +156,7 @@ def _preferred(inputs: ReportInputs) -> str:
 
 def _chance(inputs: ReportInputs) -> str:
     """Return the standard error, in points, that the choice of validation images brings."""
-    means = [seat.standing.mean for seat in seats(inputs) if seat.standing.mean is not None]
+    means = [seat.standing.mean for seat in report_rows(inputs) if seat.standing.mean is not None]
     if not means:
         return ""
     return points((means[0] * (1 - means[0]) / inputs.data.validation) ** 0.5)

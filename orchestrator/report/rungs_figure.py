@@ -6,13 +6,13 @@ from statistics import fmean
 import plotly.graph_objects as go
 
 from compound.orchestrator.report.figure_style import COLOURS, GOLD, LABELS, SYMBOLS, figure
-from compound.orchestrator.report.inputs import ReportInputs, Seat
+from compound.orchestrator.report.inputs import ReportInputs, ReportRow
 from compound.orchestrator.report.table_cells import Cell, Table, number
-from compound.schemas.ranking import Correlation
+from compound.schemas.gate import Correlation
 from compound.schemas.verdict import Rung
 
 
-def rungs(everyone: Sequence[Seat]) -> go.Figure | None:
+def rungs(everyone: Sequence[ReportRow]) -> go.Figure | None:
     """Draw accuracy after the whole schedule against that after a shorter one, by candidate."""
     both = [seat for seat in everyone if seat.standing.screened and seat.standing.mean is not None]
     if len(both) < 2:
@@ -28,7 +28,7 @@ def rungs(everyone: Sequence[Seat]) -> go.Figure | None:
     )
 
 
-def _marks(ours: Sequence[Seat], kind: str) -> go.Scatter | None:
+def _marks(ours: Sequence[ReportRow], kind: str) -> go.Scatter | None:
     if not ours:
         return None
     crown = {"symbol": "star", "size": 18, "color": GOLD, "line": {"color": "#5c4300", "width": 1}}

@@ -7,7 +7,7 @@ from plotly.colors import sample_colorscale
 
 from compound.orchestrator.wording.numbers import percent
 from compound.schemas.architecture import Coefficients, Shares
-from compound.schemas.verdict import Height, Optimum, Prediction
+from compound.schemas.verdict import Optimum, Prediction, SurfaceValue
 
 Place = tuple[float, float, float]
 Corner = tuple[Place, float]
@@ -87,7 +87,7 @@ def _ends(scale: Mapping[str, object]) -> tuple[float, float]:
     return low, high
 
 
-def _cells(heights: Sequence[Height]) -> Iterator[list[Corner]]:
+def _cells(heights: Sequence[SurfaceValue]) -> Iterator[list[Corner]]:
     """Yield the small triangles of the lattice of which all three corners are known."""
     degree = _degree(heights)
     known = {_index(one.shares, degree): 100 * one.expected for one in heights}
@@ -99,7 +99,7 @@ def _cells(heights: Sequence[Height]) -> Iterator[list[Corner]]:
                 yield [((a / degree, b / degree, c / degree), known[a, b, c]) for a, b, c in cell]
 
 
-def _degree(heights: Sequence[Height]) -> int:
+def _degree(heights: Sequence[SurfaceValue]) -> int:
     """Return what the shares of the lattice are multiples of: the inverse of the smallest."""
     parts = [part for one in heights for part in one.shares.split if part > 1e-9]
     return round(1 / min(parts)) if parts else 1

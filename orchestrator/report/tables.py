@@ -4,15 +4,14 @@ from collections.abc import Iterable
 from statistics import fmean
 
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes
-from compound.orchestrator.choose.verdict import METRIC
 from compound.orchestrator.records.job_list import by_id, lines
 from compound.orchestrator.report.inputs import (
     ReportInputs,
-    Seat,
+    ReportRow,
     all_jobs,
     baseline_seat,
     member_scores,
-    seats,
+    report_rows,
 )
 from compound.orchestrator.report.table_cells import (
     NOTHING,
@@ -28,6 +27,7 @@ from compound.orchestrator.wording.numbers import counted
 from compound.schemas.architecture import Candidate, Network
 from compound.schemas.factory import FactoryNetwork
 from compound.schemas.job import Cause, JobResult
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Member, PlannedJob
 
 NAMED = 12
@@ -38,12 +38,12 @@ def standings(inputs: ReportInputs) -> Table:
     """Return how every candidate did."""
     head = ("candidate", "accuracy, %", "interval, %", "seeds", "cost ratio", "in the tied set")
     heads = (*head, "single scores, %", "failed")
-    rows = [_standing_row(seat) for seat in seats(inputs)]
+    rows = [_standing_row(seat) for seat in report_rows(inputs)]
     base = baseline_seat(inputs)
     return Table(heads, tuple([*rows, _standing_row(base)] if base else rows))
 
 
-def _standing_row(seat: Seat) -> tuple[Cell, ...]:
+def _standing_row(seat: ReportRow) -> tuple[Cell, ...]:
     standing = seat.standing
     tied = "chosen" if seat.chosen else "yes" if standing.tied else "no"
     tied = NOTHING if seat.kind == "baseline" or standing.mean is None else tied
@@ -182,7 +182,7 @@ def _smaller(inputs: ReportInputs) -> str:
 
 def _job_row(job: str, planned: PlannedJob, result: JobResult | None) -> tuple[Cell, ...]:
     status = result.status if result else "not ended"
-    score = result.metrics.get(METRIC) if result else None
+    score = result.metrics.get(ACCURACY) if result else None
     cause = _summary(result.cause) if result and result.cause else ""
     return (
         text(planned.request.label or job, title=f"job {job}"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from compound.orchestrator.report.figure_style import CLEAR, GOLD, LABELS, SYMBOLS, figure, hover
-from compound.orchestrator.report.inputs import Seat
+from compound.orchestrator.report.inputs import ReportRow
 from compound.orchestrator.report.surface_contours import peak, region, relief, untried
 from compound.schemas.architecture import AXES, Shares
 from compound.schemas.verdict import Verdict
@@ -24,7 +24,7 @@ NEXT = 3
 """Untried networks that are drawn."""
 
 
-def ternary(seats: Sequence[Seat], verdict: Verdict | None = None) -> go.Figure | None:
+def ternary(seats: Sequence[ReportRow], verdict: Verdict | None = None) -> go.Figure | None:
     """Draw the candidates in the triangle of shares; None where none has a score.
 
     Under them lies the verdict's surface, over it the optimum's region and what to try next.
@@ -64,7 +64,7 @@ def _legend() -> dict[str, object]:
 
 
 def _kinds(
-    seats: Sequence[Seat], scale: dict[str, object], size: int
+    seats: Sequence[ReportRow], scale: dict[str, object], size: int
 ) -> list[go.Scatterternary | None]:
     """Return the marks of mixes, single axes and named splits; the first brings the colour bar."""
     groups = [(label, [seat for seat in seats if seat.kind in kinds]) for label, kinds in GROUPS]
@@ -111,7 +111,7 @@ def _scale(accuracies: Sequence[float]) -> dict[str, object]:
     }
 
 
-def _coloured(seats: Sequence[Seat], scale: dict[str, object], size: int) -> dict[str, object]:
+def _coloured(seats: Sequence[ReportRow], scale: dict[str, object], size: int) -> dict[str, object]:
     return {
         **scale,
         "size": size,
@@ -126,7 +126,7 @@ def _star() -> dict[str, object]:
 
 
 def _marks(
-    seats: Sequence[Seat], label: str, marker: dict[str, object], skip: bool = False
+    seats: Sequence[ReportRow], label: str, marker: dict[str, object], skip: bool = False
 ) -> go.Scatterternary | None:
     if not seats:
         return None

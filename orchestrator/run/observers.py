@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Watch:
+class Observers:
     """Hands what happens to the terminal, the gauges, and the study's log of events."""
 
     progress: Progress

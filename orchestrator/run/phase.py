@@ -36,7 +36,7 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True)
-class Crew:
+class PhaseRunner:
     """A runner with the rules by which a study gives it jobs."""
 
     store: ArtifactStore

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from compound.orchestrator.wording.numbers import counted
+from compound.orchestrator.wording.numbers import counted, duration
 from compound.schemas.job import Event, JobResult
+from compound.schemas.metrics import ACCURACY
 
-_MINUTE = 60
 _SETTLING = 5
 
 
@@ -67,7 +67,7 @@ class Progress:
         head = f"[{self._ended}/{self._total}] {result.status:<7} {label:<26}"
         if result.cause is not None:
             return f"{head} {result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
-        accuracy = result.metrics.get("validation_accuracy")
+        accuracy = result.metrics.get(ACCURACY)
         self._best = max(filter(None, (self._best, accuracy)), default=None)
         shown = f" accuracy {accuracy:6.2%}  best {self._best:6.2%}" if accuracy else ""
         return f"{head}{shown}  {result.seconds:6.1f} s  {self._rest()}".rstrip()
@@ -85,11 +85,3 @@ def _before(phase: Phase) -> str:
     others = ", ".join(f"{count} of them by study {name}" for name, count in phase.reused.items())
     said = f", {done} done before" + (f" ({others})" if others else "") if done else ""
     return said + (f", {phase.failed} failed before" if phase.failed else "")
-
-
-def duration(seconds: float) -> str:
-    """Write a time in the unit that suits it."""
-    if seconds < 2 * _MINUTE:
-        return f"{seconds:.0f} s"
-    minutes = seconds / _MINUTE
-    return f"{minutes:.0f} min" if minutes < 2 * _MINUTE else f"{minutes / _MINUTE:.1f} h"

@@ -14,7 +14,7 @@ _EVERY_S = 1.0
 _HOUR = 3600
 
 
-class Meter:
+class SpendingLimit:
     """A runner that counts the hours its jobs occupy, and stops the one behind it at the limit.
 
     Hours are those of the epochs as their workers timed them, an epoch that was trained twice

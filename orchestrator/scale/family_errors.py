@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 
 from compound.jobs.models.scaled import Networks
-from compound.orchestrator.analyse.scores import METRIC
+from compound.orchestrator.design.baseline import DATA_ONLY
 from compound.orchestrator.design.budget_cost import measure_of
 from compound.orchestrator.design.limits import obstacles
 from compound.orchestrator.plan.schedules import job
-from compound.orchestrator.plan.search_jobs import DATA_ONLY, scaled
+from compound.orchestrator.scale.family import scaled
 from compound.orchestrator.scale.gate_plan import PHI
 from compound.orchestrator.scale.power_law import fit
 from compound.schemas.architecture import Candidate
 from compound.schemas.errors import PlanError
 from compound.schemas.job import JobResult
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import FamilyPlan, Plan
 from compound.schemas.power_law import Law, LawPoint
 from compound.schemas.study import StudySpec
@@ -95,5 +96,5 @@ def _errors(
         for seed in range(spec.seed, spec.seed + seeds)
     )
     ended = [results[one] for one in wanted if one in results]
-    done = [one for one in ended if one.status == "done" and METRIC in one.metrics]
-    return tuple(1 - one.metrics[METRIC] for one in done)
+    done = [one for one in ended if one.status == "done" and ACCURACY in one.metrics]
+    return tuple(1 - one.metrics[ACCURACY] for one in done)

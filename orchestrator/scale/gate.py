@@ -7,28 +7,34 @@ It is worth the family's money only where it does. The study trains a GatePlan's
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from compound.orchestrator.analyse.scores import Entry, Field, Jobs, at_equal_cost, compare, entry
-from compound.orchestrator.choose.verdict import floor_of
+from compound.orchestrator.analyse.scores import (
+    CandidateScores,
+    Jobs,
+    ScoredCandidates,
+    accuracy_resolution,
+    at_equal_cost,
+    compare,
+    entry,
+)
 from compound.orchestrator.choose.verdict_text import job_warnings
-from compound.orchestrator.scale.gate_text import Outcome, Telling, no_correction
+from compound.orchestrator.scale.gate_text import GateText, Outcome, no_correction
 from compound.orchestrator.statistics.comparison import mean_interval
 from compound.orchestrator.statistics.rank_correlation import correlation
-from compound.schemas.gate import Entrant, GatePlan
+from compound.schemas.gate import Contender, Correlation, Entrant, GatePlan, GateResult
 from compound.schemas.job import JobResult
 from compound.schemas.plan import Plan
-from compound.schemas.ranking import Contender, Correlation, GateResult
 from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Standing, Verdict
 
 
 @dataclass(frozen=True)
-class _Hall:
+class _GateData:
     """What a gate has to look at."""
 
     verdict: Verdict
     plan: GatePlan
-    field: Field
-    entries: Mapping[str, Entry]
+    field: ScoredCandidates
+    entries: Mapping[str, CandidateScores]
     """By the candidate's identity in the search, brought to equal cost."""
     correlation: Correlation | None
 
@@ -91,7 +97,7 @@ def _hall(
     verdict: Verdict,
     gate: GatePlan,
     results: Mapping[str, JobResult],
-) -> _Hall:
+) -> _GateData:
     jobs: Jobs = {}
     for one in gate.jobs:
         job = one.request.job
@@ -101,16 +107,16 @@ def _hall(
         entry(plan.baseline, jobs, results),
         gate.multiple,
     )
-    floor = floor_of(plan)
+    floor = accuracy_resolution(plan)
     by_id = {one.candidate: e for one, e in zip(gate.entrants, entries, strict=True)}
     pairs = [(_searched(verdict, id_), _scores(e)) for id_, e in by_id.items()]
     before, now = [one for one, _ in pairs], [other for _, other in pairs]
     level = spec.search.level
     found = correlation(before, now, level, floor)
-    return _Hall(verdict, gate, compare(entries, level, floor), by_id, found)
+    return _GateData(verdict, gate, compare(entries, level, floor), by_id, found)
 
 
-def _scores(one: Entry) -> list[float]:
+def _scores(one: CandidateScores) -> list[float]:
     return [value + one.shift for value in one.values]
 
 
@@ -125,11 +131,11 @@ def _searched(verdict: Verdict, candidate: str) -> list[float]:
     return [score + shift for score in one.scores]
 
 
-def _outcome(spec: StudySpec, hall: _Hall) -> tuple[Outcome, str]:
+def _outcome(spec: StudySpec, hall: _GateData) -> tuple[Outcome, str]:
     """Return the outcome with the sentence that gives its reason."""
     chosen, field, level = hall.verdict.chosen, hall.field, spec.search.level
     place = hall.place(chosen) if chosen else None
-    told = Telling(hall.plan.scale, level, spec.gate.mode, hall.correlation)
+    told = GateText(hall.plan.scale, level, spec.gate.mode, hall.correlation)
     if len(field.scored) < 2:
         return "undecided", told.nothing(len(field.scored), len(hall.plan.entrants))
     if place is None:
@@ -154,7 +160,7 @@ def _outcome(spec: StudySpec, hall: _Hall) -> tuple[Outcome, str]:
     return "undecided", told.open_question()
 
 
-def _left_behind(hall: _Hall, chosen: int) -> int:
+def _left_behind(hall: _GateData, chosen: int) -> int:
     """Count the losers of the search that are told apart from the chosen; 0 if one is ahead."""
     places = [hall.place(one.candidate) for one in hall.losers]
     behind = [place for place in places if place is not None]
@@ -165,13 +171,13 @@ def _left_behind(hall: _Hall, chosen: int) -> int:
     return int((comparison.means[behind] + margins < comparison.means[chosen]).sum())
 
 
-def _told(hall: _Hall) -> tuple[Contender, ...]:
+def _told(hall: _GateData) -> tuple[Contender, ...]:
     """Return the best mean first, and last whoever has no score."""
     told = [_contender(hall, one) for one in hall.plan.entrants]
     return tuple(sorted(told, key=lambda one: 1.0 if one.mean is None else -one.mean))
 
 
-def _contender(hall: _Hall, one: Entrant) -> Contender:
+def _contender(hall: _GateData, one: Entrant) -> Contender:
     found, standing = hall.entries[one.candidate], _standing(hall.verdict, one.candidate)
     place, noise = hall.place(one.candidate), hall.field.noise
     searched = standing.mean if standing.at_budget is None else standing.at_budget
@@ -192,7 +198,7 @@ def _contender(hall: _Hall, one: Entrant) -> Contender:
     )
 
 
-def _warnings(hall: _Hall, plan: Plan, results: Mapping[str, JobResult]) -> Iterator[str]:
+def _warnings(hall: _GateData, plan: Plan, results: Mapping[str, JobResult]) -> Iterator[str]:
     identities = [one.request.job.id for one in hall.plan.jobs]
     yield from job_warnings(identities, results, "gate job")
     base = [one.request.job.id for one in hall.plan.jobs if one.candidate == plan.baseline.id]

@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from compound.jobs.models.scaled import Networks
+from compound.orchestrator.design.baseline import DATA_ONLY
 from compound.orchestrator.design.budget_cost import Measure, measure_of
 from compound.orchestrator.design.limits import obstacles
 from compound.orchestrator.plan.schedules import job, label, of_length
-from compound.orchestrator.plan.search_jobs import DATA_ONLY, scaled
 from compound.orchestrator.scale import gate_text as words
+from compound.orchestrator.scale.family import scaled
 from compound.orchestrator.wording.names import name
 from compound.schemas.architecture import AXES, Candidate
 from compound.schemas.gate import Entrant, GatePlan

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from compound.orchestrator.choose.verdict_text import triple
+from compound.orchestrator.wording.names import triple
 from compound.orchestrator.wording.numbers import counted, points
 from compound.schemas.architecture import Coefficients
-from compound.schemas.ranking import Correlation
+from compound.schemas.gate import Correlation
 
 Outcome = Literal["carries over", "does not carry over", "undecided"]
 
@@ -40,7 +40,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Telling:
+class GateText:
     """What every sentence about one gate needs."""
 
     scale: str

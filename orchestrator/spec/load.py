@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from compound.orchestrator.spec.yaml_source import Key, Place, Source, parse, read
-from compound.orchestrator.suggest import closest
+from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import CompoundError, SpecError
 from compound.schemas.store_uri import masked
 from compound.schemas.study import SPEC, StudySpec, TrainSpec

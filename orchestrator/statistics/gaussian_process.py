@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from compound.orchestrator.statistics.comparison import Noise
-from compound.orchestrator.statistics.surface import Belief, Bools, Floats, Kind
+from compound.orchestrator.statistics.surface import Bools, Floats, Kind, Posterior
 
 LEVEL = 1e4
 """Variance of the surface's unknown level, in the means' own."""
@@ -92,13 +92,15 @@ class GaussianProcess:
         heights: Floats = level + (self.means - level) @ self._inverse @ self._across(splits)
         return heights
 
-    def belief(self, splits: Floats) -> Belief:
+    def belief(self, splits: Floats) -> Posterior:
         """Say what is expected of networks at these shares, each with a stray of its own."""
         across = self._across(splits)
         weights = self._inverse @ across
         sampling = np.square(weights).T @ self.own
         left = np.diag(self.kernel(splits)) - np.einsum("np,np->p", across, weights)
-        return Belief(self.heights(splits), sampling, np.maximum(left - sampling, 0.0) + self.stray)
+        return Posterior(
+            self.heights(splits), sampling, np.maximum(left - sampling, 0.0) + self.stray
+        )
 
     def draws(self, rng: np.random.Generator, sds: Floats, splits: Floats) -> Floats:
         """Draw surfaces that the scores leave possible, shape (len(sds), places)."""

@@ -40,7 +40,7 @@ def pick(expected: Floats, slack: Floats, rank: Floats) -> Places:
 
 
 @dataclass(frozen=True)
-class Contest:
+class MixVersusControls:
     """Mixes against controls: positions, and the rank in which cost decides between mixes."""
 
     mixes: list[int]
@@ -62,7 +62,7 @@ class Contest:
 
 
 def lead_interval(
-    contest: Contest, surface: Surface, noise: Noise, mix: int, level: float
+    contest: MixVersusControls, surface: Surface, noise: Noise, mix: int, level: float
 ) -> Estimate:
     """Return the lead of a mix over the best control, with its interval after selection.
 

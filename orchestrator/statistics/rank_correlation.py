@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from compound.orchestrator.statistics.comparison import Noise, pooled, residual
-from compound.schemas.ranking import Correlation
+from compound.schemas.gate import Correlation
 
 FEWEST = 3
 """Candidates; two have nothing but one pair, whose tau is 1 or -1."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compound.orchestrator.statistics.comparison import Noise
-from compound.orchestrator.statistics.surface import Belief, Bools, Floats, Kind, splits_of
+from compound.orchestrator.statistics.surface import Bools, Floats, Kind, Posterior, splits_of
 from compound.schemas.architecture import Shares
 
 NODES = 60
@@ -167,12 +167,12 @@ class Scheffe:
         heights: Floats = self.basis.at(splits) @ self._coefficients(self.means)
         return heights
 
-    def belief(self, splits: Floats) -> Belief:
+    def belief(self, splits: Floats) -> Posterior:
         """Say what is expected of networks at these shares, each with a stray of its own."""
         columns = self.basis.at(splits)
         leverage = np.einsum("np,pq,nq->n", columns, self._inverse, columns)
         strayed = self.stray / (self.stray + float(self.own.mean()))
-        return Belief(
+        return Posterior(
             self.heights(splits), (1 - strayed) * leverage, strayed * leverage + self.stray
         )
 

@@ -21,7 +21,7 @@ Kind = Literal["quadratic", "linear", "constant", "gaussian process"]
 
 
 @dataclass(frozen=True)
-class Belief:
+class Posterior:
     """What a surface expects of networks that were not measured, one entry each."""
 
     expected: Floats
@@ -71,7 +71,7 @@ class Surface(Protocol):
     def heights(self, splits: Floats) -> Floats:
         """Return the surface at shares, without any stray."""
 
-    def belief(self, splits: Floats) -> Belief:
+    def belief(self, splits: Floats) -> Posterior:
         """Say what is expected of networks at these shares."""
 
     def draws(self, rng: np.random.Generator, sds: Floats, splits: Floats) -> Floats:

@@ -1,7 +1,6 @@
 """How people call a candidate, everywhere alike."""
 
-from compound.orchestrator.choose.verdict_text import SPLITS
-from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients
+from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
 
 
 def kind(candidate: Candidate) -> str:
@@ -25,3 +24,13 @@ def name(candidate: Candidate) -> str:
 def multipliers(triple: Coefficients) -> str:
     """Write depth, width and resolution multipliers in one short string."""
     return f"{triple.alpha:.2f} · {triple.beta:.2f} · {triple.gamma:.2f}"
+
+
+SPLITS: dict[Control, str] = {"published": "published", "dwr": "dWr"}
+"""What people call the splits that are known by name."""
+
+
+def triple(coefficients: Coefficients) -> str:
+    """Write the multipliers of depth, width and resolution."""
+    c = coefficients
+    return f"alpha {c.alpha:.3f}, beta {c.beta:.3f}, gamma {c.gamma:.3f}"

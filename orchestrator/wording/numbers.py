@@ -1,5 +1,10 @@
 """How numbers are written, everywhere alike."""
 
+import difflib
+from collections.abc import Iterable
+
+_MINUTE = 60
+
 
 def points(difference: float) -> str:
     """Write a difference of accuracies in percent points; small ones with two decimals."""
@@ -34,3 +39,17 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 def size(bytes: float) -> str:
     """Write a size of memory: 512 MiB, 1.5 GiB."""
     return f"{bytes / 2**30:.1f} GiB" if bytes >= 2**30 else f"{bytes / 2**20:.0f} MiB"
+
+
+def closest(given: str, choices: Iterable[str]) -> str:
+    """Return `, did you mean 'x'?`, or nothing where no choice is near."""
+    found = difflib.get_close_matches(given, list(choices), n=1, cutoff=0.5)
+    return f", did you mean '{found[0]}'?" if found else ""
+
+
+def duration(seconds: float) -> str:
+    """Write a time in the unit that suits it."""
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    minutes = seconds / _MINUTE
+    return f"{minutes:.0f} min" if minutes < 2 * _MINUTE else f"{minutes / _MINUTE:.1f} h"

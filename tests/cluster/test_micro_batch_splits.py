@@ -9,7 +9,7 @@ from compound.cluster.trials.placement_groups import reserved
 from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
-from compound.orchestrator.run.phase import Crew
+from compound.orchestrator.run.phase import PhaseRunner
 from tests.orchestrator.run.test_phase import IMAGES, Log, planned
 from tests.support.failing_networks import hungry_request
 
@@ -24,7 +24,7 @@ def test_a_job_out_of_memory_is_tried_again_in_smaller_micro_batches(
     gang = hungry_request(tmp_path, "hungry_gang", 8, workers=2, seed=1)
     runner = RayRunner(ray_session, imports=(str(tmp_path),))
     history = History(ledger, "small")
-    crew = Crew(
+    crew = PhaseRunner(
         ledger, runner, log, images=IMAGES, history=history, index=ledger.study("small").index
     )
     assert crew.train("search", [planned(solo), planned(gang)]) == "done"

@@ -14,7 +14,7 @@ from compound.cluster.resources import Node, at_once, capacity, preflight
 from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.data.batches import Share
 from compound.jobs.data.source import summarise
-from compound.jobs.data.stream.remote_decoding import Elsewhere
+from compound.jobs.data.stream.remote_decoding import RemoteDecoder
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.data import DataSpec
@@ -27,7 +27,7 @@ from tests.support.requests import MakeRequest
 SHARE = Share.of(16, 8, 0, 1)
 
 
-def source_of(spec: DataSpec, elsewhere: Elsewhere | None = None):
+def source_of(spec: DataSpec, elsewhere: RemoteDecoder | None = None):
     data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
     return DataCache(elsewhere=elsewhere).source(data, 16, Recipe(), torch.device("cpu"), 1)
 

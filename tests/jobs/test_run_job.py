@@ -13,7 +13,7 @@ from compound.jobs.device_model import describe
 from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.data import ParquetData
 from compound.schemas.job import DataRef, JobResult, TrainJob
 from tests.support.small_jobs import DATA, small_job

@@ -1,4 +1,4 @@
-"""Ranks that train jobs one after another: `torchrun tests/support/sharded_ranks.py RUNS.json`."""
+"""Ranks that train jobs one after another: `torchrun -m tests.support.sharded_ranks RUNS.json`."""
 
 import subprocess
 import sys
@@ -42,7 +42,7 @@ def on_ranks(folder: Path, *runs: Run, workers: int = 2) -> list[Ended]:
     file.write_text(Runs(runs=runs).model_dump_json())
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
     done = subprocess.run(
-        [sys.executable, *launcher, __file__, str(file)],
+        [sys.executable, *launcher, "-m", "tests.support.sharded_ranks", str(file)],
         capture_output=True,
         text=True,
         timeout=240,

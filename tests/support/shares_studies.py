@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from compound.orchestrator.analyse.scores import Asked, Entry, Field, compare
+from compound.orchestrator.analyse.scores import Asked, CandidateScores, ScoredCandidates, compare
 from compound.schemas.architecture import Candidate, Role, Shares
 from tests.support.verdict_studies import candidate
 
@@ -45,10 +45,10 @@ def measured(
     surface: Asked = "quadratic",
     noise: float = SIGMA,
     seeds: int = 3,
-) -> Field:
+) -> ScoredCandidates:
     """Return the field of a study with noise, and half of it as luck of the seeds."""
     luck = 0.5 * noise * rng.standard_normal(seeds)
     scores = truth[:, None] + luck + noise * rng.standard_normal((len(truth), seeds))
     rows = zip(candidates, scores.tolist(), strict=True)
-    entries = [Entry(one.id, one, dict(enumerate(row)), 0) for one, row in rows]
+    entries = [CandidateScores(one.id, one, dict(enumerate(row)), 0) for one, row in rows]
     return compare(entries, 0.9, 1e-5, surface)

@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from tests.support.standin_backend import NAME, autocast, own_kernels
 
-_ROOT = f"{Path(__file__).parents[2]}/"
+_ROOT = f"{Path(__file__).parents[2]}/compound/"
 _OURS = tuple(f"{_ROOT}{folder}/" for folder in ("jobs", "cluster", "orchestrator"))
 _READS = {"_local_scalar_dense": "a value is read", "equal": "two tensors are compared"}
 _SIZED = {"nonzero", "masked_select", "_unique2", "unique_dim", "unique_consecutive", "bincount"}
@@ -40,13 +40,13 @@ _NO_KERNEL = {
 _EMPTY = ("empty", "new_empty")
 _FUSED = (110, 64, 48, 36, 30)
 """Tensors of one launch of a `_foreach` operation, by its lists (ATen's MultiTensorApply.cuh)."""
-_TRAINER = "/jobs/training/trainer.py"
+_TRAINER = "/jobs/training/loop/trainer.py"
 _LOOPS = {"train": "training", "_validate": "evaluation"}
 """The methods of a trainer that go over batches, and what is said of them."""
 _PHASES = {
     "data": ("jobs/data/",),
-    "forward": ("jobs/models/", "jobs/training/batch_norm.py", "jobs/training/loss.py"),
-    "update": tuple(f"jobs/training/{n}.py" for n in ("update", "optimiser", "average", "flat")),
+    "forward": ("jobs/models/", "jobs/training/loop/batch_norm.py", "jobs/training/loop/loss.py"),
+    "update": ("jobs/training/optimiser/", "jobs/parallel/flat_parameters.py"),
 }
 
 

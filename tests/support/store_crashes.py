@@ -10,7 +10,7 @@ from contextlib import suppress
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.files import Content, Entry, Files, Lock, Stream
 from compound.jobs.store.backend.open_files import files_at
-from compound.jobs.store.checking.findings import Finding, Tally
+from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.fsck import Options
 
 Open = Callable[[str], Files]
@@ -183,7 +183,7 @@ def found_in(files: Files, **options: object) -> list[Finding]:
     """Return what fsck says of all that there is."""
     store = ArtifactStore(files, files.locate("store.json").rpartition("/")[0])
     chosen = Options(**{"older_than": 0, **options})
-    return [*store.check(store.jobs(), store.studies(), Tally(), chosen)]
+    return [*store.check(store.jobs(), store.studies(), FindingCounts(), chosen)]
 
 
 def no_worse_than_orphans(files: Files) -> bool:

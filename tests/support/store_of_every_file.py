@@ -9,7 +9,7 @@ import torch
 
 from compound.jobs.device_model import guess
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.checking.findings import Tally
+from compound.jobs.store.checking.findings import FindingCounts
 from compound.jobs.store.checking.fsck import Options
 from compound.jobs.store.format.checkpoint import Position
 from compound.jobs.store.format.file_kinds import kind_of
@@ -98,5 +98,5 @@ def look(store: ArtifactStore) -> dict[str, Callable[[], Any]]:
         "profiles": store.profiles,
         "trace": lambda: store.trace(JOB.id),
         "verify": lambda: store.audit(store.jobs(), store.studies()),
-        "fsck": lambda: [*store.check(store.jobs(), store.studies(), Tally(), options)],
+        "fsck": lambda: [*store.check(store.jobs(), store.studies(), FindingCounts(), options)],
     }

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compound.orchestrator.choose.verdict import METRIC, analyse
+from compound.orchestrator.choose.verdict import analyse
 from compound.schemas.architecture import Architecture, Candidate, Coefficients, Cost, Role, Stage
 from compound.schemas.data import DataInfo
 from compound.schemas.job import Cause, DataRef, JobRequest, JobResult, TrainJob
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan, PlannedJob
 from compound.schemas.study import SPEC, StudySpec
 from compound.schemas.verdict import Verdict
@@ -80,7 +81,7 @@ def ended(job: str, accuracy: float | None) -> JobResult:
     if accuracy is None:
         cause = Cause(kind="diverged", message="loss is NaN at epoch 2")
         return JobResult(job=job, status="failed", attempt=1, epochs=1, cause=cause)
-    return JobResult(job=job, status="done", attempt=1, epochs=4, metrics={METRIC: accuracy})
+    return JobResult(job=job, status="done", attempt=1, epochs=4, metrics={ACCURACY: accuracy})
 
 
 def judge(

@@ -13,8 +13,8 @@ import numpy as np
 
 from compound.jobs.data.dataset import Pixels
 from compound.jobs.data.decode import BadImage, Form, guarded
-from compound.jobs.data.stream.making import Make, maker
 from compound.jobs.data.stream.messages import Item, Settings, read_task, write_answer
+from compound.jobs.data.stream.pixel_maker import Make, maker
 
 _PATIENCE = 5.0
 """Seconds between two looks whether the trainer still lives, while it has nothing to do."""

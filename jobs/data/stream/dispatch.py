@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from compound.jobs.data.dataset import Indices, Pixels
-from compound.jobs.data.stream.encoded_rows import Stock
+from compound.jobs.data.stream.encoded_rows import EncodedRows
 from compound.jobs.data.stream.messages import Item, read_answer, write_task
 from compound.jobs.data.stream.pool import Pool, Worker
 from compound.schemas.errors import DataError
@@ -51,7 +51,7 @@ class _Task:
 class Dispatch:
     """The state of one walk; used by its thread alone."""
 
-    def __init__(self, stock: Stock, pool: Pool, replace: bool) -> None:
+    def __init__(self, stock: EncodedRows, pool: Pool, replace: bool) -> None:
         self._stock, self._pool, self._replace = stock, pool, replace
         self._open: deque[Frame] = deque()
         self._pending: deque[_Task] = deque()

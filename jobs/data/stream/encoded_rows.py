@@ -23,7 +23,7 @@ from compound.schemas.errors import DataError
 _log = logging.getLogger(__name__)
 
 
-class Stock:
+class EncodedRows:
     """Encoded images by row, what is known of each, and the pixels that a cache has."""
 
     def __init__(self, choice: Choice, cache: RawCache | None) -> None:

@@ -11,13 +11,13 @@ import numpy as np
 
 from compound.jobs.data.dataset import Indices, Pixels
 from compound.jobs.data.stream.dispatch import Dispatch, Frame
-from compound.jobs.data.stream.encoded_rows import Stock
+from compound.jobs.data.stream.encoded_rows import EncodedRows
 from compound.jobs.data.stream.pool import Pool
 
 _PATIENCE = 5.0
 
 
-class Walk:
+class LocalReader:
     """Yields the pixels, uint8 (B, C, R, R), and the rows of one frame after another.
 
     A thread of this process feeds the decoding processes and collects what they did, while the
@@ -25,7 +25,7 @@ class Walk:
     """
 
     def __init__(
-        self, stock: Stock, pool: Pool, frames: Sequence[Indices], size: int, replace: bool
+        self, stock: EncodedRows, pool: Pool, frames: Sequence[Indices], size: int, replace: bool
     ) -> None:
         """Walk through `frames` of at most `size` rows. Bad images: replaced, else left out."""
         self._stock, self._pool, self._frames = stock, pool, frames

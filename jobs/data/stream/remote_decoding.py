@@ -14,7 +14,7 @@ from compound.jobs.data.file_location import Place, parted, place_of
 from compound.jobs.data.parquet import fields
 from compound.jobs.data.read_ahead import ahead
 from compound.jobs.data.stream.encoded_source import read_group
-from compound.jobs.data.stream.making import Make, maker
+from compound.jobs.data.stream.pixel_maker import Make, maker
 
 CHUNK = 32
 """Images that are decoded together."""
@@ -26,7 +26,7 @@ Part = tuple[Pixels, Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Terms:
+class RemoteSettings:
     """How images are read and decoded, wherever that is."""
 
     form: Form
@@ -38,10 +38,10 @@ class Terms:
     """The Parquet column with the images."""
 
 
-class Elsewhere(Protocol):
+class RemoteDecoder(Protocol):
     """Decodes on other machines. `compound.cluster.ray_data` does it with Ray Data."""
 
-    def parts(self, spots: pa.Table, terms: Terms) -> Iterator[Part]:
+    def parts(self, spots: pa.Table, terms: RemoteSettings) -> Iterator[Part]:
         """Yield the images of `spots` (see items.SPOTS) in their order, in parts of any size.
 
         It works ahead of the caller, and stops when the iterator is closed.
@@ -91,7 +91,7 @@ def _row(
         return getattr(error, "strerror", None) or str(error)
 
 
-def decoded(images: Iterable[Encoded], terms: Terms) -> Part:
+def decoded(images: Iterable[Encoded], terms: RemoteSettings) -> Part:
     """Decode some images."""
     make = maker(terms.form, terms.side)
     with guarded():

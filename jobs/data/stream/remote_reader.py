@@ -7,11 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from compound.jobs.data.dataset import Indices, Pixels
-from compound.jobs.data.stream.encoded_rows import Stock
-from compound.jobs.data.stream.remote_decoding import Elsewhere, Encoded, Terms, decoded
+from compound.jobs.data.stream.encoded_rows import EncodedRows
+from compound.jobs.data.stream.remote_decoding import (
+    Encoded,
+    RemoteDecoder,
+    RemoteSettings,
+    decoded,
+)
 
 
-class FarWalk:
+class RemoteReader:
     """Yields what walk.Walk would: pixels, uint8 (B, C, R, R), and rows of one frame after another.
 
     A row that cannot be decoded is replaced by one that is decoded here, which is rare.
@@ -19,9 +24,9 @@ class FarWalk:
 
     def __init__(
         self,
-        stock: Stock,
-        elsewhere: Elsewhere,
-        terms: Terms,
+        stock: EncodedRows,
+        elsewhere: RemoteDecoder,
+        terms: RemoteSettings,
         frames: Sequence[Indices],
         replace: bool,
     ) -> None:
@@ -52,7 +57,7 @@ class FarWalk:
     def _uncached(self, rows: Indices) -> Indices:
         return np.setdiff1d(np.flatnonzero(rows >= 0), self._stock.cached(rows))
 
-    def _coming(self, elsewhere: Elsewhere) -> Generator[tuple[Pixels, str]]:
+    def _coming(self, elsewhere: RemoteDecoder) -> Generator[tuple[Pixels, str]]:
         """Yield every wanted image with the reason why there is none, or nothing."""
         rows = [some[places] for some, places in zip(self._frames, self._wanted, strict=True)]
         spots = self._stock.spots(np.concatenate([np.empty(0, dtype=np.int64), *rows]))

@@ -11,7 +11,7 @@ from compound.jobs.data.batches import Batch, Finisher, Share, SizeOf
 from compound.jobs.data.dataset import Indices, Pixels
 from compound.jobs.data.images import centre, resize
 from compound.jobs.data.stream.order import streamed_order
-from compound.jobs.data.stream.streamed_dataset import Opened
+from compound.jobs.data.stream.streamed_dataset import StreamedDataset
 from compound.jobs.gpu.device_transfer import sent
 from compound.schemas.recipe import Augment
 
@@ -25,7 +25,7 @@ class Streamed:
 
     def __init__(
         self,
-        opened: Opened,
+        opened: StreamedDataset,
         augment: Augment,
         device: torch.device,
         resolution: int | None = None,

@@ -13,12 +13,12 @@ from compound.jobs.data.dataset import Indices
 from compound.jobs.data.encoded import Choice
 from compound.jobs.data.images import histograms, moments
 from compound.jobs.data.stream.disk_cache import Layout, RawCache
-from compound.jobs.data.stream.encoded_rows import Stock
-from compound.jobs.data.stream.local_reader import Walk
+from compound.jobs.data.stream.encoded_rows import EncodedRows
+from compound.jobs.data.stream.local_reader import LocalReader
 from compound.jobs.data.stream.order import sample_order
 from compound.jobs.data.stream.pool import Pool
-from compound.jobs.data.stream.remote_decoding import CHUNK, Elsewhere, Terms
-from compound.jobs.data.stream.remote_reader import FarWalk
+from compound.jobs.data.stream.remote_decoding import CHUNK, RemoteDecoder, RemoteSettings
+from compound.jobs.data.stream.remote_reader import RemoteReader
 from compound.schemas.data import ParquetData
 
 SAMPLE = 4096
@@ -31,14 +31,14 @@ _MOST_FRAMES = 8
 _log = logging.getLogger(__name__)
 
 
-class Opened:
+class StreamedDataset:
     """Encoded images, the processes that decode them, and the cache that keeps the pixels.
 
     One walk at a time: beginning another ends the one before.
     """
 
     def __init__(
-        self, choice: Choice, side: int, threads: int, elsewhere: Elsewhere | None = None
+        self, choice: Choice, side: int, threads: int, elsewhere: RemoteDecoder | None = None
     ) -> None:
         """Open at `side` pixels a side, decoded by `threads` processes unless the spec says.
 
@@ -46,11 +46,11 @@ class Opened:
         """
         self.choice, self.side, self._elsewhere = choice, side, elsewhere
         self._workers = choice.spec.decoders or threads
-        self.stock = Stock(choice, _cache(choice, side))
+        self.stock = EncodedRows(choice, _cache(choice, side))
         self.groups = self.stock.groups()
         self._pool: Pool | None = None
         self._size = 0
-        self._walk: Walk | FarWalk | None = None
+        self._walk: LocalReader | RemoteReader | None = None
         self._moments: tuple[Tensor, Tensor] | None = None
 
     @property
@@ -73,14 +73,18 @@ class Opened:
             return np.arange(self.stock.train, dtype=np.int64)
         return sample_order(self.groups, SAMPLE, self.choice.spec.split_seed)
 
-    def walk(self, frames: Sequence[Indices], size: int, replace: bool) -> Walk | FarWalk:
+    def walk(
+        self, frames: Sequence[Indices], size: int, replace: bool
+    ) -> LocalReader | RemoteReader:
         """Begin a walk through rows, in frames of at most `size`."""
         if self._walk:
             self._walk.close()
         self._walk = (
-            FarWalk(self.stock, self._elsewhere, _terms(self.choice, self.side), frames, replace)
+            RemoteReader(
+                self.stock, self._elsewhere, _terms(self.choice, self.side), frames, replace
+            )
             if self._elsewhere
-            else Walk(self.stock, self._pool_for(size), frames, size, replace)
+            else LocalReader(self.stock, self._pool_for(size), frames, size, replace)
         )
         return self._walk
 
@@ -102,11 +106,11 @@ class Opened:
             self._pool.close()
 
 
-def _terms(choice: Choice, side: int) -> Terms:
+def _terms(choice: Choice, side: int) -> RemoteSettings:
     spec = choice.spec
     if isinstance(spec, ParquetData):
-        return Terms(choice.form, side, spec.buffer, spec.image_column)
-    return Terms(choice.form, side, CHUNK)
+        return RemoteSettings(choice.form, side, spec.buffer, spec.image_column)
+    return RemoteSettings(choice.form, side, CHUNK)
 
 
 def _cache(choice: Choice, side: int) -> RawCache | None:

@@ -75,7 +75,7 @@ def age_of(answer: Answer, written: datetime) -> float:
     return max(0.0, (now - written).total_seconds())
 
 
-class Pulse:
+class StoreHeartbeat:
     """Renews a sign of life until it is closed, then takes it away."""
 
     def __init__(

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 
 from compound.jobs.store.backend.s3_client import S3Client
-from compound.jobs.store.backend.s3_heartbeat import Pulse, Sign, Timing, look
+from compound.jobs.store.backend.s3_heartbeat import Sign, StoreHeartbeat, Timing, look
 from compound.jobs.store.backend.s3_objects import upload
 
 
@@ -18,7 +18,7 @@ class S3Stream:
         self._client, self._key, self._where = client, key, where
         self._data = b""
         self._put(b"")
-        self._pulse = Pulse(client, pulse_of(key), pulse_of(where), timing)
+        self._pulse = StoreHeartbeat(client, pulse_of(key), pulse_of(where), timing)
 
     def write(self, data: bytes) -> None:
         """Append all of it. StoreError: it may be there or not, until the next write."""
@@ -59,7 +59,7 @@ class Leases:
         self._client, self._key, self._where, self._timing = client, key, where, timing
         self._names = names
 
-    def take(self, note: bytes) -> Pulse | None:
+    def take(self, note: bytes) -> StoreHeartbeat | None:
         """Return a lease that is held until it is closed; None if another holder lives."""
         seen: dict[str, Sign] = {}
         patience = time.monotonic() + 2 * self._timing.dead
@@ -76,10 +76,12 @@ class Leases:
             pause = min(2 * pause, self._timing.renewed / 4)
         return None
 
-    def _asked(self, note: bytes) -> Pulse | None:
+    def _asked(self, note: bytes) -> StoreHeartbeat | None:
         """Put a lease; return it if it is the only one, else take it away."""
         mine = f".{uuid.uuid4().hex[:8]}"
-        lease = Pulse(self._client, self._key + mine, self._where + mine, self._timing, note)
+        lease = StoreHeartbeat(
+            self._client, self._key + mine, self._where + mine, self._timing, note
+        )
         alone = False
         try:
             alone = not self._others(mine)

@@ -43,7 +43,7 @@ class Finding(Model):
 
 
 @dataclass
-class Tally:
+class FindingCounts:
     """What was read on the way."""
 
     files: int = 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from compound.jobs.store.backend.files import Files
-from compound.jobs.store.checking.findings import Finding, Tally
+from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.job_check import check_job
 from compound.jobs.store.checking.job_view import JobView
 from compound.jobs.store.checking.study_check import check_study, check_top
@@ -44,7 +44,7 @@ def check_store(
     files: Files,
     job_ids: Iterable[str],
     studies: Iterable[StudyFolder],
-    tally: Tally,
+    tally: FindingCounts,
     options: Options,
 ) -> Iterator[Finding]:
     """Yield what is not as it should be. What is deleted or repaired is said to be.
@@ -64,13 +64,13 @@ def check_store(
         yield from _delete_from(files, study, found, options)
 
 
-def _job(folder: JobFolder, tally: Tally, options: Options) -> list[Finding]:
+def _job(folder: JobFolder, tally: FindingCounts, options: Options) -> list[Finding]:
     """Check a job; what a repair has settled leaves more that nothing can name any more."""
     view, found = check_job(folder, tally, options.older_than)
     mended = _repaired(view, found, options) if options.repair else []
     if not mended:
         return found
-    return mended + check_job(folder, Tally(), options.older_than)[1]
+    return mended + check_job(folder, FindingCounts(), options.older_than)[1]
 
 
 def _delete(files: Files, found: list[Finding], options: Options) -> Iterator[Finding]:

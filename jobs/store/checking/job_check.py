@@ -4,7 +4,14 @@ import zlib
 from collections.abc import Iterator
 
 from compound.jobs.store.backend.files import Entry
-from compound.jobs.store.checking.findings import Finding, Tally, address, foreign, lost, printable
+from compound.jobs.store.checking.findings import (
+    Finding,
+    FindingCounts,
+    address,
+    foreign,
+    lost,
+    printable,
+)
 from compound.jobs.store.checking.job_view import JobView, look, read_file, record
 from compound.jobs.store.checking.stream_check import check_stream
 from compound.jobs.store.folders.job_folder import JobFolder
@@ -19,7 +26,9 @@ from compound.schemas.job import TrainJob
 _DELETE = "compound fsck --delete removes it"
 
 
-def check_job(folder: JobFolder, tally: Tally, older_than: float) -> tuple[JobView, list[Finding]]:
+def check_job(
+    folder: JobFolder, tally: FindingCounts, older_than: float
+) -> tuple[JobView, list[Finding]]:
     """Return a job as it was looked at, and what is wrong with it.
 
     A job at work may delete what an older commit named: then it is looked at again. Orphans are
@@ -29,12 +38,12 @@ def check_job(folder: JobFolder, tally: Tally, older_than: float) -> tuple[JobVi
         view = look(folder, tally)
         found = list(_JobCheck(view, tally, older_than).findings())
         calm = not any(one.grave for one in found)
-        if calm or look(folder, Tally()).commits == view.commits:
+        if calm or look(folder, FindingCounts()).commits == view.commits:
             return view, found
 
 
 class _JobCheck:
-    def __init__(self, view: JobView, tally: Tally, older_than: float) -> None:
+    def __init__(self, view: JobView, tally: FindingCounts, older_than: float) -> None:
         self._view, self._tally, self._older_than = view, tally, older_than
         self._folder, self._files = view.folder, view.folder.files
         self._known = self._used()

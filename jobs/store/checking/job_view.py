@@ -8,10 +8,10 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from compound.jobs.store.backend.files import Entry, Files
-from compound.jobs.store.checking.findings import Finding, Tally, lost, newer
+from compound.jobs.store.checking.findings import Finding, FindingCounts, lost, newer
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_json import DamagedError, unseal
-from compound.jobs.store.format.file_kinds import ATTEMPT, MANIFEST, kind_of
+from compound.jobs.store.format.file_kinds import MANIFEST, attempt_of, kind_of
 from compound.jobs.store.format.manifest import Attempt, Manifest
 from compound.schemas.errors import StoreError
 
@@ -77,13 +77,7 @@ class JobView:
         return {one for one in found if one is not None}
 
 
-def attempt_of(name: str) -> Attempt | None:
-    """Return the attempt that a folder's name tells."""
-    match = ATTEMPT.fullmatch(name)
-    return Attempt(int(match[1]), match[2] or "") if match else None
-
-
-def look(folder: JobFolder, tally: Tally) -> JobView:
+def look(folder: JobFolder, tally: FindingCounts) -> JobView:
     """Look at a job in the order that makes deletions safe.
 
     Files first, then who writes, then commits: a file that a writer has put and not named yet is
@@ -96,7 +90,7 @@ def look(folder: JobFolder, tally: Tally) -> JobView:
     return _with_commits(replace(view, writing=tuple(writing)), tally)
 
 
-def _with_commits(view: JobView, tally: Tally) -> JobView:
+def _with_commits(view: JobView, tally: FindingCounts) -> JobView:
     commits: dict[Commit, Manifest] = {}
     unreadable: list[Finding] = []
     for commit, key in _manifests(view):
@@ -118,7 +112,7 @@ def _manifests(view: JobView) -> Iterator[tuple[Commit, str]]:
                 yield (attempt, int(match[1])), f"{top}/{name}"
 
 
-def _read(folder: JobFolder, key: str, tally: Tally) -> Manifest | Finding | None:
+def _read(folder: JobFolder, key: str, tally: FindingCounts) -> Manifest | Finding | None:
     """Return a manifest, or what is wrong with it; None if a newer one has replaced it."""
     try:
         data = read_file(folder.files, key)

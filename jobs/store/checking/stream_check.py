@@ -13,14 +13,14 @@ _MARKS = 1000
 """Places at most where whole rows are looked for behind a tear."""
 
 
-class Verdict(NamedTuple):
+class StreamState(NamedTuple):
     """What is wrong with a stream."""
 
     problem: Problem
     what: str
 
 
-def check_stream(data: bytes, manifest: Manifest, crc32: int) -> Verdict | None:
+def check_stream(data: bytes, manifest: Manifest, crc32: int) -> StreamState | None:
     """Hold a stream against its attempt's newest commit; None if it is whole.
 
     `crc32` is that of the bytes up to where the commit says that its own rows end. Bytes that a
@@ -29,16 +29,18 @@ def check_stream(data: bytes, manifest: Manifest, crc32: int) -> Verdict | None:
     """
     if len(data) < manifest.live_from:
         cut = f"it has {len(data):,} of {manifest.live_from:,} bytes, all of them in parts too"
-        return Verdict("torn", cut)
+        return StreamState("torn", cut)
     if manifest.live_crc32 is not None and crc32 != manifest.live_crc32:
-        return Verdict("damaged", "its checksum is not the one in the manifest")
+        return StreamState("damaged", "its checksum is not the one in the manifest")
     tail = tail_of(data, manifest.live_from)
     rest = len(data) - tail.end
     if not rest:
         return None
     if tail.end == 0 or _is_whole(data[tail.end :]) or _goes_on(data, tail.end):
-        return Verdict("damaged", f"the row at byte {tail.end:,} is not what was written")
-    return Verdict("torn", f"its last {rest:,} bytes are a row that was cut off, and is left out")
+        return StreamState("damaged", f"the row at byte {tail.end:,} is not what was written")
+    return StreamState(
+        "torn", f"its last {rest:,} bytes are a row that was cut off, and is left out"
+    )
 
 
 def _is_whole(rest: bytes) -> bool:

@@ -5,7 +5,14 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from compound.jobs.store.backend.files import Entry, Files
-from compound.jobs.store.checking.findings import Finding, Tally, address, foreign, lost, newer
+from compound.jobs.store.checking.findings import (
+    Finding,
+    FindingCounts,
+    address,
+    foreign,
+    lost,
+    newer,
+)
 from compound.jobs.store.checking.job_view import read_file
 from compound.jobs.store.folders.study_folder import StudyFolder, holder_of
 from compound.jobs.store.format.checksummed_json import (
@@ -28,7 +35,11 @@ _EVENTS = "nothing: a crash cuts off what it was just writing"
 
 
 def check_study(
-    files: Files, study: StudyFolder, tally: Tally, older_than: float, needed: Iterable[str] = ()
+    files: Files,
+    study: StudyFolder,
+    tally: FindingCounts,
+    older_than: float,
+    needed: Iterable[str] = (),
 ) -> Iterator[Finding]:
     """Yield what is wrong with a study's documents and events, and what does not belong there.
 
@@ -47,7 +58,7 @@ def check_study(
         yield from _events(files, study, segments, tally)
 
 
-def check_top(files: Files, tally: Tally, older_than: float) -> Iterator[Finding]:
+def check_top(files: Files, tally: FindingCounts, older_than: float) -> Iterator[Finding]:
     """Yield what is wrong with the store's own records, and what lies where nothing belongs."""
     yield from _strays(files, "", _FOLDERS, tally, older_than)
     yield from _strays(files, "jobs", JOB_ID, tally, older_than)
@@ -58,7 +69,7 @@ def check_top(files: Files, tally: Tally, older_than: float) -> Iterator[Finding
 
 
 def _strays(
-    files: Files, folder: str, expected: re.Pattern[str], tally: Tally, older_than: float
+    files: Files, folder: str, expected: re.Pattern[str], tally: FindingCounts, older_than: float
 ) -> Iterator[Finding]:
     found = {one.key: one for one in files.entries(folder, deep=False)}
     for entry in found.values():
@@ -70,7 +81,7 @@ def _strays(
 
 
 def check_file(
-    files: Files, owner: str, entry: Entry, tally: Tally, older_than: float
+    files: Files, owner: str, entry: Entry, tally: FindingCounts, older_than: float
 ) -> Iterator[Finding]:
     """Yield what is wrong with one file that is not a job's."""
     kind = kind_of(entry.key)
@@ -82,7 +93,7 @@ def check_file(
         yield from _content(files, owner, entry.key, tally)
 
 
-def _content(files: Files, owner: str, key: str, tally: Tally) -> Iterator[Finding]:
+def _content(files: Files, owner: str, key: str, tally: FindingCounts) -> Iterator[Finding]:
     kind = kind_of(key) or ""
     try:
         data = read_file(files, key)
@@ -131,7 +142,7 @@ def _tells_its_holder(note: bytes) -> bool:
 
 
 def _events(
-    files: Files, study: StudyFolder, entries: list[Entry], tally: Tally
+    files: Files, study: StudyFolder, entries: list[Entry], tally: FindingCounts
 ) -> Iterator[Finding]:
     damaged, torn = study.lost_events()
     for entry in entries:

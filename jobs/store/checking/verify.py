@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from compound.jobs.store.backend.files import Files
-from compound.jobs.store.checking.findings import Finding, Tally
+from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.job_check import check_job
 from compound.jobs.store.checking.study_check import check_study, check_top
 from compound.jobs.store.folders.job_folder import JobFolder
@@ -32,14 +32,14 @@ class Audit(Model):
 
 def audit(files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder]) -> Audit:
     """Check jobs, studies and the store's own records."""
-    tally = Tally()
+    tally = FindingCounts()
     found = [one for one in _findings(files, job_ids, studies, tally) if one.problem in _SHOWN]
     damaged = [Damage(owner=one.owner, file=one.file, problem=one.what) for one in found]
     return Audit(files=tally.files, bytes=tally.bytes, damaged=tuple(damaged))
 
 
 def _findings(
-    files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder], tally: Tally
+    files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder], tally: FindingCounts
 ) -> Iterator[Finding]:
     yield from check_top(files, tally, 0)
     for job_id in job_ids:

@@ -4,6 +4,7 @@ import re
 from typing import Literal
 
 from compound.jobs.store.backend.files import temporary_of
+from compound.jobs.store.format.manifest import Attempt
 from compound.schemas.study import NAME_PATTERN
 
 Kind = Literal[
@@ -76,3 +77,17 @@ def kind_of(key: str) -> Kind | None:
     if target:
         return "temporary" if kind_of(target) else None
     return next((kind for kind, pattern in _KINDS if pattern.fullmatch(key)), None)
+
+
+def attempt_of(name: str) -> Attempt | None:
+    """Return the attempt that a folder's name tells."""
+    match = ATTEMPT.fullmatch(name)
+    return Attempt(int(match[1]), match[2] or "") if match else None
+
+
+SHARD = re.compile(r"shard-(\d{5})-of-(\d{5})\.safetensors")
+
+
+def shard_name(rank: int, ranks: int) -> str:
+    """Return the name of a rank's file in a checkpoint's folder; people count from 1."""
+    return f"shard-{rank + 1:05d}-of-{ranks:05d}.safetensors"

@@ -6,7 +6,6 @@ every rank may write while it trains on.
 """
 
 import math
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from compound.jobs.store.backend.files import Files
 from compound.jobs.store.format import tensors
 from compound.jobs.store.format.checksummed_files import described
 from compound.jobs.store.format.checksummed_json import seal, unseal
+from compound.jobs.store.format.file_kinds import shard_name
 from compound.jobs.store.format.manifest import StoredFile
 from compound.jobs.store.writing.writer_thread import Background
 from compound.schemas.base import Model
@@ -23,7 +23,6 @@ from compound.schemas.errors import StoreError
 if TYPE_CHECKING:  # torch takes seconds to import, and only those who train or restore need it
     from torch import Tensor
 
-SHARD = re.compile(r"shard-(\d{5})-of-(\d{5})\.safetensors")
 
 PATIENCE_S = 900.0
 """Seconds that the first rank waits for the others' shards once its own is written."""
@@ -32,11 +31,6 @@ GRACE_S = 5.0
 _LOOK_S, _LONGEST_S = 0.05, 1.0
 """Seconds between two looks for a note, at least and at most: in a bucket each one is a request. A
 tenth of what was waited so far lies between, so that no checkpoint takes much longer for it."""
-
-
-def shard_name(rank: int, ranks: int) -> str:
-    """Return the name of a rank's file in a checkpoint's folder; people count from 1."""
-    return f"shard-{rank + 1:05d}-of-{ranks:05d}.safetensors"
 
 
 def note_name(rank: int) -> str:

@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compound.jobs.store.backend.files import Content
-from compound.jobs.store.checking.job_view import attempt_of
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_json import seal
-from compound.jobs.store.format.file_kinds import kind_of
+from compound.jobs.store.format.file_kinds import attempt_of, kind_of
 from compound.jobs.store.format.manifest import Manifest
 from compound.schemas.errors import StoreError
 

@@ -44,11 +44,11 @@ from compound.jobs.store.writing.row_buffer import RowBuffer
 from compound.jobs.store.writing.writer_thread import Background
 from compound.schemas.errors import StoreError
 from compound.schemas.job import EpochRow, JobResult, TrainJob
+from compound.schemas.metrics import ACCURACY
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_SCORE = "validation_accuracy"
 """What the best checkpoints are told by, in their `extra`."""
 
 
@@ -262,7 +262,7 @@ class JobWriter:
         folder = apart.folder if apart else self._key(position.name)
         content = encode(saved, {"attempt": self.attempt, **position._asdict()})
         files = {name: described(f"{folder}/{name}", data) for name, data in content.items()}
-        score = None if epoch_step else saved.extra.get(_SCORE)
+        score = None if epoch_step else saved.extra.get(ACCURACY)
         stored = CheckpointFiles(
             attempt=self.attempt,
             epoch=epoch,

@@ -18,7 +18,7 @@ from compound.schemas.job import TrainJob
 _log = logging.getLogger(__name__)
 
 
-class Keeper(Protocol):
+class CheckpointWriter(Protocol):
     """Writes checkpoints in a thread, one after another; errors are raised by the next call."""
 
     def save(self, position: Position, snapshot: Snapshot, extra: Callable[[], Extra]) -> None:
@@ -44,12 +44,12 @@ def keeper(
     process: Process,
     writer: JobWriter | None,
     attempt: Attempt,
-) -> Keeper | None:
+) -> CheckpointWriter | None:
     """Return what a rank keeps snapshots with; None for one that has nothing to write."""
     if process.sharded:
         shards = store.shards(job.id, attempt, process.rank, process.world_size)
-        return _Apart(shards, writer)
-    return _Whole(writer) if writer else None
+        return _ShardedCheckpoint(shards, writer)
+    return _WholeCheckpoint(writer) if writer else None
 
 
 def _unless_spoilt(wait: Callable[[], None]) -> None:
@@ -60,7 +60,7 @@ def _unless_spoilt(wait: Callable[[], None]) -> None:
         _log.warning("the last checkpoint is not kept: %s", error)
 
 
-class _Whole:
+class _WholeCheckpoint:
     def __init__(self, writer: JobWriter) -> None:
         self._writer = writer
 
@@ -82,7 +82,7 @@ class _Whole:
         self._writer.close()
 
 
-class _Apart:
+class _ShardedCheckpoint:
     """Every rank writes its shard; the first, which alone has a writer, then commits them all."""
 
     def __init__(self, shards: Shards, writer: JobWriter | None) -> None:

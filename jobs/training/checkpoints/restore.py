@@ -12,7 +12,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import SLOT, Checkpoint
 from compound.jobs.store.format.manifest import CheckpointFiles
 from compound.jobs.training.checkpoints.snapshot import counters_of
-from compound.jobs.training.trainer import Trainer, network_of
+from compound.jobs.training.loop.trainer import Trainer, network_of
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from compound.jobs.models.weight_file import AVERAGE, MODEL
 from compound.jobs.store.format.checkpoint import SLOT
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.trainer import Trainer
 
 _VALUES, _AVERAGE, _SUMS = "values", "average", "sums"
 

@@ -13,7 +13,7 @@ CHUNK = 2**17
 
 
 @dataclass(frozen=True)
-class Run:
+class CacheBlock:
     """A run of parameters with all that belongs to it: views of the flat buffers."""
 
     parameters: Tensor
@@ -28,13 +28,13 @@ class Run:
     decayed: bool
 
 
-def runs(
+def cache_blocks(
     flat: Flat,
     slots: Mapping[str, Tensor],
     average: Tensor | None,
     length: int | None,
     coupled: bool,
-) -> Iterator[Run]:
+) -> Iterator[CacheBlock]:
     """Yield runs of at most `length` parameters, those with weight decay first; None: no limit.
 
     `coupled`: weight decay changes gradients; short runs get room for them in the cache, so that
@@ -48,7 +48,7 @@ def runs(
             part = slice(start, min(start + (length or count), end))
             size = part.stop - part.start
             raw = flat.gradients[part]
-            yield Run(
+            yield CacheBlock(
                 parameters=flat.values[part],
                 gradients=raw if room is None or not decayed else room[:size],
                 raw=raw,

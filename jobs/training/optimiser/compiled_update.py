@@ -5,11 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from compound.jobs.training.optimiser.cache_blocks import Run
+from compound.jobs.training.optimiser.cache_blocks import CacheBlock
 from compound.jobs.training.optimiser.optimiser import RMSPROP_DECAY, RMSPROP_EPSILON
 from compound.schemas.recipe import Recipe
 
-Fused = Callable[[Run, float, float], None]
+Fused = Callable[[CacheBlock, float, float], None]
 
 
 def fused(recipe: Recipe, device: torch.device) -> Fused | None:
@@ -22,7 +22,7 @@ def fused(recipe: Recipe, device: torch.device) -> Fused | None:
         return None
     compiled = torch.compile(rmsprop)
 
-    def change(run: Run, rate: float, weight: float) -> None:
+    def change(run: CacheBlock, rate: float, weight: float) -> None:
         # Numbers of the host's as kernels' arguments: a tensor made on a GPU waits for the copy.
         now, part = torch.tensor(rate), torch.tensor(weight)
         decay = recipe.weight_decay if run.decayed else 0.0

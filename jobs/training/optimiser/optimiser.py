@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 
 from compound.jobs.parallel.flat_parameters import Flat
-from compound.jobs.training.optimiser.cache_blocks import Run
+from compound.jobs.training.optimiser.cache_blocks import CacheBlock
 from compound.schemas.recipe import Recipe
 
 RMSPROP_DECAY = 0.9
@@ -23,7 +23,7 @@ class Optimiser(Protocol):
     decoupled: bool
     """Whether weight decay shrinks the weights beside the gradient rather than through it."""
 
-    def move(self, run: Run, rate: float, step: int) -> None:
+    def move(self, run: CacheBlock, rate: float, step: int) -> None:
         """Change parameters by `run.gradients`, in the `step`th step counted from 1."""
         ...
 
@@ -37,7 +37,7 @@ class Sgd:
         self._momentum = momentum
         self.starts = {"momentum": 0.0}
 
-    def move(self, run: Run, rate: float, step: int) -> None:
+    def move(self, run: CacheBlock, rate: float, step: int) -> None:
         """Move against the decaying sum of gradients."""
         momentum = run.slots["momentum"]
         momentum.mul_(self._momentum).add_(run.gradients)
@@ -57,7 +57,7 @@ class RmsProp:
         self._momentum = momentum
         self.starts = {"mean_square": 1.0, "momentum": 0.0}
 
-    def move(self, run: Run, rate: float, step: int) -> None:
+    def move(self, run: CacheBlock, rate: float, step: int) -> None:
         """Move by gradients relative to the root of their mean square."""
         gradients, mean_square = run.gradients, run.slots["mean_square"]
         mean_square.mul_(RMSPROP_DECAY).addcmul_(gradients, gradients, value=1 - RMSPROP_DECAY)
@@ -76,7 +76,7 @@ class AdamW:
         self._momentum = momentum
         self.starts = {"momentum": 0.0, "mean_square": 0.0}
 
-    def move(self, run: Run, rate: float, step: int) -> None:
+    def move(self, run: CacheBlock, rate: float, step: int) -> None:
         """Move by the mean gradient relative to the root of its mean square, both unbiased."""
         gradients, mean_square = run.gradients, run.slots["mean_square"]
         mean = run.slots["momentum"].lerp_(gradients, 1 - self._momentum)

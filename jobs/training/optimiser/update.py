@@ -3,7 +3,7 @@
 import torch
 
 from compound.jobs.parallel.flat_parameters import Flat
-from compound.jobs.training.optimiser.cache_blocks import CHUNK, Run, runs
+from compound.jobs.training.optimiser.cache_blocks import CHUNK, CacheBlock, cache_blocks
 from compound.jobs.training.optimiser.compiled_update import fused
 from compound.jobs.training.optimiser.ema import Average
 from compound.jobs.training.optimiser.optimiser import clip, optimiser
@@ -42,7 +42,7 @@ class Update:
         size = None if self._fused or device.type != "cpu" else length
         averaged = average.values if average else None
         self._coupled = recipe.weight_decay > 0 and not self._optimiser.decoupled
-        self._runs = tuple(runs(flat, self.slots, averaged, size, self._coupled))
+        self._runs = tuple(cache_blocks(flat, self.slots, averaged, size, self._coupled))
 
     @torch.no_grad()
     def step(self, rate: float, step: int) -> None:
@@ -60,14 +60,14 @@ class Update:
             self._average.take_statistics(weight)
         self._flat.publish()
 
-    def _changed(self, run: Run, rate: float, step: int, weight: float) -> None:
+    def _changed(self, run: CacheBlock, rate: float, step: int, weight: float) -> None:
         if run.decayed:
             self._decay(run, rate)
         self._optimiser.move(run, rate, step)
         if run.average is not None:
             run.average.lerp_(run.parameters, weight)
 
-    def _decay(self, run: Run, rate: float) -> None:
+    def _decay(self, run: CacheBlock, rate: float) -> None:
         """Apply weight decay to the weights, or to what the optimiser takes for gradients."""
         decay = self._recipe.weight_decay
         if self._coupled:

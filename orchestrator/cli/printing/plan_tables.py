@@ -7,8 +7,7 @@ from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.forecast.placement import sentence
 from compound.orchestrator.forecast.prepare import Prepared
 from compound.orchestrator.forecast.upper_bounds import compared_at_last
-from compound.orchestrator.run.progress import duration
-from compound.orchestrator.wording.numbers import counted, short, size
+from compound.orchestrator.wording.numbers import counted, duration, short, size
 from compound.schemas.architecture import Candidate
 from compound.schemas.design import COST_NAMES
 from compound.schemas.device import DeviceProfile, ProbePoint

@@ -10,9 +10,10 @@ from compound.cluster.driver_results import record_pruned
 from compound.cluster.local_runner import LocalRunner
 from compound.cluster.runner import unfinished
 from compound.cluster.trials.asha import Brackets, Pruning
-from compound.cluster.worker_group.coordinator import EPOCH, METRIC, Mailbox
+from compound.cluster.worker_group.coordinator import EPOCH, Coordinator
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import JobRequest
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.promotion import Asha
 from tests.support.requests import MakeRequest
 
@@ -36,7 +37,7 @@ class Rule:
         self.stopped.append((request.label, why))
 
     def tell(self, place: int, epoch: int, score: float) -> None:
-        message = {EPOCH: epoch, METRIC: score}
+        message = {EPOCH: epoch, ACCURACY: score}
         decision = self._scheduler.on_trial_result(None, self._trials[place], message)
         assert decision == "CONTINUE", "a job ends itself, with its checkpoint written"
 
@@ -72,7 +73,7 @@ def test_the_last_epoch_ends_a_job_by_itself(make_request: MakeRequest) -> None:
     for place, score in ((0, 0.9), (1, 0.1)):
         for epoch in (2, 3, 4):
             rule.tell(place, epoch, score if epoch > 2 else 0.5)
-        rule.end(place, {EPOCH: 4, METRIC: score})
+        rule.end(place, {EPOCH: 4, ACCURACY: score})
     assert rule.stopped == []
 
 
@@ -102,11 +103,11 @@ def test_a_job_that_resumes_above_a_rung_does_not_count_below_it(make_request: M
 
 
 @pytest.fixture
-def mailbox() -> Mailbox:
-    return Mailbox([], tries=3)
+def mailbox() -> Coordinator:
+    return Coordinator([], tries=3)
 
 
-async def waiting(mailbox: Mailbox) -> tuple[int, asyncio.Task[str]]:
+async def waiting(mailbox: Coordinator) -> tuple[int, asyncio.Task[str]]:
     """A gang that has told of an epoch, and waits for what the driver says to it."""
     await mailbox.post("gang", "job", "{}")
     taken = await mailbox.take("gang", size=1)
@@ -119,7 +120,7 @@ async def waiting(mailbox: Mailbox) -> tuple[int, asyncio.Task[str]]:
     return taken[0], told
 
 
-def test_a_gang_goes_on_when_the_next_epoch_is_asked_for(mailbox: Mailbox) -> None:
+def test_a_gang_goes_on_when_the_next_epoch_is_asked_for(mailbox: Coordinator) -> None:
     async def goes_on() -> str:
         _, told = await waiting(mailbox)
         assert await mailbox.next("gang", 0.01) is None
@@ -128,7 +129,7 @@ def test_a_gang_goes_on_when_the_next_epoch_is_asked_for(mailbox: Mailbox) -> No
     assert asyncio.run(goes_on()) == ""
 
 
-def test_a_pruned_job_ends_in_its_gang_and_the_next_one_is_another(mailbox: Mailbox) -> None:
+def test_a_pruned_job_ends_in_its_gang_and_the_next_one_is_another(mailbox: Coordinator) -> None:
     async def pruned() -> tuple[str, str, str]:
         number, told = await waiting(mailbox)
         await mailbox.prune("job")
@@ -145,7 +146,7 @@ def test_a_pruned_job_ends_in_its_gang_and_the_next_one_is_another(mailbox: Mail
 
 
 @pytest.mark.parametrize("by", ["stop", "close"])
-def test_a_stop_or_a_farewell_wakes_a_waiting_gang(mailbox: Mailbox, by: str) -> None:
+def test_a_stop_or_a_farewell_wakes_a_waiting_gang(mailbox: Coordinator, by: str) -> None:
     async def woken() -> bool:
         _, told = await waiting(mailbox)
         await (mailbox.stop() if by == "stop" else mailbox.close("gang"))

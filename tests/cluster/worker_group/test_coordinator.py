@@ -4,28 +4,28 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from compound.cluster.worker_group.coordinator import Mailbox
-from compound.cluster.worker_group.heartbeat import Beat
+from compound.cluster.worker_group.coordinator import Coordinator
+from compound.cluster.worker_group.heartbeat import Heartbeat
 
 GANG = "gang"
-BEAT = Beat(0, "10.0.0.1", "node0", 100, 1, "batches.py:7, in load", 0, waits=False)
+BEAT = Heartbeat(0, "10.0.0.1", "node0", 100, 1, "batches.py:7, in load", 0, waits=False)
 
 
-def mailbox() -> Mailbox:
-    return Mailbox([], {"worker lost": 1, "preempted": 2})
+def mailbox() -> Coordinator:
+    return Coordinator([], {"worker lost": 1, "preempted": 2})
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(scene, 10))
 
 
-async def said(box: Mailbox) -> dict[str, Any]:
+async def said(box: Coordinator) -> dict[str, Any]:
     message = await box.next(GANG, timeout=1.0)
     assert message is not None
     return message
 
 
-async def begun(box: Mailbox, group: int = 1, size: int = 2) -> None:
+async def begun(box: Coordinator, group: int = 1, size: int = 2) -> None:
     await box.muster(GANG, group)
     assert await box.take(GANG, size) == (1, "job")
     assert await said(box) == {"started": group, "size": size}

@@ -13,10 +13,15 @@ import pytest
 from ray.exceptions import ActorDiedError
 from ray.train import WorkerGroupError
 
-from compound.cluster.retries import Forgiveness
-from compound.cluster.worker_group.heartbeat import SILENT_S, Beat, Suspect, Vigil
-from compound.cluster.worker_group.interruption import Scene, setback
-from compound.jobs.parallel.thread_progress import Pulse
+from compound.cluster.retries import RetryBudget
+from compound.cluster.worker_group.heartbeat import (
+    SILENT_S,
+    Heartbeat,
+    HeartbeatMonitor,
+    StalledWorker,
+)
+from compound.cluster.worker_group.interruption import GroupState, classify_interruption
+from compound.jobs.parallel.thread_progress import ThreadProgress
 
 
 class Clock:
@@ -27,9 +32,11 @@ class Clock:
         return self.now
 
 
-def beat(rank: int, steps: int = 1, *, waits: bool = False, trace: int = 0) -> Beat:
+def beat(rank: int, steps: int = 1, *, waits: bool = False, trace: int = 0) -> Heartbeat:
     host = f"10.0.0.{rank + 1}"
-    return Beat(rank, host, f"node{rank}", 100 + rank, steps, "batches.py:7, in load", trace, waits)
+    return Heartbeat(
+        rank, host, f"node{rank}", 100 + rank, steps, "batches.py:7, in load", trace, waits
+    )
 
 
 @pytest.fixture
@@ -38,13 +45,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def vigil(clock: Clock) -> Vigil:
-    vigil = Vigil(clock)
+def vigil(clock: Clock) -> HeartbeatMonitor:
+    vigil = HeartbeatMonitor(clock)
     vigil.begin(1)
     return vigil
 
 
-def hear(vigil: Vigil, clock: Clock, until: float, *beats: Beat) -> None:
+def hear(vigil: HeartbeatMonitor, clock: Clock, until: float, *beats: Heartbeat) -> None:
     """Let workers say the same again and again."""
     while clock.now < until:
         clock.now += 2
@@ -53,7 +60,7 @@ def hear(vigil: Vigil, clock: Clock, until: float, *beats: Beat) -> None:
 
 
 def test_a_worker_that_falls_silent_is_suspected_and_the_others_are_not(
-    vigil: Vigil, clock: Clock
+    vigil: HeartbeatMonitor, clock: Clock
 ) -> None:
     hear(vigil, clock, 10, beat(0), beat(1))
     hear(vigil, clock, 10 + SILENT_S, beat(0))
@@ -63,7 +70,9 @@ def test_a_worker_that_falls_silent_is_suspected_and_the_others_are_not(
     assert (found.beat.rank, found.why) == (1, "has given no sign of life for 22 s")
 
 
-def test_when_all_fall_silent_the_listener_may_have_slept(vigil: Vigil, clock: Clock) -> None:
+def test_when_all_fall_silent_the_listener_may_have_slept(
+    vigil: HeartbeatMonitor, clock: Clock
+) -> None:
     hear(vigil, clock, 10, beat(0), beat(1))
     clock.now += 2 * SILENT_S
     assert vigil.suspects(600) == ()
@@ -72,7 +81,7 @@ def test_when_all_fall_silent_the_listener_may_have_slept(vigil: Vigil, clock: C
 
 
 def test_of_a_job_that_stands_still_the_one_that_does_not_wait_hangs(
-    vigil: Vigil, clock: Clock
+    vigil: HeartbeatMonitor, clock: Clock
 ) -> None:
     stuck = [beat(0, 7, waits=True), beat(1, 7), beat(2, 7, waits=True)]
     hear(vigil, clock, 60, *stuck)
@@ -83,13 +92,15 @@ def test_of_a_job_that_stands_still_the_one_that_does_not_wait_hangs(
     assert found.why == "hangs: no progress for 68 s, at batches.py:7, in load"
 
 
-def test_where_all_wait_the_one_that_came_least_far_hangs(vigil: Vigil, clock: Clock) -> None:
+def test_where_all_wait_the_one_that_came_least_far_hangs(
+    vigil: HeartbeatMonitor, clock: Clock
+) -> None:
     hear(vigil, clock, 100, *(beat(rank, 9 - rank, waits=True) for rank in range(3)))
     assert [one.beat.rank for one in vigil.suspects(60)] == [2]
 
 
 def test_victims_that_wait_in_a_copy_are_told_by_the_collectives_that_they_have_begun(
-    vigil: Vigil, clock: Clock
+    vigil: HeartbeatMonitor, clock: Clock
 ) -> None:
     """Over NCCL nobody stands in a collective, and victims run ahead of whom they wait for."""
     stuck = [replace(beat(rank, 9), collectives=40) for rank in range(3)]
@@ -99,7 +110,7 @@ def test_victims_that_wait_in_a_copy_are_told_by_the_collectives_that_they_have_
     assert [one.beat.rank for one in vigil.suspects(60)] == [2]
 
 
-def test_a_victim_with_fewer_batches_is_no_suspect(vigil: Vigil, clock: Clock) -> None:
+def test_a_victim_with_fewer_batches_is_no_suspect(vigil: HeartbeatMonitor, clock: Clock) -> None:
     """Validation images do not divide evenly: who has fewer waits at their end."""
     done, hangs = beat(0, 5), beat(1, 6)
     hear(vigil, clock, 100, replace(done, collectives=41), replace(hangs, collectives=40))
@@ -136,7 +147,9 @@ copies()
 """
 
 
-def test_real_processes_of_which_one_hangs(tmp_path: Path, vigil: Vigil, clock: Clock) -> None:
+def test_real_processes_of_which_one_hangs(
+    tmp_path: Path, vigil: HeartbeatMonitor, clock: Clock
+) -> None:
     (tmp_path / "ranks.py").write_text(RANKS)
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*launcher, "--nproc-per-node", "3", str(tmp_path / "ranks.py")]
@@ -145,7 +158,7 @@ def test_real_processes_of_which_one_hangs(tmp_path: Path, vigil: Vigil, clock: 
     told = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("[")]
     assert len(told) == 3, ran.stderr
     beats = [
-        Beat(rank, "host", "node", 0, steps, place, 0, waits, collectives)
+        Heartbeat(rank, "host", "node", 0, steps, place, 0, waits, collectives)
         for rank, steps, place, waits, collectives in told
     ]
     assert not any(one.waits for one in beats)
@@ -156,7 +169,7 @@ def test_real_processes_of_which_one_hangs(tmp_path: Path, vigil: Vigil, clock: 
 
 
 def test_preparing_the_first_batch_is_progress_and_an_endless_loop_later_is_not(
-    vigil: Vigil, clock: Clock
+    vigil: HeartbeatMonitor, clock: Clock
 ) -> None:
     for step in range(100):
         hear(vigil, clock, clock.now + 2, beat(0, 0, trace=step))
@@ -166,7 +179,7 @@ def test_preparing_the_first_batch_is_progress_and_an_endless_loop_later_is_not(
     assert [one.beat.rank for one in vigil.suspects(60)] == [0]
 
 
-def test_rest_and_a_new_group_start_the_wait_anew(vigil: Vigil, clock: Clock) -> None:
+def test_rest_and_a_new_group_start_the_wait_anew(vigil: HeartbeatMonitor, clock: Clock) -> None:
     hear(vigil, clock, 100, beat(0), beat(1))
     vigil.rest()
     assert vigil.suspects(60) == ()
@@ -176,10 +189,10 @@ def test_rest_and_a_new_group_start_the_wait_anew(vigil: Vigil, clock: Clock) ->
 
 
 def test_a_pulse_tells_where_its_thread_is_and_whether_it_moves() -> None:
-    ready, free, made = threading.Event(), threading.Event(), list[Pulse]()
+    ready, free, made = threading.Event(), threading.Event(), list[ThreadProgress]()
 
     def sleep_on() -> None:
-        made.append(Pulse())
+        made.append(ThreadProgress())
         ready.set()
         free.wait(30)
 
@@ -197,8 +210,10 @@ def test_a_pulse_tells_where_its_thread_is_and_whether_it_moves() -> None:
     assert made[0].read().steps == 1
 
 
-def scene(*suspects: Suspect, draining: tuple[str, ...] = (), gone: tuple[str, ...] = ()) -> Scene:
-    return Scene([beat(0), beat(1), beat(2)], suspects, draining, gone)
+def scene(
+    *suspects: StalledWorker, draining: tuple[str, ...] = (), gone: tuple[str, ...] = ()
+) -> GroupState:
+    return GroupState([beat(0), beat(1), beat(2)], suspects, draining, gone)
 
 
 def died(*ranks: int) -> WorkerGroupError:
@@ -207,18 +222,20 @@ def died(*ranks: int) -> WorkerGroupError:
 
 
 def test_a_setback_names_hosts_before_workers_and_causes_before_consequences() -> None:
-    assert setback(died(1), scene()).text == "worker 1 on 10.0.0.2 (pid 101) died"
-    cut = setback(died(1, 2), scene(gone=("node1",)))
+    assert classify_interruption(died(1), scene()).text == "worker 1 on 10.0.0.2 (pid 101) died"
+    cut = classify_interruption(died(1, 2), scene(gone=("node1",)))
     assert cut.text == ("host 10.0.0.2 with worker 1 was lost; worker 2 on 10.0.0.3 (pid 102) died")
-    hung = setback(died(2), scene(Suspect(beat(2), "hangs: no progress for 61 s, at x.py:1, in f")))
+    hung = classify_interruption(
+        died(2), scene(StalledWorker(beat(2), "hangs: no progress for 61 s, at x.py:1, in f"))
+    )
     assert hung.kind == "worker lost"
     assert hung.text.startswith("worker 2 on 10.0.0.3 (pid 102) hangs: no progress for 61 s")
-    away = setback(died(1), scene(draining=("node1",), gone=("node1",)))
+    away = classify_interruption(died(1), scene(draining=("node1",), gone=("node1",)))
     assert (away.kind, away.text) == ("preempted", "host 10.0.0.2 with worker 1 was taken away")
 
 
 def test_setbacks_are_forgiven_each_within_its_budget() -> None:
-    forgiven = Forgiveness({"worker lost": 2, "preempted": 1})
+    forgiven = RetryBudget({"worker lost": 2, "preempted": 1})
     assert "(preemption 1, 1 are forgiven)" in forgiven.count("preempted", "host a was taken away")
     assert forgiven.count("worker lost", "worker 1 died").startswith("worker 1 died (lost worker 1")
     forgiven.count("worker lost", "worker 0 died")

@@ -22,7 +22,7 @@ from tests.support.hosts_with_gpus import (
     torch_facts,
 )
 
-CAPTURED = Path(__file__).parents[2] / "nvidia"
+CAPTURED = Path(__file__).parents[2] / "data" / "nvidia"
 """Answers of nvidia-smi on machines of their own, as published; shortened to what is read."""
 
 LISTING = """\

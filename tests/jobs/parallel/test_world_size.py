@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from compound.jobs.data.batches import Share
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.training.batch_norm import Norms, gathered
+from compound.jobs.training.loop.batch_norm import Norms, gathered
 from compound.schemas.job import EpochRow, JobRequest, Resources, TrainJob
 from tests.support.small_jobs import small_job
 

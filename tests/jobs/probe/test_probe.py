@@ -74,12 +74,12 @@ def limited(*asked: Case) -> list[Answer]:
     """Ask a process that can have some 500 MB of memory beside what torch takes."""
     program = (
         "import resource, sys\n"
-        "from compound.jobs import timing\n"
+        "from compound.jobs.probe import step_timing\n"
         "pages = int(open('/proc/self/statm').read().split()[0])\n"
         "room = pages * resource.getpagesize() + 500 * 10**6\n"
         "resource.setrlimit(resource.RLIMIT_AS, (room, room))\n"
         "sys.argv = ['timing', 'cpu', '1']\n"
-        "timing.main()\n"
+        "step_timing.main()\n"
     )
     found = subprocess.run(
         [sys.executable, "-c", program],

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.checking.findings import Finding, Tally
+from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.fsck import Options
 from compound.jobs.store.checking.gc import Wanted
 from compound.jobs.store.writing.job_writer import JobWriter
@@ -120,7 +120,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _fsck(self, *, delete: bool) -> list[Finding]:
         options = Options(delete=delete, older_than=0)
-        return [*self.store.check(self.store.jobs(), [], Tally(), options)]
+        return [*self.store.check(self.store.jobs(), [], FindingCounts(), options)]
 
     @rule()
     def fsck(self) -> None:

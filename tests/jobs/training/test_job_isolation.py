@@ -21,7 +21,7 @@ from compound.jobs.run_job import Process, run
 from compound.jobs.runtime.torch_settings import SETTINGS, Setting, current, put, settled, unchanged
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
-from compound.jobs.training.job_isolation import apart
+from compound.jobs.training.job_isolation import isolated
 from compound.schemas.job import JobResult, TrainJob
 from tests.jobs.training.test_nan_diagnosis import Overflow
 from tests.support.small_jobs import small_job
@@ -80,7 +80,7 @@ def test_what_a_job_sets_reaches_neither_the_next_nor_the_process(setting: Setti
 
     job, process = small_job(), Process.single(threads=1)
     for _ in range(2):
-        for _ in apart(job, process, 1, careless()):
+        for _ in isolated(job, process, 1, careless()):
             assert setting.read() == before
         assert setting.read() == before
     assert found == [expected] * 4
@@ -179,7 +179,7 @@ def test_warnings_that_a_job_silences_are_heard_again(tmp_path: Path) -> None:
         yield None
 
     before = list(warnings.filters)
-    assert list(apart(small_job(), Process.single(), 1, silent())) == [None]
+    assert list(isolated(small_job(), Process.single(), 1, silent())) == [None]
     assert list(warnings.filters) == before
 
 

@@ -11,8 +11,8 @@ from compound.jobs.parallel.failure import Diverged
 from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.loop.trainer import Trainer
 from compound.jobs.training.nan_diagnosis import diagnose
-from compound.jobs.training.trainer import Trainer
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import JobResult, TrainJob
 from tests.support.small_jobs import small_job

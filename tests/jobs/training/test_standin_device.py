@@ -20,8 +20,8 @@ from compound.jobs.parallel.failure import Diverged
 from compound.jobs.probe.step_timing import Case, measure
 from compound.jobs.run_job import Process
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.training.batch_norm import GhostNorm
 from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.loop.batch_norm import GhostNorm
 from compound.jobs.training.nan_diagnosis import diagnose
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob

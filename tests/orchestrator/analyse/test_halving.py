@@ -18,10 +18,10 @@ from compound.orchestrator.records.documents import documents
 from compound.orchestrator.spec.load import load
 from compound.schemas.architecture import AXES
 from compound.schemas.errors import SpecError
+from compound.schemas.gate import Correlation
 from compound.schemas.job import EpochRow
 from compound.schemas.plan import Plan, PlannedJob
 from compound.schemas.promotion import Asha
-from compound.schemas.ranking import Correlation
 from tests.orchestrator.test_study import SPEC, carry_out
 
 ASHA = Asha(kind="asha", grace=1, factor=4)

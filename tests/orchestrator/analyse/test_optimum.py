@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from compound.orchestrator.analyse.optimum import DEGREE, optimum
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.report.optimum_text import terrain
+from compound.orchestrator.report.optimum_text import surface_text
 from compound.schemas.architecture import Shares
-from compound.schemas.verdict import Likely, Optimum, Verdict
+from compound.schemas.verdict import Optimum, RegionPoint, Verdict
 from tests.support.shares_studies import PEAK, SIGMA, bowl, lattice, measured, placed, splits
 from tests.support.verdict_studies import jobs_of, plan_of, results_of, spec_of
 
@@ -115,7 +115,7 @@ def verdict_on(noise: float, untried=()) -> Verdict:
 
 def test_the_surface_is_told_in_words():
     untried = placed([Shares(depth=0.2, width=0.5, resolution=0.3)], first=700)
-    told = terrain(verdict_on(0.002, untried))
+    told = surface_text(verdict_on(0.002, untried))
     assert told.startswith("The quadratic surface is highest at ")
     assert "% width" in told and "region of that place covers" in told
     assert "Left out one at a time, candidates are mispredicted by 0." in told
@@ -124,14 +124,16 @@ def test_the_surface_is_told_in_words():
 
 def test_where_nothing_is_sure_the_words_say_so():
     verdict = verdict_on(0.002)
-    anywhere = tuple(Likely(shares=one.shares, probability=0.01) for one in verdict.optimum.heights)
+    anywhere = tuple(
+        RegionPoint(shares=one.shares, probability=0.01) for one in verdict.optimum.heights
+    )
     flat = verdict.optimum.model_copy(update={"region": anywhere})
-    told = terrain(verdict.model_copy(update={"optimum": flat}))
+    told = surface_text(verdict.model_copy(update={"optimum": flat}))
     assert "covers 100 % of the map: where the optimum lies is open" in told
     corner = placed([Shares(depth=0.98, width=0.02, resolution=0)], first=700)
-    told = terrain(verdict_on(0.002, corner))
+    told = surface_text(verdict_on(0.002, corner))
     assert "No untried network promises a better score." in told
 
 
 def test_no_surface_needs_no_words():
-    assert terrain(verdict_on(0.002).model_copy(update={"optimum": None})) == ""
+    assert surface_text(verdict_on(0.002).model_copy(update={"optimum": None})) == ""

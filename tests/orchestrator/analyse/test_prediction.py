@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from compound.orchestrator.analyse.prediction import improvements, next_points, predict
 from compound.orchestrator.analyse.scores import compare
 from compound.orchestrator.statistics.comparison import Noise
-from compound.orchestrator.statistics.surface import Belief
+from compound.orchestrator.statistics.surface import Posterior
 from compound.schemas.architecture import Shares
 from tests.support.shares_studies import bowl, lattice, measured, placed, splits
 
@@ -67,7 +67,7 @@ def test_an_expected_improvement_is_at_least_the_lead_and_never_negative(
     expected, noisy, strayed, df
 ):
     surface, size = field().surface, len(expected)
-    belief = Belief(np.array(expected), np.full(size, noisy), np.full(size, strayed))
+    belief = Posterior(np.array(expected), np.full(size, noisy), np.full(size, strayed))
     found = improvements(surface, Noise(0.01, df), belief)
     assert np.all(found >= 0)
     assert np.all(found >= belief.expected - surface.expected.max() - 1e-9)
@@ -75,7 +75,7 @@ def test_an_expected_improvement_is_at_least_the_lead_and_never_negative(
 
 def test_an_improvement_is_what_simulation_expects():
     surface, noise = field().surface, Noise(0.01, 28)
-    belief = Belief(surface.expected.max() + np.array([-0.01, 0.0, 0.01]), *np.full((2, 3), 0.5))
+    belief = Posterior(surface.expected.max() + np.array([-0.01, 0.0, 0.01]), *np.full((2, 3), 0.5))
     rng = np.random.default_rng(0)
     df = 1 / (0.25 / 28 + 0.25 / surface.spare)
     truth = belief.expected + 0.01 * rng.standard_t(df, (400_000, 3))

@@ -10,18 +10,20 @@ from benchmarks.simulated import Simulated, World, shares_of, single
 from benchmarks.surfaces import SURFACES
 from benchmarks.verdict import DATA
 from compound.orchestrator.choose.rounds import Search, next_round
-from compound.orchestrator.choose.verdict import METRIC, analyse
+from compound.orchestrator.choose.verdict import analyse
+from compound.orchestrator.design.baseline import DATA_ONLY
 from compound.orchestrator.forecast.upper_bounds import (
     compared_at_last,
     gate_at_most,
     rounds_at_most,
 )
-from compound.orchestrator.plan.schedules import of_length, stages
-from compound.orchestrator.plan.search_jobs import DATA_ONLY, plan_study
+from compound.orchestrator.plan.schedules import of_length, rung_schedules
+from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.spec.load import load
 from compound.schemas.architecture import AXES
 from compound.schemas.errors import SpecError
 from compound.schemas.job import JobResult
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan, Rounds
 from compound.schemas.recipe import Recipe
 from compound.schemas.study import StudySpec
@@ -55,7 +57,7 @@ class Ledger:
         while True:
             for one in jobs:
                 job = one.request.job
-                score = {METRIC: self.world.answer(job)}
+                score = {ACCURACY: self.world.answer(job)}
                 self.results[job.id] = JobResult(
                     job=job.id, status="done", attempt=1, epochs=1, metrics=score
                 )
@@ -149,7 +151,7 @@ def test_what_is_trained_already_counts_when_a_candidate_is_not_promoted() -> No
     for one in plan_study(whole, DATA).jobs[-2:]:
         job = one.request.job
         ledger.results[job.id] = JobResult(
-            job=job.id, status="done", attempt=1, epochs=8, metrics={METRIC: 0.5}
+            job=job.id, status="done", attempt=1, epochs=8, metrics={ACCURACY: 0.5}
         )
     search = ledger.carry_out()
     ids = [one.request.job.id for one in search.plan.jobs]
@@ -193,7 +195,7 @@ def test_short_schedules_take_the_same_course() -> None:
 
 def test_rungs_of_one_epoch_are_one_rung() -> None:
     spec = spec_of("search.promotion={kind: rungs, rungs: 6, factor: 4}")
-    assert [one.recipe.epochs for one in stages(spec)] == [1, 2, 8]
+    assert [one.recipe.epochs for one in rung_schedules(spec)] == [1, 2, 8]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from benchmarks.verdict import DATA
 from compound.orchestrator.analyse.scores import SPEED
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.plan.resolution_warnings import few_seeds, prospects
+from compound.orchestrator.plan.resolution_warnings import few_seeds, resolution_warnings
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.spec.load import load
 from compound.schemas.architecture import Candidate, Cost, Shares
@@ -144,7 +144,7 @@ def test_one_candidate_says_what_would_give_more():
     assert verdict.outcome == "no verdict"
     assert "there is one candidate, and nothing to compare it with" in verdict.sentence
     assert "search.design" in verdict.sentence
-    assert prospects(Search(), 1)[0].startswith("one network only")
+    assert resolution_warnings(Search(), 1)[0].startswith("one network only")
     assert verdict.optimum is None and verdict.predictions == ()
 
 

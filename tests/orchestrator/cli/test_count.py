@@ -9,7 +9,8 @@ from compound.jobs.networks.exact_cost import count
 from compound.jobs.networks.named import NETWORKS
 from compound.orchestrator.cli import count as networks
 from compound.orchestrator.cli.count import Scaling
-from compound.orchestrator.plan.search_jobs import baseline_of, plan_study
+from compound.orchestrator.design.baseline import baseline_of
+from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.spec.load import load
 from compound.schemas.baseline import NetworkName
 from compound.schemas.data import DataInfo

@@ -16,7 +16,8 @@ from compound.orchestrator.cli import plan as planning
 from compound.orchestrator.cli import report as reporting
 from compound.orchestrator.cli import run as running
 from compound.orchestrator.cli import status as studies
-from compound.orchestrator.plan.search_jobs import plan_study, plan_train
+from compound.orchestrator.plan.search_jobs import plan_study
+from compound.orchestrator.scale.family import plan_train
 from compound.orchestrator.spec.load import load
 from compound.schemas.errors import FactoryError, PlanError
 from compound.schemas.job import JobRequest

@@ -2,7 +2,7 @@
 
 import pytest
 
-from compound.orchestrator.plan.search_jobs import plan_family
+from compound.orchestrator.scale.family import plan_family
 from tests.orchestrator.plan.test_search_jobs import refused, study
 
 

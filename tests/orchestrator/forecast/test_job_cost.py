@@ -12,7 +12,7 @@ from compound.jobs.data.encoded import streams
 from compound.jobs.data.source import summarise
 from compound.jobs.device_model import IMAGES_PART, NCCL_BYTES, PROCESS_BYTES, guess
 from compound.orchestrator.forecast.budget_check import check_budget, warnings
-from compound.orchestrator.forecast.job_cost import SPARE, Reckoner, makespan
+from compound.orchestrator.forecast.job_cost import SPARE, CostModel, makespan
 from compound.orchestrator.forecast.prepare import Prepared, prepare
 from compound.orchestrator.spec.load import load
 from compound.schemas.data import DigitsData, ParquetData
@@ -253,7 +253,7 @@ def test_l2_at_800_pixels_is_reckoned_without_being_built() -> None:
 def test_a_reckoner_does_not_depend_on_where_it_reckons() -> None:
     plan = prepared()
     hosts = Hosts(nodes=3, cpus=64)
-    other = Reckoner(guess("cpu", 1), hosts, Spending(), plan.plan.data)
+    other = CostModel(guess("cpu", 1), hosts, Spending(), plan.plan.data)
     same = replace(other, hosts=plan.reckoner.hosts)
     request = plan.plan.jobs[0].request
     assert other.demand(request).seconds == same.demand(request).seconds

@@ -17,7 +17,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.plan_json import as_json
 from compound.orchestrator.cli.printing.plan_tables import show
 from compound.orchestrator.forecast.prepare import Prepared, prepare
-from compound.orchestrator.plan.compile_choice import GUESSED, Judge
+from compound.orchestrator.plan.compile_choice import GUESSED, CompileChoice
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.plan.step_time import COMPILING, SAVED, UPDATE_SECONDS, Pace
 from compound.orchestrator.records.documents import Record, TrainRecord
@@ -67,7 +67,7 @@ kinds = st.sampled_from(["cpu", "cuda"])
 
 @given(kinds, epochs, epochs, st.integers(1, 8), st.sampled_from(["sgd", "rmsprop"]))
 def test_a_longer_job_compiles_where_a_shorter_one_does(kind, one, other, workers, optimizer):
-    judge = Judge(probed(kind), 10_000, workers)
+    judge = CompileChoice(probed(kind), 10_000, workers)
     recipes = [
         Recipe(epochs=each, compile="auto", optimizer=optimizer) for each in sorted((one, other))
     ]
@@ -79,23 +79,23 @@ def test_a_longer_job_compiles_where_a_shorter_one_does(kind, one, other, worker
     layers = workload(B0).layers
     assert found.cost == COMPILING[kind] * layers + UPDATE_SECONDS * (optimizer == "rmsprop")
     assert longer.compile == (found.saved > found.cost)
-    fewer = Judge(probed(kind), 10_000, 1).repayment(B0, recipes[1])
+    fewer = CompileChoice(probed(kind), 10_000, 1).repayment(B0, recipes[1])
     assert fewer is not None and fewer.saved >= found.saved
 
 
 def test_a_guess_has_to_repay_three_times_over():
     recipe = Recipe(epochs=50, batch=256, compile="auto")
-    sure = Judge(probed(), 100_000, 1).repayment(B0, recipe)
+    sure = CompileChoice(probed(), 100_000, 1).repayment(B0, recipe)
     images = round(100_000 * 1.5 * sure.cost / sure.saved)
     guessed = guess("cuda", 1)
-    assert Judge(probed(), images, 1).settled(B0, recipe).compile is True
-    assert Judge(guessed, images, 1).settled(B0, recipe).compile is False
-    assert Judge(guessed, 3 * images, 1).settled(B0, recipe).compile is True
+    assert CompileChoice(probed(), images, 1).settled(B0, recipe).compile is True
+    assert CompileChoice(guessed, images, 1).settled(B0, recipe).compile is False
+    assert CompileChoice(guessed, 3 * images, 1).settled(B0, recipe).compile is True
     assert GUESSED == 3
 
 
 def test_what_a_recipe_says_itself_stays():
-    judge = Judge(probed(), 10**9, 1)
+    judge = CompileChoice(probed(), 10**9, 1)
     for said in (True, False):
         assert judge.settled(B0, Recipe(compile=said)).compile is said
 
@@ -251,7 +251,7 @@ def test_growing_images_are_compiled_once_for_each_side_or_not_at_all():
     many = Recipe.model_validate(
         {"epochs": 100, "compile": "auto", "resizing": {"start": 0.5, "multiple": 4}}
     )
-    judge = Judge(probed(), 10**9, 1)
+    judge = CompileChoice(probed(), 10**9, 1)
     found = judge.repayment(B0, many)
     assert found is not None and found.sides > MOST_COMPILED and found.saved > found.cost
     assert judge.settled(B0, many).compile is False

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from compound.jobs.data.source import summarise
-from compound.orchestrator.plan.search_jobs import plan_family, plan_study, plan_train
+from compound.orchestrator.plan.search_jobs import plan_study
+from compound.orchestrator.scale.family import plan_family, plan_train
 from compound.orchestrator.scale.gate_plan import gate_of
 from compound.orchestrator.spec.load import load
 from compound.schemas.architecture import Coefficients

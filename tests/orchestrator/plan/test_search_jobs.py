@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from compound.jobs.data.source import summarise
-from compound.orchestrator.plan.search_jobs import plan_family, plan_study, plan_train
+from compound.orchestrator.plan.search_jobs import plan_study
+from compound.orchestrator.scale.family import plan_family, plan_train
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.schemas.errors import PlanError
 from compound.schemas.plan import Plan

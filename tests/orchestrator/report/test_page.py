@@ -8,13 +8,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from compound.orchestrator.choose.verdict import METRIC, analyse
-from compound.orchestrator.plan.search_jobs import plan_family, plan_study, plan_train
+from compound.orchestrator.choose.verdict import analyse
+from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.report import tables
 from compound.orchestrator.report.inputs import ReportInputs, all_jobs
 from compound.orchestrator.report.page import render
+from compound.orchestrator.scale.family import plan_family, plan_train
 from compound.schemas.data import DataInfo
 from compound.schemas.job import Cause, EpochRow, JobResult
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.study import SPEC, StudySpec
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -94,7 +96,7 @@ def spec_of(seeds: int = 2, phi: tuple[float, ...] = (1, 2)) -> StudySpec:
 
 
 def ended(job: str, accuracy: float) -> JobResult:
-    metrics = {METRIC: accuracy}
+    metrics = {ACCURACY: accuracy}
     return JobResult(job=job, status="done", attempt=1, epochs=2, metrics=metrics, seconds=3)
 
 
@@ -105,7 +107,7 @@ def failed(job: str) -> JobResult:
 
 def rows_of(job: str, accuracy: float) -> list[EpochRow]:
     return [
-        EpochRow(job=job, attempt=1, epoch=n, step=n, metrics={METRIC: value}, wall_time=1.0)
+        EpochRow(job=job, attempt=1, epoch=n, step=n, metrics={ACCURACY: value}, wall_time=1.0)
         for n, value in ((1, accuracy / 2), (2, accuracy))
     ]
 

@@ -7,12 +7,13 @@ from math import log2
 import pytest
 
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.plan.search_jobs import plan_family, plan_study
+from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.report.gate_figure import contenders
 from compound.orchestrator.report.inputs import ReportInputs, all_jobs
 from compound.orchestrator.report.page import render
 from compound.orchestrator.report.power_law_table import law_table
 from compound.orchestrator.report.rungs_figure import rung_table
+from compound.orchestrator.scale.family import plan_family
 from compound.orchestrator.scale.family_errors import law_of
 from compound.orchestrator.scale.gate import judge
 from compound.orchestrator.scale.gate_plan import gate_plan

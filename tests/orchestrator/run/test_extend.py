@@ -9,7 +9,8 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.optimiser.schedule import steps
 from compound.orchestrator.forecast.prepare import prepare
 from compound.orchestrator.records.documents import Documents, Record, documents
-from compound.orchestrator.records.history import History, check
+from compound.orchestrator.records.history import History
+from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.spec.load import load
 from compound.schemas.errors import PlanError
 from compound.schemas.job import JobRequest
@@ -61,8 +62,8 @@ def begun(spec: Path) -> Documents:
     ],
 )
 def test_all_else_may_change(begun: Documents, spec: Path, overrides: tuple[str, ...]) -> None:
-    check(None, planned(spec, *overrides))
-    check(begun, planned(spec, *overrides))
+    require_extension(None, planned(spec, *overrides))
+    require_extension(begun, planned(spec, *overrides))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_other_data_or_another_baseline_is_refused(
     begun: Documents, spec: Path, override: str, where: str, said: str
 ) -> None:
     with pytest.raises(PlanError) as refused:
-        check(begun, planned(spec, override))
+        require_extension(begun, planned(spec, override))
     assert refused.value.where == where
     assert said in refused.value.what
     assert "another `name`" in refused.value.next_step

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from compound.cluster.local_runner import LocalRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
-from compound.orchestrator.run.phase import Crew
+from compound.orchestrator.run.phase import PhaseRunner
 from compound.orchestrator.run.progress import Phase
 from compound.schemas.job import Cause, Event, JobRequest, JobResult, Resources
 from compound.schemas.plan import PlannedJob
@@ -71,7 +71,7 @@ class Rig:
     def ending(self, log: Log, runner: Recorder, requests, **rules) -> str:
         history = History(self.store, "small")
         known = {"history": history, "index": self.store.study("small").index}
-        crew = Crew(self.store, runner, log, images=IMAGES, **known, **rules)
+        crew = PhaseRunner(self.store, runner, log, images=IMAGES, **known, **rules)
         return crew.train("search", [planned(request) for request in requests])
 
     def result(self, request: JobRequest) -> JobResult:
@@ -227,7 +227,7 @@ def test_every_job_ends_once_and_within_its_bounds(
     runner, log = Scripted(dict(zip(ids, map(list, scripts), strict=True))), Log()
     history = History(store, "small")
     known = {"history": history, "index": store.study("small").index}
-    crew = Crew(store, runner, log, images=IMAGES, retries=retries, **known)
+    crew = PhaseRunner(store, runner, log, images=IMAGES, retries=retries, **known)
     assert crew.train("search", [planned(request) for request in requests]) == "done"
     ended = [event.job for event in log.events if event.kind == "ended"]
     assert sorted(ended) == sorted(ids)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from compound.cluster.resources import Node
 from compound.cluster.runner import OnEvent
 from compound.orchestrator.forecast.budget_check import burned, exceeded
-from compound.orchestrator.run.spending import Meter
+from compound.orchestrator.run.spending import SpendingLimit
 from compound.schemas.forecast import Spending, Spent
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, Resources
 from tests.support.small_jobs import small_job
@@ -56,9 +56,11 @@ def request(seed: int) -> JobRequest:
     return JobRequest(job=small_job(seed=seed), resources=Resources(workers=2, cpus=1))
 
 
-def metered(spending: Spending, jobs: int = 3) -> tuple[Meter, list[JobResult], list[Spent]]:
+def metered(
+    spending: Spending, jobs: int = 3
+) -> tuple[SpendingLimit, list[JobResult], list[Spent]]:
     kept: list[Spent] = []
-    meter = Meter(Epochs(4), spending, NODES, Spent(), kept.append)
+    meter = SpendingLimit(Epochs(4), spending, NODES, Spent(), kept.append)
     return meter, meter.run([request(i) for i in range(jobs)], "", lambda event: None), kept
 
 
@@ -78,7 +80,7 @@ def test_an_elastic_job_is_counted_with_the_workers_that_it_had() -> None:
             return []
 
     wide = Resources.model_validate({"workers": {"min": 2, "max": 8}})
-    meter = Meter(Growing(1), Spending(), NODES, Spent(), lambda spent: None)
+    meter = SpendingLimit(Growing(1), Spending(), NODES, Spent(), lambda spent: None)
     meter.run([request(0).model_copy(update={"resources": wide})], "", lambda event: None)
     assert meter.spent.cpu_hours == 0.5 * (2 + 4)
 

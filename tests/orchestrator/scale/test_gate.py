@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compound.orchestrator.choose.verdict import METRIC, analyse
-from compound.orchestrator.plan.search_jobs import plan_family, plan_study
+from compound.orchestrator.choose.verdict import analyse
+from compound.orchestrator.plan.search_jobs import plan_study
+from compound.orchestrator.scale.family import plan_family
 from compound.orchestrator.scale.gate import judge
 from compound.orchestrator.scale.gate_plan import contenders, gate_plan
 from compound.schemas.architecture import AXES, Coefficients
 from compound.schemas.errors import PlanError
-from compound.schemas.gate import GatePlan
+from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.job import JobResult, Resources
+from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan
-from compound.schemas.ranking import GateResult
 from compound.schemas.study import SPEC, StudySpec
 from compound.schemas.verdict import Verdict
 from tests.orchestrator.report.test_page import BASELINE, DATA
@@ -313,7 +314,7 @@ def outcomes(after: Sequence[float], gates: int) -> list[str]:
     true = passed(gate, dict(zip((e.candidate for e in gate.entrants), after, strict=False)), 0)
     told = []
     for _ in range(gates):
-        luck = {id_: one.metrics[METRIC] + rng.normal(0, 0.01) for id_, one in true.items()}
+        luck = {id_: one.metrics[ACCURACY] + rng.normal(0, 0.01) for id_, one in true.items()}
         results = {id_: ended(id_, score) for id_, score in luck.items()}
         told.append(judge(spec, plan, verdict, gate, results).outcome)
     return told

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.plan.search_jobs import plan_family, plan_study
+from compound.orchestrator.plan.search_jobs import plan_study
+from compound.orchestrator.scale.family import plan_family
 from compound.orchestrator.scale.family_errors import law_of
 from compound.orchestrator.scale.gate_plan import gate_plan
 from compound.orchestrator.scale.power_law import fit

@@ -19,7 +19,7 @@ from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.orchestrator.__main__ import main
-from compound.orchestrator.plan.search_jobs import plan_train
+from compound.orchestrator.scale.family import plan_train
 from compound.orchestrator.spec.load import load
 from compound.schemas.errors import ArchitectureError
 from compound.schemas.job import JobRequest, Resources, TrainJob

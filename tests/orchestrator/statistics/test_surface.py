@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compound.orchestrator.statistics.comparison import Noise
-from compound.orchestrator.statistics.post_selection import Contest, lead_interval, pick
+from compound.orchestrator.statistics.post_selection import MixVersusControls, lead_interval, pick
 from compound.orchestrator.statistics.scheffe import Scheffe, basis
 from compound.schemas.architecture import Shares
 
@@ -90,7 +90,7 @@ def test_pick_takes_the_lowest_rank_within_the_slack(values, slack):
     assert np.all(expected[place + 1 :] < expected.max() - slack)
 
 
-CONTEST = Contest([3, 4, 5, 6, 7, 8, 9], [0, 1, 2], np.arange(7.0))
+CONTEST = MixVersusControls([3, 4, 5, 6, 7, 8, 9], [0, 1, 2], np.arange(7.0))
 
 
 def interval(means: np.ndarray, mix: int, level: float = 0.9):

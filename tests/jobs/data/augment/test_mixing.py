@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from compound.jobs.data.augment.mixing import Batch, draw_shares, mix
 from compound.jobs.data.batches import Feeder, Share
-from compound.jobs.training.loss import loss_of
+from compound.jobs.training.loop.loss import loss_of
 from compound.schemas.recipe import Augment
 from tests.jobs.data.test_batches import CPU, numbered
 

@@ -9,7 +9,13 @@ import torch
 
 from compound.jobs.data.batches import Share
 from compound.jobs.data.source import summarise
-from compound.jobs.data.stream.remote_decoding import Elsewhere, Part, Terms, decoded, encoded
+from compound.jobs.data.stream.remote_decoding import (
+    Part,
+    RemoteDecoder,
+    RemoteSettings,
+    decoded,
+    encoded,
+)
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.errors import DataError
 from compound.schemas.job import DataRef
@@ -26,14 +32,14 @@ class NextDoor:
     def __init__(self) -> None:
         self.asked = 0
 
-    def parts(self, spots: pa.Table, terms: Terms) -> Iterator[Part]:
+    def parts(self, spots: pa.Table, terms: RemoteSettings) -> Iterator[Part]:
         self.asked += len(spots)
         for start in range(0, len(spots), terms.stretch):
             for images in encoded(spots.slice(start, terms.stretch), terms.column):
                 yield decoded(images, terms)
 
 
-def source_of(spec, elsewhere: Elsewhere | None = None, resolution: int = 16):
+def source_of(spec, elsewhere: RemoteDecoder | None = None, resolution: int = 16):
     data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
     recipe = Recipe(augment=Augment(cutout=0.3))
     return DataCache(elsewhere=elsewhere).source(data, resolution, recipe, CPU, 1)
@@ -97,7 +103,7 @@ def test_an_epoch_that_is_left_ends_the_work_elsewhere(tmp_path: Path) -> None:
     class Noting(NextDoor):
         ended = False
 
-        def parts(self, spots: pa.Table, terms: Terms) -> Iterator[Part]:
+        def parts(self, spots: pa.Table, terms: RemoteSettings) -> Iterator[Part]:
             try:
                 yield from super().parts(spots, terms)
             finally:

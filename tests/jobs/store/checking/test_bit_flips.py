@@ -9,7 +9,7 @@ import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.local_files import LocalFiles
-from compound.jobs.store.checking.findings import Finding, Tally
+from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.fsck import Options
 from compound.jobs.store.checking.job_check import check_job
 from compound.jobs.store.checking.study_check import check_study, check_top
@@ -32,7 +32,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
 
 def checked(store: ArtifactStore, path: Path) -> list[Finding]:
     """Return what fsck says of the job, the study or the top that a file belongs to."""
-    files, tally = LocalFiles(store.uri), Tally()
+    files, tally = LocalFiles(store.uri), FindingCounts()
     parts = path.relative_to(store.uri).parts
     if parts[0] == "jobs":
         return check_job(JobFolder(files, parts[1]), tally, 0)[1]
@@ -54,7 +54,7 @@ def read(store: ArtifactStore) -> dict[str, Any]:
 
 def test_the_store_is_sound_and_has_every_kind(store: ArtifactStore) -> None:
     assert {*by_kind(Path(store.uri))} == {*KINDS, "text"}
-    assert [*store.check(store.jobs(), store.studies(), Tally(), _LOOK)] == []
+    assert [*store.check(store.jobs(), store.studies(), FindingCounts(), _LOOK)] == []
     assert store.audit(store.jobs(), store.studies()).damaged == ()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.checking.findings import Finding, Tally
+from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.fsck import Options
 from compound.jobs.store.format.checksummed_json import SCHEMA_VERSION, sha256
 from compound.jobs.store.writing.job_writer import JobWriter
@@ -60,7 +60,7 @@ def killed(store: ArtifactStore) -> ArtifactStore:
 
 
 def check(store: ArtifactStore, options: Options = LOOK) -> list[Finding]:
-    return [*store.check(store.jobs(), store.studies(), Tally(), options)]
+    return [*store.check(store.jobs(), store.studies(), FindingCounts(), options)]
 
 
 def problems(store: ArtifactStore, options: Options = LOOK) -> dict[str, list[str]]:

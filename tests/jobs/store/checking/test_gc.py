@@ -6,7 +6,7 @@ import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.local_files import LocalFiles
-from compound.jobs.store.checking.findings import Tally
+from compound.jobs.store.checking.findings import FindingCounts
 from compound.jobs.store.checking.fsck import Options
 from compound.jobs.store.checking.gc import Pruning, Wanted
 from compound.jobs.store.folders.job_folder import JobFolder
@@ -67,7 +67,7 @@ def epochs(store: ArtifactStore) -> list[int]:
 
 
 def clean(store: ArtifactStore) -> bool:
-    return not [*store.check(store.jobs(), [], Tally(), Options(older_than=0))]
+    return not [*store.check(store.jobs(), [], FindingCounts(), Options(older_than=0))]
 
 
 def prune(store: ArtifactStore, last: int = 1, best: int = 1) -> Pruning:

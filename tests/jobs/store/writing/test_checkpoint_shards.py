@@ -9,9 +9,10 @@ import torch
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.format.checkpoint import Gathered, Position
+from compound.jobs.store.format.file_kinds import shard_name
 from compound.jobs.store.format.manifest import Attempt
 from compound.jobs.store.writing import checkpoint_shards as shards
-from compound.jobs.store.writing.checkpoint_shards import Shards, note_name, shard_name
+from compound.jobs.store.writing.checkpoint_shards import Shards, note_name
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.orchestrator.__main__ import main
 from compound.schemas.errors import StoreError

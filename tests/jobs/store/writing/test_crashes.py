@@ -10,7 +10,7 @@ import pytest
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.backend.local_files import LocalFiles
-from compound.jobs.store.checking.findings import Tally
+from compound.jobs.store.checking.findings import FindingCounts
 from compound.jobs.store.checking.fsck import Options
 from compound.jobs.store.checking.gc import Wanted
 from compound.schemas.architecture import Coefficients
@@ -176,7 +176,7 @@ def littered(files: Files) -> None:
 def tidy(files: Files) -> None:
     store = store_of(files)
     options = Options(delete=True, repair=True, older_than=0)
-    list(store.check(store.jobs(), store.studies(), Tally(), options))
+    list(store.check(store.jobs(), store.studies(), FindingCounts(), options))
 
 
 def check_tidied(files: Files) -> None:

@@ -13,7 +13,7 @@ from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.compiling.compiler import check_compiler, programs
 from compound.jobs.training.data_cache import DataCache
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.architecture import Stage
 from compound.schemas.errors import PlanError
 from compound.schemas.job import JobResult, TrainJob

@@ -11,7 +11,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.compiling.cuda_graphs import recorder_for
 from compound.jobs.training.compiling.graphed_passes import max_excess
 from compound.jobs.training.data_cache import DataCache
-from compound.jobs.training.trainer import Trainer
+from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import JobRequest, TrainJob
 from tests.support.small_jobs import small_job
@@ -191,7 +191,7 @@ def test_a_device_that_does_not_wait_is_left_alone() -> None:
 
 def test_a_job_says_that_it_went_without_graphs(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(
-        "compound.jobs.training.trainer.recorder_for", lambda *_: Tape(leave_out="convolution")
+        "compound.jobs.training.loop.trainer.recorder_for", lambda *_: Tape(leave_out="convolution")
     )
     job, store = small_job(epochs=3), ArtifactStore.open(str(tmp_path))
     assert list(run(job, store, Process.single(), DataCache()))
@@ -200,7 +200,7 @@ def test_a_job_says_that_it_went_without_graphs(tmp_path: Path, monkeypatch) -> 
 
 
 def test_the_layer_of_a_loss_that_is_lost_is_still_found(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("compound.jobs.training.trainer.recorder_for", lambda *_: Tape())
+    monkeypatch.setattr("compound.jobs.training.loop.trainer.recorder_for", lambda *_: Tape())
     given = {"learning_rate": 100, "clip_norm": None, "warmup_epochs": 0, "weight_decay": 1}
     data = SyntheticData(source="synthetic", images=1024, validation_images=8, size=8)
     job, store = small_job(data, epochs=6, **given), ArtifactStore.open(str(tmp_path))

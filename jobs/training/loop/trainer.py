@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,11 @@ from compound.jobs.parallel.failure import Diverged
 from compound.jobs.parallel.flat_parameters import Flat, flatten
 from compound.jobs.parallel.process import Process
 from compound.jobs.seeds import Purpose, derive
-from compound.jobs.training.batch_norm import Norms, gathered
-from compound.jobs.training.checkpoints.epoch_position import FROM_THE_START, Partial
 from compound.jobs.training.compiling.cuda_graphs import recorder_for
 from compound.jobs.training.compiling.graphed_passes import Graphs, Recorder
-from compound.jobs.training.loss import loss_of
+from compound.jobs.training.loop.batch_norm import Norms, gathered
+from compound.jobs.training.loop.epoch_position import FROM_THE_START, Partial
+from compound.jobs.training.loop.loss import loss_of
 from compound.jobs.training.optimiser.ema import Average
 from compound.jobs.training.optimiser.schedule import (
     Steps,
@@ -31,8 +32,8 @@ from compound.jobs.training.optimiser.schedule import (
     steps,
 )
 from compound.jobs.training.optimiser.update import Update
-from compound.jobs.training.watch import Watch
 from compound.schemas.job import TrainJob
+from compound.schemas.metrics import ACCURACY
 
 Metrics = dict[str, float]
 AfterStep = Callable[[int, Tensor], None]
@@ -64,7 +65,7 @@ class Trainer:
         )
         self._model = self.module
         self.graphs: Graphs | None = None
-        self.watch = Watch()
+        self.watch = DataWait()
         self.on_step: Callable[[], None] | None = None
         """Called after every optimiser step."""
         self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
@@ -192,7 +193,7 @@ class Trainer:
         """Measure the network, or its average, on every validation image exactly once."""
         with self.average.applied() if self.average else nullcontext():
             loss, correct, images = summed(self._validate(), self._process).tolist()
-        return {"validation_loss": loss / images, "validation_accuracy": correct / images}
+        return {"validation_loss": loss / images, ACCURACY: correct / images}
 
     @torch.inference_mode()
     def _validate(self) -> Tensor:
@@ -255,3 +256,24 @@ def _generator(device: torch.device) -> torch.Generator:
     index = module.current_device() if device.index is None else device.index
     generator: torch.Generator = module.default_generators[index]
     return generator
+
+
+T = TypeVar("T")
+
+
+class DataWait:
+    """Adds up the seconds that the loop spends in asking for the next batch."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def restart(self) -> None:
+        """Begin at zero again."""
+        self.seconds = 0.0
+
+    def next(self, batches: Iterator[T]) -> T:
+        """Return the next batch, and count how long that took."""
+        asked = time.perf_counter()
+        batch = next(batches)
+        self.seconds += time.perf_counter() - asked
+        return batch

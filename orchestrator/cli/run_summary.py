@@ -6,11 +6,13 @@ from typing import Any, Literal
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.report import report_or_reason
-from compound.orchestrator.commands.family import family_cells, family_rows
 from compound.orchestrator.forecast.budget_check import exceeded
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.study import Outcome
+from compound.orchestrator.wording.numbers import short
 from compound.schemas.errors import ReportError
+from compound.schemas.metrics import ACCURACY
+from compound.schemas.plan import Member
 
 Reached = Outcome | Literal["spent"]
 """`spent`: stopped at the budget's limit."""
@@ -19,7 +21,7 @@ FAMILY = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", "
 
 
 @dataclass(frozen=True)
-class Shown:
+class RunSummary:
     """How a run ended, and how it is told."""
 
     ending: Reached
@@ -30,7 +32,7 @@ class Shown:
     """Whether a report is wanted."""
 
 
-def show(store: ArtifactStore, found: Documents, shown: Shown) -> ReportError | None:
+def show(store: ArtifactStore, found: Documents, shown: RunSummary) -> ReportError | None:
     """Write the report and print what a run has found, or its last line of JSON.
 
     Returns why there is no report, where one is wanted and cannot be drawn here.
@@ -59,7 +61,7 @@ def show(store: ArtifactStore, found: Documents, shown: Shown) -> ReportError | 
 def _answer(
     store: ArtifactStore,
     found: Documents,
-    shown: Shown,
+    shown: RunSummary,
     family: list[dict[str, Any]],
     report: str | None,
 ) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def _say_verdict(found: Documents) -> None:
             note(f"warning: {warning}")
 
 
-def _next_steps(found: Documents, shown: Shown) -> list[str]:
+def _next_steps(found: Documents, shown: RunSummary) -> list[str]:
     told = {
         "stopped": f"{shown.resume}    # resumes",
         "closed": f"{shown.resume} --set gate=warn    # trains the family all the same",
@@ -96,3 +98,39 @@ def _next_steps(found: Documents, shown: Shown) -> list[str]:
         sets = " ".join(f"--set budget.{name}={2 * getattr(budget, name):g}" for name in names)
         return [f"{shown.resume} {sets}    # goes on"]
     return [told[shown.ending]] if shown.ending in told else []
+
+
+def family_rows(store: ArtifactStore, found: Documents) -> list[dict[str, Any]]:
+    """Return each member of a study's family with its cost and mean accuracy."""
+    members = found.family.members if found.family else ()
+    return [_family_row(member, store) for member in members]
+
+
+def _family_row(member: Member, store: ArtifactStore) -> dict[str, Any]:
+    results = store.results([job.request.job.id for job in member.jobs])
+    scores = [r.metrics[ACCURACY] for r in results.values() if r.status == "done"]
+    return {
+        "phi": member.phi,
+        "architecture": member.network.id,
+        "ratio": member.network.ratio,
+        **member.network.cost.model_dump(),
+        "resolution": member.network.architecture.resolution,
+        "jobs": len(member.jobs),
+        "done": len(scores),
+        "accuracy": sum(scores) / len(scores) if scores else None,
+    }
+
+
+def family_cells(row: dict[str, Any]) -> list[str]:
+    """Return a member as the cells of a table."""
+    accuracy = row["accuracy"]
+    return [
+        row["architecture"][:8],
+        f"{row['phi']:g}",
+        f"{row['ratio']:.2f}x",
+        f"{row['params']:,}",
+        short(row["macs"]),
+        str(row["resolution"]),
+        f"{row['done']} of {row['jobs']} done",
+        "" if accuracy is None else f"{accuracy:.2%}",
+    ]

@@ -1,0 +1,50 @@
+"""The baseline of a study: its network with the classes and channels of the data."""
+
+from compound.jobs.models.scaled import Networks
+from compound.jobs.networks.exact_cost import count
+from compound.jobs.networks.named import NETWORKS
+from compound.orchestrator.design.limits import (
+    require_resolution,
+)
+from compound.schemas.architecture import Architecture, Candidate, Coefficients, Network
+from compound.schemas.baseline import FactoryBaseline, NamedBaseline
+from compound.schemas.data import DataInfo
+from compound.schemas.study import StudySpec, TrainSpec
+
+DATA_ONLY = Networks()
+"""Networks of which none is code."""
+
+
+def baseline_of(
+    spec: StudySpec | TrainSpec, info: DataInfo, networks: Networks = DATA_ONLY
+) -> Network:
+    """Return the baseline with the data's classes and channels.
+
+    Raises PlanError where its resolution is below its total stride or above the maximum, or a
+    factory does not hold.
+    """
+    given, update = spec.baseline, _fitted(info)
+    if isinstance(given, FactoryBaseline):
+        return networks.own(given.factory, given.resolution, len(info.classes), info.in_channels)
+    if isinstance(given, NamedBaseline):
+        network = NETWORKS[given.name]
+        update["resolution"] = given.resolution or network.resolution
+        network = network.model_copy(update=update)
+    else:
+        network = Architecture.model_validate({**given.model_dump(), **update})
+    require_resolution(network, spec.rounding)
+    return network
+
+
+def _fitted(info: DataInfo) -> dict[str, int]:
+    return {"num_classes": len(info.classes), "in_channels": info.in_channels}
+
+
+def baseline_candidate(network: Network) -> Candidate:
+    return Candidate(
+        architecture=network,
+        cost=count(network),
+        ratio=1.0,
+        roles=("baseline",),
+        coefficients=Coefficients(),
+    )
