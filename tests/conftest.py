@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +70,8 @@ def ray_session() -> "Iterator[Session]":
     from compound.cluster.ray_session import connect
 
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
+    # A submitted job runs the `python` of the path that its Ray was started with.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     with connect(cpus=2) as session:
         yield session
 

@@ -3,62 +3,162 @@
 import ast
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from statistics import median
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-LAYERS = ("schemas", "jobs", "cluster", "orchestrator")
-TREES = {
-    path.relative_to(ROOT): ast.parse(path.read_text())
-    for layer in LAYERS
-    for path in sorted((ROOT / layer).rglob("*.py"))
-}
+from tests.support.house import (
+    LAYERS,
+    ROOT,
+    empty_names,
+    files_that_name,
+    folders,
+    functions,
+    import_graph,
+    imports_of,
+    kind_tests,
+    loaded_by,
+    longest_chain,
+    modules,
+    repeated_names,
+    trees,
+)
+
+ORDER = (
+    "schemas",
+    "jobs/seeds",
+    "jobs/device_model",
+    "jobs/store/backend",
+    "jobs/store/format",
+    "jobs/store/folders",
+    "jobs/store/writing",
+    "jobs/store/checking",
+    "jobs/store/artifacts",
+    "jobs/networks",
+    "jobs/gpu",
+    "jobs/runtime",
+    "jobs/data/augment",
+    "jobs/data",
+    "jobs/data/stream",
+    "jobs/models",
+    "jobs/parallel",
+    "jobs/training/optimiser",
+    "jobs/training/compiling",
+    "jobs/training/loop",
+    "jobs/training/checkpoints",
+    "jobs/training",
+    "jobs/probe",
+    "jobs/host",
+    "jobs/run_job",
+    "jobs/__main__",
+    "cluster",
+    "cluster/worker_group",
+    "cluster/trials",
+    "orchestrator/statistics",
+    "orchestrator/wording",
+    "orchestrator/paper",
+    "orchestrator/records",
+    "orchestrator/spec",
+    "orchestrator/design",
+    "orchestrator/plan",
+    "orchestrator/analyse",
+    "orchestrator/choose",
+    "orchestrator/scale",
+    "orchestrator/forecast",
+    "orchestrator/report",
+    "orchestrator/run",
+    "orchestrator/study",
+    "orchestrator/cli/printing",
+    "orchestrator/cli",
+    "orchestrator/__main__",
+)
+"""Folders, and files beside them, in the order of imports: a file imports from its own place or
+from one before it. Who adds a folder gives it its place in this list."""
 
 
-def imported(tree: ast.Module) -> set[str]:
-    """Return the modules that a file imports."""
-    nodes = list(ast.walk(tree))
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    return {*names, *(node.module or "." for node in nodes if isinstance(node, ast.ImportFrom))}
+def place_of(module: str) -> int:
+    """Return where a module stands in the order. ValueError: its folder has no place yet."""
+    path = module.removeprefix("compound.").replace(".", "/")
+    return ORDER.index(path if path in ORDER else path.rpartition("/")[0])
 
 
-def layer_of(module: str) -> str:
-    """Return the layer that a module of ours belongs to, or nothing."""
-    root, _, rest = module.partition(".")
-    return rest.partition(".")[0] if root == "compound" else ""
+def test_files_import_only_from_folders_before_theirs() -> None:
+    known = modules()
+    backwards = [
+        f"{name} imports {target}"
+        for name, path in known.items()
+        for target in imports_of(trees()[path], known, at_import=False)
+        if place_of(target) > place_of(name)
+    ]
+    assert not backwards
 
 
-def test_a_layer_imports_only_what_stands_to_its_left() -> None:
-    for path, tree in TREES.items():
-        later = set(LAYERS[LAYERS.index(path.parts[0]) + 1 :])
-        assert not {layer_of(module) for module in imported(tree)} & later, path
+def test_every_folder_of_the_order_exists() -> None:
+    places = {place_of(name) for name in modules()}
+    assert places == set(range(len(ORDER)))
+
+
+def tops(tree: ast.AST) -> Iterator[str]:
+    """Yield the top-level packages that a file imports anywhere."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or ".").partition(".")[0]
 
 
 def test_our_modules_have_one_root() -> None:
-    for path, tree in TREES.items():
-        tops = {module.partition(".")[0] for module in imported(tree)}
-        assert not tops & set(LAYERS), path
+    assert not [path for path, tree in trees().items() if {*tops(tree)} & {*LAYERS}]
 
 
 def test_only_cluster_imports_ray() -> None:
-    for path, tree in TREES.items():
-        tops = {module.partition(".")[0] for module in imported(tree)}
-        assert path.parts[0] == "cluster" or "ray" not in tops, path
+    users = {path.parts[0] for path, tree in trees().items() if "ray" in tops(tree)}
+    assert users == {"cluster"}
 
 
-def test_files_and_functions_stay_short() -> None:
-    for path, tree in TREES.items():
-        assert (ROOT / path).read_text().count("\n") <= 300, path
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                assert (node.end_lineno or 0) - node.lineno < 50, (path, node.name)
+def test_files_and_functions_stay_short_and_annotated() -> None:
+    long = [path for path in trees() if (ROOT / path).read_text().count("\n") > 300]
+    assert not long
+    assert not [where for where, lines, _ in functions() if lines > 50]
+    assert not [where for where, _, annotated in functions() if not annotated]
+    assert median(lines for _, lines, _ in functions()) <= 8
 
 
 def test_there_are_no_rooms_for_odds_and_ends() -> None:
-    assert not [p for p in TREES if p.stem in ("utils", "helpers", "common", "misc")]
-    assert not [p for p in TREES if p.stem == "__init__" and (ROOT / p).read_text()]
+    stems = {path.stem for path in trees()}
+    assert not stems & {"utils", "helpers", "common", "misc"}
+    assert not [p for p in trees() if p.stem == "__init__" and (ROOT / p).read_text()]
     assert not list(ROOT.glob("*.py"))
+
+
+def test_folders_are_small_and_file_names_unique() -> None:
+    sizes = folders()
+    assert max(sizes.values()) <= 26 and median(sizes.values()) <= 8
+    assert not repeated_names()
+
+
+def test_names_say_what_they_hold() -> None:
+    assert not empty_names()
+
+
+def test_a_kind_of_spec_is_rarely_asked_for() -> None:
+    assert len(kind_tests()) <= 4, kind_tests()
+
+
+def test_the_parallel_strategy_stays_in_its_folder() -> None:
+    named = files_that_name("shard", ("jobs/parallel", "jobs/store"))
+    assert len(named) <= 4, named
+
+
+def test_chains_of_imports_are_short() -> None:
+    assert all(name not in targets for name, targets in import_graph().items())
+    assert len(longest_chain()) <= 18, longest_chain()
+
+
+def test_a_run_imports_what_it_needs() -> None:
+    share = len(loaded_by("compound.orchestrator.cli.run")) / len(modules())
+    assert share <= 0.7
 
 
 @pytest.mark.parametrize(
