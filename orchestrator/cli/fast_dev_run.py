@@ -11,8 +11,9 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli import run as running
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.report import write_report
+from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.records.documents import documents
-from compound.orchestrator.spec.fast_dev_run import BATCHES, rehearsal
+from compound.orchestrator.spec.fast_dev_run import BATCHES
 from compound.orchestrator.spec.load import SpecFile
 from compound.schemas.errors import RunError, SpecError, StoreError
 from compound.schemas.store_uri import bucket_of
@@ -26,7 +27,8 @@ def run(path: Path | None, overrides: list[str], options: running.Options) -> No
             next_step="compound run SPEC --fast-dev-run",
         )
     file = running.source(path, overrides, options)
-    with _scratch(replace(file, spec=rehearsal(file.spec))) as rehearsed:
+    spec = KINDS[file.spec.kind].rehearsal(file.spec)
+    with _scratch(replace(file, spec=spec)) as rehearsed:
         ending = running.run_to_end(rehearsed, options)
         jobs = _check(rehearsed)
     told = f"{jobs} jobs trained {BATCHES} batches each, to the report; nothing of it is kept"

@@ -62,11 +62,6 @@ def _takes(network: FactoryNetwork, side: int, networks: Networks) -> bool:
     return isinstance(small, FactoryNetwork) and small.workload.params == network.workload.params
 
 
-def phis_of(spec: StudySpec | TrainSpec) -> tuple[float, ...]:
-    """Return the phis that a spec asks for."""
-    return spec.family.phi if isinstance(spec, StudySpec) else (spec.phi,)
-
-
 def require_phi(
     spec: StudySpec | TrainSpec, baseline: Network, choices: Iterable[Coefficients]
 ) -> None:
@@ -74,13 +69,13 @@ def require_phi(
 
     `choices` are the coefficients that the family may be scaled by.
     """
-    asked = [(triple, phi) for triple in choices for phi in phis_of(spec)]
+    asked = [(triple, phi) for triple in choices for phi in spec.phis]
     broken = [one for triple, phi in asked for one in obstacles(spec, baseline, triple, phi)]
     if broken:
         limit, phi, what = min(broken, key=lambda one: abs(one[0]))
         raise PlanError(
             f"phi {phi:g} {what}",
-            where="family.phi" if isinstance(spec, StudySpec) else "phi",
+            where=spec.phi_key,
             allowed=f"phi {limit:g} or {'more' if phi < limit else 'less'}",
         )
 
@@ -126,7 +121,7 @@ def design_warnings(spec: StudySpec, baseline: Network, designed: Designed) -> I
     yield from padding_warning(
         baseline,
         {candidate.architecture.resolution for candidate in designed.candidates}
-        | {scaled_pixels(baseline, spec.rounding, g, phi) for g in gammas for phi in phis_of(spec)},
+        | {scaled_pixels(baseline, spec.rounding, g, phi) for g in gammas for phi in spec.phis},
     )
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from compound.cluster.resources import Node, lacking, way_out
 from compound.jobs.device_model import PROCESS_BYTES
-from compound.orchestrator.forecast.placement import asked
 from compound.orchestrator.plan.step_time import unaccounted
 from compound.orchestrator.wording.numbers import counted, size
 from compound.schemas.device import Precision
@@ -75,11 +74,8 @@ def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
 
 def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tuple[Precision, int]]:
     """Yield the jobs of each phase, with the arithmetic that they train in."""
-    if isinstance(spec, StudySpec):
-        yield spec.search.train.precision, forecast.search.jobs
-        yield spec.train.precision, forecast.family.most.jobs
-    else:
-        yield spec.train.precision, forecast.search.jobs
+    yield spec.first_recipe.precision, forecast.search.jobs
+    yield spec.train.precision, forecast.family.most.jobs
 
 
 def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
@@ -115,7 +111,7 @@ def _homeless(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
         larger = "name the one that trains, such as `cluster: {nodes: 2, cpus: 32, gpus: 8}`"
     for found in forecast.resources:
         if not found.fits:
-            resources = asked(spec)[found.phase]
+            resources = spec.phases[found.phase]
             short = " and ".join(lacking(resources, nodes))
             why = f"; {found.lacking}" if found.gpus and found.lacking else ""
             yield (

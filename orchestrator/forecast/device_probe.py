@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.forecast.devices import kind_of, precision_of, resources_of
+from compound.orchestrator.forecast.devices import kind_of
 from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import ClusterError
 from compound.schemas.study import StudySpec, TrainSpec
@@ -21,7 +21,7 @@ def probe_for(
     Raises ClusterError: the cluster cannot be reached, or has no such worker.
     """
     store = ArtifactStore.open(spec.store)
-    kind, resources, precision = kind_of(spec), resources_of(spec), precision_of(spec)
+    kind, resources, precision = kind_of(spec), spec.first_resources, spec.first_recipe.precision
     if address is None and kind == "cuda":
         _require_gpu()
     size = f"{resources.cpus} CPUs in {precision}, {LIMIT:.0f} s at most"
@@ -53,4 +53,4 @@ def _on_cluster(address: str | None, spec: StudySpec | TrainSpec) -> DeviceProfi
     from compound.cluster.remote_probe import probe_on
 
     with connect(address) as session:
-        return probe_on(session, resources_of(spec), LIMIT, precision_of(spec))
+        return probe_on(session, spec.first_resources, LIMIT, spec.first_recipe.precision)

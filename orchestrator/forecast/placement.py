@@ -1,7 +1,6 @@
 """What the jobs of each phase are given on given hosts, and why: `gpus: auto` decided."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from compound.cluster.resources import (
     Node,
@@ -15,27 +14,16 @@ from compound.cluster.resources import (
 )
 from compound.jobs.gpu.visible_gpus import NO_DRIVER, sharers
 from compound.orchestrator.wording.numbers import counted
-from compound.schemas.forecast import Placed
+from compound.schemas.forecast import Phase, Placed
 from compound.schemas.job import Resources
 from compound.schemas.study import StudySpec, TrainSpec
-
-Phase = Literal["search", "gate", "family", "train"]
-
-
-def asked(spec: StudySpec | TrainSpec) -> dict[Phase, Resources]:
-    """Return what a spec gives the jobs of each of its phases; the gate trains as the search."""
-    if isinstance(spec, TrainSpec):
-        return {"train": spec.resources}
-    search, family = spec.resources.search, spec.resources.family
-    gate: dict[Phase, Resources] = {} if spec.gate.mode == "off" else {"gate": search}
-    return {"search": search, **gate, **({"family": family} if spec.family.phi else {})}
 
 
 def placed(
     spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
 ) -> tuple[Placed, ...]:
     """Decide what each phase's jobs are given on these hosts; `limit`: what they may grow to."""
-    return tuple(placed_phase(phase, each, nodes, limit) for phase, each in asked(spec).items())
+    return tuple(placed_phase(phase, each, nodes, limit) for phase, each in spec.phases.items())
 
 
 def placed_phase(
@@ -66,12 +54,12 @@ def edits(spec: StudySpec | TrainSpec, nodes: Sequence[Node]) -> list[str]:
     A phase for which nothing would do adds none.
     """
     found = []
-    for phase, resources in asked(spec).items():
+    for phase, resources in spec.phases.items():
         if placed_phase(phase, resources, nodes).fits:
             continue
         searches = phase in ("search", "gate")
         key = "resources" + ("" if phase == "train" else ".search" if searches else ".family")
-        recipe = spec.search.train if isinstance(spec, StudySpec) and searches else spec.train
+        recipe = spec.first_recipe if searches else spec.train
         batch = recipe.batch // recipe.accumulate
         found += [f"{key}.{k}={v}" for k, v in fitting(resources, nodes, batch).items()]
     return [*dict.fromkeys(found)]
@@ -104,9 +92,9 @@ def cautions(
     spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
 ) -> Iterator[str]:
     """Yield what people should know of the resources that a spec asks for."""
-    sizes = {phase: with_gpus(each, nodes, limit) for phase, each in asked(spec).items()}
+    sizes = {phase: with_gpus(each, nodes, limit) for phase, each in spec.phases.items()}
     first = next(iter(sizes.values()))
-    for phase, resources in asked(spec).items():
+    for phase, resources in spec.phases.items():
         sized = sizes[phase]
         size = gpus_of(sized)
         if bool(size) != bool(gpus_of(first)):

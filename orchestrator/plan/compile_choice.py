@@ -24,8 +24,7 @@ GUESSED = 3.0
 
 def asks(spec: StudySpec | TrainSpec) -> bool:
     """Whether a spec leaves it to the plan which jobs compile."""
-    search = isinstance(spec, StudySpec) and spec.search.train.compile == "auto"
-    return search or spec.train.compile == "auto"
+    return "auto" in (spec.first_recipe.compile, spec.train.compile)
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,9 @@ class CompileChoice:
         cls, spec: StudySpec | TrainSpec, images: int, profile: DeviceProfile | None
     ) -> "CompileChoice":
         """Take the workers of a spec."""
-        if isinstance(spec, StudySpec):
-            placed = [spec.resources.search, spec.resources.family]
-        else:
-            placed = [spec.resources]
-        known = profile if profile and any(profile.seconds.values()) else None
-        return cls(known, images, max(one.most_workers for one in placed))
+        timed = profile if profile and any(profile.seconds.values()) else None
+        first, family = spec.first_resources, spec.family_resources
+        return cls(timed, images, max(first.most_workers, family.most_workers))
 
     def settled(self, network: Network, recipe: Recipe) -> Recipe:
         """Return a recipe that says whether to compile, true or false."""
@@ -123,7 +119,7 @@ def decided(
 ) -> str:
     """Say in a line which jobs compile; nothing where the spec says it itself."""
     told = []
-    if isinstance(spec, TrainSpec):
+    if spec.search is None:
         families = [planned]
     elif spec.search.train.compile == "auto":
         told.append(judge.told("search", [planned]))

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from compound.jobs.models.scaled import Networks
 from compound.jobs.networks.exact_cost import count
 from compound.orchestrator.design.baseline import DATA_ONLY, baseline_candidate, baseline_of
-from compound.orchestrator.design.budget_cost import Measure, counted, measure_of
+from compound.orchestrator.design.budget_cost import Measure, measure_of
 from compound.orchestrator.design.limits import (
     padding_warning,
-    phis_of,
     require_phi,
     require_sizes,
 )
@@ -37,9 +36,9 @@ def plan_family(
     `profile` as for plan_study. Raises PlanError for a phi that cannot be built.
     """
     require_phi(spec, baseline.architecture, [coefficients])
-    measure = measure_of(spec, profile) if isinstance(spec, StudySpec) else counted("macs")
+    measure = measure_of(spec, profile)
     found = [
-        (phi, scaled(spec, baseline, coefficients, phi, measure, networks)) for phi in phis_of(spec)
+        (phi, scaled(spec, baseline, coefficients, phi, measure, networks)) for phi in spec.phis
     ]
     pixels = {network.architecture.resolution for _, network in found}
     require_sizes(spec.train, (network.architecture for _, network in found), networks)
@@ -125,13 +124,11 @@ def _family_jobs(
     phi: float,
     profile: DeviceProfile | None,
 ) -> Iterator[PlannedJob]:
-    if isinstance(spec, StudySpec):
-        resources, seeds = spec.resources.family, spec.family.seeds
-    else:
-        resources, seeds = spec.resources, spec.seeds
-    for seed in range(spec.seed, spec.seed + seeds):
+    for seed in range(spec.seed, spec.seed + spec.family_seeds):
         training = job(spec, info, network, spec.train, seed, phi=phi, profile=profile)
         request = JobRequest(
-            job=training, resources=resources, label=f"phi{phi:g}-{label(network, seed)}"
+            job=training,
+            resources=spec.family_resources,
+            label=f"phi{phi:g}-{label(network, seed)}",
         )
         yield PlannedJob(phase="family", candidate=network.id, phi=phi, request=request)

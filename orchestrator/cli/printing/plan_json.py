@@ -3,10 +3,10 @@
 from typing import Any
 
 from compound.orchestrator.forecast.budget_check import warnings
-from compound.orchestrator.forecast.prepare import Prepared
+from compound.orchestrator.prepare import Prepared
 from compound.schemas.architecture import Candidate, describe
 from compound.schemas.forecast import Demand, Forecast
-from compound.schemas.plan import Plan, PlannedJob, Variant
+from compound.schemas.plan import FamilyPlan, Plan, PlannedJob
 
 
 def as_json(prepared: Prepared) -> dict[str, Any]:
@@ -17,8 +17,8 @@ def as_json(prepared: Prepared) -> dict[str, Any]:
         "study": plan.study,
         "data": plan.data.model_dump(),
         "baseline": _network(plan.baseline, demands),
-        **(_search(plan, demands) if isinstance(plan, Plan) else {}),
-        "family": _family(plan, forecast, demands),
+        **(_search(plan.search, demands) if plan.search else {}),
+        "family": _family(plan.family, forecast, demands),
         "warnings": [*plan.warnings, *warnings(prepared.spec, forecast)],
         "jobs": [_job(job, forecast) for job in plan.jobs],
         "prediction": _prediction(forecast),
@@ -55,10 +55,11 @@ def _network(candidate: Candidate, demands: dict[str, Demand]) -> dict[str, Any]
 
 
 def _family(
-    plan: Plan | Variant, forecast: Forecast, demands: dict[str, Demand]
+    family: FamilyPlan | None, forecast: Forecast, demands: dict[str, Demand]
 ) -> list[dict[str, Any]]:
-    if isinstance(plan, Variant):
-        return [{"phi": m.phi, **_network(m.network, demands)} for m in plan.family.members]
+    """Return the planned family, or the bounds of every family that the search may choose."""
+    if family is not None:
+        return [{"phi": m.phi, **_network(m.network, demands)} for m in family.members]
     return [member.model_dump(mode="json") for member in forecast.family.members]
 
 

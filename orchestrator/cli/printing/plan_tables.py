@@ -5,15 +5,12 @@ from collections.abc import Iterator
 from compound.orchestrator.cli.printing.output import note, print_table, say
 from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.forecast.placement import sentence
-from compound.orchestrator.forecast.prepare import Prepared
-from compound.orchestrator.forecast.upper_bounds import compared_at_last
+from compound.orchestrator.kinds.all_kinds import KINDS
+from compound.orchestrator.prepare import Prepared
 from compound.orchestrator.wording.numbers import counted, duration, short, size
 from compound.schemas.architecture import Candidate
-from compound.schemas.design import COST_NAMES
 from compound.schemas.device import DeviceProfile, ProbePoint
 from compound.schemas.forecast import Basis, Demand, MemberForecast, Range, Total
-from compound.schemas.plan import Plan, Variant
-from compound.schemas.study import StudySpec
 from compound.schemas.weights import WeightsRef
 
 NETWORKS = (
@@ -90,8 +87,9 @@ def _point(point: ProbePoint) -> list[str]:
 def show(prepared: Prepared) -> None:
     """Print a plan with everything that is known of it."""
     plan = prepared.plan
-    networks = (plan.baseline, *_scaled(plan))
-    print_table(_title(prepared), NETWORKS, [_network(candidate) for candidate in networks])
+    networks = (plan.baseline, *plan.trained)
+    title = KINDS[prepared.spec.kind].title(prepared.spec, plan)
+    print_table(title, NETWORKS, [_network(candidate) for candidate in networks])
     _say_data(prepared)
     _say_start(plan.jobs[0].request.job.weights)
     hours = _hours_name(prepared)
@@ -102,29 +100,6 @@ def show(prepared: Prepared) -> None:
     _say_totals(prepared)
     for warning in (*plan.warnings, *warnings(prepared.spec, prepared.forecast)):
         note(f"warning: {warning}")
-
-
-def _scaled(plan: Plan | Variant) -> tuple[Candidate, ...]:
-    if isinstance(plan, Plan):
-        return plan.candidates
-    return tuple(member.network for member in plan.family.members)
-
-
-def _title(prepared: Prepared) -> str:
-    spec, plan = prepared.spec, prepared.plan
-    if isinstance(plan, Variant) or not isinstance(spec, StudySpec):
-        return f"{spec.name}: one variant"
-    budget = spec.search.budget
-    return (
-        f"{spec.name}: {counted(plan.points, 'point')} of the design became {_became(plan)}; "
-        f"budget {budget.multiple:g}x {COST_NAMES[budget.cost]} to within {budget.tolerance:.0%}"
-    )
-
-
-def _became(plan: Plan) -> str:
-    networks = counted(len(plan.candidates), "network")
-    lost = len(plan.dropped)
-    return f"{networks}, {counted(lost, 'point')} dropped" if lost else networks
 
 
 def _network(candidate: Candidate) -> list[str]:
@@ -226,8 +201,7 @@ def seconds(number: float) -> str:
 
 def _say_totals(prepared: Prepared) -> None:
     forecast = prepared.forecast
-    phase = prepared.plan.jobs[0].phase if isinstance(prepared.plan, Plan) else "train"
-    say(f"\n{phase}: {_total(forecast.search)}")
+    say(f"\n{prepared.plan.first_phase}: {_total(forecast.search)}")
     later = {"rounds": forecast.rounds, "gate": forecast.gate, "family": forecast.family.most}
     for name, total in later.items():
         if total.jobs:
@@ -239,20 +213,8 @@ def _say_totals(prepared: Prepared) -> None:
     if forecast.compiling:
         say(forecast.compiling)
     say(basis(forecast.basis))
-    _say_resolution(prepared)
-
-
-def _say_resolution(prepared: Prepared) -> None:
-    """Say what differences the search will be able to tell from noise."""
-    spec, plan = prepared.spec, prepared.plan
-    if isinstance(plan, Plan) and isinstance(spec, StudySpec):
-        from compound.orchestrator.choose.verdict_text import (
-            foresight,  # scipy takes a second to import
-        )
-
-        networks = compared_at_last(spec, plan.candidates)
-        if text := foresight(spec.search.seeds, networks, spec.search.level):
-            say(text)
+    if text := KINDS[prepared.spec.kind].resolvable(prepared.spec, prepared.plan):
+        say(text)
 
 
 def _total(total: Total) -> str:

@@ -16,10 +16,10 @@ from compound.jobs.networks.workload import workload
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.plan_json import as_json
 from compound.orchestrator.cli.printing.plan_tables import show
-from compound.orchestrator.forecast.prepare import Prepared, prepare
 from compound.orchestrator.plan.compile_choice import GUESSED, CompileChoice
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.plan.step_time import COMPILING, SAVED, UPDATE_SECONDS, Pace
+from compound.orchestrator.prepare import Prepared, prepare
 from compound.orchestrator.records.documents import Record, TrainRecord
 from compound.orchestrator.run.progress import Progress
 from compound.orchestrator.scale.gate_plan import gate_of

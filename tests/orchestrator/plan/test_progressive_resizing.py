@@ -14,8 +14,8 @@ from compound.jobs.networks.exact_cost import count
 from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.scaling import at
 from compound.jobs.networks.workload import workload
-from compound.orchestrator.forecast.prepare import Prepared, prepare
 from compound.orchestrator.plan.step_time import Pace, work_at
+from compound.orchestrator.prepare import Prepared, prepare
 from compound.orchestrator.spec.fast_dev_run import rehearsal
 from compound.orchestrator.spec.load import load
 from compound.schemas.errors import CompoundError, PlanError, SpecError
