@@ -88,14 +88,17 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Search, judge, scale, train, report. The same command again resumes."""
-    from compound.orchestrator.cli import fast_dev_run as rehearsing
     from compound.orchestrator.cli import run as running
 
     options = running.Options(
         runner, address, retry_failed, as_json, plan, allow_import, profile, report
     )
-    begin = rehearsing.run if fast_dev_run else running.run
-    begin(spec, overrides or [], options)
+    if fast_dev_run:
+        from compound.orchestrator.cli import fast_dev_run as rehearsal
+
+        rehearsal.run(spec, overrides or [], options)
+        return
+    running.run(spec, overrides or [], options)
 
 
 @app.command()

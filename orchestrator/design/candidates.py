@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +15,14 @@ from compound.orchestrator.design.controls import (
     add_control,
     nearest_in_use,
 )
-from compound.orchestrator.design.network_space import NetworkOption, Space
 from compound.orchestrator.design.points import nominal_shares, points
 from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
 from compound.schemas.design import COST_NAMES, Design, ExplicitDesign, GridDesign
 from compound.schemas.errors import FactoryError, PlanError
 from compound.schemas.plan import MOST_UNTRIED, Dropped
+
+if TYPE_CHECKING:
+    from compound.orchestrator.design.network_space import NetworkOption, Space
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Designed:
     """Networks that the budget admits and the design left out, evenly chosen."""
 
 
-def design(space: Space, plan: Design, controls: tuple[Control, ...] = CONTROLS) -> Designed:
+def design(space: "Space", plan: Design, controls: tuple[Control, ...] = CONTROLS) -> Designed:
     """Realise every point of a design, and the controls beside it.
 
     Raises PlanError where the design has no points, or the budget admits none of its networks.
@@ -55,7 +58,7 @@ def design(space: Space, plan: Design, controls: tuple[Control, ...] = CONTROLS)
 
 
 def _reachable(
-    space: Space, triples: list[Coefficients]
+    space: "Space", triples: list[Coefficients]
 ) -> tuple[list[Coefficients], list[Dropped]]:
     """Drop the points that scale along an axis on which the network does not change."""
     idle = [axis for axis in AXES if axis not in space.networks.axes(space.baseline)]
@@ -70,7 +73,7 @@ def _reachable(
     return kept, dropped
 
 
-def _idle(space: Space) -> list[str]:
+def _idle(space: "Space") -> list[str]:
     """Warn of axes that are left out of the search."""
     working = space.networks.axes(space.baseline)
     return [
@@ -80,13 +83,13 @@ def _idle(space: Space) -> list[str]:
     ]
 
 
-def _left_out(space: Space) -> list[str]:
+def _left_out(space: "Space") -> list[str]:
     """Warn of scalings that the search would have tried, had the factory built them."""
     failures = space.failures
     return [f"{len(failures)} scalings are left out; the first: {failures[0]}"] if failures else []
 
 
-def _require_points(space: Space, triples: list[Coefficients]) -> None:
+def _require_points(space: "Space", triples: list[Coefficients]) -> None:
     if not triples:
         raise PlanError(
             "the grid has no point whose alpha * beta^2 * gamma^2 is near "
@@ -102,7 +105,7 @@ def _require_points(space: Space, triples: list[Coefficients]) -> None:
         )
 
 
-def _draft(space: Space, option: NetworkOption, drafts: Drafts) -> CandidateDraft:
+def _draft(space: "Space", option: "NetworkOption", drafts: Drafts) -> CandidateDraft:
     """Return the draft of a network, a new one where it is the first to come to it."""
     draft = drafts.get(option.network)
     if draft is None:
@@ -111,7 +114,7 @@ def _draft(space: Space, option: NetworkOption, drafts: Drafts) -> CandidateDraf
 
 
 def _place(
-    space: Space, plan: Design, triples: list[Coefficients], drafts: Drafts
+    space: "Space", plan: Design, triples: list[Coefficients], drafts: Drafts
 ) -> list[Dropped]:
     """Give each point of a design its network, and return those that have none.
 
@@ -127,7 +130,7 @@ def _place(
     return dropped
 
 
-def _over_budget(space: Space, ratios: Iterable[float | None], what: str) -> PlanError:
+def _over_budget(space: "Space", ratios: Iterable[float | None], what: str) -> PlanError:
     """Return the refusal of a budget, with what would admit the nearest network."""
     budget = space.budget
     dearer = [ratio for ratio in ratios if ratio is not None and ratio > 1]
@@ -150,7 +153,7 @@ def _way_out(nearest: float, multiple: float) -> str:
     )
 
 
-def _place_by_shares(space: Space, triples: list[Coefficients], drafts: Drafts) -> None:
+def _place_by_shares(space: "Space", triples: list[Coefficients], drafts: Drafts) -> None:
     """Give each point of a lattice or star the network whose realised shares lie nearest to it.
 
     The corners come first, and a network that is already in serves its near-twins' points too.
@@ -161,7 +164,7 @@ def _place_by_shares(space: Space, triples: list[Coefficients], drafts: Drafts) 
         nearest_in_use(nominal_shares(triple), drafts.values()).add("design", triple)
 
 
-def _place_fitted(space: Space, triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
+def _place_fitted(space: "Space", triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
     """Give each triple the network of its own alpha and beta that meets the budget, or drop it."""
     dropped = []
     options = {draft.option.shape: draft.option for draft in drafts.values()}
@@ -180,7 +183,7 @@ def _place_fitted(space: Space, triples: list[Coefficients], drafts: Drafts) -> 
     return dropped
 
 
-def _place_given(space: Space, triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
+def _place_given(space: "Space", triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
     """Take each triple exactly as it stands, its gamma too, or drop it."""
     dropped = []
     for triple in triples:
@@ -197,7 +200,7 @@ def _place_given(space: Space, triples: list[Coefficients], drafts: Drafts) -> l
     return dropped
 
 
-def _not_as_given(space: Space, triple: Coefficients) -> str:
+def _not_as_given(space: "Space", triple: Coefficients) -> str:
     fitted = space.option(triple)
     if not space.admits(fitted.ratio):
         return f"no resolution brings it into the budget, {fitted.ratio:.3f}x at best"
@@ -207,7 +210,7 @@ def _not_as_given(space: Space, triple: Coefficients) -> str:
     )
 
 
-def _candidate(space: Space, draft: CandidateDraft) -> Candidate:
+def _candidate(space: "Space", draft: CandidateDraft) -> Candidate:
     network = draft.option.network
     return Candidate(
         architecture=network,
@@ -220,7 +223,7 @@ def _candidate(space: Space, draft: CandidateDraft) -> Candidate:
     )
 
 
-def _representative(space: Space, option: NetworkOption) -> Coefficients:
+def _representative(space: "Space", option: "NetworkOption") -> Coefficients:
     """Return a triple that scales the baseline to exactly this network at phi = 1.
 
     Rounding leaves a choice, and phi > 1 depends on it. An axis that need not be scaled is not;

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from compound.orchestrator.design.budget_cost import counted
-from compound.orchestrator.design.network_space import NetworkOption, Space
 from compound.orchestrator.design.points import nominal_shares, split
 from compound.schemas.architecture import AXES, Axis, Coefficients, Control, Network, Role, Shares
+
+if TYPE_CHECKING:
+    from compound.orchestrator.design.network_space import NetworkOption, Space
 
 PUBLISHED = Coefficients(alpha=1.2, beta=1.1, gamma=1.15)
 DWR = Shares(depth=0.1, width=0.8, resolution=0.1)
@@ -26,7 +29,7 @@ _NEAR, _FAR = 0.2, 0.5
 class CandidateDraft:
     """A network on its way to becoming a candidate."""
 
-    option: NetworkOption
+    option: "NetworkOption"
     shares: Shares
     roles: set[Role] = field(default_factory=set)
     triples: list[Coefficients] = field(default_factory=list)
@@ -71,14 +74,14 @@ def distance(one: Shares, other: Shares) -> float:
     return math.dist(one.split, other.split)
 
 
-def add_control(space: Space, name: Control, drafts: Drafts) -> str:
+def add_control(space: "Space", name: Control, drafts: Drafts) -> str:
     """Mark the network that stands for a control; say where it is not what its name promises."""
     if name == "published" or name == "dwr":
         return _add_named(space, name, drafts)
     return _add_axis(space, name, drafts)
 
 
-def _add_axis(space: Space, axis: Axis, drafts: Drafts) -> str:
+def _add_axis(space: "Space", axis: Axis, drafts: Drafts) -> str:
     """Mark the network nearest to one axis' corner as its control."""
     corner = Shares(**{name: float(name == axis) for name in AXES})
     draft = nearest(corner, drafts.values())
@@ -91,7 +94,7 @@ def _add_axis(space: Space, axis: Axis, drafts: Drafts) -> str:
     return f"the {axis} control spends {share:.0%} on {axis}: no purer network costs the same"
 
 
-def _add_named(space: Space, name: Control, drafts: Drafts) -> str:
+def _add_named(space: "Space", name: Control, drafts: Drafts) -> str:
     """Mark the network whose extra MACs are split most like a known strategy's.
 
     Both strategies are defined by how they split multiplications, whatever the budget binds.
@@ -111,7 +114,9 @@ def _add_named(space: Space, name: Control, drafts: Drafts) -> str:
     )
 
 
-def _split_by_macs(space: Space, drafts: Mapping[Network, CandidateDraft]) -> list[CandidateDraft]:
+def _split_by_macs(
+    space: "Space", drafts: Mapping[Network, CandidateDraft]
+) -> list[CandidateDraft]:
     if space.budget.cost == "macs":
         return list(drafts.values())
     counts = replace(space, measure=counted("macs"))

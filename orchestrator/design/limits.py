@@ -2,17 +2,22 @@
 
 import math
 from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from compound.jobs.data.progressive_resizing import check_sizes, smaller_sizes
 from compound.jobs.models.scaled import Networks
 from compound.jobs.networks.scaling import MULTIPLIER, multipliers
-from compound.orchestrator.design.candidates import Designed
+from compound.jobs.training.optimiser.schedule import check_batch, check_sharding
 from compound.schemas.architecture import MAX_RESOLUTION, Coefficients, Network, Rounding
 from compound.schemas.errors import PlanError
 from compound.schemas.factory import FactoryNetwork
+from compound.schemas.job import Resources
 from compound.schemas.plan import Dropped
 from compound.schemas.recipe import Recipe
 from compound.schemas.study import StudySpec, TrainSpec
+
+if TYPE_CHECKING:
+    from compound.orchestrator.design.candidates import Designed
 
 _TOLD = 3
 """Dropped points of an explicit design that a warning names one by one."""
@@ -33,6 +38,13 @@ def require_resolution(network: Network, rounding: Rounding) -> None:
             where="rounding.max_resolution",
             allowed=f"{network.resolution} or more, or a smaller baseline.resolution",
         )
+
+
+def require_recipe(recipe: Recipe, resources: Resources) -> None:
+    """PlanError where a family's workers cannot train by its recipe."""
+    check_batch(recipe, resources.most_workers)
+    if resources.sharding == "full":
+        check_sharding(recipe)
 
 
 def require_sizes(
@@ -111,7 +123,7 @@ def scaled_pixels(baseline: Network, rounding: Rounding, gamma: float, phi: floa
     return multipliers(baseline.resolution, Coefficients(gamma=gamma), phi, rounding)[2]
 
 
-def design_warnings(spec: StudySpec, baseline: Network, designed: Designed) -> Iterator[str]:
+def design_warnings(spec: StudySpec, baseline: Network, designed: "Designed") -> Iterator[str]:
     """Yield what a user should know of a search before it is trained."""
     yield from _collapsed(designed)
     if spec.search.design.kind == "explicit":
@@ -125,7 +137,7 @@ def design_warnings(spec: StudySpec, baseline: Network, designed: Designed) -> I
     )
 
 
-def _collapsed(designed: Designed) -> Iterator[str]:
+def _collapsed(designed: "Designed") -> Iterator[str]:
     kept = designed.points - len(designed.dropped)
     networks = sum("design" in candidate.roles for candidate in designed.candidates)
     if networks < kept:

@@ -9,7 +9,6 @@ from compound.orchestrator.forecast.upper_bounds import (
     rounds_at_most,
 )
 from compound.orchestrator.plan.search_jobs import plan_study
-from compound.orchestrator.spec.fast_dev_run import rehearse_study
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.data import DataInfo
 from compound.schemas.design import COST_NAMES
@@ -49,6 +48,8 @@ class StudyKind:
 
     def rehearsal(self, spec: StudySpec) -> StudySpec:
         """Return the study with two batches a job."""
+        from compound.orchestrator.spec.fast_dev_run import rehearse_study
+
         return rehearse_study(spec)
 
     def title(self, spec: StudySpec, plan: Plan) -> str:

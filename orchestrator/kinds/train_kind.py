@@ -6,7 +6,6 @@ from compound.jobs.models.scaled import Networks
 from compound.orchestrator.records import job_list
 from compound.orchestrator.records.documents import TrainRecord
 from compound.orchestrator.scale.family import plan_train
-from compound.orchestrator.spec.fast_dev_run import rehearse_train
 from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile
 from compound.schemas.job import JobRequest
@@ -49,6 +48,8 @@ class TrainKind:
 
     def rehearsal(self, spec: TrainSpec) -> TrainSpec:
         """Return the spec with two batches a job."""
+        from compound.orchestrator.spec.fast_dev_run import rehearse_train
+
         return rehearse_train(spec)
 
     def title(self, spec: TrainSpec, plan: Variant) -> str:

@@ -13,12 +13,11 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.run.observers import Observers
 from compound.orchestrator.run.progress import Progress
 from compound.orchestrator.run.spending import SpendingLimit
-from compound.orchestrator.run.tracker_clients import opens
-from compound.orchestrator.run.trackers import Trackers
+from compound.orchestrator.run.trackers import Opens, Trackers
 from compound.schemas.forecast import Spent
 from compound.schemas.job import JobRequest
 from compound.schemas.promotion import Asha
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import StudySpec, Tracker, TrainSpec
 
 if TYPE_CHECKING:
     from compound.cluster.gauges import StudyGauges
@@ -87,10 +86,19 @@ def assembled(
     with ExitStack() as stack:
         stack.enter_context(_stopped_by_signals(limited, note))
         gauges = _gauges(spec.name) if backend.name == "ray" else None
-        trackers = Trackers(spec.name, store, opens(spec.trackers), note)
+        trackers = Trackers(spec.name, store, _clients(spec.trackers), note)
         stack.callback(trackers.close)
         log = store.study(spec.name).append_event
         yield limited, Observers(Progress(note), gauges, log, trackers)
+
+
+def _clients(names: Sequence[Tracker]) -> dict[Tracker, Opens]:
+    """Return what opens the clients of trackers; few studies have any."""
+    if not names:
+        return {}
+    from compound.orchestrator.run.tracker_clients import opens
+
+    return opens(names)
 
 
 def _traced(runner: Runner, store: ArtifactStore, note: Note) -> Runner:

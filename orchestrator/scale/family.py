@@ -9,11 +9,11 @@ from compound.orchestrator.design.budget_cost import Measure, measure_of
 from compound.orchestrator.design.limits import (
     padding_warning,
     require_phi,
+    require_recipe,
     require_sizes,
 )
 from compound.orchestrator.plan.compile_choice import asks
 from compound.orchestrator.plan.schedules import job, label
-from compound.orchestrator.plan.search_jobs import check_recipe
 from compound.schemas.architecture import AXES, Candidate, Coefficients, Network
 from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile
@@ -69,7 +69,7 @@ def plan_train(
     `profile` is of the device that `compile: auto` is settled by.
     Raises ArchitectureError where its `weights` do not fit that network.
     """
-    check_recipe(spec.train, spec.resources)
+    require_recipe(spec.train, spec.resources)
     baseline = baseline_candidate(baseline_of(spec, info, networks))
     _require_axes(spec.coefficients, baseline.architecture, networks)
     family = plan_family(spec, baseline, info, spec.coefficients, profile, networks)

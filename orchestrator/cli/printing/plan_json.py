@@ -1,15 +1,17 @@
 """A plan as JSON: the contract that scripts rely on."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compound.orchestrator.forecast.budget_check import warnings
-from compound.orchestrator.prepare import Prepared
 from compound.schemas.architecture import Candidate, describe
 from compound.schemas.forecast import Demand, Forecast
 from compound.schemas.plan import FamilyPlan, Plan, PlannedJob
 
+if TYPE_CHECKING:
+    from compound.orchestrator.prepare import Prepared
 
-def as_json(prepared: Prepared) -> dict[str, Any]:
+
+def as_json(prepared: "Prepared") -> dict[str, Any]:
     """Return a plan's networks, jobs and forecast as plain values."""
     plan, forecast = prepared.plan, prepared.forecast
     demands = {d.architecture: d for d in forecast.demands.values()}

@@ -1,17 +1,20 @@
 """How a plan is shown: what each network is, then what its jobs take."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from compound.orchestrator.cli.printing.output import note, print_table, say
 from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.forecast.placement import sentence
 from compound.orchestrator.kinds.all_kinds import KINDS
-from compound.orchestrator.prepare import Prepared
 from compound.orchestrator.wording.numbers import counted, duration, short, size
 from compound.schemas.architecture import Candidate
 from compound.schemas.device import DeviceProfile, ProbePoint
 from compound.schemas.forecast import Basis, Demand, MemberForecast, Range, Total
 from compound.schemas.weights import WeightsRef
+
+if TYPE_CHECKING:
+    from compound.orchestrator.prepare import Prepared
 
 NETWORKS = (
     "network",
@@ -84,7 +87,7 @@ def _point(point: ProbePoint) -> list[str]:
     ]
 
 
-def show(prepared: Prepared) -> None:
+def show(prepared: "Prepared") -> None:
     """Print a plan with everything that is known of it."""
     plan = prepared.plan
     networks = (plan.baseline, *plan.trained)
@@ -119,7 +122,7 @@ def _network(candidate: Candidate) -> list[str]:
     ]
 
 
-def _say_data(prepared: Prepared) -> None:
+def _say_data(prepared: "Prepared") -> None:
     info = prepared.plan.data
     say(
         f"\ndata: {info.train:,} training and {info.validation:,} validation images, "
@@ -133,7 +136,7 @@ def _say_start(weights: WeightsRef | None) -> None:
         say(f"starts from {weights.spec.path} (sha256 {weights.sha256[:12]}){rest}")
 
 
-def _demands(prepared: Prepared) -> Iterator[list[str]]:
+def _demands(prepared: "Prepared") -> Iterator[list[str]]:
     """Yield a row a network: its jobs differ in nothing but their seeds."""
     by_network: dict[str, list[Demand]] = {}
     for demand in prepared.forecast.demands.values():
@@ -168,7 +171,7 @@ def _member(member: MemberForecast) -> list[str]:
     ]
 
 
-def _hours_name(prepared: Prepared) -> list[str]:
+def _hours_name(prepared: "Prepared") -> list[str]:
     """Name the last columns: hours that the jobs occupy, and money where hours have a price."""
     hours = ">GPU-hours" if prepared.forecast.most.gpu_hours else ">CPU-hours"
     return [hours, *([">money"] if prepared.spec.budget.priced else [])]
@@ -199,7 +202,7 @@ def seconds(number: float) -> str:
     return f"{number * 1e3:.3g} ms" if number < 1 else f"{number:.2f} s"
 
 
-def _say_totals(prepared: Prepared) -> None:
+def _say_totals(prepared: "Prepared") -> None:
     forecast = prepared.forecast
     say(f"\n{prepared.plan.first_phase}: {_total(forecast.search)}")
     later = {"rounds": forecast.rounds, "gate": forecast.gate, "family": forecast.family.most}
