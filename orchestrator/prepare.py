@@ -77,11 +77,11 @@ def with_plan(
 ) -> Prepared:
     """Reckon what a plan takes."""
     requests = [job.request for job in planned.jobs]
-    rough = CostModel(profile, hosts_of(spec), spec.budget, planned.data)
-    reckoner = replace(rough, profile=learnt(rough, requests, store))
+    uncorrected = CostModel(profile, hosts_of(spec), spec.budget, planned.data)
+    costs = replace(uncorrected, profile=learnt(uncorrected, requests, store))
     families = _families(spec, planned, networks)
-    forecast = _forecast(reckoner, spec, planned, families, networks)
-    return Prepared(spec, planned, families, reckoner, forecast)
+    forecast = _forecast(costs, spec, planned, families, networks)
+    return Prepared(spec, planned, families, costs, forecast)
 
 
 def _families(
@@ -97,26 +97,26 @@ def _families(
 
 
 def _forecast(
-    reckoner: CostModel,
+    costs: CostModel,
     spec: StudySpec | TrainSpec,
     planned: Plan | Variant,
     families: Sequence[FamilyPlan],
     networks: Networks,
 ) -> Forecast:
     requests = [job.request for job in planned.jobs]
-    demands = reckoner.demands(requests)
-    known = {request.job.id for request in requests}
+    demands = costs.demands(requests)
+    planned_ids = {request.job.id for request in requests}
     rounds, gate = KINDS[spec.kind].later_jobs(spec, planned, networks)
     return Forecast(
-        basis=reckoner.basis,
-        search=reckoner.total(requests, demands),
-        rounds=_bound(reckoner, rounds, known),
-        gate=_bound(reckoner, gate, known),
-        family=family_forecast(reckoner, families, known),
+        basis=costs.basis,
+        search=costs.total(requests, demands),
+        rounds=_bound(costs, rounds, planned_ids),
+        gate=_bound(costs, gate, planned_ids),
+        family=family_forecast(costs, families, planned_ids),
         demands=demands,
         compiling=_compiling(spec, planned, families),
         resources=placed(spec, nodes_of(spec)),
-        cautions=(*cautions(spec, nodes_of(spec)), *unsized(spec, reckoner.profile)),
+        cautions=(*cautions(spec, nodes_of(spec)), *unsized(spec, costs.profile)),
     )
 
 
@@ -124,8 +124,8 @@ def _compiling(
     spec: StudySpec | TrainSpec, planned: Plan | Variant, families: Sequence[FamilyPlan]
 ) -> str:
     choices = [[job.request for job in family.jobs] for family in families]
-    judge = CompileChoice.of(spec, planned.data.train, planned.profile)
-    return decided(spec, judge, [job.request for job in planned.jobs], choices)
+    choice = CompileChoice.of(spec, planned.data.train, planned.profile)
+    return decided(spec, choice, [job.request for job in planned.jobs], choices)
 
 
 def samples(prepared: Prepared, networks: Networks) -> list[JobRequest]:
@@ -137,7 +137,7 @@ def samples(prepared: Prepared, networks: Networks) -> list[JobRequest]:
     return [*requests, *gate[-1:], *family]
 
 
-def _bound(reckoner: CostModel, requests: Sequence[JobRequest], known: AbstractSet[str]) -> Total:
+def _bound(costs: CostModel, requests: Sequence[JobRequest], planned: AbstractSet[str]) -> Total:
     """Return what jobs take that are not planned already."""
-    fresh = [request for request in requests if request.job.id not in known]
-    return reckoner.total(fresh, reckoner.demands(fresh))
+    fresh = [request for request in requests if request.job.id not in planned]
+    return costs.total(fresh, costs.demands(fresh))

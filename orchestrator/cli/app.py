@@ -156,8 +156,8 @@ def submit(
     """Run a study as a Ray job on a running cluster."""
     from compound.orchestrator.cli import submit as remote
 
-    given = overrides or []
-    remote.submit(spec, given, address, working_dir, as_json=as_json, allow_import=allow_import)
+    settings = overrides or []
+    remote.submit(spec, settings, address, working_dir, as_json=as_json, allow_import=allow_import)
 
 
 @app.command()

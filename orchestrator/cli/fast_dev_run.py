@@ -31,11 +31,11 @@ def run(path: Path | None, overrides: list[str], options: running.Options) -> No
     with _scratch(replace(file, spec=spec)) as rehearsed:
         ending = running.run_to_end(rehearsed, options)
         jobs = _check(rehearsed)
-    told = f"{jobs} jobs trained {BATCHES} batches each, to the report; nothing of it is kept"
+    summary = f"{jobs} jobs trained {BATCHES} batches each, to the report; nothing of it is kept"
     if options.as_json:
         print_json({"study": file.spec.name, "status": ending, "jobs": jobs}, indent=None)
     else:
-        say(f"{told}\nnext: compound run {file.source.name}")
+        say(f"{summary}\nnext: compound run {file.source.name}")
 
 
 @contextmanager
@@ -59,13 +59,15 @@ def _clear(store: str) -> None:
 def _check(file: SpecFile) -> int:
     """Return how many jobs have trained. RunError: some have not."""
     store = ArtifactStore.open(file.spec.store, patient=True)
-    found = documents(store.study(file.spec.name))
-    assert found is not None, "a run writes its spec before anything fails"
-    states = store.states([job.request.job.id for job in found.jobs]).values()
-    causes = Counter(one.cause.message for one in states if one.cause and one.status != "done")
+    stored = documents(store.study(file.spec.name))
+    assert stored is not None, "a run writes its spec before anything fails"
+    states = store.states([job.request.job.id for job in stored.jobs]).values()
+    causes = Counter(
+        state.cause.message for state in states if state.cause and state.status != "done"
+    )
     for message, count in causes.most_common():
         note(f"failed: {count} of {len(states)}: {message.partition(chr(10))[0]}")
-    write_report(store, found)
+    write_report(store, stored)
     if causes:
         raise RunError("not every job could train two batches", next_step="see above; then again")
     return len(states)

@@ -65,11 +65,11 @@ def run(path: Path | None, overrides: list[str], options: Options) -> None:
 def run_file(file: SpecFile, options: Options) -> None:
     """Run a spec that was read already; see `run`. ReportError: all but the report is done."""
     ending = run_to_end(file, options)
-    store, found = _stored_documents(file)
+    store, stored = _stored_documents(file)
     resume = options.resume or f"compound run {file.source.name}"
-    shown = RunSummary(ending, resume, as_json=options.as_json, drawn=options.report)
-    missing = show(store, found, shown)
-    say_failures(store, found)
+    summary = RunSummary(ending, resume, as_json=options.as_json, drawn=options.report)
+    missing = show(store, stored, summary)
+    say_failures(store, stored)
     if ending == "stopped":
         sys.exit(INTERRUPTED)
     if missing:
@@ -81,10 +81,10 @@ def run_to_end(file: SpecFile, options: Options) -> Reached:
     try:
         return _carry_out(file, options)
     except RunError as error:
-        store, found = _stored_documents(file)
+        store, stored = _stored_documents(file)
         if options.report:
-            note(f"report: {report_or_reason(store, found)}")
-        say_failures(store, found)
+            note(f"report: {report_or_reason(store, stored)}")
+        say_failures(store, stored)
         raise file.explain(error) from None
     except CompoundError as error:
         raise file.explain(error) from None
@@ -93,9 +93,9 @@ def run_to_end(file: SpecFile, options: Options) -> Reached:
 def _stored_documents(file: SpecFile) -> tuple[ArtifactStore, Documents]:
     """Return what a run has left in the store."""
     store = ArtifactStore.open(file.spec.store, patient=True)
-    found = documents(store.study(file.spec.name))
-    assert found is not None, "a run writes its spec before anything fails"
-    return store.knowing(file.spec.name), found
+    stored = documents(store.study(file.spec.name))
+    assert stored is not None, "a run writes its spec before anything fails"
+    return store.knowing(file.spec.name), stored
 
 
 def source(path: Path | None, overrides: list[str], options: Options) -> SpecFile:

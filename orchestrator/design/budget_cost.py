@@ -43,11 +43,11 @@ def _count(unit: CostUnit, network: Network) -> float:
 
 def _memory(profile: DeviceProfile, spec: StudySpec | TrainSpec, network: Network) -> float:
     """Return the peak bytes of one search worker; a guessed profile will do, counts are exact."""
-    kept = held(spec.first_recipe, spec.first_resources.most_workers)
-    return float(peak_bytes(profile, workload(network), _images(spec), **kept))
+    state = training_state(spec.first_recipe, spec.first_resources.most_workers)
+    return float(peak_bytes(profile, workload(network), _images(spec), **state))
 
 
-class Held(TypedDict):
+class TrainingState(TypedDict):
     """What a worker keeps beside weights and gradients; jobs/device_model.py explains."""
 
     averaged: bool
@@ -56,10 +56,10 @@ class Held(TypedDict):
     divided: int
 
 
-def held(recipe: Recipe, workers: int, *, sharded: bool = False) -> Held:
+def training_state(recipe: Recipe, workers: int, *, sharded: bool = False) -> TrainingState:
     """Return what a recipe makes each of so many workers keep, or all of them, if `sharded`."""
     slots, divided = 1 if recipe.optimizer == "sgd" else 2, workers if sharded else 1
-    return Held(averaged=recipe.ema > 0, slots=slots, shared=workers > 1, divided=divided)
+    return TrainingState(averaged=recipe.ema > 0, slots=slots, shared=workers > 1, divided=divided)
 
 
 def _step_time(profile: DeviceProfile, spec: StudySpec | TrainSpec, network: Network) -> float:

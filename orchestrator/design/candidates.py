@@ -47,7 +47,7 @@ def design(space: "Space", plan: Design, controls: tuple[Control, ...] = CONTROL
     drafts: Drafts = {}
     for option in space.admitted:
         _draft(space, option, drafts)
-    dropped = [*unreachable, *_place(space, plan, triples, drafts)]
+    dropped = [*unreachable, *_realise(space, plan, triples, drafts)]
     warnings = [*_idle(space), *_left_out(space)]
     warnings += [text for name in controls if (text := add_control(space, name, drafts))]
     number = len(triples) + len(unreachable)
@@ -62,15 +62,15 @@ def _reachable(
 ) -> tuple[list[Coefficients], list[Dropped]]:
     """Drop the points that scale along an axis on which the network does not change."""
     idle = [axis for axis in AXES if axis not in space.networks.axes(space.baseline)]
-    kept, dropped = [], []
+    reachable, dropped = [], []
     for triple in triples:
         on = [axis for axis in idle if nominal_shares(triple).split[AXES.index(axis)] > 1e-9]
         if on:
             reason = f"{on[0]} has no effect on any tensor"
             dropped.append(Dropped(coefficients=triple, reason=reason))
         else:
-            kept.append(triple)
-    return kept, dropped
+            reachable.append(triple)
+    return reachable, dropped
 
 
 def _idle(space: "Space") -> list[str]:
@@ -113,7 +113,7 @@ def _draft(space: "Space", option: "NetworkOption", drafts: Drafts) -> Candidate
     return draft
 
 
-def _place(
+def _realise(
     space: "Space", plan: Design, triples: list[Coefficients], drafts: Drafts
 ) -> list[Dropped]:
     """Give each point of a design its network, and return those that have none.
@@ -121,21 +121,23 @@ def _place(
     Raises PlanError where no point has one.
     """
     if not isinstance(plan, GridDesign | ExplicitDesign):
-        _place_by_shares(space, triples, drafts)
+        _realise_by_shares(space, triples, drafts)
         return []
-    place = _place_fitted if plan.fit_resolution else _place_given
-    dropped = place(space, triples, drafts)
+    realise = _realise_fitted if plan.fit_resolution else _realise_exactly
+    dropped = realise(space, triples, drafts)
     if len(dropped) == len(triples):
-        raise _over_budget(space, (one.ratio for one in dropped), "no point of the design costs")
+        raise _over_budget(
+            space, (point.ratio for point in dropped), "no point of the design costs"
+        )
     return dropped
 
 
-def _over_budget(space: "Space", ratios: Iterable[float | None], what: str) -> PlanError:
+def _over_budget(space: "Space", ratios: Iterable[float | None], subject: str) -> PlanError:
     """Return the refusal of a budget, with what would admit the nearest network."""
     budget = space.budget
     dearer = [ratio for ratio in ratios if ratio is not None and ratio > 1]
     return PlanError(
-        f"{what} {budget.multiple:g}x the baseline's {COST_NAMES[budget.cost]} "
+        f"{subject} {budget.multiple:g}x the baseline's {COST_NAMES[budget.cost]} "
         f"to within {budget.tolerance:.1%}",
         where="search.budget",
         allowed=_way_out(min(dearer, key=lambda r: abs(r - budget.multiple)), budget.multiple)
@@ -153,7 +155,7 @@ def _way_out(nearest: float, multiple: float) -> str:
     )
 
 
-def _place_by_shares(space: "Space", triples: list[Coefficients], drafts: Drafts) -> None:
+def _realise_by_shares(space: "Space", triples: list[Coefficients], drafts: Drafts) -> None:
     """Give each point of a lattice or star the network whose realised shares lie nearest to it.
 
     The corners come first, and a network that is already in serves its near-twins' points too.
@@ -164,7 +166,7 @@ def _place_by_shares(space: "Space", triples: list[Coefficients], drafts: Drafts
         nearest_in_use(nominal_shares(triple), drafts.values()).add("design", triple)
 
 
-def _place_fitted(space: "Space", triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
+def _realise_fitted(space: "Space", triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
     """Give each triple the network of its own alpha and beta that meets the budget, or drop it."""
     dropped = []
     options = {draft.option.shape: draft.option for draft in drafts.values()}
@@ -183,24 +185,24 @@ def _place_fitted(space: "Space", triples: list[Coefficients], drafts: Drafts) -
     return dropped
 
 
-def _place_given(space: "Space", triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
+def _realise_exactly(space: "Space", triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
     """Take each triple exactly as it stands, its gamma too, or drop it."""
     dropped = []
     for triple in triples:
         try:
-            option = space.given(triple)
-            reason = "" if space.admits(option.ratio) else _not_as_given(space, triple)
+            option = space.exact(triple)
+            reason = "" if space.admits(option.ratio) else _why_not_exact(space, triple)
         except FactoryError as error:
             dropped.append(Dropped(coefficients=triple, reason=error.what))
             continue
         if not reason:
-            _draft(space, option, drafts).add_given(triple)
+            _draft(space, option, drafts).add_exact(triple)
             continue
         dropped.append(Dropped(coefficients=triple, reason=reason, ratio=option.ratio))
     return dropped
 
 
-def _not_as_given(space: "Space", triple: Coefficients) -> str:
+def _why_not_exact(space: "Space", triple: Coefficients) -> str:
     fitted = space.option(triple)
     if not space.admits(fitted.ratio):
         return f"no resolution brings it into the budget, {fitted.ratio:.3f}x at best"
@@ -217,7 +219,7 @@ def _candidate(space: "Space", draft: CandidateDraft) -> Candidate:
         cost=count(network),
         ratio=draft.option.ratio,
         roles=tuple(role for role in ("design", *CONTROLS) if role in draft.roles),
-        coefficients=draft.given or _representative(space, draft.option),
+        coefficients=draft.exact or _representative(space, draft.option),
         triples=tuple(draft.triples),
         shares=draft.shares,
     )
@@ -234,8 +236,8 @@ def _representative(space: "Space", option: "NetworkOption") -> Coefficients:
     alphas, betas = option.alphas.settled, option.betas.settled
     low = math.log(alphas.low * betas.low**2 * gamma**2)
     high = math.log(alphas.high * betas.high**2 * gamma**2)
-    wanted = math.log(space.budget.multiple)
-    position = min(max((wanted - low) / (high - low), 0.0), 1.0) if high > low else 0.0
+    target = math.log(space.budget.multiple)
+    position = min(max((target - low) / (high - low), 0.0), 1.0) if high > low else 0.0
     triple = Coefficients(alpha=alphas.at(position), beta=betas.at(position), gamma=gamma)
     if space.leads(triple, option.network):
         return triple
@@ -256,16 +258,16 @@ def even_choice(drafts: Collection[CandidateDraft], most: int) -> list[Candidate
     would teach nothing.
     """
     unused = [draft for draft in drafts if not draft.roles]
-    places = np.array([draft.shares.split for draft in unused]).reshape(-1, 3)
+    positions = np.array([draft.shares.split for draft in unused]).reshape(-1, 3)
     used = np.array([draft.shares.split for draft in drafts if draft.roles]).reshape(-1, 3)
     gaps = np.full(len(unused), np.inf)
-    for place in used:
-        gaps = np.minimum(gaps, np.linalg.norm(places - place, axis=1))
-    taken: list[CandidateDraft] = []
-    while len(taken) < most and unused:
+    for position in used:
+        gaps = np.minimum(gaps, np.linalg.norm(positions - position, axis=1))
+    chosen: list[CandidateDraft] = []
+    while len(chosen) < most and unused:
         farthest = int(gaps.argmax())
         if gaps[farthest] < TWIN:
             break
-        taken.append(unused[farthest])
-        gaps = np.minimum(gaps, np.linalg.norm(places - places[farthest], axis=1))
-    return taken
+        chosen.append(unused[farthest])
+        gaps = np.minimum(gaps, np.linalg.norm(positions - positions[farthest], axis=1))
+    return chosen

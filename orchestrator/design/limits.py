@@ -19,7 +19,7 @@ from compound.schemas.study import StudySpec, TrainSpec
 if TYPE_CHECKING:
     from compound.orchestrator.design.candidates import Designed
 
-_TOLD = 3
+_LISTED = 3
 """Dropped points of an explicit design that a warning names one by one."""
 
 
@@ -48,7 +48,7 @@ def require_recipe(recipe: Recipe, resources: Resources) -> None:
 
 
 def require_sizes(
-    recipe: Recipe, found: Iterable[Network], networks: Networks, where: str = "train"
+    recipe: Recipe, scaled: Iterable[Network], networks: Networks, where: str = "train"
 ) -> None:
     """PlanError where images that grow would be too small for a network, or would not grow.
 
@@ -57,7 +57,7 @@ def require_sizes(
     """
     if recipe.resizing is None:
         return
-    for network in found:
+    for network in scaled:
         check_sizes(recipe, network.resolution, network.total_stride, where)
         first = smaller_sizes(recipe.resizing, network.resolution)[0]
         if isinstance(network, FactoryNetwork) and not _takes(network, first, networks):
@@ -81,12 +81,14 @@ def require_phi(
 
     `choices` are the coefficients that the family may be scaled by.
     """
-    asked = [(triple, phi) for triple in choices for phi in spec.phis]
-    broken = [one for triple, phi in asked for one in obstacles(spec, baseline, triple, phi)]
+    pairs = [(triple, phi) for triple in choices for phi in spec.phis]
+    broken = [
+        obstacle for triple, phi in pairs for obstacle in obstacles(spec, baseline, triple, phi)
+    ]
     if broken:
-        limit, phi, what = min(broken, key=lambda one: abs(one[0]))
+        limit, phi, problem = min(broken, key=lambda obstacle: abs(obstacle[0]))
         raise PlanError(
-            f"phi {phi:g} {what}",
+            f"phi {phi:g} {problem}",
             where=spec.phi_key,
             allowed=f"phi {limit:g} or {'more' if phi < limit else 'less'}",
         )
@@ -138,19 +140,19 @@ def design_warnings(spec: StudySpec, baseline: Network, designed: "Designed") ->
 
 
 def _collapsed(designed: "Designed") -> Iterator[str]:
-    kept = designed.points - len(designed.dropped)
+    realised = designed.points - len(designed.dropped)
     networks = sum("design" in candidate.roles for candidate in designed.candidates)
-    if networks < kept:
-        yield f"{kept} points of the design are {networks} networks: rounding joins the others"
+    if networks < realised:
+        yield f"{realised} points of the design are {networks} networks: rounding joins the others"
 
 
 def _left_out(dropped: Collection[Dropped]) -> Iterator[str]:
-    for one in [*dropped][:_TOLD]:
-        triple = ", ".join(f"{name} {value:g}" for name, value in one.coefficients)
-        cost = "" if one.ratio is None else f" costs {one.ratio:.3f}x"
-        yield f"left out: {triple}{cost}: {one.reason}"
-    if len(dropped) > _TOLD:
-        yield f"left out: {len(dropped) - _TOLD} more triples; --json lists them"
+    for point in [*dropped][:_LISTED]:
+        triple = ", ".join(f"{name} {value:g}" for name, value in point.coefficients)
+        cost = "" if point.ratio is None else f" costs {point.ratio:.3f}x"
+        yield f"left out: {triple}{cost}: {point.reason}"
+    if len(dropped) > _LISTED:
+        yield f"left out: {len(dropped) - _LISTED} more triples; --json lists them"
 
 
 def padding_warning(network: Network, resolutions: Collection[int]) -> Iterator[str]:
@@ -160,9 +162,9 @@ def padding_warning(network: Network, resolutions: Collection[int]) -> Iterator[
     if not odd:
         return
     named = f"resolution {odd[0]} is" if len(odd) == 1 else f"{len(odd)} resolutions are"
-    shown = "" if len(odd) == 1 else f" ({', '.join(map(str, odd[:4]))}{', ...' * (len(odd) > 4)})"
+    listed = "" if len(odd) == 1 else f" ({', '.join(map(str, odd[:4]))}{', ...' * (len(odd) > 4)})"
     also = f"a baseline.resolution that {stride} divides and " * (network.resolution in odd)
     yield (
-        f"{named} no multiple of the total stride {stride}{shown}: the last row and column are "
+        f"{named} no multiple of the total stride {stride}{listed}: the last row and column are "
         f"computed from padding; {also}rounding.resolution: {stride} avoid{'s' * (not also)} it"
     )

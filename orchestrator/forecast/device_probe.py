@@ -28,10 +28,10 @@ def probe_for(
     tell(f"probing one {kind} worker with {size}")
     from compound.jobs.probe.probe import probe  # torch and scipy, which no other plan waits for
 
-    here = address is None
+    local = address is None
     profile = (
         probe(kind, resources.cpus, LIMIT, precision=precision)
-        if here
+        if local
         else _on_cluster(address, spec)
     )
     store.save_profile(profile)
@@ -39,10 +39,10 @@ def probe_for(
 
 
 def _require_gpu() -> None:
-    found = gpus_here()
-    if not found.devices:
+    gpus = gpus_here()
+    if not gpus.devices:
         raise ClusterError(
-            f"there is no GPU to probe: {found.told}",
+            f"there is no GPU to probe: {gpus.told}",
             allowed="a probe where the workers are, or a spec whose search has `gpus: 0`",
             next_step="compound plan SPEC --probe --address HOST:PORT",
         )

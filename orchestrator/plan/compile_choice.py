@@ -87,21 +87,27 @@ class CompileChoice:
             sides=len(sizes(recipe, network.resolution)),
         )
 
-    def told(self, phase: str, choices: Sequence[Sequence[JobRequest]]) -> str:
+    def sentence(self, phase: str, choices: Sequence[Sequence[JobRequest]]) -> str:
         """Say how many jobs of a phase compile, of all lists that may be chosen, and why."""
-        on = [[one for one in jobs if one.job.recipe.compile is True] for jobs in choices]
+        on = [
+            [request for request in jobs if request.job.recipe.compile is True] for jobs in choices
+        ]
         least, most = min(map(len, on)), max(map(len, on))
         number = f"{least} to {most}" if least < most else str(most or "none")
-        jobs = {one.job.id: one for some in (on if most else choices) for one in some}
+        jobs = {
+            request.job.id: request
+            for requests in (on if most else choices)
+            for request in requests
+        }
         return f"{number} of {counted(max(map(len, choices)), f'{phase} job')} ({self._why(jobs)})"
 
     def _why(self, jobs: dict[str, JobRequest]) -> str:
         """Say what compiling takes and saves in the job that it saves most in."""
-        pairs = [(one.job.architecture, one.job.recipe) for one in jobs.values()]
-        found = [one for pair in pairs if (one := self.repayment(*pair))]
-        if not found:
+        pairs = [(request.job.architecture, request.job.recipe) for request in jobs.values()]
+        gains = [gain for pair in pairs if (gain := self.repayment(*pair))]
+        if not gains:
             return "no step times are known of this device: --probe measures"
-        best = max(found, key=lambda one: one.saved / one.cost)
+        best = max(gains, key=lambda gain: gain.saved / gain.cost)
         cost, saved = duration(best.cost), duration(best.saved)
         if best.due:
             return f"repays ~{cost} of compiling, saves up to {saved} a job"
@@ -113,16 +119,16 @@ class CompileChoice:
 
 def decided(
     spec: StudySpec | TrainSpec,
-    judge: CompileChoice,
+    choice: CompileChoice,
     planned: Sequence[JobRequest],
     families: Sequence[Sequence[JobRequest]],
 ) -> str:
     """Say in a line which jobs compile; nothing where the spec says it itself."""
-    told = []
+    parts = []
     if spec.search is None:
         families = [planned]
     elif spec.search.train.compile == "auto":
-        told.append(judge.told("search", [planned]))
+        parts.append(choice.sentence("search", [planned]))
     if spec.train.compile == "auto" and families:
-        told.append(judge.told("family", families))
-    return f"compile: {'; '.join(told)}" if told else ""
+        parts.append(choice.sentence("family", families))
+    return f"compile: {'; '.join(parts)}" if parts else ""

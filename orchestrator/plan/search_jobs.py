@@ -80,7 +80,7 @@ def _require_growth(
     spec: StudySpec, network: Network, designed: Designed, networks: Networks
 ) -> None:
     """PlanError where images that grow are too small for a network of the search or the gate."""
-    searched = [one.architecture for one in (*designed.candidates, *designed.untried)]
+    searched = [candidate.architecture for candidate in (*designed.candidates, *designed.untried)]
     where = "train" if spec.search.train.resizing == spec.train.resizing else "search.train"
     require_sizes(spec.search.train, (network, *searched), networks, where)
     if spec.gate.mode != "off" and spec.gate.scale == "phi":
@@ -120,10 +120,10 @@ def _idle_decoding(
 
 def _beyond_reach(where: str, factory: str, recipe: Recipe) -> Iterator[str]:
     """Name the settings of a recipe that only a network of ours would take."""
-    given = {
+    settings = {
         "survival": recipe.survival < 1,
         "dropout": recipe.dropout > 0 or bool(recipe.dropout_phi7),
     }
-    names = [name for name, is_set in given.items() if is_set]
+    names = [name for name, is_set in settings.items() if is_set]
     if names:
         yield f"{where}: the recipe's {' and '.join(names)} cannot reach into {factory}"

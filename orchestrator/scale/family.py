@@ -37,11 +37,11 @@ def plan_family(
     """
     require_phi(spec, baseline.architecture, [coefficients])
     measure = measure_of(spec, profile)
-    found = [
+    networks_by_phi = [
         (phi, scaled(spec, baseline, coefficients, phi, measure, networks)) for phi in spec.phis
     ]
-    pixels = {network.architecture.resolution for _, network in found}
-    require_sizes(spec.train, (network.architecture for _, network in found), networks)
+    pixels = {network.architecture.resolution for _, network in networks_by_phi}
+    require_sizes(spec.train, (network.architecture for _, network in networks_by_phi), networks)
     return FamilyPlan(
         study=spec.name,
         coefficients=coefficients,
@@ -52,7 +52,7 @@ def plan_family(
                 nominal=coefficients.nominal**phi,
                 jobs=tuple(_family_jobs(spec, info, network, phi, profile)),
             )
-            for phi, network in found
+            for phi, network in networks_by_phi
         ),
         warnings=tuple(padding_warning(baseline.architecture, pixels)),
     )
@@ -79,8 +79,8 @@ def plan_train(
         )
 
         family = with_weights(spec.weights, baseline, family)
-    held = profile if asks(spec) else None
-    return Variant(study=spec.name, data=info, baseline=baseline, family=family, profile=held)
+    settled_by = profile if asks(spec) else None
+    return Variant(study=spec.name, data=info, baseline=baseline, family=family, profile=settled_by)
 
 
 def _require_axes(coefficients: Coefficients, network: Network, networks: Networks) -> None:

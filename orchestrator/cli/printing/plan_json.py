@@ -40,7 +40,7 @@ def _search(plan: Plan, demands: dict[str, Demand]) -> dict[str, Any]:
 def _network(candidate: Candidate, demands: dict[str, Demand]) -> dict[str, Any]:
     """Flatten a candidate: its identity is the hash of the realised architecture."""
     architecture, demand = candidate.architecture, demands.get(candidate.id)
-    taken = demand.model_dump(exclude={"job", "architecture", "workers"}) if demand else None
+    predicted = demand.model_dump(exclude={"job", "architecture", "workers"}) if demand else None
     return {
         "architecture": candidate.id,
         "roles": list(candidate.roles),
@@ -52,7 +52,7 @@ def _network(candidate: Candidate, demands: dict[str, Demand]) -> dict[str, Any]
         "resolution": architecture.resolution,
         **describe(architecture),
         "shares": candidate.shares.model_dump() if candidate.shares else None,
-        "predicted": taken,
+        "predicted": predicted,
     }
 
 

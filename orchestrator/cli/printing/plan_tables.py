@@ -142,16 +142,18 @@ def _demands(prepared: "Prepared") -> Iterator[list[str]]:
     for demand in prepared.forecast.demands.values():
         by_network.setdefault(demand.architecture, []).append(demand)
     for network, demands in by_network.items():
-        one, number = demands[0], len(demands)
+        first, number = demands[0], len(demands)
         yield [
             network[:8],
             str(number),
-            str(one.micro_batch),
-            short(one.fitting_batch),
-            size(one.memory),
-            seconds(one.step_seconds),
-            duration(one.seconds),
-            *_spent(number * one.gpu_hours, number * one.cpu_hours, _times(number, one.money)),
+            str(first.micro_batch),
+            short(first.fitting_batch),
+            size(first.memory),
+            seconds(first.step_seconds),
+            duration(first.seconds),
+            *_spent(
+                number * first.gpu_hours, number * first.cpu_hours, _times(number, first.money)
+            ),
         ]
 
 
@@ -235,19 +237,19 @@ def _total(total: Total) -> str:
     return ", ".join(parts)
 
 
-def basis(known: Basis) -> str:
+def basis(forecast_basis: Basis) -> str:
     """Say what the times and the memory were reckoned from."""
-    hosts = known.hosts
+    hosts = forecast_basis.hosts
     where = f"{hosts.nodes} x ({hosts.cpus} CPUs, {hosts.gpus} GPUs)"
-    if known.source == "guess" and not known.corrected_by:
+    if forecast_basis.source == "guess" and not forecast_basis.corrected_by:
         return f"reckoned for {where} by a guess: times may be off by 3x; --probe measures"
-    parts = [f"reckoned for {where} as {known.device}"]
-    if known.time_error is not None and known.memory_error is not None:
-        worst = f" ({w:.0%} at worst)" if (w := known.worst_time_error) is not None else ""
-        times = f"{known.time_error:.0%} in time{worst}"
-        parts.append(f"probe's error {times}, {known.memory_error:.0%} in memory")
-    if known.corrected_by:
-        launches = f", launches x {x:.2f}," if (x := known.launch_correction) != 1 else ""
-        after = f"after {known.corrected_by} finished jobs"
-        parts.append(f"times x {known.correction:.2f}{launches} {after}")
+    parts = [f"reckoned for {where} as {forecast_basis.device}"]
+    if forecast_basis.time_error is not None and forecast_basis.memory_error is not None:
+        worst = f" ({w:.0%} at worst)" if (w := forecast_basis.worst_time_error) is not None else ""
+        times = f"{forecast_basis.time_error:.0%} in time{worst}"
+        parts.append(f"probe's error {times}, {forecast_basis.memory_error:.0%} in memory")
+    if forecast_basis.corrected_by:
+        launches = f", launches x {x:.2f}," if (x := forecast_basis.launch_correction) != 1 else ""
+        after = f"after {forecast_basis.corrected_by} finished jobs"
+        parts.append(f"times x {forecast_basis.correction:.2f}{launches} {after}")
     return "; ".join(parts)

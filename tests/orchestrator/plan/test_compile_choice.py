@@ -227,7 +227,7 @@ def pace(**recipe) -> Pace:
 
 def test_a_compiled_job_is_forecast_with_what_compiling_takes_and_saves():
     plain, compiled = pace(), pace(compile=True)
-    assert plain.compiling == 0 and plain.kept == 1
+    assert plain.compiling == 0 and plain.time_ratio == 1
     assert compiled.compiling == compiled.compile_seconds == COMPILING["cuda"] * 82
     assert compiled.mean_step == pytest.approx((1 - SAVED["cuda"]["float32"]) * plain.mean_step)
     assert pace(compile=True, precision="bfloat16").mean_step < compiled.mean_step
