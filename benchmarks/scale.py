@@ -34,7 +34,7 @@ from compound.jobs.data.source import summarise
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.cli.status import status
-from compound.orchestrator.forecast.prepare import prepare
+from compound.orchestrator.prepare import prepare
 from compound.orchestrator.spec.load import load
 from compound.orchestrator.study import Study
 from compound.schemas.job import JobRequest, JobResult, TrainJob

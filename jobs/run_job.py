@@ -5,7 +5,6 @@ from collections.abc import Callable, Generator
 
 from compound.jobs.data.batches import Source
 from compound.jobs.data.progressive_resizing import check_sizes
-from compound.jobs.models.user_code import told
 from compound.jobs.parallel.collective import text_from, together
 from compound.jobs.parallel.failure import Diverged, classify, cornered
 from compound.jobs.parallel.process import Process
@@ -23,8 +22,6 @@ from compound.jobs.training.job_isolation import Epochs, isolated
 from compound.jobs.training.job_recorder import JobRecorder
 from compound.jobs.training.loop.epoch_position import Interrupted
 from compound.jobs.training.loop.trainer import Trainer
-from compound.jobs.training.nan_diagnosis import diagnose
-from compound.jobs.training.profiling import profiled, trace_file
 from compound.schemas.errors import DataError, FactoryError, StoreError
 from compound.schemas.job import EpochRow, JobResult, TrainJob
 
@@ -135,6 +132,8 @@ def _blamed(error: BaseException, process: Process) -> Exception:
     """Return the error of a network that would end the program; other errors as they are."""
     if isinstance(error, Exception):
         return error
+    from compound.jobs.models.user_code import told
+
     blamed = FactoryError(
         f"the network's own code ended the program: {told(error, process.imports)}",
         next_step="raise an Exception there, or return",
@@ -152,6 +151,8 @@ def _traced(
     job: TrainJob, store: ArtifactStore, journal: JobRecorder, trainer: Trainer
 ) -> EpochRow:
     """Train one epoch with a few of its steps traced."""
+    from compound.jobs.training.profiling import profiled, trace_file
+
     with trace_file() as trace:
         with profiled(trainer, trace):
             row = journal.record(journal.train(trainer), trainer)
@@ -169,6 +170,8 @@ def _located(
     journal: JobRecorder,
 ) -> Diverged:
     """Return the error with the layer where numbers were lost, found by training there again."""
+    from compound.jobs.training.nan_diagnosis import diagnose
+
     try:
         journal.settle()
         trainer = together(process, lambda: _trainer(job, process, data, journal.splits))

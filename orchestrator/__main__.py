@@ -19,11 +19,11 @@ read, in vain: a third of the time of `plan`, `status` and `report` at that size
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit. `--debug`, anywhere, shows the traceback of an error."""
-    given = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in given
+    words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words
     gc.set_threshold(*_SELDOM)
     try:
-        app([word for word in given if word != "--debug"], prog_name="compound")
+        app([word for word in words if word != "--debug"], prog_name="compound")
     except CompoundError as error:
         _fail(str(error), error.exit_code, debug)
     except KeyboardInterrupt:

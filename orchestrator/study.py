@@ -8,7 +8,7 @@ so the same command again resumes: what is done is read, never done again.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from compound.cluster.runner import Runner
 from compound.jobs.models.scaled import Networks
@@ -17,8 +17,8 @@ from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.analyse.halving import halving_rungs
 from compound.orchestrator.choose.rounds import Search, next_round
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.records import job_list as roster
-from compound.orchestrator.records.documents import Record, TrainRecord, documents
+from compound.orchestrator.records import job_list
+from compound.orchestrator.records.documents import Record, documents
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import Ending, Observer, PhaseRunner
 from compound.orchestrator.scale.family import plan_family
@@ -28,9 +28,10 @@ from compound.orchestrator.scale.gate_plan import gate_plan
 from compound.orchestrator.statistics.rank_correlation import correlation
 from compound.schemas.architecture import Candidate, Coefficients
 from compound.schemas.base import Model
+from compound.schemas.data import DataInfo
 from compound.schemas.errors import RunError
 from compound.schemas.job import JobResult
-from compound.schemas.plan import Plan, PlannedJob, Rounds, Variant
+from compound.schemas.plan import Plan, PlannedJob, Rounds
 from compound.schemas.promotion import Asha
 from compound.schemas.study import StudySpec, TrainSpec
 from compound.schemas.verdict import Rung, Verdict
@@ -39,11 +40,14 @@ Outcome = Literal["done", "stopped", "closed"]
 """`closed`: the gate's mode is `stop`, and the order of the search did not carry over."""
 
 
+S = TypeVar("S", bound=StudySpec | TrainSpec)
+
+
 @dataclass(frozen=True)
-class Study:
+class Study(Generic[S]):
     """One study in its store, and what trains its jobs."""
 
-    spec: StudySpec | TrainSpec
+    spec: S
     text: str
     store: ArtifactStore
     runner: Runner
@@ -57,7 +61,7 @@ class Study:
         """The study's documents."""
         return self.store.study(self.spec.name)
 
-    def _plan(
+    def record_jobs(
         self,
         name: str,
         document: Model,
@@ -65,43 +69,34 @@ class Study:
         networks: Mapping[str, Candidate],
     ) -> None:
         """Write a document that plans jobs."""
-        planned = roster.lines(name, jobs, networks)
-        roster.keep(self.folder, self.spec, name, document, planned)
+        planned = job_list.lines(name, jobs, networks)
+        job_list.keep(self.folder, self.spec, name, document, planned)
 
-    def _crew(self, plan: Plan | Variant) -> PhaseRunner:
-        """Return what trains the jobs; called before anything is written."""
+    def begin(self, info: DataInfo) -> PhaseRunner:
+        """Write the spec; return what trains the jobs, which reads the store before that."""
         history = History(self.store, self.spec.name)
-        return PhaseRunner(
+        phases = PhaseRunner(
             self.store,
             self.runner,
             self.observer,
-            images=plan.data.train,
+            images=info.train,
             history=history,
             index=self.folder.index,
             retries=self.spec.retries,
             retry_failed=self.retry_failed,
         )
+        self.folder.write("spec.json", Record(spec=self.spec, text=self.text))
+        return phases
 
-    def run(self, plan: Plan | Variant) -> Outcome:
+    def run(self: "Study[StudySpec]", plan: Plan) -> Outcome:
         """Carry the study as far as it goes, exactly as planned.
 
         Raises RunError where nothing of the search can be used to choose a network.
         """
-        crew = self._crew(plan)
-        self.folder.write("spec.json", Record(spec=self.spec, text=self.text))
-        if isinstance(plan, Variant):
-            record = TrainRecord(data=plan.data, baseline=plan.baseline, profile=plan.profile)
-            self.folder.write("baseline.json", record)
-            networks = roster.by_id([plan.baseline], None, plan.family.members)
-            self._plan(roster.FAMILY, plan.family, plan.jobs, networks)
-            return crew.train("train", plan.jobs)
-        assert isinstance(self.spec, StudySpec)
-        return self._search(self.spec, plan, crew)
-
-    def _search(self, spec: StudySpec, plan: Plan, crew: PhaseRunner) -> Outcome:
-        networks = roster.by_id([plan.baseline], plan, ())
-        self._plan(roster.PLAN, plan, plan.jobs, networks)
-        search, ending = self._searched(spec, plan, crew)
+        spec, phases = self.spec, self.begin(plan.data)
+        networks = job_list.by_id([plan.baseline], plan, ())
+        self.record_jobs(job_list.PLAN, plan, plan.jobs, networks)
+        search, ending = self._search(spec, plan, phases)
         verdict = self._verdict(search)
         if ending == "stopped":
             return ending
@@ -111,17 +106,17 @@ class Study:
                 where=spec.name,
                 next_step=_after_no_verdict(spec, search.results),
             )
-        passed = self._gate(search, verdict, crew)
-        return passed if passed != "done" else self._family(search, verdict.coefficients, crew)
+        passed = self._gate(search, verdict, phases)
+        return passed if passed != "done" else self._family(search, verdict.coefficients, phases)
 
-    def _searched(self, spec: StudySpec, plan: Plan, crew: PhaseRunner) -> tuple[Search, Ending]:
+    def _search(self, spec: StudySpec, plan: Plan, phases: PhaseRunner) -> tuple[Search, Ending]:
         """Train the design and every round after it, until there is nothing more to decide."""
         rounds, jobs = Rounds(), plan.jobs
         while True:
-            added = [job for one in rounds.rounds for job in one.jobs]
-            networks = roster.by_id([plan.baseline], plan.extended(rounds), ())
-            self._plan(roster.ROUNDS, rounds, added, networks)
-            ending = crew.train(jobs[0].phase, jobs)
+            added = [job for done in rounds.rounds for job in done.jobs]
+            networks = job_list.by_id([plan.baseline], plan.extended(rounds), ())
+            self.record_jobs(job_list.ROUNDS, rounds, added, networks)
+            ending = phases.train(jobs[0].phase, jobs)
             search = Search.of(spec, plan, rounds, self.store.results)
             following = next_round(search) if ending == "done" else None
             if following is None:
@@ -138,21 +133,21 @@ class Study:
 
     def _halved(self, search: Search) -> tuple[Rung, ...]:
         """Return what successive halving did, from the rows of every epoch."""
-        asked, jobs = search.spec.search, search.plan.jobs
-        assert isinstance(asked.promotion, Asha)
+        spec, jobs = search.spec.search, search.plan.jobs
+        assert isinstance(spec.promotion, Asha)
         rows = {job.request.job.id: self.store.rows(job.request.job.id) for job in jobs}
-        epochs = asked.train.epochs
-        return halving_rungs(asked.promotion, epochs, jobs, rows, correlation, asked.level)
+        epochs = spec.train.epochs
+        return halving_rungs(spec.promotion, epochs, jobs, rows, correlation, spec.level)
 
-    def _gate(self, search: Search, verdict: Verdict, crew: PhaseRunner) -> Outcome:
+    def _gate(self, search: Search, verdict: Verdict, phases: PhaseRunner) -> Outcome:
         """Train the best once more at a larger scale; say whether the family is to follow."""
         mode = search.spec.gate.mode
         if mode == "off":
             return "done"
         planned = gate_plan(search.spec, search.plan, verdict, self.networks)
-        networks = roster.by_id([search.plan.baseline], search.plan, ())
-        self._plan(roster.GATE, planned, planned.jobs, networks)
-        ending = crew.train("gate", planned.jobs)
+        networks = job_list.by_id([search.plan.baseline], search.plan, ())
+        self.record_jobs(job_list.GATE, planned, planned.jobs, networks)
+        ending = phases.train("gate", planned.jobs)
         results = self.store.results([job.request.job.id for job in planned.jobs])
         judged = judge(search.spec, search.plan, verdict, planned, results)
         self.folder.write("gate.json", judged)
@@ -160,17 +155,17 @@ class Study:
         closed = mode == "stop" and judged.outcome == "does not carry over"
         return "closed" if closed and ending == "done" else ending
 
-    def _family(self, search: Search, coefficients: Coefficients, crew: PhaseRunner) -> Ending:
+    def _family(self, search: Search, coefficients: Coefficients, phases: PhaseRunner) -> Ending:
         spec, plan = search.spec, search.plan
         family = plan_family(
             spec, plan.baseline, plan.data, coefficients, plan.profile, self.networks
         )
-        networks = roster.by_id([plan.baseline], plan, family.members)
-        self._plan(roster.FAMILY, family, family.jobs, networks)
-        ending = crew.train("family", family.jobs)
-        found = documents(self.folder)
-        assert found is not None
-        results = self.store.results([job.request.job.id for job in found.jobs])
+        networks = job_list.by_id([plan.baseline], plan, family.members)
+        self.record_jobs(job_list.FAMILY, family, family.jobs, networks)
+        ending = phases.train("family", family.jobs)
+        stored = documents(self.folder)
+        assert stored is not None
+        results = self.store.results([job.request.job.id for job in stored.jobs])
         if law := law_of(spec, plan, family, results, self.networks):
             self.folder.write("law.json", law)
         return ending

@@ -173,10 +173,14 @@ class Basis(Model):
     """Bytes that one worker on a whole device may use."""
 
 
+Phase = Literal["search", "gate", "family", "train"]
+"""A part of a study whose jobs are trained together, with the same resources."""
+
+
 class Placed(Model):
     """What each job of one phase is given, once `gpus: auto` is decided."""
 
-    phase: Literal["search", "gate", "family", "train"]
+    phase: Phase
     workers: int
     """At most; an elastic job may have fewer."""
     least_workers: int

@@ -1,6 +1,6 @@
 """What will be trained, before anything is."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from compound.schemas.architecture import Candidate, Coefficients
 from compound.schemas.base import Model
@@ -33,6 +33,8 @@ class PlannedJob(Model):
 class Plan(Model):
     """The search of a study, complete; the family follows from its verdict."""
 
+    kind: ClassVar[str] = "study"
+    """The `kind` of spec that it comes from."""
     study: str
     data: DataInfo
     baseline: Candidate
@@ -49,6 +51,29 @@ class Plan(Model):
     untried: tuple[Candidate, ...] = ()
     """Other networks that the budget admits, of which rounds may add some: at most MOST_UNTRIED,
     evenly chosen."""
+
+    @property
+    def search(self) -> "Plan":
+        """The plan of the search: all of this."""
+        return self
+
+    @property
+    def variant(self) -> None:
+        """None: it is no single variant."""
+
+    @property
+    def family(self) -> None:
+        """None: the family follows from the verdict."""
+
+    @property
+    def trained(self) -> tuple[Candidate, ...]:
+        """The networks that the jobs train, without the baseline."""
+        return self.candidates
+
+    @property
+    def first_phase(self) -> str:
+        """The name of the first jobs' phase."""
+        return self.jobs[0].phase
 
     def extended(self, rounds: "Rounds") -> "Plan":
         """Return the plan with everything that rounds have added."""
@@ -111,12 +136,33 @@ class FamilyPlan(Model):
 class Variant(Model):
     """One scaled network of a `kind: train`, and the baseline that it is compared with."""
 
+    kind: ClassVar[str] = "train"
+    """The `kind` of spec that it comes from."""
     study: str
     data: DataInfo
     baseline: Candidate
     family: FamilyPlan
     profile: DeviceProfile | None = None
     """The device that `compile: auto` was settled by; None where the recipe says it itself."""
+
+    @property
+    def search(self) -> None:
+        """None: nothing is searched."""
+
+    @property
+    def variant(self) -> "Variant":
+        """The plan of the one network: all of this."""
+        return self
+
+    @property
+    def trained(self) -> tuple[Candidate, ...]:
+        """The networks that the jobs train, without the baseline."""
+        return tuple(member.network for member in self.family.members)
+
+    @property
+    def first_phase(self) -> str:
+        """The name of the first jobs' phase."""
+        return "train"
 
     @property
     def warnings(self) -> tuple[str, ...]:

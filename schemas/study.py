@@ -9,7 +9,7 @@ from compound.schemas.base import Model
 from compound.schemas.baseline import Baseline
 from compound.schemas.data import DataSpec
 from compound.schemas.design import Budget, Design, LatticeDesign
-from compound.schemas.forecast import Hosts, Spending
+from compound.schemas.forecast import Hosts, Phase, Spending
 from compound.schemas.job import Resources
 from compound.schemas.promotion import Asha, Gate, Promotion, Rungs
 from compound.schemas.recipe import Recipe
@@ -170,6 +170,48 @@ class StudySpec(_Common):
         inherited = _merged(train, search.get("train", {}))
         return {**given, "search": {**search, "train": inherited}}
 
+    @property
+    def phis(self) -> tuple[float, ...]:
+        """Every phi that a scaled network is trained at."""
+        return self.family.phi
+
+    @property
+    def phi_key(self) -> str:
+        """The key of the spec that names them."""
+        return "family.phi"
+
+    @property
+    def first_recipe(self) -> Recipe:
+        """The recipe of the first jobs: the search's."""
+        return self.search.train
+
+    @property
+    def first_resources(self) -> Resources:
+        """The resources of the first jobs: the search's."""
+        return self.resources.search
+
+    @property
+    def family_resources(self) -> Resources:
+        """The resources of a job that trains a scaled network."""
+        return self.resources.family
+
+    @property
+    def family_seeds(self) -> int:
+        """Seeds of each scaled network."""
+        return self.family.seeds
+
+    @property
+    def gated(self) -> bool:
+        """Whether a gate comes before the family."""
+        return self.gate.mode != "off"
+
+    @property
+    def phases(self) -> dict[Phase, Resources]:
+        """The resources of each phase's jobs; the gate trains as the search."""
+        gate: dict[Phase, Resources] = {"gate": self.resources.search} if self.gated else {}
+        family: dict[Phase, Resources] = {"family": self.resources.family} if self.phis else {}
+        return {"search": self.resources.search, **gate, **family}
+
 
 class TrainSpec(_Common):
     """One scaled variant: the baseline at given coefficients and phi, trained over seeds."""
@@ -181,6 +223,50 @@ class TrainSpec(_Common):
     """What training starts from: weights of the very network that the lines above name."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
     resources: Resources = Resources()
+
+    @property
+    def search(self) -> None:
+        """None: it trains what it is given."""
+
+    @property
+    def phis(self) -> tuple[float, ...]:
+        """Every phi that a scaled network is trained at: one."""
+        return (self.phi,)
+
+    @property
+    def phi_key(self) -> str:
+        """The key of the spec that names it."""
+        return "phi"
+
+    @property
+    def first_recipe(self) -> Recipe:
+        """The recipe of the first jobs."""
+        return self.train
+
+    @property
+    def first_resources(self) -> Resources:
+        """The resources of the first jobs."""
+        return self.resources
+
+    @property
+    def family_resources(self) -> Resources:
+        """The resources of a job that trains a scaled network."""
+        return self.resources
+
+    @property
+    def family_seeds(self) -> int:
+        """Seeds of the scaled network."""
+        return self.seeds
+
+    @property
+    def gated(self) -> bool:
+        """Whether a gate comes before the family: never."""
+        return False
+
+    @property
+    def phases(self) -> dict[Phase, Resources]:
+        """The resources of each phase's jobs."""
+        return {"train": self.resources}
 
 
 Spec = Annotated[StudySpec | TrainSpec, Field(discriminator="kind")]

@@ -3,7 +3,6 @@
 from torch import nn
 
 from compound.jobs.models.convnet import ConvNet
-from compound.jobs.models.factory import normalised
 from compound.jobs.models.numerics import NUMERICS
 from compound.jobs.models.scaled import Networks
 from compound.schemas.architecture import Architecture, Network
@@ -26,6 +25,8 @@ def build(
     survival and dropout of its own. FactoryError: it may not, fails, or builds another network.
     """
     if isinstance(network, FactoryNetwork):
+        from compound.jobs.models.factory import normalised
+
         return normalised(Networks(imports).module(network), norm_momentum)
     return _described(network, survival, dropout, norm_momentum)
 

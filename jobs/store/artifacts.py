@@ -4,16 +4,12 @@ import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from compound.jobs.store.backend.files import Entry, Files
 from compound.jobs.store.backend.open_files import files_at
-from compound.jobs.store.checking import gc
-from compound.jobs.store.checking.findings import Finding, FindingCounts
-from compound.jobs.store.checking.fsck import Options, check_store
-from compound.jobs.store.checking.gc import Pruning, Wanted
-from compound.jobs.store.checking.verify import Audit, audit
 from compound.jobs.store.folders.done_jobs import Ended
 from compound.jobs.store.folders.job_folder import JobFolder, JobState
 from compound.jobs.store.folders.study_folder import StudyFolder
@@ -35,6 +31,12 @@ from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import StoreError
 from compound.schemas.job import EpochRow, JobResult, TrainJob
 from compound.schemas.store_uri import bucket_of
+
+if TYPE_CHECKING:
+    from compound.jobs.store.checking.findings import Finding, FindingCounts
+    from compound.jobs.store.checking.fsck import Options
+    from compound.jobs.store.checking.gc import Pruning, Wanted
+    from compound.jobs.store.checking.verify import Audit
 
 _MARKER = "store.json"
 _DEVICES = "devices"
@@ -240,18 +242,28 @@ class ArtifactStore:
         found = [(key, self._files.read(key)) for key in keys if key.endswith(".json")]
         return [unseal(d, DeviceProfile, self._files.locate(k)) for k, d in found if d is not None]
 
-    def audit(self, job_ids: Iterable[str], studies: Iterable[str]) -> Audit:
+    def audit(self, job_ids: Iterable[str], studies: Iterable[str]) -> "Audit":
         """Recompute the checksums of jobs, of studies and of the store's own records."""
+        from compound.jobs.store.checking.verify import audit
+
         return audit(self._files, job_ids, map(self.study, studies))
 
     def check(
-        self, job_ids: Iterable[str], studies: Iterable[str], tally: FindingCounts, options: Options
-    ) -> Iterator[Finding]:
+        self,
+        job_ids: Iterable[str],
+        studies: Iterable[str],
+        tally: "FindingCounts",
+        options: "Options",
+    ) -> "Iterator[Finding]":
         """Yield what is not as it should be, and put right what the options allow."""
+        from compound.jobs.store.checking.fsck import check_store
+
         return check_store(self._files, job_ids, map(self.study, studies), tally, options)
 
-    def prune(self, job_id: str, wanted: Wanted, *, dry: bool) -> Pruning:
+    def prune(self, job_id: str, wanted: "Wanted", *, dry: bool) -> "Pruning":
         """Take checkpoints of an ended job away, or only tell which would go."""
+        from compound.jobs.store.checking import gc
+
         return (gc.plan if dry else gc.prune)(self._job(job_id), wanted)
 
     def study(self, name: str) -> StudyFolder:

@@ -3,6 +3,7 @@
 import logging
 from collections import OrderedDict
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,12 +13,13 @@ from compound.jobs.data.encoded import Choice, decoded
 from compound.jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
 from compound.jobs.data.progressive_resizing import size_at
 from compound.jobs.data.source import opened
-from compound.jobs.data.stream.remote_decoding import RemoteDecoder
-from compound.jobs.data.stream.streamed_batches import Streamed
-from compound.jobs.data.stream.streamed_dataset import StreamedDataset
 from compound.schemas.errors import DataError
 from compound.schemas.job import DataRef
 from compound.schemas.recipe import Recipe
+
+if TYPE_CHECKING:
+    from compound.jobs.data.stream.remote_decoding import RemoteDecoder
+    from compound.jobs.data.stream.streamed_dataset import StreamedDataset
 
 MAX_BYTES = 2 * 2**30
 """Resized pixels kept over all resolutions."""
@@ -34,7 +36,9 @@ class DataCache:
     streamed is decoded `elsewhere`, where that is given.
     """
 
-    def __init__(self, max_bytes: int = MAX_BYTES, elsewhere: RemoteDecoder | None = None) -> None:
+    def __init__(
+        self, max_bytes: int = MAX_BYTES, elsewhere: "RemoteDecoder | None" = None
+    ) -> None:
         self._max_bytes, self._elsewhere = max_bytes, elsewhere
         self._found: Dataset | Choice | None = None
         self._stream: StreamedDataset | None = None
@@ -55,6 +59,8 @@ class DataCache:
         found, view = self._current(data), view_of(recipe)
         size_of = partial(size_at, recipe, resolution) if recipe.resizing else None
         if isinstance(found, Choice):
+            from compound.jobs.data.stream.streamed_batches import Streamed
+
             side = train_side(found.form.size, resolution, view)
             opened = self._streamed(found, side, threads)
             if device.type != "cpu" and self._elsewhere is None:
@@ -62,8 +68,10 @@ class DataCache:
             return Streamed(opened, recipe.augment, device, resolution, view.central, size_of)
         return Feeder(self.at(data, resolution, view), recipe.augment, device, size_of)
 
-    def _streamed(self, choice: Choice, side: int, threads: int) -> StreamedDataset:
+    def _streamed(self, choice: Choice, side: int, threads: int) -> "StreamedDataset":
         if self._stream is None or self._stream.side != side:
+            from compound.jobs.data.stream.streamed_dataset import StreamedDataset
+
             self._let_go()
             self._stream = StreamedDataset(choice, side, threads, self._elsewhere)
         return self._stream

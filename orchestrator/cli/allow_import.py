@@ -45,8 +45,8 @@ def folders(file: SpecFile, allowed: bool) -> tuple[str, ...]:
     """Return where a factory is looked for: where the command runs, and beside the spec."""
     if not allowed:
         return ()
-    places = (Path.cwd(), Path(file.source.name).resolve().parent)
-    return tuple(dict.fromkeys(map(str, places)))
+    paths = (Path.cwd(), Path(file.source.name).resolve().parent)
+    return tuple(dict.fromkeys(map(str, paths)))
 
 
 def say_builds(networks: Networks) -> None:

@@ -88,14 +88,17 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Search, judge, scale, train, report. The same command again resumes."""
-    from compound.orchestrator.cli import fast_dev_run as rehearsing
     from compound.orchestrator.cli import run as running
 
     options = running.Options(
         runner, address, retry_failed, as_json, plan, allow_import, profile, report
     )
-    begin = rehearsing.run if fast_dev_run else running.run
-    begin(spec, overrides or [], options)
+    if fast_dev_run:
+        from compound.orchestrator.cli import fast_dev_run as rehearsal
+
+        rehearsal.run(spec, overrides or [], options)
+        return
+    running.run(spec, overrides or [], options)
 
 
 @app.command()
@@ -153,8 +156,8 @@ def submit(
     """Run a study as a Ray job on a running cluster."""
     from compound.orchestrator.cli import submit as remote
 
-    given = overrides or []
-    remote.submit(spec, given, address, working_dir, as_json=as_json, allow_import=allow_import)
+    settings = overrides or []
+    remote.submit(spec, settings, address, working_dir, as_json=as_json, allow_import=allow_import)
 
 
 @app.command()

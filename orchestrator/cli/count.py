@@ -45,9 +45,9 @@ class Scaling:
             self._refuse(("depth", "width", "resolution"), why, "give either, not both")
 
     def _refuse(self, names: tuple[str, ...], why: str, allowed: str) -> None:
-        given = [name for name in names if getattr(self, name) is not None]
-        if given:
-            raise SpecError(why, where=f"--{given[0]}", allowed=allowed)
+        named = [name for name in names if getattr(self, name) is not None]
+        if named:
+            raise SpecError(why, where=f"--{named[0]}", allowed=allowed)
 
 
 def models(*, pure: bool, as_json: bool) -> None:
@@ -121,9 +121,10 @@ def _scaled(name: str, scaling: Scaling) -> tuple[Architecture, str]:
 
 
 def _bases(scaling: Scaling) -> tuple[float, float, float]:
-    given = (scaling.alpha, scaling.beta, scaling.gamma)
+    bases = (scaling.alpha, scaling.beta, scaling.gamma)
     alpha, beta, gamma = (
-        one if base is None else base for base, one in zip(given, PUBLISHED, strict=True)
+        published if base is None else base
+        for base, published in zip(bases, PUBLISHED, strict=True)
     )
     for option, base in (("--alpha", alpha), ("--beta", beta), ("--gamma", gamma)):
         _within(option, base, MULTIPLIER)
@@ -135,9 +136,9 @@ def _pure(network: Architecture, bases: tuple[float, float, float], phi: float) 
     depth, width, side = (base**phi for base in bases)
     _within(f"depth, alpha^{phi:g}", depth, MULTIPLIER)
     _within(f"width, beta^{phi:g}", width, MULTIPLIER)
-    wanted = network.resolution * side
-    _within(f"resolution, {network.resolution} x gamma^{phi:g}", wanted, RESOLUTION)
-    return stretch(network, depth, width, round_resolution(wanted))
+    pixels = network.resolution * side
+    _within(f"resolution, {network.resolution} x gamma^{phi:g}", pixels, RESOLUTION)
+    return stretch(network, depth, width, round_resolution(pixels))
 
 
 def _pure_rows() -> Iterator[dict[str, Any]]:

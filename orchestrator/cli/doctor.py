@@ -78,11 +78,11 @@ def _package(name: str, version: str) -> Check:
     return Check(name, name in _OPTIONAL, _OPTIONAL.get(name, f"not installed: pip install {name}"))
 
 
-def _check(what: str, find: Callable[[], str]) -> Check:
+def _check(subject: str, find: Callable[[], str]) -> Check:
     try:
-        return Check(what, True, find())
+        return Check(subject, True, find())
     except CompoundError as error:
-        return Check(what, False, str(error))
+        return Check(subject, False, str(error))
 
 
 def _address_of(interface: str) -> str | None:
@@ -170,8 +170,8 @@ def _lines(host: HostFacts) -> list[str]:
         lines += [f"direct access: {pairs}"] if len(build.devices) > 1 else []
         on = [name for name, is_on in _tf32(host) if is_on]
         lines.append(f"TF32: {' and '.join(on) or 'nowhere'}, where a spec says nothing else")
-    places = [f"{item.name} {item.address}".strip() for item in host.interfaces]
-    lines.append(f"interfaces: {', '.join(places)}")
+    interfaces = [f"{item.name} {item.address}".strip() for item in host.interfaces]
+    lines.append(f"interfaces: {', '.join(interfaces)}")
     variables = [f"{k}={v}" for k, v in host.environment.items() if k.startswith(("NCCL", "GLOO"))]
     return [*lines, f"NCCL and gloo: {' '.join(variables)}"] if variables else lines
 

@@ -25,19 +25,21 @@ def export(
     not installed.
     """
     write = _delta() if format == "delta" else _parquet
-    store, found = find(study, uri)
+    store, study_documents = find(study, uri)
     counts = {}
     for name in TABLES:
-        each = table(store, name, [found.record.spec.name])
-        counts[name] = each.num_rows
+        rows = table(store, name, [study_documents.record.spec.name])
+        counts[name] = rows.num_rows
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            write(folder, name, each)
+            write(folder, name, rows)
         except OSError as error:
             why = error.strerror or str(error).splitlines()[0]
             raise SpecError(f"cannot write: {why}", where=str(folder)) from None
     if as_json:
-        print_json({"study": found.record.spec.name, "folder": str(folder), "rows": counts})
+        print_json(
+            {"study": study_documents.record.spec.name, "folder": str(folder), "rows": counts}
+        )
         return
     for name, count in counts.items():
         say(f"wrote {folder / name}: {counted(count, 'row')}")
@@ -51,8 +53,8 @@ def _delta() -> Write:
     try:
         from deltalake import write_deltalake
     except ImportError:
-        what = "Delta tables need the package deltalake, which is not installed"
-        raise SpecError(what, next_step='pip install "compound[delta]"') from None
+        problem = "Delta tables need the package deltalake, which is not installed"
+        raise SpecError(problem, next_step='pip install "compound[delta]"') from None
 
     def write(folder: Path, name: str, table: pa.Table) -> None:
         write_deltalake(str(folder / name), table, mode="overwrite")

@@ -21,15 +21,15 @@ def export(job_id: str, path: Path, naming: Source, uri: str, *, best: bool, as_
     if path.suffix != ".safetensors":
         raise SpecError("not a name for weights", where=str(path), allowed="NAME.safetensors")
     store = ArtifactStore.open(uri, create=False)
-    known = store.jobs()
+    job_ids = store.jobs()
     job, checkpoint = (
         (store.job(job_id), store.checkpoint(job_id, best=best))
-        if job_id in known
+        if job_id in job_ids
         else (None, None)
     )
     if job is None or checkpoint is None:
         raise StoreError(
-            f"no checkpoint of a job '{job_id}'{closest(job_id, known)}",
+            f"no checkpoint of a job '{job_id}'{closest(job_id, job_ids)}",
             where=store.uri,
             next_step=f"compound status STUDY --store {uri}",
         )
@@ -46,7 +46,7 @@ def _write(path: Path, data: bytes) -> None:
         with path.open("xb") as file:
             file.write(data)
     except FileExistsError:
-        what = "the file exists; it is left as it is"
-        raise SpecError(what, where=str(path), next_step="name another file") from None
+        problem = "the file exists; it is left as it is"
+        raise SpecError(problem, where=str(path), next_step="name another file") from None
     except OSError as error:
         raise SpecError(f"cannot write: {error.strerror}", where=str(path)) from None

@@ -11,8 +11,9 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli import run as running
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.report import write_report
+from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.records.documents import documents
-from compound.orchestrator.spec.fast_dev_run import BATCHES, rehearsal
+from compound.orchestrator.spec.fast_dev_run import BATCHES
 from compound.orchestrator.spec.load import SpecFile
 from compound.schemas.errors import RunError, SpecError, StoreError
 from compound.schemas.store_uri import bucket_of
@@ -26,14 +27,15 @@ def run(path: Path | None, overrides: list[str], options: running.Options) -> No
             next_step="compound run SPEC --fast-dev-run",
         )
     file = running.source(path, overrides, options)
-    with _scratch(replace(file, spec=rehearsal(file.spec))) as rehearsed:
+    spec = KINDS[file.spec.kind].rehearsal(file.spec)
+    with _scratch(replace(file, spec=spec)) as rehearsed:
         ending = running.run_to_end(rehearsed, options)
         jobs = _check(rehearsed)
-    told = f"{jobs} jobs trained {BATCHES} batches each, to the report; nothing of it is kept"
+    summary = f"{jobs} jobs trained {BATCHES} batches each, to the report; nothing of it is kept"
     if options.as_json:
         print_json({"study": file.spec.name, "status": ending, "jobs": jobs}, indent=None)
     else:
-        say(f"{told}\nnext: compound run {file.source.name}")
+        say(f"{summary}\nnext: compound run {file.source.name}")
 
 
 @contextmanager
@@ -57,13 +59,15 @@ def _clear(store: str) -> None:
 def _check(file: SpecFile) -> int:
     """Return how many jobs have trained. RunError: some have not."""
     store = ArtifactStore.open(file.spec.store, patient=True)
-    found = documents(store.study(file.spec.name))
-    assert found is not None, "a run writes its spec before anything fails"
-    states = store.states([job.request.job.id for job in found.jobs]).values()
-    causes = Counter(one.cause.message for one in states if one.cause and one.status != "done")
+    stored = documents(store.study(file.spec.name))
+    assert stored is not None, "a run writes its spec before anything fails"
+    states = store.states([job.request.job.id for job in stored.jobs]).values()
+    causes = Counter(
+        state.cause.message for state in states if state.cause and state.status != "done"
+    )
     for message, count in causes.most_common():
         note(f"failed: {count} of {len(states)}: {message.partition(chr(10))[0]}")
-    write_report(store, found)
+    write_report(store, stored)
     if causes:
         raise RunError("not every job could train two batches", next_step="see above; then again")
     return len(states)

@@ -39,21 +39,21 @@ class _Target:
     studies: dict[str, None] = field(default_factory=dict)
 
 
-def fsck(targets: list[str], asked: FsckOptions) -> None:
+def fsck(targets: list[str], options: FsckOptions) -> None:
     """Check stores and studies; exit 1 if a file is missing, damaged or of a newer schema."""
-    tally, found = FindingCounts(), list[Finding]()
-    chosen = _chosen(targets or [asked.uri], asked.uri, whole=not targets)
+    tally, findings = FindingCounts(), list[Finding]()
+    chosen = _chosen(targets or [options.uri], options.uri, whole=not targets)
     for target in chosen:
-        found += _checked(target, asked, tally)
-    sound = not any(one.grave for one in found)
-    if asked.as_json:
+        findings += _checked(target, options, tally)
+    sound = not any(finding.grave for finding in findings)
+    if options.as_json:
         stores = [target.store.uri for target in chosen]
         checked = {"files": tally.files, "bytes": tally.bytes}
-        listed = [one.model_dump(mode="json") for one in found]
-        counts = summary(found)
+        listed = [finding.model_dump(mode="json") for finding in findings]
+        counts = summary(findings)
         print_json({"stores": stores, "sound": sound, **checked, "counts": counts, "found": listed})
     else:
-        _show(found, tally, ", ".join(target.store.uri for target in chosen))
+        _show(findings, tally, ", ".join(target.store.uri for target in chosen))
     if not sound:
         raise SystemExit(1)
 
@@ -66,10 +66,10 @@ def _chosen(names: Iterable[str], uri: str, *, whole: bool) -> list[_Target]:
             store = ArtifactStore.open(name, create=False)
             chosen.setdefault(store.uri, _Target(store)).whole = True
             continue
-        store, found = find(name, uri)
+        store, stored = find(name, uri)
         target = chosen.setdefault(store.uri, _Target(store))
-        target.jobs |= dict.fromkeys(job.request.job.id for job in found.jobs)
-        target.studies[found.record.spec.name] = None
+        target.jobs |= dict.fromkeys(job.request.job.id for job in stored.jobs)
+        target.studies[stored.record.spec.name] = None
     return list(chosen.values())
 
 
@@ -78,18 +78,18 @@ def _is_store(name: str) -> bool:
     return not is_spec(name) and ("/" in name or os.path.isdir(name))
 
 
-def _checked(target: _Target, asked: FsckOptions, tally: FindingCounts) -> Iterator[Finding]:
+def _checked(target: _Target, options: FsckOptions, tally: FindingCounts) -> Iterator[Finding]:
     store = target.store
-    options = Options(
-        delete=asked.delete,
-        repair=asked.repair,
-        older_than=asked.older_than,
+    checks = Options(
+        delete=options.delete,
+        repair=options.repair,
+        older_than=options.older_than,
         needed=(SPEC,),
         known=_Plans(store).job,
     )
     jobs = store.jobs() if target.whole else [job for job in target.jobs if job in {*store.jobs()}]
     studies = store.studies() if target.whole else target.studies
-    yield from store.check(jobs, studies, tally, options)
+    yield from store.check(jobs, studies, tally, checks)
 
 
 class _Plans:
@@ -104,7 +104,7 @@ class _Plans:
     @cached_property
     def _jobs(self) -> dict[str, TrainJob]:
         studies = map(self._read, self._store.studies())
-        requests = (job.request for found in studies if found for job in found.jobs)
+        requests = (job.request for stored in studies if stored for job in stored.jobs)
         return {request.job.id: request.job for request in requests}
 
     def _read(self, name: str) -> Documents | None:
@@ -114,28 +114,28 @@ class _Plans:
             return None  # a document that cannot be read is a finding of its own
 
 
-def _show(found: list[Finding], tally: FindingCounts, where: str) -> None:
-    if found:
-        rows = [[*_cells(one)] for one in found]
+def _show(findings: list[Finding], tally: FindingCounts, where: str) -> None:
+    if findings:
+        rows = [[*_cells(finding)] for finding in findings]
         print_table(f"found in {where}", _COLUMNS, rows)
         say()
-    told = ", ".join(f"{count:,} {problem}" for problem, count in summary(found).items())
-    say(
-        f"{where}: {counted(tally.files, 'file')} read, {megabytes(tally.bytes)}; {told or 'clean'}"
-    )
-    gone = [one for one in found if one.deleted]
-    ready = [one for one in found if one.deletable and not one.deleted]
+    counts = ", ".join(f"{count:,} {problem}" for problem, count in summary(findings).items())
+    read = f"{counted(tally.files, 'file')} read, {megabytes(tally.bytes)}"
+    say(f"{where}: {read}; {counts or 'clean'}")
+    gone = [finding for finding in findings if finding.deleted]
+    ready = [finding for finding in findings if finding.deletable and not finding.deleted]
     if gone:
-        say(f"deleted {counted(len(gone), 'orphan')}, {megabytes(sum(one.size for one in gone))}")
+        size = megabytes(sum(finding.size for finding in gone))
+        say(f"deleted {counted(len(gone), 'orphan')}, {size}")
     if ready:
-        size = megabytes(sum(one.size for one in ready))
+        size = megabytes(sum(finding.size for finding in ready))
         say(f"next: compound fsck --delete removes {counted(len(ready), 'orphan')}, {size}")
 
 
-def _cells(one: Finding) -> Iterator[str]:
-    yield "repaired" if one.repaired else "deleted" if one.deleted else one.problem
-    yield one.owner
-    yield one.key
-    yield f"{one.size / 1e6:,.1f}"
-    yield one.what
-    yield one.next_step
+def _cells(finding: Finding) -> Iterator[str]:
+    yield "repaired" if finding.repaired else "deleted" if finding.deleted else finding.problem
+    yield finding.owner
+    yield finding.key
+    yield f"{finding.size / 1e6:,.1f}"
+    yield finding.what
+    yield finding.next_step

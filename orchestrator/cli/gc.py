@@ -23,30 +23,30 @@ class GcOptions:
     as_json: bool
 
 
-def gc(studies: list[str], asked: GcOptions) -> None:
+def gc(studies: list[str], options: GcOptions) -> None:
     """Show which checkpoints go, and with `yes` let them.
 
     Raises StoreError: no such study; BusyError: one of them is being run.
     """
-    store, chosen = _chosen(studies, asked.uri)
-    if asked.yes:
-        done = _pruned(store, chosen, asked.policy)
+    store, chosen = _chosen(studies, options.uri)
+    if options.yes:
+        done = _pruned(store, chosen, options.policy)
     else:
-        plan = wanted(store, chosen, asked.policy)
+        plan = wanted(store, chosen, options.policy)
         done = [store.prune(job, stay, dry=True) for job, stay in plan.items()]
-    if asked.as_json:
-        _print(store, chosen, done, asked)
+    if options.as_json:
+        _print(store, chosen, done, options)
     else:
-        _show(store, chosen, done, asked)
+        _show(store, chosen, done, options)
 
 
 def _chosen(names: list[str], uri: str) -> tuple[ArtifactStore, dict[str, Documents]]:
     """Return the studies by name, and the one store that they lie in."""
-    found = [find(name, uri) for name in names]
-    stores = {store.uri: store for store, _ in found}
+    opened = [find(name, uri) for name in names]
+    stores = {store.uri: store for store, _ in opened}
     if len(stores) > 1:
         raise SpecError("the studies lie in several stores", where=", ".join(sorted(stores)))
-    return found[0][0], {one.record.spec.name: one for _, one in found}
+    return opened[0][0], {stored.record.spec.name: stored for _, stored in opened}
 
 
 def _pruned(store: ArtifactStore, chosen: dict[str, Documents], policy: Policy) -> list[Pruning]:
@@ -55,10 +55,10 @@ def _pruned(store: ArtifactStore, chosen: dict[str, Documents], policy: Policy) 
         for name in sorted(chosen):
             stack.enter_context(store.study(name).lease({}))
         plan = wanted(store, chosen, policy)
-        return [_one(store, job, plan) for job in plan]
+        return [_prune_study(store, job, plan) for job in plan]
 
 
-def _one(store: ArtifactStore, job: str, plan: dict[str, Wanted]) -> Pruning:
+def _prune_study(store: ArtifactStore, job: str, plan: dict[str, Wanted]) -> Pruning:
     try:
         return store.prune(job, plan[job], dry=False)
     except StoreError as error:
@@ -67,41 +67,41 @@ def _one(store: ArtifactStore, job: str, plan: dict[str, Wanted]) -> Pruning:
 
 
 def _print(
-    store: ArtifactStore, chosen: dict[str, Documents], done: list[Pruning], asked: GcOptions
+    store: ArtifactStore, chosen: dict[str, Documents], done: list[Pruning], options: GcOptions
 ) -> None:
     print_json(
         {
             "store": store.uri,
             "studies": list(chosen),
-            "dry_run": not asked.yes,
-            "bytes": sum(one.bytes for one in done),
-            "jobs": [one.model_dump(mode="json") for one in done],
+            "dry_run": not options.yes,
+            "bytes": sum(pruning.bytes for pruning in done),
+            "jobs": [pruning.model_dump(mode="json") for pruning in done],
         }
     )
 
 
 def _show(
-    store: ArtifactStore, chosen: dict[str, Documents], done: list[Pruning], asked: GcOptions
+    store: ArtifactStore, chosen: dict[str, Documents], done: list[Pruning], options: GcOptions
 ) -> None:
     labels = {job.request.job.id: job.request.label for f in chosen.values() for job in f.jobs}
-    gone = [one for one in done if one.dropped]
-    rows = [[one.job, labels[one.job], *_cells(one)] for one in gone]
+    gone = [pruning for pruning in done if pruning.dropped]
+    rows = [[pruning.job, labels[pruning.job], *_cells(pruning)] for pruning in gone]
     if rows:
-        title = "removed" if asked.yes else "would be removed"
+        title = "removed" if options.yes else "would be removed"
         print_table(
             f"{title} of {store.uri}", ("job", "label", "checkpoints", ">kept", ">MB"), rows
         )
-    left = [one for one in done if one.reason and one.reason != "it has not ended"]
-    for one in left:
-        note(f"{labels[one.job]} ({one.job}) is left as it is: {one.reason}")
-    size = megabytes(sum(one.bytes for one in gone))
-    count = counted(sum(len(one.dropped) for one in gone), "checkpoint")
+    left = [pruning for pruning in done if pruning.reason and pruning.reason != "it has not ended"]
+    for pruning in left:
+        note(f"{labels[pruning.job]} ({pruning.job}) is left as it is: {pruning.reason}")
+    size = megabytes(sum(pruning.bytes for pruning in gone))
+    count = counted(sum(len(pruning.dropped) for pruning in gone), "checkpoint")
     jobs = counted(len(gone), "job")
-    say(f"\n{count} of {jobs}, {size}: {'removed' if asked.yes else 'nothing is removed yet'}")
-    if gone and not asked.yes:
+    say(f"\n{count} of {jobs}, {size}: {'removed' if options.yes else 'nothing is removed yet'}")
+    if gone and not options.yes:
         say("  next: the same command with --yes")
 
 
-def _cells(one: Pruning) -> list[str]:
-    names = [folder.rpartition("/")[2].rpartition("-")[0] for folder in one.dropped]
-    return [", ".join(names), str(len(one.kept)), f"{one.bytes / 1e6:,.1f}"]
+def _cells(pruning: Pruning) -> list[str]:
+    names = [folder.rpartition("/")[2].rpartition("-")[0] for folder in pruning.dropped]
+    return [", ".join(names), str(len(pruning.kept)), f"{pruning.bytes / 1e6:,.1f}"]

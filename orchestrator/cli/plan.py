@@ -14,12 +14,11 @@ from compound.orchestrator.forecast import budget_check as budget
 from compound.orchestrator.forecast import placement
 from compound.orchestrator.forecast.device_probe import probe_for
 from compound.orchestrator.forecast.devices import existing, nodes_of
-from compound.orchestrator.forecast.prepare import Prepared, prepare
 from compound.orchestrator.plan import plan_file
 from compound.orchestrator.plan.plan_file import PlanFile, program_hash
+from compound.orchestrator.prepare import Prepared, prepare
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.schemas.errors import CompoundError
-from compound.schemas.plan import Plan, Variant
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,6 @@ def _probe(file: SpecFile, options: Options) -> None:
 def _save(
     output: Path, path: Path, file: SpecFile, overrides: list[str], prepared: Prepared
 ) -> None:
-    made = prepared.plan
     plan_file.write(
         output,
         PlanFile(
@@ -89,8 +87,8 @@ def _save(
             overrides=tuple(overrides),
             program=program_hash(),
             profile=prepared.reckoner.profile,
-            search=made if isinstance(made, Plan) else None,
-            variant=made if isinstance(made, Variant) else None,
+            search=prepared.plan.search,
+            variant=prepared.plan.variant,
             forecast=prepared.forecast,
         ),
     )

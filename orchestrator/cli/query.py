@@ -21,40 +21,40 @@ def query(sql: str, uri: str, studies: Sequence[str], format: Format, output: Pa
     store or study.
     """
     store = ArtifactStore.open(uri, create=False)
-    chosen = _known(store, studies)
-    asked = {name: table(store, name, chosen) for name in TABLES if _in(sql, name)}
-    emit(answer(sql, asked), format, output)
+    chosen = _existing(store, studies)
+    tables = {name: table(store, name, chosen) for name in TABLES if _in(sql, name)}
+    emit(answer(sql, tables), format, output)
 
 
-def _known(store: ArtifactStore, studies: Sequence[str]) -> Sequence[str]:
-    known = store.studies()
+def _existing(store: ArtifactStore, studies: Sequence[str]) -> Sequence[str]:
+    existing = store.studies()
     for study in studies:
-        if study not in known:
-            what = f"no study is called '{study}'{closest(study, known)}"
-            raise StoreError(what, where=store.uri, allowed=", ".join(known))
-    return studies or known
+        if study not in existing:
+            problem = f"no study is called '{study}'{closest(study, existing)}"
+            raise StoreError(problem, where=store.uri, allowed=", ".join(existing))
+    return studies or existing
 
 
 def _in(sql: str, name: str) -> bool:
     return re.search(rf"\b{name}\b", sql, re.IGNORECASE) is not None
 
 
-def answer(sql: str, asked: dict[str, pa.Table]) -> pa.Table:
+def answer(sql: str, tables: dict[str, pa.Table]) -> pa.Table:
     """Return what one query finds in tables; it reaches no file and no network.
 
-    Raises SpecError: the query does not hold, or DuckDB is not installed.
+    Raises SpecError: the query is invalid, or DuckDB is not installed.
     """
     duckdb = _duckdb()
     with duckdb.connect(":memory:", config={"enable_external_access": False}) as connection:
-        for name, each in asked.items():
-            connection.register(name, each)
+        for name, rows in tables.items():
+            connection.register(name, rows)
         try:
-            found: pa.Table = connection.sql(sql).to_arrow_table()
+            result: pa.Table = connection.sql(sql).to_arrow_table()
         except AttributeError:  # a statement that finds nothing, such as CREATE
             raise _refused("it is no question", sql) from None
         except duckdb.Error as error:
             raise _refused(str(error).splitlines()[0], sql) from None
-    return found
+    return result
 
 
 def _refused(why: str, sql: str) -> SpecError:
@@ -70,6 +70,6 @@ def _duckdb() -> Any:
     try:
         import duckdb
     except ImportError:
-        what = "queries need DuckDB, which is not installed"
-        raise SpecError(what, next_step='pip install "compound[query]"') from None
+        problem = "queries need DuckDB, which is not installed"
+        raise SpecError(problem, next_step='pip install "compound[query]"') from None
     return duckdb

@@ -16,13 +16,13 @@ REPORT = "report.html"
 
 def report(study: str, uri: str, output: Path | None, *, as_json: bool) -> None:
     """Write report.html from what the store holds now; with `output` a copy for a browser."""
-    store, found = find(study, uri)
-    path = write_report(store, found)
+    store, stored = find(study, uri)
+    path = write_report(store, stored)
     if output is not None:
-        _copy(store.study(found.record.spec.name).text(REPORT), output)
+        _copy(store.study(stored.record.spec.name).text(REPORT), output)
         path = str(output)
     elif bucket_of(store.uri):
-        name = found.record.spec.name
+        name = stored.record.spec.name
         note(f"to open it: compound report {name} --store {store.uri} -o {name}.html")
     if as_json:
         print_json({"report": path})
@@ -37,13 +37,13 @@ def _copy(text: str, path: Path) -> None:
         raise SpecError(f"cannot write: {error.strerror}", where=str(path)) from None
 
 
-def write_report(store: ArtifactStore, found: Documents) -> str:
+def write_report(store: ArtifactStore, stored: Documents) -> str:
     """Render a study's report into the store and return its address.
 
     Raises:
         ReportError: a package that draws the page is not installed.
     """
-    name = found.record.spec.name
+    name = stored.record.spec.name
     try:
         from compound.orchestrator.report.page import (
             render,  # plotly and jinja2: nothing else needs them
@@ -54,37 +54,37 @@ def write_report(store: ArtifactStore, found: Documents) -> str:
             next_step=f"pip install {error.name} && compound report {name} --store {store.uri}",
         ) from error
     folder = store.study(name)
-    folder.put_text(REPORT, render(_inputs(store, found)))
+    folder.put_text(REPORT, render(_inputs(store, stored)))
     return folder.path(REPORT)
 
 
-def report_or_reason(store: ArtifactStore, found: Documents) -> str | ReportError:
+def report_or_reason(store: ArtifactStore, stored: Documents) -> str | ReportError:
     """Write a study's report; return its address, or else why it cannot be drawn here."""
     try:
-        return write_report(store, found)
+        return write_report(store, stored)
     except ReportError as error:
         return error
 
 
-def _inputs(store: ArtifactStore, found: Documents) -> ReportInputs:
+def _inputs(store: ArtifactStore, stored: Documents) -> ReportInputs:
     """Read what a report shows."""
-    planned = found.plan or found.trained
+    planned = stored.plan or stored.trained
     assert planned is not None, "a study's plan is written before its jobs begin"
-    ids = [job.request.job.id for job in found.jobs]
+    ids = [job.request.job.id for job in stored.jobs]
     results = store.results(ids)
     return ReportInputs(
-        spec=found.record.spec,
-        spec_text=found.record.text,
+        spec=stored.record.spec,
+        spec_text=stored.record.text,
         baseline=planned.baseline,
         data=planned.data,
-        plan=found.search,
-        verdict=found.verdict,
-        family=found.family.members if found.family else (),
+        plan=stored.search,
+        verdict=stored.verdict,
+        family=stored.family.members if stored.family else (),
         results=results,
-        rounds=found.rounds,
-        gate_plan=found.gate_plan,
-        gate=found.gate,
-        law=found.law,
+        rounds=stored.rounds,
+        gate_plan=stored.gate_plan,
+        gate=stored.gate,
+        law=stored.law,
         rows={id_: store.rows(id_) for id_ in ids},
         hosts=_hosts(store, results),
     )

@@ -18,9 +18,9 @@ def retry(study: str, uri: str, options: running.Options) -> None:
 
     Raises StoreError: there is no such store, or no such study in it.
     """
-    store, found = find(study, uri)
-    failed = _failed(store, found)
-    name = found.record.spec.name
+    store, stored = find(study, uri)
+    failed = _failed(store, stored)
+    name = stored.record.spec.name
     if not failed:
         note(f"no job of study {name} has failed: nothing to retry")
         if options.as_json:
@@ -31,15 +31,15 @@ def retry(study: str, uri: str, options: running.Options) -> None:
         running.run(Path(study), [], options)
         return
     resume = f"compound retry {name} --store {uri}"
-    running.run_file(_kept(store, found), replace(options, resume=resume))
+    running.run_file(_stored_spec(store, stored), replace(options, resume=resume))
 
 
-def _failed(store: ArtifactStore, found: Documents) -> int:
-    results = store.results([job.request.job.id for job in found.jobs])
+def _failed(store: ArtifactStore, stored: Documents) -> int:
+    results = store.results([job.request.job.id for job in stored.jobs])
     return sum(result.status == "failed" for result in results.values())
 
 
-def _kept(store: ArtifactStore, found: Documents) -> SpecFile:
+def _stored_spec(store: ArtifactStore, stored: Documents) -> SpecFile:
     """Return the spec as the store keeps it: what it came to, with the text that it came from."""
-    spec = found.record.spec.model_copy(update={"store": store.uri})
-    return SpecFile(spec, parse(found.record.text, found.record.spec.name))
+    spec = stored.record.spec.model_copy(update={"store": store.uri})
+    return SpecFile(spec, parse(stored.record.text, stored.record.spec.name))

@@ -32,25 +32,29 @@ class RunSummary:
     """Whether a report is wanted."""
 
 
-def show(store: ArtifactStore, found: Documents, shown: RunSummary) -> ReportError | None:
+def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> ReportError | None:
     """Write the report and print what a run has found, or its last line of JSON.
 
     Returns why there is no report, where one is wanted and cannot be drawn here.
     """
-    drawn = report_or_reason(store, found) if shown.drawn else None
+    drawn = report_or_reason(store, stored) if summary.drawn else None
     report = drawn if isinstance(drawn, str) else None
     missing = drawn if isinstance(drawn, ReportError) else None
-    family = family_rows(store, found)
-    if shown.as_json:
-        print_json(_answer(store, found, shown, family, report), indent=None)
+    family = family_rows(store, stored)
+    if summary.as_json:
+        print_json(_answer(store, stored, summary, family, report), indent=None)
         return missing
-    _say_verdict(found)
+    _say_verdict(stored)
     if family:
         print_table("\nfamily", FAMILY, [family_cells(row) for row in family])
-    if found.law:
-        say(f"\n{found.law.sentence}")
-    target = f"{found.record.spec.name} --store {found.record.spec.store}"
-    steps = [*_next_steps(found, shown), f"compound status {target}", f"compound metrics {target}"]
+    if stored.law:
+        say(f"\n{stored.law.sentence}")
+    target = f"{stored.record.spec.name} --store {stored.record.spec.store}"
+    steps = [
+        *_next_steps(stored, summary),
+        f"compound status {target}",
+        f"compound metrics {target}",
+    ]
     if report is None:
         steps.append(f"compound report {target}    # there is no report yet")
     head = f"\nreport: {report or 'not made'}"
@@ -60,49 +64,56 @@ def show(store: ArtifactStore, found: Documents, shown: RunSummary) -> ReportErr
 
 def _answer(
     store: ArtifactStore,
-    found: Documents,
-    shown: RunSummary,
+    stored: Documents,
+    summary: RunSummary,
     family: list[dict[str, Any]],
     report: str | None,
 ) -> dict[str, Any]:
-    parts = {"verdict": found.verdict, "gate": found.gate, "law": found.law, "spent": found.spent}
+    parts = {
+        "verdict": stored.verdict,
+        "gate": stored.gate,
+        "law": stored.law,
+        "spent": stored.spent,
+    }
     return {
-        "study": found.record.spec.name,
+        "study": stored.record.spec.name,
         "store": store.uri,
-        "status": shown.ending,
+        "status": summary.ending,
         **{name: part.model_dump(mode="json") if part else None for name, part in parts.items()},
         "family": family,
         "report": report,
     }
 
 
-def _say_verdict(found: Documents) -> None:
-    if found.verdict:
-        say(f"\n{found.verdict.sentence}\n{found.verdict.reason} {found.verdict.beside}".rstrip())
-        for warning in found.verdict.warnings:
+def _say_verdict(stored: Documents) -> None:
+    if stored.verdict:
+        say(
+            f"\n{stored.verdict.sentence}\n{stored.verdict.reason} {stored.verdict.beside}".rstrip()
+        )
+        for warning in stored.verdict.warnings:
             note(f"warning: {warning}")
-    if found.gate:
-        say(found.gate.sentence)
-        for warning in found.gate.warnings:
+    if stored.gate:
+        say(stored.gate.sentence)
+        for warning in stored.gate.warnings:
             note(f"warning: {warning}")
 
 
-def _next_steps(found: Documents, shown: RunSummary) -> list[str]:
-    told = {
-        "stopped": f"{shown.resume}    # resumes",
-        "closed": f"{shown.resume} --set gate=warn    # trains the family all the same",
+def _next_steps(stored: Documents, summary: RunSummary) -> list[str]:
+    commands = {
+        "stopped": f"{summary.resume}    # resumes",
+        "closed": f"{summary.resume} --set gate=warn    # trains the family all the same",
     }
-    if shown.ending == "spent" and found.spent:
-        budget = found.record.spec.budget
-        names = [name for name, _ in exceeded(budget, found.spent)]
+    if summary.ending == "spent" and stored.spent:
+        budget = stored.record.spec.budget
+        names = [name for name, _ in exceeded(budget, stored.spent)]
         sets = " ".join(f"--set budget.{name}={2 * getattr(budget, name):g}" for name in names)
-        return [f"{shown.resume} {sets}    # goes on"]
-    return [told[shown.ending]] if shown.ending in told else []
+        return [f"{summary.resume} {sets}    # goes on"]
+    return [commands[summary.ending]] if summary.ending in commands else []
 
 
-def family_rows(store: ArtifactStore, found: Documents) -> list[dict[str, Any]]:
+def family_rows(store: ArtifactStore, stored: Documents) -> list[dict[str, Any]]:
     """Return each member of a study's family with its cost and mean accuracy."""
-    members = found.family.members if found.family else ()
+    members = stored.family.members if stored.family else ()
     return [_family_row(member, store) for member in members]
 
 

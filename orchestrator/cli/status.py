@@ -34,10 +34,10 @@ def find(study: str, uri: str) -> Found:
     Raises StoreError: there is no such store, or no such study in it.
     """
     study, store = _opened(study, uri)
-    found = documents(store.study(study)) if STUDY_NAME.fullmatch(study) else None
-    if found is None:
+    stored = documents(store.study(study)) if STUDY_NAME.fullmatch(study) else None
+    if stored is None:
         raise _unknown(study, store)
-    return store.knowing(study), found
+    return store.knowing(study), stored
 
 
 def _opened(study: str, uri: str) -> tuple[str, ArtifactStore]:
@@ -51,11 +51,11 @@ def _opened(study: str, uri: str) -> tuple[str, ArtifactStore]:
 
 
 def _unknown(study: str, store: ArtifactStore) -> StoreError:
-    known = store.studies()
+    studies = store.studies()
     return StoreError(
-        f"no study is called '{study}'{closest(study, known)}",
+        f"no study is called '{study}'{closest(study, studies)}",
         where=store.uri,
-        allowed=", ".join(known) or "this store holds no study yet",
+        allowed=", ".join(studies) or "this store holds no study yet",
         next_step="compound run SPEC",
     )
 
@@ -68,32 +68,32 @@ def is_spec(study: str) -> bool:
 def status(study: str, uri: str, *, as_json: bool) -> None:
     """Print where every job of a study stands."""
     name, store = _opened(study, uri)
-    found = StudyStatus.of(store, name)
-    jobs = [line.job for line in found.planned]
-    states = store.standing(name, found.listed, jobs, brief=not as_json)
-    groups = failed_groups(found.planned, states)
-    shown = [(line, states[line.job]) for line in found.planned]
-    counts = Counter(_shown(state) for _, state in shown)
+    study_status = StudyStatus.of(store, name)
+    jobs = [line.job for line in study_status.planned]
+    states = store.standing(name, study_status.listed, jobs, brief=not as_json)
+    groups = failed_groups(study_status.planned, states)
+    pairs = [(line, states[line.job]) for line in study_status.planned]
+    counts = Counter(_status(state) for _, state in pairs)
     if as_json:
         print_json(
             {
                 "study": name,
                 "store": store.uri,
                 "counts": dict(counts),
-                "verdict": found.verdict,
-                "gate": found.gate,
-                "spent": found.spent.model_dump() if found.spent else None,
-                "failures": [{"headline": one.headline, **asdict(one)} for one in groups],
-                "jobs": [_row(*each) for each in shown],
+                "verdict": study_status.verdict,
+                "gate": study_status.gate,
+                "spent": study_status.spent.model_dump() if study_status.spent else None,
+                "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
+                "jobs": [_row(*pair) for pair in pairs],
             }
         )
         return
     columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
-    print_table(f"{name} in {store.uri}", columns, [_cells(*each) for each in shown])
-    say(f"\n{', '.join(f'{number} {what}' for what, number in sorted(counts.items()))}")
+    print_table(f"{name} in {store.uri}", columns, [_cells(*pair) for pair in pairs])
+    say(f"\n{', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}")
     for group in groups:
         say(group.headline)
-    for line in (*_spent(found), found.verdict, found.gate):
+    for line in (*_spent(study_status), study_status.verdict, study_status.gate):
         if line:
             say(line)
 
@@ -138,22 +138,22 @@ def _planned(
     folder: StudyFolder, spec: StudySpec | TrainSpec, listed: Mapping[str, int]
 ) -> list[Line]:
     """Return a study's jobs by its roster, or where that is missing by its plan."""
-    kept = folder.roster.read(listed, planning(spec))
-    if kept is None:
-        found = documents(folder)
-        kept = lines_of(found) if found else []
-    return once(kept)
+    planned = folder.roster.read(listed, planning(spec))
+    if planned is None:
+        stored = documents(folder)
+        planned = lines_of(stored) if stored else []
+    return once(planned)
 
 
-def _spent(found: StudyStatus) -> list[str]:
+def _spent(status: StudyStatus) -> list[str]:
     """Say what the study has taken, and of its budget how much."""
-    spent = found.spent
+    spent = status.spent
     if spent is None or not spent.epochs:
         return []
-    parts = list(burned(found.spec.budget, spent))
+    parts = list(burned(status.spec.budget, spent))
     hours = f"{spent.gpu_hours:.3g} GPU-hours" if spent.gpu_hours else ""
-    taken = [f"{spent.epochs:,} epochs", hours, f"{spent.cpu_hours:.3g} CPU-hours"]
-    return [f"spent: {', '.join(parts or [one for one in taken if one])}"]
+    amounts = [f"{spent.epochs:,} epochs", hours, f"{spent.cpu_hours:.3g} CPU-hours"]
+    return [f"spent: {', '.join(parts or [amount for amount in amounts if amount])}"]
 
 
 def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:
@@ -162,19 +162,19 @@ def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> li
     return grouped(facts(planned, outcomes(states), hosts))
 
 
-def say_failures(store: ArtifactStore, found: Documents) -> None:
+def say_failures(store: ArtifactStore, stored: Documents) -> None:
     """Say why jobs of a study failed, a line for each cause, to stderr."""
-    states = store.states([job.request.job.id for job in found.jobs])
-    for group in failed_groups(once(lines_of(found)), states):
+    states = store.states([job.request.job.id for job in stored.jobs])
+    for group in failed_groups(once(lines_of(stored)), states):
         note(f"failed: {group.headline}")
 
 
 def _row(line: Line, state: JobState) -> dict[str, Any]:
     planned = {"phase": line.phase, "label": line.label, "epochs": line.epochs}
-    return {**planned, **state.model_dump(mode="json"), "status": _shown(state)}
+    return {**planned, **state.model_dump(mode="json"), "status": _status(state)}
 
 
-def _shown(state: JobState) -> str:
+def _status(state: JobState) -> str:
     pruned = state.status == "stopped" and state.cause and state.cause.kind == "pruned"
     return "pruned" if pruned else "waiting" if state.status == "absent" else state.status
 
@@ -185,7 +185,7 @@ def _cells(line: Line, state: JobState) -> list[str]:
         line.phase,
         line.label,
         line.job,
-        _shown(state),
+        _status(state),
         f"{state.epoch}/{line.epochs}",
         "" if accuracy is None else f"{accuracy:.2%}",
         f"{cause.kind}: {cause.message.splitlines()[0][:70]}" if cause else "",

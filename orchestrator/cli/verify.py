@@ -23,14 +23,14 @@ def _audited(study: str | None, uri: str) -> tuple[ArtifactStore, Audit]:
     if study is None:
         store = ArtifactStore.open(uri, create=False)
         return store, store.audit(store.jobs(), store.studies())
-    store, found = find(study, uri)
-    jobs = [one.request.job.id for one in found.jobs]
-    return store, store.audit(jobs, [found.record.spec.name])
+    store, stored = find(study, uri)
+    jobs = [job.request.job.id for job in stored.jobs]
+    return store, store.audit(jobs, [stored.record.spec.name])
 
 
 def _show(store: ArtifactStore, audit: Audit) -> None:
     if audit.damaged:
-        rows = [[one.owner, one.file, one.problem] for one in audit.damaged]
+        rows = [[file.owner, file.file, file.problem] for file in audit.damaged]
         print_table(f"damaged in {store.uri}", ("job or study", "file", "problem"), rows)
     checked = f"{audit.files:,} files, {megabytes(audit.bytes)}"
     if not audit.damaged:

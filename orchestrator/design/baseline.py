@@ -23,15 +23,15 @@ def baseline_of(
     Raises PlanError where its resolution is below its total stride or above the maximum, or a
     factory does not hold.
     """
-    given, update = spec.baseline, _fitted(info)
-    if isinstance(given, FactoryBaseline):
-        return networks.own(given.factory, given.resolution, len(info.classes), info.in_channels)
-    if isinstance(given, NamedBaseline):
-        network = NETWORKS[given.name]
-        update["resolution"] = given.resolution or network.resolution
+    stated, update = spec.baseline, _fitted(info)
+    if isinstance(stated, FactoryBaseline):
+        return networks.own(stated.factory, stated.resolution, len(info.classes), info.in_channels)
+    if isinstance(stated, NamedBaseline):
+        network = NETWORKS[stated.name]
+        update["resolution"] = stated.resolution or network.resolution
         network = network.model_copy(update=update)
     else:
-        network = Architecture.model_validate({**given.model_dump(), **update})
+        network = Architecture.model_validate({**stated.model_dump(), **update})
     require_resolution(network, spec.rounding)
     return network
 

@@ -13,18 +13,18 @@ from compound.schemas.design import CostUnit
 from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import PlanError
 from compound.schemas.recipe import Recipe
-from compound.schemas.study import StudySpec
+from compound.schemas.study import StudySpec, TrainSpec
 
 Measure = Callable[[Network], float]
 """Cost of one network. Only ratios to the baseline's are used, so its unit does not matter."""
 
 
-def measure_of(spec: StudySpec, profile: DeviceProfile | None = None) -> Measure:
-    """Return what the budget of a study binds; `profile` is of one search worker's device.
+def measure_of(spec: StudySpec | TrainSpec, profile: DeviceProfile | None = None) -> Measure:
+    """Return what the budget binds, MACs without one; `profile` is of one search worker's device.
 
     Raises PlanError for a budget on step time without a probe's profile.
     """
-    unit = spec.search.budget.cost
+    unit: CostUnit = spec.search.budget.cost if spec.search else "macs"
     if unit == "memory":
         return partial(_memory, profile or _guess(spec), spec)
     if unit == "step_time":
@@ -41,13 +41,13 @@ def _count(unit: CostUnit, network: Network) -> float:
     return float(getattr(count(network), unit))
 
 
-def _memory(profile: DeviceProfile, spec: StudySpec, network: Network) -> float:
+def _memory(profile: DeviceProfile, spec: StudySpec | TrainSpec, network: Network) -> float:
     """Return the peak bytes of one search worker; a guessed profile will do, counts are exact."""
-    kept = held(spec.search.train, spec.resources.search.most_workers)
-    return float(peak_bytes(profile, workload(network), _images(spec), **kept))
+    state = training_state(spec.first_recipe, spec.first_resources.most_workers)
+    return float(peak_bytes(profile, workload(network), _images(spec), **state))
 
 
-class Held(TypedDict):
+class TrainingState(TypedDict):
     """What a worker keeps beside weights and gradients; jobs/device_model.py explains."""
 
     averaged: bool
@@ -56,25 +56,25 @@ class Held(TypedDict):
     divided: int
 
 
-def held(recipe: Recipe, workers: int, *, sharded: bool = False) -> Held:
+def training_state(recipe: Recipe, workers: int, *, sharded: bool = False) -> TrainingState:
     """Return what a recipe makes each of so many workers keep, or all of them, if `sharded`."""
     slots, divided = 1 if recipe.optimizer == "sgd" else 2, workers if sharded else 1
-    return Held(averaged=recipe.ema > 0, slots=slots, shared=workers > 1, divided=divided)
+    return TrainingState(averaged=recipe.ema > 0, slots=slots, shared=workers > 1, divided=divided)
 
 
-def _step_time(profile: DeviceProfile, spec: StudySpec, network: Network) -> float:
+def _step_time(profile: DeviceProfile, spec: StudySpec | TrainSpec, network: Network) -> float:
     """Return the seconds of one micro-batch of a search worker."""
     return step_seconds(profile, workload(network), _images(spec))
 
 
-def _images(spec: StudySpec) -> int:
+def _images(spec: StudySpec | TrainSpec) -> int:
     """Return the images of one search worker's micro-batch."""
-    recipe: Recipe = spec.search.train
-    return math.ceil(recipe.batch / (recipe.accumulate * spec.resources.search.most_workers))
+    recipe = spec.first_recipe
+    return math.ceil(recipe.batch / (recipe.accumulate * spec.first_resources.most_workers))
 
 
-def _guess(spec: StudySpec) -> DeviceProfile:
-    resources = spec.resources.search
+def _guess(spec: StudySpec | TrainSpec) -> DeviceProfile:
+    resources = spec.first_resources
     return guess("cpu" if resources.gpus in (0, "auto") else "cuda", resources.cpus)
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,12 +15,14 @@ from compound.orchestrator.design.controls import (
     add_control,
     nearest_in_use,
 )
-from compound.orchestrator.design.network_space import NetworkOption, Space
 from compound.orchestrator.design.points import nominal_shares, points
 from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
 from compound.schemas.design import COST_NAMES, Design, ExplicitDesign, GridDesign
 from compound.schemas.errors import FactoryError, PlanError
 from compound.schemas.plan import MOST_UNTRIED, Dropped
+
+if TYPE_CHECKING:
+    from compound.orchestrator.design.network_space import NetworkOption, Space
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Designed:
     """Networks that the budget admits and the design left out, evenly chosen."""
 
 
-def design(space: Space, plan: Design, controls: tuple[Control, ...] = CONTROLS) -> Designed:
+def design(space: "Space", plan: Design, controls: tuple[Control, ...] = CONTROLS) -> Designed:
     """Realise every point of a design, and the controls beside it.
 
     Raises PlanError where the design has no points, or the budget admits none of its networks.
@@ -44,7 +47,7 @@ def design(space: Space, plan: Design, controls: tuple[Control, ...] = CONTROLS)
     drafts: Drafts = {}
     for option in space.admitted:
         _draft(space, option, drafts)
-    dropped = [*unreachable, *_place(space, plan, triples, drafts)]
+    dropped = [*unreachable, *_realise(space, plan, triples, drafts)]
     warnings = [*_idle(space), *_left_out(space)]
     warnings += [text for name in controls if (text := add_control(space, name, drafts))]
     number = len(triples) + len(unreachable)
@@ -55,22 +58,22 @@ def design(space: Space, plan: Design, controls: tuple[Control, ...] = CONTROLS)
 
 
 def _reachable(
-    space: Space, triples: list[Coefficients]
+    space: "Space", triples: list[Coefficients]
 ) -> tuple[list[Coefficients], list[Dropped]]:
     """Drop the points that scale along an axis on which the network does not change."""
     idle = [axis for axis in AXES if axis not in space.networks.axes(space.baseline)]
-    kept, dropped = [], []
+    reachable, dropped = [], []
     for triple in triples:
         on = [axis for axis in idle if nominal_shares(triple).split[AXES.index(axis)] > 1e-9]
         if on:
             reason = f"{on[0]} has no effect on any tensor"
             dropped.append(Dropped(coefficients=triple, reason=reason))
         else:
-            kept.append(triple)
-    return kept, dropped
+            reachable.append(triple)
+    return reachable, dropped
 
 
-def _idle(space: Space) -> list[str]:
+def _idle(space: "Space") -> list[str]:
     """Warn of axes that are left out of the search."""
     working = space.networks.axes(space.baseline)
     return [
@@ -80,13 +83,13 @@ def _idle(space: Space) -> list[str]:
     ]
 
 
-def _left_out(space: Space) -> list[str]:
+def _left_out(space: "Space") -> list[str]:
     """Warn of scalings that the search would have tried, had the factory built them."""
     failures = space.failures
     return [f"{len(failures)} scalings are left out; the first: {failures[0]}"] if failures else []
 
 
-def _require_points(space: Space, triples: list[Coefficients]) -> None:
+def _require_points(space: "Space", triples: list[Coefficients]) -> None:
     if not triples:
         raise PlanError(
             "the grid has no point whose alpha * beta^2 * gamma^2 is near "
@@ -102,7 +105,7 @@ def _require_points(space: Space, triples: list[Coefficients]) -> None:
         )
 
 
-def _draft(space: Space, option: NetworkOption, drafts: Drafts) -> CandidateDraft:
+def _draft(space: "Space", option: "NetworkOption", drafts: Drafts) -> CandidateDraft:
     """Return the draft of a network, a new one where it is the first to come to it."""
     draft = drafts.get(option.network)
     if draft is None:
@@ -110,29 +113,31 @@ def _draft(space: Space, option: NetworkOption, drafts: Drafts) -> CandidateDraf
     return draft
 
 
-def _place(
-    space: Space, plan: Design, triples: list[Coefficients], drafts: Drafts
+def _realise(
+    space: "Space", plan: Design, triples: list[Coefficients], drafts: Drafts
 ) -> list[Dropped]:
     """Give each point of a design its network, and return those that have none.
 
     Raises PlanError where no point has one.
     """
     if not isinstance(plan, GridDesign | ExplicitDesign):
-        _place_by_shares(space, triples, drafts)
+        _realise_by_shares(space, triples, drafts)
         return []
-    place = _place_fitted if plan.fit_resolution else _place_given
-    dropped = place(space, triples, drafts)
+    realise = _realise_fitted if plan.fit_resolution else _realise_exactly
+    dropped = realise(space, triples, drafts)
     if len(dropped) == len(triples):
-        raise _over_budget(space, (one.ratio for one in dropped), "no point of the design costs")
+        raise _over_budget(
+            space, (point.ratio for point in dropped), "no point of the design costs"
+        )
     return dropped
 
 
-def _over_budget(space: Space, ratios: Iterable[float | None], what: str) -> PlanError:
+def _over_budget(space: "Space", ratios: Iterable[float | None], subject: str) -> PlanError:
     """Return the refusal of a budget, with what would admit the nearest network."""
     budget = space.budget
     dearer = [ratio for ratio in ratios if ratio is not None and ratio > 1]
     return PlanError(
-        f"{what} {budget.multiple:g}x the baseline's {COST_NAMES[budget.cost]} "
+        f"{subject} {budget.multiple:g}x the baseline's {COST_NAMES[budget.cost]} "
         f"to within {budget.tolerance:.1%}",
         where="search.budget",
         allowed=_way_out(min(dearer, key=lambda r: abs(r - budget.multiple)), budget.multiple)
@@ -150,7 +155,7 @@ def _way_out(nearest: float, multiple: float) -> str:
     )
 
 
-def _place_by_shares(space: Space, triples: list[Coefficients], drafts: Drafts) -> None:
+def _realise_by_shares(space: "Space", triples: list[Coefficients], drafts: Drafts) -> None:
     """Give each point of a lattice or star the network whose realised shares lie nearest to it.
 
     The corners come first, and a network that is already in serves its near-twins' points too.
@@ -161,7 +166,7 @@ def _place_by_shares(space: Space, triples: list[Coefficients], drafts: Drafts) 
         nearest_in_use(nominal_shares(triple), drafts.values()).add("design", triple)
 
 
-def _place_fitted(space: Space, triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
+def _realise_fitted(space: "Space", triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
     """Give each triple the network of its own alpha and beta that meets the budget, or drop it."""
     dropped = []
     options = {draft.option.shape: draft.option for draft in drafts.values()}
@@ -180,24 +185,24 @@ def _place_fitted(space: Space, triples: list[Coefficients], drafts: Drafts) -> 
     return dropped
 
 
-def _place_given(space: Space, triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
+def _realise_exactly(space: "Space", triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
     """Take each triple exactly as it stands, its gamma too, or drop it."""
     dropped = []
     for triple in triples:
         try:
-            option = space.given(triple)
-            reason = "" if space.admits(option.ratio) else _not_as_given(space, triple)
+            option = space.exact(triple)
+            reason = "" if space.admits(option.ratio) else _why_not_exact(space, triple)
         except FactoryError as error:
             dropped.append(Dropped(coefficients=triple, reason=error.what))
             continue
         if not reason:
-            _draft(space, option, drafts).add_given(triple)
+            _draft(space, option, drafts).add_exact(triple)
             continue
         dropped.append(Dropped(coefficients=triple, reason=reason, ratio=option.ratio))
     return dropped
 
 
-def _not_as_given(space: Space, triple: Coefficients) -> str:
+def _why_not_exact(space: "Space", triple: Coefficients) -> str:
     fitted = space.option(triple)
     if not space.admits(fitted.ratio):
         return f"no resolution brings it into the budget, {fitted.ratio:.3f}x at best"
@@ -207,20 +212,20 @@ def _not_as_given(space: Space, triple: Coefficients) -> str:
     )
 
 
-def _candidate(space: Space, draft: CandidateDraft) -> Candidate:
+def _candidate(space: "Space", draft: CandidateDraft) -> Candidate:
     network = draft.option.network
     return Candidate(
         architecture=network,
         cost=count(network),
         ratio=draft.option.ratio,
         roles=tuple(role for role in ("design", *CONTROLS) if role in draft.roles),
-        coefficients=draft.given or _representative(space, draft.option),
+        coefficients=draft.exact or _representative(space, draft.option),
         triples=tuple(draft.triples),
         shares=draft.shares,
     )
 
 
-def _representative(space: Space, option: NetworkOption) -> Coefficients:
+def _representative(space: "Space", option: "NetworkOption") -> Coefficients:
     """Return a triple that scales the baseline to exactly this network at phi = 1.
 
     Rounding leaves a choice, and phi > 1 depends on it. An axis that need not be scaled is not;
@@ -231,8 +236,8 @@ def _representative(space: Space, option: NetworkOption) -> Coefficients:
     alphas, betas = option.alphas.settled, option.betas.settled
     low = math.log(alphas.low * betas.low**2 * gamma**2)
     high = math.log(alphas.high * betas.high**2 * gamma**2)
-    wanted = math.log(space.budget.multiple)
-    position = min(max((wanted - low) / (high - low), 0.0), 1.0) if high > low else 0.0
+    target = math.log(space.budget.multiple)
+    position = min(max((target - low) / (high - low), 0.0), 1.0) if high > low else 0.0
     triple = Coefficients(alpha=alphas.at(position), beta=betas.at(position), gamma=gamma)
     if space.leads(triple, option.network):
         return triple
@@ -253,16 +258,16 @@ def even_choice(drafts: Collection[CandidateDraft], most: int) -> list[Candidate
     would teach nothing.
     """
     unused = [draft for draft in drafts if not draft.roles]
-    places = np.array([draft.shares.split for draft in unused]).reshape(-1, 3)
+    positions = np.array([draft.shares.split for draft in unused]).reshape(-1, 3)
     used = np.array([draft.shares.split for draft in drafts if draft.roles]).reshape(-1, 3)
     gaps = np.full(len(unused), np.inf)
-    for place in used:
-        gaps = np.minimum(gaps, np.linalg.norm(places - place, axis=1))
-    taken: list[CandidateDraft] = []
-    while len(taken) < most and unused:
+    for position in used:
+        gaps = np.minimum(gaps, np.linalg.norm(positions - position, axis=1))
+    chosen: list[CandidateDraft] = []
+    while len(chosen) < most and unused:
         farthest = int(gaps.argmax())
         if gaps[farthest] < TWIN:
             break
-        taken.append(unused[farthest])
-        gaps = np.minimum(gaps, np.linalg.norm(places - places[farthest], axis=1))
-    return taken
+        chosen.append(unused[farthest])
+        gaps = np.minimum(gaps, np.linalg.norm(positions - positions[farthest], axis=1))
+    return chosen

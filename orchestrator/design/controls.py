@@ -3,11 +3,14 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from compound.orchestrator.design.budget_cost import counted
-from compound.orchestrator.design.network_space import NetworkOption, Space
 from compound.orchestrator.design.points import nominal_shares, split
 from compound.schemas.architecture import AXES, Axis, Coefficients, Control, Network, Role, Shares
+
+if TYPE_CHECKING:
+    from compound.orchestrator.design.network_space import NetworkOption, Space
 
 PUBLISHED = Coefficients(alpha=1.2, beta=1.1, gamma=1.15)
 DWR = Shares(depth=0.1, width=0.8, resolution=0.1)
@@ -26,11 +29,11 @@ _NEAR, _FAR = 0.2, 0.5
 class CandidateDraft:
     """A network on its way to becoming a candidate."""
 
-    option: NetworkOption
+    option: "NetworkOption"
     shares: Shares
     roles: set[Role] = field(default_factory=set)
     triples: list[Coefficients] = field(default_factory=list)
-    given: Coefficients | None = None
+    exact: Coefficients | None = None
     """The first triple of a design that is to be realised as it stands and became this network."""
 
     def add(self, role: Role, triple: Coefficients) -> None:
@@ -38,47 +41,47 @@ class CandidateDraft:
         self.roles.add(role)
         self.triples.append(triple)
 
-    def add_given(self, triple: Coefficients) -> None:
+    def add_exact(self, triple: Coefficients) -> None:
         """Take in a point that scales the baseline to exactly this network."""
         self.add("design", triple)
-        self.given = self.given or triple
+        self.exact = self.exact or triple
 
 
 Drafts = dict[Network, CandidateDraft]
 
 
-def nearest(wanted: Shares, drafts: Iterable[CandidateDraft]) -> CandidateDraft:
+def nearest(target: Shares, drafts: Iterable[CandidateDraft]) -> CandidateDraft:
     """Return the draft whose realised split lies nearest to the wanted one."""
-    return min(drafts, key=lambda draft: distance(wanted, draft.shares))
+    return min(drafts, key=lambda draft: distance(target, draft.shares))
 
 
-def nearest_in_use(wanted: Shares, drafts: Iterable[CandidateDraft]) -> CandidateDraft:
+def nearest_in_use(target: Shares, drafts: Iterable[CandidateDraft]) -> CandidateDraft:
     """Return the nearest draft, or one that is in use already and about as near.
 
     Rounding often leaves near-twins that only the head tells apart, and training both would teach
     nothing.
     """
-    known = list(drafts)
-    best = nearest(wanted, known)
-    used = [draft for draft in known if draft.roles]
-    twin = nearest(wanted, used) if used else best
-    slack = distance(wanted, twin.shares) - distance(wanted, best.shares)
+    candidates = list(drafts)
+    best = nearest(target, candidates)
+    used = [draft for draft in candidates if draft.roles]
+    twin = nearest(target, used) if used else best
+    slack = distance(target, twin.shares) - distance(target, best.shares)
     return twin if slack < TWIN else best
 
 
-def distance(one: Shares, other: Shares) -> float:
+def distance(first: Shares, second: Shares) -> float:
     """Return how far two splits lie apart on the simplex; its edges are sqrt(2) long."""
-    return math.dist(one.split, other.split)
+    return math.dist(first.split, second.split)
 
 
-def add_control(space: Space, name: Control, drafts: Drafts) -> str:
+def add_control(space: "Space", name: Control, drafts: Drafts) -> str:
     """Mark the network that stands for a control; say where it is not what its name promises."""
     if name == "published" or name == "dwr":
         return _add_named(space, name, drafts)
     return _add_axis(space, name, drafts)
 
 
-def _add_axis(space: Space, axis: Axis, drafts: Drafts) -> str:
+def _add_axis(space: "Space", axis: Axis, drafts: Drafts) -> str:
     """Mark the network nearest to one axis' corner as its control."""
     corner = Shares(**{name: float(name == axis) for name in AXES})
     draft = nearest(corner, drafts.values())
@@ -91,31 +94,34 @@ def _add_axis(space: Space, axis: Axis, drafts: Drafts) -> str:
     return f"the {axis} control spends {share:.0%} on {axis}: no purer network costs the same"
 
 
-def _add_named(space: Space, name: Control, drafts: Drafts) -> str:
+def _add_named(space: "Space", name: Control, drafts: Drafts) -> str:
     """Mark the network whose extra MACs are split most like a known strategy's.
 
     Both strategies are defined by how they split multiplications, whatever the budget binds.
     """
-    wanted = NAMED[name]
+    target = NAMED[name]
     by_macs = _split_by_macs(space, drafts)
-    found = nearest_in_use(wanted, by_macs)
-    gap = distance(wanted, found.shares)
+    match = nearest_in_use(target, by_macs)
+    gap = distance(target, match.shares)
     if gap > _FAR:
-        return f"no {name} control: no network within the budget splits its MACs {_told(wanted)}"
-    _mark(drafts[found.option.network], name, split(wanted, space.budget.multiple))
+        return f"no {name} control: no network within the budget splits its MACs {_percent(target)}"
+    _mark(drafts[match.option.network], name, split(target, space.budget.multiple))
     if gap < _NEAR:
         return ""
     return (
-        f"the {name} control splits its MACs {_told(found.shares)} (depth / width / resolution), "
-        f"not {_told(wanted)}: no network of this cost comes much nearer"
+        f"the {name} control splits its MACs {_percent(match.shares)} "
+        f"(depth / width / resolution), not {_percent(target)}: "
+        "no network of this cost comes much nearer"
     )
 
 
-def _split_by_macs(space: Space, drafts: Mapping[Network, CandidateDraft]) -> list[CandidateDraft]:
+def _split_by_macs(
+    space: "Space", drafts: Mapping[Network, CandidateDraft]
+) -> list[CandidateDraft]:
     if space.budget.cost == "macs":
         return list(drafts.values())
     counts = replace(space, measure=counted("macs"))
-    return [replace(one, shares=counts.shares(network)) for network, one in drafts.items()]
+    return [replace(draft, shares=counts.shares(network)) for network, draft in drafts.items()]
 
 
 def _mark(draft: CandidateDraft, name: Control, triple: Coefficients) -> None:
@@ -124,5 +130,5 @@ def _mark(draft: CandidateDraft, name: Control, triple: Coefficients) -> None:
         draft.triples.append(triple)
 
 
-def _told(shares: Shares) -> str:
+def _percent(shares: Shares) -> str:
     return " / ".join(f"{100 * share:.0f}" for share in shares.split)

@@ -2,19 +2,24 @@
 
 import math
 from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from compound.jobs.data.progressive_resizing import check_sizes, smaller_sizes
 from compound.jobs.models.scaled import Networks
 from compound.jobs.networks.scaling import MULTIPLIER, multipliers
-from compound.orchestrator.design.candidates import Designed
+from compound.jobs.training.optimiser.schedule import check_batch, check_sharding
 from compound.schemas.architecture import MAX_RESOLUTION, Coefficients, Network, Rounding
 from compound.schemas.errors import PlanError
 from compound.schemas.factory import FactoryNetwork
+from compound.schemas.job import Resources
 from compound.schemas.plan import Dropped
 from compound.schemas.recipe import Recipe
 from compound.schemas.study import StudySpec, TrainSpec
 
-_TOLD = 3
+if TYPE_CHECKING:
+    from compound.orchestrator.design.candidates import Designed
+
+_LISTED = 3
 """Dropped points of an explicit design that a warning names one by one."""
 
 
@@ -35,8 +40,15 @@ def require_resolution(network: Network, rounding: Rounding) -> None:
         )
 
 
+def require_recipe(recipe: Recipe, resources: Resources) -> None:
+    """PlanError where a family's workers cannot train by its recipe."""
+    check_batch(recipe, resources.most_workers)
+    if resources.sharding == "full":
+        check_sharding(recipe)
+
+
 def require_sizes(
-    recipe: Recipe, found: Iterable[Network], networks: Networks, where: str = "train"
+    recipe: Recipe, scaled: Iterable[Network], networks: Networks, where: str = "train"
 ) -> None:
     """PlanError where images that grow would be too small for a network, or would not grow.
 
@@ -45,7 +57,7 @@ def require_sizes(
     """
     if recipe.resizing is None:
         return
-    for network in found:
+    for network in scaled:
         check_sizes(recipe, network.resolution, network.total_stride, where)
         first = smaller_sizes(recipe.resizing, network.resolution)[0]
         if isinstance(network, FactoryNetwork) and not _takes(network, first, networks):
@@ -62,11 +74,6 @@ def _takes(network: FactoryNetwork, side: int, networks: Networks) -> bool:
     return isinstance(small, FactoryNetwork) and small.workload.params == network.workload.params
 
 
-def phis_of(spec: StudySpec | TrainSpec) -> tuple[float, ...]:
-    """Return the phis that a spec asks for."""
-    return spec.family.phi if isinstance(spec, StudySpec) else (spec.phi,)
-
-
 def require_phi(
     spec: StudySpec | TrainSpec, baseline: Network, choices: Iterable[Coefficients]
 ) -> None:
@@ -74,13 +81,15 @@ def require_phi(
 
     `choices` are the coefficients that the family may be scaled by.
     """
-    asked = [(triple, phi) for triple in choices for phi in phis_of(spec)]
-    broken = [one for triple, phi in asked for one in obstacles(spec, baseline, triple, phi)]
+    pairs = [(triple, phi) for triple in choices for phi in spec.phis]
+    broken = [
+        obstacle for triple, phi in pairs for obstacle in obstacles(spec, baseline, triple, phi)
+    ]
     if broken:
-        limit, phi, what = min(broken, key=lambda one: abs(one[0]))
+        limit, phi, problem = min(broken, key=lambda obstacle: abs(obstacle[0]))
         raise PlanError(
-            f"phi {phi:g} {what}",
-            where="family.phi" if isinstance(spec, StudySpec) else "phi",
+            f"phi {phi:g} {problem}",
+            where=spec.phi_key,
             allowed=f"phi {limit:g} or {'more' if phi < limit else 'less'}",
         )
 
@@ -116,7 +125,7 @@ def scaled_pixels(baseline: Network, rounding: Rounding, gamma: float, phi: floa
     return multipliers(baseline.resolution, Coefficients(gamma=gamma), phi, rounding)[2]
 
 
-def design_warnings(spec: StudySpec, baseline: Network, designed: Designed) -> Iterator[str]:
+def design_warnings(spec: StudySpec, baseline: Network, designed: "Designed") -> Iterator[str]:
     """Yield what a user should know of a search before it is trained."""
     yield from _collapsed(designed)
     if spec.search.design.kind == "explicit":
@@ -126,24 +135,24 @@ def design_warnings(spec: StudySpec, baseline: Network, designed: Designed) -> I
     yield from padding_warning(
         baseline,
         {candidate.architecture.resolution for candidate in designed.candidates}
-        | {scaled_pixels(baseline, spec.rounding, g, phi) for g in gammas for phi in phis_of(spec)},
+        | {scaled_pixels(baseline, spec.rounding, g, phi) for g in gammas for phi in spec.phis},
     )
 
 
-def _collapsed(designed: Designed) -> Iterator[str]:
-    kept = designed.points - len(designed.dropped)
+def _collapsed(designed: "Designed") -> Iterator[str]:
+    realised = designed.points - len(designed.dropped)
     networks = sum("design" in candidate.roles for candidate in designed.candidates)
-    if networks < kept:
-        yield f"{kept} points of the design are {networks} networks: rounding joins the others"
+    if networks < realised:
+        yield f"{realised} points of the design are {networks} networks: rounding joins the others"
 
 
 def _left_out(dropped: Collection[Dropped]) -> Iterator[str]:
-    for one in [*dropped][:_TOLD]:
-        triple = ", ".join(f"{name} {value:g}" for name, value in one.coefficients)
-        cost = "" if one.ratio is None else f" costs {one.ratio:.3f}x"
-        yield f"left out: {triple}{cost}: {one.reason}"
-    if len(dropped) > _TOLD:
-        yield f"left out: {len(dropped) - _TOLD} more triples; --json lists them"
+    for point in [*dropped][:_LISTED]:
+        triple = ", ".join(f"{name} {value:g}" for name, value in point.coefficients)
+        cost = "" if point.ratio is None else f" costs {point.ratio:.3f}x"
+        yield f"left out: {triple}{cost}: {point.reason}"
+    if len(dropped) > _LISTED:
+        yield f"left out: {len(dropped) - _LISTED} more triples; --json lists them"
 
 
 def padding_warning(network: Network, resolutions: Collection[int]) -> Iterator[str]:
@@ -153,9 +162,9 @@ def padding_warning(network: Network, resolutions: Collection[int]) -> Iterator[
     if not odd:
         return
     named = f"resolution {odd[0]} is" if len(odd) == 1 else f"{len(odd)} resolutions are"
-    shown = "" if len(odd) == 1 else f" ({', '.join(map(str, odd[:4]))}{', ...' * (len(odd) > 4)})"
+    listed = "" if len(odd) == 1 else f" ({', '.join(map(str, odd[:4]))}{', ...' * (len(odd) > 4)})"
     also = f"a baseline.resolution that {stride} divides and " * (network.resolution in odd)
     yield (
-        f"{named} no multiple of the total stride {stride}{shown}: the last row and column are "
+        f"{named} no multiple of the total stride {stride}{listed}: the last row and column are "
         f"computed from padding; {also}rounding.resolution: {stride} avoid{'s' * (not also)} it"
     )

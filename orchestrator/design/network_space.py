@@ -84,8 +84,8 @@ class Space:
         """Shapes at their best resolution, whether or not the budget admits it: all, or a grid."""
         crowd = math.sqrt(len(self._depths) * len(self._widths) / _MOST_SHAPES)
         pairs = product(_thinned(self._depths, crowd), _thinned(self._widths, crowd))
-        found = [self._tried(partial(self._option, *pair)) for pair in pairs]
-        return tuple(option for option in found if option is not None)
+        options = [self._tried(partial(self._option, *pair)) for pair in pairs]
+        return tuple(option for option in options if option is not None)
 
     @cached_property
     def admitted(self) -> tuple[NetworkOption, ...]:
@@ -158,7 +158,7 @@ class Space:
         alpha, beta = triple.alpha, triple.beta
         return self._option(MultiplierRange(alpha, alpha), MultiplierRange(beta, beta))
 
-    def given(self, triple: Coefficients) -> NetworkOption:
+    def exact(self, triple: Coefficients) -> NetworkOption:
         """Realise one triple exactly as it stands, its resolution too."""
         alpha, beta = triple.alpha, triple.beta
         network = self.networks.scale(self.baseline, triple, 1.0, self.rounding)

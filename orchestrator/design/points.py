@@ -16,7 +16,7 @@ def points(plan: Design, multiple: float) -> list[Coefficients]:
     if isinstance(plan, GridDesign):
         return list(_grid(plan, multiple))
     shares = _lattice(plan.degree) if isinstance(plan, LatticeDesign) else _star(plan.levels)
-    return [split(one, multiple) for one in shares]
+    return [split(share, multiple) for share in shares]
 
 
 def split(shares: Shares, multiple: float) -> Coefficients:

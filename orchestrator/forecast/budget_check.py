@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from compound.cluster.resources import Node, lacking, way_out
 from compound.jobs.device_model import PROCESS_BYTES
-from compound.orchestrator.forecast.placement import asked
 from compound.orchestrator.plan.step_time import unaccounted
 from compound.orchestrator.wording.numbers import counted, size
 from compound.schemas.device import Precision
@@ -36,16 +35,16 @@ def check_budget(spec: StudySpec | TrainSpec, forecast: Forecast) -> None:
             )
 
 
-def exceeded(spending: Spending, taken: Total | Spent) -> Iterator[tuple[str, str]]:
+def exceeded(spending: Spending, amounts: Total | Spent) -> Iterator[tuple[str, str]]:
     """Yield each limit that something reaches, what it takes, and what the budget is.
 
     A total may take all that there is; of what is spent, that is the limit.
     """
     for name, unit in LIMITS:
-        limit, amount = getattr(spending, name), getattr(taken, name)
+        limit, amount = getattr(spending, name), getattr(amounts, name)
         if limit is None or amount is None:
             continue
-        if amount > limit or (amount == limit and isinstance(taken, Spent)):
+        if amount > limit or (amount == limit and isinstance(amounts, Spent)):
             yield name, f"{_amount(amount)} {unit}, the budget is {_amount(limit)}"
 
 
@@ -75,11 +74,8 @@ def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
 
 def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tuple[Precision, int]]:
     """Yield the jobs of each phase, with the arithmetic that they train in."""
-    if isinstance(spec, StudySpec):
-        yield spec.search.train.precision, forecast.search.jobs
-        yield spec.train.precision, forecast.family.most.jobs
-    else:
-        yield spec.train.precision, forecast.search.jobs
+    yield spec.first_recipe.precision, forecast.search.jobs
+    yield spec.train.precision, forecast.family.most.jobs
 
 
 def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
@@ -113,14 +109,14 @@ def _homeless(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
     larger = "a larger `cluster`"
     if not spec.cluster:
         larger = "name the one that trains, such as `cluster: {nodes: 2, cpus: 32, gpus: 8}`"
-    for found in forecast.resources:
-        if not found.fits:
-            resources = asked(spec)[found.phase]
+    for placed in forecast.resources:
+        if not placed.fits:
+            resources = spec.phases[placed.phase]
             short = " and ".join(lacking(resources, nodes))
-            why = f"; {found.lacking}" if found.gpus and found.lacking else ""
+            why = f"; {placed.lacking}" if placed.gpus and placed.lacking else ""
             yield (
-                f"{where} cannot hold {found.least_workers} x ({found.cpus} CPUs, "
-                f"{found.gpus:g} GPUs) at once, which {found.phase} jobs need: it has {has}, "
+                f"{where} cannot hold {placed.least_workers} x ({placed.cpus} CPUs, "
+                f"{placed.gpus:g} GPUs) at once, which {placed.phase} jobs need: it has {has}, "
                 f"too few {short}{why}: {way_out(resources, nodes)}, or {larger}"
             )
 
@@ -150,12 +146,12 @@ def _tight(forecast: Forecast) -> Iterator[str]:
 
 def _room(needing: Demand | MemberForecast, forecast: Forecast) -> str:
     """Say what a worker has; of a fraction of a GPU it is that part, less its context."""
-    known = f"a worker, which has {size(needing.room)}"
+    worker = f"a worker, which has {size(needing.room)}"
     if needing.sharers == 1:
-        return known
+        return worker
     gpu = f"{(forecast.basis.worker_memory + PROCESS_BYTES) / GIB:.1f} GiB"
     part = f"its part of {gpu}, of which {needing.sharers} workers have one each"
-    return f"{known} ({part}, less {size(PROCESS_BYTES)} for a context)"
+    return f"{worker} ({part}, less {size(PROCESS_BYTES)} for a context)"
 
 
 def _remedy(micro: int, fitting: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.forecast.devices import kind_of, precision_of, resources_of
+from compound.orchestrator.forecast.devices import kind_of
 from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import ClusterError
 from compound.schemas.study import StudySpec, TrainSpec
@@ -21,17 +21,17 @@ def probe_for(
     Raises ClusterError: the cluster cannot be reached, or has no such worker.
     """
     store = ArtifactStore.open(spec.store)
-    kind, resources, precision = kind_of(spec), resources_of(spec), precision_of(spec)
+    kind, resources, precision = kind_of(spec), spec.first_resources, spec.first_recipe.precision
     if address is None and kind == "cuda":
         _require_gpu()
     size = f"{resources.cpus} CPUs in {precision}, {LIMIT:.0f} s at most"
     tell(f"probing one {kind} worker with {size}")
     from compound.jobs.probe.probe import probe  # torch and scipy, which no other plan waits for
 
-    here = address is None
+    local = address is None
     profile = (
         probe(kind, resources.cpus, LIMIT, precision=precision)
-        if here
+        if local
         else _on_cluster(address, spec)
     )
     store.save_profile(profile)
@@ -39,10 +39,10 @@ def probe_for(
 
 
 def _require_gpu() -> None:
-    found = gpus_here()
-    if not found.devices:
+    gpus = gpus_here()
+    if not gpus.devices:
         raise ClusterError(
-            f"there is no GPU to probe: {found.told}",
+            f"there is no GPU to probe: {gpus.told}",
             allowed="a probe where the workers are, or a spec whose search has `gpus: 0`",
             next_step="compound plan SPEC --probe --address HOST:PORT",
         )
@@ -53,4 +53,4 @@ def _on_cluster(address: str | None, spec: StudySpec | TrainSpec) -> DeviceProfi
     from compound.cluster.remote_probe import probe_on
 
     with connect(address) as session:
-        return probe_on(session, resources_of(spec), LIMIT, precision_of(spec))
+        return probe_on(session, spec.first_resources, LIMIT, spec.first_recipe.precision)

@@ -8,10 +8,10 @@ from compound.jobs.device_model import PROCESS_BYTES, Kind, corrected, describe,
 from compound.jobs.gpu.visible_gpus import Gpus, gpus_here
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.forecast.job_cost import CostModel
-from compound.schemas.device import DeviceProfile, Precision
+from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import StoreError
 from compound.schemas.forecast import GIB, Hosts
-from compound.schemas.job import JobRequest, Resources
+from compound.schemas.job import JobRequest
 from compound.schemas.study import StudySpec, TrainSpec
 
 _ENOUGH = 1_000
@@ -27,8 +27,8 @@ def hosts_of(spec: AnySpec) -> Hosts:
 
 def nodes_of(spec: AnySpec) -> tuple[Node, ...]:
     """Return the same, host by host, with what is known of this machine's GPUs."""
-    hosts, here = hosts_of(spec), Gpus() if spec.cluster else gpus_here()
-    node = Node(hosts.cpus, hosts.gpus, host="", types=here.types, lacking=here.told)
+    hosts, gpus = hosts_of(spec), Gpus() if spec.cluster else gpus_here()
+    node = Node(hosts.cpus, hosts.gpus, host="", types=gpus.types, lacking=gpus.told)
     return (node,) * hosts.nodes
 
 
@@ -55,18 +55,8 @@ def unsized(spec: AnySpec, profile: DeviceProfile) -> Iterator[str]:
 
 def kind_of(spec: AnySpec) -> Kind:
     """Return what the jobs of a spec will run on: GPUs where any are asked for or `auto` finds."""
-    asked = resources_of(spec).gpus
-    return "cuda" if (asked if asked != "auto" else hosts_of(spec).gpus) else "cpu"
-
-
-def resources_of(spec: AnySpec) -> Resources:
-    """Return what the first jobs of a spec are given."""
-    return spec.resources.search if isinstance(spec, StudySpec) else spec.resources
-
-
-def precision_of(spec: AnySpec) -> Precision:
-    """Return the arithmetic of the first jobs of a spec."""
-    return (spec.search.train if isinstance(spec, StudySpec) else spec.train).precision
+    gpus = spec.first_resources.gpus
+    return "cuda" if (gpus if gpus != "auto" else hosts_of(spec).gpus) else "cpu"
 
 
 def profile_of(spec: AnySpec, store: ArtifactStore | None) -> DeviceProfile:
@@ -75,11 +65,13 @@ def profile_of(spec: AnySpec, store: ArtifactStore | None) -> DeviceProfile:
     It is the one that a probe left in the store: for this machine's own device, or else, where
     the study runs elsewhere, the last one of the same kind. Without any it is a guess.
     """
-    kind, threads = kind_of(spec), resources_of(spec).cpus
-    known = [p for p in store.profiles() if p.kind == kind] if store else []
-    here = [p for p in known if p.device == describe(kind, threads)]
-    elsewhere = known if spec.cluster or kind == "cuda" else []
-    return next(iter([*here, *elsewhere]), _sized(guess(kind, threads, precision_of(spec)), spec))
+    kind, threads = kind_of(spec), spec.first_resources.cpus
+    profiles = [p for p in store.profiles() if p.kind == kind] if store else []
+    local = [p for p in profiles if p.device == describe(kind, threads)]
+    elsewhere = profiles if spec.cluster or kind == "cuda" else []
+    return next(
+        iter([*local, *elsewhere]), _sized(guess(kind, threads, spec.first_recipe.precision), spec)
+    )
 
 
 def existing(uri: str) -> ArtifactStore | None:
@@ -98,12 +90,12 @@ def learnt(
     if store is None:
         return profile
     begun = set(store.jobs())
-    asked = {request.job.id: request for request in requests if request.job.id in begun}
-    known = store.results([*asked][:: 1 + len(asked) // _ENOUGH]).values()
-    done = [result for result in known if result.status == "done" and result.attempt == 1]
-    mine = [r for r in done if r.device == profile.device]
-    predicted = reckoner.demands([asked[r.job] for r in mine])
-    demands = [(r.seconds, predicted[r.job]) for r in mine]
+    begun_requests = {request.job.id: request for request in requests if request.job.id in begun}
+    results = store.results([*begun_requests][:: 1 + len(begun_requests) // _ENOUGH]).values()
+    done = [result for result in results if result.status == "done" and result.attempt == 1]
+    comparable = [r for r in done if r.device == profile.device]
+    predicted = reckoner.demands([begun_requests[r.job] for r in comparable])
+    demands = [(r.seconds, predicted[r.job]) for r in comparable]
     worked, launched = (
         [(seconds, demand.seconds) for seconds, demand in demands if demand.bound == bound]
         for bound in ("device", "launch")

@@ -13,11 +13,11 @@ Choose = Callable[[Iterable[float]], float]
 
 
 def family_forecast(
-    reckoner: CostModel, families: Sequence[FamilyPlan], known: AbstractSet[str]
+    reckoner: CostModel, families: Sequence[FamilyPlan], planned: AbstractSet[str]
 ) -> FamilyForecast:
     """Bound what the family takes; jobs whose ids are `known` are trained already by then."""
     fresh = [
-        [job.request for job in family.jobs if job.request.job.id not in known]
+        [job.request for job in family.jobs if job.request.job.id not in planned]
         for family in families
     ]
     totals = [reckoner.total(requests, reckoner.demands(requests)) for requests in fresh] or [
@@ -67,5 +67,5 @@ def member_forecast(reckoner: CostModel, members: Sequence[Member]) -> MemberFor
 
 
 def _range(values: Iterable[N]) -> tuple[N, N]:
-    found = list(values)
-    return min(found), max(found)
+    numbers = list(values)
+    return min(numbers), max(numbers)

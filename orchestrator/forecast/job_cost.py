@@ -20,7 +20,7 @@ from compound.jobs.device_model import (
 )
 from compound.jobs.networks.workload import workload
 from compound.jobs.training.optimiser.schedule import Steps, steps
-from compound.orchestrator.design.budget_cost import held
+from compound.orchestrator.design.budget_cost import training_state
 from compound.orchestrator.forecast.placement import sharing
 from compound.orchestrator.plan.step_time import Pace
 from compound.schemas.architecture import Network
@@ -56,14 +56,14 @@ class CostModel:
     @property
     def nodes(self) -> tuple[Node, ...]:
         """The hosts of the cluster."""
-        each = Node(cpus=self.hosts.cpus, gpus=self.hosts.gpus, host="")
-        return (each,) * self.hosts.nodes
+        node = Node(cpus=self.hosts.cpus, gpus=self.hosts.gpus, host="")
+        return (node,) * self.hosts.nodes
 
     @property
     def worker_memory(self) -> int:
         """Bytes that one worker may use."""
-        given = self.hosts.memory
-        return self.profile.memory if given is None else round(given * GIB)
+        memory = self.hosts.memory
+        return self.profile.memory if memory is None else round(memory * GIB)
 
     @property
     def basis(self) -> Basis:
@@ -101,7 +101,7 @@ class CostModel:
         seconds = pace.compiling + plan.total * (pace.mean_step + shared)
         seconds += job.recipe.epochs * ending
         gpu_hours, cpu_hours = _hours(seconds, resources)
-        kept = held(job.recipe, workers, sharded=sharded)
+        state = training_state(job.recipe, workers, sharded=sharded)
         whole = self.room(resources)
         images, room = self._images(job, resources), int(SPARE * whole)
         return Demand(
@@ -109,8 +109,8 @@ class CostModel:
             architecture=job.architecture.id,
             workers=workers,
             micro_batch=plan.micro,
-            fitting_batch=largest_batch(self.profile, work, room - images, **kept),
-            memory=images + peak_bytes(self.profile, work, plan.micro, **kept),
+            fitting_batch=largest_batch(self.profile, work, room - images, **state),
+            memory=images + peak_bytes(self.profile, work, plan.micro, **state),
             room=whole,
             sharers=sharing(resources),
             step_seconds=pace.last_step + shared,
@@ -151,8 +151,8 @@ class CostModel:
             return 0 if on_gpu else STREAMED_BYTES
         bytes = images * job.architecture.in_channels * job.architecture.resolution**2
         gpu = self.worker_memory + PROCESS_BYTES
-        kept = bytes <= own_bytes(gpu, gpus_of(resources)) // IMAGES_PART
-        return bytes if kept or not on_gpu else 0
+        fits = bytes <= own_bytes(gpu, gpus_of(resources)) // IMAGES_PART
+        return bytes if fits or not on_gpu else 0
 
     def _sent(self, params: int, resources: Resources) -> float:
         """Return the seconds of a ring all-reduce: every worker passes on 2 (N - 1) / N of it.
@@ -168,27 +168,27 @@ class CostModel:
     def demands(self, requests: Iterable[JobRequest]) -> dict[str, Demand]:
         """Return what jobs take, by id; jobs that differ in their seeds only are reckoned once."""
         reckoned: dict[tuple[Network, Recipe, Resources], Demand] = {}
-        found: dict[str, Demand] = {}
+        demands: dict[str, Demand] = {}
         for request in requests:
             job = request.job
             kind = (job.architecture, job.recipe, request.resources)
             if kind not in reckoned:
                 reckoned[kind] = self.demand(request)
-            found[job.id] = reckoned[kind].model_copy(update={"job": job.id})
-        return found
+            demands[job.id] = reckoned[kind].model_copy(update={"job": job.id})
+        return demands
 
-    def total(self, requests: Sequence[JobRequest], known: Mapping[str, Demand]) -> Total:
-        """Sum up jobs whose demands are `known`, each counted once."""
+    def total(self, requests: Sequence[JobRequest], demands: Mapping[str, Demand]) -> Total:
+        """Sum up jobs by their `demands`, each job once."""
         unique = list({request.job.id: request for request in requests}.values())
-        demands = [known[request.job.id] for request in unique]
-        gpu_hours = sum(demand.gpu_hours for demand in demands)
-        cpu_hours = sum(demand.cpu_hours for demand in demands)
+        ordered = [demands[request.job.id] for request in unique]
+        gpu_hours = sum(demand.gpu_hours for demand in ordered)
+        cpu_hours = sum(demand.cpu_hours for demand in ordered)
         return Total(
-            jobs=len(demands),
+            jobs=len(ordered),
             epochs=sum(request.job.recipe.epochs for request in unique),
-            memory=max((demand.memory for demand in demands), default=0),
-            seconds=sum(demand.seconds for demand in demands),
-            wall_seconds=self._wall(unique, demands),
+            memory=max((demand.memory for demand in ordered), default=0),
+            seconds=sum(demand.seconds for demand in ordered),
+            wall_seconds=self._wall(unique, ordered),
             gpu_hours=gpu_hours,
             cpu_hours=cpu_hours,
             money=self.spending.money_for(gpu_hours, cpu_hours),
@@ -235,6 +235,6 @@ def _size(resources: Resources) -> tuple[int, int, int, float]:
 def makespan(seconds: Sequence[float], lanes: int) -> float:
     """Return when the last of some jobs ends, each taking the first of `lanes` that is free."""
     free = [0.0] * min(lanes, max(1, len(seconds)))
-    for each in seconds:
-        heapq.heapreplace(free, free[0] + each)
+    for duration in seconds:
+        heapq.heapreplace(free, free[0] + duration)
     return max(free)

@@ -1,7 +1,6 @@
 """What the jobs of each phase are given on given hosts, and why: `gpus: auto` decided."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 from compound.cluster.resources import (
     Node,
@@ -15,27 +14,18 @@ from compound.cluster.resources import (
 )
 from compound.jobs.gpu.visible_gpus import NO_DRIVER, sharers
 from compound.orchestrator.wording.numbers import counted
-from compound.schemas.forecast import Placed
+from compound.schemas.forecast import Phase, Placed
 from compound.schemas.job import Resources
 from compound.schemas.study import StudySpec, TrainSpec
-
-Phase = Literal["search", "gate", "family", "train"]
-
-
-def asked(spec: StudySpec | TrainSpec) -> dict[Phase, Resources]:
-    """Return what a spec gives the jobs of each of its phases; the gate trains as the search."""
-    if isinstance(spec, TrainSpec):
-        return {"train": spec.resources}
-    search, family = spec.resources.search, spec.resources.family
-    gate: dict[Phase, Resources] = {} if spec.gate.mode == "off" else {"gate": search}
-    return {"search": search, **gate, **({"family": family} if spec.family.phi else {})}
 
 
 def placed(
     spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
 ) -> tuple[Placed, ...]:
     """Decide what each phase's jobs are given on these hosts; `limit`: what they may grow to."""
-    return tuple(placed_phase(phase, each, nodes, limit) for phase, each in asked(spec).items())
+    return tuple(
+        placed_phase(phase, resources, nodes, limit) for phase, resources in spec.phases.items()
+    )
 
 
 def placed_phase(
@@ -65,38 +55,38 @@ def edits(spec: StudySpec | TrainSpec, nodes: Sequence[Node]) -> list[str]:
 
     A phase for which nothing would do adds none.
     """
-    found = []
-    for phase, resources in asked(spec).items():
+    settings = []
+    for phase, resources in spec.phases.items():
         if placed_phase(phase, resources, nodes).fits:
             continue
         searches = phase in ("search", "gate")
         key = "resources" + ("" if phase == "train" else ".search" if searches else ".family")
-        recipe = spec.search.train if isinstance(spec, StudySpec) and searches else spec.train
+        recipe = spec.first_recipe if searches else spec.train
         batch = recipe.batch // recipe.accumulate
-        found += [f"{key}.{k}={v}" for k, v in fitting(resources, nodes, batch).items()]
-    return [*dict.fromkeys(found)]
+        settings += [f"{key}.{k}={v}" for k, v in fitting(resources, nodes, batch).items()]
+    return [*dict.fromkeys(settings)]
 
 
-def sentence(found: Placed, at_once: str = "") -> str:
+def sentence(placed: Placed, at_once: str = "") -> str:
     """Say what a phase's jobs are given, and why: 2 workers x (1 CPU, 0.5 GPUs).
 
     `at_once`: how many such jobs run at the same time, where that is known of the runner.
     """
-    least, most = found.least_workers, found.workers
+    least, most = placed.least_workers, placed.workers
     workers = counted(most, "worker") if least == most else f"{least} to {most} workers"
-    gpus = f"{found.gpus:g} GPU{'' if found.gpus == 1 else 's'}" if found.gpus else "no GPU"
-    size = f"{workers} x ({counted(found.cpus, 'CPU')}, {gpus})"
-    parts = [", ".join(filter(None, (size, at_once))), found.why]
-    if 0 < found.gpus < 1 and most > 1:
+    gpus = f"{placed.gpus:g} GPU{'' if placed.gpus == 1 else 's'}" if placed.gpus else "no GPU"
+    size = f"{workers} x ({counted(placed.cpus, 'CPU')}, {gpus})"
+    parts = [", ".join(filter(None, (size, at_once))), placed.why]
+    if 0 < placed.gpus < 1 and most > 1:
         parts.append("gradients go through gloo, as NCCL takes a whole GPU a worker")
-    return f"{found.phase} jobs: {'; '.join(filter(None, parts))}"
+    return f"{placed.phase} jobs: {'; '.join(filter(None, parts))}"
 
 
 def decided(
     spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None
 ) -> Iterator[str]:
     """Yield what `gpus: auto` has come to on the hosts that train, and what to beware of."""
-    yield from (sentence(one) for one in placed(spec, nodes, limit) if one.asked == "auto")
+    yield from (sentence(phase) for phase in placed(spec, nodes, limit) if phase.asked == "auto")
     yield from (f"warning: {text}" for text in cautions(spec, nodes, limit))
 
 
@@ -104,9 +94,9 @@ def cautions(
     spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
 ) -> Iterator[str]:
     """Yield what people should know of the resources that a spec asks for."""
-    sizes = {phase: with_gpus(each, nodes, limit) for phase, each in asked(spec).items()}
+    sizes = {phase: with_gpus(requested, nodes, limit) for phase, requested in spec.phases.items()}
     first = next(iter(sizes.values()))
-    for phase, resources in asked(spec).items():
+    for phase, resources in spec.phases.items():
         sized = sizes[phase]
         size = gpus_of(sized)
         if bool(size) != bool(gpus_of(first)):

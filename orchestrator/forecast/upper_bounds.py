@@ -38,8 +38,8 @@ def gate_at_most(spec: StudySpec, plan: Plan, networks: Networks) -> list[JobReq
     """Return the jobs of the dearest gate that the search can lead to."""
     if spec.gate.mode == "off":
         return []
-    axes = [one for one in plan.candidates if _is_axis(one)]
-    mixes = _dearest([one for one in plan.candidates if not _is_axis(one)])
+    axes = [candidate for candidate in plan.candidates if _is_axis(candidate)]
+    mixes = _dearest([candidate for candidate in plan.candidates if not _is_axis(candidate)])
     planned = gate_of(spec, plan, [*mixes[: spec.gate.top], *axes], networks)
     return [job.request for job in planned.jobs]
 
@@ -60,13 +60,13 @@ def _trained(
 
 def _promoted(spec: StudySpec, running: Sequence[Candidate]) -> list[Candidate]:
     assert isinstance(spec.search.promotion, Rungs)
-    mixes = [one for one in running if not _is_axis(one)]
+    mixes = [candidate for candidate in running if not _is_axis(candidate)]
     number = promoted_count(len(mixes), spec.search.promotion.keep)
-    return [*(one for one in running if _is_axis(one)), *_dearest(mixes)[:number]]
+    return [*(candidate for candidate in running if _is_axis(candidate)), *_dearest(mixes)[:number]]
 
 
 def _dearest(candidates: Sequence[Candidate]) -> list[Candidate]:
-    return sorted(candidates, key=lambda one: -one.cost.activations)
+    return sorted(candidates, key=lambda candidate: -candidate.cost.activations)
 
 
 def _is_axis(candidate: Candidate) -> bool:

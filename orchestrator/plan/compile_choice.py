@@ -24,8 +24,7 @@ GUESSED = 3.0
 
 def asks(spec: StudySpec | TrainSpec) -> bool:
     """Whether a spec leaves it to the plan which jobs compile."""
-    search = isinstance(spec, StudySpec) and spec.search.train.compile == "auto"
-    return search or spec.train.compile == "auto"
+    return "auto" in (spec.first_recipe.compile, spec.train.compile)
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,9 @@ class CompileChoice:
         cls, spec: StudySpec | TrainSpec, images: int, profile: DeviceProfile | None
     ) -> "CompileChoice":
         """Take the workers of a spec."""
-        if isinstance(spec, StudySpec):
-            placed = [spec.resources.search, spec.resources.family]
-        else:
-            placed = [spec.resources]
-        known = profile if profile and any(profile.seconds.values()) else None
-        return cls(known, images, max(one.most_workers for one in placed))
+        timed = profile if profile and any(profile.seconds.values()) else None
+        first, family = spec.first_resources, spec.family_resources
+        return cls(timed, images, max(first.most_workers, family.most_workers))
 
     def settled(self, network: Network, recipe: Recipe) -> Recipe:
         """Return a recipe that says whether to compile, true or false."""
@@ -91,21 +87,27 @@ class CompileChoice:
             sides=len(sizes(recipe, network.resolution)),
         )
 
-    def told(self, phase: str, choices: Sequence[Sequence[JobRequest]]) -> str:
+    def sentence(self, phase: str, choices: Sequence[Sequence[JobRequest]]) -> str:
         """Say how many jobs of a phase compile, of all lists that may be chosen, and why."""
-        on = [[one for one in jobs if one.job.recipe.compile is True] for jobs in choices]
+        on = [
+            [request for request in jobs if request.job.recipe.compile is True] for jobs in choices
+        ]
         least, most = min(map(len, on)), max(map(len, on))
         number = f"{least} to {most}" if least < most else str(most or "none")
-        jobs = {one.job.id: one for some in (on if most else choices) for one in some}
+        jobs = {
+            request.job.id: request
+            for requests in (on if most else choices)
+            for request in requests
+        }
         return f"{number} of {counted(max(map(len, choices)), f'{phase} job')} ({self._why(jobs)})"
 
     def _why(self, jobs: dict[str, JobRequest]) -> str:
         """Say what compiling takes and saves in the job that it saves most in."""
-        pairs = [(one.job.architecture, one.job.recipe) for one in jobs.values()]
-        found = [one for pair in pairs if (one := self.repayment(*pair))]
-        if not found:
+        pairs = [(request.job.architecture, request.job.recipe) for request in jobs.values()]
+        gains = [gain for pair in pairs if (gain := self.repayment(*pair))]
+        if not gains:
             return "no step times are known of this device: --probe measures"
-        best = max(found, key=lambda one: one.saved / one.cost)
+        best = max(gains, key=lambda gain: gain.saved / gain.cost)
         cost, saved = duration(best.cost), duration(best.saved)
         if best.due:
             return f"repays ~{cost} of compiling, saves up to {saved} a job"
@@ -117,16 +119,16 @@ class CompileChoice:
 
 def decided(
     spec: StudySpec | TrainSpec,
-    judge: CompileChoice,
+    choice: CompileChoice,
     planned: Sequence[JobRequest],
     families: Sequence[Sequence[JobRequest]],
 ) -> str:
     """Say in a line which jobs compile; nothing where the spec says it itself."""
-    told = []
-    if isinstance(spec, TrainSpec):
+    parts = []
+    if spec.search is None:
         families = [planned]
     elif spec.search.train.compile == "auto":
-        told.append(judge.told("search", [planned]))
+        parts.append(choice.sentence("search", [planned]))
     if spec.train.compile == "auto" and families:
-        told.append(judge.told("family", families))
-    return f"compile: {'; '.join(told)}" if told else ""
+        parts.append(choice.sentence("family", families))
+    return f"compile: {'; '.join(parts)}" if parts else ""

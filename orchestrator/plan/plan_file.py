@@ -102,28 +102,28 @@ def _sets(plan_file: PlanFile) -> list[str]:
     return [f"--set {shlex.quote(text)}" for text in plan_file.overrides]
 
 
-def check_data(plan_file: PlanFile, found: DataInfo, path: Path) -> None:
+def check_data(plan_file: PlanFile, current: DataInfo, path: Path) -> None:
     """Refuse a plan whose data are no longer what they were. PlanError says in what."""
-    was, now = (info.model_dump(mode="json") for info in (plan_file.plan.data, found))
+    was, now = (info.model_dump(mode="json") for info in (plan_file.plan.data, current))
     if was["fingerprint"] != now["fingerprint"]:
         changed = ", ".join(list(differences(was, now))[:_SHOWN])
         raise PlanError(f"the data have changed since this was planned: {changed}", where=str(path))
 
 
-def check_network(plan_file: PlanFile, found: Network, path: Path) -> None:
+def check_network(plan_file: PlanFile, current: Network, path: Path) -> None:
     """Refuse a plan whose baseline is another network by now: a factory was edited. PlanError."""
-    if plan_file.plan.baseline.id != found.id:
+    if plan_file.plan.baseline.id != current.id:
         raise PlanError("the baseline builds another network than was planned", where=str(path))
 
 
-def check_devices(plan_file: PlanFile, found: Sequence[Placed], path: Path) -> None:
+def check_devices(plan_file: PlanFile, current: Sequence[Placed], path: Path) -> None:
     """Refuse a plan where a phase would train on another kind of device than was planned.
 
     PlanError names the phase and both kinds. A plan that was written before phases had their
     resources in it is run.
     """
     was = {phase.phase: phase for phase in plan_file.forecast.resources}
-    for phase in found:
+    for phase in current:
         planned = was.get(phase.phase)
         if planned and bool(planned.gpus) != bool(phase.gpus):
             raise PlanError(
@@ -153,8 +153,8 @@ def differences(was: Any, now: Any, at: str = "") -> Iterator[str]:
         for key in {**was, **now}:
             yield from differences(was.get(key), now.get(key), f"{at}.{key}".lstrip("."))
     elif _alike(was, now):
-        for place, (one, other) in enumerate(zip(was, now, strict=True)):
-            yield from differences(one, other, f"{at}[{place}]")
+        for index, (before, after) in enumerate(zip(was, now, strict=True)):
+            yield from differences(before, after, f"{at}[{index}]")
     elif was != now:
         yield f"{at}: {_brief(was)} -> {_brief(now)}"
 
@@ -162,7 +162,7 @@ def differences(was: Any, now: Any, at: str = "") -> Iterator[str]:
 def _alike(was: Any, now: Any) -> bool:
     """Whether both are as many records, whose values are worth comparing one by one."""
     lists = isinstance(was, list) and isinstance(now, list) and len(was) == len(now)
-    return lists and all(isinstance(one, Mapping) for one in (*was, *now))
+    return lists and all(isinstance(entry, Mapping) for entry in (*was, *now))
 
 
 def _brief(value: Any) -> str:

@@ -14,11 +14,11 @@ WIDEN = "a larger search.design, search.budget.tolerance or baseline gives more"
 
 def resolution_warnings(search: Search, networks: int) -> list[str]:
     """Warn of a search, with so many networks beside the baseline, that will say little."""
-    told = [
+    texts = [
         f"one network only: there is nothing to compare it with; {WIDEN}" if networks == 1 else "",
         few_seeds(search.seeds, networks, search.level),
     ]
-    return [text for text in told if text]
+    return [text for text in texts if text]
 
 
 def few_seeds(seeds: int, networks: int, level: float) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from compound.jobs.data.encoded import streams
 from compound.jobs.models.scaled import Networks
-from compound.jobs.training.optimiser.schedule import check_batch, check_sharding
+from compound.jobs.training.optimiser.schedule import check_batch
 from compound.orchestrator.design.baseline import DATA_ONLY, baseline_candidate, baseline_of
 from compound.orchestrator.design.budget_cost import measure_of
 from compound.orchestrator.design.candidates import Designed, design
 from compound.orchestrator.design.limits import (
     design_warnings,
     require_phi,
+    require_recipe,
     require_sizes,
 )
 from compound.orchestrator.design.network_space import Space
@@ -44,7 +45,7 @@ def plan_study(
     Raises PlanError where the spec holds but nothing can be made of it.
     """
     check_batch(spec.search.train, spec.resources.search.most_workers, "search.train.batch")
-    check_recipe(spec.train, spec.resources.family)
+    require_recipe(spec.train, spec.resources.family)
     if spec.gate.mode != "off" and spec.gate.scale == "phi":
         check_batch(spec.train, spec.resources.search.most_workers)
     network = baseline_of(spec, info, networks)
@@ -79,18 +80,11 @@ def _require_growth(
     spec: StudySpec, network: Network, designed: Designed, networks: Networks
 ) -> None:
     """PlanError where images that grow are too small for a network of the search or the gate."""
-    searched = [one.architecture for one in (*designed.candidates, *designed.untried)]
+    searched = [candidate.architecture for candidate in (*designed.candidates, *designed.untried)]
     where = "train" if spec.search.train.resizing == spec.train.resizing else "search.train"
     require_sizes(spec.search.train, (network, *searched), networks, where)
     if spec.gate.mode != "off" and spec.gate.scale == "phi":
         require_sizes(spec.train, (network,), networks)
-
-
-def check_recipe(recipe: Recipe, resources: Resources) -> None:
-    """PlanError where a family's workers cannot train by its recipe."""
-    check_batch(recipe, resources.most_workers)
-    if resources.sharding == "full":
-        check_sharding(recipe)
 
 
 def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
@@ -126,10 +120,10 @@ def _idle_decoding(
 
 def _beyond_reach(where: str, factory: str, recipe: Recipe) -> Iterator[str]:
     """Name the settings of a recipe that only a network of ours would take."""
-    given = {
+    settings = {
         "survival": recipe.survival < 1,
         "dropout": recipe.dropout > 0 or bool(recipe.dropout_phi7),
     }
-    names = [name for name, is_set in given.items() if is_set]
+    names = [name for name, is_set in settings.items() if is_set]
     if names:
         yield f"{where}: the recipe's {' and '.join(names)} cannot reach into {factory}"

@@ -54,12 +54,12 @@ class Pace:
     @property
     def mean_step(self) -> float:
         """A step, on the mean of all epochs."""
-        return self.kept * self.plain_step
+        return self.time_ratio * self.plain_step
 
     @property
     def last_step(self) -> float:
         """A step of the last epoch, which is trained at the full resolution."""
-        return self.kept * self._step(workload(self.network))
+        return self.time_ratio * self._step(workload(self.network))
 
     @property
     def plain_step(self) -> float:
@@ -68,7 +68,7 @@ class Pace:
         return sum(times) / self.recipe.epochs
 
     @property
-    def kept(self) -> float:
+    def time_ratio(self) -> float:
         """The part of a step's time that compiling leaves."""
         return 1 - self.saving if self.recipe.compile is True else 1.0
 

@@ -14,7 +14,7 @@ from compound.schemas.forecast import Spent
 from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
-from compound.schemas.study import Spec, StudySpec
+from compound.schemas.study import Spec
 from compound.schemas.verdict import Verdict
 
 SPEC = "spec.json"
@@ -80,7 +80,7 @@ def documents(folder: StudyFolder) -> Documents | None:
     record = folder.read(SPEC, Record)
     if record is None:
         return None
-    gated = isinstance(record.spec, StudySpec) and record.spec.gate.mode != "off"
+    gated = record.spec.gated
     return Documents(
         record=record,
         plan=folder.read("plan.json", Plan),

@@ -16,8 +16,7 @@ PLAN, ROUNDS, GATE, FAMILY = "plan.json", "rounds.json", "gateplan.json", "famil
 
 def planning(spec: StudySpec | TrainSpec) -> tuple[str, ...]:
     """Return the documents that plan a study's jobs."""
-    gated = isinstance(spec, StudySpec) and spec.gate.mode != "off"
-    return (PLAN, ROUNDS, GATE, FAMILY) if gated else (PLAN, ROUNDS, FAMILY)
+    return (PLAN, ROUNDS, GATE, FAMILY) if spec.gated else (PLAN, ROUNDS, FAMILY)
 
 
 def lines_of(found: Documents) -> list[Line]:

@@ -22,7 +22,6 @@ from compound.orchestrator.report.rungs_figure import rungs
 from compound.orchestrator.report.ternary_figure import ternary
 from compound.orchestrator.wording.numbers import short
 from compound.schemas.architecture import Candidate
-from compound.schemas.study import StudySpec
 
 MOST = 30
 """Candidates that one figure shows and can still be read; controls are always among them."""
@@ -107,9 +106,10 @@ def _cost(inputs: ReportInputs, shown: Sequence[ReportRow]) -> go.Figure | None:
     scored = [s for s in (base, *shown) if s is not None and s.standing.mean is not None]
     groups = [[seat for seat in scored if seat.kind == kind] for kind in LABELS]
     groups = [group for group in groups if group]
-    if not groups or not isinstance(inputs.spec, StudySpec):
+    search = inputs.spec.search
+    if not groups or search is None:
         return None
-    bound = inputs.spec.search.budget.cost
+    bound = search.budget.cost
     unit = bound if bound in UNITS else "activations"
     chosen = [seat for seat in scored if seat.chosen]
     crown = [_cost_marks(chosen, unit, crown=True)] if chosen else []

@@ -25,7 +25,6 @@ from compound.orchestrator.statistics.post_selection import DRAWS, INDIFFERENT
 from compound.orchestrator.wording.names import multipliers
 from compound.orchestrator.wording.numbers import counted, percent, points
 from compound.schemas.design import COST_NAMES
-from compound.schemas.study import StudySpec
 
 HERE = Path(__file__).parent
 QUARANTINED_SHOWN = 20
@@ -115,10 +114,10 @@ def _tables(inputs: ReportInputs) -> dict[str, Table]:
 def _headline(inputs: ReportInputs) -> str:
     if inputs.verdict:
         return inputs.verdict.sentence
-    if isinstance(inputs.spec, StudySpec):
+    if inputs.spec.search:
         return "The search has no verdict yet."
     reached = [s for member in inputs.family for s in member_scores(inputs, member)]
-    at = f"at {PHI} {inputs.spec.phi:g}"
+    at = f"at {PHI} {inputs.spec.phis[0]:g}"
     if not reached:
         return f"The network {at} has no score yet."
     return f"The network {at} reaches {percent(fmean(reached))} validation accuracy."
@@ -143,15 +142,13 @@ def _became(inputs: ReportInputs) -> str:
 
 
 def _cost_name(inputs: ReportInputs) -> str:
-    if not isinstance(inputs.spec, StudySpec):
-        return ""
-    return COST_NAMES[inputs.spec.search.budget.cost]
+    search = inputs.spec.search
+    return COST_NAMES[search.budget.cost] if search else ""
 
 
 def _preferred(inputs: ReportInputs) -> str:
-    if not isinstance(inputs.spec, StudySpec):
-        return ""
-    return WHICH[inputs.spec.search.tie_break]
+    search = inputs.spec.search
+    return WHICH[search.tie_break] if search else ""
 
 
 def _chance(inputs: ReportInputs) -> str:

@@ -28,9 +28,8 @@ def require_extension(previous: Documents | None, plan: Plan | Variant) -> None:
     """
     if previous is None:
         return
-    kind = "study" if isinstance(plan, Plan) else "train"
-    if previous.record.spec.kind != kind:
-        raise _refused(plan.study, "kind", [f"{previous.record.spec.kind} -> {kind}"])
+    if previous.record.spec.kind != plan.kind:
+        raise _refused(plan.study, "kind", [f"{previous.record.spec.kind} -> {plan.kind}"])
     begun = previous.plan or previous.trained
     if begun is None:
         return

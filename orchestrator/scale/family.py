@@ -5,16 +5,15 @@ from collections.abc import Iterator
 from compound.jobs.models.scaled import Networks
 from compound.jobs.networks.exact_cost import count
 from compound.orchestrator.design.baseline import DATA_ONLY, baseline_candidate, baseline_of
-from compound.orchestrator.design.budget_cost import Measure, counted, measure_of
+from compound.orchestrator.design.budget_cost import Measure, measure_of
 from compound.orchestrator.design.limits import (
     padding_warning,
-    phis_of,
     require_phi,
+    require_recipe,
     require_sizes,
 )
 from compound.orchestrator.plan.compile_choice import asks
 from compound.orchestrator.plan.schedules import job, label
-from compound.orchestrator.plan.search_jobs import check_recipe
 from compound.schemas.architecture import AXES, Candidate, Coefficients, Network
 from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile
@@ -37,12 +36,12 @@ def plan_family(
     `profile` as for plan_study. Raises PlanError for a phi that cannot be built.
     """
     require_phi(spec, baseline.architecture, [coefficients])
-    measure = measure_of(spec, profile) if isinstance(spec, StudySpec) else counted("macs")
-    found = [
-        (phi, scaled(spec, baseline, coefficients, phi, measure, networks)) for phi in phis_of(spec)
+    measure = measure_of(spec, profile)
+    networks_by_phi = [
+        (phi, scaled(spec, baseline, coefficients, phi, measure, networks)) for phi in spec.phis
     ]
-    pixels = {network.architecture.resolution for _, network in found}
-    require_sizes(spec.train, (network.architecture for _, network in found), networks)
+    pixels = {network.architecture.resolution for _, network in networks_by_phi}
+    require_sizes(spec.train, (network.architecture for _, network in networks_by_phi), networks)
     return FamilyPlan(
         study=spec.name,
         coefficients=coefficients,
@@ -53,7 +52,7 @@ def plan_family(
                 nominal=coefficients.nominal**phi,
                 jobs=tuple(_family_jobs(spec, info, network, phi, profile)),
             )
-            for phi, network in found
+            for phi, network in networks_by_phi
         ),
         warnings=tuple(padding_warning(baseline.architecture, pixels)),
     )
@@ -70,7 +69,7 @@ def plan_train(
     `profile` is of the device that `compile: auto` is settled by.
     Raises ArchitectureError where its `weights` do not fit that network.
     """
-    check_recipe(spec.train, spec.resources)
+    require_recipe(spec.train, spec.resources)
     baseline = baseline_candidate(baseline_of(spec, info, networks))
     _require_axes(spec.coefficients, baseline.architecture, networks)
     family = plan_family(spec, baseline, info, spec.coefficients, profile, networks)
@@ -80,8 +79,8 @@ def plan_train(
         )
 
         family = with_weights(spec.weights, baseline, family)
-    held = profile if asks(spec) else None
-    return Variant(study=spec.name, data=info, baseline=baseline, family=family, profile=held)
+    settled_by = profile if asks(spec) else None
+    return Variant(study=spec.name, data=info, baseline=baseline, family=family, profile=settled_by)
 
 
 def _require_axes(coefficients: Coefficients, network: Network, networks: Networks) -> None:
@@ -125,13 +124,11 @@ def _family_jobs(
     phi: float,
     profile: DeviceProfile | None,
 ) -> Iterator[PlannedJob]:
-    if isinstance(spec, StudySpec):
-        resources, seeds = spec.resources.family, spec.family.seeds
-    else:
-        resources, seeds = spec.resources, spec.seeds
-    for seed in range(spec.seed, spec.seed + seeds):
+    for seed in range(spec.seed, spec.seed + spec.family_seeds):
         training = job(spec, info, network, spec.train, seed, phi=phi, profile=profile)
         request = JobRequest(
-            job=training, resources=resources, label=f"phi{phi:g}-{label(network, seed)}"
+            job=training,
+            resources=spec.family_resources,
+            label=f"phi{phi:g}-{label(network, seed)}",
         )
         yield PlannedJob(phase="family", candidate=network.id, phi=phi, request=request)

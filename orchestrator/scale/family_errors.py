@@ -35,7 +35,7 @@ def law_of(
     left out. Costs are in the budget's measure.
     """
     trained = _points(spec, plan, family, results, networks)
-    phis = [one.phi for one in trained if one.errors]
+    phis = [point.phi for point in trained if point.errors]
     if not phis:
         return None
     ahead = dict.fromkeys((*spec.family.predict, max(phis) + 1))
@@ -52,14 +52,14 @@ def _points(
     networks: Networks,
 ) -> list[LawPoint]:
     """Return the family's networks, and others of its line that have errors; none twice."""
-    asked = {member.phi for member in family.members}
+    phis = {member.phi for member in family.members}
     points: dict[str, LawPoint] = {}
-    for phi in (*sorted(asked), *sorted({0.0, 1.0, PHI} - asked)):
+    for phi in (*sorted(phis), *sorted({0.0, 1.0, PHI} - phis)):
         network = _network(spec, plan, family, phi, networks)
         if network is None or network.id in points:
             continue
         errors = _errors(spec, plan, network, phi, results)
-        if errors or phi in asked:
+        if errors or phi in phis:
             points[network.id] = LawPoint(phi=phi, ratio=network.ratio, errors=errors)
     return list(points.values())
 
@@ -70,7 +70,7 @@ def _network(
     """Return the network at phi; None where it cannot be built."""
     if phi == 0:
         return plan.baseline
-    member = next((one for one in family.members if one.phi == phi), None)
+    member = next((member for member in family.members if member.phi == phi), None)
     if member:
         return member.network
     if any(obstacles(spec, plan.baseline.architecture, family.coefficients, phi)):
@@ -91,10 +91,10 @@ def _errors(
 ) -> tuple[float, ...]:
     """Return the errors of a network's jobs by the family's recipe that ended well, by seed."""
     seeds = max(spec.search.seeds, spec.family.seeds, spec.gate.seeds or 0)
-    wanted = (
+    identities = (
         job(spec, plan.data, network, spec.train, seed, phi=phi, profile=plan.profile).id
         for seed in range(spec.seed, spec.seed + seeds)
     )
-    ended = [results[one] for one in wanted if one in results]
-    done = [one for one in ended if one.status == "done" and ACCURACY in one.metrics]
-    return tuple(1 - one.metrics[ACCURACY] for one in done)
+    ended = [results[identity] for identity in identities if identity in results]
+    done = [result for result in ended if result.status == "done" and ACCURACY in result.metrics]
+    return tuple(1 - result.metrics[ACCURACY] for result in done)

@@ -33,27 +33,29 @@ class _GateData:
 
     verdict: Verdict
     plan: GatePlan
-    field: ScoredCandidates
+    scored_candidates: ScoredCandidates
     entries: Mapping[str, CandidateScores]
     """By the candidate's identity in the search, brought to equal cost."""
     correlation: Correlation | None
 
-    def place(self, candidate: str) -> int | None:
+    def position(self, candidate: str) -> int | None:
         """Return a candidate's position in the field; None without a score."""
-        one = self.entries.get(candidate)
-        return self.field.scored.index(one) if one and one.scores else None
+        entry = self.entries.get(candidate)
+        return self.scored_candidates.scored.index(entry) if entry and entry.scores else None
 
-    def entrant(self, place: int) -> Entrant:
+    def entrant(self, position: int) -> Entrant:
         """Return who stands at a position of the field."""
-        one = self.field.scored[place]
-        return next(e for e in self.plan.entrants if self.entries[e.candidate] is one)
+        entry = self.scored_candidates.scored[position]
+        return next(e for e in self.plan.entrants if self.entries[e.candidate] is entry)
 
     @property
     def losers(self) -> list[Entrant]:
         """The entrants with a score that the search told apart from the best."""
         tied = set(self.verdict.tied)
-        scored = [one for one in self.plan.entrants if self.entries[one.candidate].scores]
-        return [one for one in scored if tied and one.candidate not in tied]
+        scored = [
+            entrant for entrant in self.plan.entrants if self.entries[entrant.candidate].scores
+        ]
+        return [entrant for entrant in scored if tied and entrant.candidate not in tied]
 
 
 def judge(
@@ -79,19 +81,19 @@ def judge(
 
     `results` are of the gate's jobs.
     """
-    hall = _hall(spec, plan, verdict, gate, results)
-    outcome, sentence = _outcome(spec, hall)
+    data = _gate_data(spec, plan, verdict, gate, results)
+    outcome, sentence = _outcome(spec, data)
     return GateResult(
         scale=gate.scale,
-        contenders=_told(hall),
-        correlation=hall.correlation,
+        contenders=_contenders(data),
+        correlation=data.correlation,
         outcome=outcome,
         sentence=sentence,
-        warnings=(*gate.warnings, *_warnings(hall, plan, results)),
+        warnings=(*gate.warnings, *_warnings(data, plan, results)),
     )
 
 
-def _hall(
+def _gate_data(
     spec: StudySpec,
     plan: Plan,
     verdict: Verdict,
@@ -99,111 +101,119 @@ def _hall(
     results: Mapping[str, JobResult],
 ) -> _GateData:
     jobs: Jobs = {}
-    for one in gate.jobs:
-        job = one.request.job
-        jobs.setdefault(one.candidate, []).append((job.id, job.seed))
+    for entrant in gate.jobs:
+        job = entrant.request.job
+        jobs.setdefault(entrant.candidate, []).append((job.id, job.seed))
     entries = at_equal_cost(
-        [entry(one.network, jobs, results) for one in gate.entrants],
+        [entry(entrant.network, jobs, results) for entrant in gate.entrants],
         entry(plan.baseline, jobs, results),
         gate.multiple,
     )
     floor = accuracy_resolution(plan)
-    by_id = {one.candidate: e for one, e in zip(gate.entrants, entries, strict=True)}
+    by_id = {entrant.candidate: e for entrant, e in zip(gate.entrants, entries, strict=True)}
     pairs = [(_searched(verdict, id_), _scores(e)) for id_, e in by_id.items()]
-    before, now = [one for one, _ in pairs], [other for _, other in pairs]
+    before, now = [scores for scores, _ in pairs], [scores for _, scores in pairs]
     level = spec.search.level
-    found = correlation(before, now, level, floor)
-    return _GateData(verdict, gate, compare(entries, level, floor), by_id, found)
+    agreement = correlation(before, now, level, floor)
+    return _GateData(verdict, gate, compare(entries, level, floor), by_id, agreement)
 
 
-def _scores(one: CandidateScores) -> list[float]:
-    return [value + one.shift for value in one.values]
+def _scores(entry: CandidateScores) -> list[float]:
+    return [value + entry.shift for value in entry.values]
 
 
 def _standing(verdict: Verdict, candidate: str) -> Standing:
-    return next(one for one in verdict.standings if one.candidate == candidate)
+    return next(standing for standing in verdict.standings if standing.candidate == candidate)
 
 
 def _searched(verdict: Verdict, candidate: str) -> list[float]:
     """Return a candidate's scores in the search, at the budget's cost."""
-    one = _standing(verdict, candidate)
-    shift = one.at_budget - one.mean if one.at_budget is not None and one.mean is not None else 0.0
-    return [score + shift for score in one.scores]
+    standing = _standing(verdict, candidate)
+    shift = (
+        standing.at_budget - standing.mean
+        if standing.at_budget is not None and standing.mean is not None
+        else 0.0
+    )
+    return [score + shift for score in standing.scores]
 
 
-def _outcome(spec: StudySpec, hall: _GateData) -> tuple[Outcome, str]:
+def _outcome(spec: StudySpec, data: _GateData) -> tuple[Outcome, str]:
     """Return the outcome with the sentence that gives its reason."""
-    chosen, field, level = hall.verdict.chosen, hall.field, spec.search.level
-    place = hall.place(chosen) if chosen else None
-    told = GateText(hall.plan.scale, level, spec.gate.mode, hall.correlation)
+    chosen, field, level = data.verdict.chosen, data.scored_candidates, spec.search.level
+    position = data.position(chosen) if chosen else None
+    text = GateText(data.plan.scale, level, spec.gate.mode, data.correlation)
     if len(field.scored) < 2:
-        return "undecided", told.nothing(len(field.scored), len(hall.plan.entrants))
-    if place is None:
-        return "undecided", told.no_choice()
+        return "undecided", text.nothing(len(field.scored), len(data.plan.entrants))
+    if position is None:
+        return "undecided", text.no_choice()
     if field.comparison is None:
-        return "undecided", told.no_noise()
-    if place not in field.tied:
-        best = hall.entrant(0)
-        lead = field.scored[0].at_budget - field.scored[place].at_budget
-        triple = _standing(hall.verdict, best.candidate).coefficients
-        return "does not carry over", told.overtaken(best.name, triple, lead)
-    if told.upright:
-        return "carries over", told.order_holds(best=place == 0)
-    if field.tied == [place]:
-        return "carries over", told.proven_best()
-    if told.turned:
-        return "does not carry over", told.upside_down()
-    if proven := _left_behind(hall, place):
-        return "carries over", told.losers_stay([one.name for one in hall.losers], proven)
-    if not hall.losers and len(field.tied) == len(field.scored):
-        return "undecided", told.all_tied()
-    return "undecided", told.open_question()
+        return "undecided", text.no_noise()
+    if position not in field.tied:
+        best = data.entrant(0)
+        lead = field.scored[0].at_budget - field.scored[position].at_budget
+        triple = _standing(data.verdict, best.candidate).coefficients
+        return "does not carry over", text.overtaken(best.name, triple, lead)
+    if text.upright:
+        return "carries over", text.order_holds(best=position == 0)
+    if field.tied == [position]:
+        return "carries over", text.proven_best()
+    if text.turned:
+        return "does not carry over", text.upside_down()
+    if proven := _left_behind(data, position):
+        return "carries over", text.losers_stay([loser.name for loser in data.losers], proven)
+    if not data.losers and len(field.tied) == len(field.scored):
+        return "undecided", text.all_tied()
+    return "undecided", text.open_question()
 
 
-def _left_behind(hall: _GateData, chosen: int) -> int:
+def _left_behind(data: _GateData, chosen: int) -> int:
     """Count the losers of the search that are told apart from the chosen; 0 if one is ahead."""
-    places = [hall.place(one.candidate) for one in hall.losers]
-    behind = [place for place in places if place is not None]
-    comparison = hall.field.comparison
+    positions = [data.position(loser.candidate) for loser in data.losers]
+    behind = [position for position in positions if position is not None]
+    comparison = data.scored_candidates.comparison
     if not behind or comparison is None or min(behind) < chosen:
         return 0
     margins = comparison.margin(chosen, behind)
     return int((comparison.means[behind] + margins < comparison.means[chosen]).sum())
 
 
-def _told(hall: _GateData) -> tuple[Contender, ...]:
+def _contenders(data: _GateData) -> tuple[Contender, ...]:
     """Return the best mean first, and last whoever has no score."""
-    told = [_contender(hall, one) for one in hall.plan.entrants]
-    return tuple(sorted(told, key=lambda one: 1.0 if one.mean is None else -one.mean))
-
-
-def _contender(hall: _GateData, one: Entrant) -> Contender:
-    found, standing = hall.entries[one.candidate], _standing(hall.verdict, one.candidate)
-    place, noise = hall.place(one.candidate), hall.field.noise
-    searched = standing.mean if standing.at_budget is None else standing.at_budget
-    assert searched is not None, "only candidates with a score enter"
-    interval = None
-    if place is not None and noise:
-        interval = mean_interval(found.at_budget, len(found.scores), noise, hall.field.level)
-    return Contender(
-        candidate=one.candidate,
-        name=one.name,
-        ratio=one.network.ratio,
-        searched=searched,
-        scores=found.values,
-        mean=None if place is None else found.at_budget,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-        tied=place in hall.field.tied,
+    contenders = [_contender(data, entrant) for entrant in data.plan.entrants]
+    return tuple(
+        sorted(contenders, key=lambda contender: 1.0 if contender.mean is None else -contender.mean)
     )
 
 
-def _warnings(hall: _GateData, plan: Plan, results: Mapping[str, JobResult]) -> Iterator[str]:
-    identities = [one.request.job.id for one in hall.plan.jobs]
+def _contender(data: _GateData, entrant: Entrant) -> Contender:
+    entry, standing = data.entries[entrant.candidate], _standing(data.verdict, entrant.candidate)
+    position, noise = data.position(entrant.candidate), data.scored_candidates.noise
+    searched = standing.mean if standing.at_budget is None else standing.at_budget
+    assert searched is not None, "only candidates with a score enter"
+    interval = None
+    if position is not None and noise:
+        interval = mean_interval(
+            entry.at_budget, len(entry.scores), noise, data.scored_candidates.level
+        )
+    return Contender(
+        candidate=entrant.candidate,
+        name=entrant.name,
+        ratio=entrant.network.ratio,
+        searched=searched,
+        scores=entry.values,
+        mean=None if position is None else entry.at_budget,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        tied=position in data.scored_candidates.tied,
+    )
+
+
+def _warnings(data: _GateData, plan: Plan, results: Mapping[str, JobResult]) -> Iterator[str]:
+    identities = [job.request.job.id for job in data.plan.jobs]
     yield from job_warnings(identities, results, "gate job")
-    base = [one.request.job.id for one in hall.plan.jobs if one.candidate == plan.baseline.id]
-    if hall.field.scored and not any(_done(results.get(id_)) for id_ in base):
-        yield no_correction([one.network.ratio for one in hall.plan.entrants])
+    base = [job.request.job.id for job in data.plan.jobs if job.candidate == plan.baseline.id]
+    if data.scored_candidates.scored and not any(_done(results.get(id_)) for id_ in base):
+        yield no_correction([entrant.network.ratio for entrant in data.plan.entrants])
 
 
 def _done(result: JobResult | None) -> bool:

@@ -32,19 +32,19 @@ def contenders(spec: StudySpec, plan: Plan, verdict: Verdict) -> tuple[Candidate
     """
     if verdict.chosen is None:
         return ()
-    scored = [one for one in verdict.standings if one.mean is not None]
+    scored = [standing for standing in verdict.standings if standing.mean is not None]
     top = sorted(scored, key=_promise, reverse=True)[: spec.gate.top]
-    if verdict.chosen not in {one.candidate for one in top}:
+    if verdict.chosen not in {standing.candidate for standing in top}:
         top = top[: spec.gate.top - 1]
-    controls = [one for one in scored if {*AXES} & {*one.roles}]
+    controls = [standing for standing in scored if {*AXES} & {*standing.roles}]
     by_id = {candidate.id: candidate for candidate in plan.candidates}
-    wanted = [verdict.chosen, *(one.candidate for one in (*top, *controls))]
-    return tuple(by_id[one] for one in dict.fromkeys(wanted))
+    identities = [verdict.chosen, *(standing.candidate for standing in (*top, *controls))]
+    return tuple(by_id[identity] for identity in dict.fromkeys(identities))
 
 
 def _promise(standing: Standing) -> float:
-    known = (standing.expected, standing.at_budget, standing.mean)
-    return next(value for value in known if value is not None)
+    scores = (standing.expected, standing.at_budget, standing.mean)
+    return next(value for value in scores if value is not None)
 
 
 def gate_plan(
@@ -88,39 +88,44 @@ def _entrants(
 ) -> tuple[tuple[Entrant, ...], tuple[str, ...]]:
     """Return each network of the gate once, and a sentence for each contender without one."""
     measure = measure_of(spec, plan.profile)
-    found: dict[str, Entrant] = {}
+    by_network: dict[str, Entrant] = {}
     left_out = []
-    for one in chosen:
-        network = _network(spec, plan, one, measure, networks)
+    for candidate in chosen:
+        network = _network(spec, plan, candidate, measure, networks)
         if isinstance(network, str):
-            left_out.append(words.cannot_be_built(name(one), network))
-        elif network.id in found:
-            left_out.append(words.same_network(name(one), found[network.id].name))
+            left_out.append(words.cannot_be_built(name(candidate), network))
+        elif network.id in by_network:
+            left_out.append(words.same_network(name(candidate), by_network[network.id].name))
         else:
-            found[network.id] = Entrant(candidate=one.id, name=name(one), network=network)
-    return tuple(found.values()), tuple(left_out)
+            by_network[network.id] = Entrant(
+                candidate=candidate.id, name=name(candidate), network=network
+            )
+    return tuple(by_network.values()), tuple(left_out)
 
 
 def _network(
-    spec: StudySpec, plan: Plan, one: Candidate, measure: Measure, networks: Networks
+    spec: StudySpec, plan: Plan, candidate: Candidate, measure: Measure, networks: Networks
 ) -> Candidate | str:
     """Return the network that stands for a candidate, or why there is none."""
     if spec.gate.scale == "epochs":
-        return one
-    broken = next(obstacles(spec, plan.baseline.architecture, one.coefficients, PHI), None)
+        return candidate
+    broken = next(obstacles(spec, plan.baseline.architecture, candidate.coefficients, PHI), None)
     if broken:
         return f"phi {PHI:g} {broken[2]}"
-    network = scaled(spec, plan.baseline, one.coefficients, PHI, measure, networks)
-    return network.model_copy(update={"roles": one.roles})
+    network = scaled(spec, plan.baseline, candidate.coefficients, PHI, measure, networks)
+    return network.model_copy(update={"roles": candidate.roles})
 
 
 def _jobs(
     spec: StudySpec, plan: Plan, recipe: Recipe, entrants: Sequence[Entrant]
 ) -> Iterator[PlannedJob]:
     larger = spec.gate.scale == "phi"
-    everyone = [(plan.baseline, 0.0), *((one.network, PHI if larger else 1.0) for one in entrants)]
+    scaled_networks = [
+        (plan.baseline, 0.0),
+        *((entrant.network, PHI if larger else 1.0) for entrant in entrants),
+    ]
     for seed in range(spec.seed, spec.seed + (spec.gate.seeds or spec.search.seeds)):
-        for network, scale in everyone:
+        for network, scale in scaled_networks:
             phi = scale if larger else 0.0
             request = JobRequest(
                 job=job(spec, plan.data, network, recipe, seed, phi=phi, profile=plan.profile),

@@ -17,9 +17,9 @@ def cannot_be_built(name: str, why: str) -> str:
     return f"{name} does not enter the gate: {why}."
 
 
-def same_network(name: str, other: str) -> str:
+def same_network(name: str, kept_name: str) -> str:
     """Say which two candidates rounding makes one at the gate's scale."""
-    return f"{name} does not enter the gate: there it is the same network as {other}."
+    return f"{name} does not enter the gate: there it is the same network as {kept_name}."
 
 
 def no_correction(ratios: Sequence[float]) -> str:
@@ -28,10 +28,12 @@ def no_correction(ratios: Sequence[float]) -> str:
     return f"Without a score of the baseline the gate compares costs of {span} as they are."
 
 
-def tau(found: Correlation) -> str:
+def tau(correlation: Correlation) -> str:
     """Write a rank correlation with its interval."""
-    interval = f"{100 * found.level:g} % interval {found.low:.2f} to {found.high:.2f}"
-    return f"Kendall's tau {found.tau:.2f} ({interval})"
+    interval = (
+        f"{100 * correlation.level:g} % interval {correlation.low:.2f} to {correlation.high:.2f}"
+    )
+    return f"Kendall's tau {correlation.tau:.2f} ({interval})"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -102,10 +104,10 @@ class GateText:
 
     def proven_best(self) -> str:
         """Alone in the tied set."""
-        others = f", though the order turns around: {self._tau}" if self.turned else ""
+        turned = f", though the order turns around: {self._tau}" if self.turned else ""
         return (
             f"The choice carries over to {self.scale}: the chosen candidate is better than every "
-            f"other contender there, by more than noise explains{others}."
+            f"other contender there, by more than noise explains{turned}."
         )
 
     def order_holds(self, *, best: bool) -> str:

@@ -48,19 +48,19 @@ def fit(
 
     What a trained network was expected to reach comes from all that cost less than it.
     """
-    trained = [one for one in points if one.errors]
+    trained = [point for point in points if point.errors]
     line = _Line.through(trained, floor)
     if line is None:
         return None
-    wanted = [*((one.phi, one.ratio) for one in points if not one.errors), *predict]
-    known = {one.phi for one in trained}
-    foretold = [
+    untrained = [*((point.phi, point.ratio) for point in points if not point.errors), *predict]
+    measured = {point.phi for point in trained}
+    predicted = [
         _expected(LawPoint(phi=phi, ratio=ratio), line, level)
-        for phi, ratio in dict(wanted).items()
-        if phi not in known
+        for phi, ratio in dict(untrained).items()
+        if phi not in measured
     ]
-    every = [*(_checked(one, trained, level, floor) for one in trained), *foretold]
-    every.sort(key=lambda one: (not one.errors, one.ratio, one.phi))
+    every = [*(_checked(point, trained, level, floor) for point in trained), *predicted]
+    every.sort(key=lambda point: (not point.errors, point.ratio, point.phi))
     spread = line.exponent_margin(level)
     law = Law(
         scale=exp(line.intercept),
@@ -82,20 +82,22 @@ def band(
     Empty where they make no law. The points' phi means nothing.
     """
     line = _Line.through(trained, floor)
-    return [_expected(LawPoint(phi=0, ratio=each), line, level) for each in ratios] if line else []
+    return (
+        [_expected(LawPoint(phi=0, ratio=ratio), line, level) for ratio in ratios] if line else []
+    )
 
 
-def _checked(one: LawPoint, trained: Sequence[LawPoint], level: float, floor: float) -> LawPoint:
-    smaller = _Line.through([other for other in trained if other.ratio < one.ratio], floor)
-    return _expected(one, smaller, level) if smaller else one
+def _checked(point: LawPoint, trained: Sequence[LawPoint], level: float, floor: float) -> LawPoint:
+    smaller = _Line.through([earlier for earlier in trained if earlier.ratio < point.ratio], floor)
+    return _expected(point, smaller, level) if smaller else point
 
 
-def _expected(one: LawPoint, line: "_Line", level: float) -> LawPoint:
-    middle = line.at(one.ratio)
-    margin = line.margin(one.ratio, max(len(one.errors), 1), level)
+def _expected(point: LawPoint, line: "_Line", level: float) -> LawPoint:
+    middle = line.at(point.ratio)
+    margin = line.margin(point.ratio, max(len(point.errors), 1), level)
     ends = {} if margin is None else {"low": exp(middle - margin), "high": exp(middle + margin)}
-    found = {"expected": exp(middle), **ends}
-    return one.model_copy(update={key: min(value, 1.0) for key, value in found.items()})
+    update = {"expected": exp(middle), **ends}
+    return point.model_copy(update={key: min(value, 1.0) for key, value in update.items()})
 
 
 @dataclass(frozen=True)
@@ -113,18 +115,18 @@ class _Line:
     @classmethod
     def through(cls, trained: Sequence[LawPoint], floor: float) -> "_Line | None":
         """Fit networks with errors; None where they do not differ in cost."""
-        if len({one.ratio for one in trained}) < FEWEST:
+        if len({point.ratio for point in trained}) < FEWEST:
             return None
-        ordered = sorted(trained, key=lambda one: (one.ratio, one.phi))
-        seeds = np.array([len(one.errors) for one in ordered], dtype=np.float64)
-        columns = np.array([[1.0, log(one.ratio)] for one in ordered])
-        values = np.array([log(max(fmean(one.errors), floor)) for one in ordered])
+        ordered = sorted(trained, key=lambda point: (point.ratio, point.phi))
+        seeds = np.array([len(point.errors) for point in ordered], dtype=np.float64)
+        columns = np.array([[1.0, log(point.ratio)] for point in ordered])
+        values = np.array([log(max(fmean(point.errors), floor)) for point in ordered])
         weighted = columns * np.sqrt(seeds)[:, None]
-        found = np.linalg.lstsq(weighted, values * np.sqrt(seeds), rcond=None)[0]
-        squares = float(seeds @ np.square(values - columns @ found))
+        coefficients = np.linalg.lstsq(weighted, values * np.sqrt(seeds), rcond=None)[0]
+        squares = float(seeds @ np.square(values - columns @ coefficients))
         noise, df = _noise(ordered, squares, floor)
         inverse = np.linalg.inv(weighted.T @ weighted)
-        return cls(float(found[0]), float(found[1]), noise, df, inverse)
+        return cls(float(coefficients[0]), float(coefficients[1]), noise, df, inverse)
 
     def at(self, ratio: float) -> float:
         """Return the logarithm of the error at a cost."""
@@ -136,8 +138,8 @@ class _Line:
 
     def margin(self, ratio: float, seeds: int, level: float) -> float | None:
         """Return half of the prediction interval of a mean of seeds, on logarithms."""
-        place = np.array([1.0, log(ratio)])
-        return self._times(float(place @ self.inverse @ place + 1 / seeds) ** 0.5, level)
+        row = np.array([1.0, log(ratio)])
+        return self._times(float(row @ self.inverse @ row + 1 / seeds) ** 0.5, level)
 
     def _times(self, spread: float, level: float) -> float | None:
         if self.df == 0:
@@ -147,7 +149,7 @@ class _Line:
 
 def _noise(trained: Sequence[LawPoint], squares: float, floor: float) -> tuple[float, int]:
     """Return the deviation of one seed's logarithm around the line, and its degrees of freedom."""
-    seeds = pooled([[log(max(error, floor)) for error in one.errors] for one in trained])
+    seeds = pooled([[log(max(error, floor)) for error in point.errors] for point in trained])
     df = len(trained) - 2
     sd = (squares / df) ** 0.5 if df else 0.0
     if seeds is None or (df and sd >= seeds.sd):

@@ -9,8 +9,8 @@ TOLD = 2
 
 def tell(law: Law) -> str:
     """Say what the law is, what it foretells, and where it has failed."""
-    said = [_exponent(law) + _foretold(law) + ".", _failed(law)]
-    return " ".join(text for text in said if text)
+    parts = [_exponent(law) + _predicted(law) + ".", _failed(law)]
+    return " ".join(text for text in parts if text)
 
 
 def _exponent(law: Law) -> str:
@@ -28,34 +28,36 @@ def _signed(power: float) -> str:
     return f"{round(power, 2) + 0.0:.2f}"
 
 
-def _foretold(law: Law) -> str:
-    ahead = [one for one in law.points if not one.errors and one.expected is not None]
-    told = [_promise(one) for one in ahead[:TOLD]]
-    return ": " + "; ".join(told) if told else ""
+def _predicted(law: Law) -> str:
+    ahead = [point for point in law.points if not point.errors and point.expected is not None]
+    sentences = [_promise(point) for point in ahead[:TOLD]]
+    return ": " + "; ".join(sentences) if sentences else ""
 
 
-def _promise(one: LawPoint) -> str:
-    assert one.expected is not None
+def _promise(point: LawPoint) -> str:
+    assert point.expected is not None
     ends = ""
-    if one.low is not None and one.high is not None:
-        ends = f" ({100 * (1 - one.high):.1f} to {percent(1 - one.low)})"
-    cost = f"{one.ratio:.2g}" if one.ratio < 10 else f"{one.ratio:.0f}"
-    reached = percent(1 - one.expected)
-    return f"phi {one.phi:g}, at {cost}x the baseline's cost, should reach {reached}{ends}"
+    if point.low is not None and point.high is not None:
+        ends = f" ({100 * (1 - point.high):.1f} to {percent(1 - point.low)})"
+    cost = f"{point.ratio:.2g}" if point.ratio < 10 else f"{point.ratio:.0f}"
+    reached = percent(1 - point.expected)
+    return f"phi {point.phi:g}, at {cost}x the baseline's cost, should reach {reached}{ends}"
 
 
 def _failed(law: Law) -> str:
-    wrong = [one for one in law.points if one.checked is False]
-    return " ".join(_surprise(one, law) for one in wrong)
+    wrong = [point for point in law.points if point.checked is False]
+    return " ".join(_missed(point, law) for point in wrong)
 
 
-def _surprise(one: LawPoint, law: Law) -> str:
+def _missed(point: LawPoint, law: Law) -> str:
     """Name a network that fell outside of what the smaller ones foretold."""
-    assert one.low is not None and one.high is not None
-    smaller = [other.phi for other in law.points if other.errors and other.ratio < one.ratio]
-    ends = f"{100 * (1 - one.high):.1f} to {percent(1 - one.low)}"
-    reached = percent(1 - sum(one.errors) / len(one.errors))
+    assert point.low is not None and point.high is not None
+    smaller = [
+        earlier.phi for earlier in law.points if earlier.errors and earlier.ratio < point.ratio
+    ]
+    ends = f"{100 * (1 - point.high):.1f} to {percent(1 - point.low)}"
+    reached = percent(1 - sum(point.errors) / len(point.errors))
     return (
-        f"Phi {one.phi:g} reached {reached}, outside of the {ends} that phi "
+        f"Phi {point.phi:g} reached {reached}, outside of the {ends} that phi "
         f"{min(smaller):g} to {max(smaller):g} foretold: take the law with care."
     )

@@ -6,22 +6,35 @@ from compound.schemas.forecast import Spending
 from compound.schemas.promotion import Gate
 from compound.schemas.recipe import Recipe
 from compound.schemas.store_uri import below
-from compound.schemas.study import Search, Spec, StudySpec
+from compound.schemas.study import Search, StudySpec, TrainSpec
 
 BATCHES = 2
 _SEEDS = 2
 """As many as the noise needs."""
 
 
-def rehearsal(spec: Spec) -> Spec:
-    """Return a spec whose jobs train and validate on two batches, in a store of its own.
+def rehearse_study(spec: StudySpec) -> StudySpec:
+    """Return a study whose jobs train and validate on two batches, in a store of its own.
 
-    Where training images grow there are two epochs, one with the first side and one with the last.
-    Promotion is left out, because there is no shorter schedule; a gate only warns, so that
-    the family comes to its turn as well.
+    Promotion is left out, because there is no shorter schedule. A gate only warns, so that the
+    family is trained as well.
     """
-    images = BATCHES * max(spec.train.batch, _search_batch(spec))
-    update: dict[str, Any] = {
+    update = _shortened(spec) | {"search": _search(spec.search), "gate": _gate(spec.gate)}
+    return spec.model_copy(update=update)
+
+
+def rehearse_train(spec: TrainSpec) -> TrainSpec:
+    """Return one variant that trains and validates on two batches, in a store of its own."""
+    return spec.model_copy(update=_shortened(spec))
+
+
+def _shortened(spec: StudySpec | TrainSpec) -> dict[str, Any]:
+    """Return the changed fields that both kinds have.
+
+    Where training images grow there are two epochs: one with the first side, one with the last.
+    """
+    images = BATCHES * max(spec.train.batch, spec.first_recipe.batch)
+    return {
         "store": below(spec.store, "rehearsal"),
         "data": spec.data.model_copy(update={"limit": images, "validation_limit": images}),
         "train": _once(spec.train),
@@ -29,13 +42,6 @@ def rehearsal(spec: Spec) -> Spec:
         "retries": 0,
         "trackers": (),
     }
-    if isinstance(spec, StudySpec):
-        update |= {"search": _search(spec.search), "gate": _gate(spec.gate)}
-    return spec.model_copy(update=update)
-
-
-def _search_batch(spec: Spec) -> int:
-    return spec.search.train.batch if isinstance(spec, StudySpec) else 0
 
 
 def _once(recipe: Recipe) -> Recipe:

@@ -29,10 +29,10 @@ class SpecFile:
         steps = error.where.split(".")
         if steps[0] not in type(self.spec).model_fields:
             return error
-        place = _origin(steps, self.overrides) or self.source.locate(steps)
-        parts = {**vars(error), **place._asdict()}
-        what = parts.pop("what")
-        return type(error)(what, **parts)
+        position = _origin(steps, self.overrides) or self.source.locate(steps)
+        parts = {**vars(error), **position._asdict()}
+        message = parts.pop("what")
+        return type(error)(message, **parts)
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
@@ -85,10 +85,12 @@ def _translate(
     """Turn pydantic's first finding into what, where, and what is allowed."""
     details = min(error.errors(include_url=False), key=lambda e: e["type"] == "missing")
     path = [*_without_kind(details["loc"]), *_discriminator(details)]
-    place = _origin(path, origins) or source.locate(path, key=details["type"] == "extra_forbidden")
+    position = _origin(path, origins) or source.locate(
+        path, key=details["type"] == "extra_forbidden"
+    )
     more = error.error_count() - 1
-    what = _what(details) + (f" (and {more} more)" if more else "")
-    return SpecError(what, **place._asdict(), allowed=_allowed(details))
+    message = _message(details) + (f" (and {more} more)" if more else "")
+    return SpecError(message, **position._asdict(), allowed=_allowed(details))
 
 
 def _without_kind(loc: tuple[Key, ...]) -> tuple[Key, ...]:
@@ -98,14 +100,14 @@ def _without_kind(loc: tuple[Key, ...]) -> tuple[Key, ...]:
 
 def _discriminator(details: ErrorDetails) -> list[str]:
     """Return the key that chooses between the members of a union, for errors about it."""
-    given = _chooser(details)
-    return [given] if given.isidentifier() else []
+    key = _chooser(details)
+    return [key] if key.isidentifier() else []
 
 
 def _chooser(details: ErrorDetails) -> str:
     """Return the name of the key, or of the function after it, that chooses a union's member."""
-    given = str(details.get("ctx", {}).get("discriminator", "")).strip("'")
-    return given.removesuffix("()").lstrip("_")
+    key = str(details.get("ctx", {}).get("discriminator", "")).strip("'")
+    return key.removesuffix("()").lstrip("_")
 
 
 def _origin(path: Sequence[Key], origins: Mapping[tuple[str, ...], str]) -> Place | None:
@@ -119,7 +121,7 @@ def _is_subsequence(keys: Sequence[str], names: Sequence[str]) -> bool:
     return all(key in rest for key in keys)
 
 
-def _what(details: ErrorDetails) -> str:
+def _message(details: ErrorDetails) -> str:
     last, kind, context = _label(details["loc"]), details["type"], details.get("ctx", {})
     if kind == "extra_forbidden":
         return f"unknown key '{last}'{closest(last, _siblings(details))}"

@@ -47,19 +47,19 @@ class Source:
         """
         node, name = self.root, self.root
         for step in path:
-            found = _child(node, step)
-            name, node = found if found else (name, node)
+            child = _child(node, step)
+            name, node = child if child else (name, node)
         node = name if key else node
-        return self.place(node.start_mark) if node else Place(self.name)
+        return self.position(node.start_mark) if node else Place(self.name)
 
-    def place(self, mark: Any) -> Place:
+    def position(self, mark: Any) -> Place:
         """Return the place of a parser's mark, lines and columns counted from 1."""
         lines = self.text.splitlines()
         text = lines[mark.line] if mark.line < len(lines) else ""
         start = max(0, mark.column - 60)
-        shown = text[start : start + 100].replace("\t", " ")
+        excerpt = text[start : start + 100].replace("\t", " ")
         where = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
-        return Place(where, f"  | {masked(shown)}\n  | {' ' * (mark.column - start)}^")
+        return Place(where, f"  | {masked(excerpt)}\n  | {' ' * (mark.column - start)}^")
 
 
 def _child(node: Node | None, step: Key) -> tuple[Node, Node] | None:
@@ -105,8 +105,8 @@ def parse(text: str, name: str) -> Source:
         return Source(name, text, yaml.load(text), YAML(typ="safe", pure=True).compose(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = source.place(mark) if mark else Place(name)
-        raise SpecError(_first_line(error), **place._asdict()) from None
+        position = source.position(mark) if mark else Place(name)
+        raise SpecError(_first_line(error), **position._asdict()) from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise SpecError(f"not YAML: {_first_line(error)}", where=name) from None
 
@@ -125,7 +125,7 @@ def _check_events(source: Source) -> None:
         documents += kind == "DocumentStartEvent"
         problem = _problem(event, depth, documents, number)
         if problem:
-            raise SpecError(problem, **source.place(event.start_mark)._asdict())
+            raise SpecError(problem, **source.position(event.start_mark)._asdict())
 
 
 def _problem(event: Event, depth: int, documents: int, number: int) -> str:

@@ -12,7 +12,7 @@ import pytest
 from compound.cluster.local_runner import LocalRunner
 from compound.jobs.data.source import inspect
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.forecast.prepare import prepare
+from compound.orchestrator.prepare import prepare
 from compound.orchestrator.records.documents import documents
 from compound.orchestrator.run.progress import Phase
 from compound.orchestrator.spec.load import load

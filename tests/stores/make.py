@@ -28,7 +28,7 @@ from compound.jobs.networks.exact_cost import count  # noqa: E402
 from compound.jobs.parallel.process import Process  # noqa: E402
 from compound.jobs.store.artifacts import ArtifactStore  # noqa: E402
 from compound.jobs.training.data_cache import DataCache  # noqa: E402
-from compound.orchestrator.forecast.prepare import prepare  # noqa: E402
+from compound.orchestrator.prepare import prepare  # noqa: E402
 from compound.orchestrator.records.documents import Record  # noqa: E402
 from compound.orchestrator.spec.load import load  # noqa: E402
 from compound.schemas.job import Cause, Event, JobResult, TrainJob  # noqa: E402

@@ -2,18 +2,20 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from torch import Tensor
 
 from compound.jobs.parallel.process import Process
-from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Extra, Gathered, Position, Saved
 from compound.jobs.store.format.manifest import Attempt
 from compound.jobs.store.writing.checkpoint_shards import Shards
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.jobs.training.checkpoints.snapshot import Snapshot
 from compound.schemas.job import TrainJob
+
+if TYPE_CHECKING:
+    from compound.jobs.store.artifacts import ArtifactStore
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ class CheckpointWriter(Protocol):
 
 def keeper(
     job: TrainJob,
-    store: ArtifactStore,
+    store: "ArtifactStore",
     process: Process,
     writer: JobWriter | None,
     attempt: Attempt,

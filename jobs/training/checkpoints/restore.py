@@ -1,20 +1,22 @@
 """What a trainer starts from: given weights, or what a checkpoint holds of it."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from compound.jobs.models.weight_file import AVERAGE, MODEL, below
-from compound.jobs.models.weights import load_weights
 from compound.jobs.parallel.collective import averaged, from_leader, text_from, together
 from compound.jobs.parallel.process import Process
-from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import SLOT, Checkpoint
 from compound.jobs.store.format.manifest import CheckpointFiles
 from compound.jobs.training.checkpoints.snapshot import counters_of
 from compound.jobs.training.loop.trainer import Trainer, network_of
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob
+
+if TYPE_CHECKING:
+    from compound.jobs.store.artifacts import ArtifactStore
 
 
 def begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
@@ -25,6 +27,8 @@ def begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
     if job.weights is None:
         return
     assert isinstance(job.architecture, Architecture), "the plan refuses weights for a factory"
+    from compound.jobs.models.weights import load_weights
+
     spec = job.weights.spec
     module = network_of(job, trainer.steps, ()) if process.sharded else trainer.module
     load_weights(
@@ -43,7 +47,7 @@ def begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
 
 
 def take_up(
-    trainer: Trainer, store: ArtifactStore, found: Checkpoint | None, process: Process
+    trainer: Trainer, store: "ArtifactStore", found: Checkpoint | None, process: Process
 ) -> CheckpointFiles | None:
     """Put all ranks to where the checkpoint was that the first one has found, if it has one.
 
@@ -132,7 +136,7 @@ def common_statistics(trainer: Trainer, process: Process) -> dict[str, Tensor]:
 
 
 def rewind(
-    trainer: Trainer, job: TrainJob, store: ArtifactStore, process: Process
+    trainer: Trainer, job: TrainJob, store: "ArtifactStore", process: Process
 ) -> tuple[int, int]:
     """Take a fresh trainer to where a job's last checkpoint was; return its epoch and step in it.
 

@@ -6,13 +6,16 @@ next, and an event tells the thread that reads them when they are there.
 """
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from compound.jobs.models.weight_file import AVERAGE, MODEL
 from compound.jobs.store.format.checkpoint import SLOT
-from compound.jobs.training.loop.trainer import Trainer
+
+if TYPE_CHECKING:
+    from compound.jobs.training.loop.trainer import Trainer
 
 _VALUES, _AVERAGE, _SUMS = "values", "average", "sums"
 
@@ -20,7 +23,7 @@ _VALUES, _AVERAGE, _SUMS = "values", "average", "sums"
 class Snapshot:
     """Buffers as large as a trainer's state, filled again and again."""
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: "Trainer") -> None:
         self._flat = trainer.flat
         self._slots = tuple(trainer.optimiser.slots)
         self._averages = trainer.average is not None
@@ -37,7 +40,7 @@ class Snapshot:
         return torch.zeros(tensor.shape, dtype=tensor.dtype, pin_memory=pinned).fill_(0)
 
     @torch.no_grad()
-    def take(self, trainer: Trainer, sums: Tensor | None, statistics: dict[str, Tensor]) -> None:
+    def take(self, trainer: "Trainer", sums: Tensor | None, statistics: dict[str, Tensor]) -> None:
         """Copy the state as it is between two steps.
 
         `sums`: of the epoch under way, if there is one. `statistics` replace batch norm's own in
@@ -93,7 +96,7 @@ class Snapshot:
         return {name: self._host[name] for name in self._slots}
 
 
-def _sources(trainer: Trainer, sums: Tensor | None) -> dict[str, Tensor]:
+def _sources(trainer: "Trainer", sums: Tensor | None) -> dict[str, Tensor]:
     """Return what a checkpoint needs: long buffers, and the few counters that are in none."""
     tensors = {_VALUES: trainer.flat.values, **trainer.optimiser.slots}
     if trainer.average is not None:
@@ -104,7 +107,7 @@ def _sources(trainer: Trainer, sums: Tensor | None) -> dict[str, Tensor]:
     return tensors | {MODEL + name: tensor for name, tensor in counters.items()}
 
 
-def counters_of(trainer: Trainer) -> dict[str, Tensor]:
+def counters_of(trainer: "Trainer") -> dict[str, Tensor]:
     """Return the network's tensors that are in no buffer, by name: what norms count."""
     shapes = trainer.flat.shapes
     return {name: t for name, t in trainer.module.named_buffers() if name not in shapes}

@@ -20,7 +20,6 @@ import torch
 from torch import nn
 
 from compound.jobs.data.progressive_resizing import sizes
-from compound.jobs.gpu.compilers import compilers
 from compound.jobs.parallel.process import Process
 from compound.jobs.training.optimiser.compiled_update import rmsprop
 from compound.schemas.errors import PlanError
@@ -40,6 +39,8 @@ def check_compiler(
     """Raise PlanError where a network is to be compiled and this host has nothing to do it with."""
     if recipe.compile is not True:
         return
+    from compound.jobs.gpu.compilers import compilers
+
     names = compilers(device.type)
     if not any(map(shutil.which, names)):
         raise PlanError(

@@ -1,15 +1,17 @@
 """A plan as JSON: the contract that scripts rely on."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compound.orchestrator.forecast.budget_check import warnings
-from compound.orchestrator.forecast.prepare import Prepared
 from compound.schemas.architecture import Candidate, describe
 from compound.schemas.forecast import Demand, Forecast
-from compound.schemas.plan import Plan, PlannedJob, Variant
+from compound.schemas.plan import FamilyPlan, Plan, PlannedJob
+
+if TYPE_CHECKING:
+    from compound.orchestrator.prepare import Prepared
 
 
-def as_json(prepared: Prepared) -> dict[str, Any]:
+def as_json(prepared: "Prepared") -> dict[str, Any]:
     """Return a plan's networks, jobs and forecast as plain values."""
     plan, forecast = prepared.plan, prepared.forecast
     demands = {d.architecture: d for d in forecast.demands.values()}
@@ -17,8 +19,8 @@ def as_json(prepared: Prepared) -> dict[str, Any]:
         "study": plan.study,
         "data": plan.data.model_dump(),
         "baseline": _network(plan.baseline, demands),
-        **(_search(plan, demands) if isinstance(plan, Plan) else {}),
-        "family": _family(plan, forecast, demands),
+        **(_search(plan.search, demands) if plan.search else {}),
+        "family": _family(plan.family, forecast, demands),
         "warnings": [*plan.warnings, *warnings(prepared.spec, forecast)],
         "jobs": [_job(job, forecast) for job in plan.jobs],
         "prediction": _prediction(forecast),
@@ -38,7 +40,7 @@ def _search(plan: Plan, demands: dict[str, Demand]) -> dict[str, Any]:
 def _network(candidate: Candidate, demands: dict[str, Demand]) -> dict[str, Any]:
     """Flatten a candidate: its identity is the hash of the realised architecture."""
     architecture, demand = candidate.architecture, demands.get(candidate.id)
-    taken = demand.model_dump(exclude={"job", "architecture", "workers"}) if demand else None
+    predicted = demand.model_dump(exclude={"job", "architecture", "workers"}) if demand else None
     return {
         "architecture": candidate.id,
         "roles": list(candidate.roles),
@@ -50,15 +52,16 @@ def _network(candidate: Candidate, demands: dict[str, Demand]) -> dict[str, Any]
         "resolution": architecture.resolution,
         **describe(architecture),
         "shares": candidate.shares.model_dump() if candidate.shares else None,
-        "predicted": taken,
+        "predicted": predicted,
     }
 
 
 def _family(
-    plan: Plan | Variant, forecast: Forecast, demands: dict[str, Demand]
+    family: FamilyPlan | None, forecast: Forecast, demands: dict[str, Demand]
 ) -> list[dict[str, Any]]:
-    if isinstance(plan, Variant):
-        return [{"phi": m.phi, **_network(m.network, demands)} for m in plan.family.members]
+    """Return the planned family, or the bounds of every family that the search may choose."""
+    if family is not None:
+        return [{"phi": m.phi, **_network(m.network, demands)} for m in family.members]
     return [member.model_dump(mode="json") for member in forecast.family.members]
 
 

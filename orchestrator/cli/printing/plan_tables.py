@@ -1,20 +1,20 @@
 """How a plan is shown: what each network is, then what its jobs take."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from compound.orchestrator.cli.printing.output import note, print_table, say
 from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.forecast.placement import sentence
-from compound.orchestrator.forecast.prepare import Prepared
-from compound.orchestrator.forecast.upper_bounds import compared_at_last
+from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.wording.numbers import counted, duration, short, size
 from compound.schemas.architecture import Candidate
-from compound.schemas.design import COST_NAMES
 from compound.schemas.device import DeviceProfile, ProbePoint
 from compound.schemas.forecast import Basis, Demand, MemberForecast, Range, Total
-from compound.schemas.plan import Plan, Variant
-from compound.schemas.study import StudySpec
 from compound.schemas.weights import WeightsRef
+
+if TYPE_CHECKING:
+    from compound.orchestrator.prepare import Prepared
 
 NETWORKS = (
     "network",
@@ -87,11 +87,12 @@ def _point(point: ProbePoint) -> list[str]:
     ]
 
 
-def show(prepared: Prepared) -> None:
+def show(prepared: "Prepared") -> None:
     """Print a plan with everything that is known of it."""
     plan = prepared.plan
-    networks = (plan.baseline, *_scaled(plan))
-    print_table(_title(prepared), NETWORKS, [_network(candidate) for candidate in networks])
+    networks = (plan.baseline, *plan.trained)
+    title = KINDS[prepared.spec.kind].title(prepared.spec, plan)
+    print_table(title, NETWORKS, [_network(candidate) for candidate in networks])
     _say_data(prepared)
     _say_start(plan.jobs[0].request.job.weights)
     hours = _hours_name(prepared)
@@ -102,29 +103,6 @@ def show(prepared: Prepared) -> None:
     _say_totals(prepared)
     for warning in (*plan.warnings, *warnings(prepared.spec, prepared.forecast)):
         note(f"warning: {warning}")
-
-
-def _scaled(plan: Plan | Variant) -> tuple[Candidate, ...]:
-    if isinstance(plan, Plan):
-        return plan.candidates
-    return tuple(member.network for member in plan.family.members)
-
-
-def _title(prepared: Prepared) -> str:
-    spec, plan = prepared.spec, prepared.plan
-    if isinstance(plan, Variant) or not isinstance(spec, StudySpec):
-        return f"{spec.name}: one variant"
-    budget = spec.search.budget
-    return (
-        f"{spec.name}: {counted(plan.points, 'point')} of the design became {_became(plan)}; "
-        f"budget {budget.multiple:g}x {COST_NAMES[budget.cost]} to within {budget.tolerance:.0%}"
-    )
-
-
-def _became(plan: Plan) -> str:
-    networks = counted(len(plan.candidates), "network")
-    lost = len(plan.dropped)
-    return f"{networks}, {counted(lost, 'point')} dropped" if lost else networks
 
 
 def _network(candidate: Candidate) -> list[str]:
@@ -144,7 +122,7 @@ def _network(candidate: Candidate) -> list[str]:
     ]
 
 
-def _say_data(prepared: Prepared) -> None:
+def _say_data(prepared: "Prepared") -> None:
     info = prepared.plan.data
     say(
         f"\ndata: {info.train:,} training and {info.validation:,} validation images, "
@@ -158,22 +136,24 @@ def _say_start(weights: WeightsRef | None) -> None:
         say(f"starts from {weights.spec.path} (sha256 {weights.sha256[:12]}){rest}")
 
 
-def _demands(prepared: Prepared) -> Iterator[list[str]]:
+def _demands(prepared: "Prepared") -> Iterator[list[str]]:
     """Yield a row a network: its jobs differ in nothing but their seeds."""
     by_network: dict[str, list[Demand]] = {}
     for demand in prepared.forecast.demands.values():
         by_network.setdefault(demand.architecture, []).append(demand)
     for network, demands in by_network.items():
-        one, number = demands[0], len(demands)
+        first, number = demands[0], len(demands)
         yield [
             network[:8],
             str(number),
-            str(one.micro_batch),
-            short(one.fitting_batch),
-            size(one.memory),
-            seconds(one.step_seconds),
-            duration(one.seconds),
-            *_spent(number * one.gpu_hours, number * one.cpu_hours, _times(number, one.money)),
+            str(first.micro_batch),
+            short(first.fitting_batch),
+            size(first.memory),
+            seconds(first.step_seconds),
+            duration(first.seconds),
+            *_spent(
+                number * first.gpu_hours, number * first.cpu_hours, _times(number, first.money)
+            ),
         ]
 
 
@@ -193,7 +173,7 @@ def _member(member: MemberForecast) -> list[str]:
     ]
 
 
-def _hours_name(prepared: Prepared) -> list[str]:
+def _hours_name(prepared: "Prepared") -> list[str]:
     """Name the last columns: hours that the jobs occupy, and money where hours have a price."""
     hours = ">GPU-hours" if prepared.forecast.most.gpu_hours else ">CPU-hours"
     return [hours, *([">money"] if prepared.spec.budget.priced else [])]
@@ -224,10 +204,9 @@ def seconds(number: float) -> str:
     return f"{number * 1e3:.3g} ms" if number < 1 else f"{number:.2f} s"
 
 
-def _say_totals(prepared: Prepared) -> None:
+def _say_totals(prepared: "Prepared") -> None:
     forecast = prepared.forecast
-    phase = prepared.plan.jobs[0].phase if isinstance(prepared.plan, Plan) else "train"
-    say(f"\n{phase}: {_total(forecast.search)}")
+    say(f"\n{prepared.plan.first_phase}: {_total(forecast.search)}")
     later = {"rounds": forecast.rounds, "gate": forecast.gate, "family": forecast.family.most}
     for name, total in later.items():
         if total.jobs:
@@ -239,20 +218,8 @@ def _say_totals(prepared: Prepared) -> None:
     if forecast.compiling:
         say(forecast.compiling)
     say(basis(forecast.basis))
-    _say_resolution(prepared)
-
-
-def _say_resolution(prepared: Prepared) -> None:
-    """Say what differences the search will be able to tell from noise."""
-    spec, plan = prepared.spec, prepared.plan
-    if isinstance(plan, Plan) and isinstance(spec, StudySpec):
-        from compound.orchestrator.choose.verdict_text import (
-            foresight,  # scipy takes a second to import
-        )
-
-        networks = compared_at_last(spec, plan.candidates)
-        if text := foresight(spec.search.seeds, networks, spec.search.level):
-            say(text)
+    if text := KINDS[prepared.spec.kind].resolvable(prepared.spec, prepared.plan):
+        say(text)
 
 
 def _total(total: Total) -> str:
@@ -270,19 +237,19 @@ def _total(total: Total) -> str:
     return ", ".join(parts)
 
 
-def basis(known: Basis) -> str:
+def basis(forecast_basis: Basis) -> str:
     """Say what the times and the memory were reckoned from."""
-    hosts = known.hosts
+    hosts = forecast_basis.hosts
     where = f"{hosts.nodes} x ({hosts.cpus} CPUs, {hosts.gpus} GPUs)"
-    if known.source == "guess" and not known.corrected_by:
+    if forecast_basis.source == "guess" and not forecast_basis.corrected_by:
         return f"reckoned for {where} by a guess: times may be off by 3x; --probe measures"
-    parts = [f"reckoned for {where} as {known.device}"]
-    if known.time_error is not None and known.memory_error is not None:
-        worst = f" ({w:.0%} at worst)" if (w := known.worst_time_error) is not None else ""
-        times = f"{known.time_error:.0%} in time{worst}"
-        parts.append(f"probe's error {times}, {known.memory_error:.0%} in memory")
-    if known.corrected_by:
-        launches = f", launches x {x:.2f}," if (x := known.launch_correction) != 1 else ""
-        after = f"after {known.corrected_by} finished jobs"
-        parts.append(f"times x {known.correction:.2f}{launches} {after}")
+    parts = [f"reckoned for {where} as {forecast_basis.device}"]
+    if forecast_basis.time_error is not None and forecast_basis.memory_error is not None:
+        worst = f" ({w:.0%} at worst)" if (w := forecast_basis.worst_time_error) is not None else ""
+        times = f"{forecast_basis.time_error:.0%} in time{worst}"
+        parts.append(f"probe's error {times}, {forecast_basis.memory_error:.0%} in memory")
+    if forecast_basis.corrected_by:
+        launches = f", launches x {x:.2f}," if (x := forecast_basis.launch_correction) != 1 else ""
+        after = f"after {forecast_basis.corrected_by} finished jobs"
+        parts.append(f"times x {forecast_basis.correction:.2f}{launches} {after}")
     return "; ".join(parts)

@@ -62,7 +62,7 @@ def emit_parts(
 def format_of(output: Path | None, default: Format) -> Format:
     """Return the format that a file's name stands for."""
     suffix = output.suffix.removeprefix(".") if output else ""
-    return next((one for one in get_args(Format) if one == suffix), default)
+    return next((format for format in get_args(Format) if format == suffix), default)
 
 
 @contextmanager
@@ -116,9 +116,9 @@ def _json(value: Any) -> str:
 
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
+        return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_finite(one) for one in value]
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -135,10 +135,10 @@ def _cells(table: pa.Table) -> Iterator[Iterable[str]]:
 
 def _flat(table: pa.Table) -> pa.Table:
     """Return the table with what CSV has no form for written as text."""
-    for place, field in enumerate(table.schema):
+    for index, field in enumerate(table.schema):
         if pa.types.is_nested(field.type):
-            texts = [_cell(value) for value in table.column(place).to_pylist()]
-            table = table.set_column(place, field.name, pa.array(texts, pa.string()))
+            texts = [_cell(value) for value in table.column(index).to_pylist()]
+            table = table.set_column(index, field.name, pa.array(texts, pa.string()))
     return table
 
 

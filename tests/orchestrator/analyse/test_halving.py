@@ -13,7 +13,7 @@ from compound.cluster.runner import unfinished
 from compound.jobs.data.source import inspect
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.analyse.halving import Scores, halving_rungs, rung_epochs
-from compound.orchestrator.forecast.prepare import prepare
+from compound.orchestrator.prepare import prepare
 from compound.orchestrator.records.documents import documents
 from compound.orchestrator.spec.load import load
 from compound.schemas.architecture import AXES

@@ -249,7 +249,7 @@ def test_an_explicit_triple_outside_the_budget_is_left_out_with_what_would_fit()
     designed = design(space, own(kept, dear))
     (dropped,) = designed.dropped
     assert dropped.coefficients == dear
-    assert dropped.ratio == pytest.approx(space.given(dear).ratio)
+    assert dropped.ratio == pytest.approx(space.exact(dear).ratio)
     fitted = space.option(dear)
     assert f"{fitted.network.resolution} pixels and {fitted.ratio:.3f}x" in dropped.reason
     again = design(space, own(kept, dear, fit=True))
@@ -278,7 +278,7 @@ def test_a_grid_as_it_stands_is_the_paper_s_procedure_without_its_repeats() -> N
 def test_the_baseline_itself_is_no_candidate() -> None:
     space = Space(SMALL, Budget(tolerance=1), Rounding(channels=4, max_resolution=14))
     assert SMALL not in [option.network for option in space.admitted]
-    assert not space.admits(space.given(Coefficients()).ratio)
+    assert not space.admits(space.exact(Coefficients()).ratio)
 
 
 def test_named_splits_are_what_their_papers_say() -> None:

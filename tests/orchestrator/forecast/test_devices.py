@@ -14,7 +14,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.plan_tables import basis
 from compound.orchestrator.forecast import devices
 from compound.orchestrator.forecast.budget_check import warnings
-from compound.orchestrator.forecast.prepare import Prepared, prepare
+from compound.orchestrator.prepare import Prepared, prepare
 from compound.orchestrator.records.documents import Record
 from compound.orchestrator.spec.load import load
 from compound.schemas.device import DeviceProfile

@@ -13,7 +13,7 @@ from compound.jobs.data.source import summarise
 from compound.jobs.device_model import IMAGES_PART, NCCL_BYTES, PROCESS_BYTES, guess
 from compound.orchestrator.forecast.budget_check import check_budget, warnings
 from compound.orchestrator.forecast.job_cost import SPARE, CostModel, makespan
-from compound.orchestrator.forecast.prepare import Prepared, prepare
+from compound.orchestrator.prepare import Prepared, prepare
 from compound.orchestrator.spec.load import load
 from compound.schemas.data import DigitsData, ParquetData
 from compound.schemas.errors import PlanError, SpecError

@@ -16,10 +16,10 @@ from compound.jobs.networks.workload import workload
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.plan_json import as_json
 from compound.orchestrator.cli.printing.plan_tables import show
-from compound.orchestrator.forecast.prepare import Prepared, prepare
 from compound.orchestrator.plan.compile_choice import GUESSED, CompileChoice
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.plan.step_time import COMPILING, SAVED, UPDATE_SECONDS, Pace
+from compound.orchestrator.prepare import Prepared, prepare
 from compound.orchestrator.records.documents import Record, TrainRecord
 from compound.orchestrator.run.progress import Progress
 from compound.orchestrator.scale.gate_plan import gate_of
@@ -227,7 +227,7 @@ def pace(**recipe) -> Pace:
 
 def test_a_compiled_job_is_forecast_with_what_compiling_takes_and_saves():
     plain, compiled = pace(), pace(compile=True)
-    assert plain.compiling == 0 and plain.kept == 1
+    assert plain.compiling == 0 and plain.time_ratio == 1
     assert compiled.compiling == compiled.compile_seconds == COMPILING["cuda"] * 82
     assert compiled.mean_step == pytest.approx((1 - SAVED["cuda"]["float32"]) * plain.mean_step)
     assert pace(compile=True, precision="bfloat16").mean_step < compiled.mean_step

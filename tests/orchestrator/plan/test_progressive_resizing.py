@@ -14,9 +14,9 @@ from compound.jobs.networks.exact_cost import count
 from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.scaling import at
 from compound.jobs.networks.workload import workload
-from compound.orchestrator.forecast.prepare import Prepared, prepare
 from compound.orchestrator.plan.step_time import Pace, work_at
-from compound.orchestrator.spec.fast_dev_run import rehearsal
+from compound.orchestrator.prepare import Prepared, prepare
+from compound.orchestrator.spec.fast_dev_run import rehearse_study
 from compound.orchestrator.spec.load import load
 from compound.schemas.errors import CompoundError, PlanError, SpecError
 from compound.schemas.factory import FactoryNetwork
@@ -123,6 +123,6 @@ def test_a_network_of_ones_own_grows_where_its_weights_do_not_depend_on_pixels(t
 
 def test_a_rehearsal_trains_at_the_first_and_the_last_side() -> None:
     spec = load(EXAMPLES / "quickstart.yaml", ("train.resizing={start: 0.6}",)).spec
-    recipe = rehearsal(spec).train
+    recipe = rehearse_study(spec).train
     assert sizes(recipe, 32) == {20: 1, 32: 1}
-    assert rehearsal(load(EXAMPLES / "quickstart.yaml").spec).train.epochs == 1
+    assert rehearse_study(load(EXAMPLES / "quickstart.yaml").spec).train.epochs == 1

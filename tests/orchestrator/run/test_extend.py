@@ -7,7 +7,7 @@ import pytest
 from compound.jobs.data.source import inspect
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.optimiser.schedule import steps
-from compound.orchestrator.forecast.prepare import prepare
+from compound.orchestrator.prepare import prepare
 from compound.orchestrator.records.documents import Documents, Record, documents
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.extend import require_extension

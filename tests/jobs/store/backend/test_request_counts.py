@@ -11,7 +11,7 @@ from compound.jobs.data.source import summarise
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.open_files import files_at
 from compound.orchestrator.cli.status import status
-from compound.orchestrator.forecast.prepare import prepare
+from compound.orchestrator.prepare import prepare
 from compound.orchestrator.records.documents import documents
 from compound.orchestrator.records.job_list import lines_of, planning
 from compound.orchestrator.spec.load import load

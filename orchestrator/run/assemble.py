@@ -1,0 +1,144 @@
+"""What a run is made of: the runner, the spending limit, the trackers and the observers."""
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Literal
+
+from compound.cluster.resources import Node
+from compound.cluster.runner import Runner
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.run.observers import Observers
+from compound.orchestrator.run.progress import Progress
+from compound.orchestrator.run.spending import SpendingLimit
+from compound.orchestrator.run.trackers import Opens, Trackers
+from compound.schemas.forecast import Spent
+from compound.schemas.job import JobRequest
+from compound.schemas.promotion import Asha
+from compound.schemas.study import StudySpec, Tracker, TrainSpec
+
+if TYPE_CHECKING:
+    from compound.cluster.gauges import StudyGauges
+
+Note = Callable[[str], None]
+RunnerName = Literal["ray", "local"]
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A runner with its hosts."""
+
+    name: RunnerName
+    runner: Runner
+    nodes: Sequence[Node]
+    limit: Node | None
+    """What an autoscaler may grow the hosts to."""
+
+
+@contextmanager
+def started(
+    name: RunnerName,
+    address: str | None,
+    requests: list[JobRequest],
+    *,
+    imports: tuple[str, ...],
+    asha: Asha | None,
+    note: Note,
+) -> Iterator[Backend]:
+    """Start a runner. ClusterError: its hosts can never fit one of the requests."""
+    # Either runner is imported only where it runs: the local one trains on machines without Ray.
+    if name == "local":
+        from compound.cluster.local_runner import LocalRunner, here
+
+        local = LocalRunner(imports)
+        local.preflight(requests)
+        yield Backend(name, local, [here()], None)
+        return
+    from compound.cluster.ray_session import connect
+    from compound.cluster.trials.ray_runner import RayRunner
+
+    with connect(address) as session:
+        runner = RayRunner(session, imports=imports, asha=asha)
+        runner.preflight(requests)
+        if session.dashboard_url:
+            note(f"Ray dashboard: {session.dashboard_url}")
+        yield Backend(name, runner, session.nodes, session.limit)
+
+
+@contextmanager
+def assembled(
+    spec: StudySpec | TrainSpec,
+    store: ArtifactStore,
+    backend: Backend,
+    *,
+    profile: bool,
+    note: Note,
+) -> Iterator[tuple[SpendingLimit, Observers]]:
+    """Put the spending limit before a runner, and the observers behind it.
+
+    The first SIGINT or SIGTERM stops after the running epochs, the second one at once.
+    `profile`: trace a few steps of the first job of every phase.
+    """
+    runner = _traced(backend.runner, store, note) if profile else backend.runner
+    limited = _limited(spec, store, backend, runner)
+    with ExitStack() as stack:
+        stack.enter_context(_stopped_by_signals(limited, note))
+        gauges = _gauges(spec.name) if backend.name == "ray" else None
+        trackers = Trackers(spec.name, store, _clients(spec.trackers), note)
+        stack.callback(trackers.close)
+        log = store.study(spec.name).append_event
+        yield limited, Observers(Progress(note), gauges, log, trackers)
+
+
+def _clients(names: Sequence[Tracker]) -> dict[Tracker, Opens]:
+    """Return what opens the clients of trackers; few studies have any."""
+    if not names:
+        return {}
+    from compound.orchestrator.run.tracker_clients import opens
+
+    return opens(names)
+
+
+def _traced(runner: Runner, store: ArtifactStore, note: Note) -> Runner:
+    from compound.orchestrator.run.first_job_trace import Traced
+
+    return Traced(runner, store, note)
+
+
+def _limited(
+    spec: StudySpec | TrainSpec, store: ArtifactStore, backend: Backend, runner: Runner
+) -> SpendingLimit:
+    """Continue from what the study spent in earlier calls."""
+    folder = store.study(spec.name)
+    spent = folder.read("spending.json", Spent) or Spent()
+
+    def keep(total: Spent) -> None:
+        folder.write("spending.json", total)
+
+    return SpendingLimit(runner, spec.budget, backend.nodes, spent, keep, backend.limit)
+
+
+def _gauges(study: str) -> "StudyGauges":
+    from compound.cluster.gauges import StudyGauges
+
+    return StudyGauges(study)
+
+
+@contextmanager
+def _stopped_by_signals(runner: Runner, note: Note) -> Iterator[None]:
+    signals = (signal.SIGINT, signal.SIGTERM)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        for name in signals:
+            signal.signal(name, signal.default_int_handler)
+        note("stopping after the running epochs; once more stops at once")
+        runner.request_stop()
+
+    before = {name: signal.signal(name, handle) for name in signals}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
