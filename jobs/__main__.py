@@ -120,7 +120,7 @@ def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -
         cpus or resources.cpus,
         resources.most_workers,
         imports,
-        sharded=resources.sharding == "full" and world_size > 1,
+        resources.parallel,
     )
     if device.type == "cuda" and world_size > 1:
         torch.cuda.set_device(device)

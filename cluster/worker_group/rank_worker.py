@@ -121,7 +121,7 @@ class _Worker:
         rows = run(
             request.job,
             self._store,
-            replace(self._process, sharded=request.resources.sharding == "full"),
+            replace(self._process, parallel=request.resources.parallel),
             self._data,
             splits,
             continues,

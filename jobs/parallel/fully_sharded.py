@@ -11,6 +11,7 @@ all other tensors. So optimisers, averages and snapshots go over them as they ar
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -25,6 +26,7 @@ from compound.jobs.data.batches import Batch, Share, Source
 from compound.jobs.parallel.collective import averaged, summed
 from compound.jobs.parallel.flat_parameters import Flat, Parts, Room, settle, split, viewed
 from compound.jobs.parallel.process import Process
+from compound.jobs.parallel.strategy import Strategy
 from compound.jobs.runtime.malloc import return_freed
 from compound.schemas.errors import PlanError
 from compound.schemas.recipe import Recipe
@@ -96,6 +98,35 @@ class Shards(Flat):
         """Give the module the rows that it gathers weights from."""
         rows = list(self.named(self.parameters).values())[: len(self.held)]
         torch._foreach_copy_(self.held, rows)
+
+
+class FullySharded:
+    """`parallel: full`, on two ranks or more."""
+
+    def flatten(
+        self, module: nn.Module, recipe: Recipe, process: Process, *, batch: int, micro: int
+    ) -> Shards:
+        """Divide the network; see `shard`, and `Strategy.flatten` for the errors."""
+        process.traits.check(recipe)
+        check_even(batch, micro, process)
+        return shard(module, recipe, process)
+
+    def wrap(self, module: nn.Module, recipe: Recipe, process: Process) -> nn.Module:
+        """Return the network as it is: fully_shard has given it hooks that average gradients."""
+        return module
+
+    def unsynchronised(self, model: nn.Module, process: Process) -> AbstractContextManager[None]:
+        """Send the gradients of every micro-batch: no rank has memory for all of them."""
+        return nullcontext()
+
+    def validation(
+        self, source: Source, resolution: int, process: Process, size: int
+    ) -> Iterator[Batch]:
+        """Yield this rank's validation images, in as many batches on every rank."""
+        return evened(source, resolution, process, size)
+
+
+STRATEGY: Strategy = FullySharded()
 
 
 def shard(module: nn.Module, recipe: Recipe, process: Process) -> Shards:
@@ -175,7 +206,7 @@ def check_even(batch: int, micro: int, process: Process) -> None:
     if len(counts) > 1:
         raise PlanError(
             f"{ranks} workers take {' or '.join(map(str, sorted(counts)))} micro-batches of a "
-            f"batch of {batch}; with `sharding: full` all have to take as many",
+            f"batch of {batch}; with `parallel: full` all have to take as many",
             where="resources.workers",
             next_step="start as many workers as the job was planned for",
         )

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 import torch
 
 from compound.jobs.device_model import describe
+from compound.jobs.parallel.strategy_table import STRATEGIES, StrategyTraits
 from compound.jobs.parallel.thread_progress import ThreadProgress
+from compound.schemas.parallel import Parallel
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,8 @@ class Process:
     imports: tuple[str, ...] = ()
     """Folders from which a network's own code may be imported; without any it never is. A grant of
     whoever started the process, never read from a spec or from the store."""
-    sharded: bool = False
-    """Whether the ranks divide the network's weights, gradients and optimiser state among them."""
+    parallel: Parallel = "none"
+    """How several ranks train one network together; a lone rank always has all of it."""
     pulse: ThreadProgress = field(default_factory=ThreadProgress, compare=False)
     """What shows others that this one gets on; it beats once a batch."""
 
@@ -36,6 +38,11 @@ class Process:
     ) -> "Process":
         """A job's only process."""
         return cls(0, 1, torch.device(device), threads, imports=imports)
+
+    @property
+    def traits(self) -> StrategyTraits:
+        """The parallel strategy that the ranks train by."""
+        return STRATEGIES[self.parallel if self.world_size > 1 else "none"]
 
     @property
     def name(self) -> str:

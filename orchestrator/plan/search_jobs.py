@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from compound.jobs.data.encoded import streams
 from compound.jobs.models.scaled import Networks
-from compound.jobs.training.optimiser.schedule import check_batch, check_sharding
+from compound.jobs.parallel.strategy_table import STRATEGIES
+from compound.jobs.training.optimiser.schedule import check_batch
 from compound.orchestrator.design.baseline import DATA_ONLY, baseline_candidate, baseline_of
 from compound.orchestrator.design.budget_cost import measure_of
 from compound.orchestrator.design.candidates import Designed, design
@@ -89,8 +90,7 @@ def _require_growth(
 def check_recipe(recipe: Recipe, resources: Resources) -> None:
     """PlanError where a family's workers cannot train by its recipe."""
     check_batch(recipe, resources.most_workers)
-    if resources.sharding == "full":
-        check_sharding(recipe)
+    STRATEGIES[resources.parallel].check(recipe)
 
 
 def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:

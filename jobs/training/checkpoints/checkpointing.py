@@ -46,7 +46,7 @@ def keeper(
     attempt: Attempt,
 ) -> CheckpointWriter | None:
     """Return what a rank keeps snapshots with; None for one that has nothing to write."""
-    if process.sharded:
+    if process.traits.divides:
         shards = store.shards(job.id, attempt, process.rank, process.world_size)
         return _ShardedCheckpoint(shards, writer)
     return _WholeCheckpoint(writer) if writer else None
@@ -93,7 +93,7 @@ class _ShardedCheckpoint:
 
         def content() -> Mapping[str, Tensor]:
             snapshot.wait()
-            return snapshot.shard
+            return snapshot.part
 
         def write() -> None:
             self._shards.write(folder, content)

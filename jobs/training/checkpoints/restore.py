@@ -1,4 +1,4 @@
-"""What a trainer starts from: given weights, or what a checkpoint holds of it."""
+"""Where training starts: from weights of a file, or from a checkpoint."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,8 @@ def begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
         return
     assert isinstance(job.architecture, Architecture), "the plan refuses weights for a factory"
     spec = job.weights.spec
-    module = network_of(job, trainer.steps, ()) if process.sharded else trainer.module
+    divides = process.traits.divides
+    module = network_of(job, trainer.steps, ()) if divides else trainer.module
     load_weights(
         module,
         job.architecture,
@@ -35,7 +36,7 @@ def begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
         norm_epsilon=spec.norm_epsilon,
         sha256=job.weights.sha256,
     )
-    if process.sharded:
+    if divides:
         _fill(trainer, trainer.flat.values, module.state_dict())
         trainer.flat.publish()
     if trainer.average is not None:
@@ -43,24 +44,25 @@ def begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
 
 
 def take_up(
-    trainer: Trainer, store: ArtifactStore, found: Checkpoint | None, process: Process
+    trainer: Trainer, store: ArtifactStore, checkpoint: Checkpoint | None, process: Process
 ) -> CheckpointFiles | None:
-    """Put all ranks to where the checkpoint was that the first one has found, if it has one.
+    """Put all ranks to the position of the first rank's checkpoint; None if it has none.
 
-    Only that one reads a whole network. One that is divided is read by every rank: its own part
-    where as many have written it, else everything, of which it keeps its part.
+    A whole network is read by the first rank only. A divided one is read by every rank: its own
+    file if as many ranks have written the checkpoint, else all files, of which it keeps its part.
     """
-    text = text_from(0, found.stored.model_dump_json() if found else "", process)
+    text = text_from(0, checkpoint.stored.model_dump_json() if checkpoint else "", process)
     if not text:
         return None
     stored = CheckpointFiles.model_validate_json(text)
 
     def read() -> None:
-        mine = store.opened(stored) if process.sharded and not found else found
-        if mine and process.sharded and mine.shards == process.world_size:
-            _restore_shard(trainer, mine.shard(process.rank))
-        elif mine:
-            _restore(trainer, mine)
+        divides = process.traits.divides
+        source = store.opened(stored) if divides and not checkpoint else checkpoint
+        if source and divides and source.shards == process.world_size:
+            _restore_part(trainer, source.shard(process.rank))
+        elif source:
+            _restore(trainer, source)
         trainer.flat.publish()
 
     together(process, read)
@@ -68,14 +70,14 @@ def take_up(
     return stored
 
 
-def _restore_shard(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
-    """Take what this rank, or the one that was in its place, has written."""
+def _restore_part(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
+    """Take what a rank of this number has written."""
     flat = trainer.flat
     for prefix, buffer in _buffers(trainer).items():
-        saved, mine = below(prefix, tensors), flat.named(buffer)
+        saved, views = below(prefix, tensors), flat.named(buffer)
         for name in flat.written:
-            if name in mine:
-                mine[name].copy_(saved[name])
+            if name in views:
+                views[name].copy_(saved[name])
     _restore_counters(trainer, tensors)
 
 
@@ -89,8 +91,8 @@ def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
     del model
     slots = checkpoint.optimizer()
     for slot, buffer in trainer.optimiser.slots.items():
-        one = slots.get(slot)
-        named = below(f"{slot}.", slots) if one is None else trainer.flat.named_whole(one)
+        whole = slots.get(slot)
+        named = below(f"{slot}.", slots) if whole is None else trainer.flat.named_whole(whole)
         _fill(trainer, buffer, named)
 
 
@@ -107,14 +109,14 @@ def _restore_counters(trainer: Trainer, saved: Mapping[str, Tensor]) -> None:
 
 
 def _buffers(trainer: Trainer) -> dict[str, Tensor]:
-    """Return what a checkpoint holds of a trainer, by what its tensors' names begin with."""
+    """Return the buffers that a checkpoint stores, by the prefix of their tensors' names."""
     average = {} if trainer.average is None else {AVERAGE: trainer.average.values}
     slots = {f"{SLOT}{slot}.": buffer for slot, buffer in trainer.optimiser.slots.items()}
     return {MODEL: trainer.flat.values, **average, **slots}
 
 
 def _spread(trainer: Trainer, process: Process) -> None:
-    """Give every rank what the first one has of the numbers that all share."""
+    """Send the numbers that all ranks have in common from the first rank to all."""
     for buffer in _buffers(trainer).values():
         from_leader(buffer[trainer.flat.common], process)
 
@@ -125,10 +127,10 @@ def common_statistics(trainer: Trainer, process: Process) -> dict[str, Tensor]:
     They are copies: within an epoch every rank goes on with its own. Averaging is linear, as the
     statistics' updates are, so going on from the common ones ends where the own ones end.
     """
-    mine = {"values": trainer.flat.statistics}
+    statistics = {"values": trainer.flat.statistics}
     if trainer.average is not None:
-        mine["average"] = trainer.average.values[len(trainer.flat.gradients) :]
-    return {name: averaged(tensor.clone(), process) for name, tensor in mine.items()}
+        statistics["average"] = trainer.average.values[len(trainer.flat.gradients) :]
+    return {name: averaged(tensor.clone(), process) for name, tensor in statistics.items()}
 
 
 def rewind(
@@ -138,8 +140,8 @@ def rewind(
 
     Zeros where there is none.
     """
-    found = together(process, lambda: store.checkpoint(job.id) if process.leads else None)
-    stored = take_up(trainer, store, found, process)
+    latest = together(process, lambda: store.checkpoint(job.id) if process.leads else None)
+    stored = take_up(trainer, store, latest, process)
     if stored is None:
         together(process, lambda: begin(trainer, job, process))
         return 0, 0

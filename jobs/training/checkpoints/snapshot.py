@@ -70,7 +70,7 @@ class Snapshot:
         return {**floats, **self._counters, **average}
 
     @property
-    def shard(self) -> dict[str, Tensor]:
+    def part(self) -> dict[str, Tensor]:
         """What this rank writes where ranks divide the network, with `slot.SLOT.NAME` too."""
         tensors = dict(self.model)
         for slot, buffer in self.slots.items():

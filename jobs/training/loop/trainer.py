@@ -13,10 +13,9 @@ from torch.nn import functional
 from compound.jobs.data.batches import Batch, Share, Source
 from compound.jobs.models.build import build
 from compound.jobs.parallel.collective import averaged, least, summed
-from compound.jobs.parallel.data_parallel import wrapped
 from compound.jobs.parallel.failure import Diverged
-from compound.jobs.parallel.flat_parameters import Flat, flatten
 from compound.jobs.parallel.process import Process
+from compound.jobs.parallel.strategy import strategy_of
 from compound.jobs.seeds import Purpose, derive
 from compound.jobs.training.compiling.cuda_graphs import recorder_for
 from compound.jobs.training.compiling.graphed_passes import Graphs, Recorder
@@ -24,13 +23,7 @@ from compound.jobs.training.loop.batch_norm import Norms, gathered
 from compound.jobs.training.loop.epoch_position import FROM_THE_START, Partial
 from compound.jobs.training.loop.loss import loss_of
 from compound.jobs.training.optimiser.ema import Average
-from compound.jobs.training.optimiser.schedule import (
-    Steps,
-    check_sharding,
-    learning_rate,
-    norm_momentum,
-    steps,
-)
+from compound.jobs.training.optimiser.schedule import Steps, learning_rate, norm_momentum, steps
 from compound.jobs.training.optimiser.update import Update
 from compound.schemas.job import TrainJob
 from compound.schemas.metrics import ACCURACY
@@ -50,6 +43,7 @@ class Trainer:
         `splits`: parts that every micro-batch of the recipe is cut into.
         """
         self._recipe, self._seed, self._process = job.recipe, job.seed, process
+        self._strategy = strategy_of(process)
         planned = process.planned or process.world_size
         self.steps = steps(job.recipe, source.images, planned, splits)
         batch, micro = self.steps.batch, self.steps.micro
@@ -57,7 +51,9 @@ class Trainer:
         self.source, self._resolution = source, job.architecture.resolution
         self._generator = _generator(process.device)
         self.module = network_of(job, self.steps, process.imports)
-        self.flat = self._laid_out()
+        self.flat = self._strategy.flatten(
+            self.module, job.recipe, process, batch=batch, micro=micro
+        )
         self._norms = Norms(self.module, len(self._share.pieces))
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
         self.optimiser = Update(
@@ -70,21 +66,9 @@ class Trainer:
         """Called after every optimiser step."""
         self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
 
-    def _laid_out(self) -> Flat:
-        if not self._process.sharded:
-            return flatten(self.module, self._process.device)
-        from compound.jobs.parallel.fully_sharded import (  # a second, which others need not wait
-            check_even,
-            shard,
-        )
-
-        check_sharding(self._recipe)
-        check_even(self.steps.batch, self.steps.micro, self._process)
-        return shard(self.module, self._recipe, self._process)
-
     def connect(self) -> None:
         """Wrap the network; with several ranks all have to call this at the same time."""
-        self._model = wrapped(self.module, self._recipe, self._process)
+        self._model = self._strategy.wrap(self.module, self._recipe, self._process)
         if recorder := recorder_for(self._recipe, self._process, self.module):
             self.record(recorder)
 
@@ -211,22 +195,16 @@ class Trainer:
         return sums
 
     def _held_out(self) -> Iterator[Batch]:
-        process, size = self._process, self.steps.micro
-        if process.sharded:
-            from compound.jobs.parallel.fully_sharded import evened
-
-            return evened(self.source, self._resolution, process, size)
-        return self.source.validation(process.rank, process.world_size, size)
+        return self._strategy.validation(
+            self.source, self._resolution, self._process, self.steps.micro
+        )
 
     def _rate(self, step: int) -> float:
         return learning_rate(self._recipe, self.steps, step)
 
     def _sharing(self, last: bool) -> AbstractContextManager[None]:
-        """Let only the last micro-batch send its gradients; divided ones are sent every time."""
-        if last or self._process.world_size == 1 or self._process.sharded:
-            return nullcontext()
-        context: AbstractContextManager[None] = self._model.no_sync()  # type: ignore[operator]
-        return context
+        """Let the last micro-batch of a step send gradients, and others if the strategy has to."""
+        return nullcontext() if last else self._strategy.unsynchronised(self._model, self._process)
 
     def _precision(self) -> torch.autocast:
         reduced = self._recipe.precision == "bfloat16"

@@ -69,17 +69,6 @@ def check_batch(recipe: Recipe, workers: int, where: str = "train.batch") -> Non
         )
 
 
-def check_sharding(recipe: Recipe) -> None:
-    """Raise PlanError where a recipe cannot train a network that workers divide."""
-    if recipe.compile:
-        raise PlanError(
-            "a network that is divided among workers cannot be compiled as well",
-            where="train.compile",
-            allowed="false with `sharding: full`",
-            next_step="set `compile: false`, or `sharding: none` where the network fits",
-        )
-
-
 def learning_rate(recipe: Recipe, plan: Steps, step: int) -> float:
     """Return the rate of a step counted from 0: linear warm-up, then cosine or staircase decay.
 
