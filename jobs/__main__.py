@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     except CompoundError as error:
         sys.stderr.write(f"{error}\n")
         if not isinstance(error, SpecError):  # whoever typed the command has read it
-            _give_up(classify(error))
+            _report_cause(classify(error))
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -143,18 +143,18 @@ def _device(resources: Resources, local_rank: int) -> torch.device:
     size = float(resources.gpus)
     if size == 0:
         return torch.device("cpu")
-    found = gpus_here()
+    gpus = gpus_here()
     index = local_rank // sharers(size) if size < 1 else local_rank * int(size)
-    if index >= len(found.devices):
-        count = len(found.devices)
+    if index >= len(gpus.devices):
+        count = len(gpus.devices)
         raise ClusterError(
             f"worker {local_rank} of this machine needs {size:g} GPU{'s' if size > 1 else ''}, "
-            f"and there are {count}" + (f": {found.lacking}" if found.lacking else ""),
+            f"and there are {count}" + (f": {gpus.lacking}" if gpus.lacking else ""),
             next_step="set `gpus: 0` in the job's resources, or start fewer workers",
         )
-    if is_instance(found.devices[index]):
+    if is_instance(gpus.devices[index]):
         # A process sees one MIG instance, by its UUID (MIG user guide, CUDA device enumeration).
-        os.environ[VARIABLE], index = found.devices[index].uuid, 0
+        os.environ[VARIABLE], index = gpus.devices[index].uuid, 0
     return torch.device("cuda", index)
 
 
@@ -162,16 +162,16 @@ def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
     keep_freed()
     data, splits = DataCache(), request.splits
     stop = StopFlag(alone=process.world_size == 1)
-    asked = lambda: stop.set  # noqa: E731
+    stopping = lambda: stop.set  # noqa: E731
     epochs = run(
-        request.job, store, process, data, splits, request.continues, asked, request.profile
+        request.job, store, process, data, splits, request.continues, stopping, request.profile
     )
     with stop:
         result = _drive(epochs, _reporter(request, process), lambda: _agreed(stop, process))
     if result is None and process.leads:
         result = store.result(request.job.id)
     if result is not None and result.cause is not None and result.status == "failed":
-        _give_up(result.cause)
+        _report_cause(result.cause)
     if result is not None and process.leads:
         sys.stdout.write(result.model_dump_json() + "\n")
     if result is None or result.status == "stopped":
@@ -179,7 +179,7 @@ def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
     return 0 if result.status == "done" else FAILED
 
 
-def _give_up(cause: Cause) -> None:
+def _report_cause(cause: Cause) -> None:
     """Tell whoever started this process why it ends, as the store may not know."""
     sys.stderr.write(f"{GAVE_UP}{cause.model_dump_json()}\n")
 
@@ -224,7 +224,7 @@ def command() -> NoReturn:
         code = main()
     except Exception as error:  # as from a process group that cannot be joined
         traceback.print_exc()
-        _give_up(classify(error))
+        _report_cause(classify(error))
         code = FAILED
     if code == FAILED or distributed.is_initialized():
         end_process(code)

@@ -7,7 +7,7 @@ from compound.jobs.data.batches import Source
 from compound.jobs.data.progressive_resizing import check_sizes
 from compound.jobs.models.user_code import told
 from compound.jobs.parallel.collective import text_from, together
-from compound.jobs.parallel.failure import Diverged, classify, cornered
+from compound.jobs.parallel.failure import Diverged, at_smallest_micro_batch, classify
 from compound.jobs.parallel.process import Process
 from compound.jobs.runtime.precision import check_precision
 from compound.jobs.store.artifacts import ArtifactStore
@@ -73,57 +73,57 @@ def _run(
 ) -> Epochs:
     try:
         done = _already_done(job, store, process)
-        journal = None if done else JobRecorder(job, store, process, splits, continues, stopping)
+        recorder = None if done else JobRecorder(job, store, process, splits, continues, stopping)
     except Exception as error:
         return _never_began(job, process, error)
-    if journal is None:
+    if recorder is None:
         assert done is not None
         return done
-    with journal:
-        return (yield from _attempt(job, store, journal, process, data, profile))
+    with recorder:
+        return (yield from _attempt(job, store, recorder, process, data, profile))
 
 
 def _attempt(
     job: TrainJob,
     store: ArtifactStore,
-    journal: JobRecorder,
+    recorder: JobRecorder,
     process: Process,
     data: DataCache,
     profile: bool,
 ) -> Epochs:
     trainer = None
     try:
-        trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
-        journal.resume(trainer)
-        if journal.fresh:
+        trainer = together(process, lambda: _trainer(job, process, data, recorder.splits))
+        recorder.resume(trainer)
+        if recorder.fresh:
             _begin(trainer, job, process)
         compiled = (
             Compiled(trainer.module, process.world_size) if job.recipe.compile is True else None
         )
         trainer.connect()
-        if profile and process.leads and journal.epoch < job.recipe.epochs:
-            yield from _told(_traced(job, store, journal, trainer))
-        while journal.epoch < job.recipe.epochs:
-            row = journal.record(journal.train(trainer), trainer)
-            journal.notes = _notes(trainer, compiled)
-            yield from _told(row)
-        journal.settle()
-        return journal.end()
+        if profile and process.leads and recorder.epoch < job.recipe.epochs:
+            yield from _yielded(_traced(job, store, recorder, trainer))
+        while recorder.epoch < job.recipe.epochs:
+            row = recorder.record(recorder.train(trainer), trainer)
+            recorder.notes = _notes(trainer, compiled)
+            yield from _yielded(row)
+        recorder.settle()
+        return recorder.end()
     except Interrupted:
         assert trainer is not None, "the generator waits after an epoch"
-        return _stopped(journal, trainer)
+        return _stopped(recorder, trainer)
     except Diverged as error:
         # Another trainer needs this one's memory, which the frames of the traceback hold.
         trainer, error.__traceback__ = None, None
-        return _failed(journal, _located(error, job, store, process, data, journal), trainer)
+        return _failed(recorder, _located(error, job, store, process, data, recorder), trainer)
     except _RAISED as error:
         # A terminal's Ctrl-C reaches the whole process group, and so ends the compiler as well.
-        if journal.stopping and from_compiling(error):
-            return journal.abandon()
-        return _failed(journal, explained(_blamed(error, process)), trainer)
+        if recorder.stopping and from_compiling(error):
+            return recorder.abandon()
+        return _failed(recorder, explained(_blamed(error, process)), trainer)
 
 
-def _told(row: EpochRow) -> Generator[EpochRow, None, None]:
+def _yielded(row: EpochRow) -> Generator[EpochRow, None, None]:
     """Yield a row. Raises Interrupted where the job is closed then."""
     try:
         yield row
@@ -144,17 +144,17 @@ def _blamed(error: BaseException, process: Process) -> Exception:
 
 
 def _notes(trainer: Trainer, compiled: Compiled | None) -> tuple[str, ...]:
-    notes = (compiled.told() if compiled else "", trainer.graphs.told if trainer.graphs else "")
+    notes = (compiled.note() if compiled else "", trainer.graphs.note if trainer.graphs else "")
     return tuple(filter(None, notes))
 
 
 def _traced(
-    job: TrainJob, store: ArtifactStore, journal: JobRecorder, trainer: Trainer
+    job: TrainJob, store: ArtifactStore, recorder: JobRecorder, trainer: Trainer
 ) -> EpochRow:
     """Train one epoch with a few of its steps traced."""
     with trace_file() as trace:
         with profiled(trainer, trace):
-            row = journal.record(journal.train(trainer), trainer)
+            row = recorder.record(recorder.train(trainer), trainer)
         if trace.exists():
             store.keep_trace(job.id, trace.read_bytes())
     return row
@@ -166,12 +166,12 @@ def _located(
     store: ArtifactStore,
     process: Process,
     data: DataCache,
-    journal: JobRecorder,
+    recorder: JobRecorder,
 ) -> Diverged:
     """Return the error with the layer where numbers were lost, found by training there again."""
     try:
-        journal.settle()
-        trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
+        recorder.settle()
+        trainer = together(process, lambda: _trainer(job, process, data, recorder.splits))
         epoch, within = rewind(trainer, job, store, process)
         trainer.connect()
         return diagnose(trainer, epoch, within, error)
@@ -186,8 +186,8 @@ def _begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
 
 def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobResult | None:
     """Return the result of a job that needs no more training, as the first rank reads it."""
-    found = together(process, lambda: store.result(job.id) if process.leads else None)
-    done = found.model_dump_json() if found and found.status == "done" else ""
+    result = together(process, lambda: store.result(job.id) if process.leads else None)
+    done = result.model_dump_json() if result and result.status == "done" else ""
     text = text_from(0, done, process)
     return JobResult.model_validate_json(text) if text else None
 
@@ -214,22 +214,22 @@ def _check_fit(job: TrainJob, source: Source) -> None:
         )
 
 
-def _stopped(journal: JobRecorder, trainer: Trainer) -> JobResult:
+def _stopped(recorder: JobRecorder, trainer: Trainer) -> JobResult:
     try:
-        return journal.stop(trainer)
+        return recorder.stop(trainer)
     except Exception as error:
-        return _failed(journal, error, trainer)
+        return _failed(recorder, error, trainer)
 
 
-def _failed(journal: JobRecorder, error: Exception, trainer: Trainer | None) -> JobResult:
+def _failed(recorder: JobRecorder, error: Exception, trainer: Trainer | None) -> JobResult:
     cause = classify(error)
-    cause = cornered(cause, trainer.steps.micro) if trainer else cause
+    cause = at_smallest_micro_batch(cause, trainer.steps.micro) if trainer else cause
     _log.debug("job failed: %s", cause.traceback)
     try:
-        return journal.end(cause)
+        return recorder.end(cause)
     except (StoreError, OSError) as unwritten:
         _log.warning("the end of this job could not be written: %s", unwritten)
-        return journal.unwritten(cause)
+        return recorder.unwritten(cause)
 
 
 def _never_began(job: TrainJob, process: Process, error: Exception) -> JobResult:

@@ -90,8 +90,8 @@ def _attempted(action: Callable[[], Value]) -> tuple[Exception | None, Value | N
 
 
 def _first_failed(error: Exception | None, process: Process) -> int:
-    mine = process.rank if error else process.world_size
-    rank = torch.tensor(mine, device=process.device)
+    candidate = process.rank if error else process.world_size
+    rank = torch.tensor(candidate, device=process.device)
     distributed.all_reduce(rank, distributed.ReduceOp.MIN)
     return int(rank)
 

@@ -10,7 +10,7 @@ from compound.schemas.job import Cause
 GAVE_UP = "gave up: "
 """Before the JSON of a cause on stderr: why a rank failed that writes no result."""
 
-SPENT = "; this process can use its GPU no more"
+GPU_LOST = "; this process can use its GPU no more"
 """Ends the message of a lost worker that itself has met an error from which CUDA never recovers."""
 
 _STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
@@ -43,7 +43,7 @@ class PeerFailed(Exception):
     """Another worker of the job failed, for the cause that it told."""
 
     def __init__(self, rank: int, cause: Cause) -> None:
-        super().__init__(f"worker {rank}: {cause.message.replace(SPENT, '')}")
+        super().__init__(f"worker {rank}: {cause.message.replace(GPU_LOST, '')}")
         self.cause = cause.model_copy(update={"message": str(self)})
 
 
@@ -56,16 +56,20 @@ def classify(error: Exception) -> Cause:
         return error.cause
     text = str(error) or type(error).__name__
     trace = "".join(traceback.format_exception(error))
-    told = {"kind": _own(error), "message": text} if _own(error) else _torchs(error, text)
-    return Cause.model_validate({**told, "traceback": trace})
+    fields = (
+        {"kind": _kind_by_class(error), "message": text}
+        if _kind_by_class(error)
+        else _of_torch(error, text)
+    )
+    return Cause.model_validate({**fields, "traceback": trace})
 
 
-def spent(cause: Cause) -> bool:
+def has_lost_gpu(cause: Cause) -> bool:
     """Whether the worker itself has met a sticky error, rather than missed another worker."""
-    return cause.kind == "worker lost" and SPENT in cause.message
+    return cause.kind == "worker lost" and GPU_LOST in cause.message
 
 
-def cornered(cause: Cause, micro: int) -> Cause:
+def at_smallest_micro_batch(cause: Cause, micro: int) -> Cause:
     """Say of a job out of memory that its micro-batches of `micro` images cannot be halved."""
     if cause.kind != "out of memory" or micro % 2 == 0:
         return cause
@@ -73,7 +77,7 @@ def cornered(cause: Cause, micro: int) -> Cause:
     return cause.model_copy(update={"message": f"even with {least}: {cause.message}"})
 
 
-def _own(error: Exception) -> str:
+def _kind_by_class(error: Exception) -> str:
     """Return the kind of an error that says it by its class; "" for others."""
     if isinstance(error, Diverged):
         return "diverged"
@@ -86,14 +90,14 @@ def _own(error: Exception) -> str:
     return "out of memory" if short else ""
 
 
-def _torchs(error: Exception, text: str) -> dict[str, str]:
+def _of_torch(error: Exception, text: str) -> dict[str, str]:
     """Return what a cause says of an error of torch, CUDA or a collective."""
-    found = finding(error, text)
+    diagnosis = finding(error, text)
     message = plain(text)
-    if found.meaning == "process":
-        first, *others = message.split("\n")
-        message = "\n".join([first + SPENT, *others])
-    if found.fix:
-        message = f"{message}\nTo mend it: {found.fix}."
-    fix = found.fix if found.meaning == "setup" else ""
-    return {"kind": _KINDS[found.meaning], "message": message, "fix": fix}
+    if diagnosis.meaning == "process":
+        first, *rest = message.split("\n")
+        message = "\n".join([first + GPU_LOST, *rest])
+    if diagnosis.fix:
+        message = f"{message}\nTo mend it: {diagnosis.fix}."
+    fix = diagnosis.fix if diagnosis.meaning == "setup" else ""
+    return {"kind": _KINDS[diagnosis.meaning], "message": message, "fix": fix}

@@ -41,7 +41,7 @@ class Shards(Flat):
     The module holds the rows a second time, for it to gather from; see `publish`.
     """
 
-    held: tuple[Tensor, ...]
+    module_rows: tuple[Tensor, ...]
     """The module's own rows, in the order of `shapes`, which has theirs."""
     whole: dict[str, torch.Size]
     """All tensors as they are on a rank alone."""
@@ -61,7 +61,7 @@ class Shards(Flat):
     def written(self) -> tuple[str, ...]:
         """Its rows, and on the first rank what all of them have."""
         names = tuple(self.shapes)
-        return names if self.leads else names[: len(self.held)]
+        return names if self.leads else names[: len(self.module_rows)]
 
     def named(self, buffer: Tensor) -> dict[str, Tensor]:
         """View a buffer by name; here rows stay as they are sent."""
@@ -72,12 +72,12 @@ class Shards(Flat):
         """View a buffer of a rank that holds the whole network by name."""
         names = list(self.whole)
         trained = sum(self.whole[name].numel() for name in names[: self.trained])
-        some = names[: self.trained] if len(buffer) == trained else names
-        return viewed(buffer, {name: self.whole[name] for name in some})
+        chosen = names[: self.trained] if len(buffer) == trained else names
+        return viewed(buffer, {name: self.whole[name] for name in chosen})
 
     def part(self, name: str, whole: Tensor) -> Tensor:
         """Return this rank's rows of a weight, and others as they are."""
-        if name not in list(self.shapes)[: len(self.held)]:
+        if name not in list(self.shapes)[: len(self.module_rows)]:
             return whole
         rows = -(-len(whole) // self.process.world_size)
         return whole[rows * self.process.rank :][:rows]
@@ -88,16 +88,16 @@ class Shards(Flat):
 
     def norm(self) -> Tensor:
         """Return the norm () of the gradients of the whole network."""
-        rows, others = self.gradients[: self.decayed], self.gradients[self.common]
+        rows, common = self.gradients[: self.decayed], self.gradients[self.common]
         norm = summed(torch.linalg.vector_norm(rows).square(), self.process)
-        norm += torch.linalg.vector_norm(others).square()
+        norm += torch.linalg.vector_norm(common).square()
         return norm.sqrt_()
 
     @torch.no_grad()
     def publish(self) -> None:
         """Give the module the rows that it gathers weights from."""
-        rows = list(self.named(self.parameters).values())[: len(self.held)]
-        torch._foreach_copy_(self.held, rows)
+        rows = list(self.named(self.parameters).values())[: len(self.module_rows)]
+        torch._foreach_copy_(self.module_rows, rows)
 
 
 class FullySharded:
@@ -179,13 +179,13 @@ def _laid_out(
     parts = Parts.of(module)
     weights = {name: cast(DTensor, weight) for name, weight in parts.decayed.items()}
     with torch.no_grad():
-        held = {name: weight.to_local() for name, weight in weights.items()}
-    room = Room.made(parts._replace(decayed=held), process.device)
-    flat = Shards(*room, tuple(held.values()), whole, process)
+        rows = {name: weight.to_local() for name, weight in weights.items()}
+    room = Room.made(parts._replace(decayed=rows), process.device)
+    flat = Shards(*room, tuple(rows.values()), whole, process)
     settle(flat, {**parts.plain, **parts.statistics})
     values, gradients = flat.named(flat.values), flat.named(flat.gradients)
     for name, weight in weights.items():
-        values[name].copy_(held[name])
+        values[name].copy_(rows[name])
         weight.grad = _as_rows(gradients[name], weight, mesh)
     return flat
 

@@ -23,7 +23,7 @@ class Reading:
 
     steps: int
     """Micro-batches and validation batches of the running job, so far."""
-    place: str
+    location: str
     """Where the thread is, for people: file, line and function."""
     trace: int
     """Differs when the thread has moved on."""
@@ -54,7 +54,7 @@ class ThreadProgress:
         frames = _innermost(sys._current_frames().get(self._thread))
         return Reading(
             steps=self._steps,
-            place=_place(frames[0]) if frames else "a thread that has ended",
+            location=_location(frames[0]) if frames else "a thread that has ended",
             trace=hash(tuple((frame.f_code, frame.f_lasti) for frame in frames)),
             waits=any(map(_is_collective, frames)),
             collectives=_collectives(),
@@ -72,14 +72,14 @@ def _collectives() -> int:
 
 
 def _innermost(frame: FrameType | None) -> list[FrameType]:
-    found: list[FrameType] = []
-    while frame is not None and len(found) < _DEPTH:
-        found.append(frame)
+    frames: list[FrameType] = []
+    while frame is not None and len(frames) < _DEPTH:
+        frames.append(frame)
         frame = frame.f_back
-    return found
+    return frames
 
 
-def _place(frame: FrameType) -> str:
+def _location(frame: FrameType) -> str:
     code = frame.f_code
     return f"{Path(code.co_filename).name}:{frame.f_lineno}, in {code.co_qualname}"
 

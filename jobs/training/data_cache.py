@@ -35,8 +35,8 @@ class DataCache:
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES, elsewhere: RemoteDecoder | None = None) -> None:
-        self._max_bytes, self._elsewhere = max_bytes, elsewhere
-        self._found: Dataset | Choice | None = None
+        self._max_bytes, self._decoder = max_bytes, elsewhere
+        self._dataset: Dataset | Choice | None = None
         self._stream: StreamedDataset | None = None
         self._resized: OrderedDict[tuple[int, View], Images] = OrderedDict()
 
@@ -52,23 +52,23 @@ class DataCache:
 
         `threads`: CPUs of this process, which is also how many may decode at the same time.
         """
-        found, view = self._current(data), view_of(recipe)
+        dataset, view = self._current(data), view_of(recipe)
         size_of = partial(size_at, recipe, resolution) if recipe.resizing else None
-        if isinstance(found, Choice):
-            side = train_side(found.form.size, resolution, view)
-            opened = self._streamed(found, side, threads)
-            if device.type != "cpu" and self._elsewhere is None:
-                _warn_of_few(found.spec.decoders or threads)
+        if isinstance(dataset, Choice):
+            side = train_side(dataset.form.size, resolution, view)
+            opened = self._streamed(dataset, side, threads)
+            if device.type != "cpu" and self._decoder is None:
+                _warn_of_few_decoders(dataset.spec.decoders or threads)
             return Streamed(opened, recipe.augment, device, resolution, view.central, size_of)
         return Feeder(self.at(data, resolution, view), recipe.augment, device, size_of)
 
     def _streamed(self, choice: Choice, side: int, threads: int) -> StreamedDataset:
         if self._stream is None or self._stream.side != side:
-            self._let_go()
-            self._stream = StreamedDataset(choice, side, threads, self._elsewhere)
+            self._close_stream()
+            self._stream = StreamedDataset(choice, side, threads, self._decoder)
         return self._stream
 
-    def _let_go(self) -> None:
+    def _close_stream(self) -> None:
         if self._stream:
             self._stream.close()
         self._stream = None
@@ -87,16 +87,16 @@ class DataCache:
 
     def dataset(self, data: DataRef) -> Dataset:
         """Return the data at its stored size, in memory. DataError as for `at`."""
-        found = self._current(data)
-        return decoded(found) if isinstance(found, Choice) else found
+        current = self._current(data)
+        return decoded(current) if isinstance(current, Choice) else current
 
     def _current(self, data: DataRef) -> Dataset | Choice:
-        if self._found is None or not _is(self._found, data):
+        if self._dataset is None or not _matches(self._dataset, data):
             self._resized.clear()
-            self._let_go()
-            self._found = None
-            self._found = _load(data)
-        return self._found
+            self._close_stream()
+            self._dataset = None
+            self._dataset = _load(data)
+        return self._dataset
 
     def _shrink(self) -> None:
         while len(self._resized) > 1 and self._bytes() > self._max_bytes:
@@ -106,7 +106,7 @@ class DataCache:
         return sum(images.bytes for images in self._resized.values())
 
 
-def _warn_of_few(decoders: int) -> None:
+def _warn_of_few_decoders(decoders: int) -> None:
     if decoders < _FEW_DECODERS:
         _log.warning(
             "%d process(es) decode images for a GPU, which may wait for them: `data_wait` of each "
@@ -116,16 +116,16 @@ def _warn_of_few(decoders: int) -> None:
 
 
 def _load(data: DataRef) -> Dataset | Choice:
-    found = opened(data.spec)
-    if not _is(found, data):
+    dataset = opened(data.spec)
+    if not _matches(dataset, data):
         raise DataError(
             f"the data has changed since the job was planned: fingerprint "
-            f"{found.info.fingerprint}, not {data.fingerprint}",
+            f"{dataset.info.fingerprint}, not {data.fingerprint}",
             where=str(getattr(data.spec, "path", data.spec.source)),
             next_step="plan again with the data as it is now, or bring the old files back",
         )
-    return found
+    return dataset
 
 
-def _is(found: Dataset | Choice, data: DataRef) -> bool:
-    return found.info.fingerprint == data.fingerprint
+def _matches(dataset: Dataset | Choice, data: DataRef) -> bool:
+    return dataset.info.fingerprint == data.fingerprint

@@ -45,20 +45,20 @@ def _version() -> str:
 @cache
 def git_state(folder: str) -> GitState | None:
     """Return the commit of the checkout that a folder lies in; None outside of any."""
-    commit = _asked(folder, "rev-parse", "--verify", "HEAD")
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if commit is None:
         return None
-    changes = _asked(folder, "status", "--porcelain", "--untracked-files=no")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return GitState(commit=commit, dirty=None if changes is None else bool(changes))
 
 
-def _asked(folder: str, *question: str) -> str | None:
-    git = shutil.which("git")
-    if git is None:
+def _git(folder: str, *arguments: str) -> str | None:
+    program = shutil.which("git")
+    if program is None:
         return None
     try:
-        found = subprocess.run(
-            [git, "-C", folder, *question],
+        done = subprocess.run(
+            [program, "-C", folder, *arguments],
             capture_output=True,
             text=True,
             timeout=_PATIENCE,
@@ -67,4 +67,4 @@ def _asked(folder: str, *question: str) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return done.stdout.strip()

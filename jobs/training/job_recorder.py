@@ -15,7 +15,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Checkpoint, Extra, Position
 from compound.jobs.store.format.manifest import Attempt
 from compound.jobs.store.writing.job_writer import JobWriter
-from compound.jobs.training.checkpoints.checkpointing import keeper
+from compound.jobs.training.checkpoints.checkpointing import checkpoint_writer
 from compound.jobs.training.checkpoints.restore import common_statistics, take_up
 from compound.jobs.training.checkpoints.snapshot import Snapshot
 from compound.jobs.training.environment import environment
@@ -53,7 +53,7 @@ class JobRecorder:
         identity = Attempt.named(text_from(0, name, process))
         self.attempt = identity.number
         self.epoch, self._step, self.begun = 0, 0, Partial()
-        self._keeper = keeper(job, store, process, self._writer, identity)
+        self._checkpoints = checkpoint_writer(job, store, process, self._writer, identity)
         self._saved = Position(0, 0)
         self._snapshot: Snapshot | None = None
         self._metrics: Metrics = {}
@@ -69,8 +69,8 @@ class JobRecorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._keeper:
-            self._keeper.close()
+        if self._checkpoints:
+            self._checkpoints.close()
 
     @property
     def fresh(self) -> bool:
@@ -79,17 +79,17 @@ class JobRecorder:
 
     def resume(self, trainer: Trainer) -> None:
         """Put the trainer back to where the last checkpoint left off, if there is one."""
-        found = together(self._process, self._found)
-        stored = take_up(trainer, self._store, found, self._process)
+        checkpoint = together(self._process, self._latest_checkpoint)
+        stored = take_up(trainer, self._store, checkpoint, self._process)
         if stored is None:
             return
-        extra = json.loads(text_from(0, json.dumps(found and found.extra), self._process))
+        extra = json.loads(text_from(0, json.dumps(checkpoint and checkpoint.extra), self._process))
         self._saved = Position(stored.epoch, stored.step, stored.epoch_step)
         self.epoch, self._step, within = self._saved
         self.begun, self._metrics = Partial.parted(within, extra)
         self._step -= within
 
-    def _found(self) -> Checkpoint | None:
+    def _latest_checkpoint(self) -> Checkpoint | None:
         return self._writer.resume(self._continues) if self._writer else None
 
     def train(self, trainer: Trainer) -> Metrics:
@@ -119,8 +119,8 @@ class JobRecorder:
             return self._stopping()
         if not due:
             return False
-        wanted = torch.tensor(int(self._stopping()), device=self._process.device)
-        return bool(summed(wanted, self._process))
+        stopping_ranks = torch.tensor(int(self._stopping()), device=self._process.device)
+        return bool(summed(stopping_ranks, self._process))
 
     def record(self, metrics: Metrics, trainer: Trainer) -> EpochRow:
         """Write down the epoch that has just ended, with a checkpoint where one is due."""
@@ -139,13 +139,13 @@ class JobRecorder:
 
     def settle(self) -> None:
         """Wait until the last checkpoint is durable; StoreError, on all ranks, if it cannot be."""
-        together(self._process, lambda: self._keeper.wait() if self._keeper else None)
+        together(self._process, lambda: self._checkpoints.wait() if self._checkpoints else None)
 
     def end(self, cause: Cause | None = None) -> JobResult:
         """Write down how the attempt ended: done without a cause, else stopped or failed."""
         result = self._result(cause)
-        if self._keeper and result.status == "failed":
-            self._keeper.give_up()
+        if self._checkpoints and result.status == "failed":
+            self._checkpoints.give_up()
         if self._writer:
             self._writer.finish(result)
         return result
@@ -213,13 +213,13 @@ class JobRecorder:
         """Let a thread write a copy of the state. Waits for the one before."""
         within = self.begun.steps
         position = Position(self.epoch, self._step + within, within)
-        if self._keeper and self._saved != position:
-            self._keeper.wait()
+        if self._checkpoints and self._saved != position:
+            self._checkpoints.wait()
             self._snapshot = snapshot = self._snapshot or Snapshot(trainer)
             snapshot.take(trainer, sums, statistics)
             metrics, seconds = dict(self._metrics), self.begun.seconds
             extra = lambda: _extra(snapshot, metrics, within, seconds)  # noqa: E731
-            self._keeper.save(position, snapshot, extra)
+            self._checkpoints.save(position, snapshot, extra)
         self._saved = position
 
 

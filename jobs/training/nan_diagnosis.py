@@ -17,7 +17,7 @@ from compound.jobs.training.loop.epoch_position import Partial
 from compound.jobs.training.loop.trainer import Trainer
 
 
-class _Seen(Exception):
+class _StepDone(Exception):
     """The step that failed is over."""
 
 
@@ -33,22 +33,22 @@ def diagnose(trainer: Trainer, epoch: int, within: int, error: Diverged) -> Dive
         trainer.train(number, Partial(within))
         within = 0
     trainer.graphs = None  # a recording calls no hooks
-    failed, found = error.step % trainer.steps.per_epoch, _Found()
+    failed, watched = error.step % trainer.steps.per_epoch, _FirstNonFinite()
 
     def after_step(done: int, sums: Tensor) -> None:
         if done == failed:
-            found.begin(trainer)
+            watched.begin(trainer)
         if done == failed + 1:
-            raise _Seen
+            raise _StepDone
 
     if failed == within:
-        found.begin(trainer)
-    with _watching(trainer.module, found), suppress(_Seen):
+        watched.begin(trainer)
+    with _watching(trainer.module, watched), suppress(_StepDone):
         trainer.train(error.epoch, Partial(within), after_step)
-    return error.located(found.layer or found.weights)
+    return error.located(watched.layer or watched.weights)
 
 
-class _Found:
+class _FirstNonFinite:
     """What was seen in the one step that is watched."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class _Found:
         if lost:
             self.weights = f"before it {len(lost)} of {len(values)} tensors, {lost[0]} among them"
 
-    def see(self, name: str, output: Any) -> None:
+    def check(self, name: str, output: Any) -> None:
         """Take in what a layer puts out."""
         if self.watching and not self.layer and isinstance(output, Tensor) and not _finite(output):
             self.layer = f"{name} puts out such values first"
@@ -75,11 +75,11 @@ def _finite(tensor: Tensor) -> bool:
 
 
 @contextmanager
-def _watching(module: nn.Module, found: _Found) -> Iterator[None]:
-    leaves = {name: one for name, one in module.named_modules() if not any(one.children())}
+def _watching(module: nn.Module, watched: _FirstNonFinite) -> Iterator[None]:
+    leaves = {name: layer for name, layer in module.named_modules() if not any(layer.children())}
     hooks = [
-        one.register_forward_hook(lambda _m, _i, out, name=name: found.see(name, out))
-        for name, one in leaves.items()
+        layer.register_forward_hook(lambda _m, _i, out, name=name: watched.check(name, out))
+        for name, layer in leaves.items()
     ]
     try:
         yield

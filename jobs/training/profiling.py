@@ -22,7 +22,7 @@ def profiled(trainer: Trainer, trace: Path) -> Iterator[None]:
     with profile(
         activities=activities,
         schedule=schedule(wait=1, warmup=SKIPPED - 1, active=STEPS, repeat=1),
-        on_trace_ready=lambda found: found.export_chrome_trace(str(trace)),
+        on_trace_ready=lambda finished: finished.export_chrome_trace(str(trace)),
         acc_events=True,
     ) as running:
         trainer.on_step = running.step

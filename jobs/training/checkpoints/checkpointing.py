@@ -38,7 +38,7 @@ class CheckpointWriter(Protocol):
         ...
 
 
-def keeper(
+def checkpoint_writer(
     job: TrainJob,
     store: ArtifactStore,
     process: Process,
@@ -52,7 +52,7 @@ def keeper(
     return _WholeCheckpoint(writer) if writer else None
 
 
-def _unless_spoilt(wait: Callable[[], None]) -> None:
+def _wait_despite_errors(wait: Callable[[], None]) -> None:
     """Wait for a checkpoint whose job has failed already, for a cause that counts more."""
     try:
         wait()
@@ -76,7 +76,7 @@ class _WholeCheckpoint:
 
     def give_up(self) -> None:
         """Wait for the disk; a checkpoint that a lost device spoils is not kept."""
-        _unless_spoilt(self.wait)
+        _wait_despite_errors(self.wait)
 
     def close(self) -> None:
         self._writer.close()
@@ -113,7 +113,7 @@ class _ShardedCheckpoint:
     def give_up(self) -> None:
         """Drop the checkpoint under way if it lacks shards; how the job ends is still written."""
         self._shards.give_up()
-        _unless_spoilt(self.wait)
+        _wait_despite_errors(self.wait)
 
     def close(self) -> None:
         self._shards.give_up()

@@ -79,8 +79,8 @@ class Snapshot:
 
     @property
     def _counters(self) -> dict[str, Tensor]:
-        known = {_VALUES, _AVERAGE, _SUMS, *self._slots}
-        return {name: tensor for name, tensor in self._host.items() if name not in known}
+        in_buffers = {_VALUES, _AVERAGE, _SUMS, *self._slots}
+        return {name: tensor for name, tensor in self._host.items() if name not in in_buffers}
 
     def _named(self, prefix: str, buffer: Tensor) -> dict[str, Tensor]:
         """Name the tensors of a buffer that are this rank's to write."""

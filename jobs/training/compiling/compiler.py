@@ -119,18 +119,18 @@ class Compiled:
         self._entries, self._breaks = _entries(), _breaks()
         self._since = time.time_ns() // 1000
 
-    def told(self) -> str:
+    def note(self) -> str:
         """Say what of the network runs uncompiled, once a step was trained; empty: nothing does."""
         codes = [code for code, count in _entries().items() if count != self._entries.get(code)]
         parts = [code for code in codes if not code.co_filename.endswith(_WRAPPERS)]
-        strays = [code for code in parts if code not in self._whole]
+        outside = [code for code in parts if code not in self._whole]
         breaks = list((_breaks() - self._breaks).keys()) if self._alone else []
         breaks += _refusals(self._since)
         if not any(_programs_of(code) for code in codes):
             return "compile: true, but torch compiled nothing of this network: it ran uncompiled"
-        if not strays and not breaks:
+        if not outside and not breaks:
             return ""
-        reasons = [*map(_place_of, strays[:1]), *(_lines(text)[0] for text in breaks[:1])]
+        reasons = [*map(_place_of, outside[:1]), *(_lines(text)[0] for text in breaks[:1])]
         return (
             "compile: true, but torch compiled this network in parts, and what lies between them "
             f"ran uncompiled; first: {', '.join(reasons)}"
@@ -177,11 +177,13 @@ def _refusals(since: int) -> list[str]:
     """Return why torch left functions of networks uncompiled since a time, in microseconds."""
     from torch._dynamo.utils import get_compilation_metrics
 
-    refused = [one for one in get_compilation_metrics() if (one.start_time_us or 0) >= since]
+    refused = [
+        metrics for metrics in get_compilation_metrics() if (metrics.start_time_us or 0) >= since
+    ]
     return [
-        str(one.fail_reason)
-        for one in refused
-        if one.fail_type and not str(one.co_filename).endswith(_WRAPPERS)
+        str(metrics.fail_reason)
+        for metrics in refused
+        if metrics.fail_type and not str(metrics.co_filename).endswith(_WRAPPERS)
     ]
 
 
@@ -195,24 +197,24 @@ def _place_of(code: CodeType) -> str:
 
 def explained(error: Exception) -> Exception:
     """Say what to do about an error of torch.compile; other errors stay as they are."""
-    if not _torchs(error):
+    if not _is_torch_error(error):
         return error
-    told = PlanError(
+    refusal = PlanError(
         f"torch.compile gave up on this network: {_first_line(error.__cause__ or error)}",
         where="train.compile",
         next_step="set `compile: false`",
     )
-    told.__cause__ = error
-    return told
+    refusal.__cause__ = error
+    return refusal
 
 
 def from_compiling(error: BaseException) -> bool:
     """Whether an error came out of torch.compile, or of a compiler that it has started."""
     started = isinstance(error, subprocess.CalledProcessError | BrokenProcessPool)
-    return started or _torchs(error)
+    return started or _is_torch_error(error)
 
 
-def _torchs(error: BaseException) -> bool:
+def _is_torch_error(error: BaseException) -> bool:
     return type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
 
 

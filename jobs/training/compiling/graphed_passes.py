@@ -59,7 +59,7 @@ class Graphs:
     """Takes micro-batches through the network: first as they come, then by recordings.
 
     `state`: all tensors that a pass changes beside the weights' gradients. A recording counts once
-    its numbers are those of a plain pass on the same images; where there is none, `told` says why.
+    its numbers are those of a plain pass on the same images; where there is none, `note` says why.
     """
 
     def __init__(
@@ -75,15 +75,15 @@ class Graphs:
         self._passes: Counter[Key] = Counter()
         self._recordings: dict[Key, _Recording] = {}
         self._plainly = False
-        self.told = ""
+        self.note = ""
         self.replayed = 0
         """Passes that were taken by recordings."""
 
-    def take(self, place: int, batch: Batch, sums: Tensor, loss: Tensor) -> None:
-        """Take the `place`th micro-batch of a step; its seed is the generator's."""
+    def take(self, number: int, batch: Batch, sums: Tensor, loss: Tensor) -> None:
+        """Take the `number`th micro-batch of a step; its seed is the generator's."""
         if self._plainly:
             return self._plain(batch, sums, loss)
-        key = place, tuple(None if one is None else one.shape for one in batch)
+        key = number, tuple(None if one is None else one.shape for one in batch)
         self._passes[key] += 1
         recording = self._recordings.get(key)
         if recording and recording.fits:
@@ -104,21 +104,21 @@ class Graphs:
         """Record this pass, and take it plainly and by the recording, to compare them."""
         changed = (*self._state, sums, loss)
         before, gradients = _copies(changed), self._gradients.now()
-        held, seed = _copies(_there(gradients)), self._generator.initial_seed()
+        gradient_values, seed = _copies(_present(gradients)), self._generator.initial_seed()
 
-        def back() -> None:
+        def restore() -> None:
             self._gradients.put(gradients)
-            _put_back((*changed, *_there(gradients)), (*before, *held))
+            _put_back((*changed, *_present(gradients)), (*before, *gradient_values))
             self._generator.manual_seed(seed)
 
         def outcome(take: Pass) -> list[Tensor]:
-            back()
+            restore()
             take(batch, sums, loss)
-            return _copies((*changed, *_there(self._gradients.now())))
+            return _copies((*changed, *_present(self._gradients.now())))
 
         try:
             plain, again = outcome(self._plain), outcome(self._plain)
-            back()
+            restore()
             recording = _Recording(self._plain, batch, self._gradients, self._recorder)
             replayed = outcome(recording.take)
             excess = max_excess(plain, again, replayed, len(changed))
@@ -135,7 +135,7 @@ class Graphs:
     def _give_up(self, why: str) -> None:
         self._plainly = True
         self._recordings.clear()
-        self.told = f"graphs: trained without CUDA graphs, as {why}"
+        self.note = f"graphs: trained without CUDA graphs, as {why}"
 
 
 class _Gradients:
@@ -179,13 +179,15 @@ class _Recording:
     def fits(self) -> bool:
         """Whether the weights have those gradients that the recording adds to, or none if none."""
         now = self._gradients.now()
-        return all(one is other for one, other in zip(now, self._before, strict=True))
+        return all(
+            gradient is recorded for gradient, recorded in zip(now, self._before, strict=True)
+        )
 
     def take(self, batch: Batch, sums: Tensor, loss: Tensor) -> None:
         """Take other images of the same shapes."""
-        for own, given in zip(self._batch, batch, strict=True):
-            if own is not None and given is not None:
-                own.copy_(given)
+        for own, tensor in zip(self._batch, batch, strict=True):
+            if own is not None and tensor is not None:
+                own.copy_(tensor)
         self._sums.copy_(sums)
         self._loss.copy_(loss)
         self._replay()
@@ -194,12 +196,12 @@ class _Recording:
         loss.copy_(self._loss)
 
 
-def _there(gradients: Gradients) -> list[Tensor]:
-    return [one for one in gradients if one is not None]
+def _present(gradients: Gradients) -> list[Tensor]:
+    return [gradient for gradient in gradients if gradient is not None]
 
 
 def _copies(tensors: Sequence[Tensor]) -> list[Tensor]:
-    return [one.detach().clone() for one in tensors]
+    return [tensor.detach().clone() for tensor in tensors]
 
 
 @torch.no_grad()

@@ -29,27 +29,27 @@ class Norms:
 
     def __init__(self, module: nn.Module, pieces: int) -> None:
         """Take the norms of a network that lies on its device already."""
-        norms = [one for one in module.modules() if isinstance(one, _BatchNorm)]
-        self._norms = [(one, one.momentum) for one in norms if one.momentum is not None]
-        counts = (one.num_batches_tracked for one in norms if isinstance(one, BatchNorm))
+        norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
+        self._norms = [(norm, norm.momentum) for norm in norms if norm.momentum is not None]
+        counts = (norm.num_batches_tracked for norm in norms if isinstance(norm, BatchNorm))
         self._counts = [count for count in counts if count is not None]
         self._pieces = pieces
 
-    def begin(self, place: int) -> None:
+    def begin(self, number: int) -> None:
         """Count a micro-batch, and set its momentum; it is the place-th of a step, from 1."""
         if self._counts:
             torch._foreach_add_(self._counts, 1)
         if self._pieces > 1:
             for norm, momentum in self._norms:
-                norm.momentum = share_of(momentum, place, self._pieces)
+                norm.momentum = share_of(momentum, number, self._pieces)
 
 
-def share_of(momentum: float, place: int, count: int) -> float:
+def share_of(momentum: float, number: int, count: int) -> float:
     """Return the momentum with which the place-th of `count` statistics counts as all others do.
 
     After all of them running statistics r stand at r + momentum * (mean of all - r).
     """
-    return momentum / (count - (count - place) * momentum)
+    return momentum / (count - (count - number) * momentum)
 
 
 class GhostNorm(BatchNorm):
@@ -77,10 +77,10 @@ class GhostNorm(BatchNorm):
                     self.weight,
                     self.bias,
                     training=True,
-                    momentum=share_of(self.momentum, place, groups),
+                    momentum=share_of(self.momentum, number, groups),
                     eps=self.eps,
                 )
-                for place, part in enumerate(x.tensor_split(groups), start=1)
+                for number, part in enumerate(x.tensor_split(groups), start=1)
             ]
         )
 
@@ -148,7 +148,7 @@ def _over_ranks(tensor: Tensor) -> Tensor:
     return summed
 
 
-def gathered(module: nn.Module, together: Together) -> nn.Module:
+def with_norm_batch(module: nn.Module, together: Together) -> nn.Module:
     """Return a network whose batch norms take those images together; the names stay.
 
     With a process group of one rank, or none, the global batch is the worker's.
@@ -160,7 +160,7 @@ def gathered(module: nn.Module, together: Together) -> nn.Module:
             new = GlobalNorm(child) if together == "global" else GhostNorm(child, int(together))
             setattr(module, name, new)
         else:
-            gathered(child, together)
+            with_norm_batch(child, together)
     return module
 
 

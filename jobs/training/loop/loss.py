@@ -13,8 +13,8 @@ def loss_of(logits: Tensor, batch: Batch, smoothing: float) -> Tensor:
     """
     if batch.others is None or batch.share is None:
         return functional.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
-    own, other = (
+    own, mixed_in = (
         functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
         for labels in (batch.labels, batch.others)
     )
-    return (batch.share * own + (1 - batch.share) * other).mean()
+    return (batch.share * own + (1 - batch.share) * mixed_in).mean()

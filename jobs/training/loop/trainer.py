@@ -19,7 +19,7 @@ from compound.jobs.parallel.strategy import strategy_of
 from compound.jobs.seeds import Purpose, derive
 from compound.jobs.training.compiling.cuda_graphs import recorder_for
 from compound.jobs.training.compiling.graphed_passes import Graphs, Recorder
-from compound.jobs.training.loop.batch_norm import Norms, gathered
+from compound.jobs.training.loop.batch_norm import Norms, with_norm_batch
 from compound.jobs.training.loop.epoch_position import FROM_THE_START, Partial
 from compound.jobs.training.loop.loss import loss_of
 from compound.jobs.training.optimiser.ema import Average
@@ -61,7 +61,7 @@ class Trainer:
         )
         self._model = self.module
         self.graphs: Graphs | None = None
-        self.watch = DataWait()
+        self.data_wait = DataWait()
         self.on_step: Callable[[], None] | None = None
         """Called after every optimiser step."""
         self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
@@ -74,7 +74,7 @@ class Trainer:
 
     def record(self, recorder: Recorder) -> None:
         """Take micro-batches by recordings from here on, as far as that gives the same numbers."""
-        counters = [one for one in self.module.buffers() if not one.is_floating_point()]
+        counters = [buffer for buffer in self.module.buffers() if not buffer.is_floating_point()]
         state, weights = (self.flat.statistics, *counters), self.module.parameters()
         self.graphs = Graphs(self._backward, weights, state, self._generator, recorder)
 
@@ -97,7 +97,7 @@ class Trainer:
             **self._evaluate(),
             "learning_rate": self._rate(number * self.steps.per_epoch - 1),
             "images_per_second": images / (trained - started),
-            "data_wait": self.watch.seconds / (trained - started),
+            "data_wait": self.data_wait.seconds / (trained - started),
             "seconds": time.perf_counter() - started,
         }
         for name, value in metrics.items():
@@ -109,7 +109,7 @@ class Trainer:
         self, epoch: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
     ) -> Tensor:
         """Return the sums of loss and of correct answers over the epoch's images, float64 (2,)."""
-        self.watch.restart()
+        self.data_wait.restart()
         self.module.train()
         self._losses.zero_()
         sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
@@ -131,14 +131,14 @@ class Trainer:
         Adds to `sums` (2,) and `loss` () of the device; nothing is read from there.
         """
         self.flat.forget()
-        for place, piece in enumerate(self._share.pieces, start=1):
+        for number, piece in enumerate(self._share.pieces, start=1):
             drawn = derive(Purpose.STEP, self._seed, step, piece.start)
             self._generator.manual_seed(drawn)
-            self._norms.begin(place)
-            with self._sharing(place == len(self._share.pieces)):
-                batch = self.watch.next(batches)
+            self._norms.begin(number)
+            with self._sharing(number == len(self._share.pieces)):
+                batch = self.data_wait.next(batches)
                 if self.graphs:
-                    self.graphs.take(place, batch, sums, loss)
+                    self.graphs.take(number, batch, sums, loss)
                 else:
                     self._backward(batch, sums, loss)
             self._process.pulse.beat()
@@ -150,8 +150,8 @@ class Trainer:
     def _first_bad_step(self, epoch: int) -> int | None:
         """Return the first step, counted from 0, whose loss was not finite on any rank."""
         bad = (~self._losses.isfinite()).nonzero().flatten()
-        mine = bad[:1] if len(bad) else bad.new_full((1,), self.steps.per_epoch)
-        step = int(least(mine, self._process))
+        own = bad[:1] if len(bad) else bad.new_full((1,), self.steps.per_epoch)
+        step = int(least(own, self._process))
         return (epoch - 1) * self.steps.per_epoch + step if step < self.steps.per_epoch else None
 
     def _backward(self, batch: Batch, sums: Tensor, total: Tensor) -> None:
@@ -222,7 +222,7 @@ def network_of(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Modul
             norm_momentum=job.recipe.norm_momentum or norm_momentum(plan),
             imports=imports,
         )
-    return gathered(network, job.recipe.norm_batch)
+    return with_norm_batch(network, job.recipe.norm_batch)
 
 
 def _generator(device: torch.device) -> torch.Generator:
@@ -251,7 +251,7 @@ class DataWait:
 
     def next(self, batches: Iterator[T]) -> T:
         """Return the next batch, and count how long that took."""
-        asked = time.perf_counter()
+        started = time.perf_counter()
         batch = next(batches)
-        self.seconds += time.perf_counter() - asked
+        self.seconds += time.perf_counter() - started
         return batch
