@@ -80,7 +80,7 @@ class _HeartbeatThread:
                 return
 
     def _beat(self) -> Heartbeat:
-        now = self._process.pulse.read()
+        now = self._process.progress.read()
         return Heartbeat(
             rank=self._process.rank,
             host=self._host,
@@ -116,7 +116,7 @@ class _Worker:
 
     def train(self, number: int, request: JobRequest) -> None:
         """Train one job; rank 0 tells of every epoch and of the end."""
-        self._process.pulse.begin()
+        self._process.progress.begin()
         splits, continues = request.splits, request.continues
         rows = run(
             request.job,

@@ -1,4 +1,4 @@
-"""What a warm process keeps between jobs: one data set, and its last few resolutions."""
+"""Data that a warm process keeps between jobs: one data set at its last few resolutions."""
 
 import logging
 from collections import OrderedDict
@@ -22,16 +22,16 @@ from compound.schemas.recipe import Recipe
 MAX_BYTES = 2 * 2**30
 """Resized pixels kept over all resolutions."""
 _FEW_DECODERS = 4
-"""Decoding processes below which a GPU is likely to wait for images."""
+"""Number of decoding processes below which a GPU is likely to wait for images."""
 
 _log = logging.getLogger(__name__)
 
 
 class DataCache:
-    """The data set used last, at the resolutions used last; made once by a process, and passed in.
+    """The data set used last, at the resolutions used last. A process makes one and passes it in.
 
-    Resized pixels beyond `max_bytes` are let go, the ones unused for longest first. Data that is
-    streamed is decoded `elsewhere`, where that is given.
+    Resized pixels beyond `max_bytes` are dropped, the least recently used first. Streamed data is
+    decoded by `elsewhere`, if there is one, and otherwise by processes on this host.
     """
 
     def __init__(self, max_bytes: int = MAX_BYTES, elsewhere: RemoteDecoder | None = None) -> None:
@@ -48,9 +48,9 @@ class DataCache:
         device: torch.device,
         threads: int = 1,
     ) -> Source:
-        """Return what a trainer takes its batches from. DataError as for `at`.
+        """Return a trainer's source of batches. DataError as for `at`.
 
-        `threads`: CPUs of this process, which is also how many may decode at the same time.
+        `threads`: CPUs of this process, and the number of images decoded at the same time.
         """
         dataset, view = self._current(data), view_of(recipe)
         size_of = partial(size_at, recipe, resolution) if recipe.resizing else None
@@ -74,9 +74,9 @@ class DataCache:
         self._stream = None
 
     def at(self, data: DataRef, resolution: int, view: View = WHOLE) -> Images:
-        """Return the data at a resolution as a recipe sees it, from memory where it can be.
+        """Return the data at a resolution as a recipe sees it, from memory if possible.
 
-        DataError: it cannot be read, or is no longer what the job was planned for.
+        DataError: it cannot be read, or it has changed since the job was planned.
         """
         dataset, key = self.dataset(data), (resolution, view)
         if key not in self._resized:

@@ -1,4 +1,4 @@
-"""What an attempt ran with: versions, code, device. Recorded beside its numbers."""
+"""The environment of an attempt, recorded with its numbers: versions, code, device."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ from compound.jobs.store.format.manifest import Environment, GitState
 from compound.schemas.job import TrainJob
 
 _PATIENCE = 5.0
-"""Seconds that git may take, once a process; without an answer nothing is recorded."""
+"""Seconds that git may take, once in a process; without an answer nothing is recorded."""
 
 
 def environment(job: TrainJob, process: Process) -> Environment:
@@ -44,7 +44,7 @@ def _version() -> str:
 
 @cache
 def git_state(folder: str) -> GitState | None:
-    """Return the commit of the checkout that a folder lies in; None outside of any."""
+    """Return the commit of the checkout that a folder is in; None if it is in none."""
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if commit is None:
         return None
@@ -63,6 +63,7 @@ def _git(folder: str, *arguments: str) -> str | None:
             text=True,
             timeout=_PATIENCE,
             check=True,
+            # `git status` would lock and rewrite the index, while the user may be committing.
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.SubprocessError):

@@ -1,8 +1,8 @@
-"""Which layer was the first to put out numbers that are not finite.
+"""Finds the layer that was the first to put out NaN or infinity.
 
-The training loop reads nothing from the device before an epoch is over, and by then everything is
-lost. So a job that has diverged is trained once more from its last checkpoint up to the step that
-failed, which is exact on a CPU, and watched there.
+The training loop reads nothing from the device before the end of an epoch, when all numbers are
+already lost. So a diverged job is trained again from its last checkpoint up to the failed step,
+which is exact on a CPU, with hooks on every layer in that step.
 """
 
 from collections.abc import Iterator
@@ -18,21 +18,21 @@ from compound.jobs.training.loop.trainer import Trainer
 
 
 class _StepDone(Exception):
-    """The step that failed is over."""
+    """The failed step is over."""
 
 
 def diagnose(trainer: Trainer, epoch: int, within: int, error: Diverged) -> Diverged:
-    """Return the error with the layer named.
+    """Return the error with the name of the layer.
 
-    `trainer` stands `within` steps into the epoch after `epoch` whole ones. All ranks call it
-    together.
+    `trainer` is `within` steps into the epoch after `epoch` whole ones. All ranks call it at the
+    same time.
     """
     if error.step is None:
         return error
     for number in range(epoch + 1, error.epoch):
         trainer.train(number, Partial(within))
         within = 0
-    trainer.graphs = None  # a recording calls no hooks
+    trainer.graphs = None  # a CUDA graph calls no hooks
     failed, watched = error.step % trainer.steps.per_epoch, _FirstNonFinite()
 
     def after_step(done: int, sums: Tensor) -> None:
@@ -49,7 +49,7 @@ def diagnose(trainer: Trainer, epoch: int, within: int, error: Diverged) -> Dive
 
 
 class _FirstNonFinite:
-    """What was seen in the one step that is watched."""
+    """The first layer, or weights, with numbers that are not finite in the watched step."""
 
     def __init__(self) -> None:
         self.watching = False
@@ -57,7 +57,7 @@ class _FirstNonFinite:
         self.weights = ""
 
     def begin(self, trainer: Trainer) -> None:
-        """Watch from here on; weights that are lost already come first."""
+        """Watch from now on; weights that are not finite already are the first finding."""
         self.watching = True
         values = trainer.flat.named(trainer.flat.values)
         lost = [name for name, tensor in values.items() if not _finite(tensor)]
@@ -65,7 +65,7 @@ class _FirstNonFinite:
             self.weights = f"before it {len(lost)} of {len(values)} tensors, {lost[0]} among them"
 
     def check(self, name: str, output: Any) -> None:
-        """Take in what a layer puts out."""
+        """Check the output of a layer."""
         if self.watching and not self.layer and isinstance(output, Tensor) and not _finite(output):
             self.layer = f"{name} puts out such values first"
 

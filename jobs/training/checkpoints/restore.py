@@ -17,8 +17,8 @@ from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob
 
 
-def begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
-    """Give a fresh trainer the weights that its job names, if any.
+def load_initial_weights(trainer: Trainer, job: TrainJob, process: Process) -> None:
+    """Load the weights that the job names, if any, into a fresh trainer.
 
     Raises ArchitectureError: the file is not the one that was planned.
     """
@@ -38,12 +38,12 @@ def begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
     )
     if divides:
         _fill(trainer, trainer.flat.values, module.state_dict())
-        trainer.flat.publish()
+        trainer.flat.update_module()
     if trainer.average is not None:
         trainer.average.values.copy_(trainer.flat.values)
 
 
-def take_up(
+def load_checkpoint(
     trainer: Trainer, store: ArtifactStore, checkpoint: Checkpoint | None, process: Process
 ) -> CheckpointFiles | None:
     """Put all ranks to the position of the first rank's checkpoint; None if it has none.
@@ -63,7 +63,7 @@ def take_up(
             _restore_part(trainer, source.shard(process.rank))
         elif source:
             _restore(trainer, source)
-        trainer.flat.publish()
+        trainer.flat.update_module()
 
     together(process, read)
     _spread(trainer, process)
@@ -71,7 +71,7 @@ def take_up(
 
 
 def _restore_part(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
-    """Take what a rank of this number has written."""
+    """Restore what a rank of the same number has written."""
     flat = trainer.flat
     for prefix, buffer in _buffers(trainer).items():
         saved, views = below(prefix, tensors), flat.named(buffer)
@@ -82,13 +82,13 @@ def _restore_part(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
-    """Take this rank's part of a whole network, one tensor after another."""
+    """Restore this rank's part of a whole network."""
     model = checkpoint.model()
     _fill(trainer, trainer.flat.values, below(MODEL, model))
     if trainer.average is not None:
         _fill(trainer, trainer.average.values, below(AVERAGE, model))
     _restore_counters(trainer, model)
-    del model
+    del model  # its memory, before that of the optimiser's state is taken
     slots = checkpoint.optimizer()
     for slot, buffer in trainer.optimiser.slots.items():
         whole = slots.get(slot)
@@ -124,8 +124,8 @@ def _spread(trainer: Trainer, process: Process) -> None:
 def common_statistics(trainer: Trainer, process: Process) -> dict[str, Tensor]:
     """Return batch norm's statistics averaged over the ranks, of the network and of its average.
 
-    They are copies: within an epoch every rank goes on with its own. Averaging is linear, as the
-    statistics' updates are, so going on from the common ones ends where the own ones end.
+    They are copies: within an epoch every rank goes on with its own statistics. Both averaging and
+    the updates are linear, so a job that resumes from the averaged ones ends at the same values.
     """
     statistics = {"values": trainer.flat.statistics}
     if trainer.average is not None:
@@ -136,13 +136,13 @@ def common_statistics(trainer: Trainer, process: Process) -> dict[str, Tensor]:
 def rewind(
     trainer: Trainer, job: TrainJob, store: ArtifactStore, process: Process
 ) -> tuple[int, int]:
-    """Take a fresh trainer to where a job's last checkpoint was; return its epoch and step in it.
+    """Load a job's last checkpoint into a fresh trainer; return its epochs and steps beyond them.
 
-    Zeros where there is none.
+    Both are zero if there is none.
     """
     latest = together(process, lambda: store.checkpoint(job.id) if process.leads else None)
-    stored = take_up(trainer, store, latest, process)
+    stored = load_checkpoint(trainer, store, latest, process)
     if stored is None:
-        together(process, lambda: begin(trainer, job, process))
+        together(process, lambda: load_initial_weights(trainer, job, process))
         return 0, 0
     return stored.epoch, stored.epoch_step

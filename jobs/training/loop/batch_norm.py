@@ -1,4 +1,4 @@
-"""Batch norm across micro-batches and ranks: what is normalised together, and what is remembered.
+"""Batch norm across micro-batches and ranks: groups of images, and running statistics.
 
 Ghost batch norm: Hoffer et al. 2017, algorithm 1.
 """
@@ -16,19 +16,19 @@ from compound.jobs.models.numerics import BatchNorm
 Together = Literal["worker", "global"] | int
 """Which images batch norm normalises together: see Recipe.norm_batch."""
 _FEW = 5
-"""Groups up to which a call for each launches no more kernels than one for all."""
+"""Number of groups up to which a call for each launches no more kernels than one for all."""
 
 
 class Norms:
     """The batch norms of a network that takes `pieces` micro-batches for every optimiser step.
 
-    Running statistics r take in one batch's statistics s by r + m (s - r). Of k micro-batches taken
-    in one after another the last would count for most; with `share_of(m, j, k)` for the j-th of
-    them all count alike, as they do where k workers take one each.
+    One batch with statistics s changes running statistics r to r + m (s - r). Of k micro-batches in
+    a row the last would then weigh most. With momentum `share_of(m, j, k)` for the j-th, all weigh
+    the same, as they do if k workers take one each.
     """
 
     def __init__(self, module: nn.Module, pieces: int) -> None:
-        """Take the norms of a network that lies on its device already."""
+        """Find the norms of a network that is on its device already."""
         norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
         self._norms = [(norm, norm.momentum) for norm in norms if norm.momentum is not None]
         counts = (norm.num_batches_tracked for norm in norms if isinstance(norm, BatchNorm))
@@ -36,7 +36,7 @@ class Norms:
         self._pieces = pieces
 
     def begin(self, number: int) -> None:
-        """Count a micro-batch, and set its momentum; it is the place-th of a step, from 1."""
+        """Count a micro-batch and set its momentum. `number`: within its step, from 1."""
         if self._counts:
             torch._foreach_add_(self._counts, 1)
         if self._pieces > 1:
@@ -45,15 +45,15 @@ class Norms:
 
 
 def share_of(momentum: float, number: int, count: int) -> float:
-    """Return the momentum with which the place-th of `count` statistics counts as all others do.
+    """Return the momentum with which the `number`-th of `count` statistics weighs as all others do.
 
-    After all of them running statistics r stand at r + momentum * (mean of all - r).
+    After all of them running statistics r are r + momentum * (mean of all - r).
     """
     return momentum / (count - (count - number) * momentum)
 
 
 class GhostNorm(BatchNorm):
-    """Normalises groups of so many neighbouring images; a last group may be larger."""
+    """Normalises groups of so many neighbouring images; a group may be larger."""
 
     def __init__(self, norm: nn.BatchNorm2d, images: int) -> None:
         super().__init__(norm.num_features, eps=norm.eps, momentum=norm.momentum)
@@ -85,9 +85,9 @@ class GhostNorm(BatchNorm):
         )
 
     def _at_once(self, x: Tensor, groups: int) -> Tensor:
-        """Normalise equal groups by one call, to which they look like channels of their own.
+        """Normalise equal groups by one call, in which each group has channels of its own.
 
-        That is as many operations for any number of groups, where a GPU would wait for launches.
+        The number of kernels does not grow with the groups, so a GPU does not wait for launches.
         """
         assert self.running_mean is not None and self.running_var is not None
         assert self.momentum is not None
@@ -113,14 +113,15 @@ class GhostNorm(BatchNorm):
 
 
 class GlobalNorm(BatchNorm):
-    """Normalises what all ranks hold of a micro-batch together, on CPUs too."""
+    """Normalises a micro-batch over the images of all ranks."""
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
+        # torch's SyncBatchNorm does the same, but only on GPUs.
         super().__init__(norm.num_features, eps=norm.eps, momentum=norm.momentum)
         self.load_state_dict(norm.state_dict())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (N, C, H, W); every rank has to call it."""
+        """Normalise (N, C, H, W). All ranks have to call it at the same time."""
         if not self.training:
             return super().forward(x)
         floats = x.float()
@@ -143,13 +144,13 @@ class GlobalNorm(BatchNorm):
 
 
 def _over_ranks(tensor: Tensor) -> Tensor:
-    """Add up over the ranks; gradients flow back to all of them."""
+    """Sum over the ranks; gradients flow back to all of them."""
     summed: Tensor = all_reduce(tensor)  # type: ignore[no-untyped-call]
     return summed
 
 
 def with_norm_batch(module: nn.Module, together: Together) -> nn.Module:
-    """Return a network whose batch norms take those images together; the names stay.
+    """Return a network whose batch norms normalise those images together; names stay the same.
 
     With a process group of one rank, or none, the global batch is the worker's.
     """

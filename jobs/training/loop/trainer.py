@@ -1,4 +1,4 @@
-"""The training loop: plain torch, nothing read from the device before an epoch is over."""
+"""The training loop. It reads nothing from the device before the end of an epoch."""
 
 import math
 import time
@@ -20,7 +20,7 @@ from compound.jobs.seeds import Purpose, derive
 from compound.jobs.training.compiling.cuda_graphs import recorder_for
 from compound.jobs.training.compiling.graphed_passes import Graphs, Recorder
 from compound.jobs.training.loop.batch_norm import Norms, with_norm_batch
-from compound.jobs.training.loop.epoch_position import FROM_THE_START, Partial
+from compound.jobs.training.loop.epoch_position import EPOCH_START, Partial
 from compound.jobs.training.loop.loss import loss_of
 from compound.jobs.training.optimiser.ema import Average
 from compound.jobs.training.optimiser.schedule import Steps, learning_rate, norm_momentum, steps
@@ -30,17 +30,17 @@ from compound.schemas.metrics import ACCURACY
 
 Metrics = dict[str, float]
 AfterStep = Callable[[int, Tensor], None]
-"""Called after every optimiser step with how many of the epoch are done, and with this rank's sums
-of loss and of right answers over the epoch's images, float64 (2,), on the training device."""
+"""Called after every optimiser step with the number of steps of the epoch so far, and with this
+rank's sums of loss and of correct answers over the epoch's images, float64 (2,) on its device."""
 
 
 class Trainer:
-    """One job on one rank: the network, its optimiser, and the loop that moves them."""
+    """One job on one rank: the network, its optimiser and the training loop."""
 
     def __init__(self, job: TrainJob, source: Source, process: Process, *, splits: int = 1) -> None:
-        """Build everything, alike on every rank. PlanError: the batch cannot be shared.
+        """Build the same on every rank. PlanError: the batch cannot be shared.
 
-        `splits`: parts that every micro-batch of the recipe is cut into.
+        `splits`: parts into which every micro-batch of the recipe is cut.
         """
         self._recipe, self._seed, self._process = job.recipe, job.seed, process
         self._strategy = strategy_of(process)
@@ -73,15 +73,15 @@ class Trainer:
             self.record(recorder)
 
     def record(self, recorder: Recorder) -> None:
-        """Take micro-batches by recordings from here on, as far as that gives the same numbers."""
+        """Train by CUDA graphs from now on, if they give the same numbers."""
         counters = [buffer for buffer in self.module.buffers() if not buffer.is_floating_point()]
         state, weights = (self.flat.statistics, *counters), self.module.parameters()
         self.graphs = Graphs(self._backward, weights, state, self._generator, recorder)
 
     def epoch(
-        self, number: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
+        self, number: int, begun: Partial = EPOCH_START, after_step: AfterStep | None = None
     ) -> Metrics:
-        """Train for one epoch, counted from 1, or for what is left of it, and evaluate.
+        """Train for one epoch, counted from 1, or for the rest of it, and evaluate.
 
         Diverged: a loss is not finite.
         """
@@ -106,7 +106,7 @@ class Trainer:
         return metrics
 
     def train(
-        self, epoch: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
+        self, epoch: int, begun: Partial = EPOCH_START, after_step: AfterStep | None = None
     ) -> Tensor:
         """Return the sums of loss and of correct answers over the epoch's images, float64 (2,)."""
         self.data_wait.restart()
@@ -114,7 +114,8 @@ class Trainer:
         self._losses.zero_()
         sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
         if self._process.leads:
-            # Numbers go along with the kernel; a tensor of them would be copied to the device.
+            # A Python number is an argument of the kernel. A tensor would be copied to the device,
+            # and the host would wait for the copy.
             sums[0] += begun.loss
             sums[1] += begun.correct
         batches = self.source.training(self._seed, epoch, self._share, begun.steps)
@@ -128,9 +129,9 @@ class Trainer:
     def step(self, step: int, batches: Iterator[Batch], sums: Tensor, loss: Tensor) -> None:
         """Take one optimiser step, counted from 0, on this rank's next micro-batches.
 
-        Adds to `sums` (2,) and `loss` () of the device; nothing is read from there.
+        Adds to `sums` (2,) and `loss` () on the device, and reads nothing from it.
         """
-        self.flat.forget()
+        self.flat.clear_gradients()
         for number, piece in enumerate(self._share.pieces, start=1):
             drawn = derive(Purpose.STEP, self._seed, step, piece.start)
             self._generator.manual_seed(drawn)
@@ -141,8 +142,8 @@ class Trainer:
                     self.graphs.take(number, batch, sums, loss)
                 else:
                     self._backward(batch, sums, loss)
-            self._process.pulse.beat()
-        self.flat.collect()
+            self._process.progress.beat()
+        self.flat.collect_gradients()
         self.optimiser.step(self._rate(step), step + 1)
         if self.on_step:
             self.on_step()
@@ -159,7 +160,8 @@ class Trainer:
         with self._precision():
             logits = self._model(batch.images)
             loss = loss_of(logits, batch, self._recipe.label_smoothing)
-        # The ranks' gradients are averaged, so a mean over the global batch counts once a rank.
+        # Gradients are averaged over the ranks, so each rank multiplies by world_size to get the
+        # mean over the global batch.
         parts = self.steps.batch / (len(labels) * self._process.world_size)
         (loss / parts).backward()  # type: ignore[no-untyped-call]
         total.add_(loss.detach())
@@ -167,14 +169,14 @@ class Trainer:
         sums[1].add_((logits.detach().argmax(1) == labels).sum())
 
     def _settled(self, sums: Tensor) -> Tensor:
-        """Make the ranks one again: the epoch's sums, and batch norm's statistics."""
+        """Combine the ranks: sum the epoch's sums, and average batch norm's statistics."""
         averaged(self.flat.statistics, self._process)
         if self.average:
             averaged(self.average.values[len(self.flat.gradients) :], self._process)
         return summed(sums, self._process)
 
     def _evaluate(self) -> Metrics:
-        """Measure the network, or its average, on every validation image exactly once."""
+        """Evaluate the network, or its average, on every validation image exactly once."""
         with self.average.applied() if self.average else nullcontext():
             loss, correct, images = summed(self._validate(), self._process).tolist()
         return {"validation_loss": loss / images, ACCURACY: correct / images}
@@ -191,7 +193,7 @@ class Trainer:
             sums[0].add_(losses.double().sum())
             sums[1].add_((logits.argmax(1) == labels).sum())
             sums[2].add_(len(labels))
-            self._process.pulse.beat()
+            self._process.progress.beat()
         return sums
 
     def _held_out(self) -> Iterator[Batch]:
@@ -203,7 +205,7 @@ class Trainer:
         return learning_rate(self._recipe, self.steps, step)
 
     def _sharing(self, last: bool) -> AbstractContextManager[None]:
-        """Let the last micro-batch of a step send gradients, and others if the strategy has to."""
+        """Send gradients in the last micro-batch of a step; before, only if the strategy must."""
         return nullcontext() if last else self._strategy.unsynchronised(self._model, self._process)
 
     def _precision(self) -> torch.autocast:
@@ -226,7 +228,7 @@ def network_of(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Modul
 
 
 def _generator(device: torch.device) -> torch.Generator:
-    """Return the generator that dropout and stochastic depth draw from on a device."""
+    """Return the generator of a device, from which dropout and stochastic depth draw."""
     if device.type == "cpu":
         return torch.default_generator
     module = torch.get_device_module(device)
@@ -240,17 +242,17 @@ T = TypeVar("T")
 
 
 class DataWait:
-    """Adds up the seconds that the loop spends in asking for the next batch."""
+    """Sums the seconds that the loop waits for the next batch."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     def restart(self) -> None:
-        """Begin at zero again."""
+        """Start again at zero."""
         self.seconds = 0.0
 
     def next(self, batches: Iterator[T]) -> T:
-        """Return the next batch, and count how long that took."""
+        """Return the next batch, and add the seconds that it took."""
         started = time.perf_counter()
         batch = next(batches)
         self.seconds += time.perf_counter() - started

@@ -203,7 +203,7 @@ def test_ranks_hold_the_rows_that_torch_would_give_them(rows: int, ranks: int) -
         assert torch.equal(flat.part("b", bias), flat.named(numbers)["b"])
         assert flat.written == (("w", "b") if rank == 0 else ("w",))
         numbers[:size] += 1
-        flat.publish()
+        flat.update_module()
         assert torch.equal(flat.held[0], chunks[rank] + 1)
 
 
