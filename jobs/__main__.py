@@ -123,6 +123,7 @@ def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -
         resources.parallel,
     )
     if device.type == "cuda" and world_size > 1:
+        # Streams, and NCCL's collectives on them, are those of the current device.
         torch.cuda.set_device(device)
     if world_size > 1:
         join(process, resources.patience, float(resources.gpus))

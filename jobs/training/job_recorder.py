@@ -205,6 +205,7 @@ class JobRecorder:
     def _save_within(self, trainer: Trainer, sums: Tensor) -> None:
         """Save inside an epoch, when each rank has its own sums and statistics."""
         several = self._process.world_size > 1
+        # Copies, as summed() works in place, and this rank goes on with its own numbers.
         statistics = common_statistics(trainer, self._process) if several else {}
         sums = summed(sums.clone(), self._process) if several else sums
         together(self._process, lambda: self._save(trainer, sums, statistics))

@@ -23,6 +23,7 @@ def profiled(trainer: Trainer, trace: Path) -> Iterator[None]:
         activities=activities,
         schedule=schedule(wait=1, warmup=SKIPPED - 1, active=STEPS, repeat=1),
         on_trace_ready=lambda finished: finished.export_chrome_trace(str(trace)),
+        # Otherwise torch warns that it drops the events of earlier cycles; there is only one cycle.
         acc_events=True,
     ) as running:
         trainer.on_step = running.step

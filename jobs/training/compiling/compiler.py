@@ -128,7 +128,7 @@ class Compiled:
             return "compile: true, but torch compiled nothing of this network: it ran uncompiled"
         if not outside and not breaks:
             return ""
-        reasons = [*map(_place_of, outside[:1]), *(_lines(text)[0] for text in breaks[:1])]
+        reasons = [*map(_source_line, outside[:1]), *(_lines(text)[0] for text in breaks[:1])]
         return (
             "compile: true, but torch compiled this network in parts, and the code between them "
             f"ran uncompiled; first: {', '.join(reasons)}"
@@ -186,7 +186,7 @@ def _refusals(since: int) -> list[str]:
     ]
 
 
-def _place_of(code: CodeType) -> str:
+def _source_line(code: CodeType) -> str:
     """Say where a part of a network begins: after a break, or as a function of its own."""
     _, after, line = code.co_name.rpartition("_at_")
     if after and line.isdigit():

@@ -44,7 +44,7 @@ class Cuda:
 
         RuntimeError: the action waits for the device, or there is no memory.
         """
-        # thread_local: by default a recording fails if any other thread calls CUDA meanwhile, as the
+        # thread_local: by default a recording fails if another thread calls CUDA meanwhile, as the
         # thread that writes checkpoints does.
         graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:

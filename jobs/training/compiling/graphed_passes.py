@@ -74,14 +74,14 @@ class Graphs:
         self._generator, self._recorder = generator, recorder
         self._passes: Counter[Key] = Counter()
         self._recordings: dict[Key, _Recording] = {}
-        self._plainly = False
+        self._unrecorded = False
         self.note = ""
         self.replayed = 0
         """Number of passes that were run by recordings."""
 
     def take(self, number: int, batch: Batch, sums: Tensor, loss: Tensor) -> None:
         """Run the `number`-th micro-batch of a step, with the generator's seed."""
-        if self._plainly:
+        if self._unrecorded:
             return self._plain(batch, sums, loss)
         key = number, tuple(None if tensor is None else tensor.shape for tensor in batch)
         self._passes[key] += 1
@@ -95,7 +95,7 @@ class Graphs:
             with self._recorder.on_side_stream():
                 self._plain(batch, sums, loss)
         elif self._passes[key] == WARM_UP:
-            self._plainly = not self._recorder.is_launch_bound(
+            self._unrecorded = not self._recorder.is_launch_bound(
                 lambda: self._plain(batch, sums, loss)
             )
         else:
@@ -135,7 +135,7 @@ class Graphs:
             outcome(self._plain)
 
     def _give_up(self, why: str) -> None:
-        self._plainly = True
+        self._unrecorded = True
         self._recordings.clear()
         self.note = f"graphs: trained without CUDA graphs, as {why}"
 
@@ -220,11 +220,11 @@ def max_excess(
 
     The `first` tensors are of different kinds, each with its own scale; the rest are gradients.
     """
-    norms, noise = _norms(plain), _apart(plain, again)
+    norms, noise = _norms(plain), _differences(plain, again)
     scale = norms.clone()
     scale[first:] = torch.linalg.vector_norm(norms[first:])
     allowed = torch.stack([_LEAST * norms, _NOISE * noise, _NOTHING * scale]).amax(0)
-    excess = _apart(plain, replayed) / allowed.clamp(min=1e-30)
+    excess = _differences(plain, replayed) / allowed.clamp(min=1e-30)
     return float(torch.where(excess.isnan(), torch.inf, excess).max())
 
 
@@ -233,5 +233,5 @@ def _norms(tensors: Sequence[Tensor]) -> Tensor:
     return torch.stack([torch.linalg.vector_norm(part, dtype=torch.float64) for part in floats])
 
 
-def _apart(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
+def _differences(left: Sequence[Tensor], right: Sequence[Tensor]) -> Tensor:
     return _norms([a - b for a, b in zip(left, right, strict=True)])

@@ -129,6 +129,7 @@ class GlobalNorm(BatchNorm):
         sums = _over_ranks(torch.cat([floats.sum((0, 2, 3)), pixels]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
+        # A second pass for the variance: the mean of squares less the squared mean loses precision.
         squares = (floats - mean[:, None, None]).square().sum((0, 2, 3))
         variance = _over_ranks(squares) / count
         self._remember(mean.detach(), variance.detach(), count)

@@ -124,7 +124,7 @@ class Trainer:
             self.step(first + done, batches, sums, self._losses[done])
             if after_step:
                 after_step(done + 1, sums)
-        return self._settled(sums)
+        return self._combined(sums)
 
     def step(self, step: int, batches: Iterator[Batch], sums: Tensor, loss: Tensor) -> None:
         """Take one optimiser step, counted from 0, on this rank's next micro-batches.
@@ -136,7 +136,7 @@ class Trainer:
             drawn = derive(Purpose.STEP, self._seed, step, piece.start)
             self._generator.manual_seed(drawn)
             self._norms.begin(number)
-            with self._sharing(number == len(self._share.pieces)):
+            with self._sending(number == len(self._share.pieces)):
                 batch = self.data_wait.next(batches)
                 if self.graphs:
                     self.graphs.take(number, batch, sums, loss)
@@ -168,7 +168,7 @@ class Trainer:
         sums[0].add_(loss.detach(), alpha=len(labels))
         sums[1].add_((logits.detach().argmax(1) == labels).sum())
 
-    def _settled(self, sums: Tensor) -> Tensor:
+    def _combined(self, sums: Tensor) -> Tensor:
         """Combine the ranks: sum the epoch's sums, and average batch norm's statistics."""
         averaged(self.flat.statistics, self._process)
         if self.average:
@@ -204,7 +204,7 @@ class Trainer:
     def _rate(self, step: int) -> float:
         return learning_rate(self._recipe, self.steps, step)
 
-    def _sharing(self, last: bool) -> AbstractContextManager[None]:
+    def _sending(self, last: bool) -> AbstractContextManager[None]:
         """Send gradients in the last micro-batch of a step; before, only if the strategy must."""
         return nullcontext() if last else self._strategy.unsynchronised(self._model, self._process)
 
@@ -215,6 +215,8 @@ class Trainer:
 
 def network_of(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Module:
     """Build the job's network with weights drawn from its seed alone."""
+    # Drawn on the CPU, so that all devices get the same weights. With devices=None fork_rng would
+    # start CUDA in every process to save the state of all GPUs.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(Purpose.WEIGHTS, job.seed))
         network = build(
@@ -229,6 +231,7 @@ def network_of(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Modul
 
 def _generator(device: torch.device) -> torch.Generator:
     """Return the generator of a device, from which dropout and stochastic depth draw."""
+    # functional.dropout takes no generator: it always draws from the default one of the device.
     if device.type == "cpu":
         return torch.default_generator
     module = torch.get_device_module(device)

@@ -30,12 +30,12 @@ class Average:
     def applied(self) -> Iterator[None]:
         """Put the averaged values into the network inside the `with`."""
         own = self._flat.values.clone()
-        self._give(self.values)
+        self._set_values(self.values)
         try:
             yield
         finally:
-            self._give(own)
+            self._set_values(own)
 
-    def _give(self, values: Tensor) -> None:
+    def _set_values(self, values: Tensor) -> None:
         self._flat.values.copy_(values)
         self._flat.update_module()
