@@ -60,7 +60,7 @@ def settled() -> float:
 def trainer(network: Architecture, sharded: bool) -> Trainer:
     """Build one rank's trainer."""
     rank, ranks = distributed.get_rank(), distributed.get_world_size()
-    process = Process(rank, ranks, torch.device("cpu"), 1, sharded=sharded)
+    process = Process(rank, ranks, torch.device("cpu"), 1, parallel="full" if sharded else "none")
     spec = SyntheticData(
         source="synthetic", images=IMAGES * ranks, validation_images=ranks, size=PIXELS
     )

@@ -16,7 +16,7 @@ from compound.cluster.resources import Node, expected, preflight, resolve
 from compound.cluster.retries import RetryBudget
 from compound.cluster.runner import OnEvent, unfinished
 from compound.jobs.gpu.visible_gpus import gpus_here
-from compound.jobs.parallel.failure import GAVE_UP, spent
+from compound.jobs.parallel.failure import GAVE_UP, has_lost_gpu
 from compound.jobs.run_job import Process, run
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
@@ -245,7 +245,9 @@ def _told(errors: str) -> Cause | None:
     """Return the first cause of their own that ranks told, if any did."""
     told = [line for line in errors.splitlines() if line.startswith(GAVE_UP)]
     causes = [Cause.model_validate_json(line.removeprefix(GAVE_UP)) for line in told]
-    return next((cause for cause in causes if cause.kind != "worker lost" or spent(cause)), None)
+    return next(
+        (cause for cause in causes if cause.kind != "worker lost" or has_lost_gpu(cause)), None
+    )
 
 
 def here() -> Node:

@@ -11,7 +11,7 @@ from typing import Any
 import ray
 from ray.train.torch import TorchConfig
 
-from compound.jobs.parallel.collective import settle_nccl
+from compound.jobs.parallel.collective import set_nccl_defaults
 
 LOG = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def bind_collectives(given: str | None = None) -> None:
     Left alone they take the address that the host's name resolves to, which may be another
     network or loopback. Variables that are set already are kept, unless one is given.
     """
-    settle_nccl()
+    set_nccl_defaults()
     if given:
         os.environ.update(_bound_to(given))
         return

@@ -6,6 +6,7 @@ from math import floor, inf
 from typing import Literal
 
 from compound.jobs.gpu.visible_gpus import part_for, sharers
+from compound.jobs.parallel.strategy_table import STRATEGIES
 from compound.schemas.errors import ClusterError
 from compound.schemas.job import JobRequest, Resources
 
@@ -62,7 +63,7 @@ def share(resources: Resources, nodes: Sequence[Node], limit: Node | None = None
     gpus = sum(node.gpus for node in [*nodes, *([limit] if limit else [])])
     if not gpus:
         return Share(0.0, _none(nodes))
-    most = 1 if resources.sharding == "full" else MOST_SHARERS
+    most = MOST_SHARERS if STRATEGIES[resources.parallel].shares_gpus else 1
     for number in range(1, most + 1):
         part = part_for(number)
         sized = resources.model_copy(update={"gpus": part})
@@ -75,8 +76,8 @@ def share(resources: Resources, nodes: Sequence[Node], limit: Node | None = None
 
 def _undivided(resources: Resources, nodes: Sequence[Node]) -> str:
     """Say why sharing the GPUs out does not make a job fit."""
-    if resources.sharding == "full":
-        return "sharding: full divides a network among whole GPUs"
+    if not STRATEGIES[resources.parallel].shares_gpus:
+        return f"parallel: {resources.parallel} divides a network among whole GPUs"
     if "CPUs" in lacking(resources.model_copy(update={"gpus": 0.0}), nodes):
         return "the hosts have too few CPUs"
     return f"at most {MOST_SHARERS} workers share one, as each holds a context of its own there"
@@ -220,7 +221,7 @@ def lacking(resources: Resources, nodes: Sequence[Node]) -> list[str]:
     """
     least, size = resources.least_workers, resources.gpus
     if size == "auto":
-        smallest = 1.0 if resources.sharding == "full" else part_for(MOST_SHARERS)
+        smallest = part_for(MOST_SHARERS) if STRATEGIES[resources.parallel].shares_gpus else 1.0
         size = smallest if any(node.gpus for node in nodes) else 0.0
     by_cpu = capacity(resources.model_copy(update={"gpus": 0.0}), nodes)
     by_gpu = sum(on_gpus(node.gpus, size) for node in nodes) if size else least

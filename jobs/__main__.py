@@ -1,11 +1,11 @@
-"""One job from the command line, with no cluster at all.
+"""One job from the command line, without a cluster.
 
     python -m jobs job.json --store URI [--cpus N] [--allow-import]
     torchrun --nproc-per-node 2 -m jobs job.json --store URI
 
 Rows go to stderr, the result as one JSON document to stdout. Exit codes: 0 done, 1 failed,
-2 bad usage, 130 stopped by SIGINT or SIGTERM (the same command resumes): a lone process stops after
-the step under way, several at their next checkpoint or epoch.
+2 bad usage, 130 stopped by SIGINT or SIGTERM (the same command resumes). A lone process stops after
+the current step, several at their next checkpoint or epoch.
 """
 
 import argparse
@@ -39,8 +39,8 @@ FAILED, INTERRUPTED = 1, 130
 class StopFlag:
     """Set by the first SIGINT or SIGTERM inside its `with`; read between steps and epochs.
 
-    A second SIGINT ends a lone process at once. Under a launcher it does not: launchers pass on
-    the signal that the terminal has sent already.
+    A second SIGINT ends a lone process at once, but not one under a launcher: torchrun passes on
+    the signal that the terminal has already sent to the whole process group.
     """
 
     def __init__(self, alone: bool) -> None:
@@ -64,7 +64,7 @@ class StopFlag:
 def main(arguments: list[str] | None = None) -> int:
     """Run the job that the arguments name; return the exit code.
 
-    A rank whose job has failed is still in its process group then, see `end_process`.
+    A rank whose job has failed stays in its process group, see `end_process`.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -78,8 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
         return code
     except CompoundError as error:
         sys.stderr.write(f"{error}\n")
-        if not isinstance(error, SpecError):  # whoever typed the command has read it
-            _give_up(classify(error))
+        if not isinstance(error, SpecError):  # bad usage, which the lines above explain
+            _report_cause(classify(error))
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -108,7 +108,7 @@ def _request(path: Path) -> JobRequest:
 
 
 def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -> Process:
-    """Return this process's place, inside its process group where a launcher started several."""
+    """Return this process, inside its process group if a launcher has started several."""
     rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     resources = _with_gpus(resources, int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
     device = _device(resources, int(os.environ.get("LOCAL_RANK", 0)))
@@ -120,9 +120,10 @@ def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -
         cpus or resources.cpus,
         resources.most_workers,
         imports,
-        sharded=resources.sharding == "full" and world_size > 1,
+        resources.parallel,
     )
     if device.type == "cuda" and world_size > 1:
+        # Streams, and NCCL's collectives on them, are those of the current device.
         torch.cuda.set_device(device)
     if world_size > 1:
         join(process, resources.patience, float(resources.gpus))
@@ -130,7 +131,7 @@ def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -
 
 
 def _with_gpus(resources: Resources, workers: int) -> Resources:
-    """Decide `gpus: auto` for so many workers on this machine; some may have to share a GPU."""
+    """Decide `gpus: auto` for so many workers on this machine, some of which may share a GPU."""
     if resources.gpus != "auto":
         return resources
     present = len(gpus_here().devices)
@@ -139,22 +140,23 @@ def _with_gpus(resources: Resources, workers: int) -> Resources:
 
 
 def _device(resources: Resources, local_rank: int) -> torch.device:
-    """Return this rank's device: ranks with a fraction share a GPU. ClusterError: there is none."""
+    """Return this rank's device; fractions share a GPU. ClusterError: there are too few GPUs."""
     size = float(resources.gpus)
     if size == 0:
         return torch.device("cpu")
-    found = gpus_here()
+    gpus = gpus_here()
     index = local_rank // sharers(size) if size < 1 else local_rank * int(size)
-    if index >= len(found.devices):
-        count = len(found.devices)
+    if index >= len(gpus.devices):
+        count = len(gpus.devices)
         raise ClusterError(
             f"worker {local_rank} of this machine needs {size:g} GPU{'s' if size > 1 else ''}, "
-            f"and there are {count}" + (f": {found.lacking}" if found.lacking else ""),
+            f"and there are {count}" + (f": {gpus.lacking}" if gpus.lacking else ""),
             next_step="set `gpus: 0` in the job's resources, or start fewer workers",
         )
-    if is_instance(found.devices[index]):
-        # A process sees one MIG instance, by its UUID (MIG user guide, CUDA device enumeration).
-        os.environ[VARIABLE], index = found.devices[index].uuid, 0
+    if is_instance(gpus.devices[index]):
+        # CUDA lists at most one MIG instance for a process, so it is chosen by its UUID (NVIDIA MIG
+        # user guide, CUDA device enumeration).
+        os.environ[VARIABLE], index = gpus.devices[index].uuid, 0
     return torch.device("cuda", index)
 
 
@@ -162,16 +164,16 @@ def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
     keep_freed()
     data, splits = DataCache(), request.splits
     stop = StopFlag(alone=process.world_size == 1)
-    asked = lambda: stop.set  # noqa: E731
+    stopping = lambda: stop.set  # noqa: E731
     epochs = run(
-        request.job, store, process, data, splits, request.continues, asked, request.profile
+        request.job, store, process, data, splits, request.continues, stopping, request.profile
     )
     with stop:
         result = _drive(epochs, _reporter(request, process), lambda: _agreed(stop, process))
     if result is None and process.leads:
         result = store.result(request.job.id)
     if result is not None and result.cause is not None and result.status == "failed":
-        _give_up(result.cause)
+        _report_cause(result.cause)
     if result is not None and process.leads:
         sys.stdout.write(result.model_dump_json() + "\n")
     if result is None or result.status == "stopped":
@@ -179,8 +181,8 @@ def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
     return 0 if result.status == "done" else FAILED
 
 
-def _give_up(cause: Cause) -> None:
-    """Tell whoever started this process why it ends, as the store may not know."""
+def _report_cause(cause: Cause) -> None:
+    """Write on stderr why this process ends, for its parent: the store may not have it."""
     sys.stderr.write(f"{GAVE_UP}{cause.model_dump_json()}\n")
 
 
@@ -189,7 +191,7 @@ def _drive(
     report: Callable[[EpochRow], None],
     stopping: Callable[[], bool],
 ) -> JobResult | None:
-    """Take a job to its end, or close it after an epoch; None where it was closed."""
+    """Run a job to its end, or close it after an epoch; None if it was closed."""
     while True:
         try:
             report(next(epochs))
@@ -202,7 +204,7 @@ def _drive(
 
 
 def _agreed(stop: StopFlag, process: Process) -> bool:
-    """Whether any rank was told to stop: then all do, after the same epoch."""
+    """Whether any rank is to stop. Then all stop, after the same epoch."""
     flag = torch.tensor(int(stop.set), device=process.device)
     return bool(summed(flag, process))
 
@@ -219,12 +221,12 @@ def _reporter(request: JobRequest, process: Process) -> Callable[[EpochRow], Non
 
 
 def command() -> NoReturn:
-    """Run as a command, and end the process: at once where the job has failed on this rank."""
+    """Run as a command, and end the process: at once if the job has failed on this rank."""
     try:
         code = main()
-    except Exception as error:  # as from a process group that cannot be joined
+    except Exception as error:  # such as a process group that cannot be joined
         traceback.print_exc()
-        _give_up(classify(error))
+        _report_cause(classify(error))
         code = FAILED
     if code == FAILED or distributed.is_initialized():
         end_process(code)

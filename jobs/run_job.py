@@ -1,4 +1,4 @@
-"""One job, from the store it may resume from to the result that it leaves there."""
+"""Runs one job: from its last checkpoint in the store to its result there."""
 
 import logging
 from collections.abc import Callable, Generator
@@ -6,11 +6,11 @@ from collections.abc import Callable, Generator
 from compound.jobs.data.batches import Source
 from compound.jobs.data.progressive_resizing import check_sizes
 from compound.jobs.parallel.collective import text_from, together
-from compound.jobs.parallel.failure import Diverged, classify, cornered
+from compound.jobs.parallel.failure import Diverged, at_smallest_micro_batch, classify
 from compound.jobs.parallel.process import Process
 from compound.jobs.runtime.precision import check_precision
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.training.checkpoints.restore import begin, rewind
+from compound.jobs.training.checkpoints.restore import load_initial_weights, rewind
 from compound.jobs.training.compiling.compiler import (
     Compiled,
     check_compiler,
@@ -30,7 +30,7 @@ __all__ = ["Process", "run"]
 _log = logging.getLogger(__name__)
 
 _RAISED = (Exception, SystemExit, GeneratorExit)
-"""What the code of a network may raise: `sys.exit()` in it ends its job, and no other."""
+"""What the code of a network may raise: `sys.exit()` in it ends its job, but not the process."""
 
 
 def run(
@@ -43,16 +43,17 @@ def run(
     stopping: Callable[[], bool] = lambda: False,
     profile: bool = False,
 ) -> Epochs:
-    """Train a job; yield a row after each epoch, on every rank, and return how it ended.
+    """Train a job; yield a row after each epoch, on every rank, and return the result.
 
-    A job that the store holds as done yields nothing. Any other starts from its last checkpoint,
-    or else from that of the job that it `continues`. `splits`: see JobRequest.
-    Whatever goes wrong in training becomes a result with status `failed`. Closing the generator
-    after an epoch checkpoints that epoch and records the status `stopped`; with several ranks all
-    of them have to close after the same one, and their process group is the caller's. `stopping`
-    is asked after every step by a lone process, and by several at their checkpoints inside an
-    epoch: once it holds, the job ends there, with a checkpoint, as `stopped`. `profile`: keep a
-    trace of a few steps in the store.
+    A job that is done in the store yields nothing. Any other starts from its last checkpoint, or
+    else from that of the job that it `continues`. `splits`: see JobRequest. An error in training
+    becomes a result with status `failed`.
+
+    Closing the generator after an epoch writes a checkpoint of it and records the status `stopped`.
+    Several ranks have to close after the same epoch; their process group belongs to the caller.
+    `stopping` is called by a lone process after every step, and by several at their checkpoints
+    inside an epoch. If it returns True, the job ends there, with a checkpoint, as `stopped`.
+    `profile`: store a trace of a few steps.
     """
     trained = _run(job, store, process, data, splits, continues, stopping, profile)
     return (yield from isolated(job, process, splits, trained))
@@ -70,92 +71,92 @@ def _run(
 ) -> Epochs:
     try:
         done = _already_done(job, store, process)
-        journal = None if done else JobRecorder(job, store, process, splits, continues, stopping)
+        recorder = None if done else JobRecorder(job, store, process, splits, continues, stopping)
     except Exception as error:
-        return _never_began(job, process, error)
-    if journal is None:
+        return _failed_before_start(job, process, error)
+    if recorder is None:
         assert done is not None
         return done
-    with journal:
-        return (yield from _attempt(job, store, journal, process, data, profile))
+    with recorder:
+        return (yield from _attempt(job, store, recorder, process, data, profile))
 
 
 def _attempt(
     job: TrainJob,
     store: ArtifactStore,
-    journal: JobRecorder,
+    recorder: JobRecorder,
     process: Process,
     data: DataCache,
     profile: bool,
 ) -> Epochs:
     trainer = None
     try:
-        trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
-        journal.resume(trainer)
-        if journal.fresh:
+        trainer = together(process, lambda: _trainer(job, process, data, recorder.splits))
+        recorder.resume(trainer)
+        if recorder.fresh:
             _begin(trainer, job, process)
         compiled = (
             Compiled(trainer.module, process.world_size) if job.recipe.compile is True else None
         )
         trainer.connect()
-        if profile and process.leads and journal.epoch < job.recipe.epochs:
-            yield from _told(_traced(job, store, journal, trainer))
-        while journal.epoch < job.recipe.epochs:
-            row = journal.record(journal.train(trainer), trainer)
-            journal.notes = _notes(trainer, compiled)
-            yield from _told(row)
-        journal.settle()
-        return journal.end()
+        if profile and process.leads and recorder.epoch < job.recipe.epochs:
+            yield from _yielded(_traced(job, store, recorder, trainer))
+        while recorder.epoch < job.recipe.epochs:
+            row = recorder.record(recorder.train(trainer), trainer)
+            recorder.notes = _notes(trainer, compiled)
+            yield from _yielded(row)
+        recorder.settle()
+        return recorder.end()
     except Interrupted:
         assert trainer is not None, "the generator waits after an epoch"
-        return _stopped(journal, trainer)
+        return _stopped(recorder, trainer)
     except Diverged as error:
-        # Another trainer needs this one's memory, which the frames of the traceback hold.
+        # The diagnosis needs the memory of this trainer, to which frames of the traceback refer.
         trainer, error.__traceback__ = None, None
-        return _failed(journal, _located(error, job, store, process, data, journal), trainer)
+        return _failed(recorder, _located(error, job, store, process, data, recorder), trainer)
     except _RAISED as error:
-        # A terminal's Ctrl-C reaches the whole process group, and so ends the compiler as well.
-        if journal.stopping and from_compiling(error):
-            return journal.abandon()
-        return _failed(journal, explained(_blamed(error, process)), trainer)
+        # Ctrl-C in a terminal signals the whole process group, so it also ends compiler processes.
+        if recorder.stopping and from_compiling(error):
+            return recorder.abandon()
+        return _failed(recorder, explained(_network_error(error, process)), trainer)
 
 
-def _told(row: EpochRow) -> Generator[EpochRow, None, None]:
-    """Yield a row. Raises Interrupted where the job is closed then."""
+def _yielded(row: EpochRow) -> Generator[EpochRow, None, None]:
+    """Yield a row. Raises Interrupted if the generator is closed meanwhile."""
     try:
         yield row
     except GeneratorExit:
         raise Interrupted from None
 
 
-def _blamed(error: BaseException, process: Process) -> Exception:
-    """Return the error of a network that would end the program; other errors as they are."""
+def _network_error(error: BaseException, process: Process) -> Exception:
+    """Turn SystemExit and the like of a network into an error; return other errors as they are."""
     if isinstance(error, Exception):
         return error
     from compound.jobs.models.user_code import told
 
-    blamed = FactoryError(
+    ended_program = FactoryError(
         f"the network's own code ended the program: {told(error, process.imports)}",
         next_step="raise an Exception there, or return",
     )
-    blamed.__cause__ = error
-    return blamed
+    ended_program.__cause__ = error
+    return ended_program
 
 
 def _notes(trainer: Trainer, compiled: Compiled | None) -> tuple[str, ...]:
-    notes = (compiled.told() if compiled else "", trainer.graphs.told if trainer.graphs else "")
+    notes = (compiled.note() if compiled else "", trainer.graphs.note if trainer.graphs else "")
     return tuple(filter(None, notes))
 
 
 def _traced(
-    job: TrainJob, store: ArtifactStore, journal: JobRecorder, trainer: Trainer
+    job: TrainJob, store: ArtifactStore, recorder: JobRecorder, trainer: Trainer
 ) -> EpochRow:
-    """Train one epoch with a few of its steps traced."""
+    """Train one epoch and trace a few of its steps."""
     from compound.jobs.training.profiling import profiled, trace_file
 
     with trace_file() as trace:
         with profiled(trainer, trace):
-            row = journal.record(journal.train(trainer), trainer)
+            row = recorder.record(recorder.train(trainer), trainer)
         if trace.exists():
             store.keep_trace(job.id, trace.read_bytes())
     return row
@@ -167,30 +168,30 @@ def _located(
     store: ArtifactStore,
     process: Process,
     data: DataCache,
-    journal: JobRecorder,
+    recorder: JobRecorder,
 ) -> Diverged:
-    """Return the error with the layer where numbers were lost, found by training there again."""
+    """Return the error with the layer that put out NaN first, by training that step again."""
     from compound.jobs.training.nan_diagnosis import diagnose
 
     try:
-        journal.settle()
-        trainer = together(process, lambda: _trainer(job, process, data, journal.splits))
+        recorder.settle()
+        trainer = together(process, lambda: _trainer(job, process, data, recorder.splits))
         epoch, within = rewind(trainer, job, store, process)
         trainer.connect()
         return diagnose(trainer, epoch, within, error)
-    except _RAISED as second:  # how the job ended is known, and counts
+    except _RAISED as second:  # the first error is the cause of the job's end
         _log.warning("the layer could not be found: %s", second)
         return error
 
 
 def _begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
-    together(process, lambda: begin(trainer, job, process))
+    together(process, lambda: load_initial_weights(trainer, job, process))
 
 
 def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobResult | None:
-    """Return the result of a job that needs no more training, as the first rank reads it."""
-    found = together(process, lambda: store.result(job.id) if process.leads else None)
-    done = found.model_dump_json() if found and found.status == "done" else ""
+    """Return the result of a job that is done, as the first rank reads it."""
+    result = together(process, lambda: store.result(job.id) if process.leads else None)
+    done = result.model_dump_json() if result and result.status == "done" else ""
     text = text_from(0, done, process)
     return JobResult.model_validate_json(text) if text else None
 
@@ -207,35 +208,35 @@ def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> T
 
 
 def _check_fit(job: TrainJob, source: Source) -> None:
-    """Raise DataError when the network was made for other images than there are."""
+    """Raise DataError if the network does not fit the images."""
     network = (job.architecture.in_channels, job.architecture.num_classes)
     if source.channels != network[0] or source.highest_label >= network[1]:
         raise DataError(
-            f"the network takes {network[0]} channels and tells {network[1]} classes apart; the "
+            f"the network takes {network[0]} channels and has {network[1]} classes; the "
             f"images have {source.channels} channels and labels up to {source.highest_label}",
-            next_step="set in_channels and num_classes of the architecture to what the data has",
+            next_step="set in_channels and num_classes of the architecture to those of the data",
         )
 
 
-def _stopped(journal: JobRecorder, trainer: Trainer) -> JobResult:
+def _stopped(recorder: JobRecorder, trainer: Trainer) -> JobResult:
     try:
-        return journal.stop(trainer)
+        return recorder.stop(trainer)
     except Exception as error:
-        return _failed(journal, error, trainer)
+        return _failed(recorder, error, trainer)
 
 
-def _failed(journal: JobRecorder, error: Exception, trainer: Trainer | None) -> JobResult:
+def _failed(recorder: JobRecorder, error: Exception, trainer: Trainer | None) -> JobResult:
     cause = classify(error)
-    cause = cornered(cause, trainer.steps.micro) if trainer else cause
+    cause = at_smallest_micro_batch(cause, trainer.steps.micro) if trainer else cause
     _log.debug("job failed: %s", cause.traceback)
     try:
-        return journal.end(cause)
+        return recorder.end(cause)
     except (StoreError, OSError) as unwritten:
         _log.warning("the end of this job could not be written: %s", unwritten)
-        return journal.unwritten(cause)
+        return recorder.unwritten(cause)
 
 
-def _never_began(job: TrainJob, process: Process, error: Exception) -> JobResult:
+def _failed_before_start(job: TrainJob, process: Process, error: Exception) -> JobResult:
     return JobResult(
         job=job.id,
         status="failed",

@@ -3,13 +3,14 @@
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from compound.schemas.architecture import Architecture, Network
 from compound.schemas.base import Identified, Model, digest
 from compound.schemas.data import DataSpec
 from compound.schemas.factory import FactoryNetwork, Realised
 from compound.schemas.gpus import Gpus
+from compound.schemas.parallel import ParallelKey, add_old_name, refuse_both_names
 from compound.schemas.recipe import Keep, Recipe
 from compound.schemas.weights import WeightsRef
 
@@ -61,26 +62,31 @@ class Resources(Model):
     decode_cpus: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU cores anywhere in the cluster that decode streamed images for each worker, through Ray
     Data, beside the worker's own; 0: processes on the worker's host decode, with its CPUs."""
-    sharding: Literal["none", "full"] = "none"
-    """`full` divides weights, gradients and optimiser state among the workers, for a network that
-    does not fit into one's memory; else each holds all of it."""
+    parallel: ParallelKey = "none"
+    """How several workers train one network: with `none` each has all of it; `full` divides
+    weights, gradients and optimiser state among them, for a network that does not fit into the
+    memory of one. The key has an old name too, see schemas/parallel.py."""
+
+    model_config = ConfigDict(serialize_by_alias=True, json_schema_extra=add_old_name)
+
+    _named_once = model_validator(mode="before")(refuse_both_names)
 
     @model_validator(mode="after")
     def _divisible(self) -> "Resources":
-        if self.sharding == "full" and not isinstance(self.workers, int):
+        if self.parallel == "full" and not isinstance(self.workers, int):
             raise ValueError(
-                "sharding: full takes a fixed number of workers, such as "
+                "parallel: full takes a fixed number of workers, such as "
                 f"{self.workers.max}: what does not fit into fewer cannot go on with fewer"
             )
-        if self.sharding == "full" and self.workers == 1:
+        if self.parallel == "full" and self.workers == 1:
             raise ValueError(
-                "sharding: full divides a network among workers, and there is one: "
-                "set workers to 2 or more, or sharding to none"
+                "parallel: full divides a network among workers, and there is one: "
+                "set workers to 2 or more, or parallel to none"
             )
-        if self.sharding == "full" and self.gpus != "auto" and 0 < self.gpus < 1:
+        if self.parallel == "full" and self.gpus != "auto" and 0 < self.gpus < 1:
             raise ValueError(
-                f"sharding: full divides a network among GPUs, and with gpus: {self.gpus:g} "
-                "workers share one: set gpus to 1, or sharding to none"
+                f"parallel: full divides a network among GPUs, and with gpus: {self.gpus:g} "
+                "workers share one: set gpus to 1, or parallel to none"
             )
         return self
 

@@ -113,9 +113,9 @@ class Placement(Model):
                 "search.workers is a range, which only family jobs may have: search jobs are "
                 "compared with each other, so each has the same number of workers"
             )
-        if self.search.sharding != "none":
+        if self.search.parallel != "none":
             raise ValueError(
-                "search.sharding is full, which only family jobs may have: search jobs train "
+                "search.parallel is full, which only family jobs may have: search jobs train "
                 "networks about as large as the baseline, one on each worker"
             )
         return self

@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench
-from compound.jobs.parallel.data_parallel import _halved
+from compound.jobs.parallel.data_parallel import average_in_bfloat16
 
 
 def measure(bench: Bench, recorder: Recorder) -> None:
@@ -69,7 +69,7 @@ def _empty(bench: Bench) -> bool:
 
 def _hook(bench: Bench) -> bool:
     model = DistributedDataParallel(nn.Linear(8, 8).to(bench.device))
-    model.register_comm_hook(None, _halved)
+    model.register_comm_hook(None, average_in_bfloat16)
     model(torch.ones(4, 8, device=bench.device)).sum().backward()
     gradient = model.module.bias.grad
     return gradient is not None and gradient.tolist() == [4.0] * 8

@@ -55,7 +55,7 @@ def compared(bench: Bench, recorder: graphs.Recorder | None = None) -> Outcome:
         noise=_apart(again, weights),
         steps=len(losses),
         replayed=used.replayed if used else 0,
-        told=used.told if used else "",
+        told=used.note if used else "",
     )
 
 

@@ -62,7 +62,7 @@ def requests_of(name: str, cuda: bool, gpus: int) -> list[JobRequest]:
     elif cuda and gpus < WORKERS:
         return []  # a network is divided among whole GPUs
     else:
-        resources = Resources(workers=WORKERS, cpus=1, gpus=whole, sharding="full")
+        resources = Resources(workers=WORKERS, cpus=1, gpus=whole, parallel="full")
     jobs = [_job(seed=0, epochs=2), *([_job(seed=1, epochs=4)] if name in KILLED else [])]
     return [JobRequest(job=job, resources=resources, label=name) for job in jobs]
 

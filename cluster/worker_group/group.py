@@ -34,7 +34,7 @@ from compound.cluster.worker_group.interruption import (
     no_room,
 )
 from compound.cluster.worker_group.rank_worker import work
-from compound.jobs.parallel.collective import backend_for, patience_of_group
+from compound.jobs.parallel.collective import backend_for, collective_timeout
 from compound.jobs.runtime.malloc import environment
 from compound.schemas.errors import RunError
 from compound.schemas.job import JobRequest, Resources
@@ -251,7 +251,7 @@ def _trainer(config: Mapping[str, Any], resources: Resources, barred: set[str]) 
         torch_config=GangTorchConfig(
             backend=backend_for(gpus),
             interface=resources.interface,
-            timeout_s=int(patience_of_group(resources.patience).total_seconds()),
+            timeout_s=int(collective_timeout(resources.patience).total_seconds()),
         ),
         scaling_config=train.ScalingConfig(
             num_workers=resources.least_workers,

@@ -8,7 +8,7 @@ from ray.exceptions import RayActorError
 from ray.train import ControllerError, TrainingFailedError, WorkerGroupError
 
 from compound.cluster.worker_group.heartbeat import Heartbeat, StalledWorker
-from compound.jobs.parallel.failure import SPENT
+from compound.jobs.parallel.failure import GPU_LOST
 
 Kind = Literal["worker lost", "preempted"]
 
@@ -90,7 +90,7 @@ def _spent(error: TrainingFailedError, scene: GroupState) -> str:
 
 def _said(cause: Exception) -> str:
     """Return the line in which a worker says that its device is lost."""
-    lines = [line for line in str(cause).splitlines() if SPENT in line]
+    lines = [line for line in str(cause).splitlines() if GPU_LOST in line]
     return lines[-1].rpartition("RunError: ")[2].strip() if lines else ""
 
 

@@ -17,7 +17,7 @@ from compound.cluster.ray_data import decoding
 from compound.cluster.worker_group.coordinator import Ending, Message, epoch_message
 from compound.cluster.worker_group.heartbeat import BEAT_S, Heartbeat
 from compound.jobs.gpu.memory_share import keep_to_share
-from compound.jobs.parallel.failure import spent
+from compound.jobs.parallel.failure import has_lost_gpu
 from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
@@ -80,14 +80,14 @@ class _HeartbeatThread:
                 return
 
     def _beat(self) -> Heartbeat:
-        now = self._process.pulse.read()
+        now = self._process.progress.read()
         return Heartbeat(
             rank=self._process.rank,
             host=self._host,
             node=self._node,
             pid=os.getpid(),
             steps=now.steps,
-            place=now.place,
+            place=now.location,
             trace=now.trace,
             waits=now.waits,
             collectives=now.collectives,
@@ -116,12 +116,12 @@ class _Worker:
 
     def train(self, number: int, request: JobRequest) -> None:
         """Train one job; rank 0 tells of every epoch and of the end."""
-        self._process.pulse.begin()
+        self._process.progress.begin()
         splits, continues = request.splits, request.continues
         rows = run(
             request.job,
             self._store,
-            replace(self._process, sharded=request.resources.sharding == "full"),
+            replace(self._process, parallel=request.resources.parallel),
             self._data,
             splits,
             continues,
@@ -171,7 +171,7 @@ class _Worker:
         failure = result.cause if result and result.status == "failed" else None
         if failure and failure.kind == "worker lost":
             # Ends the group, and with it the process of whoever has lost its device.
-            whose = "" if spent(failure) else "another worker is gone: "
+            whose = "" if has_lost_gpu(failure) else "another worker is gone: "
             raise RunError(f"{whose}{in_a_line(failure)}")
         if failure and self._process.rank:
             self._give_up(number, failure)

@@ -1,4 +1,4 @@
-"""What the ranks of a job tell each other; with one rank, nothing happens at all."""
+"""Collectives among the ranks of a job. With one rank they do nothing."""
 
 import os
 import sys
@@ -16,12 +16,12 @@ from compound.schemas.job import Cause
 
 Value = TypeVar("Value")
 
-_LETTING_GO_S = 0.2
+_RELEASE_S = 0.2
 
 _NCCL = {
-    # A collective that fails or waits too long ends the process: its kernel would spin for ever.
-    # 3 leaves out cleaning up, which can hang itself (torch's ProcessGroupNCCL: SkipCleanUp);
-    # Ray sets 1, which does not.
+    # A collective that fails or times out ends the process, because its kernel would spin for ever.
+    # 3 skips the clean-up, which can itself hang (torch's ProcessGroupNCCL: SkipCleanUp). Ray sets
+    # 1, which cleans up.
     "TORCH_NCCL_ASYNC_ERROR_HANDLING": "3",
     "TORCH_NCCL_BLOCKING_WAIT": "0",
 }
@@ -54,7 +54,7 @@ def from_leader(tensor: Tensor, process: Process) -> Tensor:
 
 
 def text_from(rank: int, text: str, process: Process) -> str:
-    """Return the text that one rank holds, on every rank."""
+    """Return one rank's text on every rank."""
     if process.world_size == 1:
         return text
     data = torch.tensor(list(text.encode()), dtype=torch.uint8, device=process.device)
@@ -67,9 +67,9 @@ def text_from(rank: int, text: str, process: Process) -> str:
 
 
 def together(process: Process, action: Callable[[], Value]) -> Value:
-    """Run an action that talks to no other rank; when it fails on one, raise on all of them.
+    """Run an action without collectives on every rank. If it fails on one rank, raise on all.
 
-    Without it the others would wait in their next collective for a rank that has given up.
+    Otherwise the other ranks would wait for the failed one in their next collective.
     """
     if process.world_size == 1:
         return action()
@@ -78,8 +78,8 @@ def together(process: Process, action: Callable[[], Value]) -> Value:
     if failed == process.world_size:
         return cast(Value, value)
     cause = classify(error).model_dump_json() if error else ""
-    told = Cause.model_validate_json(text_from(failed, cause, process))
-    raise error or PeerFailed(failed, told)
+    failure = Cause.model_validate_json(text_from(failed, cause, process))
+    raise error or PeerFailed(failed, failure)
 
 
 def _attempted(action: Callable[[], Value]) -> tuple[Exception | None, Value | None]:
@@ -90,33 +90,32 @@ def _attempted(action: Callable[[], Value]) -> tuple[Exception | None, Value | N
 
 
 def _first_failed(error: Exception | None, process: Process) -> int:
-    mine = process.rank if error else process.world_size
-    rank = torch.tensor(mine, device=process.device)
+    candidate = process.rank if error else process.world_size
+    rank = torch.tensor(candidate, device=process.device)
     distributed.all_reduce(rank, distributed.ReduceOp.MIN)
     return int(rank)
 
 
 def backend_for(gpus: float) -> Literal["nccl", "gloo"]:
-    """Choose what collectives go through, by the GPUs of a worker.
-
-    NCCL takes one rank a GPU, and refuses two ("Duplicate GPU detected"), so two MIG instances of
-    one GPU too; gloo copies tensors to the host, and lets workers share a GPU.
-    """
+    """Choose the back end of collectives by the GPUs of a worker."""
+    # NCCL takes one rank per GPU and refuses a second one ("Duplicate GPU detected"), also if the
+    # two ranks have two MIG instances of one GPU. gloo copies tensors to the host instead.
     divided = "MIG-" in os.environ.get("CUDA_VISIBLE_DEVICES", "")
     return "nccl" if gpus >= 1 and not divided else "gloo"
 
 
-def patience_of_group(patience: float) -> timedelta:
+def collective_timeout(patience: float) -> timedelta:
     """Return how long ranks wait in a collective, by the patience of their job in seconds.
 
-    Half an hour at least, as gloo would: NCCL's own 10 minutes pass while the first rank writes a
-    checkpoint to a slow store. Where a driver listens to the workers, it acts long before.
+    It is half an hour or more. A driver that hears the workers' heartbeats acts long before.
     """
+    # torch's default is 30 minutes for gloo, but 10 for NCCL (torch 2.13): too short while the
+    # first rank writes a checkpoint to a slow store.
     return timedelta(seconds=max(1800, int(2 * patience)))
 
 
-def settle_nccl() -> None:
-    """Say what torch is to do about errors of NCCL, where the user's environment does not."""
+def set_nccl_defaults() -> None:
+    """Tell torch how to handle errors of NCCL, unless the user's environment does."""
     for name, value in _NCCL.items():
         os.environ.setdefault(name, value)
 
@@ -124,36 +123,34 @@ def settle_nccl() -> None:
 def join(process: Process, patience: float, gpus: float) -> None:
     """Join the group that the launcher's environment names."""
     backend = backend_for(gpus) if process.device.type == "cuda" else "gloo"
-    settle_nccl()
+    set_nccl_defaults()
     distributed.init_process_group(
         backend,
-        timeout=patience_of_group(patience),
-        # Bound to its device, the group connects at once, and guesses none in a barrier.
+        timeout=collective_timeout(patience),
+        # With a device_id NCCL connects now and not in the first collective. Without one, a barrier
+        # guesses the device from the rank (torch's ProcessGroupNCCL, guessDeviceId).
         device_id=process.device if backend == "nccl" else None,
     )
 
 
 def leave() -> None:
-    """End this process's group, after all ranks have come to the same end.
+    """Leave the process group, after all ranks have ended the job in the same way.
 
-    Gloo's threads let go of the tensors that they held once a collective is done, and need the
-    interpreter for it. fully_shard's group outlives its end, so nothing waits for its threads: one
-    that is late would find the interpreter ending, and abort the process (torch 2.13). Whoever
-    sleeps leaves it to them.
-
-    A rank that has failed must not call it: NCCL's end waits for ranks that will never come. It
-    ends its process instead, see `end_process`.
+    A rank that has failed must not call it: NCCL would wait for ranks that never come. It ends its
+    process instead, see `end_process`.
     """
     distributed.destroy_process_group()
-    time.sleep(_LETTING_GO_S)
+    # gloo's threads release the tensors of a finished collective, for which they need the
+    # interpreter. fully_shard keeps a reference to its group, so destroying it does not join these
+    # threads: a late one would meet an ending interpreter and abort the process (torch 2.13).
+    # Sleeping releases the GIL to them.
+    time.sleep(_RELEASE_S)
 
 
 def end_process(code: int) -> NoReturn:
-    """End this process at once, with its group and its device as they are.
-
-    The interpreter's own end would destroy both in turn: after a failure of one rank NCCL's waits
-    for the others, and a context that is lost aborts the process or hangs.
-    """
+    """End this process at once, without closing its process group or its device."""
+    # A normal exit destroys both: after a failure of one rank NCCL waits there for the other ranks,
+    # and a lost CUDA context aborts the process or hangs.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

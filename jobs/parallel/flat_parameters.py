@@ -1,4 +1,4 @@
-"""All the numbers of a network in one buffer, so that an update is one pass over memory."""
+"""All numbers of a network in one buffer, so that an update is one pass over memory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,42 +12,39 @@ from torch import Tensor, nn
 class Flat:
     """One buffer under a module: decayed weights, other parameters, running statistics.
 
-    The module's tensors are views of `values`, and on a CPU the parameters' gradients of
-    `gradients`.
-    What is done differently where ranks divide the weights among themselves is a method here, and
-    another one in `compound.jobs.parallel.fully_sharded`.
+    The module's tensors are views of `values`. On a CPU the parameters' gradients are views of
+    `gradients`. What a parallel strategy does differently is a method, which it overrides.
     """
 
     values: Tensor
     gradients: Tensor
-    """As long as the parameters; whole between `collect` and the next `forget`."""
+    """As long as the parameters. Whole from `collect_gradients` to the next `clear_gradients`."""
     decayed: int
-    """How many values come first that weight decay applies to."""
+    """Number of leading values that weight decay applies to."""
     shapes: dict[str, torch.Size]
-    """The tensors in their order, by their names in the module."""
+    """Shapes of the tensors in their order, by their names in the module."""
     trained: int
-    """How many of these tensors come first that are parameters."""
-    apart: tuple[nn.Parameter, ...] = field(default=(), kw_only=True)
-    """The parameters whose gradients backward leaves with them, in their order."""
+    """Number of leading tensors that are parameters."""
+    separate: tuple[nn.Parameter, ...] = field(default=(), kw_only=True)
+    """On a GPU: the parameters, whose gradients are tensors of their own between backward and
+    `collect_gradients`."""
 
-    def forget(self) -> None:
-        """Begin a step without gradients."""
-        if not self.apart:
+    def clear_gradients(self) -> None:
+        """Drop the gradients of the step before."""
+        if not self.separate:
             self.gradients.zero_()
-        for weight in self.apart:
+        for weight in self.separate:
             weight.grad = None
 
     @torch.no_grad()
-    def collect(self) -> None:
-        """Bring the gradients of a step into `gradients`, a few kernels for all of them.
-
-        Backward adds to a gradient that is there by a kernel for each parameter, and keeps the
-        first it makes as it is.
-        """
-        if not self.apart:
+    def collect_gradients(self) -> None:
+        """Copy the gradients of a step into `gradients`, with a few kernels for all of them."""
+        # Autograd adds to an existing .grad with one kernel for each parameter, but keeps the first
+        # gradient without a copy if .grad is None (torch's AccumulateGrad). Hence no views here.
+        if not self.separate:
             return
         views = self.named(self.gradients).values()
-        pairs = list(zip(views, (weight.grad for weight in self.apart), strict=True))
+        pairs = list(zip(views, (weight.grad for weight in self.separate), strict=True))
         made = [grad for _, grad in pairs if grad is not None]
         if made:
             torch._foreach_copy_([view for view, grad in pairs if grad is not None], made)
@@ -72,39 +69,39 @@ class Flat:
 
     @property
     def leads(self) -> bool:
-        """Whether this rank writes what all ranks have; of whole networks only one is written."""
+        """Whether this rank writes the tensors that all ranks have."""
         return True
 
     @property
     def written(self) -> tuple[str, ...]:
-        """The tensors that this rank puts into its part of a checkpoint."""
+        """Names of the tensors that this rank writes into a checkpoint."""
         return tuple(self.shapes)
 
     def named(self, buffer: Tensor) -> dict[str, Tensor]:
-        """View a buffer that is laid out like `values`, or like `gradients`, by name."""
+        """View a buffer with the layout of `values` or `gradients` by name."""
         return viewed(buffer, self.shapes_of(buffer))
 
     def named_whole(self, buffer: Tensor) -> dict[str, Tensor]:
-        """View such a buffer of a rank that holds the whole network by name."""
+        """View such a buffer of the undivided network by name."""
         return self.named(buffer)
 
     def part(self, name: str, whole: Tensor) -> Tensor:
-        """Return what this rank holds of a whole tensor."""
+        """Return this rank's part of a whole tensor."""
         return whole
 
     def gather_gradients(self) -> None:
-        """Make `gradients` those of the global batch. Here backward has seen to that."""
+        """Make `gradients` those of the global batch. DDP has done so in the backward pass."""
 
     def norm(self) -> Tensor:
         """Return the norm () of the gradients of the whole network."""
         norm: Tensor = torch.linalg.vector_norm(self.gradients)
         return norm
 
-    def publish(self) -> None:
-        """Let the module know that `values` are others. Here it looks at these very ones."""
+    def update_module(self) -> None:
+        """Bring changed `values` into the module. Here its tensors are views of them."""
 
     def shapes_of(self, buffer: Tensor) -> dict[str, torch.Size]:
-        """Return the tensors that a buffer as long as `values`, or as `gradients`, has."""
+        """Return the shapes in a buffer that is as long as `values` or as `gradients`."""
         short = len(buffer) == len(self.gradients)
         return dict(list(self.shapes.items())[: self.trained]) if short else self.shapes
 
@@ -133,11 +130,11 @@ class Parts(NamedTuple):
 
     @property
     def all(self) -> dict[str, Tensor]:
-        """Everything that a flat buffer holds."""
+        """All tensors of a flat buffer."""
         return {**self.trained, **self.statistics}
 
 
-class Room(NamedTuple):
+class EmptyBuffers(NamedTuple):
     """Empty buffers for a module, with the other fields of Flat."""
 
     values: Tensor
@@ -147,7 +144,7 @@ class Room(NamedTuple):
     trained: int
 
     @classmethod
-    def made(cls, parts: Parts, device: torch.device) -> "Room":
+    def made(cls, parts: Parts, device: torch.device) -> "EmptyBuffers":
         """Lay out buffers as long as the tensors of a module."""
         return cls(
             torch.empty(_count(parts.all), device=device),
@@ -163,15 +160,15 @@ def flatten(module: nn.Module, device: torch.device) -> Flat:
     module.to(device)
     parts = Parts.of(module)
     weights = (weight for weight in parts.trained.values() if isinstance(weight, nn.Parameter))
-    # A CPU gains nothing by it, and would hold every gradient twice.
-    apart = () if device.type == "cpu" else tuple(weights)
-    flat = Flat(*Room.made(parts, device), apart=apart)
-    settle(flat, parts.all)
+    # On a CPU there are no kernel launches to save, and every gradient would be in memory twice.
+    separate = () if device.type == "cpu" else tuple(weights)
+    flat = Flat(*EmptyBuffers.made(parts, device), separate=separate)
+    make_views(flat, parts.all)
     return flat
 
 
-def settle(flat: Flat, tensors: Mapping[str, Tensor]) -> None:
-    """Make tensors of a module views of a flat buffer, which takes their values."""
+def make_views(flat: Flat, tensors: Mapping[str, Tensor]) -> None:
+    """Copy tensors of a module into a flat buffer, and make them views of it."""
     values, gradients = flat.named(flat.values), flat.named(flat.gradients)
     for name, tensor in tensors.items():
         values[name].copy_(tensor.detach())
@@ -186,9 +183,9 @@ def viewed(buffer: Tensor, shapes: Mapping[str, torch.Size]) -> dict[str, Tensor
 
 
 def split(buffer: Tensor, shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
-    """Cut a buffer into runs for tensors of these shapes."""
-    runs = buffer.split_with_sizes([shape.numel() for shape in shapes.values()])
-    return dict(zip(shapes, runs, strict=True))
+    """Split a buffer into parts for tensors of these shapes."""
+    parts = buffer.split_with_sizes([shape.numel() for shape in shapes.values()])
+    return dict(zip(shapes, parts, strict=True))
 
 
 def _count(tensors: Mapping[str, Tensor]) -> int:
@@ -196,7 +193,8 @@ def _count(tensors: Mapping[str, Tensor]) -> int:
 
 
 def _view(part: Tensor, shape: torch.Size) -> Tensor:
-    """View a run of values in a shape; four dimensions with channels innermost."""
+    """View values in a shape; four dimensions with channels innermost."""
+    # A view with the strides of channels_last: cuDNN and oneDNN then convert no weights.
     if len(shape) != 4:
         return part.view(shape)
     out, inner, height, width = shape

@@ -1,16 +1,17 @@
-"""A network whose weights the ranks divide among themselves, for one that no rank can hold.
+"""Fully sharded training: the ranks divide a network that does not fit into the memory of one.
 
-torch's fully_shard gathers the weights of one block at a time, for its forward and once more for
-its backward, and leaves every rank the average of its own part of the gradients. Tensors of one
-dimension, about a hundredth of a network, are not worth that: every rank holds them all, and their
-gradients are averaged at the end of a step.
+torch's fully_shard gathers the weights of one block at a time, once for its forward and once for
+its backward. Every rank then gets the average of its own part of the gradients. Tensors of one
+dimension, about 1 % of a network, are not divided: every rank has all of them, and their gradients
+are averaged at the end of a step.
 
-Each rank has the flat buffers of one that is alone, only shorter: its rows of the weights, then
-all other tensors. So optimisers, averages and snapshots go over them as they are.
+Each rank has the same flat buffers as a lone rank, only shorter: its rows of the weights, then all
+other tensors. So optimisers, averages and snapshots need no special case.
 """
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -23,8 +24,16 @@ from torch.distributed.tensor import Shard as Rows
 
 from compound.jobs.data.batches import Batch, Share, Source
 from compound.jobs.parallel.collective import averaged, summed
-from compound.jobs.parallel.flat_parameters import Flat, Parts, Room, settle, split, viewed
+from compound.jobs.parallel.flat_parameters import (
+    EmptyBuffers,
+    Flat,
+    Parts,
+    make_views,
+    split,
+    viewed,
+)
 from compound.jobs.parallel.process import Process
+from compound.jobs.parallel.strategy import Strategy
 from compound.jobs.runtime.malloc import return_freed
 from compound.schemas.errors import PlanError
 from compound.schemas.recipe import Recipe
@@ -34,15 +43,15 @@ _LISTS = (nn.Sequential, nn.ModuleList)
 
 @dataclass(frozen=True)
 class Shards(Flat):
-    """One rank's part: first its rows of all weights, then what every rank has alike.
+    """One rank's part: first its rows of all weights, then the tensors that every rank has.
 
-    The module holds the rows a second time, for it to gather from; see `publish`.
+    The module has a copy of the rows, from which it gathers; see `update_module`.
     """
 
-    held: tuple[Tensor, ...]
-    """The module's own rows, in the order of `shapes`, which has theirs."""
+    module_rows: tuple[Tensor, ...]
+    """The module's copy of the rows, in the order of `shapes`."""
     whole: dict[str, torch.Size]
-    """All tensors as they are on a rank alone."""
+    """Shapes of all tensors of the undivided network."""
     process: Process
 
     @property
@@ -52,60 +61,89 @@ class Shards(Flat):
 
     @property
     def leads(self) -> bool:
-        """Whether this rank writes what all ranks have."""
+        """Whether this rank writes the tensors that all ranks have."""
         return self.process.leads
 
     @property
     def written(self) -> tuple[str, ...]:
-        """Its rows, and on the first rank what all of them have."""
+        """The rank's rows; on the first rank also the tensors that all ranks have."""
         names = tuple(self.shapes)
-        return names if self.leads else names[: len(self.held)]
+        return names if self.leads else names[: len(self.module_rows)]
 
     def named(self, buffer: Tensor) -> dict[str, Tensor]:
-        """View a buffer by name; here rows stay as they are sent."""
+        """View a buffer by name. Rows keep the plain layout in which they are sent."""
         shapes = self.shapes_of(buffer)
         return {name: part.view(shapes[name]) for name, part in split(buffer, shapes).items()}
 
     def named_whole(self, buffer: Tensor) -> dict[str, Tensor]:
-        """View a buffer of a rank that holds the whole network by name."""
+        """View a buffer of the undivided network by name."""
         names = list(self.whole)
         trained = sum(self.whole[name].numel() for name in names[: self.trained])
-        some = names[: self.trained] if len(buffer) == trained else names
-        return viewed(buffer, {name: self.whole[name] for name in some})
+        chosen = names[: self.trained] if len(buffer) == trained else names
+        return viewed(buffer, {name: self.whole[name] for name in chosen})
 
     def part(self, name: str, whole: Tensor) -> Tensor:
-        """Return this rank's rows of a weight, and others as they are."""
-        if name not in list(self.shapes)[: len(self.held)]:
+        """Return this rank's rows of a divided weight, and any other tensor as it is."""
+        if name not in list(self.shapes)[: len(self.module_rows)]:
             return whole
         rows = -(-len(whole) // self.process.world_size)
         return whole[rows * self.process.rank :][:rows]
 
     def gather_gradients(self) -> None:
-        """Average over the ranks what fully_shard has not."""
+        """Average the gradients that fully_shard does not average."""
         averaged(self.gradients[self.common], self.process)
 
     def norm(self) -> Tensor:
         """Return the norm () of the gradients of the whole network."""
-        rows, others = self.gradients[: self.decayed], self.gradients[self.common]
+        rows, common = self.gradients[: self.decayed], self.gradients[self.common]
         norm = summed(torch.linalg.vector_norm(rows).square(), self.process)
-        norm += torch.linalg.vector_norm(others).square()
+        norm += torch.linalg.vector_norm(common).square()
         return norm.sqrt_()
 
     @torch.no_grad()
-    def publish(self) -> None:
-        """Give the module the rows that it gathers weights from."""
-        rows = list(self.named(self.parameters).values())[: len(self.held)]
-        torch._foreach_copy_(self.held, rows)
+    def update_module(self) -> None:
+        """Copy the changed rows to the module, which gathers weights from them."""
+        rows = list(self.named(self.parameters).values())[: len(self.module_rows)]
+        torch._foreach_copy_(self.module_rows, rows)
+
+
+class FullySharded:
+    """`parallel: full`, on two ranks or more."""
+
+    def flatten(
+        self, module: nn.Module, recipe: Recipe, process: Process, *, batch: int, micro: int
+    ) -> Shards:
+        """Divide the network; see `shard`, and `Strategy.flatten` for the errors."""
+        process.traits.check(recipe)
+        check_even(batch, micro, process)
+        return shard(module, recipe, process)
+
+    def wrap(self, module: nn.Module, recipe: Recipe, process: Process) -> nn.Module:
+        """Return the network as it is: fully_shard has given it hooks that average gradients."""
+        return module
+
+    def unsynchronised(self, model: nn.Module, process: Process) -> AbstractContextManager[None]:
+        """Send the gradients of every micro-batch: no rank has memory for all of them."""
+        return nullcontext()
+
+    def validation(
+        self, source: Source, resolution: int, process: Process, size: int
+    ) -> Iterator[Batch]:
+        """Yield this rank's validation images, in as many batches on every rank."""
+        return evened(source, resolution, process, size)
+
+
+STRATEGY: Strategy = FullySharded()
 
 
 def shard(module: nn.Module, recipe: Recipe, process: Process) -> Shards:
-    """Divide a network's weights among the ranks, which talk to each other from `forward` on.
+    """Divide a network's weights among the ranks. The ranks communicate from `forward` on.
 
-    Every rank builds the whole network on the CPU; its device never holds more than a block.
+    Every rank builds the whole network on the CPU; its device never has more than one block.
     """
     if process.device.type == "cpu":
-        # Gathered weights come and go, in another size for every block: kept for later, what was
-        # freed took as much as the weights that are now with other ranks.
+        # glibc keeps freed blocks for later. Gathered weights have another size for every block of
+        # the network, so what it kept took as much memory as the weights of the other ranks.
         return_freed()
     mesh = init_device_mesh(process.device.type, (process.world_size,))
     parts = Parts.of(module)
@@ -123,17 +161,16 @@ def shard(module: nn.Module, recipe: Recipe, process: Process) -> Shards:
 
 
 def _policy(recipe: Recipe) -> MixedPrecisionPolicy:
-    """Gather and average in the recipe's types; what a layer computes in is left to autocast.
-
-    Autocast would make copies of gathered weights that outlive the block; half ones need none.
-    """
+    """Gather weights and average gradients in the recipe's types."""
+    # Layers compute in the types that autocast chooses, so inputs are not cast here. Autocast makes
+    # copies of float32 weights that outlive the block; weights gathered in bfloat16 need none.
     gathered = torch.bfloat16 if recipe.precision == "bfloat16" else torch.float32
     sent = torch.bfloat16 if recipe.gradients == "bfloat16" else torch.float32
     return MixedPrecisionPolicy(param_dtype=gathered, reduce_dtype=sent, cast_forward_inputs=False)
 
 
 def _blocks(module: nn.Module) -> Iterator[nn.Module]:
-    """Yield what is gathered at once: children with weights, and those of plain lists instead."""
+    """Yield the modules to gather at once: children with weights; of a list, its members."""
     for child in module.children():
         if type(child) in _LISTS:
             yield from _blocks(child)
@@ -144,17 +181,17 @@ def _blocks(module: nn.Module) -> Iterator[nn.Module]:
 def _laid_out(
     module: nn.Module, mesh: DeviceMesh, whole: dict[str, torch.Size], process: Process
 ) -> Shards:
-    """Put this rank's part of a sharded module into buffers, where backward adds gradients up."""
+    """Put this rank's part of a sharded module into buffers, to which backward adds gradients."""
     parts = Parts.of(module)
     weights = {name: cast(DTensor, weight) for name, weight in parts.decayed.items()}
     with torch.no_grad():
-        held = {name: weight.to_local() for name, weight in weights.items()}
-    room = Room.made(parts._replace(decayed=held), process.device)
-    flat = Shards(*room, tuple(held.values()), whole, process)
-    settle(flat, {**parts.plain, **parts.statistics})
+        rows = {name: weight.to_local() for name, weight in weights.items()}
+    buffers = EmptyBuffers.made(parts._replace(decayed=rows), process.device)
+    flat = Shards(*buffers, tuple(rows.values()), whole, process)
+    make_views(flat, {**parts.plain, **parts.statistics})
     values, gradients = flat.named(flat.values), flat.named(flat.gradients)
     for name, weight in weights.items():
-        values[name].copy_(held[name])
+        values[name].copy_(rows[name])
         weight.grad = _as_rows(gradients[name], weight, mesh)
     return flat
 
@@ -166,23 +203,23 @@ def _as_rows(local: Tensor, weight: DTensor, mesh: DeviceMesh) -> DTensor:
 
 
 def check_even(batch: int, micro: int, process: Process) -> None:
-    """Raise PlanError where ranks would take unlike numbers of micro-batches.
+    """Raise PlanError if ranks would take different numbers of micro-batches.
 
-    A gathering takes all ranks, so they have to go through the network equally often.
+    All ranks take part in every all-gather, so they have to run the network equally often.
     """
     ranks = process.world_size
     counts = {len(Share.of(batch, micro, rank, ranks).pieces) for rank in range(ranks)}
     if len(counts) > 1:
         raise PlanError(
             f"{ranks} workers take {' or '.join(map(str, sorted(counts)))} micro-batches of a "
-            f"batch of {batch}; with `sharding: full` all have to take as many",
+            f"batch of {batch}; with `parallel: full` all have to take as many",
             where="resources.workers",
             next_step="start as many workers as the job was planned for",
         )
 
 
 def evened(source: Source, resolution: int, process: Process, size: int) -> Iterator[Batch]:
-    """Yield this rank's validation images, and blank ones without labels up to the most passes."""
+    """Yield this rank's validation images, then blank ones until all ranks had as many batches."""
     passes = math.ceil(math.ceil(source.held_out / process.world_size) / size)
     blank = torch.zeros(1, source.channels, resolution, resolution, device=process.device)
     nothing = torch.empty(0, dtype=torch.int64, device=process.device)

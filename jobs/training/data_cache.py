@@ -1,4 +1,4 @@
-"""What a warm process keeps between jobs: one data set, and its last few resolutions."""
+"""Data that a warm process keeps between jobs: one data set at its last few resolutions."""
 
 import logging
 from collections import OrderedDict
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 MAX_BYTES = 2 * 2**30
 """Resized pixels kept over all resolutions."""
 _FEW_DECODERS = 4
-"""Decoding processes below which a GPU is likely to wait for images."""
+"""Number of decoding processes below which a GPU is likely to wait for images."""
 
 _log = logging.getLogger(__name__)
 
 
 class DataCache:
-    """The data set used last, at the resolutions used last; made once by a process, and passed in.
+    """The data set used last, at the resolutions used last. A process makes one and passes it in.
 
-    Resized pixels beyond `max_bytes` are let go, the ones unused for longest first. Data that is
-    streamed is decoded `elsewhere`, where that is given.
+    Resized pixels beyond `max_bytes` are dropped, the least recently used first. Streamed data is
+    decoded by `elsewhere`, if there is one, and otherwise by processes on this host.
     """
 
     def __init__(
         self, max_bytes: int = MAX_BYTES, elsewhere: "RemoteDecoder | None" = None
     ) -> None:
-        self._max_bytes, self._elsewhere = max_bytes, elsewhere
-        self._found: Dataset | Choice | None = None
+        self._max_bytes, self._decoder = max_bytes, elsewhere
+        self._dataset: Dataset | Choice | None = None
         self._stream: StreamedDataset | None = None
         self._resized: OrderedDict[tuple[int, View], Images] = OrderedDict()
 
@@ -52,19 +52,19 @@ class DataCache:
         device: torch.device,
         threads: int = 1,
     ) -> Source:
-        """Return what a trainer takes its batches from. DataError as for `at`.
+        """Return a trainer's source of batches. DataError as for `at`.
 
-        `threads`: CPUs of this process, which is also how many may decode at the same time.
+        `threads`: CPUs of this process, and the number of images decoded at the same time.
         """
-        found, view = self._current(data), view_of(recipe)
+        dataset, view = self._current(data), view_of(recipe)
         size_of = partial(size_at, recipe, resolution) if recipe.resizing else None
-        if isinstance(found, Choice):
+        if isinstance(dataset, Choice):
             from compound.jobs.data.stream.streamed_batches import Streamed
 
-            side = train_side(found.form.size, resolution, view)
-            opened = self._streamed(found, side, threads)
-            if device.type != "cpu" and self._elsewhere is None:
-                _warn_of_few(found.spec.decoders or threads)
+            side = train_side(dataset.form.size, resolution, view)
+            opened = self._streamed(dataset, side, threads)
+            if device.type != "cpu" and self._decoder is None:
+                _warn_of_few_decoders(dataset.spec.decoders or threads)
             return Streamed(opened, recipe.augment, device, resolution, view.central, size_of)
         return Feeder(self.at(data, resolution, view), recipe.augment, device, size_of)
 
@@ -72,19 +72,19 @@ class DataCache:
         if self._stream is None or self._stream.side != side:
             from compound.jobs.data.stream.streamed_dataset import StreamedDataset
 
-            self._let_go()
-            self._stream = StreamedDataset(choice, side, threads, self._elsewhere)
+            self._close_stream()
+            self._stream = StreamedDataset(choice, side, threads, self._decoder)
         return self._stream
 
-    def _let_go(self) -> None:
+    def _close_stream(self) -> None:
         if self._stream:
             self._stream.close()
         self._stream = None
 
     def at(self, data: DataRef, resolution: int, view: View = WHOLE) -> Images:
-        """Return the data at a resolution as a recipe sees it, from memory where it can be.
+        """Return the data at a resolution as a recipe sees it, from memory if possible.
 
-        DataError: it cannot be read, or is no longer what the job was planned for.
+        DataError: it cannot be read, or it has changed since the job was planned.
         """
         dataset, key = self.dataset(data), (resolution, view)
         if key not in self._resized:
@@ -95,16 +95,16 @@ class DataCache:
 
     def dataset(self, data: DataRef) -> Dataset:
         """Return the data at its stored size, in memory. DataError as for `at`."""
-        found = self._current(data)
-        return decoded(found) if isinstance(found, Choice) else found
+        current = self._current(data)
+        return decoded(current) if isinstance(current, Choice) else current
 
     def _current(self, data: DataRef) -> Dataset | Choice:
-        if self._found is None or not _is(self._found, data):
+        if self._dataset is None or not _matches(self._dataset, data):
             self._resized.clear()
-            self._let_go()
-            self._found = None
-            self._found = _load(data)
-        return self._found
+            self._close_stream()
+            self._dataset = None
+            self._dataset = _load(data)
+        return self._dataset
 
     def _shrink(self) -> None:
         while len(self._resized) > 1 and self._bytes() > self._max_bytes:
@@ -114,7 +114,7 @@ class DataCache:
         return sum(images.bytes for images in self._resized.values())
 
 
-def _warn_of_few(decoders: int) -> None:
+def _warn_of_few_decoders(decoders: int) -> None:
     if decoders < _FEW_DECODERS:
         _log.warning(
             "%d process(es) decode images for a GPU, which may wait for them: `data_wait` of each "
@@ -124,16 +124,16 @@ def _warn_of_few(decoders: int) -> None:
 
 
 def _load(data: DataRef) -> Dataset | Choice:
-    found = opened(data.spec)
-    if not _is(found, data):
+    dataset = opened(data.spec)
+    if not _matches(dataset, data):
         raise DataError(
             f"the data has changed since the job was planned: fingerprint "
-            f"{found.info.fingerprint}, not {data.fingerprint}",
+            f"{dataset.info.fingerprint}, not {data.fingerprint}",
             where=str(getattr(data.spec, "path", data.spec.source)),
             next_step="plan again with the data as it is now, or bring the old files back",
         )
-    return found
+    return dataset
 
 
-def _is(found: Dataset | Choice, data: DataRef) -> bool:
-    return found.info.fingerprint == data.fingerprint
+def _matches(dataset: Dataset | Choice, data: DataRef) -> bool:
+    return dataset.info.fingerprint == data.fingerprint

@@ -1,4 +1,4 @@
-"""What an attempt ran with: versions, code, device. Recorded beside its numbers."""
+"""The environment of an attempt, recorded with its numbers: versions, code, device."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ from compound.jobs.store.format.manifest import Environment, GitState
 from compound.schemas.job import TrainJob
 
 _PATIENCE = 5.0
-"""Seconds that git may take, once a process; without an answer nothing is recorded."""
+"""Seconds that git may take, once in a process; without an answer nothing is recorded."""
 
 
 def environment(job: TrainJob, process: Process) -> Environment:
@@ -44,27 +44,28 @@ def _version() -> str:
 
 @cache
 def git_state(folder: str) -> GitState | None:
-    """Return the commit of the checkout that a folder lies in; None outside of any."""
-    commit = _asked(folder, "rev-parse", "--verify", "HEAD")
+    """Return the commit of the checkout that a folder is in; None if it is in none."""
+    commit = _git(folder, "rev-parse", "--verify", "HEAD")
     if commit is None:
         return None
-    changes = _asked(folder, "status", "--porcelain", "--untracked-files=no")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     return GitState(commit=commit, dirty=None if changes is None else bool(changes))
 
 
-def _asked(folder: str, *question: str) -> str | None:
-    git = shutil.which("git")
-    if git is None:
+def _git(folder: str, *arguments: str) -> str | None:
+    program = shutil.which("git")
+    if program is None:
         return None
     try:
-        found = subprocess.run(
-            [git, "-C", folder, *question],
+        done = subprocess.run(
+            [program, "-C", folder, *arguments],
             capture_output=True,
             text=True,
             timeout=_PATIENCE,
             check=True,
+            # `git status` would lock and rewrite the index, while the user may be committing.
             env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return found.stdout.strip()
+    return done.stdout.strip()

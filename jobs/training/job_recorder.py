@@ -1,4 +1,4 @@
-"""What an attempt at a job leaves in the store. The first rank writes, the others go along."""
+"""Records an attempt at a job in the store. Only the first rank writes, but all take part."""
 
 import json
 import time
@@ -15,8 +15,8 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Checkpoint, Extra, Position
 from compound.jobs.store.format.manifest import Attempt
 from compound.jobs.store.writing.job_writer import JobWriter
-from compound.jobs.training.checkpoints.checkpointing import keeper
-from compound.jobs.training.checkpoints.restore import common_statistics, take_up
+from compound.jobs.training.checkpoints.checkpointing import checkpoint_writer
+from compound.jobs.training.checkpoints.restore import common_statistics, load_checkpoint
 from compound.jobs.training.checkpoints.snapshot import Snapshot
 from compound.jobs.training.environment import environment
 from compound.jobs.training.loop.epoch_position import Interrupted, Partial
@@ -25,9 +25,9 @@ from compound.schemas.job import Cause, EpochRow, JobResult, TrainJob
 
 
 class JobRecorder:
-    """Knows how far a job has come, and writes it down.
+    """Keeps the position of a job, and writes rows, checkpoints and the result.
 
-    All ranks hold the same numbers; every method but `end` is called by all of them together.
+    All ranks have the same numbers, and all call every method but `end` at the same time.
     """
 
     def __init__(
@@ -41,8 +41,8 @@ class JobRecorder:
     ) -> None:
         """Begin a new attempt. StoreError: the store cannot be written.
 
-        `stopping`: whether to end at the next step (a lone rank), or at the next checkpoint inside
-        an epoch (several, as soon as one of them is asked to).
+        `stopping`: whether to end. A lone rank ends after the next step; several end at the next
+        checkpoint inside an epoch, if it is true on one of them.
         """
         self._job, self._process, self._continues = job, process, continues
         self._store = store
@@ -53,12 +53,12 @@ class JobRecorder:
         identity = Attempt.named(text_from(0, name, process))
         self.attempt = identity.number
         self.epoch, self._step, self.begun = 0, 0, Partial()
-        self._keeper = keeper(job, store, process, self._writer, identity)
+        self._checkpoints = checkpoint_writer(job, store, process, self._writer, identity)
         self._saved = Position(0, 0)
         self._snapshot: Snapshot | None = None
         self._metrics: Metrics = {}
         self.notes: tuple[str, ...] = ()
-        """What was done otherwise than the job asks for, for its result."""
+        """Notes for the result: what was done differently from the job's recipe."""
 
     def __enter__(self) -> Self:
         return self
@@ -69,33 +69,33 @@ class JobRecorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._keeper:
-            self._keeper.close()
+        if self._checkpoints:
+            self._checkpoints.close()
 
     @property
     def fresh(self) -> bool:
-        """Whether not one step has been trained."""
+        """Whether no step has been trained yet."""
         return self._saved.step == 0
 
     def resume(self, trainer: Trainer) -> None:
-        """Put the trainer back to where the last checkpoint left off, if there is one."""
-        found = together(self._process, self._found)
-        stored = take_up(trainer, self._store, found, self._process)
+        """Restore the trainer from the last checkpoint, if there is one."""
+        checkpoint = together(self._process, self._latest_checkpoint)
+        stored = load_checkpoint(trainer, self._store, checkpoint, self._process)
         if stored is None:
             return
-        extra = json.loads(text_from(0, json.dumps(found and found.extra), self._process))
+        extra = json.loads(text_from(0, json.dumps(checkpoint and checkpoint.extra), self._process))
         self._saved = Position(stored.epoch, stored.step, stored.epoch_step)
         self.epoch, self._step, within = self._saved
-        self.begun, self._metrics = Partial.parted(within, extra)
+        self.begun, self._metrics = Partial.from_numbers(within, extra)
         self._step -= within
 
-    def _found(self) -> Checkpoint | None:
+    def _latest_checkpoint(self) -> Checkpoint | None:
         return self._writer.resume(self._continues) if self._writer else None
 
     def train(self, trainer: Trainer) -> Metrics:
-        """Train the next epoch, or what is left of it, with checkpoints inside where they are due.
+        """Train the next epoch, or the rest of it, with the checkpoints that are due inside.
 
-        Raises Interrupted: asked to stop, and there is a checkpoint of the last step.
+        Raises Interrupted: the job is to stop, and there is a checkpoint of the last step.
         """
         started = time.monotonic() - self.begun.seconds
 
@@ -119,11 +119,11 @@ class JobRecorder:
             return self._stopping()
         if not due:
             return False
-        wanted = torch.tensor(int(self._stopping()), device=self._process.device)
-        return bool(summed(wanted, self._process))
+        stopping_ranks = torch.tensor(int(self._stopping()), device=self._process.device)
+        return bool(summed(stopping_ranks, self._process))
 
     def record(self, metrics: Metrics, trainer: Trainer) -> EpochRow:
-        """Write down the epoch that has just ended, with a checkpoint where one is due."""
+        """Record the epoch that has just ended, with a checkpoint if one is due."""
         self.epoch, self._metrics, self.begun = self.epoch + 1, metrics, Partial()
         self._step += trainer.steps.per_epoch
         row = EpochRow(
@@ -138,14 +138,14 @@ class JobRecorder:
         return row
 
     def settle(self) -> None:
-        """Wait until the last checkpoint is durable; StoreError, on all ranks, if it cannot be."""
-        together(self._process, lambda: self._keeper.wait() if self._keeper else None)
+        """Wait until the last checkpoint is durable. StoreError, on all ranks: it cannot be."""
+        together(self._process, lambda: self._checkpoints.wait() if self._checkpoints else None)
 
     def end(self, cause: Cause | None = None) -> JobResult:
-        """Write down how the attempt ended: done without a cause, else stopped or failed."""
+        """Record how the attempt ended: done without a cause, otherwise stopped or failed."""
         result = self._result(cause)
-        if self._keeper and result.status == "failed":
-            self._keeper.give_up()
+        if self._checkpoints and result.status == "failed":
+            self._checkpoints.give_up()
         if self._writer:
             self._writer.finish(result)
         return result
@@ -153,7 +153,7 @@ class JobRecorder:
     def stop(self, trainer: Trainer) -> JobResult:
         """End after an epoch, with a checkpoint of it, or where `train` was interrupted.
 
-        It is done if no epoch is left. No rank waits for another here.
+        The job is done if no epoch is left. No rank waits for another here.
         """
         if not self.begun.steps:
             self._save(trainer, None, {})
@@ -162,11 +162,11 @@ class JobRecorder:
 
     @property
     def stopping(self) -> bool:
-        """Whether this lone process was asked to stop; False for several, who have to agree."""
+        """Whether this lone process is to stop; False for several, which must agree first."""
         return self._process.world_size == 1 and self._stopping()
 
     def abandon(self) -> JobResult:
-        """End as stopped where nothing can be saved: the last checkpoint is the one to resume."""
+        """End as stopped without a new checkpoint: the job resumes from the last one."""
         return self.end(self._interrupted())
 
     def _interrupted(self) -> Cause:
@@ -176,7 +176,7 @@ class JobRecorder:
         return Cause(kind="interrupted", message=message)
 
     def unwritten(self, cause: Cause) -> JobResult:
-        """Return the result of an attempt whose end the store would not take."""
+        """Return the result of an attempt whose end could not be written."""
         return self._result(cause)
 
     def _result(self, cause: Cause | None) -> JobResult:
@@ -203,29 +203,30 @@ class JobRecorder:
             self._save(trainer, None, {})
 
     def _save_within(self, trainer: Trainer, sums: Tensor) -> None:
-        """Save inside an epoch, where the ranks have sums and statistics of their own."""
+        """Save inside an epoch, when each rank has its own sums and statistics."""
         several = self._process.world_size > 1
+        # Copies, as summed() works in place, and this rank goes on with its own numbers.
         statistics = common_statistics(trainer, self._process) if several else {}
         sums = summed(sums.clone(), self._process) if several else sums
         together(self._process, lambda: self._save(trainer, sums, statistics))
 
     def _save(self, trainer: Trainer, sums: Tensor | None, statistics: dict[str, Tensor]) -> None:
-        """Let a thread write a copy of the state. Waits for the one before."""
+        """Let a thread write a copy of the state, after the checkpoint before is durable."""
         within = self.begun.steps
         position = Position(self.epoch, self._step + within, within)
-        if self._keeper and self._saved != position:
-            self._keeper.wait()
+        if self._checkpoints and self._saved != position:
+            self._checkpoints.wait()
             self._snapshot = snapshot = self._snapshot or Snapshot(trainer)
             snapshot.take(trainer, sums, statistics)
             metrics, seconds = dict(self._metrics), self.begun.seconds
             extra = lambda: _extra(snapshot, metrics, within, seconds)  # noqa: E731
-            self._keeper.save(position, snapshot, extra)
+            self._checkpoints.save(position, snapshot, extra)
         self._saved = position
 
 
 def _extra(snapshot: Snapshot, metrics: Metrics, steps: int, seconds: float) -> Extra:
-    """Return what goes beside a snapshot's tensors, in the thread that writes them."""
-    return {**metrics, **Partial(steps, *snapshot.sums, seconds).noted()}
+    """Return the numbers beside a snapshot's tensors, in the thread that writes them."""
+    return {**metrics, **Partial(steps, *snapshot.sums, seconds).as_numbers()}
 
 
 def _writer(job: TrainJob, store: ArtifactStore, process: Process) -> JobWriter | None:

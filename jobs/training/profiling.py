@@ -1,4 +1,4 @@
-"""Where the time of a few steps goes, as a trace that browsers show."""
+"""Traces a few training steps, for a browser's trace viewer."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,18 +11,19 @@ from torch.profiler import ProfilerActivity, profile, schedule
 from compound.jobs.training.loop.trainer import Trainer
 
 SKIPPED, STEPS = 2, 4
-"""Steps before, which are slower, and those that are traced."""
+"""Warm-up steps, which are slower, and traced steps."""
 
 
 @contextmanager
 def profiled(trainer: Trainer, trace: Path) -> Iterator[None]:
-    """Trace a few optimiser steps into a gzipped Chrome trace; none where there are too few."""
+    """Trace a few optimiser steps into a gzipped Chrome trace, if the epoch has enough steps."""
     activities = [ProfilerActivity.CPU]
     activities += [ProfilerActivity.CUDA] if torch.cuda.is_available() else []
     with profile(
         activities=activities,
         schedule=schedule(wait=1, warmup=SKIPPED - 1, active=STEPS, repeat=1),
-        on_trace_ready=lambda found: found.export_chrome_trace(str(trace)),
+        on_trace_ready=lambda finished: finished.export_chrome_trace(str(trace)),
+        # Otherwise torch warns that it drops the events of earlier cycles; there is only one cycle.
         acc_events=True,
     ) as running:
         trainer.on_step = running.step
@@ -34,6 +35,6 @@ def profiled(trainer: Trainer, trace: Path) -> Iterator[None]:
 
 @contextmanager
 def trace_file() -> Iterator[Path]:
-    """Yield the path of a trace to be written, in a folder that goes afterwards."""
+    """Yield the path for a trace, in a folder that is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="compound-profile-") as folder:
         yield Path(folder, "trace.json.gz")

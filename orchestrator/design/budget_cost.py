@@ -8,10 +8,12 @@ from typing import TypedDict
 from compound.jobs.device_model import guess, peak_bytes, step_seconds
 from compound.jobs.networks.exact_cost import count
 from compound.jobs.networks.workload import workload
+from compound.jobs.parallel.strategy_table import STRATEGIES
 from compound.schemas.architecture import Network
 from compound.schemas.design import CostUnit
 from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import PlanError
+from compound.schemas.parallel import Parallel
 from compound.schemas.recipe import Recipe
 from compound.schemas.study import StudySpec, TrainSpec
 
@@ -56,9 +58,9 @@ class TrainingState(TypedDict):
     divided: int
 
 
-def training_state(recipe: Recipe, workers: int, *, sharded: bool = False) -> TrainingState:
-    """Return what a recipe makes each of so many workers keep, or all of them, if `sharded`."""
-    slots, divided = 1 if recipe.optimizer == "sgd" else 2, workers if sharded else 1
+def training_state(recipe: Recipe, workers: int, parallel: Parallel = "none") -> TrainingState:
+    """Return what each of so many workers keeps with a recipe and a parallel strategy."""
+    slots, divided = 1 if recipe.optimizer == "sgd" else 2, STRATEGIES[parallel].parts(workers)
     return TrainingState(averaged=recipe.ema > 0, slots=slots, shared=workers > 1, divided=divided)
 
 

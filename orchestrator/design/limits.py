@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from compound.jobs.data.progressive_resizing import check_sizes, smaller_sizes
 from compound.jobs.models.scaled import Networks
 from compound.jobs.networks.scaling import MULTIPLIER, multipliers
-from compound.jobs.training.optimiser.schedule import check_batch, check_sharding
+from compound.jobs.parallel.strategy_table import STRATEGIES
+from compound.jobs.training.optimiser.schedule import check_batch
 from compound.schemas.architecture import MAX_RESOLUTION, Coefficients, Network, Rounding
 from compound.schemas.errors import PlanError
 from compound.schemas.factory import FactoryNetwork
@@ -43,8 +44,7 @@ def require_resolution(network: Network, rounding: Rounding) -> None:
 def require_recipe(recipe: Recipe, resources: Resources) -> None:
     """PlanError where a family's workers cannot train by its recipe."""
     check_batch(recipe, resources.most_workers)
-    if resources.sharding == "full":
-        check_sharding(recipe)
+    STRATEGIES[resources.parallel].check(recipe)
 
 
 def require_sizes(

@@ -19,6 +19,7 @@ from compound.jobs.device_model import (
     peak_bytes,
 )
 from compound.jobs.networks.workload import workload
+from compound.jobs.parallel.strategy_table import STRATEGIES
 from compound.jobs.training.optimiser.schedule import Steps, steps
 from compound.orchestrator.design.budget_cost import training_state
 from compound.orchestrator.forecast.placement import sharing
@@ -91,17 +92,17 @@ class CostModel:
         job, resources = request.job, request.resources
         workers = expected(resources, self.nodes)
         plan = steps(job.recipe, self.data.train, resources.most_workers)
-        sharded, resources = resources.sharding == "full", resources.sized(workers)
+        resources = resources.sized(workers)
         work = workload(job.architecture)
         pieces = math.ceil(plan.batch / workers / plan.micro)
         profile = in_turns(self.profile, sharing(resources))
         pace = Pace(profile, job.architecture, job.recipe, plan.micro, pieces)
-        shared = self._sent(work.params, resources) * (1.5 * pieces if sharded else 1)
+        shared = self._sent(work.params, resources) * STRATEGIES[resources.parallel].sent(pieces)
         ending = self._evaluation(profile, work, plan, workers) + EPOCH_SECONDS
         seconds = pace.compiling + plan.total * (pace.mean_step + shared)
         seconds += job.recipe.epochs * ending
         gpu_hours, cpu_hours = _hours(seconds, resources)
-        state = training_state(job.recipe, workers, sharded=sharded)
+        state = training_state(job.recipe, workers, resources.parallel)
         whole = self.room(resources)
         images, room = self._images(job, resources), int(SPARE * whole)
         return Demand(

@@ -120,7 +120,7 @@ def test_what_parts_train_is_built_without_a_device(kind: str, gpus: int) -> Non
 def test_a_divided_network_takes_whole_gpus() -> None:
     assert requests_of("divided", cuda=True, gpus=1) == []
     (request,) = requests_of("divided", cuda=True, gpus=2)
-    assert (request.resources.gpus, request.resources.sharding) == (1, "full")
+    assert (request.resources.gpus, request.resources.parallel) == (1, "full")
     assert [r.resources.gpus for r in requests_of("two on halves", cuda=True, gpus=1)] == [0.5] * 2
 
 

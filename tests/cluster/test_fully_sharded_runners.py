@@ -15,7 +15,7 @@ from tests.support.requests import MakeRequest
 
 
 def divided(request: JobRequest) -> JobRequest:
-    resources = Resources(workers=2, gpus=0, sharding="full")
+    resources = Resources(workers=2, gpus=0, parallel="full")
     return request.model_copy(update={"resources": resources})
 
 

@@ -94,8 +94,8 @@ def test_auto_leaves_a_gpu_whole_where_sharing_helps_nobody() -> None:
     none = "auto: one GPU a worker, and no fraction would do: "
     why = "at most 16 workers share one, as each holds a context of its own there"
     assert shared(1, workers=17) == (1, none + why)
-    why = "sharding: full divides a network among whole GPUs"
-    assert shared(1, workers=2, sharding="full") == (1, none + why)
+    why = "parallel: full divides a network among whole GPUs"
+    assert shared(1, workers=2, parallel="full") == (1, none + why)
     decided = share(Resources(workers=2), few)
     assert (decided.gpus, decided.why) == (1, f"{none}the hosts have too few CPUs")
 

@@ -8,7 +8,7 @@ import pytest
 from compound.cluster.local_runner import LocalRunner
 from compound.cluster.ray_session import Session
 from compound.cluster.trials.ray_runner import RayRunner
-from compound.jobs.parallel.failure import SPENT
+from compound.jobs.parallel.failure import GPU_LOST
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
@@ -47,11 +47,11 @@ def test_a_lost_device_costs_its_process_and_no_later_job(store: str, tmp_path: 
     failed, done = runner.run([asserts, sound], store, events.append)
     assert failed.cause is not None
     assert failed.cause.kind == "worker lost"
-    assert failed.cause.message == f"given up after 2 lost workers; the last: {TEXT}{SPENT}"
+    assert failed.cause.message == f"given up after 2 lost workers; the last: {TEXT}{GPU_LOST}"
     assert "AcceleratorError" in failed.cause.traceback
     told = [event.message for event in events if event.kind == "waiting"]
     assert told == [
-        f"{TEXT}{SPENT} (lost worker 1, 1 are forgiven); goes on from the last checkpoint"
+        f"{TEXT}{GPU_LOST} (lost worker 1, 1 are forgiven); goes on from the last checkpoint"
     ]
     assert done.status == "done"
     assert os.getpid() not in process_ids(tmp_path, "sound")
@@ -72,7 +72,7 @@ def test_a_rank_that_loses_its_device_takes_the_launcher_down_and_is_named(
     (failed,) = runner.run([request], store, lambda event: None)
     assert failed.cause is not None
     assert failed.cause.kind == "worker lost"
-    assert f"{TEXT}{SPENT}" in failed.cause.message
+    assert f"{TEXT}{GPU_LOST}" in failed.cause.message
 
 
 @pytest.mark.slow
@@ -104,10 +104,10 @@ def test_a_warm_trial_actor_that_loses_its_device_gives_way_to_another(
     failed, again, done = runner.run([asserts, once, sound], store, events.append)
     assert failed.cause is not None
     assert failed.cause.kind == "worker lost"
-    assert failed.cause.message == f"given up after 2 lost workers; the last: {TEXT}{SPENT}"
+    assert failed.cause.message == f"given up after 2 lost workers; the last: {TEXT}{GPU_LOST}"
     assert (again.status, again.attempt, done.status) == ("done", 2, "done")
     told = [event.message for event in events if event.kind == "waiting"]
-    assert told.count(f"{TEXT}{SPENT}; going on from the last checkpoint") == 2
+    assert told.count(f"{TEXT}{GPU_LOST}; going on from the last checkpoint") == 2
     assert not process_ids(tmp_path, "once") & process_ids(tmp_path, "sound")
 
 
@@ -124,5 +124,5 @@ def test_a_gang_whose_worker_loses_its_device_is_started_anew(
     assert [(one.status, one.attempt) for one in (again, done)] == [("done", 2), ("done", 1)]
     told = "\n".join(event.message for event in events if event.kind == "waiting")
     (lost,) = process_ids(tmp_path, "once")
-    assert f"(pid {lost}): {TEXT}{SPENT} (lost worker 1, 1 are forgiven)" in told
+    assert f"(pid {lost}): {TEXT}{GPU_LOST} (lost worker 1, 1 are forgiven)" in told
     assert lost not in process_ids(tmp_path, "sound")

@@ -10,7 +10,7 @@ import ray
 from compound.cluster import network_interface as network
 from compound.cluster.ray_session import Session
 from compound.cluster.trials.ray_runner import RayRunner
-from compound.jobs.parallel.collective import backend_for, patience_of_group
+from compound.jobs.parallel.collective import backend_for, collective_timeout
 from tests.support.failing_networks import hungry_request
 
 
@@ -63,8 +63,8 @@ def test_workers_with_a_gpu_each_talk_over_nccl_and_no_others() -> None:
 
 
 def test_groups_wait_longer_than_a_driver_that_listens() -> None:
-    assert patience_of_group(600) == timedelta(minutes=30)
-    assert patience_of_group(3600) == timedelta(hours=2)
+    assert collective_timeout(600) == timedelta(minutes=30)
+    assert collective_timeout(3600) == timedelta(hours=2)
 
 
 TELLS = """import pathlib

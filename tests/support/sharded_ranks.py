@@ -67,8 +67,14 @@ def main() -> None:
     distributed.init_process_group("gloo")
     rank, ranks = distributed.get_rank(), distributed.get_world_size()
     for one in Runs.model_validate_json(Path(sys.argv[1]).read_text()).runs:
-        device, sharded = torch.device("cpu"), one.sharded
-        process = Process(rank, ranks, device, 1, planned=one.planned, sharded=sharded)
+        process = Process(
+            rank,
+            ranks,
+            torch.device("cpu"),
+            1,
+            planned=one.planned,
+            parallel="full" if one.sharded else "none",
+        )
         ended = _trained(one, process)
         if rank == 0:
             sys.stdout.write(ended.model_dump_json() + "\n")

@@ -39,10 +39,10 @@ class Tape:
         self.names: set[str] = set()
         self._waits, self._leave_out = waits, leave_out
 
-    def aside(self) -> AbstractContextManager[object]:
+    def on_side_stream(self) -> AbstractContextManager[object]:
         return nullcontext()
 
-    def outrun(self, action: Callable[[], None]) -> bool:
+    def is_launch_bound(self, action: Callable[[], None]) -> bool:
         action()
         return self._waits
 

@@ -1,4 +1,4 @@
-"""How a snapshot becomes a checkpoint: in one piece by the first rank, or a piece by each."""
+"""Writes checkpoints: a whole one by the first rank, or a part by each rank."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class CheckpointWriter(Protocol):
-    """Writes checkpoints in a thread, one after another; errors are raised by the next call."""
+    """Writes checkpoints in a thread, one after another. The next call raises its errors."""
 
     def save(self, position: Position, snapshot: Snapshot, extra: Callable[[], Extra]) -> None:
         """Write a snapshot, which must not change until `wait` returns."""
@@ -32,34 +32,34 @@ class CheckpointWriter(Protocol):
         ...
 
     def give_up(self) -> None:
-        """Wait no longer for what other ranks may never write: the job has failed."""
+        """Stop to wait for parts that other ranks may never write, because the job has failed."""
         ...
 
     def close(self) -> None:
-        """Wait, and let go of the attempt."""
+        """Wait, and release the attempt."""
         ...
 
 
-def keeper(
+def checkpoint_writer(
     job: TrainJob,
     store: "ArtifactStore",
     process: Process,
     writer: JobWriter | None,
     attempt: Attempt,
 ) -> CheckpointWriter | None:
-    """Return what a rank keeps snapshots with; None for one that has nothing to write."""
-    if process.sharded:
+    """Return the writer of a rank; None for a rank that writes nothing."""
+    if process.traits.divides:
         shards = store.shards(job.id, attempt, process.rank, process.world_size)
         return _ShardedCheckpoint(shards, writer)
     return _WholeCheckpoint(writer) if writer else None
 
 
-def _unless_spoilt(wait: Callable[[], None]) -> None:
-    """Wait for a checkpoint whose job has failed already, for a cause that counts more."""
+def _wait_despite_errors(wait: Callable[[], None]) -> None:
+    """Wait for the checkpoint of a failed job; an error here must not hide why the job failed."""
     try:
         wait()
-    except Exception as error:  # the store's, or CUDA's, whose copies it waits for
-        _log.warning("the last checkpoint is not kept: %s", error)
+    except Exception as error:  # of the store, or of CUDA, whose copies the thread waits for
+        _log.warning("the last checkpoint could not be written: %s", error)
 
 
 class _WholeCheckpoint:
@@ -77,15 +77,15 @@ class _WholeCheckpoint:
         self._writer.wait()
 
     def give_up(self) -> None:
-        """Wait for the disk; a checkpoint that a lost device spoils is not kept."""
-        _unless_spoilt(self.wait)
+        """Wait for the store. A checkpoint that a lost device has spoilt is dropped."""
+        _wait_despite_errors(self.wait)
 
     def close(self) -> None:
         self._writer.close()
 
 
 class _ShardedCheckpoint:
-    """Every rank writes its shard; the first, which alone has a writer, then commits them all."""
+    """Every rank writes its shard. Then the first rank, which has the writer, commits them all."""
 
     def __init__(self, shards: Shards, writer: JobWriter | None) -> None:
         self._shards, self._writer = shards, writer
@@ -95,7 +95,7 @@ class _ShardedCheckpoint:
 
         def content() -> Mapping[str, Tensor]:
             snapshot.wait()
-            return snapshot.shard
+            return snapshot.part
 
         def write() -> None:
             self._shards.write(folder, content)
@@ -113,9 +113,9 @@ class _ShardedCheckpoint:
         (self._writer or self._shards).wait()
 
     def give_up(self) -> None:
-        """Drop the checkpoint under way if it lacks shards; how the job ends is still written."""
+        """Drop a checkpoint that lacks shards. The end of the job is still written."""
         self._shards.give_up()
-        _unless_spoilt(self.wait)
+        _wait_despite_errors(self.wait)
 
     def close(self) -> None:
         self._shards.give_up()

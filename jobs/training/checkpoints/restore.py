@@ -1,4 +1,4 @@
-"""What a trainer starts from: given weights, or what a checkpoint holds of it."""
+"""Where training starts: from weights of a file, or from a checkpoint."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from compound.jobs.store.artifacts import ArtifactStore
 
 
-def begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
-    """Give a fresh trainer the weights that its job names, if any.
+def load_initial_weights(trainer: Trainer, job: TrainJob, process: Process) -> None:
+    """Load the weights that the job names, if any, into a fresh trainer.
 
     Raises ArchitectureError: the file is not the one that was planned.
     """
@@ -30,7 +30,8 @@ def begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
     from compound.jobs.models.weights import load_weights
 
     spec = job.weights.spec
-    module = network_of(job, trainer.steps, ()) if process.sharded else trainer.module
+    divides = process.traits.divides
+    module = network_of(job, trainer.steps, ()) if divides else trainer.module
     load_weights(
         module,
         job.architecture,
@@ -39,62 +40,63 @@ def begin(trainer: Trainer, job: TrainJob, process: Process) -> None:
         norm_epsilon=spec.norm_epsilon,
         sha256=job.weights.sha256,
     )
-    if process.sharded:
+    if divides:
         _fill(trainer, trainer.flat.values, module.state_dict())
-        trainer.flat.publish()
+        trainer.flat.update_module()
     if trainer.average is not None:
         trainer.average.values.copy_(trainer.flat.values)
 
 
-def take_up(
-    trainer: Trainer, store: "ArtifactStore", found: Checkpoint | None, process: Process
+def load_checkpoint(
+    trainer: Trainer, store: "ArtifactStore", checkpoint: Checkpoint | None, process: Process
 ) -> CheckpointFiles | None:
-    """Put all ranks to where the checkpoint was that the first one has found, if it has one.
+    """Put all ranks to the position of the first rank's checkpoint; None if it has none.
 
-    Only that one reads a whole network. One that is divided is read by every rank: its own part
-    where as many have written it, else everything, of which it keeps its part.
+    A whole network is read by the first rank only. A divided one is read by every rank: its own
+    file if as many ranks have written the checkpoint, else all files, of which it keeps its part.
     """
-    text = text_from(0, found.stored.model_dump_json() if found else "", process)
+    text = text_from(0, checkpoint.stored.model_dump_json() if checkpoint else "", process)
     if not text:
         return None
     stored = CheckpointFiles.model_validate_json(text)
 
     def read() -> None:
-        mine = store.opened(stored) if process.sharded and not found else found
-        if mine and process.sharded and mine.shards == process.world_size:
-            _restore_shard(trainer, mine.shard(process.rank))
-        elif mine:
-            _restore(trainer, mine)
-        trainer.flat.publish()
+        divides = process.traits.divides
+        source = store.opened(stored) if divides and not checkpoint else checkpoint
+        if source and divides and source.shards == process.world_size:
+            _restore_part(trainer, source.shard(process.rank))
+        elif source:
+            _restore(trainer, source)
+        trainer.flat.update_module()
 
     together(process, read)
     _spread(trainer, process)
     return stored
 
 
-def _restore_shard(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
-    """Take what this rank, or the one that was in its place, has written."""
+def _restore_part(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
+    """Restore what a rank of the same number has written."""
     flat = trainer.flat
     for prefix, buffer in _buffers(trainer).items():
-        saved, mine = below(prefix, tensors), flat.named(buffer)
+        saved, views = below(prefix, tensors), flat.named(buffer)
         for name in flat.written:
-            if name in mine:
-                mine[name].copy_(saved[name])
+            if name in views:
+                views[name].copy_(saved[name])
     _restore_counters(trainer, tensors)
 
 
 def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
-    """Take this rank's part of a whole network, one tensor after another."""
+    """Restore this rank's part of a whole network."""
     model = checkpoint.model()
     _fill(trainer, trainer.flat.values, below(MODEL, model))
     if trainer.average is not None:
         _fill(trainer, trainer.average.values, below(AVERAGE, model))
     _restore_counters(trainer, model)
-    del model
+    del model  # its memory, before that of the optimiser's state is taken
     slots = checkpoint.optimizer()
     for slot, buffer in trainer.optimiser.slots.items():
-        one = slots.get(slot)
-        named = below(f"{slot}.", slots) if one is None else trainer.flat.named_whole(one)
+        whole = slots.get(slot)
+        named = below(f"{slot}.", slots) if whole is None else trainer.flat.named_whole(whole)
         _fill(trainer, buffer, named)
 
 
@@ -111,14 +113,14 @@ def _restore_counters(trainer: Trainer, saved: Mapping[str, Tensor]) -> None:
 
 
 def _buffers(trainer: Trainer) -> dict[str, Tensor]:
-    """Return what a checkpoint holds of a trainer, by what its tensors' names begin with."""
+    """Return the buffers that a checkpoint stores, by the prefix of their tensors' names."""
     average = {} if trainer.average is None else {AVERAGE: trainer.average.values}
     slots = {f"{SLOT}{slot}.": buffer for slot, buffer in trainer.optimiser.slots.items()}
     return {MODEL: trainer.flat.values, **average, **slots}
 
 
 def _spread(trainer: Trainer, process: Process) -> None:
-    """Give every rank what the first one has of the numbers that all share."""
+    """Send the numbers that all ranks have in common from the first rank to all."""
     for buffer in _buffers(trainer).values():
         from_leader(buffer[trainer.flat.common], process)
 
@@ -126,25 +128,25 @@ def _spread(trainer: Trainer, process: Process) -> None:
 def common_statistics(trainer: Trainer, process: Process) -> dict[str, Tensor]:
     """Return batch norm's statistics averaged over the ranks, of the network and of its average.
 
-    They are copies: within an epoch every rank goes on with its own. Averaging is linear, as the
-    statistics' updates are, so going on from the common ones ends where the own ones end.
+    They are copies: within an epoch every rank goes on with its own statistics. Both averaging and
+    the updates are linear, so a job that resumes from the averaged ones ends at the same values.
     """
-    mine = {"values": trainer.flat.statistics}
+    statistics = {"values": trainer.flat.statistics}
     if trainer.average is not None:
-        mine["average"] = trainer.average.values[len(trainer.flat.gradients) :]
-    return {name: averaged(tensor.clone(), process) for name, tensor in mine.items()}
+        statistics["average"] = trainer.average.values[len(trainer.flat.gradients) :]
+    return {name: averaged(tensor.clone(), process) for name, tensor in statistics.items()}
 
 
 def rewind(
     trainer: Trainer, job: TrainJob, store: "ArtifactStore", process: Process
 ) -> tuple[int, int]:
-    """Take a fresh trainer to where a job's last checkpoint was; return its epoch and step in it.
+    """Load a job's last checkpoint into a fresh trainer; return its epochs and steps beyond them.
 
-    Zeros where there is none.
+    Both are zero if there is none.
     """
-    found = together(process, lambda: store.checkpoint(job.id) if process.leads else None)
-    stored = take_up(trainer, store, found, process)
+    latest = together(process, lambda: store.checkpoint(job.id) if process.leads else None)
+    stored = load_checkpoint(trainer, store, latest, process)
     if stored is None:
-        together(process, lambda: begin(trainer, job, process))
+        together(process, lambda: load_initial_weights(trainer, job, process))
         return 0, 0
     return stored.epoch, stored.epoch_step

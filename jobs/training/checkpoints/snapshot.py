@@ -1,8 +1,8 @@
-"""Copies of a trainer's state in the host's memory, which a checkpoint is written from.
+"""Copies of a trainer's state in the host's memory, from which a checkpoint is written.
 
-Training waits for one copy of the flat buffers and for nothing else. On a GPU it does not even
-wait for that: the copies are queued on its stream, into pinned memory, between one step and the
-next, and an event tells the thread that reads them when they are there.
+Training waits only for a copy of the flat buffers. On a GPU it does not wait at all: the copies go
+through its stream into pinned memory, between two steps, and the thread that reads them waits for
+an event.
 """
 
 from functools import cached_property
@@ -21,7 +21,7 @@ _VALUES, _AVERAGE, _SUMS = "values", "average", "sums"
 
 
 class Snapshot:
-    """Buffers as large as a trainer's state, filled again and again."""
+    """Buffers of the size of a trainer's state, used again for every checkpoint."""
 
     def __init__(self, trainer: "Trainer") -> None:
         self._flat = trainer.flat
@@ -29,22 +29,24 @@ class Snapshot:
         self._averages = trainer.average is not None
         device = trainer.flat.values.device
         self._module = None if device.type == "cpu" else torch.get_device_module(device)
-        """torch's for a GPU, whose copies go on while the host does."""
+        """torch.cuda or the like; None on a CPU, where copies are done when `take` returns."""
         sums = torch.zeros(2, dtype=torch.float64, device=device)
         self._host = {n: self._buffer(t) for n, t in _sources(trainer, sums).items()}
         self._copied: torch.Event | None = None
 
     def _buffer(self, tensor: Tensor) -> Tensor:
-        """Return host memory for a tensor. Filling it now keeps page faults out of training."""
+        """Return host memory for a tensor."""
+        # Only a copy into pinned memory is asynchronous. For other memory, filling it now takes the
+        # page faults of calloc's pages before training instead of in it.
         pinned = self._module is not None
         return torch.zeros(tensor.shape, dtype=tensor.dtype, pin_memory=pinned).fill_(0)
 
     @torch.no_grad()
     def take(self, trainer: "Trainer", sums: Tensor | None, statistics: dict[str, Tensor]) -> None:
-        """Copy the state as it is between two steps.
+        """Copy the state between two steps.
 
-        `sums`: of the epoch under way, if there is one. `statistics` replace batch norm's own in
-        `values` and `average`, where the ranks have different ones.
+        `sums`: of the running epoch, if there is one. `statistics` replace those of batch norm in
+        `values` and `average`, if the ranks have different ones.
         """
         for name, tensor in _sources(trainer, sums).items():
             self._host[name].copy_(tensor, non_blocking=True)
@@ -55,26 +57,26 @@ class Snapshot:
             self._copied.record()
 
     def wait(self) -> None:
-        """Wait, in any thread, until all has arrived."""
+        """Wait, in any thread, until the copies are complete."""
         if self._copied:
             self._copied.synchronize()
 
     @property
     def sums(self) -> tuple[float, float]:
-        """The loss and the right answers of the epoch under way."""
+        """The loss and the correct answers of the running epoch."""
         loss, correct = self._host[_SUMS].tolist()
         return loss, correct
 
     @cached_property
     def model(self) -> dict[str, Tensor]:
-        """The network by `model.NAME`, and the averaged one by `ema.NAME` where it is kept."""
+        """The network by `model.NAME`, and its average, if there is one, by `ema.NAME`."""
         floats = self._named(MODEL, self._host[_VALUES])
         average = self._named(AVERAGE, self._host[_AVERAGE]) if self._averages else {}
         return {**floats, **self._counters, **average}
 
     @property
-    def shard(self) -> dict[str, Tensor]:
-        """What this rank writes where ranks divide the network, with `slot.SLOT.NAME` too."""
+    def part(self) -> dict[str, Tensor]:
+        """This rank's part of a divided network, with `slot.SLOT.NAME` for the optimiser."""
         tensors = dict(self.model)
         for slot, buffer in self.slots.items():
             tensors |= self._named(f"{SLOT}{slot}.", buffer)
@@ -82,11 +84,11 @@ class Snapshot:
 
     @property
     def _counters(self) -> dict[str, Tensor]:
-        known = {_VALUES, _AVERAGE, _SUMS, *self._slots}
-        return {name: tensor for name, tensor in self._host.items() if name not in known}
+        in_buffers = {_VALUES, _AVERAGE, _SUMS, *self._slots}
+        return {name: tensor for name, tensor in self._host.items() if name not in in_buffers}
 
     def _named(self, prefix: str, buffer: Tensor) -> dict[str, Tensor]:
-        """Name the tensors of a buffer that are this rank's to write."""
+        """Return the tensors of a buffer that this rank writes, by name."""
         named = self._flat.named(buffer)
         return {prefix + name: named[name] for name in self._flat.written if name in named}
 
@@ -97,7 +99,7 @@ class Snapshot:
 
 
 def _sources(trainer: "Trainer", sums: Tensor | None) -> dict[str, Tensor]:
-    """Return what a checkpoint needs: long buffers, and the few counters that are in none."""
+    """Return the tensors of a checkpoint: long buffers, and the counters outside of them."""
     tensors = {_VALUES: trainer.flat.values, **trainer.optimiser.slots}
     if trainer.average is not None:
         tensors[_AVERAGE] = trainer.average.values
@@ -108,6 +110,6 @@ def _sources(trainer: "Trainer", sums: Tensor | None) -> dict[str, Tensor]:
 
 
 def counters_of(trainer: "Trainer") -> dict[str, Tensor]:
-    """Return the network's tensors that are in no buffer, by name: what norms count."""
+    """Return the tensors that are in no flat buffer, by name: the batch counters of norms."""
     shapes = trainer.flat.shapes
     return {name: t for name, t in trainer.module.named_buffers() if name not in shapes}

@@ -1,8 +1,8 @@
-"""torch.compile in a process that trains one job after another, and never silently left out.
+"""torch.compile in a process that trains one job after another, and never silently without it.
 
-Dynamo keeps the programs of all networks of a process under one piece of code, eight at most, and
-runs what comes after them uncompiled. So each job begins without any, may have as many as it has
-need of, and fails where it would take more.
+Dynamo keeps the programs of all networks of a process under one code object, eight at most, and
+runs later networks uncompiled. So each job starts without programs, may have as many as it needs,
+and fails if it would need more.
 """
 
 import os
@@ -27,16 +27,16 @@ from compound.schemas.job import TrainJob
 from compound.schemas.recipe import Recipe
 
 _SPARE = 8
-"""Programs of one piece of code beside those that are foreseen: as many as torch allows."""
+"""Programs of one code object beyond the predicted ones: torch's own limit."""
 
 _WRAPPERS = ("torch/_dynamo/external_utils.py", "torch/nn/parallel/distributed.py", "contextlib.py")
-"""Code around a network: of torch.compile and of DistributedDataParallel, which it cannot trace."""
+"""Code around a network that Dynamo cannot trace: of torch.compile and DistributedDataParallel."""
 
 
 def check_compiler(
     recipe: Recipe, device: torch.device, environment: Mapping[str, str] = os.environ
 ) -> None:
-    """Raise PlanError where a network is to be compiled and this host has nothing to do it with."""
+    """Raise PlanError if a network is to be compiled and this host cannot compile."""
     if recipe.compile is not True:
         return
     from compound.jobs.gpu.compilers import compilers
@@ -58,10 +58,10 @@ def check_compiler(
 
 
 def programs(job: TrainJob, process: Process, splits: int) -> int:
-    """Return how many programs a compiled network is foreseen to need, at most.
+    """Return the largest number of programs that a compiled network is predicted to need.
 
-    Each side of the images makes one, and each micro-batch of a step, as batch norm weighs it by a
-    constant of its own; those of another size make a second.
+    There is one for each side of the images and each micro-batch of a step, because batch norm
+    weighs every micro-batch by its own constant. Micro-batches of another size need a second one.
     """
     planned = process.planned or process.world_size
     pieces = -(-planned * job.recipe.accumulate * splits // process.world_size)
@@ -70,15 +70,13 @@ def programs(job: TrainJob, process: Process, splits: int) -> int:
 
 @contextmanager
 def compiling(job: TrainJob, process: Process, splits: int) -> Iterator[None]:
-    """Let torch compile what a job has need of, and raise where it would stop to do so.
-
-    Newer torch keeps these settings for each thread apart, so they hold while a job computes, and
-    not while its generator waits.
-    """
+    """Let torch compile as many programs as a job needs, and raise if it needs more."""
+    # These settings are thread-local (torch 2.13), so they are set while a job computes, and not
+    # while its generator waits.
     if job.recipe.compile is not True:
         yield
         return
-    import torch._dynamo.config as dynamo  # seconds, which other jobs need not wait
+    import torch._dynamo.config as dynamo  # takes seconds, only needed by compiled jobs
 
     most = programs(job, process, splits) + _SPARE
     limits = {
@@ -92,7 +90,7 @@ def compiling(job: TrainJob, process: Process, splits: int) -> Iterator[None]:
 
 
 def _threads(threads: int) -> Any:
-    """Compile with the worker's CPUs; Inductor takes all of the host's, in every worker."""
+    """Compile with the worker's CPUs; by default Inductor uses those of the whole host."""
     import torch._inductor.config as inductor
 
     if "TORCHINDUCTOR_COMPILE_THREADS" in os.environ:
@@ -100,46 +98,46 @@ def _threads(threads: int) -> Any:
     return inductor.patch(compile_threads=threads)
 
 
-def forget() -> None:
-    """Drop all programs of this process, with the networks that they hold on to."""
+def drop_programs() -> None:
+    """Drop all programs of this process, and the networks that they refer to."""
     torch.compiler.reset()
 
 
 class Compiled:
-    """Watches what torch compiles of a network from here on.
+    """Records what torch compiles of a network from now on.
 
-    torch's own count of graph breaks lacks several kinds of them (torch 2.13: branches on values,
-    breaks in loops, functions kept from it), so this goes by the code that was compiled: of a
-    whole network that is its `forward` alone.
+    torch's own counter of graph breaks lacks several kinds of them (torch 2.13: branches on values,
+    breaks in loops, excluded functions). So this compares the compiled code objects: a network that
+    is compiled as a whole has only one, its `forward`.
     """
 
     def __init__(self, network: nn.Module, world_size: int = 1) -> None:
-        """`world_size`: several ranks wrap the network, and torch leaves their wrapper in parts."""
+        """`world_size`: several ranks have the network in DDP, which torch compiles in parts."""
         self._whole = _functions(network.forward)
         self._alone = world_size == 1
         self._entries, self._breaks = _entries(), _breaks()
         self._since = time.time_ns() // 1000
 
-    def told(self) -> str:
-        """Say what of the network runs uncompiled, once a step was trained; empty: nothing does."""
+    def note(self) -> str:
+        """Say what of the network runs uncompiled, after the first step; empty: nothing does."""
         codes = [code for code, count in _entries().items() if count != self._entries.get(code)]
         parts = [code for code in codes if not code.co_filename.endswith(_WRAPPERS)]
-        strays = [code for code in parts if code not in self._whole]
+        outside = [code for code in parts if code not in self._whole]
         breaks = list((_breaks() - self._breaks).keys()) if self._alone else []
         breaks += _refusals(self._since)
         if not any(_programs_of(code) for code in codes):
             return "compile: true, but torch compiled nothing of this network: it ran uncompiled"
-        if not strays and not breaks:
+        if not outside and not breaks:
             return ""
-        reasons = [*map(_place_of, strays[:1]), *(_lines(text)[0] for text in breaks[:1])]
+        reasons = [*map(_source_line, outside[:1]), *(_lines(text)[0] for text in breaks[:1])]
         return (
-            "compile: true, but torch compiled this network in parts, and what lies between them "
+            "compile: true, but torch compiled this network in parts, and the code between them "
             f"ran uncompiled; first: {', '.join(reasons)}"
         )
 
 
 def _functions(forward: Any) -> set[CodeType]:
-    """Return the code of a function, and of those that it wraps."""
+    """Return the code objects of a function, and of those that it wraps."""
     codes = set()
     while forward is not None:
         code = getattr(getattr(forward, "func", forward), "__code__", None)
@@ -149,10 +147,11 @@ def _functions(forward: Any) -> set[CodeType]:
 
 
 def _entries() -> dict[CodeType, int]:
-    """Return the programs that this process has of networks' code, in the order it came.
+    """Return the number of programs of each code object of networks, in the order of compilation.
 
-    Code that goes on after a break is among it without programs too: it may hold no operation.
+    Code that continues after a graph break is included without programs too: it may be empty.
     """
+    # Private modules (torch 2.13): torch has no public way to list what was compiled.
     from torch._dynamo.convert_frame import input_codes
     from torch._dynamo.resume_execution import TORCH_DYNAMO_RESUME_IN_PREFIX
 
@@ -175,18 +174,20 @@ def _breaks() -> Counter[str]:
 
 
 def _refusals(since: int) -> list[str]:
-    """Return why torch left functions of networks uncompiled since a time, in microseconds."""
+    """Return why torch left functions of networks uncompiled, since a time in microseconds."""
     from torch._dynamo.utils import get_compilation_metrics
 
-    refused = [one for one in get_compilation_metrics() if (one.start_time_us or 0) >= since]
+    refused = [
+        metrics for metrics in get_compilation_metrics() if (metrics.start_time_us or 0) >= since
+    ]
     return [
-        str(one.fail_reason)
-        for one in refused
-        if one.fail_type and not str(one.co_filename).endswith(_WRAPPERS)
+        str(metrics.fail_reason)
+        for metrics in refused
+        if metrics.fail_type and not str(metrics.co_filename).endswith(_WRAPPERS)
     ]
 
 
-def _place_of(code: CodeType) -> str:
+def _source_line(code: CodeType) -> str:
     """Say where a part of a network begins: after a break, or as a function of its own."""
     _, after, line = code.co_name.rpartition("_at_")
     if after and line.isdigit():
@@ -196,24 +197,24 @@ def _place_of(code: CodeType) -> str:
 
 def explained(error: Exception) -> Exception:
     """Say what to do about an error of torch.compile; other errors stay as they are."""
-    if not _torchs(error):
+    if not _is_torch_error(error):
         return error
-    told = PlanError(
+    refusal = PlanError(
         f"torch.compile gave up on this network: {_first_line(error.__cause__ or error)}",
         where="train.compile",
         next_step="set `compile: false`",
     )
-    told.__cause__ = error
-    return told
+    refusal.__cause__ = error
+    return refusal
 
 
 def from_compiling(error: BaseException) -> bool:
-    """Whether an error came out of torch.compile, or of a compiler that it has started."""
+    """Whether an error came from torch.compile or from a compiler process that it started."""
     started = isinstance(error, subprocess.CalledProcessError | BrokenProcessPool)
-    return started or _torchs(error)
+    return started or _is_torch_error(error)
 
 
-def _torchs(error: BaseException) -> bool:
+def _is_torch_error(error: BaseException) -> bool:
     return type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))
 
 

@@ -1,4 +1,4 @@
-"""CUDA graphs: what records a GPU's work, and for which jobs."""
+"""CUDA graphs: recording of a GPU's work, and the jobs that use it."""
 
 import time
 from collections.abc import Callable
@@ -14,36 +14,38 @@ from compound.schemas.errors import RunError
 from compound.schemas.recipe import Recipe
 
 _HOSTS_PART = 0.8
-"""Where launching takes more of a pass than this, the device waits for the host."""
+"""The device waits for the host if launching takes a larger part of a pass than this."""
 
 
 class Cuda:
-    """Records CUDA graphs, all in one pool of memory, as none runs beside another."""
+    """Records CUDA graphs. They share one pool of memory, as no two run at the same time."""
 
     def __init__(self, device: torch.device) -> None:
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._pool = torch.cuda.graph_pool_handle()
         self._number = torch.zeros((), device=device)
 
-    def aside(self) -> AbstractContextManager[object]:
-        """Use the stream of recordings, in order with the current one."""
-        return _Aside(self._stream)
+    def on_side_stream(self) -> AbstractContextManager[object]:
+        """Use the recordings' stream, in order with the current stream."""
+        return _SideStream(self._stream)
 
-    def outrun(self, action: Callable[[], None]) -> bool:
-        """Compare when the host was through with when the device was: two waits in a job."""
+    def is_launch_bound(self, action: Callable[[], None]) -> bool:
+        """Compare the host's time with the device's, which waits twice for the device."""
         torch.cuda.synchronize()
         begun = time.perf_counter()
-        with self.aside():
+        with self.on_side_stream():
             action()
         launched = time.perf_counter()
         torch.cuda.synchronize()
         return launched - begun > _HOSTS_PART * (time.perf_counter() - begun)
 
     def recorded(self, action: Callable[[], None]) -> Callable[[], None]:
-        """Record in mode thread_local: the thread that writes checkpoints may use CUDA meanwhile.
+        """Return a function that launches the recorded work again.
 
-        RuntimeError: something in it waits for the device, or there is no memory.
+        RuntimeError: the action waits for the device, or there is no memory.
         """
+        # thread_local: by default a recording fails if another thread calls CUDA meanwhile, as the
+        # thread that writes checkpoints does.
         graph, current = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
             with torch.cuda.graph(
@@ -51,19 +53,16 @@ class Cuda:
             ):
                 action()
         except RuntimeError:
-            # torch.cuda.graph leaves the stream only where capture_end succeeds (torch 2.13).
+            # torch.cuda.graph leaves its stream only if capture_end succeeds (torch 2.13).
             torch.cuda.set_stream(current)
             self._recover()
             raise
         return graph.replay
 
     def _recover(self) -> None:
-        """Let the generator know that the recording is over.
-
-        torch tells it so where a recording ends well (CUDAGraph.cpp, capture_end). One that broke
-        off might leave it with the recording's seed, and the same draws in every step: nothing
-        would say so.
-        """
+        """End the recording for the generator too. RunError: it no longer follows its seed."""
+        # torch resets the generator only in a successful capture_end (CUDAGraph.cpp). After a
+        # failed one it might keep the recording's seed, and draw the same numbers in every step.
         with torch.cuda.graph(torch.cuda.CUDAGraph(), stream=self._stream):
             self._number.add_(1)
         drawn = []
@@ -77,8 +76,8 @@ class Cuda:
             )
 
 
-class _Aside:
-    """Work on another stream, after what was queued on the current one and before what will be."""
+class _SideStream:
+    """Runs work on another stream, between earlier and later work of the current stream."""
 
     def __init__(self, stream: torch.cuda.Stream) -> None:
         self._stream, self._context = stream, torch.cuda.stream(stream)
@@ -93,10 +92,10 @@ class _Aside:
 
 
 def recorder_for(recipe: Recipe, process: Process, module: nn.Module) -> Recorder | None:
-    """Return what records a job's passes; None where they must be, or are best, taken plainly.
+    """Return the recorder of a job's passes; None if they must, or should better, run unrecorded.
 
-    A recording knows nothing of Python, and a user's network may decide in it what to do; workers
-    talk to each other inside a pass; and what is compiled has few launches.
+    A graph repeats no Python code, in which a user's network may branch. Several workers have
+    collectives inside a pass. A compiled network has few launches.
     """
     alone = process.device.type == "cuda" and process.world_size == 1
     if not alone or recipe.graphs is False or recipe.compile is True:

@@ -1,4 +1,4 @@
-"""Batch norm across micro-batches and ranks: what is normalised together, and what is remembered.
+"""Batch norm across micro-batches and ranks: groups of images, and running statistics.
 
 Ghost batch norm: Hoffer et al. 2017, algorithm 1.
 """
@@ -16,44 +16,44 @@ from compound.jobs.models.numerics import BatchNorm
 Together = Literal["worker", "global"] | int
 """Which images batch norm normalises together: see Recipe.norm_batch."""
 _FEW = 5
-"""Groups up to which a call for each launches no more kernels than one for all."""
+"""Number of groups up to which a call for each launches no more kernels than one for all."""
 
 
 class Norms:
     """The batch norms of a network that takes `pieces` micro-batches for every optimiser step.
 
-    Running statistics r take in one batch's statistics s by r + m (s - r). Of k micro-batches taken
-    in one after another the last would count for most; with `share_of(m, j, k)` for the j-th of
-    them all count alike, as they do where k workers take one each.
+    One batch with statistics s changes running statistics r to r + m (s - r). Of k micro-batches in
+    a row the last would then weigh most. With momentum `share_of(m, j, k)` for the j-th, all weigh
+    the same, as they do if k workers take one each.
     """
 
     def __init__(self, module: nn.Module, pieces: int) -> None:
-        """Take the norms of a network that lies on its device already."""
-        norms = [one for one in module.modules() if isinstance(one, _BatchNorm)]
-        self._norms = [(one, one.momentum) for one in norms if one.momentum is not None]
-        counts = (one.num_batches_tracked for one in norms if isinstance(one, BatchNorm))
+        """Find the norms of a network that is on its device already."""
+        norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
+        self._norms = [(norm, norm.momentum) for norm in norms if norm.momentum is not None]
+        counts = (norm.num_batches_tracked for norm in norms if isinstance(norm, BatchNorm))
         self._counts = [count for count in counts if count is not None]
         self._pieces = pieces
 
-    def begin(self, place: int) -> None:
-        """Count a micro-batch, and set its momentum; it is the place-th of a step, from 1."""
+    def begin(self, number: int) -> None:
+        """Count a micro-batch and set its momentum. `number`: within its step, from 1."""
         if self._counts:
             torch._foreach_add_(self._counts, 1)
         if self._pieces > 1:
             for norm, momentum in self._norms:
-                norm.momentum = share_of(momentum, place, self._pieces)
+                norm.momentum = share_of(momentum, number, self._pieces)
 
 
-def share_of(momentum: float, place: int, count: int) -> float:
-    """Return the momentum with which the place-th of `count` statistics counts as all others do.
+def share_of(momentum: float, number: int, count: int) -> float:
+    """Return the momentum with which the `number`-th of `count` statistics weighs as all others do.
 
-    After all of them running statistics r stand at r + momentum * (mean of all - r).
+    After all of them running statistics r are r + momentum * (mean of all - r).
     """
-    return momentum / (count - (count - place) * momentum)
+    return momentum / (count - (count - number) * momentum)
 
 
 class GhostNorm(BatchNorm):
-    """Normalises groups of so many neighbouring images; a last group may be larger."""
+    """Normalises groups of so many neighbouring images; a group may be larger."""
 
     def __init__(self, norm: nn.BatchNorm2d, images: int) -> None:
         super().__init__(norm.num_features, eps=norm.eps, momentum=norm.momentum)
@@ -77,17 +77,17 @@ class GhostNorm(BatchNorm):
                     self.weight,
                     self.bias,
                     training=True,
-                    momentum=share_of(self.momentum, place, groups),
+                    momentum=share_of(self.momentum, number, groups),
                     eps=self.eps,
                 )
-                for place, part in enumerate(x.tensor_split(groups), start=1)
+                for number, part in enumerate(x.tensor_split(groups), start=1)
             ]
         )
 
     def _at_once(self, x: Tensor, groups: int) -> Tensor:
-        """Normalise equal groups by one call, to which they look like channels of their own.
+        """Normalise equal groups by one call, in which each group has channels of its own.
 
-        That is as many operations for any number of groups, where a GPU would wait for launches.
+        The number of kernels does not grow with the groups, so a GPU does not wait for launches.
         """
         assert self.running_mean is not None and self.running_var is not None
         assert self.momentum is not None
@@ -113,14 +113,15 @@ class GhostNorm(BatchNorm):
 
 
 class GlobalNorm(BatchNorm):
-    """Normalises what all ranks hold of a micro-batch together, on CPUs too."""
+    """Normalises a micro-batch over the images of all ranks."""
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
+        # torch's SyncBatchNorm does the same, but only on GPUs.
         super().__init__(norm.num_features, eps=norm.eps, momentum=norm.momentum)
         self.load_state_dict(norm.state_dict())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (N, C, H, W); every rank has to call it."""
+        """Normalise (N, C, H, W). All ranks have to call it at the same time."""
         if not self.training:
             return super().forward(x)
         floats = x.float()
@@ -128,6 +129,7 @@ class GlobalNorm(BatchNorm):
         sums = _over_ranks(torch.cat([floats.sum((0, 2, 3)), pixels]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
+        # A second pass for the variance: the mean of squares less the squared mean loses precision.
         squares = (floats - mean[:, None, None]).square().sum((0, 2, 3))
         variance = _over_ranks(squares) / count
         self._remember(mean.detach(), variance.detach(), count)
@@ -143,13 +145,13 @@ class GlobalNorm(BatchNorm):
 
 
 def _over_ranks(tensor: Tensor) -> Tensor:
-    """Add up over the ranks; gradients flow back to all of them."""
+    """Sum over the ranks; gradients flow back to all of them."""
     summed: Tensor = all_reduce(tensor)  # type: ignore[no-untyped-call]
     return summed
 
 
-def gathered(module: nn.Module, together: Together) -> nn.Module:
-    """Return a network whose batch norms take those images together; the names stay.
+def with_norm_batch(module: nn.Module, together: Together) -> nn.Module:
+    """Return a network whose batch norms normalise those images together; names stay the same.
 
     With a process group of one rank, or none, the global batch is the worker's.
     """
@@ -160,7 +162,7 @@ def gathered(module: nn.Module, together: Together) -> nn.Module:
             new = GlobalNorm(child) if together == "global" else GhostNorm(child, int(together))
             setattr(module, name, new)
         else:
-            gathered(child, together)
+            with_norm_batch(child, together)
     return module
 
 

@@ -1,4 +1,4 @@
-"""The training loop: plain torch, nothing read from the device before an epoch is over."""
+"""The training loop. It reads nothing from the device before the end of an epoch."""
 
 import math
 import time
@@ -13,43 +13,37 @@ from torch.nn import functional
 from compound.jobs.data.batches import Batch, Share, Source
 from compound.jobs.models.build import build
 from compound.jobs.parallel.collective import averaged, least, summed
-from compound.jobs.parallel.data_parallel import wrapped
 from compound.jobs.parallel.failure import Diverged
-from compound.jobs.parallel.flat_parameters import Flat, flatten
 from compound.jobs.parallel.process import Process
+from compound.jobs.parallel.strategy import strategy_of
 from compound.jobs.seeds import Purpose, derive
 from compound.jobs.training.compiling.cuda_graphs import recorder_for
 from compound.jobs.training.compiling.graphed_passes import Graphs, Recorder
-from compound.jobs.training.loop.batch_norm import Norms, gathered
-from compound.jobs.training.loop.epoch_position import FROM_THE_START, Partial
+from compound.jobs.training.loop.batch_norm import Norms, with_norm_batch
+from compound.jobs.training.loop.epoch_position import EPOCH_START, Partial
 from compound.jobs.training.loop.loss import loss_of
 from compound.jobs.training.optimiser.ema import Average
-from compound.jobs.training.optimiser.schedule import (
-    Steps,
-    check_sharding,
-    learning_rate,
-    norm_momentum,
-    steps,
-)
+from compound.jobs.training.optimiser.schedule import Steps, learning_rate, norm_momentum, steps
 from compound.jobs.training.optimiser.update import Update
 from compound.schemas.job import TrainJob
 from compound.schemas.metrics import ACCURACY
 
 Metrics = dict[str, float]
 AfterStep = Callable[[int, Tensor], None]
-"""Called after every optimiser step with how many of the epoch are done, and with this rank's sums
-of loss and of right answers over the epoch's images, float64 (2,), on the training device."""
+"""Called after every optimiser step with the number of steps of the epoch so far, and with this
+rank's sums of loss and of correct answers over the epoch's images, float64 (2,) on its device."""
 
 
 class Trainer:
-    """One job on one rank: the network, its optimiser, and the loop that moves them."""
+    """One job on one rank: the network, its optimiser and the training loop."""
 
     def __init__(self, job: TrainJob, source: Source, process: Process, *, splits: int = 1) -> None:
-        """Build everything, alike on every rank. PlanError: the batch cannot be shared.
+        """Build the same on every rank. PlanError: the batch cannot be shared.
 
-        `splits`: parts that every micro-batch of the recipe is cut into.
+        `splits`: parts into which every micro-batch of the recipe is cut.
         """
         self._recipe, self._seed, self._process = job.recipe, job.seed, process
+        self._strategy = strategy_of(process)
         planned = process.planned or process.world_size
         self.steps = steps(job.recipe, source.images, planned, splits)
         batch, micro = self.steps.batch, self.steps.micro
@@ -57,7 +51,9 @@ class Trainer:
         self.source, self._resolution = source, job.architecture.resolution
         self._generator = _generator(process.device)
         self.module = network_of(job, self.steps, process.imports)
-        self.flat = self._laid_out()
+        self.flat = self._strategy.flatten(
+            self.module, job.recipe, process, batch=batch, micro=micro
+        )
         self._norms = Norms(self.module, len(self._share.pieces))
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
         self.optimiser = Update(
@@ -65,39 +61,27 @@ class Trainer:
         )
         self._model = self.module
         self.graphs: Graphs | None = None
-        self.watch = DataWait()
+        self.data_wait = DataWait()
         self.on_step: Callable[[], None] | None = None
         """Called after every optimiser step."""
         self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
 
-    def _laid_out(self) -> Flat:
-        if not self._process.sharded:
-            return flatten(self.module, self._process.device)
-        from compound.jobs.parallel.fully_sharded import (  # a second, which others need not wait
-            check_even,
-            shard,
-        )
-
-        check_sharding(self._recipe)
-        check_even(self.steps.batch, self.steps.micro, self._process)
-        return shard(self.module, self._recipe, self._process)
-
     def connect(self) -> None:
         """Wrap the network; with several ranks all have to call this at the same time."""
-        self._model = wrapped(self.module, self._recipe, self._process)
+        self._model = self._strategy.wrap(self.module, self._recipe, self._process)
         if recorder := recorder_for(self._recipe, self._process, self.module):
             self.record(recorder)
 
     def record(self, recorder: Recorder) -> None:
-        """Take micro-batches by recordings from here on, as far as that gives the same numbers."""
-        counters = [one for one in self.module.buffers() if not one.is_floating_point()]
+        """Train by CUDA graphs from now on, if they give the same numbers."""
+        counters = [buffer for buffer in self.module.buffers() if not buffer.is_floating_point()]
         state, weights = (self.flat.statistics, *counters), self.module.parameters()
         self.graphs = Graphs(self._backward, weights, state, self._generator, recorder)
 
     def epoch(
-        self, number: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
+        self, number: int, begun: Partial = EPOCH_START, after_step: AfterStep | None = None
     ) -> Metrics:
-        """Train for one epoch, counted from 1, or for what is left of it, and evaluate.
+        """Train for one epoch, counted from 1, or for the rest of it, and evaluate.
 
         Diverged: a loss is not finite.
         """
@@ -113,7 +97,7 @@ class Trainer:
             **self._evaluate(),
             "learning_rate": self._rate(number * self.steps.per_epoch - 1),
             "images_per_second": images / (trained - started),
-            "data_wait": self.watch.seconds / (trained - started),
+            "data_wait": self.data_wait.seconds / (trained - started),
             "seconds": time.perf_counter() - started,
         }
         for name, value in metrics.items():
@@ -122,15 +106,16 @@ class Trainer:
         return metrics
 
     def train(
-        self, epoch: int, begun: Partial = FROM_THE_START, after_step: AfterStep | None = None
+        self, epoch: int, begun: Partial = EPOCH_START, after_step: AfterStep | None = None
     ) -> Tensor:
         """Return the sums of loss and of correct answers over the epoch's images, float64 (2,)."""
-        self.watch.restart()
+        self.data_wait.restart()
         self.module.train()
         self._losses.zero_()
         sums = torch.zeros(2, dtype=torch.float64, device=self._process.device)
         if self._process.leads:
-            # Numbers go along with the kernel; a tensor of them would be copied to the device.
+            # A Python number is an argument of the kernel. A tensor would be copied to the device,
+            # and the host would wait for the copy.
             sums[0] += begun.loss
             sums[1] += begun.correct
         batches = self.source.training(self._seed, epoch, self._share, begun.steps)
@@ -139,26 +124,26 @@ class Trainer:
             self.step(first + done, batches, sums, self._losses[done])
             if after_step:
                 after_step(done + 1, sums)
-        return self._settled(sums)
+        return self._combined(sums)
 
     def step(self, step: int, batches: Iterator[Batch], sums: Tensor, loss: Tensor) -> None:
         """Take one optimiser step, counted from 0, on this rank's next micro-batches.
 
-        Adds to `sums` (2,) and `loss` () of the device; nothing is read from there.
+        Adds to `sums` (2,) and `loss` () on the device, and reads nothing from it.
         """
-        self.flat.forget()
-        for place, piece in enumerate(self._share.pieces, start=1):
+        self.flat.clear_gradients()
+        for number, piece in enumerate(self._share.pieces, start=1):
             drawn = derive(Purpose.STEP, self._seed, step, piece.start)
             self._generator.manual_seed(drawn)
-            self._norms.begin(place)
-            with self._sharing(place == len(self._share.pieces)):
-                batch = self.watch.next(batches)
+            self._norms.begin(number)
+            with self._sending(number == len(self._share.pieces)):
+                batch = self.data_wait.next(batches)
                 if self.graphs:
-                    self.graphs.take(place, batch, sums, loss)
+                    self.graphs.take(number, batch, sums, loss)
                 else:
                     self._backward(batch, sums, loss)
-            self._process.pulse.beat()
-        self.flat.collect()
+            self._process.progress.beat()
+        self.flat.collect_gradients()
         self.optimiser.step(self._rate(step), step + 1)
         if self.on_step:
             self.on_step()
@@ -166,8 +151,8 @@ class Trainer:
     def _first_bad_step(self, epoch: int) -> int | None:
         """Return the first step, counted from 0, whose loss was not finite on any rank."""
         bad = (~self._losses.isfinite()).nonzero().flatten()
-        mine = bad[:1] if len(bad) else bad.new_full((1,), self.steps.per_epoch)
-        step = int(least(mine, self._process))
+        own = bad[:1] if len(bad) else bad.new_full((1,), self.steps.per_epoch)
+        step = int(least(own, self._process))
         return (epoch - 1) * self.steps.per_epoch + step if step < self.steps.per_epoch else None
 
     def _backward(self, batch: Batch, sums: Tensor, total: Tensor) -> None:
@@ -175,22 +160,23 @@ class Trainer:
         with self._precision():
             logits = self._model(batch.images)
             loss = loss_of(logits, batch, self._recipe.label_smoothing)
-        # The ranks' gradients are averaged, so a mean over the global batch counts once a rank.
+        # Gradients are averaged over the ranks, so each rank multiplies by world_size to get the
+        # mean over the global batch.
         parts = self.steps.batch / (len(labels) * self._process.world_size)
         (loss / parts).backward()  # type: ignore[no-untyped-call]
         total.add_(loss.detach())
         sums[0].add_(loss.detach(), alpha=len(labels))
         sums[1].add_((logits.detach().argmax(1) == labels).sum())
 
-    def _settled(self, sums: Tensor) -> Tensor:
-        """Make the ranks one again: the epoch's sums, and batch norm's statistics."""
+    def _combined(self, sums: Tensor) -> Tensor:
+        """Combine the ranks: sum the epoch's sums, and average batch norm's statistics."""
         averaged(self.flat.statistics, self._process)
         if self.average:
             averaged(self.average.values[len(self.flat.gradients) :], self._process)
         return summed(sums, self._process)
 
     def _evaluate(self) -> Metrics:
-        """Measure the network, or its average, on every validation image exactly once."""
+        """Evaluate the network, or its average, on every validation image exactly once."""
         with self.average.applied() if self.average else nullcontext():
             loss, correct, images = summed(self._validate(), self._process).tolist()
         return {"validation_loss": loss / images, ACCURACY: correct / images}
@@ -207,26 +193,20 @@ class Trainer:
             sums[0].add_(losses.double().sum())
             sums[1].add_((logits.argmax(1) == labels).sum())
             sums[2].add_(len(labels))
-            self._process.pulse.beat()
+            self._process.progress.beat()
         return sums
 
     def _held_out(self) -> Iterator[Batch]:
-        process, size = self._process, self.steps.micro
-        if process.sharded:
-            from compound.jobs.parallel.fully_sharded import evened
-
-            return evened(self.source, self._resolution, process, size)
-        return self.source.validation(process.rank, process.world_size, size)
+        return self._strategy.validation(
+            self.source, self._resolution, self._process, self.steps.micro
+        )
 
     def _rate(self, step: int) -> float:
         return learning_rate(self._recipe, self.steps, step)
 
-    def _sharing(self, last: bool) -> AbstractContextManager[None]:
-        """Let only the last micro-batch send its gradients; divided ones are sent every time."""
-        if last or self._process.world_size == 1 or self._process.sharded:
-            return nullcontext()
-        context: AbstractContextManager[None] = self._model.no_sync()  # type: ignore[operator]
-        return context
+    def _sending(self, last: bool) -> AbstractContextManager[None]:
+        """Send gradients in the last micro-batch of a step; before, only if the strategy must."""
+        return nullcontext() if last else self._strategy.unsynchronised(self._model, self._process)
 
     def _precision(self) -> torch.autocast:
         reduced = self._recipe.precision == "bfloat16"
@@ -235,6 +215,8 @@ class Trainer:
 
 def network_of(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Module:
     """Build the job's network with weights drawn from its seed alone."""
+    # Drawn on the CPU, so that all devices get the same weights. With devices=None fork_rng would
+    # start CUDA in every process to save the state of all GPUs.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(derive(Purpose.WEIGHTS, job.seed))
         network = build(
@@ -244,11 +226,12 @@ def network_of(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Modul
             norm_momentum=job.recipe.norm_momentum or norm_momentum(plan),
             imports=imports,
         )
-    return gathered(network, job.recipe.norm_batch)
+    return with_norm_batch(network, job.recipe.norm_batch)
 
 
 def _generator(device: torch.device) -> torch.Generator:
-    """Return the generator that dropout and stochastic depth draw from on a device."""
+    """Return the generator of a device, from which dropout and stochastic depth draw."""
+    # functional.dropout takes no generator: it always draws from the default one of the device.
     if device.type == "cpu":
         return torch.default_generator
     module = torch.get_device_module(device)
@@ -262,18 +245,18 @@ T = TypeVar("T")
 
 
 class DataWait:
-    """Adds up the seconds that the loop spends in asking for the next batch."""
+    """Sums the seconds that the loop waits for the next batch."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     def restart(self) -> None:
-        """Begin at zero again."""
+        """Start again at zero."""
         self.seconds = 0.0
 
     def next(self, batches: Iterator[T]) -> T:
-        """Return the next batch, and count how long that took."""
-        asked = time.perf_counter()
+        """Return the next batch, and add the seconds that it took."""
+        started = time.perf_counter()
         batch = next(batches)
-        self.seconds += time.perf_counter() - asked
+        self.seconds += time.perf_counter() - started
         return batch

@@ -1,4 +1,4 @@
-"""Cuts the flat buffers of a network into runs that a processor's cache holds."""
+"""Cuts the flat buffers of a network into blocks that fit into a processor's cache."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from torch import Tensor
 from compound.jobs.parallel.flat_parameters import Flat
 
 CHUNK = 2**17
-"""Elements of a run on a CPU: six buffers of it take 3 MiB, and a step of B0 is 31 runs."""
+"""Elements of a block on a CPU: its six buffers take 3 MiB, and a step of B0 is 31 blocks."""
 
 
 @dataclass(frozen=True)
 class CacheBlock:
-    """A run of parameters with all that belongs to it: views of the flat buffers."""
+    """A block of parameters with their gradients and state: views of the flat buffers."""
 
     parameters: Tensor
     gradients: Tensor
-    """What the optimiser takes for gradients, with weight decay where that goes through them."""
+    """Gradients for the optimiser, with weight decay if that is added to them."""
     raw: Tensor
-    """The gradients as backward left them; the same memory where no other is needed."""
+    """The gradients as backward left them; the same memory if weight decay is not added."""
     slots: dict[str, Tensor]
     scratch: Tensor | None
-    """Room for values that nobody needs afterwards; None: made as it is needed."""
+    """Memory for intermediate values; None: allocated when needed."""
     average: Tensor | None
     decayed: bool
 
@@ -35,14 +35,14 @@ def cache_blocks(
     length: int | None,
     coupled: bool,
 ) -> Iterator[CacheBlock]:
-    """Yield runs of at most `length` parameters, those with weight decay first; None: no limit.
+    """Yield blocks of at most `length` parameters, those with weight decay first; None: no limit.
 
-    `coupled`: weight decay changes gradients; short runs get room for them in the cache, so that
-    they need not be written back.
+    `coupled`: weight decay changes gradients. Short blocks get a buffer for them that stays in the
+    cache, so that they are not written back to memory.
     """
     count, device = len(flat.gradients), flat.values.device
     scratch = None if length is None else torch.empty(min(length, count), device=device)
-    room = torch.empty_like(scratch) if scratch is not None and coupled else None
+    decayed_gradients = torch.empty_like(scratch) if scratch is not None and coupled else None
     for first, end, decayed in ((0, flat.decayed, True), (flat.decayed, count, False)):
         for start in range(first, end, length or count):
             part = slice(start, min(start + (length or count), end))
@@ -50,7 +50,9 @@ def cache_blocks(
             raw = flat.gradients[part]
             yield CacheBlock(
                 parameters=flat.values[part],
-                gradients=raw if room is None or not decayed else room[:size],
+                gradients=raw
+                if decayed_gradients is None or not decayed
+                else decayed_gradients[:size],
                 raw=raw,
                 slots={name: slot[part] for name, slot in slots.items()},
                 scratch=None if scratch is None else scratch[:size],

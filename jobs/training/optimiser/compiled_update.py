@@ -1,4 +1,4 @@
-"""RMSProp and the average compiled into one pass over memory, for jobs that repay the compiler."""
+"""RMSProp and the moving average compiled into one pass over memory, for compiled jobs."""
 
 from collections.abc import Callable
 
@@ -13,25 +13,26 @@ Fused = Callable[[CacheBlock, float, float], None]
 
 
 def fused(recipe: Recipe, device: torch.device) -> Fused | None:
-    """Return what changes a run at a rate and the average's weight; None: not this optimiser.
+    """Return a function of a block, the rate and the average's weight; None: another optimiser.
 
-    The first step waits for the compiler, up to a minute. Results round otherwise in the last
-    place than those of uncompiled steps, so a resumed job has to go on as it began.
+    The first step waits for the compiler, up to a minute. Results round differently in the last
+    place from those of uncompiled steps, so a resumed job has to go on as it began.
     """
     if recipe.optimizer != "rmsprop":
         return None
     compiled = torch.compile(rmsprop)
 
-    def change(run: CacheBlock, rate: float, weight: float) -> None:
-        # Numbers of the host's as kernels' arguments: a tensor made on a GPU waits for the copy.
+    def change(block: CacheBlock, rate: float, weight: float) -> None:
+        # CPU scalars become arguments of the kernels, while a tensor made on the GPU waits for a
+        # copy. Floats may become constants of the program, which is then compiled again.
         now, part = torch.tensor(rate), torch.tensor(weight)
-        decay = recipe.weight_decay if run.decayed else 0.0
+        decay = recipe.weight_decay if block.decayed else 0.0
         compiled(
-            run.parameters,
-            run.raw,
-            run.slots["mean_square"],
-            run.slots["momentum"],
-            run.average,
+            block.parameters,
+            block.raw,
+            block.slots["mean_square"],
+            block.slots["momentum"],
+            block.average,
             now,
             part,
             decay,
@@ -52,7 +53,7 @@ def rmsprop(
     decay: float,
     inertia: float,
 ) -> None:
-    """Do what RmsProp and Average do, step by step; rate and weight are tensors, as they change."""
+    """Compute what RmsProp and Average do, in the same order. `weight`: of the average."""
     gradients = gradients + decay * parameters
     mean_square.mul_(RMSPROP_DECAY).add_((1 - RMSPROP_DECAY) * gradients * gradients)
     step = rate * gradients / torch.sqrt(mean_square + RMSPROP_EPSILON)

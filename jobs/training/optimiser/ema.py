@@ -1,4 +1,4 @@
-"""The exponential moving average of a network, which is what gets evaluated."""
+"""The exponential moving average of a network, which is evaluated in place of it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,32 +10,32 @@ from compound.jobs.parallel.flat_parameters import Flat
 
 
 class Average:
-    """Averages weights and batch norm's statistics alike, slower as training goes on."""
+    """Averages weights and batch norm's statistics, more slowly as training goes on."""
 
     def __init__(self, flat: Flat, decay: float) -> None:
         self._flat, self._decay = flat, decay
         self.values = flat.values.clone()
 
     def weight(self, step: int) -> float:
-        """Return what the network counts for after `step` optimiser steps; the first ones more."""
+        """Return the network's weight after `step` optimiser steps: larger for the first ones."""
         return 1 - min(self._decay, (1 + step) / (10 + step))
 
     @torch.no_grad()
     def take_statistics(self, weight: float) -> None:
-        """Take in batch norm's statistics; the parameters are taken in where they change."""
+        """Average batch norm's statistics; the update of the parameters averages those."""
         count = len(self._flat.gradients)
         self.values[count:].lerp_(self._flat.statistics, weight)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Give the network the averaged values for a while."""
+        """Put the averaged values into the network inside the `with`."""
         own = self._flat.values.clone()
-        self._give(self.values)
+        self._set_values(self.values)
         try:
             yield
         finally:
-            self._give(own)
+            self._set_values(own)
 
-    def _give(self, values: Tensor) -> None:
+    def _set_values(self, values: Tensor) -> None:
         self._flat.values.copy_(values)
-        self._flat.publish()
+        self._flat.update_module()

@@ -1,4 +1,4 @@
-"""Optimisers as element-wise passes over runs of one flat buffer."""
+"""Optimisers as element-wise passes over blocks of one flat buffer."""
 
 from typing import Protocol
 
@@ -16,14 +16,14 @@ ADAM_EPSILON = 1e-8
 
 
 class Optimiser(Protocol):
-    """What an update needs: how a run of parameters moves, and what is kept between steps."""
+    """How a block of parameters is updated, and the state between steps."""
 
     starts: dict[str, float]
-    """The state that is kept for every parameter, by name, with the value it begins at."""
+    """The state of every parameter, by name, with its first value."""
     decoupled: bool
-    """Whether weight decay shrinks the weights beside the gradient rather than through it."""
+    """Whether weight decay shrinks the weights directly and is not added to the gradient."""
 
-    def move(self, run: CacheBlock, rate: float, step: int) -> None:
+    def move(self, block: CacheBlock, rate: float, step: int) -> None:
         """Change parameters by `run.gradients`, in the `step`th step counted from 1."""
         ...
 
@@ -37,18 +37,18 @@ class Sgd:
         self._momentum = momentum
         self.starts = {"momentum": 0.0}
 
-    def move(self, run: CacheBlock, rate: float, step: int) -> None:
+    def move(self, block: CacheBlock, rate: float, step: int) -> None:
         """Move against the decaying sum of gradients."""
-        momentum = run.slots["momentum"]
-        momentum.mul_(self._momentum).add_(run.gradients)
-        run.parameters.add_(momentum, alpha=-rate)
+        momentum = block.slots["momentum"]
+        momentum.mul_(self._momentum).add_(block.gradients)
+        block.parameters.add_(momentum, alpha=-rate)
 
 
 class RmsProp:
     """RMSProp in TensorFlow's form.
 
-    The mean square starts at 1, epsilon is inside the root, and momentum gathers steps that
-    already hold their rate.
+    The mean square starts at 1, epsilon is inside the root, and momentum sums steps that are
+    already multiplied by the rate.
     """
 
     decoupled = False
@@ -57,14 +57,14 @@ class RmsProp:
         self._momentum = momentum
         self.starts = {"mean_square": 1.0, "momentum": 0.0}
 
-    def move(self, run: CacheBlock, rate: float, step: int) -> None:
+    def move(self, block: CacheBlock, rate: float, step: int) -> None:
         """Move by gradients relative to the root of their mean square."""
-        gradients, mean_square = run.gradients, run.slots["mean_square"]
+        gradients, mean_square = block.gradients, block.slots["mean_square"]
         mean_square.mul_(RMSPROP_DECAY).addcmul_(gradients, gradients, value=1 - RMSPROP_DECAY)
-        root = torch.add(mean_square, RMSPROP_EPSILON, out=run.scratch).sqrt_()
-        momentum = run.slots["momentum"].mul_(self._momentum)
+        root = torch.add(mean_square, RMSPROP_EPSILON, out=block.scratch).sqrt_()
+        momentum = block.slots["momentum"].mul_(self._momentum)
         momentum.addcdiv_(gradients, root, value=rate)
-        run.parameters.sub_(momentum)
+        block.parameters.sub_(momentum)
 
 
 class AdamW:
@@ -76,14 +76,14 @@ class AdamW:
         self._momentum = momentum
         self.starts = {"momentum": 0.0, "mean_square": 0.0}
 
-    def move(self, run: CacheBlock, rate: float, step: int) -> None:
+    def move(self, block: CacheBlock, rate: float, step: int) -> None:
         """Move by the mean gradient relative to the root of its mean square, both unbiased."""
-        gradients, mean_square = run.gradients, run.slots["mean_square"]
-        mean = run.slots["momentum"].lerp_(gradients, 1 - self._momentum)
+        gradients, mean_square = block.gradients, block.slots["mean_square"]
+        mean = block.slots["momentum"].lerp_(gradients, 1 - self._momentum)
         mean_square.mul_(ADAM_DECAY).addcmul_(gradients, gradients, value=1 - ADAM_DECAY)
-        root = torch.sqrt(mean_square, out=run.scratch).div_((1 - ADAM_DECAY**step) ** 0.5)
+        root = torch.sqrt(mean_square, out=block.scratch).div_((1 - ADAM_DECAY**step) ** 0.5)
         root.add_(ADAM_EPSILON)
-        run.parameters.addcdiv_(mean, root, value=-rate / (1 - self._momentum**step))
+        block.parameters.addcdiv_(mean, root, value=-rate / (1 - self._momentum**step))
 
 
 def optimiser(recipe: Recipe) -> Optimiser:
@@ -98,5 +98,5 @@ def optimiser(recipe: Recipe) -> Optimiser:
 
 @torch.no_grad()
 def clip(flat: Flat, limit: float) -> None:
-    """Shrink the gradients to a global norm of `limit` where it is larger."""
+    """Scale the gradients to a global norm of `limit` if it is larger."""
     flat.gradients.mul_((limit / (flat.norm() + 1e-6)).clamp_(max=1.0))

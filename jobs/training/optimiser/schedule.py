@@ -1,4 +1,4 @@
-"""How many steps, of how many images, at which learning rate. Plain arithmetic, no torch."""
+"""Number of steps, their images and their learning rate. Plain arithmetic without torch."""
 
 import math
 from dataclasses import dataclass, replace
@@ -11,8 +11,8 @@ from compound.schemas.recipe import Recipe
 class Steps:
     """The arithmetic of a training run.
 
-    A last batch that is not full is left out; every epoch leaves out other images. A split
-    smaller than one batch makes one batch, of as many images as the workers can share evenly.
+    A last batch that is not full is left out; every epoch leaves out other images. Data smaller
+    than one batch makes one batch, of as many images as the workers can share evenly.
     """
 
     batch: int
@@ -20,17 +20,17 @@ class Steps:
     per_epoch: int
     total: int
     micro: int
-    """Images that one worker takes through the network at once."""
+    """Images of one worker in one pass through the network."""
 
     def halved(self) -> "Steps | None":
-        """Return the same steps in micro-batches half as large; None where they do not halve."""
+        """Return the same steps in micro-batches half as large; None if they are odd."""
         return None if self.micro % 2 else replace(self, micro=self.micro // 2)
 
 
 def steps(recipe: Recipe, images: int, workers: int, splits: int = 1) -> Steps:
     """Lay out a run over `images` training images, every micro-batch cut into `splits` parts.
 
-    PlanError: the batch cannot be shared, or a micro-batch not be cut.
+    PlanError: the batch cannot be shared, or a micro-batch cannot be cut.
     """
     check_batch(recipe, workers)
     shares = workers * recipe.accumulate
@@ -55,7 +55,7 @@ def steps(recipe: Recipe, images: int, workers: int, splits: int = 1) -> Steps:
 
 
 def check_batch(recipe: Recipe, workers: int, where: str = "train.batch") -> None:
-    """Raise PlanError, about the key `where`, when the global batch does not split evenly."""
+    """Raise PlanError, about the key `where`, if the global batch does not split evenly."""
     shares = workers * recipe.accumulate
     if recipe.batch % shares:
         below = recipe.batch // shares * shares
@@ -66,17 +66,6 @@ def check_batch(recipe: Recipe, workers: int, where: str = "train.batch") -> Non
             allowed=f"a multiple of {shares}, such as "
             + " or ".join(str(size) for size in (below, below + shares) if size),
             next_step="change `batch`, `accumulate` or `workers`",
-        )
-
-
-def check_sharding(recipe: Recipe) -> None:
-    """Raise PlanError where a recipe cannot train a network that workers divide."""
-    if recipe.compile:
-        raise PlanError(
-            "a network that is divided among workers cannot be compiled as well",
-            where="train.compile",
-            allowed="false with `sharding: full`",
-            next_step="set `compile: false`, or `sharding: none` where the network fits",
         )
 
 
@@ -97,10 +86,10 @@ def learning_rate(recipe: Recipe, plan: Steps, step: int) -> float:
 
 
 def begins_alike(recipe: Recipe, plan: Steps, epochs: int) -> bool:
-    """Whether a run of only so many `epochs` is, to the bit, how the run of `plan` begins.
+    """Whether the run of `plan` begins, bit for bit, like a run of only so many `epochs`.
 
-    Cosine decay, a warm-up cut short, growing images and a fitted norm_momentum all know how long a
-    run will be.
+    It does not with cosine decay, a warm-up cut short, growing images or a fitted norm_momentum:
+    they depend on the length of the run.
     """
     if recipe.schedule == "cosine" or recipe.resizing or epochs < recipe.warmup_epochs:
         return False

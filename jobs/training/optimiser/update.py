@@ -1,4 +1,4 @@
-"""A step of the optimiser: weight decay, movement and average in one walk through memory."""
+"""A step of the optimiser: weight decay, update and average in one pass over memory."""
 
 import torch
 
@@ -11,10 +11,10 @@ from compound.schemas.recipe import Recipe
 
 
 class Update:
-    """Changes a network by its gradients, a run of parameters at a time.
+    """Updates a network by its gradients, one block of parameters at a time.
 
-    A run takes all its passes while the cache holds it, so memory is read and written once a
-    step. Passes are element by element: the length of the runs changes no number.
+    All passes over a block run while it is in the cache, so memory is read and written once a step.
+    Passes are element by element, so the length of the blocks changes no number.
     """
 
     def __init__(
@@ -26,9 +26,9 @@ class Update:
         *,
         compiled: bool = False,
     ) -> None:
-        """`length`: parameters of a run on a CPU; a GPU takes all at once.
+        """`length`: parameters of a block on a CPU; on a GPU one block has all of them.
 
-        `compiled`: RMSProp by torch.compile, in which all passes are one (see `fused`).
+        `compiled`: RMSProp by torch.compile, which fuses all passes (see `fused`).
         """
         self._recipe, self._flat, self._average = recipe, flat, average
         self._optimiser = optimiser(recipe)
@@ -36,13 +36,13 @@ class Update:
             name: torch.full_like(flat.gradients, start)
             for name, start in self._optimiser.starts.items()
         }
-        """State as long as the parameters, by name, which a checkpoint keeps."""
+        """State as long as the parameters, by name; a part of every checkpoint."""
         device = flat.values.device
         self._fused = fused(recipe, device) if compiled else None
         size = None if self._fused or device.type != "cpu" else length
         averaged = average.values if average else None
         self._coupled = recipe.weight_decay > 0 and not self._optimiser.decoupled
-        self._runs = tuple(cache_blocks(flat, self.slots, averaged, size, self._coupled))
+        self._blocks = tuple(cache_blocks(flat, self.slots, averaged, size, self._coupled))
 
     @torch.no_grad()
     def step(self, rate: float, step: int) -> None:
@@ -51,26 +51,26 @@ class Update:
         if self._recipe.clip_norm is not None:
             clip(self._flat, self._recipe.clip_norm)
         weight = self._average.weight(step) if self._average else 0.0
-        for run in self._runs:
+        for block in self._blocks:
             if self._fused:
-                self._fused(run, rate, weight)
+                self._fused(block, rate, weight)
             else:
-                self._changed(run, rate, step, weight)
+                self._change(block, rate, step, weight)
         if self._average:
             self._average.take_statistics(weight)
-        self._flat.publish()
+        self._flat.update_module()
 
-    def _changed(self, run: CacheBlock, rate: float, step: int, weight: float) -> None:
-        if run.decayed:
-            self._decay(run, rate)
-        self._optimiser.move(run, rate, step)
-        if run.average is not None:
-            run.average.lerp_(run.parameters, weight)
+    def _change(self, block: CacheBlock, rate: float, step: int, weight: float) -> None:
+        if block.decayed:
+            self._decay(block, rate)
+        self._optimiser.move(block, rate, step)
+        if block.average is not None:
+            block.average.lerp_(block.parameters, weight)
 
-    def _decay(self, run: CacheBlock, rate: float) -> None:
-        """Apply weight decay to the weights, or to what the optimiser takes for gradients."""
+    def _decay(self, block: CacheBlock, rate: float) -> None:
+        """Apply weight decay to the weights, or add it to the gradients for the optimiser."""
         decay = self._recipe.weight_decay
         if self._coupled:
-            torch.add(run.raw, run.parameters, alpha=decay, out=run.gradients)
+            torch.add(block.raw, block.parameters, alpha=decay, out=block.gradients)
         elif decay:
-            run.parameters.mul_(1 - rate * decay)
+            block.parameters.mul_(1 - rate * decay)

@@ -132,7 +132,7 @@ def copies():
 def tell():
     time.sleep(2)
     now = pulse.read()
-    print(json.dumps([rank, now.steps, now.place, now.waits, now.collectives]), flush=True)
+    print(json.dumps([rank, now.steps, now.location, now.waits, now.collectives]), flush=True)
     time.sleep(2)
     os._exit(0)
 
@@ -204,7 +204,7 @@ def test_a_pulse_tells_where_its_thread_is_and_whether_it_moves() -> None:
     free.set()
     thread.join()
     assert one == other
-    assert "threading.py" in one.place
+    assert "threading.py" in one.location
     assert not one.waits
     made[0].beat()
     assert made[0].read().steps == 1

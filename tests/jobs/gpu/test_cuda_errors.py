@@ -9,7 +9,7 @@ import torch
 from torch import distributed
 
 from compound.jobs.gpu.cuda_errors import finding
-from compound.jobs.parallel.failure import classify, spent
+from compound.jobs.parallel.failure import classify, has_lost_gpu
 from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.checkpoints.snapshot import Snapshot
@@ -70,7 +70,7 @@ CLASSES = {
 def test_texts_of_public_threads(told):
     cause = classify(CLASSES[told["type"]](told["text"]))
     assert cause.kind == KINDS[told["means"]], cause.message
-    assert spent(cause) == (told["means"] == "spent")
+    assert has_lost_gpu(cause) == (told["means"] == "spent")
     assert bool(cause.fix) == (told["means"] == "setup")
     assert cause.fix in cause.message
     assert "CUDA_LAUNCH_BLOCKING" not in cause.message
@@ -182,7 +182,7 @@ USERS_OWN = (
 def test_errors_of_users_code_are_no_lost_worker_and_no_lack_of_memory(error):
     cause = classify(error)
     assert cause.kind == "error"
-    assert not spent(cause)
+    assert not has_lost_gpu(cause)
     assert not cause.fix
 
 
@@ -209,7 +209,7 @@ def test_an_error_that_was_raised_from_another_means_what_that_means():
 
     assert classify(wrapped(torch.OutOfMemoryError("CUDA out of memory"))).kind == "out of memory"
     lost = classify(wrapped(accelerator_error(700)))
-    assert spent(lost)
+    assert has_lost_gpu(lost)
     assert lost.message == "the network's own words; this process can use its GPU no more"
     assert "words of a later release" in lost.traceback
     assert classify(wrapped(KeyError("layer"))).kind == "error"
@@ -224,7 +224,7 @@ def test_a_device_that_no_longer_answers_counts_whatever_is_said(monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     monkeypatch.setattr(torch.cuda, "current_stream", answer)
-    assert spent(classify(RuntimeError("shapes differ")))
+    assert has_lost_gpu(classify(RuntimeError("shapes differ")))
     del answers[0]
     assert classify(RuntimeError("shapes differ")).kind == "error", "a capture is under way"
     del answers[0]
@@ -257,5 +257,5 @@ def test_a_job_ends_with_its_own_cause_where_copies_under_way_are_lost_too(
     with pytest.raises(StopIteration) as ended:
         while True:
             next(rows)
-    assert spent(ended.value.value.cause)
+    assert has_lost_gpu(ended.value.value.cause)
     assert ledger.result(request.job.id) == ended.value.value

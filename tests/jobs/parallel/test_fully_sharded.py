@@ -203,7 +203,7 @@ def test_ranks_hold_the_rows_that_torch_would_give_them(rows: int, ranks: int) -
         assert torch.equal(flat.part("b", bias), flat.named(numbers)["b"])
         assert flat.written == (("w", "b") if rank == 0 else ("w",))
         numbers[:size] += 1
-        flat.publish()
+        flat.update_module()
         assert torch.equal(flat.held[0], chunks[rank] + 1)
 
 
@@ -239,9 +239,9 @@ def test_ranks_take_equally_many_micro_batches() -> None:
 )
 def test_what_cannot_be_divided_is_refused(given_: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
-        Resources.model_validate({**given_, "sharding": "full"})
+        Resources.model_validate({**given_, "parallel": "full"})
     with pytest.raises(ValidationError, match="only family jobs may have"):
-        Placement.model_validate({"search": {"workers": 2, "sharding": "full"}})
+        Placement.model_validate({"search": {"workers": 2, "parallel": "full"}})
 
 
 def planned(*overrides: str) -> Prepared:
@@ -251,14 +251,14 @@ def planned(*overrides: str) -> Prepared:
 
 def test_a_plan_refuses_to_compile_what_it_divides() -> None:
     with pytest.raises(PlanError, match="cannot be compiled") as caught:
-        planned("resources.family.sharding=full", "train.compile=true")
+        planned("resources.family.parallel=full", "train.compile=true")
     assert caught.value.where == "train.compile" and caught.value.allowed
     with pytest.raises(SpecError, match="half"):
         planned("resources.family.sharding=half")
 
 
 def test_a_plan_knows_that_a_divided_network_takes_less() -> None:
-    whole, apart = planned(), planned("resources.family.sharding=full")
+    whole, apart = planned(), planned("resources.family.parallel=full")
     for one, other in zip(whole.families[0].members, apart.families[0].members, strict=True):
         jobs = [member.jobs[0].request for member in (one, other)]
         assert jobs[0].job.id == jobs[1].job.id

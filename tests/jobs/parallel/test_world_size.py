@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from compound.jobs.data.batches import Share
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.training.loop.batch_norm import Norms, gathered
+from compound.jobs.training.loop.batch_norm import Norms, with_norm_batch
 from compound.schemas.job import EpochRow, JobRequest, Resources, TrainJob
 from tests.support.small_jobs import small_job
 
@@ -95,7 +95,7 @@ def test_groups_within_a_micro_batch_are_micro_batches(tmp_path: Path) -> None:
 
 def test_a_ghost_norm_keeps_the_names_and_leaves_evaluation_alone() -> None:
     plain = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
-    ghost = gathered(copy.deepcopy(plain), 4)
+    ghost = with_norm_batch(copy.deepcopy(plain), 4)
     assert list(ghost.state_dict()) == list(plain.state_dict())
     x = torch.randn(8, 3, 5, 5)
     for module in (plain, ghost):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compound.cluster.local_runner import LocalRunner
-from compound.jobs.parallel.failure import classify, cornered
+from compound.jobs.parallel.failure import at_smallest_micro_batch, classify
 from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
@@ -80,9 +80,12 @@ def test_a_job_goes_on_in_parts_from_its_last_checkpoint(store: str) -> None:
     ],
 )
 def test_a_job_that_cannot_be_cut_says_so(micro: int, said: str) -> None:
-    assert cornered(Cause(kind="out of memory", message="no memory"), micro).message == said
+    assert (
+        at_smallest_micro_batch(Cause(kind="out of memory", message="no memory"), micro).message
+        == said
+    )
     error = Cause(kind="error", message="no memory")
-    assert cornered(error, micro) == error
+    assert at_smallest_micro_batch(error, micro) == error
 
 
 def test_torch_out_of_memory_is_known_as_such(store: str, tmp_path) -> None:

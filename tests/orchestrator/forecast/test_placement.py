@@ -120,7 +120,7 @@ def test_what_no_worker_can_be_given_is_refused_where_it_stands(
 
 
 def test_a_network_is_not_divided_among_workers_of_one_gpu(spec) -> None:
-    with pytest.raises(SpecError, match="sharding: full divides a network among GPUs"):
+    with pytest.raises(SpecError, match="parallel: full divides a network among GPUs"):
         load(spec(0, "{workers: 2, gpus: 0.5, sharding: full}"))
 
 

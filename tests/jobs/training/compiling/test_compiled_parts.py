@@ -112,7 +112,7 @@ def told(network: nn.Module, ranks: int = 1) -> str:
     compiled = torch.compile(wrapped, backend="eager", dynamic=False)
     for side in (8, 12):
         compiled(torch.rand(2, 3, side, side)).sum().backward()
-    return watch.told()
+    return watch.note()
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def test_recorded_steps_have_the_numbers_of_plain_ones(name: str) -> None:
     for step, (before, after) in enumerate(zip(expected, found, strict=True)):
         for part, tensor in before.items():
             assert bits(tensor) == bits(after[part]), f"{part} in step {step + 1}"
-    assert recorded.graphs is not None and recorded.graphs.told == ""
+    assert recorded.graphs is not None and recorded.graphs.note == ""
     pieces = len(plain._share.pieces)
     assert recorded.graphs.replayed >= pieces * (len(expected) - 1) // 2
     assert len(tape.launches) == pieces * (2 if name == "growing" else 1)
@@ -105,7 +105,7 @@ def test_gradients_may_lie_with_the_weights_too(name: str, monkeypatch) -> None:
         assert {key: bits(value) for key, value in before.items()} == {
             key: bits(value) for key, value in after.items()
         }
-    assert trainer.graphs is not None and trainer.graphs.told == ""
+    assert trainer.graphs is not None and trainer.graphs.note == ""
     assert trainer.graphs.replayed >= (len(found[0]) - 1) // 2
 
 
@@ -122,7 +122,7 @@ def test_a_recording_is_left_aside_where_gradients_are_others() -> None:
     for weight in trainer.module.parameters():
         weight.grad = torch.zeros_like(weight)
     watched(trainer, 2)
-    assert trainer.graphs.replayed == 2 and trainer.graphs.told == ""
+    assert trainer.graphs.replayed == 2 and trainer.graphs.note == ""
     assert any(weight.grad.any() for weight in trainer.module.parameters())
 
 
@@ -133,7 +133,7 @@ def test_a_recording_that_draws_no_numbers_is_found_out() -> None:
     found, expected = watched(trainer, 3), watched(plain, 3)
     assert bits(found[-2]["values"]) == bits(expected[-2]["values"])
     assert trainer.graphs is not None and trainer.graphs.replayed == 0
-    assert trainer.graphs.told.startswith(
+    assert trainer.graphs.note.startswith(
         "graphs: trained without CUDA graphs, as a recorded pass differs "
     )
 
@@ -144,7 +144,7 @@ def test_gradients_that_are_nothing_but_rounding_refuse_no_recording(name: str) 
     trainer.record(Tape())
     trainer.train(1)
     assert trainer.graphs is not None
-    assert trainer.graphs.told == "" and trainer.graphs.replayed == 1
+    assert trainer.graphs.note == "" and trainer.graphs.replayed == 1
 
 
 @pytest.mark.parametrize("fault", [2.0, float("nan"), 1.001])
@@ -175,7 +175,7 @@ def test_what_waits_for_the_device_cannot_be_recorded() -> None:
     found, expected = watched(trainer, 3), watched(plain, 3)
     assert bits(found[-2]["values"]) == bits(expected[-2]["values"])
     assert trainer.graphs is not None
-    assert trainer.graphs.told == (
+    assert trainer.graphs.note == (
         "graphs: trained without CUDA graphs, as it cannot be recorded: operation not permitted "
         "when stream is capturing: aten._local_scalar_dense.default"
     )
@@ -185,7 +185,7 @@ def test_a_device_that_does_not_wait_is_left_alone() -> None:
     trainer = trainer_of(small_job(epochs=3))
     trainer.record(tape := Tape(waits=False))
     watched(trainer, 3)
-    assert trainer.graphs is not None and trainer.graphs.told == ""
+    assert trainer.graphs is not None and trainer.graphs.note == ""
     assert trainer.graphs.replayed == 0 and tape.launches == []
 
 
@@ -240,6 +240,6 @@ def test_a_gpus_graphs_have_the_numbers_of_plain_steps(name: str) -> None:
         trainer = Trainer(chosen, source, process)
         trainer.connect()
         found[graphs] = [trainer.train(epoch).cpu() for epoch in range(1, 8)]
-        assert trainer.graphs is None or (trainer.graphs.told == "" and trainer.graphs.replayed)
+        assert trainer.graphs is None or (trainer.graphs.note == "" and trainer.graphs.replayed)
     for plain, recorded in zip(found[False], found["auto"], strict=True):
         torch.testing.assert_close(recorded, plain, rtol=1e-3, atol=0)
