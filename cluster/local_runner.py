@@ -23,6 +23,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.errors import ClusterError
 from compound.schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
+from compound.schemas.retries import RetryLimits
 
 _POLL_S = 0.2
 _EPOCH_S = "86400"
@@ -38,13 +39,14 @@ class LocalRunner:
     only, and so gives back the memory that it held.
     """
 
-    def __init__(self, imports: tuple[str, ...] = (), *, retries: int = 3) -> None:
+    def __init__(self, imports: tuple[str, ...] = (), *, limits: RetryLimits | None = None) -> None:
         """Take nothing that outlasts the process.
 
         `imports`: folders from which networks' own code may be imported; by default none;
-        `retries`: how often a job goes on after its workers died or lost their device.
+        `limits`: `lost_worker` says how often a job continues after its workers died or lost their
+        device.
         """
-        self._imports, self._retries = imports, retries
+        self._imports, self._limits = imports, limits or RetryLimits()
         self._apart = False
         """Whether jobs need a process of their own from now on: this one's device may be lost."""
         self._stop = threading.Event()
@@ -69,25 +71,25 @@ class LocalRunner:
         return [self._run_one(request, ledger, on_event) for request in resolved]
 
     def _run_one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
-        result = self._forgiving(request, store, _EventWriter(request, on_event))
+        result = self._run_with_retries(request, store, _EventWriter(request, on_event))
         on_event(Event(kind="ended", job=request.job.id, label=request.label, result=result))
         return result
 
-    def _forgiving(
-        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+    def _run_with_retries(
+        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
     ) -> JobResult:
-        """Try a job until it ends by itself, or has lost workers more often than is forgiven."""
-        forgiven = RetryBudget({"worker lost": self._retries})
-        while lost(result := self._attempt(request, store, tell)):
-            if self._retries == 0 or self._stop.is_set():
+        """Try a job until it ends by itself, or has lost workers too often."""
+        retries = RetryBudget(self._limits)
+        while lost(result := self._attempt(request, store, events)):
+            if self._limits.lost_worker == 0 or self._stop.is_set():
                 return result
             assert result.cause is not None
-            told = forgiven.count("worker lost", in_a_line(result.cause))
-            cause = forgiven.cause()
+            message = retries.count("worker lost", in_a_line(result.cause))
+            cause = retries.cause()
             if cause is not None:
                 cause = cause.model_copy(update={"traceback": result.cause.traceback})
                 return record_failure(request, store, cause)
-            tell.waiting(told)
+            events.waiting(message)
         return result
 
     def _attempt(

@@ -78,7 +78,7 @@ class Study:
             images=plan.data.train,
             history=history,
             index=self.folder.index,
-            retries=self.spec.retries,
+            limits=self.spec.retry_limits,
             retry_failed=self.retry_failed,
         )
 

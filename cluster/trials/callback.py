@@ -10,10 +10,11 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from compound.cluster.driver_results import record_failure, record_pruned
-from compound.cluster.retries import counted
+from compound.cluster.retries import Decision, decide
 from compound.cluster.runner import OnEvent, unfinished
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
+from compound.schemas.retries import RetryLimits
 
 _PATIENCE = 15.0
 """Seconds without any running trial before a waiting job says what it waits for."""
@@ -52,8 +53,9 @@ class Listener(tune.Callback):  # type: ignore[misc]
         on_event: OnEvent,
         mailbox: Any,
         stop: threading.Event,
+        limits: RetryLimits,
     ) -> None:
-        self.requests, self.stop = requests, stop
+        self.requests, self.stop, self._limits = requests, stop, limits
         self._store, self._on_event, self._mailbox = store, on_event, mailbox
         self._results: dict[str, JobResult] = {}
         self._pruned: dict[str, str] = {}
@@ -101,7 +103,9 @@ class Listener(tune.Callback):  # type: ignore[misc]
         """The trial's actor has died; Tune tries again in a new one."""
         request = self._request(trial)
         why = self._last_words(request) or "its worker was lost"
-        self._tell("waiting", request, message=f"{why}; going on from the last checkpoint")
+        reason = self._decision(trial).reason
+        message = f"{why} ({reason}); continues from the last checkpoint"
+        self._tell("waiting", request, message=message)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -125,13 +129,19 @@ class Listener(tune.Callback):  # type: ignore[misc]
             self._give_up(request, Cause.model_validate_json(result["failure"]))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """The trial's actor has died more often than is forgiven."""
+        """The trial's actor has died too often."""
         request = self._request(trial)
         error = trial.get_pickled_error() or trial.get_error()
-        message = str(error).strip() or "its worker died"
-        if words := self._last_words(request):
-            message = f"given up after {counted(trial.num_failures)}; the last: {words}"
+        last = self._last_words(request) or str(error).strip() or "its worker died"
+        decision = self._decision(trial)
+        # Tune gives up at once a trial whose actor never came up: no limit was reached then.
+        message = f"{decision.reason}; the last: {last}" if decision.action == "give_up" else last
         self._give_up(request, Cause(kind="worker lost", message=message))
+
+    def _decision(self, trial: Any) -> Decision:
+        """Decide as Tune does, whose `max_failures` is the limit, from its count of failures."""
+        cause = Cause(kind="worker lost", message="")
+        return decide(cause, trial.num_failures, self._limits)
 
     def _last_words(self, request: JobRequest) -> str:
         words: str = ray.get(self._mailbox.heard.remote(request.job.id))

@@ -28,6 +28,7 @@ from compound.cluster.worker_group.coordinator import beside, open_mailbox
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, JobResult, Resources
 from compound.schemas.promotion import Asha
+from compound.schemas.retries import RetryLimits
 
 _KEYS = frozenset(
     {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
@@ -41,23 +42,21 @@ class RayRunner:
         self,
         session: Session,
         *,
-        retries: int = 3,
-        preemptions: int = 100,
+        limits: RetryLimits | None = None,
         imports: tuple[str, ...] = (),
         asha: Asha | None = None,
     ) -> None:
         """Take a connected Ray.
 
-        `retries`: how often a job goes on after its workers died, hung or were cut off;
-        `preemptions`: how often after their hosts were taken away with notice; `imports`: folders
-        from which the workers may import networks' own code, by default none; `asha`: the rule that
+        `limits`: how often a job continues after it lost workers or hosts; `imports`: folders from
+        which the workers may import networks' own code, by default none; `asha`: the rule that
         stops prunable jobs early, by default none. What its rungs have seen lasts as long as the
         runner: in a later process they fill anew.
         """
         self._brackets = Brackets(asha) if asha else None
         self._imports = imports
         self._session = session
-        self._retries, self._preemptions = retries, preemptions
+        self._limits = limits or RetryLimits()
         self._stop = threading.Event()
 
     def request_stop(self) -> None:
@@ -103,9 +102,8 @@ class RayRunner:
             return {request.job.id: unfinished(request) for request in group}
         name = f"compound-mailbox-{secrets.token_hex(4)}"
         texts = [request.model_dump_json() for request in group]
-        tries = {"worker lost": self._retries, "preempted": self._preemptions}
-        mailbox = open_mailbox(name, texts, tries)
-        listener = Listener(group, store, on_event, mailbox, self._stop)
+        mailbox = open_mailbox(name, texts, self._limits)
+        listener = Listener(group, store, on_event, mailbox, self._stop, self._limits)
         listener.announce(most)
         try:
             with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder, given_back():
@@ -113,7 +111,9 @@ class RayRunner:
                 shared["beside"] = beside()
                 _settle_what_is_handed_on()
                 rule = Pruning(group, self._brackets, listener.prune) if self._brackets else None
-                _tuner(resources, shared, listener, most, self._retries, folder, rule).fit()
+                _tuner(
+                    resources, shared, listener, most, self._limits.lost_worker, folder, rule
+                ).fit()
         finally:
             ray.kill(mailbox)
         return listener.finish()

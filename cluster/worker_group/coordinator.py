@@ -12,10 +12,11 @@ from typing import Any, Literal
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from compound.cluster.retries import RetryBudget, Tries
+from compound.cluster.retries import InterruptionKind, RetryBudget
 from compound.cluster.worker_group.heartbeat import Heartbeat, HeartbeatMonitor, StalledWorker
 from compound.schemas.job import EpochRow
 from compound.schemas.metrics import ACCURACY
+from compound.schemas.retries import RetryLimits
 
 Message = dict[str, Any]
 """What a trial's step returns to Tune: `late`, a `notice` for people, `started`, a `row`,
@@ -30,7 +31,7 @@ Ending = Literal["", "stop", "regroup"]
 
 @dataclass
 class _GroupState:
-    forgiven: RetryBudget
+    retries: RetryBudget
     vigil: HeartbeatMonitor = field(default_factory=HeartbeatMonitor)
     regroup: bool = False
     """The workers are to go home after the running epoch: others will take the job over."""
@@ -51,9 +52,9 @@ class _GroupState:
 class Coordinator:
     """Jobs in, messages out; runs as an asynchronous Ray actor."""
 
-    def __init__(self, requests: list[str], tries: Tries) -> None:
+    def __init__(self, requests: list[str], limits: RetryLimits) -> None:
         self._requests = requests
-        self._tries = tries
+        self._limits = limits
         self._boxes: dict[str, _GroupState] = {}
         self._stopping = False
         self._pruned: set[str] = set()
@@ -87,14 +88,14 @@ class Coordinator:
         return self._words.pop(job, "")
 
     def _box(self, gang: str) -> _GroupState:
-        return self._boxes.setdefault(gang, _GroupState(RetryBudget(self._tries)))
+        return self._boxes.setdefault(gang, _GroupState(RetryBudget(self._limits)))
 
     async def post(self, gang: str, job: str, request: str) -> None:
         """Give a gang its next job."""
         box = self._box(gang)
         async with box.changed:
             box.id, box.undecided = job, False
-            box.forgiven = RetryBudget(self._tries)
+            box.retries = RetryBudget(self._limits)
             box.vigil.rest()
             box.job, box.number, box.taken, box.failure = request, box.number + 1, 0, None
             box.changed.notify_all()
@@ -162,7 +163,7 @@ class Coordinator:
             box.vigil.rest()
         return box.vigil.beats, box.vigil.suspects(patience)
 
-    async def regroup(self, gang: str, why: str, kind: str = "") -> None:
+    async def regroup(self, gang: str, why: str, kind: InterruptionKind | None = None) -> None:
         """Send the workers home after the running epoch, which is checkpointed.
 
         With a `kind` it counts as a setback of the running job, and hurries: they go at the next
@@ -174,18 +175,18 @@ class Coordinator:
                 return
             box.regroup, box.hurries = True, bool(kind)
             if box.job is not None:
-                told = box.forgiven.count(kind, why) if kind else why
+                told = box.retries.count(kind, why) if kind else why
                 box.messages.put_nowait({"notice": told})
             box.changed.notify_all()
 
-    async def setback(self, gang: str, kind: str, text: str) -> None:
+    async def setback(self, gang: str, kind: InterruptionKind, text: str) -> None:
         """Count what has ended a group; give its job up when that is too much."""
         box = self._box(gang)
         async with box.changed:
             if box.job is None:
                 return
-            told = box.forgiven.count(kind, text)
-            cause = box.forgiven.cause()
+            told = box.retries.count(kind, text)
+            cause = box.retries.cause()
             failure = box.failure or (cause.model_dump_json() if cause else None)
             box.job = None if failure else box.job
             box.messages.put_nowait({"failure": failure} if failure else {"notice": told})
@@ -252,7 +253,7 @@ def beside() -> str:
     return f"node:{address}"
 
 
-def open_mailbox(name: str, requests: list[str], tries: Tries) -> Any:
+def open_mailbox(name: str, requests: list[str], limits: RetryLimits) -> Any:
     """Start a mailbox beside the driver, to be found by its name; returns the actor's handle."""
     here = ray.get_runtime_context().get_node_id()
     options = {
@@ -261,4 +262,4 @@ def open_mailbox(name: str, requests: list[str], tries: Tries) -> Any:
         "max_concurrency": 10_000,
         "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False),
     }
-    return ray.remote(Coordinator).options(**options).remote(requests, tries)
+    return ray.remote(Coordinator).options(**options).remote(requests, limits)

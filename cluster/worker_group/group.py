@@ -23,6 +23,7 @@ from ray.train.torch import TorchTrainer
 
 from compound.cluster.network_interface import GangTorchConfig, variables
 from compound.cluster.resources import gpus_of
+from compound.cluster.retries import InterruptionKind
 from compound.cluster.worker_group import host_health as muster
 from compound.cluster.worker_group.coordinator import Message
 from compound.cluster.worker_group.heartbeat import Heartbeat, StalledWorker
@@ -231,7 +232,7 @@ class WorkerGroup:
             rest = [beat for beat in beats if beat.node not in named]
             muster.kill(muster.WorkerProcess(beat.node, beat.pid) for beat in rest)
 
-    def _regroup(self, why: str, kind: str = "") -> None:
+    def _regroup(self, why: str, kind: InterruptionKind | None = None) -> None:
         ray.get(self._mailbox.regroup.remote(self._id, why, kind))
 
 

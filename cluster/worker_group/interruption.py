@@ -2,22 +2,20 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from ray.exceptions import RayActorError
 from ray.train import ControllerError, TrainingFailedError, WorkerGroupError
 
+from compound.cluster.retries import InterruptionKind
 from compound.cluster.worker_group.heartbeat import Heartbeat, StalledWorker
 from compound.jobs.parallel.failure import SPENT
-
-Kind = Literal["worker lost", "preempted"]
 
 
 @dataclass(frozen=True)
 class Interruption:
     """An end of a group that is no fault of the job's own."""
 
-    kind: Kind
+    kind: InterruptionKind
     text: str
 
 

@@ -44,6 +44,7 @@ from compound.schemas.errors import CompoundError, RunError, SpecError
 from compound.schemas.forecast import Spending, Spent
 from compound.schemas.job import JobRequest
 from compound.schemas.promotion import Asha
+from compound.schemas.retries import RetryLimits
 from compound.schemas.study import StudySpec, TrainSpec
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
         with ExitStack() as stack:
             imports = folders(file, options.allow_import)
             runner, nodes, most = _runner(
-                samples(prepared, networks), options, imports, asha, stack
+                samples(prepared, networks), options, imports, asha, spec.retry_limits, stack
             )
             if options.plan is not None:
                 given, found = plan_file.read(options.plan), placed(spec, nodes, most)
@@ -247,6 +248,7 @@ def _runner(
     options: Options,
     imports: tuple[str, ...],
     asha: Asha | None,
+    limits: RetryLimits,
     stack: ExitStack,
 ) -> tuple[Runner, Sequence[Node], Node | None]:
     """Choose the runner, with its hosts and what they may grow to.
@@ -254,7 +256,7 @@ def _runner(
     ClusterError: what any of the requests asks for can never be had there.
     """
     if options.runner == "local":
-        local = LocalRunner(imports)
+        local = LocalRunner(imports, limits=limits)
         local.preflight(requests)
         return local, [here()], None
     from compound.cluster.ray_session import (
@@ -263,7 +265,7 @@ def _runner(
     from compound.cluster.trials.ray_runner import RayRunner
 
     session = stack.enter_context(connect(options.address))
-    runner = RayRunner(session, imports=imports, asha=asha)
+    runner = RayRunner(session, limits=limits, imports=imports, asha=asha)
     runner.preflight(requests)
     if session.dashboard_url:
         note(f"Ray dashboard: {session.dashboard_url}")

@@ -49,7 +49,7 @@ class Progress:
         """Tell one event of a runner."""
         if event.kind == "ended" and event.result is not None and event.result.attempt:
             self._ended += 1
-            self._write(self._line(event.label, event.result))
+            self._write(self._line(event.label, event.result, event.message))
             for note in event.result.notes:
                 self._write(f"{'note':<7} {event.label}: {note}")
         elif event.kind == "again":
@@ -63,10 +63,11 @@ class Progress:
         begun = time.monotonic() - self._started > _SETTLING
         return begun and message not in self._waiting
 
-    def _line(self, label: str, result: JobResult) -> str:
+    def _line(self, label: str, result: JobResult, reason: str) -> str:
         head = f"[{self._ended}/{self._total}] {result.status:<7} {label:<26}"
         if result.cause is not None:
-            return f"{head} {result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
+            cause = f"{result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
+            return f"{head} {cause}{f' ({reason})' if reason else ''}"
         accuracy = result.metrics.get(ACCURACY)
         self._best = max(filter(None, (self._best, accuracy)), default=None)
         shown = f" accuracy {accuracy:6.2%}  best {self._best:6.2%}" if accuracy else ""

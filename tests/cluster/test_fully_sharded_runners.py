@@ -11,6 +11,7 @@ from compound.cluster.ray_session import Session
 from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, Resources
+from compound.schemas.retries import RetryLimits
 from tests.support.requests import MakeRequest
 
 
@@ -42,7 +43,7 @@ def test_a_killed_rank_costs_no_more_than_the_running_epoch(
         if event.row and event.row.epoch == 5:
             os.kill(rank_of(store), signal.SIGKILL)
 
-    (lost,) = LocalRunner(retries=0).run([request], store, on_event)
+    (lost,) = LocalRunner(limits=RetryLimits(lost_worker=0)).run([request], store, on_event)
     assert lost.cause and lost.cause.kind == "worker lost" and lost.epochs >= 4
     (done,) = LocalRunner().run([request], store, lambda event: None)
     assert (done.status, done.epochs, done.attempt) == ("done", 30, 2)

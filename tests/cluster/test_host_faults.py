@@ -87,7 +87,7 @@ def test_a_host_is_cut_off_and_brought_back(cluster: Path, ask: Ask, tmp_path: P
     driver.epoch(3)
     HOSTS.cable(HOSTS.last, "down")
     cut, before = time.monotonic(), driver.last_epoch
-    lost = driver.says("(lost worker 1, 3 are forgiven)")
+    lost = driver.says("(worker lost: retry 1 of 3)")
     smaller = driver.says("again, with 1 workers")
     first = driver.epoch(1)
     report(
@@ -159,7 +159,7 @@ def test_a_drained_host_is_left_before_it_goes_and_a_killed_raylet_costs_workers
     driver.epoch(3)
     drain(HOSTS.last, seconds=60)
     told, before = driver.says("taken away"), driver.last_epoch
-    assert "(preemption 1, 100 are forgiven)" in told["message"]
+    assert "(preempted: retry 1 of 100)" in told["message"]
     alone = driver.says("again, with 1 workers")
     assert driver.epoch(1)["epoch"] >= before, "no more than an epoch is trained again"
     report(drain_to_again=alone["at"] - told["at"])
@@ -170,7 +170,7 @@ def test_a_drained_host_is_left_before_it_goes_and_a_killed_raylet_costs_workers
     (raylet,) = HOSTS.pids(HOSTS.last, "raylet/raylet")
     os.kill(raylet, signal.SIGKILL)
     killed = time.monotonic()
-    lost = driver.says("(lost worker 1, 3 are forgiven)")
+    lost = driver.says("(worker lost: retry 1 of 3)")
     alone = driver.says("again, with 1 workers")
     report(raylet_to_told=lost["at"] - killed, raylet_to_again=alone["at"] - killed)
     driver.epoch(1)

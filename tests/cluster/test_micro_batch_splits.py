@@ -10,7 +10,7 @@ from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
-from tests.orchestrator.run.test_phase import IMAGES, Log, planned
+from tests.orchestrator.run.test_phase import IMAGES, SMALLER, Log, planned
 from tests.support.failing_networks import hungry_request
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -29,8 +29,8 @@ def test_a_job_out_of_memory_is_tried_again_in_smaller_micro_batches(
     )
     assert crew.train("search", [planned(solo), planned(gang)]) == "done"
     assert sorted(log.again) == [
-        "out of memory: trying micro-batches of 16 instead of 32",
-        "out of memory: trying micro-batches of 8 instead of 16",
+        f"{SMALLER} (16 instead of 32)",
+        f"{SMALLER} (8 instead of 16)",
     ]
     results = ledger.results([solo.job.id, gang.job.id])
     assert [(result.status, result.splits, result.world_size) for result in results.values()] == [

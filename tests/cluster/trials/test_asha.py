@@ -13,6 +13,7 @@ from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, JobResult
 from compound.schemas.promotion import Asha
+from compound.schemas.retries import RetryLimits
 from tests.support.requests import MakeRequest
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -91,7 +92,7 @@ def test_a_worker_that_dies_after_the_decision_changes_nothing(
             alive = [("class_name", "=", "SoloTrial"), ("state", "=", "ALIVE")]
             os.kill(list_actors(filters=alive)[-1].pid, signal.SIGKILL)
 
-    runner = RayRunner(ray_session, retries=retries, asha=ASHA)
+    runner = RayRunner(ray_session, limits=RetryLimits(lost_worker=retries), asha=ASHA)
     first, second = runner.run(requests, store, on_event)
     assert first.status == "done"
     assert_pruned(second, store, 6)

@@ -19,6 +19,7 @@ from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.errors import ClusterError
 from compound.schemas.job import Event, JobRequest, JobResult
+from compound.schemas.retries import RetryLimits
 from tests.support.requests import MakeRequest
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -107,7 +108,7 @@ def test_a_killed_trial_actor_is_tried_again_then_given_up(
         if event.job == always.job.id and event.row and event.row.epoch % 5 == 2:
             kill_one("SoloTrial")
 
-    runner = RayRunner(ray_session, retries=1)
+    runner = RayRunner(ray_session, limits=RetryLimits(lost_worker=1))
     (first,) = runner.run([once], store, on_event)
     assert (first.status, first.epochs, first.attempt) == ("done", 40, 2)
     (second,) = runner.run([always], store, on_event)

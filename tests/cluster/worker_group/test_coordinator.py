@@ -6,13 +6,14 @@ from typing import Any
 
 from compound.cluster.worker_group.coordinator import Coordinator
 from compound.cluster.worker_group.heartbeat import Heartbeat
+from compound.schemas.retries import RetryLimits
 
 GANG = "gang"
 BEAT = Heartbeat(0, "10.0.0.1", "node0", 100, 1, "batches.py:7, in load", 0, waits=False)
 
 
 def mailbox() -> Coordinator:
-    return Coordinator([], {"worker lost": 1, "preempted": 2})
+    return Coordinator([], RetryLimits(lost_worker=1, preemption=2))
 
 
 def play(scene: Coroutine[Any, Any, None]) -> None:
@@ -38,11 +39,11 @@ def test_a_job_is_given_up_when_its_budget_is_spent_and_the_gang_lives_on() -> N
         await begun(box)
         await box.setback(GANG, "worker lost", "worker 1 died")
         told = (await said(box))["notice"]
-        assert told.startswith("worker 1 died (lost worker 1, 1 are forgiven)")
+        assert told.startswith("worker 1 died (worker lost: retry 1 of 1)")
         await begun(box, 2, size=1)
         await box.setback(GANG, "worker lost", "host b was lost")
         failure = (await said(box))["failure"]
-        assert "given up after 2 lost workers; the last: host b was lost" in failure
+        assert "retry limit reached: worker lost 2 times; the last: host b was lost" in failure
         await box.setback(GANG, "worker lost", "nobody misses an idle worker")
         await box.post(GANG, "other", "next job")
         await box.muster(GANG, 3)
@@ -78,7 +79,7 @@ def test_workers_make_way_after_the_epoch_and_hurry_only_when_their_host_goes() 
         assert await box.put(GANG, 1, {"row": "{}"}) == ""
         await said(box)
         await box.regroup(GANG, "host a was taken away", "preempted")
-        assert "(preemption 1, 2 are forgiven)" in (await said(box))["notice"]
+        assert "(preempted: retry 1 of 2)" in (await said(box))["notice"]
         assert await box.beat(GANG, 2, BEAT) == "regroup"
 
     play(scene())

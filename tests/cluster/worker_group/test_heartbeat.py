@@ -13,7 +13,6 @@ import pytest
 from ray.exceptions import ActorDiedError
 from ray.train import WorkerGroupError
 
-from compound.cluster.retries import RetryBudget
 from compound.cluster.worker_group.heartbeat import (
     SILENT_S,
     Heartbeat,
@@ -121,10 +120,10 @@ RANKS = """
 import json, os, sys, threading, time
 import torch
 from torch import distributed
-from compound.jobs.parallel.thread_progress import Pulse
+from compound.jobs.parallel.thread_progress import ThreadProgress
 
 distributed.init_process_group("gloo")
-rank, pulse = distributed.get_rank(), Pulse()
+rank, pulse = distributed.get_rank(), ThreadProgress()
 
 def copies():
     time.sleep(60)  # as a copy from the device does, until the collective before it is done
@@ -232,18 +231,3 @@ def test_a_setback_names_hosts_before_workers_and_causes_before_consequences() -
     assert hung.text.startswith("worker 2 on 10.0.0.3 (pid 102) hangs: no progress for 61 s")
     away = classify_interruption(died(1), scene(draining=("node1",), gone=("node1",)))
     assert (away.kind, away.text) == ("preempted", "host 10.0.0.2 with worker 1 was taken away")
-
-
-def test_setbacks_are_forgiven_each_within_its_budget() -> None:
-    forgiven = RetryBudget({"worker lost": 2, "preempted": 1})
-    assert "(preemption 1, 1 are forgiven)" in forgiven.count("preempted", "host a was taken away")
-    assert forgiven.count("worker lost", "worker 1 died").startswith("worker 1 died (lost worker 1")
-    forgiven.count("worker lost", "worker 0 died")
-    assert forgiven.cause() is None
-    forgiven.count("worker lost", "host b was lost")
-    cause = forgiven.cause()
-    assert cause is not None
-    assert cause.kind == "worker lost"
-    assert cause.message == (
-        "given up after 1 preemption and 3 lost workers; the last: host b was lost"
-    )

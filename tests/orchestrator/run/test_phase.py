@@ -15,11 +15,13 @@ from compound.orchestrator.run.phase import PhaseRunner
 from compound.orchestrator.run.progress import Phase
 from compound.schemas.job import Cause, Event, JobRequest, JobResult, Resources
 from compound.schemas.plan import PlannedJob
+from compound.schemas.retries import RetryLimits
 from tests.support.failing_networks import hungry_request
 from tests.support.requests import MakeRequest
 from tests.support.small_jobs import small_job
 
 IMAGES = 100
+SMALLER = "out of memory: retried with micro-batches of half the size"
 
 
 class Log:
@@ -95,8 +97,8 @@ def test_micro_batches_are_halved_until_they_fit(rig: Rig) -> None:
     ending, log, runner = rig.train(request, fine)
     assert ending == "done"
     assert log.again == [
-        "out of memory: trying micro-batches of 16 instead of 32",
-        "out of memory: trying micro-batches of 8 instead of 16",
+        f"{SMALLER} (16 instead of 32)",
+        f"{SMALLER} (8 instead of 16)",
     ]
     assert [[one.splits for one in given] for given in runner.given] == [[1, 1], [2], [4]]
     ended = [event.job for event in log.events if event.kind == "ended"]
@@ -129,20 +131,20 @@ def test_a_job_that_raises_is_tried_again_within_its_bound(
 ) -> None:
     fails = 'raise ValueError("layer 7 is missing")'
     request = hungry_request(rig.folder, f"raising_{retries}", 0, fails=fails)
-    ending, log, runner = rig.train(request, retries=retries)
+    ending, log, runner = rig.train(request, limits=RetryLimits(error=retries))
     assert (ending, len(runner.given)) == ("done", attempts)
     assert log.again[:1] == [
-        f"error: layer 7 is missing; trying again (1 of {retries})" for _ in range(min(retries, 1))
+        f"layer 7 is missing (error: retry 1 of {retries})" for _ in range(min(retries, 1))
     ]
     assert rig.result(request).attempt == attempts
     assert rig.train(request)[2].given == []
-    assert len(rig.train(request, retry_failed=True, retries=0)[2].given) == 1
+    assert len(rig.train(request, retry_failed=True, limits=RetryLimits(error=0))[2].given) == 1
 
 
 def test_what_would_fail_again_is_tried_once(rig: Rig, make_request: MakeRequest) -> None:
     other_data = make_request(0, fingerprint="0" * 16)
     diverging = hungry_request(rig.folder, "diverging", 0, fails='x = x * float("nan")')
-    _, log, runner = rig.train(other_data, diverging, retries=5)
+    _, log, runner = rig.train(other_data, diverging, limits=RetryLimits(error=5))
     assert len(runner.given) == 1
     assert not log.again
     kinds = [rig.result(one).cause.kind for one in (other_data, diverging)]
@@ -152,7 +154,7 @@ def test_what_would_fail_again_is_tried_once(rig: Rig, make_request: MakeRequest
 def test_a_host_at_fault_is_mended_before_its_jobs_are_tried_again(rig: Rig) -> None:
     fails = 'raise RuntimeError("CUDA error: no kernel image is available for execution")'
     request = hungry_request(rig.folder, "no_kernel", 0, fails=fails)
-    _, log, runner = rig.train(request, retries=5)
+    _, log, runner = rig.train(request, limits=RetryLimits(error=5))
     assert (len(runner.given), log.again) == (1, [])
     cause = rig.result(request).cause
     assert cause is not None
@@ -227,7 +229,9 @@ def test_every_job_ends_once_and_within_its_bounds(
     runner, log = Scripted(dict(zip(ids, map(list, scripts), strict=True))), Log()
     history = History(store, "small")
     known = {"history": history, "index": store.study("small").index}
-    crew = PhaseRunner(store, runner, log, images=IMAGES, retries=retries, **known)
+    crew = PhaseRunner(
+        store, runner, log, images=IMAGES, limits=RetryLimits(error=retries), **known
+    )
     assert crew.train("search", [planned(request) for request in requests]) == "done"
     ended = [event.job for event in log.events if event.kind == "ended"]
     assert sorted(ended) == sorted(ids)
