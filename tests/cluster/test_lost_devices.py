@@ -14,8 +14,8 @@ from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
 from compound.schemas.job import Event, JobRequest
 from compound.schemas.retries import RetryLimits
-from tests.orchestrator.run.test_phase import IMAGES, SMALLER, Log, planned
 from tests.support.failing_networks import NO_MEMORY, hungry_request
+from tests.support.phase_log import IMAGES, SMALLER, PhaseLog, planned
 
 TEXT = "CUDA error: device-side assert triggered"
 ASSERTS = f"raise torch.AcceleratorError({TEXT!r})"
@@ -83,7 +83,7 @@ def test_memory_that_is_short_on_one_rank_within_a_step_halves_all_micro_batches
     store: str, tmp_path: Path
 ) -> None:
     """The other rank is inside the step's collective by then, which no rank will ever match."""
-    ledger, log = ArtifactStore.open(store), Log()
+    ledger, log = ArtifactStore.open(store), PhaseLog()
     request = hungry_request(tmp_path, "short", 8, workers=2, ranks=(1,), fails=NO_MEMORY)
     runner, history = LocalRunner((str(tmp_path),)), History(ledger, "small")
     crew = PhaseRunner(ledger, runner, log, IMAGES, history, ledger.study("small").index)

@@ -10,8 +10,8 @@ from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
-from tests.orchestrator.run.test_phase import IMAGES, SMALLER, Log, planned
 from tests.support.failing_networks import hungry_request
+from tests.support.phase_log import IMAGES, SMALLER, PhaseLog, planned
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 def test_a_job_out_of_memory_is_tried_again_in_smaller_micro_batches(
     ray_session: Session, store: str, tmp_path: Path
 ) -> None:
-    ledger, log = ArtifactStore.open(store), Log()
+    ledger, log = ArtifactStore.open(store), PhaseLog()
     solo = hungry_request(tmp_path, "hungry_solo", 16)
     gang = hungry_request(tmp_path, "hungry_gang", 8, workers=2, seed=1)
     runner = RayRunner(ray_session, imports=(str(tmp_path),))

@@ -24,6 +24,7 @@ HOSTS = Hosts("compound", "10.77.0")
 
 DRIVER = """
 import json, sys
+import ray
 from ray.util.state import list_actors
 from compound.cluster.gauges import StudyGauges
 from compound.cluster.ray_session import connect
@@ -34,13 +35,14 @@ requests = [JobRequest.model_validate_json(line) for line in open("jobs.jsonl")]
 hosts, alive = set(), [("class_name", "=", "RayTrainWorker"), ("state", "=", "ALIVE")]
 
 with connect() as session:
+    address = ray.get_runtime_context().gcs_address  # other Rays may run on the machine
     gauges = StudyGauges("hosts")
 
     def on_event(event):
         gauges(event)
         print(event.kind, event.label, event.message, flush=True)
         if event.row:
-            hosts.update(actor.node_id for actor in list_actors(filters=alive))
+            hosts.update(actor.node_id for actor in list_actors(address, filters=alive))
 
     results = RayRunner(session).run(requests, sys.argv[1], on_event)
     statuses = [result.status for result in results]

@@ -1,11 +1,8 @@
 """Successive halving on Ray: who is stopped, what is left of them, and that the rest is as ever."""
 
-import os
-import signal
 import time
 
 import pytest
-from ray.util.state import list_actors
 
 from compound.cluster.local_runner import LocalRunner
 from compound.cluster.ray_session import Session
@@ -14,6 +11,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, JobResult
 from compound.schemas.promotion import Asha
 from compound.schemas.retries import RetryLimits
+from tests.support.ray_state import kill_actor
 from tests.support.requests import MakeRequest
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -89,8 +87,7 @@ def test_a_worker_that_dies_after_the_decision_changes_nothing(
         if event.kind == "epoch" and event.job == job:
             while ArtifactStore.open(store).checkpoint(job) is None:
                 time.sleep(0.05)  # it is written in the background, and what is not is lost
-            alive = [("class_name", "=", "SoloTrial"), ("state", "=", "ALIVE")]
-            os.kill(list_actors(filters=alive)[-1].pid, signal.SIGKILL)
+            kill_actor("SingleWorkerTrial")
 
     runner = RayRunner(ray_session, limits=RetryLimits(lost_worker=retries), asha=ASHA)
     first, second = runner.run(requests, store, on_event)

@@ -14,32 +14,11 @@ from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
 from compound.orchestrator.run.progress import Phase
 from compound.schemas.job import Cause, Event, JobRequest, JobResult, Resources
-from compound.schemas.plan import PlannedJob
 from compound.schemas.retries import RetryLimits
 from tests.support.failing_networks import hungry_request
+from tests.support.phase_log import IMAGES, SMALLER, PhaseLog, planned
 from tests.support.requests import MakeRequest
 from tests.support.small_jobs import small_job
-
-IMAGES = 100
-SMALLER = "out of memory: retried with micro-batches of half the size"
-
-
-class Log:
-    """Remembers what a crew tells."""
-
-    def __init__(self) -> None:
-        self.phases: list[Phase] = []
-        self.events: list[Event] = []
-
-    def phase(self, phase: Phase) -> None:
-        self.phases.append(phase)
-
-    def event(self, event: Event) -> None:
-        self.events.append(event)
-
-    @property
-    def again(self) -> list[str]:
-        return [event.message for event in self.events if event.kind == "again"]
 
 
 class Recorder:
@@ -65,12 +44,12 @@ class Rig:
     def __init__(self, store: str, folder: Path) -> None:
         self.store, self.folder = ArtifactStore.open(store), folder
 
-    def train(self, *requests: JobRequest, **rules: object) -> tuple[str, Log, Recorder]:
+    def train(self, *requests: JobRequest, **rules: object) -> tuple[str, PhaseLog, Recorder]:
         """Let a new crew, as of a new run, train requests."""
-        log, runner = Log(), Recorder(self.folder)
+        log, runner = PhaseLog(), Recorder(self.folder)
         return self.ending(log, runner, requests, **rules), log, runner
 
-    def ending(self, log: Log, runner: Recorder, requests, **rules) -> str:
+    def ending(self, log: PhaseLog, runner: Recorder, requests, **rules) -> str:
         history = History(self.store, "small")
         known = {"history": history, "index": self.store.study("small").index}
         crew = PhaseRunner(self.store, runner, log, images=IMAGES, **known, **rules)
@@ -80,10 +59,6 @@ class Rig:
         result = self.store.result(request.job.id)
         assert result is not None
         return result
-
-
-def planned(request: JobRequest) -> PlannedJob:
-    return PlannedJob(phase="search", candidate="some", phi=1, request=request)
 
 
 @pytest.fixture
@@ -165,7 +140,7 @@ def test_a_host_at_fault_is_mended_before_its_jobs_are_tried_again(rig: Rig) -> 
 
 def test_a_stop_is_honoured_between_two_tries(rig: Rig) -> None:
     request = hungry_request(rig.folder, "hungry_stop", 8)
-    log, runner = Log(), Recorder(rig.folder)
+    log, runner = PhaseLog(), Recorder(rig.folder)
     log.event = lambda event: runner.request_stop() if event.kind == "again" else None
     assert rig.ending(log, runner, [request]) == "stopped"
     assert [given[0].splits for given in runner.given] == [1, 2]
@@ -226,7 +201,7 @@ def test_every_job_ends_once_and_within_its_bounds(
     store = ArtifactStore.open(str(tmp_path_factory.mktemp("store")))
     requests = [JobRequest(job=small_job(seed=seed)) for seed in range(len(scripts))]
     ids = [request.job.id for request in requests]
-    runner, log = Scripted(dict(zip(ids, map(list, scripts), strict=True))), Log()
+    runner, log = Scripted(dict(zip(ids, map(list, scripts), strict=True))), PhaseLog()
     history = History(store, "small")
     known = {"history": history, "index": store.study("small").index}
     crew = PhaseRunner(
