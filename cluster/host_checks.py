@@ -50,7 +50,7 @@ def check_interfaces(requests: Sequence[JobRequest]) -> None:
     Raises:
         ClusterError: naming the hosts.
     """
-    for name in sorted({one.resources.interface or "" for one in requests} - {""}):
+    for name in sorted({request.resources.interface or "" for request in requests} - {""}):
         without = _hosts_where(_has_no_interface, name)
         if without:
             raise ClusterError(
@@ -69,12 +69,12 @@ def check_gpus(requests: Sequence[JobRequest]) -> None:
     if not any(request.resources.gpus for request in requests):
         return
     alive = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU")]
-    found = zip(alive, _answers(alive, hindrance_here), strict=True)
-    hindered = {node["NodeManagerAddress"]: why for node, why in found if why}
-    if hindered:
-        told = "; ".join(f"on {host} {why}" for host, why in hindered.items())
+    answers = zip(alive, _answers(alive, hindrance_here), strict=True)
+    unusable = {node["NodeManagerAddress"]: why for node, why in answers if why}
+    if unusable:
+        reasons = "; ".join(f"on {host} {why}" for host, why in unusable.items())
         raise ClusterError(
-            f"Ray counts GPUs that torch cannot use: {told}",
+            f"Ray counts GPUs that torch cannot use: {reasons}",
             where="resources",
             allowed="hosts whose driver and torch fit each other; `gpus: 0` trains on CPUs",
             next_step="compound doctor    # on such a host",
@@ -100,8 +100,8 @@ def facts_of_hosts() -> tuple[list[HostFacts], list[Finding]]:
             missing.append(_unanswered(node["NodeManagerAddress"], error))
             continue
         gpus = node["Resources"].get("GPU", 0)
-        known = {"address": node["NodeManagerAddress"], "counted": gpus}
-        hosts.append(facts.model_copy(update=known))
+        node_facts = {"address": node["NodeManagerAddress"], "counted": gpus}
+        hosts.append(facts.model_copy(update=node_facts))
     return hosts, missing
 
 
@@ -128,8 +128,8 @@ def _answers(
     """Ask a question on every one of these hosts."""
     task = ray.remote(question)
     pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
-    asked = [task.options(num_cpus=0, scheduling_strategy=to).remote(*about) for to in pinned]
-    answers: list[Any] = ray.get(asked)
+    pending = [task.options(num_cpus=0, scheduling_strategy=to).remote(*about) for to in pinned]
+    answers: list[Any] = ray.get(pending)
     return answers
 
 
@@ -138,4 +138,4 @@ def _is_blind(path: str) -> bool:
 
 
 def _has_no_interface(name: str) -> bool:
-    return name not in [found for _, found in socket.if_nameindex()]
+    return name not in [interface for _, interface in socket.if_nameindex()]

@@ -61,14 +61,14 @@ class LocalRunner:
         for request in requests:
             if request.resources.decode_cpus:
                 raise _no_cluster(request)
-        preflight(requests, [here()])
+        preflight(requests, [this_machine()])
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Train every request; see `Runner.run`."""
         self.preflight(requests)
-        ledger = ArtifactStore.open(store, patient=True)
-        resolved = resolve(requests, [here()])
-        return [self._run_one(request, ledger, on_event) for request in resolved]
+        artifacts = ArtifactStore.open(store, patient=True)
+        resolved = resolve(requests, [this_machine()])
+        return [self._run_one(request, artifacts, on_event) for request in resolved]
 
     def _run_one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
         result = self._run_with_retries(request, store, _EventWriter(request, on_event))
@@ -93,20 +93,20 @@ class LocalRunner:
         return result
 
     def _attempt(
-        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
     ) -> JobResult:
         if self._stop.is_set():
             return unfinished(request)
-        if _here(request) > 1 or request.resources.gpus or self._apart:
-            return self._launched(request, store, tell)
-        result = self._in_process(request, store, tell)
+        if _workers_here(request) > 1 or request.resources.gpus or self._apart:
+            return self._launched(request, store, events)
+        result = self._in_process(request, store, events)
         self._apart = lost(result)
         return result
 
     def _in_process(
-        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
     ) -> JobResult:
-        tell.started()
+        events.started()
         keep_freed()
         process = Process.single(request.resources.cpus, imports=self._imports)
         splits, continues = request.splits, request.continues
@@ -120,47 +120,47 @@ class LocalRunner:
             except StopIteration as end:
                 result: JobResult = end.value
                 return result
-            tell.epoch(row)
+            events.epoch(row)
             if self._stop.is_set() and row.epoch < request.job.recipe.epochs:
                 rows.close()
                 return store.result(request.job.id) or unfinished(request)
 
     def _launched(
-        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
     ) -> JobResult:
-        known = store.result(request.job.id)
-        if known is not None and known.status == "done":
-            return known
+        before = store.result(request.job.id)
+        if before is not None and before.status == "done":
+            return before
         with tempfile.TemporaryDirectory(prefix="compound-job-") as folder:
             file = Path(folder) / "job.json"
             file.write_text(request.model_dump_json())
             errors = Path(folder) / "stderr"
             with errors.open("w") as stderr:
                 child = _launch(request, file, store.uri, self._imports, stderr.fileno())
-            tell.started()
-            self._follow(child, request, store, tell)
-            return _ended(request, store, known, errors.read_text(errors="replace"))
+            events.started()
+            self._follow(child, request, store, events)
+            return _ended(request, store, before, errors.read_text(errors="replace"))
 
     def _follow(
         self,
         child: "subprocess.Popen[str]",
         request: JobRequest,
         store: ArtifactStore,
-        tell: "_EventWriter",
+        events: "_EventWriter",
     ) -> None:
         """Tell the rows that the child writes into the store, until it ends."""
-        asked = False
-        tell.passed = len(store.rows(request.job.id))
+        terminated = False
+        events.passed = len(store.rows(request.job.id))
         try:
             while child.poll() is None:
-                tell.news(store.rows(request.job.id))
-                if self._stop.is_set() and not asked:
+                events.news(store.rows(request.job.id))
+                if self._stop.is_set() and not terminated:
                     child.terminate()
-                    asked = True
+                    terminated = True
                 self._pause(child)
         finally:
             _end_group(child)
-        tell.news(store.rows(request.job.id))
+        events.news(store.rows(request.job.id))
 
     def _pause(self, child: "subprocess.Popen[str]") -> None:
         try:
@@ -179,7 +179,7 @@ class _EventWriter:
     def started(self) -> None:
         """The job has begun."""
         job, label = self._request.job.id, self._request.label
-        workers = _here(self._request)
+        workers = _workers_here(self._request)
         self._on_event(Event(kind="started", job=job, label=label, workers=workers))
 
     def waiting(self, message: str) -> None:
@@ -203,7 +203,7 @@ def _launch(
     request: JobRequest, file: Path, store: str, imports: tuple[str, ...], stderr: int
 ) -> "subprocess.Popen[str]":
     """Start a job in a session of its own, so that no Ctrl-C reaches it but ours."""
-    workers = _here(request)
+    workers = _workers_here(request)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
     command = [sys.executable, *(launcher if workers > 1 else []), "-m", "compound.jobs"]
     command += [str(file), "--store", store]
@@ -235,32 +235,32 @@ def _ended(
     A rank that failed alone took the others with it: to them a worker was lost, it knows why.
     """
     result = store.result(request.job.id)
-    unsaid = result is None or result == before or lost(result)
-    cause = _told(errors) if unsaid else None
+    unrecorded = result is None or result == before or lost(result)
+    cause = _reported_cause(errors) if unrecorded else None
     if cause is None and result is not None and result != before:
         return result
     died = Cause(kind="worker lost", message="its workers died", traceback=errors[-_TAIL:])
     return record_failure(request, store, cause or died)
 
 
-def _told(errors: str) -> Cause | None:
+def _reported_cause(errors: str) -> Cause | None:
     """Return the first cause of their own that ranks told, if any did."""
-    told = [line for line in errors.splitlines() if line.startswith(GAVE_UP)]
-    causes = [Cause.model_validate_json(line.removeprefix(GAVE_UP)) for line in told]
+    lines = [line for line in errors.splitlines() if line.startswith(GAVE_UP)]
+    causes = [Cause.model_validate_json(line.removeprefix(GAVE_UP)) for line in lines]
     return next((cause for cause in causes if cause.kind != "worker lost" or spent(cause)), None)
 
 
-def here() -> Node:
+def this_machine() -> Node:
     """Return this machine, with the GPUs that its processes can use."""
     gpus = gpus_here()
     cpus, host = os.cpu_count() or 1, socket.gethostname()
     return Node(cpus, len(gpus.devices), host, gpus.types, gpus.told)
 
 
-def _here(request: JobRequest) -> int:
+def _workers_here(request: JobRequest) -> int:
     """Return the workers of a job: as many as this machine has room for, where it is elastic."""
-    room = replace(here(), cpus=len(os.sched_getaffinity(0)))
-    return expected(request.resources, [room])
+    machine = replace(this_machine(), cpus=len(os.sched_getaffinity(0)))
+    return expected(request.resources, [machine])
 
 
 def _no_cluster(request: JobRequest) -> ClusterError:

@@ -116,9 +116,9 @@ def _explained(error: Exception, address: str | None) -> ClusterError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     where = address or os.environ.get("RAY_API_SERVER_ADDRESS") or os.environ.get("RAY_ADDRESS")
     if isinstance(error, AuthenticationError):
-        given = os.environ.get("RAY_AUTH_MODE") == "token"
+        has_token = os.environ.get("RAY_AUTH_MODE") == "token"
         return ClusterError(
-            "the cluster refuses this token" if given else "the cluster wants a token",
+            "the cluster refuses this token" if has_token else "the cluster wants a token",
             where=where or "",
             next_step="export RAY_AUTH_TOKEN=... (on the cluster: ray get-auth-token)",
         )
@@ -140,10 +140,10 @@ def _inside(spec: Path, folder: Path) -> str:
 
 def _environment(folder: Path) -> dict[str, object]:
     """Return the runtime environment: the folder, and this program unless it is in there."""
-    here = {"working_dir": str(folder)}
+    uploaded = {"working_dir": str(folder)}
     if (folder / _ROOT.name / "orchestrator" / "__main__.py").exists():
-        return {**here}
-    return {**here, "py_modules": [str(_ROOT)]}
+        return {**uploaded}
+    return {**uploaded, "py_modules": [str(_ROOT)]}
 
 
 def _synchronous(lines: AsyncIterator[str]) -> Iterator[str]:

@@ -47,15 +47,15 @@ class Session:
     @property
     def nodes(self) -> tuple[Node, ...]:
         """The hosts that are alive now."""
-        here = gpus_here() if self.started else Gpus()
+        gpus = gpus_here() if self.started else Gpus()
         alive = [node for node in ray.nodes() if node["Alive"]]
         return tuple(
             Node(
                 cpus=node["Resources"].get("CPU", 0.0),
                 gpus=node["Resources"].get("GPU", 0.0),
                 host=node["NodeManagerHostname"],
-                types=here.types or _types(node["Resources"]),
-                lacking=here.told,
+                types=gpus.types or _types(node["Resources"]),
+                lacking=gpus.told,
             )
             for node in alive
         )

@@ -22,8 +22,8 @@ def probe_on(
     kind: Kind = "cuda" if gpus else "cpu"
     task = ray.remote(_probe).options(num_cpus=resources.cpus, num_gpus=gpus, max_retries=0)
     try:
-        asked = task.remote(kind, resources.cpus, limit, precision)
-        text = ray.get(asked, timeout=limit + _PATIENCE)
+        probed = task.remote(kind, resources.cpus, limit, precision)
+        text = ray.get(probed, timeout=limit + _PATIENCE)
     except ray.exceptions.GetTimeoutError:
         raise ClusterError(
             f"no worker with {resources.cpus} CPUs became free for the probe",

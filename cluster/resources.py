@@ -102,9 +102,9 @@ def preflight(
     Raises:
         ClusterError: naming the job, what it needs and what the cluster has.
     """
-    for asked, request in zip(requests, resolve(requests, nodes, limit), strict=True):
+    for requested, request in zip(requests, resolve(requests, nodes, limit), strict=True):
         if not _fits(request.resources, nodes) and not _may_fit(request.resources, limit):
-            raise _too_small(asked, request.resources, nodes, limit)
+            raise _too_small(requested, request.resources, nodes, limit)
 
 
 def capacity(resources: Resources, nodes: Sequence[Node]) -> int:
@@ -177,8 +177,8 @@ def _too_small(
     request: JobRequest, resources: Resources, nodes: Sequence[Node], limit: Node | None
 ) -> ClusterError:
     hosts = [limit] if limit else list(nodes)
-    each, gpus = resources.cpus + resources.decode_cpus, sum(node.gpus for node in hosts)
-    needs = [_need(resources.least_workers, each, "CPU")]
+    cpus, gpus = resources.cpus + resources.decode_cpus, sum(node.gpus for node in hosts)
+    needs = [_need(resources.least_workers, cpus, "CPU")]
     has = [_amount(sum(node.cpus for node in hosts), "CPU")]
     if gpus_of(resources):
         needs.append(_need(resources.least_workers, gpus_of(resources), "GPU"))
@@ -195,20 +195,20 @@ def _too_small(
     )
 
 
-def way_out(asked: Resources, nodes: Sequence[Node]) -> str:
+def way_out(resources: Resources, nodes: Sequence[Node]) -> str:
     """Say what to change in resources that do not fit, by what the hosts have too little of."""
-    shared = asked.model_copy(update={"gpus": "auto"})
-    if asked.gpus != "auto" and _fits(with_gpus(shared, nodes), nodes):
+    shared = resources.model_copy(update={"gpus": "auto"})
+    if resources.gpus != "auto" and _fits(with_gpus(shared, nodes), nodes):
         if not sum(node.gpus for node in nodes):
             return (
                 "set `gpus` to 0 or auto under `resources` to train on CPUs, or `compound doctor`"
             )
         return "set `gpus: auto` under `resources`, which shares the GPUs out, or fewer `workers`"
-    short = lacking(asked, nodes)
+    short = lacking(resources, nodes)
     keys = ["`workers`"]
     if "CPUs" in short:
-        keys += ["`cpus`", *(["`decode_cpus`"] if asked.decode_cpus else [])]
-    if "GPUs" in short and asked.gpus != "auto":
+        keys += ["`cpus`", *(["`decode_cpus`"] if resources.decode_cpus else [])]
+    if "GPUs" in short and resources.gpus != "auto":
         keys.append("`gpus`")
     return f"lower {' or '.join(keys)} under `resources`"
 
@@ -250,9 +250,9 @@ def fitting(
     return {}
 
 
-def _need(workers: int, each: float, unit: str) -> str:
-    total = _amount(workers * each, unit)
-    return f"{total} ({workers} workers x {each:g})" if workers > 1 else total
+def _need(workers: int, size: float, unit: str) -> str:
+    total = _amount(workers * size, unit)
+    return f"{total} ({workers} workers x {size:g})" if workers > 1 else total
 
 
 def _amount(number: float, unit: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
-from compound.cluster.local_runner import LocalRunner, here
+from compound.cluster.local_runner import LocalRunner, this_machine
 from compound.cluster.resources import Node
 from compound.cluster.runner import Runner
 from compound.jobs.data.source import inspect
@@ -258,7 +258,7 @@ def _runner(
     if options.runner == "local":
         local = LocalRunner(imports, limits=limits)
         local.preflight(requests)
-        return local, [here()], None
+        return local, [this_machine()], None
     from compound.cluster.ray_session import (
         connect,  # the local runner trains where there is no Ray
     )

@@ -49,14 +49,14 @@ def test_a_killed_rank_costs_no_more_than_the_running_epoch(
     assert (done.status, done.epochs, done.attempt) == ("done", 30, 2)
     opened = ArtifactStore.open(store)
     assert [row.epoch for row in opened.rows(request.job.id)] == list(range(1, 31))
-    found = opened.checkpoint(request.job.id)
-    assert found and found.shards == 2
+    checkpoint = opened.checkpoint(request.job.id)
+    assert checkpoint and checkpoint.shards == 2
     assert not opened.audit(opened.jobs(), ()).damaged
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_gang_divides_one_job_and_not_the_next(
+def test_a_worker_group_divides_one_job_and_not_the_next(
     ray_session: Session, make_request: MakeRequest, store: str
 ) -> None:
     plain = make_request(1, workers=2)
@@ -64,5 +64,5 @@ def test_a_gang_divides_one_job_and_not_the_next(
     results = RayRunner(ray_session).run(requests, store, lambda event: None)
     assert [result.status for result in results] == ["done", "done"]
     opened = ArtifactStore.open(store)
-    found = [opened.checkpoint(request.job.id) for request in requests]
-    assert [one and one.shards for one in found] == [2, 0]
+    checkpoints = [opened.checkpoint(request.job.id) for request in requests]
+    assert [checkpoint and checkpoint.shards for checkpoint in checkpoints] == [2, 0]

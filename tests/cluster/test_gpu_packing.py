@@ -125,16 +125,16 @@ def test_capacity_is_what_a_real_ray_packs() -> None:
     table = [(size, cards, on_gpus(cards, size)) for size, cards in cases]
     wrong = [(0.3, 8, 23), (0.95, 1, 0), (0.3, 8, 26)]
     folder = tempfile.mkdtemp(prefix="pack-", dir="/tmp")  # Ray's sockets want a short path
-    given = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     done = subprocess.run(
         [sys.executable, "-c", PACKS, folder, json.dumps(table + wrong)],
-        env={**given, "RAY_AUTH_MODE": "disabled"},
+        env={**environment, "RAY_AUTH_MODE": "disabled"},
         capture_output=True,
         text=True,
         timeout=200,
     )
     shutil.rmtree(folder, ignore_errors=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    found = [(True, True), (True, True), (False, False)]
-    assert told == [[*case, *held] for case, held in zip(wrong, found, strict=True)]
+    answers = json.loads(done.stdout.splitlines()[-1])
+    expected = [(True, True), (True, True), (False, False)]
+    assert answers == [[*case, *pair] for case, pair in zip(wrong, expected, strict=True)]

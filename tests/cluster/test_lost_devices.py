@@ -52,8 +52,8 @@ def test_a_lost_device_costs_its_process_and_no_later_job(store: str, tmp_path: 
         failed.cause.message == f"retry limit reached: worker lost 2 times; the last: {TEXT}{SPENT}"
     )
     assert "AcceleratorError" in failed.cause.traceback
-    told = [event.message for event in events if event.kind == "waiting"]
-    assert told == [
+    messages = [event.message for event in events if event.kind == "waiting"]
+    assert messages == [
         f"{TEXT}{SPENT} (worker lost: retry 1 of 1); continues from the last checkpoint"
     ]
     assert done.status == "done"
@@ -86,8 +86,8 @@ def test_memory_that_is_short_on_one_rank_within_a_step_halves_all_micro_batches
     ledger, log = ArtifactStore.open(store), PhaseLog()
     request = hungry_request(tmp_path, "short", 8, workers=2, ranks=(1,), fails=NO_MEMORY)
     runner, history = LocalRunner((str(tmp_path),)), History(ledger, "small")
-    crew = PhaseRunner(ledger, runner, log, IMAGES, history, ledger.study("small").index)
-    assert crew.train("search", [planned(request)]) == "done"
+    phase_runner = PhaseRunner(ledger, runner, log, IMAGES, history, ledger.study("small").index)
+    assert phase_runner.train("search", [planned(request)]) == "done"
     assert log.again == [f"{SMALLER} (8 instead of 16)"]
     result = ledger.result(request.job.id)
     assert result is not None
@@ -111,15 +111,15 @@ def test_a_warm_trial_actor_that_loses_its_device_gives_way_to_another(
         failed.cause.message == f"retry limit reached: worker lost 2 times; the last: {TEXT}{SPENT}"
     )
     assert (again.status, again.attempt, done.status) == ("done", 2, "done")
-    told = [event.message for event in events if event.kind == "waiting"]
+    messages = [event.message for event in events if event.kind == "waiting"]
     retried = f"{TEXT}{SPENT} (worker lost: retry 1 of 1); continues from the last checkpoint"
-    assert told.count(retried) == 2
+    assert messages.count(retried) == 2
     assert not process_ids(tmp_path, "once") & process_ids(tmp_path, "sound")
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_gang_whose_worker_loses_its_device_is_started_anew(
+def test_a_worker_group_whose_worker_loses_its_device_is_started_anew(
     ray_session: Session, store: str, tmp_path: Path
 ) -> None:
     events: list[Event] = []
@@ -127,8 +127,11 @@ def test_a_gang_whose_worker_loses_its_device_is_started_anew(
     sound = writes_its_process(tmp_path, "sound", workers=2)
     runner = RayRunner(ray_session, limits=RetryLimits(lost_worker=1), imports=(str(tmp_path),))
     again, done = runner.run([once, sound], store, events.append)
-    assert [(one.status, one.attempt) for one in (again, done)] == [("done", 2), ("done", 1)]
-    told = "\n".join(event.message for event in events if event.kind == "waiting")
+    assert [(result.status, result.attempt) for result in (again, done)] == [
+        ("done", 2),
+        ("done", 1),
+    ]
+    messages = "\n".join(event.message for event in events if event.kind == "waiting")
     (lost,) = process_ids(tmp_path, "once")
-    assert f"(pid {lost}): {TEXT}{SPENT} (worker lost: retry 1 of 1)" in told
+    assert f"(pid {lost}): {TEXT}{SPENT} (worker lost: retry 1 of 1)" in messages
     assert lost not in process_ids(tmp_path, "sound")

@@ -24,8 +24,8 @@ TIMED = {"images_per_second", "seconds", "data_wait"}
 
 def rows(store: str, request: JobRequest) -> list[dict[str, float]]:
     """All rows of a job, without what a clock says."""
-    found = ArtifactStore.open(store).rows(request.job.id)
-    return [{k: v for k, v in row.metrics.items() if k not in TIMED} for row in found]
+    stored = ArtifactStore.open(store).rows(request.job.id)
+    return [{k: v for k, v in row.metrics.items() if k not in TIMED} for row in stored]
 
 
 def assert_pruned(result: JobResult, store: str, epochs: int) -> None:
@@ -33,13 +33,13 @@ def assert_pruned(result: JobResult, store: str, epochs: int) -> None:
     ledger = ArtifactStore.open(store)
     assert (result.status, result.epochs) == ("stopped", 1)
     assert result.cause is not None
-    said = f"stopped after epoch 1 of {epochs}: not in the best 1 of 4 at epoch 1"
-    assert (result.cause.kind, result.cause.message) == ("pruned", said)
+    message = f"stopped after epoch 1 of {epochs}: not in the best 1 of 4 at epoch 1"
+    assert (result.cause.kind, result.cause.message) == ("pruned", message)
     assert ledger.result(result.job) == result
     assert [row.epoch for row in ledger.rows(result.job)] == [1]
     assert result.metrics == ledger.rows(result.job)[0].metrics
-    found = ledger.checkpoint(result.job)
-    assert found is not None and found.epoch == 1
+    stored = ledger.checkpoint(result.job)
+    assert stored is not None and stored.epoch == 1
 
 
 def test_jobs_that_fall_behind_are_stopped_and_exempt_ones_are_not(
@@ -95,7 +95,7 @@ def test_a_worker_that_dies_after_the_decision_changes_nothing(
     assert_pruned(second, store, 6)
 
 
-def test_a_pruned_job_leaves_its_gang_to_the_next_one(
+def test_a_pruned_job_leaves_its_group_to_the_next_one(
     ray_session: Session, make_request: MakeRequest, store: str
 ) -> None:
     ahead, behind = (make_request(s, epochs=4, workers=2, prunable=True) for s in (0, 3))

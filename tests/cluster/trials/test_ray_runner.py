@@ -122,13 +122,13 @@ def test_a_stop_ends_the_running_epochs_and_begins_nothing_new(
     assert [result.status for result in results] == ["stopped"] * 4
     begun = next(result for result in results[:2] if result.attempt)  # the other may come too late
     assert 0 < begun.epochs < 300
-    found = ArtifactStore.open(store).checkpoint(begun.job)
-    assert found is not None
-    assert found.epoch == begun.epochs
+    checkpoint = ArtifactStore.open(store).checkpoint(begun.job)
+    assert checkpoint is not None
+    assert checkpoint.epoch == begun.epochs
     assert [result.attempt for result in results[2:]] == [0, 0]
 
 
-def test_a_gang_trains_many_jobs_outlives_a_killed_worker_and_stops(
+def test_a_worker_group_trains_many_jobs_outlives_a_killed_worker_and_stops(
     ray_session: Session, make_request: MakeRequest, store: str
 ) -> None:
     jobs = [make_request(seed, workers=2, epochs=4) for seed in range(3)]
@@ -160,12 +160,12 @@ def test_a_gang_trains_many_jobs_outlives_a_killed_worker_and_stops(
 def test_the_gauges_reach_rays_metrics(ray_session: Session) -> None:
     StudyGauges("gauged")(Event(kind="started", job="0123456789abcdef"))
     port = ray.nodes()[0]["MetricsExportPort"]
-    end, found = time.monotonic() + 40, ""
-    while 'study="gauged"' not in found and time.monotonic() < end:
+    end, text = time.monotonic() + 40, ""
+    while 'study="gauged"' not in text and time.monotonic() < end:
         time.sleep(1)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
-            found = page.read().decode()
-    lines = [line for line in found.splitlines() if 'study="gauged"' in line]
+            text = page.read().decode()
+    lines = [line for line in text.splitlines() if 'study="gauged"' in line]
     running = [line for line in lines if line.startswith("ray_compound_jobs_running")]
     assert running, lines
     assert running[0].endswith(" 1.0")

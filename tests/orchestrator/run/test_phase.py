@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import requests
 from hypothesis import strategies as st
 
 from compound.cluster.local_runner import LocalRunner
@@ -39,21 +39,21 @@ class Recorder:
 
 
 class Rig:
-    """A store with a crew that trains in this process."""
+    """A store with a phase runner that trains in this process."""
 
     def __init__(self, store: str, folder: Path) -> None:
         self.store, self.folder = ArtifactStore.open(store), folder
 
     def train(self, *requests: JobRequest, **rules: object) -> tuple[str, PhaseLog, Recorder]:
-        """Let a new crew, as of a new run, train requests."""
+        """Let a new phase runner, as of a new run, train requests."""
         log, runner = PhaseLog(), Recorder(self.folder)
         return self.ending(log, runner, requests, **rules), log, runner
 
     def ending(self, log: PhaseLog, runner: Recorder, requests, **rules) -> str:
         history = History(self.store, "small")
-        known = {"history": history, "index": self.store.study("small").index}
-        crew = PhaseRunner(self.store, runner, log, images=IMAGES, **known, **rules)
-        return crew.train("search", [planned(request) for request in requests])
+        shared = {"history": history, "index": self.store.study("small").index}
+        phase_runner = PhaseRunner(self.store, runner, log, images=IMAGES, **shared, **rules)
+        return phase_runner.train("search", [planned(request) for request in requests])
 
     def result(self, request: JobRequest) -> JobResult:
         result = self.store.result(request.job.id)
@@ -75,7 +75,11 @@ def test_micro_batches_are_halved_until_they_fit(rig: Rig) -> None:
         f"{SMALLER} (16 instead of 32)",
         f"{SMALLER} (8 instead of 16)",
     ]
-    assert [[one.splits for one in given] for given in runner.given] == [[1, 1], [2], [4]]
+    assert [[request.splits for request in requests] for requests in runner.given] == [
+        [1, 1],
+        [2],
+        [4],
+    ]
     ended = [event.job for event in log.events if event.kind == "ended"]
     assert sorted(ended) == sorted([request.job.id, fine.job.id]), "each job ends once"
     assert (rig.result(request).status, rig.result(request).splits) == ("done", 4)
@@ -97,7 +101,9 @@ def test_one_image_at_a_time_is_the_least(rig: Rig) -> None:
         "running again does not try again"
     )
     _, _, retried = rig.train(request, retry_failed=True)
-    assert [given[0].splits for given in retried.given] == [32], "what is known is not relearnt"
+    assert [requests[0].splits for requests in retried.given] == [32], (
+        "what is known is not relearnt"
+    )
 
 
 @pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 2), (3, 4)])
@@ -122,7 +128,7 @@ def test_what_would_fail_again_is_tried_once(rig: Rig, make_request: MakeRequest
     _, log, runner = rig.train(other_data, diverging, limits=RetryLimits(error=5))
     assert len(runner.given) == 1
     assert not log.again
-    kinds = [rig.result(one).cause.kind for one in (other_data, diverging)]
+    kinds = [rig.result(request).cause.kind for request in (other_data, diverging)]
     assert kinds == ["data", "diverged"]
 
 
@@ -143,10 +149,10 @@ def test_a_stop_is_honoured_between_two_tries(rig: Rig) -> None:
     log, runner = PhaseLog(), Recorder(rig.folder)
     log.event = lambda event: runner.request_stop() if event.kind == "again" else None
     assert rig.ending(log, runner, [request]) == "stopped"
-    assert [given[0].splits for given in runner.given] == [1, 2]
+    assert [requests[0].splits for requests in runner.given] == [1, 2]
     assert rig.result(request).splits == 1, "the second try never began"
     _, log, runner = rig.train(request)
-    assert [given[0].splits for given in runner.given] == [2, 4]
+    assert [requests[0].splits for requests in runner.given] == [2, 4]
 
 
 def test_a_pruned_job_has_ended_while_it_may_be_pruned(rig: Rig) -> None:
@@ -191,7 +197,7 @@ class Scripted:
 WORDS = ["done", "error", "out of memory", "diverged", "data", "worker lost", "storage"]
 
 
-@given(
+@requests(
     scripts=st.lists(st.lists(st.sampled_from(WORDS), max_size=12), min_size=1, max_size=4),
     retries=st.integers(0, 3),
 )
@@ -203,11 +209,11 @@ def test_every_job_ends_once_and_within_its_bounds(
     ids = [request.job.id for request in requests]
     runner, log = Scripted(dict(zip(ids, map(list, scripts), strict=True))), PhaseLog()
     history = History(store, "small")
-    known = {"history": history, "index": store.study("small").index}
-    crew = PhaseRunner(
-        store, runner, log, images=IMAGES, limits=RetryLimits(error=retries), **known
+    shared = {"history": history, "index": store.study("small").index}
+    phase_runner = PhaseRunner(
+        store, runner, log, images=IMAGES, limits=RetryLimits(error=retries), **shared
     )
-    assert crew.train("search", [planned(request) for request in requests]) == "done"
+    assert phase_runner.train("search", [planned(request) for request in requests]) == "done"
     ended = [event.job for event in log.events if event.kind == "ended"]
     assert sorted(ended) == sorted(ids)
     assert max(runner.attempts.values()) <= 1 + retries + 5, "32 images halve five times"
