@@ -27,28 +27,29 @@ from compound.schemas.retries import RetryLimits
 
 _POLL_S = 0.2
 _EPOCH_S = "86400"
-"""Seconds that torch's launcher gives its ranks to finish an epoch when it is told to stop."""
+"""Seconds that torch's launcher gives its ranks to finish an epoch when it is stopped. The default
+of 30 s would kill them within an epoch (torch 2.13)."""
 _TAIL = 8_000
-"""Characters of a dead child's last words that are kept."""
+"""Characters of a dead child's stderr that are recorded."""
 
 
 class LocalRunner:
     """Runs one-worker jobs in this process, others under torch's launcher in child processes.
 
-    On a GPU every job has child processes: an error from which CUDA never recovers ends its process
-    only, and so gives back the memory that it held.
+    On a GPU every job has child processes: an error from which CUDA never recovers ends only that
+    process, and its memory is freed.
     """
 
     def __init__(self, imports: tuple[str, ...] = (), *, limits: RetryLimits | None = None) -> None:
-        """Take nothing that outlasts the process.
+        """Start no process, and take no resources.
 
         `imports`: folders from which networks' own code may be imported; by default none;
         `limits`: `lost_worker` says how often a job continues after its workers died or lost their
         device.
         """
         self._imports, self._limits = imports, limits or RetryLimits()
-        self._apart = False
-        """Whether jobs need a process of their own from now on: this one's device may be lost."""
+        self._device_lost = False
+        """Whether the next job needs a process of its own: this one's device may be lost."""
         self._stop = threading.Event()
         self._data = DataCache()
 
@@ -57,7 +58,7 @@ class LocalRunner:
         self._stop.set()
 
     def preflight(self, requests: Sequence[JobRequest]) -> None:
-        """Refuse what this machine can never run. ClusterError: which job, and what it lacks."""
+        """Refuse what this machine can never run. ClusterError: which job, and what is missing."""
         for request in requests:
             if request.resources.decode_cpus:
                 raise _no_cluster(request)
@@ -97,10 +98,10 @@ class LocalRunner:
     ) -> JobResult:
         if self._stop.is_set():
             return unfinished(request)
-        if _workers_here(request) > 1 or request.resources.gpus or self._apart:
+        if _workers_here(request) > 1 or request.resources.gpus or self._device_lost:
             return self._launched(request, store, events)
         result = self._in_process(request, store, events)
-        self._apart = lost(result)
+        self._device_lost = lost(result)
         return result
 
     def _in_process(
@@ -148,19 +149,19 @@ class LocalRunner:
         store: ArtifactStore,
         events: "_EventWriter",
     ) -> None:
-        """Tell the rows that the child writes into the store, until it ends."""
+        """Report the rows that the child writes into the store, until it ends."""
         terminated = False
         events.passed = len(store.rows(request.job.id))
         try:
             while child.poll() is None:
-                events.news(store.rows(request.job.id))
+                events.new_rows(store.rows(request.job.id))
                 if self._stop.is_set() and not terminated:
                     child.terminate()
                     terminated = True
                 self._pause(child)
         finally:
             _end_group(child)
-        events.news(store.rows(request.job.id))
+        events.new_rows(store.rows(request.job.id))
 
     def _pause(self, child: "subprocess.Popen[str]") -> None:
         try:
@@ -170,7 +171,7 @@ class LocalRunner:
 
 
 class _EventWriter:
-    """Tells of one job, each epoch once."""
+    """Reports one job, each epoch once."""
 
     def __init__(self, request: JobRequest, on_event: OnEvent) -> None:
         self._request, self._on_event = request, on_event
@@ -183,7 +184,7 @@ class _EventWriter:
         self._on_event(Event(kind="started", job=job, label=label, workers=workers))
 
     def waiting(self, message: str) -> None:
-        """The job goes on in another process."""
+        """The job continues in another process."""
         job, label = self._request.job.id, self._request.label
         self._on_event(Event(kind="waiting", job=job, label=label, message=message))
 
@@ -192,8 +193,8 @@ class _EventWriter:
         job, label = self._request.job.id, self._request.label
         self._on_event(Event(kind="epoch", job=job, label=label, row=row))
 
-    def news(self, rows: Sequence[EpochRow]) -> None:
-        """Tell of the rows after the ones told before."""
+    def new_rows(self, rows: Sequence[EpochRow]) -> None:
+        """Report the rows after those that were reported before."""
         for row in rows[self.passed :]:
             self.epoch(row)
         self.passed = max(self.passed, len(rows))
@@ -202,7 +203,7 @@ class _EventWriter:
 def _launch(
     request: JobRequest, file: Path, store: str, imports: tuple[str, ...], stderr: int
 ) -> "subprocess.Popen[str]":
-    """Start a job in a session of its own, so that no Ctrl-C reaches it but ours."""
+    """Start a job in a session of its own."""
     workers = _workers_here(request)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
     command = [sys.executable, *(launcher if workers > 1 else []), "-m", "compound.jobs"]
@@ -211,17 +212,20 @@ def _launch(
     path = os.pathsep.join([*imports, *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
         command,
+        # A child that reads the terminal of a background shell is stopped by SIGTTIN.
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=stderr,
         text=True,
+        # Ctrl-C in a terminal reaches every process of its group: the child is to be stopped by
+        # this process only, after its epoch.
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": path, "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": _EPOCH_S},
     )
 
 
 def _end_group(child: "subprocess.Popen[str]") -> None:
-    """Leave no rank behind, should the launcher not have ended by itself."""
+    """End all ranks, in case the launcher has not ended by itself."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
@@ -230,9 +234,9 @@ def _end_group(child: "subprocess.Popen[str]") -> None:
 def _ended(
     request: JobRequest, store: ArtifactStore, before: JobResult | None, errors: str
 ) -> JobResult:
-    """Return what the child recorded, or a failure where it died without a word.
+    """Return what the child recorded, or a failure where it died without a result.
 
-    A rank that failed alone took the others with it: to them a worker was lost, it knows why.
+    A rank that fails alone ends the other ranks: they report a lost worker, it reports the cause.
     """
     result = store.result(request.job.id)
     unrecorded = result is None or result == before or lost(result)
@@ -244,7 +248,7 @@ def _ended(
 
 
 def _reported_cause(errors: str) -> Cause | None:
-    """Return the first cause of their own that ranks told, if any did."""
+    """Return the first cause that a rank reported on stderr and that was its own."""
     lines = [line for line in errors.splitlines() if line.startswith(GAVE_UP)]
     causes = [Cause.model_validate_json(line.removeprefix(GAVE_UP)) for line in lines]
     return next((cause for cause in causes if cause.kind != "worker lost" or spent(cause)), None)
@@ -259,6 +263,7 @@ def this_machine() -> Node:
 
 def _workers_here(request: JobRequest) -> int:
     """Return the workers of a job: as many as this machine has room for, where it is elastic."""
+    # A container or taskset may leave fewer CPUs than the machine has.
     machine = replace(this_machine(), cpus=len(os.sched_getaffinity(0)))
     return expected(request.resources, [machine])
 

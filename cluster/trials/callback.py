@@ -85,6 +85,7 @@ class Listener(tune.Callback):  # type: ignore[misc]
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Pass a stop on, outside of any signal handler; report jobs that wait for resources."""
+        # A signal handler may interrupt Ray anywhere: a call of Ray from there can hang.
         if self.stop.is_set() and not self._stop_sent:
             self._coordinator.stop.remote()
             self._stop_sent = True

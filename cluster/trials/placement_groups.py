@@ -18,6 +18,7 @@ from ray.util.state.exception import RayStateApiException
 
 LOG = logging.getLogger(__name__)
 _LIMIT = 10_000
+"""Of entries that the state API returns; by default 100, and the rest is left out."""
 
 
 @contextmanager

@@ -114,6 +114,7 @@ class RayRunner:
                 retries = self._limits.lost_worker
                 _tuner(resources, shared, listener, most, retries, folder, rule).fit()
         finally:
+            # A named actor would live as long as the driver, one for each group of requests.
             ray.kill(coordinator)
         return listener.finish()
 
@@ -147,6 +148,8 @@ def _tuner(
             search_alg=JobList(labels, listener.stop),
             scheduler=rule,
             num_samples=len(labels),
+            # As many as fit: every further worker group would start a trial actor and Train's
+            # processes, which only wait.
             max_concurrent_trials=most,
             # A new actor imports torch anew: seconds a job, where the job may take milliseconds.
             reuse_actors=True,
@@ -158,6 +161,7 @@ def _tuner(
             storage_path=folder,
             callbacks=[listener],
             failure_config=tune.FailureConfig(max_failures=retries),
+            # Checkpoints are the store's: Tune would ask the trainable for one of its own.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),

@@ -256,6 +256,7 @@ def epoch_message(row: EpochRow) -> Message:
 def driver_resource() -> str:
     """Return the name of the resource that only the driver's host has."""
     node_id = ray.get_runtime_context().get_node_id()
+    # Ray gives every host one unit of a resource node:ADDRESS: a share of it pins an actor there.
     nodes = {node["NodeID"]: node for node in ray.nodes()}
     return f"node:{nodes[node_id]['NodeManagerAddress']}"
 

@@ -60,7 +60,7 @@ _ENVIRONMENT = {
     # Rows do not go through Train's report(), so its polls only find dead workers; each one costs
     # the training threads time. Ray 2.60 polls every 2 s, and reads this in the trial's process.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1.0",
-    # The group watches hosts itself: two watchers would end the same workers twice.
+    # The group watches for hosts that are taken away itself, and counts them as preemptions.
     "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     # Ray changes the workers' folder to one of its session: relative data paths would be lost.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",

@@ -71,6 +71,7 @@ def _unanswered(calls: Mapping[str, tuple[object, tuple[object, ...]]]) -> set[s
 
 
 def _call_on(node: str, function: object, arguments: tuple[object, ...]) -> ray.ObjectRef:
+    # No retries: a task that kills processes must not run again after its host came back.
     where = NodeAffinitySchedulingStrategy(node, soft=False)
     task = ray.remote(function).options(num_cpus=0, max_retries=0, scheduling_strategy=where)
     return task.remote(*arguments)

@@ -51,7 +51,7 @@ def no_room(error: TrainingFailedError) -> bool:
     """Whether the workers did not start in time, because resources were lacking."""
     if not isinstance(error, ControllerError):
         return False
-    # By name: the class is private, and Ray has moved it in most releases (Ray 2.60).
+    # By name: the class is private, and Ray's internal modules change between releases (2.60).
     return type(error.controller_failure).__name__ == "WorkerGroupStartupTimeoutError"
 
 

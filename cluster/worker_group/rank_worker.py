@@ -206,5 +206,6 @@ class _Worker:
     def _share(self, value: Any) -> Any:
         """Return rank 0's value on every rank."""
         shared = [value]
+        # Without a device torch takes the one of the default group, a GPU under NCCL.
         dist.broadcast_object_list(shared, src=0, group=self._control, device=torch.device("cpu"))
         return shared[0]

@@ -91,8 +91,8 @@ def test_auto_shares_the_gpus_so_that_the_job_fits() -> None:
 
 def test_auto_leaves_a_gpu_whole_where_sharing_helps_nobody() -> None:
     few = [Node(cpus=1, gpus=1, host="")]
-    none = "auto: one GPU a worker, and no fraction would do: "
-    why = "at most 16 workers share one, as each holds a context of its own there"
+    none = "auto: one GPU a worker, and no fraction fits: "
+    why = "at most 16 workers share one: each has a CUDA context of its own there"
     assert shared(1, workers=17) == (1, none + why)
     why = "sharding: full divides a network among whole GPUs"
     assert shared(1, workers=2, sharding="full") == (1, none + why)
