@@ -1,10 +1,10 @@
-"""Endings that the driver records, because no worker can."""
+"""Results that the driver records, because no worker can."""
 
 from compound.cluster.runner import unfinished
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Cause, JobRequest, JobResult
 
-_LONGEST = 300
+_MAX_CHARACTERS = 300
 """Characters of a message in a line."""
 
 
@@ -21,8 +21,8 @@ def record_pruned(
 ) -> JobResult:
     """Write, as an attempt of its own, that a job was stopped for good; return the result.
 
-    `stopped` is what its worker left behind. The worker has closed the job by then, or is dead; its
-    checkpoint and the rows up to it stay, so that a study without promotion can go on from there.
+    `stopped` is the result that its worker left. The worker has closed the job by then, or is dead;
+    its checkpoint and the rows up to it stay: a study without promotion can continue from there.
     """
     return _record(request, store, stopped, why)
 
@@ -49,10 +49,10 @@ def _record(
 
 
 def lost(result: JobResult) -> bool:
-    """Whether an attempt ended because workers were lost: others may go on with the job."""
+    """Whether an attempt ended because workers were lost: new ones may continue the job."""
     return result.cause is not None and result.cause.kind == "worker lost"
 
 
 def in_a_line(cause: Cause) -> str:
-    """Return a cause's message for the lines that tell what happens to a job."""
-    return " ".join(cause.message.split())[:_LONGEST]
+    """Return a cause's message in one line, cut to a length that fits events."""
+    return " ".join(cause.message.split())[:_MAX_CHARACTERS]

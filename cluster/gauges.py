@@ -11,16 +11,16 @@ _GAUGES = {
     "compound_jobs_failed": "Jobs that failed.",
     "compound_jobs_running": "Jobs in training now.",
     "compound_jobs_waiting": "Jobs that wait for their workers.",
-    "compound_best_metric": "The best validation accuracy that any job has reached.",
+    "compound_best_metric": "The best validation accuracy of any job.",
     "compound_images_per_second": "Training images per second, over all running jobs.",
 }
 
 
 class StudyGauges:
-    """Counts a study's jobs as events come by; needs a connected Ray.
+    """Counts a study's jobs as events come in; needs a connected Ray.
 
-    The names have `ray_` before them in Prometheus. The only label is the study: a job's name
-    would make a series of every job that ever ran.
+    Prometheus has the names with `ray_` before them. The only label is the study: with a job's name
+    as label Prometheus would keep a series for every job that ever ran.
     """
 
     def __init__(self, study: str, *, metric: str = ACCURACY) -> None:
@@ -31,13 +31,14 @@ class StudyGauges:
         self._best: float | None = None
         self._gauges = {name: Gauge(name, text, tag_keys=_TAGS) for name, text in _GAUGES.items()}
         for gauge in self._gauges.values():
+            # Ray's gauges raise where a declared tag has no value.
             gauge.set_default_tags({"study": study})
 
     def __call__(self, event: Event) -> None:
-        """Take one event in and publish the gauges."""
+        """Count one event and publish the gauges."""
         self._states[event.job] = _state(event)
         if event.row is not None:
-            self._learn(event.job, event.row)
+            self._add_row(event.job, event.row)
         if self._states[event.job] != "running":
             self._speeds.pop(event.job, None)
         for name, value in self.values().items():
@@ -53,11 +54,11 @@ class StudyGauges:
             values["compound_best_metric"] = self._best
         return values
 
-    def _learn(self, job: str, row: EpochRow) -> None:
+    def _add_row(self, job: str, row: EpochRow) -> None:
         self._speeds[job] = row.metrics.get("images_per_second", 0.0)
-        reached = row.metrics.get(self._metric)
-        if reached is not None:
-            self._best = reached if self._best is None else max(self._best, reached)
+        score = row.metrics.get(self._metric)
+        if score is not None:
+            self._best = score if self._best is None else max(self._best, score)
 
 
 def _state(event: Event) -> str:

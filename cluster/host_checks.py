@@ -1,4 +1,4 @@
-"""Can every host see what it must? Found out before anything starts."""
+"""Checks of every host before anything starts: the store, network interfaces, GPUs."""
 
 import secrets
 import socket
@@ -18,7 +18,7 @@ from compound.schemas.host import Finding, HostFacts
 from compound.schemas.job import JobRequest
 
 _PATIENCE = 240.0
-"""Seconds for all hosts to answer: torch's look at its devices and training on them are within."""
+"""Seconds for all hosts to answer; each imports torch and trains a few steps on its devices."""
 
 
 def check_shared(store: str, nodes: Sequence[Node]) -> None:
@@ -50,33 +50,33 @@ def check_interfaces(requests: Sequence[JobRequest]) -> None:
     Raises:
         ClusterError: naming the hosts.
     """
-    for name in sorted({one.resources.interface or "" for one in requests} - {""}):
+    for name in sorted({request.resources.interface or "" for request in requests} - {""}):
         without = _hosts_where(_has_no_interface, name)
         if without:
             raise ClusterError(
                 f"{', '.join(without)} has no network interface {name}",
                 where="resources",
-                next_step="leave `interface` out, and the one of Ray's own address is taken",
+                next_step="leave `interface` out: then the one of Ray's own address is used",
             )
 
 
 def check_gpus(requests: Sequence[JobRequest]) -> None:
-    """Refuse GPUs that Ray counts and torch cannot use; `auto` has to be resolved.
+    """Refuse GPUs that Ray counts and torch cannot use; `auto` must be resolved before.
 
     Raises:
-        ClusterError: naming the hosts and what is in the way.
+        ClusterError: naming the hosts, with the reason.
     """
     if not any(request.resources.gpus for request in requests):
         return
     alive = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU")]
-    found = zip(alive, _answers(alive, hindrance_here), strict=True)
-    hindered = {node["NodeManagerAddress"]: why for node, why in found if why}
-    if hindered:
-        told = "; ".join(f"on {host} {why}" for host, why in hindered.items())
+    answers = zip(alive, _answers(alive, hindrance_here), strict=True)
+    unusable = {node["NodeManagerAddress"]: why for node, why in answers if why}
+    if unusable:
+        reasons = "; ".join(f"on {host} {why}" for host, why in unusable.items())
         raise ClusterError(
-            f"Ray counts GPUs that torch cannot use: {told}",
+            f"Ray counts GPUs that torch cannot use: {reasons}",
             where="resources",
-            allowed="hosts whose driver and torch fit each other; `gpus: 0` trains on CPUs",
+            allowed="hosts whose driver fits the version of torch; `gpus: 0` trains on CPUs",
             next_step="compound doctor    # on such a host",
         )
 
@@ -84,13 +84,14 @@ def check_gpus(requests: Sequence[JobRequest]) -> None:
 def facts_of_hosts() -> tuple[list[HostFacts], list[Finding]]:
     """Gather the facts of every host of the connected cluster; name the hosts without an answer."""
     alive = [node for node in ray.nodes() if node["Alive"]]
-    # No GPU is asked for: a doctor that waits for a free one would say nothing of a busy cluster.
+    # Without a GPU in the request: on a busy cluster the task would wait for a free one.
     task = ray.remote(_facts)
     pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in alive]
     answers = [
         task.options(num_cpus=0, max_retries=0, scheduling_strategy=strategy).remote()
         for strategy in pinned
     ]
+    # get() with a timeout would raise for the first late host, and the other answers would be lost.
     ray.wait(answers, num_returns=len(answers), timeout=_PATIENCE)
     hosts, missing = [], []
     for node, answer in zip(alive, answers, strict=True):
@@ -100,8 +101,8 @@ def facts_of_hosts() -> tuple[list[HostFacts], list[Finding]]:
             missing.append(_unanswered(node["NodeManagerAddress"], error))
             continue
         gpus = node["Resources"].get("GPU", 0)
-        known = {"address": node["NodeManagerAddress"], "counted": gpus}
-        hosts.append(facts.model_copy(update=known))
+        node_facts = {"address": node["NodeManagerAddress"], "counted": gpus}
+        hosts.append(facts.model_copy(update=node_facts))
     return hosts, missing
 
 
@@ -111,25 +112,26 @@ def _facts() -> str:
 
 def _unanswered(address: str, error: Exception) -> Finding:
     why = f"no answer within {_PATIENCE:.0f} s" if isinstance(error, TimeoutError) else str(error)
-    text = f"{address} cannot be looked at: {why.strip().splitlines()[0]}"
+    text = f"{address} cannot be checked: {why.strip().splitlines()[0]}"
     return Finding(level="wrong", text=text, fix="ray status", host=address)
 
 
-def _hosts_where(question: Callable[[str], bool], about: str) -> list[str]:
+def _hosts_where(question: Callable[[str], bool], argument: str) -> list[str]:
     """Return the addresses of the hosts that answer yes."""
     alive = [node for node in ray.nodes() if node["Alive"]]
-    answers = zip(alive, _answers(alive, question, about), strict=True)
+    answers = zip(alive, _answers(alive, question, argument), strict=True)
     return [node["NodeManagerAddress"] for node, yes in answers if yes]
 
 
 def _answers(
-    nodes: Sequence[Mapping[str, Any]], question: Callable[..., Any], *about: str
+    nodes: Sequence[Mapping[str, Any]], question: Callable[..., Any], *arguments: str
 ) -> list[Any]:
-    """Ask a question on every one of these hosts."""
+    """Return what a function returns on each of these hosts."""
     task = ray.remote(question)
     pinned = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in nodes]
-    asked = [task.options(num_cpus=0, scheduling_strategy=to).remote(*about) for to in pinned]
-    answers: list[Any] = ray.get(asked)
+    # No CPU is requested: on a busy cluster the question would wait for a job to end.
+    pending = [task.options(num_cpus=0, scheduling_strategy=to).remote(*arguments) for to in pinned]
+    answers: list[Any] = ray.get(pending)
     return answers
 
 
@@ -138,4 +140,4 @@ def _is_blind(path: str) -> bool:
 
 
 def _has_no_interface(name: str) -> bool:
-    return name not in [found for _, found in socket.if_nameindex()]
+    return name not in [interface for _, interface in socket.if_nameindex()]

@@ -23,30 +23,33 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.errors import ClusterError
 from compound.schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
+from compound.schemas.retries import RetryLimits
 
 _POLL_S = 0.2
 _EPOCH_S = "86400"
-"""Seconds that torch's launcher gives its ranks to finish an epoch when it is told to stop."""
+"""Seconds that torch's launcher gives its ranks to finish an epoch when it is stopped. The default
+of 30 s would kill them within an epoch (torch 2.13)."""
 _TAIL = 8_000
-"""Characters of a dead child's last words that are kept."""
+"""Characters of a dead child's stderr that are recorded."""
 
 
 class LocalRunner:
     """Runs one-worker jobs in this process, others under torch's launcher in child processes.
 
-    On a GPU every job has child processes: an error from which CUDA never recovers ends its process
-    only, and so gives back the memory that it held.
+    On a GPU every job has child processes: an error from which CUDA never recovers ends only that
+    process, and its memory is freed.
     """
 
-    def __init__(self, imports: tuple[str, ...] = (), *, retries: int = 3) -> None:
-        """Take nothing that outlasts the process.
+    def __init__(self, imports: tuple[str, ...] = (), *, limits: RetryLimits | None = None) -> None:
+        """Start no process, and take no resources.
 
         `imports`: folders from which networks' own code may be imported; by default none;
-        `retries`: how often a job goes on after its workers died or lost their device.
+        `limits`: `lost_worker` says how often a job continues after its workers died or lost their
+        device.
         """
-        self._imports, self._retries = imports, retries
-        self._apart = False
-        """Whether jobs need a process of their own from now on: this one's device may be lost."""
+        self._imports, self._limits = imports, limits or RetryLimits()
+        self._device_lost = False
+        """Whether the next job needs a process of its own: this one's device may be lost."""
         self._stop = threading.Event()
         self._data = DataCache()
 
@@ -55,56 +58,56 @@ class LocalRunner:
         self._stop.set()
 
     def preflight(self, requests: Sequence[JobRequest]) -> None:
-        """Refuse what this machine can never run. ClusterError: which job, and what it lacks."""
+        """Refuse what this machine can never run. ClusterError: which job, and what is missing."""
         for request in requests:
             if request.resources.decode_cpus:
                 raise _no_cluster(request)
-        preflight(requests, [here()])
+        preflight(requests, [this_machine()])
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Train every request; see `Runner.run`."""
         self.preflight(requests)
-        ledger = ArtifactStore.open(store, patient=True)
-        resolved = resolve(requests, [here()])
-        return [self._run_one(request, ledger, on_event) for request in resolved]
+        artifacts = ArtifactStore.open(store, patient=True)
+        resolved = resolve(requests, [this_machine()])
+        return [self._run_one(request, artifacts, on_event) for request in resolved]
 
     def _run_one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
-        result = self._forgiving(request, store, _EventWriter(request, on_event))
+        result = self._run_with_retries(request, store, _EventWriter(request, on_event))
         on_event(Event(kind="ended", job=request.job.id, label=request.label, result=result))
         return result
 
-    def _forgiving(
-        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+    def _run_with_retries(
+        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
     ) -> JobResult:
-        """Try a job until it ends by itself, or has lost workers more often than is forgiven."""
-        forgiven = RetryBudget({"worker lost": self._retries})
-        while lost(result := self._attempt(request, store, tell)):
-            if self._retries == 0 or self._stop.is_set():
+        """Try a job until it ends by itself, or has lost workers too often."""
+        retries = RetryBudget(self._limits)
+        while lost(result := self._attempt(request, store, events)):
+            if self._limits.lost_worker == 0 or self._stop.is_set():
                 return result
             assert result.cause is not None
-            told = forgiven.count("worker lost", in_a_line(result.cause))
-            cause = forgiven.cause()
+            message = retries.count("worker lost", in_a_line(result.cause))
+            cause = retries.cause()
             if cause is not None:
                 cause = cause.model_copy(update={"traceback": result.cause.traceback})
                 return record_failure(request, store, cause)
-            tell.waiting(told)
+            events.waiting(message)
         return result
 
     def _attempt(
-        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
     ) -> JobResult:
         if self._stop.is_set():
             return unfinished(request)
-        if _here(request) > 1 or request.resources.gpus or self._apart:
-            return self._launched(request, store, tell)
-        result = self._in_process(request, store, tell)
-        self._apart = lost(result)
+        if _workers_here(request) > 1 or request.resources.gpus or self._device_lost:
+            return self._launched(request, store, events)
+        result = self._in_process(request, store, events)
+        self._device_lost = lost(result)
         return result
 
     def _in_process(
-        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
     ) -> JobResult:
-        tell.started()
+        events.started()
         keep_freed()
         process = Process.single(request.resources.cpus, imports=self._imports)
         splits, continues = request.splits, request.continues
@@ -118,47 +121,47 @@ class LocalRunner:
             except StopIteration as end:
                 result: JobResult = end.value
                 return result
-            tell.epoch(row)
+            events.epoch(row)
             if self._stop.is_set() and row.epoch < request.job.recipe.epochs:
                 rows.close()
                 return store.result(request.job.id) or unfinished(request)
 
     def _launched(
-        self, request: JobRequest, store: ArtifactStore, tell: "_EventWriter"
+        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
     ) -> JobResult:
-        known = store.result(request.job.id)
-        if known is not None and known.status == "done":
-            return known
+        before = store.result(request.job.id)
+        if before is not None and before.status == "done":
+            return before
         with tempfile.TemporaryDirectory(prefix="compound-job-") as folder:
             file = Path(folder) / "job.json"
             file.write_text(request.model_dump_json())
             errors = Path(folder) / "stderr"
             with errors.open("w") as stderr:
                 child = _launch(request, file, store.uri, self._imports, stderr.fileno())
-            tell.started()
-            self._follow(child, request, store, tell)
-            return _ended(request, store, known, errors.read_text(errors="replace"))
+            events.started()
+            self._follow(child, request, store, events)
+            return _ended(request, store, before, errors.read_text(errors="replace"))
 
     def _follow(
         self,
         child: "subprocess.Popen[str]",
         request: JobRequest,
         store: ArtifactStore,
-        tell: "_EventWriter",
+        events: "_EventWriter",
     ) -> None:
-        """Tell the rows that the child writes into the store, until it ends."""
-        asked = False
-        tell.passed = len(store.rows(request.job.id))
+        """Report the rows that the child writes into the store, until it ends."""
+        terminated = False
+        events.passed = len(store.rows(request.job.id))
         try:
             while child.poll() is None:
-                tell.news(store.rows(request.job.id))
-                if self._stop.is_set() and not asked:
+                events.new_rows(store.rows(request.job.id))
+                if self._stop.is_set() and not terminated:
                     child.terminate()
-                    asked = True
+                    terminated = True
                 self._pause(child)
         finally:
             _end_group(child)
-        tell.news(store.rows(request.job.id))
+        events.new_rows(store.rows(request.job.id))
 
     def _pause(self, child: "subprocess.Popen[str]") -> None:
         try:
@@ -168,7 +171,7 @@ class LocalRunner:
 
 
 class _EventWriter:
-    """Tells of one job, each epoch once."""
+    """Reports one job, each epoch once."""
 
     def __init__(self, request: JobRequest, on_event: OnEvent) -> None:
         self._request, self._on_event = request, on_event
@@ -177,11 +180,11 @@ class _EventWriter:
     def started(self) -> None:
         """The job has begun."""
         job, label = self._request.job.id, self._request.label
-        workers = _here(self._request)
+        workers = _workers_here(self._request)
         self._on_event(Event(kind="started", job=job, label=label, workers=workers))
 
     def waiting(self, message: str) -> None:
-        """The job goes on in another process."""
+        """The job continues in another process."""
         job, label = self._request.job.id, self._request.label
         self._on_event(Event(kind="waiting", job=job, label=label, message=message))
 
@@ -190,8 +193,8 @@ class _EventWriter:
         job, label = self._request.job.id, self._request.label
         self._on_event(Event(kind="epoch", job=job, label=label, row=row))
 
-    def news(self, rows: Sequence[EpochRow]) -> None:
-        """Tell of the rows after the ones told before."""
+    def new_rows(self, rows: Sequence[EpochRow]) -> None:
+        """Report the rows after those that were reported before."""
         for row in rows[self.passed :]:
             self.epoch(row)
         self.passed = max(self.passed, len(rows))
@@ -200,8 +203,8 @@ class _EventWriter:
 def _launch(
     request: JobRequest, file: Path, store: str, imports: tuple[str, ...], stderr: int
 ) -> "subprocess.Popen[str]":
-    """Start a job in a session of its own, so that no Ctrl-C reaches it but ours."""
-    workers = _here(request)
+    """Start a job in a session of its own."""
+    workers = _workers_here(request)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
     command = [sys.executable, *(launcher if workers > 1 else []), "-m", "compound.jobs"]
     command += [str(file), "--store", store]
@@ -209,17 +212,20 @@ def _launch(
     path = os.pathsep.join([*imports, *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.Popen(
         command,
+        # A child that reads the terminal of a background shell is stopped by SIGTTIN.
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=stderr,
         text=True,
+        # Ctrl-C in a terminal reaches every process of its group: the child is to be stopped by
+        # this process only, after its epoch.
         start_new_session=True,
         env={**os.environ, "PYTHONPATH": path, "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": _EPOCH_S},
     )
 
 
 def _end_group(child: "subprocess.Popen[str]") -> None:
-    """Leave no rank behind, should the launcher not have ended by itself."""
+    """End all ranks, in case the launcher has not ended by itself."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
@@ -228,39 +234,39 @@ def _end_group(child: "subprocess.Popen[str]") -> None:
 def _ended(
     request: JobRequest, store: ArtifactStore, before: JobResult | None, errors: str
 ) -> JobResult:
-    """Return what the child recorded, or a failure where it died without a word.
+    """Return what the child recorded, or a failure where it died without a result.
 
-    A rank that failed alone took the others with it: to them a worker was lost, it knows why.
+    A rank that fails alone ends the other ranks: they report a lost worker, it reports the cause.
     """
     result = store.result(request.job.id)
-    unsaid = result is None or result == before or lost(result)
-    cause = _told(errors) if unsaid else None
+    unrecorded = result is None or result == before or lost(result)
+    cause = _reported_cause(errors) if unrecorded else None
     if cause is None and result is not None and result != before:
         return result
     died = Cause(kind="worker lost", message="its workers died", traceback=errors[-_TAIL:])
     return record_failure(request, store, cause or died)
 
 
-def _told(errors: str) -> Cause | None:
-    """Return the first cause of their own that ranks told, if any did."""
-    told = [line for line in errors.splitlines() if line.startswith(GAVE_UP)]
-    causes = [Cause.model_validate_json(line.removeprefix(GAVE_UP)) for line in told]
-    return next(
-        (cause for cause in causes if cause.kind != "worker lost" or has_lost_gpu(cause)), None
-    )
+def _reported_cause(errors: str) -> Cause | None:
+    """Return the first cause that a rank reported on stderr and that was its own."""
+    lines = [line for line in errors.splitlines() if line.startswith(GAVE_UP)]
+    causes = [Cause.model_validate_json(line.removeprefix(GAVE_UP)) for line in lines]
+    own = (cause for cause in causes if cause.kind != "worker lost" or has_lost_gpu(cause))
+    return next(own, None)
 
 
-def here() -> Node:
+def this_machine() -> Node:
     """Return this machine, with the GPUs that its processes can use."""
     gpus = gpus_here()
     cpus, host = os.cpu_count() or 1, socket.gethostname()
     return Node(cpus, len(gpus.devices), host, gpus.types, gpus.told)
 
 
-def _here(request: JobRequest) -> int:
+def _workers_here(request: JobRequest) -> int:
     """Return the workers of a job: as many as this machine has room for, where it is elastic."""
-    room = replace(here(), cpus=len(os.sched_getaffinity(0)))
-    return expected(request.resources, [room])
+    # A container or taskset may leave fewer CPUs than the machine has.
+    machine = replace(this_machine(), cpus=len(os.sched_getaffinity(0)))
+    return expected(request.resources, [machine])
 
 
 def _no_cluster(request: JobRequest) -> ClusterError:

@@ -19,24 +19,25 @@ _SIOCGIFADDR = 0x8915
 """Linux: ask for the IPv4 address of an interface, by its name."""
 
 _PASSED_ON = ("NCCL_", "GLOO_", "TORCH_NCCL_", "TORCH_GLOO_")
-"""How the names of variables begin that go from the user's environment to every worker. Ray shows
-what it hands on, and logs it: no name of a secret begins so."""
+"""Prefixes of variables that go from the user's environment to every worker. Ray logs what it
+passes on: no name of a secret begins like this."""
 
 
 def variables() -> dict[str, str]:
-    """Return what this process's environment says to NCCL, to gloo, and to torch about them."""
+    """Return the variables of this process for NCCL, for gloo, and for torch about them."""
     return {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
 
 
-def bind_collectives(given: str | None = None) -> None:
-    """Tell gloo and NCCL to use the `given` interface, or that of this host's Ray address.
+def bind_collectives(interface: str | None = None) -> None:
+    """Let gloo and NCCL use this `interface`, by default the one of this host's Ray address.
 
-    Left alone they take the address that the host's name resolves to, which may be another
-    network or loopback. Variables that are set already are kept, unless one is given.
+    Without it they take the address that the host's name resolves to, which may be another network
+    or loopback (ray-project/ray#42652, #30333). Variables that are set already are kept, unless an
+    interface is given.
     """
     set_nccl_defaults()
-    if given:
-        os.environ.update(_bound_to(given))
+    if interface:
+        os.environ.update(_bound_to(interface))
         return
     interface = interface_of(ray.util.get_node_ip_address())
     for name, value in _bound_to(interface).items() if interface else ():
@@ -46,8 +47,8 @@ def bind_collectives(given: str | None = None) -> None:
 def _bound_to(interface: str) -> dict[str, str]:
     """Return the variables that name an interface.
 
-    NCCL takes a name for the beginning of names, eth1 for eth10 as well, unless = stands before
-    it; gloo takes it as it is.
+    NCCL takes a name as a prefix, eth1 for eth10 as well, unless = stands before it; gloo takes it
+    as it is.
     """
     return {"GLOO_SOCKET_IFNAME": interface, "NCCL_SOCKET_IFNAME": f"={interface}"}
 
@@ -72,16 +73,16 @@ def address_of(interface: str) -> str | None:
 class _BoundBackend(TorchConfig().backend_cls):  # type: ignore[misc]
     """Torch's process group, joined over the network by which Ray knows each host."""
 
-    def on_start(self, worker_group: Any, backend_config: "GangTorchConfig") -> None:
-        """Choose the interface on every worker before gloo or NCCL looks for one."""
+    def on_start(self, worker_group: Any, backend_config: "WorkerGroupTorchConfig") -> None:
+        """Set the interface on every worker before gloo or NCCL looks for one."""
         worker_group.execute(bind_collectives, backend_config.interface)
         super().on_start(worker_group, backend_config)
 
-    def on_shutdown(self, worker_group: Any, backend_config: "GangTorchConfig") -> None:
+    def on_shutdown(self, worker_group: Any, backend_config: "WorkerGroupTorchConfig") -> None:
         """End the process group where that is still possible; the workers end in any case.
 
-        Ray frees each device's cache here: a worker whose device is lost raises, which would end
-        Train's controller, and so take the words of the failure with it (Ray 2.60).
+        Ray frees each device's cache here. A worker whose device is lost raises, which would end
+        Train's controller, and the cause of the failure would be lost (Ray 2.60).
         """
         try:
             super().on_shutdown(worker_group, backend_config)
@@ -90,7 +91,7 @@ class _BoundBackend(TorchConfig().backend_cls):  # type: ignore[misc]
 
 
 @dataclass
-class GangTorchConfig(TorchConfig):  # type: ignore[misc]
+class WorkerGroupTorchConfig(TorchConfig):  # type: ignore[misc]
     """Ray Train's torch setup with the interface chosen."""
 
     interface: str | None = None

@@ -1,4 +1,4 @@
-"""Images decoded on whatever hosts of the cluster have CPUs to spare, by Ray Data."""
+"""Images decoded on any hosts of the cluster with free CPUs, by Ray Data."""
 
 import logging
 from collections.abc import Iterator
@@ -19,16 +19,16 @@ from compound.jobs.data.stream.remote_decoding import (
 )
 
 _READ_CPUS = 0.5
-"""Of a process that reads row groups; not 1, or Ray Data would let it decode as well, and a whole
-stretch would be decoded by one process while training waits for its first images."""
+"""CPUs of a process that reads row groups. Not 1: Ray Data fuses stages with equal resources, and
+one process would read and decode a whole stretch while training waits for its first images."""
 _AHEAD = 4
-"""Parts that lie ready on the trainer's host."""
+"""Parts that are prefetched on the trainer's host."""
 _BLOCK = 2**23
-"""Bytes after which a task hands on what it has: a few chunks, soon."""
+"""Bytes after which a task passes on what it has: a few chunks, so that the first come soon."""
 
 
 def decoding(cpus: int) -> RemoteDecoder | None:
-    """Return what decodes for one worker with so many CPUs; None where the worker does it."""
+    """Return what decodes for one worker with `cpus` CPUs; None where the worker decodes."""
     return RayData(cpus) if cpus else None
 
 

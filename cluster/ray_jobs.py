@@ -1,4 +1,4 @@
-"""Studies as Ray jobs: submitted, followed and stopped from anywhere that reaches the dashboard."""
+"""Studies as Ray jobs: submitted, followed and stopped through the dashboard's address."""
 
 import asyncio
 import logging
@@ -19,10 +19,10 @@ _ROOT = Path(__file__).parents[1]
 
 
 def lasting(store: str) -> str:
-    """Return where a store lies for good: a relative one would end with a submitted job's folder.
+    """Return a store that lasts: a relative one would be deleted with a submitted job's folder.
 
-    Ray unpacks what was submitted into a folder that it deletes; inside of such a job a relative
-    store lies under ~/compound on the head instead. Elsewhere nothing changes.
+    Ray unpacks an uploaded folder into one that it deletes; inside such a job a relative store lies
+    under ~/compound on the head instead. Elsewhere nothing changes.
     """
     if "://" in store or Path(store).is_absolute() or "runtime_resources" not in Path.cwd().parts:
         return store
@@ -35,10 +35,11 @@ class Jobs:
     def __init__(self, address: str | None = None) -> None:
         """Connect; without an address: RAY_API_SERVER_ADDRESS, RAY_ADDRESS, then this machine.
 
-        ClusterError: nothing answers there, or it wants another token.
+        ClusterError: nothing answers there, or it requires another token.
         """
         settle_auth(new_cluster=False)
-        logging.getLogger("ray").setLevel(logging.ERROR)  # not its notes on packing and uploading
+        # Ray logs every package that it uploads, in the midst of the command's own output.
+        logging.getLogger("ray").setLevel(logging.ERROR)
         self._address = address
         with self._explained():
             self._client = JobSubmissionClient(address)
@@ -81,17 +82,17 @@ class Jobs:
             return str(self._client.get_job_status(submission_id).value)
 
     def message(self, submission_id: str) -> str:
-        """Return what Ray says about the job's state."""
+        """Return Ray's message about the job's state."""
         with self._explained():
             return str(self._client.get_job_info(submission_id).message or "")
 
     def logs(self, submission_id: str) -> str:
-        """Return all that the job has printed so far."""
+        """Return everything that the job has printed so far."""
         with self._explained():
             return str(self._client.get_job_logs(submission_id))
 
     def follow(self, submission_id: str) -> Iterator[str]:
-        """Yield what the job prints, as it does, until it ends."""
+        """Yield what the job prints, line by line, until it ends."""
         with self._explained():
             yield from _synchronous(self._client.tail_job_logs(submission_id))
 
@@ -105,7 +106,7 @@ class Jobs:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn what Ray's client raises into errors for people."""
+        """Turn exceptions of Ray's client into errors for people."""
         try:
             yield
         except (ConnectionError, RuntimeError, ValueError, RayError) as error:
@@ -116,9 +117,9 @@ def _explained(error: Exception, address: str | None) -> ClusterError:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     where = address or os.environ.get("RAY_API_SERVER_ADDRESS") or os.environ.get("RAY_ADDRESS")
     if isinstance(error, AuthenticationError):
-        given = os.environ.get("RAY_AUTH_MODE") == "token"
+        has_token = os.environ.get("RAY_AUTH_MODE") == "token"
         return ClusterError(
-            "the cluster refuses this token" if given else "the cluster wants a token",
+            "the cluster refuses this token" if has_token else "the cluster requires a token",
             where=where or "",
             next_step="export RAY_AUTH_TOKEN=... (on the cluster: ray get-auth-token)",
         )
@@ -139,15 +140,17 @@ def _inside(spec: Path, folder: Path) -> str:
 
 
 def _environment(folder: Path) -> dict[str, object]:
-    """Return the runtime environment: the folder, and this program unless it is in there."""
-    here = {"working_dir": str(folder)}
+    """Return the runtime environment: the folder, and this program unless the folder has it."""
+    # Ray uploads through the dashboard, which refuses more than 100 MiB (ray-project/ray#55877):
+    # .rayignore keeps data out.
+    uploaded = {"working_dir": str(folder)}
     if (folder / _ROOT.name / "orchestrator" / "__main__.py").exists():
-        return {**here}
-    return {**here, "py_modules": [str(_ROOT)]}
+        return {**uploaded}
+    return {**uploaded, "py_modules": [str(_ROOT)]}
 
 
 def _synchronous(lines: AsyncIterator[str]) -> Iterator[str]:
-    """Walk an asynchronous iterator in a loop of its own."""
+    """Iterate an asynchronous iterator in an event loop of its own."""
     with asyncio.Runner() as loop:
         while True:
             try:

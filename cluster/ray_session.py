@@ -1,4 +1,4 @@
-"""A connection to Ray: started here and ended here, or joined and left alone."""
+"""A connection to Ray: a local one that is started and ended here, or a cluster that is joined."""
 
 import logging
 import os
@@ -19,7 +19,8 @@ from compound.jobs.gpu.visible_gpus import VARIABLE, Gpus, gpus_here, is_instanc
 from compound.schemas.errors import ClusterError
 
 _OBJECT_STORE = 256 * 2**20
-"""Bytes of shared memory for a local Ray; jobs exchange rows, never tensors."""
+"""Bytes of shared memory for a local Ray; jobs exchange rows, never tensors. Ray's default is 30 %
+of the host's memory."""
 
 _TYPE = "accelerator_type:"
 _PATIENCE = 10.0
@@ -30,15 +31,18 @@ _QUIET = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # rows go to the store, not to CSV and TensorBoard
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # signals belong to the command line
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # failures are results, not log lines
-    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the store is the ledger; Tune's own is never read
+    # Results are in the store: Tune's snapshots of an experiment are never read, and cost the more
+    # the more trials there are (ray-project/ray#45210).
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own progress would mix with the command's lines
+    # Ray's former default hid all GPUs from tasks without one, such as the checks of hosts.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
 
 class Session:
-    """A connected Ray. As a context manager it ends only what it started."""
+    """A connected Ray. As a context manager it ends only a Ray that it started."""
 
     def __init__(self, dashboard_url: str | None, *, started: bool) -> None:
         self.dashboard_url = dashboard_url
@@ -47,15 +51,15 @@ class Session:
     @property
     def nodes(self) -> tuple[Node, ...]:
         """The hosts that are alive now."""
-        here = gpus_here() if self.started else Gpus()
+        gpus = gpus_here() if self.started else Gpus()
         alive = [node for node in ray.nodes() if node["Alive"]]
         return tuple(
             Node(
                 cpus=node["Resources"].get("CPU", 0.0),
                 gpus=node["Resources"].get("GPU", 0.0),
                 host=node["NodeManagerHostname"],
-                types=here.types or _types(node["Resources"]),
-                lacking=here.told,
+                types=gpus.types or _types(node["Resources"]),
+                lacking=gpus.told,
             )
             for node in alive
         )
@@ -63,6 +67,7 @@ class Session:
     @property
     def limit(self) -> Node | None:
         """What an autoscaler could grow the cluster to, all hosts together; None without one."""
+        # Private, and the only place: Ray's own check of feasibility reads the same (PR #54402).
         most = cluster_state.get_max_resources_from_cluster_config()
         if not most:
             return None
@@ -77,7 +82,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the cluster; a cluster that was started here ends with it."""
+        """Leave the cluster; a local one ends."""
         ray.shutdown()
 
 
@@ -107,13 +112,15 @@ def _start(cpus: int | None) -> Session:
     settle_auth(new_cluster=True)
     gpus = gpus_here().devices
     if any(map(is_instance, gpus)):
-        # A worker reaches a MIG instance by its UUID only, and Ray hands on what it finds here.
+        # A worker reaches a MIG instance by its UUID only, and Ray passes this variable on.
         os.environ[VARIABLE] = ",".join(gpu.uuid for gpu in gpus)
     context = ray.init(
+        # Without it Ray joins any other Ray that runs on this machine.
         address="local",
         num_cpus=cpus,
-        # Ray itself counts GPUs that torch cannot use, and entries of the variable that name none.
+        # Ray itself counts GPUs that torch cannot use, and entries of the variable without a GPU.
         num_gpus=len(gpus),
+        # The state API, the metrics endpoint and the cleaner of placement groups need it.
         include_dashboard=True,
         dashboard_host="127.0.0.1",
         object_store_memory=_OBJECT_STORE,
@@ -138,7 +145,7 @@ def _join(address: str) -> Session:
 
 
 def _reach(address: str) -> None:
-    """Raise OSError at once where nothing listens; Ray itself tries on for over five minutes."""
+    """Raise OSError at once where nothing listens; Ray 2.60 retries for over five minutes."""
     if "://" in address:
         return  # Ray's client protocol, which has a limit of its own
     host, _, port = (canonicalize_bootstrap_address(address) or "").rpartition(":")
@@ -148,14 +155,14 @@ def _reach(address: str) -> None:
 def settle_auth(*, new_cluster: bool) -> None:
     """Set RAY_AUTH_MODE explicitly, because Ray's default differs by release and by command.
 
-    A cluster that we start takes a token: its ports listen on every interface, and whoever
-    reaches them may run code. A cluster that we join has chosen already: a token is used if
-    there is one. A mode set by the user is left as it is.
+    A local Ray requires a token: its ports listen on every interface, and anyone who reaches them
+    may run code (CVE-2023-48022). A cluster that is joined has its mode already: a token is used if
+    there is one. A mode that the user has set is not changed. (ray-project/ray#64755, since 2.59)
     """
     if "RAY_AUTH_MODE" not in os.environ:
         token = new_cluster or _token_file().exists() or bool(_TOKEN_VARIABLES & set(os.environ))
         os.environ["RAY_AUTH_MODE"] = "token" if token else "disabled"
-        Config.initialize("")  # Ray has read the environment when it was imported
+        Config.initialize("")  # Ray reads the environment only when it is imported
     if new_cluster and os.environ["RAY_AUTH_MODE"] == "token":
         _ensure_token()
 
@@ -168,7 +175,7 @@ def _token_file() -> Path:
 
 
 def _ensure_token() -> None:
-    """Make the token where Ray looks for it, readable by its owner only (Ray's own is not)."""
+    """Make the token where Ray looks for it, readable by its owner only (Ray's own file is not)."""
     path = _token_file()
     if path.exists() or _TOKEN_VARIABLES & set(os.environ):
         return

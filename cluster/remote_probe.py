@@ -1,4 +1,4 @@
-"""Measure the device of a cluster's worker, where it is."""
+"""Measure the device of a cluster's worker, on its host."""
 
 import ray
 
@@ -20,10 +20,11 @@ def probe_on(
     """Run a probe as one worker of this size. ClusterError: no host has one free in time."""
     gpus = gpus_of(with_gpus(resources.sized(1), session.nodes, session.limit))
     kind: Kind = "cuda" if gpus else "cpu"
+    # Ray retries a lost task three times by default: the probe would take four times its limit.
     task = ray.remote(_probe).options(num_cpus=resources.cpus, num_gpus=gpus, max_retries=0)
     try:
-        asked = task.remote(kind, resources.cpus, limit, precision)
-        text = ray.get(asked, timeout=limit + _PATIENCE)
+        probed = task.remote(kind, resources.cpus, limit, precision)
+        text = ray.get(probed, timeout=limit + _PATIENCE)
     except ray.exceptions.GetTimeoutError:
         raise ClusterError(
             f"no worker with {resources.cpus} CPUs became free for the probe",

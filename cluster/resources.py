@@ -11,25 +11,25 @@ from compound.schemas.errors import ClusterError
 from compound.schemas.job import JobRequest, Resources
 
 MOST_SHARERS = 16
-"""Workers among which `auto` shares a GPU: each holds a context of its own there."""
+"""The most workers among which `auto` shares a GPU: each has a CUDA context of its own there."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """What one host gives to jobs."""
+    """What one host offers to jobs."""
 
     cpus: float
     gpus: float
     host: str
     types: tuple[str, ...] = ()
-    """The kinds of its GPUs, as far as they are known."""
+    """The models of its GPUs, as far as they are reported."""
     lacking: str = ""
     """Why GPUs that the host has cannot be used, or why there are none, in a sentence."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What `gpus: auto` comes to, and why, in a few words."""
+    """What `gpus: auto` is resolved to, with the reason in a few words."""
 
     gpus: float
     why: str
@@ -55,10 +55,10 @@ def with_gpus(resources: Resources, nodes: Sequence[Node], limit: Node | None = 
 
 
 def share(resources: Resources, nodes: Sequence[Node], limit: Node | None = None) -> Share:
-    """Decide `gpus: auto`: one each where the job fits, else the largest fraction that does.
+    """Decide `gpus: auto`: one a worker where the job fits, else the largest fraction that fits.
 
     Workers that divide their network share no GPU: that would save no memory. Where nothing fits
-    it is one each, which `preflight` refuses with the numbers.
+    it is one a worker, which `preflight` refuses with the numbers.
     """
     gpus = sum(node.gpus for node in [*nodes, *([limit] if limit else [])])
     if not gpus:
@@ -70,17 +70,17 @@ def share(resources: Resources, nodes: Sequence[Node], limit: Node | None = None
         if _fits(sized, nodes) or _may_fit(sized, limit):
             return Share(part, _shared(resources, number, nodes))
     return Share(
-        1.0, f"auto: one GPU a worker, and no fraction would do: {_undivided(resources, nodes)}"
+        1.0, f"auto: one GPU a worker, and no fraction fits: {_undivided(resources, nodes)}"
     )
 
 
 def _undivided(resources: Resources, nodes: Sequence[Node]) -> str:
-    """Say why sharing the GPUs out does not make a job fit."""
+    """Return why a job does not fit even if workers share GPUs."""
     if not STRATEGIES[resources.parallel].shares_gpus:
         return f"parallel: {resources.parallel} divides a network among whole GPUs"
     if "CPUs" in lacking(resources.model_copy(update={"gpus": 0.0}), nodes):
         return "the hosts have too few CPUs"
-    return f"at most {MOST_SHARERS} workers share one, as each holds a context of its own there"
+    return f"at most {MOST_SHARERS} workers share one: each has a CUDA context of its own there"
 
 
 def _none(nodes: Sequence[Node]) -> str:
@@ -103,9 +103,9 @@ def preflight(
     Raises:
         ClusterError: naming the job, what it needs and what the cluster has.
     """
-    for asked, request in zip(requests, resolve(requests, nodes, limit), strict=True):
+    for requested, request in zip(requests, resolve(requests, nodes, limit), strict=True):
         if not _fits(request.resources, nodes) and not _may_fit(request.resources, limit):
-            raise _too_small(asked, request.resources, nodes, limit)
+            raise _too_small(requested, request.resources, nodes, limit)
 
 
 def capacity(resources: Resources, nodes: Sequence[Node]) -> int:
@@ -115,15 +115,15 @@ def capacity(resources: Resources, nodes: Sequence[Node]) -> int:
 
 
 def with_decoding(cpus: float, resources: Resources) -> int:
-    """Return for how many workers so many CPUs do, with those that decode for them elsewhere."""
+    """Return for how many workers these CPUs are enough, with those that decode for them."""
     return floor(cpus / (resources.cpus + resources.decode_cpus) + 1e-9)
 
 
 def at_once(resources: Resources, nodes: Sequence[Node], limit: Node | None = None) -> int:
     """Return how many jobs of this size run at the same time, at least one.
 
-    An elastic job is reckoned with all the workers it may have: one job that trains on everything
-    ends sooner than two that share it and start with its halves.
+    An elastic job counts with all the workers it may have: one job that trains on all hosts ends
+    sooner than two jobs that each start on half of them.
     """
     whole = [limit] if limit else []
     workers = max(capacity(resources, nodes), capacity(resources, whole))
@@ -131,20 +131,20 @@ def at_once(resources: Resources, nodes: Sequence[Node], limit: Node | None = No
 
 
 def expected(resources: Resources, nodes: Sequence[Node]) -> int:
-    """Return how many workers an elastic job begins with on these hosts; its number otherwise."""
+    """Return how many workers a job begins with on these hosts, where it is elastic."""
     room = min(capacity(resources, nodes), resources.most_workers)
     return max(room, resources.least_workers)
 
 
 def on_host(cpus: float, gpus: float, resources: Resources) -> int:
-    """Return how many workers one host holds that has so many CPUs and GPUs to give."""
+    """Return how many workers fit on a host with so many free CPUs and GPUs."""
     size = gpus_of(resources)
     by_gpu = inf if size == 0 else on_gpus(gpus, size)
     return int(min(floor(cpus / resources.cpus + 1e-9), by_gpu))
 
 
 def on_gpus(gpus: float, size: float) -> int:
-    """Return how many workers of `size` GPUs so many GPUs hold: none lies on parts of two."""
+    """Return how many workers of `size` GPUs fit on `gpus`: none uses parts of two GPUs."""
     whole = floor(gpus + 1e-9)
     return whole * sharers(size) if size < 1 else whole // round(size)
 
@@ -156,7 +156,7 @@ def gpus_of(resources: Resources) -> float:
 
 
 def mixed(resources: Resources, nodes: Sequence[Node]) -> str:
-    """Say where the workers of one job may get GPUs of several kinds; nothing where they cannot."""
+    """Return a warning where the workers of one job may get different GPUs, else an empty text."""
     kinds = sorted({kind for node in nodes if node.gpus for kind in node.types})
     if len(kinds) < 2 or resources.most_workers == 1 or not resources.gpus:
         return ""
@@ -178,8 +178,8 @@ def _too_small(
     request: JobRequest, resources: Resources, nodes: Sequence[Node], limit: Node | None
 ) -> ClusterError:
     hosts = [limit] if limit else list(nodes)
-    each, gpus = resources.cpus + resources.decode_cpus, sum(node.gpus for node in hosts)
-    needs = [_need(resources.least_workers, each, "CPU")]
+    cpus, gpus = resources.cpus + resources.decode_cpus, sum(node.gpus for node in hosts)
+    needs = [_need(resources.least_workers, cpus, "CPU")]
     has = [_amount(sum(node.cpus for node in hosts), "CPU")]
     if gpus_of(resources):
         needs.append(_need(resources.least_workers, gpus_of(resources), "GPU"))
@@ -196,20 +196,22 @@ def _too_small(
     )
 
 
-def way_out(asked: Resources, nodes: Sequence[Node]) -> str:
-    """Say what to change in resources that do not fit, by what the hosts have too little of."""
-    shared = asked.model_copy(update={"gpus": "auto"})
-    if asked.gpus != "auto" and _fits(with_gpus(shared, nodes), nodes):
+def way_out(resources: Resources, nodes: Sequence[Node]) -> str:
+    """Return what to change in resources that do not fit, by what the hosts have too little of."""
+    shared = resources.model_copy(update={"gpus": "auto"})
+    if resources.gpus != "auto" and _fits(with_gpus(shared, nodes), nodes):
         if not sum(node.gpus for node in nodes):
             return (
                 "set `gpus` to 0 or auto under `resources` to train on CPUs, or `compound doctor`"
             )
-        return "set `gpus: auto` under `resources`, which shares the GPUs out, or fewer `workers`"
-    short = lacking(asked, nodes)
+        return (
+            "set `gpus: auto` under `resources`, which lets workers share GPUs, or fewer `workers`"
+        )
+    short = lacking(resources, nodes)
     keys = ["`workers`"]
     if "CPUs" in short:
-        keys += ["`cpus`", *(["`decode_cpus`"] if asked.decode_cpus else [])]
-    if "GPUs" in short and asked.gpus != "auto":
+        keys += ["`cpus`", *(["`decode_cpus`"] if resources.decode_cpus else [])]
+    if "GPUs" in short and resources.gpus != "auto":
         keys.append("`gpus`")
     return f"lower {' or '.join(keys)} under `resources`"
 
@@ -217,7 +219,7 @@ def way_out(asked: Resources, nodes: Sequence[Node]) -> str:
 def lacking(resources: Resources, nodes: Sequence[Node]) -> list[str]:
     """Return what the hosts have too little of for one job, of CPUs and GPUs.
 
-    Of `gpus: auto` it is the smallest part that would do.
+    For `gpus: auto` the smallest fraction counts.
     """
     least, size = resources.least_workers, resources.gpus
     if size == "auto":
@@ -231,10 +233,10 @@ def lacking(resources: Resources, nodes: Sequence[Node]) -> list[str]:
 def fitting(
     resources: Resources, nodes: Sequence[Node], batch: int
 ) -> Mapping[str, int | Literal["auto"]]:
-    """Return the keys of resources to set so that one job fits, or none where nothing would do.
+    """Return the keys of resources to set so that one job fits; empty where nothing helps.
 
-    GPUs are shared out first, then it is as many workers as fit and `batch` images divide among,
-    then fewer CPUs a worker.
+    Tried in this order: shared GPUs; as many workers as fit and divide `batch` images; fewer CPUs a
+    worker.
     """
     shared: dict[str, int | Literal["auto"]] = {"gpus": "auto"}
     workers = [n for n in range(resources.least_workers - 1, 0, -1) if batch % n == 0]
@@ -244,16 +246,16 @@ def fitting(
     for edit in (shared, *fewer, *({**shared, **few} for few in fewer), *slower):
         try:
             sized = with_gpus(Resources.model_validate({**resources.model_dump(), **edit}), nodes)
-        except ValueError:  # nobody divides a network alone
+        except ValueError:  # a single worker cannot divide a network
             continue
         if _fits(sized, nodes):
             return edit
     return {}
 
 
-def _need(workers: int, each: float, unit: str) -> str:
-    total = _amount(workers * each, unit)
-    return f"{total} ({workers} workers x {each:g})" if workers > 1 else total
+def _need(workers: int, size: float, unit: str) -> str:
+    total = _amount(workers * size, unit)
+    return f"{total} ({workers} workers x {size:g})" if workers > 1 else total
 
 
 def _amount(number: float, unit: str) -> str:

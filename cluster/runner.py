@@ -9,10 +9,10 @@ OnEvent = Callable[[Event], None]
 
 
 class Runner(Protocol):
-    """Something that trains jobs. `LocalRunner` and `RayRunner` are the two."""
+    """Trains jobs. `LocalRunner` and `RayRunner` are the two."""
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
-        """Train every request, tell what happens as it does, return results in the same order.
+        """Train every request and report events; return results in the same order.
 
         A job that fails is a result with status `failed`; a job that is done in the store
         already is not trained again. `on_event` is called in the calling thread.
@@ -26,8 +26,8 @@ class Runner(Protocol):
     def request_stop(self) -> None:
         """End after the running epochs, with checkpoints; safe to call from a signal handler.
 
-        Jobs that were under way, and jobs that had not begun, end with status `stopped`. It
-        holds for the rest of the runner's life.
+        Running jobs, and jobs that had not begun, end with status `stopped`. The runner starts no
+        job afterwards.
         """
         ...
 

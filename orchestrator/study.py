@@ -82,7 +82,7 @@ class Study(Generic[S]):
             images=info.train,
             history=history,
             index=self.folder.index,
-            retries=self.spec.retries,
+            limits=self.spec.retry_limits,
             retry_failed=self.retry_failed,
         )
         self.folder.write("spec.json", Record(spec=self.spec, text=self.text))

@@ -13,6 +13,7 @@ from compound.schemas.forecast import Hosts, Phase, Spending
 from compound.schemas.job import Resources
 from compound.schemas.promotion import Asha, Gate, Promotion, Rungs
 from compound.schemas.recipe import Recipe
+from compound.schemas.retries import Retries, RetryLimits
 from compound.schemas.store_uri import bucket_of
 from compound.schemas.weights import Weights
 
@@ -135,10 +136,17 @@ class _Common(Model):
     """What the plan reckons with; by default the machine that plans."""
     budget: Spending = Spending()
     """What the whole study may take; `compound run` refuses a plan that takes more."""
-    retries: Annotated[int, Field(ge=0, le=100)] = 1
-    """How often a job that raised an error is tried again; one that diverged is not."""
+    retries: Retries = 1
+    """How often a job that raised an error is tried again, or `{error: 1, lost_worker: 3,
+    preemption: 100}`: each limit counts for itself."""
     trackers: Annotated[tuple[Tracker, ...], AfterValidator(_each_once)] = ()
     """Whose stock clients get the rows too; each is an extra to install: compound[mlflow]."""
+
+    @property
+    def retry_limits(self) -> RetryLimits:
+        """`retries` written out; a number limits `error`."""
+        retries = self.retries
+        return RetryLimits(error=retries) if isinstance(retries, int) else retries
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """Ray's asynchronous successive halving over the jobs of a search, with our epoch as time.
 
-The rule is Ray's ASHAScheduler (Li et al. 2020): a job that comes to a rung goes on where its score
-is among the best 1 in `factor` of those that came there before it. Who may be stopped, and how a
-job ends, is ours: Tune would take its actor away at once, while the worker still holds the newest
-rows and weights. So Tune is told to go on, and the job to end itself before its next epoch.
+The rule is Ray's ASHAScheduler (Li et al. 2020): a job that comes to a rung continues where its
+score is among the best 1 in `factor` of those that came there before it. Which jobs may be stopped,
+and how a job ends, is decided here: Tune would take its actor away at once, while the worker still
+has the newest rows and weights. So Tune continues the trial, and the job ends itself before its
+next epoch.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,18 +18,18 @@ from compound.schemas.metrics import ACCURACY
 from compound.schemas.promotion import Asha
 
 Prune = Callable[[JobRequest, str], None]
-"""Ends a job for good after the epoch that it has just told of, and why."""
+"""Ends a job for good after the epoch that it has just reported, with the reason."""
 
 
 class Brackets:
-    """What was reached at each rung so far; only jobs with equally long schedules compare."""
+    """The scores at each rung so far; only jobs with equally long schedules are compared."""
 
     def __init__(self, asha: Asha) -> None:
         self.asha = asha
         self._by_length: dict[int, Any] = {}
 
     def of(self, request: JobRequest) -> Any | None:
-        """Return Ray's scheduler that decides on a job; None where nobody may stop it."""
+        """Return Ray's scheduler that decides on a job; None where the job may not be stopped."""
         epochs = request.job.recipe.epochs
         if not request.prunable or self.asha.grace >= epochs:
             return None

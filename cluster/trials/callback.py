@@ -1,4 +1,4 @@
-"""The driver's ear in Tune: trials become events and results, as they happen."""
+"""Tune's callback on the driver: trials become events and results, as they happen."""
 
 import threading
 import time
@@ -10,10 +10,11 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from compound.cluster.driver_results import record_failure, record_pruned
-from compound.cluster.retries import counted
+from compound.cluster.retries import Decision, decide
 from compound.cluster.runner import OnEvent, unfinished
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
+from compound.schemas.retries import RetryLimits
 
 _PATIENCE = 15.0
 """Seconds without any running trial before a waiting job says what it waits for."""
@@ -29,45 +30,46 @@ class JobList(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> Any:
         """Return the next index with its label, in order."""
-        place = None if self._stop.is_set() else next(self._left, None)
-        return Searcher.FINISHED if place is None else {"index": place[0], "label": place[1]}
+        entry = None if self._stop.is_set() else next(self._left, None)
+        return Searcher.FINISHED if entry is None else {"index": entry[0], "label": entry[1]}
 
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
-        """Learn nothing: the list is fixed."""
+        """Do nothing: the list is fixed."""
 
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
-        """Keep nothing: the store is the ledger."""
+        """Save nothing: the store has every result."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
 
 class Listener(tune.Callback):  # type: ignore[misc]
-    """Turns what Tune tells about trials into events for the study and results for the runner."""
+    """Turns Tune's callbacks about trials into events for the study and results for the runner."""
 
     def __init__(
         self,
         requests: Sequence[JobRequest],
         store: ArtifactStore,
         on_event: OnEvent,
-        mailbox: Any,
+        coordinator: Any,
         stop: threading.Event,
+        limits: RetryLimits,
     ) -> None:
-        self.requests, self.stop = requests, stop
-        self._store, self._on_event, self._mailbox = store, on_event, mailbox
+        self.requests, self.stop, self._limits = requests, stop, limits
+        self._store, self._on_event, self._coordinator = store, on_event, coordinator
         self._results: dict[str, JobResult] = {}
         self._pruned: dict[str, str] = {}
-        self._told_stop = False
+        self._stop_sent = False
         self._busy = time.monotonic()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles its callbacks; nothing of ours is to be read back from there."""
+        """Return nothing: Tune pickles its callbacks, and ours are never restored."""
         return {}
 
     def announce(self, most: int) -> None:
-        """Say of every job that it waits, and for what."""
-        for place, request in enumerate(self.requests):
-            self._tell("waiting", request, message=_waiting(request, place, most))
+        """Report of every job that it waits, and for what."""
+        for position, request in enumerate(self.requests):
+            self._emit("waiting", request, message=_waiting(request, position, most))
 
     def finish(self) -> dict[str, JobResult]:
         """Return a result for every job; those that never began were stopped."""
@@ -77,15 +79,16 @@ class Listener(tune.Callback):  # type: ignore[misc]
         return self._results
 
     def prune(self, request: JobRequest, why: str) -> None:
-        """Let a job end for good, before anybody asks for its next epoch."""
+        """Let a job end for good, before its next epoch begins."""
         self._pruned.setdefault(request.job.id, why)
-        ray.get(self._mailbox.prune.remote(request.job.id))
+        ray.get(self._coordinator.prune.remote(request.job.id))
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """Pass the wish to stop on, outside of any signal handler; notice starvation."""
-        if self.stop.is_set() and not self._told_stop:
-            self._mailbox.stop.remote()
-            self._told_stop = True
+        """Pass a stop on, outside of any signal handler; report jobs that wait for resources."""
+        # A signal handler may interrupt Ray anywhere: a call of Ray from there can hang.
+        if self.stop.is_set() and not self._stop_sent:
+            self._coordinator.stop.remote()
+            self._stop_sent = True
         if any(trial.status == "RUNNING" for trial in trials):
             self._busy = time.monotonic()
         elif time.monotonic() - self._busy > _PATIENCE:
@@ -93,15 +96,17 @@ class Listener(tune.Callback):  # type: ignore[misc]
             self._starved([trial for trial in trials if trial.status == "PENDING"])
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """The trial has its actor; a gang tells itself when its workers are up."""
+        """The trial has its actor; a worker group reports itself when its workers are up."""
         if self._request(trial).resources.most_workers == 1:
-            self._tell("started", self._request(trial))
+            self._emit("started", self._request(trial))
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """The trial's actor has died; Tune tries again in a new one."""
         request = self._request(trial)
-        why = self._last_words(request) or "its worker was lost"
-        self._tell("waiting", request, message=f"{why}; going on from the last checkpoint")
+        why = self._pop_last_words(request) or "its worker was lost"
+        reason = self._decision(trial).reason
+        message = f"{why} ({reason}); continues from the last checkpoint"
+        self._emit("waiting", request, message=message)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -111,13 +116,13 @@ class Listener(tune.Callback):  # type: ignore[misc]
         if "late" in result:
             self._starved([trial])
         if "notice" in result:
-            self._tell("waiting", request, message=result["notice"])
+            self._emit("waiting", request, message=result["notice"])
         if "started" in result:
             size = result["size"]
-            self._tell("started", request, message=_begins(request, result), workers=size)
+            self._emit("started", request, message=_begins(request, result), workers=size)
         if "row" in result:
             row = EpochRow.model_validate_json(result["row"])
-            self._tell("epoch", request, row=row)
+            self._emit("epoch", request, row=row)
         if "result" in result:
             ended = JobResult.model_validate_json(result["result"])
             self._end(request, self._settled(request, ended))
@@ -125,20 +130,26 @@ class Listener(tune.Callback):  # type: ignore[misc]
             self._give_up(request, Cause.model_validate_json(result["failure"]))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """The trial's actor has died more often than is forgiven."""
+        """The trial's actor has died too often."""
         request = self._request(trial)
         error = trial.get_pickled_error() or trial.get_error()
-        message = str(error).strip() or "its worker died"
-        if words := self._last_words(request):
-            message = f"given up after {counted(trial.num_failures)}; the last: {words}"
+        last = self._pop_last_words(request) or str(error).strip() or "its worker died"
+        decision = self._decision(trial)
+        # Tune gives up at once a trial whose actor never came up: no limit was reached then.
+        message = f"{decision.reason}; the last: {last}" if decision.action == "give_up" else last
         self._give_up(request, Cause(kind="worker lost", message=message))
 
-    def _last_words(self, request: JobRequest) -> str:
-        words: str = ray.get(self._mailbox.heard.remote(request.job.id))
-        return words
+    def _decision(self, trial: Any) -> Decision:
+        """Decide as Tune does, whose `max_failures` is the limit, from its count of failures."""
+        cause = Cause(kind="worker lost", message="")
+        return decide(cause, trial.num_failures, self._limits)
+
+    def _pop_last_words(self, request: JobRequest) -> str:
+        text: str = ray.get(self._coordinator.pop_last_words.remote(request.job.id))
+        return text
 
     def _settled(self, request: JobRequest, result: JobResult) -> JobResult:
-        """Return how a job has ended, which is for good where it was to be pruned."""
+        """Return how a job has ended: for good where it was to be pruned."""
         why = self._pruned.get(request.job.id)
         if why is None or result.status != "stopped":
             return result
@@ -153,18 +164,18 @@ class Listener(tune.Callback):  # type: ignore[misc]
 
     def _end(self, request: JobRequest, result: JobResult) -> None:
         self._results[request.job.id] = result
-        self._tell("ended", request, result=result)
+        self._emit("ended", request, result=result)
 
     def _starved(self, pending: list[Any]) -> None:
         for trial in pending:
             request = self._request(trial)
-            self._tell("waiting", request, message=f"for {_size(request)}: the cluster is busy")
+            self._emit("waiting", request, message=f"for {_size(request)}: the cluster is busy")
 
     def _request(self, trial: Any) -> JobRequest:
         index: int = trial.config["index"]
         return self.requests[index]
 
-    def _tell(self, kind: Any, request: JobRequest, **details: Any) -> None:
+    def _emit(self, kind: Any, request: JobRequest, **details: Any) -> None:
         self._on_event(Event(kind=kind, job=request.job.id, label=request.label, **details))
 
 
@@ -174,15 +185,15 @@ def _begins(request: JobRequest, message: dict[str, Any]) -> str:
     return ", ".join(filter(None, (again, size)))
 
 
-def _waiting(request: JobRequest, place: int, most: int) -> str:
-    if place < most:
+def _waiting(request: JobRequest, position: int, most: int) -> str:
+    if position < most:
         return f"for {_size(request)} to start"
     return f"for {_size(request)}: the cluster holds {most} of these jobs at a time"
 
 
 def _size(request: JobRequest) -> str:
     resources = request.resources
-    each = f"{resources.cpus:g} CPU" + (f" and {resources.gpus} GPU" if resources.gpus else "")
+    worker = f"{resources.cpus:g} CPU" + (f" and {resources.gpus} GPU" if resources.gpus else "")
     if resources.elastic:
-        return f"{resources.least_workers} to {resources.most_workers} x {each}"
-    return f"{resources.least_workers} x {each}" if resources.least_workers > 1 else each
+        return f"{resources.least_workers} to {resources.most_workers} x {worker}"
+    return f"{resources.least_workers} x {worker}" if resources.least_workers > 1 else worker

@@ -1,8 +1,9 @@
-"""What Ray keeps reserved after a group of workers was ended while it was just beginning.
+"""What Ray keeps reserved after a worker group was ended while it was starting.
 
-Ray Train gives a group's resources back itself, and so does a watcher of its own if its controller
-is killed; but the watcher learns of them only once the workers are up. A controller killed before
-leaves them reserved for as long as the driver lives, and what comes next waits for ever.
+Ray Train gives a group's resources back itself, and its PlacementGroupCleaner does so if its
+controller is killed (ray-project/ray#54305, PR #58515). But the cleaner gets the placement group
+only once the workers are up (Ray 2.60): a controller killed before leaves it reserved as long as
+the driver lives, and the next group waits for ever.
 """
 
 import logging
@@ -17,26 +18,28 @@ from ray.util.state.exception import RayStateApiException
 
 LOG = logging.getLogger(__name__)
 _LIMIT = 10_000
+"""Of entries that the state API returns; by default 100, and the rest is left out."""
 
 
 @contextmanager
 def given_back() -> Iterator[None]:
-    """Remove what this driver reserves within the block, and does not give back itself."""
+    """Remove placement groups that this driver made within the block and that still exist."""
     before = reserved()
     try:
         yield
     finally:
-        for one in reserved() - before:
-            remove_placement_group(PlacementGroup(PlacementGroupID.from_hex(one)))
+        for group_id in reserved() - before:
+            remove_placement_group(PlacementGroup(PlacementGroupID.from_hex(group_id)))
 
 
 def reserved() -> set[str]:
     """Return the ids of all placement groups that this driver and its actors hold."""
-    here = ray.get_runtime_context()
-    wanted = [("creator_job_id", "=", here.get_job_id()), ("state", "!=", "REMOVED")]
+    # By its address: without one Ray looks for any cluster on the machine, and may find another.
+    context = ray.get_runtime_context()
+    filters = [("creator_job_id", "=", context.get_job_id()), ("state", "!=", "REMOVED")]
     try:
-        found = list_placement_groups(here.gcs_address, filters=wanted, limit=_LIMIT)
+        groups = list_placement_groups(context.gcs_address, filters=filters, limit=_LIMIT)
     except (RayStateApiException, ConnectionError, RuntimeError) as error:
-        LOG.debug("what is reserved cannot be asked, as without Ray's dashboard: %s", error)
+        LOG.debug("placement groups cannot be listed, as without Ray's dashboard: %s", error)
         return set()
-    return {one.placement_group_id for one in found}
+    return {group.placement_group_id for group in groups}

@@ -15,19 +15,20 @@ import ray
 from ray import tune
 from ray.tune.execution import class_cache
 
-from compound.cluster import host_checks as doctor
-from compound.cluster import resources as capacity
+from compound.cluster import host_checks
 from compound.cluster.network_interface import variables
 from compound.cluster.ray_session import Session
+from compound.cluster.resources import at_once, gpus_of, preflight, resolve
 from compound.cluster.runner import OnEvent, unfinished
 from compound.cluster.trials.asha import Brackets, Pruning
 from compound.cluster.trials.callback import JobList, Listener
 from compound.cluster.trials.placement_groups import given_back
 from compound.cluster.trials.trainables import GroupTrial, SingleWorkerTrial
-from compound.cluster.worker_group.coordinator import beside, open_mailbox
+from compound.cluster.worker_group.coordinator import driver_resource, open_coordinator
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, JobResult, Resources
 from compound.schemas.promotion import Asha
+from compound.schemas.retries import RetryLimits
 
 _KEYS = frozenset(
     {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
@@ -41,23 +42,21 @@ class RayRunner:
         self,
         session: Session,
         *,
-        retries: int = 3,
-        preemptions: int = 100,
+        limits: RetryLimits | None = None,
         imports: tuple[str, ...] = (),
         asha: Asha | None = None,
     ) -> None:
         """Take a connected Ray.
 
-        `retries`: how often a job goes on after its workers died, hung or were cut off;
-        `preemptions`: how often after their hosts were taken away with notice; `imports`: folders
-        from which the workers may import networks' own code, by default none; `asha`: the rule that
-        stops prunable jobs early, by default none. What its rungs have seen lasts as long as the
-        runner: in a later process they fill anew.
+        `limits`: how often a job continues after it lost workers or hosts; `imports`: folders from
+        which the workers may import networks' own code, by default none; `asha`: the rule that
+        stops prunable jobs early, by default none. Its rungs last as long as the runner: in a later
+        process they fill anew.
         """
         self._brackets = Brackets(asha) if asha else None
         self._imports = imports
         self._session = session
-        self._retries, self._preemptions = retries, preemptions
+        self._limits = limits or RetryLimits()
         self._stop = threading.Event()
 
     def request_stop(self) -> None:
@@ -65,30 +64,30 @@ class RayRunner:
         self._stop.set()
 
     def preflight(self, requests: Sequence[JobRequest]) -> None:
-        """Refuse what this cluster can never run. ClusterError: which job, and what is lacking.
+        """Refuse what this cluster can never run. ClusterError: which job, and what is missing.
 
         To be called with every kind of job of a study, before the first of them is trained.
         """
         nodes, limit = self._session.nodes, self._session.limit
-        capacity.preflight(requests, nodes, limit)
-        doctor.check_gpus(capacity.resolve(requests, nodes, limit))
-        doctor.check_interfaces(requests)
+        preflight(requests, nodes, limit)
+        host_checks.check_gpus(resolve(requests, nodes, limit))
+        host_checks.check_interfaces(requests)
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Train every request; see `Runner.run`."""
         nodes, limit = self._session.nodes, self._session.limit
-        capacity.preflight(requests, nodes, limit)
-        ledger = ArtifactStore.open(store, patient=True)
-        doctor.check_shared(ledger.uri, nodes)
-        doctor.check_interfaces(requests)
+        preflight(requests, nodes, limit)
+        artifacts = ArtifactStore.open(store, patient=True)
+        host_checks.check_shared(artifacts.uri, nodes)
+        host_checks.check_interfaces(requests)
         if self._brackets is None:
             requests = [request.model_copy(update={"prunable": False}) for request in requests]
-        results = _done(requests, ledger, on_event)
-        resolved = capacity.resolve(requests, nodes, limit)
+        results = _done(requests, artifacts, on_event)
+        resolved = resolve(requests, nodes, limit)
         fresh = {r.job.id: r for r in resolved if r.job.id not in results}
         for resources, group in _by_resources(fresh.values()):
-            most = min(capacity.at_once(resources, nodes, limit), len(group))
-            results |= self._run_group(resources, group, ledger, on_event, most)
+            most = min(at_once(resources, nodes, limit), len(group))
+            results |= self._run_group(resources, group, artifacts, on_event, most)
         return [results[request.job.id] for request in requests]
 
     def _run_group(
@@ -101,30 +100,33 @@ class RayRunner:
     ) -> dict[str, JobResult]:
         if self._stop.is_set():
             return {request.job.id: unfinished(request) for request in group}
-        name = f"compound-mailbox-{secrets.token_hex(4)}"
+        name = f"compound-coordinator-{secrets.token_hex(4)}"
         texts = [request.model_dump_json() for request in group]
-        tries = {"worker lost": self._retries, "preempted": self._preemptions}
-        mailbox = open_mailbox(name, texts, tries)
-        listener = Listener(group, store, on_event, mailbox, self._stop)
+        coordinator = open_coordinator(name, texts, self._limits)
+        listener = Listener(group, store, on_event, coordinator, self._stop, self._limits)
         listener.announce(most)
         try:
             with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder, given_back():
-                shared = {"mailbox": name, "store": store.uri, "imports": self._imports}
-                shared["beside"] = beside()
-                _settle_what_is_handed_on()
+                shared = {"coordinator": name, "store": store.uri, "imports": self._imports}
+                shared["beside"] = driver_resource()
+                _choose_variables_passed_on()
                 rule = Pruning(group, self._brackets, listener.prune) if self._brackets else None
-                _tuner(resources, shared, listener, most, self._retries, folder, rule).fit()
+                retries = self._limits.lost_worker
+                _tuner(resources, shared, listener, most, retries, folder, rule).fit()
         finally:
-            ray.kill(mailbox)
+            # A named actor would live as long as the driver, one for each group of requests.
+            ray.kill(coordinator)
         return listener.finish()
 
 
-def _settle_what_is_handed_on() -> None:
-    """Let Tune hand its actors what is said to NCCL and gloo, and no cloud keys.
+def _choose_variables_passed_on() -> None:
+    """Let Tune pass the variables of NCCL and gloo to its actors, and no cloud keys.
 
-    Ray logs what it hands on, and shows it; every host has the keys in its own environment, as
-    docs/store.md asks for.
+    Ray logs and shows what it passes on; every host has the keys in its own environment, as
+    docs/store.md requires.
     """
+    # Tune copies AWS keys of the driver into the runtime_env of each trial, which anyone who can
+    # read the cluster's metadata sees (Ray 2.60, tune/execution/class_cache.py).
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(_KEYS)
     class_cache.ENV_VARS_TO_PROPAGATE.update(variables())
 
@@ -141,12 +143,15 @@ def _tuner(
     labels = [request.label or request.job.id for request in listener.requests]
     return tune.Tuner(
         GroupTrial if resources.most_workers > 1 else SingleWorkerTrial,
-        param_space={**shared, "cpus": resources.cpus, "gpus": capacity.gpus_of(resources)},
+        param_space={**shared, "cpus": resources.cpus, "gpus": gpus_of(resources)},
         tune_config=tune.TuneConfig(
             search_alg=JobList(labels, listener.stop),
             scheduler=rule,
             num_samples=len(labels),
+            # As many as fit: every further worker group would start a trial actor and Train's
+            # processes, which only wait.
             max_concurrent_trials=most,
+            # A new actor imports torch anew: seconds a job, where the job may take milliseconds.
             reuse_actors=True,
             trial_name_creator=lambda trial: trial.config["label"],
             trial_dirname_creator=lambda trial: trial.trial_id,
@@ -156,6 +161,7 @@ def _tuner(
             storage_path=folder,
             callbacks=[listener],
             failure_config=tune.FailureConfig(max_failures=retries),
+            # Checkpoints are the store's: Tune would ask the trainable for one of its own.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),
@@ -165,11 +171,11 @@ def _tuner(
 def _done(
     requests: Sequence[JobRequest], store: ArtifactStore, on_event: OnEvent
 ) -> dict[str, JobResult]:
-    known = {request.job.id: request for request in requests}
-    found = store.results(list(known))
-    done = {job: result for job, result in found.items() if known[job].settled(result)}
+    by_id = {request.job.id: request for request in requests}
+    results = store.results(list(by_id))
+    done = {job: result for job, result in results.items() if by_id[job].settled(result)}
     for job, result in done.items():
-        on_event(Event(kind="ended", job=job, label=known[job].label, result=result))
+        on_event(Event(kind="ended", job=job, label=by_id[job].label, result=result))
     return done
 
 

@@ -23,24 +23,24 @@ from compound.schemas.errors import RunError
 from compound.schemas.job import EpochRow, JobRequest, JobResult
 
 Config = dict[str, Any]
-"""`index` of the request, name of the `mailbox`, URI of the `store`; `beside`, the resource of
-the driver's host; `imports`, folders with code that may be imported; `cpus` and `gpus` a worker."""
+"""`index` of the request, name of the `coordinator`, URI of the `store`; `beside`, the resource
+of the driver's host; `imports`, folders with importable code; `cpus` and `gpus` of a worker."""
 
 _DRIVER_MEMORY = 2**20
-"""Bytes that a gang's trial actor reserves, and no CPU: where the CPUs just fit the workers, any
-fraction of one would keep them waiting for ever."""
-
+"""Bytes that the trial actor of a worker group reserves, and no CPU. Ray refuses an empty request,
+and where the CPUs just fit the workers, any fraction of one would keep them waiting for ever.
+Workers in the trial's own request would be reserved twice (ray-project/ray#47439)."""
 
 _SHARE = 0.001
-"""Of the one unit of its own name that each host has."""
+"""Of the one unit of the resource with its own name that each host has."""
 
 
 class Trial(tune.Trainable):  # type: ignore[misc]
-    """The common part: find the mailbox and the job, and take the next job when reused."""
+    """The common part: find the coordinator and the job, and take the next job when reused."""
 
     def setup(self, config: Config) -> None:
         """Connect once in the life of the actor, then take the first job."""
-        self.mailbox = ray.get_actor(config["mailbox"])
+        self.coordinator = ray.get_actor(config["coordinator"])
         self.store = ArtifactStore.open(config["store"], patient=True)
         self.request = self._fetch(config)
         self.open()
@@ -53,12 +53,12 @@ class Trial(tune.Trainable):  # type: ignore[misc]
         return True
 
     def _fetch(self, config: Config) -> JobRequest:
-        text = ray.get(self.mailbox.request.remote(config["index"]))
+        text = ray.get(self.coordinator.request.remote(config["index"]))
         return JobRequest.model_validate_json(text)
 
     def stopping(self) -> bool:
-        """Tell whether the driver wants the job to end."""
-        return bool(ray.get(self.mailbox.stopping.remote(self.request.job.id)))
+        """Return whether the driver wants the job to end."""
+        return bool(ray.get(self.coordinator.stopping.remote(self.request.job.id)))
 
     def __repr__(self) -> str:
         """Name the actor in Ray's dashboard, which asks once, after the first job is taken."""
@@ -78,7 +78,7 @@ class SingleWorkerTrial(Trial):
 
     @classmethod
     def default_resource_request(cls, config: Config) -> tune.PlacementGroupFactory:
-        """Ask Tune for what a worker is given."""
+        """Ask Tune for the resources of a worker."""
         return tune.PlacementGroupFactory([{"CPU": config["cpus"], "GPU": config["gpus"]}])
 
     def open(self) -> None:
@@ -117,53 +117,55 @@ class SingleWorkerTrial(Trial):
     def _survived(self, result: JobResult) -> JobResult:
         """Return the result of a job after which this process can take another one.
 
-        A lone worker is lost where CUDA is, for good: Tune gives the job to a new process then.
+        A single worker is lost where its CUDA context is: Tune gives the job to a new process then.
         """
         if lost(result):
             assert result.cause is not None
-            words = in_a_line(result.cause)
-            ray.get(self.mailbox.last_words.remote(self.request.job.id, words))
+            text = in_a_line(result.cause)
+            ray.get(self.coordinator.record_last_words.remote(self.request.job.id, text))
             end_process(1)
         return result
 
     def cleanup(self) -> None:
-        """Let go of a job that was cut off."""
+        """Close a job that was cut off."""
         self._rows.close()
 
 
 class GroupTrial(Trial):
-    """Trains multi-worker jobs in a gang of workers that it starts once and keeps warm."""
+    """Trains multi-worker jobs in a worker group that it starts once and keeps warm."""
 
     @classmethod
     def default_resource_request(cls, config: Config) -> tune.PlacementGroupFactory:
-        """Ask Tune for next to nothing: Train reserves for the workers.
+        """Ask Tune for next to nothing: Train reserves the resources of the workers.
 
-        The actor lies on the driver's host, so that a lost host costs a gang workers only.
+        The actor runs on the driver's host, so that a lost host costs a group workers only.
         """
-        place = {config["beside"]: _SHARE}
-        return tune.PlacementGroupFactory([{"memory": _DRIVER_MEMORY, **place}])
+        on_driver = {config["beside"]: _SHARE}
+        return tune.PlacementGroupFactory([{"memory": _DRIVER_MEMORY, **on_driver}])
 
     def open(self) -> None:
-        """Start the gang; it comes up while the first job waits in the mailbox."""
-        self._gang = WorkerGroup(self.mailbox, self.config, self.store.uri, self.request)
+        """Start the group; it comes up while the first job waits in the coordinator."""
+        self._worker_group = WorkerGroup(
+            self.coordinator, self.config, self.store.uri, self.request
+        )
 
     def begin(self) -> None:
         """Remember that the job is not posted yet, so that a stop may still come first."""
         self._posted = False
 
     def step(self) -> Message:
-        """Wait for the gang's next message, an epoch's row or the end of the job."""
+        """Wait for the group's next message, an epoch's row or the end of the job."""
         if not self._posted and self.stopping():
             return ended(unfinished(self.request))
         if not self._posted:
-            self._gang.post(self.request)
+            self._worker_group.post(self.request)
             self._posted = True
-        message = self._gang.next()
+        message = self._worker_group.next()
         return {**message, "done": "result" in message or "failure" in message}
 
     def cleanup(self) -> None:
-        """Send the workers home and give their resources back."""
-        self._gang.close()
+        """End the workers and give their resources back."""
+        self._worker_group.close()
 
 
 def ended(result: JobResult) -> Message:

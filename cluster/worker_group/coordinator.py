@@ -1,8 +1,8 @@
-"""The one small actor between a driver, its trials and their gangs.
+"""The small actor between a driver, its trials and their worker groups.
 
-It hands out jobs by index, carries a gang's rows to the trial that waits for them, listens to its
-workers' signs of life, counts what its jobs have been forgiven, and holds the driver's wish to
-stop. It never trains, and dies with its driver.
+It hands out jobs by index, passes a group's rows to the trial that waits for them, receives the
+heartbeats of its workers, counts the retries of its jobs, and remembers that the driver wants to
+stop. It never trains, and ends with its driver.
 """
 
 import asyncio
@@ -12,10 +12,11 @@ from typing import Any, Literal
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from compound.cluster.retries import RetryBudget, Tries
+from compound.cluster.retries import InterruptionKind, RetryBudget
 from compound.cluster.worker_group.heartbeat import Heartbeat, HeartbeatMonitor, StalledWorker
 from compound.schemas.job import EpochRow
 from compound.schemas.metrics import ACCURACY
+from compound.schemas.retries import RetryLimits
 
 Message = dict[str, Any]
 """What a trial's step returns to Tune: `late`, a `notice` for people, `started`, a `row`,
@@ -25,240 +26,251 @@ causes as JSON. With a row come its epoch and its score as plain numbers, for Tu
 EPOCH = "epoch"
 
 Ending = Literal["", "stop", "regroup"]
-"""Whether a gang goes on with its job, ends it, or leaves it to a new group of workers."""
+"""Whether a worker group continues its job, ends it, or leaves it to the next generation."""
 
 
 @dataclass
 class _GroupState:
-    forgiven: RetryBudget
-    vigil: HeartbeatMonitor = field(default_factory=HeartbeatMonitor)
+    retries: RetryBudget
+    monitor: HeartbeatMonitor = field(default_factory=HeartbeatMonitor)
     regroup: bool = False
-    """The workers are to go home after the running epoch: others will take the job over."""
-    hurries: bool = False
-    """They are to go home at the next checkpoint, be it within the epoch."""
+    """The workers end after the running epoch: the next generation takes the job over."""
+    at_next_checkpoint: bool = False
+    """They end at the next checkpoint already, even within the epoch."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     job: str | None = None
-    id: str = ""
+    job_id: str = ""
     number: int = 0
-    taken: int = 0
+    starts: int = 0
     failure: str | None = None
     closed: bool = False
     undecided: bool = False
-    """The driver has not yet said whether to go on after the newest message."""
+    """The driver has not yet decided whether to continue after the newest message."""
     messages: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
 
 
 class Coordinator:
     """Jobs in, messages out; runs as an asynchronous Ray actor."""
 
-    def __init__(self, requests: list[str], tries: Tries) -> None:
+    def __init__(self, requests: list[str], limits: RetryLimits) -> None:
         self._requests = requests
-        self._tries = tries
-        self._boxes: dict[str, _GroupState] = {}
+        self._limits = limits
+        self._groups: dict[str, _GroupState] = {}
         self._stopping = False
         self._pruned: set[str] = set()
-        self._words: dict[str, str] = {}
+        self._last_words: dict[str, str] = {}
 
     async def request(self, index: int) -> str:
         """Return the JSON of the request with this index."""
         return self._requests[index]
 
     async def stop(self) -> None:
-        """Let everybody end after the running epoch."""
+        """Let every job end after the running epoch."""
         self._stopping = True
-        for box in self._boxes.values():
-            async with box.changed:
-                box.changed.notify_all()
+        for state in self._groups.values():
+            async with state.changed:
+                state.changed.notify_all()
 
     async def prune(self, job: str) -> None:
         """Let a job end before its next epoch, for good."""
         self._pruned.add(job)
 
     async def stopping(self, job: str) -> bool:
-        """Tell whether the driver wants this job to end."""
+        """Return whether the driver wants this job to end."""
         return self._stopping or job in self._pruned
 
-    async def last_words(self, job: str, words: str) -> None:
-        """Hear from a lone worker why it ends its process, before it does."""
-        self._words[job] = words
+    async def record_last_words(self, job: str, text: str) -> None:
+        """Record why a single worker is about to end its process."""
+        self._last_words[job] = text
 
-    async def heard(self, job: str) -> str:
-        """Return the last words of a job's worker once; "" where it died without any."""
-        return self._words.pop(job, "")
+    async def pop_last_words(self, job: str) -> str:
+        """Return why a job's worker ended its process, once; "" where it died without a word."""
+        return self._last_words.pop(job, "")
 
-    def _box(self, gang: str) -> _GroupState:
-        return self._boxes.setdefault(gang, _GroupState(RetryBudget(self._tries)))
+    def _state(self, group_id: str) -> _GroupState:
+        return self._groups.setdefault(group_id, _GroupState(RetryBudget(self._limits)))
 
-    async def post(self, gang: str, job: str, request: str) -> None:
-        """Give a gang its next job."""
-        box = self._box(gang)
-        async with box.changed:
-            box.id, box.undecided = job, False
-            box.forgiven = RetryBudget(self._tries)
-            box.vigil.rest()
-            box.job, box.number, box.taken, box.failure = request, box.number + 1, 0, None
-            box.changed.notify_all()
+    async def post(self, group_id: str, job: str, request: str) -> None:
+        """Give a worker group its next job."""
+        state = self._state(group_id)
+        async with state.changed:
+            state.job_id, state.undecided = job, False
+            state.retries = RetryBudget(self._limits)
+            state.monitor.mark_idle()
+            state.job, state.failure = request, None
+            state.number, state.starts = state.number + 1, 0
+            state.changed.notify_all()
 
-    async def close(self, gang: str) -> None:
-        """Send a gang home."""
-        box = self._box(gang)
-        async with box.changed:
-            box.closed = True
-            box.changed.notify_all()
+    async def close(self, group_id: str) -> None:
+        """Let a group's workers end."""
+        state = self._state(group_id)
+        async with state.changed:
+            state.closed = True
+            state.changed.notify_all()
 
-    async def take(self, gang: str, size: int) -> tuple[int, str] | None:
-        """Wait for the gang's unfinished job and return its number and JSON; None to go home.
+    async def take(self, group_id: str, size: int) -> tuple[int, str] | None:
+        """Wait for the group's unfinished job; return its number and JSON, None to end.
 
-        A new group of `size` workers gets the job that the one before had not finished; a job
-        that has cost too many groups was given up by then.
+        A new generation of `size` workers gets the job that the one before had not finished,
+        unless the retry limit was reached.
         """
-        box = self._box(gang)
-        async with box.changed:
-            await box.changed.wait_for(lambda: box.closed or box.regroup or box.job is not None)
-            if box.closed or box.regroup or box.job is None:
+        state = self._state(group_id)
+        async with state.changed:
+            await state.changed.wait_for(
+                lambda: state.closed or state.regroup or state.job is not None
+            )
+            if state.closed or state.regroup or state.job is None:
                 return None
-            box.taken += 1
-            box.vigil.rest()
-            box.messages.put_nowait({"started": box.taken, "size": size})
-            return box.number, box.job
+            state.starts += 1
+            state.monitor.mark_idle()
+            state.messages.put_nowait({"started": state.starts, "size": size})
+            return state.number, state.job
 
-    async def needed(self, gang: str) -> None:
-        """Wait until a gang has a job, or is to go home: before that nobody need start workers."""
-        box = self._box(gang)
-        async with box.changed:
-            await box.changed.wait_for(lambda: box.closed or box.job is not None)
+    async def wait_until_needed(self, group_id: str) -> None:
+        """Wait until a group has a job or is closed: no workers need be started before."""
+        state = self._state(group_id)
+        async with state.changed:
+            await state.changed.wait_for(lambda: state.closed or state.job is not None)
 
-    async def muster(self, gang: str, group: int) -> None:
-        """Expect a new group of workers."""
-        box = self._box(gang)
-        box.regroup = box.hurries = False
-        box.vigil.begin(group)
+    async def begin_generation(self, group_id: str, generation: int) -> None:
+        """Expect new workers."""
+        state = self._state(group_id)
+        state.regroup = state.at_next_checkpoint = False
+        state.monitor.begin(generation)
 
-    async def beat(self, gang: str, group: int, beat: Heartbeat) -> Ending:
-        """Hear from a worker; return what is wanted of it before its epoch is over."""
-        self._box(gang).vigil.hear(group, beat)
-        return await self.wanted(gang)
+    async def beat(self, group_id: str, generation: int, beat: Heartbeat) -> Ending:
+        """Record a worker's heartbeat; return how it is to end before its epoch is over."""
+        self._state(group_id).monitor.record(generation, beat)
+        return await self.requested_ending(group_id)
 
-    async def wanted(self, gang: str) -> Ending:
-        """Return what is wanted of a gang's workers before their epoch is over."""
-        return "stop" if self._stopping else "regroup" if self._box(gang).hurries else ""
+    async def requested_ending(self, group_id: str) -> Ending:
+        """Return how a group's workers are to end before their epoch is over."""
+        if self._stopping:
+            return "stop"
+        return "regroup" if self._state(group_id).at_next_checkpoint else ""
 
-    async def leave(self, gang: str, group: int, rank: int) -> None:
-        """Hear from a worker for the last time."""
-        self._box(gang).vigil.leave(group, rank)
+    async def leave(self, group_id: str, generation: int, rank: int) -> None:
+        """Expect no more heartbeats of a worker: it has ended as planned."""
+        self._state(group_id).monitor.leave(generation, rank)
 
-    async def notice(self, gang: str, text: str) -> None:
-        """Tell people something about the gang."""
-        box = self._box(gang)
-        if box.job is not None:
-            box.messages.put_nowait({"notice": text})
+    async def notice(self, group_id: str, text: str) -> None:
+        """Pass a text about the group on to people."""
+        state = self._state(group_id)
+        if state.job is not None:
+            state.messages.put_nowait({"notice": text})
 
-    async def watch(
-        self, gang: str, patience: float
+    async def check_workers(
+        self, group_id: str, patience: float
     ) -> tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]:
-        """Return who has been heard of, and who is to be given up after so many seconds."""
-        box = self._box(gang)
-        if box.job is None or box.undecided:
-            box.vigil.rest()
-        return box.vigil.beats, box.vigil.suspects(patience)
+        """Return the newest heartbeats, and the workers stalled for longer than `patience` s."""
+        state = self._state(group_id)
+        if state.job is None or state.undecided:
+            state.monitor.mark_idle()
+        return state.monitor.beats, state.monitor.stalled(patience)
 
-    async def regroup(self, gang: str, why: str, kind: str = "") -> None:
-        """Send the workers home after the running epoch, which is checkpointed.
+    async def regroup(self, group_id: str, why: str, kind: InterruptionKind | None = None) -> None:
+        """Let the workers end after the running epoch, which is checkpointed.
 
-        With a `kind` it counts as a setback of the running job, and hurries: they go at the next
-        checkpoint, be it within the epoch.
+        With a `kind` it counts as an interruption of the running job, and the workers end at the
+        next checkpoint, even within the epoch.
         """
-        box = self._box(gang)
-        async with box.changed:
-            if box.regroup or box.closed:
+        state = self._state(group_id)
+        async with state.changed:
+            if state.regroup or state.closed:
                 return
-            box.regroup, box.hurries = True, bool(kind)
-            if box.job is not None:
-                told = box.forgiven.count(kind, why) if kind else why
-                box.messages.put_nowait({"notice": told})
-            box.changed.notify_all()
+            state.regroup, state.at_next_checkpoint = True, bool(kind)
+            if state.job is not None:
+                text = state.retries.count(kind, why) if kind else why
+                state.messages.put_nowait({"notice": text})
+            state.changed.notify_all()
 
-    async def setback(self, gang: str, kind: str, text: str) -> None:
-        """Count what has ended a group; give its job up when that is too much."""
-        box = self._box(gang)
-        async with box.changed:
-            if box.job is None:
+    async def interrupted(self, group_id: str, kind: InterruptionKind, text: str) -> None:
+        """Count what has ended the workers; give their job up at the retry limit."""
+        state = self._state(group_id)
+        async with state.changed:
+            if state.job is None:
                 return
-            told = box.forgiven.count(kind, text)
-            cause = box.forgiven.cause()
-            failure = box.failure or (cause.model_dump_json() if cause else None)
-            box.job = None if failure else box.job
-            box.messages.put_nowait({"failure": failure} if failure else {"notice": told})
-            box.changed.notify_all()
+            message = state.retries.count(kind, text)
+            cause = state.retries.cause()
+            failure = state.failure or (cause.model_dump_json() if cause else None)
+            state.job = None if failure else state.job
+            state.messages.put_nowait({"failure": failure} if failure else {"notice": message})
+            state.changed.notify_all()
 
-    async def note(self, gang: str, number: int, cause: str, patience: float) -> bool:
-        """Remember why a rank gave job `number` up, should the first rank never say so.
+    async def record_failure(self, group_id: str, number: int, cause: str, patience: float) -> bool:
+        """Record why a rank gave job `number` up, in case the first rank never does.
 
-        Return whether the first rank ends the job as well, within so many seconds.
+        Return whether the first rank ends the job as well, within `patience` seconds.
         """
-        box = self._boxes[gang]
-        async with box.changed:
-            if number == box.number:
-                box.failure = cause
-            ended = box.changed.wait_for(lambda: box.job is None or number != box.number)
+        state = self._groups[group_id]
+        async with state.changed:
+            if number == state.number:
+                state.failure = cause
+            ended = state.changed.wait_for(lambda: state.job is None or number != state.number)
             try:
                 return await asyncio.wait_for(ended, patience)
             except TimeoutError:
                 return False
 
-    async def put(self, gang: str, number: int, message: Message, waits: bool = False) -> Ending:
-        """Deliver what happened to job `number`; return how to go on.
+    async def put(
+        self, group_id: str, number: int, message: Message, waits: bool = False
+    ) -> Ending:
+        """Deliver what happened to job `number`; return how to continue.
 
         With `waits` it returns once the driver has decided on the message, which is when the
         trial asks for the next one.
         """
-        box = self._boxes[gang]
-        async with box.changed:
-            if box.job is None or number != box.number:
+        state = self._groups[group_id]
+        async with state.changed:
+            if state.job is None or number != state.number:
                 return "stop"
-            box.job = None if "result" in message else box.job
-            box.changed.notify_all()
-            box.messages.put_nowait(message)
-            box.undecided = waits
-            await box.changed.wait_for(lambda: not box.undecided or self._ends(box, number))
-            return "stop" if self._ends(box, number) else "regroup" if box.regroup else ""
+            state.job = None if "result" in message else state.job
+            state.changed.notify_all()
+            state.messages.put_nowait(message)
+            state.undecided = waits
+            await state.changed.wait_for(lambda: not state.undecided or self._ends(state, number))
+            return "stop" if self._ends(state, number) else "regroup" if state.regroup else ""
 
-    def _ends(self, box: _GroupState, number: int) -> bool:
-        superseded = box.closed or number != box.number
-        return self._stopping or superseded or box.id in self._pruned
+    def _ends(self, state: _GroupState, number: int) -> bool:
+        superseded = state.closed or number != state.number
+        return self._stopping or superseded or state.job_id in self._pruned
 
-    async def next(self, gang: str, timeout: float) -> Message | None:
-        """Wait up to `timeout` seconds for the gang's next message."""
-        box = self._box(gang)
-        if box.undecided and box.messages.empty():
-            async with box.changed:
-                box.undecided = False
-                box.changed.notify_all()
+    async def next(self, group_id: str, timeout: float) -> Message | None:
+        """Wait up to `timeout` seconds for the group's next message."""
+        state = self._state(group_id)
+        if state.undecided and state.messages.empty():
+            async with state.changed:
+                state.undecided = False
+                state.changed.notify_all()
         try:
-            return await asyncio.wait_for(box.messages.get(), timeout)
+            return await asyncio.wait_for(state.messages.get(), timeout)
         except TimeoutError:
             return None
 
 
 def epoch_message(row: EpochRow) -> Message:
-    """Return the message that tells of an epoch."""
+    """Return the message that reports an epoch."""
     return {"row": row.model_dump_json(), EPOCH: row.epoch, ACCURACY: row.metrics[ACCURACY]}
 
 
-def beside() -> str:
+def driver_resource() -> str:
     """Return the name of the resource that only the driver's host has."""
-    here = ray.get_runtime_context().get_node_id()
-    address = next(node["NodeManagerAddress"] for node in ray.nodes() if node["NodeID"] == here)
-    return f"node:{address}"
+    node_id = ray.get_runtime_context().get_node_id()
+    # Ray gives every host one unit of a resource node:ADDRESS: a share of it pins an actor there.
+    nodes = {node["NodeID"]: node for node in ray.nodes()}
+    return f"node:{nodes[node_id]['NodeManagerAddress']}"
 
 
-def open_mailbox(name: str, requests: list[str], tries: Tries) -> Any:
-    """Start a mailbox beside the driver, to be found by its name; returns the actor's handle."""
-    here = ray.get_runtime_context().get_node_id()
+def open_coordinator(name: str, requests: list[str], limits: RetryLimits) -> Any:
+    """Start a coordinator on the driver's host, found by its name; return the actor's handle."""
+    node_id = ray.get_runtime_context().get_node_id()
     options = {
         "name": name,
         "num_cpus": 0,
+        # Every worker and trial may wait in a call at the same time. Ray's default for an
+        # asynchronous actor is 1000: further calls would wait for ever.
         "max_concurrency": 10_000,
-        "scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=False),
+        # Ray may place an actor on any host: one that is lost would take the coordinator along.
+        "scheduling_strategy": NodeAffinitySchedulingStrategy(node_id, soft=False),
     }
-    return ray.remote(Coordinator).options(**options).remote(requests, tries)
+    return ray.remote(Coordinator).options(**options).remote(requests, limits)

@@ -1,10 +1,11 @@
-"""A gang: DDP workers that are started once and then train one job after another.
+"""A worker group: DDP workers that are started once and then train one job after another.
 
-Starting a worker group takes Ray Train tens of seconds, handing the group another job takes
-milliseconds. The trial actor holds the gang: `fit()` runs in a thread of it, jobs and rows pass
-through the mailbox. When a worker or its host is lost, hangs, or is taken away, the group ends, and
-the gang starts another on what is left: it takes the unfinished job again, which resumes from its
-last checkpoint in the store. An elastic gang may then be smaller, and grows after an epoch.
+Starting workers takes Ray Train tens of seconds, handing them another job takes milliseconds. The
+trial actor owns the group: `fit()` runs in a thread of it, jobs and rows pass through the
+coordinator. When a worker or its host is lost, hangs, or is taken away, this generation of workers
+ends and the group starts the next one on what is left: it takes the unfinished job again, which
+resumes from its last checkpoint in the store. An elastic group may then be smaller, and grows after
+an epoch.
 """
 
 import os
@@ -13,7 +14,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ray
@@ -21,9 +22,10 @@ from ray import train
 from ray.train import TrainingFailedError
 from ray.train.torch import TorchTrainer
 
-from compound.cluster.network_interface import GangTorchConfig, variables
+from compound.cluster.network_interface import WorkerGroupTorchConfig, variables
 from compound.cluster.resources import gpus_of
-from compound.cluster.worker_group import host_health as muster
+from compound.cluster.retries import InterruptionKind
+from compound.cluster.worker_group import host_health
 from compound.cluster.worker_group.coordinator import Message
 from compound.cluster.worker_group.heartbeat import Heartbeat, StalledWorker
 from compound.cluster.worker_group.interruption import (
@@ -42,66 +44,69 @@ from compound.schemas.job import JobRequest, Resources
 _LATE_S = 60.0
 """Seconds after which workers that are not up yet are thought to wait for resources."""
 
-_WATCH_S = 5.0
-"""Seconds between two looks at workers and hosts."""
+_CHECK_S = 5.0
+"""Seconds between two checks of workers and hosts."""
 
-_STILLBORN = 3
-"""Groups in a row that ended before any worker gave a sign of life: then something is wrong."""
+_MAX_FAILED_STARTS = 3
+"""Generations in a row that ended before any heartbeat: then something is wrong."""
 
-_BARRED_S = 180.0
-"""Seconds for which a host that did not answer gets no worker, if Ray still believes in it."""
+_EXCLUDED_S = 180.0
+"""Seconds for which a host that did not answer gets no worker, if Ray still counts it as alive."""
 
 _SETTLE_S = 4.0
-"""Seconds without a change of what is free, after which an elastic gang takes that."""
+"""Seconds without a change of the free resources, after which an elastic group takes them."""
 
 _ENVIRONMENT = {
     # Rows do not go through Train's report(), so its polls only find dead workers; each one costs
-    # the training threads time.
+    # the training threads time. Ray 2.60 polls every 2 s, and reads this in the trial's process.
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "1.0",
-    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",  # the gang watches hosts itself
+    # The group watches for hosts that are taken away itself, and counts them as preemptions.
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
+    # Ray changes the workers' folder to one of its session: relative data paths would be lost.
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 _FIXED_START_S, _ELASTIC_START_S = "3600", "60"
-"""How long workers are waited for: on a busy cluster, and where others would do."""
+"""How long to wait for workers: where no smaller group would do, and where one would."""
 
 
 class WorkerGroup:
-    """The trial actor's side: starts the workers, posts jobs, receives what they say."""
+    """The trial actor's side: starts the workers, posts jobs, receives their messages."""
 
     def __init__(
-        self, mailbox: Any, trial: Mapping[str, Any], store: str, first: JobRequest
+        self, coordinator: Any, trial: Mapping[str, Any], store: str, first: JobRequest
     ) -> None:
-        self._mailbox, self._resources = mailbox, first.resources
-        self._id = f"gang-{secrets.token_hex(4)}"
+        self._coordinator, self._resources = coordinator, first.resources
+        self._id = f"workers-{secrets.token_hex(4)}"
         self._error: BaseException | None = None
         self._up = self._closed = False
-        self._watched = 0.0
-        self._size, self._group, self._more = 0, 0, 0
-        self._suspects: tuple[StalledWorker, ...] = ()
+        self._checked = 0.0
+        self._size, self._generation, self._room = 0, 0, 0
+        self._stalled: tuple[StalledWorker, ...] = ()
         self._draining: set[str] = set()
-        self._barred: dict[str, float] = {}
-        self._folder = tempfile.mkdtemp(prefix="compound-gang-")
+        self._excluded: dict[str, float] = {}
+        self._folder = tempfile.mkdtemp(prefix="compound-workers-")
         os.environ.update(_ENVIRONMENT)
-        taken = {name: trial[name] for name in ("mailbox", "imports")}
+        shared = {name: trial[name] for name in ("coordinator", "imports")}
         planned = self._resources.most_workers
-        self._config = {**taken, "gang": self._id, "store": store, "planned": planned}
-        self._thread = threading.Thread(target=self._live, daemon=True)
+        self._config = {**shared, "group_id": self._id, "store": store, "planned": planned}
+        self._thread = threading.Thread(target=self._run_generations, daemon=True)
         self._thread.start()
 
     def post(self, request: JobRequest) -> None:
         """Give the workers their next job."""
-        ray.get(self._mailbox.post.remote(self._id, request.job.id, request.model_dump_json()))
+        ray.get(self._coordinator.post.remote(self._id, request.job.id, request.model_dump_json()))
 
     def next(self) -> Message:
-        """Wait for the next message of the job; say now and then that the workers are not up yet.
+        """Wait for the next message of the job; `late` where the workers are not up yet.
 
         Raises:
-            RunError: the gang has ended, with what Ray Train says about it.
+            RunError: the group has ended, with Ray Train's error.
         """
         begun = time.monotonic()
         while True:
-            self._watch()
-            message: Message | None = ray.get(self._mailbox.next.remote(self._id, timeout=_WATCH_S))
+            self._check_group()
+            message: Message | None
+            message = ray.get(self._coordinator.next.remote(self._id, timeout=_CHECK_S))
             if message is not None:
                 self._up = self._up or "started" in message
                 return message
@@ -113,133 +118,152 @@ class WorkerGroup:
     def close(self) -> None:
         """Let the workers return, wait until Train has given their resources back."""
         self._closed = True
-        ray.get(self._mailbox.close.remote(self._id))
+        ray.get(self._coordinator.close.remote(self._id))
         self._thread.join(timeout=60)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _live(self) -> None:
-        """Start one group after another, until the gang is closed."""
+    def _run_generations(self) -> None:
+        """Start one generation of workers after another, until the group is closed."""
         try:
-            stillborn = 0
-            while not self._closed and stillborn < _STILLBORN:
-                stillborn = 0 if self._fit() else stillborn + 1
-                ray.get(self._mailbox.needed.remote(self._id))
-        except Exception as error:  # told to the trial, which waits in `next`
+            failed_starts = 0
+            while not self._closed and failed_starts < _MAX_FAILED_STARTS:
+                failed_starts = 0 if self._run_generation() else failed_starts + 1
+                ray.get(self._coordinator.wait_until_needed.remote(self._id))
+        except Exception as error:  # the trial, which waits in `next`, raises it
             self._error = error
 
-    def _fit(self) -> bool:
-        """Start a group and wait for its end; return whether it was ever alive."""
-        self._size = self._muster()
-        self._group, self._more, self._suspects = self._group + 1, 0, ()
-        ray.get(self._mailbox.muster.remote(self._id, self._group))
-        sized, unwanted = self._resources.sized(self._size), self._unwanted()
-        waits = _FIXED_START_S if not (self._resources.elastic or unwanted) else _ELASTIC_START_S
+    def _run_generation(self) -> bool:
+        """Start workers and wait for their end; return whether they were ever alive."""
+        self._size = self._choose_size()
+        self._generation, self._room, self._stalled = self._generation + 1, 0, ()
+        ray.get(self._coordinator.begin_generation.remote(self._id, self._generation))
+        sized, excluded = self._resources.sized(self._size), self._excluded_hosts()
+        waits = _FIXED_START_S if not (self._resources.elastic or excluded) else _ELASTIC_START_S
+        # Ray's 60 s are too short for a group that must wait on a busy cluster; Train then drops
+        # the placement group and takes its place in the queue anew (Ray 2.60).
         os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = waits
         try:
-            _trainer(self._trial(), sized, unwanted).fit()
+            _trainer(self._trial(), sized, excluded).fit()
         except TrainingFailedError as error:
             return self._ended(error)
         return True
 
     def _trial(self) -> dict[str, Any]:
-        return {**self._config, "group": self._group, "folder": self._folder}
+        return {**self._config, "generation": self._generation, "folder": self._folder}
 
-    def _muster(self) -> int:
+    def _choose_size(self) -> int:
         """Return how many workers to start: as many as there is room for, once that has settled."""
-        resources, seen, since = self._resources, -1, time.monotonic()
+        resources, before, since = self._resources, -1, time.monotonic()
         while resources.elastic:
-            found = min(muster.free_workers(resources, self._unwanted()), resources.most_workers)
-            if found != seen:
-                seen, since = found, time.monotonic()
-            if found == resources.most_workers or time.monotonic() - since > _SETTLE_S:
-                return self._at_least(found)
+            room = min(self._free_workers(), resources.most_workers)
+            if room != before:
+                before, since = room, time.monotonic()
+            if room == resources.most_workers or time.monotonic() - since > _SETTLE_S:
+                return self._at_least(room)
             time.sleep(1.0)
         return resources.least_workers
 
-    def _at_least(self, found: int) -> int:
-        least = self._resources.least_workers
-        if found < least:
-            text = f"for {least} workers, there is room for {found}"
-            ray.get(self._mailbox.notice.remote(self._id, text))
-        return max(found, least)
+    def _free_workers(self) -> int:
+        return host_health.free_workers(self._resources, self._excluded_hosts())
 
-    def _unwanted(self) -> set[str]:
+    def _at_least(self, room: int) -> int:
+        least = self._resources.least_workers
+        if room < least:
+            text = f"for {least} workers, there is room for {room}"
+            ray.get(self._coordinator.notice.remote(self._id, text))
+        return max(room, least)
+
+    def _excluded_hosts(self) -> set[str]:
         now = time.monotonic()
-        return {node for node, until in self._barred.items() if until > now}
+        return {node for node, until in self._excluded.items() if until > now}
 
     def _ended(self, error: TrainingFailedError) -> bool:
-        """Take stock of a group that ended before its time; return whether it was ever alive."""
-        beats, _ = self._hear()
+        """Report workers that ended too early; return whether they were ever alive."""
+        beats, _ = self._check_workers()
         if self._closed or no_room(error):
-            return True  # nobody misses it; or it is tried again with what there is by then
+            return True  # nothing is lost: no job waits, or the next generation takes what is free
         if not beats:
             self._error = error
             return False
-        told = self._setback(error, beats)
-        if told.kind == "preempted" and self._draining:  # counted when the notice came
-            ray.get(self._mailbox.notice.remote(self._id, told.text))
+        interruption = self._interruption(error, beats)
+        if interruption.kind == "preempted" and self._draining:  # counted when the notice came
+            ray.get(self._coordinator.notice.remote(self._id, interruption.text))
         else:
-            ray.get(self._mailbox.setback.remote(self._id, told.kind, told.text))
+            kind, text = interruption.kind, interruption.text
+            ray.get(self._coordinator.interrupted.remote(self._id, kind, text))
         return True
 
-    def _setback(self, error: TrainingFailedError, beats: tuple[Heartbeat, ...]) -> Interruption:
+    def _interruption(
+        self, error: TrainingFailedError, beats: tuple[Heartbeat, ...]
+    ) -> Interruption:
         dead = dead_ranks(error)
         nodes = {beat.node for beat in beats if beat.rank in dead}
-        gone = self._bar(nodes - muster.alive() | muster.unreachable(nodes & muster.alive()))
+        # Ray counts a host as alive for up to a minute after it is cut off, so it is asked as well.
+        alive = host_health.alive()
+        gone = self._exclude(nodes - alive | host_health.unreachable(nodes & alive))
         return classify_interruption(
-            error, GroupState(beats, self._suspects, self._draining, gone | self._unwanted())
+            error, GroupState(beats, self._stalled, self._draining, gone | self._excluded_hosts())
         )
 
-    def _bar(self, nodes: set[str]) -> set[str]:
-        self._barred |= dict.fromkeys(nodes, time.monotonic() + _BARRED_S)
+    def _exclude(self, nodes: set[str]) -> set[str]:
+        self._excluded |= dict.fromkeys(nodes, time.monotonic() + _EXCLUDED_S)
         return nodes
 
-    def _hear(self) -> tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]:
-        heard: tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]
-        heard = ray.get(self._mailbox.watch.remote(self._id, self._resources.patience))
-        return heard
+    def _check_workers(self) -> tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]:
+        workers: tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]
+        workers = ray.get(
+            self._coordinator.check_workers.remote(self._id, self._resources.patience)
+        )
+        return workers
 
-    def _watch(self) -> None:
-        """End workers that hold up the others; make way where hosts come or go."""
-        if time.monotonic() - self._watched < _WATCH_S:
+    def _check_group(self) -> None:
+        """End stalled workers; start the next generation where hosts come or go."""
+        if time.monotonic() - self._checked < _CHECK_S:
             return
-        self._watched = time.monotonic()
-        beats, suspects = self._hear()
-        if suspects and not self._suspects:
-            self._suspects = suspects
-            self._end_those(suspects, beats)
-        self._make_way(beats)
+        self._checked = time.monotonic()
+        beats, stalled = self._check_workers()
+        if stalled and not self._stalled:
+            self._stalled = stalled
+            self._end_stalled(stalled, beats)
+        self._move_where_hosts_change(beats)
 
-    def _make_way(self, beats: tuple[Heartbeat, ...]) -> None:
-        draining = muster.draining()
+    def _move_where_hosts_change(self, beats: tuple[Heartbeat, ...]) -> None:
+        draining = host_health.draining()
         going = {beat.node: beat.host for beat in beats if beat.node in draining}
         if going.keys() - self._draining:
             self._draining |= going.keys()
             hosts = ", ".join(sorted(going.values()))
             self._regroup(f"about to be taken away: {hosts}", "preempted")
         elif self._resources.elastic and beats and self._size < self._resources.most_workers:
-            before, self._more = self._more, muster.free_workers(self._resources, self._unwanted())
-            if min(before, self._more) > 0:  # seen twice, so that it was no passing gap
+            before, self._room = self._room, self._free_workers()
+            # Twice in a row: between two jobs of other groups resources are free for a moment.
+            if min(before, self._room) > 0:
                 self._regroup(f"there is room for more workers than {self._size}")
 
-    def _end_those(self, suspects: tuple[StalledWorker, ...], beats: tuple[Heartbeat, ...]) -> None:
-        """Kill workers; where their hosts do not answer, the others, so that the group ends."""
-        named = {one.beat.node for one in suspects}
-        processes = [muster.WorkerProcess(one.beat.node, one.beat.pid) for one in suspects]
-        unanswered = self._bar(muster.kill(processes))
+    def _end_stalled(
+        self, stalled: tuple[StalledWorker, ...], beats: tuple[Heartbeat, ...]
+    ) -> None:
+        """Kill stalled workers; where their hosts do not answer, all others: one has to end."""
+        nodes = {worker.beat.node for worker in stalled}
+        unanswered = self._exclude(_kill(worker.beat for worker in stalled))
         if unanswered:
-            rest = [beat for beat in beats if beat.node not in named]
-            muster.kill(muster.WorkerProcess(beat.node, beat.pid) for beat in rest)
+            _kill(beat for beat in beats if beat.node not in nodes)
 
-    def _regroup(self, why: str, kind: str = "") -> None:
-        ray.get(self._mailbox.regroup.remote(self._id, why, kind))
+    def _regroup(self, why: str, kind: InterruptionKind | None = None) -> None:
+        ray.get(self._coordinator.regroup.remote(self._id, why, kind))
 
 
-def _trainer(config: Mapping[str, Any], resources: Resources, barred: set[str]) -> TorchTrainer:
+def _kill(beats: Iterable[Heartbeat]) -> set[str]:
+    """Kill the workers of these heartbeats; return the hosts that do not answer."""
+    return host_health.kill(host_health.WorkerProcess(beat.node, beat.pid) for beat in beats)
+
+
+def _trainer(config: Mapping[str, Any], resources: Resources, excluded: set[str]) -> TorchTrainer:
     gpus = gpus_of(resources)
-    given = {} if gpus else environment()
-    given |= variables()
-    away = {"ray.io/node-id": f"!in({','.join(sorted(barred))})"} if barred else None
+    worker_environment = {} if gpus else environment()
+    worker_environment |= variables()
+    # Ray places workers on any host that it counts as alive, also on one that does not answer.
+    away = {"ray.io/node-id": f"!in({','.join(sorted(excluded))})"} if excluded else None
     return TorchTrainer(
         work,
         train_loop_config={
@@ -248,7 +272,7 @@ def _trainer(config: Mapping[str, Any], resources: Resources, barred: set[str]) 
             "decode_cpus": resources.decode_cpus,
             "gpus": gpus,
         },
-        torch_config=GangTorchConfig(
+        torch_config=WorkerGroupTorchConfig(
             backend=backend_for(gpus),
             interface=resources.interface,
             timeout_s=int(collective_timeout(resources.patience).total_seconds()),
@@ -260,9 +284,11 @@ def _trainer(config: Mapping[str, Any], resources: Resources, barred: set[str]) 
             label_selector=away,
         ),
         run_config=train.RunConfig(
-            name=f"{config['gang']}-{config['group']}",
+            name=f"{config['group_id']}-{config['generation']}",
             storage_path=config["folder"],
+            # Ray's default for the controller is to retry without end, with a log line only
+            # (PR ray-project/ray#54402): retries are counted by the coordinator.
             failure_config=train.FailureConfig(max_failures=0, controller_failure_limit=0),
-            worker_runtime_env={"env_vars": given},
+            worker_runtime_env={"env_vars": worker_environment},
         ),
     )

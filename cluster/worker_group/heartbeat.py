@@ -1,22 +1,22 @@
-"""Who of a group of workers is to be given up: silent, or hanging. Plain arithmetic, no Ray."""
+"""Which workers of a group are stalled: silent, or hanging. Plain arithmetic, no Ray."""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 BEAT_S = 2.0
-"""Seconds between two signs of life of a worker."""
+"""Seconds between two heartbeats of a worker."""
 
 SILENT_S = 20.0
-"""Seconds without a sign of life after which a worker is frozen, or its host out of reach."""
+"""Seconds without a heartbeat after which a worker is frozen, or its host unreachable."""
 
 _ALL_SILENT = 3
-"""When nobody is heard of, whoever listens may have slept: wait so many times as long."""
+"""Where all workers are silent, the listener itself may have been frozen: wait that much longer."""
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """A worker's sign of life: who it is, and what its training thread does."""
+    """Which worker it is, and what its training thread does."""
 
     rank: int
     host: str
@@ -24,11 +24,11 @@ class Heartbeat:
     """Ray's id of the host."""
     pid: int
     steps: int
-    place: str
+    position: str
     trace: int
     waits: bool
     collectives: int = 0
-    """How many it has begun: who waits in one has begun it, whoever it waits for has not."""
+    """How many it has begun. A worker that waits in one has begun it, the late worker has not."""
 
     @property
     def name(self) -> str:
@@ -38,7 +38,7 @@ class Heartbeat:
 
 @dataclass(frozen=True)
 class StalledWorker:
-    """A worker that keeps the others waiting, and what speaks for it."""
+    """A worker that the others wait for, and the evidence."""
 
     beat: Heartbeat
     why: str
@@ -47,89 +47,89 @@ class StalledWorker:
 @dataclass(frozen=True)
 class _LastSeen:
     beat: Heartbeat
-    at: float
-    moved: float
+    seen_at: float
+    progressed: float
 
 
 class HeartbeatMonitor:
-    """Listens to the workers of one group after another."""
+    """Watches the workers of one generation after another."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._group = 0
+        self._generation = 0
         self._seen: dict[int, _LastSeen] = {}
-        self._rested = clock()
+        self._idle_since = clock()
 
     @property
     def beats(self) -> tuple[Heartbeat, ...]:
-        """The last sign of life of each worker of the newest group."""
+        """The last heartbeat of each worker of the newest generation."""
         return tuple(seen.beat for seen in self._seen.values())
 
-    def begin(self, group: int) -> None:
-        """A new group is being started; what an earlier one still says does not count."""
-        self._group, self._seen = group, {}
-        self.rest()
+    def begin(self, generation: int) -> None:
+        """New workers are being started; heartbeats of earlier ones no longer count."""
+        self._generation, self._seen = generation, {}
+        self.mark_idle()
 
-    def rest(self) -> None:
-        """The workers have nothing to do at the moment, or wait for somebody else."""
-        self._rested = self._clock()
+    def mark_idle(self) -> None:
+        """The workers have nothing to do at the moment, or wait for the driver."""
+        self._idle_since = self._clock()
 
-    def hear(self, group: int, beat: Heartbeat) -> None:
-        """A worker lives."""
-        if group != self._group:
+    def record(self, generation: int, beat: Heartbeat) -> None:
+        """Record a worker's heartbeat."""
+        if generation != self._generation:
             return
         now, before = self._clock(), self._seen.get(beat.rank)
-        moved = before is None or _moved(before.beat, beat)
-        self._seen[beat.rank] = _LastSeen(beat, now, now if moved or not before else before.moved)
+        progressed = before is None or _progressed(before.beat, beat)
+        since = now if progressed or not before else before.progressed
+        self._seen[beat.rank] = _LastSeen(beat, now, since)
 
-    def leave(self, group: int, rank: int) -> None:
-        """A worker has done its work and will not be heard of again."""
-        if group == self._group:
+    def leave(self, generation: int, rank: int) -> None:
+        """A worker has ended as planned: expect no more heartbeats."""
+        if generation == self._generation:
             self._seen.pop(rank, None)
 
-    def suspects(self, patience: float) -> tuple[StalledWorker, ...]:
-        """Return who is to be given up: silent ones, else who holds up a job that stands still.
+    def stalled(self, patience: float) -> tuple[StalledWorker, ...]:
+        """Return stalled workers: silent ones, else those that the other workers wait for.
 
-        A job stands still when none of its workers has made progress for `patience` seconds. Then
-        all of them wait for the one that has not begun the collective that the others are in.
+        A job hangs when none of its workers has made progress for `patience` seconds. Then all of
+        them wait for the one that has not begun the collective that the others are in.
         """
         return self._silent() or self._hanging(patience)
 
     def _silent(self) -> tuple[StalledWorker, ...]:
         now = self._clock()
-        ages = {rank: now - seen.at for rank, seen in self._seen.items()}
+        ages = {rank: now - seen.seen_at for rank, seen in self._seen.items()}
         silent = [rank for rank, age in ages.items() if age > SILENT_S]
         if len(silent) == len(ages) and any(ages[r] <= _ALL_SILENT * SILENT_S for r in silent):
             return ()
         return tuple(
-            StalledWorker(
-                self._seen[rank].beat, f"has given no sign of life for {ages[rank]:.0f} s"
-            )
+            StalledWorker(self._seen[rank].beat, f"has sent no heartbeat for {ages[rank]:.0f} s")
             for rank in silent
         )
 
     def _hanging(self, patience: float) -> tuple[StalledWorker, ...]:
-        still = self._clock() - max([self._rested, *(seen.moved for seen in self._seen.values())])
-        if still <= patience or not self._seen:
+        progressed = (seen.progressed for seen in self._seen.values())
+        idle = self._clock() - max([self._idle_since, *progressed])
+        if idle <= patience or not self._seen:
             return ()
         return tuple(
-            StalledWorker(beat, f"hangs: no progress for {still:.0f} s, at {beat.place}")
-            for beat in _holding_up(self.beats)
+            StalledWorker(beat, f"hangs: no progress for {idle:.0f} s, at {beat.position}")
+            for beat in _delaying(self.beats)
         )
 
 
-def _holding_up(beats: Sequence[Heartbeat]) -> Sequence[Heartbeat]:
-    """Return whom the others wait for: who has begun fewer collectives than others.
+def _delaying(beats: Sequence[Heartbeat]) -> Sequence[Heartbeat]:
+    """Return the workers that the rest waits for: those that have begun the fewest collectives.
 
-    Where all have begun as many, as when a worker hangs in the midst of one, it is who does not
-    stand in a call that waits, and then who has come least far.
+    Where all have begun as many, as when a worker hangs within one, it is those that are not in a
+    call that waits, and else those with the fewest steps.
     """
-    late = _least(beats, [beat.collectives for beat in beats])
-    if len(late) < len(beats):
-        return late
-    elsewhere = [beat for beat in beats if not beat.waits]
-    if 0 < len(elsewhere) < len(beats):
-        return elsewhere
+    fewest = _least(beats, [beat.collectives for beat in beats])
+    if len(fewest) < len(beats):
+        return fewest
+    running = [beat for beat in beats if not beat.waits]
+    if 0 < len(running) < len(beats):
+        return running
     return _least(beats, [beat.steps for beat in beats])
 
 
@@ -138,6 +138,6 @@ def _least(beats: Sequence[Heartbeat], counts: Sequence[int]) -> list[Heartbeat]
     return [beat for beat, count in zip(beats, counts, strict=True) if count == least]
 
 
-def _moved(before: Heartbeat, now: Heartbeat) -> bool:
-    """Whether a worker got on: by a batch, or at all while it still prepares its first one."""
+def _progressed(before: Heartbeat, now: Heartbeat) -> bool:
+    """Whether a worker made progress: a batch, or any movement before the first batch."""
     return now.steps != before.steps or (now.steps == 0 and now.trace != before.trace)

@@ -1,4 +1,4 @@
-"""Which hosts a group of workers can be started on now: alive, in reach, and not going away."""
+"""Which hosts can take workers now: alive, reachable, and not about to be taken away."""
 
 import os
 import signal
@@ -24,28 +24,29 @@ class WorkerProcess:
     pid: int
 
 
-def free_workers(resources: Resources, barred: Iterable[str] = ()) -> int:
-    """Return for how many more workers there are free resources, `barred` hosts left out."""
-    left_out = {*barred, *draining()}
+def free_workers(resources: Resources, excluded: Iterable[str] = ()) -> int:
+    """Return for how many more workers there are free resources, without `excluded` hosts."""
+    left_out = {*excluded, *draining()}
+    # Ray's private state: its public available_resources() adds all hosts up (Ray 2.60).
     free = cluster_state.available_resources_per_node()
-    hosts = [given for node, given in free.items() if node not in left_out]
-    cpus = sum(given.get("CPU", 0.0) for given in hosts)
-    fits = (on_host(given.get("CPU", 0.0), given.get("GPU", 0.0), resources) for given in hosts)
+    hosts = [amounts for node, amounts in free.items() if node not in left_out]
+    cpus = sum(host.get("CPU", 0.0) for host in hosts)
+    fits = (on_host(host.get("CPU", 0.0), host.get("GPU", 0.0), resources) for host in hosts)
     return min(sum(fits), with_decoding(cpus, resources))
 
 
 def draining() -> set[str]:
-    """Return the ids of hosts that have been told to go."""
+    """Return the ids of hosts that are about to be taken away."""
     return set(cluster_state.get_draining_nodes())
 
 
 def alive() -> set[str]:
-    """Return the ids of hosts that Ray believes in."""
+    """Return the ids of hosts that Ray counts as alive."""
     return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
 
 
 def unreachable(nodes: Iterable[str]) -> set[str]:
-    """Return those hosts that do not answer, whatever Ray still believes."""
+    """Return those hosts that do not answer, even if Ray counts them as alive."""
     return _unanswered(dict.fromkeys(set(nodes), (_answer, ())))
 
 
@@ -57,21 +58,23 @@ def kill(processes: Iterable[WorkerProcess]) -> set[str]:
     return _unanswered({node: (_kill, (pids,)) for node, pids in by_node.items()})
 
 
-def _unanswered(asked: Mapping[str, tuple[object, tuple[object, ...]]]) -> set[str]:
-    answers = {_on_host(node, *call): node for node, call in asked.items()}
+def _unanswered(calls: Mapping[str, tuple[object, tuple[object, ...]]]) -> set[str]:
+    answers = {_call_on(node, *call): node for node, call in calls.items()}
     if not answers:
         return set()
     ready, late = ray.wait(list(answers), num_returns=len(answers), timeout=_REACH_S)
     failed = [answer for answer in ready if not _fine(answer)]
     for answer in late:
+        # Without it the task stays queued for a host that may come back, and would kill then.
         ray.cancel(answer, force=True)
     return {answers[answer] for answer in (*late, *failed)}
 
 
-def _on_host(node: str, function: object, given: tuple[object, ...]) -> ray.ObjectRef:
+def _call_on(node: str, function: object, arguments: tuple[object, ...]) -> ray.ObjectRef:
+    # No retries: a task that kills processes must not run again after its host came back.
     where = NodeAffinitySchedulingStrategy(node, soft=False)
     task = ray.remote(function).options(num_cpus=0, max_retries=0, scheduling_strategy=where)
-    return task.remote(*given)
+    return task.remote(*arguments)
 
 
 def _fine(answer: ray.ObjectRef) -> bool:
@@ -83,7 +86,7 @@ def _fine(answer: ray.ObjectRef) -> bool:
 
 
 def _answer() -> None:
-    """Being run is the answer."""
+    """Do nothing: that the task ran is the answer."""
 
 
 def _kill(pids: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""What a gang's workers do: take one job after another, and show that they live."""
+"""What the workers of a group do: train one job after another, and send heartbeats."""
 
 import os
 import threading
@@ -26,11 +26,11 @@ from compound.schemas.job import Cause, JobRequest, JobResult
 
 _PATIENCE = timedelta(minutes=30)
 _FAILED_PATIENCE = timedelta(minutes=1)
-"""How long a rank waits at the end of a job for the others, who may be writing a checkpoint."""
+"""How long a rank waits at the end of a job for the other ranks, which may write a checkpoint."""
 
 
 def work(config: dict[str, Any]) -> None:
-    """Train jobs from the mailbox until there are no more; runs on every rank."""
+    """Train jobs from the coordinator until there are no more; runs on every rank."""
     rank = train.get_context().get_world_rank()
     process = Process(
         rank=rank,
@@ -41,42 +41,43 @@ def work(config: dict[str, Any]) -> None:
         imports=tuple(config["imports"]),
     )
     keep_to_share(process.device, config["gpus"])
-    with _HeartbeatThread(config, process) as heart:
-        worker = _Worker(config, process, heart)
-        while (taken := worker.take()) is not None:
-            worker.train(*taken)
+    with _HeartbeatThread(config, process) as heartbeat:
+        worker = _Worker(config, process, heartbeat)
+        while (job := worker.take()) is not None:
+            worker.train(*job)
 
 
 class _HeartbeatThread:
-    """Tells the mailbox every few seconds that this worker lives, and where it is."""
+    """Reports to the coordinator every few seconds that this worker lives, and where it is."""
 
     def __init__(self, config: dict[str, Any], process: Process) -> None:
-        self._gang, self._group = config["gang"], config["group"]
-        self._mailbox = ray.get_actor(config["mailbox"])
+        self._group_id, self._generation = config["group_id"], config["generation"]
+        self._coordinator = ray.get_actor(config["coordinator"])
         self._process = process
         self._host = ray.util.get_node_ip_address()
         self._node = ray.get_runtime_context().get_node_id()
-        self._still = threading.Event()
-        self.wanted: Ending = ""
-        """What the driver's side wants of the workers before the running epoch is over."""
-        self._thread = threading.Thread(target=self._beat_on, name="heart", daemon=True)
+        self._stopped = threading.Event()
+        self.ending: Ending = ""
+        """How the workers are to end before the running epoch is over."""
+        self._thread = threading.Thread(target=self._send_heartbeats, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        """Fall silent, and say so first where nothing is wrong."""
-        self._still.set()
+        """Stop the heartbeats; announce it where nothing is wrong."""
+        self._stopped.set()
         if kind is None:
             self._thread.join()
-            ray.get(self._mailbox.leave.remote(self._gang, self._group, self._process.rank))
+            rank = self._process.rank
+            ray.get(self._coordinator.leave.remote(self._group_id, self._generation, rank))
 
-    def _beat_on(self) -> None:
+    def _send_heartbeats(self) -> None:
         while True:
-            beat = self._mailbox.beat.remote(self._gang, self._group, self._beat())
-            self.wanted = ray.get(beat)
-            if self._still.wait(BEAT_S):
+            beat = self._coordinator.beat.remote(self._group_id, self._generation, self._beat())
+            self.ending = ray.get(beat)
+            if self._stopped.wait(BEAT_S):
                 return
 
     def _beat(self) -> Heartbeat:
@@ -87,7 +88,7 @@ class _HeartbeatThread:
             node=self._node,
             pid=os.getpid(),
             steps=now.steps,
-            place=now.location,
+            position=now.location,
             trace=now.trace,
             waits=now.waits,
             collectives=now.collectives,
@@ -95,27 +96,31 @@ class _HeartbeatThread:
 
 
 class _Worker:
-    """One rank of the gang."""
+    """One rank of the worker group."""
 
-    def __init__(self, config: dict[str, Any], process: Process, heart: _HeartbeatThread) -> None:
-        self._gang, self._heart = config["gang"], heart
-        self._mailbox = ray.get_actor(config["mailbox"])
+    def __init__(
+        self, config: dict[str, Any], process: Process, heartbeat: _HeartbeatThread
+    ) -> None:
+        self._group_id, self._heartbeat = config["group_id"], heartbeat
+        self._coordinator = ray.get_actor(config["coordinator"])
         self._store = ArtifactStore.open(config["store"], patient=True)
         self._process = process
         self._data = DataCache(elsewhere=decoding(config["decode_cpus"]))
-        # Ranks wait here for as long as the study has no job for them.
+        # Idle ranks wait in this group. gloo's default timeout of 30 minutes would end them, and
+        # NCCL would keep their GPUs busy.
         self._control = dist.new_group(backend="gloo", timeout=timedelta(days=30))
 
     def take(self) -> tuple[int, JobRequest] | None:
-        """Return the next job, the same on every rank; None to go home."""
-        mine = None
+        """Return the next job, the same on every rank; None to end."""
+        from_driver = None
         if self._process.rank == 0:
-            mine = ray.get(self._mailbox.take.remote(self._gang, self._process.world_size))
-        taken = self._share(mine)
-        return taken and (taken[0], JobRequest.model_validate_json(taken[1]))
+            size = self._process.world_size
+            from_driver = ray.get(self._coordinator.take.remote(self._group_id, size))
+        job = self._share(from_driver)
+        return job and (job[0], JobRequest.model_validate_json(job[1]))
 
     def train(self, number: int, request: JobRequest) -> None:
-        """Train one job; rank 0 tells of every epoch and of the end."""
+        """Train one job; rank 0 reports every epoch and the end."""
         self._process.progress.begin()
         splits, continues = request.splits, request.continues
         rows = run(
@@ -125,7 +130,7 @@ class _Worker:
             self._data,
             splits,
             continues,
-            self._called,
+            self._should_leave,
             profile=request.profile,
         )
         last = request.job.recipe.epochs
@@ -133,71 +138,74 @@ class _Worker:
             try:
                 row = next(rows)
             except StopIteration as end:
-                return self._returned(number, end.value)
-            ending = self._tell(number, epoch_message(row), waits=request.prunable)
+                return self._ended(number, end.value)
+            ending = self._report(number, epoch_message(row), waits=request.prunable)
             ending = self._share(ending)
             if ending and row.epoch < last:
                 rows.close()
                 return self._leave(number, request, ending)
 
-    def _called(self) -> bool:
-        """Whether to leave the job at the next checkpoint, be it within an epoch."""
-        return bool(self._heart.wanted)
+    def _should_leave(self) -> bool:
+        """Whether to leave the job at the next checkpoint, even within an epoch."""
+        return bool(self._heartbeat.ending)
 
-    def _returned(self, number: int, result: JobResult) -> None:
-        """Tell how a job ended by itself, unless it was left within an epoch for another group."""
-        if result.status == "stopped" and self._share(self._wanted()) == "regroup":
+    def _ended(self, number: int, result: JobResult) -> None:
+        """Report how a job ended, unless it was left within an epoch for the next generation."""
+        if result.status == "stopped" and self._share(self._requested_ending()) == "regroup":
             return
         self._end(number, result)
 
-    def _wanted(self) -> Ending:
-        """Ask anew, for the first rank: another one may have heard it before."""
+    def _requested_ending(self) -> Ending:
+        """Ask again, for the first rank: another rank may have got the answer earlier."""
         if self._process.rank:
             return ""
-        wanted: Ending = ray.get(self._mailbox.wanted.remote(self._gang))
-        return wanted
+        ending: Ending = ray.get(self._coordinator.requested_ending.remote(self._group_id))
+        return ending
 
     def _leave(self, number: int, request: JobRequest, ending: Ending) -> None:
-        """Close a job after an epoch, which is checkpointed: for good, or for another group."""
+        """Close a job after an epoch, which is checkpointed: for good, or for new workers."""
         if ending == "stop":
             self._end(number, self._store.result(request.job.id))
 
     def _end(self, number: int, result: JobResult | None) -> None:
-        """Tell how the job ended, and see that every rank is free for the next one.
+        """Report how the job ended, and wait until every rank is free for the next one.
 
-        A rank that fails alone leaves the others waiting in a collective of the job: the error
-        raised here ends the group, and another one is started.
+        A rank that fails alone leaves the other ranks waiting in a collective of the job: the error
+        raised here ends this generation of workers, and the next one is started.
         """
         failure = result.cause if result and result.status == "failed" else None
         if failure and failure.kind == "worker lost":
-            # Ends the group, and with it the process of whoever has lost its device.
+            # Ends all workers, and with them the process of the one that has lost its device.
             whose = "" if has_lost_gpu(failure) else "another worker is gone: "
             raise RunError(f"{whose}{in_a_line(failure)}")
         if failure and self._process.rank:
             self._give_up(number, failure)
         elif result:
-            self._tell(number, {"result": result.model_dump_json()})
+            self._report(number, {"result": result.model_dump_json()})
         patience = _FAILED_PATIENCE if failure else _PATIENCE
         dist.monitored_barrier(self._control, timeout=patience)
 
     def _give_up(self, number: int, failure: Cause) -> None:
-        """Say why this rank has failed. RunError: it alone has, so the group must be restarted.
+        """Report why this rank failed. RunError: no other did, so the workers must be restarted.
 
-        A monitored barrier would not do: on all ranks but the first it knows no timeout of its own.
+        gloo's monitored barrier would not do: only its first rank takes the timeout into account.
         """
         patience = _FAILED_PATIENCE.total_seconds()
-        told = self._mailbox.note.remote(self._gang, number, failure.model_dump_json(), patience)
-        if not ray.get(told):
-            raise RunError(f"the others cannot go on without this worker: {failure.message}")
+        cause = failure.model_dump_json()
+        ended = self._coordinator.record_failure.remote(self._group_id, number, cause, patience)
+        if not ray.get(ended):
+            raise RunError(f"the other workers cannot continue without this one: {failure.message}")
 
-    def _tell(self, number: int, message: Message, *, waits: bool = False) -> Ending:
+    def _report(self, number: int, message: Message, *, waits: bool = False) -> Ending:
         if self._process.rank:
             return ""
-        told: Ending = ray.get(self._mailbox.put.remote(self._gang, number, message, waits=waits))
-        return told
+        sent = self._coordinator.put.remote(self._group_id, number, message, waits=waits)
+        ending: Ending = ray.get(sent)
+        return ending
 
     def _share(self, value: Any) -> Any:
         """Return rank 0's value on every rank."""
         shared = [value]
+        # Without a device torch takes the one of the default group, a GPU under NCCL.
         dist.broadcast_object_list(shared, src=0, group=self._control, device=torch.device("cpu"))
         return shared[0]

@@ -144,7 +144,13 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
         imports = folders(file, options.allow_import)
         requests = samples(prepared, networks)
         with started(
-            options.runner, options.address, requests, imports=imports, asha=asha, note=note
+            options.runner,
+            options.address,
+            requests,
+            limits=spec.retry_limits,
+            imports=imports,
+            asha=asha,
+            note=note,
         ) as backend:
             if options.plan is not None:
                 stored = plan_file.read(options.plan)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compound.cluster.retries import newest_reasons
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_folder import JobState
 from compound.jobs.store.folders.planned_jobs import Line
@@ -89,7 +90,9 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
         )
         return
     columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
-    print_table(f"{name} in {store.uri}", columns, [_cells(*pair) for pair in pairs])
+    reasons = _retry_reasons(store.study(name), states)
+    cells = [_cells(line, state, reasons.get(line.job, "")) for line, state in pairs]
+    print_table(f"{name} in {store.uri}", columns, cells)
     say(f"\n{', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}")
     for group in groups:
         say(group.headline)
@@ -179,8 +182,16 @@ def _status(state: JobState) -> str:
     return "pruned" if pruned else "waiting" if state.status == "absent" else state.status
 
 
-def _cells(line: Line, state: JobState) -> list[str]:
+def _retry_reasons(folder: StudyFolder, states: Mapping[str, JobState]) -> dict[str, str]:
+    """Return why jobs are tried again or given up; read only where a job had several attempts."""
+    unfinished = [state for state in states.values() if _status(state) not in ("done", "pruned")]
+    return newest_reasons(folder.events()) if any(s.attempt > 1 for s in unfinished) else {}
+
+
+def _cells(line: Line, state: JobState, reason: str) -> list[str]:
     accuracy, cause = state.metrics.get(ACCURACY), state.cause
+    why = f"{cause.kind}: {cause.message.splitlines()[0][:70]}" if cause else ""
+    unfinished = _status(state) not in ("done", "pruned")
     return [
         line.phase,
         line.label,
@@ -188,7 +199,7 @@ def _cells(line: Line, state: JobState) -> list[str]:
         _status(state),
         f"{state.epoch}/{line.epochs}",
         "" if accuracy is None else f"{accuracy:.2%}",
-        f"{cause.kind}: {cause.message.splitlines()[0][:70]}" if cause else "",
+        "; ".join(filter(None, (why, reason if unfinished else ""))),
     ]
 
 

@@ -17,6 +17,7 @@ from compound.orchestrator.run.trackers import Opens, Trackers
 from compound.schemas.forecast import Spent
 from compound.schemas.job import JobRequest
 from compound.schemas.promotion import Asha
+from compound.schemas.retries import RetryLimits
 from compound.schemas.study import StudySpec, Tracker, TrainSpec
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def started(
     address: str | None,
     requests: list[JobRequest],
     *,
+    limits: RetryLimits,
     imports: tuple[str, ...],
     asha: Asha | None,
     note: Note,
@@ -50,17 +52,17 @@ def started(
     """Start a runner. ClusterError: its hosts can never fit one of the requests."""
     # Either runner is imported only where it runs: the local one trains on machines without Ray.
     if name == "local":
-        from compound.cluster.local_runner import LocalRunner, here
+        from compound.cluster.local_runner import LocalRunner, this_machine
 
-        local = LocalRunner(imports)
+        local = LocalRunner(imports, limits=limits)
         local.preflight(requests)
-        yield Backend(name, local, [here()], None)
+        yield Backend(name, local, [this_machine()], None)
         return
     from compound.cluster.ray_session import connect
     from compound.cluster.trials.ray_runner import RayRunner
 
     with connect(address) as session:
-        runner = RayRunner(session, imports=imports, asha=asha)
+        runner = RayRunner(session, limits=limits, imports=imports, asha=asha)
         runner.preflight(requests)
         if session.dashboard_url:
             note(f"Ray dashboard: {session.dashboard_url}")

@@ -1,4 +1,4 @@
-"""Whether a study that ran before may go on with a changed spec."""
+"""Whether a study that ran before may continue with a changed spec."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,7 @@ from compound.schemas.plan import Plan, Variant
 
 _SHOWN = 3
 
-
 _OTHER = {"kind": "another kind", "data": "other data", "baseline": "another baseline"}
-
 
 _ALLOWED = (
     "points, controls, seeds, epochs, recipes, rounds, budgets and the family of a study may "
@@ -37,7 +35,8 @@ def require_extension(previous: Documents | None, plan: Plan | Variant) -> None:
         raise _refused(plan.study, "data", _data_changes(begun.data, plan.data))
     if begun.baseline.id != plan.baseline.id:
         was, now = (
-            one.architecture.model_dump(mode="json") for one in (begun.baseline, plan.baseline)
+            candidate.architecture.model_dump(mode="json")
+            for candidate in (begun.baseline, plan.baseline)
         )
         raise _refused(plan.study, "baseline", list(differences(was, now)))
 
@@ -47,11 +46,11 @@ def _data_changes(was: DataInfo, now: DataInfo) -> list[str]:
     return sorted(changed, key=lambda change: change.startswith("fingerprint"))
 
 
-def _refused(study: str, what: str, changes: Sequence[str]) -> PlanError:
+def _refused(study: str, key: str, changes: Sequence[str]) -> PlanError:
     more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
     return PlanError(
-        f"study '{study}' was begun with {_OTHER[what]}: {', '.join(changes[:_SHOWN])}{more}",
-        where=what,
+        f"study '{study}' was begun with {_OTHER[key]}: {', '.join(changes[:_SHOWN])}{more}",
+        where=key,
         allowed=_ALLOWED,
-        next_step=f"give this study another `name`, or set `{what}` back",
+        next_step=f"give this study another `name`, or set `{key}` back",
     )

@@ -1,4 +1,4 @@
-"""`--profile`: of the first job of every phase, where the time of a few steps goes."""
+"""`--profile`: a trace of a few steps of the first job of every phase."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ class Traced:
     say: Callable[[str], None]
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
-        """Train every request; see `Runner.run`. Says where the trace lies."""
-        asked = [request.model_copy(update={"profile": True}) for request in requests[:1]]
-        results = self.runner.run([*asked, *requests[1:]], store, on_event)
-        for request, result in zip(asked, results, strict=False):
-            self._tell(request, result)
+        """Train every request; see `Runner.run`. Prints the path of the trace."""
+        traced = [request.model_copy(update={"profile": True}) for request in requests[:1]]
+        results = self.runner.run([*traced, *requests[1:]], store, on_event)
+        for request, result in zip(traced, results, strict=False):
+            self._report(request, result)
         return results
 
-    def _tell(self, request: JobRequest, result: JobResult) -> None:
-        label, where = request.label or result.job, self.store.trace(result.job)
-        if where is None:
+    def _report(self, request: JobRequest, result: JobResult) -> None:
+        label, path = request.label or result.job, self.store.trace(result.job)
+        if path is None:
             self.say(f"no profile of {label}: its epochs are shorter than the steps to be traced")
             return
         waited = result.metrics.get("data_wait", 0.0)
         self.say(
-            f"profile of {label}: {where} (open it in https://ui.perfetto.dev); "
+            f"profile of {label}: {path} (open it in https://ui.perfetto.dev); "
             f"it waited for data for {waited:.1%} of its last epoch's training"
         )
 

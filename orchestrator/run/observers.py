@@ -1,4 +1,4 @@
-"""Who hears what happens while a study runs."""
+"""Everything that is notified of events while a study runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Observers:
-    """Hands what happens to the terminal, the gauges, and the study's log of events."""
+    """Passes events to the terminal, the gauges, the trackers, and the study's log."""
 
     progress: Progress
     gauges: "StudyGauges | None"

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from compound.cluster.retries import INTERRUPTIONS, Decision, decide, tried_by_next_run
 from compound.cluster.runner import Runner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.done_jobs import Ended, Index
@@ -13,23 +14,19 @@ from compound.orchestrator.records.history import History
 from compound.orchestrator.run.progress import Phase
 from compound.schemas.job import Event, JobRequest, JobResult
 from compound.schemas.plan import PlannedJob
-
-RETRIED = ("storage", "worker lost", "preempted", "interrupted")
-"""Causes outside the job itself: running the study again tries these jobs anew."""
+from compound.schemas.retries import RetryLimits
 
 Ending = Literal["done", "stopped"]
-Again = tuple[JobRequest, str]
-"""What is tried after an attempt that failed, and why in a line."""
 
 
 class Observer(Protocol):
-    """Whoever watches a study at work: the terminal, the gauges, the log of events."""
+    """What observes a study while it runs: the terminal, the gauges, the log of events."""
 
     def phase(self, phase: Phase) -> None:
         """A phase begins."""
 
     def event(self, event: Event) -> None:
-        """A runner tells what happens."""
+        """A runner reports an event."""
 
     def note(self, text: str) -> None:
         """The study has decided something: a sentence for people."""
@@ -43,12 +40,12 @@ class PhaseRunner:
     runner: Runner
     observer: Observer
     images: int
-    """Training images of the data: what micro-batches are reckoned from."""
+    """Training images of the data: micro-batches are computed from them."""
     history: History
     index: Index
-    """Of the study's jobs that are done: whoever reads the study need not open them."""
-    retries: int = 1
-    """How often a job that raised an error is tried again in a call of `train`."""
+    """Of the study's jobs that are done: readers of the study need not open them."""
+    limits: RetryLimits = field(default_factory=RetryLimits)
+    """`error`: how often a job that raised an error is tried again in a call of `train`."""
     retry_failed: bool = False
     """Train jobs anew that failed for good in an earlier call."""
 
@@ -56,21 +53,23 @@ class PhaseRunner:
         """Train what is not done yet; say whether the runner was told to stop.
 
         A job out of memory is given again with micro-batches half as large, down to one image;
-        one that raised an error as it is, at most `retries` times. What has failed then stays so.
+        one that raised an error as it is, at most `limits.error` times. See `retries.decide`.
         """
         requests = {job.request.job.id: job.request for job in jobs}
         results = self.store.results(requests)
         self.index.add(self._ended(results))
-        pending = [one for id_, one in requests.items() if self._wanted(one, results.get(id_))]
+        pending = [r for id_, r in requests.items() if self._is_pending(r, results.get(id_))]
         ended = requests.keys() - {request.job.id for request in pending}
         done = {job for job in ended if results[job].status != "failed"}
         reused = self.history.origins(done)
         failed = len(ended) - len(done)
         self.observer.phase(Phase(title, len(requests), len(pending), failed, reused))
-        fresh = [self._begun(request, results.get(request.job.id)) for request in pending]
+        first_attempts = [
+            self._first_attempt(request, results.get(request.job.id)) for request in pending
+        ]
         self.history.learn(requests.values())
         try:
-            return self._carry_through(fresh)
+            return self._run_with_retries(first_attempts)
         finally:
             self.index.write()
 
@@ -78,83 +77,108 @@ class PhaseRunner:
         done = [job for job, result in results.items() if result.status == "done"]
         return (ended for job in done if (ended := self.store.ended(job)))
 
-    def _carry_through(self, pending: list[JobRequest]) -> Ending:
-        tries: Counter[str] = Counter()
+    def _run_with_retries(self, pending: list[JobRequest]) -> Ending:
+        errors: Counter[str] = Counter()
         while pending:
-            ended = self.runner.run(pending, self.store.uri, self._teller(pending, tries))
-            if any(map(_stopped, ended)):
+            forward = self._forwarder(pending, errors)
+            results = self.runner.run(pending, self.store.uri, forward)
+            if any(map(_stopped, results)):
                 return "stopped"
-            following = [self._again(*pair, tries) for pair in zip(pending, ended, strict=True)]
-            tries.update(result.job for result in ended if _kind(result) == "error")
-            pending = [again[0] for again in following if again]
+            pairs = zip(pending, results, strict=True)
+            following = [self._next_attempt(*pair, self._decide(*pair, errors)) for pair in pairs]
+            errors.update(result.job for result in results if _kind(result) == "error")
+            pending = [request for request in following if request]
         return "done"
 
-    def _teller(self, pending: list[JobRequest], tries: Counter[str]) -> Callable[[Event], None]:
-        """Return what passes events on; the end of an attempt that is not the job's says so."""
+    def _forwarder(
+        self, pending: list[JobRequest], errors: Counter[str]
+    ) -> Callable[[Event], None]:
+        """Return what passes events on; an attempt's end with the decision on what follows."""
         by_id = {request.job.id: request for request in pending}
 
-        def tell(event: Event) -> None:
-            ended = event.result if event.kind == "ended" else None
-            again = self._again(by_id[event.job], ended, tries) if ended else None
-            if again:
-                event = event.model_copy(
-                    update={"kind": "again", "result": None, "message": again[1]}
-                )
-            elif ended and ended.status == "done":
-                self.index.add(self._ended({ended.job: ended}))
+        def forward(event: Event) -> None:
+            result = event.result if event.kind == "ended" else None
+            if result:
+                event = self._with_decision(event, by_id[event.job], result, errors)
+                if result.status == "done":
+                    self.index.add(self._ended({result.job: result}))
             self.observer.event(event)
 
-        return tell
+        return forward
 
-    def _again(self, request: JobRequest, result: JobResult, tries: Counter[str]) -> Again | None:
-        """Return what to try after an attempt; None where the job has ended."""
-        if _kind(result) == "out of memory":
-            return self._smaller(request)
-        if _kind(result) == "error" and tries[result.job] < self.retries:
-            assert result.cause is not None
-            if result.cause.fix:  # the host's fault: it is mended first, then the study goes on
-                return None
-            which = f"{tries[result.job] + 1} of {self.retries}"
-            return request, f"error: {_line(result.cause.message)}; trying again ({which})"
-        return None
+    def _with_decision(
+        self, event: Event, request: JobRequest, result: JobResult, errors: Counter[str]
+    ) -> Event:
+        """Return the event of an attempt's end, with its reason; `again` where another follows."""
+        decision = self._decide(request, result, errors)
+        if decision is None:
+            return event
+        if decision.action == "give_up":
+            return event.model_copy(update={"message": decision.reason})
+        message = self._retry_text(request, result, decision)
+        return event.model_copy(update={"kind": "again", "result": None, "message": message})
 
-    def _smaller(self, request: JobRequest) -> Again | None:
-        """Return the request with micro-batches half as large; None where they do not halve."""
-        now = self._steps(request)
-        half = now.halved()
-        if half is None:
+    def _decide(
+        self, request: JobRequest, result: JobResult, errors: Counter[str]
+    ) -> Decision | None:
+        """Decide on a job whose attempt has failed; None for any other end.
+
+        A runner has counted interruptions while the job ran: their cause says what was decided.
+        """
+        cause = result.cause
+        if cause is None or result.status != "failed" or cause.kind in INTERRUPTIONS:
             return None
-        told = f"out of memory: trying micro-batches of {half.micro} instead of {now.micro}"
-        return request.model_copy(update={"splits": 2 * request.splits}), told
+        divisible = self._steps(request).halved() is not None
+        return decide(cause, errors[result.job] + 1, self.limits, divisible=divisible)
+
+    def _next_attempt(
+        self, request: JobRequest, result: JobResult, decision: Decision | None
+    ) -> JobRequest | None:
+        """Return what to try after an attempt; None where the job has ended."""
+        if decision is None or decision.action == "give_up":
+            return None
+        return self._smaller(request) if decision.action == "retry_smaller" else request
+
+    def _retry_text(self, request: JobRequest, result: JobResult, decision: Decision) -> str:
+        if decision.action == "retry_smaller":
+            sizes = self._steps(self._smaller(request)).micro, self._steps(request).micro
+            return f"{decision.reason} ({sizes[0]} instead of {sizes[1]})"
+        assert result.cause is not None
+        return f"{_first_line(result.cause.message)} ({decision.reason})"
+
+    def _smaller(self, request: JobRequest) -> JobRequest:
+        """Return the request with micro-batches half as large."""
+        return request.model_copy(update={"splits": 2 * request.splits})
 
     def _steps(self, request: JobRequest) -> Steps:
         recipe, workers = request.job.recipe, request.resources.most_workers
         return steps(recipe, self.images, workers, request.splits)
 
-    def _wanted(self, request: JobRequest, result: JobResult | None) -> bool:
+    def _is_pending(self, request: JobRequest, result: JobResult | None) -> bool:
+        """Whether to train a job in this call, by how it ended in an earlier one."""
         if request.settled(result):
             return False
-        if (
-            result is None
-            or result.status == "stopped"
-            or self.retry_failed
-            or _kind(result) in RETRIED
-            or (result.cause and result.cause.fix)
-        ):
+        if result is None or result.status == "stopped" or self.retry_failed:
             return True
-        at_fault = self._with(request, result.splits)
-        return _kind(result) == "out of memory" and self._smaller(at_fault) is not None
+        if result.cause is None:
+            return False
+        return tried_by_next_run(result.cause) or self._halves(request, result)
 
-    def _begun(self, request: JobRequest, result: JobResult | None) -> JobRequest:
-        """Return a request as its first try in this call: what the store knows is not relearnt."""
-        known = self.history.continued(request, self._steps(request))
+    def _halves(self, request: JobRequest, result: JobResult) -> bool:
+        """Whether a job ran out of memory with micro-batches that can still be halved."""
+        if _kind(result) != "out of memory":
+            return False
+        return self._steps(self._with_splits(request, result.splits)).halved() is not None
+
+    def _first_attempt(self, request: JobRequest, result: JobResult | None) -> JobRequest:
+        """Return a request as its first attempt in this call, with the splits of an earlier one."""
+        continued = self.history.continued(request, self._steps(request))
         if result is None:
-            return known
-        known = self._with(known, result.splits)
-        again = self._smaller(known) if _kind(result) == "out of memory" else None
-        return again[0] if again else known
+            return continued
+        split = self._with_splits(continued, result.splits)
+        return self._smaller(split) if self._halves(continued, result) else split
 
-    def _with(self, request: JobRequest, splits: int) -> JobRequest:
+    def _with_splits(self, request: JobRequest, splits: int) -> JobRequest:
         """Return a request with as many splits as it had, whole if these do not fit any longer."""
         recipe, workers = request.job.recipe, request.resources.most_workers
         whole = steps(recipe, self.images, workers).micro
@@ -169,5 +193,5 @@ def _kind(result: JobResult) -> str:
     return result.cause.kind if result.cause and result.status != "done" else ""
 
 
-def _line(message: str) -> str:
+def _first_line(message: str) -> str:
     return message.partition("\n")[0][:120]

@@ -1,4 +1,4 @@
-"""One line for each thing that happens, good for a terminal and for a job's log alike."""
+"""One line for each event, for a terminal and for a job's log alike."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -22,11 +22,11 @@ class Phase:
     failed: int = 0
     """Jobs that failed before, and are not tried again."""
     reused: Mapping[str, int] = field(default_factory=dict)
-    """Jobs done before that were none of this study's, by the studies that they were of."""
+    """Jobs that other studies had done before: their number by the name of the study."""
 
 
 class Progress:
-    """Counts jobs as their events come in, and tells each ending with an estimate of the rest."""
+    """Counts jobs as their events come in; prints each end with an estimate of the time left."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
@@ -36,20 +36,20 @@ class Progress:
         self._waiting: set[str] = set()
 
     def phase(self, phase: Phase) -> None:
-        """Begin a phase; jobs that are done already are said to be, and by whom, not run again."""
+        """Begin a phase; print how many jobs are done already, and by which studies."""
         self._total, self._ended = phase.jobs, phase.jobs - phase.pending
         self._before, self._started = self._ended, time.monotonic()
         self._write(f"{phase.title}: {counted(phase.jobs, 'job')}{_before(phase)}")
 
     def note(self, text: str) -> None:
-        """Tell what the study has decided."""
+        """Print what the study has decided."""
         self._write(text)
 
     def event(self, event: Event) -> None:
-        """Tell one event of a runner."""
+        """Print one event of a runner."""
         if event.kind == "ended" and event.result is not None and event.result.attempt:
             self._ended += 1
-            self._write(self._line(event.label, event.result))
+            self._write(self._line(event.label, event.result, event.message))
             for note in event.result.notes:
                 self._write(f"{'note':<7} {event.label}: {note}")
         elif event.kind == "again":
@@ -59,29 +59,30 @@ class Progress:
             self._write(f"waiting: {event.label} {event.message}")
 
     def _is_news(self, message: str) -> bool:
-        """Every job waits when a phase begins; what is worth a line is one that still does."""
+        """Whether to print a wait: every job waits when a phase begins, later it is news."""
         begun = time.monotonic() - self._started > _SETTLING
         return begun and message not in self._waiting
 
-    def _line(self, label: str, result: JobResult) -> str:
+    def _line(self, label: str, result: JobResult, reason: str) -> str:
         head = f"[{self._ended}/{self._total}] {result.status:<7} {label:<26}"
         if result.cause is not None:
-            return f"{head} {result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
+            cause = f"{result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
+            return f"{head} {cause}{f' ({reason})' if reason else ''}"
         accuracy = result.metrics.get(ACCURACY)
         self._best = max(filter(None, (self._best, accuracy)), default=None)
-        shown = f" accuracy {accuracy:6.2%}  best {self._best:6.2%}" if accuracy else ""
-        return f"{head}{shown}  {result.seconds:6.1f} s  {self._rest()}".rstrip()
+        scores = f" accuracy {accuracy:6.2%}  best {self._best:6.2%}" if accuracy else ""
+        return f"{head}{scores}  {result.seconds:6.1f} s  {self._rest()}".rstrip()
 
     def _rest(self) -> str:
         left = self._total - self._ended
-        each = (time.monotonic() - self._started) / max(1, self._ended - self._before)
-        seconds = each * left
+        seconds_a_job = (time.monotonic() - self._started) / max(1, self._ended - self._before)
+        seconds = seconds_a_job * left
         return f"about {duration(seconds)} left" if left > 0 else ""
 
 
 def _before(phase: Phase) -> str:
-    """Say how many jobs are done or have failed already, and which other studies did."""
+    """Return how many jobs are done or have failed already, and by which studies."""
     done = phase.jobs - phase.pending - phase.failed
-    others = ", ".join(f"{count} of them by study {name}" for name, count in phase.reused.items())
-    said = f", {done} done before" + (f" ({others})" if others else "") if done else ""
-    return said + (f", {phase.failed} failed before" if phase.failed else "")
+    studies = ", ".join(f"{count} of them by study {name}" for name, count in phase.reused.items())
+    text = f", {done} done before" + (f" ({studies})" if studies else "") if done else ""
+    return text + (f", {phase.failed} failed before" if phase.failed else "")

@@ -1,4 +1,4 @@
-"""What a study has taken so far, counted as it happens, and the stop at its budget's limit."""
+"""What a study has spent so far, counted as it runs, and the stop at its spending limit."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -10,15 +10,15 @@ from compound.schemas.forecast import Spending, Spent
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, Resources
 
 _EVERY_S = 1.0
-"""Seconds between two writings of what was spent; a killed driver forgets at most that much."""
+"""Seconds between two writings of what was spent; a killed driver loses at most that much."""
 _HOUR = 3600
 
 
 class SpendingLimit:
-    """A runner that counts the hours its jobs occupy, and stops the one behind it at the limit.
+    """A runner that counts the hours of its jobs, and stops the runner behind it at the limit.
 
-    Hours are those of the epochs as their workers timed them, an epoch that was trained twice
-    counting twice. Jobs go on to the end of their epoch, so the limit is passed by up to that.
+    Hours are those of the epochs as their workers timed them; an epoch that was trained twice
+    counts twice. Jobs finish their epoch, so the limit is exceeded by up to that.
     """
 
     def __init__(
@@ -30,16 +30,16 @@ class SpendingLimit:
         keep: Callable[[Spent], None],
         limit: Node | None = None,
     ) -> None:
-        """`spent`: what the study took in earlier calls; `keep` writes down what it has taken.
+        """`spent`: what the study spent in earlier calls; `keep` saves what it has spent.
 
         `limit`: what an autoscaler may grow the nodes to.
         """
         self._runner, self._budget, self._nodes, self._most = runner, budget, nodes, limit
-        self._keep, self._kept = keep, 0.0
+        self._keep, self._saved_at = keep, 0.0
         self._sizes: dict[str, Resources] = {}
         self.spent = spent
         self.limit = next((text for _, text in exceeded(budget, spent)), "")
-        """Which limit is reached, in words; empty while none is."""
+        """Which limit is reached, as a text; empty while none is."""
 
     def request_stop(self) -> None:
         """End after the running epochs; see `Runner.request_stop`."""
@@ -51,7 +51,7 @@ class SpendingLimit:
             return [unfinished(request) for request in requests]
         self._sizes = {r.job.id: r.resources for r in resolve(requests, self._nodes, self._most)}
 
-        def tell(event: Event) -> None:
+        def count(event: Event) -> None:
             if event.workers is not None:
                 self._sizes[event.job] = self._sizes[event.job].sized(event.workers)
             if event.kind == "epoch" and event.row is not None:
@@ -59,22 +59,22 @@ class SpendingLimit:
             on_event(event)
 
         try:
-            return self._runner.run(requests, store, tell)
+            return self._runner.run(requests, store, count)
         finally:
             self._keep(self.spent)
 
     def _count(self, row: EpochRow) -> None:
-        self.spent = self.spent.plus(_taken(row, self._sizes[row.job], self._budget))
+        self.spent = self.spent.plus(_spent_on(row, self._sizes[row.job], self._budget))
         if not self.limit:
             self.limit = next((text for _, text in exceeded(self._budget, self.spent)), "")
             if self.limit:
                 self._runner.request_stop()
-        if time.monotonic() - self._kept > _EVERY_S:
+        if time.monotonic() - self._saved_at > _EVERY_S:
             self._keep(self.spent)
-            self._kept = time.monotonic()
+            self._saved_at = time.monotonic()
 
 
-def _taken(row: EpochRow, size: Resources, budget: Spending) -> Spent:
+def _spent_on(row: EpochRow, size: Resources, budget: Spending) -> Spent:
     hours = row.metrics.get("seconds", 0.0) * size.most_workers / _HOUR
     gpu_hours, cpu_hours = hours * gpus_of(size), hours * (size.cpus + size.decode_cpus)
     money = budget.money_for(gpu_hours, cpu_hours)

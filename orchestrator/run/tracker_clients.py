@@ -1,4 +1,4 @@
-"""The stock clients of trackers: TensorBoard's event files, and mlflow."""
+"""The clients of trackers: TensorBoard's event files, and mlflow."""
 
 import logging
 import os
@@ -17,11 +17,11 @@ _DEFAULT_FOLDER = "tensorboard"
 _JOB = "compound.job"
 _ENDINGS = {"done": "FINISHED", "failed": "FAILED", "stopped": "KILLED"}
 _BATCH = 1000
-"""The most values that mlflow takes at once."""
+"""The most values that mlflow accepts in one request."""
 
 
 def opens(names: Sequence[Tracker]) -> dict[Tracker, Opens]:
-    """Return what makes the clients of trackers."""
+    """Return the functions that make the clients of trackers."""
     every: dict[Tracker, Opens] = {"tensorboard": _tensorboard, "mlflow": _mlflow}
     return {name: every[name] for name in names}
 
@@ -46,26 +46,26 @@ class TensorBoard:
 
 
 def _folder_name(label: str, job: str) -> str:
-    """Return a name that people know and no two jobs share."""
+    """Return a name that people can read and no two jobs share."""
     return f"{re.sub(r'[^A-Za-z0-9.,=_-]+', '_', label)[:100]}-{job}".lstrip(".-")
 
 
 class EventFile:
-    """One file of a job's folder, begun anew by every run: with it those before count no more."""
+    """One file of a job's folder, a new one for every run: it replaces the earlier ones."""
 
     def __init__(self, folder: Path) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        # TensorBoard leaves out of earlier files what has this step or a later one: our rows
-        # begin at 1, and the store still has all of them.
+        # TensorBoard leaves out of earlier files all points with this step or a later one. Rows
+        # begin at 1, so every point is replaced; the store still has all of them.
         self._writer: Any = SummaryWriter(str(folder), purge_step=1)
 
-    def known(self) -> int:
+    def last_epoch(self) -> int:
         """Return 0: the new file gets every row."""
         return 0
 
     def add(self, rows: Sequence[EpochRow]) -> None:
-        """Write rows by epoch, and let readers see them."""
+        """Write rows by epoch, and flush them for readers."""
         for row in rows:
             for name, value in row.metrics.items():
                 self._writer.add_scalar(name, value, row.epoch, row.wall_time)
@@ -80,20 +80,22 @@ class Mlflow:
     """Runs of an experiment with the study's name, wherever MLFLOW_TRACKING_URI says."""
 
     def __init__(self, study: str) -> None:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nobody asked for it here
+        # mlflow 3 reports usage over the network by default.
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         import mlflow
 
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         self._client: Any = mlflow.MlflowClient()
-        found = self._client.get_experiment_by_name(study)
-        self._experiment = found.experiment_id if found else self._client.create_experiment(study)
+        experiment = self._client.get_experiment_by_name(study)
+        existing = experiment.experiment_id if experiment else None
+        self._experiment = existing or self._client.create_experiment(study)
 
     def run(self, job: str, label: str) -> Run:
-        """Begin a run, or go on with the one that has the job's id as a tag."""
-        known = self._client.search_runs([self._experiment], f"tags.`{_JOB}` = '{job}'", 1)
-        if known:
-            self._client.update_run(known[0].info.run_id, "RUNNING")
-            return MlflowRun(self._client, known[0])
+        """Begin a run, or continue the one that has the job's id as a tag."""
+        earlier = self._client.search_runs([self._experiment], f"tags.`{_JOB}` = '{job}'", 1)
+        if earlier:
+            self._client.update_run(earlier[0].info.run_id, "RUNNING")
+            return MlflowRun(self._client, earlier[0])
         name = f"{label} {job}".strip()
         made = self._client.create_run(self._experiment, run_name=name, tags={_JOB: job})
         return MlflowRun(self._client, made)
@@ -106,10 +108,10 @@ class MlflowRun:
         self._client, self._id = client, run.info.run_id
         self._metrics: dict[str, float] = run.data.metrics
 
-    def known(self) -> int:
-        """Return the last epoch that is there: rows are logged whole and in their order."""
+    def last_epoch(self) -> int:
+        """Return the last epoch of the run: rows are logged whole and in their order."""
         histories = (self._client.get_metric_history(self._id, name) for name in self._metrics)
-        return max((one.step for history in histories for one in history), default=0)
+        return max((point.step for history in histories for point in history), default=0)
 
     def add(self, rows: Sequence[EpochRow]) -> None:
         """Log rows by epoch, in few requests, each with whole rows."""

@@ -1,8 +1,8 @@
-"""Hands a study's rows to trackers, TensorBoard or mlflow, never at the cost of the study.
+"""Sends a study's rows to trackers, TensorBoard or mlflow, without slowing the study down.
 
-Data go one way: an event says that a job has a new row, and what is handed on are the store's rows.
-Each tracker has a thread of its own that nobody waits for. One that fails, or does not keep up, is
-a warning, once, and gets nothing more; what it lacks is in the store.
+Data go one way: an event says that a job has a new row, and the rows that are sent are the store's.
+Each tracker has a thread of its own, for which the study does not wait. A tracker that fails, or
+does not keep up, causes one warning and gets nothing more; the store has all rows.
 """
 
 import queue
@@ -20,38 +20,38 @@ from compound.schemas.study import StudySpec, Tracker, TrainSpec
 _MOST = 10_000
 """Events that may wait for a tracker: hours of a busy study."""
 _PATIENCE = 10.0
-"""Seconds that the end of a run waits for trackers to take in what is left."""
+"""Seconds that the end of a run waits for trackers to receive the remaining rows."""
 
 
 class Run(Protocol):
     """One job in a tracker."""
 
-    def known(self) -> int:
-        """The last epoch that an earlier call has handed over for good; 0 for none."""
+    def last_epoch(self) -> int:
+        """The last epoch that an earlier call has sent; 0 for none."""
 
     def add(self, rows: Sequence[EpochRow]) -> None:
         """Take rows, in the order of their epochs, none twice."""
 
     def close(self, status: str) -> None:
-        """The job has ended, or is let go of: done, failed or stopped."""
+        """The job has ended, or is no longer followed: done, failed or stopped."""
 
 
 class Client(Protocol):
-    """A stock client of a tracker."""
+    """A client of a tracker."""
 
     def run(self, job: str, label: str) -> Run:
-        """Begin a job, or go on with it."""
+        """Begin a job, or continue it."""
 
 
 Opens = Callable[[str], Client]
-"""What makes a client for a study of that name; called in the tracker's thread."""
+"""Makes a client for a study of that name; called in the tracker's thread."""
 
 
 def check(spec: StudySpec | TrainSpec) -> None:
     """Refuse trackers whose clients are not installed. SpecError says what to install."""
     for name in spec.trackers:
-        found = find_spec(name)
-        if found is None or found.origin is None:  # a mere folder of that name is no client
+        installed = find_spec(name)
+        if installed is None or installed.origin is None:  # a folder of that name is no client
             raise SpecError(
                 f"the client of {name} is not installed here",
                 where="trackers",
@@ -69,15 +69,15 @@ class Trackers:
         opens: Mapping[Tracker, Opens],
         warn: Callable[[str], None],
     ) -> None:
-        self._threads = [_Thread(name, study, store, one, warn) for name, one in opens.items()]
+        self._threads = [_Thread(name, study, store, open_, warn) for name, open_ in opens.items()]
 
     def event(self, event: Event) -> None:
-        """Take note of an event; returns at once."""
+        """Pass an event to every tracker; return at once."""
         for thread in self._threads:
             thread.take(event)
 
     def close(self, patience: float = _PATIENCE) -> None:
-        """Let trackers take in what is left, for some seconds together."""
+        """Let trackers receive the remaining rows, for `patience` seconds at most in total."""
         deadline = time.monotonic() + patience
         for thread in self._threads:
             thread.finish()
@@ -86,7 +86,7 @@ class Trackers:
 
 
 class _Thread:
-    """One tracker, and the thread that talks to it."""
+    """One tracker, and the thread that sends rows to it."""
 
     def __init__(
         self,
@@ -99,29 +99,29 @@ class _Thread:
         self._name, self._study, self._store = name, study, store
         self._opens, self._warn = opens, warn
         self._events: queue.Queue[Event | None] = queue.Queue(_MOST)
-        self._given_up, self._deciding = False, threading.Lock()
+        self._abandoned, self._deciding = False, threading.Lock()
         self._runs: dict[str, _Followed] = {}
         self._thread = threading.Thread(target=self._work, name=f"tracker {name}", daemon=True)
         self._thread.start()
 
     def take(self, event: Event) -> None:
-        """Put an event before the thread."""
-        if not self._given_up and event.kind in ("epoch", "ended"):
+        """Pass an event to the thread."""
+        if not self._abandoned and event.kind in ("epoch", "ended"):
             self._put(event)
 
     def finish(self) -> None:
-        """Say that no more events come."""
+        """Announce that no more events come."""
         self._put(None)
 
     def close(self, deadline: float) -> None:
-        """Wait until all is handed over, or the deadline."""
-        if not self._given_up:
+        """Wait until all rows are sent, or until the deadline."""
+        if not self._abandoned:
             self._thread.join(max(deadline - time.monotonic(), 0))
             if self._thread.is_alive():
                 self._give_up("does not answer")
 
     def _put(self, event: Event | None) -> None:
-        """Give the tracker up where too many wait."""
+        """Queue an event; give the tracker up where too many wait."""
         try:
             self._events.put_nowait(event)
         except queue.Full:
@@ -129,23 +129,23 @@ class _Thread:
 
     def _give_up(self, why: str) -> None:
         with self._deciding:
-            first, self._given_up = not self._given_up, True
+            first, self._abandoned = not self._abandoned, True
         if first:
-            told = f"the tracker {self._name} {why}, and gets no more rows"
-            self._warn(f"{told}; all are in the store")
+            text = f"the tracker {self._name} {why}, and gets no more rows"
+            self._warn(f"{text}; all are in the store")
 
     def _work(self) -> None:
         try:
             client = self._opens(self._study)
-            while (event := self._events.get()) is not None and not self._given_up:
-                self._hand_over(client, event)
+            while (event := self._events.get()) is not None and not self._abandoned:
+                self._send(client, event)
             for run in self._runs.values():
                 run.close("stopped")
         except Exception as error:
             first = str(error).strip().partition("\n")[0][:200]
             self._give_up(f"has failed ({type(error).__name__}: {first})")
 
-    def _hand_over(self, client: Client, event: Event) -> None:
+    def _send(self, client: Client, event: Event) -> None:
         run = self._runs.get(event.job)
         if run is None:
             run = _Followed(client.run(event.job, event.label), self._store, event.job)
@@ -163,18 +163,18 @@ class _Followed:
 
     def __init__(self, run: Run, store: ArtifactStore, job: str) -> None:
         self._run, self._store, self._job = run, store, job
-        self._last = run.known()
+        self._last = run.last_epoch()
 
     def reach(self, row: EpochRow | None) -> None:
-        """Hand over what is new up to a row, or for None all that there is.
+        """Send the new rows up to this one, or all rows for None.
 
         An attempt that resumes trains some epochs again, to the same numbers: these are left out.
-        A row that does not follow the last one shows a gap, which the store fills.
+        A row that does not follow the last one shows a gap, which is filled from the store.
         """
         if row and row.epoch == self._last + 1:
             self._add([row])
         elif row is None or row.epoch > self._last:
-            self._add(one for one in self._store.rows(self._job) if one.epoch > self._last)
+            self._add(row for row in self._store.rows(self._job) if row.epoch > self._last)
 
     def _add(self, rows: Iterable[EpochRow]) -> None:
         new = list(rows)
@@ -183,5 +183,5 @@ class _Followed:
             self._last = new[-1].epoch
 
     def close(self, status: str) -> None:
-        """Let go of the job."""
+        """Close the job."""
         self._run.close(status)

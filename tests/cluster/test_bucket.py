@@ -68,14 +68,14 @@ def compound(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
 
 
-def submitted(place: str) -> str:
+def submitted(uri: str) -> str:
     """Submit the quickstart as soon as Ray answers; return the job's name."""
     deadline = time.monotonic() + 90
     while True:
-        told = compound("submit", "examples/quickstart.yaml", "--set", f"store={place}", "--json")
-        if told.returncode == 0:
-            return json.loads(told.stdout)["job"]
-        assert time.monotonic() < deadline, told.stderr
+        printed = compound("submit", "examples/quickstart.yaml", "--set", f"store={uri}", "--json")
+        if printed.returncode == 0:
+            return json.loads(printed.stdout)["job"]
+        assert time.monotonic() < deadline, printed.stderr
         time.sleep(2)
 
 
@@ -83,18 +83,18 @@ def test_the_quickstart_survives_in_a_bucket_and_keeps_its_keys(
     swift: Server, ray: Path, tmp_path: Path
 ) -> None:
     prefix = secrets.token_hex(4)
-    place = f"s3://{BUCKET}/{prefix}/runs"
-    job = submitted(place)
+    uri = f"s3://{BUCKET}/{prefix}/runs"
+    job = submitted(uri)
     _interrupt(swift, f"{prefix}/runs/jobs/")
     printed = _ray_job("logs", "--follow", job)
     assert "succeeded" in _ray_job("status", job), printed
-    at = ("quickstart", "--store", place)
-    status, fsck = compound("status", *at, "--json"), compound("fsck", place)
+    at = ("quickstart", "--store", uri)
+    status, fsck = compound("status", *at, "--json"), compound("fsck", uri)
     counts = json.loads(status.stdout)["counts"]
     assert set(counts) == {"done"} and counts["done"] > 25
     assert fsck.returncode == 0, fsck.stdout
-    assert "all as they were written" in compound("verify", "--store", place).stdout
-    _read_by_others(place, compound("metrics", *at).stdout)
+    assert "all as they were written" in compound("verify", "--store", uri).stdout
+    _check_other_readers(uri, compound("metrics", *at).stdout)
     report = tmp_path / "report.html"
     assert compound("report", *at, "-o", str(report)).returncode == 0
     client, keys = swift.client(), swift.keys(prefix)
@@ -102,18 +102,18 @@ def test_the_quickstart_survives_in_a_bucket_and_keeps_its_keys(
     logged = [file.read_bytes() for file in ray.rglob("*") if file.is_file()]
     details = _ray_job("list")
     assert job in details
-    shown = (printed, status.stdout, status.stderr, details, report.read_text())
+    texts = (printed, status.stdout, status.stderr, details, report.read_text())
     assert len(stored) > 200 and sum(map(len, logged)) > 100_000
-    everything = (*stored, *logged, *(text.encode() for text in shown))
+    everything = (*stored, *logged, *(text.encode() for text in texts))
     assert not [text[:200] for text in everything if CANARY.encode() in text]
 
 
 def _ray_job(*words: str) -> str:
     """Return what Ray's own command tells of a job: a process of its own, which reads the token."""
     command = [str(RAY), "job", *words, "--address", os.environ["RAY_ADDRESS"]]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=1200)
-    assert told.returncode == 0, told.stderr
-    return told.stdout + told.stderr
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=1200)
+    assert printed.returncode == 0, printed.stderr
+    return printed.stdout + printed.stderr
 
 
 def _interrupt(swift: Server, jobs: str) -> None:
@@ -122,16 +122,16 @@ def _interrupt(swift: Server, jobs: str) -> None:
     while len([key for key in swift.keys(jobs) if "manifest" in key]) < 8:
         assert time.monotonic() < deadline
         time.sleep(1)
-    (objects,) = (one for one in swift.processes if "object" in one.command)
+    (objects,) = (process for process in swift.processes if "object" in process.command)
     objects.kill()
     time.sleep(DOWN_S)
     objects.start()
 
 
-def _read_by_others(place: str, told: str) -> None:
+def _check_other_readers(uri: str, printed: str) -> None:
     """DuckDB, Polars and pandas see every row that `compound metrics` tells."""
-    lines = len(told.splitlines()) - 1
-    store = ArtifactStore.open(place, create=False)
+    lines = len(printed.splitlines()) - 1
+    store = ArtifactStore.open(uri, create=False)
     files = store._files  # its own s3fs takes the endpoint from the environment as well
     parts = [key for key in files.walk("jobs") if key.endswith(".parquet")]
     addresses = [files.locate(key) for key in parts]

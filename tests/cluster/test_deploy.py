@@ -29,24 +29,24 @@ def test_an_interface_is_found_by_its_address() -> None:
 
 def test_gauges_follow_the_events(make_request: MakeRequest) -> None:
     gauges = StudyGauges("quickstart")
-    one, two = (make_request(seed).job.id for seed in (0, 1))
+    first, second = (make_request(seed).job.id for seed in (0, 1))
 
     def row(accuracy: float) -> EpochRow:
         metrics = {"validation_accuracy": accuracy, "images_per_second": 50.0}
-        return EpochRow(job=one, attempt=1, epoch=1, step=1, metrics=metrics, wall_time=0.0)
+        return EpochRow(job=first, attempt=1, epoch=1, step=1, metrics=metrics, wall_time=0.0)
 
     for event in (
-        Event(kind="waiting", job=one),
-        Event(kind="waiting", job=two),
-        Event(kind="started", job=one),
-        Event(kind="epoch", job=one, row=row(0.5)),
-        Event(kind="epoch", job=one, row=row(0.4)),
+        Event(kind="waiting", job=first),
+        Event(kind="waiting", job=second),
+        Event(kind="started", job=first),
+        Event(kind="epoch", job=first, row=row(0.5)),
+        Event(kind="epoch", job=first, row=row(0.4)),
     ):
         gauges(event)
     expected = {"compound_jobs_running": 1, "compound_jobs_waiting": 1, "compound_jobs_done": 0}
     expected |= {"compound_best_metric": 0.5, "compound_images_per_second": 50.0}
     assert gauges.values().items() >= expected.items()
-    result = JobResult(job=one, status="done", attempt=1, epochs=2)
-    gauges(Event(kind="ended", job=one, result=result))
+    result = JobResult(job=first, status="done", attempt=1, epochs=2)
+    gauges(Event(kind="ended", job=first, result=result))
     assert gauges.values()["compound_jobs_done"] == 1
     assert gauges.values()["compound_images_per_second"] == 0

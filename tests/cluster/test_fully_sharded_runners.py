@@ -11,6 +11,7 @@ from compound.cluster.ray_session import Session
 from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, Resources
+from compound.schemas.retries import RetryLimits
 from tests.support.requests import MakeRequest
 
 
@@ -42,20 +43,20 @@ def test_a_killed_rank_costs_no_more_than_the_running_epoch(
         if event.row and event.row.epoch == 5:
             os.kill(rank_of(store), signal.SIGKILL)
 
-    (lost,) = LocalRunner(retries=0).run([request], store, on_event)
+    (lost,) = LocalRunner(limits=RetryLimits(lost_worker=0)).run([request], store, on_event)
     assert lost.cause and lost.cause.kind == "worker lost" and lost.epochs >= 4
     (done,) = LocalRunner().run([request], store, lambda event: None)
     assert (done.status, done.epochs, done.attempt) == ("done", 30, 2)
     opened = ArtifactStore.open(store)
     assert [row.epoch for row in opened.rows(request.job.id)] == list(range(1, 31))
-    found = opened.checkpoint(request.job.id)
-    assert found and found.shards == 2
+    checkpoint = opened.checkpoint(request.job.id)
+    assert checkpoint and checkpoint.shards == 2
     assert not opened.audit(opened.jobs(), ()).damaged
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_gang_divides_one_job_and_not_the_next(
+def test_a_worker_group_divides_one_job_and_not_the_next(
     ray_session: Session, make_request: MakeRequest, store: str
 ) -> None:
     plain = make_request(1, workers=2)
@@ -63,5 +64,5 @@ def test_a_gang_divides_one_job_and_not_the_next(
     results = RayRunner(ray_session).run(requests, store, lambda event: None)
     assert [result.status for result in results] == ["done", "done"]
     opened = ArtifactStore.open(store)
-    found = [opened.checkpoint(request.job.id) for request in requests]
-    assert [one and one.shards for one in found] == [2, 0]
+    checkpoints = [opened.checkpoint(request.job.id) for request in requests]
+    assert [checkpoint and checkpoint.shards for checkpoint in checkpoints] == [2, 0]

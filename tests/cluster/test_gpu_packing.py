@@ -91,8 +91,8 @@ def test_auto_shares_the_gpus_so_that_the_job_fits() -> None:
 
 def test_auto_leaves_a_gpu_whole_where_sharing_helps_nobody() -> None:
     few = [Node(cpus=1, gpus=1, host="")]
-    none = "auto: one GPU a worker, and no fraction would do: "
-    why = "at most 16 workers share one, as each holds a context of its own there"
+    none = "auto: one GPU a worker, and no fraction fits: "
+    why = "at most 16 workers share one: each has a CUDA context of its own there"
     assert shared(1, workers=17) == (1, none + why)
     why = "parallel: full divides a network among whole GPUs"
     assert shared(1, workers=2, parallel="full") == (1, none + why)
@@ -125,16 +125,16 @@ def test_capacity_is_what_a_real_ray_packs() -> None:
     table = [(size, cards, on_gpus(cards, size)) for size, cards in cases]
     wrong = [(0.3, 8, 23), (0.95, 1, 0), (0.3, 8, 26)]
     folder = tempfile.mkdtemp(prefix="pack-", dir="/tmp")  # Ray's sockets want a short path
-    given = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     done = subprocess.run(
         [sys.executable, "-c", PACKS, folder, json.dumps(table + wrong)],
-        env={**given, "RAY_AUTH_MODE": "disabled"},
+        env={**environment, "RAY_AUTH_MODE": "disabled"},
         capture_output=True,
         text=True,
         timeout=200,
     )
     shutil.rmtree(folder, ignore_errors=True)
     assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout.splitlines()[-1])
-    found = [(True, True), (True, True), (False, False)]
-    assert told == [[*case, *held] for case, held in zip(wrong, found, strict=True)]
+    answers = json.loads(done.stdout.splitlines()[-1])
+    expected = [(True, True), (True, True), (False, False)]
+    assert answers == [[*case, *pair] for case, pair in zip(wrong, expected, strict=True)]

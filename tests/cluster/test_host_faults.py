@@ -60,12 +60,12 @@ def ask(make_request: MakeRequest) -> Ask:
     """Make an elastic request: one or two workers, epochs of about half a second."""
 
     def make(seed: int, *, epochs: int, steps: int = 0, **resources: object) -> JobRequest:
-        given = {"workers": {"min": 1, "max": 2}, "gpus": 0, **resources}
+        fields = {"workers": {"min": 1, "max": 2}, "gpus": 0, **resources}
         request = make_request(seed, epochs=epochs, images=4096)
         recipe = request.job.recipe.model_copy(update={"checkpoint_steps": steps})
         job = request.job.model_copy(update={"recipe": recipe})
         request = request.model_copy(update={"job": job})
-        return request.model_copy(update={"resources": Resources.model_validate(given)})
+        return request.model_copy(update={"resources": Resources.model_validate(fields)})
 
     return make
 
@@ -87,7 +87,7 @@ def test_a_host_is_cut_off_and_brought_back(cluster: Path, ask: Ask, tmp_path: P
     driver.epoch(3)
     HOSTS.cable(HOSTS.last, "down")
     cut, before = time.monotonic(), driver.last_epoch
-    lost = driver.says("(lost worker 1, 3 are forgiven)")
+    lost = driver.says("(worker lost: retry 1 of 3)")
     smaller = driver.says("again, with 1 workers")
     first = driver.epoch(1)
     report(
@@ -114,10 +114,10 @@ def test_a_frozen_worker_is_found_and_named(cluster: Path, ask: Ask, tmp_path: P
     frozen = worker_on(HOSTS.last)
     os.kill(frozen, signal.SIGSTOP)
     stopped, before = time.monotonic(), driver.last_epoch
-    found = driver.says("has given no sign of life for")
-    assert f"on {HOSTS.addresses[HOSTS.last]} (pid {frozen})" in found["message"]
+    stall = driver.says("has sent no heartbeat for")
+    assert f"on {HOSTS.addresses[HOSTS.last]} (pid {frozen})" in stall["message"]
     again = driver.says("again")
-    report(frozen_to_told=found["at"] - stopped, frozen_to_again=again["at"] - stopped)
+    report(frozen_to_told=stall["at"] - stopped, frozen_to_again=again["at"] - stopped)
     assert driver.epoch(1)["epoch"] >= before, "no more than an epoch is trained again"
     result = driver.result()
     assert (result["status"], result["attempt"], result["epochs"]) == ("done", 2, 30)
@@ -138,12 +138,12 @@ def test_a_worker_that_hangs_in_its_own_code_is_found_and_named(
     driver.epoch(3)
     trigger.touch()
     hangs = time.monotonic()
-    found = driver.says("hangs: no progress for")
+    stall = driver.says("hangs: no progress for")
     trigger.unlink()
-    report(hang_to_told=found["at"] - hangs)
-    assert found["message"].startswith("worker 1 on 10.78.0.")
-    assert "at stuck.py:" in found["message"]
-    assert "in Hungry.forward" in found["message"]
+    report(hang_to_told=stall["at"] - hangs)
+    assert stall["message"].startswith("worker 1 on 10.78.0.")
+    assert "at stuck.py:" in stall["message"]
+    assert "in Hungry.forward" in stall["message"]
     result = driver.result()
     assert (result["status"], result["attempt"], result["epochs"]) == ("done", 2, 400)
     assert_every_epoch_once(driver, request)
@@ -158,11 +158,11 @@ def test_a_drained_host_is_left_before_it_goes_and_a_killed_raylet_costs_workers
     driver.says("with 2 workers")
     driver.epoch(3)
     drain(HOSTS.last, seconds=60)
-    told, before = driver.says("taken away"), driver.last_epoch
-    assert "(preemption 1, 100 are forgiven)" in told["message"]
+    notice, before = driver.says("taken away"), driver.last_epoch
+    assert "(preempted: retry 1 of 100)" in notice["message"]
     alone = driver.says("again, with 1 workers")
     assert driver.epoch(1)["epoch"] >= before, "no more than an epoch is trained again"
-    report(drain_to_again=alone["at"] - told["at"])
+    report(drain_to_again=alone["at"] - notice["at"])
     HOSTS.end_all(HOSTS.last)
     HOSTS.start_ray(HOSTS.last, f"{cluster}/drained")
     driver.says("again, with 2 workers")
@@ -170,7 +170,7 @@ def test_a_drained_host_is_left_before_it_goes_and_a_killed_raylet_costs_workers
     (raylet,) = HOSTS.pids(HOSTS.last, "raylet/raylet")
     os.kill(raylet, signal.SIGKILL)
     killed = time.monotonic()
-    lost = driver.says("(lost worker 1, 3 are forgiven)")
+    lost = driver.says("(worker lost: retry 1 of 3)")
     alone = driver.says("again, with 1 workers")
     report(raylet_to_told=lost["at"] - killed, raylet_to_again=alone["at"] - killed)
     driver.epoch(1)
@@ -216,8 +216,8 @@ def drain(host: str, *, seconds: int) -> None:
         "print(next(n['NodeID'] for n in ray.nodes()"
         " if n['Alive'] and n['NodeManagerAddress'] == sys.argv[2]))"
     )
-    asked = HOSTS.on(HEAD, sys.executable, "-c", node, HOSTS.ray, HOSTS.addresses[host])
-    words = ("--address", HOSTS.ray, "--node-id", asked.stdout.split()[-1])
+    command = HOSTS.on(HEAD, sys.executable, "-c", node, HOSTS.ray, HOSTS.addresses[host])
+    words = ("--address", HOSTS.ray, "--node-id", command.stdout.split()[-1])
     why = ("--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot")
     limit = ("--deadline-remaining-seconds", str(seconds))
     drained = HOSTS.on(HEAD, str(RAY), "drain-node", *words, *why, *limit)

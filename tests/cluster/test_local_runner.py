@@ -77,6 +77,6 @@ def test_a_stop_reaches_the_launched_workers(make_request: MakeRequest, store: s
     (result,) = runner.run([request], store, lambda event: event.row and runner.request_stop())
     assert result.status == "stopped"
     assert 0 < result.epochs < 500
-    found = ArtifactStore.open(store).checkpoint(request.job.id)
-    assert found is not None
-    assert found.epoch == result.epochs
+    checkpoint = ArtifactStore.open(store).checkpoint(request.job.id)
+    assert checkpoint is not None
+    assert checkpoint.epoch == result.epochs

@@ -13,8 +13,9 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
 from compound.schemas.job import Event, JobRequest
-from tests.orchestrator.run.test_phase import IMAGES, Log, planned
+from compound.schemas.retries import RetryLimits
 from tests.support.failing_networks import NO_MEMORY, hungry_request
+from tests.support.phase_log import IMAGES, SMALLER, PhaseLog, planned
 
 TEXT = "CUDA error: device-side assert triggered"
 ASSERTS = f"raise torch.AcceleratorError({TEXT!r})"
@@ -43,15 +44,16 @@ def test_a_lost_device_costs_its_process_and_no_later_job(store: str, tmp_path: 
     events: list[Event] = []
     asserts = hungry_request(tmp_path, "asserts", 0, fails=ASSERTS)
     sound = writes_its_process(tmp_path, "sound")
-    runner = LocalRunner((str(tmp_path),), retries=1)
+    runner = LocalRunner((str(tmp_path),), limits=RetryLimits(lost_worker=1))
     failed, done = runner.run([asserts, sound], store, events.append)
     assert failed.cause is not None
     assert failed.cause.kind == "worker lost"
-    assert failed.cause.message == f"given up after 2 lost workers; the last: {TEXT}{GPU_LOST}"
+    limit = "retry limit reached: worker lost 2 times; the last: "
+    assert failed.cause.message == f"{limit}{TEXT}{GPU_LOST}"
     assert "AcceleratorError" in failed.cause.traceback
-    told = [event.message for event in events if event.kind == "waiting"]
-    assert told == [
-        f"{TEXT}{GPU_LOST} (lost worker 1, 1 are forgiven); goes on from the last checkpoint"
+    messages = [event.message for event in events if event.kind == "waiting"]
+    assert messages == [
+        f"{TEXT}{GPU_LOST} (worker lost: retry 1 of 1); continues from the last checkpoint"
     ]
     assert done.status == "done"
     assert os.getpid() not in process_ids(tmp_path, "sound")
@@ -68,7 +70,7 @@ def test_a_rank_that_loses_its_device_takes_the_launcher_down_and_is_named(
     store: str, tmp_path: Path
 ) -> None:
     request = hungry_request(tmp_path, "asserts", 0, workers=2, ranks=(1,), fails=ASSERTS)
-    runner = LocalRunner((str(tmp_path),), retries=0)
+    runner = LocalRunner((str(tmp_path),), limits=RetryLimits(lost_worker=0))
     (failed,) = runner.run([request], store, lambda event: None)
     assert failed.cause is not None
     assert failed.cause.kind == "worker lost"
@@ -80,12 +82,12 @@ def test_memory_that_is_short_on_one_rank_within_a_step_halves_all_micro_batches
     store: str, tmp_path: Path
 ) -> None:
     """The other rank is inside the step's collective by then, which no rank will ever match."""
-    ledger, log = ArtifactStore.open(store), Log()
+    ledger, log = ArtifactStore.open(store), PhaseLog()
     request = hungry_request(tmp_path, "short", 8, workers=2, ranks=(1,), fails=NO_MEMORY)
     runner, history = LocalRunner((str(tmp_path),)), History(ledger, "small")
-    crew = PhaseRunner(ledger, runner, log, IMAGES, history, ledger.study("small").index)
-    assert crew.train("search", [planned(request)]) == "done"
-    assert log.again == ["out of memory: trying micro-batches of 8 instead of 16"]
+    phase_runner = PhaseRunner(ledger, runner, log, IMAGES, history, ledger.study("small").index)
+    assert phase_runner.train("search", [planned(request)]) == "done"
+    assert log.again == [f"{SMALLER} (8 instead of 16)"]
     result = ledger.result(request.job.id)
     assert result is not None
     assert (result.status, result.splits, result.world_size) == ("done", 2, 2)
@@ -100,29 +102,34 @@ def test_a_warm_trial_actor_that_loses_its_device_gives_way_to_another(
     asserts = hungry_request(tmp_path, "asserts", 0, fails=ASSERTS)
     once = hungry_request(tmp_path, "once", 0, fails=ASSERTS_ONCE, seed=1)
     sound = writes_its_process(tmp_path, "sound")
-    runner = RayRunner(ray_session, retries=1, imports=(str(tmp_path),))
+    runner = RayRunner(ray_session, limits=RetryLimits(lost_worker=1), imports=(str(tmp_path),))
     failed, again, done = runner.run([asserts, once, sound], store, events.append)
     assert failed.cause is not None
     assert failed.cause.kind == "worker lost"
-    assert failed.cause.message == f"given up after 2 lost workers; the last: {TEXT}{GPU_LOST}"
+    limit = "retry limit reached: worker lost 2 times; the last: "
+    assert failed.cause.message == f"{limit}{TEXT}{GPU_LOST}"
     assert (again.status, again.attempt, done.status) == ("done", 2, "done")
-    told = [event.message for event in events if event.kind == "waiting"]
-    assert told.count(f"{TEXT}{GPU_LOST}; going on from the last checkpoint") == 2
+    messages = [event.message for event in events if event.kind == "waiting"]
+    retried = f"{TEXT}{GPU_LOST} (worker lost: retry 1 of 1); continues from the last checkpoint"
+    assert messages.count(retried) == 2
     assert not process_ids(tmp_path, "once") & process_ids(tmp_path, "sound")
 
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_gang_whose_worker_loses_its_device_is_started_anew(
+def test_a_worker_group_whose_worker_loses_its_device_is_started_anew(
     ray_session: Session, store: str, tmp_path: Path
 ) -> None:
     events: list[Event] = []
     once = hungry_request(tmp_path, "once", 0, workers=2, ranks=(1,), fails=ASSERTS_ONCE)
     sound = writes_its_process(tmp_path, "sound", workers=2)
-    runner = RayRunner(ray_session, retries=1, imports=(str(tmp_path),))
+    runner = RayRunner(ray_session, limits=RetryLimits(lost_worker=1), imports=(str(tmp_path),))
     again, done = runner.run([once, sound], store, events.append)
-    assert [(one.status, one.attempt) for one in (again, done)] == [("done", 2), ("done", 1)]
-    told = "\n".join(event.message for event in events if event.kind == "waiting")
+    assert [(result.status, result.attempt) for result in (again, done)] == [
+        ("done", 2),
+        ("done", 1),
+    ]
+    messages = "\n".join(event.message for event in events if event.kind == "waiting")
     (lost,) = process_ids(tmp_path, "once")
-    assert f"(pid {lost}): {TEXT}{GPU_LOST} (lost worker 1, 1 are forgiven)" in told
+    assert f"(pid {lost}): {TEXT}{GPU_LOST} (worker lost: retry 1 of 1)" in messages
     assert lost not in process_ids(tmp_path, "sound")

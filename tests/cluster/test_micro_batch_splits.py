@@ -1,4 +1,4 @@
-"""Micro-batches in parts on Ray: a solo trial, and a gang of which one rank runs out of memory."""
+"""Micro-batches in parts on Ray: with one worker, and with two of which one is out of memory."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
-from tests.orchestrator.run.test_phase import IMAGES, Log, planned
 from tests.support.failing_networks import hungry_request
+from tests.support.phase_log import IMAGES, SMALLER, PhaseLog, planned
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -19,20 +19,20 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 def test_a_job_out_of_memory_is_tried_again_in_smaller_micro_batches(
     ray_session: Session, store: str, tmp_path: Path
 ) -> None:
-    ledger, log = ArtifactStore.open(store), Log()
-    solo = hungry_request(tmp_path, "hungry_solo", 16)
-    gang = hungry_request(tmp_path, "hungry_gang", 8, workers=2, seed=1)
+    ledger, log = ArtifactStore.open(store), PhaseLog()
+    single = hungry_request(tmp_path, "hungry_solo", 16)
+    group = hungry_request(tmp_path, "hungry_group", 8, workers=2, seed=1)
     runner = RayRunner(ray_session, imports=(str(tmp_path),))
     history = History(ledger, "small")
-    crew = PhaseRunner(
+    phase_runner = PhaseRunner(
         ledger, runner, log, images=IMAGES, history=history, index=ledger.study("small").index
     )
-    assert crew.train("search", [planned(solo), planned(gang)]) == "done"
+    assert phase_runner.train("search", [planned(single), planned(group)]) == "done"
     assert sorted(log.again) == [
-        "out of memory: trying micro-batches of 16 instead of 32",
-        "out of memory: trying micro-batches of 8 instead of 16",
+        f"{SMALLER} (16 instead of 32)",
+        f"{SMALLER} (8 instead of 16)",
     ]
-    results = ledger.results([solo.job.id, gang.job.id])
+    results = ledger.results([single.job.id, group.job.id])
     assert [(result.status, result.splits, result.world_size) for result in results.values()] == [
         ("done", 2, 1),
         ("done", 2, 2),

@@ -52,10 +52,10 @@ def test_errors_of_nccl_end_the_process_unless_the_user_says_otherwise(at_home: 
 
 
 def test_only_what_concerns_collectives_is_handed_on() -> None:
-    said = {"NCCL_DEBUG": "INFO", "NCCL_IB_DISABLE": "1", "GLOO_SOCKET_IFNAME": "eth0"}
-    said |= {"TORCH_NCCL_TRACE_BUFFER_SIZE": "2000"}
-    os.environ.update(said | {"AWS_SECRET_ACCESS_KEY": "no", "MY_NCCL_TOKEN": "no"})
-    assert network.variables() == said
+    variables_set = {"NCCL_DEBUG": "INFO", "NCCL_IB_DISABLE": "1", "GLOO_SOCKET_IFNAME": "eth0"}
+    variables_set |= {"TORCH_NCCL_TRACE_BUFFER_SIZE": "2000"}
+    os.environ.update(variables_set | {"AWS_SECRET_ACCESS_KEY": "no", "MY_NCCL_TOKEN": "no"})
+    assert network.variables() == variables_set
 
 
 def test_workers_with_a_gpu_each_talk_over_nccl_and_no_others() -> None:
@@ -81,12 +81,12 @@ def test_what_the_user_says_to_nccl_reaches_every_worker(
     runner = RayRunner(ray_session, imports=(str(tmp_path),))
     (done,) = runner.run([request], store, lambda event: None)
     assert done.status == "done"
-    told = (tmp_path / "tells.env").read_text()
-    for said in (
+    written = (tmp_path / "tells.env").read_text()
+    for variables_set in (
         "'NCCL_DEBUG': 'WARN'",
         "'NCCL_IB_DISABLE': '1'",
         "'NCCL_SOCKET_IFNAME': '=",
         "'TORCH_NCCL_ASYNC_ERROR_HANDLING': '3'",
     ):
-        assert said in told
-    assert "NCCLX" not in told
+        assert variables_set in written
+    assert "NCCLX" not in written

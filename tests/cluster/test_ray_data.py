@@ -32,9 +32,9 @@ def source_of(spec: DataSpec, elsewhere: RemoteDecoder | None = None):
     return DataCache(elsewhere=elsewhere).source(data, 16, Recipe(), torch.device("cpu"), 1)
 
 
-def same(some, others) -> bool:
-    pairs = zip(list(some), list(others), strict=True)
-    return all(torch.equal(one[part], other[part]) for one, other in pairs for part in (0, 1))
+def same(left, right) -> bool:
+    pairs = zip(list(left), list(right), strict=True)
+    return all(torch.equal(batch[part], twin[part]) for batch, twin in pairs for part in (0, 1))
 
 
 @pytest.mark.ray
@@ -43,10 +43,10 @@ def test_batches_are_those_decoded_by_the_worker(ray_session: Session, tmp_path:
     (tmp_path / "folder/train/ant/000004.jpg").write_bytes(b"no image")
     rows = parquet_of(tmp_path / "rows").model_copy(update={"buffer": 64})
     for spec in (folder, rows):
-        here, far = source_of(spec), source_of(spec, RayData(2))
-        assert same(here.training(7, 1, SHARE), far.training(7, 1, SHARE))
-        assert same(here.training(7, 2, SHARE, 2), far.training(7, 2, SHARE, 2))
-        assert same(here.validation(0, 1, 5), far.validation(0, 1, 5))
+        local, far = source_of(spec), source_of(spec, RayData(2))
+        assert same(local.training(7, 1, SHARE), far.training(7, 1, SHARE))
+        assert same(local.training(7, 2, SHARE, 2), far.training(7, 2, SHARE, 2))
+        assert same(local.validation(0, 1, 5), far.validation(0, 1, 5))
 
 
 @pytest.mark.ray

@@ -77,7 +77,7 @@ def test_a_spec_outside_the_folder_is_refused(server: Jobs, tmp_path: Path) -> N
     ("variables", "message"),
     [
         ({"RAY_AUTH_TOKEN": "wrong" * 8}, "refuses this token"),
-        ({"RAY_AUTH_MODE": "disabled"}, "wants a token"),
+        ({"RAY_AUTH_MODE": "disabled"}, "requires a token"),
     ],
 )
 def test_without_the_token_the_error_says_so(

@@ -10,9 +10,9 @@ from compound.schemas.errors import ClusterError
 
 def closed_port() -> int:
     """A port that was free a moment ago."""
-    with socket.socket() as one:
-        one.bind(("", 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("", 0))
+        return int(listener.getsockname()[1])
 
 
 def test_a_port_where_nothing_listens_is_refused_before_ray_starts_to_wait() -> None:

@@ -16,8 +16,8 @@ def ask(make_request: MakeRequest) -> object:
     """Make a request for these resources."""
 
     def make(**resources: object) -> JobRequest:
-        given = Resources.model_validate(resources)
-        return make_request(0).model_copy(update={"resources": given, "label": "wide"})
+        fields = Resources.model_validate(resources)
+        return make_request(0).model_copy(update={"resources": fields, "label": "wide"})
 
     return make
 
@@ -71,12 +71,12 @@ def test_workers_are_counted_host_by_host() -> None:
 
 
 def test_an_elastic_job_fits_with_its_least_and_begins_with_what_there_is(ask: MakeRequest) -> None:
-    given = {"workers": {"min": 2, "max": 12}, "cpus": 4, "gpus": 0}
-    preflight([ask(**given)], MIXED)
-    resources = Resources.model_validate(given)
+    fields = {"workers": {"min": 2, "max": 12}, "cpus": 4, "gpus": 0}
+    preflight([ask(**fields)], MIXED)
+    resources = Resources.model_validate(fields)
     assert expected(resources, MIXED) == 4
     assert expected(resources, SMALL) == 2, "it waits for its least"
     assert expected(Resources(workers=3, gpus=0), MIXED) == 3
     assert at_once(resources, MIXED) == 1
     with pytest.raises(ClusterError, match=r"needs 8 CPUs \(2 workers x 4\), the cluster has 2"):
-        preflight([ask(**given)], SMALL)
+        preflight([ask(**fields)], SMALL)

@@ -24,6 +24,7 @@ HOSTS = Hosts("compound", "10.77.0")
 
 DRIVER = """
 import json, sys
+import ray
 from ray.util.state import list_actors
 from compound.cluster.gauges import StudyGauges
 from compound.cluster.ray_session import connect
@@ -34,13 +35,14 @@ requests = [JobRequest.model_validate_json(line) for line in open("jobs.jsonl")]
 hosts, alive = set(), [("class_name", "=", "RayTrainWorker"), ("state", "=", "ALIVE")]
 
 with connect() as session:
+    address = ray.get_runtime_context().gcs_address  # other Rays may run on the machine
     gauges = StudyGauges("hosts")
 
     def on_event(event):
         gauges(event)
         print(event.kind, event.label, event.message, flush=True)
         if event.row:
-            hosts.update(actor.node_id for actor in list_actors(filters=alive))
+            hosts.update(actor.node_id for actor in list_actors(address, filters=alive))
 
     results = RayRunner(session).run(requests, sys.argv[1], on_event)
     statuses = [result.status for result in results]
@@ -57,9 +59,9 @@ def three_hosts() -> Iterator[str]:
     require_namespaces()
     HOSTS.clear()
     folder = tempfile.mkdtemp(prefix="ch-", dir="/tmp")  # short: socket paths have a limit
-    given = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
-    before = {key: os.environ.get(key) for key in given}
-    os.environ.update(given)
+    environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
+    before = {key: os.environ.get(key) for key in environment}
+    os.environ.update(environment)
     try:
         HOSTS.lay()
         private = f"{folder}/private"
@@ -93,8 +95,8 @@ def test_a_submitted_job_trains_on_two_hosts(
     run = ("--", sys.executable, "driver.py", str(store))
     ended = HOSTS.on(HOSTS.head, *submit, "--working-dir", str(folder), *run)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    told = next(line for line in ended.stdout.splitlines() if line.startswith("{"))
-    assert json.loads(told) == {"nodes": 3, "hosts": 2, "statuses": ["done", "done"]}
+    summary = next(line for line in ended.stdout.splitlines() if line.startswith("{"))
+    assert json.loads(summary) == {"nodes": 3, "hosts": 2, "statuses": ["done", "done"]}
     assert_same_numbers(requests, store, tmp_path / "alone")
 
 
@@ -119,10 +121,10 @@ def test_a_submitted_study_ends_with_a_family_trained_across_hosts(
 def assert_same_numbers(requests: list[JobRequest], store: Path, alone: Path) -> None:
     LocalRunner().run(requests[:1], str(alone), lambda event: None)
     job = requests[0].job.id
-    here, there = (ArtifactStore.open(str(uri)).rows(job) for uri in (alone, store))
+    local_rows, cluster_rows = (ArtifactStore.open(str(uri)).rows(job) for uri in (alone, store))
     timed = {"images_per_second", "seconds", "data_wait"}
-    for one, other in zip(here, there, strict=True):
-        same = [{k: v for k, v in row.metrics.items() if k not in timed} for row in (one, other)]
+    for near, far in zip(local_rows, cluster_rows, strict=True):
+        same = [{k: v for k, v in row.metrics.items() if k not in timed} for row in (near, far)]
         assert same[0] == same[1]
 
 

@@ -1,11 +1,8 @@
 """Successive halving on Ray: who is stopped, what is left of them, and that the rest is as ever."""
 
-import os
-import signal
 import time
 
 import pytest
-from ray.util.state import list_actors
 
 from compound.cluster.local_runner import LocalRunner
 from compound.cluster.ray_session import Session
@@ -13,6 +10,8 @@ from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, JobResult
 from compound.schemas.promotion import Asha
+from compound.schemas.retries import RetryLimits
+from tests.support.ray_state import kill_actor
 from tests.support.requests import MakeRequest
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -25,8 +24,8 @@ TIMED = {"images_per_second", "seconds", "data_wait"}
 
 def rows(store: str, request: JobRequest) -> list[dict[str, float]]:
     """All rows of a job, without what a clock says."""
-    found = ArtifactStore.open(store).rows(request.job.id)
-    return [{k: v for k, v in row.metrics.items() if k not in TIMED} for row in found]
+    stored = ArtifactStore.open(store).rows(request.job.id)
+    return [{k: v for k, v in row.metrics.items() if k not in TIMED} for row in stored]
 
 
 def assert_pruned(result: JobResult, store: str, epochs: int) -> None:
@@ -34,13 +33,13 @@ def assert_pruned(result: JobResult, store: str, epochs: int) -> None:
     ledger = ArtifactStore.open(store)
     assert (result.status, result.epochs) == ("stopped", 1)
     assert result.cause is not None
-    said = f"stopped after epoch 1 of {epochs}: not in the best 1 of 4 at epoch 1"
-    assert (result.cause.kind, result.cause.message) == ("pruned", said)
+    message = f"stopped after epoch 1 of {epochs}: not in the best 1 of 4 at epoch 1"
+    assert (result.cause.kind, result.cause.message) == ("pruned", message)
     assert ledger.result(result.job) == result
     assert [row.epoch for row in ledger.rows(result.job)] == [1]
     assert result.metrics == ledger.rows(result.job)[0].metrics
-    found = ledger.checkpoint(result.job)
-    assert found is not None and found.epoch == 1
+    stored = ledger.checkpoint(result.job)
+    assert stored is not None and stored.epoch == 1
 
 
 def test_jobs_that_fall_behind_are_stopped_and_exempt_ones_are_not(
@@ -88,16 +87,15 @@ def test_a_worker_that_dies_after_the_decision_changes_nothing(
         if event.kind == "epoch" and event.job == job:
             while ArtifactStore.open(store).checkpoint(job) is None:
                 time.sleep(0.05)  # it is written in the background, and what is not is lost
-            alive = [("class_name", "=", "SoloTrial"), ("state", "=", "ALIVE")]
-            os.kill(list_actors(filters=alive)[-1].pid, signal.SIGKILL)
+            kill_actor("SingleWorkerTrial")
 
-    runner = RayRunner(ray_session, retries=retries, asha=ASHA)
+    runner = RayRunner(ray_session, limits=RetryLimits(lost_worker=retries), asha=ASHA)
     first, second = runner.run(requests, store, on_event)
     assert first.status == "done"
     assert_pruned(second, store, 6)
 
 
-def test_a_pruned_job_leaves_its_gang_to_the_next_one(
+def test_a_pruned_job_leaves_its_group_to_the_next_one(
     ray_session: Session, make_request: MakeRequest, store: str
 ) -> None:
     ahead, behind = (make_request(s, epochs=4, workers=2, prunable=True) for s in (0, 3))

@@ -1,4 +1,4 @@
-"""Who is stopped early, and how a gang learns of it; without any cluster."""
+"""Which jobs are stopped early, and how their worker group is told; without any cluster."""
 
 import asyncio
 from types import SimpleNamespace
@@ -15,6 +15,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import JobRequest
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.promotion import Asha
+from compound.schemas.retries import RetryLimits
 from tests.support.requests import MakeRequest
 
 ASHA = Asha(kind="asha", grace=1, factor=4)
@@ -36,13 +37,13 @@ class Rule:
     def _prune(self, request: JobRequest, why: str) -> None:
         self.stopped.append((request.label, why))
 
-    def tell(self, place: int, epoch: int, score: float) -> None:
+    def tell(self, index: int, epoch: int, score: float) -> None:
         message = {EPOCH: epoch, ACCURACY: score}
-        decision = self._scheduler.on_trial_result(None, self._trials[place], message)
+        decision = self._scheduler.on_trial_result(None, self._trials[index], message)
         assert decision == "CONTINUE", "a job ends itself, with its checkpoint written"
 
-    def end(self, place: int, message: dict[str, Any]) -> None:
-        self._scheduler.on_trial_complete(None, self._trials[place], message)
+    def end(self, index: int, message: dict[str, Any]) -> None:
+        self._scheduler.on_trial_complete(None, self._trials[index], message)
 
 
 def test_who_falls_behind_at_a_rung_is_stopped(make_request: MakeRequest) -> None:
@@ -62,18 +63,18 @@ def test_who_falls_behind_at_a_rung_is_stopped(make_request: MakeRequest) -> Non
 def test_the_exempt_neither_stop_nor_count(make_request: MakeRequest) -> None:
     exempt = [make_request(seed, epochs=12) for seed in range(3)]
     rule = Rule([*exempt, make_request(3, epochs=12, prunable=True)])
-    for place, score in enumerate((0.9, 0.8, 0.1)):
-        rule.tell(place, 1, score)
+    for index, score in enumerate((0.9, 0.8, 0.1)):
+        rule.tell(index, 1, score)
     rule.tell(3, 1, 0.2)
     assert rule.stopped == []
 
 
 def test_the_last_epoch_ends_a_job_by_itself(make_request: MakeRequest) -> None:
     rule = Rule([make_request(seed, epochs=4, prunable=True) for seed in range(2)])
-    for place, score in ((0, 0.9), (1, 0.1)):
+    for index, score in ((0, 0.9), (1, 0.1)):
         for epoch in (2, 3, 4):
-            rule.tell(place, epoch, score if epoch > 2 else 0.5)
-        rule.end(place, {EPOCH: 4, ACCURACY: score})
+            rule.tell(index, epoch, score if epoch > 2 else 0.5)
+        rule.end(index, {EPOCH: 4, ACCURACY: score})
     assert rule.stopped == []
 
 
@@ -102,55 +103,60 @@ def test_a_job_that_resumes_above_a_rung_does_not_count_below_it(make_request: M
     assert rule.stopped == []
 
 
+GROUP = "workers-1"
+
+
 @pytest.fixture
-def mailbox() -> Coordinator:
-    return Coordinator([], tries=3)
+def coordinator() -> Coordinator:
+    return Coordinator([], RetryLimits())
 
 
-async def waiting(mailbox: Coordinator) -> tuple[int, asyncio.Task[str]]:
-    """A gang that has told of an epoch, and waits for what the driver says to it."""
-    await mailbox.post("gang", "job", "{}")
-    taken = await mailbox.take("gang", size=1)
-    assert taken is not None
-    assert await mailbox.next("gang", 1.0) == {"started": 1, "size": 1}
-    told = asyncio.create_task(mailbox.put("gang", taken[0], {"row": "1"}, waits=True))
-    assert await mailbox.next("gang", 1.0) == {"row": "1"}
+async def waiting(coordinator: Coordinator) -> tuple[int, asyncio.Task[str]]:
+    """A group that has reported an epoch, and waits for the driver's decision."""
+    await coordinator.post(GROUP, "job", "{}")
+    job = await coordinator.take(GROUP, size=1)
+    assert job is not None
+    assert await coordinator.next(GROUP, 1.0) == {"started": 1, "size": 1}
+    answer = asyncio.create_task(coordinator.put(GROUP, job[0], {"row": "1"}, waits=True))
+    assert await coordinator.next(GROUP, 1.0) == {"row": "1"}
     await asyncio.sleep(0)
-    assert not told.done(), "Tune's scheduler has not decided yet"
-    return taken[0], told
+    assert not answer.done(), "Tune's scheduler has not decided yet"
+    return job[0], answer
 
 
-def test_a_gang_goes_on_when_the_next_epoch_is_asked_for(mailbox: Coordinator) -> None:
-    async def goes_on() -> str:
-        _, told = await waiting(mailbox)
-        assert await mailbox.next("gang", 0.01) is None
-        return await told
+def test_a_group_continues_when_the_next_epoch_is_asked_for(coordinator: Coordinator) -> None:
+    async def continued() -> str:
+        _, answer = await waiting(coordinator)
+        assert await coordinator.next(GROUP, 0.01) is None
+        return await answer
 
-    assert asyncio.run(goes_on()) == ""
+    assert asyncio.run(continued()) == ""
 
 
-def test_a_pruned_job_ends_in_its_gang_and_the_next_one_is_another(mailbox: Coordinator) -> None:
+def test_a_pruned_job_ends_in_its_group_and_the_next_job_is_another(
+    coordinator: Coordinator,
+) -> None:
     async def pruned() -> tuple[str, str, str]:
-        number, told = await waiting(mailbox)
-        await mailbox.prune("job")
-        assert await mailbox.stopping("job")
-        await mailbox.next("gang", 0.01)
-        await mailbox.put("gang", number, {"result": "stopped"})
-        await mailbox.post("gang", "other", "{}")
-        late = await mailbox.put("gang", number, {"row": "2"})
-        taken = await mailbox.take("gang", size=1)
-        assert taken is not None
-        return await told, late, await mailbox.put("gang", taken[0], {"row": "1"})
+        number, answer = await waiting(coordinator)
+        await coordinator.prune("job")
+        assert await coordinator.stopping("job")
+        await coordinator.next(GROUP, 0.01)
+        await coordinator.put(GROUP, number, {"result": "stopped"})
+        await coordinator.post(GROUP, "other", "{}")
+        late = await coordinator.put(GROUP, number, {"row": "2"})
+        job = await coordinator.take(GROUP, size=1)
+        assert job is not None
+        return await answer, late, await coordinator.put(GROUP, job[0], {"row": "1"})
 
     assert asyncio.run(pruned()) == ("stop", "stop", "")
 
 
 @pytest.mark.parametrize("by", ["stop", "close"])
-def test_a_stop_or_a_farewell_wakes_a_waiting_gang(mailbox: Coordinator, by: str) -> None:
+def test_a_stop_or_a_close_wakes_a_waiting_group(coordinator: Coordinator, by: str) -> None:
     async def woken() -> bool:
-        _, told = await waiting(mailbox)
-        await (mailbox.stop() if by == "stop" else mailbox.close("gang"))
-        return await asyncio.wait_for(told, 5)
+        _, answer = await waiting(coordinator)
+        await (coordinator.stop() if by == "stop" else coordinator.close(GROUP))
+        return await asyncio.wait_for(answer, 5)
 
     assert asyncio.run(woken())
 
@@ -166,8 +172,8 @@ def test_a_pruned_job_keeps_its_rows_and_can_go_on_later(
     assert ledger.result(request.job.id) == result
     assert (result.status, result.epochs, result.attempt) == ("stopped", 1, 2)
     assert result.cause is not None
-    said = "stopped after epoch 1 of 4: not in the best 1 of 4 at epoch 1"
-    assert (result.cause.kind, result.cause.message) == ("pruned", said)
+    message = "stopped after epoch 1 of 4: not in the best 1 of 4 at epoch 1"
+    assert (result.cause.kind, result.cause.message) == ("pruned", message)
     assert (result.seconds, result.device) == (stopped.seconds, stopped.device)
     assert [row.epoch for row in ledger.rows(request.job.id)] == [1]
     assert request.settled(result)

@@ -1,7 +1,5 @@
 """Jobs on Ray: the same numbers as without it, and what happens when processes are killed."""
 
-import os
-import signal
 import time
 import urllib.request
 from collections.abc import Callable
@@ -19,6 +17,8 @@ from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.errors import ClusterError
 from compound.schemas.job import Event, JobRequest, JobResult
+from compound.schemas.retries import RetryLimits
+from tests.support.ray_state import kill_actor, own_cluster
 from tests.support.requests import MakeRequest
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -31,13 +31,6 @@ def numbers(store: str, request: JobRequest) -> list[dict[str, float]]:
     rows = ArtifactStore.open(store).rows(request.job.id)
     assert [row.epoch for row in rows] == list(range(1, len(rows) + 1))
     return [{k: v for k, v in row.metrics.items() if k not in TIMED} for row in rows]
-
-
-def kill_one(class_name: str) -> None:
-    """End an actor's process without a word, as the out-of-memory killer does."""
-    filters = [("class_name", "=", class_name), ("state", "=", "ALIVE")]
-    here = ray.get_runtime_context().gcs_address  # other Rays may run on this machine
-    os.kill(list_actors(here, filters=filters)[-1].pid, signal.SIGKILL)
 
 
 def at_epoch(epoch: int, job: JobRequest, action: Callable[[], None]) -> Callable[[Event], None]:
@@ -75,8 +68,8 @@ def test_one_worker_jobs_give_the_same_rows_as_without_ray(
     for request in requests:
         assert numbers(store, request) == numbers(f"{store}-local", request)
     assert placement_groups() == []
-    names = [actor.repr_name for actor in list_actors(detail=True)]
-    assert any(name.startswith("SoloTrial(tiny, seed ") for name in names), names
+    names = [actor.repr_name for actor in list_actors(own_cluster(), detail=True)]
+    assert any(name.startswith("SingleWorkerTrial(tiny, seed ") for name in names), names
 
 
 def test_no_key_reaches_the_logs_of_ray(
@@ -93,21 +86,21 @@ def test_no_key_reaches_the_logs_of_ray(
     texts = [file.read_bytes() for file in (top / "logs").rglob("*") if file.is_file()]
     assert sum(map(len, texts)) > 10_000
     assert not [text for text in texts if b"canary-of-the-logs" in text]
-    assert "canary-of-the-logs" not in str(list_actors(detail=True, limit=1000))
+    assert "canary-of-the-logs" not in str(list_actors(own_cluster(), detail=True, limit=1000))
 
 
 def test_a_killed_trial_actor_is_tried_again_then_given_up(
     ray_session: Session, make_request: MakeRequest, store: str
 ) -> None:
     once, always = make_request(1, epochs=40), make_request(2, epochs=400)
-    killing = at_epoch(2, once, lambda: kill_one("SoloTrial"))
+    killing = at_epoch(2, once, lambda: kill_actor("SingleWorkerTrial"))
 
     def on_event(event: Event) -> None:
         killing(event)
         if event.job == always.job.id and event.row and event.row.epoch % 5 == 2:
-            kill_one("SoloTrial")
+            kill_actor("SingleWorkerTrial")
 
-    runner = RayRunner(ray_session, retries=1)
+    runner = RayRunner(ray_session, limits=RetryLimits(lost_worker=1))
     (first,) = runner.run([once], store, on_event)
     assert (first.status, first.epochs, first.attempt) == ("done", 40, 2)
     (second,) = runner.run([always], store, on_event)
@@ -129,19 +122,19 @@ def test_a_stop_ends_the_running_epochs_and_begins_nothing_new(
     assert [result.status for result in results] == ["stopped"] * 4
     begun = next(result for result in results[:2] if result.attempt)  # the other may come too late
     assert 0 < begun.epochs < 300
-    found = ArtifactStore.open(store).checkpoint(begun.job)
-    assert found is not None
-    assert found.epoch == begun.epochs
+    checkpoint = ArtifactStore.open(store).checkpoint(begun.job)
+    assert checkpoint is not None
+    assert checkpoint.epoch == begun.epochs
     assert [result.attempt for result in results[2:]] == [0, 0]
 
 
-def test_a_gang_trains_many_jobs_outlives_a_killed_worker_and_stops(
+def test_a_worker_group_trains_many_jobs_outlives_a_killed_worker_and_stops(
     ray_session: Session, make_request: MakeRequest, store: str
 ) -> None:
     jobs = [make_request(seed, workers=2, epochs=4) for seed in range(3)]
     jobs += [make_request(3, workers=2, epochs=300), make_request(4, workers=2)]
     runner = RayRunner(ray_session)
-    killing = at_epoch(2, jobs[1], lambda: kill_one("RayTrainWorker"))
+    killing = at_epoch(2, jobs[1], lambda: kill_actor("RayTrainWorker"))
     stopping = at_epoch(2, jobs[3], runner.request_stop)
     events: list[Event] = []
 
@@ -167,12 +160,12 @@ def test_a_gang_trains_many_jobs_outlives_a_killed_worker_and_stops(
 def test_the_gauges_reach_rays_metrics(ray_session: Session) -> None:
     StudyGauges("gauged")(Event(kind="started", job="0123456789abcdef"))
     port = ray.nodes()[0]["MetricsExportPort"]
-    end, found = time.monotonic() + 40, ""
-    while 'study="gauged"' not in found and time.monotonic() < end:
+    end, text = time.monotonic() + 40, ""
+    while 'study="gauged"' not in text and time.monotonic() < end:
         time.sleep(1)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
-            found = page.read().decode()
-    lines = [line for line in found.splitlines() if 'study="gauged"' in line]
+            text = page.read().decode()
+    lines = [line for line in text.splitlines() if 'study="gauged"' in line]
     running = [line for line in lines if line.startswith("ray_compound_jobs_running")]
     assert running, lines
     assert running[0].endswith(" 1.0")

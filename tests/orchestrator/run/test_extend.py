@@ -44,9 +44,9 @@ def begun(spec: Path) -> Documents:
     folder = ArtifactStore.open(file.spec.store).study("small")
     folder.write("spec.json", Record(spec=file.spec, text=file.source.text))
     folder.write("plan.json", plan)
-    found = documents(folder)
-    assert found is not None
-    return found
+    stored = documents(folder)
+    assert stored is not None
+    return stored
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_all_else_may_change(begun: Documents, spec: Path, overrides: tuple[str,
 
 
 @pytest.mark.parametrize(
-    ("override", "where", "said"),
+    ("override", "where", "message"),
     [
         ("data.images=160", "data", "train: 128 -> 160"),
         ("baseline.resolution=12", "baseline", "resolution: 10 -> 12"),
@@ -75,12 +75,12 @@ def test_all_else_may_change(begun: Documents, spec: Path, overrides: tuple[str,
     ],
 )
 def test_other_data_or_another_baseline_is_refused(
-    begun: Documents, spec: Path, override: str, where: str, said: str
+    begun: Documents, spec: Path, override: str, where: str, message: str
 ) -> None:
     with pytest.raises(PlanError) as refused:
         require_extension(begun, planned(spec, override))
     assert refused.value.where == where
-    assert said in refused.value.what
+    assert message in refused.value.what
     assert "another `name`" in refused.value.next_step
 
 
@@ -106,12 +106,12 @@ def test_a_refused_first_run_leaves_no_study(spec: Path, tmp_path: Path) -> None
 
 def test_jobs_of_another_study_are_reused_and_said_to_be(spec: Path) -> None:
     carry_out(spec)
-    other = ("name=other", "search.seeds=3", "family.phi=[1]")
-    log, store = carry_out(spec, *other)
+    changes = ("name=other", "search.seeds=3", "family.phi=[1]")
+    log, store = carry_out(spec, *changes)
     assert log.phases[0] == ("search", 12, 4)
     assert log.reused[0] == {"small": 8}
     assert log.reused[1] == {}, "the winner at phi = 1 is of this study's own search"
-    again, _ = carry_out(spec, *other)
+    again, _ = carry_out(spec, *changes)
     assert again.reused == [{}, {}], "of this study by now"
     assert store.studies() == ["other", "small"]
 
@@ -119,13 +119,13 @@ def test_jobs_of_another_study_are_reused_and_said_to_be(spec: Path) -> None:
 def test_a_longer_schedule_that_can_continue_does(spec: Path) -> None:
     _, store = carry_out(spec, *EXPONENTIAL)
     log, _ = carry_out(spec, *EXPONENTIAL, "train.epochs=4")
-    found = documents(store.study("small"))
-    assert found is not None and found.plan is not None
-    search = {job.request.job.id for job in found.plan.jobs}
+    stored = documents(store.study("small"))
+    assert stored is not None and stored.plan is not None
+    search = {job.request.job.id for job in stored.plan.jobs}
     assert log.phases[0] == ("search", 8, 8)
     trained = [event.row.epoch for event in log.events if event.row and event.job in search]
     assert trained == [3, 4] * 8
-    for job in found.jobs:
+    for job in stored.jobs:
         assert [row.epoch for row in store.rows(job.request.job.id)] == [1, 2, 3, 4]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import requests
 from hypothesis import strategies as st
 
 from compound.cluster.local_runner import LocalRunner
@@ -14,30 +14,11 @@ from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
 from compound.orchestrator.run.progress import Phase
 from compound.schemas.job import Cause, Event, JobRequest, JobResult, Resources
-from compound.schemas.plan import PlannedJob
+from compound.schemas.retries import RetryLimits
 from tests.support.failing_networks import hungry_request
+from tests.support.phase_log import IMAGES, SMALLER, PhaseLog, planned
 from tests.support.requests import MakeRequest
 from tests.support.small_jobs import small_job
-
-IMAGES = 100
-
-
-class Log:
-    """Remembers what a crew tells."""
-
-    def __init__(self) -> None:
-        self.phases: list[Phase] = []
-        self.events: list[Event] = []
-
-    def phase(self, phase: Phase) -> None:
-        self.phases.append(phase)
-
-    def event(self, event: Event) -> None:
-        self.events.append(event)
-
-    @property
-    def again(self) -> list[str]:
-        return [event.message for event in self.events if event.kind == "again"]
 
 
 class Recorder:
@@ -58,30 +39,26 @@ class Recorder:
 
 
 class Rig:
-    """A store with a crew that trains in this process."""
+    """A store with a phase runner that trains in this process."""
 
     def __init__(self, store: str, folder: Path) -> None:
         self.store, self.folder = ArtifactStore.open(store), folder
 
-    def train(self, *requests: JobRequest, **rules: object) -> tuple[str, Log, Recorder]:
-        """Let a new crew, as of a new run, train requests."""
-        log, runner = Log(), Recorder(self.folder)
+    def train(self, *requests: JobRequest, **rules: object) -> tuple[str, PhaseLog, Recorder]:
+        """Let a new phase runner, as of a new run, train requests."""
+        log, runner = PhaseLog(), Recorder(self.folder)
         return self.ending(log, runner, requests, **rules), log, runner
 
-    def ending(self, log: Log, runner: Recorder, requests, **rules) -> str:
+    def ending(self, log: PhaseLog, runner: Recorder, requests, **rules) -> str:
         history = History(self.store, "small")
-        known = {"history": history, "index": self.store.study("small").index}
-        crew = PhaseRunner(self.store, runner, log, images=IMAGES, **known, **rules)
-        return crew.train("search", [planned(request) for request in requests])
+        shared = {"history": history, "index": self.store.study("small").index}
+        phase_runner = PhaseRunner(self.store, runner, log, images=IMAGES, **shared, **rules)
+        return phase_runner.train("search", [planned(request) for request in requests])
 
     def result(self, request: JobRequest) -> JobResult:
         result = self.store.result(request.job.id)
         assert result is not None
         return result
-
-
-def planned(request: JobRequest) -> PlannedJob:
-    return PlannedJob(phase="search", candidate="some", phi=1, request=request)
 
 
 @pytest.fixture
@@ -95,10 +72,14 @@ def test_micro_batches_are_halved_until_they_fit(rig: Rig) -> None:
     ending, log, runner = rig.train(request, fine)
     assert ending == "done"
     assert log.again == [
-        "out of memory: trying micro-batches of 16 instead of 32",
-        "out of memory: trying micro-batches of 8 instead of 16",
+        f"{SMALLER} (16 instead of 32)",
+        f"{SMALLER} (8 instead of 16)",
     ]
-    assert [[one.splits for one in given] for given in runner.given] == [[1, 1], [2], [4]]
+    assert [[request.splits for request in requests] for requests in runner.given] == [
+        [1, 1],
+        [2],
+        [4],
+    ]
     ended = [event.job for event in log.events if event.kind == "ended"]
     assert sorted(ended) == sorted([request.job.id, fine.job.id]), "each job ends once"
     assert (rig.result(request).status, rig.result(request).splits) == ("done", 4)
@@ -120,7 +101,9 @@ def test_one_image_at_a_time_is_the_least(rig: Rig) -> None:
         "running again does not try again"
     )
     _, _, retried = rig.train(request, retry_failed=True)
-    assert [given[0].splits for given in retried.given] == [32], "what is known is not relearnt"
+    assert [requests[0].splits for requests in retried.given] == [32], (
+        "what is known is not relearnt"
+    )
 
 
 @pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (1, 2), (3, 4)])
@@ -129,30 +112,30 @@ def test_a_job_that_raises_is_tried_again_within_its_bound(
 ) -> None:
     fails = 'raise ValueError("layer 7 is missing")'
     request = hungry_request(rig.folder, f"raising_{retries}", 0, fails=fails)
-    ending, log, runner = rig.train(request, retries=retries)
+    ending, log, runner = rig.train(request, limits=RetryLimits(error=retries))
     assert (ending, len(runner.given)) == ("done", attempts)
     assert log.again[:1] == [
-        f"error: layer 7 is missing; trying again (1 of {retries})" for _ in range(min(retries, 1))
+        f"layer 7 is missing (error: retry 1 of {retries})" for _ in range(min(retries, 1))
     ]
     assert rig.result(request).attempt == attempts
     assert rig.train(request)[2].given == []
-    assert len(rig.train(request, retry_failed=True, retries=0)[2].given) == 1
+    assert len(rig.train(request, retry_failed=True, limits=RetryLimits(error=0))[2].given) == 1
 
 
 def test_what_would_fail_again_is_tried_once(rig: Rig, make_request: MakeRequest) -> None:
     other_data = make_request(0, fingerprint="0" * 16)
     diverging = hungry_request(rig.folder, "diverging", 0, fails='x = x * float("nan")')
-    _, log, runner = rig.train(other_data, diverging, retries=5)
+    _, log, runner = rig.train(other_data, diverging, limits=RetryLimits(error=5))
     assert len(runner.given) == 1
     assert not log.again
-    kinds = [rig.result(one).cause.kind for one in (other_data, diverging)]
+    kinds = [rig.result(request).cause.kind for request in (other_data, diverging)]
     assert kinds == ["data", "diverged"]
 
 
 def test_a_host_at_fault_is_mended_before_its_jobs_are_tried_again(rig: Rig) -> None:
     fails = 'raise RuntimeError("CUDA error: no kernel image is available for execution")'
     request = hungry_request(rig.folder, "no_kernel", 0, fails=fails)
-    _, log, runner = rig.train(request, retries=5)
+    _, log, runner = rig.train(request, limits=RetryLimits(error=5))
     assert (len(runner.given), log.again) == (1, [])
     cause = rig.result(request).cause
     assert cause is not None
@@ -163,13 +146,13 @@ def test_a_host_at_fault_is_mended_before_its_jobs_are_tried_again(rig: Rig) -> 
 
 def test_a_stop_is_honoured_between_two_tries(rig: Rig) -> None:
     request = hungry_request(rig.folder, "hungry_stop", 8)
-    log, runner = Log(), Recorder(rig.folder)
+    log, runner = PhaseLog(), Recorder(rig.folder)
     log.event = lambda event: runner.request_stop() if event.kind == "again" else None
     assert rig.ending(log, runner, [request]) == "stopped"
-    assert [given[0].splits for given in runner.given] == [1, 2]
+    assert [requests[0].splits for requests in runner.given] == [1, 2]
     assert rig.result(request).splits == 1, "the second try never began"
     _, log, runner = rig.train(request)
-    assert [given[0].splits for given in runner.given] == [2, 4]
+    assert [requests[0].splits for requests in runner.given] == [2, 4]
 
 
 def test_a_pruned_job_has_ended_while_it_may_be_pruned(rig: Rig) -> None:
@@ -214,7 +197,7 @@ class Scripted:
 WORDS = ["done", "error", "out of memory", "diverged", "data", "worker lost", "storage"]
 
 
-@given(
+@requests(
     scripts=st.lists(st.lists(st.sampled_from(WORDS), max_size=12), min_size=1, max_size=4),
     retries=st.integers(0, 3),
 )
@@ -224,11 +207,13 @@ def test_every_job_ends_once_and_within_its_bounds(
     store = ArtifactStore.open(str(tmp_path_factory.mktemp("store")))
     requests = [JobRequest(job=small_job(seed=seed)) for seed in range(len(scripts))]
     ids = [request.job.id for request in requests]
-    runner, log = Scripted(dict(zip(ids, map(list, scripts), strict=True))), Log()
+    runner, log = Scripted(dict(zip(ids, map(list, scripts), strict=True))), PhaseLog()
     history = History(store, "small")
-    known = {"history": history, "index": store.study("small").index}
-    crew = PhaseRunner(store, runner, log, images=IMAGES, retries=retries, **known)
-    assert crew.train("search", [planned(request) for request in requests]) == "done"
+    shared = {"history": history, "index": store.study("small").index}
+    phase_runner = PhaseRunner(
+        store, runner, log, images=IMAGES, limits=RetryLimits(error=retries), **shared
+    )
+    assert phase_runner.train("search", [planned(request) for request in requests]) == "done"
     ended = [event.job for event in log.events if event.kind == "ended"]
     assert sorted(ended) == sorted(ids)
     assert max(runner.attempts.values()) <= 1 + retries + 5, "32 images halve five times"

@@ -33,9 +33,9 @@ class Epochs:
         self.stopped = True
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
-        return [self._one(request, on_event) for request in requests]
+        return [self._run_job(request, on_event) for request in requests]
 
-    def _one(self, request: JobRequest, on_event: OnEvent) -> JobResult:
+    def _run_job(self, request: JobRequest, on_event: OnEvent) -> JobResult:
         done = 0
         while done < self.epochs and not self.stopped:
             done += 1
@@ -59,16 +59,20 @@ def request(seed: int) -> JobRequest:
 def metered(
     spending: Spending, jobs: int = 3
 ) -> tuple[SpendingLimit, list[JobResult], list[Spent]]:
-    kept: list[Spent] = []
-    meter = SpendingLimit(Epochs(4), spending, NODES, Spent(), kept.append)
-    return meter, meter.run([request(i) for i in range(jobs)], "", lambda event: None), kept
+    saved: list[Spent] = []
+    limited = SpendingLimit(Epochs(4), spending, NODES, Spent(), saved.append)
+    return (
+        limited,
+        limited.run([request(i) for i in range(jobs)], "", lambda event: None),
+        saved,
+    )
 
 
 def test_hours_are_counted_by_worker_and_core() -> None:
-    meter, results, kept = metered(Spending())
-    assert meter.spent == Spent(epochs=12, gpu_hours=0, cpu_hours=12.0)
-    assert kept[-1] == meter.spent
-    assert [one.status for one in results] == ["done"] * 3
+    limited, results, saved = metered(Spending())
+    assert limited.spent == Spent(epochs=12, gpu_hours=0, cpu_hours=12.0)
+    assert saved[-1] == limited.spent
+    assert [result.status for result in results] == ["done"] * 3
 
 
 def test_an_elastic_job_is_counted_with_the_workers_that_it_had() -> None:
@@ -76,46 +80,48 @@ def test_an_elastic_job_is_counted_with_the_workers_that_it_had() -> None:
         def run(self, requests, store, on_event) -> list[JobResult]:
             for workers in (2, 4):
                 on_event(Event(kind="started", job=requests[0].job.id, workers=workers))
-                self._one(requests[0], on_event)
+                self._run_job(requests[0], on_event)
             return []
 
     wide = Resources.model_validate({"workers": {"min": 2, "max": 8}})
-    meter = SpendingLimit(Growing(1), Spending(), NODES, Spent(), lambda spent: None)
-    meter.run([request(0).model_copy(update={"resources": wide})], "", lambda event: None)
-    assert meter.spent.cpu_hours == 0.5 * (2 + 4)
+    limited = SpendingLimit(Growing(1), Spending(), NODES, Spent(), lambda spent: None)
+    limited.run([request(0).model_copy(update={"resources": wide})], "", lambda event: None)
+    assert limited.spent.cpu_hours == 0.5 * (2 + 4)
 
 
 def test_money_is_what_hours_cost() -> None:
-    meter, _, _ = metered(Spending(price_per_cpu_hour=0.5))
-    assert meter.spent.money == pytest.approx(6.0)
+    limited, _, _ = metered(Spending(price_per_cpu_hour=0.5))
+    assert limited.spent.money == pytest.approx(6.0)
 
 
 @pytest.mark.parametrize(
-    ("spending", "epochs", "said"),
+    ("spending", "epochs", "message"),
     [
         (Spending(epochs=5), 5, "5 epochs, the budget is 5"),
         (Spending(cpu_hours=4.5), 5, "5 CPU-hours, the budget is 4.5"),
         (Spending(money=1, price_per_cpu_hour=0.5), 2, "1 of money, the budget is 1"),
     ],
 )
-def test_the_runner_is_stopped_at_the_limit(spending: Spending, epochs: int, said: str) -> None:
-    meter, results, _ = metered(spending)
-    assert meter.spent.epochs == epochs
-    assert meter.limit == said
+def test_the_runner_is_stopped_at_the_limit(spending: Spending, epochs: int, message: str) -> None:
+    limited, results, _ = metered(spending)
+    assert limited.spent.epochs == epochs
+    assert limited.limit == message
     assert results[-1].status == "stopped"
 
 
 def test_nothing_begins_once_the_budget_is_spent() -> None:
-    meter, _, _ = metered(Spending(epochs=5))
-    before = meter.spent
-    again = meter.run([request(7)], "", lambda event: None)
-    assert [one.status for one in again] == ["stopped"]
-    assert meter.spent == before
+    limited, _, _ = metered(Spending(epochs=5))
+    before = limited.spent
+    again = limited.run([request(7)], "", lambda event: None)
+    assert [result.status for result in again] == ["stopped"]
+    assert limited.spent == before
 
 
 @given(numbers, numbers, st.none() | numbers, numbers)
-def test_spending_adds_up(one: float, other: float, money: float | None, more: float) -> None:
-    first = Spent(epochs=1, gpu_hours=one, cpu_hours=other, money=money)
+def test_spending_adds_up(
+    hours: float, more_hours: float, money: float | None, more: float
+) -> None:
+    first = Spent(epochs=1, gpu_hours=hours, cpu_hours=more_hours, money=money)
     second = Spent(epochs=2, gpu_hours=more, cpu_hours=0.0)
     assert first.plus(second) == second.plus(first)
     assert first.plus(Spent()) == first
@@ -163,10 +169,10 @@ def test_a_study_stops_at_its_limit_and_goes_on_with_a_larger_one(tmp_path: Path
     spec.write_text(SPEC.format(store=tmp_path / "runs", limit="stop"))
     first = compound("run", str(spec), "--runner", "local", "--json")
     assert first.returncode == 0, first.stderr
-    told = json.loads(first.stdout.splitlines()[-1])
-    assert told["status"] == "spent"
-    assert told["spent"]["epochs"] == 7
-    assert told["family"] == []
+    summary = json.loads(first.stdout.splitlines()[-1])
+    assert summary["status"] == "spent"
+    assert summary["spent"]["epochs"] == 7
+    assert summary["family"] == []
     assert "stopped at the budget's limit: 7 epochs" in first.stderr
     status = compound("status", str(spec))
     assert "7 of 7 epochs (100 %)" in status.stdout

@@ -25,30 +25,30 @@ METRICS = {"train_loss", "validation_accuracy"}
 class Kept:
     """A client that keeps what it gets, and does something before."""
 
-    def __init__(self, before: Callable[[], None] = lambda: None, known: int = 0) -> None:
+    def __init__(self, before: Callable[[], None] = lambda: None, last_epoch: int = 0) -> None:
         self.epochs: dict[str, list[int]] = {}
         self.ended: list[str] = []
-        self._before, self._known = before, known
+        self._before, self._known = before, last_epoch
 
     def run(self, job: str, label: str) -> Run:
-        kept = self
+        client = self
 
         class One:
-            def known(self) -> int:
-                return kept._known
+            def last_epoch(self) -> int:
+                return client._known
 
             def add(self, rows: Sequence[EpochRow]) -> None:
-                kept._before()
-                kept.epochs.setdefault(label, []).extend(one.epoch for one in rows)
+                client._before()
+                client.epochs.setdefault(label, []).extend(point.epoch for point in rows)
 
             def close(self, status: str) -> None:
-                kept.ended.append(f"{label} {status}")
+                client.ended.append(f"{label} {status}")
 
         return One()
 
 
-def following(place: ArtifactStore, client: Client, said: list[str]) -> Trackers:
-    return Trackers("s", place, {"mlflow": lambda study: client}, said.append)
+def following(artifacts: ArtifactStore, client: Client, warnings: list[str]) -> Trackers:
+    return Trackers("s", artifacts, {"mlflow": lambda study: client}, warnings.append)
 
 
 def epoch(number: int) -> Event:
@@ -60,69 +60,69 @@ def ended(status: str = "done") -> Event:
 
 
 @pytest.fixture
-def place(store: str) -> ArtifactStore:
+def artifacts(store: str) -> ArtifactStore:
     """A store with a job of three epochs."""
-    found = ArtifactStore.open(store)
-    with found.writer(JOB) as writer:
+    stored = ArtifactStore.open(store)
+    with stored.writer(JOB) as writer:
         for number in (1, 2, 3):
             writer.log(row(number))
         writer.finish(result(3))
-    return found
+    return stored
 
 
-def test_rows_are_handed_over_once_and_gaps_filled(place: ArtifactStore) -> None:
-    client, said = Kept(), []
-    followed = following(place, client, said)
+def test_rows_are_handed_over_once_and_gaps_filled(artifacts: ArtifactStore) -> None:
+    client, warnings = Kept(), []
+    followed = following(artifacts, client, warnings)
     for event in (epoch(1), epoch(1), epoch(3), epoch(2), ended()):
         followed.event(event)
     followed.close()
-    assert client.epochs == {"b0": [1, 2, 3]} and client.ended == ["b0 done"] and not said
+    assert client.epochs == {"b0": [1, 2, 3]} and client.ended == ["b0 done"] and not warnings
 
 
-def test_a_second_run_goes_on_where_the_first_has_ended(place: ArtifactStore) -> None:
-    client, said = Kept(known=2), []
-    followed = following(place, client, said)
+def test_a_second_run_goes_on_where_the_first_has_ended(artifacts: ArtifactStore) -> None:
+    client, warnings = Kept(last_epoch=2), []
+    followed = following(artifacts, client, warnings)
     for event in (epoch(2), epoch(3)):
         followed.event(event)
     followed.close()
     assert client.epochs == {"b0": [3]} and client.ended == ["b0 stopped"]
 
 
-def test_one_that_fails_is_a_warning_once(place: ArtifactStore) -> None:
+def test_one_that_fails_is_a_warning_once(artifacts: ArtifactStore) -> None:
     def fails() -> None:
         raise ConnectionError("no route to host\nand more")
 
-    said: list[str] = []
-    followed = following(place, Kept(fails), said)
+    warnings: list[str] = []
+    followed = following(artifacts, Kept(fails), warnings)
     for _ in range(3):
         followed.event(epoch(1))
         time.sleep(0.05)
     followed.close()
-    (line,) = said
+    (line,) = warnings
     assert "mlflow has failed (ConnectionError: no route to host)" in line and "store" in line
 
 
-def test_one_that_cannot_begin_is_a_warning(place: ArtifactStore) -> None:
+def test_one_that_cannot_begin_is_a_warning(artifacts: ArtifactStore) -> None:
     def begin(study: str) -> Client:
         raise ImportError("protobuf")
 
-    said: list[str] = []
-    Trackers("s", place, {"tensorboard": begin}, said.append).close()
-    assert len(said) == 1 and "tensorboard has failed (ImportError" in said[0]
+    warnings: list[str] = []
+    Trackers("s", artifacts, {"tensorboard": begin}, warnings.append).close()
+    assert len(warnings) == 1 and "tensorboard has failed (ImportError" in warnings[0]
 
 
 def test_one_that_hangs_holds_nothing_up(
-    place: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+    artifacts: ArtifactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trackers, "_MOST", 5)
     for most, why in ((2, "does not answer"), (50, "does not keep up")):
-        hangs, said = threading.Event(), []
-        followed = following(place, Kept(lambda hangs=hangs: hangs.wait(20)), said)
+        hangs, warnings = threading.Event(), []
+        followed = following(artifacts, Kept(lambda hangs=hangs: hangs.wait(20)), warnings)
         began = time.monotonic()
         for _ in range(most):
             followed.event(epoch(1))
         followed.close(0.2)
-        assert time.monotonic() - began < 5 and len(said) == 1 and why in said[0]
+        assert time.monotonic() - began < 5 and len(warnings) == 1 and why in warnings[0]
         hangs.set()
 
 
@@ -151,56 +151,58 @@ def written(folder: Path, named: str) -> Path:
     return path
 
 
-def resumed(place: ArtifactStore, name: Tracker) -> None:
+def resumed(artifacts: ArtifactStore, name: Tracker) -> None:
     """Train a job to its third epoch, lose the third, and train it to its fourth."""
-    said: list[str] = []
-    other = job(7)
+    warnings: list[str] = []
+    second_job = job(7)
     for first, last in ((1, 3), (3, 4)):
-        followed = Trackers("s", place, opens([name]), said.append)
-        with place.writer(other) as writer:
+        followed = Trackers("s", artifacts, opens([name]), warnings.append)
+        with artifacts.writer(second_job) as writer:
             writer.resume()
             for number in range(first, last + 1):
-                found = row(number, writer.attempt, of=other)
-                writer.log(found.model_copy(update={"wall_time": time.time()}))
+                stored = row(number, writer.attempt, of=second_job)
+                writer.log(stored.model_copy(update={"wall_time": time.time()}))
                 if number == 2:
                     save(writer, 2)
-                followed.event(Event(kind="epoch", job=other.id, label="b0 / 1", row=found))
+                followed.event(Event(kind="epoch", job=second_job.id, label="b0 / 1", row=stored))
         followed.close(60)
-    assert not said
+    assert not warnings
 
 
 def test_tensorboard_shows_each_epoch_once(
-    place: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artifacts: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     monkeypatch.setenv("COMPOUND_TENSORBOARD", str(tmp_path / "events"))
-    resumed(place, "tensorboard")
+    resumed(artifacts, "tensorboard")
     (run,) = (tmp_path / "events/s").iterdir()
     assert run.name == f"b0_1-{job(7).id}" and len([*run.iterdir()]) == 2
     events = EventAccumulator(str(run), size_guidance={"scalars": 0})
     events.Reload()
     assert {*events.Tags()["scalars"]} == METRICS
     for name in METRICS:
-        points = [(one.step, one.value) for one in events.Scalars(name)]
-        wanted = [(one.epoch, one.metrics[name]) for one in place.rows(job(7).id)]
+        points = [(point.step, point.value) for point in events.Scalars(name)]
+        expected = [(point.epoch, point.metrics[name]) for point in artifacts.rows(job(7).id)]
         assert [step for step, _ in points] == [1, 2, 3, 4]
-        assert points == [(step, pytest.approx(value)) for step, value in wanted]
+        assert points == [(step, pytest.approx(value)) for step, value in expected]
 
 
 def test_mlflow_has_each_epoch_once(
-    place: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    artifacts: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.chdir(tmp_path)
-    resumed(place, "mlflow")
+    resumed(artifacts, "mlflow")
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("s").experiment_id
     (run,) = client.search_runs([experiment])
     assert run.info.run_name == f"b0 / 1 {job(7).id}" and run.info.status == "KILLED"
     for name in METRICS:
         history = client.get_metric_history(run.info.run_id, name)
-        assert [one.step for one in history] == [1, 2, 3, 4]
-        assert [one.value for one in history] == [r.metrics[name] for r in place.rows(job(7).id)]
+        assert [point.step for point in history] == [1, 2, 3, 4]
+        assert [point.value for point in history] == [
+            r.metrics[name] for r in artifacts.rows(job(7).id)
+        ]
