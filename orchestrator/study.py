@@ -77,7 +77,7 @@ class Study:
             self.observer,
             images=plan.data.train,
             history=history,
-            index=self.folder.index,
+            index=self.folder.done_jobs,
             retries=self.spec.retries,
             retry_failed=self.retry_failed,
         )

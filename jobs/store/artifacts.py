@@ -95,7 +95,7 @@ class ArtifactStore:
 
         Jobs whose folders are gone are not taken from there.
         """
-        index = self.study(study).index.read()
+        index = self.study(study).done_jobs.read()
         there = set(self.jobs()) if index else set()
         store = ArtifactStore(self._files, self.uri)
         store._known = {job: one for job, one in index.items() if job in there}
@@ -174,10 +174,10 @@ class ArtifactStore:
     ) -> dict[str, JobState]:
         """Return where a study's jobs stand: those that are done by its index, others opened.
 
-        `listed` is what lies in the study's folder; `brief`: see `Index.brief`. Jobs are listed
+        `listed` is what lies in the study's folder; `brief`: see `DoneJobs.brief`. Jobs are listed
         once, and opened several at a time: in a bucket, that is what takes the time.
         """
-        asked, index = list(job_ids), self.study(study).index
+        asked, index = list(job_ids), self.study(study).done_jobs
         done = index.brief(listed) if brief else _states(index.read(listed))
         there = set(self.jobs())
         found = {job: done[job] for job in asked if job in done and job in there}

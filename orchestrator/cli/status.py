@@ -138,7 +138,7 @@ def _planned(
     folder: StudyFolder, spec: StudySpec | TrainSpec, listed: Mapping[str, int]
 ) -> list[Line]:
     """Return a study's jobs by its roster, or where that is missing by its plan."""
-    kept = folder.roster.read(listed, planning(spec))
+    kept = folder.planned_jobs.read(listed, planning(spec))
     if kept is None:
         found = documents(folder)
         kept = lines_of(found) if found else []

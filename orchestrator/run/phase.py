@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from compound.cluster.runner import Runner
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.folders.done_jobs import Ended, Index
+from compound.jobs.store.folders.done_jobs import DoneJobs, Ended
 from compound.jobs.training.optimiser.schedule import Steps, steps
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.progress import Phase
@@ -45,7 +45,7 @@ class PhaseRunner:
     images: int
     """Training images of the data: what micro-batches are reckoned from."""
     history: History
-    index: Index
+    index: DoneJobs
     """Of the study's jobs that are done: whoever reads the study need not open them."""
     retries: int = 1
     """How often a job that raised an error is tried again in a call of `train`."""

@@ -55,7 +55,7 @@ def _study(store: ArtifactStore) -> None:
             study.append_event(Event(kind="started", job=JOB.id, message=f"number {number}"))
     ended = store.ended(JOB.id)
     assert ended
-    index = study.index
+    index = study.done_jobs
     index.add([ended]), index.write()
     store.save_profile(guess("cpu"))
     store.keep_trace(JOB.id, gzip.compress(b'{"traceEvents": []}' * 20))
@@ -94,7 +94,7 @@ def look(store: ArtifactStore) -> dict[str, Callable[[], Any]]:
         "checkpoint of the killed": lambda: tensors(KILLED.id),
         "document": lambda: study.read("spec.json", Coefficients),
         "events": study.events,
-        "index": study.index.read,
+        "index": study.done_jobs.read,
         "profiles": store.profiles,
         "trace": lambda: store.trace(JOB.id),
         "verify": lambda: store.audit(store.jobs(), store.studies()),

@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from compound.jobs.store.backend.files import Files
-from compound.jobs.store.folders.done_jobs import Index
-from compound.jobs.store.folders.planned_jobs import Roster
+from compound.jobs.store.folders.done_jobs import DoneJobs
+from compound.jobs.store.folders.planned_jobs import PlannedJobs
 from compound.jobs.store.format.checksummed_json import seal, unseal
 from compound.jobs.store.format.file_kinds import DOCUMENT, EVENTS, LEASE, STUDY_NAME
 from compound.schemas.base import Model
@@ -55,14 +55,14 @@ class StudyFolder:
         self._events = f"{self._folder}/{EVENTS}"
 
     @property
-    def index(self) -> Index:
+    def done_jobs(self) -> DoneJobs:
         """The index of the study's jobs that are done, as a fresh reader or writer of it."""
-        return Index(self._files, self._folder)
+        return DoneJobs(self._files, self._folder)
 
     @property
-    def roster(self) -> Roster:
+    def planned_jobs(self) -> PlannedJobs:
         """The roster of the study's planned jobs."""
-        return Roster(self._files, self._folder)
+        return PlannedJobs(self._files, self._folder)
 
     def sizes(self) -> dict[str, int]:
         """Return what lies in the folder, and how many bytes each file has."""

@@ -70,7 +70,7 @@ class Rig:
 
     def ending(self, log: Log, runner: Recorder, requests, **rules) -> str:
         history = History(self.store, "small")
-        known = {"history": history, "index": self.store.study("small").index}
+        known = {"history": history, "index": self.store.study("small").done_jobs}
         crew = PhaseRunner(self.store, runner, log, images=IMAGES, **known, **rules)
         return crew.train("search", [planned(request) for request in requests])
 
@@ -226,7 +226,7 @@ def test_every_job_ends_once_and_within_its_bounds(
     ids = [request.job.id for request in requests]
     runner, log = Scripted(dict(zip(ids, map(list, scripts), strict=True))), Log()
     history = History(store, "small")
-    known = {"history": history, "index": store.study("small").index}
+    known = {"history": history, "index": store.study("small").done_jobs}
     crew = PhaseRunner(store, runner, log, images=IMAGES, retries=retries, **known)
     assert crew.train("search", [planned(request) for request in requests]) == "done"
     ended = [event.job for event in log.events if event.kind == "ended"]

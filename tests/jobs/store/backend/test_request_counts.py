@@ -56,7 +56,7 @@ def test_the_roster_says_what_the_plan_says(ended: Path) -> None:
     folder = ArtifactStore.open(str(ended)).study(NAME)
     found = documents(folder)
     assert found
-    kept = folder.roster.read(folder.sizes(), planning(found.record.spec))
+    kept = folder.planned_jobs.read(folder.sizes(), planning(found.record.spec))
     assert kept == lines_of(found) and len(kept) > 100
 
 

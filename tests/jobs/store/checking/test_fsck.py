@@ -314,7 +314,7 @@ def test_a_damaged_index_is_taken_away(ended: ArtifactStore) -> None:
     known = ended.ended(JOB.id)
     assert known
     ended.study("s").write("plan.json", Coefficients())
-    index = ended.study("s").index
+    index = ended.study("s").done_jobs
     index.add([known]), index.write()
     assert check(ended) == []
     (path,) = files_of(ended, "jobs-*.parquet")
