@@ -11,8 +11,8 @@ from compound.jobs.store.backend.files import Entry, Files
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.checking import gc
 from compound.jobs.store.checking.findings import Finding, FindingCounts
-from compound.jobs.store.checking.fsck import Options, check_store
-from compound.jobs.store.checking.gc import Pruning, Wanted
+from compound.jobs.store.checking.fsck import CheckOptions, check_store
+from compound.jobs.store.checking.gc import Pruning, Retention
 from compound.jobs.store.checking.verify import Audit, audit
 from compound.jobs.store.folders.done_jobs import Ended
 from compound.jobs.store.folders.job_folder import JobFolder, JobState
@@ -70,19 +70,19 @@ class ArtifactStore:
 
         StoreError: no such place, missing, not writable, or of a newer schema.
         """
-        files, place = files_at(uri)
-        tried = files if patient else files.within(_HURRY)
-        marked = tried.read(_MARKER)
-        if marked is not None:
-            unseal(marked, _Store, files.locate(_MARKER))
+        files, address = files_at(uri)
+        probed = files if patient else files.within(_HURRY)
+        marker = probed.read(_MARKER)
+        if marker is not None:
+            unseal(marker, _Store, files.locate(_MARKER))
         elif not create:
             advice = "check the `store`, or run a study first: compound run SPEC"
-            raise StoreError("there is no store here", where=place, next_step=advice)
-        if create and not (patient and marked):
-            tried.prove_writable()
-        if create and (marked is None or version_of(marked) < SCHEMA_VERSION):
+            raise StoreError("there is no store here", where=address, next_step=advice)
+        if create and not (patient and marker):
+            probed.prove_writable()
+        if create and (marker is None or version_of(marker) < SCHEMA_VERSION):
             files.put({_MARKER: seal("store", _Store())})
-        return ArtifactStore(files, place)
+        return ArtifactStore(files, address)
 
     def erase(self) -> None:
         """Delete all that a store holds, and its mark last. Other files stay."""
@@ -96,9 +96,9 @@ class ArtifactStore:
         Jobs whose folders are gone are not taken from there.
         """
         index = self.study(study).done_jobs.read()
-        there = set(self.jobs()) if index else set()
+        stored = set(self.jobs()) if index else set()
         store = ArtifactStore(self._files, self.uri)
-        store._known = {job: one for job, one in index.items() if job in there}
+        store._known = {job: ended for job, ended in index.items() if job in stored}
         return store
 
     @property
@@ -133,9 +133,9 @@ class ArtifactStore:
 
         `names`: of these metrics only, which is a good deal faster than all.
         """
-        asked = list(job_ids)
+        ids = list(job_ids)
         with ThreadPoolExecutor(self._at_once) as threads:
-            tables = list(threads.map(lambda job_id: self._job(job_id).table(names), asked))
+            tables = list(threads.map(lambda job_id: self._job(job_id).table(names), ids))
         return pa.concat_tables([table_of([]), *tables]).combine_chunks()
 
     def ended(self, job_id: str) -> Ended | None:
@@ -155,19 +155,19 @@ class ArtifactStore:
 
     def results(self, job_ids: Iterable[str]) -> dict[str, JobResult]:
         """Return how jobs ended, without the ones that have not."""
-        found = {job_id: self.result(job_id) for job_id in self._begun(job_ids)}
-        return {job_id: result for job_id, result in found.items() if result is not None}
+        results = {job_id: self.result(job_id) for job_id in self._begun(job_ids)}
+        return {job_id: result for job_id, result in results.items() if result is not None}
 
     def state(self, job_id: str) -> JobState:
         """Return where a job stands."""
-        known = self._known.get(job_id)
-        return known.state if known else self._job(job_id).state()
+        ended = self._known.get(job_id)
+        return ended.state if ended else self._job(job_id).state()
 
     def states(self, job_ids: Iterable[str]) -> dict[str, JobState]:
         """Return where jobs stand."""
-        asked = list(job_ids)
-        found = {job_id: self.state(job_id) for job_id in self._begun(asked)}
-        return {job: found.get(job) or JobState(job=job, status="absent") for job in asked}
+        ids = list(job_ids)
+        states = {job_id: self.state(job_id) for job_id in self._begun(ids)}
+        return {job: states.get(job) or JobState(job=job, status="absent") for job in ids}
 
     def standing(
         self, study: str, listed: Iterable[str], job_ids: Iterable[str], *, brief: bool = False
@@ -177,22 +177,22 @@ class ArtifactStore:
         `listed` is what lies in the study's folder; `brief`: see `DoneJobs.brief`. Jobs are listed
         once, and opened several at a time: in a bucket, that is what takes the time.
         """
-        asked, index = list(job_ids), self.study(study).done_jobs
+        ids, index = list(job_ids), self.study(study).done_jobs
         done = index.brief(listed) if brief else _states(index.read(listed))
-        there = set(self.jobs())
-        found = {job: done[job] for job in asked if job in done and job in there}
-        opened = [job for job in asked if job in there and job not in found]
+        stored = set(self.jobs())
+        states = {job: done[job] for job in ids if job in done and job in stored}
+        opened = [job for job in ids if job in stored and job not in states]
         with ThreadPoolExecutor(self._at_once) as threads:
-            found |= zip(opened, threads.map(self.state, opened), strict=True)
-        return {job: found.get(job) or JobState(job=job, status="absent") for job in asked}
+            states |= zip(opened, threads.map(self.state, opened), strict=True)
+        return {job: states.get(job) or JobState(job=job, status="absent") for job in ids}
 
     def _begun(self, job_ids: Iterable[str]) -> list[str]:
         """Leave out jobs that have no folder, if looking at all folders at once is cheaper."""
-        asked = list(job_ids)
-        if sum(job not in self._known for job in asked) <= _FEW:
-            return asked
-        there = {*self.jobs(), *self._known}
-        return [job for job in asked if job in there]
+        ids = list(job_ids)
+        if sum(job not in self._known for job in ids) <= _FEW:
+            return ids
+        begun = {*self.jobs(), *self._known}
+        return [job for job in ids if job in begun]
 
     def checkpoint(self, job_id: str, *, best: bool = False) -> Checkpoint | None:
         """Return a job's newest checkpoint that verifies; a warning names what is passed over.
@@ -222,37 +222,45 @@ class ArtifactStore:
         """Keep a job's profile, a gzipped Chrome trace; a later one takes its place."""
         key, before = _trace_key(job_id, trace), self._traces(job_id)
         self._files.put({key: trace})
-        self._files.delete({one.key for one in before} - {key})
+        self._files.delete({entry.key for entry in before} - {key})
 
     def trace(self, job_id: str) -> str | None:
         """Return where a job's newest profile lies; None if it has none."""
-        newest = min(self._traces(job_id), key=lambda one: one.age, default=None)
+        newest = min(self._traces(job_id), key=lambda entry: entry.age, default=None)
         return self._files.locate(newest.key) if newest else None
 
     def _traces(self, job_id: str) -> list[Entry]:
-        mine = f"{_PROFILES}/{job_id}"
-        found = (one for one in self._files.entries(_PROFILES) if one.key.startswith(mine))
-        return [one for one in found if kind_of(one.key) == "trace"]
+        prefix = f"{_PROFILES}/{job_id}"
+        entries = (
+            entry for entry in self._files.entries(_PROFILES) if entry.key.startswith(prefix)
+        )
+        return [entry for entry in entries if kind_of(entry.key) == "trace"]
 
     def profiles(self) -> list[DeviceProfile]:
         """Return what was measured of all devices, by their keys; DamagedError if one is broken."""
         keys = [f"{_DEVICES}/{name}" for name in self._files.names(_DEVICES)]
-        found = [(key, self._files.read(key)) for key in keys if key.endswith(".json")]
-        return [unseal(d, DeviceProfile, self._files.locate(k)) for k, d in found if d is not None]
+        contents = [(key, self._files.read(key)) for key in keys if key.endswith(".json")]
+        return [
+            unseal(d, DeviceProfile, self._files.locate(k)) for k, d in contents if d is not None
+        ]
 
     def audit(self, job_ids: Iterable[str], studies: Iterable[str]) -> Audit:
         """Recompute the checksums of jobs, of studies and of the store's own records."""
         return audit(self._files, job_ids, map(self.study, studies))
 
     def check(
-        self, job_ids: Iterable[str], studies: Iterable[str], tally: FindingCounts, options: Options
+        self,
+        job_ids: Iterable[str],
+        studies: Iterable[str],
+        counts: FindingCounts,
+        options: CheckOptions,
     ) -> Iterator[Finding]:
         """Yield what is not as it should be, and put right what the options allow."""
-        return check_store(self._files, job_ids, map(self.study, studies), tally, options)
+        return check_store(self._files, job_ids, map(self.study, studies), counts, options)
 
-    def prune(self, job_id: str, wanted: Wanted, *, dry: bool) -> Pruning:
+    def prune(self, job_id: str, retention: Retention, *, dry: bool) -> Pruning:
         """Take checkpoints of an ended job away, or only tell which would go."""
-        return (gc.plan if dry else gc.prune)(self._job(job_id), wanted)
+        return (gc.plan if dry else gc.prune)(self._job(job_id), retention)
 
     def study(self, name: str) -> StudyFolder:
         """Return a study's folder."""
@@ -274,7 +282,7 @@ class ArtifactStore:
 
 
 def _states(ended: Mapping[str, Ended]) -> dict[str, JobState]:
-    return {job: one.state for job, one in ended.items()}
+    return {job: job_ended.state for job, job_ended in ended.items()}
 
 
 def _profile_key(device: str) -> str:

@@ -156,9 +156,11 @@ def segments(key: str, names: Iterable[str]) -> list[tuple[int, str]]:
     folder, _, name = key.rpartition("/")
     stem, _, suffix = name.rpartition(".")
     part = re.compile(rf"{re.escape(stem)}\.(\d{{6,9}})-[0-9a-f]{{8}}\.{re.escape(suffix)}")
-    numbered = ((int(match[1]), one) for one in names if (match := part.fullmatch(one)))
-    found = [(0, name)] * (name in names) + sorted(numbered)
-    return [(number, f"{folder}/{one}") for number, one in found]
+    numbered = (
+        (int(match[1]), candidate) for candidate in names if (match := part.fullmatch(candidate))
+    )
+    segments = [(0, name)] * (name in names) + sorted(numbered)
+    return [(number, f"{folder}/{candidate}") for number, candidate in segments]
 
 
 @contextmanager
@@ -168,7 +170,7 @@ def explained(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         fallback = (error.strerror or type(error).__name__, "check the path and the file system")
-        what, advice = _ADVICE.get(error.errno or 0, fallback)
+        cause, advice = _ADVICE.get(error.errno or 0, fallback)
         raise StoreError(
-            f"the store cannot be used: {what}", where=path, next_step=advice
+            f"the store cannot be used: {cause}", where=path, next_step=advice
         ) from error

@@ -17,7 +17,7 @@ from compound.jobs.store.backend.files import (
     segments,
     temporary_of,
 )
-from compound.jobs.store.backend.local_reading import filled, listed
+from compound.jobs.store.backend.local_reading import list_entries, read_at
 from compound.schemas.errors import StoreError
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -29,7 +29,7 @@ class LocalFiles:
 
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
-        self._named: set[str] = set()
+        self._durable_names: set[str] = set()
         """Files of lines whose names are durable."""
 
     def locate(self, key: str) -> str:
@@ -50,7 +50,7 @@ class LocalFiles:
         targets = {self._path(key): data for key, data in files.items()}
         folders = {os.path.dirname(path) for path in targets}
         changed = folders.union(*(_make_folder(folder) for folder in folders))
-        temporary = {path: _beside(path) for path in targets}
+        temporary = {path: _temporary_path(path) for path in targets}
         try:
             for path, data in targets.items():
                 _write_synced(temporary[path], data)
@@ -80,7 +80,7 @@ class LocalFiles:
             except FileNotFoundError:
                 return None
             try:
-                return filled(handle, start, buffer)
+                return read_at(handle, start, buffer)
             finally:
                 os.close(handle)
 
@@ -102,12 +102,12 @@ class LocalFiles:
 
     def entries(self, folder: str, *, deep: bool = True) -> Iterator[Entry]:
         """Return every file below a folder, or only those directly in it."""
-        return listed(self.root, self._folder(folder), deep=deep)
+        return list_entries(self.root, self._folder(folder), deep=deep)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete files, temporary ones too, and the folders that this empties."""
         paths = [self._deletable(key) for key in keys]
-        self._named.difference_update(paths)
+        self._durable_names.difference_update(paths)
         for path in paths:
             with explained(path), suppress(FileNotFoundError):
                 os.unlink(path)
@@ -127,27 +127,32 @@ class LocalFiles:
     def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
         """Add one line with a single write; a torn line before it is ended first."""
         path = self._path(key)
-        if path not in self._named:
-            _lasting_folder(os.path.dirname(path))
+        if path not in self._durable_names:
+            _make_durable_folder(os.path.dirname(path))
         with _opened(path, _LINES) as handle:
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             _write_all(handle, b"\n" * torn + line + b"\n")
             if durable:
                 os.fsync(handle)
-        if durable and path not in self._named:
+        if durable and path not in self._durable_names:
             _sync_folders([os.path.dirname(path)])
-            self._named.add(path)
+            self._durable_names.add(path)
 
     def lines(self, key: str) -> list[bytes]:
         """Return the lines of a key; those of a store copied from a bucket lie in several files."""
         parts = segments(key, self.names(key.rpartition("/")[0]))
-        return [line for _, one in parts for line in (self.read(one) or b"").splitlines() if line]
+        return [
+            line
+            for _, segment in parts
+            for line in (self.read(segment) or b"").splitlines()
+            if line
+        ]
 
     def stream(self, key: str) -> Stream:
         """Start a new growing file, locked while it is open."""
         path = self._path(key)
-        _lasting_folder(os.path.dirname(path))
+        _make_durable_folder(os.path.dirname(path))
         return LocalStream(path)
 
     def is_streaming(self, key: str) -> bool:
@@ -170,7 +175,7 @@ class LocalFiles:
         """Take a lock and leave a note in its file; None if another holder lives."""
         path = self._path(key)
         while True:
-            _lasting_folder(os.path.dirname(path))
+            _make_durable_folder(os.path.dirname(path))
             with explained(path), suppress(FileNotFoundError):
                 return _locked(path, note)
 
@@ -249,7 +254,7 @@ class LocalStream:
         os.close(self._handle)
 
 
-def _beside(path: str) -> str:
+def _temporary_path(path: str) -> str:
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
 
@@ -288,7 +293,7 @@ def _make_folder(path: str) -> list[str]:
     return [*changed, parent]
 
 
-def _lasting_folder(path: str) -> None:
+def _make_durable_folder(path: str) -> None:
     """Make a folder that a power cut leaves: what is put into it later does not sync its name."""
     _sync_folders(_make_folder(path))
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from compound.jobs.store.backend.files import Entry, explained
 
 
-def filled(handle: int, start: int, buffer: memoryview) -> int:
+def read_at(handle: int, start: int, buffer: memoryview) -> int:
     """Fill a buffer from a place in an open file; return how many bytes there were."""
     done = 0
     while done < len(buffer):
@@ -19,7 +19,7 @@ def filled(handle: int, start: int, buffer: memoryview) -> int:
     return done
 
 
-def listed(root: str, top: str, *, deep: bool) -> Iterator[Entry]:
+def list_entries(root: str, top: str, *, deep: bool) -> Iterator[Entry]:
     """Yield every file below a folder, or directly in it, in the order of their keys."""
     now = time.time()
     for path in sorted(_files_below(top) if deep else _files_in(top)):
@@ -36,7 +36,7 @@ def _files_in(folder: str) -> list[str]:
     """Return the files of a folder, with links of whatever kind."""
     with explained(folder):
         try:
-            with os.scandir(folder) as found:
-                return [one.path for one in found if not one.is_dir(follow_symlinks=False)]
+            with os.scandir(folder) as entries:
+                return [entry.path for entry in entries if not entry.is_dir(follow_symlinks=False)]
         except FileNotFoundError:
             return []

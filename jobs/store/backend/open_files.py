@@ -24,7 +24,7 @@ def files_at(uri: str) -> tuple[Files, str]:
 
         return s3_files(bucket), bucket.uri
     if not uri:
-        what = "this kind of store is not supported"
-        raise StoreError(what, allowed=ALLOWED, next_step=f"set `store`; {WHERE_KEYS_BELONG}")
+        problem = "this kind of store is not supported"
+        raise StoreError(problem, allowed=ALLOWED, next_step=f"set `store`; {WHERE_KEYS_BELONG}")
     path = os.path.realpath(os.path.expanduser(uri))
     return LocalFiles(path), path

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from fsspec.asyn import get_loop, sync
 from s3fs import S3FileSystem
 
-from compound.jobs.store.backend.s3_errors import Request, Truncated, explained, is_transient
+from compound.jobs.store.backend.s3_errors import Request, Truncated, is_transient, store_error
 from compound.schemas.errors import StoreError
 
 _log = logging.getLogger(__name__)
@@ -46,9 +46,9 @@ Answer = dict[str, Any]
 
 def configured_patience() -> float:
     """Return the seconds that requests are tried again for. StoreError: not a number above 0."""
-    given = os.environ.get(PATIENCE)
+    value = os.environ.get(PATIENCE)
     try:
-        seconds = float(given) if given else _DEFAULT_PATIENCE
+        seconds = float(value) if value else _DEFAULT_PATIENCE
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
@@ -74,11 +74,11 @@ class S3Client:
         done: T = sync(get_loop(), work)
         return done
 
-    def ask(self, action: str, where: str, **parameters: Any) -> Answer:
-        """Ask, and wait for the answer; see `asked`."""
-        return self.run(lambda: self.asked(action, where, **parameters))
+    def call(self, action: str, where: str, **parameters: Any) -> Answer:
+        """Ask, and wait for the answer; see `call_async`."""
+        return self.run(lambda: self.call_async(action, where, **parameters))
 
-    async def asked(self, action: str, where: str, **parameters: Any) -> Answer:
+    async def call_async(self, action: str, where: str, **parameters: Any) -> Answer:
         """Ask until there is an answer, and return it with the whole of its `Body`.
 
         StoreError: patience has ended, or the endpoint says no; its cause has the `code_of` it.
@@ -89,12 +89,13 @@ class S3Client:
             return {**answer, "Body": await _whole(answer)} if "Body" in answer else answer
 
         try:
-            client = await self._sessions.here().set_session()  # once, and not the endpoint's time
+            # Not within an attempt: opening the session takes time that is not the endpoint's.
+            client = await self._sessions.current().set_session()
             self._endpoint = client.meta.endpoint_url
             return await self._persist(attempt)
         except Exception as error:
-            asked = Request(action, self.bucket, where, self._endpoint)
-            raise explained(error, asked) from error
+            request = Request(action, self.bucket, where, self._endpoint)
+            raise store_error(error, request) from error
 
     async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Try until it is done, until what is raised is final, or until patience ends."""
@@ -131,7 +132,7 @@ class Sessions:
     def __init__(self) -> None:
         self._by_pid: dict[int, S3FileSystem] = {}
 
-    def here(self) -> S3FileSystem:
+    def current(self) -> S3FileSystem:
         """Return the session of this process."""
         pid = os.getpid()
         if pid not in self._by_pid:
@@ -149,15 +150,17 @@ class Sessions:
         return self._by_pid[pid]
 
 
-async def together(works: Iterable[Callable[[], Awaitable[T]]], at_once: int = _AT_ONCE) -> list[T]:
+async def gather_limited(
+    calls: Iterable[Callable[[], Awaitable[T]]], at_once: int = _AT_ONCE
+) -> list[T]:
     """Carry out coroutines, several at once. The first that fails ends the others."""
-    gate = asyncio.Semaphore(at_once)
+    slots = asyncio.Semaphore(at_once)
 
-    async def one(work: Callable[[], Awaitable[T]]) -> T:
-        async with gate:
-            return await work()
+    async def limited(call: Callable[[], Awaitable[T]]) -> T:
+        async with slots:
+            return await call()
 
-    tasks: Sequence[asyncio.Task[T]] = [asyncio.ensure_future(one(work)) for work in works]
+    tasks: Sequence[asyncio.Task[T]] = [asyncio.ensure_future(limited(call)) for call in calls]
     try:
         return list(await asyncio.gather(*tasks))
     except BaseException:
@@ -186,10 +189,10 @@ def _close(pid: int, loop: asyncio.AbstractEventLoop, session: S3FileSystem) -> 
     except RuntimeError:
         running = None
     if running is not loop:
-        _waited(closing)
+        _wait_for(closing)
 
 
-def _waited(closing: Any) -> None:
+def _wait_for(closing: Any) -> None:
     try:
         closing.result(timeout=1)
     except Exception as error:

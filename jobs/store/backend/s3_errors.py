@@ -105,18 +105,18 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, _LOST) and not isinstance(error, boto.SSLError)
 
 
-def explained(error: BaseException, asked: Request) -> StoreError:
+def store_error(error: BaseException, request: Request) -> StoreError:
     """Return what a user can do about it. The text names no key, secret or token."""
-    what, advice = _told(error, asked)
-    action = ACTIONS.get(asked.action, asked.action)
+    problem, advice = _reason(error, request)
+    action = ACTIONS.get(request.action, request.action)
     return StoreError(
-        f"cannot {action} in bucket '{asked.bucket}'{shown(asked.endpoint)}: {what}",
-        where=asked.where,
+        f"cannot {action} in bucket '{request.bucket}'{address_of(request.endpoint)}: {problem}",
+        where=request.where,
         next_step=advice,
     )
 
 
-def shown(endpoint: str) -> str:
+def address_of(endpoint: str) -> str:
     """Return where an endpoint is, without anything of its address that might be a secret."""
     if not endpoint:
         return ""
@@ -125,9 +125,9 @@ def shown(endpoint: str) -> str:
     return f" at {parts.scheme}://{parts.hostname}{port}"
 
 
-def _told(error: BaseException, asked: Request) -> tuple[str, str]:
+def _reason(error: BaseException, request: Request) -> tuple[str, str]:
     if isinstance(error, ClientError):
-        return _answered(error, asked)
+        return _answered(error, request)
     if isinstance(error, boto.SSLError):
         advice = f"use http:// in {_URL} if it speaks no TLS, or AWS_CA_BUNDLE if it is its own CA"
         return f"TLS fails ({_cause(error)})", advice
@@ -142,17 +142,17 @@ def _told(error: BaseException, asked: Request) -> tuple[str, str]:
     if isinstance(error, ValueError) and "endpoint" in str(error).lower():
         return "that is no address of an endpoint", f"set {_URL} to http(s)://host:port"
     if isinstance(error, _LOST):
-        return _unreached(error, asked)
+        return _unreached(error, request)
     return f"{type(error).__name__}", "check the AWS settings: `aws s3 ls` should work"
 
 
-def _unreached(error: BaseException, asked: Request) -> tuple[str, str]:
-    other = "https" if asked.endpoint.startswith("http:") else "http"
+def _unreached(error: BaseException, request: Request) -> tuple[str, str]:
+    scheme = "https" if request.endpoint.startswith("http:") else "http"
     if isinstance(error, boto.ConnectTimeoutError) or _is_refused(error):
         return "nothing answers there", f"check {_URL}, the network, and that the service runs"
     if isinstance(error, (boto.ReadTimeoutError, TimeoutError)):
         return "it does not answer in time", f"check {_URL} and the service, then try again"
-    advice = f"check {_URL} (does it want {other}://?) and the service"
+    advice = f"check {_URL} (does it want {scheme}://?) and the service"
     return f"the connection breaks ({type(error).__name__})", advice
 
 
@@ -166,7 +166,7 @@ def _is_refused(error: BaseException) -> bool:
     )
 
 
-def _answered(error: ClientError, asked: Request) -> tuple[str, str]:
+def _answered(error: ClientError, request: Request) -> tuple[str, str]:
     code, status = code_of(error), _status(error)
     if code in _ELSEWHERE:
         region = _region(error)
@@ -191,8 +191,8 @@ def _status(error: ClientError) -> int:
 
 def _region(error: ClientError) -> str:
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    told = error.response.get("Error", {}).get("Region")
-    return str(told or headers.get("x-amz-bucket-region") or "")
+    region = error.response.get("Error", {}).get("Region")
+    return str(region or headers.get("x-amz-bucket-region") or "")
 
 
 def _cause(error: BaseException) -> str:

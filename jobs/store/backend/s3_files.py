@@ -13,10 +13,15 @@ from contextlib import suppress
 from functools import partial
 
 from compound.jobs.store.backend.files import Content, Entry, Files, Lock, Stream, checked, segments
-from compound.jobs.store.backend.s3_client import Answer, S3Client, configured_patience, together
+from compound.jobs.store.backend.s3_client import (
+    Answer,
+    S3Client,
+    configured_patience,
+    gather_limited,
+)
 from compound.jobs.store.backend.s3_errors import code_of, is_denied, is_missing
-from compound.jobs.store.backend.s3_heartbeat import Timing, age_of, look
-from compound.jobs.store.backend.s3_lease import Leases, S3Stream, pulse_of
+from compound.jobs.store.backend.s3_heartbeat import Timing, age_of, read_heartbeat
+from compound.jobs.store.backend.s3_lease import Leases, S3Stream, heartbeat_key
 from compound.jobs.store.backend.s3_objects import download, upload
 from compound.schemas.errors import StoreError
 from compound.schemas.store_uri import Bucket
@@ -38,7 +43,7 @@ class S3Files:
         """`client`: what asks the bucket; by default one as patient as is configured."""
         self._bucket, self._timing = bucket, timing or Timing()
         self._client = client or S3Client(bucket.name, configured_patience())
-        self._tails = _Tails(os.getpid())
+        self._growing = _GrowingObjects(os.getpid())
         self._appending = threading.Lock()
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -57,26 +62,26 @@ class S3Files:
 
     def put(self, files: Mapping[str, Content]) -> None:
         """Make objects durable, each as a whole or not at all."""
-        works = [
+        uploads = [
             partial(upload, self._client, self._full(key), self.locate(key), content)
             for key, content in files.items()
         ]
-        self._client.run(lambda: together(works))
+        self._client.run(lambda: gather_limited(uploads))
 
     def read(self, key: str) -> bytes | None:
         """Return the bytes of an object; None where there is none."""
-        asked = partial(download, self._client, self._full(key), self.locate(key))
-        answer = self._present(key, lambda: self._client.run(asked))
+        fetch = partial(download, self._client, self._full(key), self.locate(key))
+        answer = self._present(key, lambda: self._client.run(fetch))
         return None if answer is None else bytes(answer["Body"])
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
         """Fill a buffer from a place in an object; return how many bytes there were."""
         if not buffer:
             return 0
-        place = {"Key": self._full(key), "Range": f"bytes={start}-{start + len(buffer) - 1}"}
-        asked = partial(self._client.ask, "get_object", self.locate(key), **place)
+        part = {"Key": self._full(key), "Range": f"bytes={start}-{start + len(buffer) - 1}"}
+        fetch = partial(self._client.call, "get_object", self.locate(key), **part)
         try:
-            answer = self._present(key, asked)
+            answer = self._present(key, fetch)
         except StoreError as error:
             if code_of(error.__cause__) in ("InvalidRange", "416"):
                 return 0
@@ -122,8 +127,8 @@ class S3Files:
         return self._names(*self._below(folder))
 
     def _names(self, prefix: str, where: str) -> list[str]:
-        found = self._keys(prefix, where, Delimiter="/")
-        names = {key.removeprefix(prefix).rstrip("/") for key in found}
+        keys = self._keys(prefix, where, Delimiter="/")
+        names = {key.removeprefix(prefix).rstrip("/") for key in keys}
         return sorted(name for name in names if name and not name.startswith("."))
 
     def walk(self, folder: str) -> list[str]:
@@ -133,23 +138,25 @@ class S3Files:
     def entries(self, folder: str, *, deep: bool = True) -> Iterator[Entry]:
         """Yield every object below a folder, or only those directly in it, page after page."""
         for answer in self._pages(*self._below(folder), **({} if deep else {"Delimiter": "/"})):
-            for one in answer.get("Contents", []):
-                if not one["Key"].endswith("/"):  # what consoles put in place of a folder
-                    key = one["Key"].removeprefix(self._top)
-                    yield Entry(key, one["Size"], age_of(answer, one["LastModified"]))
+            for item in answer.get("Contents", []):
+                if not item["Key"].endswith("/"):  # what consoles put in place of a folder
+                    key = item["Key"].removeprefix(self._top)
+                    yield Entry(key, item["Size"], age_of(answer, item["LastModified"]))
 
     def _keys(self, prefix: str, where: str, **parameters: str) -> list[str]:
         """List keys, and what keys up to a delimiter have in common, page after page."""
-        found: list[str] = []
+        keys: list[str] = []
         for answer in self._pages(prefix, where, **parameters):
-            found += [one["Key"] for one in answer.get("Contents", [])]
-            found += [one["Prefix"] for one in answer.get("CommonPrefixes", [])]
-        return found
+            keys += [item["Key"] for item in answer.get("Contents", [])]
+            keys += [item["Prefix"] for item in answer.get("CommonPrefixes", [])]
+        return keys
 
     def _pages(self, prefix: str, where: str, **parameters: str) -> Iterator[Answer]:
         more: dict[str, str] = {}
         while True:
-            answer = self._client.ask("list_objects_v2", where, Prefix=prefix, **parameters, **more)
+            answer = self._client.call(
+                "list_objects_v2", where, Prefix=prefix, **parameters, **more
+            )
             yield answer
             if not answer.get("IsTruncated"):
                 return
@@ -158,12 +165,12 @@ class S3Files:
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, several at once; absent ones are no error."""
         # One request each: what deletes many at once wants a digest that not all endpoints share.
-        works = [partial(self._delete, key) for key in keys]
-        self._client.run(lambda: together(works))
+        deletions = [partial(self._delete, key) for key in keys]
+        self._client.run(lambda: gather_limited(deletions))
 
     async def _delete(self, key: str) -> None:
         try:
-            await self._client.asked("delete_object", self.locate(key), Key=self._full(key))
+            await self._client.call_async("delete_object", self.locate(key), Key=self._full(key))
         except StoreError as error:
             if not is_missing(error.__cause__):
                 raise
@@ -171,15 +178,15 @@ class S3Files:
     def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
         """Add one line: to this writer's own object, which is put anew with it. Always durable."""
         with self._appending:
-            if self._tails.pid != os.getpid():
-                self._tails = _Tails(os.getpid())
-            held = self._tails.held
-            name, before = held.pop(key) if key in held else (self._next_segment(key), b"")
+            if self._growing.pid != os.getpid():
+                self._growing = _GrowingObjects(os.getpid())
+            growing = self._growing.by_key
+            name, before = growing.pop(key) if key in growing else (self._next_segment(key), b"")
             content = before + line + b"\n"
             self.put({name: content})
             # After an error nobody knows whether the object has the line: another takes the next.
             if len(content) < _SEGMENT:
-                held[key] = (name, content)
+                growing[key] = (name, content)
 
     def _next_segment(self, key: str) -> str:
         stem, _, suffix = key.rpartition(".")
@@ -191,12 +198,12 @@ class S3Files:
 
     def lines(self, key: str) -> list[bytes]:
         """Return all lines: each writer's in its order, writers in the order they began."""
-        asked = [
-            partial(download, self._client, self._full(one), self.locate(one))
-            for _, one in self._segments(key)
+        downloads = [
+            partial(download, self._client, self._full(segment), self.locate(segment))
+            for _, segment in self._segments(key)
         ]
-        answers = self._client.run(lambda: together(asked))
-        return [line for one in answers for line in one["Body"].splitlines() if line]
+        answers = self._client.run(lambda: gather_limited(downloads))
+        return [line for segment in answers for line in segment["Body"].splitlines() if line]
 
     def stream(self, key: str) -> Stream:
         """Start a new growing object, with a sign of life beside it while it is open."""
@@ -204,8 +211,10 @@ class S3Files:
 
     def is_streaming(self, key: str) -> bool:
         """Whether a live process holds the stream open, as far as its sign of life tells."""
-        sign = look(self._client, pulse_of(self._full(key)), pulse_of(self.locate(key)))
-        return sign is not None and sign.lives(self._timing)
+        heartbeat = read_heartbeat(
+            self._client, heartbeat_key(self._full(key)), heartbeat_key(self.locate(key))
+        )
+        return heartbeat is not None and heartbeat.lives(self._timing)
 
     def lock(self, key: str, note: bytes) -> Lock | None:
         """Take a lock with a note; None if another holder lives."""
@@ -237,17 +246,17 @@ class S3Files:
 
     def _try(self, key: str) -> None:
         if self.read(key) != _PROBE:
-            what = "the endpoint gives other bytes back than were put"
-            raise StoreError(what, where=self.locate(key), next_step="use another endpoint")
+            problem = "the endpoint gives other bytes back than were put"
+            raise StoreError(problem, where=self.locate(key), next_step="use another endpoint")
         self._names(self._top, self._bucket.uri)
 
 
-class _Tails:
+class _GrowingObjects:
     """The objects that take the next lines, by key, with what they hold: of one process."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self.held: dict[str, tuple[str, bytes]] = {}
+        self.by_key: dict[str, tuple[str, bytes]] = {}
 
 
 def s3_files(bucket: Bucket) -> Files:

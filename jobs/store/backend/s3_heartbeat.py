@@ -35,7 +35,7 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Sign:
+class HeartbeatRecord:
     """What was found of a sign of life."""
 
     age: float
@@ -49,7 +49,7 @@ class Sign:
         return self.age <= timing.dead and not _has_ended(self.process)
 
 
-def look(client: S3Client, key: str, where: str) -> Sign | None:
+def read_heartbeat(client: S3Client, key: str, where: str) -> HeartbeatRecord | None:
     """Return a sign of life; None where there is none."""
     try:
         answer = client.run(lambda: download(client, key, where))
@@ -62,7 +62,7 @@ def look(client: S3Client, key: str, where: str) -> Sign | None:
     with suppress(ValueError):
         process = dict(json.loads(head))
     renewed: datetime = answer["LastModified"]
-    return Sign(age_of(answer, renewed), renewed, process, note)
+    return HeartbeatRecord(age_of(answer, renewed), renewed, process, note)
 
 
 def age_of(answer: Answer, written: datetime) -> float:
@@ -70,8 +70,8 @@ def age_of(answer: Answer, written: datetime) -> float:
 
     Never less than 0, though some endpoints round the time of writing up to whole seconds.
     """
-    told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-    now = parsedate_to_datetime(told) if told else datetime.now(written.tzinfo)
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    now = parsedate_to_datetime(date) if date else datetime.now(written.tzinfo)
     return max(0.0, (now - written).total_seconds())
 
 
@@ -92,24 +92,24 @@ class StoreHeartbeat:
         self._client.run(lambda: upload(self._client, self._key, self._where, self._content))
 
     def _beat(self) -> None:
-        renewed, told = time.monotonic(), False
+        renewed, warned = time.monotonic(), False
         while not self._closing.wait(self._timing.renewed):
             alive = False
             with self._writing, suppress(StoreError):
                 if not self._closing.is_set():
                     self._renew()
                 alive = True
-            if not told and time.monotonic() - renewed > self._timing.dead:
+            if not warned and time.monotonic() - renewed > self._timing.dead:
                 _log.warning("%s: others may have taken this process for dead", self._where)
-                told = True
+                warned = True
             if alive:
-                renewed, told = time.monotonic(), False
+                renewed, warned = time.monotonic(), False
 
     def close(self) -> None:
         """Stop renewing, and take the sign away; where that fails it dies by its age."""
         self._closing.set()
         with self._writing, suppress(StoreError):
-            self._client.ask("delete_object", self._where, Key=self._key)
+            self._client.call("delete_object", self._where, Key=self._key)
 
 
 def _this_process() -> dict[str, Any]:

@@ -6,7 +6,12 @@ import uuid
 from collections.abc import Callable
 
 from compound.jobs.store.backend.s3_client import S3Client
-from compound.jobs.store.backend.s3_heartbeat import Sign, StoreHeartbeat, Timing, look
+from compound.jobs.store.backend.s3_heartbeat import (
+    HeartbeatRecord,
+    StoreHeartbeat,
+    Timing,
+    read_heartbeat,
+)
 from compound.jobs.store.backend.s3_objects import upload
 
 
@@ -18,7 +23,7 @@ class S3Stream:
         self._client, self._key, self._where = client, key, where
         self._data = b""
         self._put(b"")
-        self._pulse = StoreHeartbeat(client, pulse_of(key), pulse_of(where), timing)
+        self._heartbeat = StoreHeartbeat(client, heartbeat_key(key), heartbeat_key(where), timing)
 
     def write(self, data: bytes) -> None:
         """Append all of it. StoreError: it may be there or not, until the next write."""
@@ -31,10 +36,10 @@ class S3Stream:
 
     def close(self) -> None:
         """Let go of the object."""
-        self._pulse.close()
+        self._heartbeat.close()
 
 
-def pulse_of(key: str) -> str:
+def heartbeat_key(key: str) -> str:
     """Return the key of the sign of life beside a stream."""
     return f"{key}.pulse"
 
@@ -61,30 +66,30 @@ class Leases:
 
     def take(self, note: bytes) -> StoreHeartbeat | None:
         """Return a lease that is held until it is closed; None if another holder lives."""
-        seen: dict[str, Sign] = {}
+        seen: dict[str, HeartbeatRecord] = {}
         patience = time.monotonic() + 2 * self._timing.dead
         pause = self._timing.renewed / 20
         while time.monotonic() < patience:
-            others = self._others()
-            lease = None if others else self._asked(note)
+            rivals = self._live_leases()
+            lease = None if rivals else self._try_lease(note)
             if lease:
                 return lease
-            if _renewed(seen, others):
+            if _renewed(seen, rivals):
                 return None
-            seen = {**others, **seen}
+            seen = {**rivals, **seen}
             time.sleep(random.uniform(pause / 2, pause))  # noqa: S311
             pause = min(2 * pause, self._timing.renewed / 4)
         return None
 
-    def _asked(self, note: bytes) -> StoreHeartbeat | None:
+    def _try_lease(self, note: bytes) -> StoreHeartbeat | None:
         """Put a lease; return it if it is the only one, else take it away."""
-        mine = f".{uuid.uuid4().hex[:8]}"
+        suffix = f".{uuid.uuid4().hex[:8]}"
         lease = StoreHeartbeat(
-            self._client, self._key + mine, self._where + mine, self._timing, note
+            self._client, self._key + suffix, self._where + suffix, self._timing, note
         )
         alone = False
         try:
-            alone = not self._others(mine)
+            alone = not self._live_leases(suffix)
         finally:
             if not alone:
                 lease.close()
@@ -92,24 +97,24 @@ class Leases:
 
     def holder(self) -> bytes:
         """Return the note of a live holder; empty where there is none."""
-        return next((sign.note for sign in self._others().values()), b"")
+        return next((sign.note for sign in self._live_leases().values()), b"")
 
-    def _others(self, mine: str = "") -> dict[str, Sign]:
+    def _live_leases(self, own: str = "") -> dict[str, HeartbeatRecord]:
         """Return the leases of others that live; dead ones are cleared away."""
         top = self._key.rpartition("/")[2]
-        found: dict[str, Sign] = {}
+        live: dict[str, HeartbeatRecord] = {}
         for name in self._names():
             end = name.removeprefix(top)
-            if end in (name, mine) or not end.startswith("."):
+            if end in (name, own) or not end.startswith("."):
                 continue  # another object, or one's own
-            sign = look(self._client, self._key + end, self._where + end)
-            if sign is not None and sign.lives(self._timing):
-                found[end] = sign
-            elif sign is not None:
-                self._client.ask("delete_object", self._where + end, Key=self._key + end)
-        return found
+            record = read_heartbeat(self._client, self._key + end, self._where + end)
+            if record is not None and record.lives(self._timing):
+                live[end] = record
+            elif record is not None:
+                self._client.call("delete_object", self._where + end, Key=self._key + end)
+        return live
 
 
-def _renewed(before: dict[str, Sign], now: dict[str, Sign]) -> bool:
+def _renewed(before: dict[str, HeartbeatRecord], now: dict[str, HeartbeatRecord]) -> bool:
     """Whether a lease was renewed while it was watched: then it lives."""
-    return any(before[end].renewed < sign.renewed for end, sign in now.items() if end in before)
+    return any(before[end].renewed < record.renewed for end, record in now.items() if end in before)

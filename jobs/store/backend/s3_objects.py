@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import partial
 
 from compound.jobs.store.backend.files import Content
-from compound.jobs.store.backend.s3_client import Answer, S3Client, together
+from compound.jobs.store.backend.s3_client import Answer, S3Client, gather_limited
 from compound.jobs.store.backend.s3_errors import code_of
 from compound.schemas.errors import StoreError
 
@@ -35,8 +35,8 @@ async def upload(client: S3Client, key: str, where: str, content: Content) -> No
     if size <= 2 * PART:
         body = b"".join(views)
         digest = _md5(body)
-        told = {"ContentMD5": digest, "Metadata": {_DIGEST: digest}}
-        await client.asked("put_object", where, Key=key, Body=body, **told)
+        checksums = {"ContentMD5": digest, "Metadata": {_DIGEST: digest}}
+        await client.call_async("put_object", where, Key=key, Body=body, **checksums)
     else:
         await _in_parts(client, key, where, _pieces(views, max(PART, -(-size // _MOST_PARTS))))
 
@@ -47,34 +47,36 @@ async def download(client: S3Client, key: str, where: str) -> Answer:
     StoreError: it cannot be read, or is not there.
     """
     for pause in _PAUSES:
-        answer = await client.asked("get_object", where, Key=key)
-        told = answer.get("Metadata", {}).get(_DIGEST)
-        if told is None or told == _md5(answer["Body"]):
+        answer = await client.call_async("get_object", where, Key=key)
+        digest = answer.get("Metadata", {}).get(_DIGEST)
+        if digest is None or digest == _md5(answer["Body"]):
             return answer
         await asyncio.sleep(pause)
-    return await client.asked("get_object", where, Key=key)
+    return await client.call_async("get_object", where, Key=key)
 
 
 async def _in_parts(
     client: S3Client, key: str, where: str, pieces: Iterator[list[memoryview]]
 ) -> None:
     mark = uuid.uuid4().hex
-    begun = await client.asked("create_multipart_upload", where, Key=key, Metadata={_MARK: mark})
+    begun = await client.call_async(
+        "create_multipart_upload", where, Key=key, Metadata={_MARK: mark}
+    )
     target = {"Key": key, "UploadId": begun["UploadId"]}
 
     async def send(number: int, piece: list[memoryview]) -> Answer:
         body = b"".join(piece)
-        asked = {"PartNumber": number, "Body": body, "ContentMD5": _md5(body)}
-        sent = await client.asked("upload_part", where, **target, **asked)
+        parameters = {"PartNumber": number, "Body": body, "ContentMD5": _md5(body)}
+        sent = await client.call_async("upload_part", where, **target, **parameters)
         return {"PartNumber": number, "ETag": sent["ETag"]}
 
     try:
         sends = (partial(send, number, piece) for number, piece in enumerate(pieces, start=1))
-        parts = await together(sends)
+        parts = await gather_limited(sends)
         await _complete(client, where, target, parts, mark)
     except BaseException:
         with suppress(StoreError):
-            await client.asked("abort_multipart_upload", where, **target)
+            await client.call_async("abort_multipart_upload", where, **target)
         raise
 
 
@@ -83,14 +85,14 @@ async def _complete(
 ) -> None:
     """Join the parts. Where the answer to that was lost, the object tells that it is ours."""
     try:
-        await client.asked(
+        await client.call_async(
             "complete_multipart_upload", where, **target, MultipartUpload={"Parts": parts}
         )
     except StoreError as error:
         if code_of(error.__cause__) != "NoSuchUpload":
             raise
-        found = await client.asked("head_object", where, Key=target["Key"])
-        if found.get("Metadata", {}).get(_MARK) != mark:
+        stored = await client.call_async("head_object", where, Key=target["Key"])
+        if stored.get("Metadata", {}).get(_MARK) != mark:
             raise
 
 

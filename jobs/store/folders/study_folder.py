@@ -66,8 +66,8 @@ class StudyFolder:
 
     def sizes(self) -> dict[str, int]:
         """Return what lies in the folder, and how many bytes each file has."""
-        found = self._files.entries(self._folder, deep=False)
-        return {one.key.rpartition("/")[2]: one.size for one in found}
+        entries = self._files.entries(self._folder, deep=False)
+        return {entry.key.rpartition("/")[2]: entry.size for entry in entries}
 
     def path(self, name: str) -> str:
         """Return the address of a document; StoreError for a name outside the folder."""
@@ -111,7 +111,7 @@ class StudyFolder:
 
     def lost_events(self) -> LostLines:
         """Count the lines of events that cannot be read."""
-        lost = [one for one in self._files.lines(self._events) if _from_line(one) is None]
+        lost = [line for line in self._files.lines(self._events) if _from_line(line) is None]
         torn = sum(not line.endswith(_END) for line in lost)
         return LostLines(len(lost) - torn, torn)
 
@@ -137,11 +137,13 @@ class StudyFolder:
     def _busy(self, note: bytes, where: str) -> BusyError:
         try:
             holder = holder_of(note)
-            who = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+            driver = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
         except (StoreError, ValueError, KeyError, TypeError):
-            who = "a process that has just begun"
-        what = f"study {self.name} is being run by {who}"
-        return BusyError(what, where=where, next_step="wait for it or stop it, then run this again")
+            driver = "a process that has just begun"
+        problem = f"study {self.name} is being run by {driver}"
+        return BusyError(
+            problem, where=where, next_step="wait for it or stop it, then run this again"
+        )
 
 
 def holder_of(note: bytes) -> dict[str, str]:

@@ -146,14 +146,14 @@ class Checkpoint:
         stored = self.stored.files[shard_name(rank, self.shards)]
         return tensors.decode(read_verified(self.files, stored))
 
-    def _joined(self, wanted: Callable[[str], bool]) -> "dict[str, Tensor]":
+    def _joined(self, selected: Callable[[str], bool]) -> "dict[str, Tensor]":
         """Put the rows of all ranks together."""
         import torch
 
         pieces: dict[str, list[Tensor]] = {}
         for rank in range(self.shards):
             for name, rows in self.shard(rank).items():
-                if wanted(name):
+                if selected(name):
                     pieces.setdefault(name, []).append(rows)
         return {n: torch.cat(rows) if len(rows) > 1 else rows[0] for n, rows in pieces.items()}
 
@@ -185,10 +185,10 @@ def encode(saved: Saved | Gathered, state: Mapping[str, Any]) -> dict[str, Conte
 
 def load(files: Files, stored: CheckpointFiles) -> Checkpoint:
     """Read a checkpoint and verify every byte; DamagedError names the file that does not hold."""
-    found = opened(files, stored)
-    for rank in range(found.shards):
-        found.shard(rank)
-    return found
+    checkpoint = opened(files, stored)
+    for rank in range(checkpoint.shards):
+        checkpoint.shard(rank)
+    return checkpoint
 
 
 def opened(files: Files, stored: CheckpointFiles) -> Checkpoint:
@@ -212,7 +212,7 @@ def _version(state: bytes | memoryview, where: str) -> int:
         raise damaged(f"{_STATE} is no record of a checkpoint", where) from None
 
 
-def _check_shards(others: Collection[str], apart: Collection[str], where: str) -> None:
+def _check_shards(rest: Collection[str], apart: Collection[str], where: str) -> None:
     expected = {shard_name(rank, len(apart)) for rank in range(len(apart))}
-    if set(others) != {_STATE} or set(apart) != expected:
+    if set(rest) != {_STATE} or set(apart) != expected:
         raise damaged(f"it should hold {_STATE} and the shards of all workers", where)

@@ -83,10 +83,10 @@ def _read_pieces(files: Files, stored: StoredFile) -> memoryview:
         return count, hashlib.sha256(view).digest()
 
     with ThreadPoolExecutor(min(_THREADS, len(os.sched_getaffinity(0)))) as pool:
-        found = list(pool.map(piece, range(0, stored.size, step)))
+        pieces = list(pool.map(piece, range(0, stored.size, step)))
     beyond = files.read_into(stored.key, stored.size, memoryview(bytearray(1))) or 0
-    digest = sha256(b"".join(digest for _, digest in found))
-    _check(files, stored, sum(count for count, _ in found) + beyond, digest)
+    digest = sha256(b"".join(digest for _, digest in pieces))
+    _check(files, stored, sum(count for count, _ in pieces) + beyond, digest)
     return data
 
 
@@ -99,8 +99,8 @@ def _memory(size: int) -> memoryview:
 
 def _check(files: Files, stored: StoredFile, size: int, digest: str) -> None:
     if size != stored.size:
-        what = f"it has {'more than ' * (size > stored.size)}"
-        what += f"{min(size, stored.size):,} of {stored.size:,} bytes"
-        raise damaged(what, files.locate(stored.key))
+        problem = f"it has {'more than ' * (size > stored.size)}"
+        problem += f"{min(size, stored.size):,} of {stored.size:,} bytes"
+        raise damaged(problem, files.locate(stored.key))
     if digest != stored.sha256:
         raise damaged("its sha256 is not the one in the manifest", files.locate(stored.key))

@@ -67,8 +67,8 @@ def version_of(data: bytes) -> int:
 def refuse_newer(version: int, where: str) -> None:
     """Raise StoreError if a record's schema is newer than this program's."""
     if version > SCHEMA_VERSION:
-        what = f"written with store schema {version}; this program reads up to {SCHEMA_VERSION}"
-        raise StoreError(what, where=where, next_step="update compound, or use another store")
+        problem = f"written with store schema {version}; this program reads up to {SCHEMA_VERSION}"
+        raise StoreError(problem, where=where, next_step="update compound, or use another store")
 
 
 def damaged(reason: str, where: str) -> DamagedError:

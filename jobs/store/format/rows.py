@@ -102,9 +102,9 @@ def table_of(batches: Sequence[pa.RecordBatch]) -> pa.Table:
 def relabelled(table: pa.Table, job: str, attempt: int) -> pa.Table:
     """Return the lines as those of another job's attempt."""
     for name, value in (("job", job), ("attempt", attempt)):
-        place = METRICS.get_field_index(name)
+        index = METRICS.get_field_index(name)
         column = pa.array([value] * table.num_rows, METRICS.field(name).type)
-        table = table.set_column(place, METRICS.field(name), column)
+        table = table.set_column(index, METRICS.field(name), column)
     return table
 
 
@@ -155,14 +155,14 @@ def _plain(schema: pa.Schema) -> pa.Schema:
     """Return a schema with the values of dictionaries in their place."""
     words = pa.types.is_dictionary
     return pa.schema(
-        [one.with_type(one.type.value_type) if words(one.type) else one for one in schema]
+        [field.with_type(field.type.value_type) if words(field.type) else field for field in schema]
     )
 
 
 def read_metrics(data: bytes, where: str, names: Collection[str]) -> pa.Table:
     """Read a part's lines of some metrics; errors as of `from_parquet`."""
     lines = from_parquet(data, where, as_words=("job", "name"))
-    mask = pa.chunked_array([_among(one, names) for one in lines["name"].chunks], pa.bool_())
+    mask = pa.chunked_array([_among(chunk, names) for chunk in lines["name"].chunks], pa.bool_())
     return lines.filter(mask).cast(METRICS)
 
 
@@ -170,8 +170,8 @@ def _among(words: pa.DictionaryArray, names: Collection[str]) -> pa.Array:
     """Return which words are names: by their places in the dictionary, of which there are few."""
     import pyarrow.compute as pc
 
-    places = [place for place, word in enumerate(words.dictionary.to_pylist()) if word in names]
-    return pc.is_in(words.indices, value_set=pa.array(places, words.indices.type))
+    indices = [index for index, word in enumerate(words.dictionary.to_pylist()) if word in names]
+    return pc.is_in(words.indices, value_set=pa.array(indices, words.indices.type))
 
 
 def chosen(table: pa.Table, names: Collection[str] | None) -> pa.Table:
@@ -195,8 +195,8 @@ def _refuse_arrow_schema(data: bytes, where: str) -> None:
     """Look at the footer's bytes: opening the file would already run extension types."""
     size = int.from_bytes(data[-_PREFIX:-4], "little") + _PREFIX
     if b"ARROW:schema" in data[-size:]:
-        what = "an embedded Arrow schema, which can carry extension types, is refused"
-        raise StoreError(what, where=where, next_step="remove this foreign file from the store")
+        problem = "an embedded Arrow schema, which can carry extension types, is refused"
+        raise StoreError(problem, where=where, next_step="remove this foreign file from the store")
 
 
 def to_live(batch: pa.RecordBatch) -> bytes:

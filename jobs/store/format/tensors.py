@@ -27,7 +27,7 @@ _NAMES = {
 }
 """torch's name of a type, and the format's."""
 
-_TYPES = {there: here for here, there in _NAMES.items()}
+_TYPES = {short: name for name, short in _NAMES.items()}
 _LENGTH = 8
 
 

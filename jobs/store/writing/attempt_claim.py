@@ -17,12 +17,13 @@ def claim(folder: JobFolder, writer: Writer) -> tuple[Attempt, Writer]:
     Where a listing lags behind neither may, and then the nonces tell them apart.
     """
     while True:
-        mine = Attempt(_next_number(folder), uuid.uuid4().hex[:8])
-        writer = writer.model_copy(update={"attempt": mine.number})
-        folder.files.put({claim_key(folder, mine): seal("claim", writer)})
-        if not [one for one in folder.attempts() if one.number == mine.number and one != mine]:
-            return mine, writer
-        folder.files.delete([claim_key(folder, mine)])
+        attempt = Attempt(_next_number(folder), uuid.uuid4().hex[:8])
+        writer = writer.model_copy(update={"attempt": attempt.number})
+        folder.files.put({claim_key(folder, attempt): seal("claim", writer)})
+        rivals = [claimed for claimed in folder.attempts() if claimed != attempt]
+        if attempt.number not in [rival.number for rival in rivals]:
+            return attempt, writer
+        folder.files.delete([claim_key(folder, attempt)])
 
 
 def claim_key(folder: JobFolder, attempt: Attempt) -> str:
@@ -31,7 +32,7 @@ def claim_key(folder: JobFolder, attempt: Attempt) -> str:
 
 
 def _next_number(folder: JobFolder) -> int:
-    return max((one.number for one in folder.attempts()), default=0) + 1
+    return max((attempt.number for attempt in folder.attempts()), default=0) + 1
 
 
 def this_process(world_size: int, environment: Environment | None = None) -> Writer:

@@ -75,9 +75,11 @@ class Commits:
         attempt = self.newest.written_by
         newest = max([attempt, *self._folder.attempts()])
         if newest > attempt:
-            what = f"{attempt.name} of this job has been taken over by {newest.name}"
+            problem = f"{attempt.name} of this job has been taken over by {newest.name}"
             where = self._files.locate(self._folder.attempt_key(attempt))
-            raise StoreError(what, where=where, next_step="end this process; the newer one goes on")
+            raise StoreError(
+                problem, where=where, next_step="end this process; the newer one goes on"
+            )
 
     def _tidy(self) -> None:
         """Keep the last two manifests with their rows, and the newest one's checkpoints."""
@@ -92,14 +94,14 @@ class Commits:
 
         An attempt that has begun since is a newer one, and none of its files is touched.
         """
-        last, mine = self.newest.sequence, self.newest.written_by
+        last, own = self.newest.sequence, self.newest.written_by
         swept: set[str] = set()
         needed = _parts([self.newest]) | _checkpoints([self.newest])
         needed |= {self._key(last), self._key(last + 1)}
         top = f"{self._folder.key}/"
         for key in self._files.walk(self._folder.key):  # all: not every place tells its folders
             attempt = attempt_of(key.removeprefix(top).partition("/")[0])
-            if attempt is not None and attempt <= mine and key not in needed:
+            if attempt is not None and attempt <= own and key not in needed:
                 swept.add(key)
         self._delete(swept)
 

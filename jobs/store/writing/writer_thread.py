@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 _log = logging.getLogger(__name__)
 
 
-class Background:
+class WriterThread:
     """Does one thing at a time; what goes wrong is raised to the one who asks next.
 
     A second task waits until the first is over. To drop it instead would lose more than one

@@ -40,7 +40,7 @@ def end(store: ArtifactStore, seed: int, status: str = "done") -> None:
 
 def indexed(store: ArtifactStore) -> DoneJobs:
     index = store.study("small").done_jobs
-    index.add(found for id_ in IDS if (found := store.ended(id_)))
+    index.add(ended for id_ in IDS if (ended := store.ended(id_)))
     index.write()
     return index
 
@@ -51,13 +51,13 @@ def test_what_is_known_is_what_the_jobs_say_without_opening_them(
     end(store, 30, "failed")
     states, results = store.states(IDS), store.results(IDS)
     indexed(store)
-    known, opened = store.knowing("small"), []
+    indexed_store, opened = store.knowing("small"), []
     newest = JobFolder.newest
     monkeypatch.setattr(
-        JobFolder, "newest", lambda self, **given: opened.append(self.id) or newest(self, **given)
+        JobFolder, "newest", lambda self, **limits: opened.append(self.id) or newest(self, **limits)
     )
-    assert known.states(IDS) == states and opened == [job(30).id]
-    assert known.results(IDS) == results and opened == [job(30).id] * 2
+    assert indexed_store.states(IDS) == states and opened == [job(30).id]
+    assert indexed_store.results(IDS) == results and opened == [job(30).id] * 2
     assert list(states) == IDS and states[job(59).id].status == "absent"
 
 
@@ -82,15 +82,15 @@ def test_it_is_written_as_it_grows_and_one_file_is_left(store: ArtifactStore) ->
     assert index.names() == before
 
 
-@pytest.mark.parametrize("place", [0, 100, -1, -6, -60])
+@pytest.mark.parametrize("offset", [0, 100, -1, -6, -60])
 def test_a_flipped_bit_is_found_and_the_jobs_are_read(
-    store: ArtifactStore, place: int, caplog: pytest.LogCaptureFixture
+    store: ArtifactStore, offset: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     results = store.results(IDS)
     indexed(store)
     (path,) = Path(store.uri, "studies/small").glob("jobs-*.parquet")
     data = bytearray(path.read_bytes())
-    data[place] ^= 4
+    data[offset] ^= 4
     path.write_bytes(data)
     assert store.knowing("small").results(IDS) == results
     assert "hash is not the one in its name" in caplog.text
