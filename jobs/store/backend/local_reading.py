@@ -1,4 +1,4 @@
-"""Reading from a local disk: parts of files, and what lies in a folder, links never followed."""
+"""Reading from a local disk: parts of files, and listings that follow no links."""
 
 import os
 import time
@@ -9,7 +9,8 @@ from compound.jobs.store.backend.files import Entry, explained
 
 
 def read_at(handle: int, start: int, buffer: memoryview) -> int:
-    """Fill a buffer from a place in an open file; return how many bytes there were."""
+    """Fill a buffer from an offset in an open file; return how many bytes were read."""
+    # preadv(2) may read less than asked for, 2 GiB at most; it moves no offset that threads share.
     done = 0
     while done < len(buffer):
         count = os.preadv(handle, [buffer[done:]], start + done)
@@ -33,7 +34,7 @@ def _files_below(top: str) -> list[str]:
 
 
 def _files_in(folder: str) -> list[str]:
-    """Return the files of a folder, with links of whatever kind."""
+    """Return the files of a folder, and all links."""
     with explained(folder):
         try:
             with os.scandir(folder) as entries:

@@ -1,4 +1,4 @@
-"""What can go wrong with an S3 endpoint: what to try again, and how to tell the rest."""
+"""Errors of an S3 endpoint: which to try again, and what to tell the user about the rest."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ _LOST = (
     ConnectionError,
     TimeoutError,
 )
+# Codes of answers below 500 that a later attempt may not get. BadDigest: bytes changed on the way.
 _AGAIN = {
     "SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "OperationAborted",
     "BadDigest", "InternalError", "ServiceUnavailable", "RequestLimitExceeded",
@@ -72,7 +73,7 @@ class Truncated(ConnectionError):
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked of which bucket, for an error's words."""
+    """A request to a bucket, for the text of its error."""
 
     action: str
     """The name of the client's method."""
@@ -82,7 +83,7 @@ class Request:
 
 
 def code_of(error: BaseException | None) -> str:
-    """Return the endpoint's own word for what is wrong; empty for other errors."""
+    """Return the endpoint's code of an error; empty for other errors."""
     if not isinstance(error, ClientError):
         return ""
     return str(error.response.get("Error", {}).get("Code") or "")
@@ -94,7 +95,7 @@ def is_missing(error: BaseException | None) -> bool:
 
 
 def is_denied(error: BaseException | None) -> bool:
-    """Whether the endpoint will not say, or not do it."""
+    """Whether the endpoint denies the request."""
     return _CODES.get(code_of(error)) is _DENIED
 
 
@@ -106,7 +107,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def store_error(error: BaseException, request: Request) -> StoreError:
-    """Return what a user can do about it. The text names no key, secret or token."""
+    """Return an error with what a user can do. The text has no key, secret or token."""
     problem, advice = _reason(error, request)
     action = ACTIONS.get(request.action, request.action)
     return StoreError(
@@ -117,7 +118,7 @@ def store_error(error: BaseException, request: Request) -> StoreError:
 
 
 def address_of(endpoint: str) -> str:
-    """Return where an endpoint is, without anything of its address that might be a secret."""
+    """Return the address of an endpoint for an error, without parts that may be secret."""
     if not endpoint:
         return ""
     parts = urlsplit(endpoint)
@@ -157,9 +158,10 @@ def _unreached(error: BaseException, request: Request) -> tuple[str, str]:
 
 
 def _is_refused(error: BaseException) -> bool:
-    """Whether no connection came about, rather than one that broke."""
+    """Whether no connection was opened, rather than one that broke."""
     if not isinstance(error, boto.EndpointConnectionError):
         return False
+    # aiobotocore 3 raises EndpointConnectionError for both: aiohttp's own error tells which it is.
     cause = error.kwargs.get("error")
     return not isinstance(cause, aiohttp.ClientOSError) or isinstance(
         cause, aiohttp.ClientConnectorError
@@ -196,7 +198,7 @@ def _region(error: ClientError) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """Return the library's own short word for it: `WRONG_VERSION_NUMBER`."""
+    """Return the short reason that the ssl library gives: `WRONG_VERSION_NUMBER`."""
     inner: BaseException | None = error
     while inner is not None:
         reason = getattr(inner, "reason", None) or getattr(inner, "verify_message", None)

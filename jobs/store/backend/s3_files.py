@@ -1,7 +1,7 @@
 """The store's files in an S3 bucket, through s3fs.
 
-A PUT shows an object as a whole or not at all, so nothing need be renamed; a key has one writer,
-so nothing need be conditional; and no listing is kept, so what was put is seen as soon as the
+A PUT replaces an object as a whole, so nothing is renamed. A key has one writer, so no PUT needs a
+condition, which not every endpoint knows. No listing is cached: an object is seen as soon as the
 endpoint shows it.
 """
 
@@ -28,11 +28,11 @@ from compound.schemas.store_uri import Bucket
 
 _PROBE = b"probe"
 _SEGMENT = 64 << 10
-"""Bytes from which on a new object takes the next lines."""
+"""Bytes from which a new object takes the next lines: every line puts its object again."""
 
 
 class S3Files:
-    """Objects under one prefix of a bucket, which it neither creates nor leaves.
+    """Objects under one prefix of a bucket; the bucket must exist.
 
     Endpoint, region, profile and keys are botocore's: from the environment and the AWS config.
     """
@@ -40,14 +40,14 @@ class S3Files:
     def __init__(
         self, bucket: Bucket, timing: Timing | None = None, client: S3Client | None = None
     ) -> None:
-        """`client`: what asks the bucket; by default one as patient as is configured."""
+        """`client`: by default one with the configured time limit."""
         self._bucket, self._timing = bucket, timing or Timing()
         self._client = client or S3Client(bucket.name, configured_patience())
         self._growing = _GrowingObjects(os.getpid())
         self._appending = threading.Lock()
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Travel as the address alone: another process has its own keys, sockets and threads."""
+        """Pickle the address alone: another process has its own keys, sockets and threads."""
         return S3Files, (self._bucket,)
 
     def __repr__(self) -> str:
@@ -75,7 +75,7 @@ class S3Files:
         return None if answer is None else bytes(answer["Body"])
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
-        """Fill a buffer from a place in an object; return how many bytes there were."""
+        """Fill a buffer from an offset in an object; return how many bytes were read."""
         if not buffer:
             return 0
         part = {"Key": self._full(key), "Range": f"bytes={start}-{start + len(buffer) - 1}"}
@@ -83,6 +83,7 @@ class S3Files:
         try:
             answer = self._present(key, fetch)
         except StoreError as error:
+            # S3 answers 416 to a range that begins at the end, where a file would have 0 bytes.
             if code_of(error.__cause__) in ("InvalidRange", "416"):
                 return 0
             raise
@@ -104,8 +105,8 @@ class S3Files:
             raise
 
     def _is_absent(self, key: str) -> bool:
-        """Whether a key that may not be read is none: without the right to list the whole bucket
-        an endpoint denies an absent one, so as not to tell that it is absent.
+        """Whether a denied key does not exist. S3 answers 403 and not 404 for an absent key where
+        these keys lack s3:ListBucket on the whole bucket; a prefix may still be listed.
         """
         try:
             return self._full(key) not in self._keys(self._full(key), self.locate(key))
@@ -123,7 +124,7 @@ class S3Files:
         return f"{self._bucket.prefix}/" if self._bucket.prefix else ""
 
     def names(self, folder: str) -> list[str]:
-        """Return what lies directly in a folder, sorted, without hidden objects."""
+        """Return the names directly in a folder, sorted, without hidden objects."""
         return self._names(*self._below(folder))
 
     def _names(self, prefix: str, where: str) -> list[str]:
@@ -139,7 +140,8 @@ class S3Files:
         """Yield every object below a folder, or only those directly in it, page after page."""
         for answer in self._pages(*self._below(folder), **({} if deep else {"Delimiter": "/"})):
             for item in answer.get("Contents", []):
-                if not item["Key"].endswith("/"):  # what consoles put in place of a folder
+                # Consoles put an empty object with a closing slash in place of a folder.
+                if not item["Key"].endswith("/"):
                     key = item["Key"].removeprefix(self._top)
                     yield Entry(key, item["Size"], age_of(answer, item["LastModified"]))
 
@@ -164,7 +166,8 @@ class S3Files:
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, several at once; absent ones are no error."""
-        # One request each: what deletes many at once wants a digest that not all endpoints share.
+        # One request each: DeleteObjects needs a Content-MD5 on many endpoints, and botocore 1.36
+        # sends a CRC in its place (s3fs-fuse/s3fs-fuse#2639).
         deletions = [partial(self._delete, key) for key in keys]
         self._client.run(lambda: gather_limited(deletions))
 
@@ -176,15 +179,16 @@ class S3Files:
                 raise
 
     def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
-        """Add one line: to this writer's own object, which is put anew with it. Always durable."""
+        """Add one line: this writer's own object is put again with it. Always durable."""
         with self._appending:
+            # A forked child must not put the parent's objects again with its own lines.
             if self._growing.pid != os.getpid():
                 self._growing = _GrowingObjects(os.getpid())
             growing = self._growing.by_key
             name, before = growing.pop(key) if key in growing else (self._next_segment(key), b"")
             content = before + line + b"\n"
             self.put({name: content})
-            # After an error nobody knows whether the object has the line: another takes the next.
+            # After an error the object may have the line or not: a new object takes the next.
             if len(content) < _SEGMENT:
                 growing[key] = (name, content)
 
@@ -206,11 +210,11 @@ class S3Files:
         return [line for segment in answers for line in segment["Body"].splitlines() if line]
 
     def stream(self, key: str) -> Stream:
-        """Start a new growing object, with a sign of life beside it while it is open."""
+        """Start a new growing object, with a heartbeat beside it while it is open."""
         return S3Stream(self._client, self._full(key), self.locate(key), self._timing)
 
     def is_streaming(self, key: str) -> bool:
-        """Whether a live process holds the stream open, as far as its sign of life tells."""
+        """Whether a live process holds the stream open, by its heartbeat."""
         heartbeat = read_heartbeat(
             self._client, heartbeat_key(self._full(key)), heartbeat_key(self.locate(key))
         )
@@ -229,11 +233,11 @@ class S3Files:
         return Leases(self._client, self._full(key), self.locate(key), self._timing, beside)
 
     def within(self, seconds: float) -> "S3Files":
-        """Return the same files, for whom requests are tried again for so long only."""
+        """Return the same files with another time limit for requests."""
         return S3Files(self._bucket, self._timing, self._client.within(seconds))
 
     def prove_writable(self) -> None:
-        """See that objects can be put, read, listed and deleted here. StoreError: what cannot."""
+        """Check that objects can be put, read, listed and deleted. StoreError: which one fails."""
         key = f"probe-{uuid.uuid4().hex[:8]}"
         self.put({key: _PROBE})
         try:
@@ -246,13 +250,13 @@ class S3Files:
 
     def _try(self, key: str) -> None:
         if self.read(key) != _PROBE:
-            problem = "the endpoint gives other bytes back than were put"
+            problem = "the endpoint returns other bytes than were put"
             raise StoreError(problem, where=self.locate(key), next_step="use another endpoint")
         self._names(self._top, self._bucket.uri)
 
 
 class _GrowingObjects:
-    """The objects that take the next lines, by key, with what they hold: of one process."""
+    """The objects of one process that take the next lines, by key, with their contents."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid

@@ -1,4 +1,4 @@
-"""What holds something in a bucket: growing objects with one writer, and locks."""
+"""Streams and locks in a bucket, each with a heartbeat."""
 
 import random
 import time
@@ -16,7 +16,7 @@ from compound.jobs.store.backend.s3_objects import upload
 
 
 class S3Stream:
-    """An object that every write replaces as a whole, and the sign of life of its writer."""
+    """An object that every write replaces as a whole, and its writer's heartbeat."""
 
     def __init__(self, client: S3Client, key: str, where: str, timing: Timing) -> None:
         self.size = 0
@@ -26,7 +26,7 @@ class S3Stream:
         self._heartbeat = StoreHeartbeat(client, heartbeat_key(key), heartbeat_key(where), timing)
 
     def write(self, data: bytes) -> None:
-        """Append all of it. StoreError: it may be there or not, until the next write."""
+        """Append all of it. StoreError: until the next write it may be there or not."""
         grown = self._data + data
         self._put(grown)
         self._data, self.size = grown, len(grown)
@@ -35,21 +35,22 @@ class S3Stream:
         self._client.run(lambda: upload(self._client, self._key, self._where, data))
 
     def close(self) -> None:
-        """Let go of the object."""
+        """Release the object."""
         self._heartbeat.close()
 
 
 def heartbeat_key(key: str) -> str:
-    """Return the key of the sign of life beside a stream."""
+    """Return the key of the heartbeat beside a stream."""
     return f"{key}.pulse"
 
 
 class Leases:
-    """Locks on one key: each asker puts a lease of its own name, then looks for others.
+    """Locks on one key: each process puts a lease with a name of its own, then lists all leases.
 
-    Of two askers at once either sees the other's lease, or both do; those who see one give way.
-    So both never hold, and both may give way: then they ask again after pauses of chance. A lease
-    that is found is watched: once renewed its holder lives; gone or too old, it is in no one's way.
+    Not every endpoint has conditional PUTs (If-None-Match), so the protocol needs none. Of two
+    processes at once at least one sees the other's lease, and a process that sees one deletes its
+    own. So both never hold the lock, but both may fail: then they try again after random pauses.
+    A lease of another process is watched: if it is renewed, its holder lives and `take` gives up.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class Leases:
         timing: Timing,
         names: Callable[[], list[str]],
     ) -> None:
-        """`names`: lists the objects that lie beside the key, by the last part of their keys."""
+        """`names`: lists the objects beside the key, by the last part of their keys."""
         self._client, self._key, self._where, self._timing = client, key, where, timing
         self._names = names
 
@@ -82,7 +83,7 @@ class Leases:
         return None
 
     def _try_lease(self, note: bytes) -> StoreHeartbeat | None:
-        """Put a lease; return it if it is the only one, else take it away."""
+        """Put a lease; return it if it is the only one, otherwise delete it."""
         suffix = f".{uuid.uuid4().hex[:8]}"
         lease = StoreHeartbeat(
             self._client, self._key + suffix, self._where + suffix, self._timing, note
@@ -97,16 +98,16 @@ class Leases:
 
     def holder(self) -> bytes:
         """Return the note of a live holder; empty where there is none."""
-        return next((sign.note for sign in self._live_leases().values()), b"")
+        return next((record.note for record in self._live_leases().values()), b"")
 
     def _live_leases(self, own: str = "") -> dict[str, HeartbeatRecord]:
-        """Return the leases of others that live; dead ones are cleared away."""
+        """Return the live leases of other processes; delete dead ones."""
         top = self._key.rpartition("/")[2]
         live: dict[str, HeartbeatRecord] = {}
         for name in self._names():
             end = name.removeprefix(top)
             if end in (name, own) or not end.startswith("."):
-                continue  # another object, or one's own
+                continue  # another object, or this process's own lease
             record = read_heartbeat(self._client, self._key + end, self._where + end)
             if record is not None and record.lives(self._timing):
                 live[end] = record
@@ -116,5 +117,5 @@ class Leases:
 
 
 def _renewed(before: dict[str, HeartbeatRecord], now: dict[str, HeartbeatRecord]) -> bool:
-    """Whether a lease was renewed while it was watched: then it lives."""
+    """Whether a lease was renewed while it was watched: then its holder lives."""
     return any(before[end].renewed < record.renewed for end, record in now.items() if end in before)

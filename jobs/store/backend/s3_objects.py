@@ -1,7 +1,7 @@
-"""Objects as wholes: one PUT, or parts that nobody sees before the last of them is there.
+"""Whole objects: one PUT, or a multipart upload that shows nothing before it is complete.
 
-Some endpoints show an object while a PUT replaces it: nothing of it, or a half. So what is put at
-once carries its digest, and whoever reads something else asks again.
+Some endpoints show an object while a PUT replaces it: empty, or half of it. So an object of one PUT
+carries its digest, and a reader of other bytes asks again.
 """
 
 import asyncio
@@ -18,18 +18,19 @@ from compound.jobs.store.backend.s3_errors import code_of
 from compound.schemas.errors import StoreError
 
 PART = 8 << 20
-"""Bytes of a part: what one request may lose. A larger object than two of them has parts."""
+"""Bytes of a part: what a failed request sends again. Objects of more than two have parts."""
 
+# S3's limits of a multipart upload: 10,000 parts, each but the last of at least 5 MiB.
 _MOST_PARTS = 10_000
 _MARK = "compound-upload"
 _DIGEST = "compound-md5"
-"""What the object is to hold, told beside it; objects of many parts, or of others, have none."""
+"""The metadata with the object's MD5; multipart uploads and foreign objects have none."""
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
-"""Seconds in which a PUT should be over. What differs after these is damaged, not half there."""
+"""Seconds between attempts to read. Bytes that still differ after them are damaged."""
 
 
 async def upload(client: S3Client, key: str, where: str, content: Content) -> None:
-    """Make an object durable. StoreError: it is not, or it may be: nothing tells which."""
+    """Make an object durable. StoreError: unknown whether it is."""
     views = (memoryview(content),) if isinstance(content, bytes) else tuple(content)
     size = sum(view.nbytes for view in views)
     if size <= 2 * PART:
@@ -42,9 +43,9 @@ async def upload(client: S3Client, key: str, where: str, content: Content) -> No
 
 
 async def download(client: S3Client, key: str, where: str) -> Answer:
-    """Return the answer with an object as it was put; after a second with what there is.
+    """Return the answer with an object as it was put; after a second, with any bytes there are.
 
-    StoreError: it cannot be read, or is not there.
+    StoreError: it cannot be read, or does not exist.
     """
     for pause in _PAUSES:
         answer = await client.call_async("get_object", where, Key=key)
@@ -75,6 +76,7 @@ async def _in_parts(
         parts = await gather_limited(sends)
         await _complete(client, where, target, parts, mark)
     except BaseException:
+        # Parts of an upload that is neither completed nor aborted are kept, and paid for, for ever.
         with suppress(StoreError):
             await client.call_async("abort_multipart_upload", where, **target)
         raise
@@ -83,7 +85,7 @@ async def _in_parts(
 async def _complete(
     client: S3Client, where: str, target: dict[str, str], parts: list[Answer], mark: str
 ) -> None:
-    """Join the parts. Where the answer to that was lost, the object tells that it is ours."""
+    """Join the parts. NoSuchUpload: an earlier attempt may have joined them and lost the answer."""
     try:
         await client.call_async(
             "complete_multipart_upload", where, **target, MultipartUpload={"Parts": parts}
@@ -97,7 +99,7 @@ async def _complete(
 
 
 def _pieces(views: tuple[memoryview, ...], size: int) -> Iterator[list[memoryview]]:
-    """Yield the content in pieces of one size, wherever the views begin and end; none is copied."""
+    """Yield the content in pieces of one size, across the views and without a copy."""
     piece, room = [], size
     for view in views:
         rest = view.cast("B")
@@ -112,5 +114,5 @@ def _pieces(views: tuple[memoryview, ...], size: int) -> Iterator[list[memoryvie
 
 
 def _md5(data: bytes) -> str:
-    """Return what the endpoint checks the bytes against that reach it."""
+    """Return the Content-MD5 that the endpoint checks the received bytes against."""
     return base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()

@@ -124,6 +124,7 @@ def _matches_name(key: str, data: bytes) -> bool:
 
 def _unzips(data: bytes) -> bool:
     """Whether gzip's checksum is right. Read in pieces: the unpacked size has no limit."""
+    # wbits 31: a gzip header and trailer (zlib's manual, inflateInit2).
     unzip = zlib.decompressobj(wbits=31)
     try:
         while data and not unzip.eof:

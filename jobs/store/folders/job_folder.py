@@ -1,4 +1,4 @@
-"""One job's folder, as readers see it: the newest commit of the newest attempt."""
+"""Reads one job's folder: the newest commit of the newest attempt."""
 
 import logging
 import re
@@ -35,15 +35,15 @@ _TRIES = 100
 
 T = TypeVar("T")
 Problems = list[str]
-"""What could not be read, in sentences; empty if all could."""
+"""One sentence for each file that could not be read."""
 
 
 class JobState(Model):
-    """Where a job stands."""
+    """The state of a job."""
 
     job: str
     status: Literal["absent", "running", "stopped", "done", "failed"]
-    """`stopped` has begun, has not ended, and has no live writer: running it again resumes it."""
+    """`stopped`: it has begun, has not ended, and has no live writer; a new run resumes it."""
     attempt: int = 0
     epoch: int = 0
     """Epochs finished and logged, over all attempts."""
@@ -55,7 +55,7 @@ class JobState(Model):
     pid: int = 0
     cause: Cause | None = None
     attempts: tuple[Writer, ...] = ()
-    """Who wrote the attempts that have begun, with what: the record of the run, oldest first."""
+    """The writers of its attempts with their environments, oldest first."""
 
 
 class JobFolder:
@@ -84,7 +84,7 @@ class JobFolder:
         return sorted(Attempt(int(match[1]), match[2] or "") for match in matches if match)
 
     def job(self) -> TrainJob | None:
-        """Return what is trained here; DamagedError if the record is not this job's."""
+        """Return the job's own record; DamagedError if it is another job's."""
         key = f"{self.key}/job.json"
         data = self.files.read(key)
         if data is None:
@@ -96,11 +96,12 @@ class JobFolder:
 
     def newest(self, *, below: Attempt | None = None) -> Manifest | None:
         """Return the commit that counts: of the newest attempt with one, the newest undamaged."""
+        # A manifest can be replaced and deleted between its listing and its reading.
         for _ in range(_TRIES):
             try:
                 return next(self._manifests(below), None)
             except FileNotFoundError:
-                continue  # a newer commit replaced the one listed: look again
+                continue  # a newer commit replaced the listed one: list again
         raise StoreError("it changes faster than it can be read", where=self.key)
 
     def _manifests(self, below: Attempt | None) -> Iterator[Manifest]:
@@ -128,7 +129,7 @@ class JobFolder:
         return table_of([]) if rows is None else rows
 
     def checkpoint(self, *, best: bool = False) -> Checkpoint | None:
-        """Return the newest checkpoint that verifies, or of those with an accuracy the best."""
+        """Return the newest undamaged checkpoint, or the best of those with an accuracy."""
         return self._read_stable(lambda manifest: self._read_checkpoint(manifest, best=best))
 
     def table_in(self, manifest: Manifest) -> pa.Table:
@@ -136,15 +137,15 @@ class JobFolder:
         return _warned(self._read_rows(manifest))
 
     def checkpoint_in(self, manifest: Manifest) -> Checkpoint | None:
-        """Return the newest checkpoint of one commit that verifies."""
+        """Return the newest undamaged checkpoint of one commit."""
         return _warned(self._read_checkpoint(manifest))
 
     def state(self) -> JobState:
-        """Return where the job stands."""
+        """Return the job's state."""
         return self.state_in(self.newest())
 
     def state_in(self, manifest: Manifest | None) -> JobState:
-        """Return where the job stands as of one commit, None if there is none."""
+        """Return the job's state as of one commit; None stands for a job without commits."""
         if manifest is None:
             begun = self.files.read(f"{self.key}/job.json") is not None
             return JobState(job=self.id, status="stopped" if begun else "absent")
@@ -186,7 +187,7 @@ class JobFolder:
         return rows_of(table_of(tail[-1:]))[0] if tail else manifest.last
 
     def _read_stable(self, read: Callable[[Manifest], tuple[T, Problems]]) -> T | None:
-        """Read from the newest commit, and again if it was replaced while something was missing."""
+        """Read from the newest commit; read again if a newer one came while a file was missing."""
         manifest = self.newest()
         while manifest is not None:
             value, problems = read(manifest)
@@ -199,7 +200,7 @@ class JobFolder:
     def _read_rows(
         self, manifest: Manifest, names: Collection[str] | None = None
     ) -> tuple[pa.Table, Problems]:
-        """A damaged part is made up from the live stream, which has all rows until the end."""
+        """Read the rows; those of a damaged part come from the live stream, if it still exists."""
         tables, problems = [], []
         for part in manifest.parts:
             try:

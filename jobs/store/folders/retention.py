@@ -19,7 +19,7 @@ def retained(checkpoints: Sequence[CheckpointFiles], keep: Keep) -> tuple[Checkp
 def pruned(
     checkpoints: Sequence[CheckpointFiles], keep: Keep | None, needed: Collection[str] = ()
 ) -> tuple[CheckpointFiles, ...]:
-    """Return those that a policy keeps, none without one, and those whose folders are needed."""
+    """Return the checkpoints that a policy keeps, none without one, and the needed folders'."""
     folders = {checkpoint.folder for checkpoint in retained(checkpoints, keep)} if keep else set()
     folders |= {*needed}
     return tuple(checkpoint for checkpoint in checkpoints if checkpoint.folder in folders)

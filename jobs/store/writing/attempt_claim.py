@@ -1,4 +1,4 @@
-"""How an attempt begins: it takes a number of its own, before it reads what was before it."""
+"""How an attempt begins: it takes a number before it reads the attempts before it."""
 
 import os
 import socket
@@ -13,8 +13,8 @@ from compound.jobs.store.format.manifest import Attempt, Environment, Writer
 def claim(folder: JobFolder, writer: Writer) -> tuple[Attempt, Writer]:
     """Show that an attempt has begun; return it, and its writer with its number.
 
-    Of two writers at once the later one sees the earlier one's claim and takes another number.
-    Where a listing lags behind neither may, and then the nonces tell them apart.
+    Of two writers at once, the later one sees the earlier one's claim and takes another number.
+    Where listings lag behind (some S3 endpoints), neither may see it: then the nonces differ.
     """
     while True:
         attempt = Attempt(_next_number(folder), uuid.uuid4().hex[:8])
@@ -27,7 +27,7 @@ def claim(folder: JobFolder, writer: Writer) -> tuple[Attempt, Writer]:
 
 
 def claim_key(folder: JobFolder, attempt: Attempt) -> str:
-    """Return where an attempt says that it has begun."""
+    """Return the key of an attempt's claim."""
     return f"{folder.attempt_key(attempt)}/claim.json"
 
 

@@ -1,8 +1,8 @@
-"""The files of a checkpoint that ranks write apart, each its own, and how the first hears of them.
+"""Sharded checkpoints: each rank writes its own file, and the first rank commits them all.
 
 Nothing is sent between ranks: a rank puts its shard, then a note with the shard's hash beside it.
 The first rank waits for all notes, and names the shards in the manifest, which commits them. So
-every rank may write while it trains on.
+every rank can write while it trains on.
 """
 
 import math
@@ -27,19 +27,19 @@ if TYPE_CHECKING:  # torch takes seconds to import, and only those who train or 
 PATIENCE_S = 900.0
 """Seconds that the first rank waits for the others' shards once its own is written."""
 GRACE_S = 5.0
-"""The same once the job has failed: what is nearly there is worth that."""
+"""The same once the job has failed: a shard that is almost written may still come."""
 _POLL_S, _LONGEST_POLL_S = 0.05, 1.0
-"""Seconds between two looks for a note, at least and at most: in a bucket each one is a request. A
-tenth of what was waited so far lies between, so that no checkpoint takes much longer for it."""
+"""Seconds between two reads of a note, at least and at most: in a bucket each is a request. Between
+these it is a tenth of the time waited so far, which delays a checkpoint by a tenth at most."""
 
 
 def note_name(rank: int) -> str:
-    """Return the name of what a rank leaves beside its shard until that is committed."""
+    """Return the name of a rank's note, which lies beside its shard until the commit."""
     return f"shard-{rank + 1:05d}.json"
 
 
 class _Note(Model):
-    """What a rank tells of its shard."""
+    """A rank's note about its shard."""
 
     file: StoredFile | None = None
     problem: str = ""
@@ -55,14 +55,14 @@ class Shards:
         self._limit = math.inf
 
     def folder(self, name: str) -> str:
-        """Return the key of a checkpoint's folder, which all ranks have to call the same."""
+        """Return the key of a checkpoint's folder: the same on all ranks."""
         return f"{self._top}/{name}-shards"
 
     def write(self, folder: str, content: "Callable[[], Mapping[str, Tensor]]") -> None:
-        """Make this rank's shard durable, and say so; or say why not, and raise that."""
+        """Make this rank's shard durable, and note it; or note the error, and raise it."""
         try:
             self._put_note(folder, _Note(file=self._put(folder, content())))
-        except Exception as error:  # the first rank waits to hear of any
+        except Exception as error:  # any error: the first rank waits for a note
             self._put_note(
                 folder, _Note(problem=(str(error) or type(error).__name__).splitlines()[0])
             )
@@ -75,11 +75,11 @@ class Shards:
         return stored
 
     def later(self, task: Callable[[], None]) -> None:
-        """Do something in this rank's thread, once what it does is over."""
+        """Run a task in this rank's thread, after the one before."""
         self._thread.start(task)
 
     def wait(self) -> None:
-        """Wait until that is done, and raise what it raised."""
+        """Wait for the task, and raise what it raised."""
         self._thread.wait()
 
     def collect(self, folder: str) -> dict[str, StoredFile]:
@@ -97,14 +97,14 @@ class Shards:
         self._limit = time.monotonic() + GRACE_S
 
     def close(self) -> None:
-        """Wait for what is under way and end the thread; what it raised is only logged."""
+        """Wait for the task and end the thread; what the task raised is only logged."""
         self._thread.close()
 
     def _put_note(self, folder: str, note: _Note) -> None:
         self._files.put({f"{folder}/{note_name(self._rank)}": seal("shard", note)})
 
     def _wait_for_note(self, folder: str, rank: int, deadline: float) -> StoredFile:
-        """Wait for what a rank tells of its shard."""
+        """Wait for a rank's note about its shard."""
         key, begun = f"{folder}/{note_name(rank)}", time.monotonic()
         while (data := self._files.read(key)) is None:
             if time.monotonic() > min(deadline, self._limit):

@@ -49,17 +49,15 @@ from compound.schemas.metrics import ACCURACY
 if TYPE_CHECKING:
     from torch import Tensor
 
-"""What the best checkpoints are told by, in their `extra`."""
-
 
 class JobWriter:
     """Writes one attempt of a job; only the first rank has one.
 
-    Call `resume` (the others do where it was left out), then `log` each epoch and `save` after
-    some of them, then `finish`. Every method raises StoreError if the store fails; what was
-    acknowledged before stays readable. Once the job has begun a newer attempt, `save` and
-    `finish` of this one raise StoreError. `save_later` leaves the work to a thread; what goes
-    wrong there is raised by the next call, at the latest by `wait` or `finish`.
+    Call `resume` (the other methods call it if you did not), then `log` each epoch and `save`
+    after some of them, then `finish`. Every method raises StoreError if the store fails; rows and
+    checkpoints that were acknowledged before stay readable. After a newer attempt has begun,
+    `save` and `finish` of this one raise StoreError. `save_later` leaves the work to a thread; its
+    error is raised by the next call, at the latest by `wait` or `finish`.
     """
 
     def __init__(
@@ -87,7 +85,7 @@ class JobWriter:
         try:
             recorded = self._folder.job()
         except DamagedError:
-            recorded = None  # the job's id is its content: it can be written anew
+            recorded = None  # the id is the hash of the content: it can be written again
         if recorded is None:
             self._files.put({f"{self._folder.key}/job.json": seal("job", job, indent=1)})
 
@@ -104,9 +102,9 @@ class JobWriter:
     def resume(self, continues: str | None = None) -> Checkpoint | None:
         """Begin: return the checkpoint to start from, or None to start with the first epoch.
 
-        From here on this attempt counts, and later epochs of earlier attempts are void. A job
-        without a checkpoint of its own goes on from that of the job that it `continues`, whose
-        rows become its own.
+        From now on this attempt counts, and later epochs of earlier attempts are void. A job
+        without a checkpoint of its own goes on from the checkpoint of the job that it `continues`,
+        and takes over that job's rows.
         """
         assert not self._resumed, "resume is called once"
         self._resumed = True
@@ -122,7 +120,7 @@ class JobWriter:
         return checkpoint
 
     def _take_over(self, continues: str | None) -> Checkpoint | None:
-        """Begin where another job ended, which keeps its files; without one, anew."""
+        """Begin where another job ended, whose files stay; without one, from the start."""
         shorter = JobFolder(self._files, continues) if continues else None
         checkpoint = shorter.checkpoint() if shorter else None
         if shorter is None or checkpoint is None:
@@ -137,6 +135,7 @@ class JobWriter:
         self._rows = RowBuffer(rows)
         self._last = rows_of(rows)[-1] if rows.num_rows else None
         self._live = self._files.stream(self._folder.live_key(self._attempt))
+        # The stream's schema first: readers can open it before the first row is logged.
         self._live.write(LIVE_HEADER)
         parts, data = self._part(rows)
         first = Manifest(
@@ -231,7 +230,7 @@ class JobWriter:
         self.close()
 
     def close(self) -> None:
-        """Let go of the attempt. Without `finish` the job counts as stopped, and can resume."""
+        """Release the attempt. Without `finish` the job counts as stopped, and can resume."""
         try:
             self._thread.close()
         finally:
@@ -251,7 +250,7 @@ class JobWriter:
         self.close()
 
     def _key(self, name: str) -> str:
-        """Return a key that nothing was ever written to."""
+        """Return a key that was never written before."""
         return f"{self._folder.attempt_key(self._attempt)}/{name}-{uuid.uuid4().hex[:8]}"
 
     def _checkpoint(
@@ -275,7 +274,7 @@ class JobWriter:
         return stored, {files[name].key: data for name, data in content.items()}
 
     def _part(self, table: pa.Table) -> tuple[tuple[RowsPart, ...], dict[str, Content]]:
-        """Return a table as one part, with its bytes by key; as none if it is empty."""
+        """Return a table as one part, with its bytes by key; no part if it is empty."""
         if not table.num_rows:
             return (), {}
         first, last = table["epoch"][0].as_py(), table["epoch"][-1].as_py()

@@ -8,7 +8,7 @@ from compound.schemas.job import EpochRow
 
 
 class RowBuffer:
-    """All rows of a job so far: the ones taken over, then the ones of this attempt."""
+    """All rows of a job so far: those taken over, then those of this attempt."""
 
     def __init__(self, taken_over: pa.Table) -> None:
         self._table = taken_over
