@@ -135,7 +135,7 @@ def record_compound(folder: Path, count: int, threads: int) -> float:
         study.append_event(tell(kind="ended", result=_result(of, 1, 1)))
 
     began = time.perf_counter()
-    study.roster.write({}, planned)
+    study.planned_jobs.write({}, planned)
     _at_once(one, count, threads)
     return count / (time.perf_counter() - began)
 

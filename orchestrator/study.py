@@ -81,7 +81,7 @@ class Study(Generic[S]):
             self.observer,
             images=info.train,
             history=history,
-            index=self.folder.index,
+            index=self.folder.done_jobs,
             limits=self.spec.retry_limits,
             retry_failed=self.retry_failed,
         )

@@ -14,7 +14,7 @@ from compound.schemas.architecture import Architecture, Stage, Stem
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, JobRequest, Resources, TrainJob
 from compound.schemas.recipe import Recipe
-from tests.support.back_ends import SOME
+from tests.support.back_ends import BACK_ENDS
 from tests.support.requests import MakeRequest
 
 if TYPE_CHECKING:
@@ -81,24 +81,24 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Servers]":
     """The S3 endpoints, each started when a test first asks for it."""
     from tests.support.servers import Servers
 
-    found = Servers(tmp_path_factory.mktemp("servers"))
-    yield found
-    found.close()
+    started = Servers(tmp_path_factory.mktemp("servers"))
+    yield started
+    started.close()
 
 
-@pytest.fixture(params=SOME)
-def place(request: pytest.FixtureRequest, place_on: Callable[[str], str]) -> str:
-    """The address of a store that is not there yet, on some back ends in turn."""
-    return place_on(request.param)
+@pytest.fixture(params=BACK_ENDS)
+def uri(request: pytest.FixtureRequest, uri_on: Callable[[str], str]) -> str:
+    """The address of a store that does not exist yet, on each back end in turn."""
+    return uri_on(request.param)
 
 
 @pytest.fixture
-def place_on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """Make the address of a store that is not there yet, on a back end by its name."""
+def uri_on(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """Make the address of a store that does not exist yet, on a back end by its name."""
 
     def make(name: str) -> str:
         if name == "local":
-            return str(tmp_path / "place")
+            return str(tmp_path / "store-folder")
         return request.getfixturevalue("reach")(name)
 
     return make

@@ -91,7 +91,7 @@ class InBucket:
 
     def _ask(self, action: str, where: str, **parameters: str) -> Answer:
         try:
-            return self._client.ask(action, where, **parameters)
+            return self._client.call(action, where, **parameters)
         except StoreError as error:
             error.next_step = error.next_step.replace("`store`", "`path`")
             raise

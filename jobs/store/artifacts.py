@@ -34,20 +34,19 @@ from compound.schemas.store_uri import bucket_of
 
 if TYPE_CHECKING:
     from compound.jobs.store.checking.findings import Finding, FindingCounts
-    from compound.jobs.store.checking.fsck import Options
-    from compound.jobs.store.checking.gc import Pruning, Wanted
+    from compound.jobs.store.checking.gc import Pruning
     from compound.jobs.store.checking.verify import Audit
 
 _MARKER = "store.json"
 _DEVICES = "devices"
 _PROFILES = "profiles"
 _HURRY = 4.0
-"""Seconds after which a place that does not answer is an error, where a user waits for it."""
+"""Seconds after which a silent back end is an error, where a user waits for it."""
 _TOPS = ("jobs", "studies", _DEVICES, _PROFILES)
 _AT_ONCE = 8
-"""Jobs that are read at a time from a bucket, where answers are waited for."""
+"""Jobs that are read at a time from a bucket, where most of the time is waiting."""
 _FEW = 16
-"""Jobs that are opened one by one without asking which of them there are."""
+"""Up to so many jobs are opened without listing first which of them exist."""
 
 
 class _Store(Model):
@@ -57,7 +56,7 @@ class _Store(Model):
 
 
 class ArtifactStore:
-    """Everything that is known about jobs and studies. Opening it is cheap."""
+    """All jobs and studies under one address. Opening it is cheap."""
 
     def __init__(self, files: Files, uri: str) -> None:
         self._files, self.uri = files, uri
@@ -67,40 +66,40 @@ class ArtifactStore:
     def open(uri: str, *, create: bool = True, patient: bool = False) -> "ArtifactStore":
         """Open a folder, or s3://bucket/prefix, as a store; for writing where `create` is on.
 
-        What is wrong with a bucket is told within seconds. `patient`: wait for it as long as for
-        anything else, and try nothing out; that is for the workers of whoever opened it before.
+        An error of a bucket is raised within seconds. `patient`: wait as long as for any other
+        request, and do not test writing; for workers, whose driver has opened the store before.
 
-        StoreError: no such place, missing, not writable, or of a newer schema.
+        StoreError: no such address, missing, not writable, or of a newer schema.
         """
-        files, place = files_at(uri)
-        tried = files if patient else files.within(_HURRY)
-        marked = tried.read(_MARKER)
-        if marked is not None:
-            unseal(marked, _Store, files.locate(_MARKER))
+        files, address = files_at(uri)
+        probed = files if patient else files.within(_HURRY)
+        marker = probed.read(_MARKER)
+        if marker is not None:
+            unseal(marker, _Store, files.locate(_MARKER))
         elif not create:
             advice = "check the `store`, or run a study first: compound run SPEC"
-            raise StoreError("there is no store here", where=place, next_step=advice)
-        if create and not (patient and marked):
-            tried.prove_writable()
-        if create and (marked is None or version_of(marked) < SCHEMA_VERSION):
+            raise StoreError("there is no store here", where=address, next_step=advice)
+        if create and not (patient and marker):
+            probed.prove_writable()
+        if create and (marker is None or version_of(marker) < SCHEMA_VERSION):
             files.put({_MARKER: seal("store", _Store())})
-        return ArtifactStore(files, place)
+        return ArtifactStore(files, address)
 
     def erase(self) -> None:
-        """Delete all that a store holds, and its mark last. Other files stay."""
+        """Delete all that a store holds, and its marker last. Other files stay."""
         for top in _TOPS:
             self._files.delete(self._files.walk(top))
         self._files.delete([_MARKER])
 
     def knowing(self, study: str) -> "ArtifactStore":
-        """Return the store with a study's index: its jobs that are done need not be opened.
+        """Return the store with a study's index, so that its done jobs need not be opened.
 
         Jobs whose folders are gone are not taken from there.
         """
-        index = self.study(study).index.read()
-        there = set(self.jobs()) if index else set()
+        index = self.study(study).done_jobs.read()
+        stored = set(self.jobs()) if index else set()
         store = ArtifactStore(self._files, self.uri)
-        store._known = {job: one for job, one in index.items() if job in there}
+        store._known = {job: ended for job, ended in index.items() if job in stored}
         return store
 
     @property
@@ -123,25 +122,25 @@ class ArtifactStore:
         return [name for name in self._files.names("jobs") if JOB_ID.fullmatch(name)]
 
     def job(self, job_id: str) -> TrainJob | None:
-        """Return a job as it was given; None if it is unknown."""
+        """Return a job as it was recorded; None if it is unknown."""
         return self._job(job_id).job()
 
     def rows(self, job_id: str) -> list[EpochRow]:
-        """Return a job's rows over all attempts and up to now, each epoch once, in order."""
+        """Return a job's rows so far over all attempts, each epoch once, in order."""
         return rows_of(self._job(job_id).table())
 
     def metrics(self, job_ids: Iterable[str], names: Collection[str] | None = None) -> pa.Table:
         """Return the rows of jobs as one long table with the columns of rows.METRICS.
 
-        `names`: of these metrics only, which is a good deal faster than all.
+        `names`: of these metrics only, which is much faster than all.
         """
-        asked = list(job_ids)
+        ids = list(job_ids)
         with ThreadPoolExecutor(self._at_once) as threads:
-            tables = list(threads.map(lambda job_id: self._job(job_id).table(names), asked))
+            tables = list(threads.map(lambda job_id: self._job(job_id).table(names), ids))
         return pa.concat_tables([table_of([]), *tables]).combine_chunks()
 
     def ended(self, job_id: str) -> Ended | None:
-        """Return how a job ended, and where that leaves it; None if it has not."""
+        """Return the result and the state of a job that has ended; None if it has not."""
         if job_id in self._known:
             return self._known[job_id]
         folder = self._job(job_id)
@@ -157,49 +156,49 @@ class ArtifactStore:
 
     def results(self, job_ids: Iterable[str]) -> dict[str, JobResult]:
         """Return how jobs ended, without the ones that have not."""
-        found = {job_id: self.result(job_id) for job_id in self._begun(job_ids)}
-        return {job_id: result for job_id, result in found.items() if result is not None}
+        results = {job_id: self.result(job_id) for job_id in self._begun(job_ids)}
+        return {job_id: result for job_id, result in results.items() if result is not None}
 
     def state(self, job_id: str) -> JobState:
-        """Return where a job stands."""
-        known = self._known.get(job_id)
-        return known.state if known else self._job(job_id).state()
+        """Return a job's state."""
+        ended = self._known.get(job_id)
+        return ended.state if ended else self._job(job_id).state()
 
     def states(self, job_ids: Iterable[str]) -> dict[str, JobState]:
-        """Return where jobs stand."""
-        asked = list(job_ids)
-        found = {job_id: self.state(job_id) for job_id in self._begun(asked)}
-        return {job: found.get(job) or JobState(job=job, status="absent") for job in asked}
+        """Return the states of jobs."""
+        ids = list(job_ids)
+        states = {job_id: self.state(job_id) for job_id in self._begun(ids)}
+        return {job: states.get(job) or JobState(job=job, status="absent") for job in ids}
 
     def standing(
         self, study: str, listed: Iterable[str], job_ids: Iterable[str], *, brief: bool = False
     ) -> dict[str, JobState]:
-        """Return where a study's jobs stand: those that are done by its index, others opened.
+        """Return the states of a study's jobs: of done jobs from its index, the others are opened.
 
-        `listed` is what lies in the study's folder; `brief`: see `Index.brief`. Jobs are listed
-        once, and opened several at a time: in a bucket, that is what takes the time.
+        `listed`: the names in the study's folder. `brief`: see `DoneJobs.brief`. Jobs are listed
+        once, and opened several at a time: in a bucket this takes most of the time.
         """
-        asked, index = list(job_ids), self.study(study).index
+        ids, index = list(job_ids), self.study(study).done_jobs
         done = index.brief(listed) if brief else _states(index.read(listed))
-        there = set(self.jobs())
-        found = {job: done[job] for job in asked if job in done and job in there}
-        opened = [job for job in asked if job in there and job not in found]
+        stored = set(self.jobs())
+        states = {job: done[job] for job in ids if job in done and job in stored}
+        opened = [job for job in ids if job in stored and job not in states]
         with ThreadPoolExecutor(self._at_once) as threads:
-            found |= zip(opened, threads.map(self.state, opened), strict=True)
-        return {job: found.get(job) or JobState(job=job, status="absent") for job in asked}
+            states |= zip(opened, threads.map(self.state, opened), strict=True)
+        return {job: states.get(job) or JobState(job=job, status="absent") for job in ids}
 
     def _begun(self, job_ids: Iterable[str]) -> list[str]:
-        """Leave out jobs that have no folder, if looking at all folders at once is cheaper."""
-        asked = list(job_ids)
-        if sum(job not in self._known for job in asked) <= _FEW:
-            return asked
-        there = {*self.jobs(), *self._known}
-        return [job for job in asked if job in there]
+        """Leave out jobs that have no folder, if one listing is cheaper than opening them."""
+        ids = list(job_ids)
+        if sum(job not in self._known for job in ids) <= _FEW:
+            return ids
+        begun = {*self.jobs(), *self._known}
+        return [job for job in ids if job in begun]
 
     def checkpoint(self, job_id: str, *, best: bool = False) -> Checkpoint | None:
-        """Return a job's newest checkpoint that verifies; a warning names what is passed over.
+        """Return a job's newest undamaged checkpoint; a warning names each one that is left out.
 
-        `best`: of those that are kept, the one with the highest validation accuracy.
+        `best`: of the kept checkpoints, the one with the highest validation accuracy.
         """
         return self._job(job_id).checkpoint(best=best)
 
@@ -213,34 +212,38 @@ class ArtifactStore:
         return self._files.locate(file.key)
 
     def opened(self, stored: CheckpointFiles) -> Checkpoint:
-        """Return a checkpoint that another rank has found; DamagedError where it does not hold."""
+        """Return a checkpoint that another rank has chosen; DamagedError if it is damaged."""
         return opened(self._files, stored)
 
     def shards(self, job_id: str, attempt: Attempt, rank: int, ranks: int) -> Shards:
-        """Return what a rank writes its part of an attempt's checkpoints with."""
+        """Return the writer of a rank's part of an attempt's checkpoints."""
         return Shards(self._files, self._job(job_id).attempt_key(attempt), rank, ranks)
 
     def keep_trace(self, job_id: str, trace: bytes) -> None:
-        """Keep a job's profile, a gzipped Chrome trace; a later one takes its place."""
+        """Store a job's profile, a gzipped Chrome trace, in place of an earlier one."""
         key, before = _trace_key(job_id, trace), self._traces(job_id)
         self._files.put({key: trace})
-        self._files.delete({one.key for one in before} - {key})
+        self._files.delete({entry.key for entry in before} - {key})
 
     def trace(self, job_id: str) -> str | None:
-        """Return where a job's newest profile lies; None if it has none."""
-        newest = min(self._traces(job_id), key=lambda one: one.age, default=None)
+        """Return the address of a job's newest profile; None if it has none."""
+        newest = min(self._traces(job_id), key=lambda entry: entry.age, default=None)
         return self._files.locate(newest.key) if newest else None
 
     def _traces(self, job_id: str) -> list[Entry]:
-        mine = f"{_PROFILES}/{job_id}"
-        found = (one for one in self._files.entries(_PROFILES) if one.key.startswith(mine))
-        return [one for one in found if kind_of(one.key) == "trace"]
+        prefix = f"{_PROFILES}/{job_id}"
+        entries = (
+            entry for entry in self._files.entries(_PROFILES) if entry.key.startswith(prefix)
+        )
+        return [entry for entry in entries if kind_of(entry.key) == "trace"]
 
     def profiles(self) -> list[DeviceProfile]:
-        """Return what was measured of all devices, by their keys; DamagedError if one is broken."""
+        """Return the measurements of all devices, by their keys; DamagedError if one is damaged."""
         keys = [f"{_DEVICES}/{name}" for name in self._files.names(_DEVICES)]
-        found = [(key, self._files.read(key)) for key in keys if key.endswith(".json")]
-        return [unseal(d, DeviceProfile, self._files.locate(k)) for k, d in found if d is not None]
+        contents = [(key, self._files.read(key)) for key in keys if key.endswith(".json")]
+        return [
+            unseal(d, DeviceProfile, self._files.locate(k)) for k, d in contents if d is not None
+        ]
 
     def audit(self, job_ids: Iterable[str], studies: Iterable[str]) -> "Audit":
         """Recompute the checksums of jobs, of studies and of the store's own records."""
@@ -252,19 +255,19 @@ class ArtifactStore:
         self,
         job_ids: Iterable[str],
         studies: Iterable[str],
-        tally: "FindingCounts",
-        options: "Options",
+        counts: "FindingCounts",
+        options: "CheckOptions",
     ) -> "Iterator[Finding]":
-        """Yield what is not as it should be, and put right what the options allow."""
+        """Yield what is not as it should be, and repair what the options allow."""
         from compound.jobs.store.checking.fsck import check_store
 
-        return check_store(self._files, job_ids, map(self.study, studies), tally, options)
+        return check_store(self._files, job_ids, map(self.study, studies), counts, options)
 
-    def prune(self, job_id: str, wanted: "Wanted", *, dry: bool) -> "Pruning":
-        """Take checkpoints of an ended job away, or only tell which would go."""
+    def prune(self, job_id: str, retention: "Retention", *, dry: bool) -> "Pruning":
+        """Delete checkpoints of an ended job; `dry`: only report which would be deleted."""
         from compound.jobs.store.checking import gc
 
-        return (gc.plan if dry else gc.prune)(self._job(job_id), wanted)
+        return (gc.plan if dry else gc.prune)(self._job(job_id), retention)
 
     def study(self, name: str) -> StudyFolder:
         """Return a study's folder."""
@@ -275,26 +278,26 @@ class ArtifactStore:
         return [name for name in self._files.names("studies") if STUDY_NAME.fullmatch(name)]
 
     def profile(self, device: str) -> DeviceProfile | None:
-        """Return what was measured of a device; None where nothing was, DamagedError if broken."""
+        """Return a device's measurements; None where there are none, DamagedError if damaged."""
         key = _profile_key(device)
         data = self._files.read(key)
         return None if data is None else unseal(data, DeviceProfile, self._files.locate(key))
 
     def save_profile(self, profile: DeviceProfile) -> None:
-        """Replace what is known of a device."""
+        """Replace the measurements of a device."""
         self._files.put({_profile_key(profile.device): seal("profile", profile, indent=1)})
 
 
 def _states(ended: Mapping[str, Ended]) -> dict[str, JobState]:
-    return {job: one.state for job, one in ended.items()}
+    return {job: done.state for job, done in ended.items()}
 
 
 def _profile_key(device: str) -> str:
-    """Return a key that people can read, and that no two devices share whatever their names."""
+    """Return a readable key with a hash, so that no two devices share one."""
     readable = re.sub(r"[^a-z0-9]+", "-", device.lower())[:60].strip("-")
     return f"{_DEVICES}/{readable or 'device'}-{sha256(device.encode())[:8]}.json"
 
 
 def _trace_key(job_id: str, trace: bytes) -> str:
-    """Return a name that tells the content: gzip's own checksum leaves bits out."""
+    """Return a name with a hash of the content: gzip's checksum does not cover its header."""
     return f"{_PROFILES}/{job_id}-{sha256(trace)[:16]}.json.gz"

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.findings import Finding, FindingCounts
-from compound.jobs.store.checking.fsck import Options, summary
+from compound.jobs.store.checking.fsck import CheckOptions, summary
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.status import find, is_spec
 from compound.orchestrator.records.documents import SPEC, Documents, documents
@@ -80,12 +80,12 @@ def _is_store(name: str) -> bool:
 
 def _checked(target: _Target, options: FsckOptions, tally: FindingCounts) -> Iterator[Finding]:
     store = target.store
-    checks = Options(
+    checks = CheckOptions(
         delete=options.delete,
         repair=options.repair,
         older_than=options.older_than,
         needed=(SPEC,),
-        known=_Plans(store).job,
+        planned_job=_Plans(store).job,
     )
     jobs = store.jobs() if target.whole else [job for job in target.jobs if job in {*store.jobs()}]
     studies = store.studies() if target.whole else target.studies

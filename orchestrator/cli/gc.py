@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.checking.gc import Pruning, Wanted
+from compound.jobs.store.checking.gc import Pruning, Retention
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
@@ -58,7 +58,7 @@ def _pruned(store: ArtifactStore, chosen: dict[str, Documents], policy: Policy) 
         return [_prune_study(store, job, plan) for job in plan]
 
 
-def _prune_study(store: ArtifactStore, job: str, plan: dict[str, Wanted]) -> Pruning:
+def _prune_study(store: ArtifactStore, job: str, plan: dict[str, Retention]) -> Pruning:
     try:
         return store.prune(job, plan[job], dry=False)
     except StoreError as error:

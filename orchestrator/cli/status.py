@@ -141,7 +141,7 @@ def _planned(
     folder: StudyFolder, spec: StudySpec | TrainSpec, listed: Mapping[str, int]
 ) -> list[Line]:
     """Return a study's jobs by its roster, or where that is missing by its plan."""
-    planned = folder.roster.read(listed, planning(spec))
+    planned = folder.planned_jobs.read(listed, planning(spec))
     if planned is None:
         stored = documents(folder)
         planned = lines_of(stored) if stored else []

@@ -91,18 +91,18 @@ def keep(
     """
     names = planning(spec)
     others = [line for line in _known(folder, names) if line.document != name]
-    folder.roster.drop()
+    folder.planned_jobs.drop()
     folder.write(name, document)
     sizes = folder.sizes()
     ordered = sorted([*others, *planned], key=lambda line: names.index(line.document))
-    folder.roster.write({one: sizes[one] for one in names if one in sizes}, ordered)
+    folder.planned_jobs.write({one: sizes[one] for one in names if one in sizes}, ordered)
 
 
 def _known(folder: StudyFolder, names: Sequence[str]) -> list[Line]:
     sizes = folder.sizes()
     if not sizes.keys() & {*names}:
         return []
-    kept = folder.roster.read(sizes, names)
+    kept = folder.planned_jobs.read(sizes, names)
     if kept is not None:
         return kept
     found = documents(folder)

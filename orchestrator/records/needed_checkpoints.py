@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.checking.gc import Wanted
+from compound.jobs.store.checking.gc import Retention
 from compound.orchestrator.records.documents import Documents, documents
 from compound.orchestrator.records.history import with_epochs
 from compound.schemas.errors import StoreError
@@ -31,14 +31,14 @@ class Policy:
 
 def wanted(
     store: ArtifactStore, chosen: Mapping[str, Documents], policy: Policy
-) -> dict[str, Wanted]:
+) -> dict[str, Retention]:
     """Return what stays of each job of the chosen studies, which go by their names."""
     jobs = {job.request.job.id: job for found in chosen.values() for job in found.jobs}
     results = store.results(jobs)
     held = _holding(store, chosen, results) | _ranked_first(chosen.values(), results, policy.jobs)
     pinned = _weights(store)
     keep = Keep(last=policy.last, best=policy.best)
-    return {job: Wanted(keep if job in held else None, pinned.get(job, ())) for job in jobs}
+    return {job: Retention(keep if job in held else None, pinned.get(job, ())) for job in jobs}
 
 
 def _ranked_first(

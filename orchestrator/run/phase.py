@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from compound.cluster.retries import INTERRUPTIONS, Decision, decide, tried_by_next_run
 from compound.cluster.runner import Runner
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.folders.done_jobs import Ended, Index
+from compound.jobs.store.folders.done_jobs import DoneJobs, Ended
 from compound.jobs.training.optimiser.schedule import Steps, steps
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.progress import Phase
@@ -42,7 +42,7 @@ class PhaseRunner:
     images: int
     """Training images of the data: micro-batches are computed from them."""
     history: History
-    index: Index
+    index: DoneJobs
     """Of the study's jobs that are done: readers of the study need not open them."""
     limits: RetryLimits = field(default_factory=RetryLimits)
     """`error`: how often a job that raised an error is tried again in a call of `train`."""

@@ -85,7 +85,9 @@ def test_memory_that_is_short_on_one_rank_within_a_step_halves_all_micro_batches
     ledger, log = ArtifactStore.open(store), PhaseLog()
     request = hungry_request(tmp_path, "short", 8, workers=2, ranks=(1,), fails=NO_MEMORY)
     runner, history = LocalRunner((str(tmp_path),)), History(ledger, "small")
-    phase_runner = PhaseRunner(ledger, runner, log, IMAGES, history, ledger.study("small").index)
+    phase_runner = PhaseRunner(
+        ledger, runner, log, IMAGES, history, ledger.study("small").done_jobs
+    )
     assert phase_runner.train("search", [planned(request)]) == "done"
     assert log.again == [f"{SMALLER} (8 instead of 16)"]
     result = ledger.result(request.job.id)

@@ -25,7 +25,7 @@ def test_a_job_out_of_memory_is_tried_again_in_smaller_micro_batches(
     runner = RayRunner(ray_session, imports=(str(tmp_path),))
     history = History(ledger, "small")
     phase_runner = PhaseRunner(
-        ledger, runner, log, images=IMAGES, history=history, index=ledger.study("small").index
+        ledger, runner, log, images=IMAGES, history=history, index=ledger.study("small").done_jobs
     )
     assert phase_runner.train("search", [planned(single), planned(group)]) == "done"
     assert sorted(log.again) == [

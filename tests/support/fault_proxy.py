@@ -58,7 +58,7 @@ class Proxy:
         self.seen.append((request.method, request.path))
         if time.monotonic() < self.down_until:
             return _broken(request)
-        fault = next((one for one in self.faults if one.takes(request)), None)
+        fault = next((fault for fault in self.faults if fault.takes(request)), None)
         if fault is None:
             return await self._forwarded(request, body)
         if fault.kind == "answer":
@@ -80,11 +80,11 @@ class Proxy:
         async with session.request(
             request.method, url, data=body or None, headers=headers, allow_redirects=False
         ) as answer:
-            kept = {k: v for k, v in answer.headers.items() if k.lower() not in _PER_HOP}
+            headers = {k: v for k, v in answer.headers.items() if k.lower() not in _PER_HOP}
             data = await answer.read()
             if request.method == "HEAD":
-                kept["Content-Length"] = answer.headers.get("Content-Length", "0")
-            return web.Response(status=answer.status, headers=kept, body=data)
+                headers["Content-Length"] = answer.headers.get("Content-Length", "0")
+            return web.Response(status=answer.status, headers=headers, body=data)
 
 
 _SESSION = web.AppKey("session", aiohttp.ClientSession)

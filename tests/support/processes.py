@@ -58,10 +58,10 @@ def running(
             stack.callback(processes[-1].stop)
         deadline = time.monotonic() + _START_S
         while not _listens(port):
-            ended = any(one.child.poll() is not None for one in processes)
+            ended = any(process.child.poll() is not None for process in processes)
             if time.monotonic() > deadline or ended:
-                said = (folder / "server.log").read_text(errors="replace")[-500:]
-                raise Unavailable(f"{commands[-1][0]} did not start: {said}")
+                output = (folder / "server.log").read_text(errors="replace")[-500:]
+                raise Unavailable(f"{commands[-1][0]} did not start: {output}")
             time.sleep(0.1)
         yield processes
 

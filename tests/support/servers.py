@@ -64,8 +64,8 @@ class Server:
     def keys(self, prefix: str = "") -> list[str]:
         """Return all keys of the bucket."""
         pages = self.client().get_paginator("list_objects_v2")
-        found = pages.paginate(Bucket=BUCKET, Prefix=prefix)
-        return [one["Key"] for page in found for one in page.get("Contents", [])]
+        answers = pages.paginate(Bucket=BUCKET, Prefix=prefix)
+        return [item["Key"] for page in answers for item in page.get("Contents", [])]
 
 
 class Servers:
@@ -86,14 +86,14 @@ class Servers:
                 self._found[name] = server
             except Unavailable as error:
                 self._found[name] = error
-        found = self._found[name]
-        if isinstance(found, Unavailable):
-            raise found
-        return found
+        started = self._found[name]
+        if isinstance(started, Unavailable):
+            raise started
+        return started
 
     def all(self) -> list[Server]:
         """Return those that run."""
-        return [one for one in self._found.values() if isinstance(one, Server)]
+        return [server for server in self._found.values() if isinstance(server, Server)]
 
     def close(self) -> None:
         """Stop them all."""
@@ -213,7 +213,8 @@ def _configure_swift(folder: Path, python: Path, ports: dict[str, int]) -> None:
     (folder / "cache").mkdir()
     (folder / "swift.conf").write_text(_SWIFT_CONF)
     filters = {"cache": "memcache"} | {
-        one: one for one in ("catch_errors", "gatekeeper", "listing_formats", "copy", "slo", "dlo")
+        name: name
+        for name in ("catch_errors", "gatekeeper", "listing_formats", "copy", "slo", "dlo")
     }
     extra = "".join(f"[filter:{name}]\nuse = egg:swift#{egg}\n" for name, egg in filters.items())
     values = {"folder": folder, "user": getuser(), "canary": CANARY}
@@ -285,7 +286,7 @@ def _done(command: Sequence[str], seconds: float, more: dict[str, str] | None = 
             env={**os.environ, **(more or {})},
         )
     except subprocess.CalledProcessError as error:
-        said = (error.stderr or error.stdout).strip()[-300:]
-        raise Unavailable(f"{' '.join(command)[:200]} failed: {said}") from error
+        output = (error.stderr or error.stdout).strip()[-300:]
+        raise Unavailable(f"{' '.join(command)[:200]} failed: {output}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{' '.join(command)[:200]}: {error}") from error

@@ -11,15 +11,15 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.files import Content, Entry, Files, Lock, Stream
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.checking.findings import Finding, FindingCounts
-from compound.jobs.store.checking.fsck import Options
+from compound.jobs.store.checking.fsck import CheckOptions
 
 Open = Callable[[str], Files]
 """Opens the files of a name, empty at first; several times the same ones."""
 
 
-def under(place: str) -> Open:
+def under(uri: str) -> Open:
     """Return what opens files below an address."""
-    return lambda name: files_at(f"{place}/{name}")[0]
+    return lambda name: files_at(f"{uri}/{name}")[0]
 
 
 class Crash(BaseException):
@@ -130,9 +130,9 @@ class Mortal:
 
     def end(self) -> None:
         """Let go of what a process holds, as its end does."""
-        for held in self._held:
+        for resource in self._held:
             with suppress(OSError):
-                held.close()
+                resource.close()
 
 
 class Ignored:
@@ -182,14 +182,14 @@ def deaths(
 def found_in(files: Files, **options: object) -> list[Finding]:
     """Return what fsck says of all that there is."""
     store = ArtifactStore(files, files.locate("store.json").rpartition("/")[0])
-    chosen = Options(**{"older_than": 0, **options})
+    chosen = CheckOptions(**{"older_than": 0, **options})
     return [*store.check(store.jobs(), store.studies(), FindingCounts(), chosen)]
 
 
 def no_worse_than_orphans(files: Files) -> bool:
     """Whether a crash has left the store as it may: nothing lost, nothing damaged."""
-    grave = [one for one in found_in(files) if one.grave]
+    grave = [finding for finding in found_in(files) if finding.grave]
     assert grave == []
-    assert not [one for one in found_in(files, delete=True) if one.problem == "foreign"]
-    left = {one.problem for one in found_in(files)}
+    assert not [finding for finding in found_in(files, delete=True) if finding.problem == "foreign"]
+    left = {finding.problem for finding in found_in(files)}
     return left <= {"torn", "single"}

@@ -10,7 +10,7 @@ import torch
 from compound.jobs.device_model import guess
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.findings import FindingCounts
-from compound.jobs.store.checking.fsck import Options
+from compound.jobs.store.checking.fsck import CheckOptions
 from compound.jobs.store.format.checkpoint import Position
 from compound.jobs.store.format.file_kinds import kind_of
 from compound.schemas.architecture import Coefficients
@@ -55,7 +55,7 @@ def _study(store: ArtifactStore) -> None:
             study.append_event(Event(kind="started", job=JOB.id, message=f"number {number}"))
     ended = store.ended(JOB.id)
     assert ended
-    index = study.index
+    index = study.done_jobs
     index.add([ended]), index.write()
     store.save_profile(guess("cpu"))
     store.keep_trace(JOB.id, gzip.compress(b'{"traceEvents": []}' * 20))
@@ -63,26 +63,30 @@ def _study(store: ArtifactStore) -> None:
 
 def by_kind(root: Path) -> dict[str, list[Path]]:
     """Return the files of each kind."""
-    found: dict[str, list[Path]] = {}
-    for path in sorted(one for one in root.rglob("*") if one.is_file()):
+    kinds: dict[str, list[Path]] = {}
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
         kind = kind_of(str(path.relative_to(root)))
         assert kind, path
-        found.setdefault(kind, []).append(path)
-    return found
+        kinds.setdefault(kind, []).append(path)
+    return kinds
 
 
 def look(store: ArtifactStore) -> dict[str, Callable[[], Any]]:
     """Return every way to read the store; each gives a value that can be compared."""
 
     def tensors(job_id: str) -> Any:
-        found = store.checkpoint(job_id)
-        if found is None:
+        checkpoint = store.checkpoint(job_id)
+        if checkpoint is None:
             return None
-        both = {**found.model(), **found.optimizer()}
-        return found.epoch, found.extra, {name: tensor.tolist() for name, tensor in both.items()}
+        both = {**checkpoint.model(), **checkpoint.optimizer()}
+        return (
+            checkpoint.epoch,
+            checkpoint.extra,
+            {name: tensor.tolist() for name, tensor in both.items()},
+        )
 
     study = store.study("s")
-    options = Options(older_than=0, needed=("spec.json",))
+    options = CheckOptions(older_than=0, needed=("spec.json",))
     return {
         "open": lambda: ArtifactStore.open(store.uri, create=False).uri,
         "rows": lambda: store.rows(JOB.id),
@@ -94,7 +98,7 @@ def look(store: ArtifactStore) -> dict[str, Callable[[], Any]]:
         "checkpoint of the killed": lambda: tensors(KILLED.id),
         "document": lambda: study.read("spec.json", Coefficients),
         "events": study.events,
-        "index": study.index.read,
+        "index": study.done_jobs.read,
         "profiles": store.profiles,
         "trace": lambda: store.trace(JOB.id),
         "verify": lambda: store.audit(store.jobs(), store.studies()),

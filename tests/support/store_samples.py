@@ -71,7 +71,7 @@ def whole(checkpoint: Checkpoint | None, epoch: int) -> bool:
 
 
 def epochs_of(store: ArtifactStore) -> list[int]:
-    return [found.epoch for found in store.rows(JOB.id)]
+    return [stored.epoch for stored in store.rows(JOB.id)]
 
 
 def files_of(store: ArtifactStore, pattern: str) -> list[Path]:

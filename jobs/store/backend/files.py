@@ -1,7 +1,7 @@
-"""The seam between the store and the place where its bytes lie.
+"""The interface between the store and its back ends: a local disk, or an S3 bucket.
 
-Everything above it speaks of keys (`jobs/ab12/job.json`) and whole byte strings, and builds its
-commit protocol on these few promises. A second place, such as S3, is a second class.
+The store uses keys (`jobs/ab12/job.json`) and whole byte strings, and builds its commit protocol on
+these few promises. Each back end is one class.
 """
 
 import errno
@@ -14,6 +14,7 @@ from compound.schemas.errors import StoreError
 
 _PART = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_-])?"
 _KEY = re.compile(rf"{_PART}(/{_PART})*")
+# S3 allows keys of 1,024 bytes, the bucket's prefix included.
 _LONGEST_KEY = 1000
 
 _RESUME = "then run the same command again: it resumes"
@@ -32,21 +33,21 @@ _ADVICE = {
 
 
 Content = bytes | Sequence[memoryview]
-"""What a file is to hold: its bytes, or views of them that follow each other."""
+"""The bytes of a file, or views of them in their order."""
 
 
 class Entry(NamedTuple):
-    """A file as a listing tells of it."""
+    """A file in a listing."""
 
     key: str
-    """As it is named there: of a foreign file perhaps no name that the store would give."""
+    """Its name below the root. A foreign file may have a name that the store would not give."""
     size: int
     age: float
-    """Seconds since it was written, by the clock of the place where it lies."""
+    """Seconds since it was written, by the back end's clock."""
 
 
 class Stream(Protocol):
-    """One growing file with one writer, whose bytes readers see at once."""
+    """One growing file with one writer. Readers see its bytes at once."""
 
     size: int
 
@@ -54,14 +55,14 @@ class Stream(Protocol):
         """Append all of it, or leave the file as it was and raise StoreError."""
 
     def close(self) -> None:
-        """Let go of the file. A killed process lets go as well."""
+        """Release the file. The end of the process releases it as well."""
 
 
 class Lock(Protocol):
     """A lock that is held until it is closed or its process ends."""
 
     def close(self) -> None:
-        """Let go."""
+        """Release the lock."""
 
 
 class Files(Protocol):
@@ -77,10 +78,10 @@ class Files(Protocol):
         """The bytes of a file; None where there is none."""
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
-        """Fill a buffer from a place in a file; how many bytes there were, None without a file."""
+        """Fill a buffer from an offset in a file; the number of bytes read, None without a file."""
 
     def names(self, folder: str) -> list[str]:
-        """What lies directly in a folder, sorted; empty where there is no such folder.
+        """The names directly in a folder, sorted; empty where there is no such folder.
 
         The folder "" is the root.
         """
@@ -91,14 +92,14 @@ class Files(Protocol):
     def entries(self, folder: str, *, deep: bool = True) -> Iterator[Entry]:
         """Every file below a folder, or only those directly in it, in the order of their keys.
 
-        Temporary files of writes that never ended are among them, and foreign ones, and symbolic
-        links, which are not followed. The folder "" is the root.
+        They include temporary files of writes that never ended, foreign files, and symbolic links,
+        which are not followed. The folder "" is the root.
         """
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete files, and the folders that this empties. Absent ones are no error.
+        """Delete files, and the folders that this empties. Absent files are no error.
 
-        Temporary files may be among them.
+        Temporary files may be deleted, too.
         """
 
     def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
@@ -108,8 +109,9 @@ class Files(Protocol):
         """
 
     def lines(self, key: str) -> list[bytes]:
-        """The lines of a key, torn ones among them: in the order they were added by one writer,
-        and by writers one after another; those of several at once may be ordered by writer.
+        """The lines of a key, torn lines included, in the order in which they were added.
+
+        Lines of several writers at once may be grouped by writer.
         """
 
     def stream(self, key: str) -> Stream:
@@ -122,13 +124,13 @@ class Files(Protocol):
         """Take a lock and leave a note with it; None if another holder lives."""
 
     def holder(self, key: str) -> bytes:
-        """The note of who holds a lock; empty where nobody can be named."""
+        """The note of a lock's holder; empty where no holder is known."""
 
     def within(self, seconds: float) -> "Files":
-        """The same files, for whom only so long may be waited where an answer may be missing."""
+        """The same files with another limit for waiting on a back end that does not answer."""
 
     def prove_writable(self) -> None:
-        """See, before anything is at stake, that the store can be written. It need not be there."""
+        """Check that the store can be written, before any work is done. It need not exist."""
 
 
 _TEMPORARY = re.compile(r"(.*/)?\.([^/]+)\.[0-9a-f]{8}\.tmp")
@@ -151,14 +153,15 @@ def checked(key: str) -> str:
 def segments(key: str, names: Iterable[str]) -> list[tuple[int, str]]:
     """Return the files with the lines of a key, in order, out of the names in its folder.
 
-    Where files cannot grow, every writer has files of its own: `events.000002-1f3c5a7e.jsonl`.
+    Objects in a bucket cannot grow, so every writer has its own: `events.000002-1f3c5a7e.jsonl`.
     """
     folder, _, name = key.rpartition("/")
     stem, _, suffix = name.rpartition(".")
     part = re.compile(rf"{re.escape(stem)}\.(\d{{6,9}})-[0-9a-f]{{8}}\.{re.escape(suffix)}")
-    numbered = ((int(match[1]), one) for one in names if (match := part.fullmatch(one)))
-    found = [(0, name)] * (name in names) + sorted(numbered)
-    return [(number, f"{folder}/{one}") for number, one in found]
+    matches = (part.fullmatch(entry) for entry in names)
+    numbered = sorted((int(match[1]), match[0]) for match in matches if match)
+    files = [(0, name)] * (name in names) + numbered
+    return [(number, f"{folder}/{entry}") for number, entry in files]
 
 
 @contextmanager
@@ -168,7 +171,7 @@ def explained(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         fallback = (error.strerror or type(error).__name__, "check the path and the file system")
-        what, advice = _ADVICE.get(error.errno or 0, fallback)
+        cause, advice = _ADVICE.get(error.errno or 0, fallback)
         raise StoreError(
-            f"the store cannot be used: {what}", where=path, next_step=advice
+            f"the store cannot be used: {cause}", where=path, next_step=advice
         ) from error

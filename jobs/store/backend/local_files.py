@@ -17,20 +17,23 @@ from compound.jobs.store.backend.files import (
     segments,
     temporary_of,
 )
-from compound.jobs.store.backend.local_reading import filled, listed
+from compound.jobs.store.backend.local_reading import list_entries, read_at
 from compound.schemas.errors import StoreError
 
+# O_EXCL: a file that exists already, or a link in its place, is an error and is not overwritten.
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+# O_APPEND: the kernel finds the end and writes in one step, so two processes never write over each
+# other's lines (open(2); NFS does not promise it).
 _LINES = os.O_RDWR | os.O_CREAT | os.O_APPEND
 
 
 class LocalFiles:
-    """Files under a root folder: written beside, synced, renamed, and the folder synced."""
+    """Files under a root folder: each is written to a temporary file, synced and renamed."""
 
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
-        self._named: set[str] = set()
-        """Files of lines whose names are durable."""
+        self._durable_names: set[str] = set()
+        """Files of lines whose names in their folders are durable."""
 
     def locate(self, key: str) -> str:
         """Return the absolute path of a key."""
@@ -39,6 +42,7 @@ class LocalFiles:
     def _path(self, key: str) -> str:
         """Return a key's path; StoreError if a symbolic link might lead it out of the store."""
         path = self.root
+        # Each part is tested: a link in place of a folder would lead out as well.
         for part in checked(key).split("/"):
             path = f"{path}/{part}"
             if os.path.islink(path):
@@ -50,10 +54,11 @@ class LocalFiles:
         targets = {self._path(key): data for key, data in files.items()}
         folders = {os.path.dirname(path) for path in targets}
         changed = folders.union(*(_make_folder(folder) for folder in folders))
-        temporary = {path: _beside(path) for path in targets}
+        temporary = {path: _temporary_path(path) for path in targets}
         try:
             for path, data in targets.items():
                 _write_synced(temporary[path], data)
+            # rename(2) replaces a file in one step: readers see the old bytes or the new ones.
             for path in targets:
                 with explained(path):
                     os.replace(temporary[path], path)
@@ -62,6 +67,7 @@ class LocalFiles:
                 with suppress(OSError):
                     os.unlink(path)
             raise
+        # fsync(2): the file's own fsync does not make its new name durable, only the folder's does.
         _sync_folders(changed)
 
     def read(self, key: str) -> bytes | None:
@@ -72,7 +78,7 @@ class LocalFiles:
         return None
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
-        """Fill a buffer from a place in a file; return how many bytes there were."""
+        """Fill a buffer from an offset in a file; return how many bytes were read."""
         path = self._path(key)
         with explained(path):
             try:
@@ -80,7 +86,7 @@ class LocalFiles:
             except FileNotFoundError:
                 return None
             try:
-                return filled(handle, start, buffer)
+                return read_at(handle, start, buffer)
             finally:
                 os.close(handle)
 
@@ -88,7 +94,7 @@ class LocalFiles:
         return self._path(key) if key else self.root
 
     def names(self, folder: str) -> list[str]:
-        """Return what lies directly in a folder, sorted, without hidden and temporary files."""
+        """Return the names directly in a folder, sorted, without hidden and temporary files."""
         path = self._folder(folder)
         with explained(path):
             try:
@@ -102,12 +108,12 @@ class LocalFiles:
 
     def entries(self, folder: str, *, deep: bool = True) -> Iterator[Entry]:
         """Return every file below a folder, or only those directly in it."""
-        return listed(self.root, self._folder(folder), deep=deep)
+        return list_entries(self.root, self._folder(folder), deep=deep)
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete files, temporary ones too, and the folders that this empties."""
         paths = [self._deletable(key) for key in keys]
-        self._named.difference_update(paths)
+        self._durable_names.difference_update(paths)
         for path in paths:
             with explained(path), suppress(FileNotFoundError):
                 os.unlink(path)
@@ -125,29 +131,30 @@ class LocalFiles:
                 folder = os.path.dirname(folder)
 
     def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
-        """Add one line with a single write; a torn line before it is ended first."""
+        """Add one line with a single write; a torn line before it gets its newline first."""
         path = self._path(key)
-        if path not in self._named:
-            _lasting_folder(os.path.dirname(path))
+        if path not in self._durable_names:
+            _make_durable_folder(os.path.dirname(path))
         with _opened(path, _LINES) as handle:
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             _write_all(handle, b"\n" * torn + line + b"\n")
             if durable:
                 os.fsync(handle)
-        if durable and path not in self._named:
+        if durable and path not in self._durable_names:
             _sync_folders([os.path.dirname(path)])
-            self._named.add(path)
+            self._durable_names.add(path)
 
     def lines(self, key: str) -> list[bytes]:
-        """Return the lines of a key; those of a store copied from a bucket lie in several files."""
+        """Return the lines of a key; a store copied from a bucket has them in several files."""
         parts = segments(key, self.names(key.rpartition("/")[0]))
-        return [line for _, one in parts for line in (self.read(one) or b"").splitlines() if line]
+        contents = (self.read(part) or b"" for _, part in parts)
+        return [line for content in contents for line in content.splitlines() if line]
 
     def stream(self, key: str) -> Stream:
         """Start a new growing file, locked while it is open."""
         path = self._path(key)
-        _lasting_folder(os.path.dirname(path))
+        _make_durable_folder(os.path.dirname(path))
         return LocalStream(path)
 
     def is_streaming(self, key: str) -> bool:
@@ -170,7 +177,7 @@ class LocalFiles:
         """Take a lock and leave a note in its file; None if another holder lives."""
         path = self._path(key)
         while True:
-            _lasting_folder(os.path.dirname(path))
+            _make_durable_folder(os.path.dirname(path))
             with explained(path), suppress(FileNotFoundError):
                 return _locked(path, note)
 
@@ -179,11 +186,11 @@ class LocalFiles:
         return self.read(key) or b""
 
     def within(self, seconds: float) -> Files:
-        """Return the same files: a disk answers at once or not at all."""
+        """Return the same files: a disk has no limit for waiting."""
         return self
 
     def prove_writable(self) -> None:
-        """See that this user may write into the folder, if it is there."""
+        """Check that this user may write into the folder, if it exists."""
         if os.path.isdir(self.root) and not os.access(self.root, os.W_OK):
             advice = "give this user write access, or set another `store`"
             raise StoreError("the store cannot be written", where=self.root, next_step=advice)
@@ -194,6 +201,8 @@ def _locked(path: str, note: bytes) -> "LocalLock | None":
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The last holder may have deleted the file between our open and our flock: then this lock
+        # is on a file without a name, and another process can lock a new file of that name.
         if not os.path.samestat(os.fstat(handle), os.stat(path)):
             raise FileNotFoundError(path)
         os.ftruncate(handle, 0)
@@ -214,7 +223,7 @@ class LocalLock:
         self._handle = handle
 
     def close(self) -> None:
-        """Let go."""
+        """Release the lock."""
         os.close(self._handle)
 
 
@@ -226,6 +235,8 @@ class LocalStream:
         self._path = path
         with explained(path):
             self._handle = os.open(path, _NEW, 0o666)
+            # Readers test this lock to see whether the writer lives: the kernel frees it with the
+            # process. flock needs no daemon; over NFS, Linux maps it to a lock of the server.
             try:
                 fcntl.flock(self._handle, fcntl.LOCK_EX)
             except BaseException:
@@ -238,6 +249,7 @@ class LocalStream:
             try:
                 _write_all(self._handle, data)
             except OSError:
+                # A full disk may take the first half: the next row must not follow a torn one.
                 with suppress(OSError):
                     os.ftruncate(self._handle, self.size)
                     os.lseek(self._handle, self.size, os.SEEK_SET)
@@ -245,11 +257,11 @@ class LocalStream:
         self.size += len(data)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Release the file."""
         os.close(self._handle)
 
 
-def _beside(path: str) -> str:
+def _temporary_path(path: str) -> str:
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
 
@@ -272,6 +284,7 @@ def _write_synced(path: str, data: Content) -> None:
 
 
 def _write_all(handle: int, data: bytes | memoryview) -> None:
+    # write(2) may write less than it was given: 2 GiB at most, or up to a full disk.
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(handle, rest) :]
@@ -288,8 +301,8 @@ def _make_folder(path: str) -> list[str]:
     return [*changed, parent]
 
 
-def _lasting_folder(path: str) -> None:
-    """Make a folder that a power cut leaves: what is put into it later does not sync its name."""
+def _make_durable_folder(path: str) -> None:
+    """Make a folder that outlives a power cut: files put into it later do not sync its name."""
     _sync_folders(_make_folder(path))
 
 

@@ -1,4 +1,4 @@
-"""Reading from a local disk: parts of files, and what lies in a folder, links never followed."""
+"""Reading from a local disk: parts of files, and listings that follow no links."""
 
 import os
 import time
@@ -8,8 +8,9 @@ from contextlib import suppress
 from compound.jobs.store.backend.files import Entry, explained
 
 
-def filled(handle: int, start: int, buffer: memoryview) -> int:
-    """Fill a buffer from a place in an open file; return how many bytes there were."""
+def read_at(handle: int, start: int, buffer: memoryview) -> int:
+    """Fill a buffer from an offset in an open file; return how many bytes were read."""
+    # preadv(2) may read less than asked for, 2 GiB at most; it moves no offset that threads share.
     done = 0
     while done < len(buffer):
         count = os.preadv(handle, [buffer[done:]], start + done)
@@ -19,7 +20,7 @@ def filled(handle: int, start: int, buffer: memoryview) -> int:
     return done
 
 
-def listed(root: str, top: str, *, deep: bool) -> Iterator[Entry]:
+def list_entries(root: str, top: str, *, deep: bool) -> Iterator[Entry]:
     """Yield every file below a folder, or directly in it, in the order of their keys."""
     now = time.time()
     for path in sorted(_files_below(top) if deep else _files_in(top)):
@@ -33,10 +34,10 @@ def _files_below(top: str) -> list[str]:
 
 
 def _files_in(folder: str) -> list[str]:
-    """Return the files of a folder, with links of whatever kind."""
+    """Return the files of a folder, and all links."""
     with explained(folder):
         try:
-            with os.scandir(folder) as found:
-                return [one.path for one in found if not one.is_dir(follow_symlinks=False)]
+            with os.scandir(folder) as entries:
+                return [entry.path for entry in entries if not entry.is_dir(follow_symlinks=False)]
         except FileNotFoundError:
             return []

@@ -1,7 +1,7 @@
-"""Requests to one bucket, each tried again until it is answered or patience ends.
+"""Requests to one bucket, each tried again until it is answered or the time limit ends.
 
-The session, its keys and the thread with the event loop are those of s3fs. One loop of attempts
-is ours alone, instead of botocore's and s3fs's around it, so that one limit holds for all.
+The session, its keys and the thread with the event loop are those of s3fs. The loop of attempts is
+our own, in place of botocore's and s3fs's, so that one time limit covers all attempts.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from fsspec.asyn import get_loop, sync
 from s3fs import S3FileSystem
 
-from compound.jobs.store.backend.s3_errors import Request, Truncated, explained, is_transient
+from compound.jobs.store.backend.s3_errors import Request, Truncated, is_transient, store_error
 from compound.schemas.errors import StoreError
 
 _log = logging.getLogger(__name__)
@@ -26,14 +26,16 @@ PATIENCE = "COMPOUND_S3_PATIENCE"
 
 _DEFAULT_PATIENCE = 120.0
 _LAST_CHANCE = 5.0
-"""Seconds that a request has when those before it have used up all patience."""
+"""Seconds that a request has when the requests before it have used up the limit."""
 
 _CONFIG = {
     "connect_timeout": 5,
     "read_timeout": 30,
     "max_pool_connections": 16,
+    # One attempt: botocore's own retries would multiply with ours, and have no time limit.
     "retries": {"mode": "standard", "total_max_attempts": 1},
-    # We send Content-MD5, which every endpoint checks; the newer checksums not all know.
+    # botocore 1.36 sends CRC checksums by default (boto/botocore#3277), which many other endpoints
+    # refuse (boto/boto3#4400). We send Content-MD5, which every endpoint checks.
     "request_checksum_calculation": "when_required",
     "response_checksum_validation": "when_required",
 }
@@ -46,9 +48,9 @@ Answer = dict[str, Any]
 
 def configured_patience() -> float:
     """Return the seconds that requests are tried again for. StoreError: not a number above 0."""
-    given = os.environ.get(PATIENCE)
+    value = os.environ.get(PATIENCE)
     try:
-        seconds = float(given) if given else _DEFAULT_PATIENCE
+        seconds = float(value) if value else _DEFAULT_PATIENCE
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
@@ -57,7 +59,7 @@ def configured_patience() -> float:
 
 
 class S3Client:
-    """Asks one bucket. It may be used from any thread, and goes on in a forked process."""
+    """Sends requests to one bucket. It works from any thread, and in a forked process."""
 
     def __init__(self, bucket: str, patience: float, sessions: "Sessions | None" = None) -> None:
         self.bucket, self._patience = bucket, patience
@@ -66,22 +68,22 @@ class S3Client:
         self._failing_since: float | None = None
 
     def within(self, patience: float) -> "S3Client":
-        """Return a client of the same session that gives up after other seconds."""
+        """Return a client of the same session with another time limit, in seconds."""
         return S3Client(self.bucket, patience, self._sessions)
 
     def run(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Carry out a coroutine on the thread with the loop, and wait for it."""
+        """Run a coroutine on the thread with the loop, and wait for it."""
         done: T = sync(get_loop(), work)
         return done
 
-    def ask(self, action: str, where: str, **parameters: Any) -> Answer:
-        """Ask, and wait for the answer; see `asked`."""
-        return self.run(lambda: self.asked(action, where, **parameters))
+    def call(self, action: str, where: str, **parameters: Any) -> Answer:
+        """Send a request, and wait for the answer; see `call_async`."""
+        return self.run(lambda: self.call_async(action, where, **parameters))
 
-    async def asked(self, action: str, where: str, **parameters: Any) -> Answer:
-        """Ask until there is an answer, and return it with the whole of its `Body`.
+    async def call_async(self, action: str, where: str, **parameters: Any) -> Answer:
+        """Send a request until it is answered; return the answer with the whole of its `Body`.
 
-        StoreError: patience has ended, or the endpoint says no; its cause has the `code_of` it.
+        StoreError: the time limit ended, or the endpoint refuses; see `code_of` of its cause.
         """
 
         async def attempt() -> Answer:
@@ -89,15 +91,16 @@ class S3Client:
             return {**answer, "Body": await _whole(answer)} if "Body" in answer else answer
 
         try:
-            client = await self._sessions.here().set_session()  # once, and not the endpoint's time
+            # Not within an attempt: opening the session takes time that is not the endpoint's.
+            client = await self._sessions.current().set_session()
             self._endpoint = client.meta.endpoint_url
             return await self._persist(attempt)
         except Exception as error:
-            asked = Request(action, self.bucket, where, self._endpoint)
-            raise explained(error, asked) from error
+            request = Request(action, self.bucket, where, self._endpoint)
+            raise store_error(error, request) from error
 
     async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Try until it is done, until what is raised is final, or until patience ends."""
+        """Try until it succeeds, until an error is final, or until the time limit ends."""
         began, pause = time.monotonic(), _FIRST_PAUSE
         before: Exception | None = None
         while True:
@@ -109,34 +112,37 @@ class S3Client:
                 self._failing_since = (self._failing_since or began) if transient else None
                 if not transient or self._deadline(began) - time.monotonic() <= pause:
                     if before and isinstance(error, TimeoutError):
-                        raise before from None  # the last try had too little time to tell more
+                        # The last attempt had too little time to fail for a reason of its own.
+                        raise before from None
                     raise
                 before = error
                 _log.debug("trying again after %s", type(error).__name__)
             else:
                 self._failing_since = None
                 return answer
+            # Random, so that many workers do not come back at once after an outage.
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _deadline(self, began: float) -> float:
-        """An outage uses up the patience of all requests together, not of each in turn."""
+        """An outage uses up one time limit for all requests, not one for each of them."""
         since = began if self._failing_since is None else min(began, self._failing_since)
         return max(since + self._patience, began + min(self._patience, _LAST_CHANCE))
 
 
 class Sessions:
-    """The s3fs session of each process: sockets and threads of a parent cannot be shared."""
+    """The s3fs session of each process: a forked child cannot share sockets and threads."""
 
     def __init__(self) -> None:
         self._by_pid: dict[int, S3FileSystem] = {}
 
-    def here(self) -> S3FileSystem:
+    def current(self) -> S3FileSystem:
         """Return the session of this process."""
         pid = os.getpid()
         if pid not in self._by_pid:
             loop = get_loop()
-            # `asynchronous`: else s3fs would close, in a forked child, the sockets of its parent
+            # asynchronous: otherwise s3fs closes the session itself, in a forked child too, where
+            # the sockets are the parent's (fork: fsspec/filesystem_spec#417).
             session = S3FileSystem(
                 asynchronous=True,
                 loop=loop,
@@ -149,15 +155,17 @@ class Sessions:
         return self._by_pid[pid]
 
 
-async def together(works: Iterable[Callable[[], Awaitable[T]]], at_once: int = _AT_ONCE) -> list[T]:
-    """Carry out coroutines, several at once. The first that fails ends the others."""
-    gate = asyncio.Semaphore(at_once)
+async def gather_limited(
+    calls: Iterable[Callable[[], Awaitable[T]]], at_once: int = _AT_ONCE
+) -> list[T]:
+    """Run coroutines, several at once. The first error cancels the rest."""
+    slots = asyncio.Semaphore(at_once)
 
-    async def one(work: Callable[[], Awaitable[T]]) -> T:
-        async with gate:
-            return await work()
+    async def limited(call: Callable[[], Awaitable[T]]) -> T:
+        async with slots:
+            return await call()
 
-    tasks: Sequence[asyncio.Task[T]] = [asyncio.ensure_future(one(work)) for work in works]
+    tasks: Sequence[asyncio.Task[T]] = [asyncio.ensure_future(limited(call)) for call in calls]
     try:
         return list(await asyncio.gather(*tasks))
     except BaseException:
@@ -169,6 +177,7 @@ async def together(works: Iterable[Callable[[], Awaitable[T]]], at_once: int = _
 
 async def _whole(answer: Answer) -> bytes:
     """Return all bytes of a body. Truncated: they are fewer than was announced."""
+    # Not left to aiohttp alone: a body that was cut off must be asked for again, never used.
     async with answer["Body"] as body:
         data: bytes = await body.read()
     if len(data) != answer.get("ContentLength", len(data)):
@@ -178,18 +187,20 @@ async def _whole(answer: Answer) -> bytes:
 
 def _close(pid: int, loop: asyncio.AbstractEventLoop, session: S3FileSystem) -> None:
     """Close a session's sockets, in the process that they belong to."""
+    # In a forked child these are the parent's sockets: closing them would break its requests.
     if pid != os.getpid() or session._s3 is None or not loop.is_running():
         return
     closing = asyncio.run_coroutine_threadsafe(session._s3.close(), loop)
+    # A finalizer may run in the loop's own thread: waiting there would block the loop for ever.
     try:
         running = asyncio.get_running_loop()
     except RuntimeError:
         running = None
     if running is not loop:
-        _waited(closing)
+        _wait_for(closing)
 
 
-def _waited(closing: Any) -> None:
+def _wait_for(closing: Any) -> None:
     try:
         closing.result(timeout=1)
     except Exception as error:

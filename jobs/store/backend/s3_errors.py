@@ -1,4 +1,4 @@
-"""What can go wrong with an S3 endpoint: what to try again, and how to tell the rest."""
+"""Errors of an S3 endpoint: which to try again, and what to tell the user about the rest."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -31,6 +31,7 @@ _LOST = (
     ConnectionError,
     TimeoutError,
 )
+# Codes of answers below 500 that a later attempt may not get. BadDigest: bytes changed on the way.
 _AGAIN = {
     "SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "OperationAborted",
     "BadDigest", "InternalError", "ServiceUnavailable", "RequestLimitExceeded",
@@ -72,7 +73,7 @@ class Truncated(ConnectionError):
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked of which bucket, for an error's words."""
+    """A request to a bucket, for the text of its error."""
 
     action: str
     """The name of the client's method."""
@@ -82,7 +83,7 @@ class Request:
 
 
 def code_of(error: BaseException | None) -> str:
-    """Return the endpoint's own word for what is wrong; empty for other errors."""
+    """Return the endpoint's code of an error; empty for other errors."""
     if not isinstance(error, ClientError):
         return ""
     return str(error.response.get("Error", {}).get("Code") or "")
@@ -94,7 +95,7 @@ def is_missing(error: BaseException | None) -> bool:
 
 
 def is_denied(error: BaseException | None) -> bool:
-    """Whether the endpoint will not say, or not do it."""
+    """Whether the endpoint denies the request."""
     return _CODES.get(code_of(error)) is _DENIED
 
 
@@ -105,19 +106,19 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, _LOST) and not isinstance(error, boto.SSLError)
 
 
-def explained(error: BaseException, asked: Request) -> StoreError:
-    """Return what a user can do about it. The text names no key, secret or token."""
-    what, advice = _told(error, asked)
-    action = ACTIONS.get(asked.action, asked.action)
+def store_error(error: BaseException, request: Request) -> StoreError:
+    """Return an error with what a user can do. The text has no key, secret or token."""
+    problem, advice = _reason(error, request)
+    action = ACTIONS.get(request.action, request.action)
     return StoreError(
-        f"cannot {action} in bucket '{asked.bucket}'{shown(asked.endpoint)}: {what}",
-        where=asked.where,
+        f"cannot {action} in bucket '{request.bucket}'{address_of(request.endpoint)}: {problem}",
+        where=request.where,
         next_step=advice,
     )
 
 
-def shown(endpoint: str) -> str:
-    """Return where an endpoint is, without anything of its address that might be a secret."""
+def address_of(endpoint: str) -> str:
+    """Return the address of an endpoint for an error, without parts that may be secret."""
     if not endpoint:
         return ""
     parts = urlsplit(endpoint)
@@ -125,9 +126,9 @@ def shown(endpoint: str) -> str:
     return f" at {parts.scheme}://{parts.hostname}{port}"
 
 
-def _told(error: BaseException, asked: Request) -> tuple[str, str]:
+def _reason(error: BaseException, request: Request) -> tuple[str, str]:
     if isinstance(error, ClientError):
-        return _answered(error, asked)
+        return _answered(error, request)
     if isinstance(error, boto.SSLError):
         advice = f"use http:// in {_URL} if it speaks no TLS, or AWS_CA_BUNDLE if it is its own CA"
         return f"TLS fails ({_cause(error)})", advice
@@ -142,31 +143,32 @@ def _told(error: BaseException, asked: Request) -> tuple[str, str]:
     if isinstance(error, ValueError) and "endpoint" in str(error).lower():
         return "that is no address of an endpoint", f"set {_URL} to http(s)://host:port"
     if isinstance(error, _LOST):
-        return _unreached(error, asked)
+        return _unreached(error, request)
     return f"{type(error).__name__}", "check the AWS settings: `aws s3 ls` should work"
 
 
-def _unreached(error: BaseException, asked: Request) -> tuple[str, str]:
-    other = "https" if asked.endpoint.startswith("http:") else "http"
+def _unreached(error: BaseException, request: Request) -> tuple[str, str]:
+    scheme = "https" if request.endpoint.startswith("http:") else "http"
     if isinstance(error, boto.ConnectTimeoutError) or _is_refused(error):
         return "nothing answers there", f"check {_URL}, the network, and that the service runs"
     if isinstance(error, (boto.ReadTimeoutError, TimeoutError)):
         return "it does not answer in time", f"check {_URL} and the service, then try again"
-    advice = f"check {_URL} (does it want {other}://?) and the service"
+    advice = f"check {_URL} (does it want {scheme}://?) and the service"
     return f"the connection breaks ({type(error).__name__})", advice
 
 
 def _is_refused(error: BaseException) -> bool:
-    """Whether no connection came about, rather than one that broke."""
+    """Whether no connection was opened, rather than one that broke."""
     if not isinstance(error, boto.EndpointConnectionError):
         return False
+    # aiobotocore 3 raises EndpointConnectionError for both: aiohttp's own error tells which it is.
     cause = error.kwargs.get("error")
     return not isinstance(cause, aiohttp.ClientOSError) or isinstance(
         cause, aiohttp.ClientConnectorError
     )
 
 
-def _answered(error: ClientError, asked: Request) -> tuple[str, str]:
+def _answered(error: ClientError, request: Request) -> tuple[str, str]:
     code, status = code_of(error), _status(error)
     if code in _ELSEWHERE:
         region = _region(error)
@@ -191,12 +193,12 @@ def _status(error: ClientError) -> int:
 
 def _region(error: ClientError) -> str:
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    told = error.response.get("Error", {}).get("Region")
-    return str(told or headers.get("x-amz-bucket-region") or "")
+    region = error.response.get("Error", {}).get("Region")
+    return str(region or headers.get("x-amz-bucket-region") or "")
 
 
 def _cause(error: BaseException) -> str:
-    """Return the library's own short word for it: `WRONG_VERSION_NUMBER`."""
+    """Return the short reason that the ssl library gives: `WRONG_VERSION_NUMBER`."""
     inner: BaseException | None = error
     while inner is not None:
         reason = getattr(inner, "reason", None) or getattr(inner, "verify_message", None)

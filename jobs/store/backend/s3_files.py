@@ -1,7 +1,7 @@
 """The store's files in an S3 bucket, through s3fs.
 
-A PUT shows an object as a whole or not at all, so nothing need be renamed; a key has one writer,
-so nothing need be conditional; and no listing is kept, so what was put is seen as soon as the
+A PUT replaces an object as a whole, so nothing is renamed. A key has one writer, so no PUT needs a
+condition, which not every endpoint knows. No listing is cached: an object is seen as soon as the
 endpoint shows it.
 """
 
@@ -13,21 +13,26 @@ from contextlib import suppress
 from functools import partial
 
 from compound.jobs.store.backend.files import Content, Entry, Files, Lock, Stream, checked, segments
-from compound.jobs.store.backend.s3_client import Answer, S3Client, configured_patience, together
+from compound.jobs.store.backend.s3_client import (
+    Answer,
+    S3Client,
+    configured_patience,
+    gather_limited,
+)
 from compound.jobs.store.backend.s3_errors import code_of, is_denied, is_missing
-from compound.jobs.store.backend.s3_heartbeat import Timing, age_of, look
-from compound.jobs.store.backend.s3_lease import Leases, S3Stream, pulse_of
+from compound.jobs.store.backend.s3_heartbeat import Timing, age_of, read_heartbeat
+from compound.jobs.store.backend.s3_lease import Leases, S3Stream, heartbeat_key
 from compound.jobs.store.backend.s3_objects import download, upload
 from compound.schemas.errors import StoreError
 from compound.schemas.store_uri import Bucket
 
 _PROBE = b"probe"
 _SEGMENT = 64 << 10
-"""Bytes from which on a new object takes the next lines."""
+"""Bytes from which a new object takes the next lines: every line puts its object again."""
 
 
 class S3Files:
-    """Objects under one prefix of a bucket, which it neither creates nor leaves.
+    """Objects under one prefix of a bucket; the bucket must exist.
 
     Endpoint, region, profile and keys are botocore's: from the environment and the AWS config.
     """
@@ -35,14 +40,14 @@ class S3Files:
     def __init__(
         self, bucket: Bucket, timing: Timing | None = None, client: S3Client | None = None
     ) -> None:
-        """`client`: what asks the bucket; by default one as patient as is configured."""
+        """`client`: by default one with the configured time limit."""
         self._bucket, self._timing = bucket, timing or Timing()
         self._client = client or S3Client(bucket.name, configured_patience())
-        self._tails = _Tails(os.getpid())
+        self._growing = _GrowingObjects(os.getpid())
         self._appending = threading.Lock()
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Travel as the address alone: another process has its own keys, sockets and threads."""
+        """Pickle the address alone: another process has its own keys, sockets and threads."""
         return S3Files, (self._bucket,)
 
     def __repr__(self) -> str:
@@ -57,27 +62,28 @@ class S3Files:
 
     def put(self, files: Mapping[str, Content]) -> None:
         """Make objects durable, each as a whole or not at all."""
-        works = [
+        uploads = [
             partial(upload, self._client, self._full(key), self.locate(key), content)
             for key, content in files.items()
         ]
-        self._client.run(lambda: together(works))
+        self._client.run(lambda: gather_limited(uploads))
 
     def read(self, key: str) -> bytes | None:
         """Return the bytes of an object; None where there is none."""
-        asked = partial(download, self._client, self._full(key), self.locate(key))
-        answer = self._present(key, lambda: self._client.run(asked))
+        fetch = partial(download, self._client, self._full(key), self.locate(key))
+        answer = self._present(key, lambda: self._client.run(fetch))
         return None if answer is None else bytes(answer["Body"])
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
-        """Fill a buffer from a place in an object; return how many bytes there were."""
+        """Fill a buffer from an offset in an object; return how many bytes were read."""
         if not buffer:
             return 0
-        place = {"Key": self._full(key), "Range": f"bytes={start}-{start + len(buffer) - 1}"}
-        asked = partial(self._client.ask, "get_object", self.locate(key), **place)
+        part = {"Key": self._full(key), "Range": f"bytes={start}-{start + len(buffer) - 1}"}
+        fetch = partial(self._client.call, "get_object", self.locate(key), **part)
         try:
-            answer = self._present(key, asked)
+            answer = self._present(key, fetch)
         except StoreError as error:
+            # S3 answers 416 to a range that begins at the end, where a file would have 0 bytes.
             if code_of(error.__cause__) in ("InvalidRange", "416"):
                 return 0
             raise
@@ -99,8 +105,8 @@ class S3Files:
             raise
 
     def _is_absent(self, key: str) -> bool:
-        """Whether a key that may not be read is none: without the right to list the whole bucket
-        an endpoint denies an absent one, so as not to tell that it is absent.
+        """Whether a denied key does not exist. S3 answers 403 and not 404 for an absent key where
+        these keys lack s3:ListBucket on the whole bucket; a prefix may still be listed.
         """
         try:
             return self._full(key) not in self._keys(self._full(key), self.locate(key))
@@ -118,12 +124,12 @@ class S3Files:
         return f"{self._bucket.prefix}/" if self._bucket.prefix else ""
 
     def names(self, folder: str) -> list[str]:
-        """Return what lies directly in a folder, sorted, without hidden objects."""
+        """Return the names directly in a folder, sorted, without hidden objects."""
         return self._names(*self._below(folder))
 
     def _names(self, prefix: str, where: str) -> list[str]:
-        found = self._keys(prefix, where, Delimiter="/")
-        names = {key.removeprefix(prefix).rstrip("/") for key in found}
+        keys = self._keys(prefix, where, Delimiter="/")
+        names = {key.removeprefix(prefix).rstrip("/") for key in keys}
         return sorted(name for name in names if name and not name.startswith("."))
 
     def walk(self, folder: str) -> list[str]:
@@ -133,23 +139,26 @@ class S3Files:
     def entries(self, folder: str, *, deep: bool = True) -> Iterator[Entry]:
         """Yield every object below a folder, or only those directly in it, page after page."""
         for answer in self._pages(*self._below(folder), **({} if deep else {"Delimiter": "/"})):
-            for one in answer.get("Contents", []):
-                if not one["Key"].endswith("/"):  # what consoles put in place of a folder
-                    key = one["Key"].removeprefix(self._top)
-                    yield Entry(key, one["Size"], age_of(answer, one["LastModified"]))
+            for item in answer.get("Contents", []):
+                # Consoles put an empty object with a closing slash in place of a folder.
+                if not item["Key"].endswith("/"):
+                    key = item["Key"].removeprefix(self._top)
+                    yield Entry(key, item["Size"], age_of(answer, item["LastModified"]))
 
     def _keys(self, prefix: str, where: str, **parameters: str) -> list[str]:
         """List keys, and what keys up to a delimiter have in common, page after page."""
-        found: list[str] = []
+        keys: list[str] = []
         for answer in self._pages(prefix, where, **parameters):
-            found += [one["Key"] for one in answer.get("Contents", [])]
-            found += [one["Prefix"] for one in answer.get("CommonPrefixes", [])]
-        return found
+            keys += [item["Key"] for item in answer.get("Contents", [])]
+            keys += [item["Prefix"] for item in answer.get("CommonPrefixes", [])]
+        return keys
 
     def _pages(self, prefix: str, where: str, **parameters: str) -> Iterator[Answer]:
         more: dict[str, str] = {}
         while True:
-            answer = self._client.ask("list_objects_v2", where, Prefix=prefix, **parameters, **more)
+            answer = self._client.call(
+                "list_objects_v2", where, Prefix=prefix, **parameters, **more
+            )
             yield answer
             if not answer.get("IsTruncated"):
                 return
@@ -157,29 +166,31 @@ class S3Files:
 
     def delete(self, keys: Iterable[str]) -> None:
         """Delete objects, several at once; absent ones are no error."""
-        # One request each: what deletes many at once wants a digest that not all endpoints share.
-        works = [partial(self._delete, key) for key in keys]
-        self._client.run(lambda: together(works))
+        # One request each: DeleteObjects needs a Content-MD5 on many endpoints, and botocore 1.36
+        # sends a CRC in its place (s3fs-fuse/s3fs-fuse#2639).
+        deletions = [partial(self._delete, key) for key in keys]
+        self._client.run(lambda: gather_limited(deletions))
 
     async def _delete(self, key: str) -> None:
         try:
-            await self._client.asked("delete_object", self.locate(key), Key=self._full(key))
+            await self._client.call_async("delete_object", self.locate(key), Key=self._full(key))
         except StoreError as error:
             if not is_missing(error.__cause__):
                 raise
 
     def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
-        """Add one line: to this writer's own object, which is put anew with it. Always durable."""
+        """Add one line: this writer's own object is put again with it. Always durable."""
         with self._appending:
-            if self._tails.pid != os.getpid():
-                self._tails = _Tails(os.getpid())
-            held = self._tails.held
-            name, before = held.pop(key) if key in held else (self._next_segment(key), b"")
+            # A forked child must not put the parent's objects again with its own lines.
+            if self._growing.pid != os.getpid():
+                self._growing = _GrowingObjects(os.getpid())
+            growing = self._growing.by_key
+            name, before = growing.pop(key) if key in growing else (self._next_segment(key), b"")
             content = before + line + b"\n"
             self.put({name: content})
-            # After an error nobody knows whether the object has the line: another takes the next.
+            # After an error the object may have the line or not: a new object takes the next.
             if len(content) < _SEGMENT:
-                held[key] = (name, content)
+                growing[key] = (name, content)
 
     def _next_segment(self, key: str) -> str:
         stem, _, suffix = key.rpartition(".")
@@ -191,21 +202,23 @@ class S3Files:
 
     def lines(self, key: str) -> list[bytes]:
         """Return all lines: each writer's in its order, writers in the order they began."""
-        asked = [
-            partial(download, self._client, self._full(one), self.locate(one))
-            for _, one in self._segments(key)
+        downloads = [
+            partial(download, self._client, self._full(segment), self.locate(segment))
+            for _, segment in self._segments(key)
         ]
-        answers = self._client.run(lambda: together(asked))
-        return [line for one in answers for line in one["Body"].splitlines() if line]
+        answers = self._client.run(lambda: gather_limited(downloads))
+        return [line for segment in answers for line in segment["Body"].splitlines() if line]
 
     def stream(self, key: str) -> Stream:
-        """Start a new growing object, with a sign of life beside it while it is open."""
+        """Start a new growing object, with a heartbeat beside it while it is open."""
         return S3Stream(self._client, self._full(key), self.locate(key), self._timing)
 
     def is_streaming(self, key: str) -> bool:
-        """Whether a live process holds the stream open, as far as its sign of life tells."""
-        sign = look(self._client, pulse_of(self._full(key)), pulse_of(self.locate(key)))
-        return sign is not None and sign.lives(self._timing)
+        """Whether a live process holds the stream open, by its heartbeat."""
+        heartbeat = read_heartbeat(
+            self._client, heartbeat_key(self._full(key)), heartbeat_key(self.locate(key))
+        )
+        return heartbeat is not None and heartbeat.lives(self._timing)
 
     def lock(self, key: str, note: bytes) -> Lock | None:
         """Take a lock with a note; None if another holder lives."""
@@ -220,11 +233,11 @@ class S3Files:
         return Leases(self._client, self._full(key), self.locate(key), self._timing, beside)
 
     def within(self, seconds: float) -> "S3Files":
-        """Return the same files, for whom requests are tried again for so long only."""
+        """Return the same files with another time limit for requests."""
         return S3Files(self._bucket, self._timing, self._client.within(seconds))
 
     def prove_writable(self) -> None:
-        """See that objects can be put, read, listed and deleted here. StoreError: what cannot."""
+        """Check that objects can be put, read, listed and deleted. StoreError: which one fails."""
         key = f"probe-{uuid.uuid4().hex[:8]}"
         self.put({key: _PROBE})
         try:
@@ -237,17 +250,17 @@ class S3Files:
 
     def _try(self, key: str) -> None:
         if self.read(key) != _PROBE:
-            what = "the endpoint gives other bytes back than were put"
-            raise StoreError(what, where=self.locate(key), next_step="use another endpoint")
+            problem = "the endpoint returns other bytes than were put"
+            raise StoreError(problem, where=self.locate(key), next_step="use another endpoint")
         self._names(self._top, self._bucket.uri)
 
 
-class _Tails:
-    """The objects that take the next lines, by key, with what they hold: of one process."""
+class _GrowingObjects:
+    """The objects of one process that take the next lines, by key, with their contents."""
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
-        self.held: dict[str, tuple[str, bytes]] = {}
+        self.by_key: dict[str, tuple[str, bytes]] = {}
 
 
 def s3_files(bucket: Bucket) -> Files:

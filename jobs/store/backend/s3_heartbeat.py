@@ -1,8 +1,8 @@
-"""Signs of life in a bucket: objects that a live process renews, and how to read them.
+"""Heartbeats in a bucket: objects that a live process writes again and again.
 
-Nothing in a bucket is freed when a process dies. So a process that holds something renews an
-object beside it; whoever finds that object too old, by the endpoint's own clock, or written by a
-process of this machine that has ended, may take the holder for dead.
+A bucket frees nothing when a process dies. So the holder of a stream or a lock writes an object
+beside it every few seconds. The holder counts as dead when that object is too old by the endpoint's
+clock, or when it names a process of this machine that has ended.
 """
 
 import json
@@ -27,16 +27,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Timing:
-    """How often signs of life are renewed, and when one counts as dead, in seconds."""
+    """How often heartbeats are written, and when a holder counts as dead, in seconds."""
 
     renewed: float = 5.0
     dead: float = 45.0
-    """Longer than an outage that nobody need notice."""
+    """Longer than an outage that requests are tried again through."""
 
 
 @dataclass(frozen=True)
-class Sign:
-    """What was found of a sign of life."""
+class HeartbeatRecord:
+    """A heartbeat as it was read."""
 
     age: float
     """Seconds since it was renewed, by the endpoint's clock."""
@@ -45,12 +45,12 @@ class Sign:
     note: bytes
 
     def lives(self, timing: Timing) -> bool:
-        """Whether the process that renews it may still be alive."""
+        """Whether the process that writes it may still be alive."""
         return self.age <= timing.dead and not _has_ended(self.process)
 
 
-def look(client: S3Client, key: str, where: str) -> Sign | None:
-    """Return a sign of life; None where there is none."""
+def read_heartbeat(client: S3Client, key: str, where: str) -> HeartbeatRecord | None:
+    """Return a heartbeat; None where there is none."""
     try:
         answer = client.run(lambda: download(client, key, where))
     except StoreError as error:
@@ -58,25 +58,27 @@ def look(client: S3Client, key: str, where: str) -> Sign | None:
             return None
         raise
     head, _, note = answer["Body"].partition(b"\n")
+    # A foreign or half-written object has no process: its age alone decides.
     process: dict[str, Any] = {}
     with suppress(ValueError):
         process = dict(json.loads(head))
     renewed: datetime = answer["LastModified"]
-    return Sign(age_of(answer, renewed), renewed, process, note)
+    return HeartbeatRecord(age_of(answer, renewed), renewed, process, note)
 
 
 def age_of(answer: Answer, written: datetime) -> float:
-    """Return the seconds since, by the endpoint's time: no other clock need be right.
+    """Return the seconds since, by the endpoint's clock: no other clock need be right.
 
     Never less than 0, though some endpoints round the time of writing up to whole seconds.
     """
-    told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-    now = parsedate_to_datetime(told) if told else datetime.now(written.tzinfo)
+    # The Date header is the clock that LastModified was taken from.
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    now = parsedate_to_datetime(date) if date else datetime.now(written.tzinfo)
     return max(0.0, (now - written).total_seconds())
 
 
 class StoreHeartbeat:
-    """Renews a sign of life until it is closed, then takes it away."""
+    """Writes a heartbeat until it is closed, then deletes it."""
 
     def __init__(
         self, client: S3Client, key: str, where: str, timing: Timing, note: bytes = b""
@@ -86,30 +88,32 @@ class StoreHeartbeat:
         self._content = json.dumps(_this_process()).encode() + b"\n" + note
         self._closing, self._writing = threading.Event(), threading.Lock()
         self._renew()
-        threading.Thread(target=self._beat, name="pulse", daemon=True).start()
+        # daemon: a worker that ends without close() must not wait for this thread.
+        threading.Thread(target=self._beat, name="store-heartbeat", daemon=True).start()
 
     def _renew(self) -> None:
         self._client.run(lambda: upload(self._client, self._key, self._where, self._content))
 
     def _beat(self) -> None:
-        renewed, told = time.monotonic(), False
+        renewed, warned = time.monotonic(), False
         while not self._closing.wait(self._timing.renewed):
             alive = False
             with self._writing, suppress(StoreError):
                 if not self._closing.is_set():
                     self._renew()
                 alive = True
-            if not told and time.monotonic() - renewed > self._timing.dead:
+            if not warned and time.monotonic() - renewed > self._timing.dead:
                 _log.warning("%s: others may have taken this process for dead", self._where)
-                told = True
+                warned = True
             if alive:
-                renewed, told = time.monotonic(), False
+                renewed, warned = time.monotonic(), False
 
     def close(self) -> None:
-        """Stop renewing, and take the sign away; where that fails it dies by its age."""
+        """Stop writing, and delete the heartbeat; where that fails it ends by its age."""
         self._closing.set()
+        # Under the lock: a renewal that is still on its way would put the object again.
         with self._writing, suppress(StoreError):
-            self._client.ask("delete_object", self._where, Key=self._key)
+            self._client.call("delete_object", self._where, Key=self._key)
 
 
 def _this_process() -> dict[str, Any]:
@@ -118,14 +122,14 @@ def _this_process() -> dict[str, Any]:
 
 
 def _has_ended(process: dict[str, Any]) -> bool:
-    """Whether it ran on this machine, and runs no more; of another machine nothing is known."""
+    """Whether it ran on this machine and has ended; unknown, so False, for another machine."""
     if not process.get("machine") or process["machine"] != _machine():
         return False
     return bool(_started(process.get("pid", 0)) != process.get("started"))
 
 
 def _machine() -> str:
-    """Name what a process's number belongs to: this boot of this machine or container."""
+    """Name the boot and the pid namespace that a process number belongs to."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -135,6 +139,8 @@ def _machine() -> str:
 
 def _started(pid: int) -> str:
     """Return when a process began, in the kernel's ticks; empty if it has ended."""
+    # proc(5): field 22 of stat is the start time in ticks since boot, and tells a reused pid apart.
+    # The name before it may hold spaces and brackets, so fields are counted after the last `)`.
     try:
         fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
     except (OSError, ValueError):

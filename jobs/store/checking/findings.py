@@ -1,4 +1,4 @@
-"""What a check of the store tells: one finding a file that is not as it should be."""
+"""What a check of the store reports: one finding for each file that is not as it should be."""
 
 import os
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from compound.jobs.store.backend.files import Files
 from compound.schemas.base import Model
 
 Problem = Literal["orphan", "overtaken", "torn", "single", "foreign", "missing", "damaged", "newer"]
-"""`orphan`: ours, and named by no commit that can still count. `overtaken`: still written by an
-attempt that has a successor. `torn`: its end was cut off by a crash, and what is lost was never
-acknowledged as durable. `single`: an ended job's last commit is there once, not twice. `foreign`:
-not of our naming. `newer`: of a schema that this program does not know."""
+"""`orphan`: written by the store, and named by no commit that can still count. `overtaken`: still
+written by an attempt that has a successor. `torn`: its end was cut off by a crash; what is lost was
+never acknowledged as durable. `single`: an ended job's last commit has one copy, not two.
+`foreign`: not a name that the store gives. `newer`: of a schema that this program does not know."""
 
 GRAVE: tuple[Problem, ...] = ("missing", "damaged", "newer")
 """What a sound store never has, however it was crashed."""
@@ -44,7 +44,7 @@ class Finding(Model):
 
 @dataclass
 class FindingCounts:
-    """What was read on the way."""
+    """How many files, and bytes, a check has read."""
 
     files: int = 0
     bytes: int = 0
@@ -61,7 +61,7 @@ _FOREIGN = "left alone; move it away if it should not be here"
 
 
 def printable(key: str) -> str:
-    """Return a foreign name as text, whatever bytes it is made of."""
+    """Return a foreign name as text, even if it is not valid UTF-8."""
     return os.fsencode(key).decode("utf-8", "backslashreplace")
 
 
@@ -70,21 +70,21 @@ def address(files: Files, key: str) -> str:
     return f"{files.locate('store.json').removesuffix('store.json')}{printable(key)}"
 
 
-def lost(files: Files, owner: str, key: str, what: str, kind: str = "") -> Finding:
-    """Return the finding of a file that does not hold what was written, or is gone."""
-    what = what.removeprefix("the file is damaged: ")
+def lost(files: Files, owner: str, key: str, problem: str, kind: str = "") -> Finding:
+    """Return the finding of a file that is damaged or missing."""
+    problem = problem.removeprefix("the file is damaged: ")
     return Finding(
-        problem="missing" if what == "it is missing" else "damaged",
+        problem="missing" if problem == "it is missing" else "damaged",
         owner=owner,
         key=key,
         file=address(files, key),
         kind=kind,
-        what=what,
+        what=problem,
         next_step=_UNREADABLE,
     )
 
 
-def newer(files: Files, owner: str, key: str, what: str, kind: str = "") -> Finding:
+def newer(files: Files, owner: str, key: str, problem: str, kind: str = "") -> Finding:
     """Return the finding of a file of a schema that this program does not know."""
     return Finding(
         problem="newer",
@@ -92,19 +92,19 @@ def newer(files: Files, owner: str, key: str, what: str, kind: str = "") -> Find
         key=key,
         file=address(files, key),
         kind=kind,
-        what=what,
+        what=problem,
         next_step=_NEWER,
     )
 
 
-def foreign(files: Files, owner: str, key: str, size: int, what: str = "") -> Finding:
-    """Return the finding of what the store never wrote."""
+def foreign(files: Files, owner: str, key: str, size: int, problem: str = "") -> Finding:
+    """Return the finding of a file that the store never wrote."""
     return Finding(
         problem="foreign",
         owner=owner,
         key=printable(key),
         file=address(files, key),
         size=size,
-        what=what or "not a name that the store gives",
+        what=problem or "not a name that the store gives",
         next_step=_FOREIGN,
     )

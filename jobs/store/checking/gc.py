@@ -1,10 +1,10 @@
-"""Retention of ended jobs: what `compound gc` takes away, and how, so that no crash shows.
+"""Retention of ended jobs: which checkpoints `compound gc` deletes, and how, safe against crashes.
 
 The job gets one more attempt, which trains nothing. It commits the manifest that ended the job
-again, without the checkpoints that go, twice as every end is; only then are the files deleted that
-this manifest does not name. Until the commit the old state counts, from it on the new one, and what
-a crash leaves of the deletion is orphans. Being an attempt, it and one that begins at the same
-moment go by the same rule as any two (see commits.Commits): the earlier one deletes nothing.
+again, in two copies as every end has, but without the dropped checkpoints. Only then are files
+deleted that this manifest does not name. The old state counts until the commit, the new one after
+it; a crash during the deletion leaves orphans. An attempt that begins at the same moment follows
+the same rule as any two attempts (see commits.Commits): the earlier one deletes nothing.
 """
 
 from collections.abc import Collection
@@ -24,17 +24,17 @@ from compound.schemas.recipe import Keep
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What of a job's checkpoints is to stay."""
+class Retention:
+    """Which of a job's checkpoints are kept."""
 
     keep: Keep | None
-    """None: none but the needed ones."""
+    """None: only the needed ones."""
     needed: Collection[str] = ()
-    """Folders of checkpoints that something else will read."""
+    """Folders of checkpoints that other jobs will read."""
 
 
 class Pruning(Model):
-    """What goes of one job's checkpoints, or why nothing does."""
+    """Which of one job's checkpoints are deleted, or why none is."""
 
     job: str
     dropped: tuple[str, ...] = ()
@@ -42,77 +42,81 @@ class Pruning(Model):
     kept: tuple[str, ...] = ()
     bytes: int = 0
     reason: str = ""
-    """Why the job is left as it is; empty if it is not, or has nothing to drop."""
+    """Why the job is left unchanged; empty if it is changed, or has nothing to drop."""
     outcome: Literal["planned", "done"] = "planned"
 
 
-def plan(folder: JobFolder, wanted: Wanted) -> Pruning:
-    """Return what would go. Nothing does of a job that has not ended for good."""
+def plan(folder: JobFolder, retention: Retention) -> Pruning:
+    """Return what would be deleted: nothing of a job that may still go on."""
     manifest = folder.newest()
     if reason := _in_use(folder, manifest, None):
         return Pruning(job=folder.id, reason=reason)
     assert manifest is not None
-    stay = pruned(manifest.checkpoints, wanted.keep, wanted.needed)
-    return _told(folder, manifest, stay)
+    retained = pruned(manifest.checkpoints, retention.keep, retention.needed)
+    return _pruning(folder, manifest, retained)
 
 
-def prune(folder: JobFolder, wanted: Wanted) -> Pruning:
-    """Commit the end of a job without the checkpoints that go, then delete these."""
-    planned = plan(folder, wanted)
+def prune(folder: JobFolder, retention: Retention) -> Pruning:
+    """Commit the end of a job without the dropped checkpoints, then delete these."""
+    planned = plan(folder, retention)
     if not planned.dropped:
         return planned
-    mine, _ = claim(folder, this_process(world_size=1))
-    manifest = folder.newest(below=mine)
-    reason = _in_use(folder, manifest, mine) or _unsound(folder, manifest, wanted)
+    attempt, _ = claim(folder, this_process(world_size=1))
+    manifest = folder.newest(below=attempt)
+    reason = _in_use(folder, manifest, attempt) or _unsound(folder, manifest, retention)
     if reason:
-        folder.files.delete([claim_key(folder, mine)])
+        folder.files.delete([claim_key(folder, attempt)])
         return Pruning(job=folder.id, reason=reason)
     assert manifest is not None
-    stay = pruned(manifest.checkpoints, wanted.keep, wanted.needed)
-    own = {"attempt": mine.number, "nonce": mine.nonce, "sequence": 0}
+    retained = pruned(manifest.checkpoints, retention.keep, retention.needed)
+    own = {"attempt": attempt.number, "nonce": attempt.nonce, "sequence": 0}
     commits = Commits(folder, manifest.model_copy(update=own))
-    commits.end({}, checkpoints=stay)
-    return _told(folder, manifest, stay).model_copy(update={"outcome": "done"})
+    commits.end({}, checkpoints=retained)
+    return _pruning(folder, manifest, retained).model_copy(update={"outcome": "done"})
 
 
-def _in_use(folder: JobFolder, manifest: Manifest | None, mine: Attempt | None) -> str:
-    """Return why a job's checkpoints all stay; empty if it has ended for good, and nobody writes.
+def _in_use(folder: JobFolder, manifest: Manifest | None, own: Attempt | None) -> str:
+    """Return why all checkpoints of a job are kept; empty if it is done and has no live writer.
 
-    What has failed or was stopped may go on, and wants its newest checkpoints for that.
+    A job that failed or was stopped may go on, and needs its newest checkpoints for that.
     """
     if manifest is None or manifest.result is None:
         return "it has not ended"
     if manifest.result.status != "done":
         return f"it is {manifest.result.status}, and may go on"
     for attempt in folder.attempts():
-        begun = folder.files.names(folder.attempt_key(attempt))  # not where a claim never came
-        if begun and attempt > manifest.written_by and attempt != mine:
+        begun = folder.files.names(
+            folder.attempt_key(attempt)
+        )  # empty: a claim that was never written
+        if begun and attempt > manifest.written_by and attempt != own:
             return f"{attempt.name} may have just begun; compound fsck tells more"
         if folder.files.is_streaming(folder.live_key(attempt)):
             return f"{attempt.name} is being written"
     return ""
 
 
-def _unsound(folder: JobFolder, manifest: Manifest | None, wanted: Wanted) -> str:
-    """Return why others must stay: one that is kept for them cannot be read."""
-    stored = manifest.checkpoints if manifest else ()
-    for one in pruned(stored, wanted.keep, wanted.needed):
+def _unsound(folder: JobFolder, manifest: Manifest | None, retention: Retention) -> str:
+    """Return why nothing is deleted: a checkpoint that would be kept cannot be read."""
+    checkpoints = manifest.checkpoints if manifest else ()
+    for stored in pruned(checkpoints, retention.keep, retention.needed):
         try:
-            checkpoint.load(folder.files, one)
+            checkpoint.load(folder.files, stored)
         except DamagedError as error:
-            return f"{one.folder} is damaged: {error.what}"
+            return f"{stored.folder} is damaged: {error.what}"
         except StoreError as error:
             if error.__cause__ is not None:
                 raise
-            return f"{one.folder} cannot be read: {error.what}"
+            return f"{stored.folder} cannot be read: {error.what}"
     return ""
 
 
-def _told(folder: JobFolder, manifest: Manifest, stay: tuple[CheckpointFiles, ...]) -> Pruning:
-    gone = [one for one in manifest.checkpoints if one not in stay]
+def _pruning(
+    folder: JobFolder, manifest: Manifest, retained: tuple[CheckpointFiles, ...]
+) -> Pruning:
+    dropped = [stored for stored in manifest.checkpoints if stored not in retained]
     return Pruning(
         job=folder.id,
-        dropped=tuple(one.folder for one in gone),
-        kept=tuple(one.folder for one in stay),
-        bytes=sum(file.size for one in gone for file in one.files.values()),
+        dropped=tuple(stored.folder for stored in dropped),
+        kept=tuple(stored.folder for stored in retained),
+        bytes=sum(file.size for stored in dropped for file in stored.files.values()),
     )

@@ -1,4 +1,4 @@
-"""One job, checked: whole, missing, damaged, or left over by attempts that are gone."""
+"""The check of one job: files that are missing, damaged, or left over by earlier attempts."""
 
 import zlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from compound.jobs.store.checking.findings import (
     lost,
     printable,
 )
-from compound.jobs.store.checking.job_view import JobView, look, read_file, record
+from compound.jobs.store.checking.job_view import JobView, look_at, read_file, record
 from compound.jobs.store.checking.stream_check import check_stream
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_files import read_verified
@@ -27,41 +27,41 @@ _DELETE = "compound fsck --delete removes it"
 
 
 def check_job(
-    folder: JobFolder, tally: FindingCounts, older_than: float
+    folder: JobFolder, counts: FindingCounts, older_than: float
 ) -> tuple[JobView, list[Finding]]:
-    """Return a job as it was looked at, and what is wrong with it.
+    """Return a job as it was read, and what is wrong with it.
 
-    A job at work may delete what an older commit named: then it is looked at again. Orphans are
-    deletable once they are `older_than` so many seconds.
+    A running job may delete a file that an older commit named: then the job is read again. Orphans
+    are deletable once they are `older_than`, in seconds.
     """
     while True:
-        view = look(folder, tally)
-        found = list(_JobCheck(view, tally, older_than).findings())
-        calm = not any(one.grave for one in found)
-        if calm or look(folder, FindingCounts()).commits == view.commits:
-            return view, found
+        view = look_at(folder, counts)
+        findings = list(_JobCheck(view, counts, older_than).findings())
+        sound = not any(finding.grave for finding in findings)
+        if sound or look_at(folder, FindingCounts()).commits == view.commits:
+            return view, findings
 
 
 class _JobCheck:
-    def __init__(self, view: JobView, tally: FindingCounts, older_than: float) -> None:
-        self._view, self._tally, self._older_than = view, tally, older_than
+    def __init__(self, view: JobView, counts: FindingCounts, older_than: float) -> None:
+        self._view, self._counts, self._older_than = view, counts, older_than
         self._folder, self._files = view.folder, view.folder.files
-        self._known = self._used()
-        self._broken = {one.key for one in view.unreadable}
+        self._named_files = self._files_of_commits()
+        self._broken = {finding.key for finding in view.unreadable}
         self._manifests = {view.folder.manifest_key(*commit) for commit in view.counting()}
         self._counting = {attempt for attempt, _ in view.counting()}
 
     def findings(self) -> Iterator[Finding]:
         yield from self._view.unreadable
         yield from self._sealed()
-        yield from self._named()
+        yield from self._committed()
         yield from self._streams()
         yield from self._overtaken()
         yield from self._single()
-        yield from self._others()
+        yield from self._remaining()
 
-    def _used(self) -> dict[str, StoredFile]:
-        """Return the files that commits name which count, or would if newer ones were damaged."""
+    def _files_of_commits(self) -> dict[str, StoredFile]:
+        """Return the files of commits that count, or that would if newer ones were damaged."""
         return {
             file.key: file
             for manifest in self._view.counting().values()
@@ -76,7 +76,7 @@ class _JobCheck:
         for key in self._view.entries:
             if kind_of(key) == "job":
                 yield from self._record(key, TrainJob)
-            elif kind_of(key) == "claim" and self._counts(key):
+            elif kind_of(key) == "claim" and self._of_counting_attempt(key):
                 yield from self._record(key, Writer)
 
     def _record(self, key: str, cls: type[Model]) -> Iterator[Finding]:
@@ -87,32 +87,32 @@ class _JobCheck:
             return
         if data is None:
             return  # deleted meanwhile
-        self._tally.add(len(data))
-        found = record(self._files, self._folder.id, key, data, cls)
-        if isinstance(found, Finding):
-            yield found
-        elif isinstance(found, TrainJob) and found.id != self._folder.id:
-            yield self._lost(key, f"it holds job {found.id}, not {self._folder.id}")
+        self._counts.add(len(data))
+        content = record(self._files, self._folder.id, key, data, cls)
+        if isinstance(content, Finding):
+            yield content
+        elif isinstance(content, TrainJob) and content.id != self._folder.id:
+            yield self._lost(key, f"it holds job {content.id}, not {self._folder.id}")
 
-    def _lost(self, key: str, what: str) -> Finding:
-        return lost(self._files, self._folder.id, key, what, kind_of(key) or "")
+    def _lost(self, key: str, problem: str) -> Finding:
+        return lost(self._files, self._folder.id, key, problem, kind_of(key) or "")
 
-    def _named(self) -> Iterator[Finding]:
-        """Check what commits name. Only the newest one's files must all be there."""
+    def _committed(self) -> Iterator[Finding]:
+        """Check the files that commits name. Only those of the newest commit must all exist."""
         newest = None if self._broken else self._view.newest  # a newer one may have dropped more
         needed = {file.key for file in stored_files(newest)} if newest else set()
-        for key, file in self._known.items():
+        for key, file in self._named_files.items():
             if key not in needed and key not in self._view.entries:
                 continue  # dropped by a later commit
             try:
                 read_verified(self._files, file)
-                self._tally.add(file.size)
+                self._counts.add(file.size)
             except DamagedError as error:
                 yield self._lost(key, error.what)
             except StoreError as error:
                 if error.__cause__ is not None:
                     raise
-                yield self._lost(printable(key), error.what)  # a name that leads elsewhere
+                yield self._lost(printable(key), error.what)  # a link, or a name outside the store
 
     def _streams(self) -> Iterator[Finding]:
         for attempt, manifest in self._open_attempts():
@@ -122,13 +122,13 @@ class _JobCheck:
                 if manifest == self._view.newest:
                     yield self._lost(key, "it is missing")
                 continue
-            self._tally.add(len(data))
+            self._counts.add(len(data))
             crc32 = zlib.crc32(data[: manifest.live_from])
-            found = check_stream(data, manifest, crc32)
-            if found and found.problem == "damaged":
-                yield self._lost(key, found.what)
-            elif found and attempt not in self._view.writing:
-                yield self._finding(key, found.problem, found.what, _TORN)
+            state = check_stream(data, manifest, crc32)
+            if state and state.problem == "damaged":
+                yield self._lost(key, state.detail)
+            elif state and attempt not in self._view.writing:
+                yield self._finding(key, state.problem, state.detail, _TORN)
 
     def _open_attempts(self) -> Iterator[tuple[Attempt, Manifest]]:
         """Yield each attempt that counts and has not ended, with its newest commit."""
@@ -143,16 +143,19 @@ class _JobCheck:
         newest = self._view.newest
         for attempt in self._view.writing:
             if newest and attempt < newest.written_by:
-                what = (
+                problem = (
                     f"{attempt.name} still writes, though {newest.written_by.name} has taken over"
                 )
                 key = self._folder.live_key(attempt)
-                advice = f"its rows do not count; {self._who(attempt)} ends at its next checkpoint"
-                yield self._finding(key, "overtaken", what, advice)
+                advice = (
+                    f"its rows do not count; {self._writer_of(attempt)} ends at its next checkpoint"
+                )
+                yield self._finding(key, "overtaken", problem, advice)
 
-    def _who(self, attempt: Attempt) -> str:
-        found = [m.writer for (one, _), m in self._view.commits.items() if one == attempt]
-        return f"process {found[0].pid} on {found[0].host}" if found else "its process"
+    def _writer_of(self, attempt: Attempt) -> str:
+        commits = self._view.commits
+        writers = [commits[commit].writer for commit in commits if commit[0] == attempt]
+        return f"process {writers[0].pid} on {writers[0].host}" if writers else "its process"
 
     def _single(self) -> Iterator[Finding]:
         newest = self._view.newest
@@ -161,48 +164,50 @@ class _JobCheck:
         for number in (newest.sequence, newest.sequence + 1):
             key = self._folder.manifest_key(newest.written_by, number)
             if (newest.written_by, number) not in self._view.commits and key not in self._broken:
-                what = "the last commit of an ended job is there once, and should be twice"
-                yield self._finding(key, "single", what, "compound fsck --repair writes it again")
+                problem = "an ended job has one copy of its last commit, and should have two"
+                advice = "compound fsck --repair writes it again"
+                yield self._finding(key, "single", problem, advice)
 
-    def _others(self) -> Iterator[Finding]:
-        """Go through all files: what is not ours, and what no commit can name any more."""
+    def _remaining(self) -> Iterator[Finding]:
+        """Yield files that the store did not write, and files that no commit needs."""
         for entry in self._view.entries.values():
             if kind_of(entry.key) is None:
                 yield foreign(self._files, self._folder.id, entry.key, entry.size)
-            elif not self._has_a_use(entry.key):
+            elif not self._is_needed(entry.key):
                 yield self._orphan(entry)
 
-    def _has_a_use(self, key: str) -> bool:
+    def _is_needed(self, key: str) -> bool:
         kind, attempt = kind_of(key), self._view.attempt_of(key)
-        if kind == "job" or key in self._known or attempt in self._view.writing:
+        if kind == "job" or key in self._named_files or attempt in self._view.writing:
             return True
         if kind == "manifest":
             return key in self._broken or key in self._manifests
-        return kind in ("claim", "stream", "sign") and self._counts(key)
+        return kind in ("claim", "stream", "sign") and self._of_counting_attempt(key)
 
-    def _counts(self, key: str) -> bool:
-        """Whether a claim or a stream is of an attempt that counts and has not swept it away."""
+    def _of_counting_attempt(self, key: str) -> bool:
+        """Whether a claim or a stream is of an attempt that counts and has not deleted it."""
         attempt = self._view.attempt_of(key)
         unsettled = attempt in self._counting and not self._view.settled
         return attempt in self._view.writing or unsettled
 
     def _orphan(self, entry: Entry) -> Finding:
-        reason = self._kept_for(entry)
+        reason = self._reason_to_keep(entry)
         return self._finding(
-            entry.key, "orphan", self._left_by(entry.key), reason or _DELETE, deletable=not reason
+            entry.key, "orphan", self._origin_of(entry.key), reason or _DELETE, deletable=not reason
         )
 
-    def _left_by(self, key: str) -> str:
+    def _origin_of(self, key: str) -> str:
         attempt, newest = self._view.attempt_of(key), self._view.newest
         if kind_of(key) == "temporary":
             return "a write that did not end"
-        if attempt is not None and attempt not in {one for one, _ in self._view.commits}:
+        committed = {commit[0] for commit in self._view.commits}
+        if attempt is not None and attempt not in committed:
             return f"{attempt.name} has committed nothing"
         if newest and attempt != newest.written_by:
             return f"{newest.written_by.name} has taken over, and ended the job"
         return "no commit that can still count names it"
 
-    def _kept_for(self, entry: Entry) -> str:
+    def _reason_to_keep(self, entry: Entry) -> str:
         """Return why an orphan must not be deleted yet; empty if it may be."""
         attempt, age = self._view.attempt_of(entry.key), entry.age
         if self._view.writing:
@@ -216,7 +221,7 @@ class _JobCheck:
         return ""
 
     def _finding(
-        self, key: str, problem: str, what: str, advice: str, *, deletable: bool = False
+        self, key: str, problem: str, detail: str, advice: str, *, deletable: bool = False
     ) -> Finding:
         entry = self._view.entries.get(key)
         return Finding.model_validate(
@@ -227,7 +232,7 @@ class _JobCheck:
                 "file": address(self._files, key),
                 "kind": kind_of(key) or "",
                 "size": entry.size if entry else 0,
-                "what": what,
+                "what": detail,
                 "next_step": advice,
                 "deletable": deletable,
             }
@@ -239,5 +244,5 @@ _TORN = "nothing: what was cut off was never acknowledged as durable"
 
 def stored_files(manifest: Manifest) -> list[StoredFile]:
     """Return all files that a commit names."""
-    checkpoints = [file for one in manifest.checkpoints for file in one.files.values()]
-    return [*manifest.parts, *checkpoints]
+    checkpoints = (checkpoint.files.values() for checkpoint in manifest.checkpoints)
+    return [*manifest.parts, *(file for files in checkpoints for file in files)]

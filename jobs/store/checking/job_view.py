@@ -1,4 +1,4 @@
-"""A job's folder as a check sees it: every file, the commits that can be read, who still writes."""
+"""A job's folder as a check sees it: every file, the readable commits, and the live writers."""
 
 import errno
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from compound.jobs.store.format.file_kinds import MANIFEST, attempt_of, kind_of
 from compound.jobs.store.format.manifest import Attempt, Manifest
 from compound.schemas.errors import StoreError
 
+# Errors of one file, not of the file system: a bad sector, a folder in its place, a loop of links.
 _OF_THE_FILE = (errno.EIO, errno.EISDIR, errno.ELOOP)
 
 M = TypeVar("M", bound=BaseModel)
@@ -25,14 +26,14 @@ Commit = tuple[Attempt, int]
 
 @dataclass(frozen=True)
 class JobView:
-    """What one look at a job's folder found. `entries` were listed before anything was read."""
+    """One reading of a job's folder. `entries` were listed before anything was read."""
 
     folder: JobFolder
     entries: dict[str, Entry]
     writing: tuple[Attempt, ...]
-    """Attempts whose stream a live process holds."""
+    """Attempts whose live stream a running process holds open."""
     commits: dict[Commit, Manifest]
-    """All that can be read."""
+    """All commits that can be read."""
     unreadable: tuple[Finding, ...]
     """The other manifests."""
 
@@ -43,8 +44,8 @@ class JobView:
 
     @property
     def copies(self) -> list[Commit]:
-        """Where the commit that counts is found; an ended job has it twice."""
-        return [commit for commit, one in self.commits.items() if one == self.newest]
+        """The copies of the commit that counts; an ended job has two."""
+        return [commit for commit, manifest in self.commits.items() if manifest == self.newest]
 
     @property
     def settled(self) -> bool:
@@ -69,36 +70,36 @@ class JobView:
     def age(self, attempt: Attempt) -> float:
         """Return the seconds since an attempt last put a file."""
         top = f"{self.folder.attempt_key(attempt)}/"
-        return min(one.age for key, one in self.entries.items() if key.startswith(top))
+        return min(entry.age for key, entry in self.entries.items() if key.startswith(top))
 
     def attempts(self) -> set[Attempt]:
         """Return the attempts that have files of our naming."""
-        found = (self.attempt_of(key) for key in self.entries if kind_of(key))
-        return {one for one in found if one is not None}
+        attempts = (self.attempt_of(key) for key in self.entries if kind_of(key))
+        return {attempt for attempt in attempts if attempt is not None}
 
 
-def look(folder: JobFolder, tally: FindingCounts) -> JobView:
-    """Look at a job in the order that makes deletions safe.
+def look_at(folder: JobFolder, counts: FindingCounts) -> JobView:
+    """Read a job's folder in the order that makes deletions safe.
 
-    Files first, then who writes, then commits: a file that a writer has put and not named yet is
-    listed while that writer lives. If it is found to be gone, all that it committed is read after.
+    Files first, then writers, then commits. A file that a writer has put and not named yet is
+    listed while that writer lives; if the writer has ended by then, all its commits are read after.
     """
-    entries = {one.key: one for one in folder.files.entries(folder.key)}
+    entries = {entry.key: entry for entry in folder.files.entries(folder.key)}
     view = JobView(folder, entries, (), {}, ())
-    streams = ((one, folder.live_key(one)) for one in sorted(view.attempts()))
-    writing = (one for one, key in streams if key in entries and folder.files.is_streaming(key))
-    return _with_commits(replace(view, writing=tuple(writing)), tally)
+    streams = {attempt: folder.live_key(attempt) for attempt in sorted(view.attempts())}
+    live = (a for a, key in streams.items() if key in entries and folder.files.is_streaming(key))
+    return _with_commits(replace(view, writing=tuple(live)), counts)
 
 
-def _with_commits(view: JobView, tally: FindingCounts) -> JobView:
+def _with_commits(view: JobView, counts: FindingCounts) -> JobView:
     commits: dict[Commit, Manifest] = {}
     unreadable: list[Finding] = []
     for commit, key in _manifests(view):
-        found = _read(view.folder, key, tally)
-        if isinstance(found, Finding):
-            unreadable.append(found)
-        elif found is not None:
-            commits[commit] = found
+        content = _read(view.folder, key, counts)
+        if isinstance(content, Finding):
+            unreadable.append(content)
+        elif content is not None:
+            commits[commit] = content
     return replace(view, commits=commits, unreadable=tuple(unreadable))
 
 
@@ -112,7 +113,7 @@ def _manifests(view: JobView) -> Iterator[tuple[Commit, str]]:
                 yield (attempt, int(match[1])), f"{top}/{name}"
 
 
-def _read(folder: JobFolder, key: str, tally: FindingCounts) -> Manifest | Finding | None:
+def _read(folder: JobFolder, key: str, counts: FindingCounts) -> Manifest | Finding | None:
     """Return a manifest, or what is wrong with it; None if a newer one has replaced it."""
     try:
         data = read_file(folder.files, key)
@@ -120,7 +121,7 @@ def _read(folder: JobFolder, key: str, tally: FindingCounts) -> Manifest | Findi
         return lost(folder.files, folder.id, key, error.what, "manifest")
     if data is None:
         return None
-    tally.add(len(data))
+    counts.add(len(data))
     return record(folder.files, folder.id, key, data, Manifest)
 
 
@@ -138,7 +139,7 @@ def record(files: Files, owner: str, key: str, data: bytes, cls: type[M]) -> M |
 def read_file(files: Files, key: str) -> bytes | None:
     """Return a file's bytes; DamagedError for what is there and cannot be read.
 
-    StoreError where the place itself does not answer: then nothing can be told of any file.
+    StoreError where the back end itself does not answer: then no file can be judged.
     """
     try:
         return files.read(key)

@@ -1,4 +1,4 @@
-"""Whether a live stream holds what its attempt has written, as far as that can be told."""
+"""Whether a live stream is what its attempt has written, as far as its checksums tell."""
 
 from typing import NamedTuple
 
@@ -10,22 +10,21 @@ from compound.jobs.store.format.rows import tail_of
 
 _MARK = b"\xff\xff\xff\xff"
 _MARKS = 1000
-"""Places at most where whole rows are looked for behind a tear."""
+"""How many message starts at most are tried after a tear."""
 
 
 class StreamState(NamedTuple):
     """What is wrong with a stream."""
 
     problem: Problem
-    what: str
+    detail: str
 
 
 def check_stream(data: bytes, manifest: Manifest, crc32: int) -> StreamState | None:
-    """Hold a stream against its attempt's newest commit; None if it is whole.
+    """Compare a stream with its attempt's newest commit; None if it is whole.
 
-    `crc32` is that of the bytes up to where the commit says that its own rows end. Bytes that a
-    crash cut off are told from bytes that have changed: a stream is not synced, so it may end
-    anywhere, but what is there was written.
+    `crc32`: of the bytes up to where the commit's own rows end. A cut is told apart from a changed
+    byte: a stream is not synced, so a crash may end it anywhere, but every byte before is right.
     """
     if len(data) < manifest.live_from:
         cut = f"it has {len(data):,} of {manifest.live_from:,} bytes, all of them in parts too"
@@ -36,7 +35,7 @@ def check_stream(data: bytes, manifest: Manifest, crc32: int) -> StreamState | N
     rest = len(data) - tail.end
     if not rest:
         return None
-    if tail.end == 0 or _is_whole(data[tail.end :]) or _goes_on(data, tail.end):
+    if tail.end == 0 or _is_whole(data[tail.end :]) or _rows_follow(data, tail.end):
         return StreamState("damaged", f"the row at byte {tail.end:,} is not what was written")
     return StreamState(
         "torn", f"its last {rest:,} bytes are a row that was cut off, and is left out"
@@ -44,20 +43,20 @@ def check_stream(data: bytes, manifest: Manifest, crc32: int) -> StreamState | N
 
 
 def _is_whole(rest: bytes) -> bool:
-    """Whether a message follows that has all of its bytes: then it is not cut, but changed."""
+    """Whether a complete message follows: then the stream is not cut, but changed."""
     try:
         return pa.ipc.read_message(pa.BufferReader(rest)) is not None
     except (pa.ArrowException, OSError, ValueError, EOFError):
         return False
 
 
-def _goes_on(data: bytes, tear: int) -> bool:
-    """Whether whole rows follow behind the place where reading stopped."""
-    place = tear
+def _rows_follow(data: bytes, tear: int) -> bool:
+    """Whether whole rows follow after the byte where reading stopped."""
+    start = tear
     for _ in range(_MARKS):
-        place = data.find(_MARK, place + 1)
-        if place < 0:
+        start = data.find(_MARK, start + 1)
+        if start < 0:
             return False
-        if tail_of(data, place).batches:
+        if tail_of(data, start).batches:
             return True
     return False

@@ -1,4 +1,4 @@
-"""A study's folder and the store's own records, checked."""
+"""The check of a study's folder and of the store's own records."""
 
 import re
 import zlib
@@ -29,7 +29,7 @@ _FOLDERS = re.compile("jobs|studies|devices|profiles")
 _SEALED = ("marker", "device", "document")
 _HASHED = re.compile(r"-([0-9a-f]{16})\.(json\.gz|parquet)$")
 _PIECE = 1 << 20
-_INDEX = "compound fsck --repair takes it away; jobs are read themselves until the next run"
+_INDEX = "compound fsck --repair deletes it; jobs are read themselves until the next run"
 _NOTE = "nothing: the next run of the study writes it anew"
 _EVENTS = "nothing: a crash cuts off what it was just writing"
 
@@ -37,7 +37,7 @@ _EVENTS = "nothing: a crash cuts off what it was just writing"
 def check_study(
     files: Files,
     study: StudyFolder,
-    tally: FindingCounts,
+    counts: FindingCounts,
     older_than: float,
     needed: Iterable[str] = (),
 ) -> Iterator[Finding]:
@@ -47,41 +47,41 @@ def check_study(
     """
     top = f"studies/{study.name}"
     entries = list(files.entries(top))
-    kinds = {kind_of(one.key) for one in entries}
+    kinds = {kind_of(entry.key) for entry in entries}
     for name in needed if kinds & {"events", "document"} else ():
-        if f"{top}/{name}" not in {one.key for one in entries}:
+        if f"{top}/{name}" not in {entry.key for entry in entries}:
             yield lost(files, study.name, f"{top}/{name}", "it is missing", "document")
     for entry in entries:
-        yield from check_file(files, study.name, entry, tally, older_than)
+        yield from check_file(files, study.name, entry, counts, older_than)
     if "events" in kinds:
-        segments = [one for one in entries if kind_of(one.key) == "events"]
-        yield from _events(files, study, segments, tally)
+        segments = [entry for entry in entries if kind_of(entry.key) == "events"]
+        yield from _events(files, study, segments, counts)
 
 
-def check_top(files: Files, tally: FindingCounts, older_than: float) -> Iterator[Finding]:
-    """Yield what is wrong with the store's own records, and what lies where nothing belongs."""
-    yield from _strays(files, "", _FOLDERS, tally, older_than)
-    yield from _strays(files, "jobs", JOB_ID, tally, older_than)
-    yield from _strays(files, "studies", STUDY_NAME, tally, older_than)
+def check_top(files: Files, counts: FindingCounts, older_than: float) -> Iterator[Finding]:
+    """Yield what is wrong with the store's own records, and what does not belong in its folders."""
+    yield from _unexpected(files, "", _FOLDERS, counts, older_than)
+    yield from _unexpected(files, "jobs", JOB_ID, counts, older_than)
+    yield from _unexpected(files, "studies", STUDY_NAME, counts, older_than)
     for folder in ("devices", "profiles"):
         for entry in files.entries(folder):
-            yield from check_file(files, "", entry, tally, older_than)
+            yield from check_file(files, "", entry, counts, older_than)
 
 
-def _strays(
-    files: Files, folder: str, expected: re.Pattern[str], tally: FindingCounts, older_than: float
+def _unexpected(
+    files: Files, folder: str, expected: re.Pattern[str], counts: FindingCounts, older_than: float
 ) -> Iterator[Finding]:
-    found = {one.key: one for one in files.entries(folder, deep=False)}
-    for entry in found.values():
-        yield from check_file(files, "", entry, tally, older_than)
+    listed = {entry.key: entry for entry in files.entries(folder, deep=False)}
+    for entry in listed.values():
+        yield from check_file(files, "", entry, counts, older_than)
     for name in files.names(folder):
         key = f"{folder}/{name}".removeprefix("/")
-        if key not in found and not expected.fullmatch(name):
+        if key not in listed and not expected.fullmatch(name):
             yield foreign(files, "", key, 0, "a folder that the store does not know")
 
 
 def check_file(
-    files: Files, owner: str, entry: Entry, tally: FindingCounts, older_than: float
+    files: Files, owner: str, entry: Entry, counts: FindingCounts, older_than: float
 ) -> Iterator[Finding]:
     """Yield what is wrong with one file that is not a job's."""
     kind = kind_of(entry.key)
@@ -90,10 +90,10 @@ def check_file(
     elif kind in ("temporary", "probe"):
         yield _leftover(files, owner, entry, older_than, "a write that did not end")
     elif kind in (*_SEALED, "trace", "index", "lease"):
-        yield from _content(files, owner, entry.key, tally)
+        yield from _content(files, owner, entry.key, counts)
 
 
-def _content(files: Files, owner: str, key: str, tally: FindingCounts) -> Iterator[Finding]:
+def _content(files: Files, owner: str, key: str, counts: FindingCounts) -> Iterator[Finding]:
     kind = kind_of(key) or ""
     try:
         data = read_file(files, key)
@@ -102,28 +102,29 @@ def _content(files: Files, owner: str, key: str, tally: FindingCounts) -> Iterat
         return
     if data is None:
         return  # deleted meanwhile
-    tally.add(len(data))
+    counts.add(len(data))
     if kind in _SEALED and not intact(data):
         yield lost(files, owner, key, "its checksum does not match", kind)
     elif kind in _SEALED and version_of(data) > SCHEMA_VERSION:
-        what = f"written with store schema {version_of(data)}; this program reads up to "
-        yield newer(files, owner, key, f"{what}{SCHEMA_VERSION}", kind)
-    elif kind in ("trace", "index") and not _as_named(key, data):
-        found = lost(files, owner, key, "its checksum does not match", kind)
-        yield found.model_copy(update={"next_step": _INDEX}) if kind == "index" else found
-    elif kind == "lease" and not _tells_its_holder(data):
-        yield _torn(files, owner, key, len(data), "it does not tell who left it", _NOTE)
+        problem = f"written with store schema {version_of(data)}; this program reads up to "
+        yield newer(files, owner, key, f"{problem}{SCHEMA_VERSION}", kind)
+    elif kind in ("trace", "index") and not _matches_name(key, data):
+        finding = lost(files, owner, key, "its checksum does not match", kind)
+        yield finding.model_copy(update={"next_step": _INDEX}) if kind == "index" else finding
+    elif kind == "lease" and not _has_holder(data):
+        yield _torn(files, owner, key, len(data), "it does not name its holder", _NOTE)
 
 
-def _as_named(key: str, data: bytes) -> bool:
-    """Whether a file is what its name tells, by a hash; an old trace has only gzip's checksum."""
+def _matches_name(key: str, data: bytes) -> bool:
+    """Whether a file has the hash in its name; an old trace has only gzip's checksum."""
     if match := _HASHED.search(key):
         return sha256(data).startswith(match[1])
     return _unzips(data)
 
 
 def _unzips(data: bytes) -> bool:
-    """Whether gzip's checksum holds. Read in pieces: what it unpacks to may be of any size."""
+    """Whether gzip's checksum is right. Read in pieces: the unpacked size has no limit."""
+    # wbits 31: a gzip header and trailer (zlib's manual, inflateInit2).
     unzip = zlib.decompressobj(wbits=31)
     try:
         while data and not unzip.eof:
@@ -134,7 +135,7 @@ def _unzips(data: bytes) -> bool:
     return unzip.eof and not unzip.unused_data
 
 
-def _tells_its_holder(note: bytes) -> bool:
+def _has_holder(note: bytes) -> bool:
     try:
         return not note or bool(holder_of(note))
     except (StoreError, ValueError, KeyError, TypeError):
@@ -142,21 +143,21 @@ def _tells_its_holder(note: bytes) -> bool:
 
 
 def _events(
-    files: Files, study: StudyFolder, entries: list[Entry], tally: FindingCounts
+    files: Files, study: StudyFolder, entries: list[Entry], counts: FindingCounts
 ) -> Iterator[Finding]:
     damaged, torn = study.lost_events()
     for entry in entries:
-        tally.add(entry.size)
+        counts.add(entry.size)
     key = entries[-1].key
     if damaged:
-        what = f"{damaged} lines are damaged, and are left out"
-        yield lost(files, study.name, key, what, "events")
+        problem = f"{damaged} lines are damaged, and are left out"
+        yield lost(files, study.name, key, problem, "events")
     if torn:
-        what = f"{torn} lines were cut off, and are left out"
-        yield _torn(files, study.name, key, entries[-1].size, what, _EVENTS)
+        problem = f"{torn} lines were cut off, and are left out"
+        yield _torn(files, study.name, key, entries[-1].size, problem, _EVENTS)
 
 
-def _torn(files: Files, owner: str, key: str, size: int, what: str, advice: str) -> Finding:
+def _torn(files: Files, owner: str, key: str, size: int, problem: str, advice: str) -> Finding:
     return Finding(
         problem="torn",
         owner=owner,
@@ -164,14 +165,14 @@ def _torn(files: Files, owner: str, key: str, size: int, what: str, advice: str)
         file=address(files, key),
         kind=kind_of(key) or "",
         size=size,
-        what=what,
+        what=problem,
         next_step=advice,
     )
 
 
-def _leftover(files: Files, owner: str, entry: Entry, older_than: float, what: str) -> Finding:
+def _leftover(files: Files, owner: str, entry: Entry, older_than: float, problem: str) -> Finding:
     young = entry.age < older_than
-    kept = f"kept until it is {older_than / 3600:g} h old; see --older-than"
+    advice = f"kept until it is {older_than / 3600:g} h old; see --older-than"
     return Finding(
         problem="orphan",
         owner=owner,
@@ -179,7 +180,7 @@ def _leftover(files: Files, owner: str, entry: Entry, older_than: float, what: s
         file=address(files, entry.key),
         kind=kind_of(entry.key) or "",
         size=entry.size,
-        what=what,
-        next_step=kept if young else "compound fsck --delete removes it",
+        what=problem,
+        next_step=advice if young else "compound fsck --delete removes it",
         deletable=not young,
     )

@@ -1,4 +1,4 @@
-"""Every checksum of a store, recomputed: what `compound verify` shows."""
+"""Recomputes every checksum of a store, for `compound verify`."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,7 +14,7 @@ _SHOWN = ("missing", "damaged", "newer", "torn")
 
 
 class Damage(Model):
-    """A file that does not hold what was written, or that is gone."""
+    """A file that is damaged or missing."""
 
     owner: str
     """The job or the study that it belongs to; empty for the store's own."""
@@ -23,7 +23,7 @@ class Damage(Model):
 
 
 class Audit(Model):
-    """What was read, and what of it cannot be trusted."""
+    """How much was read, and which files are damaged."""
 
     files: int = 0
     bytes: int = 0
@@ -32,17 +32,23 @@ class Audit(Model):
 
 def audit(files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder]) -> Audit:
     """Check jobs, studies and the store's own records."""
-    tally = FindingCounts()
-    found = [one for one in _findings(files, job_ids, studies, tally) if one.problem in _SHOWN]
-    damaged = [Damage(owner=one.owner, file=one.file, problem=one.what) for one in found]
-    return Audit(files=tally.files, bytes=tally.bytes, damaged=tuple(damaged))
+    counts = FindingCounts()
+    findings = [
+        finding
+        for finding in _findings(files, job_ids, studies, counts)
+        if finding.problem in _SHOWN
+    ]
+    damaged = [
+        Damage(owner=finding.owner, file=finding.file, problem=finding.what) for finding in findings
+    ]
+    return Audit(files=counts.files, bytes=counts.bytes, damaged=tuple(damaged))
 
 
 def _findings(
-    files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder], tally: FindingCounts
+    files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder], counts: FindingCounts
 ) -> Iterator[Finding]:
-    yield from check_top(files, tally, 0)
+    yield from check_top(files, counts, 0)
     for job_id in job_ids:
-        yield from check_job(JobFolder(files, job_id), tally, 0)[1]
+        yield from check_job(JobFolder(files, job_id), counts, 0)[1]
     for study in studies:
-        yield from check_study(files, study, tally, 0)
+        yield from check_study(files, study, counts, 0)

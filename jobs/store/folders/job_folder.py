@@ -1,4 +1,4 @@
-"""One job's folder, as readers see it: the newest commit of the newest attempt."""
+"""Reads one job's folder: the newest commit of the newest attempt."""
 
 import logging
 import re
@@ -34,16 +34,16 @@ LOG = logging.getLogger(__name__)
 _TRIES = 100
 
 T = TypeVar("T")
-Trouble = list[str]
-"""What could not be read, in sentences; empty if all could."""
+Problems = list[str]
+"""One sentence for each file that could not be read."""
 
 
 class JobState(Model):
-    """Where a job stands."""
+    """The state of a job."""
 
     job: str
     status: Literal["absent", "running", "stopped", "done", "failed"]
-    """`stopped` has begun, has not ended, and has no live writer: running it again resumes it."""
+    """`stopped`: it has begun, has not ended, and has no live writer; a new run resumes it."""
     attempt: int = 0
     epoch: int = 0
     """Epochs finished and logged, over all attempts."""
@@ -55,7 +55,7 @@ class JobState(Model):
     pid: int = 0
     cause: Cause | None = None
     attempts: tuple[Writer, ...] = ()
-    """Who wrote the attempts that have begun, with what: the record of the run, oldest first."""
+    """The writers of its attempts with their environments, oldest first."""
 
 
 class JobFolder:
@@ -84,7 +84,7 @@ class JobFolder:
         return sorted(Attempt(int(match[1]), match[2] or "") for match in matches if match)
 
     def job(self) -> TrainJob | None:
-        """Return what is trained here; DamagedError if the record is not this job's."""
+        """Return the job's own record; DamagedError if it is another job's."""
         key = f"{self.key}/job.json"
         data = self.files.read(key)
         if data is None:
@@ -96,15 +96,16 @@ class JobFolder:
 
     def newest(self, *, below: Attempt | None = None) -> Manifest | None:
         """Return the commit that counts: of the newest attempt with one, the newest undamaged."""
+        # A manifest can be replaced and deleted between its listing and its reading.
         for _ in range(_TRIES):
             try:
                 return next(self._manifests(below), None)
             except FileNotFoundError:
-                continue  # a newer commit replaced the one listed: look again
+                continue  # a newer commit replaced the listed one: list again
         raise StoreError("it changes faster than it can be read", where=self.key)
 
     def _manifests(self, below: Attempt | None) -> Iterator[Manifest]:
-        attempts = [one for one in self.attempts() if below is None or one < below]
+        attempts = [attempt for attempt in self.attempts() if below is None or attempt < below]
         for attempt in reversed(attempts):
             names = self.files.names(self.attempt_key(attempt))
             for sequence in reversed(_numbers(MANIFEST, names)):
@@ -124,27 +125,27 @@ class JobFolder:
 
         `names`: the lines of these metrics only.
         """
-        found = self._settled(lambda manifest: self._read_rows(manifest, names))
-        return table_of([]) if found is None else found
+        rows = self._read_stable(lambda manifest: self._read_rows(manifest, names))
+        return table_of([]) if rows is None else rows
 
     def checkpoint(self, *, best: bool = False) -> Checkpoint | None:
-        """Return the newest checkpoint that verifies, or of those with an accuracy the best."""
-        return self._settled(lambda manifest: self._read_checkpoint(manifest, best=best))
+        """Return the newest undamaged checkpoint, or the best of those with an accuracy."""
+        return self._read_stable(lambda manifest: self._read_checkpoint(manifest, best=best))
 
     def table_in(self, manifest: Manifest) -> pa.Table:
         """Return the rows of one commit and its live tail."""
         return _warned(self._read_rows(manifest))
 
     def checkpoint_in(self, manifest: Manifest) -> Checkpoint | None:
-        """Return the newest checkpoint of one commit that verifies."""
+        """Return the newest undamaged checkpoint of one commit."""
         return _warned(self._read_checkpoint(manifest))
 
     def state(self) -> JobState:
-        """Return where the job stands."""
+        """Return the job's state."""
         return self.state_in(self.newest())
 
     def state_in(self, manifest: Manifest | None) -> JobState:
-        """Return where the job stands as of one commit, None if there is none."""
+        """Return the job's state as of one commit; None stands for a job without commits."""
         if manifest is None:
             begun = self.files.read(f"{self.key}/job.json") is not None
             return JobState(job=self.id, status="stopped" if begun else "absent")
@@ -185,32 +186,32 @@ class JobFolder:
         tail = self._live(manifest, manifest.live_from) or []
         return rows_of(table_of(tail[-1:]))[0] if tail else manifest.last
 
-    def _settled(self, read: Callable[[Manifest], tuple[T, Trouble]]) -> T | None:
-        """Read from the newest commit, and again if it was replaced while something was missing."""
+    def _read_stable(self, read: Callable[[Manifest], tuple[T, Problems]]) -> T | None:
+        """Read from the newest commit; read again if a newer one came while a file was missing."""
         manifest = self.newest()
         while manifest is not None:
-            value, trouble = read(manifest)
-            newer = self.newest() if trouble else manifest
+            value, problems = read(manifest)
+            newer = self.newest() if problems else manifest
             if newer == manifest:
-                return _warned((value, trouble))
+                return _warned((value, problems))
             manifest = newer
         return None
 
     def _read_rows(
         self, manifest: Manifest, names: Collection[str] | None = None
-    ) -> tuple[pa.Table, Trouble]:
-        """A damaged part is made up from the live stream, which has all rows until the end."""
-        tables, trouble = [], []
+    ) -> tuple[pa.Table, Problems]:
+        """Read the rows; those of a damaged part come from the live stream, if it still exists."""
+        tables, problems = [], []
         for part in manifest.parts:
             try:
                 tables.append(self._part(part, names))
             except DamagedError as error:
-                trouble.append(_first_line(error))
+                problems.append(_first_line(error))
                 tables.append(chosen(self._rescued(manifest, part), names))
         tail = [] if manifest.result else self._live(manifest, manifest.live_from)
         if tail is None:
-            trouble.append(f"{self.live_key(manifest.written_by)} is missing")
-        return pa.concat_tables([*tables, chosen(table_of(tail or []), names)]), trouble
+            problems.append(f"{self.live_key(manifest.written_by)} is missing")
+        return pa.concat_tables([*tables, chosen(table_of(tail or []), names)]), problems
 
     def _part(self, part: RowsPart, names: Collection[str] | None) -> pa.Table:
         data, where = bytes(read_verified(self.files, part)), self.files.locate(part.key)
@@ -226,17 +227,17 @@ class JobFolder:
 
     def _read_checkpoint(
         self, manifest: Manifest, *, best: bool = False
-    ) -> tuple[Checkpoint | None, Trouble]:
-        trouble: Trouble = []
+    ) -> tuple[Checkpoint | None, Problems]:
+        problems: Problems = []
         ordered = ranked(manifest.checkpoints) if best else manifest.checkpoints[::-1]
         for stored in ordered:
             try:
-                found = checkpoint.load(self.files, stored)
+                verified = checkpoint.load(self.files, stored)
             except DamagedError as error:
-                trouble.append(f"checkpoint {stored.folder} is not used: {_first_line(error)}")
+                problems.append(f"checkpoint {stored.folder} is not used: {_first_line(error)}")
                 continue
-            return found, [f"{line}; taking {stored.folder} instead" for line in trouble]
-        return None, [f"{line}; no checkpoint before it is left" for line in trouble]
+            return verified, [f"{line}; taking {stored.folder} instead" for line in problems]
+        return None, [f"{line}; no checkpoint before it is left" for line in problems]
 
 
 def _numbers(pattern: re.Pattern[str], names: list[str]) -> list[int]:
@@ -248,8 +249,8 @@ def _first_line(error: StoreError) -> str:
     return str(error).splitlines()[0]
 
 
-def _warned(found: tuple[T, Trouble]) -> T:
-    value, trouble = found
-    for line in trouble:
+def _warned(result: tuple[T, Problems]) -> T:
+    value, problems = result
+    for line in problems:
         LOG.warning("%s", line)
     return value

@@ -1,24 +1,18 @@
-"""The roster of a study: a line for each job that its documents plan, in one small file.
+"""The planned jobs of a study, in one small file: a line for each job of its documents.
 
-The documents stay the truth; a plan of ten thousand jobs is thirty megabytes, of which `status`
-wants a label and an id of each. The roster names the documents with their sizes, and counts only
-while the folder holds these and no others. Like the index it is named by the hash of its bytes,
-and may be deleted at any time.
+The documents stay the truth. A plan of ten thousand jobs is thirty megabytes, of which `status`
+needs a label and an id for each job. The file names the documents with their sizes: it is valid
+only while the folder holds these and no others.
 """
 
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from compound.jobs.store.backend.files import Files
-from compound.jobs.store.format.checksummed_json import DamagedError, damaged, sha256
+from compound.jobs.store.folders.parquet_cache import ParquetCache
 from compound.jobs.store.format.file_kinds import ROSTER
-from compound.jobs.store.format.rows import from_parquet, to_parquet
-
-LOG = logging.getLogger(__name__)
 
 LINES: pa.Schema = pa.schema(
     [
@@ -38,7 +32,7 @@ LINES: pa.Schema = pa.schema(
 """One line a planned job of a document; null where the network is not among the candidates."""
 
 _SIZES = b"compound.documents"
-"""Where the file says which documents it was made from, and how many bytes each had."""
+"""The metadata with the documents that the file was made from, and the bytes of each."""
 
 
 class Line(NamedTuple):
@@ -57,57 +51,32 @@ class Line(NamedTuple):
     params: int | None = None
 
 
-class Roster:
-    """Reads and writes the roster in a study's folder; one process writes at a time."""
+class PlannedJobs(ParquetCache):
+    """The planned jobs of a study's documents; one process writes them at a time."""
 
-    def __init__(self, files: Files, folder: str) -> None:
-        self._files, self._folder = files, folder
+    stem, pattern, schema, fallback = "planned", ROSTER, LINES, "the plan itself"
 
     def read(self, sizes: Mapping[str, int], documents: Iterable[str]) -> list[Line] | None:
-        """Return the jobs of documents; None where there is no roster of just these.
+        """Return the jobs of documents; None where no file was made from just these.
 
-        `sizes`: what lies in the folder, with its bytes.
+        `sizes`: the names in the folder, with the bytes of each.
         """
-        wanted = {name: sizes[name] for name in documents if name in sizes}
-        for name in filter(ROSTER.fullmatch, sizes):
-            try:
-                found = self._read(name)
-            except DamagedError as error:
-                LOG.warning("%s; reading the plan itself", str(error).splitlines()[0])
-                continue
-            if found is not None and _sizes(found) == wanted:
-                columns = (found[column].to_pylist() for column in LINES.names)
+        current = {name: sizes[name] for name in documents if name in sizes}
+        for table, _ in self.tables(sizes):
+            if _sizes(table) == current:
+                columns = (table[column].to_pylist() for column in LINES.names)
                 return [Line(*values) for values in zip(*columns, strict=True)]
         return None
 
-    def _read(self, name: str) -> pa.Table | None:
-        key = f"{self._folder}/{name}"
-        data, where = self._files.read(key), self._files.locate(key)
-        if data is None:
-            return None  # a newer one has just taken its place
-        if _name(data) != name:
-            raise damaged("its hash is not the one in its name", where)
-        return from_parquet(data, where, LINES)
-
     def drop(self) -> None:
-        """Delete the roster: a document that it was made from is about to change."""
-        self._files.delete(f"{self._folder}/{name}" for name in self._names())
+        """Delete the file: a document that it was made from is about to change."""
+        self.delete(self.names())
 
     def write(self, sizes: Mapping[str, int], lines: Iterable[Line]) -> None:
-        """Write the jobs of documents that had these sizes, in place of what is there."""
+        """Write the jobs of documents that had these sizes, in place of the file before."""
         table = pa.Table.from_pylist([line._asdict() for line in lines], schema=LINES)
-        data = to_parquet(table, {_SIZES: json.dumps(dict(sizes), sort_keys=True).encode()})
-        before = self._names()
-        self._files.put({f"{self._folder}/{_name(data)}": data})
-        self._files.delete(f"{self._folder}/{name}" for name in before if name != _name(data))
-
-    def _names(self) -> list[str]:
-        return [name for name in self._files.names(self._folder) if ROSTER.fullmatch(name)]
+        self.replace(table, {_SIZES: json.dumps(dict(sizes), sort_keys=True).encode()})
 
 
 def _sizes(table: pa.Table) -> object:
     return json.loads((table.schema.metadata or {}).get(_SIZES, b"null"))
-
-
-def _name(data: bytes) -> str:
-    return f"planned-{sha256(data)[:16]}.parquet"

@@ -14,8 +14,8 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from compound.jobs.store.backend.files import Files
-from compound.jobs.store.folders.done_jobs import Index
-from compound.jobs.store.folders.planned_jobs import Roster
+from compound.jobs.store.folders.done_jobs import DoneJobs
+from compound.jobs.store.folders.planned_jobs import PlannedJobs
 from compound.jobs.store.format.checksummed_json import seal, unseal
 from compound.jobs.store.format.file_kinds import DOCUMENT, EVENTS, LEASE, STUDY_NAME
 from compound.schemas.base import Model
@@ -34,9 +34,9 @@ class LostLines(NamedTuple):
     """Lines of events that are left out."""
 
     damaged: int
-    """Whole, and not what was written."""
+    """Complete, but not what was written."""
     torn: int
-    """Without their end, as a crash leaves them."""
+    """Without their end: a crash cut them off."""
 
 
 class _Note(Model):
@@ -55,19 +55,19 @@ class StudyFolder:
         self._events = f"{self._folder}/{EVENTS}"
 
     @property
-    def index(self) -> Index:
-        """The index of the study's jobs that are done, as a fresh reader or writer of it."""
-        return Index(self._files, self._folder)
+    def done_jobs(self) -> DoneJobs:
+        """A new reader or writer of the study's index of done jobs."""
+        return DoneJobs(self._files, self._folder)
 
     @property
-    def roster(self) -> Roster:
-        """The roster of the study's planned jobs."""
-        return Roster(self._files, self._folder)
+    def planned_jobs(self) -> PlannedJobs:
+        """A new reader or writer of the study's list of planned jobs."""
+        return PlannedJobs(self._files, self._folder)
 
     def sizes(self) -> dict[str, int]:
-        """Return what lies in the folder, and how many bytes each file has."""
-        found = self._files.entries(self._folder, deep=False)
-        return {one.key.rpartition("/")[2]: one.size for one in found}
+        """Return the size of each file in the folder, in bytes, by name."""
+        entries = self._files.entries(self._folder, deep=False)
+        return {entry.key.rpartition("/")[2]: entry.size for entry in entries}
 
     def path(self, name: str) -> str:
         """Return the address of a document; StoreError for a name outside the folder."""
@@ -85,7 +85,7 @@ class StudyFolder:
         self._files.put({self._key(name): seal(kind, document, indent=1)})
 
     def read(self, name: str, cls: type[M]) -> M | None:
-        """Return a document; None if it was never written, DamagedError if it does not hold."""
+        """Return a document; None if it was never written, DamagedError if it is damaged."""
         data = self._files.read(self._key(name))
         return None if data is None else unseal(data, cls, self.path(name))
 
@@ -98,7 +98,7 @@ class StudyFolder:
         return (self._files.read(self._key(name)) or b"").decode()
 
     def append_event(self, event: Event) -> None:
-        """Add an event; it outlives a killed process, and the end of a job a power cut as well."""
+        """Add an event. It outlives a killed process, and the end of a job also a power cut."""
         self._files.append_line(self._events, _to_line(event), durable=event.kind == "ended")
 
     def events(self) -> list[Event]:
@@ -111,7 +111,7 @@ class StudyFolder:
 
     def lost_events(self) -> LostLines:
         """Count the lines of events that cannot be read."""
-        lost = [one for one in self._files.lines(self._events) if _from_line(one) is None]
+        lost = [line for line in self._files.lines(self._events) if _from_line(line) is None]
         torn = sum(not line.endswith(_END) for line in lost)
         return LostLines(len(lost) - torn, torn)
 
@@ -120,7 +120,7 @@ class StudyFolder:
 
     @contextmanager
     def lease(self, holder: Mapping[str, str]) -> Iterator[None]:
-        """Be the study's only live driver; BusyError tells who is. A killed driver lets go."""
+        """Be the study's only live driver; BusyError names another. A killed driver frees it."""
         key = f"{self._folder}/{LEASE}"
         since = datetime.now(UTC).isoformat(timespec="seconds")
         note = {"host": socket.gethostname(), "pid": str(os.getpid()), "since": since, **holder}
@@ -130,24 +130,28 @@ class StudyFolder:
         try:
             yield
         finally:
+            # A study that was refused before it wrote a document leaves nothing. Its file is
+            # deleted under the lock: afterwards it may be another driver's.
             if self._files.names(self._folder) == [LEASE]:
-                self._files.delete([key])  # a study that was refused leaves nothing
+                self._files.delete([key])
             lock.close()
 
     def _busy(self, note: bytes, where: str) -> BusyError:
         try:
             holder = holder_of(note)
-            who = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+            driver = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
         except (StoreError, ValueError, KeyError, TypeError):
-            who = "a process that has just begun"
-        what = f"study {self.name} is being run by {who}"
-        return BusyError(what, where=where, next_step="wait for it or stop it, then run this again")
+            driver = "a process that has just begun"
+        problem = f"study {self.name} is being run by {driver}"
+        return BusyError(
+            problem, where=where, next_step="wait for it or stop it, then run this again"
+        )
 
 
 def holder_of(note: bytes) -> dict[str, str]:
-    """Return who left a note in a lease; in stores of schema 1 it is plain JSON.
+    """Return the holder that a lease's note names; in stores of schema 1 it is plain JSON.
 
-    StoreError, ValueError, KeyError or TypeError: it does not tell, as where it is half written.
+    StoreError, ValueError, KeyError or TypeError: it names none, as where it is half written.
     """
     if note.startswith(b'{"host": '):
         plain: dict[str, str] = json.loads(note)
@@ -157,6 +161,7 @@ def holder_of(note: bytes) -> dict[str, str]:
 
 def _to_line(event: Event) -> bytes:
     content = event.model_dump_json(exclude_none=True).encode()
+    # A checksum a line: a line is appended, so a crash or a bad sector costs this line alone.
     return b'{"crc32": "%08x", "event": %s}' % (zlib.crc32(content), content)
 
 

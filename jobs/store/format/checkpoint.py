@@ -1,7 +1,7 @@
 """Checkpoints: safetensors for the model and for the optimiser's slots, JSON beside them.
 
-Where ranks have divided a network, each of them wrote one file with its rows of all weights, of
-their average and of the optimiser's slots; the first one's also has the tensors that all share.
+Where a network is sharded, each rank writes one file with its rows of all weights, of their average
+and of the optimiser's slots. The first rank's file also has the tensors that are not sharded.
 """
 
 import io
@@ -26,11 +26,11 @@ Extra = dict[str, int | float | str]
 
 _MODEL, _OPTIMIZER, _STATE = "model.safetensors", "optimizer.safetensors", "state.json"
 _TORCH_OPTIMIZER = "optimizer.pt"
-"""What the optimiser's state was called while torch.save wrote it."""
+"""The file of the optimiser's state in older stores, where torch.save wrote it."""
 
 
 class _State(BaseModel):
-    """What is sure to be in a checkpoint's record of its state."""
+    """The fields that every checkpoint's state has."""
 
     schema_version: int
     extra: Extra
@@ -44,21 +44,21 @@ class Position(NamedTuple):
     step: int
     """Optimiser steps since the start of training."""
     epoch_step: int = 0
-    """Of these, the ones after the last whole epoch."""
+    """The steps of them after the last whole epoch."""
 
     @property
     def name(self) -> str:
-        """What its checkpoint's folder begins with."""
+        """How its checkpoint's folder begins."""
         within = f"-step-{self.epoch_step:06d}" if self.epoch_step else ""
         return f"epoch-{self.epoch:04d}{within}"
 
 
 SLOT = "slot."
-"""What the names of the optimiser's slots begin with in a shard: `slot.momentum.NAME`."""
+"""How the names of the optimiser's slots begin in a shard: `slot.momentum.NAME`."""
 
 
 class Saved(NamedTuple):
-    """What a checkpoint holds."""
+    """The content of a checkpoint that one rank writes."""
 
     model: "Mapping[str, Tensor]"
     optimizer: "Mapping[str, Tensor]"
@@ -66,7 +66,7 @@ class Saved(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """A checkpoint whose tensors the ranks have written already."""
+    """The content of a checkpoint whose shards the ranks have written already."""
 
     folder: str
     shards: Mapping[str, StoredFile]
@@ -75,10 +75,10 @@ class Gathered(NamedTuple):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A verified checkpoint. It holds the very bytes that were verified.
+    """A verified checkpoint, with the bytes that were verified.
 
-    Of one in shards it holds the state only: shards are read, and verified again, as they are
-    asked for, since no rank may have room for all of them.
+    Of a sharded one it has the state only: a shard is read and verified when it is needed, because
+    all of them may not fit into one rank's memory.
     """
 
     stored: CheckpointFiles
@@ -108,7 +108,7 @@ class Checkpoint:
     def model(self) -> "dict[str, Tensor]":
         """Return the model's tensors by name, on the CPU: views of what was read.
 
-        Raises DamagedError, as `optimizer` does: these are no tensors, though a manifest says so.
+        DamagedError, as from `optimizer`: the bytes that the manifest names are no tensors.
         """
         if self.shards:
             return self._joined(lambda name: not name.startswith(SLOT))
@@ -117,8 +117,8 @@ class Checkpoint:
     def optimizer(self) -> "dict[str, Tensor]":
         """Return the optimiser's slots by name, on the CPU: views of what was read.
 
-        Each is one buffer in the order of the weights; of shards, there is one for each weight,
-        called `SLOT.NAME`.
+        Each is one buffer in the order of the weights. In shards there is one slot for each
+        weight, called `SLOT.NAME`.
         """
         if self.shards:
             slots = self._joined(lambda name: name.startswith(SLOT))
@@ -132,28 +132,28 @@ class Checkpoint:
     ) -> "dict[str, Tensor]":
         try:
             return decode(self.data[name])
-        except Exception as error:  # torch raises of every kind for bytes that it cannot read
+        except Exception as error:  # of many kinds: torch's, json's, our own decoder's
             where = f"{self.stored.folder}/{name}"
             raise damaged(f"it cannot be read ({type(error).__name__})", where) from error
 
     @property
     def shards(self) -> int:
-        """How many ranks have written it apart; 0 for one in one piece."""
+        """The number of shards; 0 for a checkpoint in one piece."""
         return sum(SHARD.fullmatch(name) is not None for name in self.stored.files)
 
     def shard(self, rank: int) -> "dict[str, Tensor]":
-        """Return what one of `shards` ranks has written, by name; DamagedError if it is not it."""
+        """Return the tensors of one rank's shard by name; DamagedError if it is damaged."""
         stored = self.stored.files[shard_name(rank, self.shards)]
         return tensors.decode(read_verified(self.files, stored))
 
-    def _joined(self, wanted: Callable[[str], bool]) -> "dict[str, Tensor]":
-        """Put the rows of all ranks together."""
+    def _joined(self, selected: Callable[[str], bool]) -> "dict[str, Tensor]":
+        """Join the rows of all ranks."""
         import torch
 
         pieces: dict[str, list[Tensor]] = {}
         for rank in range(self.shards):
             for name, rows in self.shard(rank).items():
-                if wanted(name):
+                if selected(name):
                     pieces.setdefault(name, []).append(rows)
         return {n: torch.cat(rows) if len(rows) > 1 else rows[0] for n, rows in pieces.items()}
 
@@ -167,6 +167,7 @@ class Checkpoint:
 def _unpickled(data: bytes | memoryview) -> "dict[str, Tensor]":
     import torch
 
+    # weights_only: unpickling a foreign file would otherwise run code of its author.
     state: dict[str, Tensor] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     return state
 
@@ -184,15 +185,15 @@ def encode(saved: Saved | Gathered, state: Mapping[str, Any]) -> dict[str, Conte
 
 
 def load(files: Files, stored: CheckpointFiles) -> Checkpoint:
-    """Read a checkpoint and verify every byte; DamagedError names the file that does not hold."""
-    found = opened(files, stored)
-    for rank in range(found.shards):
-        found.shard(rank)
-    return found
+    """Read a checkpoint and verify every byte; DamagedError names the damaged file."""
+    checkpoint = opened(files, stored)
+    for rank in range(checkpoint.shards):
+        checkpoint.shard(rank)
+    return checkpoint
 
 
 def opened(files: Files, stored: CheckpointFiles) -> Checkpoint:
-    """Read a checkpoint as `load` does, but for shards, which are verified when they are read."""
+    """Read a checkpoint as `load` does, except shards: these are verified when they are read."""
     apart = [name for name in stored.files if SHARD.fullmatch(name)]
     data = {n: read_verified(files, f) for n, f in stored.files.items() if n not in apart}
     where = files.locate(stored.folder)
@@ -205,14 +206,14 @@ def opened(files: Files, stored: CheckpointFiles) -> Checkpoint:
 
 
 def _version(state: bytes | memoryview, where: str) -> int:
-    """Return the schema that a checkpoint was written with; DamagedError: it does not tell."""
+    """Return the schema that a checkpoint was written with; DamagedError if none is recorded."""
     try:
         return _State.model_validate_json(bytes(state)).schema_version
     except ValidationError:
         raise damaged(f"{_STATE} is no record of a checkpoint", where) from None
 
 
-def _check_shards(others: Collection[str], apart: Collection[str], where: str) -> None:
+def _check_shards(rest: Collection[str], apart: Collection[str], where: str) -> None:
     expected = {shard_name(rank, len(apart)) for rank in range(len(apart))}
-    if set(others) != {_STATE} or set(apart) != expected:
+    if set(rest) != {_STATE} or set(apart) != expected:
         raise damaged(f"it should hold {_STATE} and the shards of all workers", where)

@@ -1,7 +1,7 @@
-"""Files that prove their bytes: the hash that a manifest keeps, and the reading that checks it.
+"""Files with a sha256 in the manifest, and reading that checks it.
 
-Hashing bounds how fast a large file is written and read. So the hash of one is taken over pieces,
-which several threads read and hash at once: the sha256 of the pieces' sha256s, one after another.
+Hashing limits how fast a large file is written and read. So a large file is hashed in pieces, by
+several threads at once: its hash is the sha256 of the pieces' sha256s, one after another.
 """
 
 import errno
@@ -20,7 +20,7 @@ PIECE = 1 << 20
 """Bytes that are hashed at once; a larger file is hashed in pieces."""
 
 _THREADS = 8
-"""At most; more gain nothing where memory or the disk is the bound."""
+"""At most; with more, memory or the disk is the limit."""
 
 
 def described(key: str, content: Content) -> StoredFile:
@@ -35,7 +35,7 @@ def described(key: str, content: Content) -> StoredFile:
 
 
 def _digests(content: Iterable[memoryview]) -> Iterator[bytes]:
-    """Yield the digest of piece after piece, wherever the views begin and end."""
+    """Yield the digest of each piece; a piece may cross the views."""
     piece, room = hashlib.sha256(), PIECE
     for view in content:
         while view:
@@ -50,9 +50,9 @@ def _digests(content: Iterable[memoryview]) -> Iterator[bytes]:
 
 
 def read_verified(files: Files, stored: StoredFile) -> bytes | memoryview:
-    """Return the bytes that a manifest promised; DamagedError where they are not there.
+    """Return the bytes of a file in a manifest; DamagedError if it is missing or changed.
 
-    A device that cannot read them any more counts as damage: something older may be sound.
+    A read error of the device counts as damage, so that readers fall back to an older checkpoint.
     """
     try:
         return _read_pieces(files, stored) if stored.piece else _read_whole(files, stored)
@@ -82,16 +82,20 @@ def _read_pieces(files: Files, stored: StoredFile) -> memoryview:
             raise damaged("it is missing", files.locate(stored.key))
         return count, hashlib.sha256(view).digest()
 
+    # hashlib releases the GIL for more than 2,047 bytes, and preadv does, so threads run at once.
     with ThreadPoolExecutor(min(_THREADS, len(os.sched_getaffinity(0)))) as pool:
-        found = list(pool.map(piece, range(0, stored.size, step)))
+        pieces = list(pool.map(piece, range(0, stored.size, step)))
+    # One byte after the end: a file that has grown is damaged, though all its pieces are right.
     beyond = files.read_into(stored.key, stored.size, memoryview(bytearray(1))) or 0
-    digest = sha256(b"".join(digest for _, digest in found))
-    _check(files, stored, sum(count for count, _ in found) + beyond, digest)
+    digest = sha256(b"".join(digest for _, digest in pieces))
+    _check(files, stored, sum(count for count, _ in pieces) + beyond, digest)
     return data
 
 
 def _memory(size: int) -> memoryview:
-    """Return memory that is only touched when it is filled, in large pages where there are any."""
+    """Return memory that is first touched when it is filled, in huge pages where possible."""
+    # bytearray(size) would write zeros first, in one thread; with huge pages the kernel takes one
+    # page fault for 2 MiB, not for 4 KiB.
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     memory.madvise(mmap.MADV_HUGEPAGE)
     return memoryview(memory)
@@ -99,8 +103,8 @@ def _memory(size: int) -> memoryview:
 
 def _check(files: Files, stored: StoredFile, size: int, digest: str) -> None:
     if size != stored.size:
-        what = f"it has {'more than ' * (size > stored.size)}"
-        what += f"{min(size, stored.size):,} of {stored.size:,} bytes"
-        raise damaged(what, files.locate(stored.key))
+        problem = f"it has {'more than ' * (size > stored.size)}"
+        problem += f"{min(size, stored.size):,} of {stored.size:,} bytes"
+        raise damaged(problem, files.locate(stored.key))
     if digest != stored.sha256:
         raise damaged("its sha256 is not the one in the manifest", files.locate(stored.key))

@@ -1,4 +1,4 @@
-"""Sealed JSON: a record with its schema version, in a file that proves its own bytes.
+"""Sealed JSON: a record with its schema version and the checksum of the file that holds it.
 
 The file is one JSON object, `{"sha256": "...", "schema_version": 2, "kind": ..., "content": ...}`.
 The hash covers every byte that follows its closing quote, so any flipped bit and any cut shows.
@@ -27,7 +27,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 class DamagedError(StoreError):
-    """A stored file does not hold what was written: a flipped bit, a cut, a foreign file."""
+    """A stored file is not what was written: a flipped bit, a cut, a foreign file."""
 
 
 def seal(kind: str, content: BaseModel, *, indent: int | None = None) -> bytes:
@@ -53,7 +53,7 @@ def unseal(data: bytes, cls: type[M], where: str) -> M:
 
 
 def intact(data: bytes) -> bool:
-    """Whether these are the very bytes of a sealed record, of whatever schema."""
+    """Whether these are the unchanged bytes of a sealed record of any schema."""
     start = len(_HEAD) + _HEX
     return data.startswith(_HEAD) and data[len(_HEAD) : start] == sha256(data[start:]).encode()
 
@@ -67,8 +67,8 @@ def version_of(data: bytes) -> int:
 def refuse_newer(version: int, where: str) -> None:
     """Raise StoreError if a record's schema is newer than this program's."""
     if version > SCHEMA_VERSION:
-        what = f"written with store schema {version}; this program reads up to {SCHEMA_VERSION}"
-        raise StoreError(what, where=where, next_step="update compound, or use another store")
+        problem = f"written with store schema {version}; this program reads up to {SCHEMA_VERSION}"
+        raise StoreError(problem, where=where, next_step="update compound, or use another store")
 
 
 def damaged(reason: str, where: str) -> DamagedError:

@@ -1,4 +1,4 @@
-"""What a file of the store is, told by its key alone. What has no kind is not ours."""
+"""The kind of a stored file, by its key alone. A file without a kind is not the store's."""
 
 import re
 from typing import Literal
@@ -72,7 +72,7 @@ _KINDS += [(kind, re.compile(_ATTEMPT_TOP + pattern)) for kind, pattern in _IN_A
 
 
 def kind_of(key: str) -> Kind | None:
-    """Return what a file is; None for one that the store would never have named so."""
+    """Return a file's kind; None for a name that the store never gives."""
     target = temporary_of(key)
     if target:
         return "temporary" if kind_of(target) else None
@@ -80,7 +80,7 @@ def kind_of(key: str) -> Kind | None:
 
 
 def attempt_of(name: str) -> Attempt | None:
-    """Return the attempt that a folder's name tells."""
+    """Return the attempt of a folder's name."""
     match = ATTEMPT.fullmatch(name)
     return Attempt(int(match[1]), match[2] or "") if match else None
 

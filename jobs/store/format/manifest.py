@@ -1,4 +1,4 @@
-"""The manifest of an attempt: what it has committed. Readers trust nothing else."""
+"""The manifest of an attempt: the files that it has committed. Readers trust nothing else."""
 
 from typing import Annotated, NamedTuple
 
@@ -35,7 +35,7 @@ class CheckpointFiles(Model):
     step: int
     """Optimiser steps since the start of training."""
     epoch_step: int = 0
-    """Of these, the ones that belong to the epoch after `epoch`."""
+    """The steps of them in the epoch after `epoch`."""
     score: float | None = None
     """Validation accuracy after `epoch`; None inside an epoch, or where none was measured."""
     folder: str
@@ -68,7 +68,7 @@ class Environment(Model):
 
 
 class Writer(Model):
-    """Who writes an attempt."""
+    """The process that writes an attempt."""
 
     attempt: int = 0
     """0: not recorded."""
@@ -85,7 +85,7 @@ class Attempt(NamedTuple):
     """One try at a job by one writer; the largest counts.
 
     Two writers that begin at once may take the same number where neither sees the other yet. The
-    nonce keeps their files apart all the same, and says which of them counts.
+    nonce still keeps their files apart, and decides which of them counts.
     """
 
     number: int
@@ -110,7 +110,7 @@ class Manifest(Model):
     job: str
     attempt: int
     nonce: Annotated[str, Field(pattern=r"^([0-9a-f]{8})?$")] = ""
-    """What tells the attempt from another of the same number."""
+    """Tells attempts of the same number apart."""
     sequence: int
     """Counts the commits of the attempt from 1."""
     writer: Writer

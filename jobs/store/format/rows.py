@@ -38,10 +38,11 @@ _PARQUET = {
     "compression": "snappy",  # zstd would take twice the time for parts of this size
     "use_dictionary": ["job", "name", "attempt", "wall_time"],
     "write_page_checksum": True,
+    # No embedded Arrow schema, which other readers would deserialise: see _refuse_arrow_schema.
     "store_schema": False,
 }
 _COUNTING = dict.fromkeys(("epoch", "step", "seq"), "DELTA_BINARY_PACKED")
-"""Columns that go up, in a few bits a line: a part of many epochs is read in half the time."""
+"""Columns that increase take a few bits a line: a part of many epochs is read in half the time."""
 _PREFIX = 8
 """Bytes before an Arrow message's metadata, and after a Parquet footer: a mark and a length."""
 _MESSAGE = b"\xff\xff\xff\xff"
@@ -50,11 +51,11 @@ _VERSION_KEY = b"compound.schema_version"
 _CHECKSUM, _CHECKSUM_1 = b"message", b"crc32"
 """Where a batch keeps the checksum of its message; in stores of schema 1, of its content."""
 _BLANK = b"crc32:\0\0\0\0\0\0\0\0"
-"""What a message's checksum is reckoned with in its own place."""
+"""What stands in place of a message's checksum while it is computed."""
 
 
 class Shared:
-    """The columns that rows of one job's attempt have in common: made once, not with every row."""
+    """The columns that all rows of an attempt share: made once, not with every row."""
 
     def __init__(self, row: EpochRow) -> None:
         count = len(row.metrics)
@@ -86,7 +87,7 @@ def batch_of(row: EpochRow, seq: int, shared: Shared | None = None) -> pa.Record
 
 
 def _integers(numbers: npt.NDArray[np.int64]) -> pa.Array:
-    """Wrap numbers: a third of the time of pa.array, which looks for what could be missing."""
+    """Wrap numbers without a copy: pa.array takes three times as long, as it looks for nulls."""
     return pa.Array.from_buffers(_INT64, len(numbers), [None, pa.py_buffer(numbers)])
 
 
@@ -102,9 +103,9 @@ def table_of(batches: Sequence[pa.RecordBatch]) -> pa.Table:
 def relabelled(table: pa.Table, job: str, attempt: int) -> pa.Table:
     """Return the lines as those of another job's attempt."""
     for name, value in (("job", job), ("attempt", attempt)):
-        place = METRICS.get_field_index(name)
+        index = METRICS.get_field_index(name)
         column = pa.array([value] * table.num_rows, METRICS.field(name).type)
-        table = table.set_column(place, METRICS.field(name), column)
+        table = table.set_column(index, METRICS.field(name), column)
     return table
 
 
@@ -120,7 +121,7 @@ def _row(lines: list[dict[str, object]]) -> EpochRow:
 
 
 def to_parquet(table: pa.Table, metadata: Mapping[bytes, bytes] | None = None) -> bytes:
-    """Return a Parquet file with page checksums, and no Arrow schema that readers would run."""
+    """Return a Parquet file with page checksums and without an embedded Arrow schema."""
     sink = pa.BufferOutputStream()
     counting = {name: how for name, how in _COUNTING.items() if name in table.schema.names}
     with pq.ParquetWriter(sink, table.schema, **_PARQUET, column_encoding=counting) as writer:
@@ -143,6 +144,7 @@ def from_parquet(
         )
         version = int((part.metadata.metadata or {}).get(_VERSION_KEY, b"0"))
         refuse_newer(version, where)
+        # A part has few rows: pyarrow's thread pool would cost more time than it saves.
         table = part.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged("it is not readable Parquet", where) from error
@@ -155,23 +157,23 @@ def _plain(schema: pa.Schema) -> pa.Schema:
     """Return a schema with the values of dictionaries in their place."""
     words = pa.types.is_dictionary
     return pa.schema(
-        [one.with_type(one.type.value_type) if words(one.type) else one for one in schema]
+        [field.with_type(field.type.value_type) if words(field.type) else field for field in schema]
     )
 
 
 def read_metrics(data: bytes, where: str, names: Collection[str]) -> pa.Table:
     """Read a part's lines of some metrics; errors as of `from_parquet`."""
     lines = from_parquet(data, where, as_words=("job", "name"))
-    mask = pa.chunked_array([_among(one, names) for one in lines["name"].chunks], pa.bool_())
+    mask = pa.chunked_array([_among(chunk, names) for chunk in lines["name"].chunks], pa.bool_())
     return lines.filter(mask).cast(METRICS)
 
 
 def _among(words: pa.DictionaryArray, names: Collection[str]) -> pa.Array:
-    """Return which words are names: by their places in the dictionary, of which there are few."""
+    """Return which words are among names: by index, as the dictionary has few entries."""
     import pyarrow.compute as pc
 
-    places = [place for place, word in enumerate(words.dictionary.to_pylist()) if word in names]
-    return pc.is_in(words.indices, value_set=pa.array(places, words.indices.type))
+    indices = [index for index, word in enumerate(words.dictionary.to_pylist()) if word in names]
+    return pc.is_in(words.indices, value_set=pa.array(indices, words.indices.type))
 
 
 def chosen(table: pa.Table, names: Collection[str] | None) -> pa.Table:
@@ -185,22 +187,27 @@ def chosen(table: pa.Table, names: Collection[str] | None) -> pa.Table:
 
 def between(table: pa.Table, first: int, last: int) -> pa.Table:
     """Return a table's lines of epochs from the first to the last."""
-    import pyarrow.compute as pc  # 40 ms, which whoever only looks at states need not wait for
+    import pyarrow.compute as pc  # 40 ms to import, which reading states does not need
 
     epochs = pc.field("epoch")
     return table.filter((epochs >= first) & (epochs <= last))
 
 
 def _refuse_arrow_schema(data: bytes, where: str) -> None:
-    """Look at the footer's bytes: opening the file would already run extension types."""
+    """Search the footer's bytes before pyarrow opens the file."""
+    # Opening it would already deserialise extension types, which once meant unpickling (pyarrow
+    # before 14.0.1, CVE-2023-47248). Types that other libraries register may still run code
+    # (ray-project/ray#62056).
     size = int.from_bytes(data[-_PREFIX:-4], "little") + _PREFIX
     if b"ARROW:schema" in data[-size:]:
-        what = "an embedded Arrow schema, which can carry extension types, is refused"
-        raise StoreError(what, where=where, next_step="remove this foreign file from the store")
+        problem = "an embedded Arrow schema, which can carry extension types, is refused"
+        raise StoreError(problem, where=where, next_step="remove this foreign file from the store")
 
 
 def to_live(batch: pa.RecordBatch) -> bytes:
     """Return a batch as the next message of a live stream, with a checksum of all its bytes."""
+    # pyarrow writes a schema before, and an end mark after, the message: both are cut off, because
+    # the stream begins with one schema and goes on growing.
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, METRICS, options=_STREAM) as writer:
         writer.write_batch(batch, custom_metadata={_CHECKSUM: _BLANK})
@@ -209,12 +216,12 @@ def to_live(batch: pa.RecordBatch) -> bytes:
 
 
 class Tail(NamedTuple):
-    """What a live stream holds from some place on."""
+    """The readable end of a live stream, from some offset."""
 
     batches: list[pa.RecordBatch]
     """Whole and undamaged, up to the first that is not."""
     end: int
-    """The offset behind them: that of the tear, where not all could be read."""
+    """The offset after them: that of the tear, where not all could be read."""
 
 
 def from_live(data: bytes, start: int = 0) -> list[pa.RecordBatch]:
@@ -230,10 +237,12 @@ def tail_of(data: bytes, start: int = 0) -> Tail:
     batches: list[pa.RecordBatch] = []
     end = start = max(start, len(header))
     try:
+        # pyarrow reads a stream only from its schema on, so the header is put before the rest.
         source = pa.BufferReader(header + data[start:])
         reader = pa.ipc.open_stream(source)
         while reader.schema.equals(METRICS):
             batch, metadata = reader.read_next_batch_with_custom_metadata()
+            # pyarrow trusts offsets and lengths in the bytes: a wrong one would read outside them.
             batch.validate(full=True)
             following = start + source.tell() - len(header)
             if not _holds(batch, metadata or {}, data[end:following]):
@@ -246,7 +255,7 @@ def tail_of(data: bytes, start: int = 0) -> Tail:
 
 
 def _holds(batch: pa.RecordBatch, metadata: Mapping[bytes, bytes], message: bytes) -> bool:
-    """Whether a message is what was written; the first schema's checksum is of its content."""
+    """Whether a message's checksum is right; in schema 1 it is of the content."""
     if _CHECKSUM in metadata:
         blank = message.replace(metadata[_CHECKSUM], _BLANK, 1)
         return metadata[_CHECKSUM] == _crc32(blank)
@@ -255,5 +264,5 @@ def _holds(batch: pa.RecordBatch, metadata: Mapping[bytes, bytes], message: byte
 
 
 def _crc32(data: bytes) -> bytes:
-    """Return a checksum in as many characters as the blank that keeps its place."""
+    """Return a checksum of as many characters as the blank that it replaces."""
     return b"crc32:%08x" % zlib.crc32(data)

@@ -27,14 +27,14 @@ _NAMES = {
 }
 """torch's name of a type, and the format's."""
 
-_TYPES = {there: here for here, there in _NAMES.items()}
+_TYPES = {short: name for name, short in _NAMES.items()}
 _LENGTH = 8
 
 
 def encode(tensors: "Mapping[str, Tensor]") -> tuple[memoryview, ...]:
     """Return a file as views of CPU tensors; dense ones are not copied.
 
-    Tensors of large types come first, so that all lie where their type wants them.
+    Tensors of large types come first, so that each is aligned for its type.
     """
     header, views, end = {}, [], 0
     ordered = sorted(tensors.items(), key=lambda item: -item[1].element_size())
@@ -52,6 +52,7 @@ def encode(tensors: "Mapping[str, Tensor]") -> tuple[memoryview, ...]:
 def _bytes(tensor: "Tensor") -> memoryview:
     import torch
 
+    # numpy has no bfloat16, so the bytes are viewed as uint8 before they are handed to numpy.
     flat = tensor.detach().contiguous().reshape(-1)
     return memoryview(flat.view(torch.uint8).numpy())  # type: ignore[arg-type]
 
@@ -61,6 +62,7 @@ def decode(data: bytes | memoryview) -> "dict[str, Tensor]":
 
     ValueError, KeyError or TypeError: these are not the bytes of such a file.
     """
+    # A writable copy: torch.frombuffer warns about read-only memory such as bytes.
     buffer = data if isinstance(data, memoryview) else memoryview(bytearray(data))
     start = _LENGTH + int.from_bytes(buffer[:_LENGTH], "little")
     header = json.loads(bytes(buffer[_LENGTH:start]))
@@ -75,6 +77,7 @@ def _tensor(buffer: memoryview, start: int, entry: dict[str, Any]) -> "Tensor":
     count = (end - first) // dtype.itemsize
     if not 0 <= first <= end or math.prod(entry["shape"]) != count:
         raise ValueError(f"{entry['shape']} is not the shape of bytes {first} to {end}")
+    # torch.frombuffer refuses a length of 0.
     if not count:
         return torch.empty(entry["shape"], dtype=dtype)
     flat = torch.frombuffer(buffer, dtype=dtype, count=count, offset=start + first)

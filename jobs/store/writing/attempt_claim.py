@@ -1,4 +1,4 @@
-"""How an attempt begins: it takes a number of its own, before it reads what was before it."""
+"""How an attempt begins: it takes a number before it reads the attempts before it."""
 
 import os
 import socket
@@ -13,25 +13,26 @@ from compound.jobs.store.format.manifest import Attempt, Environment, Writer
 def claim(folder: JobFolder, writer: Writer) -> tuple[Attempt, Writer]:
     """Show that an attempt has begun; return it, and its writer with its number.
 
-    Of two writers at once the later one sees the earlier one's claim and takes another number.
-    Where a listing lags behind neither may, and then the nonces tell them apart.
+    Of two writers at once, the later one sees the earlier one's claim and takes another number.
+    Where listings lag behind (some S3 endpoints), neither may see it: then the nonces differ.
     """
     while True:
-        mine = Attempt(_next_number(folder), uuid.uuid4().hex[:8])
-        writer = writer.model_copy(update={"attempt": mine.number})
-        folder.files.put({claim_key(folder, mine): seal("claim", writer)})
-        if not [one for one in folder.attempts() if one.number == mine.number and one != mine]:
-            return mine, writer
-        folder.files.delete([claim_key(folder, mine)])
+        attempt = Attempt(_next_number(folder), uuid.uuid4().hex[:8])
+        writer = writer.model_copy(update={"attempt": attempt.number})
+        folder.files.put({claim_key(folder, attempt): seal("claim", writer)})
+        rivals = [claimed for claimed in folder.attempts() if claimed != attempt]
+        if attempt.number not in [rival.number for rival in rivals]:
+            return attempt, writer
+        folder.files.delete([claim_key(folder, attempt)])
 
 
 def claim_key(folder: JobFolder, attempt: Attempt) -> str:
-    """Return where an attempt says that it has begun."""
+    """Return the key of an attempt's claim."""
     return f"{folder.attempt_key(attempt)}/claim.json"
 
 
 def _next_number(folder: JobFolder) -> int:
-    return max((one.number for one in folder.attempts()), default=0) + 1
+    return max((attempt.number for attempt in folder.attempts()), default=0) + 1
 
 
 def this_process(world_size: int, environment: Environment | None = None) -> Writer:

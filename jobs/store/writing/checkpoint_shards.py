@@ -1,8 +1,8 @@
-"""The files of a checkpoint that ranks write apart, each its own, and how the first hears of them.
+"""Sharded checkpoints: each rank writes its own file, and the first rank commits them all.
 
 Nothing is sent between ranks: a rank puts its shard, then a note with the shard's hash beside it.
 The first rank waits for all notes, and names the shards in the manifest, which commits them. So
-every rank may write while it trains on.
+every rank can write while it trains on.
 """
 
 import math
@@ -16,7 +16,7 @@ from compound.jobs.store.format.checksummed_files import described
 from compound.jobs.store.format.checksummed_json import seal, unseal
 from compound.jobs.store.format.file_kinds import shard_name
 from compound.jobs.store.format.manifest import StoredFile
-from compound.jobs.store.writing.writer_thread import Background
+from compound.jobs.store.writing.writer_thread import WriterThread
 from compound.schemas.base import Model
 from compound.schemas.errors import StoreError
 
@@ -27,19 +27,19 @@ if TYPE_CHECKING:  # torch takes seconds to import, and only those who train or 
 PATIENCE_S = 900.0
 """Seconds that the first rank waits for the others' shards once its own is written."""
 GRACE_S = 5.0
-"""The same once the job has failed: what is nearly there is worth that."""
-_LOOK_S, _LONGEST_S = 0.05, 1.0
-"""Seconds between two looks for a note, at least and at most: in a bucket each one is a request. A
-tenth of what was waited so far lies between, so that no checkpoint takes much longer for it."""
+"""The same once the job has failed: a shard that is almost written may still come."""
+_POLL_S, _LONGEST_POLL_S = 0.05, 1.0
+"""Seconds between two reads of a note, at least and at most: in a bucket each is a request. Between
+these it is a tenth of the time waited so far, which delays a checkpoint by a tenth at most."""
 
 
 def note_name(rank: int) -> str:
-    """Return the name of what a rank leaves beside its shard until that is committed."""
+    """Return the name of a rank's note, which lies beside its shard until the commit."""
     return f"shard-{rank + 1:05d}.json"
 
 
 class _Note(Model):
-    """What a rank tells of its shard."""
+    """A rank's note about its shard."""
 
     file: StoredFile | None = None
     problem: str = ""
@@ -51,19 +51,21 @@ class Shards:
 
     def __init__(self, files: Files, attempt_key: str, rank: int, ranks: int) -> None:
         self._files, self._top, self._rank, self._ranks = files, attempt_key, rank, ranks
-        self._background = Background()
+        self._thread = WriterThread()
         self._limit = math.inf
 
     def folder(self, name: str) -> str:
-        """Return the key of a checkpoint's folder, which all ranks have to call the same."""
+        """Return the key of a checkpoint's folder: the same on all ranks."""
         return f"{self._top}/{name}-shards"
 
     def write(self, folder: str, content: "Callable[[], Mapping[str, Tensor]]") -> None:
-        """Make this rank's shard durable, and say so; or say why not, and raise that."""
+        """Make this rank's shard durable, and note it; or note the error, and raise it."""
         try:
-            self._tell(folder, _Note(file=self._put(folder, content())))
-        except Exception as error:  # the first rank waits to hear of any
-            self._tell(folder, _Note(problem=(str(error) or type(error).__name__).splitlines()[0]))
+            self._put_note(folder, _Note(file=self._put(folder, content())))
+        except Exception as error:  # any error: the first rank waits for a note
+            self._put_note(
+                folder, _Note(problem=(str(error) or type(error).__name__).splitlines()[0])
+            )
             raise
 
     def _put(self, folder: str, content: "Mapping[str, Tensor]") -> StoredFile:
@@ -73,41 +75,41 @@ class Shards:
         return stored
 
     def later(self, task: Callable[[], None]) -> None:
-        """Do something in this rank's thread, once what it does is over."""
-        self._background.start(task)
+        """Run a task in this rank's thread, after the one before."""
+        self._thread.start(task)
 
     def wait(self) -> None:
-        """Wait until that is done, and raise what it raised."""
-        self._background.wait()
+        """Wait for the task, and raise what it raised."""
+        self._thread.wait()
 
     def collect(self, folder: str) -> dict[str, StoredFile]:
         """Return all ranks' shards by name, once they are durable.
 
         StoreError: a rank could not write its own, or has not within PATIENCE_S.
         """
-        late = time.monotonic() + PATIENCE_S
-        found = [self._heard(folder, rank, late) for rank in range(self._ranks)]
+        deadline = time.monotonic() + PATIENCE_S
+        shards = [self._wait_for_note(folder, rank, deadline) for rank in range(self._ranks)]
         self._files.delete([f"{folder}/{note_name(rank)}" for rank in range(self._ranks)])
-        return {file.key.rpartition("/")[2]: file for file in found}
+        return {file.key.rpartition("/")[2]: file for file in shards}
 
     def give_up(self) -> None:
         """Let `collect` end soon, now or later: a rank may be gone."""
         self._limit = time.monotonic() + GRACE_S
 
     def close(self) -> None:
-        """Wait for what is under way and end the thread; what it raised is only logged."""
-        self._background.close()
+        """Wait for the task and end the thread; what the task raised is only logged."""
+        self._thread.close()
 
-    def _tell(self, folder: str, note: _Note) -> None:
+    def _put_note(self, folder: str, note: _Note) -> None:
         self._files.put({f"{folder}/{note_name(self._rank)}": seal("shard", note)})
 
-    def _heard(self, folder: str, rank: int, late: float) -> StoredFile:
-        """Wait for what a rank tells of its shard."""
+    def _wait_for_note(self, folder: str, rank: int, deadline: float) -> StoredFile:
+        """Wait for a rank's note about its shard."""
         key, begun = f"{folder}/{note_name(rank)}", time.monotonic()
         while (data := self._files.read(key)) is None:
-            if time.monotonic() > min(late, self._limit):
+            if time.monotonic() > min(deadline, self._limit):
                 raise self._missing(folder, rank, "it has not come")
-            time.sleep(min(max(_LOOK_S, (time.monotonic() - begun) / 10), _LONGEST_S))
+            time.sleep(min(max(_POLL_S, (time.monotonic() - begun) / 10), _LONGEST_POLL_S))
         note = unseal(data, _Note, self._files.locate(key))
         if note.file is None:
             raise self._missing(folder, rank, note.problem)

@@ -12,7 +12,7 @@ from compound.schemas.errors import StoreError
 
 
 class Commits:
-    """Writes manifests, and deletes what no reader and no fallback needs any more.
+    """Writes manifests, and deletes files that neither readers nor a fallback need.
 
     Why a deletion is safe against an attempt that takes over at the same moment: a successor
     first claims its folder and then reads our manifest; we first put our manifest and then look
@@ -54,6 +54,7 @@ class Commits:
     def _put(self, data: Mapping[str, Content], manifest: Manifest, copies: int) -> None:
         sealed = seal("manifest", manifest)
         numbers = range(manifest.sequence, manifest.sequence + copies)
+        # Two puts: the manifest may only be there once all files that it names are durable.
         if data:
             self._put_or_clean_up(data)
         self._files.put({self._key(number): sealed for number in numbers})
@@ -65,7 +66,7 @@ class Commits:
             try:
                 self._files.delete(data)
             except StoreError as second:
-                error.add_note(f"and what was half done could not be deleted: {second}")
+                error.add_note(f"and the files already written could not be deleted: {second}")
             raise
 
     def _key(self, sequence: int) -> str:
@@ -75,9 +76,11 @@ class Commits:
         attempt = self.newest.written_by
         newest = max([attempt, *self._folder.attempts()])
         if newest > attempt:
-            what = f"{attempt.name} of this job has been taken over by {newest.name}"
+            problem = f"{attempt.name} of this job has been taken over by {newest.name}"
             where = self._files.locate(self._folder.attempt_key(attempt))
-            raise StoreError(what, where=where, next_step="end this process; the newer one goes on")
+            raise StoreError(
+                problem, where=where, next_step="end this process; the newer one goes on"
+            )
 
     def _tidy(self) -> None:
         """Keep the last two manifests with their rows, and the newest one's checkpoints."""
@@ -92,19 +95,20 @@ class Commits:
 
         An attempt that has begun since is a newer one, and none of its files is touched.
         """
-        last, mine = self.newest.sequence, self.newest.written_by
+        last, own = self.newest.sequence, self.newest.written_by
         swept: set[str] = set()
         needed = _parts([self.newest]) | _checkpoints([self.newest])
         needed |= {self._key(last), self._key(last + 1)}
         top = f"{self._folder.key}/"
-        for key in self._files.walk(self._folder.key):  # all: not every place tells its folders
+        # By files, not by folders: s3rver lists no folder without a file directly in it.
+        for key in self._files.walk(self._folder.key):
             attempt = attempt_of(key.removeprefix(top).partition("/")[0])
-            if attempt is not None and attempt <= mine and key not in needed:
+            if attempt is not None and attempt <= own and key not in needed:
                 swept.add(key)
         self._delete(swept)
 
     def _delete(self, keys: set[str]) -> None:
-        """Delete this job's own files only, whatever a manifest that was taken over may name."""
+        """Delete this job's own files only: an earlier job's manifest may name that job's files."""
         top = f"{self._folder.key}/"
         self._files.delete(key for key in keys if key.startswith(top) and kind_of(key))
 

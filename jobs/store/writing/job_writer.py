@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from compound.jobs.store.backend.files import Content, Stream
 from compound.jobs.store.folders.job_folder import JobFolder
-from compound.jobs.store.folders.retention import kept
+from compound.jobs.store.folders.retention import retained
 from compound.jobs.store.format.checkpoint import (
     Checkpoint,
     Extra,
@@ -41,7 +41,7 @@ from compound.jobs.store.format.rows import (
 from compound.jobs.store.writing.attempt_claim import claim, this_process
 from compound.jobs.store.writing.commits import Commits
 from compound.jobs.store.writing.row_buffer import RowBuffer
-from compound.jobs.store.writing.writer_thread import Background
+from compound.jobs.store.writing.writer_thread import WriterThread
 from compound.schemas.errors import StoreError
 from compound.schemas.job import EpochRow, JobResult, TrainJob
 from compound.schemas.metrics import ACCURACY
@@ -49,17 +49,15 @@ from compound.schemas.metrics import ACCURACY
 if TYPE_CHECKING:
     from torch import Tensor
 
-"""What the best checkpoints are told by, in their `extra`."""
-
 
 class JobWriter:
     """Writes one attempt of a job; only the first rank has one.
 
-    Call `resume` (the others do where it was left out), then `log` each epoch and `save` after
-    some of them, then `finish`. Every method raises StoreError if the store fails; what was
-    acknowledged before stays readable. Once the job has begun a newer attempt, `save` and
-    `finish` of this one raise StoreError. `save_later` leaves the work to a thread; what goes
-    wrong there is raised by the next call, at the latest by `wait` or `finish`.
+    Call `resume` (the other methods call it if you did not), then `log` each epoch and `save`
+    after some of them, then `finish`. Every method raises StoreError if the store fails; rows and
+    checkpoints that were acknowledged before stay readable. After a newer attempt has begun,
+    `save` and `finish` of this one raise StoreError. `save_later` leaves the work to a thread; its
+    error is raised by the next call, at the latest by `wait` or `finish`.
     """
 
     def __init__(
@@ -81,14 +79,14 @@ class JobWriter:
         self._commits: Commits | None = None
         self._resumed = False
         self._earlier: tuple[Writer, ...] = ()
-        self._background = Background()
+        self._thread = WriterThread()
 
     def _record(self, job: TrainJob) -> None:
         try:
-            known = self._folder.job()
+            recorded = self._folder.job()
         except DamagedError:
-            known = None  # the job's id is its content: it can be written anew
-        if known is None:
+            recorded = None  # the id is the hash of the content: it can be written again
+        if recorded is None:
             self._files.put({f"{self._folder.key}/job.json": seal("job", job, indent=1)})
 
     @property
@@ -104,39 +102,40 @@ class JobWriter:
     def resume(self, continues: str | None = None) -> Checkpoint | None:
         """Begin: return the checkpoint to start from, or None to start with the first epoch.
 
-        From here on this attempt counts, and later epochs of earlier attempts are void. A job
-        without a checkpoint of its own goes on from that of the job that it `continues`, whose
-        rows become its own.
+        From now on this attempt counts, and later epochs of earlier attempts are void. A job
+        without a checkpoint of its own goes on from the checkpoint of the job that it `continues`,
+        and takes over that job's rows.
         """
         assert not self._resumed, "resume is called once"
         self._resumed = True
         earlier = self._folder.newest(below=self._attempt)
         self._earlier = (*earlier.earlier, earlier.writer) if earlier else ()
-        found = self._folder.checkpoint_in(earlier) if earlier else None
-        if earlier is None or found is None:
+        checkpoint = self._folder.checkpoint_in(earlier) if earlier else None
+        if earlier is None or checkpoint is None:
             return self._take_over(continues)
-        rows = between(self._folder.table_in(earlier), 1, found.epoch)
-        kept = earlier.checkpoints[: earlier.checkpoints.index(found.stored) + 1]
-        taken = {"resumed_attempt": earlier.attempt, "resumed_epoch": found.epoch}
-        self._begin(rows, {**taken, "checkpoints": kept})
-        return found
+        rows = between(self._folder.table_in(earlier), 1, checkpoint.epoch)
+        before = earlier.checkpoints[: earlier.checkpoints.index(checkpoint.stored) + 1]
+        resumed = {"resumed_attempt": earlier.attempt, "resumed_epoch": checkpoint.epoch}
+        self._begin(rows, {**resumed, "checkpoints": before})
+        return checkpoint
 
     def _take_over(self, continues: str | None) -> Checkpoint | None:
-        """Begin where another job ended, which keeps its files; without one, anew."""
+        """Begin where another job ended, whose files stay; without one, from the start."""
         shorter = JobFolder(self._files, continues) if continues else None
-        found = shorter.checkpoint() if shorter else None
-        if shorter is None or found is None:
+        checkpoint = shorter.checkpoint() if shorter else None
+        if shorter is None or checkpoint is None:
             self._begin(table_of([]), {})
             return None
-        rows = between(shorter.table(), 1, found.epoch)
-        mine = relabelled(rows, self._folder.id, self.attempt)
-        self._begin(mine, {"continues": shorter.id, "resumed_epoch": found.epoch})
-        return found
+        rows = between(shorter.table(), 1, checkpoint.epoch)
+        own_rows = relabelled(rows, self._folder.id, self.attempt)
+        self._begin(own_rows, {"continues": shorter.id, "resumed_epoch": checkpoint.epoch})
+        return checkpoint
 
     def _begin(self, rows: pa.Table, taken_over: dict[str, Any]) -> None:
         self._rows = RowBuffer(rows)
         self._last = rows_of(rows)[-1] if rows.num_rows else None
         self._live = self._files.stream(self._folder.live_key(self._attempt))
+        # The stream's schema first: readers can open it before the first row is logged.
         self._live.write(LIVE_HEADER)
         parts, data = self._part(rows)
         first = Manifest(
@@ -160,14 +159,14 @@ class JobWriter:
         if not self._resumed:
             self.resume()
         if not (self._commits and self._rows and self._live):
-            what = f"attempt {self.attempt} takes no more: it could not begin, or has ended"
-            raise StoreError(what, where=self._files.locate(self._folder.key))
+            problem = f"attempt {self.attempt} takes no more: it could not begin, or has ended"
+            raise StoreError(problem, where=self._files.locate(self._folder.key))
         return self._commits, self._rows, self._live
 
     def log(self, row: EpochRow) -> None:
         """Append an epoch's row: readers see it at once, and it outlives a killed process."""
         _, rows, live = self._begun()
-        self._background.check()
+        self._thread.check()
         assert (row.job, row.attempt) == (self._folder.id, self.attempt), "a row of another writer"
         assert row.metrics, "a row without metrics"
         assert self._last is None or row.epoch > self._last.epoch, "epochs go up"
@@ -198,7 +197,7 @@ class JobWriter:
         meanwhile stay in the live stream.
         """
         commits, rows, live = self._begun()
-        self._background.wait()
+        self._thread.wait()
         assert (self._last.epoch if self._last else 0) == position.epoch, "logged, then saved"
         sealed, unsealed = rows.unsealed(commits.newest.parts)
         covered = {"live_from": live.size, "live_crc32": self._live_crc32, "last": self._last}
@@ -206,34 +205,34 @@ class JobWriter:
         def commit() -> None:
             stored, data = self._checkpoint(position, content())
             part, more = self._part(unsealed)
-            checkpoints = kept((*commits.newest.checkpoints, stored), self._keep)
+            checkpoints = retained((*commits.newest.checkpoints, stored), self._keep)
             changes = {"parts": (*sealed, *part), "checkpoints": checkpoints, **covered}
             commits.commit({**data, **more}, **changes)
 
-        self._background.start(commit)
+        self._thread.start(commit)
 
     @property
     def idle(self) -> bool:
         """Whether no checkpoint is being written."""
-        return self._background.idle
+        return self._thread.idle
 
     def wait(self) -> None:
         """Wait until the last checkpoint is durable; StoreError if it could not be written."""
-        self._background.wait()
+        self._thread.wait()
 
     def finish(self, result: JobResult) -> None:
         """Commit how the job ended, with all its rows in one part. Nothing may follow."""
         commits, rows, _ = self._begun()
-        self._background.wait()
+        self._thread.wait()
         assert result.job == self._folder.id, "the result of another job"
         part, data = self._part(rows.all())
         commits.end(data, parts=part, last=self._last, result=result)
         self.close()
 
     def close(self) -> None:
-        """Let go of the attempt. Without `finish` the job counts as stopped, and can resume."""
+        """Release the attempt. Without `finish` the job counts as stopped, and can resume."""
         try:
-            self._background.close()
+            self._thread.close()
         finally:
             live, self._live = self._live, None
             if live:
@@ -251,7 +250,7 @@ class JobWriter:
         self.close()
 
     def _key(self, name: str) -> str:
-        """Return a key that nothing was ever written to."""
+        """Return a key that was never written before."""
         return f"{self._folder.attempt_key(self._attempt)}/{name}-{uuid.uuid4().hex[:8]}"
 
     def _checkpoint(
@@ -275,7 +274,7 @@ class JobWriter:
         return stored, {files[name].key: data for name, data in content.items()}
 
     def _part(self, table: pa.Table) -> tuple[tuple[RowsPart, ...], dict[str, Content]]:
-        """Return a table as one part, with its bytes by key; as none if it is empty."""
+        """Return a table as one part, with its bytes by key; no part if it is empty."""
         if not table.num_rows:
             return (), {}
         first, last = table["epoch"][0].as_py(), table["epoch"][-1].as_py()

@@ -8,7 +8,7 @@ from compound.schemas.job import EpochRow
 
 
 class RowBuffer:
-    """All rows of a job so far: the ones taken over, then the ones of this attempt."""
+    """All rows of a job so far: those taken over, then those of this attempt."""
 
     def __init__(self, taken_over: pa.Table) -> None:
         self._table = taken_over
@@ -42,9 +42,9 @@ class RowBuffer:
         As in a binary counter the new part takes in the earlier ones that are no longer than
         itself: n seals leave log n parts, and no row is rewritten more than log n times.
         """
-        kept, sealed = list(parts), sum(part.rows for part in parts)
-        while kept and kept[-1].rows <= self._count - sealed:
-            sealed -= kept.pop().rows
+        unmerged, sealed = list(parts), sum(part.rows for part in parts)
+        while unmerged and unmerged[-1].rows <= self._count - sealed:
+            sealed -= unmerged.pop().rows
         if sealed == self._count:
-            return tuple(kept), table_of([])
-        return tuple(kept), self.all().slice(sealed)
+            return tuple(unmerged), table_of([])
+        return tuple(unmerged), self.all().slice(sealed)

@@ -1,4 +1,4 @@
-"""A thread of its own for what the training loop need not wait for."""
+"""A thread for writes that the training loop need not wait for."""
 
 import logging
 from collections.abc import Callable
@@ -7,14 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 _log = logging.getLogger(__name__)
 
 
-class Background:
-    """Does one thing at a time; what goes wrong is raised to the one who asks next.
+class WriterThread:
+    """Runs one task at a time; its error is raised by the next call.
 
-    A second task waits until the first is over. To drop it instead would lose more than one
-    interval of work to a kill, and to queue it would take memory for a second snapshot.
+    A second task waits until the first is over. Dropping it would lose more than one interval of
+    work to a kill, and queueing it would need memory for a second snapshot.
     """
 
     def __init__(self) -> None:
+        # A pool of one, not a Thread: a Future carries the task's error to the caller.
         self._pool = ThreadPoolExecutor(1, "checkpoint")
         self._task: Future[None] | None = None
 
@@ -25,7 +26,7 @@ class Background:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is being done; what went wrong may still be waiting to be raised."""
+        """Whether no task is running; an error may still have to be raised."""
         return self._task is None or self._task.done()
 
     def check(self) -> None:

@@ -30,9 +30,9 @@ from tests.support.store_samples import (
 
 
 @pytest.fixture
-def store(place: str) -> ArtifactStore:
+def store(uri: str) -> ArtifactStore:
     """A store on each back end in turn."""
-    return ArtifactStore.open(place)
+    return ArtifactStore.open(uri)
 
 
 @pytest.fixture
@@ -194,12 +194,12 @@ def test_a_long_job_has_few_parts(on_disk: ArtifactStore) -> None:
 
 
 def test_two_jobs_do_not_mix(store: ArtifactStore) -> None:
-    one, other = store.writer(JOB), store.writer(job(1))
-    one.log(row(1)), other.log(row(1, of=job(1)))
+    first, second = store.writer(JOB), store.writer(job(1))
+    first.log(row(1)), second.log(row(1, of=job(1)))
     assert store.rows(job(1).id) == [row(1, of=job(1))]
     with pytest.raises(AssertionError):
-        one.log(row(2, of=job(1)))
-    one.close(), other.close()
+        first.log(row(2, of=job(1)))
+    first.close(), second.close()
 
 
 def test_parts_carry_page_checksums_and_no_arrow_schema(on_disk: ArtifactStore) -> None:
@@ -216,8 +216,8 @@ def test_parts_carry_page_checksums_and_no_arrow_schema(on_disk: ArtifactStore) 
 
 @pytest.mark.parametrize("uri", ["gs://x", "", "s3://b", "s3://key:secret@bucket/prefix"])
 def test_other_kinds_of_store_are_refused(uri: str) -> None:
-    told = str(_error(lambda: ArtifactStore.open(uri)))
-    assert "not supported" in told and "secret@" not in told
+    text = str(_error(lambda: ArtifactStore.open(uri)))
+    assert "not supported" in text and "secret@" not in text
 
 
 def test_a_missing_store_is_named(tmp_path: Path) -> None:

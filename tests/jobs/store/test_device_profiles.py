@@ -27,8 +27,8 @@ def test_a_profile_comes_back_equal_and_can_be_replaced(store: ArtifactStore) ->
     store.save_profile(PROFILE)
     assert store.profile(PROFILE.device) == PROFILE
     store.save_profile(PROFILE.model_copy(update={"correction": 2.0}))
-    found = store.profile(PROFILE.device)
-    assert found is not None and found.correction == 2.0
+    stored = store.profile(PROFILE.device)
+    assert stored is not None and stored.correction == 2.0
 
 
 def test_a_profile_lies_under_a_name_that_people_can_read(
@@ -43,7 +43,7 @@ def test_devices_of_similar_names_are_kept_apart(store: ArtifactStore) -> None:
     names = ["cpu X, 1 thread", "cpu X; 1 thread", "CPU X, 1 thread", "x" * 80, "x" * 81]
     for name in names:
         store.save_profile(renamed(name))
-    assert [found.device for name in names if (found := store.profile(name))] == names
+    assert [stored.device for name in names if (stored := store.profile(name))] == names
 
 
 @settings(max_examples=50, deadline=None)

@@ -32,7 +32,7 @@ def store(schema: int, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def told(schema: int) -> dict[str, tuple[str, list[float]]]:
+def expected(schema: int) -> dict[str, tuple[str, list[float]]]:
     """Return what the program that wrote the store read in it: status and losses by job."""
     return json.loads((FOLDER / f"schema-{schema}.json").read_text())
 
@@ -48,37 +48,37 @@ def losses(store: ArtifactStore, job: str) -> list[float]:
     return [row.metrics["train_loss"] for row in store.rows(job)]
 
 
-def test_it_reads_as_it_did(store: Path, told: dict[str, tuple[str, list[float]]]) -> None:
-    found = ArtifactStore.open(str(store), create=False)
-    assert {job: (found.state(job).status, losses(found, job)) for job in told} == {
-        job: (status, values) for job, (status, values) in told.items()
+def test_it_reads_as_it_did(store: Path, expected: dict[str, tuple[str, list[float]]]) -> None:
+    read = ArtifactStore.open(str(store), create=False)
+    assert {job: (read.state(job).status, losses(read, job)) for job in expected} == {
+        job: (status, values) for job, (status, values) in expected.items()
     }
-    statuses = sorted(status for status, _ in told.values())
+    statuses = sorted(status for status, _ in expected.values())
     assert statuses == [*3 * ["absent"], *2 * ["done"], "failed", *2 * ["stopped"]]
-    for job in found.jobs():
-        checkpoint = found.checkpoint(job)
-        assert (checkpoint is None) == (told[job][0] == "failed")
-        assert found.job(job).id == job
+    for job in read.jobs():
+        checkpoint = read.checkpoint(job)
+        assert (checkpoint is None) == (expected[job][0] == "failed")
+        assert read.job(job).id == job
         if checkpoint:
             assert checkpoint.model() and checkpoint.optimizer()
-    assert len(found.study("small").events()) == 5 and len(found.profiles()) == 1
+    assert len(read.study("small").events()) == 5 and len(read.profiles()) == 1
 
 
 def test_every_reading_command(
-    store: Path, capsys: pytest.CaptureFixture[str], told: dict[str, tuple[str, list[float]]]
+    store: Path, capsys: pytest.CaptureFixture[str], expected: dict[str, tuple[str, list[float]]]
 ) -> None:
     where = ("--store", str(store))
     code, out, _ = compound(capsys, "status", "small", *where, "--json")
     assert code == 0
     assert json.loads(out)["counts"] == {"done": 2, "failed": 1, "stopped": 2, "waiting": 3}
     code, out, _ = compound(capsys, "metrics", "small", *where, "--json")
-    epochs = sum(len(values) for _, values in told.values())
+    epochs = sum(len(values) for _, values in expected.values())
     assert code == 0 and len({(row["job"], row["epoch"]) for row in json.loads(out)}) == epochs
     for words in (("verify",), ("verify", "small"), ("fsck",), ("fsck", "small")):
         code, out, _ = compound(capsys, *words, *where, "--json")
-        found = json.loads(out)
-        assert code == 0 and found.get("damaged", []) == found.get("found", []) == [], out
-    done = next(job for job, (status, _) in told.items() if status == "done")
+        output = json.loads(out)
+        assert code == 0 and output.get("damaged", []) == output.get("found", []) == [], out
+    done = next(job for job, (status, _) in expected.items() if status == "done")
     target = store.with_name("weights.safetensors")
     code, _, _ = compound(capsys, "export", done, str(target), *where)
     assert code == 0 and target.stat().st_size > 1000
@@ -89,19 +89,19 @@ def test_every_reading_command(
 
 
 def test_it_goes_on(
-    store: Path, capsys: pytest.CaptureFixture[str], told: dict[str, tuple[str, list[float]]]
+    store: Path, capsys: pytest.CaptureFixture[str], expected: dict[str, tuple[str, list[float]]]
 ) -> None:
     code, _, err = compound(
         capsys, "run", str(SPEC), "--runner", "local", "--set", f"store={store}", "--json"
     )
     assert code == 0 and "search: 8 jobs, 2 done before, 1 failed before" in err, err
-    found = ArtifactStore.open(str(store), create=False)
-    for job, (status, before) in told.items():
-        after = losses(found, job)
+    opened = ArtifactStore.open(str(store), create=False)
+    for job, (status, before) in expected.items():
+        after = losses(opened, job)
         assert len(after) == (0 if status == "failed" else 4)
-        kept = before if status == "done" else before[:2]
-        assert after[: len(kept)] == kept, "the last checkpoint is of the second epoch"
-    assert found.audit(found.jobs(), found.studies()).damaged == ()
+        epochs = before if status == "done" else before[:2]
+        assert after[: len(epochs)] == epochs, "the last checkpoint is of the second epoch"
+    assert opened.audit(opened.jobs(), opened.studies()).damaged == ()
     assert compound(capsys, "fsck", str(store), "--older-than", "0")[0] == 0
 
 

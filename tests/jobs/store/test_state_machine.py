@@ -20,12 +20,13 @@ from hypothesis.stateful import (
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.findings import Finding, FindingCounts
-from compound.jobs.store.checking.fsck import Options
-from compound.jobs.store.checking.gc import Wanted
+from compound.jobs.store.checking.fsck import CheckOptions
+from compound.jobs.store.checking.gc import Retention
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.schemas.errors import StoreError
 from compound.schemas.job import JobResult
 from compound.schemas.recipe import Keep
+from tests.support.back_ends import sizes
 from tests.support.store_samples import JOB, log, result, save, save_later, whole
 
 
@@ -59,9 +60,9 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def begin(self) -> None:
         self.writer = self.store.writer(JOB)
-        found = self.writer.resume()
+        checkpoint = self.writer.resume()
         last = self.saved[-1] if self.saved else 0
-        assert (found.epoch if found else 0) == last
+        assert (checkpoint.epoch if checkpoint else 0) == last
         self.rows = {epoch: value for epoch, value in self.rows.items() if epoch <= last}
         self.result, self.claimed, self.late = None, False, False
 
@@ -110,27 +111,27 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(last=st.integers(1, 3))
     def retain(self, last: int) -> None:
-        told = self.store.prune(JOB.id, Wanted(Keep(last=last)), dry=False)
-        if told.outcome == "done":
+        pruning = self.store.prune(JOB.id, Retention(Keep(last=last)), dry=False)
+        if pruning.outcome == "done":
             self.saved = self.saved[-last:]
         done = self.result is not None and self.result.status == "done"
-        assert told.reason or done
+        assert pruning.reason or done
         if done and not (self.zombie or self.claimed):
-            assert not told.reason and len(told.kept) == len(self.saved) <= last
+            assert not pruning.reason and len(pruning.kept) == len(self.saved) <= last
 
     def _fsck(self, *, delete: bool) -> list[Finding]:
-        options = Options(delete=delete, older_than=0)
+        options = CheckOptions(delete=delete, older_than=0)
         return [*self.store.check(self.store.jobs(), [], FindingCounts(), options)]
 
     @rule()
     def fsck(self) -> None:
         """What is deleted is not missed: the invariants hold after this as after anything."""
-        found = self._fsck(delete=True)
-        assert {one.problem for one in found} <= {"orphan", "overtaken"}
+        findings = self._fsck(delete=True)
+        assert {finding.problem for finding in findings} <= {"orphan", "overtaken"}
         if self.writer is None:
             self.claimed = False
         if not (self.writer or self.zombie):
-            assert all(one.deleted for one in found) and self._fsck(delete=False) == []
+            assert all(finding.deleted for finding in findings) and self._fsck(delete=False) == []
 
     @precondition(lambda self: self.writer and not self.zombie and self.rows)
     @rule()
@@ -169,8 +170,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @invariant()
     def readers_see_the_model(self) -> None:
-        found = {row.epoch: row.metrics["train_loss"] for row in self.store.rows(JOB.id)}
-        assert found == {epoch: 1 / epoch + value for epoch, value in self.rows.items()}
+        rows = {row.epoch: row.metrics["train_loss"] for row in self.store.rows(JOB.id)}
+        assert rows == {epoch: 1 / epoch + value for epoch, value in self.rows.items()}
         assert self.store.result(JOB.id) == self.result
         checkpoint = self.store.checkpoint(JOB.id)
         assert whole(checkpoint, self.saved[-1]) if self.saved else checkpoint is None
@@ -206,10 +207,7 @@ def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 CALM = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
 
-@pytest.mark.parametrize(
-    ("runs", "length", "steps"),
-    [(20, 20, 240), pytest.param(500, 40, 10_000, marks=pytest.mark.slow)],
-)
+@sizes(("runs", "length", "steps"), commit=(20, 20, 240), full=(500, 40, 10_000))
 @pytest.mark.timeout(1800)
 def test_the_store_is_as_the_model(runs: int, length: int, steps: int) -> None:
     before = StoreMachine.steps

@@ -34,28 +34,26 @@ def compound(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def place(reach: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> str:
+def uri(reach: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> str:
     address = reach("moto")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     return address
 
 
 @pytest.fixture
-def spec(place: str, tmp_path: Path) -> Path:
+def spec(uri: str, tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
-    path.write_text(SPEC.format(store=place, epochs=2))
+    path.write_text(SPEC.format(store=uri, epochs=2))
     return path
 
 
-def test_a_study_lives_in_a_bucket(
-    spec: Path, place: str, tmp_path: Path, servers: Servers
-) -> None:
+def test_a_study_lives_in_a_bucket(spec: Path, uri: str, tmp_path: Path, servers: Servers) -> None:
     ran = compound("run", str(spec), "--runner", "local", "--json", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout.splitlines()[-1])
-    assert told["store"] == place and told["status"] == "done"
-    assert told["report"] == f"{place}/studies/small/report.html"
-    at = ("small", "--store", place)
+    summary = json.loads(ran.stdout.splitlines()[-1])
+    assert summary["store"] == uri and summary["status"] == "done"
+    assert summary["report"] == f"{uri}/studies/small/report.html"
+    at = ("small", "--store", uri)
     status = compound("status", *at, "--json", cwd=tmp_path)
     assert json.loads(status.stdout)["counts"] == {"done": 9}
     metrics = compound("metrics", *at, cwd=tmp_path)
@@ -63,36 +61,36 @@ def test_a_study_lives_in_a_bucket(
     report = compound("report", *at, "-o", "small.html", cwd=tmp_path)
     assert report.stdout == "small.html\n" and "<html" in (tmp_path / "small.html").read_text()
     report = compound("report", *at, cwd=tmp_path)
-    assert report.stdout == f"{told['report']}\n" and "-o small.html" in report.stderr
-    verify = compound("verify", "--store", place, cwd=tmp_path)
+    assert report.stdout == f"{summary['report']}\n" and "-o small.html" in report.stderr
+    verify = compound("verify", "--store", uri, cwd=tmp_path)
     assert "all as they were written" in verify.stdout
     again = compound("run", str(spec), "--runner", "local", "--json", cwd=tmp_path)
-    assert json.loads(again.stdout.splitlines()[-1])["verdict"] == told["verdict"]
+    assert json.loads(again.stdout.splitlines()[-1])["verdict"] == summary["verdict"]
     moto = servers.get("moto").client()
-    keys = servers.get("moto").keys(place.removeprefix(f"s3://{BUCKET}/"))
+    keys = servers.get("moto").keys(uri.removeprefix(f"s3://{BUCKET}/"))
     stored = [moto.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys]
     runs = (ran, status, metrics, report, verify, again)
-    shown = [text.encode() for one in runs for text in (one.stdout, one.stderr)]
-    assert not [text for text in (*stored, *shown) if SECRET.encode() in text]
+    printed = [text.encode() for run in runs for text in (run.stdout, run.stderr)]
+    assert not [text for text in (*stored, *printed) if SECRET.encode() in text]
     assert {path.name for path in tmp_path.iterdir()} == {"small.yaml", "small.html"}
 
 
 @needs_time
 def test_a_rehearsal_leaves_nothing_in_the_bucket(
-    spec: Path, place: str, tmp_path: Path, servers: Servers
+    spec: Path, uri: str, tmp_path: Path, servers: Servers
 ) -> None:
     ran = compound("run", str(spec), "--runner", "local", "--fast-dev-run", cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
-    assert servers.get("moto").keys(place.removeprefix(f"s3://{BUCKET}/")) == []
+    assert servers.get("moto").keys(uri.removeprefix(f"s3://{BUCKET}/")) == []
     assert {path.name for path in tmp_path.iterdir()} == {"small.yaml"}
 
 
 @needs_time
-def test_a_killed_driver_is_followed_by_another(spec: Path, place: str, tmp_path: Path) -> None:
+def test_a_killed_driver_is_followed_by_another(spec: Path, uri: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "compound", "run", str(spec), "--runner", "local"]
     first = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     try:
-        store = _begun(place, first)
+        store = _begun(uri, first)
         busy = compound("run", str(spec), "--runner", "local", cwd=tmp_path)
         assert busy.returncode == 2 or first.poll() is not None
         first.send_signal(signal.SIGKILL)
@@ -106,9 +104,9 @@ def test_a_killed_driver_is_followed_by_another(spec: Path, place: str, tmp_path
     assert {state.status for state in store.states(store.jobs()).values()} == {"done"}
 
 
-def _begun(place: str, driver: "subprocess.Popen[bytes]") -> ArtifactStore:
+def _begun(uri: str, driver: "subprocess.Popen[bytes]") -> ArtifactStore:
     """Wait until a driver has begun its first jobs."""
-    store = ArtifactStore.open(place)
+    store = ArtifactStore.open(uri)
     deadline = time.monotonic() + MINUTES
     while not store.jobs():
         assert time.monotonic() < deadline and driver.poll() is None

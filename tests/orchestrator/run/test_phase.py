@@ -51,7 +51,7 @@ class Rig:
 
     def ending(self, log: PhaseLog, runner: Recorder, requests, **rules) -> str:
         history = History(self.store, "small")
-        shared = {"history": history, "index": self.store.study("small").index}
+        shared = {"history": history, "index": self.store.study("small").done_jobs}
         phase_runner = PhaseRunner(self.store, runner, log, images=IMAGES, **shared, **rules)
         return phase_runner.train("search", [planned(request) for request in requests])
 
@@ -209,7 +209,7 @@ def test_every_job_ends_once_and_within_its_bounds(
     ids = [request.job.id for request in requests]
     runner, log = Scripted(dict(zip(ids, map(list, scripts), strict=True))), PhaseLog()
     history = History(store, "small")
-    shared = {"history": history, "index": store.study("small").index}
+    shared = {"history": history, "index": store.study("small").done_jobs}
     phase_runner = PhaseRunner(
         store, runner, log, images=IMAGES, limits=RetryLimits(error=retries), **shared
     )

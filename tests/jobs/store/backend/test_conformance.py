@@ -26,8 +26,8 @@ from tests.support.store_samples import JOB, job, log
 
 
 @pytest.fixture(params=BACK_ENDS)
-def place(request: pytest.FixtureRequest, place_on: Callable[[str], str]) -> str:
-    return place_on(request.param)
+def uri(request: pytest.FixtureRequest, uri_on: Callable[[str], str]) -> str:
+    return uri_on(request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +37,8 @@ def _lively(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def files(place: str) -> Files:
-    return files_at(place)[0]
+def files(uri: str) -> Files:
+    return files_at(uri)[0]
 
 
 def test_what_is_put_is_read_back_and_replaced_as_a_whole(files: Files) -> None:
@@ -84,7 +84,7 @@ def test_names_are_those_of_one_folder(files: Files) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", MANY_TIMES, indirect=True)
+@pytest.mark.parametrize("uri", MANY_TIMES, indirect=True)
 def test_names_of_more_than_one_page(files: Files) -> None:
     names = [f"{number:04d}" for number in range(1100)]
     files.put({f"many/{name}/file": b"x" for name in names})
@@ -103,23 +103,23 @@ def test_deleted_is_gone_and_absent_is_no_error(files: Files) -> None:
     assert files.read("d/one") == b"again"
 
 
-def test_no_key_leads_out(files: Files, place: str) -> None:
+def test_no_key_leads_out(files: Files, uri: str) -> None:
     for key in ("..", "../x", "a/../b", "/a", "a//b", ".a", ""):
         for call in (files.read, files.locate, lambda k: files.put({k: b""})):
             with pytest.raises(StoreError):
                 call(key)
-    assert files.locate("a/b") == f"{place}/a/b"
+    assert files.locate("a/b") == f"{uri}/a/b"
 
 
-def test_lines_come_back_in_order(files: Files, place: str) -> None:
-    other = files_at(place)[0]
+def test_lines_come_back_in_order(files: Files, uri: str) -> None:
+    second = files_at(uri)[0]
     assert files.lines("s/events.jsonl") == []
     for number in range(5):
         files.append_line("s/events.jsonl", b"first %d" % number)
     for number in range(5):
-        other.append_line("s/events.jsonl", b"second %d" % number)
+        second.append_line("s/events.jsonl", b"second %d" % number)
     expected = [b"%s %d" % (who, n) for who in (b"first", b"second") for n in range(5)]
-    assert files.lines("s/events.jsonl") == other.lines("s/events.jsonl") == expected
+    assert files.lines("s/events.jsonl") == second.lines("s/events.jsonl") == expected
 
 
 def test_many_lines_are_kept(files: Files) -> None:
@@ -129,19 +129,19 @@ def test_many_lines_are_kept(files: Files) -> None:
     assert files.lines("s/events.jsonl") == lines
 
 
-def test_lines_of_writers_at_once_are_all_there(files: Files, place: str) -> None:
+def test_lines_of_writers_at_once_are_all_there(files: Files, uri: str) -> None:
     def write(writer: int) -> None:
-        mine = files_at(place)[0]
+        own_files = files_at(uri)[0]
         for number in range(5):
-            mine.append_line("s/events.jsonl", b"%d %d" % (writer, number))
+            own_files.append_line("s/events.jsonl", b"%d %d" % (writer, number))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
-    found = files.lines("s/events.jsonl")
-    assert sorted(found) == sorted(b"%d %d" % (w, n) for w in range(4) for n in range(5))
+    lines = files.lines("s/events.jsonl")
+    assert sorted(lines) == sorted(b"%d %d" % (w, n) for w in range(4) for n in range(5))
     for writer in range(4):
-        mine = [line for line in found if line.startswith(b"%d " % writer)]
-        assert mine == sorted(mine)
+        own_files = [line for line in lines if line.startswith(b"%d " % writer)]
+        assert own_files == sorted(own_files)
 
 
 def test_a_stream_is_seen_as_it_grows(files: Files) -> None:
@@ -155,29 +155,29 @@ def test_a_stream_is_seen_as_it_grows(files: Files) -> None:
     assert not files.is_streaming("s/live") and files.read("s/live") == b"abc" * 3
 
 
-def test_the_stream_of_a_killed_process_is_seen_to_have_ended(files: Files, place: str) -> None:
-    with holding(place, 'files.stream("s/live").write(b"row")') as child:
+def test_the_stream_of_a_killed_process_is_seen_to_have_ended(files: Files, uri: str) -> None:
+    with holding(uri, 'files.stream("s/live").write(b"row")') as child:
         assert files.is_streaming("s/live") and files.read("s/live") == b"row"
         child.send_signal(signal.SIGKILL)
         child.wait()
         assert not files.is_streaming("s/live") and files.read("s/live") == b"row"
 
 
-def test_a_lock_has_one_holder(files: Files, place: str) -> None:
-    other = files_at(place)[0]
+def test_a_lock_has_one_holder(files: Files, uri: str) -> None:
+    second = files_at(uri)[0]
     assert files.holder("s/lease.json") == b""
     lock = files.lock("s/lease.json", b"me")
-    assert lock is not None and other.holder("s/lease.json") == b"me"
-    assert other.lock("s/lease.json", b"you") is None
-    assert other.lock("t/lease.json", b"you") is not None
+    assert lock is not None and second.holder("s/lease.json") == b"me"
+    assert second.lock("s/lease.json", b"you") is None
+    assert second.lock("t/lease.json", b"you") is not None
     lock.close()
-    again = other.lock("s/lease.json", b"you")
+    again = second.lock("s/lease.json", b"you")
     assert again is not None and files.holder("s/lease.json") == b"you"
     again.close()
 
 
-def test_the_lock_of_a_killed_process_is_free(files: Files, place: str) -> None:
-    with holding(place, 'kept = files.lock("s/lease.json", b"it"); assert kept') as child:
+def test_the_lock_of_a_killed_process_is_free(files: Files, uri: str) -> None:
+    with holding(uri, 'kept = files.lock("s/lease.json", b"it"); assert kept') as child:
         assert files.holder("s/lease.json") == b"it"
         child.send_signal(signal.SIGKILL)
         child.wait()
@@ -186,21 +186,21 @@ def test_the_lock_of_a_killed_process_is_free(files: Files, place: str) -> None:
         lock.close()
 
 
-def test_of_askers_at_once_one_holds(files: Files, place: str) -> None:
-    held, most = 0, 0
+def test_of_askers_at_once_one_holds(files: Files, uri: str) -> None:
+    holders, most = 0, 0
     counting = threading.Lock()
 
     def ask(_: int) -> bool:
-        nonlocal held, most
-        lock = files_at(place)[0].lock("s/lease.json", b"")
+        nonlocal holders, most
+        lock = files_at(uri)[0].lock("s/lease.json", b"")
         if lock is None:
             return False
         with counting:
-            held += 1
-            most = max(most, held)
+            holders += 1
+            most = max(most, holders)
         time.sleep(0.2)
         with counting:
-            held -= 1
+            holders -= 1
         lock.close()
         return True
 
@@ -220,9 +220,9 @@ time.sleep(60)
 
 
 @contextmanager
-def holding(place: str, code: str):
+def holding(uri: str, code: str):
     """Run code in another process, and keep that alive."""
-    command = [sys.executable, "-c", HOLDER.format(code=code), place]
+    command = [sys.executable, "-c", HOLDER.format(code=code), uri]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert child.stdout is not None and child.stdout.readline() == "held\n"
@@ -232,39 +232,39 @@ def holding(place: str, code: str):
         child.wait()
 
 
-def test_files_travel_to_another_process_and_prove_themselves(files: Files, place: str) -> None:
+def test_files_travel_to_another_process_and_prove_themselves(files: Files, uri: str) -> None:
     files.prove_writable()
     files.put({"a": b"1"})
     files.prove_writable()
     again = pickle.loads(pickle.dumps(files))
     assert again.read("a") == b"1" and again.within(1).read("a") == b"1"
-    assert ArtifactStore.open(place).uri == place
+    assert ArtifactStore.open(uri).uri == uri
     assert files.walk("probe") == []
 
 
-def test_a_study_is_kept_whole(place: str) -> None:
-    store = ArtifactStore.open(place)
+def test_a_study_is_kept_whole(uri: str) -> None:
+    store = ArtifactStore.open(uri)
     study = store.study("quick")
     events = [Event(kind="started", job=job(seed).id, message="ü\n") for seed in range(3)]
     with study.lease({"job": "j"}), pytest.raises(BusyError, match=f"process {os.getpid()} on "):
         study.put_text("report.html", "<p>ü")
         for event in events:
             study.append_event(event)
-        with ArtifactStore.open(place).study("quick").lease({}):
+        with ArtifactStore.open(uri).study("quick").lease({}):
             pass
-    again = ArtifactStore.open(place, create=False).study("quick")
+    again = ArtifactStore.open(uri, create=False).study("quick")
     assert again.events() == events and again.text("report.html") == "<p>ü"
     assert store.studies() == ["quick"]
     with again.lease({}):
         pass
 
 
-def test_an_erased_store_is_gone(place: str) -> None:
-    store = ArtifactStore.open(place)
+def test_an_erased_store_is_gone(uri: str) -> None:
+    store = ArtifactStore.open(uri)
     with store.writer(JOB) as writer:
         log(writer, 1)
     store.study("quick").put_text("report.html", "x")
     store.erase()
     with pytest.raises(StoreError, match="no store here"):
-        ArtifactStore.open(place, create=False)
-    assert ArtifactStore.open(place).jobs() == []
+        ArtifactStore.open(uri, create=False)
+    assert ArtifactStore.open(uri).jobs() == []

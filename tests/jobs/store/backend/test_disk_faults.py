@@ -15,6 +15,7 @@ from compound.jobs.store.backend import local_files as local
 from compound.schemas.architecture import Coefficients
 from compound.schemas.errors import StoreError
 from compound.schemas.job import Event
+from tests.support.back_ends import sizes
 from tests.support.store_samples import (
     JOB,
     epochs_of,
@@ -59,21 +60,21 @@ class Disk:
 
     def __getattr__(self, name: str) -> Any:
         real = getattr(os, name)
-        return (lambda *given: self._call(name, *given)) if name in self.COUNTED else real
+        return (lambda *arguments: self._call(name, *arguments)) if name in self.COUNTED else real
 
-    def _call(self, name: str, *given: Any) -> Any:
+    def _call(self, name: str, *arguments: Any) -> Any:
         if self.dead:
             raise Crash
-        if name != "open" or given[1] & os.O_CREAT:
+        if name != "open" or arguments[1] & os.O_CREAT:
             self.calls += 1
-        if self.calls == self.fail_at and (name != "open" or given[1] & os.O_CREAT):
+        if self.calls == self.fail_at and (name != "open" or arguments[1] & os.O_CREAT):
             if self.mode == "full":
                 raise OSError(errno.ENOSPC, "No space left on device")
             self.dead = True
             if name == "write":
-                os.write(given[0], bytes(given[1])[: len(given[1]) // 2])
+                os.write(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
             raise Crash
-        return getattr(self, f"_{name}", getattr(os, name))(*given)
+        return getattr(self, f"_{name}", getattr(os, name))(*arguments)
 
     def _open(self, path: str, flags: int, mode: int = 0o666) -> int:
         new = flags & os.O_CREAT and not os.path.exists(path)
@@ -166,8 +167,8 @@ class Progress:
 def whole_job(root: Path, progress: Progress) -> None:
     store = ArtifactStore.open(str(root))
     with store.writer(JOB) as writer:
-        found = writer.resume()
-        for epoch in range(found.epoch + 1 if found else 1, EPOCHS + 1):
+        checkpoint = writer.resume()
+        for epoch in range(checkpoint.epoch + 1 if checkpoint else 1, EPOCHS + 1):
             progress.step("log", epoch, lambda epoch=epoch: log(writer, epoch))
             if epoch != 3:
                 progress.step("save", epoch, lambda epoch=epoch: save(writer, epoch))
@@ -181,8 +182,8 @@ def whole_job_in_the_background(root: Path, progress: Progress) -> None:
     """
     store = ArtifactStore.open(str(root))
     with store.writer(JOB) as writer:
-        found = writer.resume()
-        for epoch in range(found.epoch + 1 if found else 1, EPOCHS + 1):
+        checkpoint = writer.resume()
+        for epoch in range(checkpoint.epoch + 1 if checkpoint else 1, EPOCHS + 1):
             progress.step("log", epoch, lambda epoch=epoch: log(writer, epoch))
             writer.wait()
             progress.done["save"] = progress.began.get("save", 0)
@@ -201,8 +202,8 @@ def calls_of_a_whole_job(tmp_path: Path) -> int:
     return disk.calls
 
 
-EVERY = pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
-"""Each call fails in the slow set, each seventh in the quick one."""
+EVERY = sizes("every", commit=7, full=1)
+"""Each call fails in the full size, each seventh on a commit."""
 
 
 def faulty(
@@ -224,13 +225,13 @@ def faulty(
         shutil.rmtree(root, ignore_errors=True)
 
 
-def check_and_finish(root: Path, progress: Progress, kept: str) -> None:
+def check_and_finish(root: Path, progress: Progress, durable: str) -> None:
     """Readers see what was acknowledged and nothing that was not begun; resume completes it."""
     store = ArtifactStore.open(str(root))
     epochs = epochs_of(store)
     assert epochs == list(range(1, len(epochs) + 1))
-    assert progress.done.get(kept, 0) <= len(epochs) <= progress.began.get("log", 0)
-    assert [found.metrics for found in store.rows(JOB.id)] == [row(e).metrics for e in epochs]
+    assert progress.done.get(durable, 0) <= len(epochs) <= progress.began.get("log", 0)
+    assert [stored.metrics for stored in store.rows(JOB.id)] == [row(e).metrics for e in epochs]
     checkpoint = store.checkpoint(JOB.id)
     saved = checkpoint.epoch if checkpoint else 0
     assert progress.done.get("save", 0) <= saved <= progress.began.get("save", 0)
@@ -246,14 +247,14 @@ def check_and_finish(root: Path, progress: Progress, kept: str) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize(("mode", "kept"), [("crash", "log"), ("power", "save")])
+@pytest.mark.parametrize(("mode", "durable"), [("crash", "log"), ("power", "save")])
 def test_a_crash_at_every_call_leaves_the_old_or_the_new(
-    tmp_path: Path, mode: str, kept: str, every: int, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, mode: str, durable: str, every: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     count = 0
     for root, progress, disk in faulty(tmp_path, mode, whole_job, every):
         assert disk.dead
-        check_and_finish(root, progress, kept)
+        check_and_finish(root, progress, durable)
         count += 1
     calls = calls_of_a_whole_job(tmp_path)
     assert count == -(-calls // every) and calls > 100
@@ -261,13 +262,13 @@ def test_a_crash_at_every_call_leaves_the_old_or_the_new(
 
 
 @EVERY
-@pytest.mark.parametrize(("mode", "kept"), [("crash", "log"), ("power", "save")])
+@pytest.mark.parametrize(("mode", "durable"), [("crash", "log"), ("power", "save")])
 def test_a_crash_at_every_call_while_a_thread_writes(
-    tmp_path: Path, mode: str, kept: str, every: int
+    tmp_path: Path, mode: str, durable: str, every: int
 ) -> None:
     count = 0
     for root, progress, _ in faulty(tmp_path, mode, whole_job_in_the_background, every):
-        check_and_finish(root, progress, kept)
+        check_and_finish(root, progress, durable)
         count += 1
     assert count > 100 // every
 
@@ -340,13 +341,13 @@ def test_a_document_is_replaced_as_a_whole(tmp_path: Path, mode: str) -> None:
         progress.step("new", 1, lambda: study.write("plan.json", new))
 
     for root, progress, _ in faulty(tmp_path, mode, run):
-        found = ArtifactStore.open(str(root)).study("s").read("plan.json", Coefficients)
+        document = ArtifactStore.open(str(root)).study("s").read("plan.json", Coefficients)
         allowed = [new] if progress.done.get("new") else [old, new]
-        assert found in (allowed if progress.done.get("old") else [None, old])
+        assert document in (allowed if progress.done.get("old") else [None, old])
 
 
-@pytest.mark.parametrize(("mode", "kept"), [("crash", "told"), ("power", "ended")])
-def test_what_a_driver_recorded_is_there(tmp_path: Path, mode: str, kept: str) -> None:
+@pytest.mark.parametrize(("mode", "durable"), [("crash", "told"), ("power", "ended")])
+def test_what_a_driver_recorded_is_there(tmp_path: Path, mode: str, durable: str) -> None:
     """Events outlive a killed process, ends of jobs and documents a power cut as well."""
     ended = Event(kind="ended", job=JOB.id, result=result(1))
 
@@ -355,8 +356,8 @@ def test_what_a_driver_recorded_is_there(tmp_path: Path, mode: str, kept: str) -
         with study.lease({}):
             progress.step("plan", 1, lambda: study.write("plan.json", Coefficients(alpha=1.1)))
             for number in (1, 3):
-                told = Event(kind="started", job=JOB.id, message=str(number))
-                progress.step("told", number, lambda told=told: study.append_event(told))
+                started = Event(kind="started", job=JOB.id, message=str(number))
+                progress.step("told", number, lambda event=started: study.append_event(event))
                 progress.step("ended", number + 1, lambda: study.append_event(ended))
                 progress.done["told"] = number + 1
 
@@ -364,9 +365,9 @@ def test_what_a_driver_recorded_is_there(tmp_path: Path, mode: str, kept: str) -
         study = ArtifactStore.open(str(root)).study("s")
         assert study.read("plan.json", Coefficients) or not progress.done.get("plan")
         events = study.events()
-        assert len(events) >= progress.done.get(kept, 0)
+        assert len(events) >= progress.done.get(durable, 0)
         kinds = ["started", "ended"] * 2
-        assert [one.kind for one in events] == kinds[: len(events)]
+        assert [event.kind for event in events] == kinds[: len(events)]
 
 
 @pytest.mark.parametrize(
@@ -379,7 +380,7 @@ def test_errors_of_the_disk_are_explained(
 ) -> None:
     store = ArtifactStore.open(str(tmp_path))
 
-    def fail(*given: object) -> int:
+    def fail(*arguments: object) -> int:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", fail)

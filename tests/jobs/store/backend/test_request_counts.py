@@ -47,17 +47,17 @@ def carried_out(path: Path, *sets: str) -> Path:
     return path
 
 
-def shown(uri: str, capsys: pytest.CaptureFixture[str], *, as_json: bool = False) -> str:
+def status_of(uri: str, capsys: pytest.CaptureFixture[str], *, as_json: bool = False) -> str:
     status(NAME, uri, as_json=as_json)
     return capsys.readouterr().out
 
 
 def test_the_roster_says_what_the_plan_says(ended: Path) -> None:
     folder = ArtifactStore.open(str(ended)).study(NAME)
-    found = documents(folder)
-    assert found
-    kept = folder.roster.read(folder.sizes(), planning(found.record.spec))
-    assert kept == lines_of(found) and len(kept) > 100
+    documents_read = documents(folder)
+    assert documents_read
+    lines = folder.planned_jobs.read(folder.sizes(), planning(documents_read.record.spec))
+    assert lines == lines_of(documents_read) and len(lines) > 100
 
 
 def test_status_is_the_same_without_roster_and_index(
@@ -67,10 +67,10 @@ def test_status_is_the_same_without_roster_and_index(
     tables = [*studies.glob("planned-*.parquet"), *studies.glob("jobs-*.parquet")]
     assert len(tables) == 2
     for as_json in (False, True):
-        before = shown(str(ended), capsys, as_json=as_json)
+        before = status_of(str(ended), capsys, as_json=as_json)
         for table in tables:
             table.rename(tmp_path / table.name)
-        assert shown(str(ended), capsys, as_json=as_json) == before
+        assert status_of(str(ended), capsys, as_json=as_json) == before
         for table in tables:
             (tmp_path / table.name).rename(table)
 
@@ -79,23 +79,23 @@ def test_a_roster_of_another_plan_is_not_believed(
     ended: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = ended / "studies" / NAME / "plan.json"
-    before, plan = shown(str(ended), capsys), path.read_bytes()
+    before, plan = status_of(str(ended), capsys), path.read_bytes()
     folder = ArtifactStore.open(str(ended)).study(NAME)
     shorter = folder.read("plan.json", Plan)
     assert shorter
     folder.write("plan.json", shorter.model_copy(update={"jobs": shorter.jobs[:3]}))
-    assert len(shown(str(ended), capsys).splitlines()) < 10 < len(before.splitlines())
+    assert len(status_of(str(ended), capsys).splitlines()) < 10 < len(before.splitlines())
     path.write_bytes(plan)
-    assert shown(str(ended), capsys) == before
+    assert status_of(str(ended), capsys) == before
 
 
 def test_a_damaged_roster_is_passed_over(
     ended: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     (path,) = (ended / "studies" / NAME).glob("planned-*.parquet")
-    before, data = shown(str(ended), capsys), path.read_bytes()
+    before, data = status_of(str(ended), capsys), path.read_bytes()
     path.write_bytes(data[:200] + bytes([data[200] ^ 1]) + data[201:])
-    assert shown(str(ended), capsys) == before and "the plan itself" in caplog.text
+    assert status_of(str(ended), capsys) == before and "the plan itself" in caplog.text
     path.write_bytes(data)
 
 
@@ -110,13 +110,13 @@ def requests_of(
 
     def count(name: str, source: Path) -> tuple[int, int]:
         uri = reach(name)
-        here, there = files_at(str(source))[0], files_at(uri)[0]
-        there.put({key: here.read(key) or b"" for key in here.walk("")})
+        source_files, target_files = files_at(str(source))[0], files_at(uri)[0]
+        target_files.put({key: source_files.read(key) or b"" for key in source_files.walk("")})
         with proxy_of(servers.get(name).endpoint) as proxy:
             monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-            told = json.loads(shown(uri, capsys, as_json=True))
-        assert told["counts"] == {"done": len(told["jobs"])}
-        return len(told["jobs"]), len(proxy.seen)
+            status = json.loads(status_of(uri, capsys, as_json=True))
+        assert status["counts"] == {"done": len(status["jobs"])}
+        return len(status["jobs"]), len(proxy.seen)
 
     return count
 

@@ -42,13 +42,13 @@ def proxy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Proxy]:
     reach(request.param)
-    with proxy_of(servers.get(request.param).endpoint) as found:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", found.endpoint)
-        yield found
+    with proxy_of(servers.get(request.param).endpoint) as started:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", started.endpoint)
+        yield started
 
 
 @pytest.fixture
-def place(proxy: Proxy) -> str:
+def uri(proxy: Proxy) -> str:
     return f"s3://{BUCKET}/{os.urandom(4).hex()}"
 
 
@@ -77,8 +77,8 @@ BURSTS = {
 
 
 @pytest.mark.parametrize("kind", BURSTS)
-def test_no_burst_of_faults_loses_or_doubles_anything(proxy: Proxy, place: str, kind: str) -> None:
-    store = ArtifactStore.open(place)
+def test_no_burst_of_faults_loses_or_doubles_anything(proxy: Proxy, uri: str, kind: str) -> None:
+    store = ArtifactStore.open(uri)
     proxy.faults = [BURSTS[kind]]
     with store.writer(JOB) as writer:
         train(writer, 1, 2, 3)
@@ -92,8 +92,8 @@ def test_no_burst_of_faults_loses_or_doubles_anything(proxy: Proxy, place: str, 
     sound(store, 3)
 
 
-def test_the_same_part_is_put_again_where_the_reply_was_lost(proxy: Proxy, place: str) -> None:
-    store = ArtifactStore.open(place)
+def test_the_same_part_is_put_again_where_the_reply_was_lost(proxy: Proxy, uri: str) -> None:
+    store = ArtifactStore.open(uri)
     put = lambda request: request.method == "PUT" and request.path.endswith(".parquet")  # noqa: E731
     with store.writer(JOB) as writer:
         log(writer, 1)
@@ -105,9 +105,9 @@ def test_the_same_part_is_put_again_where_the_reply_was_lost(proxy: Proxy, place
 
 
 def test_a_reply_lost_after_the_last_part_is_found_out(
-    proxy: Proxy, place: str, servers: Servers
+    proxy: Proxy, uri: str, servers: Servers
 ) -> None:
-    files = files_at(place)[0]
+    files = files_at(uri)[0]
     data = random.Random(2).randbytes(17 << 20)
     joined = lambda request: request.method == "POST" and "uploadId" in request.query  # noqa: E731
     proxy.faults = [Fault("lose the reply", 1, joined)]
@@ -116,22 +116,22 @@ def test_a_reply_lost_after_the_last_part_is_found_out(
 
 
 def test_an_upload_that_fails_is_given_up(
-    proxy: Proxy, place: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
+    proxy: Proxy, uri: str, servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COMPOUND_S3_PATIENCE", "6")
-    files = files_at(place)[0]
+    files = files_at(uri)[0]
     third = lambda request: request.query.get("partNumber") == "3"  # noqa: E731
     proxy.faults = [Fault("answer", ALWAYS, third, 500, "InternalError")]
     with pytest.raises(StoreError, match=r"500 InternalError again and again"):
         files.put({"large": bytes(40 << 20)})
     proxy.faults = []
     assert files.read("large") is None
-    client = next(one for one in servers.all() if one.endpoint == proxy.upstream).client()
+    client = next(server for server in servers.all() if server.endpoint == proxy.upstream).client()
     assert "Uploads" not in client.list_multipart_uploads(Bucket=BUCKET)
 
 
-def test_a_cut_answer_is_asked_for_again(proxy: Proxy, place: str) -> None:
-    files, data = files_at(place)[0], os.urandom(100_000)
+def test_a_cut_answer_is_asked_for_again(proxy: Proxy, uri: str) -> None:
+    files, data = files_at(uri)[0], os.urandom(100_000)
     files.put({"file": data})
     proxy.faults = [Fault("truncate", 3, lambda request: request.method == "GET")]
     assert files.read("file") == data
@@ -145,8 +145,8 @@ def get(request: web.Request) -> bool:
     return request.method == "GET"
 
 
-def test_what_is_half_replaced_is_asked_for_again(proxy: Proxy, place: str) -> None:
-    files = files_at(place)[0]
+def test_what_is_half_replaced_is_asked_for_again(proxy: Proxy, uri: str) -> None:
+    files = files_at(uri)[0]
     files.put({"file": b"whole"})
     files.append_line("s/events.jsonl", b"a whole line")
     for read, whole_one in (
@@ -159,8 +159,8 @@ def test_what_is_half_replaced_is_asked_for_again(proxy: Proxy, place: str) -> N
         assert proxy.faults[0].times == 0
 
 
-def test_what_stays_damaged_is_given_out_soon(proxy: Proxy, place: str) -> None:
-    files = files_at(place)[0]
+def test_what_stays_damaged_is_given_out_soon(proxy: Proxy, uri: str) -> None:
+    files = files_at(uri)[0]
     files.put({"file": b"whole"})
     proxy.faults = [Fault("halve", ALWAYS, get)]
     began = time.monotonic()
@@ -168,9 +168,9 @@ def test_what_stays_damaged_is_given_out_soon(proxy: Proxy, place: str) -> None:
     assert time.monotonic() - began < 5
 
 
-def outage(proxy: Proxy, place: str, seconds: float) -> None:
+def outage(proxy: Proxy, uri: str, seconds: float) -> None:
     """Log and save through an outage that patience outlasts."""
-    store = ArtifactStore.open(place)
+    store = ArtifactStore.open(uri)
     with store.writer(JOB) as writer:
         train(writer, 1)
         began = time.monotonic()
@@ -185,21 +185,21 @@ def outage(proxy: Proxy, place: str, seconds: float) -> None:
     assert store.rows(JOB.id) == [row(epoch) for epoch in (1, 2, 3)]
 
 
-def test_a_short_outage_is_waited_out(proxy: Proxy, place: str) -> None:
-    outage(proxy, place, 2)
+def test_a_short_outage_is_waited_out(proxy: Proxy, uri: str) -> None:
+    outage(proxy, uri, 2)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not LONG, reason="takes minutes: `make test-s3` runs it")
-def test_an_outage_of_half_a_minute_is_waited_out(proxy: Proxy, place: str) -> None:
-    outage(proxy, place, 30)
+def test_an_outage_of_half_a_minute_is_waited_out(proxy: Proxy, uri: str) -> None:
+    outage(proxy, uri, 30)
 
 
 def test_nobody_waits_longer_than_the_limit(
-    proxy: Proxy, place: str, monkeypatch: pytest.MonkeyPatch
+    proxy: Proxy, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COMPOUND_S3_PATIENCE", str(PATIENCE_S))
-    store = ArtifactStore.open(place)
+    store = ArtifactStore.open(uri)
     with store.writer(JOB) as writer:
         train(writer, 1)
         proxy.down_until = time.monotonic() + 3600
@@ -218,10 +218,10 @@ def test_nobody_waits_longer_than_the_limit(
 
 
 def test_an_outage_uses_up_patience_once(
-    proxy: Proxy, place: str, monkeypatch: pytest.MonkeyPatch
+    proxy: Proxy, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COMPOUND_S3_PATIENCE", "6")
-    files = files_at(place)[0]
+    files = files_at(uri)[0]
     proxy.down_until = time.monotonic() + 3600
     began = time.monotonic()
     for _ in range(3):
@@ -230,18 +230,18 @@ def test_an_outage_uses_up_patience_once(
     assert time.monotonic() - began < 6 + 2 * 5 + 3
 
 
-def test_many_writers_through_faults_of_all_kinds(proxy: Proxy, place: str) -> None:
-    store = ArtifactStore.open(place)
+def test_many_writers_through_faults_of_all_kinds(proxy: Proxy, uri: str) -> None:
+    store = ArtifactStore.open(uri)
     chance = random.Random(3)
     proxy.faults = [
-        Fault(one.kind, ALWAYS, lambda _: chance.random() < 0.04, one.status, one.code)
-        for one in BURSTS.values()
-        if one.kind != "delay"
+        Fault(burst.kind, ALWAYS, lambda _: chance.random() < 0.04, burst.status, burst.code)
+        for burst in BURSTS.values()
+        if burst.kind != "delay"
     ]
 
     def write(seed: int) -> None:
         of = job(seed)
-        with ArtifactStore.open(place, patient=True).writer(of) as writer:
+        with ArtifactStore.open(uri, patient=True).writer(of) as writer:
             for epoch in (1, 2):
                 writer.log(row(epoch, of=of))
             save(writer, 2)

@@ -29,37 +29,37 @@ needs_moto = pytest.mark.s3
 
 
 @pytest.fixture
-def place(reach: Callable[[str], str]) -> str:
+def uri(reach: Callable[[str], str]) -> str:
     return reach("moto")
 
 
 @pytest.fixture
-def moto(place: str, servers: Servers) -> Server:
+def moto(uri: str, servers: Servers) -> Server:
     return servers.get("moto")
 
 
-def quick(place: str) -> S3Files:
-    bucket = bucket_of(place)
+def quick(uri: str) -> S3Files:
+    bucket = bucket_of(uri)
     assert bucket is not None
     return S3Files(bucket, QUICK)
 
 
 @pytest.mark.parametrize(
-    ("given", "bucket", "prefix"),
+    ("address", "bucket", "prefix"),
     [
         ("s3://bucket", "bucket", ""),
         ("s3://bucket/", "bucket", ""),
         ("s3://my.bucket-1/a/b_c.d/", "my.bucket-1", "a/b_c.d"),
     ],
 )
-def test_addresses_have_one_spelling(given: str, bucket: str, prefix: str) -> None:
-    assert bucket_of(given) == Bucket(bucket, prefix)
+def test_addresses_have_one_spelling(address: str, bucket: str, prefix: str) -> None:
+    assert bucket_of(address) == Bucket(bucket, prefix)
     assert bucket_of(Bucket(bucket, prefix).uri) == Bucket(bucket, prefix)
     assert bucket_of("runs") is None and bucket_of("/a/b") is None
 
 
 @pytest.mark.parametrize(
-    "given",
+    "address",
     [
         f"s3://key:{SECRET}@bucket/prefix",
         f"s3://bucket/prefix?secret={SECRET}",
@@ -71,23 +71,23 @@ def test_addresses_have_one_spelling(given: str, bucket: str, prefix: str) -> No
     ],
 )
 def test_an_address_with_a_secret_is_refused_and_not_repeated(
-    given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(StoreError) as caught:
-        ArtifactStore.open(given)
+        ArtifactStore.open(address)
     spec = tmp_path / "spec.yaml"
     text = "kind: train\nname: x\ndata: {source: digits}\nbaseline: {name: resnet-18}\n"
-    spec.write_text(f"{text}store: '{given}'\n")
-    for words in (["validate", str(spec)], ["validate", str(spec), "--set", f"store='{given}'"]):
+    spec.write_text(f"{text}store: '{address}'\n")
+    for words in (["validate", str(spec)], ["validate", str(spec), "--set", f"store='{address}'"]):
         with pytest.raises(SystemExit) as ended:
             main(words)
         assert ended.value.code == 2
-    told = f"{caught.value}{capsys.readouterr().err}"
-    assert "environment" in told
-    if "@" in given:
-        assert SECRET not in told
+    text = f"{caught.value}{capsys.readouterr().err}"
+    assert "environment" in text
+    if "@" in address:
+        assert SECRET not in text
     with pytest.raises(ValueError, match="environment"):
-        SPEC.validate_python({"kind": "train", "name": "x", "store": given})
+        SPEC.validate_python({"kind": "train", "name": "x", "store": address})
 
 
 def test_what_does_not_use_s3_does_not_import_it() -> None:
@@ -104,47 +104,45 @@ def test_what_does_not_use_s3_does_not_import_it() -> None:
 
 @needs_moto
 def test_nothing_that_travels_or_is_shown_has_a_secret(
-    place: str, monkeypatch: pytest.MonkeyPatch
+    uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_SESSION_TOKEN", SECRET)
-    store = ArtifactStore.open(place)
-    shown = pickle.dumps(store) + repr((store._files, vars(store))).encode() + store.uri.encode()
-    assert SECRET.encode() not in shown
+    store = ArtifactStore.open(uri)
+    texts = pickle.dumps(store) + repr((store._files, vars(store))).encode() + store.uri.encode()
+    assert SECRET.encode() not in texts
     assert pickle.loads(pickle.dumps(store)).jobs() == []
 
 
 @needs_moto
 def test_only_what_lies_below_the_prefix_is_asked_for(
-    place: str, moto: Server, monkeypatch: pytest.MonkeyPatch
+    uri: str, moto: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with proxy_of(moto.endpoint) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        store = ArtifactStore.open(place)
+        store = ArtifactStore.open(uri)
         with store.writer(JOB) as writer:
             train(writer, 1, 2)
             writer.finish(result(2))
         with store.study("quick").lease({}):
             store.study("quick").put_text("report.html", "x")
         assert store.state(JOB.id).status == "done" and store.studies() == ["quick"]
-        asked = set(proxy.seen)
-    assert {method for method, _ in asked} == {"GET", "PUT", "DELETE"}
-    inside = place.removeprefix("s3:/")
-    assert all(path.startswith(f"{inside}/") or path == f"/{BUCKET}" for _, path in asked)
-    assert {method for method, path in asked if path == f"/{BUCKET}"} == {"GET"}, "listings"
+        paths = set(proxy.seen)
+    assert {method for method, _ in paths} == {"GET", "PUT", "DELETE"}
+    inside = uri.removeprefix("s3:/")
+    assert all(path.startswith(f"{inside}/") or path == f"/{BUCKET}" for _, path in paths)
+    assert {method for method, path in paths if path == f"/{BUCKET}"} == {"GET"}, "listings"
 
 
 @needs_moto
-def test_a_store_copied_to_a_folder_reads_the_same(
-    place: str, moto: Server, tmp_path: Path
-) -> None:
-    store = ArtifactStore.open(place)
+def test_a_store_copied_to_a_folder_reads_the_same(uri: str, moto: Server, tmp_path: Path) -> None:
+    store = ArtifactStore.open(uri)
     with store.writer(JOB) as writer:
         train(writer, 1, 2)
         log(writer, 3)
     for number in range(3):
         store._files.append_line("studies/quick/events.jsonl", b"%d" % number)
-    prefix = place.removeprefix(f"s3://{BUCKET}/")
+    prefix = uri.removeprefix(f"s3://{BUCKET}/")
     for key in moto.keys(prefix):
         path = tmp_path / key.removeprefix(f"{prefix}/")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -156,9 +154,9 @@ def test_a_store_copied_to_a_folder_reads_the_same(
 
 @needs_moto
 def test_the_sign_of_life_of_another_machine_ends_by_its_age(
-    place: str, monkeypatch: pytest.MonkeyPatch
+    uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    far, near = quick(place), quick(place)
+    far, near = quick(uri), quick(uri)
     with monkeypatch.context() as patch:
         patch.setattr(s3_alive, "_machine", lambda: "another")
         lock, stream = far.lock("s/lease.json", b"far"), far.stream("s/live")
@@ -170,13 +168,13 @@ def test_the_sign_of_life_of_another_machine_ends_by_its_age(
     time.sleep(QUICK.renewed)
     assert near.is_streaming("s/live")
     began = time.monotonic()
-    taken = near.lock("s/lease.json", b"near")
-    assert taken is not None and time.monotonic() - began < 3 * QUICK.dead
+    lock = near.lock("s/lease.json", b"near")
+    assert lock is not None and time.monotonic() - began < 3 * QUICK.dead
     assert near.holder("s/lease.json") == b"near"
     while near.is_streaming("s/live"):  # its last sign may have been a beat later than the lock's
         assert time.monotonic() - began < 3 * QUICK.dead
         time.sleep(0.1)
-    taken.close()
+    lock.close()
 
 
 def _in_child(files: S3Files, key: str) -> None:
@@ -186,8 +184,8 @@ def _in_child(files: S3Files, key: str) -> None:
 
 @needs_moto
 @pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_forked_and_spawned_processes_go_on(place: str, method: str) -> None:
-    files = files_at(place)[0]
+def test_forked_and_spawned_processes_go_on(uri: str, method: str) -> None:
+    files = files_at(uri)[0]
     files.put({"parent": b"1"})
     files.append_line("s/events.jsonl", b"parent")
     context = multiprocessing.get_context(method)
@@ -219,16 +217,16 @@ print("left", flush=True)
 
 
 @needs_moto
-def test_a_process_ends_soon_and_with_its_uploads_done(place: str) -> None:
+def test_a_process_ends_soon_and_with_its_uploads_done(uri: str) -> None:
     root = Path(__file__).parents[4]
     began = time.monotonic()
     done = subprocess.run(
-        [sys.executable, "-c", LEAVER, place], cwd=root, capture_output=True, text=True, timeout=90
+        [sys.executable, "-c", LEAVER, uri], cwd=root, capture_output=True, text=True, timeout=90
     )
     assert (done.returncode, done.stdout) == (0, "left\n"), done.stderr
     assert "Unclosed" not in done.stderr and "Exception" not in done.stderr, done.stderr
     assert time.monotonic() - began < 60
-    store = ArtifactStore.open(place)
+    store = ArtifactStore.open(uri)
     assert epochs_of(store) == [1] and store.state(JOB.id).status == "stopped"
     checkpoint = store.checkpoint(JOB.id)
     assert checkpoint is not None and checkpoint.model()["w"].numel() == 6_000_000
@@ -238,11 +236,11 @@ def test_a_process_ends_soon_and_with_its_uploads_done(place: str) -> None:
 
 @needs_moto
 def test_who_may_have_been_taken_for_dead_is_told(
-    place: str, moto: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    uri: str, moto: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with proxy_of(moto.endpoint) as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
-        lock = quick(place).lock("s/lease.json", b"me")
+        lock = quick(uri).lock("s/lease.json", b"me")
         assert lock is not None
         proxy.down_until = time.monotonic() + 1.5 * QUICK.dead
         time.sleep(2 * QUICK.dead)

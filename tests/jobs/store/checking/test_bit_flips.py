@@ -10,19 +10,17 @@ import pytest
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.local_files import LocalFiles
 from compound.jobs.store.checking.findings import Finding, FindingCounts
-from compound.jobs.store.checking.fsck import Options
+from compound.jobs.store.checking.fsck import CheckOptions
 from compound.jobs.store.checking.job_check import check_job
 from compound.jobs.store.checking.study_check import check_study, check_top
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.schemas.errors import StoreError
-from tests.support.back_ends import LONG
+from tests.support.back_ends import sizes
 from tests.support.store_of_every_file import KILLED, KINDS, build, by_kind
 from tests.support.store_samples import JOB
 
-_LOOK = Options(older_than=0)
-FLIPS = pytest.mark.parametrize(
-    "count", [390, pytest.param(10_400 if LONG else 1_300, marks=pytest.mark.slow)]
-)
+_LOOK = CheckOptions(older_than=0)
+FLIPS = sizes("count", commit=390, full=10_400)
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +41,13 @@ def checked(store: ArtifactStore, path: Path) -> list[Finding]:
 
 def read(store: ArtifactStore) -> dict[str, Any]:
     """Return the rows of both jobs, where they can be read."""
-    found = {}
+    rows = {}
     for job in (JOB, KILLED):
         try:
-            found[job.id] = {one.epoch: one.metrics for one in store.rows(job.id)}
+            rows[job.id] = {row.epoch: row.metrics for row in store.rows(job.id)}
         except StoreError:
-            found[job.id] = {}
-    return found
+            rows[job.id] = {}
+    return rows
 
 
 def test_the_store_is_sound_and_has_every_kind(store: ArtifactStore) -> None:
@@ -62,7 +60,7 @@ def test_the_store_is_sound_and_has_every_kind(store: ArtifactStore) -> None:
 @pytest.mark.timeout(1800)
 def test_every_flipped_bit_is_told(store: ArtifactStore, count: int) -> None:
     kinds, draw, true = by_kind(Path(store.uri)), random.Random(count), read(store)
-    told: Counter[str] = Counter()
+    reported: Counter[str] = Counter()
     for number in range(count):
         path = draw.choice(kinds[KINDS[number % len(KINDS)]])
         good = path.read_bytes()
@@ -70,11 +68,11 @@ def test_every_flipped_bit_is_told(store: ArtifactStore, count: int) -> None:
         bad = bytearray(good)
         bad[bit // 8] ^= 1 << bit % 8
         path.write_bytes(bad)
-        found = [one.problem for one in checked(store, path) if one.file == str(path)]
-        assert {*found} & {"damaged", "torn"}, f"{path} bit {bit}: {found}"
-        told[found[0]] += 1
+        reports = [finding.problem for finding in checked(store, path) if finding.file == str(path)]
+        assert {*reports} & {"damaged", "torn"}, f"{path} bit {bit}: {reports}"
+        reported[reports[0]] += 1
         if number % 4 == 0:
             for job, rows in read(store).items():
                 assert rows.items() <= true[job].items(), "left out, perhaps, but never another"
         path.write_bytes(good)
-    assert told["damaged"] > 0.9 * count and told.total() == count
+    assert reported["damaged"] > 0.9 * count and reported.total() == count

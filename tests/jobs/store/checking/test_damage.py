@@ -185,10 +185,10 @@ def test_a_damaged_job_record_is_named_and_written_anew(store: ArtifactStore) ->
 
 
 def test_the_record_of_another_job_is_refused(store: ArtifactStore) -> None:
-    other = Path(store.uri, "jobs", "0" * 16)
-    shutil.copytree(Path(store.uri, "jobs", JOB.id), other)
+    second = Path(store.uri, "jobs", "0" * 16)
+    shutil.copytree(Path(store.uri, "jobs", JOB.id), second)
     with pytest.raises(DamagedError, match=f"holds job {JOB.id}"):
-        store.job(other.name)
+        store.job(second.name)
 
 
 def test_a_damaged_document_is_named(store: ArtifactStore) -> None:

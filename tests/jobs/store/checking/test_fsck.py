@@ -9,7 +9,7 @@ import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.findings import Finding, FindingCounts
-from compound.jobs.store.checking.fsck import Options
+from compound.jobs.store.checking.fsck import CheckOptions
 from compound.jobs.store.format.checksummed_json import SCHEMA_VERSION, sha256
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.orchestrator.__main__ import main
@@ -30,7 +30,7 @@ from tests.support.store_samples import (
     whole,
 )
 
-LOOK, ALL = Options(), Options(delete=True, older_than=0)
+LOOK, ALL = CheckOptions(), CheckOptions(delete=True, older_than=0)
 
 
 @pytest.fixture
@@ -59,16 +59,16 @@ def killed(store: ArtifactStore) -> ArtifactStore:
     return store
 
 
-def check(store: ArtifactStore, options: Options = LOOK) -> list[Finding]:
+def check(store: ArtifactStore, options: CheckOptions = LOOK) -> list[Finding]:
     return [*store.check(store.jobs(), store.studies(), FindingCounts(), options)]
 
 
-def problems(store: ArtifactStore, options: Options = LOOK) -> dict[str, list[str]]:
+def problems(store: ArtifactStore, options: CheckOptions = LOOK) -> dict[str, list[str]]:
     """Return the names of files by what is wrong with them."""
-    found: dict[str, list[str]] = {}
-    for one in check(store, options):
-        found.setdefault(one.problem, []).append(one.key.rpartition("/")[2])
-    return found
+    findings: dict[str, list[str]] = {}
+    for finding in check(store, options):
+        findings.setdefault(finding.problem, []).append(finding.key.rpartition("/")[2])
+    return findings
 
 
 def everything(store: ArtifactStore) -> dict[str, bytes]:
@@ -107,13 +107,18 @@ def test_a_checkpoint_that_was_never_committed_is_an_orphan(killed: ArtifactStor
         writer.resume()
         model = unnamed(writer, killed)
         assert check(killed, ALL) == [], "its writer may still name it"
-    (one,) = check(killed)
-    assert (one.problem, one.kind, one.size, one.deletable) == ("orphan", "checkpoint", 4, False)
-    assert "24 h" in one.next_step and one.file == str(model) and model.exists()
-    (one,) = check(killed, Options(older_than=0))
-    assert one.deletable and "--delete" in one.next_step and model.exists()
-    (one,) = check(killed, ALL)
-    assert one.deleted and not model.parent.exists()
+    (finding,) = check(killed)
+    assert (finding.problem, finding.kind, finding.size, finding.deletable) == (
+        "orphan",
+        "checkpoint",
+        4,
+        False,
+    )
+    assert "24 h" in finding.next_step and finding.file == str(model) and model.exists()
+    (finding,) = check(killed, CheckOptions(older_than=0))
+    assert finding.deletable and "--delete" in finding.next_step and model.exists()
+    (finding,) = check(killed, ALL)
+    assert finding.deleted and not model.parent.exists()
     assert check(killed) == [] and epochs_of(killed) == [1, 2, 3]
     assert whole(killed.checkpoint(JOB.id), 3)
 
@@ -126,16 +131,16 @@ def aged(store: ArtifactStore, pattern: str, hours: float) -> None:
 
 def test_a_claim_is_abandoned_only_after_a_day(killed: ArtifactStore) -> None:
     writer = killed.writer(JOB)
-    (one,) = check(killed, Options(delete=True))
-    assert (one.problem, one.kind, one.deleted) == ("orphan", "claim", False)
-    assert "attempt-0003" in one.what and "committed nothing" in one.what
+    (finding,) = check(killed, CheckOptions(delete=True))
+    assert (finding.problem, finding.kind, finding.deleted) == ("orphan", "claim", False)
+    assert "attempt-0003" in finding.what and "committed nothing" in finding.what
     writer.resume()
     assert check(killed, ALL) == [], "it had only just begun"
     writer.close()
     killed.writer(JOB)
     aged(killed, "claim.json", 25)
-    (one,) = check(killed, Options(delete=True))
-    assert one.deleted and check(killed, ALL) == []
+    (finding,) = check(killed, CheckOptions(delete=True))
+    assert finding.deleted and check(killed, ALL) == []
     with killed.writer(JOB) as writer:
         assert writer.attempt == 4 and whole(writer.resume(), 3)
 
@@ -149,12 +154,12 @@ def test_a_temporary_file_is_an_orphan(ended: ArtifactStore) -> None:
         study / ".spec.json.0123abcd.tmp",
     ):
         path.write_bytes(b"half")
-    found = check(ended)
-    assert {one.problem for one in found} == {"orphan"} and len(found) == 3
-    assert {one.what for one in found} == {"a write that did not end"}
+    findings = check(ended)
+    assert {finding.problem for finding in findings} == {"orphan"} and len(findings) == 3
+    assert {finding.what for finding in findings} == {"a write that did not end"}
     with ended.study("s").lease({}):
-        kept = [one for one in check(ended, ALL) if not one.deleted]
-    assert [one.owner for one in kept] == ["s"] and "is being run" in kept[0].next_step
+        young = [finding for finding in check(ended, ALL) if not finding.deleted]
+    assert [finding.owner for finding in young] == ["s"] and "is being run" in young[0].next_step
     check(ended, ALL)
     assert check(ended) == [] and files_of(ended, ".*") == []
 
@@ -178,11 +183,11 @@ def test_foreign_files_are_told_and_left(ended: ArtifactStore) -> None:
         path.write_bytes(b"mine")
     (attempt / "manifest-000099.txt").symlink_to("/etc/passwd")
     before = everything(ended)
-    found = check(ended, ALL)
-    assert {one.problem for one in found} == {"foreign"} and len(found) == 9
-    assert not any(one.deletable or one.deleted for one in found)
+    findings = check(ended, ALL)
+    assert {finding.problem for finding in findings} == {"foreign"} and len(findings) == 9
+    assert not any(finding.deletable or finding.deleted for finding in findings)
     assert everything(ended) == before
-    assert json.dumps([one.model_dump() for one in found])
+    assert json.dumps([finding.model_dump() for finding in findings])
 
 
 def test_what_a_crash_of_the_last_sweep_leaves_is_orphaned(store: ArtifactStore) -> None:
@@ -191,12 +196,12 @@ def test_what_a_crash_of_the_last_sweep_leaves_is_orphaned(store: ArtifactStore)
         before = Path(store.uri).with_name("before")
         shutil.copytree(store.uri, before)
         writer.finish(result(3))
-    kept = everything(store)
+    copies = everything(store)
     shutil.copytree(before, store.uri, dirs_exist_ok=True)
-    found = problems(store, ALL)
-    assert {*found} == {"orphan"}
-    assert sorted(found["orphan"])[:2] == ["claim.json", "live.arrows"]
-    assert everything(store) == kept and check(store) == []
+    findings = problems(store, ALL)
+    assert {*findings} == {"orphan"}
+    assert sorted(findings["orphan"])[:2] == ["claim.json", "live.arrows"]
+    assert everything(store) == copies and check(store) == []
 
 
 def test_an_attempt_that_was_overtaken_is_told(ended: ArtifactStore) -> None:
@@ -206,19 +211,19 @@ def test_an_attempt_that_was_overtaken_is_told(ended: ArtifactStore) -> None:
     with ended.writer(JOB) as heir:
         heir.resume()
         train(heir, 4)
-        found = {one.problem: one for one in check(ended, ALL)}
-        assert {*found} == {"overtaken"}
-        assert "attempt-0003" in found["overtaken"].what
-        assert f"process {os.getpid()}" in found["overtaken"].next_step
+        findings = {finding.problem: finding for finding in check(ended, ALL)}
+        assert {*findings} == {"overtaken"}
+        assert "attempt-0003" in findings["overtaken"].what
+        assert f"process {os.getpid()}" in findings["overtaken"].next_step
         heir.finish(result(4, 3))
     log(zombie, 5)
     with pytest.raises(StoreError, match="taken over"):
         save(zombie, 5)
     left = check(ended, ALL)
     zombie.close()
-    assert all(one.deleted for one in left)
-    assert {one.kind for one in left} >= {"checkpoint", "manifest"}
-    assert all("has taken over" in one.what for one in left)
+    assert all(finding.deleted for finding in left)
+    assert {finding.kind for finding in left} >= {"checkpoint", "manifest"}
+    assert all("has taken over" in finding.what for finding in left)
     assert check(ended) == [] and epochs_of(ended) == [1, 2, 3, 4]
     assert whole(ended.checkpoint(JOB.id), 4)
 
@@ -239,16 +244,20 @@ def test_damage_is_told(killed: ArtifactStore, kind: str) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 4
     path.write_bytes(data)
-    (one,) = [one for one in check(killed, ALL) if one.grave]
-    assert (one.problem, one.kind, one.file) == ("damaged", kind, str(path))
+    (finding,) = [finding for finding in check(killed, ALL) if finding.grave]
+    assert (finding.problem, finding.kind, finding.file) == ("damaged", kind, str(path))
 
 
 @pytest.mark.parametrize("kind", ["rows", "checkpoint", "stream", "job"])
 def test_what_is_gone_is_told(killed: ArtifactStore, kind: str) -> None:
     path = files_of(killed, KINDS[kind])[-1]
     path.unlink()
-    (one,) = check(killed, ALL)
-    assert (one.problem, one.kind, one.file) == ("missing", kind, str(path)) and one.grave
+    (finding,) = check(killed, ALL)
+    assert (finding.problem, finding.kind, finding.file) == (
+        "missing",
+        kind,
+        str(path),
+    ) and finding.grave
 
 
 def test_nothing_is_deleted_where_a_commit_cannot_be_read(killed: ArtifactStore) -> None:
@@ -256,8 +265,8 @@ def test_nothing_is_deleted_where_a_commit_cannot_be_read(killed: ArtifactStore)
     good = newest.read_bytes()
     newest.write_bytes(good[:-1])
     before = everything(killed)
-    found = check(killed, ALL)
-    assert "orphan" in {one.problem for one in found} and everything(killed) == before
+    findings = check(killed, ALL)
+    assert "orphan" in {finding.problem for finding in findings} and everything(killed) == before
     newest.write_bytes(good)
     assert check(killed, ALL) == []
 
@@ -270,20 +279,24 @@ def test_a_newer_record_is_told_with_both_versions(ended: ArtifactStore) -> None
         rest = data[76:].replace(ours, b'"schema_version": 7', 1)
         path.write_bytes(data[:12] + sha256(rest).encode() + rest)
     before = everything(ended)
-    newer = [one for one in check(ended, ALL) if one.problem == "newer"]
-    assert len(newer) == 3 and all(one.grave for one in newer) and everything(ended) == before
-    assert all(f"schema 7; this program reads up to {SCHEMA_VERSION}" in one.what for one in newer)
+    newer = [finding for finding in check(ended, ALL) if finding.problem == "newer"]
+    assert (
+        len(newer) == 3 and all(finding.grave for finding in newer) and everything(ended) == before
+    )
+    assert all(
+        f"schema 7; this program reads up to {SCHEMA_VERSION}" in finding.what for finding in newer
+    )
 
 
 def test_a_row_that_was_cut_off_is_no_damage(killed: ArtifactStore) -> None:
     path = files_of(killed, "live.arrows")[-1]
     data = path.read_bytes()
     path.write_bytes(data[:-30])
-    (one,) = check(killed)
-    assert one.problem == "torn" and not one.grave and epochs_of(killed) == [1, 2, 3]
+    (finding,) = check(killed)
+    assert finding.problem == "torn" and not finding.grave and epochs_of(killed) == [1, 2, 3]
     path.write_bytes(data[:100])
-    (one,) = check(killed)
-    assert one.problem == "torn" and "of them in parts too" in one.what
+    (finding,) = check(killed)
+    assert finding.problem == "torn" and "of them in parts too" in finding.what
 
 
 @pytest.mark.parametrize("how", ["missing", "damaged"])
@@ -295,8 +308,8 @@ def test_the_second_copy_of_the_last_commit_is_written_again(
         path.write_bytes(b"{") if how == "damaged" else path.unlink()
         expected = "single" if how == "missing" else "damaged"
         assert {*problems(ended)} == {expected}
-        (one,) = check(ended, Options(repair=True))
-        assert one.repaired and not one.grave and path.read_bytes() == good
+        (finding,) = check(ended, CheckOptions(repair=True))
+        assert finding.repaired and not finding.grave and path.read_bytes() == good
         assert check(ended) == []
 
 
@@ -304,23 +317,24 @@ def test_a_jobs_record_is_written_again_from_a_plan(ended: ArtifactStore) -> Non
     path = files_of(ended, "job.json")[0]
     good = path.read_bytes()
     path.unlink()
-    assert [one.repaired for one in check(ended, Options(repair=True))] == [False]
-    knowing = Options(repair=True, known=lambda job_id: JOB if job_id == JOB.id else None)
-    assert [one.repaired for one in check(ended, knowing)] == [True]
+    assert [finding.repaired for finding in check(ended, CheckOptions(repair=True))] == [False]
+    plan = lambda job_id: JOB if job_id == JOB.id else None  # noqa: E731
+    knowing = CheckOptions(repair=True, planned_job=plan)
+    assert [finding.repaired for finding in check(ended, knowing)] == [True]
     assert path.read_bytes() == good and check(ended) == []
 
 
 def test_a_damaged_index_is_taken_away(ended: ArtifactStore) -> None:
-    known = ended.ended(JOB.id)
-    assert known
+    results = ended.ended(JOB.id)
+    assert results
     ended.study("s").write("plan.json", Coefficients())
-    index = ended.study("s").index
-    index.add([known]), index.write()
+    index = ended.study("s").done_jobs
+    index.add([results]), index.write()
     assert check(ended) == []
     (path,) = files_of(ended, "jobs-*.parquet")
     path.write_bytes(path.read_bytes()[:-1])
-    assert [one.grave for one in check(ended)] == [True] and path.exists()
-    assert [one.repaired for one in check(ended, Options(repair=True))] == [True]
+    assert [finding.grave for finding in check(ended)] == [True] and path.exists()
+    assert [finding.repaired for finding in check(ended, CheckOptions(repair=True))] == [True]
     assert not path.exists() and check(ended) == []
 
 
@@ -331,9 +345,9 @@ def test_keys_that_lead_elsewhere_are_damage_and_are_never_deleted(
     killed.study("s").write("plan.json", Coefficients())
     for key in ("../secret", "/etc/passwd", "a\0b", "studies/s/plan.json"):
         point_at(files_of(killed, "manifest-*.json")[-1], key)
-        found = check(killed, ALL)
-        assert {one.problem for one in found} >= {"damaged"}
-        assert not any(one.deleted for one in found if one.kind == "document")
+        findings = check(killed, ALL)
+        assert {finding.problem for finding in findings} >= {"damaged"}
+        assert not any(finding.deleted for finding in findings if finding.kind == "document")
     with killed.writer(JOB) as writer:
         writer.resume()
         train(writer, 4, 5, 6)
@@ -354,9 +368,9 @@ def test_the_command(killed: ArtifactStore, capsys: pytest.CaptureFixture[str]) 
     code, out = fsck(capsys, killed.uri, "--older-than", "0")
     assert code == 0 and "1 orphan" in out and "--delete" in out
     code, out = fsck(capsys, "--store", killed.uri, "--older-than", "0", "--delete", "--json")
-    found = json.loads(out)
-    assert code == 0 and found["sound"] and found["counts"] == {"orphan": 1}
-    assert found["found"][0]["deleted"] and found["stores"] == [killed.uri]
+    findings = json.loads(out)
+    assert code == 0 and findings["sound"] and findings["counts"] == {"orphan": 1}
+    assert findings["found"][0]["deleted"] and findings["stores"] == [killed.uri]
     files_of(killed, "model.safetensors")[-1].unlink()
     code, out = fsck(capsys, killed.uri, "--json")
     assert code == 1 and json.loads(out)["counts"] == {"missing": 1}

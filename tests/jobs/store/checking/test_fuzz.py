@@ -17,12 +17,10 @@ from compound.jobs.store.format.checksummed_json import sha256
 from compound.jobs.store.format.rows import from_live, from_parquet
 from compound.schemas.errors import CompoundError, StoreError
 from tests.jobs.store.checking.test_damage import name_file
-from tests.support.back_ends import LONG
+from tests.support.back_ends import sizes
 from tests.support.store_of_every_file import KINDS, build, by_kind, look
 
-FILES = pytest.mark.parametrize(
-    "count", [260, pytest.param(5_200 if LONG else 520, marks=pytest.mark.slow)]
-)
+FILES = sizes("count", commit=260, full=5_200)
 LONGEST = 5.0
 """Seconds that reading a fuzzed file may take: a hundred times what it takes, on a busy machine."""
 
@@ -86,13 +84,13 @@ def resealed(draw: random.Random, data: bytes) -> bytes:
         record = json.loads(content.rstrip()[:-1])
     except ValueError:
         return stirred(draw, data)
-    place: Any = record
-    while isinstance(place, dict | list) and place:
-        key = draw.choice(list(place) if isinstance(place, dict) else range(len(place)))
-        if not isinstance(place[key], dict | list) or not place[key] or draw.random() < 0.2:
-            place[key] = draw.choice(ODD)
+    node: Any = record
+    while isinstance(node, dict | list) and node:
+        key = draw.choice(list(node) if isinstance(node, dict) else range(len(node)))
+        if not isinstance(node[key], dict | list) or not node[key] or draw.random() < 0.2:
+            node[key] = draw.choice(ODD)
             break
-        place = place[key]
+        node = node[key]
     rest = fields + mark + json.dumps(record).encode() + b"}\n"
     return head + sha256(rest).encode() + rest
 
@@ -121,25 +119,25 @@ def lease(store: ArtifactStore) -> None:
 def test_fuzzed_files_cost_words_at_most(store: ArtifactStore, count: int) -> None:
     kinds, draw = by_kind(Path(store.uri)), random.Random(count)
     views = {**look(store), "lease": lambda: lease(store)}
-    others = [path.read_bytes() for paths in kinds.values() for path in paths]
-    told = 0
+    contents = [path.read_bytes() for paths in kinds.values() for path in paths]
+    refused = 0
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
         path, mutation = draw.choice(kinds[kind]), draw.choice(MUTATIONS)
         good = path.read_bytes()
-        bad = draw.choice(others) if draw.random() < 0.05 else mutation(draw, good)
+        bad = draw.choice(contents) if draw.random() < 0.05 else mutation(draw, good)
         path.write_bytes(bad)
         for name in RELATED[kind]:
             began = time.perf_counter()
             try:
                 views[name]()
             except CompoundError:
-                told += 1
+                refused += 1
             except Exception as error:
                 raise AssertionError(f"{number}: {kind}, {mutation.__name__}, {name}") from error
             assert time.perf_counter() - began < LONGEST, f"{kind}, {mutation.__name__}, {name}"
         path.write_bytes(good)
-    assert told > count / 10
+    assert refused > count / 10
 
 
 @FILES

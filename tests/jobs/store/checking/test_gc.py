@@ -7,8 +7,8 @@ import pytest
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.local_files import LocalFiles
 from compound.jobs.store.checking.findings import FindingCounts
-from compound.jobs.store.checking.fsck import Options
-from compound.jobs.store.checking.gc import Pruning, Wanted
+from compound.jobs.store.checking.fsck import CheckOptions
+from compound.jobs.store.checking.gc import Pruning, Retention
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checkpoint import Position
 from compound.jobs.store.format.manifest import Manifest
@@ -53,32 +53,32 @@ def scored(writer: JobWriter, epoch: int, score: float) -> None:
 
 
 def manifest(store: ArtifactStore) -> Manifest:
-    found = JobFolder(LocalFiles(store.uri), JOB.id).newest()
-    assert found
-    return found
+    newest = JobFolder(LocalFiles(store.uri), JOB.id).newest()
+    assert newest
+    return newest
 
 
 def epochs(store: ArtifactStore) -> list[int]:
     """Return the epochs of the checkpoints that the job's manifest names; all must be there."""
     stored = manifest(store).checkpoints
-    for one in stored:
-        assert all(Path(store.uri, file.key).exists() for file in one.files.values())
-    return [one.epoch for one in stored]
+    for checkpoint in stored:
+        assert all(Path(store.uri, file.key).exists() for file in checkpoint.files.values())
+    return [checkpoint.epoch for checkpoint in stored]
 
 
 def clean(store: ArtifactStore) -> bool:
-    return not [*store.check(store.jobs(), [], FindingCounts(), Options(older_than=0))]
+    return not [*store.check(store.jobs(), [], FindingCounts(), CheckOptions(older_than=0))]
 
 
 def prune(store: ArtifactStore, last: int = 1, best: int = 1) -> Pruning:
-    return store.prune(JOB.id, Wanted(Keep(last=last, best=best)), dry=False)
+    return store.prune(JOB.id, Retention(Keep(last=last, best=best)), dry=False)
 
 
 def test_a_dry_run_only_tells(store: ArtifactStore) -> None:
     before = {path: path.read_bytes() for path in files_of(store, "*")}
-    told = store.prune(JOB.id, Wanted(Keep(last=2, best=1)), dry=True)
-    assert [name.split("/")[-1][:10] for name in told.dropped] == ["epoch-0001", "epoch-0003"]
-    assert len(told.kept) == 3 and told.outcome == "planned" and told.bytes > 800
+    pruning = store.prune(JOB.id, Retention(Keep(last=2, best=1)), dry=True)
+    assert [name.split("/")[-1][:10] for name in pruning.dropped] == ["epoch-0001", "epoch-0003"]
+    assert len(pruning.kept) == 3 and pruning.outcome == "planned" and pruning.bytes > 800
     assert {path: path.read_bytes() for path in files_of(store, "*")} == before
 
 
@@ -88,8 +88,8 @@ def test_a_dry_run_only_tells(store: ArtifactStore) -> None:
 )
 def test_what_a_policy_keeps(store: ArtifactStore, last: int, best: int, left: list[int]) -> None:
     state, rows = store.state(JOB.id), store.rows(JOB.id)
-    told = prune(store, last, best)
-    assert told.outcome == ("done" if len(left) < 5 else "planned")
+    pruning = prune(store, last, best)
+    assert pruning.outcome == ("done" if len(left) < 5 else "planned")
     assert epochs(store) == left and clean(store)
     assert len(files_of(store, "model.safetensors")) == len(left)
     assert len(files_of(store, "manifest-*")) == 2 and files_of(store, "claim.json") == []
@@ -105,14 +105,14 @@ def test_export_and_longer_schedules_find_what_they_read(store: ArtifactStore) -
     with store.writer(longer) as writer:
         assert whole(writer.resume(continues=JOB.id), 5)
         writer.log(row(6, of=longer))
-    assert [one.epoch for one in store.rows(longer.id)] == [1, 2, 3, 4, 5, 6]
+    assert [checkpoint.epoch for checkpoint in store.rows(longer.id)] == [1, 2, 3, 4, 5, 6]
 
 
 def test_all_may_go_but_the_needed(store: ArtifactStore) -> None:
     third = manifest(store).checkpoints[2].folder
-    told = store.prune(JOB.id, Wanted(None, (third,)), dry=False)
-    assert told.kept == (third,) and epochs(store) == [3] and clean(store)
-    store.prune(JOB.id, Wanted(None), dry=False)
+    pruning = store.prune(JOB.id, Retention(None, (third,)), dry=False)
+    assert pruning.kept == (third,) and epochs(store) == [3] and clean(store)
+    store.prune(JOB.id, Retention(None), dry=False)
     assert epochs(store) == [] and store.checkpoint(JOB.id) is None and clean(store)
     assert epochs_of(store) == [1, 2, 3, 4, 5] and store.result(JOB.id) == result(5)
 
@@ -123,7 +123,9 @@ def test_again_and_again(store: ArtifactStore) -> None:
     assert epochs(store) == [5] and clean(store)
     with store.writer(JOB) as writer:
         assert whole(writer.resume(), 5)
-        assert [one.pid for one in store.state(JOB.id).attempts] == 2 * [store.state(JOB.id).pid]
+        assert [entry.pid for entry in store.state(JOB.id).attempts] == 2 * [
+            store.state(JOB.id).pid
+        ]
         train(writer, 6)
     assert epochs_of(store) == [1, 2, 3, 4, 5, 6]
 
@@ -142,7 +144,7 @@ def test_a_job_at_work_keeps_all(store: ArtifactStore) -> None:
         assert whole(writer.resume(), 5)
         assert prune(store).reason == "it has not ended"
     assert prune(store).reason == "it has not ended"
-    assert store.prune(job(9).id, Wanted(None), dry=False).reason == "it has not ended"
+    assert store.prune(job(9).id, Retention(None), dry=False).reason == "it has not ended"
 
 
 def test_nothing_goes_for_a_checkpoint_that_is_damaged(store: ArtifactStore) -> None:
@@ -169,7 +171,7 @@ class Crowded(LocalFiles):
 def test_a_writer_that_begins_meanwhile_loses_nothing(store: ArtifactStore) -> None:
     crowded = Crowded(store.uri)
     with pytest.raises(StoreError, match="taken over by attempt-0003"):
-        ArtifactStore(crowded, store.uri).prune(JOB.id, Wanted(Keep(last=1)), dry=False)
+        ArtifactStore(crowded, store.uri).prune(JOB.id, Retention(Keep(last=1)), dry=False)
     assert len(files_of(store, "model.safetensors")) == 5, "whoever has lost deletes nothing"
     writer = crowded.successor
     assert writer and whole(writer.resume(), 5)

@@ -8,7 +8,7 @@ import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.local_files import LocalFiles
-from compound.jobs.store.checking.gc import Wanted
+from compound.jobs.store.checking.gc import Retention
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_files import described
 from compound.jobs.store.format.checksummed_json import seal, sha256
@@ -43,9 +43,9 @@ def store(tmp_path: Path) -> ArtifactStore:
 
 
 def committed(store: ArtifactStore) -> Manifest:
-    found = JobFolder(LocalFiles(store.uri), JOB.id).newest()
-    assert found
-    return found
+    newest = JobFolder(LocalFiles(store.uri), JOB.id).newest()
+    assert newest
+    return newest
 
 
 def recommit(store: ArtifactStore, manifest: Manifest) -> None:
@@ -90,21 +90,22 @@ def test_an_index_with_an_extension_type_is_refused(store: ArtifactStore, hostil
     assert LOADED == []
 
 
-@pytest.mark.parametrize("what", ["model.safetensors", "rows-*.parquet", "manifest-*.json"])
+@pytest.mark.parametrize("kind", ["model.safetensors", "rows-*.parquet", "manifest-*.json"])
 def test_links_in_place_of_files_are_not_followed(
-    store: ArtifactStore, tmp_path: Path, what: str
+    store: ArtifactStore, tmp_path: Path, kind: str
 ) -> None:
     outside = tmp_path / "outside"
-    for path in files_of(store, what):
+    for path in files_of(store, kind):
         outside.write_bytes(path.read_bytes())
         path.unlink()
         path.symlink_to(outside)
     before = outside.read_bytes()
-    assert {one.problem for one in found_in(LocalFiles(store.uri), delete=True)} >= {"damaged"}
+    findings = found_in(LocalFiles(store.uri), delete=True)
+    assert "damaged" in {finding.problem for finding in findings}
     with pytest.raises(StoreError, match="symbolic link"):
         store.rows(JOB.id), store.checkpoint(JOB.id)
-    told = store.prune(JOB.id, Wanted(Keep(last=1)), dry=False) if "man" not in what else None
-    assert told is None or "symbolic link" in told.reason or told.outcome == "done"
+    pruning = store.prune(JOB.id, Retention(Keep(last=1)), dry=False) if "man" not in kind else None
+    assert pruning is None or "symbolic link" in pruning.reason or pruning.outcome == "done"
     assert outside.read_bytes() == before
 
 
@@ -121,8 +122,8 @@ def test_links_in_place_of_folders_are_not_followed(
     folder.symlink_to(outside)
     before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
     try:
-        found = found_in(LocalFiles(store.uri), delete=True, repair=True)
-        assert {one.problem for one in found} & {"foreign", "damaged", "missing"}
+        findings = found_in(LocalFiles(store.uri), delete=True, repair=True)
+        assert {finding.problem for finding in findings} & {"foreign", "damaged", "missing"}
     except StoreError as error:
         assert "symbolic link" in str(error)
     assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
@@ -130,13 +131,13 @@ def test_links_in_place_of_folders_are_not_followed(
 
 def test_a_commit_cannot_make_others_files_be_deleted(store: ArtifactStore) -> None:
     """Retention and the end of a job delete what commits named before: only the job's own."""
-    other = job(1)
-    with store.writer(other) as writer:
-        writer.log(row(1, of=other))
+    foreign = job(1)
+    with store.writer(foreign) as writer:
+        writer.log(row(1, of=foreign))
         save(writer, 1)
-        writer.finish(result(1, of=other))
+        writer.finish(result(1, of=foreign))
     manifest = committed(store)
-    victim = next(path for path in files_of(store, "model.safetensors") if other.id in str(path))
+    victim = next(path for path in files_of(store, "model.safetensors") if foreign.id in str(path))
     stored = manifest.checkpoints[0]
     key = str(victim.relative_to(store.uri))
     entry = stored.files["model.safetensors"].model_copy(update={"key": key})
@@ -144,17 +145,17 @@ def test_a_commit_cannot_make_others_files_be_deleted(store: ArtifactStore) -> N
     forged = stored.model_copy(update={"files": files})
     checkpoints = (forged, *manifest.checkpoints[1:])
     recommit(store, manifest.model_copy(update={"checkpoints": checkpoints}))
-    assert store.prune(JOB.id, Wanted(Keep(last=1)), dry=False).outcome == "done"
+    assert store.prune(JOB.id, Retention(Keep(last=1)), dry=False).outcome == "done"
     with store.writer(JOB) as writer:
         assert whole(writer.resume(), 3)
         train(writer, 4, 5, 6)
         writer.finish(result(6, 3))
     found_in(LocalFiles(store.uri), delete=True)
-    assert whole(store.checkpoint(other.id), 1) and epochs_of(store) == [1, 2, 3, 4, 5, 6]
+    assert whole(store.checkpoint(foreign.id), 1) and epochs_of(store) == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_name_of_bytes_that_are_no_text_is_told(store: ArtifactStore) -> None:
     folder = newest(store, "manifest-*.json").parent
     Path(folder, os.fsdecode(b"rows-\xff.parquet")).write_bytes(b"")
-    (one,) = found_in(LocalFiles(store.uri))
-    assert one.problem == "foreign" and "\\xff" in one.key and one.model_dump_json()
+    (finding,) = found_in(LocalFiles(store.uri))
+    assert finding.problem == "foreign" and "\\xff" in finding.key and finding.model_dump_json()

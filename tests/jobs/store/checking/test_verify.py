@@ -38,8 +38,8 @@ def test_a_whole_store(store: ArtifactStore, capsys: pytest.CaptureFixture[str])
     code, out = verify(store, capsys)
     assert code == 0 and "all as they were written" in out
     code, out = verify(store, capsys, "--json")
-    found = json.loads(out)
-    assert code == 0 and found["intact"] and found["damaged"] == [] and found["files"] > 8
+    audit = json.loads(out)
+    assert code == 0 and audit["intact"] and audit["damaged"] == [] and audit["files"] > 8
 
 
 EACH = ("model.safetensors", "optimizer.safetensors", "state.json", "rows-*.parquet",
@@ -56,9 +56,9 @@ def test_a_damaged_file_is_named(
     data[len(data) // 2] ^= 16
     path.write_bytes(data if how == "flip" else data[:-1])
     code, out = verify(store, capsys, "--json")
-    found = json.loads(out)
-    assert code == 1 and not found["intact"]
-    assert str(path) in [one["file"] for one in found["damaged"]]
+    audit = json.loads(out)
+    assert code == 1 and not audit["intact"]
+    assert str(path) in [damage["file"] for damage in audit["damaged"]]
     code, out = verify(store, capsys)
     assert code == 1 and "damaged" in out
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.folders.done_jobs import Index
+from compound.jobs.store.folders.done_jobs import DoneJobs
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.schemas.errors import StoreError
 from tests.support.store_samples import job, result, row, save
@@ -38,9 +38,9 @@ def end(store: ArtifactStore, seed: int, status: str = "done") -> None:
         writer.finish(ended.model_copy(update={"metrics": {"validation_accuracy": 0.1}}))
 
 
-def indexed(store: ArtifactStore) -> Index:
-    index = store.study("small").index
-    index.add(found for id_ in IDS if (found := store.ended(id_)))
+def indexed(store: ArtifactStore) -> DoneJobs:
+    index = store.study("small").done_jobs
+    index.add(ended for id_ in IDS if (ended := store.ended(id_)))
     index.write()
     return index
 
@@ -51,13 +51,13 @@ def test_what_is_known_is_what_the_jobs_say_without_opening_them(
     end(store, 30, "failed")
     states, results = store.states(IDS), store.results(IDS)
     indexed(store)
-    known, opened = store.knowing("small"), []
+    indexed_store, opened = store.knowing("small"), []
     newest = JobFolder.newest
     monkeypatch.setattr(
-        JobFolder, "newest", lambda self, **given: opened.append(self.id) or newest(self, **given)
+        JobFolder, "newest", lambda self, **limits: opened.append(self.id) or newest(self, **limits)
     )
-    assert known.states(IDS) == states and opened == [job(30).id]
-    assert known.results(IDS) == results and opened == [job(30).id] * 2
+    assert indexed_store.states(IDS) == states and opened == [job(30).id]
+    assert indexed_store.results(IDS) == results and opened == [job(30).id] * 2
     assert list(states) == IDS and states[job(59).id].status == "absent"
 
 
@@ -70,30 +70,30 @@ def test_any_tool_reads_it(store: ArtifactStore) -> None:
 
 
 def test_it_is_written_as_it_grows_and_one_file_is_left(store: ArtifactStore) -> None:
-    index, counts = store.study("small").index, []
+    index, counts = store.study("small").done_jobs, []
     for id_ in IDS[:30]:
         index.add([store.ended(id_)])
-        counts.append(len(store.study("small").index.read()))
+        counts.append(len(store.study("small").done_jobs.read()))
     assert counts == sorted(counts) and 10 < len(set(counts)) < 25
     index.write()
-    assert len(index.names()) == 1 and store.study("small").index.read().keys() == {*IDS[:30]}
+    assert len(index.names()) == 1 and store.study("small").done_jobs.read().keys() == {*IDS[:30]}
     before = index.names()
     index.write()
     assert index.names() == before
 
 
-@pytest.mark.parametrize("place", [0, 100, -1, -6, -60])
+@pytest.mark.parametrize("offset", [0, 100, -1, -6, -60])
 def test_a_flipped_bit_is_found_and_the_jobs_are_read(
-    store: ArtifactStore, place: int, caplog: pytest.LogCaptureFixture
+    store: ArtifactStore, offset: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     results = store.results(IDS)
-    index = indexed(store)
+    indexed(store)
     (path,) = Path(store.uri, "studies/small").glob("jobs-*.parquet")
     data = bytearray(path.read_bytes())
-    data[place] ^= 4
+    data[offset] ^= 4
     path.write_bytes(data)
     assert store.knowing("small").results(IDS) == results
-    assert "hash is not the one in its name" in caplog.text and len(index.damaged()) == 1
+    assert "hash is not the one in its name" in caplog.text
 
 
 def test_a_job_whose_folder_is_gone_is_not_done(store: ArtifactStore) -> None:

@@ -67,13 +67,13 @@ def test_events_come_back_in_order(study: StudyFolder) -> None:
 def test_a_torn_event_costs_only_itself(
     study: StudyFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    one, two = Event(kind="started", job=JOB.id), Event(kind="ended", job=JOB.id)
-    study.append_event(one)
+    event, two = Event(kind="started", job=JOB.id), Event(kind="ended", job=JOB.id)
+    study.append_event(event)
     path = Path(study.path("spec.json")).with_name("events.jsonl")
     path.write_bytes(path.read_bytes() + path.read_bytes()[:30])
-    assert study.events() == [one]
+    assert study.events() == [event]
     study.append_event(two)
-    assert study.events() == [one, two]
+    assert study.events() == [event, two]
     assert "1 damaged lines" in caplog.text
 
 

@@ -36,12 +36,16 @@ NAMED = st.dictionaries(
 
 @given(NAMED)
 def test_both_programs_read_what_the_other_wrote(named: dict[str, torch.Tensor]) -> None:
-    mine = b"".join(tensors.encode(named))
-    theirs = safetensors.torch.save({name: one.contiguous() for name, one in named.items()})
-    for found in (safetensors.torch.load(mine), tensors.decode(mine), tensors.decode(theirs)):
-        assert found.keys() == named.keys()
-        for name, one in named.items():
-            assert found[name].dtype == one.dtype and torch.equal(found[name], one)
+    encoded = b"".join(tensors.encode(named))
+    theirs = safetensors.torch.save({name: tensor.contiguous() for name, tensor in named.items()})
+    for decoded in (
+        safetensors.torch.load(encoded),
+        tensors.decode(encoded),
+        tensors.decode(theirs),
+    ):
+        assert decoded.keys() == named.keys()
+        for name, tensor in named.items():
+            assert decoded[name].dtype == tensor.dtype and torch.equal(decoded[name], tensor)
 
 
 def test_dense_tensors_are_written_from_where_they_are() -> None:
@@ -97,7 +101,7 @@ def test_a_sector_that_cannot_be_read_is_damage(
 ) -> None:
     files, entry, _ = stored(tmp_path, size)
 
-    def unreadable(*given: object) -> int:
+    def unreadable(*arguments: object) -> int:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, "preadv", unreadable)

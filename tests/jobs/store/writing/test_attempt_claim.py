@@ -29,8 +29,8 @@ class Stale(LocalFiles):
         self.seen: dict[str, list[str]] | None = None
 
     def names(self, folder: str) -> list[str]:
-        found = super().names(folder)
-        return found if self.seen is None else self.seen.setdefault(folder, found)
+        names = super().names(folder)
+        return names if self.seen is None else self.seen.setdefault(folder, names)
 
 
 def test_attempts_that_begin_at_once_have_numbers_of_their_own(root: str) -> None:
@@ -39,7 +39,7 @@ def test_attempts_that_begin_at_once_have_numbers_of_their_own(root: str) -> Non
         writers = list(pool.map(lambda _: store.writer(JOB), range(48)))
     numbers = [writer.attempt for writer in writers]
     assert len(set(numbers)) == len(numbers)
-    newest = max(writers, key=lambda one: one.attempt)
+    newest = max(writers, key=lambda writer: writer.attempt)
     train(newest, 1)
     for epoch, writer in enumerate(writers, start=1):
         if writer is not newest:
@@ -52,11 +52,11 @@ def test_two_of_one_number_leave_each_other_whole(root: str) -> None:
     store, lagging = ArtifactStore.open(root), Stale(root)
     folder = JobFolder(lagging, JOB.id)
     lagging.seen = {}
-    one = JobWriter(folder, JOB)
+    first = JobWriter(folder, JOB)
     lagging.seen = {folder.key: []}
-    other = JobWriter(folder, JOB)
-    assert one.attempt == other.attempt == 1
-    low, high = sorted((one, other), key=lambda writer: writer._attempt)
+    second = JobWriter(folder, JOB)
+    assert first.attempt == second.attempt == 1
+    low, high = sorted((first, second), key=lambda writer: writer._attempt)
     train(low, 1, 2)
     train(high, 1)
     assert epochs_of(store) == [1] and whole(store.checkpoint(JOB.id), 1)
@@ -81,11 +81,11 @@ class Crowded(LocalFiles):
         self.ended = len([key for key in files if "/manifest-" in key]) == 2
 
     def names(self, folder: str) -> list[str]:
-        found = super().names(folder)
+        names = super().names(folder)
         if self.ended and self.successor is None:
             self.successor = JobWriter(JobFolder(LocalFiles(self.root), JOB.id), JOB)
             log(self.successor, 3)
-        return found
+        return names
 
 
 def test_an_end_leaves_alone_what_has_begun_since(root: str) -> None:

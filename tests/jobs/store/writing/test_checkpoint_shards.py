@@ -47,8 +47,8 @@ def save(store: ArtifactStore, writer: JobWriter, epoch: int) -> None:
 
     writer.save_later(Position(epoch, epoch), gathered)
     writer.wait()
-    for one in ranks:
-        one.close()
+    for rank in ranks:
+        rank.close()
 
 
 @pytest.fixture
@@ -70,13 +70,13 @@ def files(store: ArtifactStore) -> list[str]:
 
 
 def test_shards_are_read_as_one_network_and_one_by_one(saved: ArtifactStore) -> None:
-    found = saved.checkpoint(JOB.id)
-    assert found and found.shards == RANKS and found.extra == {"epoch": 2}
-    assert torch.equal(found.model()["model.w"], ROWS + 2)
-    assert torch.equal(found.model()["model.b"], torch.ones(2))
-    assert torch.equal(found.optimizer()["momentum.w"], -(ROWS + 2))
-    assert found.optimizer().keys() == {"momentum.w"}
-    assert torch.equal(found.shard(2)["ema.w"], (ROWS[6:] + 2) / 2)
+    checkpoint = saved.checkpoint(JOB.id)
+    assert checkpoint and checkpoint.shards == RANKS and checkpoint.extra == {"epoch": 2}
+    assert torch.equal(checkpoint.model()["model.w"], ROWS + 2)
+    assert torch.equal(checkpoint.model()["model.b"], torch.ones(2))
+    assert torch.equal(checkpoint.optimizer()["momentum.w"], -(ROWS + 2))
+    assert checkpoint.optimizer().keys() == {"momentum.w"}
+    assert torch.equal(checkpoint.shard(2)["ema.w"], (ROWS[6:] + 2) / 2)
     assert all(name.endswith(".safetensors") for name in files(saved)), "no note is left"
 
 
@@ -94,8 +94,8 @@ def test_a_damaged_shard_is_named_and_the_checkpoint_before_taken(
         main(["verify", "--store", saved.uri])
     out = capsys.readouterr().out.replace("\n", "")
     assert caught.value.code == 1 and "1 damaged" in out
-    found = saved.checkpoint(JOB.id)
-    assert found and found.epoch == 1
+    checkpoint = saved.checkpoint(JOB.id)
+    assert checkpoint and checkpoint.epoch == 1
     assert "shard-00003-of-00003.safetensors" in caplog.text and "epoch-0001-shards" in caplog.text
 
 
@@ -110,21 +110,23 @@ def test_an_ended_job_sweeps_shards_that_were_never_committed(saved: ArtifactSto
     assert files(saved) == left, "of the two checkpoints that are kept"
 
 
-def test_a_check_knows_shards_wherever_they_lie(place: str) -> None:
-    store = ArtifactStore.open(place)
+def test_a_check_knows_shards_wherever_they_lie(uri: str) -> None:
+    store = ArtifactStore.open(uri)
     with store.writer(JOB) as writer:
         for epoch in (1, 2):
             save(store, writer, epoch)
         lone = store.shards(JOB.id, writer.identity, 1, RANKS)
         lone.write(lone.folder("epoch-0003"), lambda: content(1, 3))
-        assert found_in(files_at(place)[0]) == [], "what is being written is nobody's orphan"
-    left = {one.key.rpartition("/")[2]: one.problem for one in found_in(files_at(place)[0])}
+        assert found_in(files_at(uri)[0]) == [], "what is being written is nobody's orphan"
+    left = {
+        finding.key.rpartition("/")[2]: finding.problem for finding in found_in(files_at(uri)[0])
+    }
     assert left == dict.fromkeys([shard_name(1, RANKS), note_name(1)], "orphan")
     with store.writer(JOB) as writer:
-        found = writer.resume()
-        assert found and torch.equal(found.model()["model.w"], ROWS + 2)
+        checkpoint = writer.resume()
+        assert checkpoint and torch.equal(checkpoint.model()["model.w"], ROWS + 2)
         writer.finish(result(2, writer.attempt))
-    assert found_in(files_at(place)[0]) == []
+    assert found_in(files_at(uri)[0]) == []
 
 
 def test_a_rank_that_cannot_write_tells_the_first(store: ArtifactStore) -> None:
@@ -145,8 +147,8 @@ def test_the_first_rank_does_not_wait_for_ever(
     with store.writer(JOB) as writer:
         first, second, _ = ranks_of(store, writer.identity)
         folder = first.folder("epoch-0001")
-        for rank, one in enumerate((first, second)):
-            one.write(folder, lambda rank=rank: content(rank, 1))
+        for rank, rank_shards in enumerate((first, second)):
+            rank_shards.write(folder, lambda rank=rank: content(rank, 1))
         threading.Timer(0.2, first.give_up).start()
         with pytest.raises(StoreError, match="shard of worker 2: it has not come"):
             first.collect(folder)

@@ -11,8 +11,8 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.backend.local_files import LocalFiles
 from compound.jobs.store.checking.findings import FindingCounts
-from compound.jobs.store.checking.fsck import Options
-from compound.jobs.store.checking.gc import Wanted
+from compound.jobs.store.checking.fsck import CheckOptions
+from compound.jobs.store.checking.gc import Retention
 from compound.schemas.architecture import Coefficients
 from compound.schemas.job import Event
 from compound.schemas.recipe import Keep, Recipe
@@ -28,9 +28,9 @@ KEEPING = JOB.model_copy(update={"recipe": Recipe.model_validate({"keep": {"last
 
 
 @pytest.fixture(params=MANY_TIMES)
-def open_(request: pytest.FixtureRequest, place_on: Callable[[str], str]) -> Open:
+def open_(request: pytest.FixtureRequest, uri_on: Callable[[str], str]) -> Open:
     """Opens files of a name, on each back end in turn."""
-    return under(place_on(request.param))
+    return under(uri_on(request.param))
 
 
 pytestmark = pytest.mark.timeout(1800)
@@ -68,8 +68,8 @@ def ended(files: Files) -> None:
 
 def whole_job(files: Files, progress: Progress) -> None:
     with store_of(files).writer(JOB) as writer:
-        found = writer.resume()
-        for epoch in range(found.epoch + 1 if found else 1, 5):
+        checkpoint = writer.resume()
+        for epoch in range(checkpoint.epoch + 1 if checkpoint else 1, 5):
             progress.step("log", epoch, lambda epoch=epoch: log(writer, epoch))
             if epoch != 3:
                 progress.step("save", epoch, lambda epoch=epoch: save(writer, epoch))
@@ -79,7 +79,7 @@ def whole_job(files: Files, progress: Progress) -> None:
 def check_job(files: Files, progress: Progress) -> None:
     """Readers see what was acknowledged, and nothing that was not begun; a resume completes it."""
     store = store_of(files)
-    epochs = [one.epoch for one in store.rows(JOB.id)]
+    epochs = [logged.epoch for logged in store.rows(JOB.id)]
     checkpoint = store.checkpoint(JOB.id)
     saved = checkpoint.epoch if checkpoint else 0
     assert epochs == list(range(1, len(epochs) + 1))
@@ -88,13 +88,13 @@ def check_job(files: Files, progress: Progress) -> None:
     assert checkpoint is None or whole(checkpoint, saved)
     assert store.result(JOB.id) or "finish" not in progress.done
     assert no_worse_than_orphans(files)
-    again = [one.epoch for one in store.rows(JOB.id)]
+    again = [logged.epoch for logged in store.rows(JOB.id)]
     assert again == epochs, "what fsck deletes is not missed"
     if store.result(JOB.id) is None:
         whole_job(files, Progress())
-    assert [one.epoch for one in store.rows(JOB.id)] == [1, 2, 3, 4]
+    assert [logged.epoch for logged in store.rows(JOB.id)] == [1, 2, 3, 4]
     assert whole(store.checkpoint(JOB.id), 4)
-    assert {one.problem for one in found_in(files)} <= {"single"}
+    assert {finding.problem for finding in found_in(files)} <= {"single"}
 
 
 @EVERY
@@ -128,15 +128,15 @@ def test_a_second_attempt(open_: Open, every: int) -> None:
 
 
 def prune(files: Files) -> None:
-    store_of(files).prune(JOB.id, Wanted(Keep(last=1, best=1)), dry=False)
+    store_of(files).prune(JOB.id, Retention(Keep(last=1, best=1)), dry=False)
 
 
 def check_pruned(files: Files) -> None:
     """The job has all of its checkpoints or the kept ones, never some; gc again completes it."""
     store = store_of(files)
-    told = store.prune(JOB.id, Wanted(Keep(last=1, best=1)), dry=True)
-    assert (len(told.dropped), len(told.kept)) in ((2, 2), (0, 2)) or told.reason
-    assert [one.epoch for one in store.rows(JOB.id)] == [1, 2, 3, 4]
+    pruning = store.prune(JOB.id, Retention(Keep(last=1, best=1)), dry=True)
+    assert (len(pruning.dropped), len(pruning.kept)) in ((2, 2), (0, 2)) or pruning.reason
+    assert [row.epoch for row in store.rows(JOB.id)] == [1, 2, 3, 4]
     assert whole(store.checkpoint(JOB.id), 4) and store.result(JOB.id) == result(4, 2)
     assert no_worse_than_orphans(files)
     tidy(files)
@@ -175,15 +175,15 @@ def littered(files: Files) -> None:
 
 def tidy(files: Files) -> None:
     store = store_of(files)
-    options = Options(delete=True, repair=True, older_than=0)
+    options = CheckOptions(delete=True, repair=True, older_than=0)
     list(store.check(store.jobs(), store.studies(), FindingCounts(), options))
 
 
 def check_tidied(files: Files) -> None:
     store = store_of(files)
-    assert [one.epoch for one in store.rows(JOB.id)] == [1, 2, 3, 4]
+    assert [row.epoch for row in store.rows(JOB.id)] == [1, 2, 3, 4]
     assert whole(store.checkpoint(JOB.id), 4) and store.result(JOB.id) == result(4, 2)
-    assert {one.problem for one in found_in(files)} <= {"orphan", "single"}
+    assert {finding.problem for finding in found_in(files)} <= {"orphan", "single"}
     tidy(files)
     assert found_in(files) == [] and whole(store.checkpoint(JOB.id), 4)
 
@@ -207,7 +207,7 @@ def halved(files: Files) -> None:
 @EVERY
 def test_repair(open_: Open, every: int) -> None:
     for files in deaths(open_, halved, tidy, every):
-        assert {one.problem for one in found_in(files)} == {"single"}
+        assert {finding.problem for finding in found_in(files)} == {"single"}
         check_tidied(files)
 
 
@@ -226,9 +226,9 @@ def test_documents_events_and_traces(open_: Open, every: int) -> None:
     count = 0
     for files in deaths(open_, nothing, documents, every):
         store = store_of(files)
-        found = store.study("s").read("plan.json", Coefficients)
-        assert found is None or found.alpha in (1, 2)
-        events = [one.message for one in store.study("s").events()]
+        document = store.study("s").read("plan.json", Coefficients)
+        assert document is None or document.alpha in (1, 2)
+        events = [event.message for event in store.study("s").events()]
         assert events == ["1", "2"][: len(events)]
         assert no_worse_than_orphans(files)
         documents(files)
@@ -247,11 +247,11 @@ SYSTEM_CALLS: dict[str, tuple[Callable[..., None], ...]] = {
 
 @EVERY
 @pytest.mark.parametrize("mode", ["crash", "power"])
-@pytest.mark.parametrize("what", SYSTEM_CALLS)
+@pytest.mark.parametrize("command", SYSTEM_CALLS)
 def test_at_every_system_call_of_the_local_disk(
-    tmp_path: Path, what: str, mode: str, every: int
+    tmp_path: Path, command: str, mode: str, every: int
 ) -> None:
-    prepare, act, check = SYSTEM_CALLS[what]
+    prepare, act, check = SYSTEM_CALLS[command]
     before = tmp_path / "before"
     prepare(LocalFiles(str(before)))
 
@@ -267,10 +267,10 @@ def test_at_every_system_call_of_the_local_disk(
 
 
 @EVERY
-@pytest.mark.parametrize(("mode", "kept"), [("crash", "log"), ("power", "save")])
+@pytest.mark.parametrize(("mode", "durable"), [("crash", "log"), ("power", "save")])
 def test_fsck_after_a_crash_at_every_system_call(
-    tmp_path: Path, mode: str, kept: str, every: int
+    tmp_path: Path, mode: str, durable: str, every: int
 ) -> None:
     for root, progress, _ in faulty(tmp_path, mode, on_a_disk, every):
         assert no_worse_than_orphans(LocalFiles(str(root)))
-        check_and_finish(root, progress, kept)
+        check_and_finish(root, progress, durable)

@@ -33,33 +33,35 @@ def killed_after(root: Path, seconds: float) -> dict[str, int]:
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
     try:
         assert child.stdout is not None
-        told = [child.stdout.readline()]
-        while not told[-1].startswith("saved"):
-            told.append(child.stdout.readline())
-            assert told[-1], "the child ended by itself"
+        lines = [child.stdout.readline()]
+        while not lines[-1].startswith("saved"):
+            lines.append(child.stdout.readline())
+            assert lines[-1], "the child ended by itself"
         time.sleep(seconds)
         assert ArtifactStore.open(str(root)).state(JOB.id).status == "running"
         os.kill(child.pid, signal.SIGKILL)
-        told += child.stdout.read().splitlines()
+        lines += child.stdout.read().splitlines()
     finally:
         child.kill()
         child.wait()
-    return {word: int(epoch) for word, epoch in (line.split() for line in told)}
+    return {word: int(epoch) for word, epoch in (line.split() for line in lines)}
 
 
 def test_what_was_acknowledged_outlives_kill_9(tmp_path: Path) -> None:
     store = ArtifactStore.open(str(tmp_path))
     saved = 0
     for attempt, seconds in enumerate((0.11, 0.037), start=1):
-        told = killed_after(tmp_path, seconds)
-        assert told["resumed"] == saved
+        acknowledged = killed_after(tmp_path, seconds)
+        assert acknowledged["resumed"] == saved
         epochs = epochs_of(store)
         assert epochs == list(range(1, len(epochs) + 1)), "a consistent prefix"
-        assert len(epochs) - told["logged"] in (0, 1), "all that was told, and perhaps one more"
-        found = store.checkpoint(JOB.id)
-        assert found and whole(found, found.epoch)
-        assert found.epoch - told["saved"] in (0, 3)
-        saved = found.epoch
+        assert len(epochs) - acknowledged["logged"] in (0, 1), (
+            "all that was told, and perhaps one more"
+        )
+        checkpoint = store.checkpoint(JOB.id)
+        assert checkpoint and whole(checkpoint, checkpoint.epoch)
+        assert checkpoint.epoch - acknowledged["saved"] in (0, 3)
+        saved = checkpoint.epoch
         state = store.state(JOB.id)
         assert (state.status, state.attempt, state.epoch) == ("stopped", attempt, len(epochs))
     with store.writer(JOB) as writer:

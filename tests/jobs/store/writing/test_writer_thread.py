@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.local_files import LocalFiles
 from compound.jobs.store.folders.job_folder import JobFolder
-from compound.jobs.store.folders.retention import kept
+from compound.jobs.store.folders.retention import retained
 from compound.jobs.store.format.checkpoint import Position, Saved
 from compound.jobs.store.format.checksummed_files import described
 from compound.jobs.store.format.checksummed_json import seal
@@ -59,21 +59,21 @@ class Held:
 
 
 def newest(store: ArtifactStore) -> Manifest:
-    found = JobFolder(LocalFiles(store.uri), JOB.id).newest()
-    assert found
-    return found
+    manifest = JobFolder(LocalFiles(store.uri), JOB.id).newest()
+    assert manifest
+    return manifest
 
 
 def test_rows_logged_after_the_snapshot_are_not_sealed_by_it(store: ArtifactStore) -> None:
     with store.writer(JOB) as writer:
         train(writer, 1)
         log(writer, 2)
-        held = Held(2)
-        writer.save_later(Position(2, 20), held)
-        assert held.begun.wait(30)
+        release = Held(2)
+        writer.save_later(Position(2, 20), release)
+        assert release.begun.wait(30)
         log(writer, 3)
         assert epochs_of(store) == [1, 2, 3] and whole(store.checkpoint(JOB.id), 1)
-        held.go.set()
+        release.go.set()
         writer.wait()
         assert whole(store.checkpoint(JOB.id), 2)
         manifest = newest(store)
@@ -89,8 +89,8 @@ def test_rows_logged_after_the_snapshot_are_not_sealed_by_it(store: ArtifactStor
 def test_a_second_checkpoint_waits_for_the_first(store: ArtifactStore) -> None:
     with store.writer(JOB) as writer:
         log(writer, 1)
-        held = Held(1)
-        writer.save_later(Position(1, 10), held)
+        release = Held(1)
+        writer.save_later(Position(1, 10), release)
         log(writer, 2)
         second = threading.Thread(
             target=writer.save_later, args=(Position(2, 20), lambda: sample(2))
@@ -98,7 +98,7 @@ def test_a_second_checkpoint_waits_for_the_first(store: ArtifactStore) -> None:
         second.start()
         second.join(0.2)
         assert second.is_alive() and store.checkpoint(JOB.id) is None
-        held.go.set()
+        release.go.set()
         second.join(30)
         writer.wait()
         assert whole(store.checkpoint(JOB.id), 2)
@@ -149,15 +149,15 @@ def test_a_thread_of_an_attempt_that_was_taken_over_changes_nothing(store: Artif
     zombie = store.writer(JOB)
     train(zombie, 1)
     log(zombie, 2)
-    held = Held(2)
-    zombie.save_later(Position(2, 20), held)
+    release = Held(2)
+    zombie.save_later(Position(2, 20), release)
     with store.writer(JOB) as writer:
         assert whole(writer.resume(), 1)
-        held.go.set()
+        release.go.set()
         with pytest.raises(StoreError, match="taken over"):
             zombie.wait()
         train(writer, 2, value=0.5)
-        assert [found.metrics for found in store.rows(JOB.id)] == [
+        assert [logged.metrics for logged in store.rows(JOB.id)] == [
             row(1).metrics,
             row(2, value=0.5).metrics,
         ]
@@ -171,8 +171,9 @@ def test_inside_an_epoch_the_position_is_kept(store: ArtifactStore) -> None:
         train(writer, 1)
         writer.save_later(Position(1, 13, 3), lambda: sample(1))
     with store.writer(JOB) as writer:
-        found = writer.resume()
-        assert found and (found.epoch, found.step, found.epoch_step) == (1, 13, 3)
+        checkpoint = writer.resume()
+        assert checkpoint
+        assert (checkpoint.epoch, checkpoint.step, checkpoint.epoch_step) == (1, 13, 3)
         assert epochs_of(store) == [1]
 
 
@@ -219,21 +220,21 @@ def test_the_last_and_the_best_stay_whenever_it_is_asked(
     scores: list[float | None], keep: Keep
 ) -> None:
     every = [checkpoint(number, score) for number, score in enumerate(scores, 1)]
-    held: tuple[CheckpointFiles, ...] = ()
-    for one in every:
-        held = kept((*held, one), keep)
-    assert all(one in held for one in every[-keep.last :])
-    assert list(held) == sorted(held, key=lambda one: one.epoch)
+    checkpoints: tuple[CheckpointFiles, ...] = ()
+    for stored in every:
+        checkpoints = retained((*checkpoints, stored), keep)
+    assert all(stored in checkpoints for stored in every[-keep.last :])
+    assert list(checkpoints) == sorted(checkpoints, key=lambda stored: stored.epoch)
     best = sorted((s for s in scores if s is not None), reverse=True)[: keep.best]
-    found = sorted((one.score for one in held if one.score is not None), reverse=True)
-    assert found[: keep.best] == best
-    assert len(held) <= keep.last + keep.best
+    left = sorted((c.score for c in checkpoints if c.score is not None), reverse=True)
+    assert left[: keep.best] == best
+    assert len(checkpoints) <= keep.last + keep.best
 
 
 def test_every_nth_stays_and_positions_inside_epochs_do_not_count() -> None:
     every = [checkpoint(n, None, epoch_step=n % 2) for n in range(1, 9)]
-    left = kept(every, Keep(last=1, best=0, every=4))
-    assert [one.epoch for one in left] == [4, 8]
+    left = retained(every, Keep(last=1, best=0, every=4))
+    assert [stored.epoch for stored in left] == [4, 8]
 
 
 def scored(writer: JobWriter, epoch: int, score: float) -> None:
@@ -249,7 +250,7 @@ def test_a_writer_keeps_what_its_recipe_says(store: ArtifactStore) -> None:
         for epoch, score in enumerate((0.2, 0.8, 0.3, 0.8, 0.5, 0.4), 1):
             scored(writer, epoch, score)
         writer.finish(result(6))
-    assert [one.epoch for one in newest(store).checkpoints] == [4, 6]
+    assert [stored.epoch for stored in newest(store).checkpoints] == [4, 6]
     best = store.checkpoint(JOB.id, best=True)
     assert whole(store.checkpoint(JOB.id), 6) and best and best.epoch == 4
     folders = {path.parent.name[:10] for path in files_of(store, "model.safetensors")}
@@ -261,4 +262,4 @@ def test_another_attempt_keeps_the_best_of_all(store: ArtifactStore) -> None:
         with store.writer(JOB) as writer:
             writer.resume()
             scored(writer, epoch, score)
-    assert [one.epoch for one in newest(store).checkpoints] == [1, 3, 4]
+    assert [stored.epoch for stored in newest(store).checkpoints] == [1, 3, 4]
