@@ -9,10 +9,10 @@ from compound.schemas.base import Model
 from compound.schemas.baseline import Baseline
 from compound.schemas.data import DataSpec
 from compound.schemas.design import Budget, Design, LatticeDesign
-from compound.schemas.forecast import Hosts, Spending
 from compound.schemas.job import Resources
 from compound.schemas.promotion import Asha, Gate, Promotion, Rungs
 from compound.schemas.recipe import Recipe
+from compound.schemas.spending import Hosts, Spending
 from compound.schemas.store_uri import bucket_of
 from compound.schemas.weights import Weights
 

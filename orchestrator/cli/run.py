@@ -41,9 +41,9 @@ from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.study import Outcome, Study
 from compound.schemas.data import DataInfo
 from compound.schemas.errors import CompoundError, RunError, SpecError
-from compound.schemas.forecast import Spending, Spent
 from compound.schemas.job import JobRequest
 from compound.schemas.promotion import Asha
+from compound.schemas.spending import Spending, Spent
 from compound.schemas.study import StudySpec, TrainSpec
 
 if TYPE_CHECKING:
