@@ -4,9 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from compound.schemas.architecture import BlockFamily, Head, Resolution, Stages, Stem
+from compound.schemas.architecture import BlockFamily, Head, Resolution
 from compound.schemas.base import Model
 from compound.schemas.factory import FactoryName
+from compound.schemas.stages import Stages, Stem
 
 NetworkName = Literal[
     "efficientnet-b0",
