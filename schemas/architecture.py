@@ -19,7 +19,7 @@ BlockFamily = Literal["mbconv", "mobilenet-v1", "mobilenet-v2", "mnasnet", "resn
 Axis = Literal["depth", "width", "resolution"]
 AXES: tuple[Axis, ...] = ("depth", "width", "resolution")
 Control = Literal["depth", "width", "resolution", "published", "dwr"]
-"""What a design is held against at equal cost: one axis alone, or a split that is known by name.
+"""What a design is compared with at equal cost: one axis alone, or a split that has a name.
 
 `published` is EfficientNet's (1.2, 1.1, 1.15); `dwr` is Dollar et al. 2021 with alpha = 0.8."""
 CONTROLS: tuple[Control, ...] = ("depth", "width", "resolution", "published", "dwr")
@@ -78,7 +78,7 @@ Network = Architecture | FactoryNetwork
 
 
 def describe(network: Network) -> dict[str, Any]:
-    """Tell how large a network is: its stages, or the multipliers that its factory was given."""
+    """Return the size of a network: its stages, or the multipliers of its factory."""
     if isinstance(network, FactoryNetwork):
         return {"factory": network.factory, "depth": network.depth, "width": network.width}
     return {
@@ -98,7 +98,7 @@ class Rounding(Model):
     channels: Annotated[int, Field(ge=1, le=256)] = 8
     """Channels become multiples of this."""
     resolution: Annotated[int, Field(ge=1, le=256)] = 1
-    """Scaled resolutions become multiples of this; one that is not scaled stays as it is."""
+    """Scaled resolutions become multiples of this; one that is not scaled does not change."""
     max_resolution: Resolution | None = None
 
     @model_validator(mode="after")
@@ -155,7 +155,7 @@ class Candidate(Model):
     triples: tuple[Coefficients, ...] = ()
     """The points of the design that became this network, as the design named them."""
     shares: Shares | None = None
-    """Where the realised network lies on the simplex; None for the baseline."""
+    """The realised network's point of the simplex; None for the baseline."""
 
     @property
     def id(self) -> str:

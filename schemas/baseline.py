@@ -1,4 +1,4 @@
-"""The network that a study starts from: one with a name, or one's own as data or as code."""
+"""The network that a study starts from: a named one, or the user's own as data or as code."""
 
 from typing import Annotated, Any, Literal
 
@@ -32,7 +32,7 @@ NetworkName = Literal[
     "resnet-200",
     "amoebanet-d",
 ]
-"""The networks that `baseline.name` and `compound count` know, held by jobs/networks/named.py."""
+"""The networks of `baseline.name` and `compound count`; jobs/networks/named.py defines them."""
 
 
 class NamedBaseline(Model):
@@ -43,7 +43,7 @@ class NamedBaseline(Model):
 
 
 class CustomBaseline(Model):
-    """A small network of one's own, as data."""
+    """A small network of the user's own, as data."""
 
     family: BlockFamily = "mbconv"
     resolution: Resolution
@@ -53,7 +53,7 @@ class CustomBaseline(Model):
 
 
 class FactoryBaseline(Model):
-    """A network of one's own that a function builds; its code runs only with `--allow-import`."""
+    """A network that the user's function builds; its code runs only with `--allow-import`."""
 
     factory: FactoryName
     """`package.module:function`, called with depth, width, resolution, num_classes and in_channels;

@@ -28,7 +28,7 @@ class Demand(Model):
     step_seconds: float
     """One step of the optimiser at the full resolution, over all micro-batches."""
     bound: Part = "device"
-    """What such a step waits for on a GPU."""
+    """What limits such a step on a GPU."""
     seconds: float
     """The whole job: cheaper steps where images grow, and compiling, included."""
     gpu_hours: float
@@ -50,29 +50,29 @@ class Total(Model):
     memory: int = 0
     """Peak bytes of the largest worker, over all jobs."""
     seconds: float = 0.0
-    """All jobs one after another."""
+    """All jobs one after anmore."""
     wall_seconds: float = 0.0
-    """On the given cluster, as many jobs at once as it holds, start-up included."""
+    """On the given cluster, as many jobs at once as fit, start-up included."""
     gpu_hours: float = 0.0
     cpu_hours: float = 0.0
     money: float | None = None
 
-    def plus(self, other: "Total") -> "Total":
-        """Return both, one after the other."""
+    def plus(self, more: "Total") -> "Total":
+        """Return the total of both, one after the more."""
         return Total(
-            jobs=self.jobs + other.jobs,
-            epochs=self.epochs + other.epochs,
-            memory=max(self.memory, other.memory),
-            seconds=self.seconds + other.seconds,
-            wall_seconds=self.wall_seconds + other.wall_seconds,
-            gpu_hours=self.gpu_hours + other.gpu_hours,
-            cpu_hours=self.cpu_hours + other.cpu_hours,
-            money=sum_money(self.money, other.money),
+            jobs=self.jobs + more.jobs,
+            epochs=self.epochs + more.epochs,
+            memory=max(self.memory, more.memory),
+            seconds=self.seconds + more.seconds,
+            wall_seconds=self.wall_seconds + more.wall_seconds,
+            gpu_hours=self.gpu_hours + more.gpu_hours,
+            cpu_hours=self.cpu_hours + more.cpu_hours,
+            money=sum_money(self.money, more.money),
         )
 
 
 class Basis(Model):
-    """What a forecast was reckoned from."""
+    """What a forecast was computed from."""
 
     device: str
     source: Literal["guess", "probe"]
@@ -88,9 +88,9 @@ class Basis(Model):
     launch_correction: float = 1.0
     """The same where launching bounds the steps of a GPU."""
     precision: Precision = "float32"
-    """The arithmetic that the times hold for."""
+    """The arithmetic that the times are for."""
     guessed: tuple[Part, ...] = ()
-    """Parts of the time that the probe could not show."""
+    """Parts of the time that the probe could not measure."""
     untimed: int = 0
     """Networks of the probe that did not fit into memory or time."""
     hosts: Hosts
@@ -99,7 +99,7 @@ class Basis(Model):
 
 
 class Placed(Model):
-    """What each job of one phase is given, once `gpus: auto` is decided."""
+    """Resources of each job of one phase, once `gpus: auto` is decided."""
 
     phase: Literal["search", "gate", "family", "train"]
     workers: int
@@ -115,9 +115,9 @@ class Placed(Model):
     at_once: int
     """Jobs of this size that run at the same time."""
     fits: bool = True
-    """Whether the hosts that the plan reckons with could hold one such job."""
+    """Whether one such job fits into the hosts that the plan assumes."""
     lacking: str = ""
-    """What keeps this machine's GPUs from being used, where the plan reckons with it."""
+    """Why this machine's GPUs cannot be used, where the plan assumes this machine."""
 
 
 Range = tuple[float, float]
@@ -160,7 +160,7 @@ class FamilyForecast(Model):
 
 
 class Forecast(Model):
-    """What a plan takes: the search exactly as planned, what follows from it within bounds."""
+    """What a plan takes: the search exactly, everything after it within bounds."""
 
     basis: Basis
     search: Total
@@ -172,11 +172,11 @@ class Forecast(Model):
     demands: dict[str, Demand]
     """By job id; the search's jobs, and for one scaled variant its own."""
     compiling: str = ""
-    """Which jobs `compile: auto` has come to compile, in a line; nothing without `auto`."""
+    """Which jobs `compile: auto` compiles, in a line; empty without `auto`."""
     resources: tuple[Placed, ...] = ()
-    """Workers, CPUs and GPUs of each phase, as decided."""
+    """Workers, CPUs and GPUs of each phase."""
     cautions: tuple[str, ...] = ()
-    """What people should know of these resources."""
+    """What the user should know about these resources."""
 
     @property
     def most(self) -> Total:

@@ -11,7 +11,7 @@ Price = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class Hosts(Model):
-    """The cluster that a plan reckons with; without one it is the machine that plans."""
+    """The cluster that a plan assumes; by default the machine that plans."""
 
     nodes: Annotated[int, Field(ge=1, le=100_000)] = 1
     cpus: Annotated[int, Field(ge=1, le=4096)] = 1
@@ -20,7 +20,7 @@ class Hosts(Model):
     """GPUs of each node."""
     memory: Annotated[float, Field(gt=0, le=1e6)] | None = None
     """GiB that one worker may use: a GPU's memory, or its part of the host's. By default what
-    the device has. A worker with a fraction of a GPU is reckoned with that part of it."""
+    the device has. A worker with a fraction of a GPU has that part of its memory."""
 
 
 class Spending(Model):
@@ -36,7 +36,7 @@ class Spending(Model):
     price_per_cpu_hour: Price | None = None
     at_limit: Literal["refuse", "stop"] = "refuse"
     """`refuse`: a plan that takes more does not start; `stop`: it starts, and ends at the limit
-    with the verdict that it has come to. Either way nothing is begun beyond the limit."""
+    with the verdict so far. In both cases no job starts beyond the limit."""
 
     @model_validator(mode="after")
     def _priced(self) -> "Spending":
@@ -67,13 +67,13 @@ class Spent(Model):
     cpu_hours: float = 0.0
     money: float | None = None
 
-    def plus(self, other: "Spent") -> "Spent":
-        """Return both together."""
+    def plus(self, more: "Spent") -> "Spent":
+        """Return the sum of both."""
         return Spent(
-            epochs=self.epochs + other.epochs,
-            gpu_hours=self.gpu_hours + other.gpu_hours,
-            cpu_hours=self.cpu_hours + other.cpu_hours,
-            money=sum_money(self.money, other.money),
+            epochs=self.epochs + more.epochs,
+            gpu_hours=self.gpu_hours + more.gpu_hours,
+            cpu_hours=self.cpu_hours + more.cpu_hours,
+            money=sum_money(self.money, more.money),
         )
 
 
