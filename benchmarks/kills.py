@@ -31,10 +31,11 @@ from compound.cluster.ray_session import connect
 from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.data.source import summarise
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.architecture import Architecture
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, Event, JobRequest, JobResult, Resources, TrainJob
 from compound.schemas.recipe import Recipe
+from compound.schemas.stages import Stage, Stem
 
 EPOCHS = 8
 VICTIMS = {"RayTrainWorker": 0.7, "GangTrial": 0.15, "driver": 0.15}

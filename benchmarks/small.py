@@ -1,6 +1,7 @@
 """The small network that several benchmarks train."""
 
-from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.architecture import Architecture
+from compound.schemas.stages import Stage, Stem
 
 SMALL = Architecture(
     resolution=32,

@@ -29,10 +29,11 @@ from compound.jobs.data.source import summarise
 from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
-from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.architecture import Architecture
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, Event, JobRequest, Resources, TrainJob
 from compound.schemas.recipe import Recipe
+from compound.schemas.stages import Stage, Stem
 
 CPUS = 2
 DATA = SyntheticData(source="synthetic", images=128, validation_images=32, size=8)

@@ -1,20 +1,16 @@
 """What is scaled: coefficients, the realised network, its exact cost, the search's candidate."""
 
 from functools import cached_property
-from operator import not_
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Field, model_validator
 
 from compound.schemas.base import Identified, Model, digest
 from compound.schemas.factory import FactoryNetwork
+from compound.schemas.stages import Stages, Stem
 
-Channels = Annotated[int, Field(ge=1, le=65_536)]
 MAX_MULTIPLIER = 1_000
 Multiplier = Annotated[float, Field(gt=0, le=MAX_MULTIPLIER)]
-Kernel = Literal[1, 3, 5, 7, 9]
-Repeats = Annotated[int, Field(ge=1, le=10_000)]
-Expand = Annotated[int, Field(ge=1, le=16)]
 MAX_RESOLUTION = 8_192
 Resolution = Annotated[int, Field(ge=1, le=MAX_RESOLUTION)]
 BlockFamily = Literal["mbconv", "mobilenet-v1", "mobilenet-v2", "mnasnet", "resnet", "amoebanet"]
@@ -23,7 +19,7 @@ BlockFamily = Literal["mbconv", "mobilenet-v1", "mobilenet-v2", "mnasnet", "resn
 Axis = Literal["depth", "width", "resolution"]
 AXES: tuple[Axis, ...] = ("depth", "width", "resolution")
 Control = Literal["depth", "width", "resolution", "published", "dwr"]
-"""What a design is held against at equal cost: one axis alone, or a split that is known by name.
+"""What a design is compared with at equal cost: one axis alone, or a split that has a name.
 
 `published` is EfficientNet's (1.2, 1.1, 1.15); `dwr` is Dollar et al. 2021 with alpha = 0.8."""
 CONTROLS: tuple[Control, ...] = ("depth", "width", "resolution", "published", "dwr")
@@ -43,126 +39,6 @@ class Coefficients(Model):
         return self.alpha * self.beta**2 * self.gamma**2
 
 
-class Stem(Model):
-    """The first convolution: a plain kernel x kernel conv, norm and activation."""
-
-    channels: Channels = 32
-    kernel: Literal[1, 3, 5, 7] = 3
-    stride: Literal[1, 2, 4] = 2
-    pool: Annotated[bool, Field(exclude_if=not_)] = False
-    """A 3x3 max pool of stride 2 behind it."""
-
-
-class Stage(Model):
-    """`repeats` blocks of one shape; the first one strides, and changes the channels."""
-
-    block: Literal["mbconv"] = "mbconv"
-    kernel: Kernel = 3
-    stride: Literal[1, 2] = 1
-    expand: Expand = 6
-    repeats: Repeats = 1
-    channels: Channels
-    se: Annotated[float, Field(ge=0, le=1)] = 0.25
-    """Squeeze-excitation width relative to the block's input channels; 0 leaves it out."""
-
-    @property
-    def out_channels(self) -> int:
-        """The channels that leave the stage."""
-        return self.channels
-
-
-class SeparableStage(Model):
-    """Depthwise and pointwise convolutions without a skip (MobileNetV1)."""
-
-    block: Literal["separable"]
-    kernel: Kernel = 3
-    stride: Literal[1, 2] = 1
-    repeats: Repeats = 1
-    channels: Channels
-    activate: bool = True
-    """An activation behind the pointwise convolution too."""
-
-    @property
-    def out_channels(self) -> int:
-        """The channels that leave the stage."""
-        return self.channels
-
-
-class BasicStage(Model):
-    """Residual blocks of two convolutions (ResNet-18)."""
-
-    block: Literal["basic"]
-    kernel: Kernel = 3
-    stride: Literal[1, 2] = 1
-    repeats: Repeats = 1
-    channels: Channels
-
-    @property
-    def out_channels(self) -> int:
-        """The channels that leave the stage."""
-        return self.channels
-
-
-class BottleneckStage(Model):
-    """Residual blocks of 1x1, kernel x kernel and 1x1; the middle one strides (ResNet-50 v1.5)."""
-
-    block: Literal["bottleneck"]
-    kernel: Kernel = 3
-    stride: Literal[1, 2] = 1
-    expand: Expand = 4
-    """Output channels over those of the middle convolution, which `channels` counts."""
-    repeats: Repeats = 1
-    channels: Channels
-
-    @property
-    def out_channels(self) -> int:
-        """The channels that leave the stage."""
-        return self.channels * self.expand
-
-
-class NormalCellStage(Model):
-    """AmoebaNet-D's normal cells: four states of `channels` each, concatenated."""
-
-    block: Literal["normal-cell"]
-    stride: Literal[1] = 1
-    repeats: Repeats = 1
-    channels: Channels
-
-    @property
-    def out_channels(self) -> int:
-        """The channels that leave the stage."""
-        return 4 * self.channels
-
-
-class ReductionCellStage(Model):
-    """AmoebaNet-D's reduction cell, always a single one: three states, at half the side."""
-
-    block: Literal["reduction-cell"]
-    stride: Literal[2] = 2
-    repeats: Literal[1] = 1
-    channels: Channels
-
-    @property
-    def out_channels(self) -> int:
-        """The channels that leave the stage."""
-        return 3 * self.channels
-
-
-def _block(value: Any) -> Any:
-    """Name the member of the union that a stage belongs to; `mbconv` where it does not say."""
-    return value.get("block", "mbconv") if isinstance(value, dict) else getattr(value, "block", "")
-
-
-AnyStage = Annotated[
-    Annotated[Stage, Tag("mbconv")]
-    | Annotated[SeparableStage, Tag("separable")]
-    | Annotated[BasicStage, Tag("basic")]
-    | Annotated[BottleneckStage, Tag("bottleneck")]
-    | Annotated[NormalCellStage, Tag("normal-cell")]
-    | Annotated[ReductionCellStage, Tag("reduction-cell")],
-    Discriminator(_block),
-]
-Stages = Annotated[tuple[AnyStage, ...], Field(min_length=1, max_length=100)]
 Head = Annotated[int, Field(ge=0, le=65_536)]
 """Channels of the 1x1 convolution before pooling; 0 leaves it out."""
 
@@ -202,7 +78,7 @@ Network = Architecture | FactoryNetwork
 
 
 def describe(network: Network) -> dict[str, Any]:
-    """Tell how large a network is: its stages, or the multipliers that its factory was given."""
+    """Return the size of a network: its stages, or the multipliers of its factory."""
     if isinstance(network, FactoryNetwork):
         return {"factory": network.factory, "depth": network.depth, "width": network.width}
     return {
@@ -222,7 +98,7 @@ class Rounding(Model):
     channels: Annotated[int, Field(ge=1, le=256)] = 8
     """Channels become multiples of this."""
     resolution: Annotated[int, Field(ge=1, le=256)] = 1
-    """Scaled resolutions become multiples of this; one that is not scaled stays as it is."""
+    """Scaled resolutions become multiples of this; one that is not scaled does not change."""
     max_resolution: Resolution | None = None
 
     @model_validator(mode="after")
@@ -252,16 +128,6 @@ class Cost(Model):
     macs: int
     activations: int
 
-    @property
-    def state_bytes(self) -> int:
-        """Bytes of float32 weights, gradients, two optimiser slots and the averaged weights."""
-        return 20 * self.params
-
-    @property
-    def image_bytes(self) -> int:
-        """Estimated bytes kept for backward per image: conv, norm and activation outputs."""
-        return 12 * self.activations
-
 
 class Shares(Model):
     """How a doubling of cost is split: fractions of its logarithm, adding up to 1."""
@@ -289,7 +155,7 @@ class Candidate(Model):
     triples: tuple[Coefficients, ...] = ()
     """The points of the design that became this network, as the design named them."""
     shares: Shares | None = None
-    """Where the realised network lies on the simplex; None for the baseline."""
+    """The realised network's point of the simplex; None for the baseline."""
 
     @property
     def id(self) -> str:

@@ -1,12 +1,13 @@
-"""The network that a study starts from: one with a name, or one's own as data or as code."""
+"""The network that a study starts from: a named one, or the user's own as data or as code."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from compound.schemas.architecture import BlockFamily, Head, Resolution, Stages, Stem
+from compound.schemas.architecture import BlockFamily, Head, Resolution
 from compound.schemas.base import Model
 from compound.schemas.factory import FactoryName
+from compound.schemas.stages import Stages, Stem
 
 NetworkName = Literal[
     "efficientnet-b0",
@@ -31,7 +32,7 @@ NetworkName = Literal[
     "resnet-200",
     "amoebanet-d",
 ]
-"""The networks that `baseline.name` and `compound count` know, held by jobs/networks/named.py."""
+"""The networks of `baseline.name` and `compound count`; jobs/networks/named.py defines them."""
 
 
 class NamedBaseline(Model):
@@ -42,7 +43,7 @@ class NamedBaseline(Model):
 
 
 class CustomBaseline(Model):
-    """A small network of one's own, as data."""
+    """A small network of the user's own, as data."""
 
     family: BlockFamily = "mbconv"
     resolution: Resolution
@@ -52,7 +53,7 @@ class CustomBaseline(Model):
 
 
 class FactoryBaseline(Model):
-    """A network of one's own that a function builds; its code runs only with `--allow-import`."""
+    """A network that the user's function builds; its code runs only with `--allow-import`."""
 
     factory: FactoryName
     """`package.module:function`, called with depth, width, resolution, num_classes and in_channels;

@@ -1,4 +1,4 @@
-"""Where images come from, and what was found there."""
+"""Where images come from, and what one reading of them showed."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ def _readable(path: str) -> str:
 
 
 DataPath = Annotated[str, AfterValidator(_readable)]
-"""A path, or `s3://bucket/prefix`; what opens the bucket comes from the environment."""
+"""A path, or `s3://bucket/prefix`; credentials come from the environment."""
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
@@ -88,7 +88,7 @@ DataSpec = Annotated[
 
 
 class DataInfo(Model):
-    """What a data source holds, found by reading it once before anything is trained."""
+    """What a data source holds: it is read once, before any training."""
 
     fingerprint: str
     """A hash of the content that training sees; part of every job's identity."""

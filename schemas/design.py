@@ -62,7 +62,7 @@ class StarDesign(Model):
 
 
 class ExplicitDesign(Model):
-    """The triples that a user wants tried, each realised exactly as it is written."""
+    """Triples that the user chooses; each is realised exactly as written."""
 
     kind: Literal["explicit"]
     triples: Annotated[tuple[Coefficients, ...], Field(min_length=1, max_length=10_000)]
@@ -83,7 +83,7 @@ COST_NAMES: dict[CostUnit, str] = {
     "step_time": "step time",
 }
 COUNTED: tuple[CostUnit, ...] = ("macs", "params", "activations")
-"""The ones that a network has wherever it runs."""
+"""The units that depend on the network alone, not on the device."""
 
 
 class Budget(Model):

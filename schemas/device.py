@@ -1,4 +1,4 @@
-"""What a network asks of a device, and what a device was measured to give."""
+"""What a network needs from a device, and how fast a device was measured to be."""
 
 from typing import Literal
 
@@ -8,11 +8,11 @@ from compound.schemas.base import Model
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 Part = Literal["launch", "device"]
-"""What bounds a step on a GPU: the host that launches it, or the device that works it off."""
+"""What bounds a step on a GPU: the host that launches it, or the device that computes it."""
 
 
 class Workload(Model):
-    """What one network asks of a device: exact counts, for one image and one forward pass."""
+    """What one network needs from a device: exact counts, for one image and one forward pass."""
 
     params: int
     dense: int
@@ -41,7 +41,7 @@ class Workload(Model):
 
 
 class ProbePoint(Model):
-    """One network that was timed, and what the fitted model says of it."""
+    """One network that was timed, and what the fitted model predicts for it."""
 
     network: str
     resolution: int
@@ -59,7 +59,7 @@ class DeviceProfile(Model):
     """How fast one worker on one kind of device is, as guessed or as measured by a probe."""
 
     device: str
-    """What people call it, threads included: `cpu Intel Xeon, 1 thread`, `cuda NVIDIA H100`."""
+    """Its name, threads included: `cpu Intel Xeon, 1 thread`, `cuda NVIDIA H100`."""
     kind: Literal["cpu", "cuda"]
     threads: int = 1
     memory: int
@@ -88,7 +88,7 @@ class DeviceProfile(Model):
     forward: float = 0.3
     """Seconds of evaluating a batch over those of a training step on it."""
     correction: float = 1.0
-    """What real jobs took over what the fitted coefficients say; part of every prediction. On a
+    """Measured times of real jobs over the predicted ones; part of every prediction. On a
     GPU, jobs that the device bounds."""
     launch_correction: float = 1.0
     """The same of jobs that launching bounds."""

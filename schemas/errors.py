@@ -1,8 +1,8 @@
 """Every error that a user can meet, as one tree.
 
 CompoundError
-|-- SpecError      a spec that cannot be read or does not hold (exit 2)
-|-- PlanError      a spec that holds but cannot be carried out as it stands (exit 2)
+|-- SpecError      a spec that cannot be read or is invalid (exit 2)
+|-- PlanError      a valid spec that cannot be carried out (exit 2)
 |   `-- FactoryError   the user's own network cannot be imported, built or run
 |-- ArchitectureError  weights that do not fit the network, or are no weights (exit 2)
 |-- DataError      images or labels that cannot be used (exit 2)
@@ -10,7 +10,7 @@ CompoundError
 |-- ClusterError   the cluster cannot be reached or is too small (exit 2)
 |-- BusyError      another driver runs this study (exit 2)
 `-- RunError       the work itself failed (exit 1)
-    `-- ReportError    the work is done, and its page cannot be drawn here (exit 1)
+    `-- ReportError    the jobs are done, but the report cannot be drawn here (exit 1)
 """
 
 
@@ -21,19 +21,22 @@ class CompoundError(Exception):
 
     def __init__(
         self,
-        what: str,
+        message: str,
         *,
         where: str = "",
         excerpt: str = "",
         allowed: str = "",
         next_step: str = "",
     ) -> None:
-        super().__init__(what)
-        self.what, self.where, self.excerpt = what, where, excerpt
+        super().__init__(message)
+        self.what, self.where, self.excerpt = message, where, excerpt
         self.allowed, self.next_step = allowed, next_step
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keep every part when the error crosses a process boundary."""
+        """Keep all attributes when the error is pickled.
+
+        By default an exception is made again from `args` alone, without keyword arguments.
+        """
         return type(self), (self.what,), dict(vars(self))
 
     def __str__(self) -> str:
@@ -49,7 +52,7 @@ class SpecError(CompoundError):
 
 
 class PlanError(CompoundError):
-    """The spec is well formed, but no study can be made of it as it stands."""
+    """The spec is valid, but no study can be planned from it."""
 
 
 class FactoryError(PlanError):
@@ -57,7 +60,7 @@ class FactoryError(PlanError):
 
 
 class ArchitectureError(CompoundError):
-    """A network and the weights or shapes given for it do not fit each other."""
+    """A network does not fit the weights or shapes that it is given."""
 
 
 class DataError(CompoundError):
@@ -69,7 +72,7 @@ class StoreError(CompoundError):
 
 
 class ClusterError(CompoundError):
-    """The cluster cannot be reached, or can never fit what is asked."""
+    """The cluster cannot be reached, or can never fit what is requested."""
 
 
 class BusyError(CompoundError):
@@ -77,10 +80,10 @@ class BusyError(CompoundError):
 
 
 class RunError(CompoundError):
-    """The study ran and could not end well."""
+    """The study ran, and failed."""
 
     exit_code = 1
 
 
 class ReportError(RunError):
-    """The jobs are trained; what draws the report is not installed here."""
+    """The jobs are trained, but the package that draws the report is not installed."""

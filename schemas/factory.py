@@ -1,7 +1,7 @@
-"""A network of the user's own: what a function of theirs built at one scaling, as it was counted.
+"""A user's own network: what their function built at one scaling, and the counts of it.
 
-The value says everything that plans, reports and predictions need, so they read it without the
-user's code. Only what builds the network again imports that.
+Plans, reports and predictions read this value and need no user code. Only building the network
+again imports that code.
 """
 
 from typing import Annotated, Any
@@ -28,7 +28,7 @@ class FactoryNetwork(Model):
 
     factory: FactoryName
     depth: Annotated[float, Field(gt=0)]
-    """The multiplier that the factory was given; so is `width`."""
+    """The multiplier that the factory was called with, like `width`."""
     width: Annotated[float, Field(gt=0)]
     resolution: int
     num_classes: int
@@ -39,7 +39,7 @@ class FactoryNetwork(Model):
 
     @property
     def id(self) -> str:
-        """The identity of what was built, resolution included, however it was asked for."""
+        """The identity of what was built, resolution included, whatever the multipliers were."""
         return self.shapes
 
     @property
@@ -49,12 +49,12 @@ class FactoryNetwork(Model):
 
     @property
     def total_stride(self) -> int:
-        """1: strides are the factory's affair, and it refuses what it cannot take."""
+        """1: the strides are unknown; the factory itself refuses resolutions that do not fit."""
         return 1
 
-    def __eq__(self, other: Any) -> bool:
-        """Whether the other network is the same, whatever multipliers led to it."""
-        return isinstance(other, FactoryNetwork) and self.shapes == other.shapes
+    def __eq__(self, network: Any) -> bool:
+        """Whether both are the same network, whatever the multipliers were."""
+        return isinstance(network, FactoryNetwork) and self.shapes == network.shapes
 
     def __hash__(self) -> int:
         return hash(self.shapes)

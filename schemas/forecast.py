@@ -1,87 +1,12 @@
-"""What a study will take, before a GPU is touched; and what it may take at most."""
+"""What a study will take: the prediction that a plan prints before a job runs."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field, model_validator
+from typing import Literal
 
 from compound.schemas.base import Model
 from compound.schemas.device import Part, Precision
+from compound.schemas.spending import Hosts, sum_money
 
 GIB = 2**30
-
-Hours = Annotated[float, Field(gt=0, le=1e9)]
-Price = Annotated[float, Field(ge=0, le=1e6)]
-
-
-class Hosts(Model):
-    """The cluster that a plan reckons with; without one it is the machine that plans."""
-
-    nodes: Annotated[int, Field(ge=1, le=100_000)] = 1
-    cpus: Annotated[int, Field(ge=1, le=4096)] = 1
-    """CPU cores of each node."""
-    gpus: Annotated[int, Field(ge=0, le=64)] = 0
-    """GPUs of each node."""
-    memory: Annotated[float, Field(gt=0, le=1e6)] | None = None
-    """GiB that one worker may use: a GPU's memory, or its part of the host's. By default what
-    the device has. A worker with a fraction of a GPU is reckoned with that part of it."""
-
-
-class Spending(Model):
-    """What a study may take at most, search and family together, and what an hour costs."""
-
-    epochs: Annotated[int, Field(ge=1, le=10**12)] | None = None
-    """Over all jobs."""
-    gpu_hours: Hours | None = None
-    cpu_hours: Hours | None = None
-    money: Annotated[float, Field(gt=0, le=1e12)] | None = None
-    """In the currency of the prices."""
-    price_per_gpu_hour: Price | None = None
-    price_per_cpu_hour: Price | None = None
-    at_limit: Literal["refuse", "stop"] = "refuse"
-    """`refuse`: a plan that takes more does not start; `stop`: it starts, and ends at the limit
-    with the verdict that it has come to. Either way nothing is begun beyond the limit."""
-
-    @model_validator(mode="after")
-    def _priced(self) -> "Spending":
-        if self.money is not None and not self.priced:
-            raise ValueError("money needs price_per_gpu_hour or price_per_cpu_hour beside it")
-        return self
-
-    @property
-    def priced(self) -> bool:
-        """Whether hours have a price."""
-        return self.price_per_gpu_hour is not None or self.price_per_cpu_hour is not None
-
-    def money_for(self, gpu_hours: float, cpu_hours: float) -> float | None:
-        """Return what hours cost; None without prices."""
-        if not self.priced:
-            return None
-        return gpu_hours * (self.price_per_gpu_hour or 0) + cpu_hours * (
-            self.price_per_cpu_hour or 0
-        )
-
-
-class Spent(Model):
-    """What a study has taken so far; spending.json of a study."""
-
-    epochs: int = 0
-    """Over all jobs; one that was trained twice counts twice."""
-    gpu_hours: float = 0.0
-    cpu_hours: float = 0.0
-    money: float | None = None
-
-    def plus(self, other: "Spent") -> "Spent":
-        """Return both together."""
-        return Spent(
-            epochs=self.epochs + other.epochs,
-            gpu_hours=self.gpu_hours + other.gpu_hours,
-            cpu_hours=self.cpu_hours + other.cpu_hours,
-            money=_added(self.money, other.money),
-        )
-
-
-def _added(one: float | None, other: float | None) -> float | None:
-    return None if one is None and other is None else (one or 0) + (other or 0)
 
 
 class Demand(Model):
@@ -103,7 +28,7 @@ class Demand(Model):
     step_seconds: float
     """One step of the optimiser at the full resolution, over all micro-batches."""
     bound: Part = "device"
-    """What such a step waits for on a GPU."""
+    """What limits such a step on a GPU."""
     seconds: float
     """The whole job: cheaper steps where images grow, and compiling, included."""
     gpu_hours: float
@@ -125,29 +50,29 @@ class Total(Model):
     memory: int = 0
     """Peak bytes of the largest worker, over all jobs."""
     seconds: float = 0.0
-    """All jobs one after another."""
+    """All jobs one after anmore."""
     wall_seconds: float = 0.0
-    """On the given cluster, as many jobs at once as it holds, start-up included."""
+    """On the given cluster, as many jobs at once as fit, start-up included."""
     gpu_hours: float = 0.0
     cpu_hours: float = 0.0
     money: float | None = None
 
-    def plus(self, other: "Total") -> "Total":
-        """Return both, one after the other."""
+    def plus(self, more: "Total") -> "Total":
+        """Return the total of both, one after the more."""
         return Total(
-            jobs=self.jobs + other.jobs,
-            epochs=self.epochs + other.epochs,
-            memory=max(self.memory, other.memory),
-            seconds=self.seconds + other.seconds,
-            wall_seconds=self.wall_seconds + other.wall_seconds,
-            gpu_hours=self.gpu_hours + other.gpu_hours,
-            cpu_hours=self.cpu_hours + other.cpu_hours,
-            money=_added(self.money, other.money),
+            jobs=self.jobs + more.jobs,
+            epochs=self.epochs + more.epochs,
+            memory=max(self.memory, more.memory),
+            seconds=self.seconds + more.seconds,
+            wall_seconds=self.wall_seconds + more.wall_seconds,
+            gpu_hours=self.gpu_hours + more.gpu_hours,
+            cpu_hours=self.cpu_hours + more.cpu_hours,
+            money=sum_money(self.money, more.money),
         )
 
 
 class Basis(Model):
-    """What a forecast was reckoned from."""
+    """What a forecast was computed from."""
 
     device: str
     source: Literal["guess", "probe"]
@@ -163,9 +88,9 @@ class Basis(Model):
     launch_correction: float = 1.0
     """The same where launching bounds the steps of a GPU."""
     precision: Precision = "float32"
-    """The arithmetic that the times hold for."""
+    """The arithmetic that the times are for."""
     guessed: tuple[Part, ...] = ()
-    """Parts of the time that the probe could not show."""
+    """Parts of the time that the probe could not measure."""
     untimed: int = 0
     """Networks of the probe that did not fit into memory or time."""
     hosts: Hosts
@@ -178,7 +103,7 @@ Phase = Literal["search", "gate", "family", "train"]
 
 
 class Placed(Model):
-    """What each job of one phase is given, once `gpus: auto` is decided."""
+    """Resources of each job of one phase, once `gpus: auto` is decided."""
 
     phase: Phase
     workers: int
@@ -194,9 +119,9 @@ class Placed(Model):
     at_once: int
     """Jobs of this size that run at the same time."""
     fits: bool = True
-    """Whether the hosts that the plan reckons with could hold one such job."""
+    """Whether one such job fits into the hosts that the plan assumes."""
     lacking: str = ""
-    """What keeps this machine's GPUs from being used, where the plan reckons with it."""
+    """Why this machine's GPUs cannot be used, where the plan assumes this machine."""
 
 
 Range = tuple[float, float]
@@ -239,7 +164,7 @@ class FamilyForecast(Model):
 
 
 class Forecast(Model):
-    """What a plan takes: the search exactly as planned, what follows from it within bounds."""
+    """What a plan takes: the search exactly, everything after it within bounds."""
 
     basis: Basis
     search: Total
@@ -251,11 +176,11 @@ class Forecast(Model):
     demands: dict[str, Demand]
     """By job id; the search's jobs, and for one scaled variant its own."""
     compiling: str = ""
-    """Which jobs `compile: auto` has come to compile, in a line; nothing without `auto`."""
+    """Which jobs `compile: auto` compiles, in a line; empty without `auto`."""
     resources: tuple[Placed, ...] = ()
-    """Workers, CPUs and GPUs of each phase, as decided."""
+    """Workers, CPUs and GPUs of each phase."""
     cautions: tuple[str, ...] = ()
-    """What people should know of these resources."""
+    """What the user should know about these resources."""
 
     @property
     def most(self) -> Total:

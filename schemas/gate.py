@@ -1,4 +1,4 @@
-"""What the gate before the family trains: the best of the search once more, at a larger scale."""
+"""The gate before the family: the best candidates of the search, trained at a larger scale."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from compound.schemas.plan import PlannedJob
 
 
 class Entrant(Model):
-    """One candidate of the search, and the network that stands for it in the gate."""
+    """One candidate of the search, and the network that represents it in the gate."""
 
     candidate: str
     """Its identity in the search."""
@@ -19,10 +19,10 @@ class Entrant(Model):
 
 
 class GatePlan(Model):
-    """Who is trained once more, and how; gateplan.json of a study."""
+    """Which candidates the gate trains, and how; gateplan.json of a study."""
 
     scale: str
-    """What was doubled, for people: phi 2, or 24 epochs."""
+    """What was doubled, as text: phi 2, or 24 epochs."""
     multiple: float
     """The cost over the baseline's at which the entrants are compared."""
     baseline: str
@@ -62,10 +62,10 @@ class Contender(Model):
 
 
 class GateResult(Model):
-    """Whether the search's order holds at a larger scale; gate.json of a study."""
+    """Whether the search's ranking stays the same at a larger scale; gate.json of a study."""
 
     scale: str
-    """What was doubled, for people: phi 2, or 24 epochs."""
+    """What was doubled, as text: phi 2, or 24 epochs."""
     contenders: tuple[Contender, ...]
     """Best mean in the gate first."""
     correlation: Correlation | None

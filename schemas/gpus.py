@@ -1,4 +1,4 @@
-"""How many GPUs a worker may be given."""
+"""How many GPUs a worker may have."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,32 +10,34 @@ MOST_GPUS = 16
 _ALLOWED = f"0, a fraction from {1 / GPU_PARTS:g} up to 1, 2 to {MOST_GPUS}, or auto"
 
 
-def _a_number(given: Any) -> Any:
-    """Refuse what only looks like a number to Python, and misspelt words."""
+def _a_number(gpus: Any) -> Any:
+    """Refuse misspelt words, and booleans: to Python these are numbers."""
     try:
-        float(given)
+        float(gpus)
     except (TypeError, ValueError):
-        raise ValueError(f"{given!r} is none; allowed are {_ALLOWED}") from None
-    if isinstance(given, bool):
-        raise ValueError(f"{str(given).lower()} is none; allowed are {_ALLOWED}")
-    return given
+        raise ValueError(f"{gpus!r} is no number; allowed are {_ALLOWED}") from None
+    if isinstance(gpus, bool):
+        raise ValueError(f"{str(gpus).lower()} is no number; allowed are {_ALLOWED}")
+    return gpus
 
 
 def _schedulable(gpus: float) -> float:
-    """Refuse what no scheduler can give: a worker has a part of one GPU, or whole ones."""
+    """Refuse what Ray cannot schedule: a worker has a part of one GPU, or whole GPUs."""
     if gpus > 1 and not gpus.is_integer():
-        raise ValueError(f"above 1 only whole numbers, not {gpus:g}; allowed are {_ALLOWED}")
+        raise ValueError(
+            f"above 1 only whole numbers are possible, not {gpus:g}; allowed are {_ALLOWED}"
+        )
     if 0 < gpus < 1 / GPU_PARTS:
-        raise ValueError(f"{gpus:g} is too little to be counted; allowed are {_ALLOWED}")
+        raise ValueError(f"{gpus:g} is too small; allowed are {_ALLOWED}")
     return gpus
 
 
 _GPU_NUMBER, _GPU_AUTO = "number of GPUs", "auto"
-"""What errors call the two ways to write `gpus`."""
+"""Names of the two ways to write `gpus` in error messages."""
 
 
-def _gpus(given: Any) -> str:
-    return _GPU_AUTO if given == "auto" else _GPU_NUMBER
+def _gpus(gpus: Any) -> str:
+    return _GPU_AUTO if gpus == "auto" else _GPU_NUMBER
 
 
 Gpus = Annotated[

@@ -1,4 +1,4 @@
-"""What a host has for training, as it was found, and what is wrong with it."""
+"""What a host has for training, and what is wrong with it."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ class MigInstance(Model):
     """A part of a GPU that its driver shows as a device of its own."""
 
     uuid: str = ""
-    """Empty where the driver does not tell it."""
+    """Empty where the driver does not report it."""
     profile: str = ""
     """Such as 2g.20gb: slices of compute, and memory."""
     memory: int = 0
@@ -24,7 +24,7 @@ class GpuUser(Model):
     pid: int
     name: str
     memory: int | None = None
-    """Bytes; None where the driver does not tell, as under MIG or in a container."""
+    """Bytes; None where the driver does not report it, as under MIG or in a container."""
 
 
 class Gpu(Model):
@@ -36,7 +36,7 @@ class Gpu(Model):
     memory: int = 0
     """Bytes."""
     used: int | None = None
-    """Bytes that are in use, by whomever; None where the driver does not tell."""
+    """Bytes in use by any process; None where the driver does not report it."""
     mig: bool = False
     instances: tuple[MigInstance, ...] = ()
     compute_mode: str = "Default"
@@ -50,14 +50,14 @@ class Gpu(Model):
 
 
 class Driver(Model):
-    """What nvidia-smi says."""
+    """What nvidia-smi reports."""
 
     version: str = ""
     cuda: str = ""
-    """The newest CUDA that this driver serves."""
+    """The newest CUDA that this driver supports."""
     gpus: tuple[Gpu, ...] = ()
     error: str = ""
-    """What it says instead."""
+    """Its error message, where it fails."""
 
 
 class Node(Model):
@@ -99,7 +99,7 @@ class TorchFacts(Model):
     convolutions_tf32: bool = False
     products_tf32: bool = False
     error: str = ""
-    """What torch says where it finds no device; or why it was given up."""
+    """torch's message where it finds no device, or why it was stopped."""
 
 
 class Trial(Model):
@@ -133,36 +133,35 @@ class HostFacts(Model):
     listed: int = 0
     """GPUs that the kernel module lists."""
     pci: int = 0
-    """NVIDIA GPUs on the bus, whether or not a driver serves them."""
+    """NVIDIA GPUs on the bus, with or without a driver."""
     nodes: tuple[Node, ...] = ()
     driver: Driver | None = None
     """None: there is no nvidia-smi."""
     torch: TorchFacts | None = None
     environment: dict[str, str] = Field(default_factory=dict)
-    """Variables that CUDA, NCCL, gloo and torch listen to."""
+    """Variables that CUDA, NCCL, gloo and torch read."""
     interfaces: tuple[Interface, ...] = ()
     shared_memory: int = 0
     """Bytes of /dev/shm."""
     compiler: str = ""
-    """Where what torch.compile needs is: a C compiler, or for CPUs a C++ compiler; empty: nowhere.
-    """
+    """Path of the compiler that torch.compile needs: C, or C++ for CPUs; empty: there is none."""
     python_header: bool = True
-    """Whether Python.h is there, which triton compiles its launchers with."""
+    """Whether Python.h is installed: triton compiles its launchers with it."""
     trials: tuple[Trial, ...] = ()
     counted: float | None = None
     """GPUs that Ray counts here; None without Ray."""
 
     @property
     def has_gpu(self) -> bool:
-        """Whether anything speaks of an NVIDIA GPU."""
+        """Whether bus, kernel module, device files or driver show an NVIDIA GPU."""
         return bool(self.pci or self.module or self.nodes or (self.driver and self.driver.gpus))
 
 
 class Finding(Model):
-    """Something that the doctor found."""
+    """One result of `compound doctor`."""
 
     level: Literal["wrong", "note"]
-    """`wrong`: training on the GPUs would fail, or compute something else than it says."""
+    """`wrong`: training on the GPUs would fail, or compute something else than the spec says."""
     text: str
     fix: str = ""
     """What to type, or to change."""

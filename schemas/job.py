@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class WorkerRange(Model):
-    """Workers of an elastic job: as many as there is room for, and never fewer than `min`."""
+    """Workers of an elastic job: as many as fit into the cluster, at least `min`."""
 
     min: Count
     max: Count
@@ -31,11 +31,11 @@ class WorkerRange(Model):
 
 
 _NUMBER, _RANGE = "number of workers", "range of workers"
-"""What errors call the two ways to write `workers`."""
+"""Names of the two ways to write `workers` in error messages."""
 
 
-def _workers(given: Any) -> str:
-    return _RANGE if isinstance(given, dict | WorkerRange) else _NUMBER
+def _workers(workers: Any) -> str:
+    return _RANGE if isinstance(workers, dict | WorkerRange) else _NUMBER
 
 
 Workers = Annotated[
@@ -47,17 +47,18 @@ class Resources(Model):
     """What one job takes. A worker is one DDP rank."""
 
     workers: Workers = 1
-    """A number, or `{min: 2, max: 8}`: a job that goes on with those that are left when a host is
-    lost, and takes more in after an epoch when there is room. The batch of a step stays."""
+    """A number, or `{min: 2, max: 8}` for an elastic job: when a host is lost, it continues with
+    the remaining workers; after an epoch it adds workers where resources are free. The batch of a
+    step stays the same."""
     cpus: Annotated[int, Field(ge=1, le=1024)] = 1
     """CPU cores a worker; also the threads that torch may use."""
     gpus: Gpus = "auto"
     """GPUs a worker: a fraction up to 1, or a whole number. `auto` takes what the cluster has: one
     a worker, a fraction where workers outnumber GPUs, none where there are none."""
     patience: Annotated[float, Field(ge=5, le=86_400)] = 600.0
-    """Seconds without any progress of several workers after which one is taken to hang."""
+    """Seconds without progress after which a job of several workers counts as hung."""
     interface: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@-]{1,15}$")] | None = None
-    """Network interface that the workers talk over, such as eth0; by default found out."""
+    """Network interface between the workers, such as eth0; detected by default."""
 
     decode_cpus: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU cores anywhere in the cluster that decode streamed images for each worker, through Ray
@@ -75,29 +76,29 @@ class Resources(Model):
     def _divisible(self) -> "Resources":
         if self.parallel == "full" and not isinstance(self.workers, int):
             raise ValueError(
-                "parallel: full takes a fixed number of workers, such as "
-                f"{self.workers.max}: what does not fit into fewer cannot go on with fewer"
+                "parallel: full needs a fixed number of workers, such as "
+                f"{self.workers.max}: each holds its part of the network"
             )
         if self.parallel == "full" and self.workers == 1:
             raise ValueError(
-                "parallel: full divides a network among workers, and there is one: "
+                "parallel: full divides a network among workers, but there is only one: "
                 "set workers to 2 or more, or parallel to none"
             )
         if self.parallel == "full" and self.gpus != "auto" and 0 < self.gpus < 1:
             raise ValueError(
-                f"parallel: full divides a network among GPUs, and with gpus: {self.gpus:g} "
-                "workers share one: set gpus to 1, or parallel to none"
+                f"parallel: full divides a network among GPUs, but with gpus: {self.gpus:g} "
+                "several workers share one GPU: set gpus to 1, or parallel to none"
             )
         return self
 
     @property
     def least_workers(self) -> int:
-        """Workers without which the job does not run."""
+        """The fewest workers that the job runs with."""
         return self.workers if isinstance(self.workers, int) else self.workers.min
 
     @property
     def most_workers(self) -> int:
-        """Workers beyond which it takes no more."""
+        """The most workers that the job uses."""
         return self.workers if isinstance(self.workers, int) else self.workers.max
 
     @property
@@ -111,7 +112,7 @@ class Resources(Model):
 
 
 class DataRef(Model):
-    """The data of a job: how to read it, and the fingerprint of what must be found."""
+    """The data of a job: how to read it, and the fingerprint that it must have."""
 
     spec: DataSpec
     fingerprint: str
@@ -160,7 +161,7 @@ class TrainJob(Identified):
 
     @cached_property
     def id(self) -> str:
-        """The identity of the science: where files lie and what runs it do not count."""
+        """The identity of the science: paths of files and resources are no part of it."""
         network = self.architecture
         return digest(
             _Science(
@@ -174,14 +175,14 @@ class TrainJob(Identified):
 
 
 class JobRequest(Model):
-    """A job and what it is to be given; `label` is the name people read."""
+    """A job and its resources; `label` is its name in tables and logs."""
 
     job: TrainJob
     resources: Resources = Resources()
     label: str = ""
     splits: Annotated[int, Field(ge=1, le=2**20)] = 1
     """Parts that every micro-batch of the recipe is cut into, because a whole one did not fit
-    into memory; the batch of an optimiser step stays what it is."""
+    into memory; the batch of an optimiser step stays the same."""
     continues: str | None = None
     """The job of a shorter schedule whose last checkpoint and rows this one begins with."""
     profile: bool = False
@@ -190,9 +191,9 @@ class JobRequest(Model):
     """Whether the search's promotion may stop the job before its last epoch."""
 
     def settled(self, result: "JobResult | None") -> bool:
-        """Tell whether that is its last word, so that it is not trained again.
+        """Return whether this result is final, so that the job is not trained again.
 
-        A pruned job that may no longer be pruned goes on from its checkpoint.
+        A pruned job that may no longer be pruned continues from its checkpoint.
         """
         return result is not None and (result.status == "done" or (result.pruned and self.prunable))
 
@@ -225,12 +226,13 @@ class Cause(Model):
         "interrupted",
         "pruned",
     ]
-    """`worker lost`: workers died, hung or were cut off, more often than is forgiven; `preempted`:
-    so were hosts taken away. `pruned`: stopped for good by the search's promotion, no failure."""
+    """`worker lost`: workers died, hung or lost contact, until the retry limit was reached;
+    `preempted`: hosts were taken away, until their limit. `pruned`: the search's promotion
+    stopped the job for good; this is no failure."""
     message: str
     traceback: str = ""
     fix: str = ""
-    """What mends the host or the installation, where that is at fault: trying again does not."""
+    """How to repair the host or the installation, where a retry would fail again."""
 
 
 class JobResult(Model):
@@ -252,7 +254,7 @@ class JobResult(Model):
     splits: int = 1
     """Parts that micro-batches were cut into to fit into memory."""
     notes: tuple[str, ...] = ()
-    """What was done otherwise than the job asks for, such as a network that ran uncompiled."""
+    """What differs from the job's request, such as a network that ran uncompiled."""
 
     @property
     def pruned(self) -> bool:
@@ -261,15 +263,14 @@ class JobResult(Model):
 
 
 class Event(Model):
-    """Something a runner tells while it works."""
+    """What a runner reports while it works."""
 
     kind: Literal["waiting", "started", "epoch", "again", "ended"]
-    """`again`: an attempt has failed, and the job will be tried once more for what `message` says.
-    """
+    """`again`: an attempt has failed, and the job is retried; `message` has the reason."""
     job: str
     label: str = ""
     row: EpochRow | None = None
     result: JobResult | None = None
     message: str = ""
     workers: Count | None = None
-    """Of a job that starts: how many it starts with, where the runner says so."""
+    """Of a job that starts: its number of workers, where the runner reports it."""

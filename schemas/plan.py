@@ -1,4 +1,4 @@
-"""What will be trained, before anything is."""
+"""What a study will train: the plan that is written before the first job."""
 
 from typing import ClassVar, Literal
 
@@ -21,7 +21,7 @@ class Dropped(Model):
 
 
 class PlannedJob(Model):
-    """One job in its place: search candidate x seed, or family member x seed."""
+    """One job of a plan: search candidate x seed, or family member x seed."""
 
     phase: Literal["screening", "search", "gate", "family"]
     """`screening` has a shorter schedule than the search's and decides on promotion only."""
@@ -46,8 +46,8 @@ class Plan(Model):
     jobs: tuple[PlannedJob, ...]
     warnings: tuple[str, ...] = ()
     profile: DeviceProfile | None = None
-    """The device that the budget was held on and `compile: auto` was settled by; None where the
-    budget binds an exact count and no recipe says `auto`."""
+    """The device that decided the budget and `compile: auto`; None where the budget binds an exact
+    count and no recipe says `auto`."""
     untried: tuple[Candidate, ...] = ()
     """Other networks that the budget admits, of which rounds may add some: at most MOST_UNTRIED,
     evenly chosen."""
@@ -77,18 +77,19 @@ class Plan(Model):
 
     def extended(self, rounds: "Rounds") -> "Plan":
         """Return the plan with everything that rounds have added."""
-        added = {candidate.id for one in rounds.rounds for candidate in one.candidates}
+        added = [candidate for step in rounds.rounds for candidate in step.candidates]
+        added_ids = {candidate.id for candidate in added}
         return self.model_copy(
             update={
-                "candidates": (*self.candidates, *(c for r in rounds.rounds for c in r.candidates)),
-                "jobs": (*self.jobs, *(job for one in rounds.rounds for job in one.jobs)),
-                "untried": tuple(c for c in self.untried if c.id not in added),
+                "candidates": (*self.candidates, *added),
+                "jobs": (*self.jobs, *(job for step in rounds.rounds for job in step.jobs)),
+                "untried": tuple(c for c in self.untried if c.id not in added_ids),
             }
         )
 
 
 class Round(Model):
-    """What a search decided to train next, from the results that it had by then."""
+    """What a search decided to train next, from the results so far."""
 
     kind: Literal["points", "promotion", "seeds"]
     """New networks; the whole or a longer schedule for the best part; more seeds for the tied."""
@@ -143,7 +144,7 @@ class Variant(Model):
     baseline: Candidate
     family: FamilyPlan
     profile: DeviceProfile | None = None
-    """The device that `compile: auto` was settled by; None where the recipe says it itself."""
+    """The device that decided `compile: auto`; None where the recipe says true or false."""
 
     @property
     def search(self) -> None:
@@ -166,7 +167,7 @@ class Variant(Model):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What people should know before they run it."""
+        """What the user should know before running it."""
         return self.family.warnings
 
     @property

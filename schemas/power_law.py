@@ -1,4 +1,4 @@
-"""The power law through a family's errors, and what it foretells."""
+"""The power law through a family's errors, and what it predicts."""
 
 from compound.schemas.base import Model
 
@@ -13,7 +13,7 @@ class LawPoint(Model):
     errors: tuple[float, ...] = ()
     """Measured, 1 - accuracy, one a seed; empty where it is not trained."""
     expected: float | None = None
-    """Error that the law foretells from all smaller trained networks alone."""
+    """Error that the law predicts from all smaller trained networks alone."""
     low: float | None = None
     high: float | None = None
     """Ends of the prediction interval for the mean of as many seeds as were trained, else one."""
@@ -36,5 +36,5 @@ class Law(Model):
     high: float | None
     level: float
     points: tuple[LawPoint, ...]
-    """By cost: trained networks, then those foretold."""
+    """By cost: trained networks, then predicted ones."""
     sentence: str

@@ -1,4 +1,4 @@
-"""How a search spends its epochs, and what it must show before the family is paid for."""
+"""How a search spends its epochs, and what the gate checks before the family is trained."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,15 +11,15 @@ class Rungs(Model):
     """Short, fully annealed schedules for all; the whole schedule for the best part only.
 
     A rung's schedule is `factor` times as long as that of the rung before, and the last one is
-    the whole. Single-axis controls always go on. Seeds of the last rung are added until the tied
-    set stays what it is, at most the search's.
+    the whole. Single-axis controls are always promoted. Seeds of the last rung are added until the
+    tied set no longer changes, at most the search's.
     """
 
     kind: Literal["rungs"]
     rungs: Annotated[int, Field(ge=2, le=6)] = 2
     factor: Annotated[int, Field(ge=2, le=64)] = 4
     keep: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    """The part of a rung's mixes that goes on, at least two."""
+    """The fraction of a rung's mixes that is promoted, at least two of them."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
     """Of every job below the last rung."""
 
@@ -31,14 +31,14 @@ class Asha(Model):
     grace: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Epochs before a job may be stopped."""
     factor: Annotated[int, Field(ge=2, le=64)] = 4
-    """One in so many goes on from each rung."""
+    """One in so many is promoted from each rung."""
 
 
 Promotion = Annotated[Rungs | Asha, Field(discriminator="kind")]
 
 
 class Gate(Model):
-    """Top candidates and controls once more at a larger scale, before the family is trained."""
+    """Top candidates and controls, trained at a larger scale before the family is."""
 
     mode: Literal["off", "warn", "stop"] = "off"
     """`stop`: no family where the order of the search does not carry over."""
@@ -51,8 +51,9 @@ class Gate(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _short(cls, given: Any) -> Any:
-        """Take `gate: stop` for `gate: {mode: stop}`; older YAML reads a bare `off` as false."""
-        if given is False:
+    def _short(cls, gate: Any) -> Any:
+        """Accept `gate: stop` for `gate: {mode: stop}`."""
+        # YAML 1.1 reads a bare `off` as false.
+        if gate is False:
             return {"mode": "off"}
-        return {"mode": given} if isinstance(given, str) else given
+        return {"mode": gate} if isinstance(gate, str) else gate

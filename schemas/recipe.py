@@ -88,10 +88,10 @@ class Resizing(Model):
 
 
 class Keep(Model):
-    """Which checkpoints of a job stay; what falls under none of these is removed."""
+    """Which checkpoints of a job stay; all others are removed."""
 
     last: Annotated[int, Field(ge=1)] = 2
-    """The newest ones: with two of them, one may be damaged."""
+    """The newest ones. With two, training still continues when one of them is damaged."""
     best: Annotated[int, Field(ge=0)] = 1
     """The ones with the highest validation accuracy; of equals the later."""
     every: Annotated[int, Field(ge=0)] = 0
@@ -135,12 +135,12 @@ class Recipe(Model):
     gradients: Literal["float32", "bfloat16"] = "float32"
     """What workers send each other of gradients: as they are, or in half the bytes."""
     compile: Literal[True, False, "auto"] = False
-    """Let torch compile the network: worth it where a job is long against minutes of compiling.
-    `auto`: a plan decides, job by job, whether the time saved repays it; jobs say true or false."""
+    """Let torch compile the network: it takes minutes, so it is for long jobs. `auto`: the plan
+    decides for each job whether compiling saves time; jobs themselves say true or false."""
     graphs: Literal["auto", False] = False
     """Launch a small network's passes on a GPU as CUDA graphs, which changes no number. `auto`:
-    where a lone worker's GPU waits for the host, and a recorded pass proves to be a plain one's
-    equal. It is no part of a job's identity. Never run on a GPU yet, so off unless it is set."""
+    where the GPU of a single worker waits for the host, and a recorded pass gives the same numbers
+    as a plain one. It is no part of a job's identity. Never run on a GPU yet, so off by default."""
     clip_norm: Annotated[float, Field(gt=0)] | None = 5.0
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """What a GPU computes in: float32 throughout; float32 whose products may round their factors
@@ -158,9 +158,9 @@ class Recipe(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_from_preset(cls, given: Any) -> Any:
-        preset = PRESETS.get(given.get("recipe", "modern")) if isinstance(given, dict) else None
-        return _filled(preset, given) if preset else given
+    def _fill_from_preset(cls, recipe: Any) -> Any:
+        preset = PRESETS.get(recipe.get("recipe", "modern")) if isinstance(recipe, dict) else None
+        return _filled(preset, recipe) if preset else recipe
 
     @model_validator(mode="after")
     def _divisible(self) -> "Recipe":
@@ -172,7 +172,7 @@ class Recipe(Model):
 def at_phi(recipe: Recipe, phi: float) -> Recipe:
     """Return the recipe of a network scaled by `phi`: the paper's dropout grows along it.
 
-    Below 0 and above 7 it stays what it is there. The result no longer depends on phi.
+    Below 0 and above 7 it stays constant. The result no longer depends on phi.
     """
     if recipe.dropout_phi7 is None:
         return recipe
@@ -181,11 +181,11 @@ def at_phi(recipe: Recipe, phi: float) -> Recipe:
     return recipe.model_copy(update={"dropout": dropout, "dropout_phi7": None})
 
 
-def _filled(preset: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Fill what a spec leaves out, inside `augment` too; a dropout of its own is for every phi."""
-    merged = {**preset, **given}
-    if "dropout" in given and "dropout_phi7" not in given:
+def _filled(preset: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
+    """Fill what a spec leaves out, inside `augment` too; a spec's own dropout is for every phi."""
+    merged = {**preset, **recipe}
+    if "dropout" in recipe and "dropout_phi7" not in recipe:
         merged["dropout_phi7"] = None
-    if isinstance(preset.get("augment"), dict) and isinstance(given.get("augment"), dict):
-        merged["augment"] = {**preset["augment"], **given["augment"]}
+    if isinstance(preset.get("augment"), dict) and isinstance(recipe.get("augment"), dict):
+        merged["augment"] = {**preset["augment"], **recipe["augment"]}
     return merged

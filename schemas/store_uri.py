@@ -1,4 +1,4 @@
-"""Where a store lies: a folder, or a bucket and a prefix in it. Never with what opens it."""
+"""Where a store lies: a folder, or a bucket and a prefix in it. Never with credentials."""
 
 import re
 from typing import NamedTuple
@@ -29,15 +29,15 @@ class Bucket(NamedTuple):
         return "/".join(filter(None, (f"s3://{self.name}", self.prefix)))
 
 
-def bucket_of(place: str) -> Bucket | None:
+def bucket_of(address: str) -> Bucket | None:
     """Return the bucket of a store's address, None where it is a folder.
 
     ValueError: another kind of address, or one with a key in it. The message never repeats it.
     """
-    if not _SCHEME.match(place):
+    if not _SCHEME.match(address):
         return None
-    match = _S3.fullmatch(place)
-    if not match or _ACCESS_KEY.search(place):
+    match = _S3.fullmatch(address)
+    if not match or _ACCESS_KEY.search(address):
         raise ValueError(f"not the address of a store: allowed is {ALLOWED}; {WHERE_KEYS_BELONG}")
     return Bucket(match[1], match[2].strip("/"))
 
@@ -45,20 +45,20 @@ def bucket_of(place: str) -> Bucket | None:
 def data_bucket(path: str) -> Bucket | None:
     """Return the bucket that data lies in, None where it lies in a folder.
 
-    Its prefix may have any characters, since others have named what is there. ValueError: another
+    Its prefix may have any characters, because other programs wrote the data. ValueError: another
     kind of address, or one with a key in it. The message never repeats it.
     """
     if not _SCHEME.match(path):
         return None
     match = _DATA.fullmatch(path)
     if not match or _ACCESS_KEY.search(path):
-        raise ValueError(f"not where data can lie: allowed is {DATA_ALLOWED}; {WHERE_KEYS_BELONG}")
+        raise ValueError(f"not the address of data: allowed is {DATA_ALLOWED}; {WHERE_KEYS_BELONG}")
     return Bucket(match[1], match[2] or "")
 
 
-def below(place: str, name: str) -> str:
-    """Return the address of a place inside another one."""
-    return f"{place.rstrip('/')}/{name}"
+def below(address: str, name: str) -> str:
+    """Return the address of a folder or file inside another address."""
+    return f"{address.rstrip('/')}/{name}"
 
 
 def masked(text: str) -> str:

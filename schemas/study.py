@@ -9,11 +9,12 @@ from compound.schemas.base import Model
 from compound.schemas.baseline import Baseline
 from compound.schemas.data import DataSpec
 from compound.schemas.design import Budget, Design, LatticeDesign
-from compound.schemas.forecast import Hosts, Phase, Spending
+from compound.schemas.forecast import Phase
 from compound.schemas.job import Resources
 from compound.schemas.promotion import Asha, Gate, Promotion, Rungs
 from compound.schemas.recipe import Recipe
 from compound.schemas.retries import Retries, RetryLimits
+from compound.schemas.spending import Hosts, Spending
 from compound.schemas.store_uri import bucket_of
 from compound.schemas.weights import Weights
 
@@ -26,27 +27,27 @@ Phi = Annotated[float, Field(ge=-20, le=20)]
 Tracker = Literal["tensorboard", "mlflow"]
 
 
-def _distinct(names: tuple[Control, ...]) -> tuple[Control, ...]:
+def _no_control_twice(names: tuple[Control, ...]) -> tuple[Control, ...]:
     twice = [name for name in CONTROLS if names.count(name) > 1]
     if twice:
         raise ValueError(f"{twice[0]} is named twice")
     return names
 
 
-def _each_once(names: tuple[Tracker, ...]) -> tuple[Tracker, ...]:
+def _no_tracker_twice(names: tuple[Tracker, ...]) -> tuple[Tracker, ...]:
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise ValueError(f"{twice[0]} is named twice")
     return names
 
 
-def _place(store: str) -> str:
-    """Refuse what is no address, and any secret: the spec is stored, shown and logged."""
+def _store_address(store: str) -> str:
+    """Refuse what is no address, and any secret: the spec is stored, printed and logged."""
     bucket_of(store)
     return store
 
 
-Controls = Annotated[tuple[Control, ...], AfterValidator(_distinct)]
+Controls = Annotated[tuple[Control, ...], AfterValidator(_no_control_twice)]
 
 
 class Search(Model):
@@ -55,17 +56,17 @@ class Search(Model):
     design: Design = LatticeDesign(kind="lattice")
     budget: Budget = Budget()
     controls: Controls = CONTROLS
-    """What is trained beside the design at the same cost; single axes decide on the gain."""
+    """What is trained beside the design at the same cost; the gain is over the single axes."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Confidence of the intervals in the verdict."""
     surface: Literal["quadratic", "gaussian process"] = "quadratic"
-    """What accuracy is taken to be over the shares of depth, width and resolution."""
+    """The model of accuracy over the shares of depth, width and resolution."""
     tie_break: Literal["activations", "step_time", "params", "macs", "published"] = "activations"
     """Which of the candidates that are about equally good is chosen: the lowest in this count,
     the fastest as measured, or the nearest to the published split."""
     rounds: Annotated[int, Field(ge=0, le=50)] = 0
-    """How often networks that the design left out are added, where the surface expects most."""
+    """How often networks outside the design are added, where the surface expects the most."""
     points: Annotated[int, Field(ge=1, le=100)] = 3
     """Networks that a round adds."""
     promotion: Promotion | None = None
@@ -83,11 +84,13 @@ class Search(Model):
             )
         if isinstance(promotion, Asha) and promotion.grace >= epochs:
             raise ValueError(
-                f"promotion.grace is {promotion.grace}, which the schedule's {epochs} epochs never "
-                "exceed: no job could be stopped early"
+                f"promotion.grace is {promotion.grace}, and the schedule has {epochs} epochs: "
+                "no job could be stopped early"
             )
         if isinstance(promotion, Rungs) and self.rounds and promotion.seeds < 2:
-            raise ValueError("rounds need the noise: set promotion.seeds to 2 or more")
+            raise ValueError(
+                "rounds need an estimate of the noise: set promotion.seeds to 2 or more"
+            )
         return self
 
 
@@ -102,7 +105,7 @@ class Family(Model):
 
 
 class Placement(Model):
-    """What a search job and a family job are given."""
+    """Resources of a search job and of a family job."""
 
     search: Resources = Resources()
     family: Resources = Resources()
@@ -112,7 +115,7 @@ class Placement(Model):
         if not isinstance(self.search.workers, int):
             raise ValueError(
                 "search.workers is a range, which only family jobs may have: search jobs are "
-                "compared with each other, so each has the same number of workers"
+                "compared with each other, so all have the same number of workers"
             )
         if self.search.parallel != "none":
             raise ValueError(
@@ -124,7 +127,7 @@ class Placement(Model):
 
 class _Common(Model):
     name: Name
-    store: Annotated[str, Field(min_length=1), AfterValidator(_place)] = "runs"
+    store: Annotated[str, Field(min_length=1), AfterValidator(_store_address)] = "runs"
     """A folder, relative to where the command runs, or s3://bucket/prefix; never with keys."""
     data: DataSpec
     baseline: Baseline
@@ -133,14 +136,14 @@ class _Common(Model):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """The first seed; further ones count up from it."""
     cluster: Hosts | None = None
-    """What the plan reckons with; by default the machine that plans."""
+    """The cluster that the plan assumes; by default the machine that plans."""
     budget: Spending = Spending()
-    """What the whole study may take; `compound run` refuses a plan that takes more."""
+    """The spending limit of the whole study; `compound run` refuses a plan that takes more."""
     retries: Retries = 1
-    """How often a job that raised an error is tried again, or `{error: 1, lost_worker: 3,
-    preemption: 100}`: each limit counts for itself."""
-    trackers: Annotated[tuple[Tracker, ...], AfterValidator(_each_once)] = ()
-    """Whose stock clients get the rows too; each is an extra to install: compound[mlflow]."""
+    """How often a job that raised an error is retried, or `{error: 1, lost_worker: 3,
+    preemption: 100}`: each limit counts for itself. A job that diverged is never retried."""
+    trackers: Annotated[tuple[Tracker, ...], AfterValidator(_no_tracker_twice)] = ()
+    """Trackers that get the rows too; each is an extra to install: compound[mlflow]."""
 
     @property
     def retry_limits(self) -> RetryLimits:
@@ -154,8 +157,8 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return {**base, **over, **nested}
 
 
-def _both_maps(one: Any, other: Any) -> bool:
-    return isinstance(one, dict) and isinstance(other, dict)
+def _both_maps(left: Any, right: Any) -> bool:
+    return isinstance(left, dict) and isinstance(right, dict)
 
 
 class StudySpec(_Common):
@@ -169,14 +172,14 @@ class StudySpec(_Common):
 
     @model_validator(mode="before")
     @classmethod
-    def _search_inherits_train(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        search, train = given.get("search", {}), given.get("train", {})
+    def _search_inherits_train(cls, spec: Any) -> Any:
+        if not isinstance(spec, dict):
+            return spec
+        search, train = spec.get("search", {}), spec.get("train", {})
         if not _both_maps(search, train) or not isinstance(search.get("train", {}), dict):
-            return given
+            return spec
         inherited = _merged(train, search.get("train", {}))
-        return {**given, "search": {**search, "train": inherited}}
+        return {**spec, "search": {**search, "train": inherited}}
 
     @property
     def phis(self) -> tuple[float, ...]:
@@ -228,7 +231,7 @@ class TrainSpec(_Common):
     coefficients: Coefficients = Coefficients()
     phi: Phi = 1.0
     weights: Weights | None = None
-    """What training starts from: weights of the very network that the lines above name."""
+    """What training starts from: weights of exactly the network that is scaled here."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 1
     resources: Resources = Resources()
 

@@ -8,7 +8,7 @@ from compound.schemas.gate import Correlation
 
 
 class Standing(Model):
-    """One candidate's showing over its seeds."""
+    """One candidate's results over its seeds."""
 
     candidate: str
     roles: tuple[Role, ...]
@@ -47,21 +47,21 @@ class Prediction(Model):
 
 
 class RegionPoint(Model):
-    """A place on the simplex, and how probably the surface's optimum lies there."""
+    """A point of the simplex, and how probably the surface's optimum lies there."""
 
     shares: Shares
     probability: float
 
 
 class SurfaceValue(Model):
-    """A place on the simplex, and the accuracy that the surface has there."""
+    """A point of the simplex, and the accuracy that the surface has there."""
 
     shares: Shares
     expected: float
 
 
 class Optimum(Model):
-    """Where the surface over the shares has its highest point, and where else it may lie."""
+    """Where the surface over the shares is highest, and the region that it may lie in."""
 
     surface: Literal["quadratic", "linear", "gaussian process"]
     shares: Shares
@@ -71,16 +71,16 @@ class Optimum(Model):
     """Ends of the interval for the true mean of a network there, at the study's level."""
     high: float
     region: tuple[RegionPoint, ...]
-    """The highest places of a fine lattice that together hold the optimum with the study's level,
-    from a bootstrap; the likeliest first."""
+    """The highest points of a fine lattice that together contain the optimum with the study's
+    level, from a bootstrap; the most probable first."""
     error: float | None
-    """Leave-one-out: root mean square of what the surface mispredicts, as a fraction of 1."""
+    """Leave-one-out: root mean square error of the surface, as a fraction of 1."""
     heights: tuple[SurfaceValue, ...] = ()
-    """The surface over the lattice's places that networks of this cost surround."""
+    """The surface at the lattice's points that networks of this cost surround."""
 
 
 class Rung(Model):
-    """One schedule of the search: who trained it, who went on."""
+    """One schedule of the search: how many candidates entered it, how many were promoted."""
 
     epochs: int
     seeds: int
@@ -88,14 +88,14 @@ class Rung(Model):
     promoted: int | None
     """None at the last rung."""
     correlation: Correlation | None
-    """Between the ranking here and that at the last rung, over those that came so far."""
+    """Between this rung's ranking and the last rung's, over the candidates in both."""
 
 
 class Gain(Model):
-    """What compound scaling has over the best of the single-axis controls."""
+    """The gain of compound scaling over the best of the single-axis controls."""
 
     mix: str
-    """The candidate that stands for compound scaling: the chosen one, or the best mix where the
+    """The candidate that represents compound scaling: the chosen one, or the best mix where the
     choice fell on a control."""
     over: Axis
     candidate: str
@@ -103,7 +103,7 @@ class Gain(Model):
     estimate: float
     """A difference of accuracies at equal cost, as a fraction of 1: 0.018 is 1.8 points."""
     low: float | None
-    """The ends make up for the luck of being picked, so they may lie uneven about the estimate."""
+    """The interval corrects for picking the best of several, so it may be asymmetric."""
     high: float | None
 
 
@@ -143,7 +143,7 @@ class Verdict(Model):
     reason: str
     """Why this candidate out of the tied set."""
     beside: str = ""
-    """How the published split and dWr stand beside it."""
+    """How the published split and dWr compare with it."""
     warnings: tuple[str, ...] = ()
     resolution: Resolution | None = None
     """None where fewer than two candidates have a score."""

@@ -20,7 +20,7 @@ class Weights(Model):
 
 
 class WeightsRef(Model):
-    """The weights of a job: how to read them, and what must be found."""
+    """The weights of a job: how to read them, and the digest that they must have."""
 
     spec: Weights
     sha256: str

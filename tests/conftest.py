@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.architecture import Architecture
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, JobRequest, Resources, TrainJob
 from compound.schemas.recipe import Recipe
+from compound.schemas.stages import Stage, Stem
 from tests.support.back_ends import BACK_ENDS
 from tests.support.requests import MakeRequest
 

@@ -15,8 +15,9 @@ import torch
 from benchmarks.gpu.recorder import Recorder
 from benchmarks.gpu.subjects import Bench, job_of, named, steps_of, trained, trainer_of
 from benchmarks.gpu.waits import waits_of
-from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob
+from compound.schemas.stages import Stage, Stem
 
 NETWORKS = 10
 THREADS = (8, 1)

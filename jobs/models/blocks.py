@@ -3,12 +3,30 @@
 Convolutions pad k // 2 on both sides; no activation follows a projection.
 """
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from compound.jobs.models.numerics import Numerics
-from compound.jobs.networks.exact_cost import squeeze_channels
-from compound.schemas.architecture import BasicStage, BottleneckStage, SeparableStage, Stage
+from compound.jobs.networks.block_counts import residual_convolutions, squeeze_channels
+from compound.schemas.stages import BasicStage, BottleneckStage, SeparableStage, Stage
+
+
+class BlockInput(NamedTuple):
+    """What a block is built on, beside its stage."""
+
+    channels: int
+    """Of the last feature map."""
+    before: int
+    """Channels of the map before it, which cells read too."""
+    halved: bool
+    """A stride lies between these two maps."""
+    stride: int
+    """Of this block."""
+    survival: float
+    """The probability that stochastic depth keeps the block's branches."""
+    numerics: Numerics
 
 
 class ConvNorm(nn.Sequential):
@@ -64,10 +82,9 @@ class StochasticDepth(nn.Module):
 class MBConv(nn.Module):
     """Inverted bottleneck: expand, depthwise, squeeze-excite, project."""
 
-    def __init__(
-        self, stage: Stage, cin: int, stride: int, *, survival: float, numerics: Numerics
-    ) -> None:
+    def __init__(self, stage: Stage, inputs: BlockInput) -> None:
         super().__init__()
+        cin, stride, numerics = inputs.channels, inputs.stride, inputs.numerics
         wide, cout = cin * stage.expand, stage.channels
         layers: list[nn.Module] = []
         if stage.expand > 1:
@@ -78,7 +95,7 @@ class MBConv(nn.Module):
         layers.append(ConvNorm(wide, cout, 1, numerics=numerics, activate=False))
         self.layers = nn.Sequential(*layers)
         self.residual = stride == 1 and cin == cout
-        self.drop = StochasticDepth(survival if self.residual else 1.0)
+        self.drop = StochasticDepth(inputs.survival if self.residual else 1.0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, cin, H, W) to (N, channels, ceil(H / stride), ceil(W / stride))."""
@@ -89,8 +106,9 @@ class MBConv(nn.Module):
 class Separable(nn.Module):
     """Depthwise, then pointwise convolution, without a skip."""
 
-    def __init__(self, stage: SeparableStage, cin: int, stride: int, *, numerics: Numerics) -> None:
+    def __init__(self, stage: SeparableStage, inputs: BlockInput) -> None:
         super().__init__()
+        cin, stride, numerics = inputs.channels, inputs.stride, inputs.numerics
         self.layers = nn.Sequential(
             ConvNorm(cin, cin, stage.kernel, stride, cin, numerics=numerics),
             ConvNorm(cin, stage.channels, 1, numerics=numerics, activate=stage.activate),
@@ -105,29 +123,17 @@ class Separable(nn.Module):
 class Residual(nn.Module):
     """ResNet's blocks: two convolutions, or a bottleneck of three; activation after the sum."""
 
-    def __init__(
-        self,
-        stage: BasicStage | BottleneckStage,
-        cin: int,
-        stride: int,
-        *,
-        survival: float,
-        numerics: Numerics,
-    ) -> None:
+    def __init__(self, stage: BasicStage | BottleneckStage, inputs: BlockInput) -> None:
         super().__init__()
-        inner, cout, kernel = stage.channels, stage.out_channels, stage.kernel
-        if stage.block == "basic":
-            shapes = [(cin, inner, kernel, stride), (inner, cout, kernel, 1)]
-        else:
-            shapes = [(cin, inner, 1, 1), (inner, inner, kernel, stride), (inner, cout, 1, 1)]
-        convs = [ConvNorm(*shape, numerics=numerics) for shape in shapes[:-1]]
-        self.layers = nn.Sequential(
-            *convs, ConvNorm(*shapes[-1], numerics=numerics, activate=False)
-        )
+        cin, stride, numerics = inputs.channels, inputs.stride, inputs.numerics
+        *first, last = residual_convolutions(stage, cin, stride)
+        convs = [ConvNorm(*conv, numerics=numerics) for conv in first]
+        self.layers = nn.Sequential(*convs, ConvNorm(*last, numerics=numerics, activate=False))
+        cout = stage.out_channels
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1 or cin != cout:
             self.shortcut = ConvNorm(cin, cout, 1, stride, numerics=numerics, activate=False)
-        self.drop = StochasticDepth(survival)
+        self.drop = StochasticDepth(inputs.survival)
         self.activation = numerics.activated()
 
     def forward(self, x: Tensor) -> Tensor:

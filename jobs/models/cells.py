@@ -5,11 +5,10 @@ from itertools import chain
 import torch
 from torch import Tensor, nn
 
-from compound.jobs.models.blocks import StochasticDepth
+from compound.jobs.models.blocks import BlockInput, StochasticDepth
 from compound.jobs.models.numerics import Numerics
-from compound.jobs.networks.amoebanet import Convolution, Operation, convolutions
-from compound.jobs.networks.exact_cost import cell_of
-from compound.schemas.architecture import NormalCellStage, ReductionCellStage
+from compound.jobs.networks.amoebanet import CELLS, Convolution, Operation, convolutions
+from compound.schemas.stages import NormalCellStage, ReductionCellStage
 
 
 class ActConvNorm(nn.Sequential):
@@ -48,22 +47,13 @@ class FactorizedReduction(nn.Module):
 class CellBlock(nn.Module):
     """One cell: reads the last two feature maps, and concatenates the states it left unused."""
 
-    def __init__(
-        self,
-        stage: NormalCellStage | ReductionCellStage,
-        cin: int,
-        before: int,
-        *,
-        halved: bool,
-        survival: float,
-        numerics: Numerics,
-    ) -> None:
-        """Take the channels of the last map and the one before; `halved`: a stride parts them."""
+    def __init__(self, stage: NormalCellStage | ReductionCellStage, inputs: BlockInput) -> None:
         super().__init__()
-        channels, self.cell = stage.channels, cell_of(stage)
-        self.current = ActConvNorm(Convolution(cin, channels), 1, numerics)
+        channels, self.cell = stage.channels, CELLS[stage.block]
+        before, numerics = inputs.before, inputs.numerics
+        self.current = ActConvNorm(Convolution(inputs.channels, channels), 1, numerics)
         self.previous: nn.Module = nn.Identity()
-        if halved:
+        if inputs.halved:
             self.previous = FactorizedReduction(before, channels, numerics)
         elif before != channels:
             self.previous = ActConvNorm(Convolution(before, channels), 1, numerics)
@@ -71,7 +61,7 @@ class CellBlock(nn.Module):
             _operation(step.operation, channels, stage.stride if step.state < 2 else 1, numerics)
             for step in chain.from_iterable(self.cell.pairs)
         )
-        self.drop = StochasticDepth(survival)
+        self.drop = StochasticDepth(inputs.survival)
 
     def forward(self, previous: Tensor, current: Tensor) -> Tensor:
         """Map (N, before, ., .) and (N, cin, H, W) to (N, out_channels, H / stride, W / stride)."""

@@ -2,10 +2,10 @@
 
 from torch import Tensor, nn
 
-from compound.jobs.models.blocks import ConvNorm, MBConv, Residual, Separable
-from compound.jobs.models.cells import CellBlock
+from compound.jobs.models.blocks import BlockInput, ConvNorm
+from compound.jobs.models.builders import BUILDERS
 from compound.jobs.models.numerics import Numerics, initialise
-from compound.schemas.architecture import AnyStage, Architecture
+from compound.schemas.architecture import Architecture
 
 
 class ConvNet(nn.Module):
@@ -21,10 +21,12 @@ class ConvNet(nn.Module):
         )
         self.pool = nn.MaxPool2d(3, 2, 1) if stem.pool else nn.Identity()
         self.blocks = nn.Sequential(*_blocks(architecture, survival, numerics))
+        stages = architecture.stages
+        self._reads_two = [stage.reads_two for stage in stages for _ in range(stage.repeats)]
         self.head: nn.Module = nn.Identity()
         if architecture.head:
             self.head = ConvNorm(last.out_channels, architecture.head, 1, numerics=numerics)
-        elif isinstance(self.blocks[-1], CellBlock):
+        elif last.preactivated:
             self.head = numerics.activation()
         self.dropout = nn.Dropout(dropout)
         features = architecture.head or last.out_channels
@@ -34,8 +36,8 @@ class ConvNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (N, num_classes) of images (N, in_channels, R, R)."""
         before = x = self.pool(self.stem(x))
-        for block in self.blocks:
-            after = block(before, x) if isinstance(block, CellBlock) else block(x)
+        for block, reads_two in zip(self.blocks, self._reads_two, strict=True):
+            after = block(before, x) if reads_two else block(x)
             before, x = x, after
         features = self.head(x)
         logits: Tensor = self.classifier(self.dropout(features.mean((2, 3))))
@@ -45,32 +47,13 @@ class ConvNet(nn.Module):
 def _blocks(architecture: Architecture, survival: float, numerics: Numerics) -> list[nn.Module]:
     """Build every block; block i of n survives with 1 - (1 - survival) * i / n."""
     blocks: list[nn.Module] = []
-    before = cin = architecture.stem.channels
+    before = channels = architecture.stem.channels
     halved, total = False, architecture.depth
     for stage in architecture.stages:
         for repeat in range(stage.repeats):
             alive = 1 - (1 - survival) * len(blocks) / total
             stride = stage.stride if repeat == 0 else 1
-            block = _block(stage, cin, before, stride, halved, alive, numerics)
-            blocks.append(block)
-            before, cin, halved = cin, stage.out_channels, stride > 1
+            inputs = BlockInput(channels, before, halved, stride, alive, numerics)
+            blocks.append(BUILDERS[stage.block](stage, inputs))
+            before, channels, halved = channels, stage.out_channels, stride > 1
     return blocks
-
-
-def _block(
-    stage: AnyStage,
-    cin: int,
-    before: int,
-    stride: int,
-    halved: bool,
-    survival: float,
-    numerics: Numerics,
-) -> nn.Module:
-    """Build one block on cin channels; cells also read the map `before`."""
-    if stage.block == "mbconv":
-        return MBConv(stage, cin, stride, survival=survival, numerics=numerics)
-    if stage.block == "separable":
-        return Separable(stage, cin, stride, numerics=numerics)
-    if stage.block == "basic" or stage.block == "bottleneck":
-        return Residual(stage, cin, stride, survival=survival, numerics=numerics)
-    return CellBlock(stage, cin, before, halved=halved, survival=survival, numerics=numerics)

@@ -4,10 +4,11 @@ A naming maps each of our layers (a convolution, a norm, the classifier) to thei
 below a layer have the same names everywhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
-from compound.schemas.architecture import AnyStage, Architecture
+from compound.schemas.architecture import Architecture, BlockFamily
+from compound.schemas.stages import AnyStage, LayerKind
 
 Source = Literal["compound", "torchvision", "timm"]
 
@@ -31,30 +32,6 @@ class _Place(NamedTuple):
 Pair = tuple[str, str]
 
 
-def namings(architecture: Architecture) -> list[Naming]:
-    """Return the namings by others under which an architecture's weights may be stored."""
-    family, stages = architecture.family, architecture.stages
-    if family == "resnet" and all(stage.block in ("basic", "bottleneck") for stage in stages):
-        layers = dict(_resnet(architecture))
-        return [Naming("torchvision", layers, 1e-5), Naming("timm", layers, 1e-5)]
-    if not all(stage.block in ("mbconv", "separable") for stage in stages):
-        return []
-    found = [Naming("timm", dict(_timm(architecture)), 1e-5)]
-    gated = any(stage.block == "mbconv" and stage.se for stage in stages)
-    if family == "mbconv":
-        epsilon = 1e-3 if architecture.depth > _B4_BLOCKS else 1e-5
-        found.append(Naming("torchvision", dict(_torchvision_mbconv(architecture)), epsilon))
-    elif family == "mobilenet-v2" and not gated:
-        found.append(Naming("torchvision", dict(_torchvision_v2(architecture)), 1e-5))
-    elif family == "mnasnet" and not gated:
-        found.append(Naming("torchvision", dict(_torchvision_mnasnet(architecture)), 1e-5))
-    return found
-
-
-_B4_BLOCKS = 32
-"""torchvision trained EfficientNets with more blocks than B4 with the paper's epsilon."""
-
-
 def _places(architecture: Architecture) -> Iterator[tuple[_Place, AnyStage]]:
     index = 0
     for number, stage in enumerate(architecture.stages):
@@ -76,14 +53,6 @@ def _ends(architecture: Architecture, stem: Pair, head: Pair, classifier: str) -
     yield "classifier", classifier
 
 
-def _kinds(stage: AnyStage) -> tuple[str, ...]:
-    """Return what a block's layers are, in order: expand, depthwise, gate, project."""
-    if stage.block != "mbconv":
-        return ("depthwise", "project")
-    kinds = ("expand",) if stage.expand > 1 else ()
-    return (*kinds, "depthwise", *(("gate",) if stage.se else ()), "project")
-
-
 def _gate(ours: str, reduce: str, expand: str) -> Iterator[Pair]:
     yield f"{ours}.reduce", reduce
     yield f"{ours}.expand", expand
@@ -93,7 +62,7 @@ def _timm(architecture: Architecture) -> Iterator[Pair]:
     """Name MBConvs and separable convolutions as timm's EfficientNet does."""
     yield from _ends(architecture, ("conv_stem", "bn1"), ("conv_head", "bn2"), "classifier")
     for place, stage in _places(architecture):
-        theirs, kinds = f"blocks.{place.stage}.{place.repeat}", _kinds(stage)
+        theirs, kinds = f"blocks.{place.stage}.{place.repeat}", stage.layers
         convs = {"expand": "conv_pw", "depthwise": "conv_dw", "project": "conv_pwl"}
         if "expand" not in kinds:
             convs["project"] = "conv_pw"
@@ -111,7 +80,7 @@ def _torchvision_mbconv(architecture: Architecture) -> Iterator[Pair]:
     stem, head = ("features.0.0", "features.0.1"), (f"{last}.0", f"{last}.1")
     yield from _ends(architecture, stem, head, "classifier.1")
     for place, stage in _places(architecture):
-        for layer, kind in enumerate(_kinds(stage)):
+        for layer, kind in enumerate(stage.layers):
             ours = f"blocks.{place.block}.layers.{layer}"
             theirs = f"features.{place.stage + 1}.{place.repeat}.block.{layer}"
             if kind == "gate":
@@ -125,7 +94,7 @@ def _torchvision_v2(architecture: Architecture) -> Iterator[Pair]:
     stem, head = ("features.0.0", "features.0.1"), (f"{last}.0", f"{last}.1")
     yield from _ends(architecture, stem, head, "classifier.1")
     for place, stage in _places(architecture):
-        kinds = _kinds(stage)
+        kinds = stage.layers
         for layer, kind in enumerate(kinds):
             ours, theirs = (
                 f"blocks.{place.block}.layers.{layer}",
@@ -145,7 +114,7 @@ def _torchvision_mnasnet(architecture: Architecture) -> Iterator[Pair]:
     for place, stage in _places(architecture):
         first = place.stage == 0
         theirs = "layers" if first else f"layers.{place.stage + 7}.{place.repeat}.layers"
-        for layer, _ in enumerate(_kinds(stage)):
+        for layer, _ in enumerate(stage.layers):
             number = 3 * (layer + first)
             ours = f"blocks.{place.block}.layers.{layer}"
             yield from _pair(ours, f"{theirs}.{number}", f"{theirs}.{number + 1}")
@@ -157,7 +126,50 @@ def _resnet(architecture: Architecture) -> Iterator[Pair]:
     yield "classifier", "fc"
     for place, stage in _places(architecture):
         ours, theirs = f"blocks.{place.block}", f"layer{place.stage + 1}.{place.repeat}"
-        for layer in range(2 if stage.block == "basic" else 3):
+        for layer, _ in enumerate(stage.layers):
             names = f"{theirs}.conv{layer + 1}", f"{theirs}.bn{layer + 1}"
             yield from _pair(f"{ours}.layers.{layer}", *names)
         yield from _pair(f"{ours}.shortcut", f"{theirs}.downsample.0", f"{theirs}.downsample.1")
+
+
+_B4_BLOCKS = 32
+"""torchvision trained EfficientNets with more blocks than B4 with the paper's epsilon."""
+
+
+def _epsilon_of_size(architecture: Architecture) -> float:
+    return 1e-3 if architecture.depth > _B4_BLOCKS else 1e-5
+
+
+_UNGATED = frozenset[LayerKind](("expand", "depthwise", "project"))
+_INVERTED = frozenset[LayerKind](("expand", "depthwise", "gate", "project"))
+_RESIDUAL = frozenset[LayerKind](("residual",))
+
+
+class _Convention(NamedTuple):
+    """How a source names networks of a family, of any where it is None, with these layers."""
+
+    source: Source
+    family: BlockFamily | None
+    layers: frozenset[LayerKind]
+    names: Callable[[Architecture], Iterator[Pair]]
+    epsilon: Callable[[Architecture], float] = lambda _: 1e-5
+
+
+_CONVENTIONS = (
+    _Convention("torchvision", "resnet", _RESIDUAL, _resnet),
+    _Convention("timm", "resnet", _RESIDUAL, _resnet),
+    _Convention("timm", None, _INVERTED, _timm),
+    _Convention("torchvision", "mbconv", _INVERTED, _torchvision_mbconv, _epsilon_of_size),
+    _Convention("torchvision", "mobilenet-v2", _UNGATED, _torchvision_v2),
+    _Convention("torchvision", "mnasnet", _UNGATED, _torchvision_mnasnet),
+)
+
+
+def namings(architecture: Architecture) -> list[Naming]:
+    """Return the namings of other libraries that an architecture's weights may be stored under."""
+    layers = {kind for stage in architecture.stages for kind in stage.layers}
+    return [
+        Naming(row.source, dict(row.names(architecture)), row.epsilon(architecture))
+        for row in _CONVENTIONS
+        if row.family in (None, architecture.family) and layers <= row.layers
+    ]

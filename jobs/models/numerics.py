@@ -1,8 +1,4 @@
-"""What the references of each family agree on beside shapes: activation, norm, initialisation.
-
-Epsilon, momentum and activation are those of the weights that people start from: the released
-code of EfficientNet and AmoebaNet-D, torchvision for the others.
-"""
+"""The torch side of a family (jobs/networks/families.py): activation, norm, initial weights."""
 
 from functools import partial
 from typing import Literal, NamedTuple
@@ -10,6 +6,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional
 
+from compound.jobs.networks.families import FAMILIES, Activation
 from compound.schemas.architecture import BlockFamily
 
 
@@ -18,13 +15,9 @@ class Numerics(NamedTuple):
 
     activation: type[nn.SiLU | nn.ReLU | nn.ReLU6]
     epsilon: float
-    """Added to the variance in batch norm."""
     momentum: float
-    """The weight of the newest batch in the running statistics."""
     grouped: bool
-    """Fan-out counts the outputs of one group: depthwise weights start larger."""
     classifier: Literal["uniform", "normal", "fan-in"]
-    """Uniform by fan-out; normal of deviation 0.01; torch's own, by fan-in."""
 
     def activated(self) -> nn.Module:
         """Return the activation that follows a convolution, in place where that saves a copy.
@@ -58,13 +51,21 @@ class BatchNorm(nn.BatchNorm2d):
         )
 
 
+_ACTIVATIONS: dict[Activation, type[nn.SiLU | nn.ReLU | nn.ReLU6]] = {
+    "silu": nn.SiLU,
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+}
+
 NUMERICS: dict[BlockFamily, Numerics] = {
-    "mbconv": Numerics(nn.SiLU, 1e-3, 0.01, True, "uniform"),
-    "mobilenet-v1": Numerics(nn.ReLU6, 1e-5, 0.1, True, "uniform"),
-    "mobilenet-v2": Numerics(nn.ReLU6, 1e-5, 0.1, False, "normal"),
-    "mnasnet": Numerics(nn.ReLU, 1e-5, 3e-4, True, "uniform"),
-    "resnet": Numerics(nn.ReLU, 1e-5, 0.1, False, "fan-in"),
-    "amoebanet": Numerics(nn.ReLU, 1e-5, 0.1, False, "fan-in"),
+    name: Numerics(
+        _ACTIVATIONS[family.activation],
+        family.epsilon,
+        family.momentum,
+        family.grouped,
+        family.classifier,
+    )
+    for name, family in FAMILIES.items()
 }
 
 

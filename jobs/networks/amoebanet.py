@@ -7,13 +7,8 @@ uses are concatenated. The cells are those that the authors released (tensorflow
 
 from typing import Literal, NamedTuple
 
-from compound.schemas.architecture import (
-    AnyStage,
-    Architecture,
-    NormalCellStage,
-    ReductionCellStage,
-    Stem,
-)
+from compound.schemas.architecture import Architecture
+from compound.schemas.stages import AnyStage, NormalCellStage, ReductionCellStage, Stem
 
 Operation = Literal["none", "1x1", "3x3", "1x7_7x1", "max_pool_2x2", "max_pool_3x3", "avg_pool_3x3"]
 
@@ -53,6 +48,9 @@ REDUCTION = Cell(
     ),
     outputs=(4, 5, 6),
 )
+
+CELLS = {"normal-cell": NORMAL, "reduction-cell": REDUCTION}
+"""The cell of every stage of cells."""
 
 
 class Convolution(NamedTuple):

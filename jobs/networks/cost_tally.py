@@ -6,11 +6,10 @@ max pool its input and the places of the maxima, an average pool its input. A su
 concatenation keep nothing. Weights and the statistics of batch norm do not count.
 """
 
+from compound.jobs.networks.families import FAMILIES
 from compound.schemas.architecture import BlockFamily
 from compound.schemas.device import Workload
 
-_KEEPS_RESULT = ("mnasnet", "resnet", "amoebanet")
-"""Families whose activation is ReLU."""
 _PLACE = 2
 """Elements that the place of a maximum takes: it is a number of 64 bits."""
 
@@ -49,7 +48,7 @@ class CostTally:
     )
 
     def __init__(self, family: BlockFamily) -> None:
-        self.keeps_result, self.times = family in _KEEPS_RESULT, 1
+        self.keeps_result, self.times = FAMILIES[family].keeps_result, 1
         self.params = self.dense = self.pointwise = self.depthwise = 0
         self.activations = self.saved = self.largest = self.layers = 0
         self.spatial = self.cramped = 0

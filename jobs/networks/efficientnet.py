@@ -7,7 +7,8 @@ The released coefficients are hand-rounded, not powers of alpha, beta and gamma
 from typing import NamedTuple
 
 from compound.jobs.networks.scaling import stretch
-from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.architecture import Architecture
+from compound.schemas.stages import Stage, Stem
 
 
 class Variant(NamedTuple):

@@ -3,7 +3,8 @@
 The first blocks never skip, and the last convolution has 1280 channels at any width.
 """
 
-from compound.schemas.architecture import Architecture, SeparableStage, Stage, Stem
+from compound.schemas.architecture import Architecture
+from compound.schemas.stages import SeparableStage, Stage, Stem
 
 _FIRST = SeparableStage(block="separable", channels=16, activate=False)
 

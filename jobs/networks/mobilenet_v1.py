@@ -1,6 +1,7 @@
 """MobileNetV1 as data (Howard et al. 2017, Table 1): separable convolutions, no head."""
 
-from compound.schemas.architecture import Architecture, SeparableStage, Stem
+from compound.schemas.architecture import Architecture
+from compound.schemas.stages import SeparableStage, Stem
 
 V1 = Architecture(
     family="mobilenet-v1",

@@ -3,7 +3,8 @@
 The last convolution keeps at least its 1280 channels at any width.
 """
 
-from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.architecture import Architecture
+from compound.schemas.stages import Stage, Stem
 
 V2 = Architecture(
     family="mobilenet-v2",

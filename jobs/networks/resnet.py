@@ -6,7 +6,8 @@ scales every stage and the stem.
 
 from typing import Literal
 
-from compound.schemas.architecture import Architecture, BasicStage, BottleneckStage, Stem
+from compound.schemas.architecture import Architecture
+from compound.schemas.stages import BasicStage, BottleneckStage, Stem
 
 _CHANNELS = (64, 128, 256, 512)
 _STRIDES: tuple[Literal[1, 2], ...] = (1, 2, 2, 2)

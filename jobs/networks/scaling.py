@@ -2,12 +2,14 @@
 
 Rounding follows the code that the paper's authors released (tensorflow/tpu,
 efficientnet_model.py, round_filters and round_repeats). Every stage takes part in the same way,
-whatever its blocks; the ends of a network follow the habits of its family.
+whatever its blocks; stem and head follow the rules of their family (jobs/networks/families.py).
 """
 
 import math
 
-from compound.schemas.architecture import AnyStage, Architecture, Coefficients, Rounding
+from compound.jobs.networks.families import FAMILIES
+from compound.schemas.architecture import Architecture, Coefficients, Rounding
+from compound.schemas.stages import AnyStage
 
 _FUZZ = 1e-9
 """Absorbs the float error of powers, so that ceil(1.1 ** 2 * 100) is 121 and not 122."""
@@ -59,28 +61,25 @@ def stretch(
 
 
 def _stage(stage: AnyStage, depth: float, width: float, rounding: Rounding) -> AnyStage:
-    """Scale one stage; a reduction cell is always a single one."""
     repeats = stage.repeats
-    if stage.block != "reduction-cell":
+    if stage.repeatable:
         repeats = round_repeats(stage.repeats, depth, rounding.depth)
     channels = round_channels(stage.channels, width, rounding.channels)
     return stage.model_copy(update={"repeats": repeats, "channels": channels})
 
 
 def _stem(base: Architecture, width: float, rounding: Rounding) -> int:
-    """Scale the stem's channels; AmoebaNet's do not belong to its filters F."""
-    channels = base.stem.channels
-    if base.family == "amoebanet":
-        return channels
-    return round_channels(channels, width, rounding.channels)
+    if not FAMILIES[base.family].scales_stem:
+        return base.stem.channels
+    return round_channels(base.stem.channels, width, rounding.channels)
 
 
 def _head(base: Architecture, width: float, rounding: Rounding) -> int:
-    """Scale the last convolution: MnasNet's stays, MobileNetV2's never falls."""
-    if base.head == 0 or base.family == "mnasnet":
+    rule = FAMILIES[base.family].head
+    if base.head == 0 or rule == "fixed":
         return base.head
     scaled = round_channels(base.head, width, rounding.channels)
-    return max(base.head, scaled) if base.family == "mobilenet-v2" else scaled
+    return max(base.head, scaled) if rule == "never smaller" else scaled
 
 
 def scale(

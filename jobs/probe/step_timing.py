@@ -27,12 +27,13 @@ from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.runtime.precision import multiplied
 from compound.jobs.runtime.torch_settings import settled
 from compound.jobs.training.loop.trainer import Trainer
-from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.architecture import Architecture
 from compound.schemas.base import Model
 from compound.schemas.data import SyntheticData
 from compound.schemas.device import Precision
 from compound.schemas.job import DataRef, TrainJob
 from compound.schemas.recipe import Recipe
+from compound.schemas.stages import Stage, Stem
 
 _WARMING = 1
 """Steps that are not timed: torch chooses and compiles its kernels in the first."""

@@ -34,7 +34,8 @@ from compound.schemas.store_uri import bucket_of
 
 if TYPE_CHECKING:
     from compound.jobs.store.checking.findings import Finding, FindingCounts
-    from compound.jobs.store.checking.gc import Pruning
+    from compound.jobs.store.checking.fsck import CheckOptions
+    from compound.jobs.store.checking.gc import Pruning, Retention
     from compound.jobs.store.checking.verify import Audit
 
 _MARKER = "store.json"

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from compound.jobs.networks.block_counts import shrink
 from compound.jobs.networks.exact_cost import count as count_network
-from compound.jobs.networks.exact_cost import count_stages, shrink
+from compound.jobs.networks.exact_cost import count_stages
 from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.scaling import MULTIPLIER, round_resolution, stretch
 from compound.orchestrator.cli.printing.output import print_json, print_table

@@ -19,8 +19,8 @@ from compound.orchestrator.records.documents import SPEC, Documents, Record, Sen
 from compound.orchestrator.records.job_list import GATE, lines_of, once, planning
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import StoreError
-from compound.schemas.forecast import Spent
 from compound.schemas.metrics import ACCURACY
+from compound.schemas.spending import Spent
 from compound.schemas.study import StudySpec, TrainSpec
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from compound.orchestrator.plan.step_time import unaccounted
 from compound.orchestrator.wording.numbers import counted, size
 from compound.schemas.device import Precision
 from compound.schemas.errors import PlanError
-from compound.schemas.forecast import GIB, Demand, Forecast, MemberForecast, Spending, Spent, Total
+from compound.schemas.forecast import GIB, Demand, Forecast, MemberForecast, Total
+from compound.schemas.spending import Spending, Spent
 from compound.schemas.study import StudySpec, TrainSpec
 
 LIMITS = (

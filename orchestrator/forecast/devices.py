@@ -10,8 +10,9 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.forecast.job_cost import CostModel
 from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import StoreError
-from compound.schemas.forecast import GIB, Hosts
+from compound.schemas.forecast import GIB
 from compound.schemas.job import JobRequest
+from compound.schemas.spending import Hosts
 from compound.schemas.study import StudySpec, TrainSpec
 
 _ENOUGH = 1_000

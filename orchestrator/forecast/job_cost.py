@@ -27,9 +27,10 @@ from compound.orchestrator.plan.step_time import Pace
 from compound.schemas.architecture import Network
 from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile, Workload
-from compound.schemas.forecast import GIB, Basis, Demand, Hosts, Spending, Total
+from compound.schemas.forecast import GIB, Basis, Demand, Total
 from compound.schemas.job import JobRequest, Resources, TrainJob
 from compound.schemas.recipe import Recipe
+from compound.schemas.spending import Hosts, Spending
 
 ALL_REDUCE: Mapping[str, float] = {"cpu": 4e8, "cuda": 5e10}
 """Bytes a second at which one worker passes gradients on: gloo over a socket, NCCL in a host."""

@@ -10,10 +10,10 @@ from compound.schemas.architecture import Candidate
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile
-from compound.schemas.forecast import Spent
 from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
+from compound.schemas.spending import Spent
 from compound.schemas.study import Spec
 from compound.schemas.verdict import Verdict
 

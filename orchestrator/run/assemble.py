@@ -14,10 +14,10 @@ from compound.orchestrator.run.observers import Observers
 from compound.orchestrator.run.progress import Progress
 from compound.orchestrator.run.spending import SpendingLimit
 from compound.orchestrator.run.trackers import Opens, Trackers
-from compound.schemas.forecast import Spent
 from compound.schemas.job import JobRequest
 from compound.schemas.promotion import Asha
 from compound.schemas.retries import RetryLimits
+from compound.schemas.spending import Spent
 from compound.schemas.study import StudySpec, Tracker, TrainSpec
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from compound.cluster.resources import Node, gpus_of, resolve
 from compound.cluster.runner import OnEvent, Runner, unfinished
 from compound.orchestrator.forecast.budget_check import exceeded
-from compound.schemas.forecast import Spending, Spent
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, Resources
+from compound.schemas.spending import Spending, Spent
 
 _EVERY_S = 1.0
 """Seconds between two writings of what was spent; a killed driver loses at most that much."""

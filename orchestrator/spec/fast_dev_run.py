@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from compound.schemas.forecast import Spending
 from compound.schemas.promotion import Gate
 from compound.schemas.recipe import Recipe
+from compound.schemas.spending import Spending
 from compound.schemas.store_uri import below
 from compound.schemas.study import Search, StudySpec, TrainSpec
 

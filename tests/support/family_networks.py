@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from compound.jobs.networks.amoebanet import amoebanet_d
 from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.scaling import stretch
-from compound.schemas.architecture import (
-    Architecture,
+from compound.schemas.architecture import Architecture
+from compound.schemas.stages import (
     BasicStage,
     BottleneckStage,
     NormalCellStage,

@@ -8,7 +8,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from compound.jobs.networks.exact_cost import squeeze_channels
+from compound.jobs.networks.block_counts import squeeze_channels
 from compound.schemas.architecture import Architecture
 
 Layers = OrderedDict[str, nn.Module]

@@ -3,10 +3,11 @@
 from typing import Any
 
 from compound.jobs.data.source import summarise
-from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.architecture import Architecture
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, TrainJob
 from compound.schemas.recipe import Recipe
+from compound.schemas.stages import Stage, Stem
 
 DATA = SyntheticData(source="synthetic", images=100, validation_images=33, size=8)
 

@@ -8,10 +8,11 @@ import torch
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Checkpoint, Position, Saved
 from compound.jobs.store.writing.job_writer import JobWriter
-from compound.schemas.architecture import Architecture, Stage
+from compound.schemas.architecture import Architecture
 from compound.schemas.data import DigitsData
 from compound.schemas.job import DataRef, EpochRow, JobResult, TrainJob
 from compound.schemas.recipe import Recipe
+from compound.schemas.stages import Stage
 
 
 def job(seed: int = 0) -> TrainJob:

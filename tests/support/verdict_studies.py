@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from compound.orchestrator.choose.verdict import analyse
-from compound.schemas.architecture import Architecture, Candidate, Coefficients, Cost, Role, Stage
+from compound.schemas.architecture import Architecture, Candidate, Coefficients, Cost, Role
 from compound.schemas.data import DataInfo
 from compound.schemas.job import Cause, DataRef, JobRequest, JobResult, TrainJob
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan, PlannedJob
+from compound.schemas.stages import Stage
 from compound.schemas.study import SPEC, StudySpec
 from compound.schemas.verdict import Verdict
 

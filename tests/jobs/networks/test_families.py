@@ -12,7 +12,8 @@ from torch import nn
 from compound.jobs.models.build import build
 from compound.jobs.models.numerics import NUMERICS
 from compound.jobs.networks.amoebanet import amoebanet_d
-from compound.jobs.networks.exact_cost import count, count_stages, squeeze_channels
+from compound.jobs.networks.block_counts import squeeze_channels
+from compound.jobs.networks.exact_cost import count, count_stages
 from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.scaling import scale, stretch
 from compound.schemas.architecture import Architecture, Coefficients

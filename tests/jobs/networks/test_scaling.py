@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from compound.jobs.networks.efficientnet import B0, VARIANTS, named
 from compound.jobs.networks.scaling import round_channels, round_repeats, round_resolution, scale
-from compound.schemas.architecture import Architecture, Coefficients, Rounding, Stage, Stem
+from compound.schemas.architecture import Architecture, Coefficients, Rounding
+from compound.schemas.stages import Stage, Stem
 
 MULTIPLIERS = st.floats(1, 4, allow_nan=False)
 

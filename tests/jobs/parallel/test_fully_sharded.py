@@ -234,7 +234,7 @@ def test_ranks_take_equally_many_micro_batches() -> None:
     ("given_", "told"),
     [
         ({"workers": 1}, "there is one: set workers to 2 or more"),
-        ({"workers": {"min": 2, "max": 4}}, "takes a fixed number of workers, such as 4"),
+        ({"workers": {"min": 2, "max": 4}}, "needs a fixed number of workers, such as 4"),
     ],
 )
 def test_what_cannot_be_divided_is_refused(given_: dict[str, Any], told: str) -> None:

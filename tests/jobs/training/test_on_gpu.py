@@ -19,8 +19,9 @@ from benchmarks.gpu.subjects import HEAVY, Bench, job_of, steps_of, trained, tra
 from benchmarks.gpu.waits import waits_of
 from benchmarks.small import SMALL
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.schemas.architecture import Architecture, Stage, Stem
+from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob
+from compound.schemas.stages import Stage, Stem
 from tests.support.taped_graphs import Tape
 
 KINDS = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]

@@ -201,7 +201,7 @@ def test_rungs_of_one_epoch_are_one_rung() -> None:
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("search.promotion={kind: rungs, seeds: 1}", "rounds need the noise"),
+        ("search.promotion={kind: rungs, seeds: 1}", "rounds need an estimate of the noise"),
         ("search.promotion={kind: rungs, factor: 1}", "factor"),
         ("search.promotion={kind: ladder}", "rungs"),
         ("gate=maybe", "gate"),

@@ -14,8 +14,9 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import print_table
 from compound.orchestrator.cli.status import status
 from compound.orchestrator.study import Study
-from compound.schemas.architecture import Architecture, Stage
+from compound.schemas.architecture import Architecture
 from compound.schemas.job import EpochRow, JobRequest, JobResult, TrainJob
+from compound.schemas.stages import Stage
 
 
 class Rows:

@@ -20,8 +20,6 @@ from compound.schemas.architecture import (
     Candidate,
     Coefficients,
     Rounding,
-    Stage,
-    Stem,
 )
 from compound.schemas.design import (
     Budget,
@@ -33,6 +31,7 @@ from compound.schemas.design import (
     StarDesign,
 )
 from compound.schemas.errors import PlanError
+from compound.schemas.stages import Stage, Stem
 from tests.jobs.networks.test_scaling import ARCHITECTURES
 
 SMALL = Architecture(

@@ -17,8 +17,9 @@ from compound.orchestrator.prepare import Prepared, prepare
 from compound.orchestrator.spec.load import load
 from compound.schemas.data import DigitsData, ParquetData
 from compound.schemas.errors import PlanError, SpecError
-from compound.schemas.forecast import GIB, Hosts, Spending
+from compound.schemas.forecast import GIB
 from compound.schemas.job import Resources
+from compound.schemas.spending import Hosts, Spending
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 GPUS = "cluster={nodes: 2, cpus: 16, gpus: 4, memory: 40}"

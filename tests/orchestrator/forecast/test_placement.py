@@ -98,10 +98,10 @@ def untouched(path: Path) -> bool:
 
 
 BAD = {
-    "1.5": "above 1 only whole numbers, not 1.5",
-    "0.00001": "1e-05 is too little",
-    "atuo": "'atuo' is none",
-    "true": "true is none",
+    "1.5": "above 1 only whole numbers are possible, not 1.5",
+    "0.00001": "1e-05 is too small",
+    "atuo": "'atuo' is no number",
+    "true": "true is no number",
     "17": "less than or equal to 16",
     "-1": "greater than or equal to 0",
     ".nan": "finite",

@@ -15,8 +15,8 @@ from compound.cluster.resources import Node
 from compound.cluster.runner import OnEvent
 from compound.orchestrator.forecast.budget_check import burned, exceeded
 from compound.orchestrator.run.spending import SpendingLimit
-from compound.schemas.forecast import Spending, Spent
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, Resources
+from compound.schemas.spending import Spending, Spent
 from tests.support.small_jobs import small_job
 
 NODES = [Node(cpus=4, gpus=0, host="here")]

@@ -12,12 +12,13 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.files import checked
 from compound.jobs.store.backend.local_files import LocalFiles
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.schemas.architecture import Coefficients, Stage
+from compound.schemas.architecture import Coefficients
 from compound.schemas.baseline import CustomBaseline
 from compound.schemas.data import DigitsData
 from compound.schemas.errors import BusyError, StoreError
 from compound.schemas.job import Event
 from compound.schemas.recipe import Recipe
+from compound.schemas.stages import Stage
 from compound.schemas.study import Search, StudySpec
 from tests.support.store_samples import JOB, job, result, row
 

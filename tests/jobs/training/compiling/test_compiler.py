@@ -14,10 +14,10 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.compiling.compiler import check_compiler, programs
 from compound.jobs.training.data_cache import DataCache
 from compound.jobs.training.loop.trainer import Trainer
-from compound.schemas.architecture import Stage
 from compound.schemas.errors import PlanError
 from compound.schemas.job import JobResult, TrainJob
 from compound.schemas.recipe import Recipe
+from compound.schemas.stages import Stage
 from tests.support.small_jobs import small_job
 
 Graphs = list[nn.Module]
