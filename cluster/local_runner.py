@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from compound.cluster.runner import OnEvent, unfinished
 from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.parallel.failure import GAVE_UP, spent
 from compound.jobs.run_job import Process, run
+from compound.jobs.runtime.child_processes import child_environment, module_command
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
@@ -202,11 +202,14 @@ def _launch(
 ) -> "subprocess.Popen[str]":
     """Start a job in a session of its own, so that no Ctrl-C reaches it but ours."""
     workers = _here(request)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
-    command = [sys.executable, *(launcher if workers > 1 else []), "-m", "compound.jobs"]
-    command += [str(file), "--store", store]
-    command += ["--allow-import"] if imports else []
-    path = os.pathsep.join([*imports, *filter(None, [os.environ.get("PYTHONPATH")])])
+    job = ["compound.jobs", str(file), "--store", store]
+    job += ["--allow-import", *(f"--import-from={folder}" for folder in imports)] if imports else []
+    launcher = ("--standalone", "--nproc-per-node", str(workers), "-m")
+    command = (
+        module_command("torch.distributed.run", *launcher, *job)
+        if workers > 1
+        else module_command(*job)
+    )
     return subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -214,7 +217,7 @@ def _launch(
         stderr=stderr,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": path, "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": _EPOCH_S},
+        env=child_environment(TORCH_ELASTIC_SHUTDOWN_TIMEOUT=_EPOCH_S),
     )
 
 

@@ -8,7 +8,6 @@ import platform
 import shutil
 import socket
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from compound.jobs.gpu.compilers import compilers
 from compound.jobs.host.nvidia_smi import driver_of, module_version
+from compound.jobs.runtime.child_processes import child_environment, module_command
 from compound.schemas.host import Driver, HostFacts, Interface, Node, TorchFacts, Trial
 
 PACKAGES = ("compound", "ray", "torch", "pyarrow", "pydantic")
@@ -134,7 +134,7 @@ def _driver() -> Driver | None:
 
 def _torch() -> TorchFacts | None:
     """Ask torch; where it hangs or dies, what it told before with a word on that."""
-    command = [sys.executable, "-m", "compound.jobs.host.torch_facts"]
+    command = module_command("compound.jobs.host.torch_facts")
     text = _answer(command, _TORCH_S, partial=True) or ""
     lines = [line for line in text.splitlines() if line.startswith("{")]
     if not lines:
@@ -147,18 +147,12 @@ def _torch() -> TorchFacts | None:
 
 
 def _trial(device: str) -> Trial:
-    text = _answer([sys.executable, "-m", "compound.jobs.host.device_trial", device], _TRIAL_S)
+    text = _answer(module_command("compound.jobs.host.device_trial", device), _TRIAL_S)
     lines = [line for line in (text or "").splitlines() if line.startswith("{")]
     if lines:
         return Trial.model_validate_json(lines[-1])
     ended = f"no step within {_TRIAL_S:.0f} s" if text is None else "the process died"
     return Trial(device=device, kind="worker lost", error=ended)
-
-
-def _paths() -> str:
-    """Return where a child finds this package: a worker of Ray may have it from its driver."""
-    root = str(Path(__file__).parents[3])
-    return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
 
 
 def _answer(command: list[str], seconds: float, *, partial: bool = False) -> str | None:
@@ -170,7 +164,7 @@ def _answer(command: list[str], seconds: float, *, partial: bool = False) -> str
             stderr=subprocess.DEVNULL,
             timeout=seconds,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": _paths()},
+            env=child_environment(),
         )
     except subprocess.TimeoutExpired as late:
         return (late.stdout or b"").decode(errors="replace") if partial else None

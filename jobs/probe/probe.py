@@ -1,10 +1,8 @@
 """Measuring a device: a handful of networks, timed by real steps, and the models that fit them."""
 
 import logging
-import os
 import statistics
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +24,7 @@ from compound.jobs.networks.scaling import stretch
 from compound.jobs.networks.workload import workload
 from compound.jobs.probe.model_fit import errors_of, memory_model, step_model
 from compound.jobs.probe.step_timing import Answer, Case, Measured, Ready
+from compound.jobs.runtime.child_processes import child_environment, module_command
 from compound.schemas.device import DeviceProfile, Precision, ProbePoint, Workload
 from compound.schemas.errors import RunError
 
@@ -255,8 +254,9 @@ def _told(case: Case, best: Measured | None, answer: Answer) -> str:
 @contextmanager
 def _worker(kind: Kind, threads: int) -> Iterator[tuple[IO[str], IO[str]]]:
     """Start the process that measures; end it with the context."""
-    command = [sys.executable, "-m", "compound.jobs.probe.step_timing", kind, str(threads)]
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    command = module_command("compound.jobs.probe.step_timing", kind, str(threads))
+    # OpenMP reads the variable when its library is loaded, so the child has it from its start.
+    environment = child_environment(OMP_NUM_THREADS=str(threads))
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as process:

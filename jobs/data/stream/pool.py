@@ -4,7 +4,6 @@ import mmap
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import weakref
@@ -17,6 +16,7 @@ import numpy as np
 from compound.jobs.data.dataset import Pixels
 from compound.jobs.data.decode import Form
 from compound.jobs.data.stream.messages import Settings
+from compound.jobs.runtime.child_processes import child_environment, module_command
 
 _PATIENCE = 2.0
 """Seconds that a process has to end by itself."""
@@ -94,20 +94,16 @@ def _nameless(size: int) -> int:
 def _start(settings: Settings) -> Worker:
     """Start a process with a clean slate: exec, not fork, so no lock or GPU context comes along."""
     ours, theirs = socket.socketpair()
-    command = [
-        sys.executable,
-        "-m",
-        "compound.jobs.data.stream.decode_worker",
-        settings.model_dump_json(),
-    ]
-    paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
+    command = module_command("compound.jobs.data.stream.decode_worker", settings.model_dump_json())
     with theirs:
         process = subprocess.Popen(
             command,
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             pass_fds=(settings.memory,),
-            env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+            # Each process decodes one image at a time: threads of OpenMP would only take cores
+            # from the other decoders and from training.
+            env=child_environment(OMP_NUM_THREADS="1"),
         )
     return Worker(process, Connection(ours.detach()))
 
