@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from compound.jobs.data.source import inspect, load, summarise
+from compound.jobs.data.source import SOURCES, inspect, load, summarise
 from compound.schemas.data import DigitsData, SyntheticData
 from tests.support.image_files import encoded, folder, parquet, write_folder, write_parquet
 
@@ -131,3 +131,8 @@ def test_cifar10_reads_as_it_is():
     assert (data.info.in_channels, data.info.size, data.info.validation) == (3, 32, 200)
     assert data.info.classes[0] == "airplane"
     assert data.info == summarise(spec)
+
+
+def test_every_source_of_the_schema_has_a_row():
+    union, _ = get_args(DataSpec)
+    assert set(SOURCES) == set(get_args(union))

@@ -71,7 +71,7 @@ def test_bad_images_are_remembered(tmp_path):
     wait_for(tmp_path / "cache")
     again = source_of(spec)
     assert same(again.training(0, 1, SHARE), source_of(spec).training(0, 1, SHARE))
-    assert len(again._opened.stock._bad) == 1
+    assert len(again._dataset.rows._bad) == 1
 
 
 FILL = """
@@ -102,7 +102,7 @@ def test_two_processes_fill_it_together(tmp_path):
         process.communicate(f"{rank}\n" * 4)
         assert process.returncode == 0
     source, memory = source_of(spec), in_memory(spec)
-    assert (source._opened.stock._cache.status == GOOD).mean() > 0.9
+    assert (source._dataset.rows._cache.status == GOOD).mean() > 0.9
     assert same(source.training(9, 1, SHARE), memory.training(9, 1, SHARE))
 
 
