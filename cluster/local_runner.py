@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from compound.cluster.runner import OnEvent, unfinished
 from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.parallel.failure import GAVE_UP, has_lost_gpu
 from compound.jobs.run_job import Process, run
+from compound.jobs.runtime.child_processes import child_environment, module_command
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
@@ -205,11 +205,14 @@ def _launch(
 ) -> "subprocess.Popen[str]":
     """Start a job in a session of its own."""
     workers = _workers_here(request)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
-    command = [sys.executable, *(launcher if workers > 1 else []), "-m", "compound.jobs"]
-    command += [str(file), "--store", store]
-    command += ["--allow-import"] if imports else []
-    path = os.pathsep.join([*imports, *filter(None, [os.environ.get("PYTHONPATH")])])
+    job = ["compound.jobs", str(file), "--store", store]
+    job += ["--allow-import", *(f"--import-from={folder}" for folder in imports)] if imports else []
+    launcher = ("--standalone", "--nproc-per-node", str(workers), "-m")
+    command = (
+        module_command("torch.distributed.run", *launcher, *job)
+        if workers > 1
+        else module_command(*job)
+    )
     return subprocess.Popen(
         command,
         # A child that reads the terminal of a background shell is stopped by SIGTTIN.
@@ -220,7 +223,7 @@ def _launch(
         # Ctrl-C in a terminal reaches every process of its group: the child is to be stopped by
         # this process only, after its epoch.
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": path, "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": _EPOCH_S},
+        env=child_environment(TORCH_ELASTIC_SHUTDOWN_TIMEOUT=_EPOCH_S),
     )
 
 
@@ -259,7 +262,7 @@ def this_machine() -> Node:
     """Return this machine, with the GPUs that its processes can use."""
     gpus = gpus_here()
     cpus, host = os.cpu_count() or 1, socket.gethostname()
-    return Node(cpus, len(gpus.devices), host, gpus.types, gpus.told)
+    return Node(cpus, len(gpus.devices), host, gpus.types, gpus.limitation)
 
 
 def _workers_here(request: JobRequest) -> int:

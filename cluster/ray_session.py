@@ -59,7 +59,7 @@ class Session:
                 gpus=node["Resources"].get("GPU", 0.0),
                 host=node["NodeManagerHostname"],
                 types=gpus.types or _types(node["Resources"]),
-                lacking=gpus.told,
+                lacking=gpus.limitation,
             )
             for node in alive
         )

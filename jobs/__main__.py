@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         request = _request(options.job)
-        imports = (os.getcwd(),) if options.allow_import else ()
+        imports = tuple(options.import_from or [os.getcwd()]) if options.allow_import else ()
         process = _process(request.resources, options.cpus, imports)
         several = process.world_size > 1
         code = _train(request, ArtifactStore.open(options.store, patient=several), process)
@@ -94,6 +94,12 @@ def _parser() -> argparse.ArgumentParser:
         "--allow-import",
         action="store_true",
         help="import the factory that the job names, which runs its code",
+    )
+    parser.add_argument(
+        "--import-from",
+        metavar="FOLDER",
+        action="append",
+        help="with --allow-import: a folder that holds the factory; by default the working folder",
     )
     return parser
 

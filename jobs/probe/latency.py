@@ -1,7 +1,7 @@
-"""How long one image takes: the measurement of EfficientNet's Table 4, on this machine.
+"""The latency of one image: the measurement of EfficientNet's Table 4, on this machine.
 
-Batch 1, one thread, evaluation mode, float32. The networks take turns, so that whatever else the
-machine does falls on all of them alike.
+Batch 1, one thread, evaluation mode, float32. The networks take turns, so that other load on the
+machine affects all of them equally.
 """
 
 import statistics
@@ -30,7 +30,7 @@ class Latency:
 
     @property
     def median(self) -> float:
-        """The middle run, which a few disturbed ones do not move."""
+        """The median run, on which a few disturbed runs have no effect."""
         return statistics.median(self.seconds)
 
 

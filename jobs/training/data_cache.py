@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from compound.jobs.data.batches import Feeder, Source
-from compound.jobs.data.dataset import Dataset
-from compound.jobs.data.encoded import Choice, decoded
 from compound.jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
 from compound.jobs.data.progressive_resizing import size_at
 from compound.jobs.data.source import opened
+from compound.jobs.data.sources.dataset import Dataset
+from compound.jobs.data.sources.encoded import Choice, decoded
 from compound.schemas.errors import DataError
 from compound.schemas.job import DataRef
 from compound.schemas.recipe import Recipe

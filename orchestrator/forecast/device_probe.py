@@ -42,7 +42,7 @@ def _require_gpu() -> None:
     gpus = gpus_here()
     if not gpus.devices:
         raise ClusterError(
-            f"there is no GPU to probe: {gpus.told}",
+            f"there is no GPU to probe: {gpus.limitation}",
             allowed="a probe where the workers are, or a spec whose search has `gpus: 0`",
             next_step="compound plan SPEC --probe --address HOST:PORT",
         )

@@ -29,7 +29,7 @@ def hosts_of(spec: AnySpec) -> Hosts:
 def nodes_of(spec: AnySpec) -> tuple[Node, ...]:
     """Return the same, host by host, with what is known of this machine's GPUs."""
     hosts, gpus = hosts_of(spec), Gpus() if spec.cluster else gpus_here()
-    node = Node(hosts.cpus, hosts.gpus, host="", types=gpus.types, lacking=gpus.told)
+    node = Node(hosts.cpus, hosts.gpus, host="", types=gpus.types, lacking=gpus.limitation)
     return (node,) * hosts.nodes
 
 

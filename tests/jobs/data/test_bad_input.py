@@ -9,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from compound.jobs.data import decode as pixels
 from compound.jobs.data.source import inspect, summarise
+from compound.jobs.data.sources import decode as pixels
 from compound.schemas.data import DigitsData, SyntheticData
 from compound.schemas.errors import DataError
-from tests.jobs.data.test_source import encoded, folder, parquet, write_folder, write_parquet
+from tests.support.image_files import encoded, folder, parquet, write_folder, write_parquet
 
 
 def bomb(side: int = 30_000) -> bytes:

@@ -10,16 +10,16 @@ import pytest
 import torch
 
 from compound.jobs.data.batches import Share
-from compound.jobs.data.file_location import parted, place_of
-from compound.jobs.data.read_ahead import Expected, ahead
 from compound.jobs.data.source import inspect, load, summarise
-from compound.jobs.data.stream import remote_decoding as elsewhere
+from compound.jobs.data.sources.file_location import location_of, split_address
+from compound.jobs.data.sources.read_ahead import Prefetcher, read_ahead
+from compound.jobs.data.stream import remote_decoding
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.errors import DataError, StoreError
-from tests.jobs.data.stream.test_remote_decoding import NextDoor, same, source_of
 from tests.support.fault_proxy import Proxy, proxy_of
 from tests.support.images_on_disk import folder_of, parquet_of
 from tests.support.servers import BUCKET, Servers
+from tests.support.streamed_sources import InProcessDecoder, same, source_of
 
 pytestmark = pytest.mark.s3
 
@@ -29,9 +29,9 @@ Put = Callable[[str, Path], str]
 
 
 @pytest.fixture(autouse=True)
-def asked_anew() -> None:
+def forgotten_endpoints() -> None:
     """Forget the endpoints of other tests: a process of a user has one."""
-    elsewhere._place.cache_clear()
+    remote_decoding._location.cache_clear()
 
 
 @pytest.fixture
@@ -39,50 +39,50 @@ def put(reach: Callable[[str], str], servers: Servers) -> Put:
     """Copy a folder into an endpoint's bucket, and return where it lies there."""
 
     def copy(name: str, folder: Path) -> str:
-        place = reach(name)
-        prefix = place.removeprefix(f"s3://{BUCKET}/")
+        uri = reach(name)
+        prefix = uri.removeprefix(f"s3://{BUCKET}/")
         client = servers.get(name).client()
         for file in sorted(folder.rglob("*")):
             if file.is_file():
                 key = f"{prefix}/{file.relative_to(folder).as_posix()}"
                 client.put_object(Bucket=BUCKET, Key=key, Body=file.read_bytes())
-        return place
+        return uri
 
     return copy
 
 
-def there(spec, place: str):
-    return spec.model_copy(update={"path": place})
+def moved(spec, path: str):
+    return spec.model_copy(update={"path": path})
 
 
-def agree(here, far) -> None:
+def agree(local, remote) -> None:
     for epoch, step in ((1, 0), (2, 3)):
-        assert same(here.training(7, epoch, SHARE, step), far.training(7, epoch, SHARE, step))
-        assert same(here.validation(0, 1, 5), far.validation(0, 1, 5))
+        assert same(local.training(7, epoch, SHARE, step), remote.training(7, epoch, SHARE, step))
+        assert same(local.validation(0, 1, 5), remote.validation(0, 1, 5))
 
 
 @pytest.mark.parametrize("server", ["moto", "s3rver"])
 def test_a_folder_is_streamed_as_from_disk(put: Put, tmp_path: Path, server: str) -> None:
     local = folder_of(tmp_path)
-    far = there(local, put(server, tmp_path))
+    far = moved(local, put(server, tmp_path))
     agree(source_of(local), source_of(far))
-    agree(source_of(local), source_of(far, NextDoor()))
+    agree(source_of(local), source_of(far, decoder=InProcessDecoder()))
     assert np.array_equal(load(far).train_images, load(local).train_images)
 
 
 def test_parquet_is_streamed_as_from_disk(put: Put, tmp_path: Path) -> None:
     local = parquet_of(tmp_path).model_copy(update={"buffer": 32})
-    far = there(local, put("swift", tmp_path))
+    far = moved(local, put("swift", tmp_path))
     agree(source_of(local), source_of(far))
-    agree(source_of(local), source_of(far, NextDoor()))
+    agree(source_of(local), source_of(far, decoder=InProcessDecoder()))
     assert np.array_equal(load(far).train_images, load(local).train_images)
 
 
 def test_one_file_of_parquet_is_named_alone(put: Put, tmp_path: Path) -> None:
     local = parquet_of(tmp_path)
-    place = put("moto", tmp_path)
-    spec = there(local, f"{place}/part-1.parquet")
-    split = spec.model_copy(update={"validation_path": f"{place}/part-0.parquet"})
+    uri = put("moto", tmp_path)
+    spec = moved(local, f"{uri}/part-1.parquet")
+    split = spec.model_copy(update={"validation_path": f"{uri}/part-0.parquet"})
     assert (inspect(spec).train, inspect(spec).validation) == (90, 10)
     assert (inspect(split).train, inspect(split).validation) == (100, 100)
 
@@ -91,7 +91,7 @@ def test_one_changed_object_changes_the_identity(
     put: Put, servers: Servers, tmp_path: Path
 ) -> None:
     local = folder_of(tmp_path)
-    far = there(local, put("moto", tmp_path))
+    far = moved(local, put("moto", tmp_path))
     before = summarise(far).fingerprint
     assert summarise(far).fingerprint == before
     key = f"{far.path.removeprefix(f's3://{BUCKET}/')}/train/ant/000000.jpg"
@@ -112,7 +112,7 @@ def test_a_vanished_object_is_left_out_like_a_broken_file(
     put: Put, servers: Servers, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     local = folder_of(tmp_path).model_copy(update={"max_bad": 0.1})
-    far = there(local, put("moto", tmp_path))
+    far = moved(local, put("moto", tmp_path))
     source = source_of(far)
     key = f"{far.path.removeprefix(f's3://{BUCKET}/')}/train/ant/000004.jpg"
     servers.get("moto").client().delete_object(Bucket=BUCKET, Key=key)
@@ -127,18 +127,18 @@ def proxy(
 ) -> Iterator[tuple[Proxy, ImageFolderData]]:
     """A folder in a bucket behind a proxy that fails on demand."""
     local = folder_of(tmp_path)
-    far = there(local, put("moto", tmp_path))
-    with proxy_of(servers.get("moto").endpoint) as found:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", found.endpoint)
-        yield found, far
+    far = moved(local, put("moto", tmp_path))
+    with proxy_of(servers.get("moto").endpoint) as faulty:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", faulty.endpoint)
+        yield faulty, far
 
 
 def test_an_outage_of_seconds_is_waited_for(proxy, tmp_path: Path) -> None:
-    found, far = proxy
+    faulty, far = proxy
     source = source_of(far)
     batches = source.training(7, 1, SHARE)
     first = next(batches)[0].clone()
-    found.down_until = time.monotonic() + 3
+    faulty.down_until = time.monotonic() + 3
     rest = [images.clone() for images, *_ in batches]
     local = source_of(folder_of(tmp_path)).training(7, 1, SHARE)
     whole = [images.clone() for images, *_ in local]
@@ -146,8 +146,8 @@ def test_an_outage_of_seconds_is_waited_for(proxy, tmp_path: Path) -> None:
 
 
 def test_a_dead_endpoint_is_told_within_seconds(proxy) -> None:
-    found, far = proxy
-    found.down_until = time.monotonic() + 60
+    faulty, far = proxy
+    faulty.down_until = time.monotonic() + 60
     began = time.monotonic()
     with pytest.raises(StoreError, match=f"bucket '{BUCKET}'"):
         summarise(far)
@@ -155,19 +155,19 @@ def test_a_dead_endpoint_is_told_within_seconds(proxy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "text"),
     [
         ("s3://no-such-bucket/data", "no such bucket"),
         (f"s3://{BUCKET}/nothing/here", "no such f"),
     ],
 )
 @pytest.mark.parametrize("kind", [ImageFolderData, ParquetData])
-def test_what_is_not_there_is_named(reach: Callable[[str], str], kind, path, told) -> None:
+def test_what_is_not_there_is_named(reach: Callable[[str], str], kind, path, text) -> None:
     reach("moto")
     source = "parquet" if kind is ParquetData else "image_folder"
     with pytest.raises((DataError, StoreError)) as caught:
         summarise(kind(source=source, path=path))
-    assert told in str(caught.value) and "`path`" in str(caught.value)
+    assert text in str(caught.value) and "`path`" in str(caught.value)
 
 
 def test_a_folder_without_train_or_classes(put: Put, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_other_addresses_are_refused_without_repeating_them(path: str) -> None:
         ImageFolderData(source="image_folder", path=path)
     assert "canary" not in str(caught.value.args)
     with pytest.raises(DataError):
-        place_of(path)
+        location_of(path)
 
 
 @pytest.mark.parametrize(
@@ -196,14 +196,14 @@ def test_other_addresses_are_refused_without_repeating_them(path: str) -> None:
     ],
 )
 def test_an_address_parts_into_root_and_name(address: str, parts: tuple[str, str]) -> None:
-    assert parted(address) == parts
+    assert split_address(address) == parts
 
 
 @pytest.mark.parametrize("at_once", [1, 4])
 def test_reading_ahead_keeps_the_order_and_ends_when_closed(at_once: int) -> None:
     begun: list[int] = []
-    assert list(ahead(lambda key: key * key, range(50), at_once)) == [n * n for n in range(50)]
-    few = ahead(lambda key: begun.append(key) or key, range(1000), at_once)
+    assert list(read_ahead(lambda key: key * key, range(50), at_once)) == [n * n for n in range(50)]
+    few = read_ahead(lambda key: begun.append(key) or key, range(1000), at_once)
     assert next(few) == 0
     few.close()
     assert len(begun) <= 3 * at_once
@@ -218,7 +218,7 @@ def test_what_is_expected_is_read_once_and_errors_come_when_it_is_taken() -> Non
             raise FileNotFoundError(key)
         return -key
 
-    expected = Expected(fails_at_three, 2)
+    expected = Prefetcher(fails_at_three, 2)
     expected.expect([1, 2, 3])
     expected.expect([2])
     assert (expected.take(2), expected.take(1), expected.take(9)) == (-2, -1, -9)

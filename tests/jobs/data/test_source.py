@@ -2,7 +2,6 @@
 
 import io
 import os
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,42 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from compound.jobs.data.source import inspect, load, summarise
-from compound.schemas.data import DigitsData, ImageFolderData, ParquetData, SyntheticData
+from compound.jobs.data.source import SOURCES, inspect, load, summarise
+from compound.schemas.data import DigitsData, SyntheticData
+from tests.support.image_files import encoded, folder, parquet, write_folder, write_parquet
 
 CIFAR10 = os.environ.get("COMPOUND_CIFAR10", "")
-
-
-def encoded(seed: int, size: int = 8, mode: str = "RGB", kind: str = "PNG") -> bytes:
-    shape = (size, size, 3) if mode == "RGB" else (size, size)
-    pixels = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    sink = io.BytesIO()
-    Image.fromarray(pixels).save(sink, kind)
-    return sink.getvalue()
-
-
-def write_parquet(path: Path, images: list[bytes | None], labels: list[int], metadata=None) -> str:
-    rows = [{"bytes": data, "path": f"{i}.png"} for i, data in enumerate(images)]
-    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    table = pa.table({"image": pa.array(rows, kind), "label": pa.array(labels, pa.int64())})
-    pq.write_table(table.replace_schema_metadata(metadata), path, row_group_size=7)
-    return str(path)
-
-
-def write_folder(root: Path, per_class: int = 6, split: str = "train") -> str:
-    for number, name in enumerate(("ant", "bee")):
-        (root / split / name).mkdir(parents=True)
-        for index in range(per_class):
-            (root / split / name / f"{index}.png").write_bytes(encoded(100 * number + index))
-    return str(root)
-
-
-def parquet(path: str, **fields) -> ParquetData:
-    return ParquetData(source="parquet", path=path, **fields)
-
-
-def folder(path: str, **fields) -> ImageFolderData:
-    return ImageFolderData(source="image_folder", path=path, **fields)
 
 
 def test_digits_are_real_and_split_by_class():
@@ -163,3 +131,8 @@ def test_cifar10_reads_as_it_is():
     assert (data.info.in_channels, data.info.size, data.info.validation) == (3, 32, 200)
     assert data.info.classes[0] == "airplane"
     assert data.info == summarise(spec)
+
+
+def test_every_source_of_the_schema_has_a_row():
+    union, _ = get_args(DataSpec)
+    assert set(SOURCES) == set(get_args(union))

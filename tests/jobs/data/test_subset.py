@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compound.jobs.data.subset import limited, split
+from compound.jobs.data.sources.subset import limited, split
 
 labels_of = st.lists(st.integers(0, 5), min_size=1, max_size=200).map(
     lambda values: np.array(values, dtype=np.int64)

@@ -135,7 +135,7 @@ def test_a_gpu_whose_memory_is_not_told_is_one(memory: str) -> None:
     assert (gpu.name, gpu.memory, gpu.used) == ("NVIDIA GB10", 0, None)
     found = check(host(driver=gpus().model_copy(update={"gpus": (gpu, gpu)})))
     assert {finding.level for finding in found} == {"note"}
-    assert "does not tell are taken by python (7)" in found[0].text
+    assert "an unknown part is used by python (7)" in found[0].text
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ BROKEN: dict[str, tuple[HostFacts, str, str]] = {
     "the container lost its devices": (
         host(driver=Driver(error="Failed to initialize NVML: Unknown Error"), container=True),
         "Unknown Error",
-        "start it anew",
+        "restart it",
     ),
     "torch for CPUs": (
         host(torch=torch_facts(0, version="2.13.0+cpu", cuda=""), packages={"torch": "2.13.0+cpu"}),
@@ -279,7 +279,7 @@ BROKEN: dict[str, tuple[HostFacts, str, str]] = {
     ),
     "memory errors": (host(driver=gpus(uncorrected_errors=3)), "3 memory errors", "nvidia-smi -r"),
     "rows beyond repair": (host(driver=gpus(failed_rows=True)), "cannot be replaced", "replace"),
-    "closed": (host(driver=gpus(compute_mode="Prohibited")), "closed to CUDA", "-c DEFAULT"),
+    "closed": (host(driver=gpus(compute_mode="Prohibited")), "refuses CUDA", "-c DEFAULT"),
     "MIG without instances": (host(driver=mig()), "has no instances", "-lgip"),
     "a full GPU": (host(driver=crowded(140 * GIB)), "140.0 of 141.0 GiB are taken", "nvidia-smi"),
     "a device that fails": (
@@ -326,14 +326,14 @@ NOTED: dict[str, tuple[HostFacts, str]] = {
         "1 of 2 GPUs are used",
     ),
     "MIG": (host(driver=mig("1g.18gb", "2g.35gb")), "2 MIG instances (1g.18gb, 2g.35gb)"),
-    "no nvidia-smi": (host(driver=None), "nvidia-smi is not here"),
+    "no nvidia-smi": (host(driver=None), "nvidia-smi is not installed"),
     "exclusive": (host(driver=gpus(compute_mode="Exclusive_Process")), "one process at a time"),
-    "someone else": (host(driver=crowded(8 * GIB)), "8.0 of 141.0 GiB are taken by python3 (4711)"),
-    "rows to be replaced": (host(driver=gpus(pending_rows=True)), "wait to be replaced"),
+    "someone else": (host(driver=crowded(8 * GIB)), "8.0 of 141.0 GiB are used by python3 (4711)"),
+    "rows to be replaced": (host(driver=gpus(pending_rows=True)), "will be replaced"),
     "no direct access": (host(torch=torch_facts(peers=((0, 1), (1, 0)))), "between GPUs 0-1"),
     "slow on purpose": (host(environment={"CUDA_LAUNCH_BLOCKING": "1"}), "slower"),
-    "no compiler": (host(compiler=""), "a C compiler is not here"),
-    "no headers": (host(python_header=False), "Python.h is not here"),
+    "no compiler": (host(compiler=""), "a C compiler is not installed"),
+    "no headers": (host(python_header=False), "Python.h is not installed"),
 }
 
 
@@ -426,8 +426,8 @@ def test_what_workers_on_a_cpu_use_is_gathered_too(
             "unset",
         ),
         (laptop(shared_memory=64 * 2**20, container=True), "note", "64 MiB", "--shm-size"),
-        (laptop(compiler=""), "note", "a C++ compiler is not here", "install g++"),
-        (laptop(python_header=False), "note", "Python.h is not here", "-dev"),
+        (laptop(compiler=""), "note", "a C++ compiler is not installed", "install g++"),
+        (laptop(python_header=False), "note", "Python.h is not installed", "-dev"),
     ],
 )
 def test_what_is_wrong_for_workers_on_a_cpu_is_told(

@@ -10,7 +10,7 @@ from compound.jobs.data.augment.mixing import Batch, draw_shares, mix
 from compound.jobs.data.batches import Feeder, Share
 from compound.jobs.training.loop.loss import loss_of
 from compound.schemas.recipe import Augment
-from tests.jobs.data.test_batches import CPU, numbered
+from tests.support.numbered_images import CPU, numbered
 
 
 def drawn(augment: Augment, count: int = 16, side: int = 8, seed: int = 0):
@@ -24,7 +24,7 @@ def test_mixup_blends_neighbours_by_their_share() -> None:
     images, labels, share, boxed, centres = drawn(Augment(mixup=0.4))
     batch = mix(images, labels, share, boxed, centres)
     assert not boxed.any()
-    assert batch.others.tolist() == [place ^ 1 for place in range(16)]
+    assert batch.mixed_labels.tolist() == [place ^ 1 for place in range(16)]
     for place in range(16):
         own = batch.share[place]
         blend = own * images[place] + (1 - own) * images[place ^ 1]

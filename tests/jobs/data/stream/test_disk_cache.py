@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from compound.jobs.data.batches import Share
 from compound.jobs.data.stream.disk_cache import BAD, GOOD, Layout, RawCache
-from tests.jobs.data.stream.test_streamed_batches import in_memory, same, source_of
 from tests.support.images_on_disk import folder_of, parquet_of
+from tests.support.streamed_sources import in_memory, same, source_of
 
 SHARE = Share.of(8, 8, 0, 1)
 LAYOUT = Layout(rows=12, channels=2, side=3)
@@ -44,10 +44,10 @@ def test_later_epochs_and_jobs_read_the_cache(tmp_path, make):
     memory, source = in_memory(spec), source_of(spec)
     everything(source)
     wait_for(tmp_path / "cache")
-    other = source_of(spec)
+    later = source_of(spec)
     for file in Path(spec.path).rglob("*.*"):
         os.truncate(file, 0)
-    for reader in (source, other):
+    for reader in (source, later):
         assert same(reader.training(5, 4, SHARE), memory.training(5, 4, SHARE))
         assert same(reader.validation(0, 1, 7), memory.validation(0, 1, 7))
 
@@ -71,14 +71,14 @@ def test_bad_images_are_remembered(tmp_path):
     wait_for(tmp_path / "cache")
     again = source_of(spec)
     assert same(again.training(0, 1, SHARE), source_of(spec).training(0, 1, SHARE))
-    assert len(again._opened.stock._bad) == 1
+    assert len(again._dataset.rows._bad) == 1
 
 
 FILL = """
 import sys
 sys.path[:0] = sys.argv[3:]
 from tests.support.images_on_disk import ImageFolderData
-from tests.jobs.data.stream.test_streamed_batches import source_of
+from tests.support.streamed_sources import source_of
 from compound.jobs.data.batches import Share
 
 spec = ImageFolderData(
@@ -102,7 +102,7 @@ def test_two_processes_fill_it_together(tmp_path):
         process.communicate(f"{rank}\n" * 4)
         assert process.returncode == 0
     source, memory = source_of(spec), in_memory(spec)
-    assert (source._opened.stock._cache.status == GOOD).mean() > 0.9
+    assert (source._dataset.rows._cache.status == GOOD).mean() > 0.9
     assert same(source.training(9, 1, SHARE), memory.training(9, 1, SHARE))
 
 

@@ -1,106 +1,72 @@
-"""Images decoded elsewhere make the batches that images decoded here make."""
+"""Images decoded by a remote decoder make the same batches as images decoded locally."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-import torch
 
 from compound.jobs.data.batches import Share
-from compound.jobs.data.source import summarise
-from compound.jobs.data.stream.remote_decoding import (
-    Part,
-    RemoteDecoder,
-    RemoteSettings,
-    decoded,
-    encoded,
-)
-from compound.jobs.training.data_cache import DataCache
+from compound.jobs.data.stream.remote_decoding import Part, RemoteSettings
 from compound.schemas.errors import DataError
-from compound.schemas.job import DataRef
-from compound.schemas.recipe import Augment, Recipe
 from tests.support.images_on_disk import folder_of, parquet_of
+from tests.support.streamed_sources import InProcessDecoder, same, source_of
 
-CPU = torch.device("cpu")
 SHARE = Share.of(8, 4, 0, 1)
-
-
-class NextDoor:
-    """Decodes at once, in this process, and counts what it was asked for."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def parts(self, spots: pa.Table, terms: RemoteSettings) -> Iterator[Part]:
-        self.asked += len(spots)
-        for start in range(0, len(spots), terms.stretch):
-            for images in encoded(spots.slice(start, terms.stretch), terms.column):
-                yield decoded(images, terms)
-
-
-def source_of(spec, elsewhere: RemoteDecoder | None = None, resolution: int = 16):
-    data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
-    recipe = Recipe(augment=Augment(cutout=0.3))
-    return DataCache(elsewhere=elsewhere).source(data, resolution, recipe, CPU, 1)
-
-
-def same(some, others) -> bool:
-    some, others = list(some), list(others)
-    pairs = zip(some, others, strict=True)
-    return all(torch.equal(one[part], other[part]) for one, other in pairs for part in (0, 1))
 
 
 @pytest.mark.parametrize("resolution", [16, 12])
 def test_a_folder(tmp_path: Path, resolution: int) -> None:
     spec = folder_of(tmp_path)
-    here, far = source_of(spec, None, resolution), source_of(spec, NextDoor(), resolution)
+    local = source_of(spec, resolution)
+    remote = source_of(spec, resolution, decoder=InProcessDecoder())
     for epoch, step in ((1, 0), (2, 3)):
-        assert same(here.training(7, epoch, SHARE, step), far.training(7, epoch, SHARE, step))
-        assert same(here.validation(0, 1, 5), far.validation(0, 1, 5))
+        assert same(local.training(7, epoch, SHARE, step), remote.training(7, epoch, SHARE, step))
+        assert same(local.validation(0, 1, 5), remote.validation(0, 1, 5))
 
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_parquet_beyond_the_buffer_for_each_rank(tmp_path: Path, rank: int) -> None:
     spec = parquet_of(tmp_path).model_copy(update={"buffer": 32})
-    here, far, share = source_of(spec), source_of(spec, NextDoor()), Share.of(16, 4, rank, 2)
+    local, remote = source_of(spec), source_of(spec, decoder=InProcessDecoder())
+    share = Share.of(16, 4, rank, 2)
     for epoch in (1, 2):
-        assert same(here.training(7, epoch, share), far.training(7, epoch, share))
-    assert same(here.validation(rank, 2, 5), far.validation(rank, 2, 5))
+        assert same(local.training(7, epoch, share), remote.training(7, epoch, share))
+    assert same(local.validation(rank, 2, 5), remote.validation(rank, 2, 5))
 
 
-def test_bad_images_are_replaced_or_left_out_as_they_are_here(tmp_path: Path) -> None:
+def test_bad_images_are_replaced_or_left_out_as_they_are_locally(tmp_path: Path) -> None:
     spec = folder_of(tmp_path).model_copy(update={"max_bad": 0.2})
     for name in ("train/ant/000004.jpg", "train/bee/000005.jpg", "val/ant/000002.jpg"):
         (tmp_path / name).write_bytes(b"no image")
-    here, far = source_of(spec), source_of(spec, NextDoor())
-    assert same(here.training(7, 1, SHARE), far.training(7, 1, SHARE))
-    assert same(here.validation(0, 1, 5), far.validation(0, 1, 5))
+    local, remote = source_of(spec), source_of(spec, decoder=InProcessDecoder())
+    assert same(local.training(7, 1, SHARE), remote.training(7, 1, SHARE))
+    assert same(local.validation(0, 1, 5), remote.validation(0, 1, 5))
 
 
 def test_too_many_bad_images_end_it_with_their_names(tmp_path: Path) -> None:
     spec = folder_of(tmp_path)
-    far = source_of(spec, NextDoor())
+    remote = source_of(spec, decoder=InProcessDecoder())
     for number in (4, 6, 8):
         (tmp_path / f"train/ant/{number:06}.jpg").unlink()
     with pytest.raises(DataError, match=r"ant/00000\d.jpg: No such file or directory"):
-        list(far.training(7, 1, SHARE))
+        list(remote.training(7, 1, SHARE))
 
 
-def test_what_the_cache_has_is_not_asked_for_again(tmp_path: Path) -> None:
+def test_cached_images_are_not_requested_again(tmp_path: Path) -> None:
     spec = folder_of(tmp_path / "images").model_copy(update={"cache": str(tmp_path / "cache")})
     plain = spec.model_copy(update={"cache": "off"})
-    next_door = NextDoor()
-    here, far = source_of(plain), source_of(spec, next_door)
-    assert same(here.training(7, 1, SHARE), far.training(7, 1, SHARE))
-    assert same(here.validation(0, 1, 5), far.validation(0, 1, 5))
-    assert next_door.asked == 40 + 12
-    assert same(here.training(7, 2, SHARE), far.training(7, 2, SHARE))
-    assert next_door.asked == 40 + 12
+    decoder = InProcessDecoder()
+    local, remote = source_of(plain), source_of(spec, decoder=decoder)
+    assert same(local.training(7, 1, SHARE), remote.training(7, 1, SHARE))
+    assert same(local.validation(0, 1, 5), remote.validation(0, 1, 5))
+    assert decoder.requested == 40 + 12
+    assert same(local.training(7, 2, SHARE), remote.training(7, 2, SHARE))
+    assert decoder.requested == 40 + 12
 
 
-def test_an_epoch_that_is_left_ends_the_work_elsewhere(tmp_path: Path) -> None:
-    class Noting(NextDoor):
+def test_an_epoch_that_is_left_ends_the_remote_work(tmp_path: Path) -> None:
+    class Noting(InProcessDecoder):
         ended = False
 
         def parts(self, spots: pa.Table, terms: RemoteSettings) -> Iterator[Part]:
@@ -110,7 +76,7 @@ def test_an_epoch_that_is_left_ends_the_work_elsewhere(tmp_path: Path) -> None:
                 self.ended = True
 
     noting = Noting()
-    source = source_of(folder_of(tmp_path, train=400), noting)
+    source = source_of(folder_of(tmp_path, train=400), decoder=noting)
     noting.ended = False
     batches = source.training(7, 1, SHARE)
     next(batches)

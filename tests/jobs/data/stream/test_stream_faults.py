@@ -13,8 +13,8 @@ import torch
 from compound.jobs.data.batches import Share
 from compound.jobs.data.stream.decode_worker import main as worker_main
 from compound.schemas.errors import DataError
-from tests.jobs.data.stream.test_streamed_batches import same, source_of
 from tests.support.images_on_disk import folder_of, parquet_of
+from tests.support.streamed_sources import same, source_of
 
 SHARE = Share.of(8, 8, 0, 1)
 
@@ -34,8 +34,8 @@ def test_a_bad_training_image_is_replaced_by_the_next(tmp_path):
     files(spec)[6].write_bytes(b"")
     for bad in (5, 6):
         files(twin)[bad].write_bytes(files(twin)[7].read_bytes())
-    source, other = source_of(spec), source_of(twin)
-    got, expected = list(source.training(0, 1, SHARE)), list(other.training(0, 1, SHARE))
+    source, twin_source = source_of(spec), source_of(twin)
+    got, expected = list(source.training(0, 1, SHARE)), list(twin_source.training(0, 1, SHARE))
     assert labels(got) == labels(expected)
     differences = torch.cat(
         [(a[0] - b[0]).abs().mean((1, 2, 3)) for a, b in zip(got, expected, strict=True)]
@@ -76,7 +76,7 @@ def test_decoders_killed_in_mid_epoch_are_replaced(tmp_path, make):
     for batch in source.training(0, 1, SHARE):
         got.append(batch)
         if len(got) in (1, 3):
-            for worker in list(source._opened._pool.workers):
+            for worker in list(source._dataset._pool.workers):
                 worker.process.kill()  # one that was replaced in the meantime is gone already
     assert same(got, whole)
 
@@ -98,13 +98,13 @@ TRAINER = """
 import sys, time
 sys.path[:0] = sys.argv[2:]
 from tests.support.images_on_disk import ImageFolderData
-from tests.jobs.data.stream.test_streamed_batches import source_of
+from tests.support.streamed_sources import source_of
 from compound.jobs.data.batches import Share
 
 source = source_of(ImageFolderData(source="image_folder", path=sys.argv[1], memory="never"))
 batches = source.training(0, 1, Share.of(8, 8, 0, 1))
 next(batches)
-print(*(worker.process.pid for worker in source._opened._pool.workers), flush=True)
+print(*(worker.process.pid for worker in source._dataset._pool.workers), flush=True)
 time.sleep(600)
 """
 
