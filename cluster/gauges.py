@@ -3,7 +3,7 @@
 from ray.util.metrics import Gauge
 
 from compound.schemas.job import EpochRow, Event
-from compound.schemas.metrics import ACCURACY
+from compound.schemas.metrics import ACCURACY, SPEED
 
 _TAGS = ("study",)
 _GAUGES = {
@@ -54,7 +54,7 @@ class StudyGauges:
         return values
 
     def _learn(self, job: str, row: EpochRow) -> None:
-        self._speeds[job] = row.metrics.get("images_per_second", 0.0)
+        self._speeds[job] = row.metrics.get(SPEED, 0.0)
         reached = row.metrics.get(self._metric)
         if reached is not None:
             self._best = reached if self._best is None else max(self._best, reached)

@@ -17,8 +17,21 @@ from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.analyse.halving import halving_rungs
 from compound.orchestrator.choose.rounds import Search, next_round
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.records import job_list as roster
-from compound.orchestrator.records.documents import Record, TrainRecord, documents
+from compound.orchestrator.records import job_list
+from compound.orchestrator.records.documents import (
+    BASELINE,
+    FAMILY,
+    GATE_PLAN,
+    GATE_RESULT,
+    PLAN,
+    POWER_LAW,
+    ROUNDS,
+    SPEC,
+    VERDICT,
+    Record,
+    TrainRecord,
+    documents,
+)
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import Ending, Observer, PhaseRunner
 from compound.orchestrator.scale.family import plan_family
@@ -65,8 +78,8 @@ class Study:
         networks: Mapping[str, Candidate],
     ) -> None:
         """Write a document that plans jobs."""
-        planned = roster.lines(name, jobs, networks)
-        roster.keep(self.folder, self.spec, name, document, planned)
+        planned = job_list.lines(name, jobs, networks)
+        job_list.keep(self.folder, self.spec, name, document, planned)
 
     def _crew(self, plan: Plan | Variant) -> PhaseRunner:
         """Return what trains the jobs; called before anything is written."""
@@ -88,19 +101,19 @@ class Study:
         Raises RunError where nothing of the search can be used to choose a network.
         """
         crew = self._crew(plan)
-        self.folder.write("spec.json", Record(spec=self.spec, text=self.text))
+        self.folder.write(SPEC, Record(spec=self.spec, text=self.text))
         if isinstance(plan, Variant):
             record = TrainRecord(data=plan.data, baseline=plan.baseline, profile=plan.profile)
-            self.folder.write("baseline.json", record)
-            networks = roster.by_id([plan.baseline], None, plan.family.members)
-            self._plan(roster.FAMILY, plan.family, plan.jobs, networks)
+            self.folder.write(BASELINE, record)
+            networks = job_list.by_id([plan.baseline], None, plan.family.members)
+            self._plan(FAMILY, plan.family, plan.jobs, networks)
             return crew.train("train", plan.jobs)
         assert isinstance(self.spec, StudySpec)
         return self._search(self.spec, plan, crew)
 
     def _search(self, spec: StudySpec, plan: Plan, crew: PhaseRunner) -> Outcome:
-        networks = roster.by_id([plan.baseline], plan, ())
-        self._plan(roster.PLAN, plan, plan.jobs, networks)
+        networks = job_list.by_id([plan.baseline], plan, ())
+        self._plan(PLAN, plan, plan.jobs, networks)
         search, ending = self._searched(spec, plan, crew)
         verdict = self._verdict(search)
         if ending == "stopped":
@@ -119,8 +132,8 @@ class Study:
         rounds, jobs = Rounds(), plan.jobs
         while True:
             added = [job for one in rounds.rounds for job in one.jobs]
-            networks = roster.by_id([plan.baseline], plan.extended(rounds), ())
-            self._plan(roster.ROUNDS, rounds, added, networks)
+            networks = job_list.by_id([plan.baseline], plan.extended(rounds), ())
+            self._plan(ROUNDS, rounds, added, networks)
             ending = crew.train(jobs[0].phase, jobs)
             search = Search.of(spec, plan, rounds, self.store.results)
             following = next_round(search) if ending == "done" else None
@@ -133,7 +146,7 @@ class Study:
         verdict = analyse(search.spec, search.plan, search.results)
         if isinstance(search.spec.search.promotion, Asha):
             verdict = verdict.model_copy(update={"rungs": self._halved(search)})
-        self.folder.write("verdict.json", verdict)
+        self.folder.write(VERDICT, verdict)
         return verdict
 
     def _halved(self, search: Search) -> tuple[Rung, ...]:
@@ -150,12 +163,12 @@ class Study:
         if mode == "off":
             return "done"
         planned = gate_plan(search.spec, search.plan, verdict, self.networks)
-        networks = roster.by_id([search.plan.baseline], search.plan, ())
-        self._plan(roster.GATE, planned, planned.jobs, networks)
+        networks = job_list.by_id([search.plan.baseline], search.plan, ())
+        self._plan(GATE_PLAN, planned, planned.jobs, networks)
         ending = crew.train("gate", planned.jobs)
         results = self.store.results([job.request.job.id for job in planned.jobs])
         judged = judge(search.spec, search.plan, verdict, planned, results)
-        self.folder.write("gate.json", judged)
+        self.folder.write(GATE_RESULT, judged)
         self.observer.note(judged.sentence)
         closed = mode == "stop" and judged.outcome == "does not carry over"
         return "closed" if closed and ending == "done" else ending
@@ -165,14 +178,14 @@ class Study:
         family = plan_family(
             spec, plan.baseline, plan.data, coefficients, plan.profile, self.networks
         )
-        networks = roster.by_id([plan.baseline], plan, family.members)
-        self._plan(roster.FAMILY, family, family.jobs, networks)
+        networks = job_list.by_id([plan.baseline], plan, family.members)
+        self._plan(FAMILY, family, family.jobs, networks)
         ending = crew.train("family", family.jobs)
         found = documents(self.folder)
         assert found is not None
         results = self.store.results([job.request.job.id for job in found.jobs])
         if law := law_of(spec, plan, family, results, self.networks):
-            self.folder.write("law.json", law)
+            self.folder.write(POWER_LAW, law)
         return ending
 
 

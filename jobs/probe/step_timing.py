@@ -32,6 +32,7 @@ from compound.schemas.base import Model
 from compound.schemas.data import SyntheticData
 from compound.schemas.device import Precision
 from compound.schemas.job import DataRef, TrainJob
+from compound.schemas.metrics import SECONDS, SPEED
 from compound.schemas.recipe import Recipe
 
 _WARMING = 1
@@ -114,10 +115,10 @@ def measure(case: Case, process: Process, per_epoch: int = 1) -> Measured:
         waited = _waited()
         metrics = trainer.epoch(len(steps) + 1)
         # A thread that waits for a core keeps a CPU from training, but not a GPU with work queued.
-        ran = 1.0 if gpu else 1 - (_waited() - waited) / metrics["seconds"]
-        step = case.images / metrics["images_per_second"]
+        ran = 1.0 if gpu else 1 - (_waited() - waited) / metrics[SECONDS]
+        step = case.images / metrics[SPEED]
         steps.append(ran * step)
-        evaluations.append(ran * (metrics["seconds"] - per_epoch * step) / per_epoch)
+        evaluations.append(ran * (metrics[SECONDS] - per_epoch * step) / per_epoch)
     timed = steps[_WARMING:]
     return Measured(
         seconds=min(timed),

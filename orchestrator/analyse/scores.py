@@ -13,11 +13,9 @@ from compound.orchestrator.statistics.scheffe import SPARE, Scheffe, basis
 from compound.orchestrator.statistics.surface import Surface, splits_of
 from compound.schemas.architecture import AXES, Axis, Candidate
 from compound.schemas.job import JobResult
-from compound.schemas.metrics import ACCURACY
+from compound.schemas.metrics import ACCURACY, SPEED
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
-
-SPEED = "images_per_second"
 
 LONGEST = 2.0
 """How many times its own length the line of a candidate is trusted."""

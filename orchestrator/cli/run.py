@@ -28,7 +28,7 @@ from compound.orchestrator.forecast.budget_check import check_budget
 from compound.orchestrator.forecast.placement import decided, placed
 from compound.orchestrator.forecast.prepare import Prepared, prepare, samples, with_plan
 from compound.orchestrator.plan import plan_file
-from compound.orchestrator.records.documents import Documents, documents
+from compound.orchestrator.records.documents import SPENDING, Documents, documents
 from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.run.first_job_trace import Traced
 from compound.orchestrator.run.observers import Observers
@@ -185,10 +185,10 @@ def _meter(
     most: Node | None,
 ) -> SpendingLimit:
     """Count on from what the study took in earlier calls."""
-    spent = folder.read("spending.json", Spent) or Spent()
+    spent = folder.read(SPENDING, Spent) or Spent()
 
     def keep(taken: Spent) -> None:
-        folder.write("spending.json", taken)
+        folder.write(SPENDING, taken)
 
     return SpendingLimit(runner, budget, nodes, spent, keep, most)
 

@@ -14,7 +14,7 @@ from compound.orchestrator.forecast.placement import cautions, placed
 from compound.orchestrator.forecast.upper_bounds import gate_at_most, rounds_at_most
 from compound.orchestrator.plan.compile_choice import CompileChoice, asks, decided
 from compound.orchestrator.plan.search_jobs import plan_study
-from compound.orchestrator.records.documents import TrainRecord
+from compound.orchestrator.records.documents import BASELINE, PLAN, TrainRecord
 from compound.orchestrator.scale.family import plan_family, plan_train
 from compound.schemas.data import DataInfo
 from compound.schemas.design import COUNTED
@@ -64,9 +64,9 @@ def _begun_with(spec: StudySpec | TrainSpec, store: ArtifactStore | None) -> Dev
         return None
     folder = store.study(spec.name)
     if isinstance(spec, StudySpec):
-        plan = folder.read("plan.json", Plan)
+        plan = folder.read(PLAN, Plan)
         return plan.profile if plan else None
-    record = folder.read("baseline.json", TrainRecord)
+    record = folder.read(BASELINE, TrainRecord)
     return record.profile if record else None
 
 

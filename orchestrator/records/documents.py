@@ -18,7 +18,18 @@ from compound.schemas.study import Spec, StudySpec
 from compound.schemas.verdict import Verdict
 
 SPEC = "spec.json"
-"""The document without which there is no study."""
+"""Record; without this document there is no study."""
+PLAN = "plan.json"
+BASELINE = "baseline.json"
+"""TrainRecord; a single variant has it in place of a plan."""
+ROUNDS = "rounds.json"
+VERDICT = "verdict.json"
+GATE_PLAN = "gateplan.json"
+GATE_RESULT = "gate.json"
+FAMILY = "family.json"
+POWER_LAW = "law.json"
+SPENDING = "spending.json"
+"""The documents of a study; events and leases are files of the store (jobs/store/format)."""
 
 
 class Record(Model):
@@ -83,13 +94,13 @@ def documents(folder: StudyFolder) -> Documents | None:
     gated = isinstance(record.spec, StudySpec) and record.spec.gate.mode != "off"
     return Documents(
         record=record,
-        plan=folder.read("plan.json", Plan),
-        trained=folder.read("baseline.json", TrainRecord),
-        verdict=folder.read("verdict.json", Verdict),
-        family=folder.read("family.json", FamilyPlan),
-        rounds=folder.read("rounds.json", Rounds),
-        gate_plan=folder.read("gateplan.json", GatePlan) if gated else None,
-        gate=folder.read("gate.json", GateResult) if gated else None,
-        law=folder.read("law.json", Law),
-        spent=folder.read("spending.json", Spent),
+        plan=folder.read(PLAN, Plan),
+        trained=folder.read(BASELINE, TrainRecord),
+        verdict=folder.read(VERDICT, Verdict),
+        family=folder.read(FAMILY, FamilyPlan),
+        rounds=folder.read(ROUNDS, Rounds),
+        gate_plan=folder.read(GATE_PLAN, GatePlan) if gated else None,
+        gate=folder.read(GATE_RESULT, GateResult) if gated else None,
+        law=folder.read(POWER_LAW, Law),
+        spent=folder.read(SPENDING, Spent),
     )

@@ -4,20 +4,24 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.orchestrator.records.documents import Documents, documents
+from compound.orchestrator.records.documents import (
+    FAMILY,
+    GATE_PLAN,
+    PLAN,
+    ROUNDS,
+    Documents,
+    documents,
+)
 from compound.schemas.architecture import Candidate
 from compound.schemas.base import Model
 from compound.schemas.plan import Member, Plan, PlannedJob
 from compound.schemas.study import StudySpec, TrainSpec
 
-PLAN, ROUNDS, GATE, FAMILY = "plan.json", "rounds.json", "gateplan.json", "family.json"
-"""The documents that plan jobs, in the order of their phases."""
-
 
 def planning(spec: StudySpec | TrainSpec) -> tuple[str, ...]:
-    """Return the documents that plan a study's jobs."""
+    """Return the documents that plan a study's jobs, in the order of their phases."""
     gated = isinstance(spec, StudySpec) and spec.gate.mode != "off"
-    return (PLAN, ROUNDS, GATE, FAMILY) if gated else (PLAN, ROUNDS, FAMILY)
+    return (PLAN, ROUNDS, GATE_PLAN, FAMILY) if gated else (PLAN, ROUNDS, FAMILY)
 
 
 def lines_of(found: Documents) -> list[Line]:
@@ -27,7 +31,7 @@ def lines_of(found: Documents) -> list[Line]:
     groups = (
         (PLAN, found.plan.jobs if found.plan else ()),
         (ROUNDS, [job for one in found.rounds.rounds for job in one.jobs] if found.rounds else ()),
-        (GATE, found.gate_plan.jobs if found.gate_plan else ()),
+        (GATE_PLAN, found.gate_plan.jobs if found.gate_plan else ()),
         (FAMILY, family.jobs if family else ()),
     )
     return [line for name, jobs in groups for line in lines(name, jobs, networks)]

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.verdict import DATA
-from compound.orchestrator.analyse.scores import SPEED
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.plan.resolution_warnings import few_seeds, resolution_warnings
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.spec.load import load
 from compound.schemas.architecture import Candidate, Cost, Shares
+from compound.schemas.metrics import SPEED
 from compound.schemas.study import Search
 from compound.schemas.verdict import Verdict
 from tests.support.verdict_studies import (
