@@ -13,8 +13,8 @@ from compound.orchestrator.analyse.scores import (
     ScoredCandidates,
     accuracy_resolution,
     at_equal_cost,
+    candidate_scores,
     compare,
-    entry,
 )
 from compound.orchestrator.choose.verdict_text import job_warnings
 from compound.orchestrator.scale.gate_text import GateText, Outcome, no_correction
@@ -41,11 +41,11 @@ class _GateData:
     def place(self, candidate: str) -> int | None:
         """Return a candidate's position in the field; None without a score."""
         one = self.entries.get(candidate)
-        return self.field.scored.index(one) if one and one.scores else None
+        return self.field.candidates.index(one) if one and one.scores else None
 
     def entrant(self, place: int) -> Entrant:
         """Return who stands at a position of the field."""
-        one = self.field.scored[place]
+        one = self.field.candidates[place]
         return next(e for e in self.plan.entrants if self.entries[e.candidate] is one)
 
     @property
@@ -103,8 +103,8 @@ def _hall(
         job = one.request.job
         jobs.setdefault(one.candidate, []).append((job.id, job.seed))
     entries = at_equal_cost(
-        [entry(one.network, jobs, results) for one in gate.entrants],
-        entry(plan.baseline, jobs, results),
+        [candidate_scores(one.network, jobs, results) for one in gate.entrants],
+        candidate_scores(plan.baseline, jobs, results),
         gate.multiple,
     )
     floor = accuracy_resolution(plan)
@@ -136,15 +136,15 @@ def _outcome(spec: StudySpec, hall: _GateData) -> tuple[Outcome, str]:
     chosen, field, level = hall.verdict.chosen, hall.field, spec.search.level
     place = hall.place(chosen) if chosen else None
     told = GateText(hall.plan.scale, level, spec.gate.mode, hall.correlation)
-    if len(field.scored) < 2:
-        return "undecided", told.nothing(len(field.scored), len(hall.plan.entrants))
+    if len(field.candidates) < 2:
+        return "undecided", told.nothing(len(field.candidates), len(hall.plan.entrants))
     if place is None:
         return "undecided", told.no_choice()
     if field.comparison is None:
         return "undecided", told.no_noise()
     if place not in field.tied:
         best = hall.entrant(0)
-        lead = field.scored[0].at_budget - field.scored[place].at_budget
+        lead = field.candidates[0].at_budget - field.candidates[place].at_budget
         triple = _standing(hall.verdict, best.candidate).coefficients
         return "does not carry over", told.overtaken(best.name, triple, lead)
     if told.upright:
@@ -155,7 +155,7 @@ def _outcome(spec: StudySpec, hall: _GateData) -> tuple[Outcome, str]:
         return "does not carry over", told.upside_down()
     if proven := _left_behind(hall, place):
         return "carries over", told.losers_stay([one.name for one in hall.losers], proven)
-    if not hall.losers and len(field.tied) == len(field.scored):
+    if not hall.losers and len(field.tied) == len(field.candidates):
         return "undecided", told.all_tied()
     return "undecided", told.open_question()
 
@@ -202,7 +202,7 @@ def _warnings(hall: _GateData, plan: Plan, results: Mapping[str, JobResult]) -> 
     identities = [one.request.job.id for one in hall.plan.jobs]
     yield from job_warnings(identities, results, "gate job")
     base = [one.request.job.id for one in hall.plan.jobs if one.candidate == plan.baseline.id]
-    if hall.field.scored and not any(_done(results.get(id_)) for id_ in base):
+    if hall.field.candidates and not any(_done(results.get(id_)) for id_ in base):
         yield no_correction([one.network.ratio for one in hall.plan.entrants])
 
 
