@@ -8,7 +8,7 @@ from compound.jobs.store.checking.gc import Pruning, Wanted
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
-from compound.orchestrator.records.needed_checkpoints import Policy, wanted
+from compound.orchestrator.records.needed_checkpoints import Policy, needed_checkpoints
 from compound.orchestrator.wording.numbers import counted, megabytes
 from compound.schemas.errors import SpecError, StoreError
 
@@ -32,7 +32,7 @@ def gc(studies: list[str], asked: GcOptions) -> None:
     if asked.yes:
         done = _pruned(store, chosen, asked.policy)
     else:
-        plan = wanted(store, chosen, asked.policy)
+        plan = needed_checkpoints(store, chosen, asked.policy)
         done = [store.prune(job, stay, dry=True) for job, stay in plan.items()]
     if asked.as_json:
         _print(store, chosen, done, asked)
@@ -54,7 +54,7 @@ def _pruned(store: ArtifactStore, chosen: dict[str, Documents], policy: Policy) 
     with ExitStack() as stack:
         for name in sorted(chosen):
             stack.enter_context(store.study(name).lease({}))
-        plan = wanted(store, chosen, policy)
+        plan = needed_checkpoints(store, chosen, policy)
         return [_one(store, job, plan) for job in plan]
 
 
