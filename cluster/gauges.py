@@ -3,7 +3,7 @@
 from ray.util.metrics import Gauge
 
 from compound.schemas.job import EpochRow, Event
-from compound.schemas.metrics import ACCURACY
+from compound.schemas.metrics import ACCURACY, SPEED
 
 _TAGS = ("study",)
 _GAUGES = {
@@ -55,7 +55,7 @@ class StudyGauges:
         return values
 
     def _add_row(self, job: str, row: EpochRow) -> None:
-        self._speeds[job] = row.metrics.get("images_per_second", 0.0)
+        self._speeds[job] = row.metrics.get(SPEED, 0.0)
         score = row.metrics.get(self._metric)
         if score is not None:
             self._best = score if self._best is None else max(self._best, score)

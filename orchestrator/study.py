@@ -18,7 +18,18 @@ from compound.orchestrator.analyse.halving import halving_rungs
 from compound.orchestrator.choose.rounds import Search, next_round
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.records import job_list
-from compound.orchestrator.records.documents import Record, documents
+from compound.orchestrator.records.documents import (
+    FAMILY,
+    GATE_PLAN,
+    GATE_RESULT,
+    PLAN,
+    POWER_LAW,
+    ROUNDS,
+    SPEC,
+    VERDICT,
+    Record,
+    documents,
+)
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import Ending, Observer, PhaseRunner
 from compound.orchestrator.scale.family import plan_family
@@ -85,7 +96,7 @@ class Study(Generic[S]):
             limits=self.spec.retry_limits,
             retry_failed=self.retry_failed,
         )
-        self.folder.write("spec.json", Record(spec=self.spec, text=self.text))
+        self.folder.write(SPEC, Record(spec=self.spec, text=self.text))
         return phases
 
     def run(self: "Study[StudySpec]", plan: Plan) -> Outcome:
@@ -95,7 +106,7 @@ class Study(Generic[S]):
         """
         spec, phases = self.spec, self.begin(plan.data)
         networks = job_list.by_id([plan.baseline], plan, ())
-        self.record_jobs(job_list.PLAN, plan, plan.jobs, networks)
+        self.record_jobs(PLAN, plan, plan.jobs, networks)
         search, ending = self._search(spec, plan, phases)
         verdict = self._verdict(search)
         if ending == "stopped":
@@ -115,7 +126,7 @@ class Study(Generic[S]):
         while True:
             added = [job for done in rounds.rounds for job in done.jobs]
             networks = job_list.by_id([plan.baseline], plan.extended(rounds), ())
-            self.record_jobs(job_list.ROUNDS, rounds, added, networks)
+            self.record_jobs(ROUNDS, rounds, added, networks)
             ending = phases.train(jobs[0].phase, jobs)
             search = Search.of(spec, plan, rounds, self.store.results)
             following = next_round(search) if ending == "done" else None
@@ -128,7 +139,7 @@ class Study(Generic[S]):
         verdict = analyse(search.spec, search.plan, search.results)
         if isinstance(search.spec.search.promotion, Asha):
             verdict = verdict.model_copy(update={"rungs": self._halved(search)})
-        self.folder.write("verdict.json", verdict)
+        self.folder.write(VERDICT, verdict)
         return verdict
 
     def _halved(self, search: Search) -> tuple[Rung, ...]:
@@ -146,11 +157,11 @@ class Study(Generic[S]):
             return "done"
         planned = gate_plan(search.spec, search.plan, verdict, self.networks)
         networks = job_list.by_id([search.plan.baseline], search.plan, ())
-        self.record_jobs(job_list.GATE, planned, planned.jobs, networks)
+        self.record_jobs(GATE_PLAN, planned, planned.jobs, networks)
         ending = phases.train("gate", planned.jobs)
         results = self.store.results([job.request.job.id for job in planned.jobs])
         judged = judge(search.spec, search.plan, verdict, planned, results)
-        self.folder.write("gate.json", judged)
+        self.folder.write(GATE_RESULT, judged)
         self.observer.note(judged.sentence)
         closed = mode == "stop" and judged.outcome == "does not carry over"
         return "closed" if closed and ending == "done" else ending
@@ -161,13 +172,13 @@ class Study(Generic[S]):
             spec, plan.baseline, plan.data, coefficients, plan.profile, self.networks
         )
         networks = job_list.by_id([plan.baseline], plan, family.members)
-        self.record_jobs(job_list.FAMILY, family, family.jobs, networks)
+        self.record_jobs(FAMILY, family, family.jobs, networks)
         ending = phases.train("family", family.jobs)
         stored = documents(self.folder)
         assert stored is not None
         results = self.store.results([job.request.job.id for job in stored.jobs])
         if law := law_of(spec, plan, family, results, self.networks):
-            self.folder.write("law.json", law)
+            self.folder.write(POWER_LAW, law)
         return ending
 
 

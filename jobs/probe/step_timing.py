@@ -32,6 +32,7 @@ from compound.schemas.base import Model
 from compound.schemas.data import SyntheticData
 from compound.schemas.device import Precision
 from compound.schemas.job import DataRef, TrainJob
+from compound.schemas.metrics import SECONDS, SPEED
 from compound.schemas.recipe import Recipe
 from compound.schemas.stages import Stage, Stem
 
@@ -116,10 +117,10 @@ def measure(case: Case, process: Process, per_epoch: int = 1) -> Measured:
         before = _seconds_without_core()
         metrics = trainer.epoch(len(steps) + 1)
         # Time in which the thread waits for a core delays a CPU's step, but not a GPU with a queue.
-        on_core = 1.0 if gpu else 1 - (_seconds_without_core() - before) / metrics["seconds"]
-        step = case.images / metrics["images_per_second"]
+        on_core = 1.0 if gpu else 1 - (_seconds_without_core() - before) / metrics[SECONDS]
+        step = case.images / metrics[SPEED]
         steps.append(on_core * step)
-        evaluations.append(on_core * (metrics["seconds"] - per_epoch * step) / per_epoch)
+        evaluations.append(on_core * (metrics[SECONDS] - per_epoch * step) / per_epoch)
     timed = steps[_WARMING:]
     return Measured(
         seconds=min(timed),

@@ -1,6 +1,6 @@
-"""Failed jobs by their first cause, and what those of a group have in common that others have not.
+"""Failed jobs, grouped by cause, with the traits that only the jobs of a group have.
 
-Pure: a report, `compound status` and the end of `compound run` show the same groups.
+Pure: a report, `compound status` and the summary of `compound run` show the same groups.
 """
 
 import re
@@ -18,22 +18,22 @@ _VARIES = (
     (re.compile(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b"), "#"),
     (re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?"), "#"),
 )
-"""What differs between two messages of one cause: addresses, ids, counts."""
+"""Parts that differ between two messages of one cause: addresses, ids, counts."""
 
-_SPEAKING = ("out of memory", "diverged")
-"""Kinds that say it all: how much memory was asked for, or which loss was NaN, is by the way."""
+_SUFFICIENT = ("out of memory", "diverged")
+"""Kinds that need no message: how much memory was requested, or which loss was NaN, is detail."""
 
 _LONGEST = 160
 _FEWEST = 2
-"""Jobs from which on something in common says anything."""
+"""Jobs below which a common trait means nothing."""
 _MOST = 3
 
 
 @dataclass(frozen=True)
 class Facts:
-    """One ended job of a study as failures are judged by: a cause where it failed, and its traits.
+    """One ended job of a study: its cause, if it failed, and its traits.
 
-    A trait is a number, of which a range may stand out, or a word.
+    A trait is a word, or a number: then a range of it may distinguish the failed jobs.
     """
 
     label: str
@@ -43,24 +43,24 @@ class Facts:
 
 @dataclass(frozen=True)
 class Group:
-    """All jobs that failed for one reason."""
+    """All jobs that failed with one cause."""
 
     kind: str
     message: str
-    """The first job's, whole."""
+    """The whole message of the first job."""
     jobs: tuple[str, ...]
     traceback: str
     ended: int
-    """Jobs of the study that have ended, these among them."""
+    """Jobs of the study that have ended, including these."""
     common: tuple[str, ...] = ()
-    """What all of them are and no other ended job is: `resolution >= 288`."""
+    """Traits that all of them have and no other ended job has: `resolution >= 288`."""
 
     @property
     def headline(self) -> str:
-        """How many, why, and what they have in common, in a line."""
+        """Number, cause and common traits in one line."""
         shared = f", all with {' and '.join(self.common)}" if self.common else ""
-        what = self.kind if self.kind in _SPEAKING else f"{self.kind}: {self.first_line}"
-        return f"{len(self.jobs):,} of {counted(self.ended, 'job')}: {what}{shared}"
+        cause = self.kind if self.kind in _SUFFICIENT else f"{self.kind}: {self.first_line}"
+        return f"{len(self.jobs):,} of {counted(self.ended, 'job')}: {cause}{shared}"
 
     @property
     def first_line(self) -> str:
@@ -70,20 +70,20 @@ class Group:
 
 
 def grouped(ended: Sequence[Facts]) -> list[Group]:
-    """Return failed jobs by kind and message, numbers and ids in it aside; the largest first.
+    """Return failed jobs by kind and message, without its numbers and ids; the largest group first.
 
-    The kind alone counts where it says it all.
+    Kinds of _SUFFICIENT are grouped without their messages.
     """
     groups: dict[tuple[str, str], list[Facts]] = {}
     for job in ended:
         if job.cause is not None:
             groups.setdefault(_signature(job.cause), []).append(job)
-    found = [_group(jobs, ended) for jobs in groups.values()]
-    return sorted(found, key=lambda group: -len(group.jobs))
+    by_cause = [_group(jobs, ended) for jobs in groups.values()]
+    return sorted(by_cause, key=lambda group: -len(group.jobs))
 
 
 def normalised(message: str) -> str:
-    """Return a message's first line with every number and id in it made alike."""
+    """Return the first line of a message with every number and id replaced by `#`."""
     line = message.strip().partition("\n")[0]
     for pattern, mark in _VARIES:
         line = pattern.sub(mark, line)
@@ -91,7 +91,7 @@ def normalised(message: str) -> str:
 
 
 def _signature(cause: Cause) -> tuple[str, str]:
-    return cause.kind, "" if cause.kind in _SPEAKING else normalised(cause.message)
+    return cause.kind, "" if cause.kind in _SUFFICIENT else normalised(cause.message)
 
 
 def _group(jobs: Sequence[Facts], ended: Sequence[Facts]) -> Group:
@@ -108,45 +108,44 @@ def _group(jobs: Sequence[Facts], ended: Sequence[Facts]) -> Group:
     )
 
 
-def in_common(jobs: Sequence[Facts], others: Sequence[Facts]) -> tuple[str, ...]:
-    """Return what every one of the jobs is and none of the others: at most three such traits.
+def in_common(jobs: Sequence[Facts], rest: Sequence[Facts]) -> tuple[str, ...]:
+    """Return at most three traits that all of the jobs have and none of the rest.
 
-    Each stands for itself. One job, or jobs with no others beside them, have nothing in common
-    that would say anything.
+    Each trait alone distinguishes them. One job, or jobs without a rest, have no such traits.
     """
-    if len(jobs) < _FEWEST or not others:
+    if len(jobs) < _FEWEST or not rest:
         return ()
     shared = [name for name in jobs[0].traits if all(name in job.traits for job in jobs)]
-    found = (_distinction(name, jobs, others) for name in shared)
-    return tuple(said for said in found if said)[:_MOST]
+    distinctions = (_distinction(name, jobs, rest) for name in shared)
+    return tuple(distinction for distinction in distinctions if distinction)[:_MOST]
 
 
-def _distinction(name: str, jobs: Sequence[Facts], others: Sequence[Facts]) -> str:
-    """Say by which value or range of a trait the jobs differ from all others; "" by none."""
-    mine = {job.traits[name] for job in jobs}
-    theirs = {other.traits[name] for other in others if name in other.traits}
-    if not theirs or mine & theirs:
+def _distinction(name: str, jobs: Sequence[Facts], rest: Sequence[Facts]) -> str:
+    """Return the value or range of a trait that distinguishes the jobs from the rest; else ""."""
+    values = {job.traits[name] for job in jobs}
+    other_values = {job.traits[name] for job in rest if name in job.traits}
+    if not other_values or values & other_values:
         return ""
-    if beyond := _range(name, _numbers(mine), _numbers(theirs)):
+    if beyond := _range(name, _numbers(values), _numbers(other_values)):
         return beyond
-    return f"{name} {_shown(next(iter(mine)))}" if len(mine) == 1 else ""
+    return f"{name} {_written(next(iter(values)))}" if len(values) == 1 else ""
 
 
-def _range(name: str, mine: list[float], theirs: list[float]) -> str:
-    if not mine or not theirs:
+def _range(name: str, values: list[float], other_values: list[float]) -> str:
+    if not values or not other_values:
         return ""
-    if min(mine) > max(theirs):
-        return f"{name} >= {_shown(min(mine))}"
-    return f"{name} <= {_shown(max(mine))}" if max(mine) < min(theirs) else ""
+    if min(values) > max(other_values):
+        return f"{name} >= {_written(min(values))}"
+    return f"{name} <= {_written(max(values))}" if max(values) < min(other_values) else ""
 
 
 def _numbers(values: set[Value]) -> list[float]:
-    """Return values that are all numbers; none where one is a word."""
+    """Return the values if all of them are numbers, else nothing."""
     numbers = [value for value in values if isinstance(value, float)]
     return numbers if len(numbers) == len(values) else []
 
 
-def _shown(value: Value) -> str:
+def _written(value: Value) -> str:
     """Write a number with four digits, a whole one in full."""
     if isinstance(value, str):
         return value
@@ -154,14 +153,14 @@ def _shown(value: Value) -> str:
 
 
 def outcomes(ended: Mapping[str, JobResult | JobState]) -> dict[str, Cause | None]:
-    """Return, of the jobs that have ended, the causes of those that failed and None for others.
+    """Return the ended jobs: the cause where a job failed, else None.
 
-    A job that was stopped has not ended; one that the search's promotion stopped has not failed.
+    A stopped job has not ended. A job that the search pruned has not failed.
     """
     return {
-        job: _cause(one)
-        for job, one in ended.items()
-        if one.status in ("done", "failed") or _pruned(one)
+        job: _cause(outcome)
+        for job, outcome in ended.items()
+        if outcome.status in ("done", "failed") or _pruned(outcome)
     }
 
 
@@ -178,7 +177,7 @@ def _pruned(ended: JobResult | JobState) -> bool:
 def facts(
     planned: Sequence[Line], causes: Mapping[str, Cause | None], hosts: Mapping[str, str]
 ) -> list[Facts]:
-    """Return the facts of the planned jobs that have ended; none where none of them failed.
+    """Return the facts of the planned jobs that have ended; nothing where no job failed.
 
     `causes`: see `outcomes`; `hosts` by job, for those whose host is known.
     """
@@ -192,7 +191,7 @@ def facts(
 
 
 def _traits(planned: Line, host: str) -> dict[str, Value]:
-    """Return what a job is like; a seed is a name, not a number that may be large."""
+    """Return the traits of a job. A seed is a word: a range of seeds means nothing."""
     traits: dict[str, Value] = {"resolution": float(planned.resolution)}
     if planned.alpha is not None and planned.beta is not None and planned.params is not None:
         traits |= {"depth multiplier": planned.alpha, "width multiplier": planned.beta}

@@ -1,4 +1,4 @@
-"""What successive halving did at each of its rungs, told from the rows that its jobs left."""
+"""The rungs of successive halving, computed from the rows of its jobs."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,12 +18,12 @@ Rows = Mapping[str, Sequence[EpochRow]]
 
 def rung_epochs(asha: Asha, epochs: int) -> tuple[int, ...]:
     """Return the epochs after which Ray's ASHA decides, and the schedule's last one."""
-    found = []
+    epochs_of_rungs = []
     epoch = asha.grace
     while epoch < epochs:
-        found.append(epoch)
+        epochs_of_rungs.append(epoch)
         epoch *= asha.factor
-    return (*found, epochs)
+    return (*epochs_of_rungs, epochs)
 
 
 def halving_rungs(
@@ -36,11 +36,11 @@ def halving_rungs(
 ) -> tuple[Rung, ...]:
     """Return the rungs of a search by successive halving, the shortest first.
 
-    `jobs` are those of a search with schedules of `epochs`. What entered and was promoted counts
-    jobs, a seed each, among those that may be pruned. The correlation is over all candidates at
-    the budget's cost that reached the last rung, exempt controls too: a pruned job has no final
-    score. What was pruned at a rung would have ranked low there, so the correlation tends to be
-    lower than it would be over all candidates.
+    `jobs` are those of a search with schedules of `epochs`. `entered` and `promoted` count jobs,
+    one per seed, among those that may be pruned. The correlation is over all candidates at the
+    budget's cost that reached the last rung, exempt controls included: a pruned job has no final
+    score. Pruned jobs would have ranked low, so the correlation tends to be lower than over all
+    candidates.
     """
     return tuple(
         Rung(
@@ -57,11 +57,11 @@ def halving_rungs(
 
 
 def _seeds(jobs: Sequence[PlannedJob]) -> int:
-    return len({one.request.job.seed for one in jobs if one.request.prunable})
+    return len({planned.request.job.seed for planned in jobs if planned.request.prunable})
 
 
 def _reached(jobs: Sequence[PlannedJob], rows: Rows, epoch: int) -> int:
-    ids = {one.request.job.id for one in jobs if one.request.prunable}
+    ids = {planned.request.job.id for planned in jobs if planned.request.prunable}
     return sum(any(row.epoch >= epoch for row in rows.get(job, ())) for job in ids)
 
 
@@ -73,9 +73,9 @@ def _correlation(
     level: float,
 ) -> Correlation | None:
     scores: dict[str, list[tuple[float, float]]] = {}
-    for one in jobs:
-        at = {row.epoch: row.metrics[ACCURACY] for row in rows.get(one.request.job.id, ())}
-        if one.phi > 0 and at.keys() >= set(between):
-            scores.setdefault(one.candidate, []).append((at[between[0]], at[between[1]]))
-    early, late = ([[pair[side] for pair in each] for each in scores.values()] for side in (0, 1))
+    for planned in jobs:
+        at = {row.epoch: row.metrics[ACCURACY] for row in rows.get(planned.request.job.id, ())}
+        if planned.phi > 0 and at.keys() >= set(between):
+            scores.setdefault(planned.candidate, []).append((at[between[0]], at[between[1]]))
+    early, late = ([[pair[side] for pair in pairs] for pairs in scores.values()] for side in (0, 1))
     return correlate(early, late, level)

@@ -1,13 +1,14 @@
-"""Where the surface over the shares is highest, and where else its highest point may lie.
+"""The maximum of the surface over the shares, with its confidence region.
 
-Looked at are the places of a fine lattice within the hull of all networks that the budget admits,
-tried or not: beyond it there is no network of this cost, and the surface would only extrapolate.
+The search is over the points of a fine lattice within the convex hull of all networks that the
+budget admits, tried or not. Outside there is no network of this cost: the surface would only
+extrapolate.
 
-The region is the part of the surface that is so high that it holds the optimum with the study's
-level: surfaces that the scores leave possible are drawn, and each has its highest place (a
-parametric bootstrap; Box and Hunter 1954 have the theory for a quadratic without bounds). Taking
-the places that are hit most often instead makes a smaller region, but draws of a nearly flat
-surface pile up in corners, and then it held the true optimum in 55 % of simulated studies at 90 %.
+The region consists of the highest points that together contain the optimum at the study's level.
+Their probabilities come from surfaces drawn from the posterior, each with its own maximum (a
+parametric bootstrap; Box and Hunter 1954 have the theory for a quadratic without bounds). A region
+of the points that are drawn most often would be smaller, but draws of a nearly flat surface gather
+in corners: it contained the true optimum in only 55 % of simulated studies at a level of 90 %.
 """
 
 from collections.abc import Sequence
@@ -22,74 +23,76 @@ from compound.schemas.architecture import Candidate, Shares
 from compound.schemas.verdict import Optimum, RegionPoint, SurfaceValue
 
 DEGREE = 20
-"""Places are multiples of 1 / DEGREE: 231 on the whole simplex."""
+"""Shares of the lattice are multiples of 1 / DEGREE: 231 points on the whole simplex."""
 DRAWS = 2000
-"""Surfaces drawn; a probability of 0.5 is good to 0.011."""
+"""Surfaces drawn; a probability of 0.5 has a standard error of 0.011."""
 ANGLES = 72
-"""Directions in which the hull is felt for, 5 degrees apart."""
+"""Directions that approximate the hull, 5 degrees apart."""
 
 
-def optimum(field: ScoredCandidates, untried: Sequence[Candidate] = ()) -> Optimum | None:
-    """Return the optimum of the surface; None where there is none, or it is the same everywhere."""
-    surface = field.surface
+def optimum(scored: ScoredCandidates, untried: Sequence[Candidate] = ()) -> Optimum | None:
+    """Return the optimum of the surface; None where there is no surface, or it is constant."""
+    surface = scored.surface
     if surface is None or surface.kind == "constant":
         return None
-    known = [one.candidate for one in field.scored] + list(untried)
-    places = _places(surface, splits_of([one.shares for one in known if one.shares is not None]))
-    heights = surface.heights(places)
-    best = int(heights.argmax())
-    belief = surface.belief(places[[best]])
-    low, high = intervals(field, belief, field.level)
+    networks = [network.candidate for network in scored.candidates] + list(untried)
+    points = _points_to_search(
+        surface, splits_of([network.shares for network in networks if network.shares is not None])
+    )
+    means = surface.predicted(points)
+    best = int(means.argmax())
+    posterior = surface.posterior(points[[best]])
+    low, high = intervals(scored, posterior, scored.level)
     errors = surface.errors()
     return Optimum(
         surface=surface.kind,
-        shares=_shares(places[best]),
-        expected=float(heights[best]),
+        shares=_shares(points[best]),
+        expected=float(means[best]),
         low=float(low[0]),
         high=float(high[0]),
-        region=_region(field, surface, places, heights),
+        region=_region(scored, surface, points, means),
         error=float(np.sqrt(np.square(errors).mean())) if len(errors) else None,
-        heights=_heights(places, heights),
+        heights=_surface_values(points, means),
     )
 
 
 def _region(
-    field: ScoredCandidates, surface: Surface, places: Floats, heights: Floats
+    scored: ScoredCandidates, surface: Surface, points: Floats, means: Floats
 ) -> tuple[RegionPoint, ...]:
-    """Return the highest places that together hold the optimum with the level, likeliest first."""
-    chance = probabilities(field, surface, places)
-    down = np.argsort(-heights, kind="stable")
-    needed = int(np.searchsorted(np.cumsum(chance[down]), field.level - 1e-9)) + 1
+    """Return the highest points that contain the optimum at the level, most probable first."""
+    chance = probabilities(scored, surface, points)
+    down = np.argsort(-means, kind="stable")
+    needed = int(np.searchsorted(np.cumsum(chance[down]), scored.level - 1e-9)) + 1
     inside = sorted(down[:needed].tolist(), key=lambda i: -chance[i])
     return tuple(
-        RegionPoint(shares=_shares(places[i]), probability=float(chance[i])) for i in inside
+        RegionPoint(shares=_shares(points[i]), probability=float(chance[i])) for i in inside
     )
 
 
-def probabilities(field: ScoredCandidates, surface: Surface, places: Floats) -> Floats:
-    """Return how probably the surface's highest place is each of these; they sum up to 1.
+def probabilities(scored: ScoredCandidates, surface: Surface, points: Floats) -> Floats:
+    """Return the probability of each point to be the maximum of the surface; they sum to 1.
 
-    Noise and strays are known by their degrees of freedom only, so their size is drawn too.
+    The noise and the lack of fit are only estimates, so their size is drawn as well.
     """
-    assert field.comparison
-    noise, rng = field.comparison.noise, np.random.default_rng(0)
-    middle = surface.belief(places.mean(axis=0, keepdims=True))
-    df = float(freedom(surface, noise, middle)[0])
+    assert scored.comparison
+    noise, rng = scored.comparison.noise, np.random.default_rng(0)
+    posterior = surface.posterior(points.mean(axis=0, keepdims=True))
+    df = float(freedom(surface, noise, posterior)[0])
     sds = noise.sd * np.sqrt(df / rng.chisquare(df, DRAWS))
-    highest = surface.draws(rng, sds, places).argmax(axis=1)
-    counts = np.bincount(highest, minlength=len(places))
+    highest = surface.draw_surfaces(rng, sds, points).argmax(axis=1)
+    counts = np.bincount(highest, minlength=len(points))
     return np.asarray(counts / DRAWS, dtype=np.float64)
 
 
-def _places(surface: Surface, known: Floats) -> Floats:
-    """Return the places of the lattice that networks surround and the surface knows of.
+def _points_to_search(surface: Surface, shares: Floats) -> Floats:
+    """Return the points of the lattice that networks surround and the surface covers.
 
-    One that is half a step outside counts as inside: rounding seldom leaves a network right in a
+    A point half a step outside counts as inside: rounding seldom leaves a network exactly in a
     corner.
     """
     lattice = _lattice()
-    inside = _surrounded(lattice, known, 0.5 / DEGREE) & surface.reaches(lattice)
-    return lattice[inside] if inside.any() else known
+    inside = _surrounded(lattice, shares, 0.5 / DEGREE) & surface.covers(lattice)
+    return lattice[inside] if inside.any() else shares
 
 
 @lru_cache(maxsize=1)
@@ -100,24 +103,24 @@ def _lattice() -> Floats:
     return lattice
 
 
-def _surrounded(places: Floats, known: Floats, slack: float) -> Bools:
-    """Say which places lie in the convex hull of the known shares, or hardly outside.
+def _surrounded(points: Floats, shares: Floats, slack: float) -> Bools:
+    """Return which points lie in the convex hull of the shares, or less than `slack` outside.
 
-    A place is outside where it reaches farther than all of them in some direction.
+    A point is outside where in some direction it lies farther out than all shares.
     """
     turns = np.linspace(0, 2 * np.pi, ANGLES, endpoint=False, dtype=np.float64)
-    one = np.array([1.0, -1.0, 0.0]) / 2**0.5
-    other = np.array([1.0, 1.0, -2.0]) / 6**0.5
-    directions = np.outer(one, np.cos(turns)) + np.outer(other, np.sin(turns))
-    inside: Bools = np.all(places @ directions <= (known @ directions).max(axis=0) + slack, axis=1)
+    first_axis = np.array([1.0, -1.0, 0.0]) / 2**0.5
+    second_axis = np.array([1.0, 1.0, -2.0]) / 6**0.5
+    directions = np.outer(first_axis, np.cos(turns)) + np.outer(second_axis, np.sin(turns))
+    inside: Bools = np.all(points @ directions <= (shares @ directions).max(axis=0) + slack, axis=1)
     return inside
 
 
-def _shares(place: Floats) -> Shares:
-    depth, width, resolution = place.tolist()
+def _shares(point: Floats) -> Shares:
+    depth, width, resolution = point.tolist()
     return Shares(depth=depth, width=width, resolution=resolution)
 
 
-def _heights(places: Floats, heights: Floats) -> tuple[SurfaceValue, ...]:
-    pairs = zip(places, heights.tolist(), strict=True)
-    return tuple(SurfaceValue(shares=_shares(place), expected=value) for place, value in pairs)
+def _surface_values(points: Floats, means: Floats) -> tuple[SurfaceValue, ...]:
+    pairs = zip(points, means.tolist(), strict=True)
+    return tuple(SurfaceValue(shares=_shares(point), expected=value) for point, value in pairs)

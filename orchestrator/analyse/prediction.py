@@ -1,13 +1,13 @@
-"""What the surface expects of networks that were not trained, and which to train next.
+"""Predictions for networks that were not trained, and the choice of the next ones to train.
 
 A prediction is of the true mean that a network would have at the budget's cost: the surface at its
-shares plus a stray of its own. Its interval is a t interval whose degrees of freedom weigh those of
-the noise, of the strays and of the seeds' luck by what each adds (Satterthwaite 1946).
+shares plus its own lack of fit. Its interval is a t interval whose degrees of freedom weigh those
+of the noise, of the lack of fit and of the seed effect by their variances (Satterthwaite 1946).
 
-The next network is the one with the largest expected improvement over the best that is expected so
-far (Jones, Schonlau and Welch 1998, with Student's t for their normal). Several are taken one after
-another, each as if it had been measured to be as good as expected (the kriging believer of
-Ginsbourger, Le Riche and Carraro 2010), so that they do not crowd around one place.
+The next network is the one with the largest expected improvement over the best expected candidate
+(Jones, Schonlau and Welch 1998, with Student's t for their normal). Several are chosen one after
+another, each as if it had been measured with its expected accuracy (the kriging believer of
+Ginsbourger, Le Riche and Carraro 2010), so that they do not gather around one point.
 """
 
 from collections.abc import Sequence
@@ -15,131 +15,141 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from compound.orchestrator.analyse.scores import NO_LUCK, ScoredCandidates
+from compound.orchestrator.analyse.scores import NO_SEED_EFFECT, ScoredCandidates
 from compound.orchestrator.statistics.comparison import Noise
 from compound.orchestrator.statistics.surface import Floats, Posterior, Surface, splits_of
 from compound.schemas.architecture import Candidate
 from compound.schemas.verdict import Prediction
 
 ALIKE = 1e-9
-"""Improvements, over the noise, that are called equal; then the loneliest network is taken."""
+"""Difference of improvements, in units of the noise, that counts as none: then the network
+farthest from all others is chosen."""
 FEWEST = 3.0
-"""Degrees of freedom that an improvement is expected with at least."""
+"""Least degrees of freedom of an expected improvement."""
 
 
 def predict(
-    field: ScoredCandidates, untried: Sequence[Candidate], level: float
+    scored: ScoredCandidates, untried: Sequence[Candidate], level: float
 ) -> tuple[Prediction, ...]:
-    """Return what is expected of untried networks, the largest expected improvement first.
+    """Return predictions for untried networks, the largest expected improvement first.
 
-    Left out are networks without shares and those of which the surface knows nothing, because
-    they scale an axis that no candidate does. Nothing is predicted without a surface.
+    Networks without shares are left out, and those that the surface does not cover because they
+    scale an axis that no candidate scales. Without a surface there are no predictions.
     """
-    if field.surface is None or field.comparison is None:
+    if scored.surface is None or scored.comparison is None:
         return ()
-    known = _known(field.surface, untried)
-    if not known:
+    candidates = _within_reach(scored.surface, untried)
+    if not candidates:
         return ()
-    belief = field.surface.belief(_splits(known))
-    low, high = intervals(field, belief, level)
-    gains = improvements(field.surface, field.comparison.noise, belief)
-    columns = (belief.expected, low, high, gains)
-    rows = zip(known, *(one.tolist() for one in columns), strict=True)
-    told = [_prediction(*row) for row in rows]
-    return tuple(sorted(told, key=lambda one: -one.improvement))
+    posterior = scored.surface.posterior(_splits(candidates))
+    low, high = intervals(scored, posterior, level)
+    gains = improvements(scored.surface, scored.comparison.noise, posterior)
+    columns = (posterior.expected, low, high, gains)
+    rows = zip(candidates, *(column.tolist() for column in columns), strict=True)
+    predictions = [_prediction(*row) for row in rows]
+    return tuple(sorted(predictions, key=lambda column: -column.improvement))
 
 
 def next_points(
-    field: ScoredCandidates, untried: Sequence[Candidate], count: int
+    scored: ScoredCandidates, untried: Sequence[Candidate], count: int
 ) -> tuple[Candidate, ...]:
-    """Return at most so many distinct untried networks, in the order in which they are wanted."""
-    if field.surface is None or field.comparison is None:
+    """Return at most `count` distinct untried networks, in the order of their priority."""
+    if scored.surface is None or scored.comparison is None:
         return ()
-    surface, noise = field.surface, field.comparison.noise
-    left, taken = _known(surface, untried), list[Candidate]()
-    occupied = [one.candidate for one in field.scored]
-    while left and len(taken) < count:
-        belief = surface.belief(_splits(left))
-        gains = improvements(surface, noise, belief)
+    surface, noise = scored.surface, scored.comparison.noise
+    remaining, chosen = _within_reach(surface, untried), list[Candidate]()
+    occupied = [entry.candidate for entry in scored.candidates]
+    while remaining and len(chosen) < count:
+        posterior = surface.posterior(_splits(remaining))
+        gains = improvements(surface, noise, posterior)
         best = np.flatnonzero(gains >= gains.max() - ALIKE * noise.sd)
-        place = int(best[_solitude([left[i] for i in best], occupied).argmax()])
-        surface = surface.believing(_splits([left[place]])[0], float(belief.expected[place]))
-        taken.append(left.pop(place))
-        occupied.append(taken[-1])
-    return tuple(taken)
+        position = int(best[_solitude([remaining[i] for i in best], occupied).argmax()])
+        surface = surface.conditioned_on(
+            _splits([remaining[position]])[0], float(posterior.expected[position])
+        )
+        chosen.append(remaining.pop(position))
+        occupied.append(chosen[-1])
+    return tuple(chosen)
 
 
-def intervals(field: ScoredCandidates, belief: Posterior, level: float) -> tuple[Floats, Floats]:
-    """Return the ends of the intervals of true means, kept inside 0 to 1."""
-    assert field.surface and field.comparison
-    noise, luck = field.comparison.noise, field.luck
-    df = freedom(field.surface, noise, belief, luck)
-    deviation = np.sqrt(noise.sd**2 * belief.variance + luck.sd**2)
+def intervals(
+    scored: ScoredCandidates, posterior: Posterior, level: float
+) -> tuple[Floats, Floats]:
+    """Return the ends of the intervals of true means, clipped to 0 and 1."""
+    assert scored.surface and scored.comparison
+    noise, seed_effect = scored.comparison.noise, scored.seed_effect
+    df = freedom(scored.surface, noise, posterior, seed_effect)
+    deviation = np.sqrt(noise.sd**2 * posterior.variance + seed_effect.sd**2)
     half = stats.t.ppf((1 + level) / 2, df) * deviation
-    middle = belief.expected
+    middle = posterior.expected
     low: Floats = np.maximum(middle - half, np.minimum(middle, 0.0))
     high: Floats = np.minimum(middle + half, np.maximum(middle, 1.0))
     return low, high
 
 
-def freedom(surface: Surface, noise: Noise, belief: Posterior, luck: Noise = NO_LUCK) -> Floats:
-    """Return the degrees of freedom that the variances of a belief are known with.
+def freedom(
+    surface: Surface, noise: Noise, posterior: Posterior, seed_effect: Noise = NO_SEED_EFFECT
+) -> Floats:
+    """Return the degrees of freedom of a posterior's variances (Satterthwaite 1946).
 
-    The parts that come of noise, strays and luck have their own (Satterthwaite 1946).
+    Noise, lack of fit and seed effect each have their own.
     """
     unit = noise.sd**2
-    noisy, strayed, shared = unit * belief.sampling, unit * belief.straying, luck.sd**2
-    spread = noisy**2 / noise.df + strayed**2 / surface.spare + shared**2 / luck.df
-    df: Floats = np.maximum((noisy + strayed + shared) ** 2 / spread, 1.0)
+    sampling, misfit = unit * posterior.sampling, unit * posterior.lack_of_fit
+    shared = seed_effect.sd**2
+    spread = sampling**2 / noise.df + misfit**2 / surface.residual_df + shared**2 / seed_effect.df
+    df: Floats = np.maximum((sampling + misfit + shared) ** 2 / spread, 1.0)
     return df
 
 
-def improvements(surface: Surface, noise: Noise, belief: Posterior) -> Floats:
+def improvements(surface: Surface, noise: Noise, posterior: Posterior) -> Floats:
     """Return the expected improvements over the best expected candidate; none is negative.
 
-    The luck that a seed brings to all falls out of an improvement. With a single degree of freedom
-    there would be no expectation; a few more than that are taken.
+    The seed effect is the same for all candidates and cancels. With one degree of freedom the
+    expectation does not exist, so at least FEWEST are used.
     """
-    df = np.maximum(freedom(surface, noise, belief), FEWEST)
-    scale = noise.sd * np.sqrt(belief.variance)
-    lead = belief.expected - surface.expected.max()
+    df = np.maximum(freedom(surface, noise, posterior), FEWEST)
+    scale = noise.sd * np.sqrt(posterior.variance)
+    lead = posterior.expected - surface.expected.max()
     u = lead / scale
     beyond = (df + u**2) / (df - 1) * stats.t.pdf(u, df)
     gains: Floats = np.maximum(lead * stats.t.cdf(u, df) + scale * beyond, 0.0)
     return gains
 
 
-def _known(surface: Surface, untried: Sequence[Candidate]) -> list[Candidate]:
-    placed = [one for one in untried if one.shares is not None]
-    if not placed:
+def _within_reach(surface: Surface, untried: Sequence[Candidate]) -> list[Candidate]:
+    with_shares = [candidate for candidate in untried if candidate.shares is not None]
+    if not with_shares:
         return []
-    reached = surface.reaches(_splits(placed)).tolist()
-    return [one for one, within in zip(placed, reached, strict=True) if within]
+    within_reach = surface.covers(_splits(with_shares)).tolist()
+    return [
+        candidate for candidate, inside in zip(with_shares, within_reach, strict=True) if inside
+    ]
 
 
 def _splits(candidates: Sequence[Candidate]) -> Floats:
-    return splits_of([one.shares for one in candidates if one.shares is not None])
+    return splits_of([candidate.shares for candidate in candidates if candidate.shares is not None])
 
 
-def _solitude(some: Sequence[Candidate], occupied: Sequence[Candidate]) -> Floats:
-    """Return how far each of some networks lies from the nearest of the others."""
-    others = _splits(occupied)
-    if len(some) < 2 or not len(others):
-        return np.zeros(len(some))
-    apart = np.linalg.norm(_splits(some)[:, None] - others, axis=-1)
+def _solitude(candidates: Sequence[Candidate], occupied: Sequence[Candidate]) -> Floats:
+    """Return the distance of each network to the nearest occupied point."""
+    splits = _splits(occupied)
+    if len(candidates) < 2 or not len(splits):
+        return np.zeros(len(candidates))
+    apart = np.linalg.norm(_splits(candidates)[:, None] - splits, axis=-1)
     nearest: Floats = apart.min(axis=1)
     return nearest
 
 
 def _prediction(
-    one: Candidate, expected: float, low: float, high: float, improvement: float
+    candidate: Candidate, expected: float, low: float, high: float, improvement: float
 ) -> Prediction:
-    assert one.shares is not None
+    assert candidate.shares is not None
     return Prediction(
-        candidate=one.id,
-        coefficients=one.coefficients,
-        shares=one.shares,
-        ratio=one.ratio,
+        candidate=candidate.id,
+        coefficients=candidate.coefficients,
+        shares=candidate.shares,
+        ratio=candidate.ratio,
         expected=expected,
         low=low,
         high=high,

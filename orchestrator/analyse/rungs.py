@@ -1,10 +1,15 @@
-"""What the shorter schedules of a search by rungs have shown, and how far their order held."""
+"""Scores of each rung of a search, and how well its order agrees with that of the last rung."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from compound.orchestrator.analyse.scores import CandidateScores, Jobs, at_equal_cost, entry
+from compound.orchestrator.analyse.scores import (
+    CandidateScores,
+    Jobs,
+    at_equal_cost,
+    candidate_scores,
+)
 from compound.orchestrator.plan.schedules import RungSchedule, rung_schedules
 from compound.orchestrator.statistics.comparison import Noise, pooled
 from compound.orchestrator.statistics.rank_correlation import correlation
@@ -16,10 +21,10 @@ from compound.schemas.verdict import Rung
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """The candidates that trained one schedule, at equal cost, by identity."""
+class _RungScores:
+    """The candidates of one rung, at equal cost, by identity."""
 
-    stage: RungSchedule
+    schedule: RungSchedule
     seeds: int
     entries: dict[str, CandidateScores]
     noise: Noise | None
@@ -29,73 +34,84 @@ class _Shown:
 def screened(
     spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]
 ) -> dict[str, tuple[float, ...]]:
-    """Return each candidate's scores after the longest shorter schedule that it has trained."""
+    """Return each candidate's scores after the longest schedule below the whole one."""
     scores: dict[str, tuple[float, ...]] = {}
-    for shown in _shown(spec, plan, results, rung_schedules(spec)[:-1]):
-        scores |= {one: entry.values for one, entry in shown.entries.items() if entry.scores}
+    for rung in _scores_of_rungs(spec, plan, results, rung_schedules(spec)[:-1]):
+        scores |= {
+            candidate: entry.values for candidate, entry in rung.entries.items() if entry.scores
+        }
     return scores
 
 
 def rungs(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> tuple[Rung, ...]:
-    """Return who trained each schedule and who went on; nothing for a search without rungs.
+    """Return how many candidates entered and left each rung; nothing for a search without rungs.
 
-    The correlation is over those that came to the last rung, so of the best of each rung only:
-    among them the order is hardest to tell.
+    The correlation is over the candidates that reached the last rung, so only over the best of
+    each rung: their order is the hardest to determine.
     """
-    every = _shown(spec, plan, results, rung_schedules(spec))
-    if len(every) < 2:
+    by_rung = _scores_of_rungs(spec, plan, results, rung_schedules(spec))
+    if len(by_rung) < 2:
         return ()
-    last = every[-1]
-    told = [
+    last = by_rung[-1]
+    earlier = [
         Rung(
-            epochs=one.stage.recipe.epochs,
-            seeds=one.seeds,
-            entered=len(one.entries),
-            promoted=len(one.entries.keys() & following.entries.keys()),
-            correlation=_held(one, last, spec.search.level),
+            epochs=rung.schedule.recipe.epochs,
+            seeds=rung.seeds,
+            entered=len(rung.entries),
+            promoted=len(rung.entries.keys() & following.entries.keys()),
+            correlation=_agreement(rung, last, spec.search.level),
         )
-        for one, following in pairwise(every)
+        for rung, following in pairwise(by_rung)
     ]
-    epochs, seeds, entered = last.stage.recipe.epochs, last.seeds, len(last.entries)
+    epochs, seeds, entered = last.schedule.recipe.epochs, last.seeds, len(last.entries)
     final = Rung(epochs=epochs, seeds=seeds, entered=entered, promoted=None, correlation=None)
-    return (*told, final)
+    return (*earlier, final)
 
 
-def _held(one: _Shown, last: _Shown, level: float) -> Correlation | None:
-    both = [place for place in one.entries if place in last.entries]
-    early, late = ([_at_budget(side.entries[i]) for i in both] for side in (one, last))
-    return correlation(early, late, level, elsewhere=(one.noise, last.noise))
+def _agreement(rung: _RungScores, last: _RungScores, level: float) -> Correlation | None:
+    both = [candidate for candidate in rung.entries if candidate in last.entries]
+    early, late = ([_at_budget(side.entries[i]) for i in both] for side in (rung, last))
+    return correlation(early, late, level, fallback=(rung.noise, last.noise))
 
 
-def _at_budget(one: CandidateScores) -> list[float]:
-    return [score + one.shift for score in one.values]
+def _at_budget(scores: CandidateScores) -> list[float]:
+    return [value + scores.shift for value in scores.values]
 
 
-def _shown(
+def _scores_of_rungs(
     spec: StudySpec,
     plan: Plan,
     results: Mapping[str, JobResult],
-    asked: Sequence[RungSchedule],
-) -> list[_Shown]:
-    return [_of_stage(spec, plan, results, stage) for stage in asked]
+    schedules: Sequence[RungSchedule],
+) -> list[_RungScores]:
+    return [_scores_of_rung(spec, plan, results, schedule) for schedule in schedules]
 
 
-def _of_stage(
-    spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], stage: RungSchedule
-) -> _Shown:
-    jobs = by_length(plan, stage.recipe.epochs)
-    baseline = entry(plan.baseline, jobs, results)
-    entered = [entry(one, jobs, results) for one in plan.candidates if one.id in jobs]
-    level = at_equal_cost(entered, baseline, spec.search.budget.multiple)
-    seeds = max((len(jobs[one.id]) for one in level), default=0)
-    return _Shown(stage, seeds, {one.id: one for one in level}, pooled([baseline.values]))
+def _scores_of_rung(
+    spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], schedule: RungSchedule
+) -> _RungScores:
+    jobs = by_length(plan, schedule.recipe.epochs)
+    baseline = candidate_scores(plan.baseline, jobs, results)
+    entered = [
+        candidate_scores(candidate, jobs, results)
+        for candidate in plan.candidates
+        if candidate.id in jobs
+    ]
+    entries = at_equal_cost(entered, baseline, spec.search.budget.multiple)
+    seeds = max((len(jobs[candidate.id]) for candidate in entries), default=0)
+    return _RungScores(
+        schedule,
+        seeds,
+        {candidate.id: candidate for candidate in entries},
+        pooled([baseline.values]),
+    )
 
 
 def by_length(plan: Plan, epochs: int) -> Jobs:
     """Return the jobs of one schedule by candidate, as identity and seed."""
-    found: Jobs = {}
-    for one in plan.jobs:
-        training = one.request.job
+    jobs: Jobs = {}
+    for planned in plan.jobs:
+        training = planned.request.job
         if training.recipe.epochs == epochs:
-            found.setdefault(one.candidate, []).append((training.id, training.seed))
-    return found
+            jobs.setdefault(planned.candidate, []).append((training.id, training.seed))
+    return jobs

@@ -1,7 +1,7 @@
-"""The candidates of a search with their scores, brought to equal cost and set side by side."""
+"""The candidates of a search with their scores, moved to equal cost and compared."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
@@ -11,20 +11,18 @@ from compound.orchestrator.statistics.comparison import Comparison, Noise, poole
 from compound.orchestrator.statistics.gaussian_process import ESTIMATED, GaussianProcess
 from compound.orchestrator.statistics.scheffe import SPARE, Scheffe, basis
 from compound.orchestrator.statistics.surface import Surface, splits_of
-from compound.schemas.architecture import AXES, Axis, Candidate
+from compound.schemas.architecture import AXES, Axis, Candidate, Shares
 from compound.schemas.job import JobResult
-from compound.schemas.metrics import ACCURACY
+from compound.schemas.metrics import ACCURACY, SPEED
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 
-SPEED = "images_per_second"
-
 LONGEST = 2.0
-"""How many times its own length the line of a candidate is trusted."""
+"""Longest extrapolation along a candidate's line, in lengths of the line."""
 
 Jobs = dict[str, list[tuple[str, int]]]
-Asked = Literal["quadratic", "gaussian process"]
-"""The surfaces that a spec may ask for."""
+RequestedSurface = Literal["quadratic", "gaussian process"]
+"""The surfaces that a spec may request."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,9 @@ class CandidateScores:
     scores: dict[int, float]
     failed: int
     shift: float = 0.0
-    """What its cost being not quite the budget's has taken from its scores."""
+    """Correction of its scores to the budget's exact cost."""
     speed: float | None = None
-    """Images a second in training, the median of its jobs; None where none told."""
+    """Images per second in training, the median of its jobs; None where no job reported it."""
     pruned: int = 0
 
     @property
@@ -62,40 +60,40 @@ class CandidateScores:
         return next((axis for axis in AXES if axis in self.candidate.roles), None)
 
 
-NO_LUCK = Noise(0.0, 1)
-"""Of scores that do not show it."""
+NO_SEED_EFFECT = Noise(0.0, 1)
+"""For scores from which it cannot be estimated."""
 
 
 @dataclass(frozen=True)
 class ScoredCandidates:
     """The candidates with a score, best mean at the budget's cost first."""
 
-    scored: tuple[CandidateScores, ...]
+    candidates: tuple[CandidateScores, ...]
     level: float
     noise: Noise | None
     comparison: Comparison | None
-    """Over `scored`, in that order; None where fewer than two can be compared."""
+    """Over `candidates`, in that order; None where fewer than two can be compared."""
     surface: Surface | None
-    """Over `scored` too, and with `comparison`."""
-    luck: Noise = NO_LUCK
-    """What the seeds bring to the means of all alike, where the table of scores is complete."""
+    """Over `candidates` too, and with `comparison`."""
+    seed_effect: Noise = NO_SEED_EFFECT
+    """What the seeds add to all means alike; estimated where the table of scores is complete."""
 
     @property
     def controls(self) -> list[int]:
         """Positions of the single-axis controls."""
-        return [i for i, entry in enumerate(self.scored) if entry.axis]
+        return [i for i, entry in enumerate(self.candidates) if entry.axis]
 
     @property
     def mixes(self) -> list[int]:
         """Positions of the candidates that scale more than one axis."""
-        return [i for i, entry in enumerate(self.scored) if not entry.axis]
+        return [i for i, entry in enumerate(self.candidates) if not entry.axis]
 
     @cached_property
     def tied(self) -> list[int]:
-        """Positions of the candidates that may be the best; empty where nobody can say."""
+        """Positions of the candidates that may be the best; empty where the noise is unknown."""
         if self.comparison:
             return self.comparison.tied()
-        return [0] if self.noise and self.scored else []
+        return [0] if self.noise and self.candidates else []
 
     @cached_property
     def proven(self) -> list[int]:
@@ -108,15 +106,17 @@ class ScoredCandidates:
 def planned(plan: Plan) -> Jobs:
     """Return the search jobs of each candidate, as identity and seed."""
     jobs: Jobs = {}
-    for one in plan.jobs:
-        if one.phase == "search":
-            job = one.request.job
-            jobs.setdefault(one.candidate, []).append((job.id, job.seed))
+    for planned_job in plan.jobs:
+        if planned_job.phase == "search":
+            job = planned_job.request.job
+            jobs.setdefault(planned_job.candidate, []).append((job.id, job.seed))
     return jobs
 
 
-def entry(candidate: Candidate, jobs: Jobs, results: Mapping[str, JobResult]) -> CandidateScores:
-    """Return a candidate with what its jobs have brought."""
+def candidate_scores(
+    candidate: Candidate, jobs: Jobs, results: Mapping[str, JobResult]
+) -> CandidateScores:
+    """Return a candidate with the scores of its jobs."""
     scores: dict[int, float] = {}
     speeds: list[float] = []
     failed = pruned = 0
@@ -139,83 +139,99 @@ def at_equal_cost(
 ) -> list[CandidateScores]:
     """Move every candidate to a cost of exactly `multiple` times the baseline's.
 
-    It moves along its own line, from the baseline's point through its own, over the logarithm of
-    cost: candidates lie too close together in cost to show a slope among themselves. Without a
-    score of the baseline, and where it is most of the way that is missing, nothing is moved.
+    A candidate moves along the line from the baseline's point through its own, over the logarithm
+    of cost: candidates are too close in cost to estimate a slope from each other. Without a score
+    of the baseline nothing moves, nor does a candidate that would move farther than LONGEST.
     """
     if not baseline.scores:
         return list(entries)
     return [
-        replace(one, shift=(_stretch(one, multiple) - 1) * (one.mean - baseline.mean))
-        if one.scores
-        else one
-        for one in entries
+        replace(entry, shift=(_stretch(entry, multiple) - 1) * (entry.mean - baseline.mean))
+        if entry.scores
+        else entry
+        for entry in entries
     ]
 
 
-def _stretch(one: CandidateScores, multiple: float) -> float:
-    """Return how much longer the line to the multiple is than the one to the candidate."""
-    doublings = math.log2(one.candidate.ratio)
-    wanted = math.log2(multiple)
-    return wanted / doublings if doublings > wanted / LONGEST else 1.0
+def _stretch(entry: CandidateScores, multiple: float) -> float:
+    """Return the length of the line to the multiple over that of the line to the candidate."""
+    doublings = math.log2(entry.candidate.ratio)
+    doublings_to_multiple = math.log2(multiple)
+    return doublings_to_multiple / doublings if doublings > doublings_to_multiple / LONGEST else 1.0
 
 
 def compare(
-    entries: Sequence[CandidateScores], level: float, floor: float, surface: Asked = "quadratic"
+    entries: Sequence[CandidateScores],
+    level: float,
+    floor: float,
+    surface: RequestedSurface = "quadratic",
 ) -> ScoredCandidates:
-    """Set the candidates that have a score side by side; no noise is below the floor."""
+    """Compare the candidates that have a score; `floor` is the least noise."""
     ordered = sorted((e for e in entries if e.scores), key=lambda e: -e.at_budget)
     scored = tuple(ordered)
-    groups = [[value + one.shift for value in one.values] for one in scored]
+    groups = [[value + entry.shift for value in entry.values] for entry in scored]
     noise = pooled(groups)
     if noise is None:
         return ScoredCandidates(scored, level, None, None, None)
     noise = noise.at_least(floor)
     if len(scored) < 2:
         return ScoredCandidates(scored, level, noise, None, None)
-    complete = all(one.scores.keys() == scored[0].scores.keys() for one in scored)
+    complete = all(entry.scores.keys() == scored[0].scores.keys() for entry in scored)
     differences = noise
     if complete:
         noise, differences = (of(groups).at_least(floor) for of in (total, residual))
     comparison = Comparison.of(groups, differences, level)
     fitted = _surface(scored, comparison, surface)
-    luck = _luck(noise, differences, len(groups[0])) if complete else NO_LUCK
-    return ScoredCandidates(scored, level, noise, comparison, fitted, luck)
+    seed_effect = _seed_effect(noise, differences, len(groups[0])) if complete else NO_SEED_EFFECT
+    return ScoredCandidates(scored, level, noise, comparison, fitted, seed_effect)
 
 
-def _surface(scored: Sequence[CandidateScores], comparison: Comparison, asked: Asked) -> Surface:
-    """Fit the surface asked for; a process that the candidates cannot carry is a constant."""
-    shares = [one.candidate.shares for one in scored]
-    known = [one for one in shares if one is not None]
+def _surface(
+    scored: Sequence[CandidateScores], comparison: Comparison, requested: RequestedSurface
+) -> Surface:
+    shares = [entry.candidate.shares for entry in scored]
+    return FITS[requested](comparison, shares)
+
+
+def _scheffe(comparison: Comparison, shares: Sequence[Shares | None]) -> Surface:
     means, counts, noise = comparison.means, comparison.counts, comparison.noise
-    if asked == "quadratic" or len(known) < max(len(shares), ESTIMATED + SPARE):
-        return Scheffe.fit(means, counts, noise, basis(shares))
-    return GaussianProcess.fit(means, counts, noise, splits_of(known))
+    return Scheffe.fit(means, counts, noise, basis(shares))
 
 
-def _luck(total: Noise, differences: Noise, seeds: int) -> Noise:
-    """Return the deviation of what `seeds` seeds have brought to every mean."""
+def _gaussian_process(comparison: Comparison, shares: Sequence[Shares | None]) -> Surface:
+    """Fit a process; Scheffé's constant where shares are unknown or candidates too few."""
+    known_shares = [split for split in shares if split is not None]
+    if len(known_shares) < max(len(shares), ESTIMATED + SPARE):
+        return _scheffe(comparison, shares)
+    means, counts, noise = comparison.means, comparison.counts, comparison.noise
+    return GaussianProcess.fit(means, counts, noise, splits_of(known_shares))
+
+
+FITS: dict[RequestedSurface, Callable[[Comparison, Sequence[Shares | None]], Surface]] = {
+    "quadratic": _scheffe,
+    "gaussian process": _gaussian_process,
+}
+"""How each surface of a spec is fitted."""
+
+
+def _seed_effect(total: Noise, differences: Noise, seeds: int) -> Noise:
+    """Return the deviation of what `seeds` seeds add to every mean."""
     variance = max(total.sd**2 - differences.sd**2, 0.0) / seeds
     return Noise(variance**0.5, max(seeds - 1, 1))
-
-
-def field_of(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> ScoredCandidates:
-    """Return the candidates of a search side by side, as the verdict has them."""
-    return gathered(spec, plan, results, planned(plan))[2]
 
 
 def gathered(
     spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], jobs: Jobs
 ) -> tuple[CandidateScores, list[CandidateScores], ScoredCandidates]:
-    """Return the baseline, the candidates at equal cost, and those of them with a score."""
+    """Return the baseline, the candidates at equal cost, and those with a score, compared."""
     search = spec.search
-    baseline = entry(plan.baseline, jobs, results)
-    entries = [entry(candidate, jobs, results) for candidate in plan.candidates]
+    baseline = candidate_scores(plan.baseline, jobs, results)
+    entries = [candidate_scores(candidate, jobs, results) for candidate in plan.candidates]
     entries = at_equal_cost(entries, baseline, search.budget.multiple)
     resolution = accuracy_resolution(plan)
     return baseline, entries, compare(entries, search.level, resolution, search.surface)
 
 
 def accuracy_resolution(plan: Plan) -> float:
-    """The deviation that counting right answers adds to an accuracy: no noise is below it."""
+    """Return the standard deviation of rounding to whole validation images: the least noise."""
     return float(1 / (plan.data.validation * 12**0.5))

@@ -1,4 +1,4 @@
-"""Each candidate's showing, as a verdict keeps it."""
+"""The standing of each candidate, as the verdict stores it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,50 +9,52 @@ from compound.orchestrator.statistics.comparison import mean_interval
 from compound.schemas.verdict import Standing
 
 
-def baseline_standing(baseline: CandidateScores, field: ScoredCandidates) -> Standing | None:
-    """Return the baseline's showing; None where no job of it has ended."""
+def baseline_standing(baseline: CandidateScores, scored: ScoredCandidates) -> Standing | None:
+    """Return the baseline's standing; None where none of its jobs has ended."""
     if not baseline.scores and not baseline.failed:
         return None
-    return _standing(baseline, field)
+    return _standing(baseline, scored)
 
 
 def standings(
     entries: Sequence[CandidateScores],
-    field: ScoredCandidates,
+    scored: ScoredCandidates,
     screened: Mapping[str, tuple[float, ...]],
 ) -> tuple[Standing, ...]:
-    """Return the best mean first, and last the candidates without a score.
+    """Return the standings, best mean first, candidates without a score last.
 
     `screened`: scores after shorter schedules, by candidate.
     """
-    tied = {field.scored[i].id for i in field.tied}
+    tied = {scored.candidates[i].id for i in scored.tied}
     expected: dict[str, float] = {}
-    if field.surface is not None:
-        values = field.surface.expected.tolist()
-        expected = {one.id: value for one, value in zip(field.scored, values, strict=True)}
-    told = [
-        _standing(one, field, one.id in tied, expected.get(one.id), screened.get(one.id, ()))
-        for one in entries
+    if scored.surface is not None:
+        values = scored.surface.expected.tolist()
+        expected = {entry.id: value for entry, value in zip(scored.candidates, values, strict=True)}
+    rows = [
+        _standing(
+            entry, scored, entry.id in tied, expected.get(entry.id), screened.get(entry.id, ())
+        )
+        for entry in entries
     ]
-    return tuple(sorted(told, key=_best_first))
+    return tuple(sorted(rows, key=_best_first))
 
 
-def _best_first(one: Standing) -> tuple[bool, float]:
-    """Order by the mean; those that were only screened come after all that were not."""
-    shown = one.mean if one.mean is not None else max(one.screened, default=-np.inf)
-    return one.mean is None, -shown
+def _best_first(standing: Standing) -> tuple[bool, float]:
+    """Order by the mean; candidates with shorter schedules only come last."""
+    score = standing.mean if standing.mean is not None else max(standing.screened, default=-np.inf)
+    return standing.mean is None, -score
 
 
 def _standing(
     entry: CandidateScores,
-    field: ScoredCandidates,
+    scored: ScoredCandidates,
     tied: bool = False,
     expected: float | None = None,
     screened: tuple[float, ...] = (),
 ) -> Standing:
     interval = None
-    if entry.scores and field.noise:
-        interval = mean_interval(entry.mean, len(entry.scores), field.noise, field.level)
+    if entry.scores and scored.noise:
+        interval = mean_interval(entry.mean, len(entry.scores), scored.noise, scored.level)
     compared = bool(entry.scores) and "baseline" not in entry.candidate.roles
     return Standing(
         candidate=entry.id,

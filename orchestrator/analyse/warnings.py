@@ -1,4 +1,4 @@
-"""What a search cannot say, and what to change so that it can."""
+"""Warnings: what the results of a search cannot support, and what to change."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,67 +9,67 @@ from compound.schemas.architecture import AXES, Axis
 from compound.schemas.job import JobResult
 
 
-def after(field: ScoredCandidates, seeds: int, floor: float) -> list[str]:
-    """Warn of scores that say little; `floor` is what one validation image is worth."""
-    if field.comparison is None:
+def after(scored: ScoredCandidates, seeds: int, floor: float) -> list[str]:
+    """Warn of scores with little information; `floor` is the accuracy of one validation image."""
+    if scored.comparison is None:
         return []
-    text = few_seeds(seeds, len(field.scored), field.level)
-    told = [f"{text[0].upper()}{text[1:]}." if text else "", _alike(field, floor)]
-    return [text for text in told if text]
+    text = few_seeds(seeds, len(scored.candidates), scored.level)
+    warnings = [f"{text[0].upper()}{text[1:]}." if text else "", _alike(scored, floor)]
+    return [text for text in warnings if text]
 
 
-def _alike(field: ScoredCandidates, floor: float) -> str:
-    """Say where all candidates have the same score, as after too long or too short a schedule."""
-    assert field.comparison
-    means = field.comparison.means
+def _alike(scored: ScoredCandidates, floor: float) -> str:
+    """Warn where all candidates have the same score, as after too long or too short a schedule."""
+    assert scored.comparison
+    means = scored.comparison.means
     if float(means.max() - means.min()) > floor:
         return ""
     return (
-        f"All {len(means)} candidates score alike, {points(float(means[0]))} %: a task this easy "
-        "or a schedule this short tells no network from another. Change search.train.epochs, or "
-        "take harder data."
+        f"All {len(means)} candidates have the same score, {points(float(means[0]))} %: the task "
+        "is too easy, or the schedule too short, to tell networks apart. Change "
+        "search.train.epochs, or use harder data."
     )
 
 
 def nothing_scored(jobs: Jobs, results: Mapping[str, JobResult]) -> str:
-    """Say why no candidate has a score."""
+    """Return why no candidate has a score."""
     ids = [job for group in jobs.values() for job, _ in group]
     ended = [results[job] for job in ids if job in results]
-    if ids and len(ended) == len(ids) and all(one.status == "failed" for one in ended):
+    if ids and len(ended) == len(ids) and all(result.status == "failed" for result in ended):
         return f"all {counted(len(ids), 'search job')} failed"
-    return "no search job has ended well"
+    return "no search job is done"
 
 
-def incomparable(field: ScoredCandidates, planned: int, controls: Sequence[str]) -> str:
-    """Say what is missing for a gain where some candidate has a score.
+def incomparable(scored: ScoredCandidates, planned: int, controls: Sequence[str]) -> str:
+    """Return what is missing for a gain where some candidate has a score.
 
     `planned` candidates had search jobs; `controls` are those that the spec names.
     """
     if planned == 1:
         return f"there is one candidate, and nothing to compare it with; {WIDEN}"
-    if field.controls:
-        return "there is no score for any mix"
+    if scored.controls:
+        return "no mix has a score"
     if not {*AXES} & {*controls}:
         return (
-            "search.controls names no single axis, so there is nothing to hold a mix against; "
+            "search.controls names no single axis, so no mix can be compared with one; "
             "add depth, width and resolution"
         )
-    return "there is no score for any single-axis control"
+    return "no single-axis control has a score"
 
 
 def absent_controls(axes: Sequence[Axis], entries: Sequence[CandidateScores]) -> str:
-    """Name the single-axis controls that have no score, and say what would bring one."""
+    """Warn of single-axis controls without a score, and say what to do."""
     if not axes:
         return ""
-    planned = {role for one in entries for role in one.candidate.roles}
+    planned = {role for entry in entries for role in entry.candidate.roles}
     failed = [axis for axis in axes if axis in planned]
     missing = [axis for axis in axes if axis not in planned]
-    told = f"No score for the control of {_listed(axes)}: the verdict does not cover it."
+    warning = f"No score for the control of {_listed(axes)}: the verdict does not cover it."
     if failed:
-        told += " Its jobs have failed or not ended: correct their cause and run again."
+        warning += " Its jobs failed or have not ended. Correct the cause and run again."
     if missing:
-        told += f" No network of this cost scales {_listed(missing)} alone; {WIDEN}."
-    return told
+        warning += f" No network of this cost scales {_listed(missing)} alone; {WIDEN}."
+    return warning
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""Why this candidate out of those that are tied, in words and figures."""
+"""The reason for the choice among tied candidates, in words and figures."""
 
 from collections.abc import Callable, Sequence
 
@@ -13,7 +13,7 @@ WHICH: dict[Kind, str] = {
     "step_time": "the fastest",
     "published": "the nearest to the published split",
 }
-_TOLD: dict[Kind, tuple[Callable[[float], str], str]] = {
+_FIGURES: dict[Kind, tuple[Callable[[float], str], str]] = {
     "activations": (short, " activations an image"),
     "params": (short, " parameters"),
     "macs": (short, " MACs"),
@@ -21,7 +21,7 @@ _TOLD: dict[Kind, tuple[Callable[[float], str], str]] = {
     "published": (lambda value: f"{value:.2f}", " away on the triangle of shares"),
 }
 _MISSING: dict[Kind, str] = {
-    "step_time": "no speed was measured of some candidates, so activations decide",
+    "step_time": "the speed of some candidates was not measured, so activations decide",
     "published": "the shares of some candidates are unknown, so activations decide",
 }
 
@@ -34,16 +34,16 @@ def reason(
     proven: bool,
     tie_break: TieBreak,
 ) -> str:
-    """Say why this candidate was taken of those that were eligible, best mean first.
+    """Return why this candidate was chosen among the eligible ones, best mean first.
 
-    `proven`: those are mixes that beat every single-axis control.
+    `proven`: the eligible ones are mixes that beat every single-axis control.
     """
     if scored == 1:
         return "It is the only candidate with a score."
     if tied == 0:
-        return "It has the highest score; with one seed a candidate nobody can say what ties it."
+        return "It has the highest score. With one seed per candidate, ties cannot be determined."
     if tied == 1:
-        return "It is the best: every other candidate is told apart from it."
+        return "It is the best: every other candidate is significantly worse."
     if len(eligible) == 1:
         beats = " and beats every single-axis control" if proven else ""
         return f"Of {tied} tied candidates it has the highest expected accuracy{beats}."
@@ -56,9 +56,9 @@ def reason(
 
 
 def _preferred(best: CandidateScores, chosen: CandidateScores, tie_break: TieBreak) -> str:
-    """Name what the tie-break prefers, with the figure of the choice and of the highest mean."""
-    write, unit = _TOLD[tie_break.kind]
-    told = f"{WHICH[tie_break.kind]}: {write(tie_break.value(chosen))}{unit}"
+    """Name what the tie-break prefers, with the figures of the choice and of the highest mean."""
+    write, unit = _FIGURES[tie_break.kind]
+    text = f"{WHICH[tie_break.kind]}: {write(tie_break.value(chosen))}{unit}"
     if chosen is not best:
-        told += f" against {write(tie_break.value(best))} for the highest mean"
-    return told + (f" ({_MISSING[tie_break.missing]})" if tie_break.missing else "")
+        text += f" against {write(tie_break.value(best))} for the highest mean"
+    return text + (f" ({_MISSING[tie_break.missing]})" if tie_break.missing else "")

@@ -1,4 +1,4 @@
-"""What compound scaling has over the best single axis, from candidates set side by side."""
+"""The gain of compound scaling over the best single axis, with its interval."""
 
 import numpy as np
 
@@ -8,53 +8,53 @@ from compound.orchestrator.statistics.post_selection import MixVersusControls, l
 from compound.schemas.verdict import Gain
 
 
-def gain(
-    field: ScoredCandidates, chosen: CandidateScores | None, tie_break: TieBreak
+def gain_of(
+    scored: ScoredCandidates, chosen: CandidateScores | None, tie_break: TieBreak
 ) -> Gain | None:
-    """Return the gain of the mix that stands for compound scaling; None without mix or control."""
-    if chosen is None or not field.controls or not field.mixes:
+    """Return the gain of the mix that represents compound scaling; None without mix or control."""
+    if chosen is None or not scored.controls or not scored.mixes:
         return None
-    mix = _mix(field, chosen)
-    control = field.scored[field.controls[0]]
+    mix = _mix(scored, chosen)
+    control = scored.candidates[scored.controls[0]]
     assert control.axis
-    low, high = _interval(field, mix, tie_break)
+    low, high = _interval(scored, mix, tie_break)
     return Gain(
-        mix=field.scored[mix].id,
+        mix=scored.candidates[mix].id,
         over=control.axis,
         candidate=control.id,
-        estimate=field.scored[mix].at_budget - control.at_budget,
+        estimate=scored.candidates[mix].at_budget - control.at_budget,
         low=low,
         high=high,
     )
 
 
-def _mix(field: ScoredCandidates, chosen: CandidateScores) -> int:
-    """Return the position of the mix that stands for compound scaling."""
+def _mix(scored: ScoredCandidates, chosen: CandidateScores) -> int:
+    """Return the position of the mix that represents compound scaling."""
     if not chosen.axis:
-        return field.scored.index(chosen)
-    tied = set(field.tied)
-    return next((i for i in field.mixes if i in tied), field.mixes[0])
+        return scored.candidates.index(chosen)
+    tied = set(scored.tied)
+    return next((i for i in scored.mixes if i in tied), scored.mixes[0])
 
 
-def _contest(field: ScoredCandidates, tie_break: TieBreak) -> MixVersusControls:
-    keys = [tie_break.key(field.scored[i]) for i in field.mixes]
+def _contest(scored: ScoredCandidates, tie_break: TieBreak) -> MixVersusControls:
+    keys = [tie_break.key(scored.candidates[i]) for i in scored.mixes]
     preferred_first = sorted(range(len(keys)), key=keys.__getitem__)
     rank = np.argsort(preferred_first).astype(np.float64)
-    return MixVersusControls(field.mixes, field.controls, rank)
+    return MixVersusControls(scored.mixes, scored.controls, rank)
 
 
 def _interval(
-    field: ScoredCandidates, mix: int, tie_break: TieBreak
+    scored: ScoredCandidates, mix: int, tie_break: TieBreak
 ) -> tuple[float, float] | tuple[None, None]:
     """Return the ends of the gain's interval.
 
-    One that would exclude 0 is stretched to it where the comparison proves neither a gain nor,
-    by the mix having left the tied set, a loss.
+    An interval that would exclude 0 is extended to 0 unless the comparison proves a gain, or a
+    loss: a loss is proven where the mix is not in the tied set.
     """
-    if field.comparison is None or field.surface is None:
+    if scored.comparison is None or scored.surface is None:
         return None, None
-    noise, contest = field.comparison.noise, _contest(field, tie_break)
-    found = lead_interval(contest, field.surface, noise, mix, field.level)
-    low = found.low if mix in field.proven else min(found.low, 0.0)
-    high = max(found.high, 0.0) if mix in field.tied else found.high
+    noise, contest = scored.comparison.noise, _contest(scored, tie_break)
+    interval = lead_interval(contest, scored.surface, noise, mix, scored.level)
+    low = interval.low if mix in scored.proven else min(interval.low, 0.0)
+    high = max(interval.high, 0.0) if mix in scored.tied else interval.high
     return low, high

@@ -1,4 +1,4 @@
-"""Who goes on to a longer schedule: the best part by expected accuracy, at equal cost."""
+"""Promotion to a longer schedule: the best part by expected accuracy, at equal cost."""
 
 from collections.abc import Sequence
 
@@ -16,22 +16,22 @@ def best_part(
 ) -> list[str]:
     """Return this part of the mixes, at least FEWEST, highest expected accuracy first.
 
-    Those without a score are out. With one seed a candidate the noise is that between the seeds
-    of the baseline.
+    Mixes without a score are left out. With one seed per candidate, the noise is that between the
+    seeds of the baseline.
     """
-    scored = [one for one in mixes if one.scores]
+    scored = [mix for mix in mixes if mix.scores]
     order = np.argsort(-_expected(baseline, scored), kind="stable")
     return [scored[i].id for i in order[: promoted_count(len(mixes), part)]]
 
 
 def _expected(baseline: CandidateScores, scored: Sequence[CandidateScores]) -> Floats:
-    means = np.array([one.at_budget for one in scored])
-    noise = pooled([one.values for one in (baseline, *scored)])
+    means = np.array([entry.at_budget for entry in scored])
+    noise = pooled([entry.values for entry in (baseline, *scored)])
     return _smoothed(scored, means, noise) if noise and len(scored) > 1 else means
 
 
 def _smoothed(scored: Sequence[CandidateScores], means: Floats, noise: Noise) -> Floats:
-    """Draw each mean towards the surface through all, as far as the noise asks for it."""
-    counts = np.array([len(one.scores) for one in scored], dtype=np.float64)
-    columns = basis([one.candidate.shares for one in scored])
+    """Shrink each mean towards the surface through all of them, by the share that noise has."""
+    counts = np.array([len(entry.scores) for entry in scored], dtype=np.float64)
+    columns = basis([entry.candidate.shares for entry in scored])
     return Scheffe.fit(means, counts, noise, columns).expected

@@ -1,9 +1,9 @@
-"""What a search trains next, from what it has found so far.
+"""What a search trains next, from its results so far.
 
     design -> points (rounds of them) -> promotion from rung to rung -> seeds -> verdict
 
-Every decision is a function of spec, plan and results. Running a study again therefore takes the
-same decisions from the same results, and needs no other memory than the store.
+Every decision is a function of spec, plan and results. So a study that runs again takes the same
+decisions from the same results, and needs no state beside the store.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,8 +16,8 @@ from compound.orchestrator.analyse.scores import (
     ScoredCandidates,
     accuracy_resolution,
     at_equal_cost,
+    candidate_scores,
     compare,
-    entry,
 )
 from compound.orchestrator.choose.promotion import best_part
 from compound.orchestrator.plan.schedules import (
@@ -33,105 +33,105 @@ from compound.schemas.plan import Plan, PlannedJob, Round, Rounds
 from compound.schemas.promotion import Rungs
 from compound.schemas.study import StudySpec
 
-Known = Callable[[Iterable[str]], Mapping[str, JobResult]]
-"""Tells how jobs ended, by their ids; leaves out those that have not."""
+ResultsOf = Callable[[Iterable[str]], Mapping[str, JobResult]]
+"""Returns the results of jobs by their ids, without those of jobs that have not ended."""
 
 PROMISING = 0.05
-"""Expected improvement, over the noise, below which no network is worth a round."""
+"""Expected improvement, in units of the noise, below which no network is worth a round."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """A search so far: its plan with all rounds, and how its jobs ended."""
+    """A search so far: its plan with all rounds, and the results of its jobs."""
 
     spec: StudySpec
     plan: Plan
     """Extended by all rounds."""
     rounds: Rounds
-    known: Known
+    results_of: ResultsOf
 
     @classmethod
-    def of(cls, spec: StudySpec, plan: Plan, rounds: Rounds, known: Known) -> "Search":
-        """Take the plan as it was designed."""
-        return cls(spec, plan.extended(rounds), rounds, known)
+    def of(cls, spec: StudySpec, plan: Plan, rounds: Rounds, results_of: ResultsOf) -> "Search":
+        """Build a search from the plan of the design and the rounds that followed."""
+        return cls(spec, plan.extended(rounds), rounds, results_of)
 
     @property
     def results(self) -> Mapping[str, JobResult]:
-        """How the jobs ended, of those that have."""
-        return self.known([one.request.job.id for one in self.plan.jobs])
+        """The results of the jobs that have ended."""
+        return self.results_of([planned.request.job.id for planned in self.plan.jobs])
 
     @property
     def rung(self) -> int:
-        """The rung that the search has come to, from 0."""
-        return sum(one.kind == "promotion" for one in self.rounds.rounds)
+        """The rung that the search has reached, from 0."""
+        return sum(round_.kind == "promotion" for round_ in self.rounds.rounds)
 
-    def entries(self, stage: RungSchedule) -> tuple[CandidateScores, list[CandidateScores]]:
-        """Return the baseline and the candidates of a stage with their scores at equal cost."""
-        jobs = by_length(self.plan, stage.recipe.epochs)
-        results = self.known(job for group in jobs.values() for job, _ in group)
-        baseline = entry(self.plan.baseline, jobs, results)
-        entered = [one for one in self.plan.candidates if one.id in jobs]
-        entries = [entry(one, jobs, results) for one in entered]
+    def entries(self, schedule: RungSchedule) -> tuple[CandidateScores, list[CandidateScores]]:
+        """Return the baseline and the candidates of a rung with their scores at equal cost."""
+        jobs = by_length(self.plan, schedule.recipe.epochs)
+        results = self.results_of(job for group in jobs.values() for job, _ in group)
+        baseline = candidate_scores(self.plan.baseline, jobs, results)
+        entered = [candidate for candidate in self.plan.candidates if candidate.id in jobs]
+        entries = [candidate_scores(candidate, jobs, results) for candidate in entered]
         return baseline, at_equal_cost(entries, baseline, self.spec.search.budget.multiple)
 
-    def field(self, stage: RungSchedule) -> ScoredCandidates:
-        """Return the candidates of a stage side by side."""
-        return self.compared(self.entries(stage)[1])
+    def scored(self, schedule: RungSchedule) -> ScoredCandidates:
+        """Return the candidates of a rung, compared."""
+        return self.compared(self.entries(schedule)[1])
 
     def compared(self, entries: Sequence[CandidateScores]) -> ScoredCandidates:
-        """Set entries side by side, as the verdict does."""
-        asked = self.spec.search
-        return compare(entries, asked.level, accuracy_resolution(self.plan), asked.surface)
+        """Compare entries as the verdict does."""
+        settings = self.spec.search
+        return compare(entries, settings.level, accuracy_resolution(self.plan), settings.surface)
 
 
 def next_round(search: Search) -> Round | None:
-    """Return what is to be trained next, or None where the verdict is due."""
+    """Return the next round, or None where the verdict is due."""
     ladder = rung_schedules(search.spec)
-    stage = ladder[search.rung]
-    if search.rung == 0 and (wanted := _points(search, stage)):
-        return wanted
+    schedule = ladder[search.rung]
+    if search.rung == 0 and (points := _points(search, schedule)):
+        return points
     if search.rung + 1 < len(ladder):
-        return _promotion(search, stage, ladder[search.rung + 1])
-    return _seeds(search, stage) if first_seeds(search.spec, stage) < stage.seeds else None
+        return _promotion(search, schedule, ladder[search.rung + 1])
+    return _seeds(search, schedule) if first_seeds(search.spec, schedule) < schedule.seeds else None
 
 
-def _points(search: Search, stage: RungSchedule) -> Round | None:
-    """Add the networks that promise most, as often as the spec says and while any does."""
-    made = sum(one.kind == "points" for one in search.rounds.rounds)
+def _points(search: Search, schedule: RungSchedule) -> Round | None:
+    """Add the networks with the largest expected improvement, up to the rounds of the spec."""
+    made = sum(round_.kind == "points" for round_ in search.rounds.rounds)
     if made == search.spec.search.rounds:
         return None
-    field, untried = search.field(stage), search.plan.untried
-    wanted = next_points(field, untried, search.spec.search.points)
-    told = {one.candidate: one for one in predict(field, untried, field.level)}
-    if not wanted or field.comparison is None:
+    scored, untried = search.scored(schedule), search.plan.untried
+    chosen = next_points(scored, untried, search.spec.search.points)
+    predictions = {round_.candidate: round_ for round_ in predict(scored, untried, scored.level)}
+    if not chosen or scored.comparison is None:
         return None
-    best = told[wanted[0].id]
-    if best.improvement < PROMISING * field.comparison.noise.sd:
+    best = predictions[chosen[0].id]
+    if best.improvement < PROMISING * scored.comparison.noise.sd:
         return None
-    seeds = range(first_seeds(search.spec, stage))
+    seeds = range(first_seeds(search.spec, schedule))
     return Round(
         kind="points",
         reason=(
-            f"{counted(len(wanted), 'network')} of {len(untried)} that the design left out: the "
-            f"first is expected at {100 * best.expected:.1f} % ({100 * best.low:.1f} to "
-            f"{100 * best.high:.1f} %), {points(best.improvement)} points of improvement."
+            f"{counted(len(chosen), 'network')} of the {len(untried)} that the design left out. "
+            f"The first is predicted at {100 * best.expected:.1f} % ({100 * best.low:.1f} to "
+            f"{100 * best.high:.1f} %), an improvement of {points(best.improvement)} points."
         ),
-        candidates=wanted,
-        jobs=tuple(_trained(search, wanted, stage, seeds)),
+        candidates=chosen,
+        jobs=tuple(_trained(search, chosen, schedule, seeds)),
     )
 
 
-def _promotion(search: Search, stage: RungSchedule, following: RungSchedule) -> Round | None:
-    """Let the best part go on to the next schedule, and the single-axis controls with it."""
+def _promotion(search: Search, schedule: RungSchedule, following: RungSchedule) -> Round | None:
+    """Promote the best part of the mixes, and all single-axis controls, to the next schedule."""
     promotion = search.spec.search.promotion
     assert isinstance(promotion, Rungs)
-    baseline, entries = search.entries(stage)
+    baseline, entries = search.entries(schedule)
     mixes, axes = [e for e in entries if not e.axis], [e.id for e in entries if e.axis]
     best = best_part(baseline, mixes, promotion.keep)
-    chosen = [one for one in search.plan.candidates if one.id in {*axes, *best}]
+    chosen = [candidate for candidate in search.plan.candidates if candidate.id in {*axes, *best}]
     number = first_seeds(search.spec, following)
     reason = (
-        f"After {counted(stage.recipe.epochs, 'epoch')} the best {len(best)} of "
+        f"After {counted(schedule.recipe.epochs, 'epoch')} the best {len(best)} of "
         f"{counted(len(mixes), 'mix', 'mixes')} go on to "
         f"{counted(following.recipe.epochs, 'epoch')} with {counted(number, 'seed')}, and so "
         f"{'does' if len(axes) == 1 else 'do'} {counted(len(axes), 'single-axis control')}."
@@ -141,55 +141,55 @@ def _promotion(search: Search, stage: RungSchedule, following: RungSchedule) -> 
 
 
 def _jobs(
-    search: Search, chosen: Sequence[Candidate], stage: RungSchedule, seeds: range
+    search: Search, chosen: Sequence[Candidate], schedule: RungSchedule, seeds: range
 ) -> list[PlannedJob]:
-    """Return the jobs of a stage for those chosen, and all others that are done already.
+    """Return the jobs of a rung for the chosen candidates, and all other jobs that have ended.
 
-    What was trained before the spec was edited, or in another study, counts for nothing less.
+    A result counts also where it was trained before the spec was edited, or in another study.
     """
     plan = search.plan
-    wanted = [*_trained(search, (plan.baseline, *chosen), stage, seeds)]
-    ids = {one.id for one in chosen}
-    others = [one for one in plan.candidates if one.id not in ids]
-    free = [*_trained(search, others, stage, seeds)]
-    known = search.known(one.request.job.id for one in free)
-    return [*wanted, *(one for one in free if one.request.job.id in known)]
+    needed = [*_trained(search, (plan.baseline, *chosen), schedule, seeds)]
+    ids = {planned.id for planned in chosen}
+    rest = [planned for planned in plan.candidates if planned.id not in ids]
+    free = [*_trained(search, rest, schedule, seeds)]
+    ended = search.results_of(planned.request.job.id for planned in free)
+    return [*needed, *(planned for planned in free if planned.request.job.id in ended)]
 
 
 def _trained(
-    search: Search, networks: Sequence[Candidate], stage: RungSchedule, seeds: range
+    search: Search, networks: Sequence[Candidate], schedule: RungSchedule, seeds: range
 ) -> Iterator[PlannedJob]:
     plan = search.plan
-    return search_jobs(search.spec, plan.data, networks, stage, seeds, plan.profile)
+    return search_jobs(search.spec, plan.data, networks, schedule, seeds, plan.profile)
 
 
-def _seeds(search: Search, stage: RungSchedule) -> Round | None:
-    """Add a seed to everyone of the last rung, until the tied set stays what it was."""
-    jobs = by_length(search.plan, stage.recipe.epochs)
+def _seeds(search: Search, schedule: RungSchedule) -> Round | None:
+    """Add a seed to every candidate of the last rung, until the tied set does not change."""
+    jobs = by_length(search.plan, schedule.recipe.epochs)
     first = search.spec.seed
     trained = 1 + max((seed for group in jobs.values() for _, seed in group), default=-1) - first
-    if not 0 < trained < stage.seeds:
+    if not 0 < trained < schedule.seeds:
         return None
-    _, entries = search.entries(stage)
+    _, entries = search.entries(schedule)
     now, before = (_tied(search, entries, first + n) for n in (trained, trained - 1))
     if now is None or now == before:
         return None
-    chosen = [one for one in search.plan.candidates if one.id in jobs]
+    chosen = [candidate for candidate in search.plan.candidates if candidate.id in jobs]
     return Round(
         kind="seeds",
         reason=(
-            f"With {counted(trained, 'seed')} {len(now)} of {len(entries)} are tied"
-            f"{f', with one less it was {len(before)}' if before else ''}: one seed more."
+            f"With {counted(trained, 'seed')}, {len(now)} of {len(entries)} candidates are tied"
+            f"{f' ({len(before)} with one seed less)' if before else ''}: one more seed."
         ),
-        jobs=tuple(_jobs(search, chosen, stage, range(trained, trained + 1))),
+        jobs=tuple(_jobs(search, chosen, schedule, range(trained, trained + 1))),
     )
 
 
 def _tied(search: Search, entries: Sequence[CandidateScores], below: int) -> set[str] | None:
-    """Return who is tied by the seeds below a number; None where nobody can say."""
-    kept = [
-        replace(one, scores={seed: score for seed, score in one.scores.items() if seed < below})
-        for one in entries
+    """Return the tied set by the seeds below a number; None where the noise is unknown."""
+    limited = [
+        replace(entry, scores={seed: score for seed, score in entry.scores.items() if seed < below})
+        for entry in entries
     ]
-    field = search.compared(kept)
-    return {field.scored[i].id for i in field.tied} if field.comparison else None
+    scored = search.compared(limited)
+    return {scored.candidates[i].id for i in scored.tied} if scored.comparison else None

@@ -1,4 +1,4 @@
-"""Which of the candidates that are about equally good is taken: the tie-break of the spec."""
+"""The spec's tie-break: which of the candidates that are about equally good is chosen."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,65 +13,65 @@ Kind = Literal["activations", "step_time", "params", "macs", "published"]
 
 @dataclass(frozen=True)
 class TieBreak:
-    """The count that decides, lowest first."""
+    """The figure that decides, lowest first."""
 
     kind: Kind
     missing: Kind | None = None
-    """What the spec asked for, where some candidate lacks it."""
+    """The tie-break of the spec, where some candidate has no figure for it."""
 
     @classmethod
-    def of(cls, asked: Kind, scored: Sequence[CandidateScores]) -> "TieBreak":
-        """Take what the spec asks for; activations, where it is not known of every candidate."""
+    def of(cls, requested: Kind, scored: Sequence[CandidateScores]) -> "TieBreak":
+        """Use the spec's tie-break; activations where some candidate has no figure for it."""
         lacking = {
-            "step_time": any(not one.speed for one in scored),
-            "published": any(one.candidate.shares is None for one in scored),
+            "step_time": any(not entry.speed for entry in scored),
+            "published": any(entry.candidate.shares is None for entry in scored),
         }
-        return cls("activations", asked) if lacking.get(asked) else cls(asked)
+        return cls("activations", requested) if lacking.get(requested) else cls(requested)
 
-    def value(self, one: CandidateScores) -> float:
-        """Return what decides: a count, images a second, or a distance on the simplex."""
-        return _VALUES[self.kind](one)
+    def value(self, entry: CandidateScores) -> float:
+        """Return the figure: a count, images per second, or a distance on the simplex."""
+        return _VALUES[self.kind](entry)
 
-    def key(self, one: CandidateScores) -> tuple[float, int, int, float]:
-        """Return what to sort by; equal ones by what costs less to run, then by accuracy."""
-        cost, value = one.candidate.cost, self.value(one)
+    def key(self, entry: CandidateScores) -> tuple[float, int, int, float]:
+        """Return the sort key: the figure, then the cost of a run, then accuracy."""
+        cost, value = entry.candidate.cost, self.value(entry)
         first = -value if self.kind == "step_time" else value
-        return first, cost.activations, cost.params, -one.at_budget
+        return first, cost.activations, cost.params, -entry.at_budget
 
 
-def _from_published(one: CandidateScores) -> float:
-    assert one.candidate.shares
-    return distance(NAMED["published"], one.candidate.shares)
+def _from_published(entry: CandidateScores) -> float:
+    assert entry.candidate.shares
+    return distance(NAMED["published"], entry.candidate.shares)
 
 
 _VALUES: dict[Kind, Callable[[CandidateScores], float]] = {
-    "activations": lambda one: one.candidate.cost.activations,
-    "params": lambda one: one.candidate.cost.params,
-    "macs": lambda one: one.candidate.cost.macs,
-    "step_time": lambda one: one.speed or 0.0,
+    "activations": lambda entry: entry.candidate.cost.activations,
+    "params": lambda entry: entry.candidate.cost.params,
+    "macs": lambda entry: entry.candidate.cost.macs,
+    "step_time": lambda entry: entry.speed or 0.0,
     "published": _from_published,
 }
 
 
-def eligible(field: ScoredCandidates) -> list[int]:
-    """Return the positions that the choice is free to take.
+def eligible(scored: ScoredCandidates) -> list[int]:
+    """Return the positions of the candidates that may be chosen.
 
-    Those are the tied ones, or of them the mixes that beat every control where there are any:
-    a study that shows a gain must not choose one of the tied for which it does not. Without
-    noise nothing is tied, and the highest score is taken. Of these, only who is expected to be
-    about as good as the best: the tied set of a study with few seeds holds bad ones too.
+    These are the tied ones. Where some of them are mixes that beat every control, only those: a
+    study that shows a gain must choose a candidate that has it. Without noise nothing is tied,
+    and the highest score is chosen. Last, only candidates whose expected accuracy is about that
+    of the best remain: with few seeds the tied set also contains bad candidates.
     """
-    if field.surface is None or field.comparison is None:
-        return [0] if field.scored else []
-    proven = set(field.proven)
-    pool = [i for i in field.tied if i in proven] or field.tied
-    expected = field.surface.expected[pool]
-    near = expected >= expected.max() - INDIFFERENT * field.comparison.noise.sd
+    if scored.surface is None or scored.comparison is None:
+        return [0] if scored.candidates else []
+    proven = set(scored.proven)
+    pool = [i for i in scored.tied if i in proven] or scored.tied
+    expected = scored.surface.expected[pool]
+    near = expected >= expected.max() - INDIFFERENT * scored.comparison.noise.sd
     return [i for i, inside in zip(pool, near, strict=True) if inside]
 
 
 def choose(
-    field: ScoredCandidates, pool: Sequence[int], tie_break: TieBreak
+    scored: ScoredCandidates, pool: Sequence[int], tie_break: TieBreak
 ) -> CandidateScores | None:
-    """Return the candidate of the pool that the tie-break puts first; None of an empty pool."""
-    return min((field.scored[i] for i in pool), key=tie_break.key, default=None)
+    """Return the candidate of the pool that the tie-break ranks first; None if it is empty."""
+    return min((scored.candidates[i] for i in pool), key=tie_break.key, default=None)

@@ -15,13 +15,13 @@ from compound.schemas.verdict import Gain, Resolution, Verdict
 Outcome = Literal["gain", "no gain", "loss", "undecided", "no verdict"]
 
 FEW_DEGREES = 6
-"""Below this many degrees of freedom the noise itself is known within a factor of about two."""
+"""Below this many degrees of freedom the noise is known only within a factor of about two."""
 UNEVEN = 0.02
-"""A relative difference in cost that is worth a word."""
+"""A relative difference in cost from which on the verdict mentions it."""
 
 
 def outcome(gain: Gain | None) -> Outcome:
-    """Say in one word what an interval of the gain means."""
+    """Return what the interval of a gain means."""
     if gain is None:
         return "no verdict"
     if gain.low is None or gain.high is None:
@@ -32,147 +32,149 @@ def outcome(gain: Gain | None) -> Outcome:
 
 
 def no_verdict(missing: str) -> str:
-    """Say what a verdict would have needed."""
+    """Return the sentence for a search without a verdict; `missing` is the reason."""
     return f"No verdict on compound scaling: {missing}."
 
 
 def verdict(gain: Gain, level: float, which: str) -> str:
-    """Write the verdict as one sentence; `which` mix stands for compound scaling."""
+    """Return the verdict as one sentence; `which` mix represents compound scaling."""
     size, rival = points(abs(gain.estimate)), f"{gain.over} alone"
-    stands = f"{size} points {'below' if gain.estimate < 0 else 'above'} {rival}"
+    difference = f"{size} points {'below' if gain.estimate < 0 else 'above'} {rival}"
     if gain.low is None or gain.high is None:
         return (
-            f"Undecided: the {which} mix stands {stands}, "
-            "but with one seed a candidate the noise is unknown."
+            f"Undecided: the {which} mix is {difference}, "
+            "but with one seed per candidate the noise is unknown."
         )
     interval = f"{100 * level:g} % interval {points(gain.low)} to {points(gain.high)}"
     return {
         "gain": f"Compound scaling gains {size} points over {rival} ({interval}).",
         "loss": f"Compound scaling loses {size} points against {rival} ({interval}).",
-    }.get(outcome(gain), f"No gain is shown: the {which} mix stands {stands} ({interval}).")
+        "no gain": f"No gain is shown: the {which} mix is {difference} ({interval}).",
+    }[outcome(gain)]
 
 
 def beside(leads: Mapping[Control, tuple[float, bool]]) -> str:
-    """Say how named splits stand to the choice: their lead over it, and whether they are tied."""
-    told = []
+    """Compare named splits with the choice: by their lead over it, and whether they are tied."""
+    sentences = []
     for name, (lead, tied) in leads.items():
-        stands = f"{points(abs(lead))} points {'above' if lead > 0 else 'below'} it"
-        told.append(f"The {SPLITS[name]} split stands {stands}{', tied' if tied else ''}.")
-    return " ".join(told)
+        difference = f"{points(abs(lead))} points {'above' if lead > 0 else 'below'} it"
+        tie = " and tied with the best" if tied else ""
+        sentences.append(f"The {SPLITS[name]} split is {difference}{tie}.")
+    return " ".join(sentences)
 
 
 def next_step(verdict: Verdict) -> str:
-    """Say what to do with a verdict."""
+    """Return what to do with a verdict."""
     if verdict.coefficients is None:
-        return "Look at the failed jobs below, correct their cause, and run the same command again."
+        return "Look at the failed jobs below. Correct the cause, then run the same command again."
     take = f"Scale by {triple(verdict.coefficients)}."
     return {
         "gain": take,
         "no gain": f"{take} {_finer(verdict)}",
-        "loss": f"{take} One axis serves this network and these data better than a mix.",
+        "loss": f"{take} For this network and these data one axis is better than a mix.",
         "undecided": f"{take} Set search.seeds to 3 or more and run again: only new seeds train.",
         "no verdict": f"{take} Correct what is missing and run again: jobs that ended are kept.",
     }[verdict.outcome]
 
 
 def _finer(verdict: Verdict) -> str:
-    found = verdict.resolution
-    if found is None or found.difference is None:
+    resolution = verdict.resolution
+    if resolution is None or resolution.difference is None:
         return ""
     return (
-        f"This study resolves differences from {points(found.difference)} points up; four times "
-        "the seeds (search.seeds) halve that, and only the new ones train."
+        f"This study resolves differences of {points(resolution.difference)} points or more. Four "
+        "times the seeds (search.seeds) halve that; only the new seeds are trained."
     )
 
 
 def foresight(seeds: int, networks: int, level: float) -> str:
-    """Say before anything ran which differences a study will see, in units of the noise."""
+    """Return which differences a study will resolve, before any job runs; in sigma."""
     multiple = resolvable(seeds, networks, level)
     if multiple is None:
         return ""
     needed = _needed(*(seeds_to_resolve(size, networks, level) for size in (1.0, 0.5)))
     return (
         f"{counted(seeds, 'seed')} and {counted(networks, 'network')} resolve a difference of "
-        f"{multiple:.1f} sigma, the noise between seeds; {needed}"
+        f"{multiple:.1f} sigma (sigma: the noise between seeds). {needed}"
     )
 
 
-def _needed(one: int | None, half: int | None) -> str:
-    whole = "over 1,000 seeds" if one is None else counted(one, "seed")
-    part = "over 1,000" if half is None else f"{half:,}"
-    return f"one as large as the noise takes {whole}, half of that {part}."
+def _needed(whole_noise: int | None, half_noise: int | None) -> str:
+    whole = "over 1,000 seeds" if whole_noise is None else counted(whole_noise, "seed")
+    part = "over 1,000" if half_noise is None else f"{half_noise:,}"
+    return f"A difference as large as the noise needs {whole}, half of it {part}."
 
 
-def resolution(found: Resolution | None) -> str:
-    """Say after a search which differences it could see."""
-    if found is None:
+def resolution(reached: Resolution | None) -> str:
+    """Return, after a search, which differences it could resolve."""
+    if reached is None:
         return ""
-    needed = _needed(found.seeds_for_noise, found.seeds_for_half)
-    if found.difference is None:
-        return f"One seed a candidate resolves no difference; {needed}"
+    needed = _needed(reached.seeds_for_noise, reached.seeds_for_half)
+    if reached.difference is None:
+        return f"One seed per candidate resolves no difference. {needed}"
     return (
-        f"{counted(found.seeds, 'seed')} and {counted(found.networks, 'network')} resolve "
-        f"a difference of {points(found.difference)} points with a probability of "
-        f"{100 * found.power:.0f} %; {needed}"
+        f"{counted(reached.seeds, 'seed')} and {counted(reached.networks, 'network')} resolve "
+        f"a difference of {points(reached.difference)} points with a probability of "
+        f"{100 * reached.power:.0f} %. {needed}"
     )
 
 
 def job_warnings(
     jobs: Sequence[str], results: Mapping[str, JobResult], noun: str = "search job"
 ) -> list[str]:
-    """Count the jobs that failed, by cause, were pruned, and have not ended."""
+    """Warn of jobs that failed, by cause, that were pruned, and that have not ended."""
     ended = [results[job] for job in jobs if job in results]
     causes = Counter(r.cause.kind if r.cause else "error" for r in ended if r.status == "failed")
     failed = sum(causes.values())
     pruned = sum(result.pruned for result in ended)
     stopped = sum(result.status == "stopped" for result in ended) - pruned
     unended = len(jobs) - len(ended) + stopped
-    told = []
+    warnings = []
     if failed:
         parts = ", ".join(f"{number} {kind}" for kind, number in causes.most_common())
-        told.append(f"{failed} of {counted(len(jobs), noun)} failed: {parts}.")
+        warnings.append(f"{failed} of {counted(len(jobs), noun)} failed: {parts}.")
     if pruned:
-        told.append(
-            f"{pruned} of {counted(len(jobs), noun)} were pruned as falling behind: the "
-            "mean of a candidate that lost only some of its seeds may be too high."
+        warnings.append(
+            f"{pruned} of {counted(len(jobs), noun)} were pruned because they fell behind. "
+            "Where a candidate lost only some of its seeds, its mean may be too high."
         )
     if unended:
-        told.append(f"{unended} of {counted(len(jobs), noun)} have not ended yet.")
-    return told
+        warnings.append(f"{unended} of {counted(len(jobs), noun)} have not ended yet.")
+    return warnings
 
 
 def unscored(number: int, total: int, pruned: int = 0) -> str:
-    """Say how many candidates have no score at all, of which so many lost jobs to promotion."""
+    """Warn of candidates without any score; `pruned` of them had jobs pruned."""
     if not number:
         return ""
-    what = f"{number} of {counted(total, 'candidate')} have no score and are not compared"
-    return f"{what}: {pruned} of them had jobs pruned." if pruned else f"{what}."
+    text = f"{number} of {counted(total, 'candidate')} have no score and are not compared"
+    return f"{text}: {pruned} of them had jobs pruned." if pruned else f"{text}."
 
 
 def thin_noise(noise: Noise | None, resolution: float) -> str:
-    """Say where the noise, and with it every interval, rests on little."""
+    """Warn where the noise, and so every interval, is poorly known."""
     if noise is None:
         return "No candidate has two scores, so the noise is unknown and there are no intervals."
     if noise.sd <= resolution:
         return (
-            "The seeds agree to within one validation image, so the intervals rest on the "
+            "The seeds agree to within one validation image, so the intervals come from the "
             "number of validation images alone."
         )
     if noise.df < FEW_DEGREES:
         freedom = "degree of freedom" if noise.df == 1 else "degrees of freedom"
-        return f"The noise rests on {noise.df} {freedom} only: more seeds narrow the intervals."
+        return f"The noise has only {noise.df} {freedom}: more seeds narrow the intervals."
     return ""
 
 
 def uneven_cost(gain: Gain | None, ratios: Mapping[str, float], corrected: bool) -> str:
-    """Say where the mix costs more or less than its control, and what was done about it."""
+    """Warn where mix and control differ in cost, and say whether that is corrected."""
     if gain is None:
         return ""
     excess = ratios[gain.mix] / ratios[gain.candidate] - 1
     if abs(excess) <= UNEVEN:
         return ""
     costs = f"{100 * abs(excess):.0f} % {'more' if excess > 0 else 'less'}"
-    told = f"The mix costs {costs} than the control it is compared with"
+    text = f"The mix costs {costs} than the control it is compared with"
     if not corrected:
-        return f"{told}; without a score of the baseline nothing corrects for it."
-    return f"{told}; what that is worth by the step from the baseline is taken into account."
+        return f"{text}. Without a score of the baseline this is not corrected."
+    return f"{text}. The comparison corrects for this by the step from the baseline."

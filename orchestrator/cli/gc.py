@@ -8,7 +8,7 @@ from compound.jobs.store.checking.gc import Pruning, Retention
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
-from compound.orchestrator.records.needed_checkpoints import Policy, wanted
+from compound.orchestrator.records.needed_checkpoints import Policy, needed_checkpoints
 from compound.orchestrator.wording.numbers import counted, megabytes
 from compound.schemas.errors import SpecError, StoreError
 
@@ -32,7 +32,7 @@ def gc(studies: list[str], options: GcOptions) -> None:
     if options.yes:
         done = _pruned(store, chosen, options.policy)
     else:
-        plan = wanted(store, chosen, options.policy)
+        plan = needed_checkpoints(store, chosen, options.policy)
         done = [store.prune(job, stay, dry=True) for job, stay in plan.items()]
     if options.as_json:
         _print(store, chosen, done, options)
@@ -54,7 +54,7 @@ def _pruned(store: ArtifactStore, chosen: dict[str, Documents], policy: Policy) 
     with ExitStack() as stack:
         for name in sorted(chosen):
             stack.enter_context(store.study(name).lease({}))
-        plan = wanted(store, chosen, policy)
+        plan = needed_checkpoints(store, chosen, policy)
         return [_prune_study(store, job, plan) for job in plan]
 
 

@@ -15,8 +15,18 @@ from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.forecast.budget_check import burned
-from compound.orchestrator.records.documents import SPEC, Documents, Record, SentenceOnly, documents
-from compound.orchestrator.records.job_list import GATE, lines_of, once, planning
+from compound.orchestrator.records.documents import (
+    GATE_PLAN,
+    GATE_RESULT,
+    SPEC,
+    SPENDING,
+    VERDICT,
+    Documents,
+    Record,
+    SentenceOnly,
+    documents,
+)
+from compound.orchestrator.records.job_list import lines_of, once, planning
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import StoreError
 from compound.schemas.metrics import ACCURACY
@@ -123,10 +133,10 @@ class StudyStatus:
             raise _unknown(study, store)
         verdict, gate = (
             folder.read(name, SentenceOnly) if name in listed else None
-            for name in ("verdict.json", "gate.json")
+            for name in (VERDICT, GATE_RESULT)
         )
-        spent = folder.read("spending.json", Spent) if "spending.json" in listed else None
-        gated = GATE in planning(record.spec)
+        spent = folder.read(SPENDING, Spent) if SPENDING in listed else None
+        gated = GATE_PLAN in planning(record.spec)
         return cls(
             record.spec,
             _planned(folder, record.spec, listed),

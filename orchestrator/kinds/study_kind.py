@@ -9,6 +9,7 @@ from compound.orchestrator.forecast.upper_bounds import (
     rounds_at_most,
 )
 from compound.orchestrator.plan.search_jobs import plan_study
+from compound.orchestrator.records.documents import PLAN
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.data import DataInfo
 from compound.schemas.design import COST_NAMES
@@ -33,7 +34,7 @@ class StudyKind:
 
     def stored_profile(self, folder: "StudyFolder") -> DeviceProfile | None:
         """Return the device that the stored search was planned for."""
-        plan = folder.read("plan.json", Plan)
+        plan = folder.read(PLAN, Plan)
         return plan.profile if plan else None
 
     def later_jobs(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from compound.jobs.models.scaled import Networks
 from compound.orchestrator.records import job_list
-from compound.orchestrator.records.documents import TrainRecord
+from compound.orchestrator.records.documents import BASELINE, FAMILY, TrainRecord
 from compound.orchestrator.scale.family import plan_train
 from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile
@@ -28,7 +28,7 @@ class TrainKind:
 
     def stored_profile(self, folder: "StudyFolder") -> DeviceProfile | None:
         """Return the device that the stored variant was planned for."""
-        record = folder.read("baseline.json", TrainRecord)
+        record = folder.read(BASELINE, TrainRecord)
         return record.profile if record else None
 
     def later_jobs(
@@ -41,9 +41,9 @@ class TrainKind:
         """Train the variant's jobs."""
         phases = study.begin(plan.data)
         record = TrainRecord(data=plan.data, baseline=plan.baseline, profile=plan.profile)
-        study.folder.write("baseline.json", record)
+        study.folder.write(BASELINE, record)
         networks = job_list.by_id([plan.baseline], None, plan.family.members)
-        study.record_jobs(job_list.FAMILY, plan.family, plan.jobs, networks)
+        study.record_jobs(FAMILY, plan.family, plan.jobs, networks)
         return phases.train("train", plan.jobs)
 
     def rehearsal(self, spec: TrainSpec) -> TrainSpec:

@@ -1,4 +1,4 @@
-"""What the EfficientNet paper claims beside what is counted and measured here. Pure."""
+"""The claims of the EfficientNet paper beside our counts and measurements. Pure."""
 
 import statistics
 from collections.abc import Iterator, Sequence
@@ -14,18 +14,18 @@ from compound.schemas.architecture import Architecture
 
 Section = Literal["ImageNet", "transfer", "latency", "scaling"]
 Origin = Literal["counted", "part printed", "measured here", "printed"]
-"""`part printed`: a number that only the paper has, over our count."""
+"""`part printed`: a ratio of a number that only the paper has and our count."""
 Unit = Literal["x", "G", "pts", "ms"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One claim: what it says, our number, the paper's, and where each is from."""
+    """One claim: its text, our number, the paper's, and the origin of each."""
 
     section: Section
     claim: str
     ours: float | None
-    """None where nothing here counts or measures it."""
+    """None where we neither count nor measure it."""
     paper: float
     unit: Unit
     source: str
@@ -37,7 +37,7 @@ class Row:
 
 
 def compare(latencies: Sequence[Latency] | None) -> list[Row]:
-    """Return every row; the latencies are those of `timed_networks`, or None to leave them out."""
+    """Return every row; `latencies` are those of `timed_networks`, or None if not measured."""
     return [*_imagenet(), *_transfer(), *_latency(latencies), *_scaling()]
 
 
@@ -70,13 +70,13 @@ def _origin(name: str) -> Origin:
 
 
 def _transfer() -> Iterator[Row]:
-    for first in (paper.PUBLIC[0], paper.BEST[0]):
-        claim = f"params: {first.larger} / {first.smaller}"
-        note = f"{paper.PRINTED_PARAMS[first.larger] / 1e6:g}M as printed, on {first.data}"
-        yield _transferred(claim, body_ratio(first), first.printed, note)
+    for transfer in (paper.PUBLIC[0], paper.BEST[0]):
+        claim = f"params: {transfer.larger} / {transfer.smaller}"
+        note = f"{paper.PRINTED_PARAMS[transfer.larger] / 1e6:g}M as printed, on {transfer.data}"
+        yield _transferred(claim, body_ratio(transfer), transfer.printed, note)
     for models, transfers in (("public", paper.PUBLIC), ("best", paper.BEST)):
         claim = f"geometric mean, {len(transfers)} sets, {models} models"
-        mean = statistics.geometric_mean(body_ratio(one) for one in transfers)
+        mean = statistics.geometric_mean(body_ratio(transfer) for transfer in transfers)
         yield _transferred(claim, mean, *paper.GEOMEANS[models])
 
 
@@ -101,7 +101,7 @@ def _body(name: str) -> float:
 def _latency(latencies: Sequence[Latency] | None) -> Iterator[Row]:
     slow, fast = latencies or (Latency(()), Latency(()))
     for timed, latency in zip(paper.TIMED, (slow, fast), strict=True):
-        milliseconds = [1e3 * each for each in latency.seconds]
+        milliseconds = [1e3 * seconds for seconds in latency.seconds]
         yield _timed(f"latency: {timed.network}", 1e3 * timed.printed, "ms", milliseconds)
     claim = f"latency: {paper.TIMED[0].network} / {paper.TIMED[1].network}"
     yield _timed(claim, paper.TIMED_RATIO, "x", _quotients(slow, fast))
@@ -110,7 +110,7 @@ def _latency(latencies: Sequence[Latency] | None) -> Iterator[Row]:
 
 
 def _quotients(slow: Latency, fast: Latency) -> list[float]:
-    """Return the ratio of each round, in which both networks met the same machine."""
+    """Return the ratio of each round, which times both networks in turn."""
     return [a / b for a, b in zip(slow.seconds, fast.seconds, strict=True)]
 
 
@@ -140,5 +140,5 @@ def _scaling() -> Iterator[Row]:
 
 
 def _multipliers(row: paper.Scaled) -> str:
-    given = (("d", row.depth), ("w", row.width), ("r", row.resolution))
-    return " ".join(f"{name}={value:g}" for name, value in given if value != 1)
+    multipliers = (("d", row.depth), ("w", row.width), ("r", row.resolution))
+    return " ".join(f"{name}={value:g}" for name, value in multipliers if value != 1)

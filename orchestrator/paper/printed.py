@@ -1,4 +1,4 @@
-"""What EfficientNet (Tan and Le) prints, as data, each number with its table.
+"""The printed numbers of EfficientNet (Tan and Le), each with its table.
 
 Tables are numbered as in the fifth version of arXiv 1905.11946; the first one, of 2019, prints
 other accuracies. Networks are named as jobs/networks/named.py does, or as PRINTED_PARAMS does.
@@ -7,8 +7,8 @@ other accuracies. Networks are named as jobs/networks/named.py does, or as PRINT
 from typing import Literal, NamedTuple
 
 PRINTED_PARAMS = {"AmoebaNet-B": 557e6, "NASNet-A": 85e6, "Inception-v4": 41e6, "GPipe": 556e6}
-"""Networks that nothing here builds: AmoebaNet-B (18, 512) as GPipe prints it, the others, without
-their classifiers, as Table 5 does."""
+"""Networks that we do not build: AmoebaNet-B (18, 512) as printed by GPipe; the rest, without their
+classifiers, as in Table 5."""
 
 
 class Ratio(NamedTuple):

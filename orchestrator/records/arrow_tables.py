@@ -1,4 +1,4 @@
-"""What a store knows of its studies, as five tables that any tool reads."""
+"""The studies of a store as five Arrow tables, which any tool can read."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -13,11 +13,11 @@ from compound.schemas.metrics import ACCURACY
 
 _TEXT, _WHOLE, _NUMBER = pa.string(), pa.int64(), pa.float64()
 _AT_A_TIME = 500
-"""Jobs whose rows are read together."""
+"""Jobs whose rows are read at once."""
 _OF_JOB = {"study": _TEXT, "label": _TEXT}
 
 METRICS: pa.Schema = pa.schema([*_OF_JOB.items(), *((f.name, f.type) for f in ROWS)])
-"""One line a job, epoch and metric, as far as it has come; (job, seq) orders a job's lines."""
+"""One line per job, epoch and metric, of running jobs too; (job, seq) orders a job's lines."""
 JOBS: pa.Schema = pa.schema(
     {
         **_OF_JOB,
@@ -37,7 +37,7 @@ JOBS: pa.Schema = pa.schema(
         "message": _TEXT,
     }
 )
-"""One line a job of a study; `epoch` is how far it has come, `epochs` how far it goes."""
+"""One line per job of a study; `epoch` is its last epoch so far, `epochs` its schedule."""
 CANDIDATES: pa.Schema = pa.schema(
     {
         "study": _TEXT,
@@ -54,7 +54,7 @@ CANDIDATES: pa.Schema = pa.schema(
         "activations": _WHOLE,
     }
 )
-"""One line a network with its exact cost; `ratio` is to the baseline, which has the role of one."""
+"""One line per network with its exact cost; `ratio` is the cost over that of the baseline."""
 EVENTS: pa.Schema = pa.schema(
     {
         "study": _TEXT,
@@ -65,7 +65,7 @@ EVENTS: pa.Schema = pa.schema(
         "message": _TEXT,
     }
 )
-"""One line a thing that happened, in order."""
+"""One line per event, in order."""
 CHECKPOINTS: pa.Schema = pa.schema(
     {
         **_OF_JOB,
@@ -80,19 +80,19 @@ CHECKPOINTS: pa.Schema = pa.schema(
         "sha256": _TEXT,
     }
 )
-"""One line a file of a checkpoint that is kept; the hash of a large one is over pieces of 1 MiB."""
+"""One line per file of a stored checkpoint; the hash of a large file is over pieces of 1 MiB."""
 
 
-def metrics(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
+def metrics(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
     """Return the rows of a study's jobs."""
-    labels = {job.request.job.id: job.request.label for job in found.jobs}
+    labels = {job.request.job.id: job.request.label for job in study_documents.jobs}
     return pa.concat_tables([METRICS.empty_table(), *metrics_in_parts(store, study, labels)])
 
 
 def metrics_in_parts(
     store: ArtifactStore, study: str, labels: Mapping[str, str]
 ) -> Iterator[pa.Table]:
-    """Yield the rows of jobs, some jobs at a time: a study may have more than fit into memory.
+    """Yield the rows of jobs in groups of jobs: all rows of a study may not fit into memory.
 
     `labels`: by the jobs' ids.
     """
@@ -105,16 +105,17 @@ def metrics_in_parts(
 
 
 def _labelled(jobs: pa.DictionaryArray, labels: Mapping[str, str]) -> pa.Array:
-    """Return the label of each line's job, without a Python object for each line."""
-    known = pa.array([labels[job] for job in jobs.dictionary.to_pylist()], _TEXT)
-    return known.take(jobs.indices)
+    """Return the label of each line's job."""
+    # By the dictionary, so that pyarrow makes no Python object for each line.
+    labels_of_jobs = pa.array([labels[job] for job in jobs.dictionary.to_pylist()], _TEXT)
+    return labels_of_jobs.take(jobs.indices)
 
 
-def jobs(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
-    """Return where a study's jobs stand."""
-    states = store.states([job.request.job.id for job in found.jobs])
+def jobs(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
+    """Return the states of a study's jobs."""
+    states = store.states([job.request.job.id for job in study_documents.jobs])
     lines = []
-    for planned in found.jobs:
+    for planned in study_documents.jobs:
         request = planned.request
         job, state = request.job, states[request.job.id]
         lines.append(
@@ -136,34 +137,38 @@ def jobs(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
     return pa.Table.from_pylist(lines, JOBS)
 
 
-def candidates(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
+def candidates(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
     """Return a study's networks: baseline, search and family."""
     del store
-    planned = found.plan or found.trained
+    planned = study_documents.plan or study_documents.trained
     networks: list[tuple[str, Candidate]] = [("baseline", planned.baseline)] if planned else []
     networks += [
-        (" ".join(one.roles), one) for one in (found.search.candidates if found.search else ())
+        (" ".join(candidate.roles), candidate)
+        for candidate in (study_documents.search.candidates if study_documents.search else ())
     ]
-    networks += [("family", one.network) for one in (found.family.members if found.family else ())]
-    return pa.Table.from_pylist([_network(study, *one) for one in networks], CANDIDATES)
+    networks += [
+        ("family", candidate.network)
+        for candidate in (study_documents.family.members if study_documents.family else ())
+    ]
+    return pa.Table.from_pylist([_network(study, *network) for network in networks], CANDIDATES)
 
 
-def _network(study: str, roles: str, one: Candidate) -> dict[str, Any]:
+def _network(study: str, roles: str, candidate: Candidate) -> dict[str, Any]:
     return {
         "study": study,
-        "candidate": one.id,
+        "candidate": candidate.id,
         "roles": roles,
-        **one.coefficients.model_dump(),
-        "nominal": one.coefficients.nominal,
-        "ratio": one.ratio,
-        "resolution": one.architecture.resolution,
-        **one.cost.model_dump(include={"params", "macs", "activations"}),
+        **candidate.coefficients.model_dump(),
+        "nominal": candidate.coefficients.nominal,
+        "ratio": candidate.ratio,
+        "resolution": candidate.architecture.resolution,
+        **candidate.cost.model_dump(include={"params", "macs", "activations"}),
     }
 
 
-def events(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
-    """Return what happened in a study."""
-    del found
+def events(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
+    """Return the events of a study."""
+    del study_documents
     lines = [
         {"study": study, "number": number, **event.model_dump(include={*EVENTS.names})}
         for number, event in enumerate(store.study(study).events())
@@ -171,23 +176,23 @@ def events(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
     return pa.Table.from_pylist(lines, EVENTS)
 
 
-def checkpoints(store: ArtifactStore, study: str, found: Documents) -> pa.Table:
-    """Return the checkpoints that a study's jobs keep, a line a file."""
-    labels = {job.request.job.id: job.request.label for job in found.jobs}
+def checkpoints(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
+    """Return the stored checkpoints of a study's jobs, one line per file."""
+    labels = {job.request.job.id: job.request.label for job in study_documents.jobs}
     lines = [
         {"study": study, "label": label, "job": job, **line}
         for job, label in labels.items()
-        for line in _kept(store, job)
+        for line in _checkpoint_lines(store, job)
     ]
     return pa.Table.from_pylist(lines, CHECKPOINTS)
 
 
-def _kept(store: ArtifactStore, job: str) -> Iterator[dict[str, Any]]:
-    for one in store.checkpoints(job):
-        for name, file in one.files.items():
+def _checkpoint_lines(store: ArtifactStore, job: str) -> Iterator[dict[str, Any]]:
+    for checkpoint in store.checkpoints(job):
+        for name, file in checkpoint.files.items():
             yield {
-                **one.model_dump(include={"attempt", "epoch", "step"}),
-                ACCURACY: one.score,
+                **checkpoint.model_dump(include={"attempt", "epoch", "step"}),
+                ACCURACY: checkpoint.score,
                 "file": name,
                 "uri": store.locate(file),
                 **file.model_dump(include={"size", "sha256"}),
@@ -205,8 +210,12 @@ TABLES: Mapping[str, tuple[pa.Schema, Callable[[ArtifactStore, str, Documents], 
 
 
 def table(store: ArtifactStore, name: str, studies: Iterable[str]) -> pa.Table:
-    """Return a table over studies; KeyError for a name that is none of a table's."""
-    schema, of = TABLES[name]
-    found = {study: documents(store.study(study)) for study in studies}
-    parts = [of(store.knowing(one), one, left) for one, left in found.items() if left]
+    """Return a table over studies. KeyError: there is no table of that name."""
+    schema, make = TABLES[name]
+    by_study = {study: documents(store.study(study)) for study in studies}
+    parts = [
+        make(store.knowing(study), study, study_documents)
+        for study, study_documents in by_study.items()
+        if study_documents
+    ]
     return pa.concat_tables([schema.empty_table(), *parts])

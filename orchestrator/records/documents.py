@@ -1,4 +1,4 @@
-"""What a study leaves in the store, as documents; reading them needs no torch and no statistics."""
+"""The documents of a study in the store; reading them needs no torch and no statistics."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,11 +18,22 @@ from compound.schemas.study import Spec
 from compound.schemas.verdict import Verdict
 
 SPEC = "spec.json"
-"""The document without which there is no study."""
+"""Record; without this document there is no study."""
+PLAN = "plan.json"
+BASELINE = "baseline.json"
+"""TrainRecord; a single variant has it in place of a plan."""
+ROUNDS = "rounds.json"
+VERDICT = "verdict.json"
+GATE_PLAN = "gateplan.json"
+GATE_RESULT = "gate.json"
+FAMILY = "family.json"
+POWER_LAW = "law.json"
+SPENDING = "spending.json"
+"""The documents of a study; events and leases are files of the store (jobs/store/format)."""
 
 
 class Record(Model):
-    """What a study was asked, as it is kept in the store."""
+    """The spec of a study, as stored."""
 
     spec: Spec
     text: str
@@ -30,7 +41,7 @@ class Record(Model):
 
 
 class TrainRecord(Model):
-    """What one scaled variant was asked, in place of a search's plan."""
+    """The data and baseline of one scaled variant, in place of a search's plan."""
 
     data: DataInfo
     baseline: Candidate
@@ -40,7 +51,7 @@ class TrainRecord(Model):
 
 @dataclass(frozen=True)
 class Documents:
-    """Everything that a study has left in the store so far; None for what is yet to come."""
+    """All documents of a study; None for those that are not written yet."""
 
     record: Record
     plan: Plan | None
@@ -55,12 +66,12 @@ class Documents:
 
     @cached_property
     def search(self) -> Plan | None:
-        """The plan of the search with all that its rounds have added."""
+        """The plan of the search, extended by its rounds."""
         return self.plan.extended(self.rounds) if self.plan and self.rounds else self.plan
 
     @cached_property
     def jobs(self) -> list[PlannedJob]:
-        """Every planned job once: the search's first, then the gate's, then the family's."""
+        """Every planned job once: first the search's, then the gate's, then the family's."""
         planned = [*(self.search.jobs if self.search else ())]
         planned += self.gate_plan.jobs if self.gate_plan else ()
         planned += self.family.jobs if self.family else ()
@@ -68,7 +79,7 @@ class Documents:
 
 
 class SentenceOnly(BaseModel):
-    """Of a document only the sentence that sums it up: the rest may be megabytes."""
+    """Only the summary sentence of a document: the rest may be megabytes."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -83,13 +94,13 @@ def documents(folder: StudyFolder) -> Documents | None:
     gated = record.spec.gated
     return Documents(
         record=record,
-        plan=folder.read("plan.json", Plan),
-        trained=folder.read("baseline.json", TrainRecord),
-        verdict=folder.read("verdict.json", Verdict),
-        family=folder.read("family.json", FamilyPlan),
-        rounds=folder.read("rounds.json", Rounds),
-        gate_plan=folder.read("gateplan.json", GatePlan) if gated else None,
-        gate=folder.read("gate.json", GateResult) if gated else None,
-        law=folder.read("law.json", Law),
-        spent=folder.read("spending.json", Spent),
+        plan=folder.read(PLAN, Plan),
+        trained=folder.read(BASELINE, TrainRecord),
+        verdict=folder.read(VERDICT, Verdict),
+        family=folder.read(FAMILY, FamilyPlan),
+        rounds=folder.read(ROUNDS, Rounds),
+        gate_plan=folder.read(GATE_PLAN, GatePlan) if gated else None,
+        gate=folder.read(GATE_RESULT, GateResult) if gated else None,
+        law=folder.read(POWER_LAW, Law),
+        spent=folder.read(SPENDING, Spent),
     )

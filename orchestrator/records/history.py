@@ -1,4 +1,4 @@
-"""What a store knew before a study runs again: what may not change, what need not be done twice."""
+"""The jobs of a study before it runs again: results that it reuses, schedules that it extends."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -11,36 +11,36 @@ from compound.schemas.job import JobRequest, TrainJob
 
 
 class History:
-    """What a study and its store had before this run; it learns each phase of the run."""
+    """The jobs that a study had before this run, and those of each phase of the run so far."""
 
     def __init__(self, store: ArtifactStore, study: str) -> None:
-        """Read what there is; call it before the run writes any document."""
+        """Read the study's documents. Call it before the run writes any document."""
         self._store, self._study = store, study
-        known = documents(store.study(study))
-        jobs = [job.request for job in known.jobs] if known else []
+        earlier = documents(store.study(study))
+        jobs = [job.request for job in earlier.jobs] if earlier else []
         self._jobs: set[str] = set()
         self._epochs: set[int] = set()
         self.learn(jobs)
 
     def learn(self, requests: Collection[JobRequest]) -> None:
-        """Take jobs in as the study's own."""
+        """Add jobs as the study's own."""
         self._jobs |= {request.job.id for request in requests}
         self._epochs |= {request.job.recipe.epochs for request in requests}
 
     def origins(self, done: Collection[str]) -> Counter[str]:
-        """Count done jobs that this study never had by the other studies that had them."""
-        strange = set(done) - self._jobs
+        """Count, by study, the done jobs that come from other studies."""
+        foreign = set(done) - self._jobs
         counts: Counter[str] = Counter()
         for name in self._store.studies():
-            if not strange:
+            if not foreign:
                 break
-            if name != self._study and (found := strange & _jobs_of(self._store, name)):
-                counts[name] = len(found)
-                strange -= found
+            if name != self._study and (shared := foreign & _jobs_of(self._store, name)):
+                counts[name] = len(shared)
+                foreign -= shared
         return counts
 
     def continued(self, request: JobRequest, plan: Steps) -> JobRequest:
-        """Let a job go on from the longest schedule of the study that is how its own begins."""
+        """Continue a job from the study's longest shorter schedule that begins like its own."""
         job = request.job
         for epochs in sorted(self._epochs, reverse=True):
             if epochs >= job.recipe.epochs or not begins_alike(job.recipe, plan, epochs):
@@ -48,8 +48,8 @@ class History:
             shorter = with_epochs(job, epochs).id
             result = self._store.result(shorter)
             if result is not None and result.status == "done":
-                taken = {"continues": shorter, "splits": result.splits}
-                return request.model_copy(update=taken)
+                update = {"continues": shorter, "splits": result.splits}
+                return request.model_copy(update=update)
         return request
 
 
@@ -60,9 +60,9 @@ def with_epochs(job: TrainJob, epochs: int) -> TrainJob:
 
 
 def _jobs_of(store: ArtifactStore, study: str) -> set[str]:
-    """Return the jobs of another study; none where its documents cannot be read."""
+    """Return the jobs of another study; no jobs where its documents cannot be read."""
     try:
-        found = documents(store.study(study))
+        study_documents = documents(store.study(study))
     except StoreError:
         return set()
-    return {job.request.job.id for job in found.jobs} if found else set()
+    return {job.request.job.id for job in study_documents.jobs} if study_documents else set()

@@ -1,42 +1,51 @@
-"""A study's planned jobs in a line each, kept beside the plan: listing them need not read it."""
+"""The planned jobs of a study, one line each, stored beside the plan: fast to list."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.orchestrator.records.documents import Documents, documents
+from compound.orchestrator.records.documents import (
+    FAMILY,
+    GATE_PLAN,
+    PLAN,
+    ROUNDS,
+    Documents,
+    documents,
+)
 from compound.schemas.architecture import Candidate
 from compound.schemas.base import Model
 from compound.schemas.plan import Member, Plan, PlannedJob
 from compound.schemas.study import StudySpec, TrainSpec
 
-PLAN, ROUNDS, GATE, FAMILY = "plan.json", "rounds.json", "gateplan.json", "family.json"
-"""The documents that plan jobs, in the order of their phases."""
-
 
 def planning(spec: StudySpec | TrainSpec) -> tuple[str, ...]:
-    """Return the documents that plan a study's jobs."""
-    return (PLAN, ROUNDS, GATE, FAMILY) if spec.gated else (PLAN, ROUNDS, FAMILY)
+    """Return the documents that plan a study's jobs, in the order of their phases."""
+    return (PLAN, ROUNDS, GATE_PLAN, FAMILY) if spec.gated else (PLAN, ROUNDS, FAMILY)
 
 
-def lines_of(found: Documents) -> list[Line]:
-    """Return what a study has planned so far, every job once."""
-    search, family = found.search, found.family
-    networks = networks_of(found, search, family.members if family else ())
+def lines_of(study_documents: Documents) -> list[Line]:
+    """Return the jobs that a study has planned so far."""
+    search, family = study_documents.search, study_documents.family
+    networks = networks_of(study_documents, search, family.members if family else ())
     groups = (
-        (PLAN, found.plan.jobs if found.plan else ()),
-        (ROUNDS, [job for one in found.rounds.rounds for job in one.jobs] if found.rounds else ()),
-        (GATE, found.gate_plan.jobs if found.gate_plan else ()),
+        (PLAN, study_documents.plan.jobs if study_documents.plan else ()),
+        (
+            ROUNDS,
+            [job for round_ in study_documents.rounds.rounds for job in round_.jobs]
+            if study_documents.rounds
+            else (),
+        ),
+        (GATE_PLAN, study_documents.gate_plan.jobs if study_documents.gate_plan else ()),
         (FAMILY, family.jobs if family else ()),
     )
     return [line for name, jobs in groups for line in lines(name, jobs, networks)]
 
 
 def networks_of(
-    found: Documents, search: Plan | None, members: Iterable[Member]
+    study_documents: Documents, search: Plan | None, members: Iterable[Member]
 ) -> dict[str, Candidate]:
     """Return every network that a study trains, by its id."""
-    planned = found.plan or found.trained
+    planned = study_documents.plan or study_documents.trained
     return by_id([planned.baseline] if planned else [], search, members)
 
 
@@ -45,7 +54,10 @@ def by_id(
 ) -> dict[str, Candidate]:
     """Return networks by their ids."""
     candidates = [*baseline, *(search.candidates if search else ())]
-    return {one.id: one for one in (*candidates, *(member.network for member in members))}
+    return {
+        candidate.id: candidate
+        for candidate in (*candidates, *(member.network for member in members))
+    }
 
 
 def lines(
@@ -85,25 +97,23 @@ def keep(
     document: Model,
     planned: Iterable[Line],
 ) -> None:
-    """Write a document that plans jobs, and the roster with it.
-
-    The old roster goes first: after a crash in between there is none, and the plan is read.
-    """
+    """Write a document that plans jobs, and the job list with it."""
     names = planning(spec)
-    others = [line for line in _known(folder, names) if line.document != name]
+    rest = [line for line in _planned_lines(folder, names) if line.document != name]
+    # The old list goes first: after a crash in between there is none, and the plan is read.
     folder.planned_jobs.drop()
     folder.write(name, document)
     sizes = folder.sizes()
-    ordered = sorted([*others, *planned], key=lambda line: names.index(line.document))
-    folder.planned_jobs.write({one: sizes[one] for one in names if one in sizes}, ordered)
+    ordered = sorted([*rest, *planned], key=lambda line: names.index(line.document))
+    folder.planned_jobs.write({name_: sizes[name_] for name_ in names if name_ in sizes}, ordered)
 
 
-def _known(folder: StudyFolder, names: Sequence[str]) -> list[Line]:
+def _planned_lines(folder: StudyFolder, names: Sequence[str]) -> list[Line]:
     sizes = folder.sizes()
     if not sizes.keys() & {*names}:
         return []
-    kept = folder.planned_jobs.read(sizes, names)
-    if kept is not None:
-        return kept
-    found = documents(folder)
-    return lines_of(found) if found else []
+    stored = folder.planned_jobs.read(sizes, names)
+    if stored is not None:
+        return stored
+    study_documents = documents(folder)
+    return lines_of(study_documents) if study_documents else []

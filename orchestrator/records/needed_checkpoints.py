@@ -1,4 +1,4 @@
-"""Which checkpoints of a study stay: by policy, and because something will read them."""
+"""The checkpoints of a study to keep: by policy, and because a planned job will read them."""
 
 import os
 from collections import defaultdict
@@ -18,27 +18,32 @@ from compound.schemas.recipe import Keep
 
 @dataclass(frozen=True)
 class Policy:
-    """What is to stay."""
+    """The checkpoints to keep."""
 
     last: int
-    """Of every job, the newest checkpoints; one at least, which export and longer schedules read.
-    """
+    """Newest checkpoints per job; at least one, for export and longer schedules."""
     best: int
-    """Of every job, those of its most accurate epochs."""
+    """Checkpoints of the most accurate epochs per job."""
     jobs: int | None
-    """Of each phase of a search, the most accurate jobs that keep any; None: all do."""
+    """Most accurate jobs per phase of a search that keep checkpoints; None: all jobs."""
 
 
-def wanted(
+def needed_checkpoints(
     store: ArtifactStore, chosen: Mapping[str, Documents], policy: Policy
 ) -> dict[str, Retention]:
-    """Return what stays of each job of the chosen studies, which go by their names."""
-    jobs = {job.request.job.id: job for found in chosen.values() for job in found.jobs}
+    """Return the checkpoints to keep, by job, of the chosen studies; `chosen` is by name."""
+    jobs = {
+        job.request.job.id: job
+        for study_documents in chosen.values()
+        for job in study_documents.jobs
+    }
     results = store.results(jobs)
-    held = _holding(store, chosen, results) | _ranked_first(chosen.values(), results, policy.jobs)
+    keeping = _holding(store, chosen, results) | _ranked_first(
+        chosen.values(), results, policy.jobs
+    )
     pinned = _weights(store)
     keep = Keep(last=policy.last, best=policy.best)
-    return {job: Retention(keep if job in held else None, pinned.get(job, ())) for job in jobs}
+    return {job: Retention(keep if job in keeping else None, pinned.get(job, ())) for job in jobs}
 
 
 def _ranked_first(
@@ -46,8 +51,8 @@ def _ranked_first(
 ) -> set[str]:
     """Return the jobs that keep checkpoints for their accuracy, and all of families."""
     phases: dict[tuple[int, str], list[PlannedJob]] = defaultdict(list)
-    for number, found in enumerate(chosen):
-        for job in found.jobs:
+    for number, study_documents in enumerate(chosen):
+        for job in study_documents.jobs:
             phases[number, job.phase].append(job)
     return {
         job.request.job.id
@@ -69,19 +74,25 @@ def _first(
 def _holding(
     store: ArtifactStore, chosen: Mapping[str, Documents], results: Mapping[str, JobResult]
 ) -> set[str]:
-    """Return jobs that others want: other studies, and longer schedules that are to come."""
-    held: set[str] = set()
-    epochs = {job.request.job.recipe.epochs for found in chosen.values() for job in found.jobs}
+    """Return jobs that other studies use, or that longer schedules will continue."""
+    needed: set[str] = set()
+    epochs = {
+        job.request.job.recipe.epochs
+        for study_documents in chosen.values()
+        for job in study_documents.jobs
+    }
     for name, requests in _planned(store):
         if name not in chosen:
-            held |= {request.job.id for request in requests}
-        open_ = (one for one in requests if not one.settled(store.result(one.job.id)))
-        held |= {shorter for request in open_ for shorter in _shorter(request, epochs)}
-    return held & results.keys()
+            needed |= {request.job.id for request in requests}
+        open_ = (
+            request for request in requests if not request.settled(store.result(request.job.id))
+        )
+        needed |= {shorter for request in open_ for shorter in _shorter(request, epochs)}
+    return needed & results.keys()
 
 
 def _shorter(request: JobRequest, epochs: Iterable[int]) -> Iterator[str]:
-    """Yield the jobs that one may go on from: the same with fewer epochs."""
+    """Yield the jobs that a request may continue: the same with fewer epochs."""
     if request.continues:
         yield request.continues
     for count in epochs:
@@ -90,7 +101,7 @@ def _shorter(request: JobRequest, epochs: Iterable[int]) -> Iterator[str]:
 
 
 def _weights(store: ArtifactStore) -> dict[str, set[str]]:
-    """Return the checkpoints, by job, whose very files a planned job names as its weights."""
+    """Return the checkpoints, by job, whose files a planned job names as its weights."""
     pinned: dict[str, set[str]] = defaultdict(set)
     for _, requests in _planned(store):
         for request in requests:
@@ -104,12 +115,12 @@ def _weights(store: ArtifactStore) -> dict[str, set[str]]:
 
 
 def _planned(store: ArtifactStore) -> Iterator[tuple[str, list[JobRequest]]]:
-    """Yield the jobs of every study. StoreError: a plan cannot be read, so all might be needed."""
+    """Yield the jobs of every study. StoreError: a plan cannot be read, so all may be needed."""
     for name in store.studies():
         try:
-            found = documents(store.study(name))
+            study_documents = documents(store.study(name))
         except StoreError as error:
-            error.add_note(f"without the plan of {name} nobody can tell what it needs")
+            error.add_note(f"the plan of {name} is needed to know which checkpoints it uses")
             raise
-        if found:
-            yield name, [job.request for job in found.jobs]
+        if study_documents:
+            yield name, [job.request for job in study_documents.jobs]

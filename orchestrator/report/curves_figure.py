@@ -9,7 +9,7 @@ from compound.orchestrator.report.inputs import (
     PHI,
     ReportInputs,
     ReportRow,
-    baseline_seat,
+    baseline_row,
     jobs_of,
     mean_curve,
 )
@@ -17,32 +17,34 @@ from compound.orchestrator.report.inputs import (
 FAMILY_COLOURS = ("#6aa9dc", "#2f78b7", "#00916a", "#e0a100", "#d55e00", "#b4599a")
 
 
-def search_curves(inputs: ReportInputs, shown: Sequence[ReportRow]) -> go.Figure | None:
-    """Draw accuracy by epoch, a line a candidate: controls and the choice stand out."""
-    base = baseline_seat(inputs)
-    everyone = sorted((s for s in (*shown, base) if s), key=lambda s: (s.chosen, s.kind != "mix"))
-    curves = [(seat, mean_curve(inputs, jobs_of(inputs, seat.candidate.id))) for seat in everyone]
-    drawn = [(seat, curve) for seat, curve in curves if curve]
-    firsts = {seat.kind: seat for seat, _ in reversed(drawn) if not seat.chosen}
-    lines = [_curve(seat, curve, firsts.get(seat.kind) is seat) for seat, curve in drawn]
+def search_curves(inputs: ReportInputs, shown_rows: Sequence[ReportRow]) -> go.Figure | None:
+    """Draw accuracy by epoch, a line per candidate, controls and the choice emphasised."""
+    base = baseline_row(inputs)
+    rows = sorted(
+        (row for row in (*shown_rows, base) if row), key=lambda row: (row.chosen, row.kind != "mix")
+    )
+    curves = [(row, mean_curve(inputs, jobs_of(inputs, row.candidate.id))) for row in rows]
+    drawn = [(row, curve) for row, curve in curves if curve]
+    firsts = {row.kind: row for row, _ in reversed(drawn) if not row.chosen}
+    lines = [_curve(row, curve, firsts.get(row.kind) is row) for row, curve in drawn]
     return figure(lines, 400, **_epochs()) if lines else None
 
 
-def _curve(seat: ReportRow, curve: Sequence[tuple[int, float]], legend: bool) -> go.Scatter:
-    colour = GOLD if seat.chosen else COLOURS[seat.kind]
-    plain = seat.kind == "mix" and not seat.chosen
+def _curve(row: ReportRow, curve: Sequence[tuple[int, float]], legend: bool) -> go.Scatter:
+    colour = GOLD if row.chosen else COLOURS[row.kind]
+    plain = row.kind == "mix" and not row.chosen
     return go.Scatter(
         **_line(curve),
-        name="chosen" if seat.chosen else LABELS[seat.kind],
-        legendgroup="chosen" if seat.chosen else seat.kind,
-        showlegend=legend or seat.chosen,
+        name="chosen" if row.chosen else LABELS[row.kind],
+        legendgroup="chosen" if row.chosen else row.kind,
+        showlegend=legend or row.chosen,
         opacity=0.45 if plain else 1,
         line={
             "color": colour,
-            "width": 1.2 if plain else 3 if seat.chosen else 2.2,
-            "dash": "dot" if seat.kind == "baseline" else "solid",
+            "width": 1.2 if plain else 3 if row.chosen else 2.2,
+            "dash": "dot" if row.kind == "baseline" else "solid",
         },
-        hovertemplate=f"{seat.name}<br>epoch %{{x}}: %{{y:.1f}} %<extra></extra>",
+        hovertemplate=f"{row.name}<br>epoch %{{x}}: %{{y:.1f}} %<extra></extra>",
     )
 
 
@@ -59,15 +61,17 @@ def _epochs() -> dict[str, object]:
 
 
 def family_curves(inputs: ReportInputs) -> go.Figure | None:
-    """Draw accuracy by epoch, a line a member of the family."""
+    """Draw accuracy by epoch, a line per member of the family."""
     lines = []
-    for place, member in enumerate(inputs.family):
+    for position, member in enumerate(inputs.family):
         jobs = [planned.request.job.id for planned in member.jobs]
         curve = mean_curve(inputs, jobs)
-        colour = FAMILY_COLOURS[place % len(FAMILY_COLOURS)]
+        colour = FAMILY_COLOURS[position % len(FAMILY_COLOURS)]
         label = f"{PHI} {member.phi:g}"
-        told = f"{label}<br>epoch %{{x}}: %{{y:.1f}} %<extra></extra>"
+        hover_text = f"{label}<br>epoch %{{x}}: %{{y:.1f}} %<extra></extra>"
         line = {"color": colour, "width": 2.4}
         if curve:
-            lines.append(go.Scatter(**_line(curve), name=label, line=line, hovertemplate=told))
+            lines.append(
+                go.Scatter(**_line(curve), name=label, line=line, hovertemplate=hover_text)
+            )
     return figure(lines, 400, showlegend=True, **_epochs()) if lines else None

@@ -1,4 +1,4 @@
-"""The family's figure: accuracy against cost, with the power law and what it foretells."""
+"""The family's figure: accuracy against cost, with the power law and its predictions."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -6,13 +6,13 @@ from statistics import fmean
 import plotly.graph_objects as go
 
 from compound.orchestrator.report.figure_style import COLOURS, figure, log_axis
-from compound.orchestrator.report.inputs import PHI, ReportInputs, baseline_seat, member_scores
+from compound.orchestrator.report.inputs import PHI, ReportInputs, baseline_row, member_scores
 from compound.orchestrator.scale.power_law import band
 from compound.orchestrator.wording.numbers import percent, short
 from compound.schemas.power_law import Law, LawPoint
 
 STEPS = 60
-"""Places at which the law and its band are drawn."""
+"""Intervals between the points at which the law and its band are drawn."""
 ROOM = 1.35
 LINE, SHADE = "rgba(127,127,127,0.9)", "rgba(127,127,127,0.14)"
 
@@ -25,16 +25,16 @@ def family(inputs: ReportInputs) -> go.Figure | None:
     if inputs.law:
         return _lawful(inputs.law, inputs.data.validation)
     scored = [(member, member_scores(inputs, member)) for member in inputs.family]
-    base = baseline_seat(inputs)
+    base = baseline_row(inputs)
     start = [(inputs.baseline.cost.macs, list(base.standing.scores), 0.0)] if base else []
     points = [*start, *((m.network.cost.macs, scores, m.phi) for m, scores in scored)]
     line: list[Mark] = sorted([point for point in points if point[1]], key=lambda point: point[0])
     if len(line) < 2 or not any(scores for _, scores in scored):
         return None
     costs = [cost for cost, _, _ in line]
-    told = [f"{short(cost)} MACs" for cost in costs]
+    costs_text = [f"{short(cost)} MACs" for cost in costs]
     return figure(
-        [_measured(line, told, "lines+markers+text"), *_seeds(line)],
+        [_measured(line, costs_text, "lines+markers+text"), *_seeds(line)],
         400,
         xaxis={"type": "log", **log_axis("MACs an image (log scale)", costs, ROOM, short)},
         yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
@@ -43,16 +43,21 @@ def family(inputs: ReportInputs) -> go.Figure | None:
 
 
 def _lawful(law: Law, images: int) -> go.Figure:
-    trained = [one for one in law.points if one.errors]
-    line: list[Mark] = [(one.ratio, [1 - e for e in one.errors], one.phi) for one in trained]
-    ratios = [one.ratio for one in law.points]
-    told = [f"{ratio:.2f}x the baseline's cost" for ratio in ratios]
+    trained = [point for point in law.points if point.errors]
+    line: list[Mark] = [
+        (point.ratio, [1 - e for e in point.errors], point.phi) for point in trained
+    ]
+    ratios = [point.ratio for point in law.points]
+    costs_text = [f"{ratio:.2f}x the baseline's cost" for ratio in ratios]
     axis = log_axis("cost over the baseline's (log scale)", ratios, ROOM, lambda x: f"{x:g}x")
-    start = sum(one.phi == 0 for one in trained[:1])
-    parts = (line[:start], told[:start], "baseline"), (line[start:], told[start:], "trained")
+    start = sum(point.phi == 0 for point in trained[:1])
+    parts = (
+        (line[:start], costs_text[:start], "baseline"),
+        (line[start:], costs_text[start:], "trained"),
+    )
     measured = [_measured(part, costs, "markers+text", name) for part, costs, name in parts if part]
     return figure(
-        [*_law(law, images), *_foretold(law), *measured, *_seeds(line)],
+        [*_law(law, images), *_predicted(law), *measured, *_seeds(line)],
         400,
         xaxis={"type": "log", **axis},
         yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False, "range": _view(law)},
@@ -62,10 +67,10 @@ def _lawful(law: Law, images: int) -> go.Figure:
 
 
 def _view(law: Law) -> list[float]:
-    """Return a range that shows every mark, and of wide intervals as much as is readable."""
-    inner = [1 - e for one in law.points for e in one.errors]
-    inner += [1 - one.expected for one in law.points if one.expected is not None]
-    ends = [1 - end for one in law.points for end in (one.low, one.high) if end is not None]
+    """Return a range that shows every mark; wide intervals are cut."""
+    inner = [1 - e for point in law.points for e in point.errors]
+    inner += [1 - point.expected for point in law.points if point.expected is not None]
+    ends = [1 - end for point in law.points for end in (point.low, point.high) if end is not None]
     low, high = min(inner), max(inner)
     room = max(high - low, 0.01)
     floor = max(min([*ends, low]), low - 0.6 * room)
@@ -75,14 +80,14 @@ def _view(law: Law) -> list[float]:
 
 def _law(law: Law, images: int) -> list[go.Scatter]:
     """Draw the law over all costs of the figure, with the prediction band for one seed."""
-    trained = [one for one in law.points if one.errors]
-    ratios = [one.ratio for one in law.points]
+    trained = [point for point in law.points if point.errors]
+    ratios = [point.ratio for point in law.points]
     low, high = min(ratios) / ROOM, max(ratios) * ROOM
-    places = [low * (high / low) ** (step / STEPS) for step in range(STEPS + 1)]
-    drawn = band(trained, places, law.level, 0.5 / images)
-    x = [one.ratio for one in drawn]
+    costs = [low * (high / low) ** (step / STEPS) for step in range(STEPS + 1)]
+    drawn = band(trained, costs, law.level, 0.5 / images)
+    x = [point.ratio for point in drawn]
     upper, lower = (
-        [100 * (1 - end) for one in drawn if (end := getattr(one, name)) is not None]
+        [100 * (1 - end) for point in drawn if (end := getattr(point, name)) is not None]
         for name in ("low", "high")
     )
     shade = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
@@ -91,18 +96,18 @@ def _law(law: Law, images: int) -> list[go.Scatter]:
         go.Scatter(x=x, y=upper, showlegend=False, **shade),
         go.Scatter(x=x, y=lower, fill="tonexty", fillcolor=SHADE, name=label, **shade),
     ]
-    y = [100 * (1 - one.expected) for one in drawn if one.expected is not None]
+    y = [100 * (1 - point.expected) for point in drawn if point.expected is not None]
     line = {"color": LINE, "width": 1.6, "dash": "dash"}
     curve = go.Scatter(x=x, y=y, mode="lines", line=line, name="power law", hoverinfo="skip")
     return [*(bands if upper else []), curve]
 
 
-def _foretold(law: Law) -> list[go.Scatter | None]:
-    """Draw what the smaller networks foretold of each, hollow; trained ones quietly."""
-    known = [one for one in law.points if one.expected is not None]
+def _predicted(law: Law) -> list[go.Scatter | None]:
+    """Draw the predictions from the smaller networks, hollow; those of trained networks in grey."""
+    predicted = [point for point in law.points if point.expected is not None]
     groups = (
-        ("foretold, then trained", [one for one in known if one.errors], LINE),
-        ("foretold", [one for one in known if not one.errors], COLOURS["mix"]),
+        ("predicted, then trained", [point for point in predicted if point.errors], LINE),
+        ("predicted", [point for point in predicted if not point.errors], COLOURS["mix"]),
     )
     return [_hollow(label, points, colour) for label, points, colour in groups]
 
@@ -110,18 +115,21 @@ def _foretold(law: Law) -> list[go.Scatter | None]:
 def _hollow(label: str, points: Sequence[LawPoint], colour: str) -> go.Scatter | None:
     if not points:
         return None
-    y = [100 * (1 - (one.expected or 0)) for one in points]
-    ends = [(one.low, one.high) if one.low is not None else (one.expected,) * 2 for one in points]
+    y = [100 * (1 - (point.expected or 0)) for point in points]
+    ends = [
+        (point.low, point.high) if point.low is not None else (point.expected,) * 2
+        for point in points
+    ]
     up = [100 * (1 - (low or 0)) - value for value, (low, _) in zip(y, ends, strict=True)]
     down = [value - 100 * (1 - (high or 0)) for value, (_, high) in zip(y, ends, strict=True)]
     bars = {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "width": 4}
     trained = bool(points[0].errors)
     return go.Scatter(
-        x=[one.ratio for one in points],
+        x=[point.ratio for point in points],
         y=y,
         mode="markers" if trained else "markers+text",
         name=label,
-        text=[f"{PHI} {one.phi:g} " for one in points],
+        text=[f"{PHI} {point.phi:g} " for point in points],
         textposition="top left",
         marker={
             "symbol": "circle-open",
@@ -130,21 +138,22 @@ def _hollow(label: str, points: Sequence[LawPoint], colour: str) -> go.Scatter |
             "line": {"width": 2},
         },
         error_y={**bars, "color": colour, "thickness": 1.2},
-        hovertemplate=[_told(one) for one in points],
+        hovertemplate=[_hover_text(point) for point in points],
     )
 
 
-def _told(one: LawPoint) -> str:
-    assert one.expected is not None
+def _hover_text(point: LawPoint) -> str:
+    assert point.expected is not None
     ends = ""
-    if one.low is not None and one.high is not None:
-        ends = f" ({percent(1 - one.high)} to {percent(1 - one.low)})"
-    cost = f"{one.ratio:.2f}x the baseline's cost"
-    return f"{PHI} {one.phi:g}, foretold {percent(1 - one.expected)}{ends}<br>{cost}<extra></extra>"
+    if point.low is not None and point.high is not None:
+        ends = f" ({percent(1 - point.high)} to {percent(1 - point.low)})"
+    cost = f"{point.ratio:.2f}x the baseline's cost"
+    accuracy = f"{PHI} {point.phi:g}, predicted {percent(1 - point.expected)}{ends}"
+    return f"{accuracy}<br>{cost}<extra></extra>"
 
 
 def _measured(
-    line: Sequence[Mark], told: Sequence[str], mode: str, name: str = "trained"
+    line: Sequence[Mark], costs: Sequence[str], mode: str, name: str = "trained"
 ) -> go.Scatter:
     means = [100 * fmean(scores) for _, scores, _ in line]
     return go.Scatter(
@@ -163,7 +172,7 @@ def _measured(
         },
         hovertemplate=[
             f"{PHI} {phi:g}<br>accuracy {mean:.1f} %<br>{cost}<extra></extra>"
-            for (_, _, phi), mean, cost in zip(line, means, told, strict=False)
+            for (_, _, phi), mean, cost in zip(line, means, costs, strict=False)
         ],
     )
 

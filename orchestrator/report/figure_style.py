@@ -43,7 +43,7 @@ SHOWN_TRIPLES = 4
 
 
 def figure(data: Iterable[go.Scatter | None], height: int, **layout: object) -> go.Figure:
-    """Return a figure without colours of its own; marks that are None are left out."""
+    """Return a figure in the page's colours; marks that are None are left out."""
     drawn = go.Figure([mark for mark in data if mark is not None])
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     drawn.update_layout(
@@ -59,34 +59,34 @@ def figure(data: Iterable[go.Scatter | None], height: int, **layout: object) -> 
     return drawn
 
 
-def hover(seat: ReportRow) -> str:
-    """Return what a mark tells when the pointer rests on it."""
-    standing, candidate = seat.standing, seat.candidate
-    told = "no score" if standing.mean is None else f"accuracy {percent(standing.mean)}"
+def hover(row: ReportRow) -> str:
+    """Return the hover text of a mark."""
+    standing, candidate = row.standing, row.candidate
+    accuracy = "no score" if standing.mean is None else f"accuracy {percent(standing.mean)}"
     if standing.low is not None and standing.high is not None:
-        told += f" ({percent(standing.low)} to {percent(standing.high)})"
+        accuracy += f" ({percent(standing.low)} to {percent(standing.high)})"
     costs, network = candidate.cost, candidate.architecture
     lines = [
-        f"<b>{escape(seat.name)}</b>",
-        told,
+        f"<b>{escape(row.name)}</b>",
+        accuracy,
         f"{standing.ratio:.2f}x the baseline's cost, {network.resolution} px",
         f"{short(costs.macs)} MACs, {short(costs.activations)} activations",
-        *_origins(seat),
+        *_origins(row),
     ]
     return "<br>".join(lines) + "<extra></extra>"
 
 
-def _origins(seat: ReportRow) -> list[str]:
-    triples = seat.candidate.triples
+def _origins(row: ReportRow) -> list[str]:
+    triples = row.candidate.triples
     lines = [f"design point {multipliers(triple)}" for triple in triples[:SHOWN_TRIPLES]]
     rest = len(triples) - len(lines)
     return [*lines, f"and {rest} more"] if rest else lines
 
 
-def error_bars(seats: Sequence[ReportRow]) -> dict[str, object]:
+def error_bars(rows: Sequence[ReportRow]) -> dict[str, object]:
     """Return the intervals of means, in percent, as plotly's asymmetric error bars."""
-    up = [_reach(seat.standing.high, seat.standing.mean) for seat in seats]
-    down = [_reach(seat.standing.mean, seat.standing.low) for seat in seats]
+    up = [_reach(row.standing.high, row.standing.mean) for row in rows]
+    down = [_reach(row.standing.mean, row.standing.low) for row in rows]
     return {
         "type": "data",
         "symmetric": False,

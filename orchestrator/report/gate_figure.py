@@ -1,4 +1,4 @@
-"""The gate on the page: every contender's place in the search and at the larger scale."""
+"""The gate on the page: every contender's rank in the search and at the larger scale."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -16,24 +16,27 @@ FRAME = 64
 """Pixels above and below the lines."""
 NAMES_AT = 1.14
 ASIDE = 0.016
-"""How far marks move aside, so that their intervals do not cover each other."""
+"""Horizontal distance between marks, so that their intervals do not overlap."""
 
 
-def gate(inputs: ReportInputs, everyone: Sequence[ReportRow]) -> go.Figure | None:
-    """Draw a line a contender from search to gate; None where fewer than two have a score."""
+def gate(inputs: ReportInputs, report_rows: Sequence[ReportRow]) -> go.Figure | None:
+    """Draw a line per contender from search to gate; None where fewer than two have a score."""
     if inputs.gate is None:
         return None
-    seats = {seat.standing.candidate: seat for seat in everyone}
-    shown = [one for one in inputs.gate.contenders if one.mean is not None]
-    shown = [one for one in shown if one.candidate in seats]
-    if len(shown) < 2:
+    rows = {row.standing.candidate: row for row in report_rows}
+    contenders = [contender for contender in inputs.gate.contenders if contender.mean is not None]
+    contenders = [contender for contender in contenders if contender.candidate in rows]
+    if len(contenders) < 2:
         return None
-    middle = fmean(one.searched for one in shown), fmean(one.mean or 0 for one in shown)
-    places = {one.candidate: _height(one, middle) for one in shown}
-    height = max(320, 150 + 44 * min(len(shown), 8))
-    low, high = _range(places, shown, seats)
-    names = _names(shown, seats, places, LINE * (high - low) / (height - FRAME))
-    lines = _lines(shown, seats, places)
+    middle = (
+        fmean(contender.searched for contender in contenders),
+        fmean(contender.mean or 0 for contender in contenders),
+    )
+    deviations = {contender.candidate: _deviations(contender, middle) for contender in contenders}
+    height = max(320, 150 + 44 * min(len(contenders), 8))
+    low, high = _range(deviations, contenders, rows)
+    names = _names(contenders, rows, deviations, LINE * (high - low) / (height - FRAME))
+    lines = _lines(contenders, rows, deviations)
     return figure(lines, height, annotations=names, **_axes(inputs.gate.scale, low, high))
 
 
@@ -49,79 +52,88 @@ def _axes(scale: str, low: float, high: float) -> dict[str, object]:
 
 
 def _lines(
-    shown: Sequence[Contender],
-    seats: Mapping[str, ReportRow],
-    places: Mapping[str, tuple[float, float]],
+    contenders: Sequence[Contender],
+    rows: Mapping[str, ReportRow],
+    deviations: Mapping[str, tuple[float, float]],
 ) -> list[go.Scatter]:
     """Return the contenders' lines side by side, the chosen one's on top."""
-    aside = {one.candidate: ASIDE * (n - (len(shown) - 1) / 2) for n, one in enumerate(shown)}
-    ordered = sorted(shown, key=lambda one: seats[one.candidate].chosen)
-    ids = [one.candidate for one in ordered]
+    offsets = {
+        contender.candidate: ASIDE * (n - (len(contenders) - 1) / 2)
+        for n, contender in enumerate(contenders)
+    }
+    ordered = sorted(contenders, key=lambda contender: rows[contender.candidate].chosen)
+    ids = [contender.candidate for contender in ordered]
     return [
-        _line(one, seats[id_], places[id_], aside[id_])
-        for one, id_ in zip(ordered, ids, strict=True)
+        _line(contender, rows[id_], deviations[id_], offsets[id_])
+        for contender, id_ in zip(ordered, ids, strict=True)
     ]
 
 
 def _names(
-    shown: Sequence[Contender],
-    seats: Mapping[str, ReportRow],
-    places: Mapping[str, tuple[float, float]],
+    contenders: Sequence[Contender],
+    rows: Mapping[str, ReportRow],
+    deviations: Mapping[str, tuple[float, float]],
     least: float,
 ) -> list[dict[str, object]]:
-    heights = _spread([places[one.candidate][1] for one in shown], least)
-    pairs = zip(shown, heights, strict=True)
-    return [_name(seats[one.candidate], height) for one, height in pairs]
+    labels_at = _spread([deviations[contender.candidate][1] for contender in contenders], least)
+    pairs = zip(contenders, labels_at, strict=True)
+    return [_name(rows[contender.candidate], y) for contender, y in pairs]
 
 
 def _range(
-    places: Mapping[str, tuple[float, float]],
-    shown: Sequence[Contender],
-    seats: Mapping[str, ReportRow],
+    deviations: Mapping[str, tuple[float, float]],
+    contenders: Sequence[Contender],
+    rows: Mapping[str, ReportRow],
 ) -> tuple[float, float]:
     """Return the points that the figure spans, all intervals included."""
     lows, highs = [], []
-    for one in shown:
-        for height, (low, mean, high) in zip(
-            places[one.candidate], _ends(one, seats[one.candidate]), strict=True
+    for contender in contenders:
+        for y, (low, mean, high) in zip(
+            deviations[contender.candidate],
+            _ends(contender, rows[contender.candidate]),
+            strict=True,
         ):
-            lows.append(height - _reach(mean, low))
-            highs.append(height + _reach(high, mean))
+            lows.append(y - _reach(mean, low))
+            highs.append(y + _reach(high, mean))
     room = 0.06 * (max(highs) - min(lows)) or 1.0
     return min(lows) - room, max(highs) + room
 
 
-def _height(one: Contender, middle: tuple[float, float]) -> tuple[float, float]:
-    assert one.mean is not None
-    return 100 * (one.searched - middle[0]), 100 * (one.mean - middle[1])
+def _deviations(contender: Contender, means: tuple[float, float]) -> tuple[float, float]:
+    assert contender.mean is not None
+    return 100 * (contender.searched - means[0]), 100 * (contender.mean - means[1])
 
 
-def _spread(heights: Sequence[float], least: float) -> list[float]:
-    """Move names apart that would overlap; `heights` fall, and so do the ones returned."""
+def _spread(labels_at: Sequence[float], least: float) -> list[float]:
+    """Move overlapping names apart; `labels_at` and the result fall."""
     placed = list[float]()
-    for height in heights:
-        placed.append(min(height, placed[-1] - least) if placed else height)
-    pushed = fmean(heights) - fmean(placed)
-    return [height + pushed for height in placed]
+    for y in labels_at:
+        placed.append(min(y, placed[-1] - least) if placed else y)
+    pushed = fmean(labels_at) - fmean(placed)
+    return [y + pushed for y in placed]
 
 
-def _colour(seat: ReportRow) -> str:
-    return GOLD if seat.chosen else COLOURS[seat.kind]
+def _colour(row: ReportRow) -> str:
+    return GOLD if row.chosen else COLOURS[row.kind]
 
 
-def _line(one: Contender, seat: ReportRow, place: tuple[float, float], aside: float) -> go.Scatter:
-    standing, colour = seat.standing, _colour(seat)
-    ends = _ends(one, seat)
-    filled = ["rgba(127,127,127,0.2)" if not tied else colour for tied in (standing.tied, one.tied)]
-    symbol = "star" if seat.chosen else SYMBOLS[seat.kind]
+def _line(
+    contender: Contender, row: ReportRow, deviations: tuple[float, float], offset: float
+) -> go.Scatter:
+    standing, colour = row.standing, _colour(row)
+    ends = _ends(contender, row)
+    filled = [
+        "rgba(127,127,127,0.2)" if not tied else colour for tied in (standing.tied, contender.tied)
+    ]
+    symbol = "star" if row.chosen else SYMBOLS[row.kind]
     return go.Scatter(
-        x=[aside, 1 + aside],
-        y=list(place),
+        x=[offset, 1 + offset],
+        y=list(deviations),
         mode="lines+markers",
-        line={"color": colour, "width": 3.2 if seat.chosen else 1.8},
+        line={"color": colour, "width": 3.2 if row.chosen else 1.8},
         marker={
             "symbol": symbol,
-            "size": 17 if seat.chosen else 11,
+            "size": 17 if row.chosen else 11,
             "color": filled,
             "line": {"color": colour, "width": 2},
             "opacity": 1,
@@ -135,65 +147,76 @@ def _line(one: Contender, seat: ReportRow, place: tuple[float, float], aside: fl
             "thickness": 1.2,
             "width": 3,
         },
-        hovertemplate=[f"{seat.name}<br>{told}<extra></extra>" for told in _hovers(one)],
+        hovertemplate=[f"{row.name}<br>{score}<extra></extra>" for score in _hovers(contender)],
     )
 
 
-def _ends(one: Contender, seat: ReportRow) -> list[tuple[float | None, float | None, float | None]]:
+def _ends(
+    contender: Contender, row: ReportRow
+) -> list[tuple[float | None, float | None, float | None]]:
     """Return low, mean and high in the search and in the gate."""
-    before = seat.standing
-    return [(before.low, before.mean, before.high), (one.low, one.mean, one.high)]
+    before = row.standing
+    return [(before.low, before.mean, before.high), (contender.low, contender.mean, contender.high)]
 
 
 def _reach(high: float | None, low: float | None) -> float:
     return 0.0 if high is None or low is None else 100 * (high - low)
 
 
-def _hovers(one: Contender) -> list[str]:
-    assert one.mean is not None
-    return [f"search {100 * one.searched:.2f} %", f"gate {100 * one.mean:.2f} %"]
+def _hovers(contender: Contender) -> list[str]:
+    assert contender.mean is not None
+    return [f"search {100 * contender.searched:.2f} %", f"gate {100 * contender.mean:.2f} %"]
 
 
-def _name(seat: ReportRow, height: float) -> dict[str, object]:
-    shown = f"<b>★ {seat.name}</b>" if seat.chosen else seat.name
+def _name(row: ReportRow, y: float) -> dict[str, object]:
+    label = f"<b>★ {row.name}</b>" if row.chosen else row.name
     side = {"xanchor": "left", "showarrow": False, "font": {"size": 12.5}}
-    return {"x": NAMES_AT, "y": height, "text": shown, **side}
+    return {"x": NAMES_AT, "y": y, "text": label, **side}
 
 
 def contenders(inputs: ReportInputs) -> Table:
     """Return every contender before the gate and in it, best in the gate first."""
-    found: GateResult | None = inputs.gate
-    head = ("contender", "search, %", "place", "gate, %", "interval, %", "place in the gate")
+    result: GateResult | None = inputs.gate
+    head = ("contender", "search, %", "rank", "gate, %", "interval, %", "rank in the gate")
     heads = (*head, "cost ratio", "in the tied set", "single scores, %")
-    if found is None:
+    if result is None:
         return Table(heads, ())
-    before = _places({one.candidate: one.searched for one in found.contenders})
-    scored = {one.candidate: one.mean for one in found.contenders if one.mean is not None}
-    now = _places(scored)
+    before = _ranks({contender.candidate: contender.searched for contender in result.contenders})
+    scored = {
+        contender.candidate: contender.mean
+        for contender in result.contenders
+        if contender.mean is not None
+    }
+    now = _ranks(scored)
     chosen = inputs.verdict.chosen if inputs.verdict else None
     rows = [
-        _row(one, before[one.candidate], now.get(one.candidate), one.candidate == chosen)
-        for one in found.contenders
+        _row(
+            contender,
+            before[contender.candidate],
+            now.get(contender.candidate),
+            contender.candidate == chosen,
+        )
+        for contender in result.contenders
     ]
     return Table(heads, tuple(rows))
 
 
-def _places(means: Mapping[str, float]) -> dict[str, int]:
-    order = sorted(means, key=lambda one: -means[one])
-    return {candidate: place for place, candidate in enumerate(order, start=1)}
+def _ranks(means: Mapping[str, float]) -> dict[str, int]:
+    order = sorted(means, key=lambda candidate: -means[candidate])
+    return {candidate: rank for rank, candidate in enumerate(order, start=1)}
 
 
-def _row(one: Contender, before: int, now: int | None, chosen: bool) -> tuple[Cell, ...]:
-    tied = "no score" if one.mean is None else "yes" if one.tied else "no"
-    scores = "  ".join(f"{100 * score:.2f}" for score in one.scores) or "–"
+def _row(contender: Contender, before: int, now: int | None, chosen: bool) -> tuple[Cell, ...]:
+    tied = "no score" if contender.mean is None else "yes" if contender.tied else "no"
+    scores = "  ".join(f"{100 * score:.2f}" for score in contender.scores) or "–"
     return (
-        text(f"★ {one.name}" if chosen else one.name, "strong" if chosen else ""),
-        number(100 * one.searched, "{:.2f}"),
+        text(f"★ {contender.name}" if chosen else contender.name, "strong" if chosen else ""),
+        number(100 * contender.searched, "{:.2f}"),
         number(before),
-        number(None if one.mean is None else 100 * one.mean, "{:.2f}"),
-        spans(one.low, one.high),
+        number(None if contender.mean is None else 100 * contender.mean, "{:.2f}"),
+        spans(contender.low, contender.high),
         number(now),
-        number(one.ratio, "{:.3f}x"),
+        number(contender.ratio, "{:.3f}x"),
         text(tied),
-        Cell(scores, max(one.scores, default=0.0), "quiet"),
+        Cell(scores, max(contender.scores, default=0.0), "quiet"),
     )

@@ -17,7 +17,7 @@ from compound.schemas.verdict import Verdict
 
 @dataclass(frozen=True)
 class Tile:
-    """A number worth a tile: what it is, its value, and a line of context."""
+    """One number of the page's head: its label, its value, and a line of context."""
 
     label: str
     value: str
@@ -38,30 +38,32 @@ def tiles(inputs: ReportInputs) -> list[Tile]:
 
 
 def _search_tiles(inputs: ReportInputs, verdict: Verdict) -> list[Tile]:
-    told = []
+    tiles = []
     level = f"{100 * verdict.level:g} % interval"
     if gain := verdict.gain:
         ends = "one seed: no interval"
         if gain.low is not None and gain.high is not None:
             ends = f"{level} {points(gain.low)} to {points(gain.high)}"
         sign = "+" if gain.estimate > 0 else ""
-        told.append(
+        tiles.append(
             Tile(f"gain over {gain.over} alone, points", sign + points(gain.estimate), ends)
         )
-    chosen = next((seat for seat in report_rows(inputs) if seat.chosen), None)
+    chosen = next((row for row in report_rows(inputs) if row.chosen), None)
     if chosen and chosen.standing.mean is not None:
-        told.append(
+        tiles.append(
             Tile("accuracy of the choice", percent(chosen.standing.mean), name(chosen.candidate))
         )
     if verdict.noise is not None:
         seeds = max((len(standing.scores) for standing in verdict.standings), default=0)
-        told.append(
-            Tile("noise between seeds, points", points(verdict.noise), f"{seeds} seeds a candidate")
+        tiles.append(
+            Tile(
+                "noise between seeds, points", points(verdict.noise), f"{seeds} seeds per candidate"
+            )
         )
     if verdict.tied:
         scored = sum(standing.mean is not None for standing in verdict.standings)
-        told.append(Tile("tied with the best", f"{len(verdict.tied)} of {scored}", "candidates"))
-    return told
+        tiles.append(Tile("tied with the best", f"{len(verdict.tied)} of {scored}", "candidates"))
+    return tiles
 
 
 def _family_tiles(inputs: ReportInputs) -> list[Tile]:
@@ -89,22 +91,29 @@ def _jobs_tile(inputs: ReportInputs) -> Tile:
 def _gate_tile(inputs: ReportInputs) -> list[Tile]:
     if inputs.gate is None:
         return []
-    found = inputs.gate.correlation
+    correlation = inputs.gate.correlation
     context = "no rank correlation"
-    if found:
-        context = (
-            f"tau {found.tau:.2f}, {100 * found.level:g} % {found.low:.2f} to {found.high:.2f}"
-        )
+    if correlation:
+        ends = f"{correlation.low:.2f} to {correlation.high:.2f}"
+        context = f"tau {correlation.tau:.2f}, {100 * correlation.level:g} % {ends}"
     return [Tile(f"gate at {inputs.gate.scale}", inputs.gate.outcome, context)]
 
 
 def _law_tile(inputs: ReportInputs) -> list[Tile]:
-    ahead = [one for one in inputs.law.points if not one.errors] if inputs.law else []
+    ahead = (
+        [prediction for prediction in inputs.law.points if not prediction.errors]
+        if inputs.law
+        else []
+    )
     if inputs.law is None or not ahead or ahead[-1].expected is None:
         return []
-    one = ahead[-1]
-    context = f"{one.ratio:.1f}x the baseline's cost"
-    if one.low is not None and one.high is not None:
-        ends = f"{100 * (1 - one.high):.1f} to {percent(1 - one.low)}"
+    prediction = ahead[-1]
+    context = f"{prediction.ratio:.1f}x the baseline's cost"
+    if prediction.low is not None and prediction.high is not None:
+        ends = f"{100 * (1 - prediction.high):.1f} to {percent(1 - prediction.low)}"
         context = f"{100 * inputs.law.level:g} % interval {ends}"
-    return [Tile(f"{PHI} {one.phi:g} foretold", percent(1 - (one.expected or 0)), context)]
+    return [
+        Tile(
+            f"{PHI} {prediction.phi:g} predicted", percent(1 - (prediction.expected or 0)), context
+        )
+    ]

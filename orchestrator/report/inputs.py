@@ -22,8 +22,8 @@ PHI = "φ"
 class ReportInputs:
     """Everything that a page shows. A study has plan and verdict; one scaled variant has neither.
 
-    Any part may be incomplete: rows and results are of the jobs that have some, and the family is
-    empty until the search has chosen.
+    Any part may be incomplete: only some jobs may have rows and results, and the family is empty
+    until the search has chosen.
     """
 
     spec: StudySpec | TrainSpec
@@ -36,9 +36,9 @@ class ReportInputs:
     results: Mapping[str, JobResult] = field(default_factory=dict)
     rows: Mapping[str, Sequence[EpochRow]] = field(default_factory=dict)
     hosts: Mapping[str, str] = field(default_factory=dict)
-    """Where jobs ran, by job; of interest where some failed."""
+    """The hosts of jobs, by job; shown where jobs failed."""
     rounds: Rounds | None = None
-    """The plan holds what they have added."""
+    """The plan includes what they added."""
     gate_plan: GatePlan | None = None
     gate: GateResult | None = None
     law: Law | None = None
@@ -54,12 +54,12 @@ class ReportRow:
 
     @property
     def name(self) -> str:
-        """How people call the candidate."""
+        """The candidate's name for people."""
         return name(self.candidate)
 
     @property
     def kind(self) -> str:
-        """What the candidate stands for: mix, baseline, or a control's name."""
+        """The candidate's kind: mix, baseline, or a control's name."""
         return kind(self.candidate)
 
 
@@ -75,7 +75,7 @@ def report_rows(inputs: ReportInputs) -> list[ReportRow]:
     ]
 
 
-def baseline_seat(inputs: ReportInputs) -> ReportRow | None:
+def baseline_row(inputs: ReportInputs) -> ReportRow | None:
     """Return the baseline with its standing, where the search has measured it."""
     if inputs.verdict is None or inputs.verdict.baseline is None:
         return None
@@ -91,14 +91,14 @@ def all_jobs(inputs: ReportInputs) -> list[tuple[str, PlannedJob]]:
 
 
 def member_scores(inputs: ReportInputs, member: Member) -> list[float]:
-    """Return the scores of a family member's jobs that ended well."""
+    """Return the scores of a family member's jobs that are done."""
     results = [inputs.results.get(planned.request.job.id) for planned in member.jobs]
     done = [result for result in results if result and result.status == "done"]
     return [result.metrics[ACCURACY] for result in done if ACCURACY in result.metrics]
 
 
 def mean_curve(inputs: ReportInputs, jobs: Sequence[str]) -> list[tuple[int, float]]:
-    """Return the mean accuracy of some jobs by epoch, over those that reached the epoch."""
+    """Return the mean accuracy of jobs by epoch, over those that reached the epoch."""
     by_epoch: dict[int, list[float]] = {}
     for job in jobs:
         for row in inputs.rows.get(job, ()):

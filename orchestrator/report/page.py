@@ -1,4 +1,4 @@
-"""One self-contained HTML page: verdict, figures, tables, spec. It asks nothing of any network."""
+"""One self-contained HTML page: verdict, figures, tables, spec. It loads nothing."""
 
 import hashlib
 import json
@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from compound.orchestrator.analyse.scores import RequestedSurface
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.verdict_text import next_step, resolution
 from compound.orchestrator.report import tables
@@ -19,7 +20,7 @@ from compound.orchestrator.report.headline import tiles
 from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores, report_rows
 from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
-from compound.orchestrator.report.rungs_figure import rung_table
+from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
 from compound.orchestrator.report.table_cells import Table
 from compound.orchestrator.statistics.post_selection import DRAWS, INDIFFERENT
 from compound.orchestrator.wording.names import multipliers
@@ -28,12 +29,17 @@ from compound.schemas.design import COST_NAMES
 
 HERE = Path(__file__).parent
 QUARANTINED_SHOWN = 20
+SURFACES: dict[RequestedSurface, str] = {
+    "quadratic": "Scheffé's quadratic where there are enough candidates",
+    "gaussian process": "a Gaussian process",
+}
+"""The surfaces of a spec in words."""
 
 
 def render(inputs: ReportInputs) -> str:
     """Return the page as one HTML text, to be written as UTF-8."""
     scripts = [get_plotlyjs(), (HERE / "page.js").read_text(encoding="utf-8")]
-    drawn = {place: json.loads(one.to_json()) for place, one in figures(inputs).items()}
+    drawn = {key: json.loads(drawing.to_json()) for key, drawing in figures(inputs).items()}
     verdict = inputs.verdict
     return (
         _environment()
@@ -64,6 +70,8 @@ def render(inputs: ReportInputs) -> str:
             preferred=_preferred(inputs),
             indifferent=f"{INDIFFERENT:g}",
             draws=DRAWS,
+            promotion=_promotion(inputs),
+            surface=_surface(inputs),
             multipliers=multipliers,
         )
     )
@@ -80,9 +88,9 @@ def _environment() -> Environment:
 
 
 def _policy(scripts: list[str]) -> str:
-    """Return a policy that runs these scripts and no other, and fetches nothing."""
+    """Return a content security policy that allows these scripts only, and no requests."""
     hashes = [b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
-    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -90,11 +98,12 @@ def _policy(scripts: list[str]) -> str:
 
 
 def _embedded(value: object) -> Markup:
-    """Return JSON that cannot end the script element that it stands in."""
+    """Return JSON that cannot end the script element around it."""
     text = json.dumps(value, allow_nan=False)
+    # U+2028 and U+2029 end a line in JavaScript before ES2019, inside of strings too.
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return Markup(text)  # noqa: S704 - every sign with a meaning in HTML is escaped above
+    return Markup(text)  # noqa: S704 - all HTML metacharacters are escaped above
 
 
 def _tables(inputs: ReportInputs) -> dict[str, Table]:
@@ -125,7 +134,7 @@ def _headline(inputs: ReportInputs) -> str:
 
 def _advice(inputs: ReportInputs) -> str:
     if inputs.gate and inputs.gate.outcome == "does not carry over":
-        return "Mind the gate before scaling by these: the order of the search does not hold there."
+        return "Look at the gate before you scale by these: the search's order does not carry over."
     return next_step(inputs.verdict) if inputs.verdict else ""
 
 
@@ -135,15 +144,25 @@ def _became(inputs: ReportInputs) -> str:
         return ""
     lost = len(plan.dropped)
     became = (
-        f"{counted(plan.points, 'point')} of the design, of which {plan.points - lost} became "
-        f"{counted(len(plan.candidates), 'distinct network')} with the controls"
+        f"The design has {counted(plan.points, 'point')}: {plan.points - lost} became "
+        f"{counted(len(plan.candidates), 'distinct network')}, controls included"
     )
-    return f"{became} and {lost} had no network within the budget." if lost else f"{became}."
+    return f"{became}, and {lost} had no network within the budget." if lost else f"{became}."
 
 
 def _cost_name(inputs: ReportInputs) -> str:
     search = inputs.spec.search
     return COST_NAMES[search.budget.cost] if search else ""
+
+
+def _promotion(inputs: ReportInputs) -> str:
+    search = inputs.spec.search
+    return promotion_text(search.promotion) if search else ""
+
+
+def _surface(inputs: ReportInputs) -> str:
+    search = inputs.spec.search
+    return SURFACES[search.surface] if search else ""
 
 
 def _preferred(inputs: ReportInputs) -> str:
@@ -152,8 +171,8 @@ def _preferred(inputs: ReportInputs) -> str:
 
 
 def _chance(inputs: ReportInputs) -> str:
-    """Return the standard error, in points, that the choice of validation images brings."""
-    means = [seat.standing.mean for seat in report_rows(inputs) if seat.standing.mean is not None]
+    """Return the standard error, in points, due to the choice of validation images."""
+    means = [row.standing.mean for row in report_rows(inputs) if row.standing.mean is not None]
     if not means:
         return ""
     return points((means[0] * (1 - means[0]) / inputs.data.validation) ** 0.5)

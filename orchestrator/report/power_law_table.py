@@ -1,4 +1,4 @@
-"""What the power law foretold, beside what came: one row a network."""
+"""The predictions of the power law beside the measured accuracies: one row per network."""
 
 from statistics import fmean
 
@@ -9,25 +9,25 @@ from compound.schemas.power_law import LawPoint
 
 def law_table(inputs: ReportInputs) -> Table:
     """Return every network of the power law, trained ones first."""
-    head = ("phi", "cost ratio", "foretold, %", "interval, %", "measured, %", "seeds")
-    found = inputs.law.points if inputs.law else ()
-    return Table((*head, "inside"), tuple(_row(one) for one in found))
+    head = ("phi", "cost ratio", "predicted, %", "interval, %", "measured, %", "seeds")
+    points = inputs.law.points if inputs.law else ()
+    return Table((*head, "inside"), tuple(_row(point) for point in points))
 
 
-def _row(one: LawPoint) -> tuple[Cell, ...]:
-    low, high = one.low, one.high
+def _row(point: LawPoint) -> tuple[Cell, ...]:
+    low, high = point.low, point.high
     return (
-        number(one.phi, "{:g}", "strong"),
-        number(one.ratio, "{:.2f}x"),
-        number(None if one.expected is None else 100 * (1 - one.expected), "{:.2f}"),
+        number(point.phi, "{:g}", "strong"),
+        number(point.ratio, "{:.2f}x"),
+        number(None if point.expected is None else 100 * (1 - point.expected), "{:.2f}"),
         spans(None if high is None else 1 - high, None if low is None else 1 - low),
-        number(100 * (1 - fmean(one.errors)) if one.errors else None, "{:.2f}"),
-        number(len(one.errors)),
-        _inside(one),
+        number(100 * (1 - fmean(point.errors)) if point.errors else None, "{:.2f}"),
+        number(len(point.errors)),
+        _inside(point),
     )
 
 
-def _inside(one: LawPoint) -> Cell:
-    if one.checked is None:
-        return text("–" if one.errors else "not trained", "quiet")
-    return text("yes", "good") if one.checked else text("no", "bad")
+def _inside(point: LawPoint) -> Cell:
+    if point.checked is None:
+        return text("–" if point.errors else "not trained", "quiet")
+    return text("yes", "good") if point.checked else text("no", "bad")

@@ -1,4 +1,4 @@
-"""Cells and tables: values as people read them, and as the page sorts them."""
+"""Cells and tables: the text of a value, and its key for sorting."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ from compound.orchestrator.wording.numbers import short
 
 NOTHING = "–"
 LAST = -1e300
-"""Sorts what is not known behind all that is."""
+"""The key of an unknown value: it sorts last."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One value: as people read it, as the page sorts it, and how it is set."""
+    """One value: its text, its key for sorting, and its style."""
 
     text: str
     key: float | str
@@ -20,13 +20,13 @@ class Cell:
 
     @property
     def numeric(self) -> bool:
-        """Whether the cell is set flush right."""
+        """Whether the cell is aligned right."""
         return not isinstance(self.key, str)
 
 
 @dataclass(frozen=True)
 class Table:
-    """Named columns and rows of cells; `note` stands above it."""
+    """Named columns and rows of cells; `note` is above it."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -46,7 +46,7 @@ def number(value: float | None, form: str = "{:,}", tone: str = "") -> Cell:
 
 
 def count(value: int) -> Cell:
-    """Return a large count in short form, the exact one under the pointer."""
+    """Return a large count in short form, with the exact count as a title."""
     return Cell(short(value), value, title=f"{value:,}")
 
 

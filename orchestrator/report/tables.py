@@ -9,7 +9,7 @@ from compound.orchestrator.report.inputs import (
     ReportInputs,
     ReportRow,
     all_jobs,
-    baseline_seat,
+    baseline_row,
     member_scores,
     report_rows,
 )
@@ -31,30 +31,30 @@ from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Member, PlannedJob
 
 NAMED = 12
-"""Jobs that a sentence names before it counts."""
+"""Jobs that a sentence names; the rest is counted."""
 
 
 def standings(inputs: ReportInputs) -> Table:
-    """Return how every candidate did."""
+    """Return the scores of every candidate."""
     head = ("candidate", "accuracy, %", "interval, %", "seeds", "cost ratio", "in the tied set")
     heads = (*head, "single scores, %", "failed")
-    rows = [_standing_row(seat) for seat in report_rows(inputs)]
-    base = baseline_seat(inputs)
+    rows = [_standing_row(row) for row in report_rows(inputs)]
+    base = baseline_row(inputs)
     return Table(heads, tuple([*rows, _standing_row(base)] if base else rows))
 
 
-def _standing_row(seat: ReportRow) -> tuple[Cell, ...]:
-    standing = seat.standing
-    tied = "chosen" if seat.chosen else "yes" if standing.tied else "no"
-    tied = NOTHING if seat.kind == "baseline" or standing.mean is None else tied
+def _standing_row(row: ReportRow) -> tuple[Cell, ...]:
+    standing = row.standing
+    tied = "chosen" if row.chosen else "yes" if standing.tied else "no"
+    tied = NOTHING if row.kind == "baseline" or standing.mean is None else tied
     scores = "  ".join(f"{100 * score:.2f}" for score in standing.scores) or NOTHING
     return (
-        _named(seat.candidate),
+        _named(row.candidate),
         number(_percent(standing.mean), "{:.2f}"),
         spans(standing.low, standing.high),
         number(len(standing.scores)),
         number(standing.ratio, "{:.3f}x"),
-        text(tied, "strong" if seat.chosen else ""),
+        text(tied, "strong" if row.chosen else ""),
         Cell(scores, max(standing.scores, default=0.0), "quiet"),
         number(standing.failed, tone="bad" if standing.failed else ""),
     )
@@ -65,22 +65,22 @@ def _percent(value: float | None) -> float | None:
 
 
 def _named(candidate: Candidate) -> Cell:
-    shown = name(candidate)
-    return Cell(shown, shown, f"name {kind(candidate)}", title=f"network {candidate.id}")
+    label = name(candidate)
+    return Cell(label, label, f"name {kind(candidate)}", title=f"network {candidate.id}")
 
 
 def networks(inputs: ReportInputs) -> Table:
-    """Return every network of the search: what was asked for beside what was built."""
+    """Return every network of the search: nominal values beside realised ones."""
     head = ("candidate", "alpha", "beta", "gamma", "nominal", "realised", "blocks", "pixels")
     heads = (*head, "parameters", "MACs", "activations", "shares, %", "points")
     plan = inputs.plan
-    shown = (inputs.baseline, *(plan.candidates if plan else ()))
-    return Table(heads, tuple(_network_row(candidate) for candidate in shown))
+    candidates = (inputs.baseline, *(plan.candidates if plan else ()))
+    return Table(heads, tuple(_network_row(candidate) for candidate in candidates))
 
 
 def _network_row(candidate: Candidate) -> tuple[Cell, ...]:
     triple, network, cost = candidate.coefficients, candidate.architecture, candidate.cost
-    merged = "; ".join(multipliers(one) for one in candidate.triples[:20])
+    merged = "; ".join(multipliers(triple_) for triple_ in candidate.triples[:20])
     points = len(candidate.triples)
     return (
         _named(candidate),
@@ -100,7 +100,7 @@ def _network_row(candidate: Candidate) -> tuple[Cell, ...]:
 
 
 def _size(network: Network) -> Cell:
-    """Show how many blocks there are; for a user's own network depth x width as it was given."""
+    """Return the number of blocks; for a user's own network depth x width as requested."""
     if isinstance(network, FactoryNetwork):
         return Cell(f"{network.depth:.2f} x {network.width:.2f}", network.depth)
     return number(network.depth)
@@ -156,14 +156,14 @@ def dropped(inputs: ReportInputs) -> Table:
 
 
 def jobs(inputs: ReportInputs) -> Table:
-    """Return every job of search and family: how it ended, and what it took."""
+    """Return every job of search and family: its status, time and workers."""
     heads = ("job", "phase", "status", "accuracy, %", "epochs", "seconds", "attempt", "workers")
     rows = [_job_row(job, plan, inputs.results.get(job)) for job, plan in all_jobs(inputs)]
     return Table((*heads, "cause"), tuple(rows), _smaller(inputs))
 
 
 def _smaller(inputs: ReportInputs) -> str:
-    """Say which jobs trained with smaller micro-batches than their recipe has."""
+    """Return which jobs trained with smaller micro-batches than their recipe's."""
     cut = [
         (planned.request.label or job, inputs.results[job].splits)
         for job, planned in all_jobs(inputs)
@@ -174,9 +174,9 @@ def _smaller(inputs: ReportInputs) -> str:
     names = ", ".join(f"{label} (1/{splits})" for label, splits in cut[:NAMED])
     more = f" and {len(cut) - NAMED} more" if len(cut) > NAMED else ""
     return (
-        f"For want of memory {counted(len(cut), 'job')} trained with micro-batches of a fraction "
-        f"of the recipe's size: {names}{more}. The batch of a step is the same; batch norm saw "
-        "fewer images at a time."
+        f"{counted(len(cut), 'job')} ran out of memory and trained with smaller micro-batches, a "
+        f"fraction of the recipe's size: {names}{more}. The batch of a step is the same, but batch "
+        "norm saw fewer images at a time."
     )
 
 
@@ -211,7 +211,7 @@ def failures(inputs: ReportInputs) -> list[Group]:
 
 
 def data(inputs: ReportInputs) -> list[tuple[str, str]]:
-    """Return what the data set holds, as names and values."""
+    """Return the facts of the data set, as names and values."""
     info = inputs.data
     return [
         ("source", inputs.spec.data.source),
@@ -229,4 +229,4 @@ def _channels(channels: int) -> str:
 
 def filled(tables: Iterable[tuple[str, Table]]) -> dict[str, Table]:
     """Return the tables that have rows, by name."""
-    return {place: table for place, table in tables if table.rows}
+    return {key: table for key, table in tables if table.rows}

@@ -1,4 +1,4 @@
-"""The map of a search: where each realised network put its share of the extra compute."""
+"""The map of a search: the shares of the extra compute of each realised network."""
 
 from collections.abc import Sequence
 
@@ -17,35 +17,35 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (LABELS["published"], ("published",)),
     (LABELS["dwr"], ("dwr",)),
 )
-"""Marks that the legend calls by one name, and the kinds that they are."""
+"""Names in the legend with their kinds of candidates; the baseline has no shares."""
 CROWD = 30
 """More candidates than this are drawn with smaller marks."""
 NEXT = 3
 """Untried networks that are drawn."""
 
 
-def ternary(seats: Sequence[ReportRow], verdict: Verdict | None = None) -> go.Figure | None:
+def ternary(rows: Sequence[ReportRow], verdict: Verdict | None = None) -> go.Figure | None:
     """Draw the candidates in the triangle of shares; None where none has a score.
 
-    Under them lies the verdict's surface, over it the optimum's region and what to try next.
+    Below the marks is the verdict's surface, above it the optimum's region and what to try next.
     """
-    shown = [seat for seat in seats if seat.candidate.shares]
-    scored = [seat for seat in shown if seat.standing.mean is not None]
+    with_shares = [row for row in rows if row.candidate.shares]
+    scored = [row for row in with_shares if row.standing.mean is not None]
     if not scored:
         return None
-    size = 19 if len(shown) <= CROWD else 12
+    size = 19 if len(with_shares) <= CROWD else 12
     ring = {"size": 1.6 * size, "color": CLEAR, "line": {"color": GOLD, "width": 2.5}}
     missing = {"size": 11, "color": "#9aa0a6", "symbol": "x"}
-    scale = _scale([100 * (seat.standing.mean or 0) for seat in scored])
+    scale = _scale([100 * (row.standing.mean or 0) for row in scored])
     optimum = verdict.optimum if verdict else None
     marks = [
         *(relief(optimum, scale) if optimum else ()),
         region(optimum, verdict.level) if verdict and optimum else None,
-        _marks([s for s in scored if s.standing.tied], "tied with the best", ring, skip=True),
-        _marks([s for s in shown if s.standing.mean is None], "no score", missing),
-        *_kinds([seat for seat in scored if not seat.chosen], scale, size),
+        _marks([row for row in scored if row.standing.tied], "tied with the best", ring, skip=True),
+        _marks([row for row in with_shares if row.standing.mean is None], "no score", missing),
+        *_kinds([row for row in scored if not row.chosen], scale, size),
         untried(verdict.predictions, NEXT) if verdict else None,
-        _marks([seat for seat in scored if seat.chosen], "chosen", _star()),
+        _marks([row for row in scored if row.chosen], "chosen", _star()),
         peak(optimum) if optimum else None,
     ]
     return figure(
@@ -59,19 +59,19 @@ def ternary(seats: Sequence[ReportRow], verdict: Verdict | None = None) -> go.Fi
 
 def _legend() -> dict[str, object]:
     """Return a legend under the triangle, of two columns where there is room."""
-    place = {"orientation": "h", "y": -0.11, "yanchor": "top", "x": 0.5, "xanchor": "center"}
-    return {**place, "entrywidth": 160, "font": {"size": 12}}
+    position = {"orientation": "h", "y": -0.11, "yanchor": "top", "x": 0.5, "xanchor": "center"}
+    return {**position, "entrywidth": 160, "font": {"size": 12}}
 
 
 def _kinds(
-    seats: Sequence[ReportRow], scale: dict[str, object], size: int
+    rows: Sequence[ReportRow], scale: dict[str, object], size: int
 ) -> list[go.Scatterternary | None]:
-    """Return the marks of mixes, single axes and named splits; the first brings the colour bar."""
-    groups = [(label, [seat for seat in seats if seat.kind in kinds]) for label, kinds in GROUPS]
+    """Return the marks of mixes, single axes and named splits; the first has the colour bar."""
+    groups = [(label, [row for row in rows if row.kind in kinds]) for label, kinds in GROUPS]
     drawn = [(label, group) for label, group in groups if group]
     return [
-        _marks(group, label, _coloured(group, {**scale, "showscale": place == 0}, size))
-        for place, (label, group) in enumerate(drawn)
+        _marks(group, label, _coloured(group, {**scale, "showscale": position == 0}, size))
+        for position, (label, group) in enumerate(drawn)
     ]
 
 
@@ -111,12 +111,12 @@ def _scale(accuracies: Sequence[float]) -> dict[str, object]:
     }
 
 
-def _coloured(seats: Sequence[ReportRow], scale: dict[str, object], size: int) -> dict[str, object]:
+def _coloured(rows: Sequence[ReportRow], scale: dict[str, object], size: int) -> dict[str, object]:
     return {
         **scale,
         "size": size,
-        "symbol": [SYMBOLS[seat.kind] for seat in seats],
-        "color": [100 * (seat.standing.mean or 0) for seat in seats],
+        "symbol": [SYMBOLS[row.kind] for row in rows],
+        "color": [100 * (row.standing.mean or 0) for row in rows],
         "line": {"color": OUTLINE, "width": 1},
     }
 
@@ -126,13 +126,13 @@ def _star() -> dict[str, object]:
 
 
 def _marks(
-    seats: Sequence[ReportRow], label: str, marker: dict[str, object], skip: bool = False
+    rows: Sequence[ReportRow], label: str, marker: dict[str, object], skip: bool = False
 ) -> go.Scatterternary | None:
-    if not seats:
+    if not rows:
         return None
-    places = [_inside(seat.candidate.shares) for seat in seats if seat.candidate.shares]
-    depth, width, resolution = zip(*places, strict=True)
-    told = {"hoverinfo": "skip"} if skip else {"hovertemplate": [hover(seat) for seat in seats]}
+    points = [_inside(row.candidate.shares) for row in rows if row.candidate.shares]
+    depth, width, resolution = zip(*points, strict=True)
+    hover_texts = {"hoverinfo": "skip"} if skip else {"hovertemplate": [hover(row) for row in rows]}
     return go.Scatterternary(
         a=depth,
         b=width,
@@ -141,7 +141,7 @@ def _marks(
         name=label,
         marker=marker,
         cliponaxis=False,
-        **told,
+        **hover_texts,
     )
 
 

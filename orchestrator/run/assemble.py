@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from compound.cluster.resources import Node
 from compound.cluster.runner import Runner
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.records.documents import SPENDING
 from compound.orchestrator.run.observers import Observers
 from compound.orchestrator.run.progress import Progress
 from compound.orchestrator.run.spending import SpendingLimit
@@ -114,10 +115,10 @@ def _limited(
 ) -> SpendingLimit:
     """Continue from what the study spent in earlier calls."""
     folder = store.study(spec.name)
-    spent = folder.read("spending.json", Spent) or Spent()
+    spent = folder.read(SPENDING, Spent) or Spent()
 
     def keep(total: Spent) -> None:
-        folder.write("spending.json", total)
+        folder.write(SPENDING, total)
 
     return SpendingLimit(runner, spec.budget, backend.nodes, spent, keep, backend.limit)
 

@@ -7,6 +7,7 @@ from compound.cluster.resources import Node, gpus_of, resolve
 from compound.cluster.runner import OnEvent, Runner, unfinished
 from compound.orchestrator.forecast.budget_check import exceeded
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, Resources
+from compound.schemas.metrics import SECONDS
 from compound.schemas.spending import Spending, Spent
 
 _EVERY_S = 1.0
@@ -75,7 +76,7 @@ class SpendingLimit:
 
 
 def _spent_on(row: EpochRow, size: Resources, budget: Spending) -> Spent:
-    hours = row.metrics.get("seconds", 0.0) * size.most_workers / _HOUR
+    hours = row.metrics.get(SECONDS, 0.0) * size.most_workers / _HOUR
     gpu_hours, cpu_hours = hours * gpus_of(size), hours * (size.cpus + size.decode_cpus)
     money = budget.money_for(gpu_hours, cpu_hours)
     return Spent(epochs=1, gpu_hours=gpu_hours, cpu_hours=cpu_hours, money=money)

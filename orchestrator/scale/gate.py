@@ -13,8 +13,8 @@ from compound.orchestrator.analyse.scores import (
     ScoredCandidates,
     accuracy_resolution,
     at_equal_cost,
+    candidate_scores,
     compare,
-    entry,
 )
 from compound.orchestrator.choose.verdict_text import job_warnings
 from compound.orchestrator.scale.gate_text import GateText, Outcome, no_correction
@@ -41,11 +41,11 @@ class _GateData:
     def position(self, candidate: str) -> int | None:
         """Return a candidate's position in the field; None without a score."""
         entry = self.entries.get(candidate)
-        return self.scored_candidates.scored.index(entry) if entry and entry.scores else None
+        return self.scored_candidates.candidates.index(entry) if entry and entry.scores else None
 
     def entrant(self, position: int) -> Entrant:
         """Return who stands at a position of the field."""
-        entry = self.scored_candidates.scored[position]
+        entry = self.scored_candidates.candidates[position]
         return next(e for e in self.plan.entrants if self.entries[e.candidate] is entry)
 
     @property
@@ -105,8 +105,8 @@ def _gate_data(
         job = entrant.request.job
         jobs.setdefault(entrant.candidate, []).append((job.id, job.seed))
     entries = at_equal_cost(
-        [entry(entrant.network, jobs, results) for entrant in gate.entrants],
-        entry(plan.baseline, jobs, results),
+        [candidate_scores(entrant.network, jobs, results) for entrant in gate.entrants],
+        candidate_scores(plan.baseline, jobs, results),
         gate.multiple,
     )
     floor = accuracy_resolution(plan)
@@ -142,15 +142,15 @@ def _outcome(spec: StudySpec, data: _GateData) -> tuple[Outcome, str]:
     chosen, field, level = data.verdict.chosen, data.scored_candidates, spec.search.level
     position = data.position(chosen) if chosen else None
     text = GateText(data.plan.scale, level, spec.gate.mode, data.correlation)
-    if len(field.scored) < 2:
-        return "undecided", text.nothing(len(field.scored), len(data.plan.entrants))
+    if len(field.candidates) < 2:
+        return "undecided", text.nothing(len(field.candidates), len(data.plan.entrants))
     if position is None:
         return "undecided", text.no_choice()
     if field.comparison is None:
         return "undecided", text.no_noise()
     if position not in field.tied:
         best = data.entrant(0)
-        lead = field.scored[0].at_budget - field.scored[position].at_budget
+        lead = field.candidates[0].at_budget - field.candidates[position].at_budget
         triple = _standing(data.verdict, best.candidate).coefficients
         return "does not carry over", text.overtaken(best.name, triple, lead)
     if text.upright:
@@ -161,7 +161,7 @@ def _outcome(spec: StudySpec, data: _GateData) -> tuple[Outcome, str]:
         return "does not carry over", text.upside_down()
     if proven := _left_behind(data, position):
         return "carries over", text.losers_stay([loser.name for loser in data.losers], proven)
-    if not data.losers and len(field.tied) == len(field.scored):
+    if not data.losers and len(field.tied) == len(field.candidates):
         return "undecided", text.all_tied()
     return "undecided", text.open_question()
 
@@ -212,7 +212,7 @@ def _warnings(data: _GateData, plan: Plan, results: Mapping[str, JobResult]) -> 
     identities = [job.request.job.id for job in data.plan.jobs]
     yield from job_warnings(identities, results, "gate job")
     base = [job.request.job.id for job in data.plan.jobs if job.candidate == plan.baseline.id]
-    if data.scored_candidates.scored and not any(_done(results.get(id_)) for id_ in base):
+    if data.scored_candidates.candidates and not any(_done(results.get(id_)) for id_ in base):
         yield no_correction([entrant.network.ratio for entrant in data.plan.entrants])
 
 

@@ -1,7 +1,6 @@
 """The mathematics of a verdict: noise, intervals, and comparisons with the best.
 
-Scores are accuracies as fractions of 1. Nothing here knows of studies or candidates; scores come
-as plain numbers, and candidates are positions.
+Scores are accuracies as fractions of 1, as plain numbers; candidates are positions.
 """
 
 from collections.abc import Sequence
@@ -20,13 +19,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Noise:
-    """A standard deviation of one score, and the degrees of freedom that it rests on."""
+    """A standard deviation of one score, and the degrees of freedom of its estimate."""
 
     sd: float
     df: int
 
     def at_least(self, floor: float) -> "Noise":
-        """Raise the deviation to `floor` where the scores happen to agree better than that."""
+        """Raise the deviation to `floor` where it is less."""
         return replace(self, sd=max(self.sd, floor))
 
 
@@ -50,35 +49,35 @@ def pooled(groups: Sequence[Sequence[float]]) -> Noise | None:
 
 
 def residual(table: Sequence[Sequence[float]]) -> Noise:
-    """Return what is left of a complete candidates x seeds table after both effects are removed.
+    """Return the residual noise of a complete candidates x seeds table.
 
-    This is the residual of the two-way additive model. The table needs two rows and two columns.
+    The model is additive in both. The table needs two rows and two columns.
     """
     scores = np.asarray(table, dtype=np.float64)
     rows, columns = scores.shape
-    left = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
+    remainder = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
     df = (rows - 1) * (columns - 1)
-    return Noise(float(np.sqrt(np.square(left).sum() / df)), df)
+    return Noise(float(np.sqrt(np.square(remainder).sum() / df)), df)
 
 
 def total(table: Sequence[Sequence[float]]) -> Noise:
-    """Return the noise of one score in a complete table: a seed's luck for all, and the rest.
+    """Return the noise of one score in a complete table: seed effect plus residual.
 
-    The deviation is that within rows, as `pooled` has it. The luck shows only between columns, so
-    the degrees of freedom are Satterthwaite's (1946): from columns - 1, where luck is all there
-    is, to rows x (columns - 1), where there is none. The table needs two rows and two columns.
+    The deviation is that within rows, as in `pooled`. The seed effect shows only between columns,
+    so the degrees of freedom are Satterthwaite's (1946): from columns - 1, where it is all of the
+    noise, to rows x (columns - 1), where there is none. The table needs two rows and two columns.
     """
     scores = np.asarray(table, dtype=np.float64)
     rows, columns = scores.shape
-    luck = float(scores.mean(axis=0).var(ddof=1))
-    rest = residual(table).sd ** 2 * (rows - 1) / rows
-    spread = luck**2 / (columns - 1) + rest**2 / ((rows - 1) * (columns - 1))
-    df = (luck + rest) ** 2 / spread if spread > 0 else rows * (columns - 1)
-    return Noise((luck + rest) ** 0.5, max(int(df), 1))
+    seed_effect = float(scores.mean(axis=0).var(ddof=1))
+    residual_part = residual(table).sd ** 2 * (rows - 1) / rows
+    spread = seed_effect**2 / (columns - 1) + residual_part**2 / ((rows - 1) * (columns - 1))
+    df = (seed_effect + residual_part) ** 2 / spread if spread > 0 else rows * (columns - 1)
+    return Noise((seed_effect + residual_part) ** 0.5, max(int(df), 1))
 
 
 def mean_interval(mean: float, count: int, noise: Noise, level: float) -> Estimate:
-    """Return a mean of `count` scores with its two-sided t interval, kept inside 0 to 1."""
+    """Return a mean of `count` scores with its two-sided t interval, clipped to 0 and 1."""
     half = _two_sided(level, noise.df) * noise.sd / count**0.5
     return Estimate(mean, max(mean - half, min(mean, 0.0)), min(mean + half, max(mean, 1.0)))
 
@@ -91,11 +90,10 @@ def _two_sided(level: float, df: int) -> float:
 def many_to_one(counts: Sequence[int], df: int, level: float) -> float:
     """Return Dunnett's one-sided critical value for comparing every group with one of them.
 
-    `counts` are the scores a group. The reference is the largest group: that makes the
-    comparisons least correlated, so by Slepian's inequality the value holds for any reference.
-    Given the reference's mean and the pooled deviation the comparisons are independent, which
-    leaves a smooth integral in two dimensions, whatever the number of groups. (scipy's
-    multivariate_t integrates at random, and slows down with every group.)
+    `counts` are the scores per group. The reference is the largest group: the comparisons are then
+    least correlated, so by Slepian's inequality the value is valid for any reference. Given the
+    reference's mean and the pooled deviation the comparisons are independent. This leaves a smooth
+    integral in two dimensions for any number of groups.
     """
     return _many_to_one(tuple(sorted(counts)), df, level)
 
@@ -104,6 +102,7 @@ def many_to_one(counts: Sequence[int], df: int, level: float) -> float:
 def _many_to_one(counts: tuple[int, ...], df: int, level: float) -> float:
     ordered = np.asarray(counts, dtype=np.float64)
     share, times = np.unique(ordered[:-1] / ordered[-1], return_counts=True)
+    # Gauss quadrature, since scipy's multivariate_t integrates at random and slows with each group.
     z, z_weight = np.polynomial.hermite_e.hermegauss(NODES)
     p, p_weight = np.polynomial.legendre.leggauss(NODES)
     u = np.sqrt(special.chdtri(df, (1 - p) / 2) / df)[:, None, None]
@@ -113,22 +112,22 @@ def _many_to_one(counts: tuple[int, ...], df: int, level: float) -> float:
         inside = np.exp((special.log_ndtr(bound) * times).sum(axis=-1))
         return float(p_weight / 2 @ inside @ (z_weight / z_weight.sum())) - level
 
-    one, bonferroni = special.stdtrit(df, [level, 1 - (1 - level) / (len(counts) - 1)])
-    return float(optimize.brentq(excess, 0.99 * one, 1.01 * bonferroni, xtol=1e-6))
+    single, bonferroni = special.stdtrit(df, [level, 1 - (1 - level) / (len(counts) - 1)])
+    return float(optimize.brentq(excess, 0.99 * single, 1.01 * bonferroni, xtol=1e-6))
 
 
 def critical_value(counts: Sequence[int], df: int, level: float) -> float:
-    """Return the yardstick of a comparison with the best, in standard errors of a difference.
+    """Return the critical value of a comparison with the best, in standard errors of a difference.
 
-    It is Dunnett's one-sided value (1955), and never less than that of a plain two-sided interval,
-    which it would undercut with two or three groups.
+    It is Dunnett's one-sided value (1955), but at least that of a plain two-sided interval: with
+    two or three groups Dunnett's would be less.
     """
     return max(many_to_one(counts, df, level), float(special.stdtrit(df, (1 + level) / 2)))
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Means measured with one common noise, and the yardstick that tells two of them apart."""
+    """Means with one common noise, and the critical value for the difference of two of them."""
 
     means: Floats
     counts: Floats
@@ -143,36 +142,38 @@ class Comparison:
         critical = critical_value(counts, noise.df, level)
         return cls(means, np.asarray(counts, dtype=np.float64), noise, critical)
 
-    def margin(self, one: int, others: Sequence[int] | slice = slice(None)) -> Floats:
-        """How far each of the others must lie from group `one` to be told apart from it."""
-        return self.critical * self._spread(one, others)
+    def margin(self, position: int, against: Sequence[int] | slice = slice(None)) -> Floats:
+        """Return the least significant differences between group `position` and the rest."""
+        return self.critical * self._spread(position, against)
 
     def tied(self) -> list[int]:
-        """Return the groups that no other group beats by the margin.
+        """Return the groups that no other group beats by the margin: the tied set.
 
-        Hsu's comparison with the best (1984): the truly best group is in the set with at least
+        Hsu's comparison with the best (1984): the set contains the truly best group with at least
         the probability of the level.
         """
-        everyone = range(len(self.means))
-        return [i for i in everyone if np.all(self.means - self.margin(i) <= self.means[i])]
+        positions = range(len(self.means))
+        return [i for i in positions if np.all(self.means - self.margin(i) <= self.means[i])]
 
-    def proven(self, some: Sequence[int], rivals: Sequence[int], error: float) -> list[int]:
-        """Return those of `some` groups that are better than every one of the rivals.
+    def proven(self, candidates: Sequence[int], rivals: Sequence[int], error: float) -> list[int]:
+        """Return the `candidates` that are proven better than every rival.
 
-        A group in truth no better than its best rival is returned with at most the probability
-        `error`, also if it is picked from the list: the critical value is Dunnett's for all of
-        `some` against one rival. That they must beat every rival needs no further correction,
-        since the truly best one alone bounds the error (Berger 1982, intersection-union test).
-        Its rivals have left the tied set, because the value is never below that set's.
+        A group that is truly no better than its best rival is returned with a probability of at
+        most `error`, also if it is picked from the list: the critical value is Dunnett's for all
+        `candidates` against one rival. The test against every rival needs no further correction,
+        since the truly best rival alone bounds the error (Berger 1982, intersection-union test).
+        The rivals are then not in the tied set, because the value is at least that of the set.
         """
-        counts = [int(self.counts[i]) for i in some]
+        counts = [int(self.counts[i]) for i in candidates]
         most = int(max(self.counts[i] for i in rivals))
-        every = many_to_one([*counts, most], self.noise.df, 1 - error)
-        critical = max(every, self.critical)
-        beaten = [self.means[i] - critical * self._spread(i, rivals) for i in some]
+        dunnett = many_to_one([*counts, most], self.noise.df, 1 - error)
+        critical = max(dunnett, self.critical)
+        beaten = [self.means[i] - critical * self._spread(i, rivals) for i in candidates]
         ceiling = self.means[list(rivals)]
-        return [i for i, least in zip(some, beaten, strict=True) if np.all(least > ceiling)]
+        return [i for i, least in zip(candidates, beaten, strict=True) if np.all(least > ceiling)]
 
-    def _spread(self, one: int, others: Sequence[int] | slice) -> Floats:
-        spread: Floats = self.noise.sd * np.sqrt(1 / self.counts[others] + 1 / self.counts[one])
+    def _spread(self, position: int, against: Sequence[int] | slice) -> Floats:
+        spread: Floats = self.noise.sd * np.sqrt(
+            1 / self.counts[against] + 1 / self.counts[position]
+        )
         return spread

@@ -1,8 +1,8 @@
-"""Noise first: which differences a study can see, before it runs and after.
+"""Power: which differences a study can resolve, before it runs and after.
 
 A difference is resolved where a candidate that is truly worse by that much leaves the tied set with
 probability POWER. The statistic that decides is a mean difference over its standard error, which
-then follows a noncentral t (Student; Cohen 1988), against the critical value that counts all of the
+then follows a noncentral t (Student; Cohen 1988), against the critical value for all of the
 study's comparisons (Dunnett 1955; Hsu 1984).
 """
 
@@ -14,14 +14,14 @@ from compound.orchestrator.statistics.comparison import critical_value
 
 POWER = 0.8
 MOST_SEEDS = 1000
-"""What a spec admits."""
+"""The upper limit of a spec."""
 
 
 @lru_cache(maxsize=256)
 def resolvable(seeds: int, candidates: int, level: float) -> float | None:
     """Return the smallest difference that a complete study resolves, in units of its noise.
 
-    None where one seed leaves no noise, or there is nothing to compare.
+    None where one seed gives no noise, or there is nothing to compare.
     """
     if seeds < 2 or candidates < 2:
         return None
@@ -38,7 +38,7 @@ def resolvable(seeds: int, candidates: int, level: float) -> float | None:
 def seeds_to_resolve(difference: float, candidates: int, level: float) -> int | None:
     """Return the fewest seeds that resolve a difference, given in units of the noise.
 
-    None where not even MOST_SEEDS do, or there is nothing to compare.
+    None where MOST_SEEDS are too few, or there is nothing to compare.
     """
     if candidates < 2 or not _resolves(MOST_SEEDS, difference, candidates, level):
         return None
@@ -55,5 +55,5 @@ def seeds_to_resolve(difference: float, candidates: int, level: float) -> int | 
 
 
 def _resolves(seeds: int, difference: float, candidates: int, level: float) -> bool:
-    found = resolvable(seeds, candidates, level)
-    return found is not None and found <= difference
+    resolved = resolvable(seeds, candidates, level)
+    return resolved is not None and resolved <= difference

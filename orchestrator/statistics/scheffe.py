@@ -1,13 +1,13 @@
-"""Scheffé's surface over the shares: what all candidates together say about each of them.
+"""Scheffé's polynomial surface over the shares, fitted to all candidates.
 
-A candidate's true mean is a smooth surface at its shares plus a stray of its own. The surface is
+A candidate's true mean is a smooth surface at its shares plus its own lack of fit. The surface is
 Scheffé's polynomial (1958): linear in the shares, with their products where there are enough
-candidates. How far candidates stray is estimated as well, so a surface that does not fit is hardly
-used, and one that fits lets every candidate learn from its neighbours. This is the normal
-hierarchical model (Lindley and Smith 1972), flat in the strays' deviation (Gelman 2006).
+candidates. The variance of the lack of fit is estimated too: a surface that does not fit has
+almost no influence, and one that fits improves the estimate of every candidate. This is the normal
+hierarchical model (Lindley and Smith 1972), flat in the lack of fit's deviation (Gelman 2006).
 
-Nothing is claimed on the strength of it: it guides the choice among candidates that the scores
-cannot tell apart, and it says which truths a bootstrap should be drawn from.
+No claim depends on it: it guides the choice among candidates that the scores cannot distinguish,
+and gives the true means that a bootstrap draws from.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from compound.orchestrator.statistics.surface import Bools, Floats, Kind, Poster
 from compound.schemas.architecture import Shares
 
 NODES = 60
-"""Values of the shrinkage that its expectation is summed over."""
+"""Values of the shrinkage over which its expectation is summed."""
 SPARE = 2
-"""Candidates beyond the surface's coefficients that are needed to see how well it fits."""
+"""Least number of candidates beyond the coefficients, to estimate the lack of fit."""
 RANK = 1e-6
-"""Directions of the terms that are this much shorter than the longest one count as none."""
+"""Singular values below this part of the largest one count as 0."""
 REACH = 0.05
-"""How far terms may lie off the directions that the candidates span, as a share."""
+"""Largest distance of terms from the span of the candidates' terms, as a share."""
 
 
 @dataclass(frozen=True)
@@ -35,64 +35,75 @@ class Basis:
 
     kind: Kind
     columns: Floats
-    """Of the candidates, shape (candidates, coefficients)."""
+    """The candidates' columns, shape (candidates, coefficients)."""
     map: Floats
-    """What terms are multiplied by to become columns, shape (terms, coefficients)."""
+    """The matrix from terms to columns, shape (terms, coefficients)."""
     sizes: Floats
-    """Lengths of the directions, shape (coefficients,)."""
+    """Singular values of the directions, shape (coefficients,)."""
 
     @classmethod
     def of(cls, kind: Kind, terms: Floats) -> "Basis":
         """Leave out directions in which the candidates' terms do not differ."""
         left, sizes, right = np.linalg.svd(terms, full_matrices=False)
-        kept = sizes > RANK * sizes[0]
-        return cls(kind, left[:, kept], right[kept].T / sizes[kept], sizes[kept])
+        independent = sizes > RANK * sizes[0]
+        return cls(
+            kind,
+            left[:, independent],
+            right[independent].T / sizes[independent],
+            sizes[independent],
+        )
 
     def at(self, splits: Floats) -> Floats:
-        """Return the columns of other shares, shape (places, coefficients)."""
+        """Return the columns of other shares, shape (points, coefficients)."""
         columns: Floats = _terms(self.kind, splits) @ self.map
         return columns
 
-    def reaches(self, splits: Floats) -> Bools:
-        """Say which shares lie along directions that the candidates' shares differ in."""
+    def covers(self, splits: Floats) -> Bools:
+        """Return which shares lie in the span of the candidates' shares."""
         terms = _terms(self.kind, splits)
-        known = (terms @ self.map * self.sizes) @ (self.map * self.sizes).T
-        within: Bools = np.linalg.norm(terms - known, axis=1) <= REACH
+        projected = (terms @ self.map * self.sizes) @ (self.map * self.sizes).T
+        within: Bools = np.linalg.norm(terms - projected, axis=1) <= REACH
         return within
 
 
 def basis(shares: Sequence[Shares | None]) -> Basis:
-    """Return the basis of the richest surface that these candidates can carry.
+    """Return the basis of the richest surface that these candidates can determine.
 
-    Scheffé's quadratic, else linear, else a constant, which is also taken where shares are
+    Scheffé's quadratic, else linear, else a constant, which is also used where shares are
     unknown. Directions in which the shares do not differ, as where an axis is idle, are left out.
     """
-    known = [one for one in shares if one is not None]
+    known_shares = [shares_ for shares_ in shares if shares_ is not None]
     kinds: tuple[Kind, ...] = ("quadratic", "linear")
-    for kind in kinds if len(known) == len(shares) else ():
-        found = Basis.of(kind, _terms(kind, splits_of(known)))
-        if found.columns.shape[1] + SPARE <= len(shares):
-            return found
+    for kind in kinds if len(known_shares) == len(shares) else ():
+        candidate_basis = Basis.of(kind, _terms(kind, splits_of(known_shares)))
+        if candidate_basis.columns.shape[1] + SPARE <= len(shares):
+            return candidate_basis
     return Basis.of("constant", np.ones((len(shares), 1)))
 
 
 def _terms(kind: Kind, splits: Floats) -> Floats:
-    """Return Scheffé's terms, shape (places, terms)."""
+    """Return Scheffé's terms, shape (points, terms). ValueError: not a polynomial."""
     if kind == "constant":
         return np.ones((len(splits), 1))
-    products = splits * np.roll(splits, 1, axis=1)
-    return np.hstack([splits, products]) if kind == "quadratic" else splits
+    if kind == "linear":
+        return splits
+    if kind == "quadratic":
+        return np.hstack([splits, splits * np.roll(splits, 1, axis=1)])
+    raise ValueError(f"Scheffé has no {kind} polynomial")
 
 
-def stray_variance(means: Floats, own: Floats, noise: Noise, columns: Floats) -> float:
-    """Return the variance of the strays around the surface, in units of the noise's variance.
+def lack_of_fit_variance(
+    means: Floats, mean_variances: Floats, noise: Noise, columns: Floats
+) -> float:
+    """Return the variance of the lack of fit, in units of the noise's variance.
 
-    `own` are the variances of the means in the same unit: 1 / scores. The surface and the noise
-    are integrated out; what is averaged is the shrinkage, own / (own + stray).
+    `mean_variances` are the variances of the means in the same unit: 1 / scores. The surface and
+    the noise are integrated out; the average is over the shrinkage, the part of noise in the
+    variance of a mean around the surface.
     """
     shrinkage = (np.arange(NODES) + 0.5) / NODES
-    strays = (1 - shrinkage) / shrinkage * own.mean()
-    weights = 1 / (own + strays[:, None])
+    lacks_of_fit = (1 - shrinkage) / shrinkage * mean_variances.mean()
+    weights = 1 / (mean_variances + lacks_of_fit[:, None])
     centred = means - means.mean()
     normal = np.einsum("nk,kp,kq->npq", weights, columns, columns)
     right = np.einsum("nk,kp,k->np", weights, columns, centred)
@@ -104,98 +115,108 @@ def stray_variance(means: Floats, own: Floats, noise: Noise, columns: Floats) ->
     log -= 1.5 * np.log(shrinkage) + 0.5 * np.log1p(-shrinkage)
     likely = np.exp(log - log.max())
     expected = float(shrinkage @ likely / likely.sum())
-    return float((1 - expected) / expected * own.mean())
+    return float((1 - expected) / expected * mean_variances.mean())
 
 
 @dataclass(frozen=True)
 class Scheffe:
-    """Scheffé's surface, fitted, with the strays around it; variances in units of the noise's."""
+    """A fitted polynomial with its lack of fit; variances are in units of the noise's variance."""
 
     means: Floats
-    own: Floats
-    stray: float
+    mean_variances: Floats
+    lack_of_fit: float
     columns: Floats
     basis: Basis
 
     @classmethod
     def fit(cls, means: Floats, counts: Floats, noise: Noise, basis: Basis) -> "Scheffe":
         """Fit a surface to measured means of `counts` scores each."""
-        own, columns = 1 / counts, basis.columns
-        return cls(means, own, stray_variance(means, own, noise, columns), columns, basis)
+        mean_variances, columns = 1 / counts, basis.columns
+        return cls(
+            means,
+            mean_variances,
+            lack_of_fit_variance(means, mean_variances, noise, columns),
+            columns,
+            basis,
+        )
 
     @property
     def kind(self) -> Kind:
-        """The polynomial that the candidates carry."""
+        """The degree of the polynomial."""
         return self.basis.kind
 
     @property
-    def spare(self) -> int:
-        """Candidates beyond the coefficients."""
+    def residual_df(self) -> int:
+        """Candidates less coefficients, at least 1."""
         candidates, coefficients = self.basis.columns.shape
         return max(int(candidates) - int(coefficients), 1)
 
     @property
     def expected(self) -> Floats:
-        """What each true mean is expected to be: its own mean, drawn towards the surface."""
+        """The expected true means: each measured mean, shrunk towards the surface."""
         return self.smooth(self.means)
 
     @property
-    def kept(self) -> Floats:
-        """The part of a candidate's distance from the surface that is believed; 0 to 1."""
-        kept: Floats = self.stray / (self.stray + self.own)
-        return kept
+    def retained(self) -> Floats:
+        """The part of a candidate's distance from the surface that is no noise; 0 to 1."""
+        retained: Floats = self.lack_of_fit / (self.lack_of_fit + self.mean_variances)
+        return retained
 
     def smooth(self, means: Floats) -> Floats:
-        """Draw means, shape (..., candidates), towards the surface that fits them."""
+        """Shrink means, shape (..., candidates), towards the surface that fits them."""
         fitted = self._coefficients(means) @ self.columns.T
-        smoothed: Floats = fitted + self.kept * (means - fitted)
+        smoothed: Floats = fitted + self.retained * (means - fitted)
         return smoothed
 
-    def truths(self, rng: np.random.Generator, draws: int, sd: float) -> Floats:
-        """Draw sets of true means that the scores leave possible, shape (draws, candidates)."""
+    def draw_true_means(self, rng: np.random.Generator, draws: int, sd: float) -> Floats:
+        """Draw true means from their posterior, shape (draws, candidates)."""
         fitted = self._drawn(rng, np.full(draws, sd)) @ self.columns.T
-        strays = rng.standard_normal(fitted.shape) * np.sqrt(self.kept * self.own)
-        drawn: Floats = fitted + self.kept * (self.means - fitted) + sd * strays
+        deviations = rng.standard_normal(fitted.shape) * np.sqrt(
+            self.retained * self.mean_variances
+        )
+        drawn: Floats = fitted + self.retained * (self.means - fitted) + sd * deviations
         return drawn
 
-    def reaches(self, splits: Floats) -> Bools:
-        """Say which shares lie along directions that the candidates' shares differ in."""
-        return self.basis.reaches(splits)
+    def covers(self, splits: Floats) -> Bools:
+        """Return which shares lie in the span of the candidates' shares."""
+        return self.basis.covers(splits)
 
-    def heights(self, splits: Floats) -> Floats:
-        """Return the polynomial at shares, shape (places, 3)."""
-        heights: Floats = self.basis.at(splits) @ self._coefficients(self.means)
-        return heights
+    def predicted(self, splits: Floats) -> Floats:
+        """Return the polynomial at shares, shape (points, 3)."""
+        predicted: Floats = self.basis.at(splits) @ self._coefficients(self.means)
+        return predicted
 
-    def belief(self, splits: Floats) -> Posterior:
-        """Say what is expected of networks at these shares, each with a stray of its own."""
+    def posterior(self, splits: Floats) -> Posterior:
+        """Return the posterior of networks at these shares, with their own lack of fit."""
         columns = self.basis.at(splits)
         leverage = np.einsum("np,pq,nq->n", columns, self._inverse, columns)
-        strayed = self.stray / (self.stray + float(self.own.mean()))
+        unexplained = self.lack_of_fit / (self.lack_of_fit + float(self.mean_variances.mean()))
         return Posterior(
-            self.heights(splits), (1 - strayed) * leverage, strayed * leverage + self.stray
+            self.predicted(splits),
+            (1 - unexplained) * leverage,
+            unexplained * leverage + self.lack_of_fit,
         )
 
-    def draws(self, rng: np.random.Generator, sds: Floats, splits: Floats) -> Floats:
-        """Draw polynomials that the scores leave possible, shape (len(sds), places)."""
-        heights: Floats = self._drawn(rng, sds) @ self.basis.at(splits).T
-        return heights
+    def draw_surfaces(self, rng: np.random.Generator, sds: Floats, splits: Floats) -> Floats:
+        """Draw polynomials from their posterior, shape (len(sds), points)."""
+        drawn: Floats = self._drawn(rng, sds) @ self.basis.at(splits).T
+        return drawn
 
     def errors(self) -> Floats:
-        """Return the leave-one-out errors; of a candidate that alone fixes a coefficient, none."""
+        """Return the leave-one-out errors; none for a candidate that alone fixes a coefficient."""
         off = self.means - self._coefficients(self.means) @ self.columns.T
         leverage = np.einsum("np,pq,nq->n", self.columns, self._inverse, self.columns)
-        free = 1 - leverage / (self.own + self.stray)
+        free = 1 - leverage / (self.mean_variances + self.lack_of_fit)
         errors: Floats = off[free > RANK] / free[free > RANK]
         return errors
 
-    def believing(self, split: Floats, mean: float) -> "Scheffe":
-        """Return the surface as if a network at these shares had been measured to be so good."""
+    def conditioned_on(self, split: Floats, mean: float) -> "Scheffe":
+        """Return the surface as if a network at these shares had this measured mean."""
         row = self.basis.at(split[None])
         return replace(
             self,
             means=np.append(self.means, mean),
-            own=np.append(self.own, np.median(self.own)),
+            mean_variances=np.append(self.mean_variances, np.median(self.mean_variances)),
             columns=np.vstack([self.columns, row]),
         )
 
@@ -208,9 +229,9 @@ class Scheffe:
 
     @property
     def _inverse(self) -> Floats:
-        weighted = self.columns / (self.own + self.stray)[:, None]
+        weighted = self.columns / (self.mean_variances + self.lack_of_fit)[:, None]
         return np.asarray(np.linalg.inv(self.columns.T @ weighted), dtype=np.float64)
 
     def _coefficients(self, means: Floats) -> Floats:
-        right: Floats = (means / (self.own + self.stray)) @ self.columns
+        right: Floats = (means / (self.mean_variances + self.lack_of_fit)) @ self.columns
         return right @ self._inverse

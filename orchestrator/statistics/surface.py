@@ -1,9 +1,9 @@
-"""What a surface over the simplex of shares answers, whichever mathematics is behind it.
+"""What a surface over the simplex of shares answers, whichever model is behind it.
 
-A candidate's true mean is a smooth surface at its shares plus a stray of its own. Both surfaces of
-a study, Scheffé's polynomial (scheffe.py) and the Gaussian process (gaussian_process.py),
-estimate how far candidates stray, so one that does not fit is hardly used. Means are accuracies
-as fractions of 1; variances are in units of the noise's.
+A candidate's true mean is a smooth surface at its shares plus its own lack of fit. Both surfaces of
+a study, Scheffé's polynomial (scheffe.py) and the Gaussian process (gaussian_process.py), estimate
+the variance of the lack of fit, so a surface that does not fit has almost no influence. Means are
+accuracies as fractions of 1; variances are in units of the noise's variance.
 """
 
 from collections.abc import Sequence
@@ -22,74 +22,74 @@ Kind = Literal["quadratic", "linear", "constant", "gaussian process"]
 
 @dataclass(frozen=True)
 class Posterior:
-    """What a surface expects of networks that were not measured, one entry each."""
+    """The posterior of networks that were not measured, one entry each."""
 
     expected: Floats
     sampling: Floats
-    """Variance of the true mean that comes of the noise in the scores."""
-    straying: Floats
-    """Variance of the true mean that comes of candidates straying, its own stray with it."""
+    """Variance of the true mean due to the noise in the scores."""
+    lack_of_fit: Floats
+    """Variance of the true mean due to lack of fit, its own included."""
 
     @property
     def variance(self) -> Floats:
         """Variance of the true means."""
-        return self.sampling + self.straying
+        return self.sampling + self.lack_of_fit
 
 
 class Surface(Protocol):
-    """A fitted surface with the strays around it."""
+    """A fitted surface with its lack of fit."""
 
     @property
     def kind(self) -> Kind:
-        """What the surface is."""
+        """The model of the surface."""
 
     @property
     def means(self) -> Floats:
         """The measured means, shape (candidates,)."""
 
     @property
-    def own(self) -> Floats:
-        """The variances of the means around the truths."""
+    def mean_variances(self) -> Floats:
+        """The variances of the measured means around the true ones."""
 
     @property
-    def spare(self) -> int:
-        """Degrees of freedom that the strays are estimated with."""
+    def residual_df(self) -> int:
+        """Degrees of freedom of the estimated lack of fit."""
 
     @property
     def expected(self) -> Floats:
-        """What each true mean is expected to be: its own mean, drawn towards the surface."""
+        """The expected true means: each measured mean, shrunk towards the surface."""
 
     def smooth(self, means: Floats) -> Floats:
-        """Draw means, shape (..., candidates), towards the surface that fits them."""
+        """Shrink means, shape (..., candidates), towards the surface that fits them."""
 
-    def truths(self, rng: np.random.Generator, draws: int, sd: float) -> Floats:
-        """Draw sets of true means that the scores leave possible, shape (draws, candidates)."""
+    def draw_true_means(self, rng: np.random.Generator, draws: int, sd: float) -> Floats:
+        """Draw true means from their posterior, shape (draws, candidates)."""
 
-    def reaches(self, splits: Floats) -> Bools:
-        """Say of which shares, shape (places, 3), the surface knows anything."""
+    def covers(self, splits: Floats) -> Bools:
+        """Return for which shares, shape (points, 3), the surface can predict."""
 
-    def heights(self, splits: Floats) -> Floats:
-        """Return the surface at shares, without any stray."""
+    def predicted(self, splits: Floats) -> Floats:
+        """Return the surface at shares, without lack of fit."""
 
-    def belief(self, splits: Floats) -> Posterior:
-        """Say what is expected of networks at these shares."""
+    def posterior(self, splits: Floats) -> Posterior:
+        """Return the posterior of networks at these shares."""
 
-    def draws(self, rng: np.random.Generator, sds: Floats, splits: Floats) -> Floats:
-        """Draw surfaces that the scores leave possible, shape (len(sds), places).
+    def draw_surfaces(self, rng: np.random.Generator, sds: Floats, splits: Floats) -> Floats:
+        """Draw surfaces from their posterior, shape (len(sds), points).
 
-        `sds` are the noise's deviations to draw with, one a surface.
+        `sds` are the noise's deviations, one per surface.
         """
 
     def errors(self) -> Floats:
-        """Return the leave-one-out errors: measured mean less what the others predict."""
+        """Return the leave-one-out errors: measured mean less the prediction from the rest."""
 
-    def believing(self, split: Floats, mean: float) -> "Surface":
-        """Return the surface as if a network at these shares had been measured to be so good.
+    def conditioned_on(self, split: Floats, mean: float) -> "Surface":
+        """Return the surface as if a network at these shares had this measured mean.
 
-        It counts as much as the median candidate; the strays are not estimated anew.
+        The mean has the weight of the median candidate; the lack of fit is not estimated again.
         """
 
 
 def splits_of(shares: Sequence[Shares]) -> Floats:
-    """Return shares as an array of shape (places, 3): depth, width, resolution."""
-    return np.array([one.split for one in shares], dtype=np.float64).reshape(-1, 3)
+    """Return shares as an array of shape (points, 3): depth, width, resolution."""
+    return np.array([shares_.split for shares_ in shares], dtype=np.float64).reshape(-1, 3)

@@ -1,4 +1,4 @@
-"""How people call a candidate, everywhere alike."""
+"""Names of candidates for people, the same everywhere."""
 
 from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
 
@@ -11,13 +11,13 @@ def kind(candidate: Candidate) -> str:
 
 
 def name(candidate: Candidate) -> str:
-    """Name a candidate by what it is, a mix by its multipliers, and by the splits it stands for."""
-    what = kind(candidate)
+    """Return a candidate's name: its kind, a mix's multipliers, and the named splits it has."""
+    kind_ = kind(candidate)
     splits = [label for role, label in SPLITS.items() if role in candidate.roles]
-    if what in AXES:
-        return ", ".join([f"{what} alone", *splits])
-    if what == "baseline":
-        return what
+    if kind_ in AXES:
+        return ", ".join([f"{kind_} alone", *splits])
+    if kind_ == "baseline":
+        return kind_
     return multipliers(candidate.coefficients) + (f" ({', '.join(splits)})" if splits else "")
 
 
@@ -27,7 +27,7 @@ def multipliers(triple: Coefficients) -> str:
 
 
 SPLITS: dict[Control, str] = {"published": "published", "dwr": "dWr"}
-"""What people call the splits that are known by name."""
+"""The named splits, for people."""
 
 
 def triple(coefficients: Coefficients) -> str:

@@ -1,4 +1,4 @@
-"""How numbers are written, everywhere alike."""
+"""Formats of numbers, the same everywhere."""
 
 import difflib
 from collections.abc import Iterable
@@ -41,10 +41,10 @@ def size(bytes: float) -> str:
     return f"{bytes / 2**30:.1f} GiB" if bytes >= 2**30 else f"{bytes / 2**20:.0f} MiB"
 
 
-def closest(given: str, choices: Iterable[str]) -> str:
-    """Return `, did you mean 'x'?`, or nothing where no choice is near."""
-    found = difflib.get_close_matches(given, list(choices), n=1, cutoff=0.5)
-    return f", did you mean '{found[0]}'?" if found else ""
+def closest(word: str, choices: Iterable[str]) -> str:
+    """Return `, did you mean 'x'?`, or "" where no choice is similar."""
+    matches = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f", did you mean '{matches[0]}'?" if matches else ""
 
 
 def duration(seconds: float) -> str:

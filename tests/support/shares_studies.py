@@ -4,7 +4,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from compound.orchestrator.analyse.scores import Asked, CandidateScores, ScoredCandidates, compare
+from compound.orchestrator.analyse.scores import (
+    CandidateScores,
+    RequestedSurface,
+    ScoredCandidates,
+    compare,
+)
 from compound.schemas.architecture import Candidate, Role, Shares
 from tests.support.verdict_studies import candidate
 
@@ -24,31 +29,33 @@ def lattice(degree: int) -> list[Shares]:
 
 def placed(shares: Sequence[Shares], first: int = 0, role: Role = "design") -> list[Candidate]:
     return [
-        candidate(first + i, role).model_copy(update={"shares": one})
-        for i, one in enumerate(shares)
+        candidate(first + i, role).model_copy(update={"shares": split})
+        for i, split in enumerate(shares)
     ]
 
 
 def splits(candidates: Sequence[Candidate]) -> np.ndarray:
-    return np.array([one.shares.split for one in candidates if one.shares])
+    return np.array([network.shares.split for network in candidates if network.shares])
 
 
-def bowl(places: np.ndarray) -> np.ndarray:
+def bowl(points: np.ndarray) -> np.ndarray:
     """A quadratic that Scheffé's polynomial holds exactly: 0.8 at PEAK."""
-    return 0.8 - 0.1 * np.square(places - PEAK).sum(axis=1)
+    return 0.8 - 0.1 * np.square(points - PEAK).sum(axis=1)
 
 
 def measured(
     candidates: Sequence[Candidate],
     truth: np.ndarray,
     rng: np.random.Generator,
-    surface: Asked = "quadratic",
+    surface: RequestedSurface = "quadratic",
     noise: float = SIGMA,
     seeds: int = 3,
 ) -> ScoredCandidates:
     """Return the field of a study with noise, and half of it as luck of the seeds."""
-    luck = 0.5 * noise * rng.standard_normal(seeds)
-    scores = truth[:, None] + luck + noise * rng.standard_normal((len(truth), seeds))
+    seed_effect = 0.5 * noise * rng.standard_normal(seeds)
+    scores = truth[:, None] + seed_effect + noise * rng.standard_normal((len(truth), seeds))
     rows = zip(candidates, scores.tolist(), strict=True)
-    entries = [CandidateScores(one.id, one, dict(enumerate(row)), 0) for one, row in rows]
+    entries = [
+        CandidateScores(network.id, network, dict(enumerate(row)), 0) for network, row in rows
+    ]
     return compare(entries, 0.9, 1e-5, surface)

@@ -57,23 +57,25 @@ def plan_of(candidates: Sequence[Candidate], seeds: int = 3) -> Plan:
         jobs=tuple(
             PlannedJob(
                 phase="search",
-                candidate=one.id,
+                candidate=network.id,
                 phi=1.0,
-                request=JobRequest(job=job_of(one, seed)),
+                request=JobRequest(job=job_of(network, seed)),
             )
             for seed in range(seeds)
-            for one in (baseline, *candidates)
+            for network in (baseline, *candidates)
         ),
     )
 
 
-def job_of(one: Candidate, seed: int) -> TrainJob:
+def job_of(network: Candidate, seed: int) -> TrainJob:
     spec = spec_of()
     data = DataRef(spec=spec.data, fingerprint=DATA.fingerprint)
-    return TrainJob(architecture=one.architecture, recipe=spec.search.train, data=data, seed=seed)
+    return TrainJob(
+        architecture=network.architecture, recipe=spec.search.train, data=data, seed=seed
+    )
 
 
-def field_of(designs: int) -> list[Candidate]:
+def controls_and_mixes(designs: int) -> list[Candidate]:
     controls = [candidate(i, role) for i, role in enumerate(CONTROLS)]
     return controls + [candidate(3 + i) for i in range(designs)]
 
@@ -85,7 +87,7 @@ def ended(job: str, accuracy: float | None) -> JobResult:
     return JobResult(job=job, status="done", attempt=1, epochs=4, metrics={ACCURACY: accuracy})
 
 
-def judge(
+def verdict_of(
     candidates: Sequence[Candidate], scores: Sequence[Sequence[float | None]], level: float = 0.9
 ) -> Verdict:
     """Analyse a study in which candidate i had scores[i], one a seed; None is a failed job."""
@@ -103,7 +105,7 @@ def jobs_of(plan: Plan) -> list[tuple[str, str, int]]:
 def results_of(
     plan: Plan, jobs: Sequence[tuple[str, str, int]], scores: Sequence[Sequence[float | None]]
 ) -> dict[str, JobResult]:
-    rows = dict(zip((one.id for one in plan.candidates), scores, strict=True))
+    rows = dict(zip((network.id for network in plan.candidates), scores, strict=True))
     rows[plan.baseline.id] = [0.5] * len(scores[0])
     return {job: ended(job, rows[candidate][seed]) for candidate, job, seed in jobs}
 
@@ -115,15 +117,15 @@ def around(mean: float, spread: float = 0.004) -> list[float]:
 def simulate(means: Sequence[float], studies: int, seed: int) -> list[tuple[Verdict, float]]:
     """Return verdicts on studies with known means, each with the true gain of its mix."""
     rng = np.random.default_rng(seed)
-    network = field_of(len(means) - 3)
-    place = {one.id: i for i, one in enumerate(network)}
+    network = controls_and_mixes(len(means) - 3)
+    position = {entry.id: i for i, entry in enumerate(network)}
     spec, plan, truth = spec_of(), plan_of(network), np.asarray(means)
-    jobs, told = jobs_of(plan), []
+    jobs, verdicts = jobs_of(plan), []
     for _ in range(studies):
-        luck = rng.normal(0, 0.004, size=3)
-        scores = truth[:, None] + luck + rng.normal(0, 0.01, size=(len(means), 3))
+        seed_effect = rng.normal(0, 0.004, size=3)
+        scores = truth[:, None] + seed_effect + rng.normal(0, 0.01, size=(len(means), 3))
         results = results_of(plan, jobs, scores.clip(0, 1).tolist())
         verdict = analyse(spec, plan, results)
         assert verdict.gain is not None
-        told.append((verdict, truth[place[verdict.gain.mix]] - truth[:3].max()))
-    return told
+        verdicts.append((verdict, truth[position[verdict.gain.mix]] - truth[:3].max()))
+    return verdicts

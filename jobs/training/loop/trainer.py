@@ -26,7 +26,7 @@ from compound.jobs.training.optimiser.ema import Average
 from compound.jobs.training.optimiser.schedule import Steps, learning_rate, norm_momentum, steps
 from compound.jobs.training.optimiser.update import Update
 from compound.schemas.job import TrainJob
-from compound.schemas.metrics import ACCURACY
+from compound.schemas.metrics import ACCURACY, SECONDS, SPEED
 
 Metrics = dict[str, float]
 AfterStep = Callable[[int, Tensor], None]
@@ -96,9 +96,9 @@ class Trainer:
             "train_accuracy": correct / images,
             **self._evaluate(),
             "learning_rate": self._rate(number * self.steps.per_epoch - 1),
-            "images_per_second": images / (trained - started),
+            SPEED: images / (trained - started),
             "data_wait": self.data_wait.seconds / (trained - started),
-            "seconds": time.perf_counter() - started,
+            SECONDS: time.perf_counter() - started,
         }
         for name, value in metrics.items():
             if not math.isfinite(value):

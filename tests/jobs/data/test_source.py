@@ -2,6 +2,7 @@
 
 import io
 import os
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 from compound.jobs.data.source import SOURCES, inspect, load, summarise
-from compound.schemas.data import DigitsData, SyntheticData
+from compound.schemas.data import DataSpec, DigitsData, SyntheticData
 from tests.support.image_files import encoded, folder, parquet, write_folder, write_parquet
 
 CIFAR10 = os.environ.get("COMPOUND_CIFAR10", "")

@@ -49,7 +49,7 @@ def test_causes_are_alike_but_for_numbers_and_ids() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mine", "theirs", "said"),
+    ("failed", "ended", "expected"),
     [
         ([{"seed": "3"}] * 2, [{"seed": "0"}, {"seed": "1"}], ("seed 3",)),
         ([{"host": "b"}] * 2, [{"host": "a"}], ("host b",)),
@@ -61,9 +61,9 @@ def test_causes_are_alike_but_for_numbers_and_ids() -> None:
         ([{"seed": "3"}, {}], [{"seed": "0"}], ()),
     ],
 )
-def test_what_sets_jobs_apart(mine, theirs, said: tuple[str, ...]) -> None:
-    jobs = [fact("mine", MEMORY, **traits) for traits in mine]
-    assert in_common(jobs, [fact("other", **traits) for traits in theirs]) == said
+def test_what_sets_jobs_apart(failed, ended, expected: tuple[str, ...]) -> None:
+    jobs = [fact("mine", MEMORY, **traits) for traits in failed]
+    assert in_common(jobs, [fact("other", **traits) for traits in ended]) == expected
 
 
 TRAITS = st.fixed_dictionaries(
@@ -96,15 +96,17 @@ def test_every_failed_job_is_in_one_group(jobs: list[Facts]) -> None:
 def test_the_order_of_jobs_does_not_matter(jobs: list[Facts], random) -> None:
     shuffled = list(jobs)
     random.shuffle(shuffled)
-    ends = [{(g.kind, len(g.jobs), g.common) for g in grouped(given)} for given in (jobs, shuffled)]
+    ends = [
+        {(g.kind, len(g.jobs), g.common) for g in grouped(failed)} for failed in (jobs, shuffled)
+    ]
     assert ends[0] == ends[1]
 
 
 @given(JOBS)
 def test_what_is_said_is_true_of_all_and_of_no_other(jobs: list[Facts]) -> None:
     for group in grouped(jobs):
-        for said in group.common:
-            name, _, rest = said.partition(" ")
+        for trait in group.common:
+            name, _, rest = trait.partition(" ")
             holds = [_holds(job, name, rest) for job in jobs if name in job.traits]
             assert sum(holds) == len(group.jobs) >= 2
             assert len(holds) > len(group.jobs)
@@ -130,8 +132,8 @@ def test_jobs_that_were_stopped_or_pruned_have_not_failed() -> None:
         "e": JobState(job="e", status="running"),
         "f": JobState(job="f", status="failed"),
     }
-    found = outcomes(ended)
-    assert {job: cause and cause.kind for job, cause in found.items()} == {
+    causes = outcomes(ended)
+    assert {job: cause and cause.kind for job, cause in causes.items()} == {
         "a": None,
         "b": None,
         "d": "out of memory",

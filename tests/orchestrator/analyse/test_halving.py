@@ -58,11 +58,11 @@ def planned(spec: Path, *overrides: str) -> Plan:
 
 def test_only_mixes_may_be_pruned(spec: Path) -> None:
     plan = planned(spec)
-    roles = {one.id: {"baseline", *AXES} & set(one.roles) for one in plan.candidates}
+    roles = {entry.id: {"baseline", *AXES} & set(entry.roles) for entry in plan.candidates}
     roles[plan.baseline.id] = {"baseline"}
-    assert any(one.request.prunable for one in plan.jobs)
-    assert all(one.request.prunable != bool(roles[one.candidate]) for one in plan.jobs)
-    assert not any(one.request.prunable for one in planned(spec, "search.promotion=null").jobs)
+    assert any(entry.request.prunable for entry in plan.jobs)
+    assert all(entry.request.prunable != bool(roles[entry.candidate]) for entry in plan.jobs)
+    assert not any(entry.request.prunable for entry in planned(spec, "search.promotion=null").jobs)
 
 
 def test_a_grace_as_long_as_the_schedule_is_refused(spec: Path) -> None:
@@ -80,17 +80,17 @@ def rows_up_to(job: PlannedJob, scores: Sequence[float]) -> list[EpochRow]:
 
 def test_rungs_count_the_prunable_and_correlate_who_came_to_the_end(spec: Path) -> None:
     jobs = planned(spec, "search.seeds=1").jobs
-    prunable = [one for one in jobs if one.request.prunable]
-    exempt = [one for one in jobs if not one.request.prunable]
-    rows = {one.request.job.id: rows_up_to(one, [0.3, 0.4, 0.5, 0.6, 0.7]) for one in exempt}
-    rows |= {one.request.job.id: rows_up_to(one, [0.2]) for one in prunable}
+    prunable = [entry for entry in jobs if entry.request.prunable]
+    exempt = [entry for entry in jobs if not entry.request.prunable]
+    rows = {entry.request.job.id: rows_up_to(entry, [0.3, 0.4, 0.5, 0.6, 0.7]) for entry in exempt}
+    rows |= {entry.request.job.id: rows_up_to(entry, [0.2]) for entry in prunable}
     winner = prunable[0]
     rows[winner.request.job.id] = rows_up_to(winner, [0.4, 0.5, 0.6, 0.7, 0.8])
-    asked: list[tuple[Scores, Scores, float]] = []
+    calls: list[tuple[Scores, Scores, float]] = []
 
-    def correlate(one: Scores, other: Scores, level: float) -> Correlation:
-        asked.append((one, other, level))
-        return Correlation(tau=1, low=0, high=1, level=level, candidates=len(one))
+    def correlate(entry: Scores, last: Scores, level: float) -> Correlation:
+        calls.append((entry, last, level))
+        return Correlation(tau=1, low=0, high=1, level=level, candidates=len(entry))
 
     first, second, last = halving_rungs(ASHA, 5, jobs, rows, correlate, 0.9)
     assert (first.epochs, first.seeds, first.entered, first.promoted) == (1, 1, len(prunable), 1)
@@ -99,34 +99,34 @@ def test_rungs_count_the_prunable_and_correlate_who_came_to_the_end(spec: Path) 
     finished = len(exempt) - 1 + 1  # without the baseline, with the winner
     assert first.correlation is not None
     assert first.correlation.candidates == finished
-    assert sorted(asked[0][0]) == [[0.3]] * (finished - 1) + [[0.4]]
-    assert sorted(asked[0][1]) == [[0.7]] * (finished - 1) + [[0.8]]
-    assert len(asked) == 2
+    assert sorted(calls[0][0]) == [[0.3]] * (finished - 1) + [[0.4]]
+    assert sorted(calls[0][1]) == [[0.7]] * (finished - 1) + [[0.8]]
+    assert len(calls) == 2
 
 
 def test_a_pruned_job_is_not_trained_again_unless_promotion_is_dropped(spec: Path) -> None:
-    pruned = [one for one in planned(spec).jobs if one.request.prunable]
+    pruned = [entry for entry in planned(spec).jobs if entry.request.prunable]
     victim = pruned[0].candidate
     store = ArtifactStore.open(load(spec).spec.store)
-    mine = [one.request for one in pruned if one.candidate == victim]
-    for request in mine:
+    requests = [entry.request for entry in pruned if entry.candidate == victim]
+    for request in requests:
         record_pruned(request, store, "not in the best 1 of 4 at epoch 0", unfinished(request))
     log, _ = carry_out(spec, *HALVING)
     _, jobs, pending = log.phases[0]
-    assert jobs - pending == len(mine) == 2
-    found = documents(store.study("small"))
-    assert found is not None and found.verdict is not None
-    warnings = " ".join(found.verdict.warnings)
+    assert jobs - pending == len(requests) == 2
+    study_documents = documents(store.study("small"))
+    assert study_documents is not None and study_documents.verdict is not None
+    warnings = " ".join(study_documents.verdict.warnings)
     assert f"2 of {jobs} search jobs were pruned" in warnings
     assert "have no score and are not compared: 1 of them had jobs pruned." in warnings
     assert "have not ended" not in warnings
-    shown = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-m", "compound", "status", str(spec), "--json"],
         capture_output=True,
         text=True,
         check=True,
     )
-    status = json.loads(shown.stdout)
+    status = json.loads(finished.stdout)
     assert status["counts"]["pruned"] == 2
     assert {job["epoch"] for job in status["jobs"] if job["status"] == "pruned"} == {0}
     again, _ = carry_out(spec, *HALVING)

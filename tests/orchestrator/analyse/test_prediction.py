@@ -1,6 +1,7 @@
 """Predictions of untried networks, and which to train next."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,49 +9,53 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compound.orchestrator.analyse.prediction import improvements, next_points, predict
-from compound.orchestrator.analyse.scores import compare
+from compound.orchestrator.analyse.scores import FITS, compare
 from compound.orchestrator.statistics.comparison import Noise
 from compound.orchestrator.statistics.surface import Posterior
 from compound.schemas.architecture import Shares
+from compound.schemas.study import Search
 from tests.support.shares_studies import bowl, lattice, measured, placed, splits
 
 TRIED = placed(lattice(4))
-TAKEN = {one.shares.split for one in TRIED if one.shares}
-UNTRIED = placed([one for one in lattice(7) if one.split not in TAKEN], first=500)
+TRAINED = {network.shares.split for network in TRIED if network.shares}
+UNTRIED = placed([network for network in lattice(7) if network.split not in TRAINED], first=500)
 
 
-def field(seed: int = 0, noise: float = 0.01, surface="quadratic", stray: float = 0.0):
+def scored(seed: int = 0, noise: float = 0.01, surface="quadratic", deviation: float = 0.0):
     rng = np.random.default_rng(seed)
-    truth = bowl(splits(TRIED)) + stray * rng.standard_normal(len(TRIED))
+    truth = bowl(splits(TRIED)) + deviation * rng.standard_normal(len(TRIED))
     return measured(TRIED, truth, rng, surface, noise)
 
 
 def test_a_quadratic_without_noise_is_predicted_exactly():
-    found = predict(field(noise=1e-7), UNTRIED, 0.9)
-    by_id = {one.id: one for one in UNTRIED}
-    assert len(found) == len(UNTRIED)
-    for one in found:
-        truth = bowl(splits([by_id[one.candidate]]))[0]
-        assert one.expected == pytest.approx(truth, abs=1e-5)
-        assert one.low <= one.expected <= one.high < one.low + 1e-3
+    predictions = predict(scored(noise=1e-7), UNTRIED, 0.9)
+    by_id = {prediction.id: prediction for prediction in UNTRIED}
+    assert len(predictions) == len(UNTRIED)
+    for prediction in predictions:
+        truth = bowl(splits([by_id[prediction.candidate]]))[0]
+        assert prediction.expected == pytest.approx(truth, abs=1e-5)
+        assert prediction.low <= prediction.expected <= prediction.high < prediction.low + 1e-3
 
 
 @pytest.mark.parametrize(("surface", "studies"), [("quadratic", 40), ("gaussian process", 7)])
-@pytest.mark.parametrize("stray", [0.0, 0.005])
-def test_intervals_hold_the_truth_about_as_often_as_they_say(surface, studies, stray):
+@pytest.mark.parametrize("deviation", [0.0, 0.005])
+def test_intervals_hold_the_truth_about_as_often_as_they_say(surface, studies, deviation):
     inside = []
     for seed in range(studies):
         rng = np.random.default_rng(1000 + seed)
-        truths = bowl(splits(UNTRIED)) + stray * rng.standard_normal(len(UNTRIED))
-        truth = dict(zip((one.id for one in UNTRIED), truths, strict=True))
-        found = predict(field(seed, surface=surface, stray=stray), UNTRIED, 0.9)
-        inside += [one.low <= truth[one.candidate] <= one.high for one in found]
+        truths = bowl(splits(UNTRIED)) + deviation * rng.standard_normal(len(UNTRIED))
+        truth = dict(zip((prediction.id for prediction in UNTRIED), truths, strict=True))
+        predictions = predict(scored(seed, surface=surface, deviation=deviation), UNTRIED, 0.9)
+        inside += [
+            prediction.low <= truth[prediction.candidate] <= prediction.high
+            for prediction in predictions
+        ]
     assert 0.83 <= np.mean(inside) <= 0.99
 
 
 def test_the_largest_improvement_comes_first_and_wider_levels_are_wider():
-    narrow, wide = (predict(field(), UNTRIED, level) for level in (0.8, 0.95))
-    gains = [one.improvement for one in narrow]
+    narrow, wide = (predict(scored(), UNTRIED, level) for level in (0.8, 0.95))
+    gains = [prediction.improvement for prediction in narrow]
     assert gains == sorted(gains, reverse=True)
     assert all(gain >= 0 for gain in gains)
     assert all(w.low < n.low < n.high < w.high for n, w in zip(narrow, wide, strict=True))
@@ -66,18 +71,18 @@ def test_the_largest_improvement_comes_first_and_wider_levels_are_wider():
 def test_an_expected_improvement_is_at_least_the_lead_and_never_negative(
     expected, noisy, strayed, df
 ):
-    surface, size = field().surface, len(expected)
-    belief = Posterior(np.array(expected), np.full(size, noisy), np.full(size, strayed))
-    found = improvements(surface, Noise(0.01, df), belief)
-    assert np.all(found >= 0)
-    assert np.all(found >= belief.expected - surface.expected.max() - 1e-9)
+    surface, size = scored().surface, len(expected)
+    posterior = Posterior(np.array(expected), np.full(size, noisy), np.full(size, strayed))
+    gains = improvements(surface, Noise(0.01, df), posterior)
+    assert np.all(gains >= 0)
+    assert np.all(gains >= posterior.expected - surface.expected.max() - 1e-9)
 
 
 def test_an_improvement_is_what_simulation_expects():
-    surface, noise = field().surface, Noise(0.01, 28)
+    surface, noise = scored().surface, Noise(0.01, 28)
     belief = Posterior(surface.expected.max() + np.array([-0.01, 0.0, 0.01]), *np.full((2, 3), 0.5))
     rng = np.random.default_rng(0)
-    df = 1 / (0.25 / 28 + 0.25 / surface.spare)
+    df = 1 / (0.25 / 28 + 0.25 / surface.residual_df)
     truth = belief.expected + 0.01 * rng.standard_t(df, (400_000, 3))
     simulated = np.maximum(truth - surface.expected.max(), 0).mean(axis=0)
     assert improvements(surface, noise, belief) == pytest.approx(simulated, rel=0.02)
@@ -86,17 +91,17 @@ def test_an_improvement_is_what_simulation_expects():
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000), count=st.integers(0, 8))
 def test_next_points_are_distinct_and_untried(seed, count):
-    found = [one.id for one in next_points(field(seed), UNTRIED, count)]
-    assert len(set(found)) == len(found) == count
-    assert not set(found) & {one.id for one in TRIED}
+    ids = [network.id for network in next_points(scored(seed), UNTRIED, count)]
+    assert len(set(ids)) == len(ids) == count
+    assert not set(ids) & {network.id for network in TRIED}
 
 
 def test_next_points_do_not_crowd_around_one_place():
-    rim = [one for one in TRIED if one.shares and max(one.shares.split) >= 0.7]
+    rim = [network for network in TRIED if network.shares and max(network.shares.split) >= 0.7]
     rng = np.random.default_rng(3)
-    found = next_points(measured(rim, bowl(splits(rim)), rng), UNTRIED, 3)
-    places = splits(found)
-    apart = np.linalg.norm(places[:, None] - places, axis=-1)[np.triu_indices(3, 1)]
+    chosen = next_points(measured(rim, bowl(splits(rim)), rng), UNTRIED, 3)
+    points = splits(chosen)
+    apart = np.linalg.norm(points[:, None] - points, axis=-1)[np.triu_indices(3, 1)]
     assert apart.min() > 0.1
 
 
@@ -104,27 +109,33 @@ def test_where_nothing_tells_networks_apart_the_loneliest_is_next():
     few = placed([Shares(depth=1, width=0, resolution=0), Shares(depth=0, width=1, resolution=0)])
     flat = measured(few, np.array([0.8, 0.8]), np.random.default_rng(0))
     assert flat.surface is not None and flat.surface.kind == "constant"
-    (found,) = next_points(flat, UNTRIED, 1)
-    assert found.shares is not None and found.shares.resolution > 0.8
+    (loneliest,) = next_points(flat, UNTRIED, 1)
+    assert loneliest.shares is not None and loneliest.shares.resolution > 0.8
 
 
 def test_next_points_end_with_the_untried():
-    assert len(next_points(field(), UNTRIED[:2], 5)) == 2
-    assert next_points(field(), [], 5) == ()
+    assert len(next_points(scored(), UNTRIED[:2], 5)) == 2
+    assert next_points(scored(), [], 5) == ()
 
 
 def test_nothing_is_predicted_without_noise_or_shares():
-    one_seed = [replace(one, scores={0: one.mean}) for one in field().scored]
+    one_seed = [replace(entry, scores={0: entry.mean}) for entry in scored().candidates]
     nothing = compare(one_seed, 0.9, 1e-5)
     assert predict(nothing, UNTRIED, 0.9) == next_points(nothing, UNTRIED, 3) == ()
-    bare = [one.model_copy(update={"shares": None}) for one in UNTRIED]
-    assert predict(field(), bare, 0.9) == ()
+    bare = [entry.model_copy(update={"shares": None}) for entry in UNTRIED]
+    assert predict(scored(), bare, 0.9) == ()
 
 
 def test_an_axis_that_no_candidate_scales_is_not_predicted():
     line = placed([Shares(depth=i / 9, width=1 - i / 9, resolution=0) for i in range(10)])
     rng = np.random.default_rng(0)
     along = measured(line, bowl(splits(line)), rng)
-    found = predict(along, UNTRIED, 0.9)
-    known = {one.id for one in UNTRIED if one.shares and one.shares.resolution < 0.05}
-    assert known and {one.candidate for one in found} == known
+    predictions = predict(along, UNTRIED, 0.9)
+    on_line = {
+        network.id for network in UNTRIED if network.shares and network.shares.resolution < 0.05
+    }
+    assert on_line and {network.candidate for network in predictions} == on_line
+
+
+def test_every_surface_that_a_spec_may_request_has_a_fit():
+    assert set(FITS) == set(get_args(Search.model_fields["surface"].annotation))

@@ -48,20 +48,20 @@ class Ledger:
         self.world = World.of(spec, plan, truth, seed)
         self.results: dict[str, JobResult] = {}
 
-    def known(self, ids: Iterable[str]) -> Mapping[str, JobResult]:
-        return {one: self.results[one] for one in ids if one in self.results}
+    def results_of(self, ids: Iterable[str]) -> Mapping[str, JobResult]:
+        return {job: self.results[job] for job in ids if job in self.results}
 
     def carry_out(self) -> Search:
         """Train round after round until the verdict is due."""
         rounds, jobs = Rounds(), self.plan.jobs
         while True:
-            for one in jobs:
-                job = one.request.job
+            for planned in jobs:
+                job = planned.request.job
                 score = {ACCURACY: self.world.answer(job)}
                 self.results[job.id] = JobResult(
                     job=job.id, status="done", attempt=1, epochs=1, metrics=score
                 )
-            search = Search.of(self.spec, self.plan, rounds, self.known)
+            search = Search.of(self.spec, self.plan, rounds, self.results_of)
             following = next_round(search)
             if following is None:
                 return search
@@ -82,21 +82,23 @@ def test_without_rungs_or_rounds_the_plan_is_all() -> None:
 def test_all_train_the_short_schedule_and_the_best_part_the_whole_one() -> None:
     search = carried(RUNGS)
     promotion, *_ = search.rounds.rounds
-    mixes = [one for one in search.plan.candidates if not {*AXES} & {*one.roles}]
-    trained = {one.candidate for one in promotion.jobs}
+    mixes = [entry for entry in search.plan.candidates if not {*AXES} & {*entry.roles}]
+    trained = {entry.candidate for entry in promotion.jobs}
     assert promotion.kind == "promotion"
     assert len(trained) == 1 + 3 + -(-3 * len(mixes) // 10)
-    assert {one.request.job.recipe.epochs for one in search.plan.jobs} == {2, 8}
+    assert {entry.request.job.recipe.epochs for entry in search.plan.jobs} == {2, 8}
     assert search.plan.baseline.id in trained
-    assert trained >= {one.id for one in search.plan.candidates if {*AXES} & {*one.roles}}
+    assert trained >= {entry.id for entry in search.plan.candidates if {*AXES} & {*entry.roles}}
     assert f"of {len(mixes)} mixes go on to 8 epochs" in promotion.reason
 
 
 def test_the_baseline_is_screened_with_all_seeds_for_its_noise() -> None:
     plan = plan_study(spec_of(RUNGS, "search.seeds=5"), DATA)
-    seeds = [one.request.job.seed for one in plan.jobs if one.candidate == plan.baseline.id]
+    seeds = [
+        planned.request.job.seed for planned in plan.jobs if planned.candidate == plan.baseline.id
+    ]
     assert seeds == [0, 1, 2, 3, 4]
-    assert max(one.request.job.seed for one in plan.jobs if one.phi == 1) == 1
+    assert max(planned.request.job.seed for planned in plan.jobs if planned.phi == 1) == 1
 
 
 def test_a_verdict_after_rungs_tells_who_was_only_screened() -> None:
@@ -108,35 +110,37 @@ def test_a_verdict_after_rungs_tells_who_was_only_screened() -> None:
     assert short.promoted == whole.entered < short.entered
     assert short.correlation is not None
     assert short.correlation.candidates == whole.entered
-    assert all(len(one.screened) == 2 for one in verdict.standings)
-    unpromoted = [one for one in verdict.standings if one.mean is None]
+    assert all(len(entry.screened) == 2 for entry in verdict.standings)
+    unpromoted = [entry for entry in verdict.standings if entry.mean is None]
     assert len(unpromoted) == short.entered - whole.entered
-    assert not any("no score" in one for one in verdict.warnings)
+    assert not any("no score" in entry for entry in verdict.warnings)
 
 
 def test_seeds_are_added_until_the_tied_set_stays() -> None:
     search = carried(RUNGS, "search.seeds=9", surface="flat")
-    kinds = [one.kind for one in search.rounds.rounds]
+    kinds = [entry.kind for entry in search.rounds.rounds]
     assert kinds[0] == "promotion"
     assert set(kinds[1:]) <= {"seeds"}
-    seeds = {one.request.job.seed for one in search.plan.jobs if one.phase == "search"}
+    seeds = {entry.request.job.seed for entry in search.plan.jobs if entry.phase == "search"}
     assert len(seeds) == 3 + len(kinds) - 1
-    table = [len(one.scores) for one in analyse(search.spec, search.plan, search.results).standings]
+    table = [
+        len(entry.scores) for entry in analyse(search.spec, search.plan, search.results).standings
+    ]
     assert {0, len(seeds)} >= set(table)
 
 
 def test_networks_left_out_are_added_where_the_surface_expects_most() -> None:
     overrides = ["search.design={kind: lattice, degree: 2}", "search.rounds=2", "search.points=2"]
     search = carried(*overrides)
-    points = [one for one in search.rounds.rounds if one.kind == "points"]
+    points = [entry for entry in search.rounds.rounds if entry.kind == "points"]
     assert 1 <= len(points) <= 2
-    added = [candidate for one in points for candidate in one.candidates]
+    added = [candidate for entry in points for candidate in entry.candidates]
     before = plan_study(search.spec, DATA)
-    assert {one.id for one in added} <= {one.id for one in before.untried}
-    assert len({one.id for one in added}) == len(added)
-    assert all(one.id in {c.id for c in search.plan.candidates} for one in added)
-    assert {one.id for one in search.plan.untried}.isdisjoint(one.id for one in added)
-    assert "points of improvement" in points[0].reason
+    assert {entry.id for entry in added} <= {entry.id for entry in before.untried}
+    assert len({entry.id for entry in added}) == len(added)
+    assert all(entry.id in {c.id for c in search.plan.candidates} for entry in added)
+    assert {entry.id for entry in search.plan.untried}.isdisjoint(entry.id for entry in added)
+    assert "an improvement of " in points[0].reason
 
 
 def test_the_same_results_lead_to_the_same_decisions() -> None:
@@ -148,13 +152,13 @@ def test_what_is_trained_already_counts_when_a_candidate_is_not_promoted() -> No
     plan = plan_study(spec, DATA)
     ledger = Ledger(spec, plan)
     whole = spec_of()
-    for one in plan_study(whole, DATA).jobs[-2:]:
-        job = one.request.job
+    for planned in plan_study(whole, DATA).jobs[-2:]:
+        job = planned.request.job
         ledger.results[job.id] = JobResult(
             job=job.id, status="done", attempt=1, epochs=8, metrics={ACCURACY: 0.5}
         )
     search = ledger.carry_out()
-    ids = [one.request.job.id for one in search.plan.jobs]
+    ids = [planned.request.job.id for planned in search.plan.jobs]
     assert len(ids) == len(set(ids))
     assert ledger.results.keys() <= set(ids)
 
@@ -164,7 +168,7 @@ def test_a_search_without_any_score_has_nothing_to_promote() -> None:
     plan = plan_study(spec, DATA)
     search = Search.of(spec, plan, Rounds(), lambda ids: {})
     following = next_round(search)
-    assert following is None or {one.phi for one in following.jobs} == {0.0, 1.0}
+    assert following is None or {planned.phi for planned in following.jobs} == {0.0, 1.0}
 
 
 def test_bounds_hold_whatever_the_scores() -> None:
@@ -195,11 +199,11 @@ def test_short_schedules_take_the_same_course() -> None:
 
 def test_rungs_of_one_epoch_are_one_rung() -> None:
     spec = spec_of("search.promotion={kind: rungs, rungs: 6, factor: 4}")
-    assert [one.recipe.epochs for one in rung_schedules(spec)] == [1, 2, 8]
+    assert [rung.recipe.epochs for rung in rung_schedules(spec)] == [1, 2, 8]
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "expected"),
     [
         ("search.promotion={kind: rungs, seeds: 1}", "rounds need an estimate of the noise"),
         ("search.promotion={kind: rungs, factor: 1}", "factor"),
@@ -207,10 +211,10 @@ def test_rungs_of_one_epoch_are_one_rung() -> None:
         ("gate=maybe", "gate"),
     ],
 )
-def test_a_spec_that_cannot_work_is_refused(override: str, said: str) -> None:
+def test_a_spec_that_cannot_work_is_refused(override: str, expected: str) -> None:
     with pytest.raises(SpecError) as refused:
         spec_of("search.rounds=1", override)
-    assert said in str(refused.value)
+    assert expected in str(refused.value)
 
 
 def test_simulated_runner_leaves_results_like_any_other(tmp_path: Path) -> None:
@@ -218,6 +222,6 @@ def test_simulated_runner_leaves_results_like_any_other(tmp_path: Path) -> None:
     plan = plan_study(spec, DATA)
     events = []
     runner = Simulated(lambda job: 0.5)
-    done = runner.run([one.request for one in plan.jobs[:3]], str(tmp_path), events.append)
-    assert [one.status for one in done] == ["done"] * 3
+    done = runner.run([entry.request for entry in plan.jobs[:3]], str(tmp_path), events.append)
+    assert [entry.status for entry in done] == ["done"] * 3
     assert [event.kind for event in events] == ["ended"] * 3

@@ -14,19 +14,21 @@ STUDIES = 12
 @pytest.fixture(scope="module")
 def judged() -> list[Judged]:
     plans = benches(seeds=3).values()
-    return [one for bench in plans for name in SURFACES for one in simulate(bench, name, STUDIES)]
+    return [
+        study for bench in plans for name in SURFACES for study in simulate(bench, name, STUDIES)
+    ]
 
 
 def test_intervals_hold_what_they_say(judged: list[Judged]) -> None:
-    assert 0.85 <= np.mean([one.means for one in judged]) <= 0.95
-    assert 0.85 <= np.mean([one.gain for one in judged]) <= 0.97
+    assert 0.85 <= np.mean([study.means for study in judged]) <= 0.95
+    assert 0.85 <= np.mean([study.gain for study in judged]) <= 0.97
 
 
 def test_the_best_is_in_the_tied_set_and_the_choice_is_close_to_it(judged: list[Judged]) -> None:
-    assert np.mean([one.tied for one in judged]) >= 0.9
-    assert np.median([one.regret for one in judged]) <= 0.25
+    assert np.mean([study.tied for study in judged]) >= 0.9
+    assert np.median([study.regret for study in judged]) <= 0.25
 
 
 def test_gains_are_told_where_they_are_and_seldom_elsewhere(judged: list[Judged]) -> None:
-    assert np.mean([one.false for one in judged if not one.possible]) <= 0.1
-    assert np.mean([one.told for one in judged if one.possible]) >= 0.25
+    assert np.mean([study.false for study in judged if not study.possible]) <= 0.1
+    assert np.mean([study.told for study in judged if study.possible]) >= 0.25

@@ -11,33 +11,34 @@ from compound.schemas.verdict import Verdict
 from tests.support.verdict_studies import (
     around,
     candidate,
-    field_of,
+    controls_and_mixes,
     jobs_of,
-    judge,
     plan_of,
     results_of,
     simulate,
     spec_of,
+    verdict_of,
 )
 
 
 def test_a_clear_gain_is_told_with_its_interval():
-    verdict = judge(
-        field_of(2), [around(0.90), around(0.88), [0.87, 0.875, 0.871], around(0.93), around(0.91)]
+    verdict = verdict_of(
+        controls_and_mixes(2),
+        [around(0.90), around(0.88), [0.87, 0.875, 0.871], around(0.93), around(0.91)],
     )
     assert verdict.outcome == "gain"
     assert verdict.gain is not None
     assert verdict.gain.over == "depth"
     assert verdict.gain.estimate == pytest.approx(0.03)
-    assert verdict.chosen == verdict.gain.mix == field_of(2)[3].id
+    assert verdict.chosen == verdict.gain.mix == controls_and_mixes(2)[3].id
     assert verdict.coefficients == Coefficients(alpha=1.03)
     assert verdict.sentence.startswith("Compound scaling gains 3.0 points over depth alone (90 %")
     assert verdict.tied == (verdict.chosen,)
 
 
 def test_an_interval_that_holds_zero_is_no_gain_and_the_cheapest_is_chosen():
-    verdict = judge(
-        field_of(2),
+    verdict = verdict_of(
+        controls_and_mixes(2),
         [
             [0.90, 0.91, 0.92],
             [0.91, 0.90, 0.92],
@@ -48,12 +49,12 @@ def test_an_interval_that_holds_zero_is_no_gain_and_the_cheapest_is_chosen():
     )
     assert verdict.outcome == "no gain"
     assert len(verdict.tied) == 5
-    assert verdict.chosen == field_of(2)[4].id
+    assert verdict.chosen == controls_and_mixes(2)[4].id
     assert "cheapest to run" in verdict.reason
 
 
 def test_the_choice_may_fall_on_a_control_and_the_gain_is_then_the_best_mixs():
-    network = field_of(2)
+    network = controls_and_mixes(2)
     network[0] = candidate(0, "design", "depth", activations=10)
     scores = [
         [0.90, 0.91, 0.92],
@@ -62,24 +63,25 @@ def test_the_choice_may_fall_on_a_control_and_the_gain_is_then_the_best_mixs():
         around(0.913),
         around(0.91),
     ]
-    verdict = judge(network, scores)
+    verdict = verdict_of(network, scores)
     assert verdict.chosen == network[0].id
     assert verdict.gain is not None
     assert verdict.gain.mix == network[3].id
-    assert "the best mix stands" in verdict.sentence
+    assert "the best mix is" in verdict.sentence
 
 
 def test_mixes_that_lose_to_one_axis_are_a_loss():
-    verdict = judge(
-        field_of(2), [around(0.95), around(0.88), [0.87, 0.875, 0.871], around(0.90), around(0.91)]
+    verdict = verdict_of(
+        controls_and_mixes(2),
+        [around(0.95), around(0.88), [0.87, 0.875, 0.871], around(0.90), around(0.91)],
     )
     assert verdict.outcome == "loss"
-    assert verdict.chosen == field_of(2)[0].id
+    assert verdict.chosen == controls_and_mixes(2)[0].id
     assert "loses 4.0 points against depth alone" in verdict.sentence
 
 
 def test_a_shown_gain_is_not_given_away_by_a_cheaper_tied_candidate():
-    network = field_of(2)
+    network = controls_and_mixes(2)
     scores = [
         [0.89, 0.90, 0.91],
         [0.88, 0.87, 0.86],
@@ -87,7 +89,7 @@ def test_a_shown_gain_is_not_given_away_by_a_cheaper_tied_candidate():
         [0.93, 0.94, 0.92],
         [0.925, 0.905, 0.915],
     ]
-    verdict = judge(network, scores)
+    verdict = verdict_of(network, scores)
     assert {network[3].id, network[4].id} <= set(verdict.tied)
     assert verdict.outcome == "gain"
     assert verdict.chosen == network[3].id
@@ -95,26 +97,26 @@ def test_a_shown_gain_is_not_given_away_by_a_cheaper_tied_candidate():
 
 
 def test_what_a_seed_adds_to_every_candidate_widens_no_difference():
-    means, luck = (0.90, 0.89, 0.88, 0.91), np.array([-0.05, 0.0, 0.05])
+    means, seed_effect = (0.90, 0.89, 0.88, 0.91), np.array([-0.05, 0.0, 0.05])
     jitter = np.array([[1, -1, 0], [0, 1, -1], [-1, 0, 1], [1, 0, -1]]) * 1e-3
-    scores = [list(mean + luck + row) for mean, row in zip(means, jitter, strict=True)]
-    verdict = judge(field_of(1), scores)
+    scores = [list(mean + seed_effect + row) for mean, row in zip(means, jitter, strict=True)]
+    verdict = verdict_of(controls_and_mixes(1), scores)
     assert verdict.outcome == "gain"
     assert verdict.noise == pytest.approx(0.05, rel=0.05)
 
 
 def test_one_seed_is_undecided_and_takes_the_highest():
-    verdict = judge(field_of(2), [[0.90], [0.91], [0.92], [0.95], [0.93]])
+    verdict = verdict_of(controls_and_mixes(2), [[0.90], [0.91], [0.92], [0.95], [0.93]])
     assert verdict.outcome == "undecided"
     assert verdict.noise is None
     assert verdict.tied == ()
-    assert verdict.chosen == field_of(2)[3].id
+    assert verdict.chosen == controls_and_mixes(2)[3].id
     assert verdict.gain is not None and verdict.gain.low is None
     assert "one seed" in verdict.sentence and any("noise" in text for text in verdict.warnings)
 
 
 def test_all_failed_is_no_verdict():
-    verdict = judge(field_of(1), [[None, None]] * 4)
+    verdict = verdict_of(controls_and_mixes(1), [[None, None]] * 4)
     assert verdict.outcome == "no verdict"
     assert verdict.chosen is verdict.coefficients is verdict.gain is None
     assert [standing.failed for standing in verdict.standings] == [2] * 4
@@ -122,7 +124,7 @@ def test_all_failed_is_no_verdict():
 
 
 def test_nothing_run_yet_is_no_verdict():
-    plan = plan_of(field_of(2))
+    plan = plan_of(controls_and_mixes(2))
     verdict = analyse(spec_of(), plan, {})
     assert verdict.outcome == "no verdict"
     assert verdict.baseline is None
@@ -131,29 +133,29 @@ def test_nothing_run_yet_is_no_verdict():
 
 def test_no_control_is_no_verdict_and_still_a_choice():
     failed: list[float | None] = [None] * 3
-    verdict = judge(field_of(1), [failed, failed, failed, around(0.9)])
+    verdict = verdict_of(controls_and_mixes(1), [failed, failed, failed, around(0.9)])
     assert verdict.outcome == "no verdict"
     assert "single-axis control" in verdict.sentence
-    assert verdict.chosen == field_of(1)[3].id
+    assert verdict.chosen == controls_and_mixes(1)[3].id
     assert verdict.reason == "It is the only candidate with a score."
 
 
 def test_only_controls_is_no_verdict_and_the_best_of_them_is_chosen():
-    verdict = judge(field_of(0), [around(0.9), around(0.95), [0.8, 0.81, 0.83]])
+    verdict = verdict_of(controls_and_mixes(0), [around(0.9), around(0.95), [0.8, 0.81, 0.83]])
     assert verdict.outcome == "no verdict"
-    assert verdict.chosen == field_of(0)[1].id
-    assert "for any mix" in verdict.sentence
+    assert verdict.chosen == controls_and_mixes(0)[1].id
+    assert "no mix has a score" in verdict.sentence
 
 
 def test_one_candidate_alone():
-    verdict = judge([candidate(3)], [around(0.9)])
+    verdict = verdict_of([candidate(3)], [around(0.9)])
     assert verdict.outcome == "no verdict"
     assert verdict.tied == (verdict.chosen,)
     assert verdict.standings[0].low is not None
 
 
 def test_all_equal_scores_have_a_floor_under_their_noise():
-    verdict = judge(field_of(1), [[0.9] * 3] * 4)
+    verdict = verdict_of(controls_and_mixes(1), [[0.9] * 3] * 4)
     assert verdict.outcome == "no gain"
     assert verdict.noise == pytest.approx(1 / (10_000 * 12**0.5))
     assert verdict.gain is not None and verdict.gain.low is not None
@@ -163,9 +165,9 @@ def test_all_equal_scores_have_a_floor_under_their_noise():
 
 def test_a_failed_job_leaves_its_candidate_in_with_fewer_scores():
     scores = [around(0.9), [0.91, None, 0.905], [None] * 3, around(0.90)]
-    verdict = judge(field_of(1), scores)
+    verdict = verdict_of(controls_and_mixes(1), scores)
     by_id = {standing.candidate: standing for standing in verdict.standings}
-    width = by_id[field_of(1)[1].id]
+    width = by_id[controls_and_mixes(1)[1].id]
     assert (width.scores, width.failed) == ((0.91, 0.905), 1)
     assert verdict.standings[-1].mean is None
     assert "1 of 4 candidates have no score and are not compared." in verdict.warnings
@@ -173,19 +175,19 @@ def test_a_failed_job_leaves_its_candidate_in_with_fewer_scores():
 
 
 def test_a_mix_that_costs_more_is_said_to():
-    network = field_of(1)
+    network = controls_and_mixes(1)
     network[3] = candidate(3, ratio=2.1)
-    verdict = judge(network, [around(0.90), around(0.88), [0.87, 0.875, 0.871], around(0.93)])
+    verdict = verdict_of(network, [around(0.90), around(0.88), [0.87, 0.875, 0.871], around(0.93)])
     assert any("costs 5 % more" in text for text in verdict.warnings)
 
 
 def test_scores_are_compared_at_equal_cost():
     """Half of the step from the baseline for a tenth of a doubling less is a tie, not a loss."""
-    network = field_of(1)
+    network = controls_and_mixes(1)
     network[3] = candidate(3, ratio=2**0.9)
     scores = [around(0.90), around(0.85), around(0.85), around(0.5 + 0.9 * 0.4)]
-    verdict = judge(network, scores)
-    mix = next(one for one in verdict.standings if one.candidate == network[3].id)
+    verdict = verdict_of(network, scores)
+    mix = next(standing for standing in verdict.standings if standing.candidate == network[3].id)
     assert (mix.mean, mix.at_budget) == (pytest.approx(0.86), pytest.approx(0.90))
     assert mix.tied
     assert verdict.gain is not None and verdict.gain.estimate == pytest.approx(0)
@@ -193,30 +195,32 @@ def test_scores_are_compared_at_equal_cost():
 
 
 def test_without_a_baseline_nothing_is_moved():
-    network = field_of(1)
+    network = controls_and_mixes(1)
     network[3] = candidate(3, ratio=2.2)
     plan = plan_of(network)
     results = results_of(plan, jobs_of(plan), [around(0.9)] * 4)
-    kept = {job: results[job] for one, job, _ in jobs_of(plan) if one != plan.baseline.id}
-    verdict = analyse(spec_of(), plan, kept)
-    assert [one.at_budget for one in verdict.standings] == [pytest.approx(0.9)] * 4
-    assert any("nothing corrects" in text for text in verdict.warnings)
+    searched = {
+        job: results[job] for identity, job, _ in jobs_of(plan) if identity != plan.baseline.id
+    }
+    verdict = analyse(spec_of(), plan, searched)
+    assert [identity.at_budget for identity in verdict.standings] == [pytest.approx(0.9)] * 4
+    assert any("this is not corrected" in text for text in verdict.warnings)
 
 
 def test_noise_first_what_a_study_resolves_is_in_its_verdict():
     noisy = [[0.90, 0.91, 0.92], [0.91, 0.90, 0.92], [0.92, 0.91, 0.9]]
-    found = judge(field_of(2), [*noisy, *noisy[:2]]).resolution
-    assert found is not None and found.difference is not None
-    assert (found.seeds, found.networks, found.level) == (3, 5, 0.9)
-    assert found.difference > 0.02
-    assert found.seeds_for_half > found.seeds_for_noise > 3
-    one_seed = judge(field_of(2), [[0.9], [0.91], [0.92], [0.95], [0.93]]).resolution
+    reached = verdict_of(controls_and_mixes(2), [*noisy, *noisy[:2]]).resolution
+    assert reached is not None and reached.difference is not None
+    assert (reached.seeds, reached.networks, reached.level) == (3, 5, 0.9)
+    assert reached.difference > 0.02
+    assert reached.seeds_for_half > reached.seeds_for_noise > 3
+    one_seed = verdict_of(controls_and_mixes(2), [[0.9], [0.91], [0.92], [0.95], [0.93]]).resolution
     assert one_seed is not None and one_seed.difference is None
-    assert one_seed.seeds_for_noise == found.seeds_for_noise
+    assert one_seed.seeds_for_noise == reached.seeds_for_noise
 
 
 def test_a_verdict_written_before_is_still_read():
-    verdict = judge(field_of(2), [around(0.9)] * 5)
+    verdict = verdict_of(controls_and_mixes(2), [around(0.9)] * 5)
     old = verdict.model_dump(exclude={"resolution": True})
     for standing in old["standings"]:
         del standing["at_budget"], standing["expected"]
@@ -236,16 +240,16 @@ SCORE = st.one_of(st.none(), st.floats(0, 1))
 def test_any_results_make_a_verdict_that_holds_together(designs, seeds, level, data):
     row = st.lists(SCORE, min_size=seeds, max_size=seeds)
     scores = data.draw(st.lists(row, min_size=3 + designs, max_size=3 + designs))
-    verdict = judge(field_of(designs), scores, level)
+    verdict = verdict_of(controls_and_mixes(designs), scores, level)
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
     means = [standing.mean for standing in verdict.standings if standing.mean is not None]
     assert means == sorted(means, reverse=True)
     assert (verdict.chosen is None) == (not means)
     assert {s.candidate for s in verdict.standings if s.tied} == set(verdict.tied)
     assert not verdict.tied or verdict.chosen in verdict.tied
-    for one in verdict.standings:
-        assert one.low is None or one.low <= one.mean <= one.high
-    controls = {one.id for one in field_of(designs)[:3]}
+    for standing in verdict.standings:
+        assert standing.low is None or standing.low <= standing.mean <= standing.high
+    controls = {standing.id for standing in controls_and_mixes(designs)[:3]}
     if verdict.outcome == "gain":
         assert verdict.chosen not in controls and verdict.gain.mix == verdict.chosen
     if verdict.outcome == "loss":
@@ -260,10 +264,14 @@ def test_the_order_of_the_plan_does_not_matter(order, data):
     scores = data.draw(
         st.lists(row, min_size=6, max_size=6, unique_by=lambda values: round(sum(values), 6))
     )
-    network = field_of(3)
-    here = judge(network, scores)
-    there = judge([network[i] for i in order], [scores[i] for i in order])
-    assert (here.tied, here.chosen, here.outcome) == (there.tied, there.chosen, there.outcome)
+    network = controls_and_mixes(3)
+    ordered = verdict_of(network, scores)
+    shuffled = verdict_of([network[i] for i in order], [scores[i] for i in order])
+    assert (ordered.tied, ordered.chosen, ordered.outcome) == (
+        shuffled.tied,
+        shuffled.chosen,
+        shuffled.outcome,
+    )
 
 
 EQUAL = [0.8] * 10
@@ -274,33 +282,33 @@ SLOPE = [0.78, 0.775, 0.77, *np.linspace(0.77, 0.80, 7).tolist()]
 
 @pytest.mark.parametrize("means", [EQUAL, BEST_MIX, BEST_CONTROL, SLOPE])
 def test_simulated_studies_are_judged_at_their_level(means):
-    told = simulate(means, studies=75, seed=11)
-    ids = [one.id for one in field_of(len(means) - 3)]
+    verdicts = simulate(means, studies=75, seed=11)
+    ids = [network.id for network in controls_and_mixes(len(means) - 3)]
     best = ids[int(np.argmax(means))]
-    held = [best in verdict.tied for verdict, _ in told]
-    covered = [verdict.gain.low <= true <= verdict.gain.high for verdict, true in told]
+    best_is_tied = [best in verdict.tied for verdict, _ in verdicts]
+    covered = [verdict.gain.low <= true <= verdict.gain.high for verdict, true in verdicts]
     truth = dict(zip(ids, means, strict=True))
     inside = [
         standing.low <= truth[standing.candidate] <= standing.high
-        for verdict, _ in told
+        for verdict, _ in verdicts
         for standing in verdict.standings
     ]
-    false_gain = [verdict.outcome == "gain" and true <= 0 for verdict, true in told]
-    assert np.mean(held) >= 0.85
+    false_gain = [verdict.outcome == "gain" and true <= 0 for verdict, true in verdicts]
+    assert np.mean(best_is_tied) >= 0.85
     assert np.mean(covered) >= 0.85
     assert 0.84 <= np.mean(inside) <= 0.95
     assert np.mean(false_gain) <= 0.05
 
 
 def test_named_splits_stand_beside_the_choice_and_count_as_mixes():
-    network = [*field_of(0), candidate(3, "published"), candidate(4, "dwr"), candidate(5)]
+    network = [*controls_and_mixes(0), candidate(3, "published"), candidate(4, "dwr"), candidate(5)]
     scores = [around(0.88), around(0.87), around(0.86), around(0.90), around(0.91), around(0.95)]
-    verdict = judge(network, scores)
+    verdict = verdict_of(network, scores)
     assert verdict.chosen == network[5].id
     assert verdict.beside == (
-        "The published split stands 5.0 points below it. The dWr split stands 4.0 points below it."
+        "The published split is 5.0 points below it. The dWr split is 4.0 points below it."
     )
-    chosen = judge(network, [*scores[:3], around(0.96), *scores[4:]])
+    chosen = verdict_of(network, [*scores[:3], around(0.96), *scores[4:]])
     assert chosen.chosen == network[3].id
     assert chosen.gain is not None
     assert chosen.gain.mix == network[3].id
@@ -308,7 +316,7 @@ def test_named_splits_stand_beside_the_choice_and_count_as_mixes():
 
 
 def test_a_control_that_a_spec_leaves_out_is_not_missed():
-    network = field_of(2)[1:]
+    network = controls_and_mixes(2)[1:]
     plan = plan_of(network)
     scores = [around(0.90), around(0.88), around(0.93), around(0.91)]
     spec = spec_of()

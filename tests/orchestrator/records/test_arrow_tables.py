@@ -34,37 +34,41 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder / "runs")
 
 
-def asked(sql: str, store: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+def query_rows(sql: str, store: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     query(sql, store, [], "json", None)
-    found: list[dict[str, object]] = json.loads(capsys.readouterr().out)
-    return found
+    rows: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+    return rows
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_has_its_schema_and_lines(store: str, name: str) -> None:
-    found = table(ArtifactStore.open(store, create=False), name, ["small"])
-    assert found.schema.equals(TABLES[name][0]) and found.num_rows > 0
-    assert set(found["study"].to_pylist()) == {"small"}
+    arrow_table = table(ArtifactStore.open(store, create=False), name, ["small"])
+    assert arrow_table.schema.equals(TABLES[name][0]) and arrow_table.num_rows > 0
+    assert set(arrow_table["study"].to_pylist()) == {"small"}
 
 
 def test_questions_in_sql(store: str, capsys: pytest.CaptureFixture[str]) -> None:
-    jobs = asked("select count(*) n, min(status) s from jobs", store, capsys)
-    opened, found = find("small", store)
-    assert jobs == [{"n": len(found.jobs), "s": "done"}]
-    (best,) = asked(
+    jobs = query_rows("select count(*) n, min(status) s from jobs", store, capsys)
+    opened, study_documents = find("small", store)
+    assert jobs == [{"n": len(study_documents.jobs), "s": "done"}]
+    (best,) = query_rows(
         "select c.candidate, avg(j.validation_accuracy) a from jobs j join candidates c using "
         "(study, candidate) where j.phase = 'search' group by 1 order by 2 desc limit 1",
         store,
         capsys,
     )
-    results = opened.results([job.request.job.id for job in found.jobs])
+    results = opened.results([job.request.job.id for job in study_documents.jobs])
     scores: dict[str, list[float]] = {}
-    for job in found.jobs:
+    for job in study_documents.jobs:
         score = results[job.request.job.id].metrics["validation_accuracy"]
-        if job.phase == "search" and found.plan and job.candidate != found.plan.baseline.id:
+        if (
+            job.phase == "search"
+            and study_documents.plan
+            and job.candidate != study_documents.plan.baseline.id
+        ):
             scores.setdefault(job.candidate, []).append(score)
     assert best["a"] == pytest.approx(max(sum(s) / len(s) for s in scores.values()), abs=0.2)
-    assert asked("select 1 where 1 = 0", store, capsys) == []
+    assert query_rows("select 1 where 1 = 0", store, capsys) == []
 
 
 @pytest.mark.parametrize(
@@ -97,9 +101,9 @@ def test_metrics_in_four_formats(
     assert json.loads((tmp_path / "m.json").read_text()) == whole.to_pylist()
     capsys.readouterr()
     metrics("small", store, "table", None)
-    shown = capsys.readouterr().out
-    assert "validation_accuracy" in shown
-    assert datetime.fromtimestamp(whole["wall_time"][0].as_py()).isoformat(" ", "seconds") in shown
+    output = capsys.readouterr().out
+    assert "validation_accuracy" in output
+    assert datetime.fromtimestamp(whole["wall_time"][0].as_py()).isoformat(" ", "seconds") in output
 
 
 def test_json_says_in_text_and_null_what_it_has_no_form_for(
@@ -114,33 +118,33 @@ def test_json_says_in_text_and_null_what_it_has_no_form_for(
 
 @pytest.mark.parametrize("format", ["csv", "json", "parquet"])
 def test_a_file_gives_way_to_a_whole_one_only(tmp_path: Path, format: Format) -> None:
-    one = pa.table({"a": [1, 2], "l": [[1], []]})
+    part = pa.table({"a": [1, 2], "l": [[1], []]})
     path = tmp_path / "rows"
-    emit_parts(one.schema, [one, one.slice(0, 0), one], format, path)
+    emit_parts(part.schema, [part, part.slice(0, 0), part], format, path)
     before = path.read_bytes()
 
     def failing() -> Iterator[pa.Table]:
-        yield one
+        yield part
         raise StoreError("gone")
 
     with pytest.raises(StoreError, match="gone"):
-        emit_parts(one.schema, failing(), format, path)
+        emit_parts(part.schema, failing(), format, path)
     assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
     if format == "json":
-        assert json.loads(before) == one.to_pylist() * 2
+        assert json.loads(before) == part.to_pylist() * 2
     elif format == "parquet":
-        assert pq.read_table(path).equals(pa.concat_tables([one, one]))
+        assert pq.read_table(path).equals(pa.concat_tables([part, part]))
     else:
         assert before.decode().splitlines() == ['"a","l"', *['1,"[1]"', '2,"[]"'] * 2]
 
 
 def test_other_tools_read_the_store_as_it_lies(store: str) -> None:
     parts = f"{store}/jobs/*/attempt-*/rows-*.parquet"
-    ours = table(ArtifactStore.open(store, create=False), "metrics", ["small"])
+    arrow_table = table(ArtifactStore.open(store, create=False), "metrics", ["small"])
     frame = polars.read_parquet(parts)
     assert (
         frame.height
-        == ours.num_rows
+        == arrow_table.num_rows
         == pq.ParquetDataset(
             [str(path) for path in Path(store).glob("jobs/*/attempt-*/rows-*.parquet")]
         )
@@ -149,22 +153,27 @@ def test_other_tools_read_the_store_as_it_lies(store: str) -> None:
     )
     count = duckdb.sql(f"select count(*) from read_parquet('{parts}')").fetchall()[0]
     done = duckdb.sql(f"select count(*) from read_parquet('{store}/studies/small/jobs-*.parquet')")
-    assert count == (ours.num_rows,) and done.fetchall()[0] == (len(set(ours["job"].to_pylist())),)
-    assert ours.to_pandas().pivot_table(index="epoch", columns="name", values="value").shape[0] == 2
+    assert count == (arrow_table.num_rows,) and done.fetchall()[0] == (
+        len(set(arrow_table["job"].to_pylist())),
+    )
+    assert (
+        arrow_table.to_pandas().pivot_table(index="epoch", columns="name", values="value").shape[0]
+        == 2
+    )
 
 
 @pytest.mark.parametrize("format", ["parquet", "delta"])
 def test_tables_for_other_systems(store: str, tmp_path: Path, format: str) -> None:
     for _ in range(2):  # again: a new version
         lakehouse.export("small", tmp_path / "out", format, store, as_json=True)
-    ours = table(ArtifactStore.open(store, create=False), "jobs", ["small"])
+    arrow_table = table(ArtifactStore.open(store, create=False), "jobs", ["small"])
     path = tmp_path / "out" / "jobs"
     read = (
         polars.read_delta(str(path))
         if format == "delta"
         else polars.read_parquet(f"{path}.parquet")
     )
-    assert sorted(read["job"].to_list()) == sorted(ours["job"].to_pylist())
+    assert sorted(read["job"].to_list()) == sorted(arrow_table["job"].to_pylist())
     (tmp_path / "file").touch()
     with pytest.raises(SpecError, match="cannot write"):
         lakehouse.export("small", tmp_path / "file", format, store, as_json=True)

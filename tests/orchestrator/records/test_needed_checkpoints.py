@@ -8,7 +8,7 @@ import pytest
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.__main__ import main
 from compound.orchestrator.records.documents import documents
-from compound.orchestrator.records.needed_checkpoints import Policy, wanted
+from compound.orchestrator.records.needed_checkpoints import Policy, needed_checkpoints
 from compound.schemas.plan import PlannedJob
 from compound.schemas.weights import Weights, WeightsRef
 from tests.orchestrator.test_study import SPEC, carry_out
@@ -42,9 +42,9 @@ def fsck(store: ArtifactStore) -> int:
 
 
 def planned(store: ArtifactStore) -> list[PlannedJob]:
-    found = documents(store.study("small"))
-    assert found
-    return found.jobs
+    study_documents = documents(store.study("small"))
+    assert study_documents
+    return study_documents.jobs
 
 
 def checkpoints(store: ArtifactStore) -> int:
@@ -60,8 +60,10 @@ def test_a_dry_run_comes_first(
     assert code == 0 and "nothing is removed yet" in out and "--yes" in out
     assert f"{2 * jobs} checkpoints of {jobs} jobs" in out and checkpoints(store) == before
     code, out = gc(capsys, "small", "--store", store.uri, "--keep-best", "0", "--yes", "--json")
-    told = json.loads(out)
-    assert code == 0 and not told["dry_run"] and told["bytes"] > 0 and len(told["jobs"]) == jobs
+    report = json.loads(out)
+    assert (
+        code == 0 and not report["dry_run"] and report["bytes"] > 0 and len(report["jobs"]) == jobs
+    )
     assert checkpoints(store) == jobs and fsck(store) == 0
     code, out = gc(capsys, str(spec), "--yes")
     assert "0 checkpoints" in out and checkpoints(store) == jobs
@@ -74,9 +76,9 @@ def test_only_the_best_jobs_keep_any(
 ) -> None:
     code, _ = gc(capsys, str(spec), "--best-jobs", "1", "--keep-best", "0", "--yes")
     left = {job for job in store.jobs() if store.checkpoint(job)}
-    family = {one.request.job.id for one in planned(store) if one.phase == "family"}
+    family = {job.request.job.id for job in planned(store) if job.phase == "family"}
     results = store.results(store.jobs())
-    search = [one.request.job.id for one in planned(store) if one.phase == "search"]
+    search = [job.request.job.id for job in planned(store) if job.phase == "search"]
     best = max(search, key=lambda job: results[job].metrics["validation_accuracy"])
     assert code == 0 and left == family | {best} and fsck(store) == 0
     assert len(results) == len(store.jobs()), "results stay, whatever happens to checkpoints"
@@ -94,14 +96,14 @@ def test_a_study_that_is_run_is_left_alone(
 def test_what_a_longer_schedule_will_go_on_from_stays(spec: Path, store: ArtifactStore) -> None:
     study, policy = store.study("small"), Policy(last=1, best=0, jobs=0)
     chosen = {"small": documents(study)}
-    none = wanted(store, chosen, policy)
-    search = [one.request.job.id for one in planned(store) if one.phase == "search"]
+    none = needed_checkpoints(store, chosen, policy)
+    search = [job.request.job.id for job in planned(store) if job.phase == "search"]
     assert all(none[job].keep is None for job in search)
     plan = chosen["small"].plan
-    longer = tuple(_longer(one) for one in plan.jobs)
+    longer = tuple(_longer(job) for job in plan.jobs)
     study.write("plan.json", plan.model_copy(update={"jobs": (*plan.jobs, *longer)}))
-    held = wanted(store, {"small": documents(study)}, policy)
-    assert all(held[job].keep for job in search)
+    needed = needed_checkpoints(store, {"small": documents(study)}, policy)
+    assert all(needed[job].keep for job in search)
 
 
 def _longer(planned: PlannedJob) -> PlannedJob:
@@ -114,20 +116,22 @@ def _longer(planned: PlannedJob) -> PlannedJob:
 def test_what_another_study_shares_or_names_as_weights_stays(
     store: ArtifactStore, tmp_path: Path
 ) -> None:
-    found, policy = documents(store.study("small")), Policy(last=1, best=0, jobs=0)
+    study_documents, policy = documents(store.study("small")), Policy(last=1, best=0, jobs=0)
     path = next(Path(store.uri).rglob("epoch-0002-*/model.safetensors"))
     owner = path.parts[-4]
-    other = store.study("other")
-    other.write("spec.json", found.record)
-    shared = found.plan.jobs[0]
+    second_study = store.study("other")
+    second_study.write("spec.json", study_documents.record)
+    shared = study_documents.plan.jobs[0]
     reference = WeightsRef(spec=Weights(path=str(path)), sha256="0" * 64)
     job = shared.request.job.model_copy(update={"weights": reference, "seed": 77})
     using = shared.model_copy(update={"request": shared.request.model_copy(update={"job": job})})
-    other.write("plan.json", found.plan.model_copy(update={"jobs": (shared, using)}))
-    plan = wanted(store, {"small": found}, policy)
+    second_study.write(
+        "plan.json", study_documents.plan.model_copy(update={"jobs": (shared, using)})
+    )
+    plan = needed_checkpoints(store, {"small": study_documents}, policy)
     assert plan[shared.request.job.id].keep
     folder = str(path.parent.relative_to(store.uri))
     assert plan[owner].needed == {folder}
-    for one, stay in plan.items():
-        store.prune(one, stay, dry=False)
+    for job, stay in plan.items():
+        store.prune(job, stay, dry=False)
     assert path.exists() and fsck(store) == 0

@@ -55,14 +55,14 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
+        attributes = dict(attrs)
         self.inside = tag
-        self.handlers += [name for name in given if name.startswith("on")]
-        self.loads += [(tag, given[name]) for name in ("src", "href") if name in given]
-        if given.get("http-equiv") == "Content-Security-Policy":
-            self.policy = given["content"]
+        self.handlers += [name for name in attributes if name.startswith("on")]
+        self.loads += [(tag, attributes[name]) for name in ("src", "href") if name in attributes]
+        if attributes.get("http-equiv") == "Content-Security-Policy":
+            self.policy = attributes["content"]
         if tag == "script":
-            self.kinds.append(given.get("type", ""))
+            self.kinds.append(attributes.get("type", ""))
             self.scripts.append("")
 
     def handle_endtag(self, tag):
@@ -173,13 +173,13 @@ def test_complete_report_holds_every_figure_and_table(complete):
         "search-curves",
         "family-curves",
     }
-    shown = " ".join(page.shown)
-    assert inputs.verdict.sentence in shown
-    assert inputs.verdict.reason in shown
+    visible = " ".join(page.shown)
+    assert inputs.verdict.sentence in visible
+    assert inputs.verdict.reason in visible
     assert text.count("<table>") >= 4
     for _, planned in all_jobs(inputs):
         assert planned.request.label in text
-    assert "and 5 more." in shown
+    assert "and 5 more." in visible
 
 
 def test_page_loads_nothing_and_runs_only_its_own_scripts(complete):
@@ -221,9 +221,9 @@ def test_failures_are_grouped_by_cause(complete):
 
 def test_shares_in_the_ternary_lie_inside_it(complete):
     for trace in figures_in(Page(complete[1]))["ternary"]["data"]:
-        places = zip(trace["a"], trace["b"], trace["c"], strict=True)
+        points = zip(trace["a"], trace["b"], trace["c"], strict=True)
         gaps = trace.get("fill") == "toself"
-        for depth, width, resolution in (p for p in places if not (gaps and p[0] is None)):
+        for depth, width, resolution in (p for p in points if not (gaps and p[0] is None)):
             assert min(depth, width, resolution) >= 0
             assert depth + width + resolution == pytest.approx(1)
 
@@ -286,5 +286,5 @@ def test_the_map_shows_the_surface_its_optimum_and_what_to_try_next():
     assert ("worth trying next" in names) == bool(inputs.verdict.predictions)
     filled = [trace for trace in traces if trace.get("fill") == "toself"]
     assert filled and len(filled) == names.index("90 % region of the optimum")
-    told = traces[names.index("optimum of the surface")]["hovertemplate"][0]
-    assert "optimum of the surface" in told and "% depth / width / resolution" in told
+    hover_text = traces[names.index("optimum of the surface")]["hovertemplate"][0]
+    assert "optimum of the surface" in hover_text and "% depth / width / resolution" in hover_text

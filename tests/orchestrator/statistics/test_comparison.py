@@ -53,8 +53,8 @@ def test_total_noise_is_the_pooled_one_on_fewer_degrees_of_freedom(table):
 
 
 def test_where_luck_is_shared_by_all_only_the_seeds_count():
-    luck = np.array([-0.1, 0.0, 0.1])
-    assert total((np.linspace(0.3, 0.6, 8)[:, None] + luck).tolist()) == Noise(
+    seed_effect = np.array([-0.1, 0.0, 0.1])
+    assert total((np.linspace(0.3, 0.6, 8)[:, None] + seed_effect).tolist()) == Noise(
         pytest.approx(0.1), 2
     )
     opposed = [[0.1, 0.2], [0.2, 0.1]]
@@ -85,10 +85,10 @@ def test_unequal_counts_hold_the_level_whichever_group_is_the_reference():
     means = rng.normal(size=(40_000, 4)) / np.sqrt(counts)
     deviation = np.sqrt(rng.chisquare(9, size=40_000) / 9)
     for reference in range(4):
-        others = np.arange(4) != reference
+        rest = np.arange(4) != reference
         spread = np.sqrt(1 / counts + 1 / counts[reference])
         lead = (means - means[:, [reference]]) / (spread * deviation[:, None])
-        assert np.mean(np.max(lead[:, others], axis=1) <= value) > 0.893
+        assert np.mean(np.max(lead[:, rest], axis=1) <= value) > 0.893
 
 
 def test_mean_interval_is_the_t_interval_and_stays_an_accuracy():
@@ -110,11 +110,13 @@ def test_margin_is_never_below_the_plain_two_sided_interval():
 @given(table=TABLE, shift=st.floats(-0.5, 0.5))
 def test_comparisons_do_not_depend_on_the_level_of_the_scores(table, shift):
     noise = residual(table).at_least(1e-3)
-    here = Comparison.of(table, noise, 0.9)
-    there = Comparison.of([[score + shift for score in row] for row in table], noise, 0.9)
-    assert np.allclose(here.margin(0), there.margin(0))
-    gap = here.means[0] - here.means[1] - here.margin(0, [1])
-    assert gap == pytest.approx(there.means[0] - there.means[1] - there.margin(0, [1]), abs=1e-9)
+    plain = Comparison.of(table, noise, 0.9)
+    shifted = Comparison.of([[score + shift for score in row] for row in table], noise, 0.9)
+    assert np.allclose(plain.margin(0), shifted.margin(0))
+    gap = plain.means[0] - plain.means[1] - plain.margin(0, [1])
+    assert gap == pytest.approx(
+        shifted.means[0] - shifted.means[1] - shifted.margin(0, [1]), abs=1e-9
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -132,12 +134,12 @@ def test_tied_set_holds_the_best_and_everything_above_any_member(table):
 def test_whoever_is_proven_leaves_no_rival_tied(table, data):
     comparison = Comparison.of(table, residual(table).at_least(1e-3), 0.9)
     split = data.draw(st.integers(1, len(table) - 1))
-    some, rivals = list(range(split)), list(range(split, len(table)))
-    proven = comparison.proven(some, rivals, 0.05)
-    assert set(proven) <= set(some)
+    mixes, rivals = list(range(split)), list(range(split, len(table)))
+    proven = comparison.proven(mixes, rivals, 0.05)
+    assert set(proven) <= set(mixes)
     if proven:
         assert not set(rivals) & set(comparison.tied())
-    stricter = comparison.proven(some, rivals, 0.01)
+    stricter = comparison.proven(mixes, rivals, 0.01)
     assert set(stricter) <= set(proven)
 
 

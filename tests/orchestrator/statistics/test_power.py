@@ -35,13 +35,13 @@ def test_nothing_is_resolved_without_repeats_or_rivals():
 @settings(max_examples=30, deadline=None)
 @given(seeds=st.integers(2, 40), networks=st.integers(2, 40), level=st.sampled_from([0.8, 0.95]))
 def test_more_seeds_resolve_finer_and_more_networks_coarser(seeds, networks, level):
-    here = resolvable(seeds, networks, level)
+    resolved = resolvable(seeds, networks, level)
     finer = resolvable(seeds + 1, networks, level)
-    assert here is not None and finer is not None
-    assert 0 < finer < here
+    assert resolved is not None and finer is not None
+    assert 0 < finer < resolved
     if networks > 5:
         coarser = resolvable(seeds, networks + 1, level)
-        assert coarser is not None and here < coarser * 1.0001
+        assert coarser is not None and resolved < coarser * 1.0001
 
 
 @settings(max_examples=20, deadline=None)
@@ -56,11 +56,12 @@ def test_the_seeds_named_resolve_the_difference_and_one_fewer_do_not(difference,
 
 def test_the_sentences_of_the_plan_and_of_the_report():
     assert foresight(3, 9, 0.9) == (
-        "3 seeds and 9 networks resolve a difference of 2.5 sigma, the noise between seeds; "
-        "one as large as the noise takes 18 seeds, half of that 69."
+        "3 seeds and 9 networks resolve a difference of 2.5 sigma "
+        "(sigma: the noise between seeds). "
+        "A difference as large as the noise needs 18 seeds, half of it 69."
     )
     assert foresight(1, 9, 0.9) == ""
-    found = Resolution(
+    reached = Resolution(
         seeds=3,
         networks=9,
         level=0.9,
@@ -69,10 +70,11 @@ def test_the_sentences_of_the_plan_and_of_the_report():
         seeds_for_noise=19,
         seeds_for_half=None,
     )
-    assert resolution(found) == (
-        "3 seeds and 9 networks resolve a difference of 2.7 points with a probability of 80 %; "
-        "one as large as the noise takes 19 seeds, half of that over 1,000."
+    assert resolution(reached) == (
+        "3 seeds and 9 networks resolve a difference of 2.7 points with a probability of 80 %. "
+        "A difference as large as the noise needs 19 seeds, half of it over 1,000."
     )
-    blind = found.model_copy(update={"difference": None})
-    assert resolution(blind).startswith("One seed a candidate resolves no difference; one as")
+    blind = reached.model_copy(update={"difference": None})
+    text = resolution(blind)
+    assert text.startswith("One seed per candidate resolves no difference. A difference as")
     assert resolution(None) == ""

@@ -27,28 +27,28 @@ def signs(values: np.ndarray) -> np.ndarray:
 @settings(max_examples=60, deadline=None)
 @given(pairs=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=2, max_size=12))
 def test_tau_by_signs_is_scipys(pairs):
-    one, other = np.array(pairs, dtype=np.float64).T
-    expected = stats.kendalltau(one, other).statistic
-    found = float(tau_of_signs(signs(one), signs(other)))
-    assert found == pytest.approx(0.0 if np.isnan(expected) else expected)
-    assert tau_b(one, other) == pytest.approx(found)
+    first, second = np.array(pairs, dtype=np.float64).T
+    expected = stats.kendalltau(first, second).statistic
+    tau = float(tau_of_signs(signs(first), signs(second)))
+    assert tau == pytest.approx(0.0 if np.isnan(expected) else expected)
+    assert tau_b(first, second) == pytest.approx(tau)
 
 
 @settings(max_examples=30, deadline=None)
 @given(both=BOTH, level=st.sampled_from([0.8, 0.9, 0.95]))
 def test_interval_holds_the_estimate_and_is_an_interval_of_correlations(both, level):
-    found = correlation(*both, level)
-    assert found is not None
-    assert -1 <= found.low <= found.tau <= found.high <= 1
-    assert found.candidates == len(both[0])
-    assert found.level == level
+    result = correlation(*both, level)
+    assert result is not None
+    assert -1 <= result.low <= result.tau <= result.high <= 1
+    assert result.candidates == len(both[0])
+    assert result.level == level
 
 
 @settings(max_examples=20, deadline=None)
 @given(both=BOTH, data=st.data())
 def test_order_of_the_candidates_does_not_matter(both, data):
-    places = data.draw(st.permutations(range(len(both[0]))))
-    shuffled = [[side[place] for place in places] for side in both]
+    order = data.draw(st.permutations(range(len(both[0]))))
+    shuffled = [[side[position] for position in order] for side in both]
     assert correlation(*both, 0.9) == correlation(*shuffled, 0.9)
 
 
@@ -67,30 +67,30 @@ def test_fewer_than_three_candidates_with_scores_on_both_sides_have_no_answer():
 
 
 def test_a_candidate_without_a_score_on_one_side_is_left_out():
-    one = [[0.1, 0.11], [0.2, 0.21], [0.3, 0.31], [0.9]]
-    found = correlation(one, [*one[:3], []], 0.9)
-    assert found == correlation(one[:3], one[:3], 0.9)
+    scores = [[0.1, 0.11], [0.2, 0.21], [0.3, 0.31], [0.9]]
+    result = correlation(scores, [*scores[:3], []], 0.9)
+    assert result == correlation(scores[:3], scores[:3], 0.9)
 
 
 def test_one_score_each_says_nothing_about_the_true_order():
-    found = correlation([[0.1], [0.2], [0.3]], [[0.4], [0.5], [0.6]], 0.9)
-    assert found is not None
-    assert (found.tau, found.low, found.high) == (1.0, -1.0, 1.0)
+    result = correlation([[0.1], [0.2], [0.3]], [[0.4], [0.5], [0.6]], 0.9)
+    assert result is not None
+    assert (result.tau, result.low, result.high) == (1.0, -1.0, 1.0)
 
 
 def test_noise_known_on_one_side_stands_for_the_other():
     single = [[mean] for mean in (0.1, 0.2, 0.3, 0.4)]
     spread = [[mean - 0.002, mean + 0.001] for mean in (0.1, 0.2, 0.3, 0.4)]
-    for found in (correlation(single, spread, 0.9), correlation(spread, single, 0.9)):
-        assert found is not None
-        assert found.tau == 1
-        assert found.low > 0.5
+    for result in (correlation(single, spread, 0.9), correlation(spread, single, 0.9)):
+        assert result is not None
+        assert result.tau == 1
+        assert result.low > 0.5
 
 
 def test_noise_may_come_from_the_seeds_of_somebody_else():
     single = [[mean] for mean in (0.1, 0.2, 0.3, 0.4)]
     near, far = (
-        correlation(single, single, 0.9, elsewhere=(Noise(sd, 5), None)) for sd in (0.001, 1)
+        correlation(single, single, 0.9, fallback=(Noise(sd, 5), None)) for sd in (0.001, 1)
     )
     assert near and far
     assert near.low == 1 and far.low < 0
@@ -110,9 +110,9 @@ def test_clear_orders_are_sure_and_ties_are_not():
 
 def test_scores_without_any_order_have_no_correlation():
     level = [[0.5, 0.5]] * 4
-    found = correlation(level, [[mean, mean] for mean in (0.1, 0.2, 0.3, 0.4)], 0.9)
-    assert found is not None
-    assert found.tau == 0
+    result = correlation(level, [[mean, mean] for mean in (0.1, 0.2, 0.3, 0.4)], 0.9)
+    assert result is not None
+    assert result.tau == 0
 
 
 def test_a_floor_keeps_scores_that_happen_to_agree_from_being_certain():
@@ -126,25 +126,25 @@ def test_thousands_of_candidates_take_a_sample_of_pairs():
     rng = np.random.default_rng(0)
     means = rng.normal(0.5, 0.1, 3000)
     scores = [(mean + rng.normal(0, 0.001, 2)).tolist() for mean in means]
-    found = correlation(scores, scores, 0.9)
-    assert found is not None
-    assert found.tau == 1 and found.low > 0.95
+    result = correlation(scores, scores, 0.9)
+    assert result is not None
+    assert result.tau == 1 and result.low > 0.95
 
 
-def covered(truth: np.ndarray, other: np.ndarray, noise: float, studies: int) -> float:
+def covered(truth: np.ndarray, second: np.ndarray, noise: float, studies: int) -> float:
     rng = np.random.default_rng(3)
-    held = 0
-    true = tau_b(truth, other)
+    inside = 0
+    true = tau_b(truth, second)
     for _ in range(studies):
-        one, two = (m[:, None] + rng.normal(0, noise, (len(m), 3)) for m in (truth, other))
-        found = correlation(one.tolist(), two.tolist(), 0.9)
-        assert found is not None
-        held += found.low <= true <= found.high
-    return held / studies
+        early, late = (m[:, None] + rng.normal(0, noise, (len(m), 3)) for m in (truth, second))
+        result = correlation(early.tolist(), late.tolist(), 0.9)
+        assert result is not None
+        inside += result.low <= true <= result.high
+    return inside / studies
 
 
 @pytest.mark.parametrize("noise", [0.002, 0.01, 0.03])
 def test_intervals_hold_the_true_tau_at_least_as_often_as_they_say(noise):
     truth = np.array([0.70, 0.71, 0.72, 0.74, 0.75, 0.77])
-    for other in (truth + 0.1, truth[::-1], truth[[1, 0, 2, 5, 4, 3]]):
-        assert covered(truth, other, noise, 60) >= 0.85
+    for second in (truth + 0.1, truth[::-1], truth[[1, 0, 2, 5, 4, 3]]):
+        assert covered(truth, second, noise, 60) >= 0.85

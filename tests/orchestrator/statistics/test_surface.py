@@ -1,5 +1,7 @@
 """The surface over the shares, and what selection does to an interval."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,14 +22,14 @@ def lattice(degree: int) -> list[Shares]:
 
 
 def split(shares: list[Shares]) -> np.ndarray:
-    return np.array([one.split for one in shares])
+    return np.array([entry.split for entry in shares])
 
 
 @pytest.mark.parametrize(("degree", "columns"), [(4, 6), (3, 6), (2, 3), (1, 1)])
 def test_the_surface_is_as_rich_as_the_candidates_allow(degree, columns):
-    found = basis(lattice(degree)).columns
-    assert found.shape[1] == columns
-    assert np.allclose(found.T @ found, np.eye(columns))
+    basis_columns = basis(lattice(degree)).columns
+    assert basis_columns.shape[1] == columns
+    assert np.allclose(basis_columns.T @ basis_columns, np.eye(columns))
 
 
 def test_an_idle_axis_takes_its_terms_along_and_unknown_shares_leave_a_constant():
@@ -55,7 +57,7 @@ def test_candidates_that_follow_no_surface_keep_their_own_means():
     means = 0.8 + rng.normal(0, 0.1, 15)
     surface = Scheffe.fit(means, np.full(15, 3.0), Noise(0.005, 30), basis(lattice(4)))
     assert np.allclose(surface.expected, means, atol=0.003)
-    assert np.all(surface.kept > 0.95)
+    assert np.all(surface.retained > 0.95)
 
 
 @settings(max_examples=40, deadline=None)
@@ -66,17 +68,22 @@ def test_candidates_that_follow_no_surface_keep_their_own_means():
 )
 def test_smoothing_commutes_with_a_shift_and_stays_within_the_means(means, shift, counts):
     columns, noise = basis([None] * 10), Noise(0.01, 20)
-    known = np.array(means)
-    here = Scheffe.fit(known, np.array(counts, dtype=float), noise, columns)
-    there = Scheffe.fit(known + shift, np.array(counts, dtype=float), noise, columns)
-    assert np.allclose(here.expected + shift, there.expected, atol=1e-6)
-    assert known.min() - 1e-9 <= here.expected.min() <= here.expected.max() <= known.max() + 1e-9
+    measured_means = np.array(means)
+    plain = Scheffe.fit(measured_means, np.array(counts, dtype=float), noise, columns)
+    shifted = Scheffe.fit(measured_means + shift, np.array(counts, dtype=float), noise, columns)
+    assert np.allclose(plain.expected + shift, shifted.expected, atol=1e-6)
+    assert (
+        measured_means.min() - 1e-9
+        <= plain.expected.min()
+        <= plain.expected.max()
+        <= measured_means.max() + 1e-9
+    )
 
 
 def test_truths_are_drawn_around_what_is_expected():
     means = 0.8 + np.random.default_rng(4).normal(0, 0.01, 15)
     surface = Scheffe.fit(means, np.full(15, 3.0), Noise(0.01, 30), basis(lattice(4)))
-    drawn = surface.truths(np.random.default_rng(0), 20_000, 0.01)
+    drawn = surface.draw_true_means(np.random.default_rng(0), 20_000, 0.01)
     assert np.allclose(drawn.mean(axis=0), surface.expected, atol=3e-4)
     assert np.all(drawn.std(axis=0) <= 1.05 * 0.01 / 3**0.5)
 
@@ -85,9 +92,9 @@ def test_truths_are_drawn_around_what_is_expected():
 @given(values=st.lists(st.floats(0, 1), min_size=1, max_size=8), slack=st.floats(0, 0.5))
 def test_pick_takes_the_lowest_rank_within_the_slack(values, slack):
     expected, rank = np.array(values), np.arange(len(values))[::-1].astype(float)
-    place = int(pick(expected, np.asarray(slack), rank))
-    assert expected[place] >= expected.max() - slack
-    assert np.all(expected[place + 1 :] < expected.max() - slack)
+    position = int(pick(expected, np.asarray(slack), rank))
+    assert expected[position] >= expected.max() - slack
+    assert np.all(expected[position + 1 :] < expected.max() - slack)
 
 
 CONTEST = MixVersusControls([3, 4, 5, 6, 7, 8, 9], [0, 1, 2], np.arange(7.0))
@@ -101,14 +108,20 @@ def interval(means: np.ndarray, mix: int, level: float = 0.9):
 def test_an_interval_lies_lower_where_many_mixes_were_as_good_and_has_the_lead_inside():
     level = np.full(10, 0.8)
     level[:3] = [0.8, 0.7, 0.7]
-    found = interval(level, 3)
-    assert found.value == pytest.approx(0)
-    assert found.low < found.value < found.high
-    assert found.value - found.low > 1.1 * (found.high - found.value)
+    estimate = interval(level, 3)
+    assert estimate.value == pytest.approx(0)
+    assert estimate.low < estimate.value < estimate.high
+    assert estimate.value - estimate.low > 1.1 * (estimate.high - estimate.value)
     wider = interval(level, 3, 0.99)
-    assert wider.low < found.low and found.high < wider.high
+    assert wider.low < estimate.low and estimate.high < wider.high
 
 
 def test_the_same_scores_give_the_same_interval():
     means = 0.8 + np.random.default_rng(4).normal(0, 0.01, 10)
     assert interval(means, 5) == interval(means, 5)
+
+
+def test_a_kind_that_is_no_polynomial_is_refused():
+    quadratic = basis(lattice(4))
+    with pytest.raises(ValueError, match="no gaussian process polynomial"):
+        replace(quadratic, kind="gaussian process").at(split(lattice(2)))
