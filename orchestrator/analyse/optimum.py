@@ -62,6 +62,7 @@ def _region(
     """Return the highest points that contain the optimum at the level, most probable first."""
     chance = probabilities(scored, surface, points)
     down = np.argsort(-means, kind="stable")
+    # The sum of floats may be a rounding error below the level that it reaches.
     needed = int(np.searchsorted(np.cumsum(chance[down]), scored.level - 1e-9)) + 1
     inside = sorted(down[:needed].tolist(), key=lambda i: -chance[i])
     return tuple(
@@ -99,6 +100,7 @@ def _points_to_search(surface: Surface, shares: Floats) -> Floats:
 def _lattice() -> Floats:
     numbers = [(d, w, DEGREE - d - w) for d in range(DEGREE + 1) for w in range(DEGREE + 1 - d)]
     lattice: Floats = np.array(numbers) / DEGREE
+    # The cache returns the same array to all callers.
     lattice.setflags(write=False)
     return lattice
 

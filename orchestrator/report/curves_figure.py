@@ -49,6 +49,7 @@ def _curve(row: ReportRow, curve: Sequence[tuple[int, float]], legend: bool) -> 
 
 
 def _line(curve: Sequence[tuple[int, float]]) -> dict[str, object]:
+    # A line through a single point is invisible.
     mode = "lines" if len(curve) > 1 else "markers"
     return {"x": [e for e, _ in curve], "y": [100 * value for _, value in curve], "mode": mode}
 

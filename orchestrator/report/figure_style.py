@@ -47,6 +47,7 @@ def figure(data: Iterable[go.Scatter | None], height: int, **layout: object) -> 
     drawn = go.Figure([mark for mark in data if mark is not None])
     legend = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"}
     drawn.update_layout(
+        # plotly's default template would set colours; the page sets those of its theme.
         template="none",
         height=height,
         margin={"l": 64, "r": 20, "t": 40, "b": 56},

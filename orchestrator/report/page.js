@@ -33,20 +33,20 @@ function themed(layout) {
 function drawAll() {
   const figures = JSON.parse(document.getElementById("figures").textContent);
   for (const [name, figure] of Object.entries(figures)) {
-    const place = document.getElementById("figure-" + name);
-    if (place) Plotly.react(place, figure.data, themed(figure.layout), settings);
+    const target = document.getElementById("figure-" + name);
+    if (target) Plotly.react(target, figure.data, themed(figure.layout), settings);
   }
 }
 
 function sortBy(header) {
   const table = header.closest("table"), body = table.tBodies[0];
-  const place = header.cellIndex, down = header.getAttribute("aria-sort") !== "descending";
+  const column = header.cellIndex, down = header.getAttribute("aria-sort") !== "descending";
   const read = (row) => {
-    const key = row.cells[place].dataset.key;
-    return row.cells[place].classList.contains("number") ? Number(key) : key;
+    const key = row.cells[column].dataset.key;
+    return row.cells[column].classList.contains("number") ? Number(key) : key;
   };
   const order = (a, b) => (read(a) < read(b) ? -1 : read(a) > read(b) ? 1 : 0) * (down ? -1 : 1);
-  for (const other of header.parentNode.cells) other.removeAttribute("aria-sort");
+  for (const cell of header.parentNode.cells) cell.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", down ? "descending" : "ascending");
   body.append(...[...body.rows].sort(order));
 }

@@ -39,6 +39,7 @@ SURFACES: dict[RequestedSurface, str] = {
 def render(inputs: ReportInputs) -> str:
     """Return the page as one HTML text, to be written as UTF-8."""
     scripts = [get_plotlyjs(), (HERE / "page.js").read_text(encoding="utf-8")]
+    # plotly's encoder also writes numpy values, which json.dumps refuses.
     drawn = {key: json.loads(drawing.to_json()) for key, drawing in figures(inputs).items()}
     verdict = inputs.verdict
     return (
@@ -89,6 +90,7 @@ def _environment() -> Environment:
 
 def _policy(scripts: list[str]) -> str:
     """Return a content security policy that allows these scripts only, and no requests."""
+    # An inline script is allowed by the hash of its exact text, so no `unsafe-inline` is needed.
     hashes = [b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in scripts]
     allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
     return (
@@ -100,7 +102,6 @@ def _policy(scripts: list[str]) -> str:
 def _embedded(value: object) -> Markup:
     """Return JSON that cannot end the script element around it."""
     text = json.dumps(value, allow_nan=False)
-    # U+2028 and U+2029 end a line in JavaScript before ES2019, inside of strings too.
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)  # noqa: S704 - all HTML metacharacters are escaped above

@@ -144,6 +144,7 @@ def _filled(pieces: Sequence[Sequence[Point]], colour: str) -> go.Scatterternary
     """Return many closed shapes of one colour, with gaps between them."""
     rows: list[tuple[float | None, ...]] = []
     for piece in pieces:
+        # Four digits are finer than a pixel, and keep the page small.
         rows += [tuple(round(part, 4) for part in point) for point in (*piece, piece[0])]
         rows.append((None, None, None))
     a, b, c = zip(*rows, strict=True)

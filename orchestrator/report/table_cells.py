@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from compound.orchestrator.wording.numbers import short
 
 NOTHING = "–"
+# Not -inf: JavaScript reads "-inf" as NaN, which has no order.
 LAST = -1e300
 """The key of an unknown value: it sorts last."""
 

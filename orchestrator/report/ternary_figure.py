@@ -140,6 +140,7 @@ def _marks(
         mode="markers",
         name=label,
         marker=marker,
+        # By default plotly cuts marks in half at the border, where the single axes are.
         cliponaxis=False,
         **hover_texts,
     )

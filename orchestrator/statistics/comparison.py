@@ -82,6 +82,7 @@ def mean_interval(mean: float, count: int, noise: Noise, level: float) -> Estima
     return Estimate(mean, max(mean - half, min(mean, 0.0)), min(mean + half, max(mean, 1.0)))
 
 
+# All candidates of a study need the same few values.
 @lru_cache(maxsize=64)
 def _two_sided(level: float, df: int) -> float:
     return float(special.stdtrit(df, (1 + level) / 2))

@@ -157,6 +157,7 @@ def _fitted_prior(scaled: Floats, mean_variances: Floats, splits: Floats) -> tup
     surface_variance = ConstantKernel(spread, (unit, HIGHEST * spread))
     lack_of_fit = WhiteKernel(unit, (LEAST * unit, HIGHEST * spread))
     prior = level + surface_variance * Matern(0.7, LENGTH_SCALES, nu=2.5) + lack_of_fit
+    # A fixed state: the restart of the optimiser is random, but a verdict must be reproducible.
     process = GaussianProcessRegressor(
         prior, alpha=mean_variances, n_restarts_optimizer=1, random_state=0
     )
@@ -177,6 +178,7 @@ def _quiet() -> Any:
 def _normal(rng: np.random.Generator, draws: int, covariance: Floats) -> Floats:
     """Draw normal vectors, shape (draws, n), also where the covariance is nearly singular."""
     scale = JITTER * max(float(np.diag(covariance).max()), 1.0)
+    # Not Cholesky's factor: rounding can make the smallest eigenvalues negative, and it fails then.
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     root = vectors * np.sqrt(np.maximum(values, scale))
     drawn: Floats = rng.standard_normal((draws, len(covariance))) @ root.T

@@ -71,6 +71,7 @@ def lead_interval(
     rare among the draws. So each end is the farther one of two: with the mix selected by every
     simulated study, and with this mix in all of them.
     """
+    # A fixed seed: the same results must give the same interval.
     rng = np.random.default_rng(0)
     draws = min(DRAWS, max(CELLS // len(surface.means), DRAWS // 10))
     truth = surface.draw_true_means(rng, draws, noise.sd)

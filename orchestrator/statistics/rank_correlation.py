@@ -89,6 +89,7 @@ def _interval(
     tau: float,
     level: float,
 ) -> tuple[float, float]:
+    # A fixed seed: the same results must give the same interval.
     rng = np.random.default_rng(0)
     first, second = _pairs(len(means[0]), rng)
     draws = int(np.clip(CELLS // len(first), DRAWS // 10, DRAWS))
