@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator
 
 from compound.jobs.data.batches import Source
 from compound.jobs.data.progressive_resizing import check_sizes
-from compound.jobs.models.user_code import told
+from compound.jobs.models.user_code import error_text
 from compound.jobs.parallel.collective import text_from, together
 from compound.jobs.parallel.failure import Diverged, classify, cornered
 from compound.jobs.parallel.process import Process
@@ -136,7 +136,7 @@ def _blamed(error: BaseException, process: Process) -> Exception:
     if isinstance(error, Exception):
         return error
     blamed = FactoryError(
-        f"the network's own code ended the program: {told(error, process.imports)}",
+        f"the network's own code ended the program: {error_text(error, process.imports)}",
         next_step="raise an Exception there, or return",
     )
     blamed.__cause__ = error

@@ -1,4 +1,4 @@
-"""AmoebaNet's cells as modules; jobs/networks/amoebanet.py says what they consist of."""
+"""AmoebaNet's cells as modules; jobs/networks/amoebanet.py has their operations."""
 
 from itertools import chain
 
@@ -26,7 +26,7 @@ class ActConvNorm(nn.Sequential):
 
 
 class FactorizedReduction(nn.Module):
-    """Halves the side and sets the channels: two 1x1 convolutions, one a pixel further."""
+    """Halves the side and sets the channels: two 1x1 convolutions, one shifted by a pixel."""
 
     def __init__(self, cin: int, cout: int, numerics: Numerics) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class FactorizedReduction(nn.Module):
 
 
 class CellBlock(nn.Module):
-    """One cell: reads the last two feature maps, and concatenates the states it left unused."""
+    """One cell: reads the last two feature maps, and concatenates the states that no pair uses."""
 
     def __init__(self, stage: NormalCellStage | ReductionCellStage, inputs: BlockInput) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class CellBlock(nn.Module):
 
 
 def _operation(operation: Operation, channels: int, stride: int, numerics: Numerics) -> nn.Module:
-    """Build one operation; pools keep the side at stride 1, and look at no padding."""
+    """Build one operation; pools keep the side at stride 1, and ignore padding."""
     if operation == "max_pool_2x2":
         return nn.MaxPool2d(2, stride, ceil_mode=True)
     if operation == "max_pool_3x3":
