@@ -76,7 +76,7 @@ class Agreed:
 
 
 def compare(full: Carried, search: Carried, worth: dict[str, float]) -> Agreed:
-    """Hold a search against the full one."""
+    """Compare a search with the full one."""
     best, chosen = max(worth.values()), search.verdict.chosen
     assert chosen is not None
     return Agreed(

@@ -69,7 +69,7 @@ def main() -> None:
     recipes = {name: recipe(options.epochs, resizing) for name, resizing in ways.items()}
     recipes["growing"] = recipe(options.longer or options.epochs, ways["growing"])
     plain, growing = (Pace(guess("cpu"), SMALL, recipe_, 64, 1) for recipe_ in recipes.values())
-    print(f"sides {sizes(growing.recipe, 32)}, foretold {growing.mean_step / plain.mean_step:.2f}")
+    print(f"sides {sizes(growing.recipe, 32)}, predicted {growing.mean_step / plain.mean_step:.2f}")
     runs_of: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for seed in range(options.seeds):
         for name in ways if seed % 2 == 0 else reversed(ways):

@@ -119,7 +119,7 @@ class Scene:
         return ArtifactStore.open(self.spec.store)
 
     def prepared(self) -> Plan:
-        """Plan and reckon as `compound plan` does, without printing."""
+        """Plan and predict as `compound plan` does, without printing."""
         plan = prepare(self.spec, summarise(self.spec.data), self.store).plan
         assert isinstance(plan, Plan)
         return plan

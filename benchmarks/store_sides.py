@@ -161,7 +161,7 @@ def _jobs(count: int) -> list[TrainJob]:
 
 
 def record_optuna(folder: Path, count: int, threads: int, kind: str = "sqlite") -> float:
-    """Return trials a second that are asked for, report once, and are told."""
+    """Return trials a second: each one is asked, reports once, and is told (Optuna's words)."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)

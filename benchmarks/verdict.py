@@ -71,23 +71,23 @@ class Judged:
     """One verdict beside the truth; sizes in sigma."""
 
     means: float
-    """The part of the candidates' intervals that hold their true mean."""
+    """The part of the candidates' intervals that contain the true mean."""
     gain: bool
     width: float
     tied: bool
     reported: bool
-    """A gain was told."""
+    """A gain was reported."""
     possible: bool
     """A gain exists."""
     false: bool
-    """A gain was told of a mix that has none."""
+    """A gain was reported for a mix that has none."""
     regret: float
     tied_count: int
     """Tied candidates."""
 
 
 def judge(bench: Bench, surface: Truth, rng: np.random.Generator) -> Judged:
-    """Simulate one study and hold its verdict against the truth."""
+    """Simulate one study and compare its verdict with the truth."""
     truth = surface(bench.shares, bench.single, rng)
     world = World.of(bench.spec, bench.plan, truth, int(rng.integers(2**31)))
     verdict = carry_out(bench.spec, bench.plan, world.answer).verdict

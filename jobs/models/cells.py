@@ -38,7 +38,9 @@ class FactorizedReduction(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, cin, H, W) to (N, cout, ceil(H / 2), ceil(W / 2))."""
         x = self.activation(x)
+        # Negative padding cuts a row and a column: the second view starts one pixel further.
         views = (x, nn.functional.pad(x, (-1, 1, -1, 1)))
+        # A single output channel has no second half, so the views may outnumber the convolutions.
         halves = [conv(view) for conv, view in zip(self.convs, views, strict=False)]
         y: Tensor = self.norm(torch.cat(halves, 1))
         return y

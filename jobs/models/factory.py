@@ -105,6 +105,8 @@ class Factory:
 
     def _without_numbers(self, point: Point) -> nn.Module:
         """Build on the meta device; code that needs real numbers is built with them, then moved."""
+        # Building must not change the caller's random numbers. By default fork_rng saves
+        # the generators of all CUDA devices too, which creates a context on each.
         with torch.random.fork_rng(devices=[]):
             try:
                 with torch.device("meta"):

@@ -27,6 +27,7 @@ _WORD = 4
 _MATRIX = {"aten::mm": 0, "aten::addmm": 1}
 """Products of two matrices, by the index of the first matrix among the arguments."""
 _NORM = "aten::native_batch_norm"
+# The repr of a layer that holds a function contains its address, which differs in every process.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -169,4 +170,5 @@ def _normalised(images: Tensor, *settings: Any) -> tuple[Tensor, Tensor, Tensor]
 
 
 def _storage(tensor: Tensor) -> int:
+    # On the meta device data_ptr() is 0 for every storage; the C++ object has an address.
     return int(tensor.untyped_storage()._cdata)

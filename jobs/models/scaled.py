@@ -115,6 +115,7 @@ class Networks:
                 where="baseline.factory",
                 next_step="the same command with --allow-import",
             )
+        # This import loads torch, which takes seconds; plans of named networks do without.
         from compound.jobs.models.factory import Factory
 
         return Factory(name, classes, channels, self._imports)

@@ -40,6 +40,7 @@ def load(name: str, folders: Sequence[str]) -> Build:
         try:
             module = import_module(module_name)
         except ModuleNotFoundError as error:
+            # A module that the user's code itself imports is missing: the error is theirs.
             if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
                 raise
             raise _no_module(error.name, folders) from None

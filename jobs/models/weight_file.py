@@ -66,6 +66,7 @@ def _decoded(data: bytes, path: Path) -> Tensors:
             return safetensors.torch.load(data)
         if not data.startswith(_SAVED):
             raise ValueError("torch.save did not write it")
+        # weights_only refuses any pickle that would call code (torch's own unpickler checks it).
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ArchitectureError(

@@ -18,6 +18,7 @@ from compound.schemas.stages import (
     Stage,
 )
 
+# Any: each counter takes the stage class of its own row, which Callable cannot express.
 Counter = Callable[[CostTally, Any, Map, Map, int], None]
 
 
