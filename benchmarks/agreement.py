@@ -69,21 +69,21 @@ class Agreed:
     """Epochs over the full search's."""
     outcome: bool
     choice: bool
-    held: bool
+    best_tied: bool
     """One as good as the best, but for CLOSE, is in the tied set."""
     regret: float
     """In sigma."""
 
 
-def compare(full: Carried, other: Carried, worth: dict[str, float]) -> Agreed:
-    """Hold a search against the full one."""
-    best, chosen = max(worth.values()), other.verdict.chosen
+def compare(full: Carried, search: Carried, worth: dict[str, float]) -> Agreed:
+    """Compare a search with the full one."""
+    best, chosen = max(worth.values()), search.verdict.chosen
     assert chosen is not None
     return Agreed(
-        cost=other.epochs / full.epochs,
-        outcome=other.verdict.outcome == full.verdict.outcome,
+        cost=search.epochs / full.epochs,
+        outcome=search.verdict.outcome == full.verdict.outcome,
         choice=chosen in full.verdict.tied,
-        held=any(worth[one] >= best - CLOSE for one in other.verdict.tied),
+        best_tied=any(worth[candidate] >= best - CLOSE for candidate in search.verdict.tied),
         regret=best - worth[chosen],
     )
 
@@ -93,27 +93,30 @@ def simulate(searches: dict[str, Search], surface: Truth, seed: list[int]) -> di
     rng = np.random.default_rng(seed)
     full = searches["full"]
     truth = surface(shares_of(full.plan), single(full.plan), rng)
-    ids = [one.id for one in full.plan.candidates]
+    ids = [candidate.id for candidate in full.plan.candidates]
     worth = dict(zip(ids, truth.tolist(), strict=True))
-    here, there = (
+    first_world, second_world = (
         World.of(full.spec, full.plan, truth, int(rng.integers(2**31))) for _ in range(2)
     )
-    whole = full.carry_out(here)
-    found = {name: compare(whole, one.carry_out(here), worth) for name, one in searches.items()}
-    return {**found, AGAIN: compare(whole, full.carry_out(there), worth)}
+    whole = full.carry_out(first_world)
+    agreed = {
+        name: compare(whole, search.carry_out(first_world), worth)
+        for name, search in searches.items()
+    }
+    return {**agreed, AGAIN: compare(whole, full.carry_out(second_world), worth)}
 
 
-def row(name: str, found: Sequence[Agreed]) -> str:
+def row(name: str, results: Sequence[Agreed]) -> str:
     """Return one line of the table."""
-    both = [one.outcome and one.choice for one in found]
+    both = [result.outcome and result.choice for result in results]
     cells = [
-        f"{np.mean([one.cost for one in found]):.0%}",
+        f"{np.mean([result.cost for result in results]):.0%}",
         f"{np.mean(both):.1%}",
-        f"{np.mean([one.outcome for one in found]):.1%}",
-        f"{np.mean([one.choice for one in found]):.1%}",
-        f"{np.mean([one.held for one in found]):.1%}",
-        f"{np.median([one.regret for one in found]):.2f}",
-        f"{np.mean([one.regret for one in found]):.2f}",
+        f"{np.mean([result.outcome for result in results]):.1%}",
+        f"{np.mean([result.choice for result in results]):.1%}",
+        f"{np.mean([result.best_tied for result in results]):.1%}",
+        f"{np.median([result.regret for result in results]):.2f}",
+        f"{np.mean([result.regret for result in results]):.2f}",
     ]
     return f"{name:25}" + "".join(f"{cell:>9}" for cell in cells)
 
@@ -126,17 +129,19 @@ def table(seeds: int, studies: int) -> Iterable[str]:
     rungs = {name: [f"search.promotion={text}"] for name, text in RUNGS.items()}
     searches = {name: Search.of(seeds, *sets) for name, sets in {"full": [], **rungs}.items()}
     yield f"{len(searches['full'].plan.candidates)} networks, {seeds} seeds, {studies} studies each"
-    found: dict[str, list[dict[str, Agreed]]] = {}
+    by_surface: dict[str, list[dict[str, Agreed]]] = {}
     for number, (name, surface) in enumerate(SURFACES.items()):
-        found[name] = [simulate(searches, surface, [number, one]) for one in range(studies)]
+        by_surface[name] = [
+            simulate(searches, surface, [number, study]) for study in range(studies)
+        ]
     yield f"{'search':25}" + "".join(f"{name:>9}" for name in HEAD)
-    every = [one for group in found.values() for one in group]
+    every = [truth for group in by_surface.values() for truth in group]
     for name in (AGAIN, *searches):
-        yield row(name, [one[name] for one in every])
+        yield row(name, [truth[name] for truth in every])
     goal = "factor 16, 1 seed, 1/10"
     yield f"{goal}, by surface"
-    for name, group in found.items():
-        yield row(name, [one[goal] for one in group])
+    for name, group in by_surface.items():
+        yield row(name, [truth[goal] for truth in group])
 
 
 def main() -> None:

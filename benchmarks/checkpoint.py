@@ -106,8 +106,8 @@ def measure(folder: Path, rounds: int, threads: int) -> tuple[Times, int]:
                 timed(times, f"save: torch.save{name}", partial(torch.save, state, path))
                 load = partial(torch.load, path, weights_only=True)
                 timed(times, f"load: torch.load{name}", load)
-    found = store.checkpoint(job.id)
-    assert found and _same(found.model(), states[""]["model"])
+    checkpoint = store.checkpoint(job.id)
+    assert checkpoint and _same(checkpoint.model(), states[""]["model"])
     return {name: values[1:] for name, values in times.items()}, _bytes(states[""])
 
 
@@ -124,13 +124,13 @@ def _save(writer: JobWriter, snapshot: Snapshot, trainer: Trainer, epoch: int) -
 
 
 def _loaded(store: ArtifactStore, job: str) -> object:
-    found = store.checkpoint(job)
-    assert found
-    return found.model(), found.optimizer()
+    checkpoint = store.checkpoint(job)
+    assert checkpoint
+    return checkpoint.model(), checkpoint.optimizer()
 
 
-def _same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
+def _same(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[n], right[n]) for n in left)
 
 
 def _bytes(state: dict[str, Any]) -> int:
@@ -151,8 +151,8 @@ def main() -> None:
         times, size = measure(Path(folder), options.rounds, options.threads)
     medians = {name: statistics.median(values) for name, values in times.items()}
     ratios = {
-        f"{what}: {peer}": medians[f"{what}: {peer}"] / medians[f"{what}: {ours}"]
-        for what, ours, peers in (
+        f"{action}: {peer}": medians[f"{action}: {peer}"] / medians[f"{action}: {ours}"]
+        for action, ours, peers in (
             ("save", "compound waits", ("torch.save", "torch.save, one buffer a slot")),
             ("load", "compound", ("torch.load", "torch.load, one buffer a slot")),
         )

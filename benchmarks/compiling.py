@@ -71,15 +71,15 @@ def stepper(
     made = Trainer(job, feeder, process)
     made.connect()
     made.module.train()
-    taken = cycle(list(feeder.training(0, 1, made._share)))
+    batches = cycle(list(feeder.training(0, 1, made._share)))
     sums = torch.zeros(2, dtype=torch.float64, device=process.device)
     loss = torch.zeros((), device=process.device)
-    return lambda: made.step(0, taken, sums, loss)
+    return lambda: made.step(0, batches, sums, loss)
 
 
 def _cpu_time() -> float:
-    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def timed(step: Callable[[], None], steps: int, kind: str) -> float:

@@ -58,7 +58,7 @@ class Table:
     @property
     def networks(self) -> list[str]:
         """The candidates."""
-        return [one for one in self.curves if one != self.baseline]
+        return [network for network in self.curves if network != self.baseline]
 
     @property
     def length(self) -> int:
@@ -95,7 +95,9 @@ def read(path: Path = TABLE) -> Table:
         curve = Curve(network, int(line["seed"]), scores, float(line[short]))
         curves.setdefault(network, []).append(curve)
     number = int(short.removeprefix("short_"))
-    return Table({name: tuple(each) for name, each in curves.items()}, baseline, number)
+    return Table(
+        {name: tuple(network_curves) for name, network_curves in curves.items()}, baseline, number
+    )
 
 
 def _columns(line: Mapping[str, str], prefix: str) -> list[str]:
@@ -104,12 +106,14 @@ def _columns(line: Mapping[str, str], prefix: str) -> list[str]:
 
 def final_means(table: Table) -> dict[str, float]:
     """Return each candidate's accuracy after the whole schedule, the mean of all its seeds."""
-    return {one: fmean(curve.final for curve in table.curves[one]) for one in table.networks}
+    return {
+        network: fmean(curve.final for curve in table.curves[network]) for network in table.networks
+    }
 
 
 def slack(table: Table) -> float:
     """Return one standard error of the difference of two candidates' means."""
-    scores = [[curve.final for curve in table.curves[one]] for one in table.networks]
+    scores = [[curve.final for curve in table.curves[network]] for network in table.networks]
     noise = pooled(scores)
     assert noise is not None
     return float(noise.sd * (2 / len(scores[0])) ** 0.5)
@@ -123,15 +127,17 @@ def record(uri: str, path: Path = TABLE) -> None:
     brief = {(j.candidate, j.request.job.seed): j.request.job for j in short.plan.jobs}
     results = store.results([job.id for job in brief.values()])
     length = next(iter(brief.values())).recipe.epochs
-    networks = {one.id: one for one in (whole.plan.baseline, *whole.plan.candidates)}
+    networks = {
+        candidate.id: candidate for candidate in (whole.plan.baseline, *whole.plan.candidates)
+    }
     rows = []
     for planned_job in whole.plan.jobs:
-        one, job = networks[planned_job.candidate], planned_job.request.job
+        candidate, job = networks[planned_job.candidate], planned_job.request.job
         scores = [row.metrics[ACCURACY] for row in store.rows(job.id)]
-        brief_score = results[brief[one.id, job.seed].id].metrics[ACCURACY]
-        triple = [round(value, 4) for value in one.coefficients.model_dump().values()]
-        facts = [one.id, " ".join(one.roles), *triple, round(one.ratio, 4)]
-        costs = [one.cost.params, one.cost.macs, one.cost.activations]
+        brief_score = results[brief[candidate.id, job.seed].id].metrics[ACCURACY]
+        triple = [round(value, 4) for value in candidate.coefficients.model_dump().values()]
+        facts = [candidate.id, " ".join(candidate.roles), *triple, round(candidate.ratio, 4)]
+        costs = [candidate.cost.params, candidate.cost.macs, candidate.cost.activations]
         rows.append([*facts, *costs, job.seed, *(round(s, 6) for s in (*scores, brief_score))])
     epochs = [f"epoch_{e}" for e in range(1, len(scores) + 1)]
     head = ["network", "roles", "alpha", "beta", "gamma", "ratio", "params", "macs", "activations"]
@@ -142,9 +148,9 @@ def record(uri: str, path: Path = TABLE) -> None:
 
 
 def _study(store: ArtifactStore, name: str) -> Documents:
-    found = documents(store.study(name))
-    assert found is not None
-    return found
+    study = documents(store.study(name))
+    assert study is not None
+    return study
 
 
 if __name__ == "__main__":

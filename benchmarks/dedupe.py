@@ -63,16 +63,18 @@ def realised(rows: list[Row]) -> tuple[int, str]:
 def record(uri: str, path: Path = TABLE) -> None:
     """Write the table from a store that holds the ended study."""
     store = ArtifactStore.open(uri, create=False)
-    found = documents(store.study("dedupe"))
-    assert found is not None
-    assert found.plan is not None
-    jobs = [(job.candidate, job.request.job) for job in found.plan.jobs]
+    study = documents(store.study("dedupe"))
+    assert study is not None
+    assert study.plan is not None
+    jobs = [(job.candidate, job.request.job) for job in study.plan.jobs]
     results = store.results([job.id for _, job in jobs])
     rows = []
-    for one in found.plan.candidates:
-        scores = [results[job.id].metrics[ACCURACY] for network, job in jobs if network == one.id]
-        facts = [one.id, one.cost.params, one.cost.macs, *scores]
-        rows += [[*triple.model_dump().values(), *facts] for triple in one.triples]
+    for candidate in study.plan.candidates:
+        scores = [
+            results[job.id].metrics[ACCURACY] for network, job in jobs if network == candidate.id
+        ]
+        facts = [candidate.id, candidate.cost.params, candidate.cost.macs, *scores]
+        rows += [[*triple.model_dump().values(), *facts] for triple in candidate.triples]
     seeds = [f"accuracy_seed{job.seed}" for network, job in jobs if network == rows[0][3]]
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")

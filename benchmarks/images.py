@@ -80,9 +80,9 @@ def write_images(root: Path, count: int, width: int, height: int) -> None:
         Image.fromarray((smooth + grain).clip(0, 255).astype(np.uint8)).save(
             sink, "JPEG", quality=90
         )
-        place = root / "train" / ("ant", "bee")[number % 2]
-        place.mkdir(parents=True, exist_ok=True)
-        (place / f"{number:05}.jpg").write_bytes(sink.getvalue())
+        folder = root / "train" / ("ant", "bee")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:05}.jpg").write_bytes(sink.getvalue())
 
 
 def source_of(root: Path, cache: str) -> Streamed:
@@ -123,8 +123,8 @@ def pace(batches: Iterable[Tensor]) -> Pace:
     started, spent, seen = time.perf_counter(), cpu_seconds(), 0
     for images in batches:
         seen += len(images)
-    taken = time.perf_counter() - started
-    return Pace(seen / taken, 1000 * (cpu_seconds() - spent) / seen)
+    elapsed = time.perf_counter() - started
+    return Pace(seen / elapsed, 1000 * (cpu_seconds() - spent) / seen)
 
 
 def cpu_seconds() -> float:
@@ -200,13 +200,13 @@ def against_first(root: Path, rounds: int) -> None:
     compare("second epoch, from the cache", "first epoch, filling the cache", paces)
 
 
-def compare(name: str, other: str, paces: list[tuple[Pace, Pace]]) -> None:
+def compare(name: str, other_name: str, paces: list[tuple[Pace, Pace]]) -> None:
     """Print two sides, and by how much the first is ahead."""
-    for which, label in enumerate((name, other)):
+    for which, label in enumerate((name, other_name)):
         show(label, [pair[which].rate for pair in paces], "images/s")
         show("", [pair[which].cost for pair in paces], "ms of CPU an image")
-    show("ratio of images/s", [mine.rate / theirs.rate for mine, theirs in paces], "x")
-    show("ratio of CPU", [theirs.cost / mine.cost for mine, theirs in paces], "x")
+    show("ratio of images/s", [first.rate / second.rate for first, second in paces], "x")
+    show("ratio of CPU", [second.cost / first.cost for first, second in paces], "x")
 
 
 def filling(root: Path, cache: str) -> Streamed:

@@ -73,15 +73,17 @@ def _first(source: Streamed, number: int) -> float:
     started = time.perf_counter()
     batches = source.training(0, number, Share.of(BATCH, BATCH, 0, 1))
     next(batches)
-    taken = time.perf_counter() - started
+    elapsed = time.perf_counter() - started
     batches.close()  # type: ignore[attr-defined]
-    return taken
+    return elapsed
 
 
 def _check(ours: Streamed, far: Streamed) -> None:
     share = Share.of(BATCH, BATCH, 0, 1)
-    for mine, theirs in zip(ours.training(0, 0, share), far.training(0, 0, share), strict=True):
-        assert torch.equal(mine.images, theirs.images), "other pixels"
+    for our_batch, their_batch in zip(
+        ours.training(0, 0, share), far.training(0, 0, share), strict=True
+    ):
+        assert torch.equal(our_batch.images, their_batch.images), "other pixels"
 
 
 if __name__ == "__main__":

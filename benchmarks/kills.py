@@ -82,18 +82,21 @@ def kill_at_random(folder: Path, kills: int, seed: int, address: str) -> Outcome
     """Train a job for each kill on the Ray at `address`, to which this process is connected."""
     started, draw = time.monotonic(), random.Random(seed)
     requests = [request(number) for number in range(kills)]
-    (folder / "jobs.jsonl").write_text("\n".join(one.model_dump_json() for one in requests))
-    outcome, told = Outcome(), Counter[tuple[str, int]]()
+    (folder / "jobs.jsonl").write_text("\n".join(request.model_dump_json() for request in requests))
+    outcome, announced = Outcome(), Counter[tuple[str, int]]()
     doomed = {
-        one.job.id: (draw.randint(1, EPOCHS - 1), draw.choices([*VICTIMS], [*VICTIMS.values()])[0])
-        for one in requests
+        request.job.id: (
+            draw.randint(1, EPOCHS - 1),
+            draw.choices([*VICTIMS], [*VICTIMS.values()])[0],
+        )
+        for request in requests
     }
     while doomed:
         driver = _driver(folder, address)
         for event in _events(driver, outcome):
             if event.row is None:
                 continue
-            told[event.job, event.row.epoch] += 1
+            announced[event.job, event.row.epoch] += 1
             epoch, victim = doomed.get(event.job, (0, ""))
             if event.row.epoch == epoch:
                 del doomed[event.job]
@@ -103,7 +106,7 @@ def kill_at_random(folder: Path, kills: int, seed: int, address: str) -> Outcome
             break
     if not outcome.wrong and driver.returncode:
         list(_events(_driver(folder, address), outcome))
-    outcome.repeated = sum(times - 1 for times in told.values())
+    outcome.repeated = sum(times - 1 for times in announced.values())
     _check(requests, str(folder / "store"), outcome)
     outcome.seconds = time.monotonic() - started
     return outcome
@@ -176,22 +179,22 @@ def _kill(victim: str, driver: "subprocess.Popen[str]") -> None:
         driver.kill()
         return
     filters = [("class_name", "=", victim), ("state", "=", "ALIVE")]
-    found = list_actors(filters=filters)
-    if found:
-        os.kill(random.Random(len(found)).choice(found).pid, signal.SIGKILL)
+    actors = list_actors(filters=filters)
+    if actors:
+        os.kill(random.Random(len(actors)).choice(actors).pid, signal.SIGKILL)
 
 
 def _check(requests: list[JobRequest], uri: str, outcome: Outcome) -> None:
     store = ArtifactStore.open(uri)
-    for one in requests:
-        result: JobResult | None = store.result(one.job.id)
+    for request in requests:
+        result: JobResult | None = store.result(request.job.id)
         if result is None or result.status != "done" or result.epochs != EPOCHS:
-            outcome.wrong.append(f"{one.label} ended as {result}")
+            outcome.wrong.append(f"{request.label} ended as {result}")
             continue
         outcome.attempts.append(result.attempt)
-        epochs = [row.epoch for row in store.rows(one.job.id)]
+        epochs = [row.epoch for row in store.rows(request.job.id)]
         if epochs != list(range(1, EPOCHS + 1)):
-            outcome.wrong.append(f"{one.label} has the epochs {epochs}")
+            outcome.wrong.append(f"{request.label} has the epochs {epochs}")
     _compare(requests[:3], store, outcome)
 
 
@@ -200,9 +203,9 @@ def _compare(requests: list[JobRequest], store: ArtifactStore, outcome: Outcome)
     with tempfile.TemporaryDirectory() as folder:
         LocalRunner().run(requests, folder, lambda event: None)
         peace = ArtifactStore.open(folder)
-        for one in requests:
-            if _numbers(peace, one) != _numbers(store, one):
-                outcome.wrong.append(f"{one.label} has other numbers than without kills")
+        for request in requests:
+            if _numbers(peace, request) != _numbers(store, request):
+                outcome.wrong.append(f"{request.label} has other numbers than without kills")
 
 
 def _numbers(store: ArtifactStore, request: JobRequest) -> list[dict[str, float]]:
@@ -217,13 +220,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--drive", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.drive:
-        return drive(given.folder, given.drive)
-    folder = given.folder or Path(tempfile.mkdtemp(prefix="compound-kills-"))
+    options = parser.parse_args()
+    if options.drive:
+        return drive(options.folder, options.drive)
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="compound-kills-"))
     with connect(cpus=2):
         address = ray.get_runtime_context().gcs_address
-        outcome = kill_at_random(folder, given.kills, given.seed, address)
+        outcome = kill_at_random(folder, options.kills, options.seed, address)
     print(json.dumps(vars(outcome), indent=1))
     return 1 if outcome.wrong else 0
 

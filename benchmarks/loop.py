@@ -78,14 +78,14 @@ def batches(made: Trainer, batch: int) -> Iterator[Batch]:
 def compound(network: Architecture, batch: int, steps: int) -> tuple[float, float]:
     """Return seconds and mean loss of Compound's own steps."""
     made = trainer(network, batch, steps)
-    taken, sums = batches(made, batch), torch.zeros(2, dtype=torch.float64)
+    drawn, sums = batches(made, batch), torch.zeros(2, dtype=torch.float64)
     loss = torch.zeros(())
     made.module.train()
     for step in range(WARM_UP):
-        made.step(step, taken, sums, loss)
+        made.step(step, drawn, sums, loss)
     started = time.perf_counter()
     for step in range(WARM_UP, steps):
-        made.step(step, taken, sums, loss)
+        made.step(step, drawn, sums, loss)
     total = float(loss)
     return time.perf_counter() - started, total / steps
 
@@ -99,13 +99,13 @@ def bare(fused: bool) -> Side:
         for parameter in model.parameters():  # tensors of their own again, not views of one buffer
             parameter.data, parameter.grad = parameter.data.clone(), None
         decayed = [p for p in model.parameters() if p.ndim > 1]
-        others = [p for p in model.parameters() if p.ndim <= 1]
+        undecayed = [p for p in model.parameters() if p.ndim <= 1]
         groups: list[dict[str, Any]] = [
             {"params": decayed, "weight_decay": recipe.weight_decay},
-            {"params": others},
+            {"params": undecayed},
         ]
         optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9, fused=fused, foreach=not fused)
-        taken, total = batches(made, batch), torch.zeros(())
+        drawn, total = batches(made, batch), torch.zeros(())
 
         def step(number: int, batch: Batch) -> None:
             images, labels = batch[:2]
@@ -119,10 +119,10 @@ def bare(fused: bool) -> Side:
             total.add_(loss.detach())
 
         model.train()
-        for number, taken_batch in enumerate(islice(taken, WARM_UP)):
+        for number, taken_batch in enumerate(islice(drawn, WARM_UP)):
             step(number, taken_batch)
         started = time.perf_counter()
-        for number, taken_batch in enumerate(islice(taken, steps - WARM_UP), start=WARM_UP):
+        for number, taken_batch in enumerate(islice(drawn, steps - WARM_UP), start=WARM_UP):
             step(number, taken_batch)
         mean = float(total) / steps
         return time.perf_counter() - started, mean
@@ -162,8 +162,8 @@ def parsed() -> argparse.Namespace:
 def elsewhere(case: str, side: str) -> tuple[float, float]:
     """Take a turn in another process, with the same options; return seconds and mean loss."""
     command = [sys.executable, "-m", "benchmarks.loop", *sys.argv[1:], "--side", case, side]
-    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-    seconds, loss = json.loads(told)
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    seconds, loss = json.loads(output)
     return seconds, loss
 
 
@@ -186,11 +186,11 @@ def _turned(number: int) -> list[str]:
 def show(case: str, speeds: dict[str, list[float]], losses: dict[str, float]) -> None:
     """Print one network's table. AssertionError: the sides did not train the same."""
     print(f"{case}: images/s, median (least to most), mean loss")
-    for name, found in speeds.items():
-        spread = f"{min(found):.0f} to {max(found):.0f}"
-        print(f"  {name:14} {statistics.median(found):8.1f}  ({spread})  {losses[name]:.5f}")
+    for name, rates in speeds.items():
+        spread = f"{min(rates):.0f} to {max(rates):.0f}"
+        print(f"  {name:14} {statistics.median(rates):8.1f}  ({spread})  {losses[name]:.5f}")
     rounds = zip(*speeds.values(), strict=True)
-    ratios = sorted(ours / max(others) for ours, *others in rounds)
+    ratios = sorted(ours / max(peers) for ours, *peers in rounds)
     spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
     print(f"  ratio          {statistics.median(ratios):8.2f}  ({spread})  goal 0.98")
     assert max(losses.values()) - min(losses.values()) < 0.02, "the sides trained differently"

@@ -97,7 +97,7 @@ def main() -> None:
     for name, side in zip(("ours", "DataLoader"), zip(*pairs, strict=True), strict=True):
         low, high = min(side), max(side)
         print(f"{name:12}{statistics.median(side):10,.0f} images/s ({low:,.0f} to {high:,.0f})")
-    ratios = sorted(one / other for one, other in pairs)
+    ratios = sorted(our_rate / their_rate for our_rate, their_rate in pairs)
     spread = f"{ratios[0]:.1f} to {ratios[-1]:.1f}"
     print(f"ratio {statistics.median(ratios):.1f} (rounds: {spread}; goal 20)")
 

@@ -91,10 +91,10 @@ def main() -> None:
     profile = probed(kind, options.threads, options.limit, precision)
     shapes = HELD_OUT if kind == "cpu" else HELD_OUT_GPU
     cases = [variant(*shape).model_copy(update={"precision": precision}) for shape in shapes]
-    _, found = measure_all(cases, kind, options.threads, options.measure, lambda line: None)
+    _, timed = measure_all(cases, kind, options.threads, options.measure, lambda line: None)
     print("held out:")
-    table([point(profile, case, measured) for case, measured in found])
-    spread = statistics.median(measured.spread for _, measured in found)
+    table([point(profile, case, measured) for case, measured in timed])
+    spread = statistics.median(measured.spread for _, measured in timed)
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     print(f"the median step over the fastest: {spread:.2f}; load {load:.1f} on {cores} cores")
     if spread > DISTURBED or load > cores:

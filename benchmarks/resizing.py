@@ -68,23 +68,23 @@ def main() -> None:
     ways = {"plain": None, "growing": {"start": options.start, "until": 0.8}}
     recipes = {name: recipe(options.epochs, resizing) for name, resizing in ways.items()}
     recipes["growing"] = recipe(options.longer or options.epochs, ways["growing"])
-    plain, growing = (Pace(guess("cpu"), SMALL, one, 64, 1) for one in recipes.values())
-    print(f"sides {sizes(growing.recipe, 32)}, foretold {growing.mean_step / plain.mean_step:.2f}")
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    plain, growing = (Pace(guess("cpu"), SMALL, recipe_, 64, 1) for recipe_ in recipes.values())
+    print(f"sides {sizes(growing.recipe, 32)}, predicted {growing.mean_step / plain.mean_step:.2f}")
+    runs_of: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     for seed in range(options.seeds):
         for name in ways if seed % 2 == 0 else reversed(ways):
             job = TrainJob(architecture=SMALL, recipe=recipes[name], data=data, seed=seed)
             accuracy, epochs = trained(job, cache)
-            found[name].append((accuracy, sum(epochs[1:])))
-            times = " ".join(f"{each:.1f}" for each in epochs)
+            runs_of[name].append((accuracy, sum(epochs[1:])))
+            times = " ".join(f"{duration:.1f}" for duration in epochs)
             print(f"{name:8} seed {seed}: {accuracy:.2%}, epochs {times} s", flush=True)
-    for name, runs in found.items():
+    for name, runs in runs_of.items():
         scores, seconds = zip(*runs, strict=True)
         spread = f"sd {statistics.stdev(scores):.2%}"
         print(
             f"{name:8} {statistics.mean(scores):.2%} ({spread}), {statistics.mean(seconds):.0f} s"
         )
-    ratios = [b[1] / a[1] for a, b in zip(*found.values(), strict=True)]
+    ratios = [b[1] / a[1] for a, b in zip(*runs_of.values(), strict=True)]
     print(f"time {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
 
 

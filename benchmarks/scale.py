@@ -119,7 +119,7 @@ class Scene:
         return ArtifactStore.open(self.spec.store)
 
     def prepared(self) -> Plan:
-        """Plan and reckon as `compound plan` does, without printing."""
+        """Plan and predict as `compound plan` does, without printing."""
         plan = prepare(self.spec, summarise(self.spec.data), self.store).plan
         assert isinstance(plan, Plan)
         return plan
@@ -140,7 +140,7 @@ class Scene:
         """Return a command of the command line on this study."""
         if name in ("status", "report"):
             return [name, self.spec.name, "--store", self.spec.store]
-        sets = (word for one in self.overrides for word in ("--set", one))
+        sets = (word for override in self.overrides for word in ("--set", override))
         return [name, str(SPEC), *sets]
 
 
@@ -157,16 +157,16 @@ def ran(scene: Scene, plan: Plan) -> tuple[Took, Took]:
 def alternated(rounds: int, scenes: Sequence[Scene]) -> list[list[tuple[Took, Took]]]:
     """Run both studies in turns; return what each run took, by study."""
     plans = [scene.prepared() for scene in scenes]
-    found: list[list[tuple[Took, Took]]] = [[] for _ in scenes]
+    times_of: list[list[tuple[Took, Took]]] = [[] for _ in scenes]
     for _ in range(rounds):
-        for place, scene in enumerate(scenes):
-            found[place].append(ran(scene, plans[place]))
-    return found
+        for index, scene in enumerate(scenes):
+            times_of[index].append(ran(scene, plans[index]))
+    return times_of
 
 
 def show(name: str, times: Sequence[Took], unit: str = "s", scale: float = 1.0) -> None:
     """Print a median with its extremes, of the wall and of the processor."""
-    walls, cpus = ([scale * getattr(t, what) for t in times] for what in ("wall", "cpu"))
+    walls, cpus = ([scale * getattr(t, clock) for t in times] for clock in ("wall", "cpu"))
     cells = (
         f"{statistics.median(v):9.2f} {f'{min(v):.2f} to {max(v):.2f}':>16}" for v in (walls, cpus)
     )
@@ -176,8 +176,8 @@ def show(name: str, times: Sequence[Took], unit: str = "s", scale: float = 1.0) 
 def show_ratio(name: str, small: Sequence[Took], large: Sequence[Took]) -> None:
     """Print the ratio of the large study's medians to the small one's."""
     medians = [
-        statistics.median(getattr(t, what) for t in side)
-        for what in ("wall", "cpu")
+        statistics.median(getattr(t, clock) for t in side)
+        for clock in ("wall", "cpu")
         for side in (large, small)
     ]
     wall, cpu = medians[0] / medians[1], medians[2] / medians[3]
@@ -202,9 +202,9 @@ def measure(small: Scene, large: Scene, rounds: int, runs: int) -> None:
     head = f"{'median':>9} {'least to most':>16}"
     print(f"{'':34}{head}  {head}")
     print(f"{'':34}{'wall':>9} {'':16}  {'processor':>9}")
-    one, other = alternated(runs, (small, large))
+    small_times, large_times = alternated(runs, (small, large))
     for name, part in (("a job", 0), ("a job, the driver alone", 1)):
-        sides = [[took[part] for took in side] for side in (one, other)]
+        sides = [[took[part] for took in side] for side in (small_times, large_times)]
         for size, times in zip(("small", "large"), sides, strict=True):
             show(f"{name}, {size}", times, "ms", 1000)
         show_ratio(f"{name}, large / small", *sides)

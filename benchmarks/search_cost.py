@@ -45,13 +45,13 @@ def replay(
     rng = np.random.default_rng(0)
     choices = [strategy(table.drawn(rng, again=again), rng) for _ in range(replays)]
     means = final_means(table)
-    reached = [means[one.network] for one in choices]
+    reached = [means[choice.network] for choice in choices]
     enough = max(means.values()) - slack(table)
     return Shown(
         name,
-        _spread([one.epochs for one in choices]),
+        _spread([choice.epochs for choice in choices]),
         _spread(reached),
-        float(np.mean([one > enough for one in reached])),
+        float(np.mean([score > enough for score in reached])),
     )
 
 
@@ -60,7 +60,7 @@ def _spread(values: Sequence[float]) -> tuple[float, float, float]:
     return fmean(values), float(low), float(high)
 
 
-def lines(table: Table, shown: Iterable[Shown]) -> Iterable[str]:
+def lines(table: Table, rows: Iterable[Shown]) -> Iterable[str]:
     """Yield the table for people, as it comes."""
     means = sorted(final_means(table).values())
     yield (
@@ -68,24 +68,24 @@ def lines(table: Table, shown: Iterable[Shown]) -> Iterable[str]:
         f"the worst {means[0]:.2%}; as good as the best within {100 * slack(table):.2f} points"
     )
     yield f"{'strategy':34}{'epochs':>8}{'5 to 95 %':>14}{'chosen':>9}{'5 to 95 %':>18}{'good':>7}"
-    for one in shown:
-        mean, low, high = one.epochs
-        reached, least, most = one.chosen
+    for row in rows:
+        mean, low, high = row.epochs
+        reached, least, most = row.chosen
         yield (
-            f"{one.strategy:34}{mean:8.0f}{f'{low:.0f} to {high:.0f}':>14}{reached:9.2%}"
-            f"{f'{least:.2%} to {most:.2%}':>18}{one.good:7.0%}"
+            f"{row.strategy:34}{mean:8.0f}{f'{low:.0f} to {high:.0f}':>14}{reached:9.2%}"
+            f"{f'{least:.2%} to {most:.2%}':>18}{row.good:7.0%}"
         )
 
 
-def write(path: Path, shown: Iterable[Shown]) -> None:
+def write(path: Path, rows: Iterable[Shown]) -> None:
     """Write the figures as CSV."""
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         spreads = ("", "_p5", "_p95")
-        heads = [f"{what}{end}" for what in ("epochs", "chosen") for end in spreads]
+        heads = [f"{figure}{end}" for figure in ("epochs", "chosen") for end in spreads]
         writer.writerow(["strategy", *heads, "as_good_as_the_best"])
-        for one in shown:
-            writer.writerow([one.strategy, *one.epochs, *one.chosen, one.good])
+        for row in rows:
+            writer.writerow([row.strategy, *row.epochs, *row.chosen, row.good])
 
 
 def main() -> None:
@@ -95,18 +95,18 @@ def main() -> None:
     parser.add_argument("--bootstrap", action="store_true", help="draw runs with replacement")
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
-    table, shown = read(), []
+    table, rows = read(), []
 
     def replays() -> Iterable[Shown]:
         for name, strategy in strategies().items():
             times, again = options.replays, options.bootstrap
-            shown.append(replay(name, strategy, table, times, again=again))
-            yield shown[-1]
+            rows.append(replay(name, strategy, table, times, again=again))
+            yield rows[-1]
 
     for line in lines(table, replays()):
         print(line, flush=True)
     if options.csv:
-        write(options.csv, shown)
+        write(options.csv, rows)
 
 
 if __name__ == "__main__":

@@ -88,8 +88,8 @@ def one_rank(network: str, sharded: bool) -> None:
     seconds = time.process_time() - begun
     if distributed.get_rank() == 0:
         weights = 4e-6 * sum(w.numel() for w in made.module.parameters())
-        found = {"weights": weights, "rest": rest, "peak": resident("VmHWM") - before}
-        sys.stdout.write(json.dumps({**found, "seconds": seconds}) + "\n")
+        figures = {"weights": weights, "rest": rest, "peak": resident("VmHWM") - before}
+        sys.stdout.write(json.dumps({**figures, "seconds": seconds}) + "\n")
     leave()
 
 
@@ -100,8 +100,8 @@ def measured(network: str, ranks: int, sharded: bool) -> dict[str, float]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-2000:]
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
 def compared(network: str, ranks: int, rounds: int) -> dict[str, Any]:
@@ -111,19 +111,19 @@ def compared(network: str, ranks: int, rounds: int) -> dict[str, Any]:
         for sharded in (False, True) if number % 2 else (True, False):
             sides[sharded].append(measured(network, ranks, sharded))
     medians = {
-        name: {key: statistics.median(one[key] for one in sides[on]) for key in sides[on][0]}
+        name: {key: statistics.median(sample[key] for sample in sides[on]) for key in sides[on][0]}
         for name, on in (("ddp", False), ("divided", True))
     }
     return {"network": network, "ranks": ranks, **medians}
 
 
-def told(found: dict[str, Any]) -> str:
-    ddp, divided = found["ddp"], found["divided"]
+def text_of(figures: dict[str, Any]) -> str:
+    ddp, divided = figures["ddp"], figures["divided"]
     numbers = "  ".join(
         f"{key} {ddp[key]:8.2f} {divided[key]:8.2f} ({divided[key] / ddp[key]:.2f})"
         for key in ("rest", "peak", "seconds")
     )
-    name = f"{found['network']}, {found['ranks']} ranks, weights {ddp['weights']:.0f} MB"
+    name = f"{figures['network']}, {figures['ranks']} ranks, weights {ddp['weights']:.0f} MB"
     return f"{name}: DDP, divided  {numbers}\n"
 
 
@@ -140,8 +140,8 @@ def main() -> None:
         return one_rank(options.rank, options.divide)
     for network in options.networks:
         for ranks in options.ranks:
-            found = compared(network, ranks, options.rounds)
-            sys.stdout.write(json.dumps(found) + "\n" if options.json else told(found))
+            figures = compared(network, ranks, options.rounds)
+            sys.stdout.write(json.dumps(figures) + "\n" if options.json else text_of(figures))
             sys.stdout.flush()
     return None
 

@@ -55,17 +55,17 @@ class World:
     @classmethod
     def of(cls, spec: StudySpec, plan: Plan, truth: Floats, seed: int) -> "World":
         """Give the candidates of a plan their worth, in their order."""
-        ids = [one.id for one in plan.candidates]
-        known = dict(zip(ids, plan.candidates, strict=True))
-        return cls(spec, known, dict(zip(ids, truth.tolist(), strict=True)), seed)
+        ids = [candidate.id for candidate in plan.candidates]
+        candidates = dict(zip(ids, plan.candidates, strict=True))
+        return cls(spec, candidates, dict(zip(ids, truth.tolist(), strict=True)), seed)
 
     def reached(self, network: str, stray: float = 0.0) -> float:
         """Return the true accuracy of a network at the cost that it has."""
-        one = self.candidates.get(network)
-        if one is None:
+        candidate = self.candidates.get(network)
+        if candidate is None:
             return 1 - BASELINE
-        part = math.log(one.ratio) / math.log(self.spec.search.budget.multiple)
-        error = BASELINE * float(one.ratio**-DECAY)
+        part = math.log(candidate.ratio) / math.log(self.spec.search.budget.multiple)
+        error = BASELINE * float(candidate.ratio**-DECAY)
         return 1 - error + SIGMA * part * (self.worth[network] + stray)
 
     def answer(self, job: TrainJob) -> float:
@@ -80,8 +80,8 @@ class World:
         error = (1 - self.reached(network, stray)) * shorter**SLOW
         return _score(1 - error + SIGMA * NOISIER * noise)
 
-    def _normal(self, *what: object) -> float:
-        key = hashlib.sha256(repr((self.seed, what)).encode()).digest()
+    def _normal(self, *key_parts: object) -> float:
+        key = hashlib.sha256(repr((self.seed, key_parts)).encode()).digest()
         return float(np.random.default_rng(int.from_bytes(key[:8])).standard_normal())
 
 
@@ -100,9 +100,9 @@ class Simulated:
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Answer every request; see `Runner.run`."""
         ledger = ArtifactStore.open(store)
-        return [self._one(request, ledger, on_event) for request in requests]
+        return [self._answered(request, ledger, on_event) for request in requests]
 
-    def _one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
+    def _answered(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
         with store.writer(request.job) as writer:
             if self.logged:
                 self._log(request.job, writer)
@@ -163,17 +163,17 @@ def carry_out(spec: StudySpec, plan: Plan, answer: Answer) -> Carried:
     with tempfile.TemporaryDirectory(prefix="compound-simulated-", dir=parent) as folder:
         store = ArtifactStore.open(folder)
         Study(spec, "", store, Simulated(answer), Silent()).run(plan)
-        found = documents(store.study(spec.name))
-        assert found is not None
-        assert found.verdict is not None
-        return Carried(found.verdict, sum(job.request.job.recipe.epochs for job in found.jobs))
+        study = documents(store.study(spec.name))
+        assert study is not None
+        assert study.verdict is not None
+        return Carried(study.verdict, sum(job.request.job.recipe.epochs for job in study.jobs))
 
 
 def single(plan: Plan) -> Bools:
     """Say of every candidate whether it scales one axis only."""
-    return np.array([bool({*AXES} & {*one.roles}) for one in plan.candidates])
+    return np.array([bool({*AXES} & {*candidate.roles}) for candidate in plan.candidates])
 
 
 def shares_of(plan: Plan) -> Floats:
     """Return the shares of every candidate, shape (candidates, 3)."""
-    return np.array([one.shares.split for one in plan.candidates if one.shares])
+    return np.array([candidate.shares.split for candidate in plan.candidates if candidate.shares])

@@ -20,15 +20,15 @@ from tests.support.standin_runs import Run, configurations, trained
 HEAD = "| configuration | mixed | blocking a step | blocking an evaluation | operations a step |"
 
 
-def row(name: str, found: Run) -> str:
+def row(name: str, run: Run) -> str:
     """Return a line of the table."""
-    if found.result.cause:
-        return f"| {name} | {found.result.cause.message} |"
-    tally = found.tally
-    within = tally.waits_in("training") / found.rows[-1].step
-    held = tally.waits_in("evaluation") / len(found.rows)
+    if run.result.cause:
+        return f"| {name} | {run.result.cause.message} |"
+    tally = run.tally
+    within = tally.waits_in("training") / run.rows[-1].step
+    evaluation_waits = tally.waits_in("evaluation") / len(run.rows)
     mixed = sum(tally.mixed.values())
-    return f"| {name} | {mixed} | {within:.1f} | {held:.1f} | {found.operations} |"
+    return f"| {name} | {mixed} | {within:.1f} | {evaluation_waits:.1f} | {run.operations} |"
 
 
 def main() -> None:
@@ -40,9 +40,9 @@ def main() -> None:
         for name, job in configurations(Path(folder)):
             if sys.argv[1:] and name not in sys.argv[1:]:
                 continue
-            found = trained(job, store)
-            print(row(name, found), flush=True)
-            for (kind, spot), count in found.tally.waits.most_common() if sys.argv[1:] else ():
+            run = trained(job, store)
+            print(row(name, run), flush=True)
+            for (kind, spot), count in run.tally.waits.most_common() if sys.argv[1:] else ():
                 print("  ", count, kind, *spot)
 
 

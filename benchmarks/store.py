@@ -55,39 +55,39 @@ class Goal:
 
 def in_turns(folder: Path, rounds: int, turns: Mapping[str, Turn]) -> dict[str, list[float]]:
     """Measure every side once a round; a first round warms up and is not counted."""
-    found: dict[str, list[float]] = {name: [] for name in turns}
+    measured: dict[str, list[float]] = {name: [] for name in turns}
     for number in range(rounds + 1):
         for name, turn in turns.items():
-            place = Path(tempfile.mkdtemp(dir=folder))
-            value = turn(place)
-            shutil.rmtree(place, ignore_errors=True)
+            side_folder = Path(tempfile.mkdtemp(dir=folder))
+            value = turn(side_folder)
+            shutil.rmtree(side_folder, ignore_errors=True)
             if number:
-                found[name].append(value)
-    return found
+                measured[name].append(value)
+    return measured
 
 
-def show(found: Mapping[str, Sequence[float]], unit: str, form: str = ",.0f") -> None:
+def show(measured: Mapping[str, Sequence[float]], unit: str, form: str = ",.0f") -> None:
     """Print medians with their extremes."""
-    for name, values in found.items():
+    for name, values in measured.items():
         middle = format(statistics.median(values), form)
         spread = f"{format(min(values), form)} to {format(max(values), form)}"
         print(f"  {name:44} {middle:>12}  ({spread}) {unit}", flush=True)
 
 
-def judge(what: str, value: float, goal: float, unit: str, *, most: bool = False) -> None:
+def judge(label: str, value: float, goal: float, unit: str, *, most: bool = False) -> None:
     """Print a figure beside its goal."""
     good = value <= goal if most else value >= goal
     side = "at most" if most else "at least"
     verdict = "" if good else "  MISSED"
-    print(f"  {what:44} {value:12.3g} {unit}, goal {side} {goal:g}{verdict}", flush=True)
+    print(f"  {label:44} {value:12.3g} {unit}, goal {side} {goal:g}{verdict}", flush=True)
 
 
 def compared(
-    found: Mapping[str, Sequence[float]], goals: Sequence[Goal], *, seconds: bool = False
+    measured: Mapping[str, Sequence[float]], goals: Sequence[Goal], *, seconds: bool = False
 ) -> None:
     """Print how many times better our first side's median is than each peer's."""
-    medians = {name: statistics.median(values) for name, values in found.items()}
-    ours = next(iter(found))
+    medians = {name: statistics.median(values) for name, values in measured.items()}
+    ours = next(iter(measured))
     for goal in goals:
         ratio = medians[ours] / medians[goal.peer]
         judge(f"{ours} / {goal.peer}", 1 / ratio if seconds else ratio, goal.times, "x")
@@ -102,10 +102,10 @@ def scalars(folder: Path, rounds: int, rows: int) -> None:
         "mlflow, log_batch": lambda at: sides.log_mlflow(at, max(rows // 5, 50), sides.BATCH),
         "tensorboard": lambda at: sides.log_tensorboard(at, rows),
     }
-    found = in_turns(folder, rounds, turns)
-    show(found, "a second")
-    compared(found, [Goal("mlflow, log_metrics", 50), Goal("tensorboard", 5)])
-    compared(found, [Goal("mlflow, log_batch", 1)])
+    measured = in_turns(folder, rounds, turns)
+    show(measured, "a second")
+    compared(measured, [Goal("mlflow, log_metrics", 50), Goal("tensorboard", 5)])
+    compared(measured, [Goal("mlflow, log_batch", 1)])
 
 
 def records(folder: Path, rounds: int, count: int) -> None:
@@ -119,9 +119,9 @@ def records(folder: Path, rounds: int, count: int) -> None:
             "optuna, journal": partial(journal, count=count, threads=threads),
             "compound, a folder each": partial(sides.carry_compound, count=few, threads=threads),
         }
-        found = in_turns(folder, rounds, turns)
-        show({f"{name}, {threads} threads": rates for name, rates in found.items()}, "a second")
-        compared(found, [Goal("optuna, sqlite", 50), Goal("optuna, journal", 3)])
+        measured = in_turns(folder, rounds, turns)
+        show({f"{name}, {threads} threads": rates for name, rates in measured.items()}, "a second")
+        compared(measured, [Goal("optuna, sqlite", 50), Goal("optuna, journal", 3)])
 
 
 def reading(folder: Path, rounds: int, rows: int, runs: int) -> None:
@@ -131,7 +131,7 @@ def reading(folder: Path, rounds: int, rows: int, runs: int) -> None:
     print(f"one metric of {jobs} jobs, of {points:,} points; tensorboard's {runs} runs multiplied")
     sides.fill_compound(folder / "ours", rows)
     sides.fill_tensorboard(folder / "events", rows, runs)
-    found = in_turns(
+    measured = in_turns(
         folder,
         rounds,
         {
@@ -139,16 +139,16 @@ def reading(folder: Path, rounds: int, rows: int, runs: int) -> None:
             "tensorboard": lambda at: sides.read_tensorboard(folder / "events") * jobs / runs,
         },
     )
-    show(found, "s", ".3f")
-    compared(found, [Goal("tensorboard", 100)], seconds=True)
-    judge("compound", statistics.median(found["compound"]), 0.3, "s", most=True)
+    show(measured, "s", ".3f")
+    compared(measured, [Goal("tensorboard", 100)], seconds=True)
+    judge("compound", statistics.median(measured["compound"]), 0.3, "s", most=True)
 
 
 def step(folder: Path, rounds: int, steps: int) -> None:
     """The share of a training step that twenty scalars take."""
     print(f"cost to a step of {sides.METRICS} scalars")
     stepping = sides.Stepping()
-    found = in_turns(
+    measured = in_turns(
         folder,
         rounds,
         {
@@ -157,8 +157,8 @@ def step(folder: Path, rounds: int, steps: int) -> None:
             "the logging itself, ms": lambda at: stepping.log(at, steps),
         },
     )
-    show(found, "ms", ".3f")
-    alone, _, logging = (statistics.median(values) for values in found.values())
+    show(measured, "ms", ".3f")
+    alone, _, logging = (statistics.median(values) for values in measured.values())
     judge("logging / step", 100 * logging / alone, 0.5, "%", most=True)
 
 

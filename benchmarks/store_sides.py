@@ -42,8 +42,8 @@ def job(seed: int = 0, images: int = 64) -> TrainJob:
 def values(epoch: int) -> dict[str, float]:
     """Make up the metrics of an epoch, with digits that do not repeat, as measured ones do not."""
     return {
-        name: math.sin(epoch * 12.9898 + place * 78.233) * 43758.5453 % 1.0
-        for place, name in enumerate(NAMES)
+        name: math.sin(epoch * 12.9898 + index * 78.233) * 43758.5453 % 1.0
+        for index, name in enumerate(NAMES)
     }
 
 
@@ -123,20 +123,20 @@ def record_compound(folder: Path, count: int, threads: int) -> float:
     study = ArtifactStore.open(str(folder / "runs")).study("study")
     jobs = _jobs(count)
     planned = [
-        Line("plan.json", "search", one.id, f"job {one.seed}", "c", 1, one.seed, 8, 1.2, 1.1, 9)
-        for one in jobs
+        Line("plan.json", "search", job_.id, f"job {job_.seed}", "c", 1, job_.seed, 8, 1.2, 1.1, 9)
+        for job_ in jobs
     ]
 
-    def one(number: int) -> None:
-        of = jobs[number]
-        tell = partial(Event, job=of.id, label=planned[number].label)
-        study.append_event(tell(kind="started", workers=1))
-        study.append_event(tell(kind="epoch", row=_row(of.id, 1, 1, ACCURACY)))
-        study.append_event(tell(kind="ended", result=_result(of, 1, 1)))
+    def record(number: int) -> None:
+        recorded = jobs[number]
+        event = partial(Event, job=recorded.id, label=planned[number].label)
+        study.append_event(event(kind="started", workers=1))
+        study.append_event(event(kind="epoch", row=_row(recorded.id, 1, 1, ACCURACY)))
+        study.append_event(event(kind="ended", result=_result(recorded, 1, 1)))
 
     began = time.perf_counter()
     study.planned_jobs.write({}, planned)
-    _at_once(one, count, threads)
+    _at_once(record, count, threads)
     return count / (time.perf_counter() - began)
 
 
@@ -144,7 +144,7 @@ def carry_compound(folder: Path, count: int, threads: int) -> float:
     """Return jobs a second in folders of their own: claimed, begun, a row, the last commit."""
     store, jobs = ArtifactStore.open(str(folder / "runs")), _jobs(count)
 
-    def one(number: int) -> None:
+    def record(number: int) -> None:
         of = jobs[number]
         with store.writer(of) as writer:
             writer.resume()
@@ -152,7 +152,7 @@ def carry_compound(folder: Path, count: int, threads: int) -> float:
             writer.finish(_result(of, writer.attempt, 1))
 
     began = time.perf_counter()
-    _at_once(one, count, threads)
+    _at_once(record, count, threads)
     return count / (time.perf_counter() - began)
 
 
@@ -161,23 +161,23 @@ def _jobs(count: int) -> list[TrainJob]:
 
 
 def record_optuna(folder: Path, count: int, threads: int, kind: str = "sqlite") -> float:
-    """Return trials a second that are asked for, report once, and are told."""
+    """Return trials a second: each one is asked, reports once, and is told (Optuna's words)."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = _optuna_storage(folder, kind)
     study = optuna.create_study(storage=storage, sampler=optuna.samplers.RandomSampler())
-    asked: dict[str, Any] = {
+    distributions: dict[str, Any] = {
         name: optuna.distributions.FloatDistribution(1, 2) for name in ("alpha", "beta", "gamma")
     }
 
-    def one(number: int) -> None:
-        trial = study.ask(asked)
+    def record(number: int) -> None:
+        trial = study.ask(distributions)
         trial.report(0.5, 1)
         study.tell(trial, 0.5)
 
     began = time.perf_counter()
-    _at_once(one, count, threads)
+    _at_once(record, count, threads)
     return count / (time.perf_counter() - began)
 
 
@@ -191,13 +191,13 @@ def _optuna_storage(folder: Path, kind: str) -> Any:
     return RDBStorage(f"sqlite:///{folder}/optuna.db", engine_kwargs=waiting)
 
 
-def _at_once(one: Callable[[int], None], count: int, threads: int) -> None:
+def _at_once(record: Callable[[int], None], count: int, threads: int) -> None:
     if threads == 1:  # as a driver does it: without handing over from thread to thread
         for number in range(count):
-            one(number)
+            record(number)
         return
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(one, range(count)))
+        list(pool.map(record, range(count)))
 
 
 def fill_compound(folder: Path, rows: int) -> None:
@@ -232,13 +232,13 @@ def read_tensorboard(folder: Path) -> float:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     began = time.perf_counter()
-    found = 0
+    count = 0
     for run in folder.iterdir():
         events = EventAccumulator(str(run), size_guidance={"scalars": 0})
         events.Reload()
-        found += len(events.Scalars(READ))
+        count += len(events.Scalars(READ))
     took = time.perf_counter() - began
-    assert found
+    assert count
     return took
 
 
@@ -254,14 +254,14 @@ class Stepping:
 
     def take(self, steps: int, folder: Path | None = None) -> float:
         """Return milliseconds a step, with a row logged for each where a folder is given."""
-        began, taken, logged = time.perf_counter(), 0, 0.0
-        while taken < steps:
+        began, done, logged = time.perf_counter(), 0, 0.0
+        while done < steps:
             self._trainer.epoch(1)
-            taken += 10
+            done += 10
         took = time.perf_counter() - began
         if folder:
-            logged = self.log(folder, taken) * taken / 1000
-        return 1000 * (took + logged) / taken
+            logged = self.log(folder, done) * done / 1000
+        return 1000 * (took + logged) / done
 
     def log(self, folder: Path, steps: int) -> float:
         """Return milliseconds that logging takes of a step."""

@@ -72,25 +72,25 @@ def measure(
     judge: Callable[..., None],
 ) -> None:
     """Print what the status, and opening the store, take."""
-    place = folder / "study"
-    print(f"status of a study of {study(place, grid):,} jobs of {EPOCHS} epochs", flush=True)
-    found: dict[str, list[float]] = {}
+    store = folder / "study"
+    print(f"status of a study of {study(store, grid):,} jobs of {EPOCHS} epochs", flush=True)
+    figures: dict[str, list[float]] = {}
 
     def add(**values: float) -> None:
         for name, value in values.items():
-            found.setdefault(name.replace("_", " "), []).append(value)
+            figures.setdefault(name.replace("_", " "), []).append(value)
 
     for _ in range(rounds):
-        wall, cpu, memory = command(place)
+        wall, cpu, memory = command(store)
         add(command=wall, its_processor_time=cpu, megabytes=memory)
-        add(once_imported=seconds(lambda: status(NAME, str(place), as_json=False)))
-        add(open_with_index=seconds(lambda: _opened(place)))
-    for name, values in found.items():
+        add(once_imported=seconds(lambda: status(NAME, str(store), as_json=False)))
+        add(open_with_index=seconds(lambda: _opened(store)))
+    for name, values in figures.items():
         show({name: values}, "MB" if name == "megabytes" else "s", ".3f")
-    judge("status", median(found["command"]), 1, "s", most=True)
-    judge("open with index", median(found["open with index"]), 1, "s", most=True)
-    judge("memory", median(found["megabytes"]), 500, "MB", most=True)
+    judge("status", median(figures["command"]), 1, "s", most=True)
+    judge("open with index", median(figures["open with index"]), 1, "s", most=True)
+    judge("memory", median(figures["megabytes"]), 500, "MB", most=True)
 
 
-def _opened(place: Path) -> Any:
-    return ArtifactStore.open(str(place), create=False).knowing(NAME)
+def _opened(store: Path) -> Any:
+    return ArtifactStore.open(str(store), create=False).knowing(NAME)

@@ -83,7 +83,7 @@ def _gridded(seeds: int, table: Table, rng: np.random.Generator) -> Choice:
 
 
 def _highest(table: Table, networks: Sequence[str], seeds: int) -> Choice:
-    means = {one: fmean(c.final for c in table.curves[one][:seeds]) for one in networks}
+    means = {network: fmean(c.final for c in table.curves[network][:seeds]) for network in networks}
     best = max(means, key=means.__getitem__)
     return Choice(best, len(networks) * seeds * table.length)
 
@@ -115,7 +115,7 @@ def _halved(factor: int, seeds: int, table: Table, rng: np.random.Generator) -> 
         grace_period=1,
         reduction_factor=factor,
     )
-    trials = [table.curves[one][seed] for seed in range(seeds) for one in table.networks]
+    trials = [table.curves[network][seed] for seed in range(seeds) for network in table.networks]
     reached = _reached(rule, trials, rng)
     ended = [curve for curve, last in zip(trials, reached, strict=True) if last == table.length]
     return Choice(max(ended, key=lambda curve: curve.final).network, sum(reached))
@@ -123,25 +123,25 @@ def _halved(factor: int, seeds: int, table: Table, rng: np.random.Generator) -> 
 
 def _reached(rule: Any, trials: Sequence[Curve], rng: np.random.Generator) -> list[int]:
     """Return the epoch that each trial came to under a rule of Ray's."""
-    handles = [SimpleNamespace(trial_id=str(place)) for place in range(len(trials))]
+    handles = [SimpleNamespace(trial_id=str(index)) for index in range(len(trials))]
     reached, waiting = [0] * len(trials), iter(range(len(trials)))
     running: list[tuple[float, int]] = []
 
     def begin(now: float) -> None:
-        if (place := next(waiting, None)) is not None:
-            rule.on_trial_add(None, handles[place])
-            heappush(running, (now + rng.uniform(0.8, 1.2), place))
+        if (index := next(waiting, None)) is not None:
+            rule.on_trial_add(None, handles[index])
+            heappush(running, (now + rng.uniform(0.8, 1.2), index))
 
     for _ in range(WORKERS):
         begin(0.0)
     while running:
-        now, place = heappop(running)
-        reached[place] = epoch = reached[place] + 1
-        told = {"epoch": epoch, "accuracy": trials[place].epochs[epoch - 1]}
-        if rule.on_trial_result(None, handles[place], told) == rule.CONTINUE:
-            heappush(running, (now + rng.uniform(0.8, 1.2), place))
+        now, index = heappop(running)
+        reached[index] = epoch = reached[index] + 1
+        result = {"epoch": epoch, "accuracy": trials[index].epochs[epoch - 1]}
+        if rule.on_trial_result(None, handles[index], result) == rule.CONTINUE:
+            heappush(running, (now + rng.uniform(0.8, 1.2), index))
             continue
-        rule.on_trial_complete(None, handles[place], told)
+        rule.on_trial_complete(None, handles[index], result)
         begin(now)
     return reached
 
@@ -176,5 +176,5 @@ def _seeds(number: int) -> str:
 
 
 def _rungs(**options: float) -> str:
-    told = "".join(f", {name}: {value}" for name, value in options.items())
-    return f"search.promotion={{kind: rungs, factor: 4{told}}}"
+    settings = "".join(f", {name}: {value}" for name, value in options.items())
+    return f"search.promotion={{kind: rungs, factor: 4{settings}}}"

@@ -41,30 +41,30 @@ def rough(shares: Floats, single: Bools, rng: np.random.Generator) -> Floats:
 
 def spike(shares: Floats, single: Bools, rng: np.random.Generator) -> Floats:
     """One mix is 3 sigma above all others, which are equal."""
-    found = np.zeros(len(shares))
-    found[rng.choice(np.flatnonzero(~single))] = 3
-    return found
+    truth = np.zeros(len(shares))
+    truth[rng.choice(np.flatnonzero(~single))] = 3
+    return truth
 
 
 def corner(shares: Floats, single: Bools, rng: np.random.Generator) -> Floats:
     """One axis alone is the best: no gain."""
-    found = 4 * shares @ np.eye(3)[rng.integers(3)]
-    return np.asarray(found, dtype=np.float64)
+    truth = 4 * shares @ np.eye(3)[rng.integers(3)]
+    return np.asarray(truth, dtype=np.float64)
 
 
 def level(shares: Floats, single: Bools, rng: np.random.Generator) -> Floats:
     """A bowl in which one axis alone is lifted to the best mix: no gain, against the surface."""
-    found = bowl(4)(shares, single, rng)
-    best = np.flatnonzero(single)[found[single].argmax()]
-    found[best] = found[~single].max()
-    return found
+    truth = bowl(4)(shares, single, rng)
+    best = np.flatnonzero(single)[truth[single].argmax()]
+    truth[best] = truth[~single].max()
+    return truth
 
 
 def trap(shares: Floats, single: Bools, rng: np.random.Generator) -> Floats:
     """All mixes equal one axis, the other axes are far below: no gain, and most room for luck."""
-    found = np.where(single, -5.0, 0.0)
-    found[rng.choice(np.flatnonzero(single))] = 0
-    return found
+    truth = np.where(single, -5.0, 0.0)
+    truth[rng.choice(np.flatnonzero(single))] = 0
+    return truth
 
 
 SURFACES: dict[str, Truth] = {

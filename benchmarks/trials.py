@@ -68,9 +68,9 @@ def requests(count: int, workers: int) -> list[JobRequest]:
     return [JobRequest(job=job, resources=resources, label=f"seed {job.seed}") for job in jobs]
 
 
-def measured(begun: float, ends: Sequence[float], places: int) -> Measured:
+def measured(begun: float, ends: Sequence[float], slots: int) -> Measured:
     """Leave the first jobs out, one for each place."""
-    later = list(ends[places - 1 :])
+    later = list(ends[slots - 1 :])
     gaps = [after - before for before, after in pairwise(later)]
     return Measured(later[0] - begun, tuple(gaps))
 
@@ -128,8 +128,8 @@ def nested_worker(config: dict[str, Any]) -> None:
     """One rank of a nested trainer."""
     request = JobRequest.model_validate_json(config["request"])
     context = train.get_context()
-    place = (context.get_world_rank(), context.get_world_size())
-    process = Process(*place, device=get_device(), threads=1)
+    rank = (context.get_world_rank(), context.get_world_size())
+    process = Process(*rank, device=get_device(), threads=1)
     for row in run(request.job, ArtifactStore.open(config["store"]), process, DataCache()):
         train.report(row.metrics)
 
@@ -138,7 +138,7 @@ def theirs(trainable: Callable[[dict[str, Any]], None], count: int, workers: int
     """Time the same jobs as fresh Tune trials."""
     # No CPU for a driver whose workers take them all; one for a trial that trains by itself.
     bundle = {"CPU": 1} if workers == 1 else {"memory": 2**20}
-    ends, places = Ends(), CPUS // workers
+    ends, slots = Ends(), CPUS // workers
     with connect(cpus=CPUS), tempfile.TemporaryDirectory() as folder:
         texts = [request.model_dump_json() for request in requests(count, workers)]
         begun = time.perf_counter()
@@ -150,7 +150,7 @@ def theirs(trainable: Callable[[dict[str, Any]], None], count: int, workers: int
                 "folder": f"{folder}/train",
             },
             tune_config=tune.TuneConfig(
-                max_concurrent_trials=places,
+                max_concurrent_trials=slots,
                 trial_dirname_creator=lambda trial: trial.trial_id,
             ),
             run_config=tune.RunConfig(
@@ -161,7 +161,7 @@ def theirs(trainable: Callable[[dict[str, Any]], None], count: int, workers: int
             request.job.id for request in requests(count, workers)
         )
         assert [result.status for result in done.values()] == ["done"] * count
-    return measured(begun, ends.times, places)
+    return measured(begun, ends.times, slots)
 
 
 def show(title: str, goal: float, warm: list[Measured], cold: list[Measured]) -> None:
@@ -169,15 +169,17 @@ def show(title: str, goal: float, warm: list[Measured], cold: list[Measured]) ->
     print(f"\n{title}")
     print(f"{'':24}{'start-up s':>12}{'s a job':>10}{'10 to 90 %':>18}{'jobs/s':>10}")
     for name, rounds in (("compound", warm), ("Ray, a fresh trial", cold)):
-        gaps = sorted(gap for one in rounds for gap in one.gaps)
+        gaps = sorted(gap for round_ in rounds for gap in round_.gaps)
         spread = f"{quantile(gaps, 0.1):.3f} to {quantile(gaps, 0.9):.3f}"
-        startup = statistics.median(one.startup for one in rounds)
-        rate = statistics.median(one.rate for one in rounds)
+        startup = statistics.median(round_.startup for round_ in rounds)
+        rate = statistics.median(round_.rate for round_ in rounds)
         middle = statistics.median(gaps)
         print(f"{name:24}{startup:12.1f}{middle:10.3f}{spread:>18}{rate:10.3f}")
-    ratios = [one.rate / other.rate for one, other in zip(warm, cold, strict=True)]
-    each = ", ".join(f"{ratio:.1f}" for ratio in ratios)
-    print(f"ratio of jobs/s: {statistics.median(ratios):.1f} (rounds: {each}; goal {goal:g})")
+    ratios = [
+        our_round.rate / their_round.rate for our_round, their_round in zip(warm, cold, strict=True)
+    ]
+    listed = ", ".join(f"{ratio:.1f}" for ratio in ratios)
+    print(f"ratio of jobs/s: {statistics.median(ratios):.1f} (rounds: {listed}; goal {goal:g})")
 
 
 def quantile(ordered: Sequence[float], fraction: float) -> float:

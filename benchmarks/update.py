@@ -94,10 +94,11 @@ def main() -> None:
             times[name].append(milliseconds(step, clock))
     first = times["torch.optim"]
     print(f"EfficientNet-B0, {options.threads} threads, {ROUNDS} rounds of {STEPS} steps")
-    for name, taken in times.items():
-        ratios = sorted(a / b for a, b in zip(first, taken, strict=True))
+    for name, samples in times.items():
+        ratios = sorted(a / b for a, b in zip(first, samples, strict=True))
         print(
-            f"{name:32}{statistics.median(taken):8.2f} ms ({min(taken):.2f} to {max(taken):.2f})"
+            f"{name:32}{statistics.median(samples):8.2f} ms "
+            f"({min(samples):.2f} to {max(samples):.2f})"
             f"  x{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
         )
 

@@ -62,7 +62,7 @@ class Bench:
     def of(cls, spec: StudySpec) -> "Bench":
         """Plan a study."""
         plan = plan_study(spec, DATA)
-        ids = tuple(one.id for one in plan.candidates)
+        ids = tuple(candidate.id for candidate in plan.candidates)
         return cls(spec, plan, ids, shares_of(plan), single(plan))
 
 
@@ -71,23 +71,23 @@ class Judged:
     """One verdict beside the truth; sizes in sigma."""
 
     means: float
-    """The part of the candidates' intervals that hold their true mean."""
+    """The part of the candidates' intervals that contain the true mean."""
     gain: bool
     width: float
     tied: bool
-    told: bool
-    """A gain was told."""
+    reported: bool
+    """A gain was reported."""
     possible: bool
     """A gain exists."""
     false: bool
-    """A gain was told of a mix that has none."""
+    """A gain was reported for a mix that has none."""
     regret: float
-    others: int
+    tied_count: int
     """Tied candidates."""
 
 
 def judge(bench: Bench, surface: Truth, rng: np.random.Generator) -> Judged:
-    """Simulate one study and hold its verdict against the truth."""
+    """Simulate one study and compare its verdict with the truth."""
     truth = surface(bench.shares, bench.single, rng)
     world = World.of(bench.spec, bench.plan, truth, int(rng.integers(2**31)))
     verdict = carry_out(bench.spec, bench.plan, world.answer).verdict
@@ -97,23 +97,25 @@ def judge(bench: Bench, surface: Truth, rng: np.random.Generator) -> Judged:
     assert verdict.chosen is not None
     control = float(truth[bench.single].max())
     real = value[gain.mix] - control
-    held = [_within(one, world.reached(one.candidate)) for one in verdict.standings]
+    contained = [
+        _within(standing, world.reached(standing.candidate)) for standing in verdict.standings
+    ]
     return Judged(
-        means=float(np.mean(held)),
+        means=float(np.mean(contained)),
         gain=gain.low <= SIGMA * real <= gain.high,
         width=(gain.high - gain.low) / SIGMA,
-        tied=any(value[one] >= best - 1e-9 for one in verdict.tied),
-        told=verdict.outcome == "gain",
+        tied=any(value[candidate] >= best - 1e-9 for candidate in verdict.tied),
+        reported=verdict.outcome == "gain",
         possible=best > control + 1e-9,
         false=verdict.outcome == "gain" and real <= 1e-9,
         regret=best - value[verdict.chosen],
-        others=len(verdict.tied),
+        tied_count=len(verdict.tied),
     )
 
 
-def _within(one: Standing, value: float) -> bool:
-    assert one.low is not None and one.high is not None
-    return one.low <= value <= one.high
+def _within(standing: Standing, value: float) -> bool:
+    assert standing.low is not None and standing.high is not None
+    return standing.low <= value <= standing.high
 
 
 HEAD = ("means", "gain", "width", "tied", "best", "told", "false", "regret", "mean")
@@ -121,20 +123,20 @@ HEAD = ("means", "gain", "width", "tied", "best", "told", "false", "regret", "me
 studies with the best in it, gains told where there is one and where not, the choice's regret."""
 
 
-def row(plan: str, surface: str, found: Sequence[Judged]) -> str:
+def row(plan: str, surface: str, results: Sequence[Judged]) -> str:
     """Return one line of the table: `told` of the studies with a gain, `false` of the others."""
-    possible = [one for one in found if one.possible]
-    without = [one for one in found if not one.possible]
+    possible = [result for result in results if result.possible]
+    without = [result for result in results if not result.possible]
     cells = [
-        f"{np.mean([one.means for one in found]):.1%}",
-        f"{np.mean([one.gain for one in found]):.1%}",
-        f"{np.mean([one.width for one in found]):.2f}",
-        f"{np.mean([one.others for one in found]):.1f}",
-        f"{np.mean([one.tied for one in found]):.1%}",
-        f"{np.mean([one.told for one in possible]):.0%}" if possible else "",
-        f"{np.mean([one.false for one in without]):.1%}" if without else "",
-        f"{np.median([one.regret for one in found]):.2f}",
-        f"{np.mean([one.regret for one in found]):.2f}",
+        f"{np.mean([result.means for result in results]):.1%}",
+        f"{np.mean([result.gain for result in results]):.1%}",
+        f"{np.mean([result.width for result in results]):.2f}",
+        f"{np.mean([result.tied_count for result in results]):.1f}",
+        f"{np.mean([result.tied for result in results]):.1%}",
+        f"{np.mean([result.reported for result in possible]):.0%}" if possible else "",
+        f"{np.mean([result.false for result in without]):.1%}" if without else "",
+        f"{np.median([result.regret for result in results]):.2f}",
+        f"{np.mean([result.regret for result in results]):.2f}",
     ]
     return f"{plan:12}{surface:9}" + "".join(f"{cell:>9}" for cell in cells)
 
@@ -142,7 +144,7 @@ def row(plan: str, surface: str, found: Sequence[Judged]) -> str:
 def benches(seeds: int) -> dict[str, Bench]:
     """Return the plans, by the number of their networks."""
     plans = [Bench.of(spec_of(path, seeds)) for path in SPECS]
-    return {f"{len(one.ids)} networks": one for one in plans}
+    return {f"{len(bench.ids)} networks": bench for bench in plans}
 
 
 def simulate(bench: Bench, surface: str, studies: int, seed: int = 0) -> list[Judged]:
@@ -157,9 +159,9 @@ def table(plans: dict[str, Bench], studies: int) -> Iterable[str]:
     everything: list[Judged] = []
     for plan, bench in plans.items():
         for surface in SURFACES:
-            found = simulate(bench, surface, studies)
-            everything += found
-            yield row(plan, surface, found)
+            results = simulate(bench, surface, studies)
+            everything += results
+            yield row(plan, surface, results)
     yield row("all", f"{len(everything):,}", everything)
 
 

@@ -133,10 +133,10 @@ def _network_error(error: BaseException, process: Process) -> Exception:
     """Turn SystemExit and the like of a network into an error; return other errors as they are."""
     if isinstance(error, Exception):
         return error
-    from compound.jobs.models.user_code import told
+    from compound.jobs.models.user_code import error_text
 
     ended_program = FactoryError(
-        f"the network's own code ended the program: {told(error, process.imports)}",
+        f"the network's own code ended the program: {error_text(error, process.imports)}",
         next_step="raise an Exception there, or return",
     )
     ended_program.__cause__ = error

@@ -14,6 +14,7 @@ SCIENCE_VERSION = 1
 class Model(BaseModel):
     """A frozen record that refuses unknown keys and numbers that are not finite."""
 
+    # Without hide_input_in_errors pydantic prints the input, which may contain a password.
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
     )
@@ -24,6 +25,7 @@ class Identified(Model):
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy; one with other content has no identity yet."""
+        # pydantic copies __dict__ as it is, with the cached id in it.
         copied = super().model_copy(update=update, deep=deep)
         if update:
             copied.__dict__.pop("id", None)

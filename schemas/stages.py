@@ -3,7 +3,7 @@
 Beside its fields, each class states facts about its block as class attributes. Counting, scaling,
 building and naming read these facts, and never compare names of blocks. Class attributes are in
 no JSON and in no identity. A new block is a class here, a row in jobs/networks/block_counts.py and
-a row in jobs/models/builders.py; a test holds the three complete.
+a row in jobs/models/builders.py; a test fails where one of the three is missing.
 
 - `activated`: an activation ends the block.
 - `preactivated`: an activation stands in front of every convolution of the block.
@@ -35,6 +35,10 @@ class Stem(Model):
     stride: Literal[1, 2, 4] = 2
     pool: Annotated[bool, Field(exclude_if=not_)] = False
     """A 3x3 max pool of stride 2 behind it."""
+
+
+# The stage classes repeat fields instead of inheriting them: inherited fields come first in JSON,
+# and stored documents have the order below.
 
 
 class Stage(Model):

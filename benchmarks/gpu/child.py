@@ -27,7 +27,7 @@ def main() -> int:
     part = importlib.import_module(f"benchmarks.gpu.{chosen([name])[0].module}")
     bench = Bench.of(kind, Path(trace[0]) if trace else None)
     if not sys.stdin.readline():
-        return 1  # whoever started this process is gone
+        return 1  # the parent process has ended
     recorder = Recorder(figures)
     try:
         with settled(bench.process.threads):  # what a job starts from: full float32

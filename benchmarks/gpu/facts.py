@@ -20,10 +20,10 @@ def measure(bench: Bench, recorder: Recorder) -> None:
     before = used_bytes(bench)
     torch.zeros(1, device=bench.device)
     bench.synchronize()
-    held = (used_bytes(bench) - before) / 1e6
+    context_mb = (used_bytes(bench) - before) / 1e6
     least, most = CONTEXT
-    right = bench.judged(least <= held <= most)
-    recorder.tell("a context, MB", held, f"{least} to {most}", right)
+    right = bench.judged(least <= context_mb <= most)
+    recorder.tell("a context, MB", context_mb, f"{least} to {most}", right)
     recorder.tell("convolutions in TF32", torch.backends.cudnn.allow_tf32, "as the spec says")
     recorder.tell("products in TF32", torch.backends.cuda.matmul.allow_tf32, "False")
     facts = gather()

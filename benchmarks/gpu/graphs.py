@@ -30,7 +30,7 @@ class Outcome:
     steps: int
     replayed: int
     """Passes that recordings took."""
-    told: str
+    reason: str
     """Why there are no recordings."""
 
 
@@ -55,7 +55,7 @@ def compared(bench: Bench, recorder: graphs.Recorder | None = None) -> Outcome:
         noise=_apart(again, weights),
         steps=len(losses),
         replayed=used.replayed if used else 0,
-        told=used.note if used else "",
+        reason=used.note if used else "",
     )
 
 
@@ -69,8 +69,8 @@ def tell(bench: Bench, recorder: Recorder) -> None:
     recorder.tell("graphs: weights of two plain runs apart", outcome.noise)
     replayed = bench.judged(outcome.replayed > 0)
     recorder.tell(f"graphs: of {outcome.steps} passes by graphs", outcome.replayed, "> 0", replayed)
-    told = bench.judged(not outcome.told)
-    recorder.tell("graphs: told", outcome.told or "nothing", "nothing", told)
+    none = bench.judged(not outcome.reason)
+    recorder.tell("graphs: told", outcome.reason or "nothing", "nothing", none)
 
 
 def _trained(

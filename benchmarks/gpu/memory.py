@@ -81,12 +81,12 @@ def _peak(bench: Bench, recorder: Recorder, job: TrainJob) -> None:
     recorder.tell(f"{name}: planned, GiB", planned / GIB)
     if not bench.cuda:
         return
-    held = torch.cuda.max_memory_allocated(bench.device) - before
+    allocated = torch.cuda.max_memory_allocated(bench.device) - before
     reserved = torch.cuda.max_memory_reserved(bench.device)
-    recorder.tell(f"{name}: allocated, GiB", held / GIB)
-    ratio = planned / held
+    recorder.tell(f"{name}: allocated, GiB", allocated / GIB)
+    ratio = planned / allocated
     recorder.tell(f"{name}: planned / allocated", ratio, "0.8 to 1.1", 0.8 <= ratio <= 1.1)
-    over = reserved / (held + before)
+    over = reserved / (allocated + before)
     recorder.tell(f"{name}: reserved / allocated", over, "<= 1.2", over <= 1.2)
     free, total = torch.cuda.mem_get_info(bench.device)
     recorder.tell(f"{name}: used of the device, GiB", (total - free) / GIB)
@@ -134,8 +134,8 @@ def _texts(bench: Bench, recorder: Recorder) -> None:
             except Exception as error:
                 kind, text = classify(error).kind, str(error).partition("\n")[0][:160]
                 right = kind == "out of memory"
-                found: Any = {"kind": kind, "text": text}
-                recorder.tell(f"{name} in {fraction:g}", found, "out of memory", right)
+                cause: Any = {"kind": kind, "text": text}
+                recorder.tell(f"{name} in {fraction:g}", cause, "out of memory", right)
 
 
 def _limit(bench: Bench, fraction: float) -> None:

@@ -115,8 +115,8 @@ def _resumed(bench: Bench, recorder: Recorder, job: TrainJob, folder: str) -> No
     second = trained(job, bench, f"{folder}/stopped")
     recorder.tell("resumed: status", second.status, "done", second.status == "done")
     stores = (f"{folder}/stopped", f"{folder}/device")
-    mine, whole = (_loss(ArtifactStore.open(store), job, epoch=-1) for store in stores)
-    _near(recorder, "resumed, last epoch", mine, whole, 1e-3)
+    resumed, whole = (_loss(ArtifactStore.open(store), job, epoch=-1) for store in stores)
+    _near(recorder, "resumed, last epoch", resumed, whole, 1e-3)
 
 
 def _loss(store: ArtifactStore, job: TrainJob, epoch: int = 0) -> float:

@@ -85,9 +85,9 @@ def profiled(bench: Bench, step: Any, *, keep: bool = False) -> Profile:
 
 
 def _summed(bench: Bench, events: list[Any]) -> Profile:
-    wanted = DeviceType.CUDA if bench.cuda else DeviceType.CPU
+    device = DeviceType.CUDA if bench.cuda else DeviceType.CPU
     # Annotations are told as if they ran on the device, over the kernels that they name.
-    ran = [e for e in events if e.device_type == wanted and not e.is_user_annotation]
+    ran = [e for e in events if e.device_type == device and not e.is_user_annotation]
     moved = [e for e in ran if e.name.startswith(("Memcpy", "Memset", "aten::copy_"))]
     spans = sorted((e.time_range.start, e.time_range.end) for e in ran)  # microseconds
     if not spans:

@@ -46,15 +46,15 @@ def right(lines: Sequence[Line]) -> bool:
 
 def report(lines: Sequence[Line], cut: int) -> str:
     """Return a table for each kind of device, and what they leave out of `cut` lines and more."""
-    tables, shown = [], 0
+    tables, count = [], 0
     for kind, last in latest(lines).items():
         dates = sorted({line["date"] for line in last if "date" in line})
         head = ", ".join([_HEADS.get(kind, kind), *dates])
         absent = [part.name for part in PARTS if part.name not in {line["part"] for line in last}]
         text = f"Without a line: {', '.join(absent)}.\n" if absent else ""
         tables.append(f"{head}\n\n{table(last)}{text}")
-        shown += len(last)
-    if older := len(lines) - shown:
+        count += len(last)
+    if older := len(lines) - count:
         tables.append(f"Left out: {older} lines of parts that ran again later.\n")
     if cut:
         tables.append(f"Left out: {cut} lines that are cut, or no session's.\n")
@@ -75,8 +75,8 @@ def _rows(line: Line) -> list[str]:
     head = f"{line['part']} {line.get('title', '')} ({line.get('seconds', 0):.0f} s)"
     measured, expected = line.get("measured", {}), line.get("expected", {})
     rows = []
-    shown = {name: value for name, value in measured.items() if name != "host"}  # a page of facts
-    for row, (name, value) in enumerate(shown.items()):
+    figures = {name: value for name, value in measured.items() if name != "host"}  # a page of facts
+    for row, (name, value) in enumerate(figures.items()):
         cells = [head if row == 0 else "", name, expected.get(name, ""), _text(value)]
         rows.append(f"| {' | '.join(map(_cell, [*cells, _mark(line, name)]))} |")
     if "error" in line:

@@ -30,7 +30,7 @@ class BlockInput(NamedTuple):
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution, batch norm and, unless told otherwise, the family's activation."""
+    """Convolution, batch norm and, by default, the family's activation."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class SqueezeExcite(nn.Module):
 
 
 class StochasticDepth(nn.Module):
-    """Drops a residual branch per image, and rescales the ones that survive (Huang et al. 2016)."""
+    """Drops a residual branch per image, and rescales the remaining ones (Huang et al. 2016)."""
 
     def __init__(self, survival: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""From a realised network, data or a user's own, to the torch module that it describes."""
+"""Build the torch module of a realised network, from data or by the user's own factory."""
 
 from torch import nn
 
@@ -21,8 +21,8 @@ def build(
 
     `survival` is the last block's under stochastic depth; `norm_momentum` the weight of the
     newest batch in the running statistics of batch norm, by default the family's own.
-    A factory builds its network if its code may be imported from the folders in `imports`, with
-    survival and dropout of its own. FactoryError: it may not, fails, or builds another network.
+    A factory builds its network with its own survival and dropout, if its code may be imported
+    from the folders in `imports`. FactoryError: it may not, it fails, or it builds another network.
     """
     if isinstance(network, FactoryNetwork):
         from compound.jobs.models.factory import normalised

@@ -8,6 +8,7 @@ from torch import nn
 from compound.jobs.models.blocks import BlockInput, MBConv, Residual, Separable
 from compound.jobs.models.cells import CellBlock
 
+# Any: each builder takes the stage class of its own row, which Callable cannot express.
 Builder = Callable[[Any, BlockInput], nn.Module]
 
 BUILDERS: dict[str, Builder] = {

@@ -1,4 +1,4 @@
-"""AmoebaNet's cells as modules; jobs/networks/amoebanet.py says what they consist of."""
+"""AmoebaNet's cells as modules; jobs/networks/amoebanet.py has their operations."""
 
 from itertools import chain
 
@@ -26,7 +26,7 @@ class ActConvNorm(nn.Sequential):
 
 
 class FactorizedReduction(nn.Module):
-    """Halves the side and sets the channels: two 1x1 convolutions, one a pixel further."""
+    """Halves the side and sets the channels: two 1x1 convolutions, one shifted by a pixel."""
 
     def __init__(self, cin: int, cout: int, numerics: Numerics) -> None:
         super().__init__()
@@ -38,14 +38,16 @@ class FactorizedReduction(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, cin, H, W) to (N, cout, ceil(H / 2), ceil(W / 2))."""
         x = self.activation(x)
+        # Negative padding cuts a row and a column: the second view starts one pixel further.
         views = (x, nn.functional.pad(x, (-1, 1, -1, 1)))
+        # A single output channel has no second half, so the views may outnumber the convolutions.
         halves = [conv(view) for conv, view in zip(self.convs, views, strict=False)]
         y: Tensor = self.norm(torch.cat(halves, 1))
         return y
 
 
 class CellBlock(nn.Module):
-    """One cell: reads the last two feature maps, and concatenates the states it left unused."""
+    """One cell: reads the last two feature maps, and concatenates the states that no pair uses."""
 
     def __init__(self, stage: NormalCellStage | ReductionCellStage, inputs: BlockInput) -> None:
         super().__init__()
@@ -81,7 +83,7 @@ class CellBlock(nn.Module):
 
 
 def _operation(operation: Operation, channels: int, stride: int, numerics: Numerics) -> nn.Module:
-    """Build one operation; pools keep the side at stride 1, and look at no padding."""
+    """Build one operation; pools keep the side at stride 1, and ignore padding."""
     if operation == "max_pool_2x2":
         return nn.MaxPool2d(2, stride, ceil_mode=True)
     if operation == "max_pool_3x3":

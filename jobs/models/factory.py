@@ -1,4 +1,4 @@
-"""Networks of the user's own: built by their function, counted, and known again by their shapes."""
+"""Networks of the user's own: built by their function, counted, and identified by their shapes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,16 +8,23 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from compound.jobs.models.meta_trace import IMAGES, Trace, trace
-from compound.jobs.models.user_code import ARGUMENTS, WHERE, Build, blamed, home, load
+from compound.jobs.models.user_code import (
+    ARGUMENTS,
+    WHERE,
+    Build,
+    code_folder,
+    factory_errors,
+    load,
+)
 from compound.schemas.architecture import AXES, Axis
 from compound.schemas.errors import FactoryError
 from compound.schemas.factory import FactoryNetwork
 
 _LARGER = (2, 4)
-"""Multipliers that show whether an axis has an effect: one may still round to nothing."""
+"""Multipliers that show whether an axis has an effect: rounding may hide the smaller one."""
 
 Point = tuple[float, float, int]
-"""Depth, width and resolution, as a factory is asked for them."""
+"""Depth, width and resolution: the arguments of a factory's call."""
 
 
 class Factory:
@@ -26,34 +33,34 @@ class Factory:
     def __init__(
         self, name: str, num_classes: int, in_channels: int, folders: tuple[str, ...]
     ) -> None:
-        """Import it, which runs its code. FactoryError: it cannot be imported or called."""
+        """Import the function, which runs code. FactoryError: it cannot be imported or called."""
         self.name = name
         self._classes, self._channels = num_classes, in_channels
         self._build: Build = load(name, folders)
-        self._folders = (*folders, home(name))
-        self._known: dict[Point, FactoryNetwork | FactoryError] = {}
+        self._folders = (*folders, code_folder(name))
+        self._built: dict[Point, FactoryNetwork | FactoryError] = {}
 
     @property
     def builds(self) -> int:
         """How many networks were built to be counted."""
-        return len(self._known)
+        return len(self._built)
 
     def realise(self, depth: float, width: float, resolution: int) -> FactoryNetwork:
         """Build on the meta device and count. FactoryError: it cannot be built, or run there."""
         point = (depth, width, resolution)
-        if point not in self._known:
-            self._known[point] = self._realised(point)
-        found = self._known[point]
-        if isinstance(found, FactoryError):
-            raise found
-        return found
+        if point not in self._built:
+            self._built[point] = self._realised(point)
+        result = self._built[point]
+        if isinstance(result, FactoryError):
+            raise result
+        return result
 
     def check_training(self, network: FactoryNetwork) -> None:
-        """Run a network as in training too. FactoryError: it does not return logits then."""
+        """Run a network in training mode. FactoryError: it does not return logits there."""
         module = self._without_numbers((network.depth, network.width, network.resolution))
         side = network.resolution
         images = torch.empty(IMAGES, self._channels, side, side, device="meta")
-        with self._blamed("in training", network):
+        with self._factory_errors("in training", network):
             output = module.train()(images)
         self._check_output(output, "in training, ")
 
@@ -62,16 +69,16 @@ class Factory:
         return tuple(axis for axis in AXES if self._has_effect(axis, base))
 
     def module(self, network: FactoryNetwork) -> nn.Module:
-        """Build with weights, drawn from torch's generator as it stands.
+        """Build with weights, drawn from torch's current generator.
 
         Raises FactoryError where the network is not the one that was planned.
         """
         now = self.realise(network.depth, network.width, network.resolution)
         if now != network:
             raise FactoryError(
-                f"the factory builds another network than was planned: {self.name} at "
-                f"{_told(network)} has {now.workload.params:,} params and shapes {now.shapes}, "
-                f"not {network.workload.params:,} and {network.shapes}",
+                f"the factory builds another network than the planned one: {self.name} at "
+                f"{_point_text(network)} has {now.workload.params:,} params and shapes "
+                f"{now.shapes}, not {network.workload.params:,} and {network.shapes}",
                 where=WHERE,
                 allowed="the code, and the version of torch, that the plan was made with",
                 next_step="plan again: compound plan SPEC --allow-import",
@@ -80,24 +87,26 @@ class Factory:
 
     def _realised(self, point: Point) -> FactoryNetwork | FactoryError:
         try:
-            found = self._traced(self._without_numbers(point), point)
+            traced = self._traced(self._without_numbers(point), point)
         except FactoryError as error:
             return error
         return FactoryNetwork(
             factory=self.name,
             **dict(zip(ARGUMENTS, (*point, self._classes, self._channels), strict=True)),
-            workload=found.workload,
-            shapes=found.digest,
+            workload=traced.workload,
+            shapes=traced.digest,
         )
 
     def _traced(self, module: nn.Module, point: Point) -> Trace:
-        with self._blamed("on the meta device", point):
-            found = trace(module, self._channels, point[2])
-        self._check_output(found.output)
-        return found
+        with self._factory_errors("on the meta device", point):
+            traced = trace(module, self._channels, point[2])
+        self._check_output(traced.output)
+        return traced
 
     def _without_numbers(self, point: Point) -> nn.Module:
-        """Build on the meta device; where the code needs numbers, with them, then drop them."""
+        """Build on the meta device; code that needs real numbers is built with them, then moved."""
+        # Building must not change the caller's random numbers. By default fork_rng saves
+        # the generators of all CUDA devices too, which creates a context on each.
         with torch.random.fork_rng(devices=[]):
             try:
                 with torch.device("meta"):
@@ -107,20 +116,20 @@ class Factory:
 
     def _called(self, point: Point) -> nn.Module:
         arguments = dict(zip(ARGUMENTS, (*point, self._classes, self._channels), strict=True))
-        with self._blamed("", point):
+        with self._factory_errors("", point):
             module = self._build(**arguments)
         if not isinstance(module, nn.Module):
             raise FactoryError(
-                f"{self.name} returned {_article(module)}, not an nn.Module", where=WHERE
+                f"{self.name} returned {_described(module)}, not an nn.Module", where=WHERE
             )
         return module
 
     def _check_output(self, output: object, when: str = "") -> None:
-        wanted = (IMAGES, self._classes)
-        if isinstance(output, Tensor) and tuple(output.shape) == wanted:
+        shape = (IMAGES, self._classes)
+        if isinstance(output, Tensor) and tuple(output.shape) == shape:
             return
         raise FactoryError(
-            f"{self.name}: {when}the network puts out {_article(output)} for {IMAGES} images",
+            f"{self.name}: {when}the network returns {_described(output)} for {IMAGES} images",
             where=WHERE,
             allowed=f"one tensor of logits (N, {self._classes}): a row an image, a column a class",
         )
@@ -137,9 +146,9 @@ class Factory:
         return False
 
     @contextmanager
-    def _blamed(self, doing: str, at: Point | FactoryNetwork) -> Iterator[None]:
-        what = f"{self.name} {doing}".strip()
-        with blamed(f"{what} at {_told(at)}", self._folders):
+    def _factory_errors(self, doing: str, at: Point | FactoryNetwork) -> Iterator[None]:
+        action = f"{self.name} {doing}".strip()
+        with factory_errors(f"{action} at {_point_text(at)}", self._folders):
             yield
 
 
@@ -151,12 +160,12 @@ def normalised(module: nn.Module, momentum: float | None) -> nn.Module:
     return module
 
 
-def _told(at: Point | FactoryNetwork) -> str:
+def _point_text(at: Point | FactoryNetwork) -> str:
     point = (at.depth, at.width, at.resolution) if isinstance(at, FactoryNetwork) else at
     return f"depth {point[0]:.4g}, width {point[1]:.4g}, {point[2]} pixels"
 
 
-def _article(value: object) -> str:
+def _described(value: object) -> str:
     if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     name = type(value).__name__

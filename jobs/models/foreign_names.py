@@ -1,4 +1,4 @@
-"""What torchvision and timm call the layers of the networks that they share with us.
+"""The names that torchvision and timm give to the layers of networks that they also have.
 
 A naming maps each of our layers (a convolution, a norm, the classifier) to theirs; the tensors
 below a layer have the same names everywhere.
@@ -14,15 +14,15 @@ Source = Literal["compound", "torchvision", "timm"]
 
 
 class Naming(NamedTuple):
-    """Where weights come from, the names of its layers by ours, and its norms' epsilon."""
+    """A library that has the network, its layers' names by ours, and its norms' epsilon."""
 
     source: Source
     layers: dict[str, str]
     epsilon: float
 
 
-class _Place(NamedTuple):
-    """A block's place in the network: its index over all, its stage, and the repeat in it."""
+class _Position(NamedTuple):
+    """A block's position in the network: its index over all, its stage, and the repeat in it."""
 
     block: int
     stage: int
@@ -32,11 +32,11 @@ class _Place(NamedTuple):
 Pair = tuple[str, str]
 
 
-def _places(architecture: Architecture) -> Iterator[tuple[_Place, AnyStage]]:
+def _positions(architecture: Architecture) -> Iterator[tuple[_Position, AnyStage]]:
     index = 0
     for number, stage in enumerate(architecture.stages):
         for repeat in range(stage.repeats):
-            yield _Place(index, number, repeat), stage
+            yield _Position(index, number, repeat), stage
             index += 1
 
 
@@ -61,14 +61,14 @@ def _gate(ours: str, reduce: str, expand: str) -> Iterator[Pair]:
 def _timm(architecture: Architecture) -> Iterator[Pair]:
     """Name MBConvs and separable convolutions as timm's EfficientNet does."""
     yield from _ends(architecture, ("conv_stem", "bn1"), ("conv_head", "bn2"), "classifier")
-    for place, stage in _places(architecture):
-        theirs, kinds = f"blocks.{place.stage}.{place.repeat}", stage.layers
+    for position, stage in _positions(architecture):
+        theirs, kinds = f"blocks.{position.stage}.{position.repeat}", stage.layers
         convs = {"expand": "conv_pw", "depthwise": "conv_dw", "project": "conv_pwl"}
         if "expand" not in kinds:
             convs["project"] = "conv_pw"
         norms = iter(("bn1", "bn2", "bn3"))
         for layer, kind in enumerate(kinds):
-            ours = f"blocks.{place.block}.layers.{layer}"
+            ours = f"blocks.{position.block}.layers.{layer}"
             if kind == "gate":
                 yield from _gate(ours, f"{theirs}.se.conv_reduce", f"{theirs}.se.conv_expand")
             else:
@@ -79,10 +79,10 @@ def _torchvision_mbconv(architecture: Architecture) -> Iterator[Pair]:
     last = f"features.{len(architecture.stages) + 1}"
     stem, head = ("features.0.0", "features.0.1"), (f"{last}.0", f"{last}.1")
     yield from _ends(architecture, stem, head, "classifier.1")
-    for place, stage in _places(architecture):
+    for position, stage in _positions(architecture):
         for layer, kind in enumerate(stage.layers):
-            ours = f"blocks.{place.block}.layers.{layer}"
-            theirs = f"features.{place.stage + 1}.{place.repeat}.block.{layer}"
+            ours = f"blocks.{position.block}.layers.{layer}"
+            theirs = f"features.{position.stage + 1}.{position.repeat}.block.{layer}"
             if kind == "gate":
                 yield from _gate(ours, f"{theirs}.fc1", f"{theirs}.fc2")
             else:
@@ -93,12 +93,12 @@ def _torchvision_v2(architecture: Architecture) -> Iterator[Pair]:
     last = f"features.{architecture.depth + 1}"
     stem, head = ("features.0.0", "features.0.1"), (f"{last}.0", f"{last}.1")
     yield from _ends(architecture, stem, head, "classifier.1")
-    for place, stage in _places(architecture):
+    for position, stage in _positions(architecture):
         kinds = stage.layers
         for layer, kind in enumerate(kinds):
             ours, theirs = (
-                f"blocks.{place.block}.layers.{layer}",
-                f"features.{place.block + 1}.conv",
+                f"blocks.{position.block}.layers.{layer}",
+                f"features.{position.block + 1}.conv",
             )
             if kind == "project":
                 yield from _pair(ours, f"{theirs}.{layer}", f"{theirs}.{layer + 1}")
@@ -111,12 +111,12 @@ def _torchvision_mnasnet(architecture: Architecture) -> Iterator[Pair]:
     last = len(architecture.stages) + 7
     head = (f"layers.{last}", f"layers.{last + 1}")
     yield from _ends(architecture, ("layers.0", "layers.1"), head, "classifier.1")
-    for place, stage in _places(architecture):
-        first = place.stage == 0
-        theirs = "layers" if first else f"layers.{place.stage + 7}.{place.repeat}.layers"
+    for position, stage in _positions(architecture):
+        first = position.stage == 0
+        theirs = "layers" if first else f"layers.{position.stage + 7}.{position.repeat}.layers"
         for layer, _ in enumerate(stage.layers):
             number = 3 * (layer + first)
-            ours = f"blocks.{place.block}.layers.{layer}"
+            ours = f"blocks.{position.block}.layers.{layer}"
             yield from _pair(ours, f"{theirs}.{number}", f"{theirs}.{number + 1}")
 
 
@@ -124,8 +124,8 @@ def _resnet(architecture: Architecture) -> Iterator[Pair]:
     """Name ResNets as torchvision does, and timm too."""
     yield from _pair("stem", "conv1", "bn1")
     yield "classifier", "fc"
-    for place, stage in _places(architecture):
-        ours, theirs = f"blocks.{place.block}", f"layer{place.stage + 1}.{place.repeat}"
+    for position, stage in _positions(architecture):
+        ours, theirs = f"blocks.{position.block}", f"layer{position.stage + 1}.{position.repeat}"
         for layer, _ in enumerate(stage.layers):
             names = f"{theirs}.conv{layer + 1}", f"{theirs}.bn{layer + 1}"
             yield from _pair(f"{ours}.layers.{layer}", *names)
@@ -146,7 +146,7 @@ _RESIDUAL = frozenset[LayerKind](("residual",))
 
 
 class _Convention(NamedTuple):
-    """How a source names networks of a family, of any where it is None, with these layers."""
+    """How a source names networks of these layers and this family; None: any family."""
 
     source: Source
     family: BlockFamily | None

@@ -1,8 +1,8 @@
-"""What a built module is and does, read off one forward pass on torch's meta device.
+"""What a built module is and does, recorded in one forward pass on torch's meta device.
 
-The meta device knows shapes and no numbers, so a pass through any network takes milliseconds and
-no memory. The pass is that of evaluation, which has no chance in it; autograd watches it, so that
-what backward keeps is known too.
+The meta device has shapes and no numbers, so a pass through any network takes milliseconds and no
+memory. The module is in evaluation mode, which is not random; autograd records it, so that the
+tensors saved for backward are counted too.
 """
 
 import hashlib
@@ -21,17 +21,18 @@ from torch.utils._pytree import tree_leaves
 from compound.schemas.device import Workload
 
 IMAGES = 2
-"""Images of the pass: with one, a network that mixes images up would go unnoticed."""
+"""Images of the pass: with a single one, a network that mixes up images would pass the check."""
 _WORD = 4
 """Bytes of the elements that saved tensors are counted in."""
 _MATRIX = {"aten::mm": 0, "aten::addmm": 1}
-"""Products of two matrices, by the place of the first one."""
+"""Products of two matrices, by the index of the first matrix among the arguments."""
 _NORM = "aten::native_batch_norm"
+# The repr of a layer that holds a function contains its address, which differs in every process.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 class Trace(NamedTuple):
-    """One pass: the work, a digest of everything that was seen, and what came out."""
+    """One pass: the work, a digest of all layers and operations, and the output."""
 
     workload: Workload
     digest: str
@@ -39,15 +40,15 @@ class Trace(NamedTuple):
 
 
 def trace(module: nn.Module, in_channels: int, resolution: int) -> Trace:
-    """Run a module on the meta device once, as in evaluation, and count what it does."""
+    """Run a module on the meta device once, in evaluation mode, and count its work."""
     module.eval()
     images = torch.empty(IMAGES, in_channels, resolution, resolution, device="meta")
-    watch = _Watch(module, images)
-    with torch.enable_grad(), saved_tensors_hooks(watch.keep, _unchanged), watch:
+    recorder = _Recorder(module, images)
+    with torch.enable_grad(), saved_tensors_hooks(recorder.keep, _unchanged), recorder:
         output = module(images)
     params = sum(weight.numel() for weight in module.parameters())
-    text = json.dumps([_layers(module), watch.steps], separators=(",", ":"))
-    return Trace(watch.workload(params), hashlib.sha256(text.encode()).hexdigest()[:16], output)
+    text = json.dumps([_layers(module), recorder.steps], separators=(",", ":"))
+    return Trace(recorder.workload(params), hashlib.sha256(text.encode()).hexdigest()[:16], output)
 
 
 def _unchanged(tensor: Tensor) -> Tensor:
@@ -67,8 +68,8 @@ def _layers(module: nn.Module) -> list[list[Any]]:
     ]
 
 
-class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sees every operation below autograd, and every tensor that autograd keeps."""
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Records every operation below autograd, and every tensor that autograd saves."""
 
     def __init__(self, module: nn.Module, images: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -77,7 +78,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._names = {id(images): 0}
         own = [*module.parameters(), *module.buffers()]
         self._weights = {_storage(weight) for weight in own}
-        self._kept: dict[int, int] = {}
+        self._saved: dict[int, int] = {}
         self._work = {"dense": 0, "pointwise": 0, "depthwise": 0}
         self._activations = self._largest = self._layers = 0
         self._spatial = self._cramped = 0
@@ -89,27 +90,28 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        read = [self._known(value) for value in tree_leaves((args, kwargs))]
+        read = [self._argument(value) for value in tree_leaves((args, kwargs))]
         name = function._schema.name
         run: Callable[..., Any] = _normalised if name == _NORM else function
         result = run(*args, **(kwargs or {}))
         made = [tensor for tensor in tree_leaves(result) if isinstance(tensor, Tensor)]
-        self.steps.append([name, read, [self._take(tensor) for tensor in made]])
+        self.steps.append([name, read, [self._register(tensor) for tensor in made]])
         if name == "aten::convolution":
             self._convolution(args, result)
         elif name in _MATRIX:
             self._product(*args[_MATRIX[name] :][:2])
         return result
 
-    def _known(self, value: Any) -> Any:
+    def _argument(self, value: Any) -> Any:
         """Name an argument so that it is the same in every process."""
         if not isinstance(value, Tensor):
             return str(value)
         number = self._names.get(id(value))
         return [-1, list(value.shape)] if number is None else number
 
-    def _take(self, tensor: Tensor) -> list[int]:
-        """Give a result its number; it is kept alive, for Python gives ids out again."""
+    def _register(self, tensor: Tensor) -> list[int]:
+        """Give a result its number."""
+        # A freed tensor's id() may be given to a later one, so every tensor is kept alive.
         self._alive.append(tensor)
         self._names[id(tensor)] = len(self._alive) - 1
         return list(tensor.shape)
@@ -128,29 +130,29 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._largest = max(self._largest, result.numel())
         self._layers += 1
 
-    def _product(self, one: Tensor, other: Tensor) -> None:
-        """Count a linear layer: a product in which one factor is a weight."""
-        if {_storage(one), _storage(other)} & self._weights:
-            self._work["dense"] += one.numel() * other.shape[1]
+    def _product(self, left: Tensor, right: Tensor) -> None:
+        """Count a linear layer: a product in which a factor is a weight."""
+        if {_storage(left), _storage(right)} & self._weights:
+            self._work["dense"] += left.numel() * right.shape[1]
             self._layers += 1
 
     def keep(self, tensor: Tensor) -> Tensor:
-        """Take in a tensor that autograd keeps: each storage once, weights and statistics not."""
+        """Count a tensor that autograd saves: each storage once, weights and statistics never."""
         storage = _storage(tensor)
         if storage not in self._weights and tensor.ndim > 1:
             self._alive.append(tensor)
             words = -(-tensor.numel() * tensor.element_size() // _WORD)
-            self._kept[storage] = max(words, self._kept.get(storage, 0))
+            self._saved[storage] = max(words, self._saved.get(storage, 0))
         return tensor
 
     def workload(self, params: int) -> Workload:
         """Return the counts, for one image."""
-        largest = max(self._largest, *self._kept.values(), 0)
+        largest = max(self._largest, *self._saved.values(), 0)
         return Workload(
             params=params,
             **{kind: macs // IMAGES for kind, macs in self._work.items()},
             activations=self._activations // IMAGES,
-            saved=sum(self._kept.values()) // IMAGES,
+            saved=sum(self._saved.values()) // IMAGES,
             largest=largest // IMAGES,
             layers=self._layers,
             spatial=self._spatial,
@@ -159,10 +161,14 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _normalised(images: Tensor, *settings: Any) -> tuple[Tensor, Tensor, Tensor]:
-    """Stand in for batch norm in evaluation, which torch works out op by op: half of the time."""
+    """Replace batch norm in evaluation.
+
+    torch decomposes it into single operations on the meta device: half of the time of a pass.
+    """
     none = images.new_empty(0)
     return torch.empty_like(images), none, none.clone()
 
 
 def _storage(tensor: Tensor) -> int:
+    # On the meta device data_ptr() is 0 for every storage; the C++ object has an address.
     return int(tensor.untyped_storage()._cdata)

@@ -1,6 +1,6 @@
 """Networks and their scalings, whether they are data or built by a user's own factory.
 
-The one place that decides between arithmetic on an Architecture and a call of the user's code.
+The only module that decides between arithmetic on an Architecture and a call of the user's code.
 Torch is imported only where a factory is.
 """
 
@@ -21,13 +21,13 @@ FINE, COARSE = 1.004, 1.03
 
 
 class Networks:
-    """Realises networks. Factories are imported from the folders in `imports`, without any never.
+    """Realises networks. Factories are imported from the folders in `imports`; if none, never.
 
-    A factory is imported once, and asked only once for the same depth, width and resolution.
+    A factory is imported once, and called once for the same depth, width and resolution.
     """
 
     def __init__(self, imports: tuple[str, ...] = ()) -> None:
-        """`imports` is a grant: it comes from a command line, never from a spec or a store."""
+        """`imports` is a permission: it comes from a command line, never from a spec or a store."""
         self._imports = imports
         self._factories: dict[tuple[str, int, int], Factory] = {}
 
@@ -39,7 +39,7 @@ class Networks:
     def own(self, factory: str, resolution: int, classes: int, channels: int) -> FactoryNetwork:
         """Build a factory's baseline, and check that it can be trained and scaled.
 
-        Raises FactoryError: its code may not run, does not hold, or ignores every multiplier.
+        Raises FactoryError: its code may not run, fails, or ignores every multiplier.
         """
         maker = self._factory(factory, classes, channels)
         network = maker.realise(1.0, 1.0, resolution)
@@ -60,7 +60,7 @@ class Networks:
         resolution: int,
         rounding: Rounding = OFFICIAL,
     ) -> Network:
-        """Multiply depth and width; how a factory rounds them is its own affair."""
+        """Multiply depth and width; a factory rounds them itself."""
         if isinstance(base, Architecture):
             return stretch(base, depth, width, resolution, rounding)
         return self._maker(base).realise(base.depth * depth, base.width * width, resolution)
@@ -69,8 +69,8 @@ class Networks:
         self, base: Network, coefficients: Coefficients, phi: float, rounding: Rounding = OFFICIAL
     ) -> Network:
         """Scale by alpha^phi, beta^phi and gamma^phi."""
-        asked = multipliers(base.resolution, coefficients, phi, rounding)
-        return self.stretch(base, *asked, rounding)
+        target = multipliers(base.resolution, coefficients, phi, rounding)
+        return self.stretch(base, *target, rounding)
 
     def at(self, network: Network, resolution: int) -> Network:
         """Return a network at another resolution."""
@@ -96,7 +96,7 @@ class Networks:
         return FINE if isinstance(base, Architecture) else COARSE
 
     def module(self, network: FactoryNetwork) -> "nn.Module":
-        """Build with weights. FactoryError: it may not run, or builds another network by now."""
+        """Build with weights. FactoryError: it may not run, or now builds another network."""
         return self._maker(network).module(network)
 
     def _maker(self, network: FactoryNetwork) -> "Factory":
@@ -111,10 +111,11 @@ class Networks:
     def _imported(self, name: str, classes: int, channels: int) -> "Factory":
         if not self._imports:
             raise FactoryError(
-                f"{name} is code, and code is imported only if the command line allows it",
+                f"{name} is code, and it is imported only if the command line allows it",
                 where="baseline.factory",
                 next_step="the same command with --allow-import",
             )
+        # This import loads torch, which takes seconds; plans of named networks do without.
         from compound.jobs.models.factory import Factory
 
         return Factory(name, classes, channels, self._imports)

@@ -1,4 +1,4 @@
-"""The border to the user's own code: importing it, and telling its errors as theirs."""
+"""The border to the user's own code: importing it, and reporting its errors with its lines."""
 
 import logging
 import sys
@@ -36,28 +36,29 @@ def load(name: str, folders: Sequence[str]) -> Build:
     """
     module_name, _, attribute = name.partition(":")
     sys.path[:0] = [folder for folder in folders if folder not in sys.path]
-    with blamed(f"importing {module_name}", folders):
+    with factory_errors(f"importing {module_name}", folders):
         try:
             module = import_module(module_name)
         except ModuleNotFoundError as error:
+            # A module that the user's code itself imports is missing: the error is theirs.
             if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
                 raise
             raise _no_module(error.name, folders) from None
-    found = getattr(module, attribute, None)
-    if found is None:
+    function = getattr(module, attribute, None)
+    if function is None:
         public = [key for key in vars(module) if not key.startswith("_")]
         functions = [key for key in public if callable(getattr(module, key))]
         raise FactoryError(
             f"{module_name} has no '{attribute}'",
             where=WHERE,
-            allowed=", ".join(functions) or "nothing in it can be called",
+            allowed=", ".join(functions) or "it has no functions",
         )
-    _check_callable(name, found)
-    return found  # type: ignore[no-any-return]
+    _check_callable(name, function)
+    return function  # type: ignore[no-any-return]
 
 
-def home(name: str) -> str:
-    """Return where the code of an imported factory lies: its package's folder, or its file."""
+def code_folder(name: str) -> str:
+    """Return the path of an imported factory's code: its package's folder, or its file."""
     top = sys.modules[name.partition(":")[0].partition(".")[0]]
     paths = getattr(top, "__path__", None)
     return str(next(iter(paths)) if paths else top.__file__)
@@ -71,29 +72,30 @@ def _no_module(name: str, folders: Sequence[str]) -> FactoryError:
     )
 
 
-def _check_callable(name: str, found: object) -> None:
-    if not callable(found):
+def _check_callable(name: str, function: object) -> None:
+    if not callable(function):
         raise FactoryError(
-            f"{name} is of type {type(found).__name__}, which cannot be called",
+            f"{name} is of type {type(function).__name__}, which cannot be called",
             where=WHERE,
             allowed=_SIGNATURE,
         )
     try:
-        signature(found).bind(**dict.fromkeys(ARGUMENTS))
+        signature(function).bind(**dict.fromkeys(ARGUMENTS))
     except TypeError as error:
         raise FactoryError(
             f"{name} cannot be called as a factory is: {error}", where=WHERE, allowed=_SIGNATURE
         ) from None
-    except ValueError:  # written in C: it has no signature to read
+    # A callable written in C may have no signature that Python can read.
+    except ValueError:
         return
 
 
 @contextmanager
-def blamed(doing: str, folders: Sequence[str]) -> Iterator[None]:
-    """Turn whatever the user's code raises into a FactoryError with its message and its line.
+def factory_errors(doing: str, folders: Sequence[str]) -> Iterator[None]:
+    """Turn every exception of the user's code into a FactoryError with its message and line.
 
-    What it prints goes to stderr, because stdout is for answers. torch's settings that it changes
-    are put back: numbers must not depend on whether this process has imported the code before.
+    What the code prints goes to stderr, because stdout is for answers. Settings of torch that it
+    changes are restored: numbers must not depend on whether the process has imported the code.
     """
     changed: list[str] = []
     try:
@@ -102,14 +104,16 @@ def blamed(doing: str, folders: Sequence[str]) -> Iterator[None]:
     except FactoryError:
         raise
     except (Exception, SystemExit) as error:
-        raise FactoryError(f"{doing}: {told(error, folders)}", where=WHERE) from error
+        raise FactoryError(f"{doing}: {error_text(error, folders)}", where=WHERE) from error
     finally:
         if changed:
-            _log.warning("%s changed %s: put back, and without effect", doing, ", ".join(changed))
+            _log.warning(
+                "%s changed %s: restored, so the change has no effect", doing, ", ".join(changed)
+            )
 
 
-def told(error: BaseException, folders: Sequence[str]) -> str:
-    """Return an error's kind and message, and the deepest line of the user's that it passed."""
+def error_text(error: BaseException, folders: Sequence[str]) -> str:
+    """Return an error's kind and message, and the deepest line of the user's code in it."""
     message = " ".join(str(error).split())[:_LONGEST]
     line = _line(error, [Path(folder).resolve() for folder in folders])
     head = f"{type(error).__name__}: {message}" if message else type(error).__name__

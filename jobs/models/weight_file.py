@@ -1,4 +1,4 @@
-"""Files of weights, read as data: a pickle that holds anything but tensors is refused, not run."""
+"""Files of weights, read as data: a pickle with anything but tensors is refused, and never run."""
 
 import hashlib
 import io
@@ -26,7 +26,7 @@ Tensors = dict[str, Tensor]
 
 
 class WeightFile(NamedTuple):
-    """The tensors of a file by name, and the digest of the very bytes that held them."""
+    """The tensors of a file by name, and the digest of the bytes that they were read from."""
 
     path: Path
     sha256: str
@@ -36,8 +36,8 @@ class WeightFile(NamedTuple):
 def read(path: str | Path) -> WeightFile:
     """Read a .safetensors file, or a state dict that torch.save wrote.
 
-    Of a store's checkpoint it is the averaged network where there is one: what was evaluated.
-    Raises ArchitectureError: unreadable, damaged, or holding more than named tensors.
+    Of a store's checkpoint it returns the evaluated network: the average where there is one.
+    Raises ArchitectureError: unreadable, damaged, or with more than named tensors.
     """
     path = Path(path)
     try:
@@ -66,14 +66,16 @@ def _decoded(data: bytes, path: Path) -> Tensors:
             return safetensors.torch.load(data)
         if not data.startswith(_SAVED):
             raise ValueError("torch.save did not write it")
+        # weights_only refuses any pickle that would call code (torch's own unpickler checks it).
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ArchitectureError(
-            "holds more than tensors; nothing of it was run",
+            "contains more than tensors; no code of it was run",
             where=str(path),
             allowed="a state dict saved by torch.save, or a .safetensors file",
         ) from None
-    except Exception as error:  # a damaged pickle can raise whatever its bytes happen to spell
+    # A damaged pickle can raise any exception: its bytes are instructions of pickle's machine.
+    except Exception as error:
         reason = str(error).strip().split("\n")[0].split(". ")[0]
         raise ArchitectureError(f"not a file of weights: {reason}", where=str(path)) from None
     return _named_tensors(content, path)
@@ -86,7 +88,7 @@ def _named_tensors(content: object, path: Path) -> Tensors:
     if not named:
         keys = ", ".join(map(str, list(content)[:SHOWN])) if isinstance(content, Mapping) else ""
         raise ArchitectureError(
-            f"holds {keys or type(content).__name__}, not tensors by name",
+            f"contains {keys or type(content).__name__}, not tensors by name",
             where=str(path),
             allowed="the state dict itself, saved alone",
         )

@@ -1,7 +1,7 @@
-"""Weights that others trained, loaded by name: torchvision's, timm's, or our own.
+"""Pretrained weights, loaded by name: torchvision's, timm's, or our own.
 
-Every tensor of the file must find its place, and every tensor of the network its value; what does
-not fit is listed.
+The file and the network must have the same tensors, of the same shapes; an error lists the
+differences.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ from compound.schemas.errors import ArchitectureError
 from compound.schemas.factory import FactoryNetwork
 
 _COUNTER = "num_batches_tracked"
-"""A norm's counter, which older files lack and nothing here reads."""
+"""A norm's counter: older files lack it, and our batch norm does not use it."""
 _CLASSIFIER = "classifier."
 
 
@@ -35,29 +35,29 @@ def load_weights(
     """Load a .safetensors or .pth file into the module that was built from architecture.
 
     `classifier=False` leaves the module's classifier as it is, for other classes. Where the file's
-    norms were trained with another epsilon than ours, their running variances take the difference
-    in, and the logits stay the same; `norm_epsilon` says it for a file whose epsilon its names do
-    not tell (timm's tf_ networks: 1e-3, though these pad in another way as well).
+    norms were trained with another epsilon than ours, the difference is added to their running
+    variances, so the logits stay the same. `norm_epsilon` states it for a file whose epsilon does
+    not follow from its names (timm's tf_ networks: 1e-3, though their padding differs as well).
 
     Raises ArchitectureError: unreadable, holding code, not the file of that sha256, or tensors
     that are unknown, missing, or of another shape; the module is then unchanged.
     """
     file = read(path)
     _require_unchanged(file, sha256)
-    wanted = module.state_dict()
-    naming = _naming(file.tensors, wanted, architecture)
-    found = _fitting(file, wanted, naming, classifier=classifier)
-    given = naming.epsilon if norm_epsilon is None else norm_epsilon
-    shift = given - _own(architecture).epsilon
-    shifted = {n: t + shift if n.endswith("running_var") else t for n, t in found.items()}
-    module.load_state_dict({**wanted, **(shifted if shift else found)})
+    expected = module.state_dict()
+    naming = _naming(file.tensors, expected, architecture)
+    loaded = _loadable(file, expected, naming, classifier=classifier)
+    epsilon = naming.epsilon if norm_epsilon is None else norm_epsilon
+    shift = epsilon - _own_naming(architecture).epsilon
+    shifted = {n: t + shift if n.endswith("running_var") else t for n, t in loaded.items()}
+    module.load_state_dict({**expected, **(shifted if shift else loaded)})
 
 
 def check_weights(file: WeightFile, architecture: Architecture, *, classifier: bool = True) -> None:
-    """Raise the ArchitectureError that loading would, without building the network."""
+    """Raise the ArchitectureError of load_weights, without memory for the network."""
     with torch.device("meta"):
-        wanted = build(architecture).state_dict()
-    _fitting(file, wanted, _naming(file.tensors, wanted, architecture), classifier=classifier)
+        expected = build(architecture).state_dict()
+    _loadable(file, expected, _naming(file.tensors, expected, architecture), classifier=classifier)
 
 
 def exported(tensors: Tensors, architecture: Network, source: Source) -> Tensors:
@@ -67,26 +67,27 @@ def exported(tensors: Tensors, architecture: Network, source: Source) -> Tensors
     """
     if isinstance(architecture, FactoryNetwork):
         if source != "compound":
-            raise _nameless(source, ["compound"])
+            raise _no_names_error(source, ["compound"])
         return tensors
-    known = {naming.source: naming for naming in _all_namings(architecture)}
-    if source not in known:
-        raise _nameless(source, known)
-    layers, shift = known[source].layers, _own(architecture).epsilon - known[source].epsilon
+    by_source = {naming.source: naming for naming in _all_namings(architecture)}
+    if source not in by_source:
+        raise _no_names_error(source, by_source)
+    naming = by_source[source]
+    layers, shift = naming.layers, _own_naming(architecture).epsilon - naming.epsilon
     return {
-        _joined(layers, name): t + shift if shift and name.endswith("running_var") else t
+        _layer_renamed(layers, name): t + shift if shift and name.endswith("running_var") else t
         for name, t in tensors.items()
     }
 
 
-def _nameless(source: Source, known: Iterable[str]) -> ArchitectureError:
-    what = f"{source} has no names for this network"
-    return ArchitectureError(what, allowed=", ".join(known))
+def _no_names_error(source: Source, sources: Iterable[str]) -> ArchitectureError:
+    message = f"{source} has no names for this network"
+    return ArchitectureError(message, allowed=", ".join(sources))
 
 
 def rename(module: nn.Module, naming: Naming) -> Tensors:
     """Return a module's tensors under the names of another source."""
-    return {_joined(naming.layers, name): t for name, t in module.state_dict().items()}
+    return {_layer_renamed(naming.layers, name): t for name, t in module.state_dict().items()}
 
 
 def _require_unchanged(file: WeightFile, sha256: str) -> None:
@@ -98,54 +99,54 @@ def _require_unchanged(file: WeightFile, sha256: str) -> None:
         )
 
 
-def _naming(tensors: Tensors, wanted: Tensors, architecture: Architecture) -> Naming:
-    """Return the naming under which most tensors of the file are known."""
+def _naming(tensors: Tensors, expected: Tensors, architecture: Architecture) -> Naming:
+    """Return the naming that fits most tensors of the file."""
 
-    def known(naming: Naming) -> int:
-        return sum(_joined(naming.layers, name) in tensors for name in wanted)
+    def matches(naming: Naming) -> int:
+        return sum(_layer_renamed(naming.layers, name) in tensors for name in expected)
 
-    return max(_all_namings(architecture), key=known)
+    return max(_all_namings(architecture), key=matches)
 
 
 def _all_namings(architecture: Architecture) -> list[Naming]:
-    return [_own(architecture), *namings(architecture)]
+    return [_own_naming(architecture), *namings(architecture)]
 
 
-def _own(architecture: Architecture) -> Naming:
+def _own_naming(architecture: Architecture) -> Naming:
     return Naming("compound", {}, NUMERICS[architecture.family].epsilon)
 
 
-def _fitting(file: WeightFile, wanted: Tensors, naming: Naming, *, classifier: bool) -> Tensors:
-    """Return the file's tensors by our names. ArchitectureError: they are not those wanted."""
-    ours = {_joined(naming.layers, name): name for name in wanted}
-    found = {ours[name]: tensor for name, tensor in file.tensors.items() if name in ours}
+def _loadable(file: WeightFile, expected: Tensors, naming: Naming, *, classifier: bool) -> Tensors:
+    """Return the file's tensors by our names. ArchitectureError: they are not the network's."""
+    ours = {_layer_renamed(naming.layers, name): name for name in expected}
+    loaded = {ours[name]: tensor for name, tensor in file.tensors.items() if name in ours}
     if not classifier:
-        found |= {name: t for name, t in wanted.items() if name.startswith(_CLASSIFIER)}
+        loaded |= {name: t for name, t in expected.items() if name.startswith(_CLASSIFIER)}
     unknown = [name for name in file.tensors if name not in ours]
-    _require_fit(found, unknown, wanted, naming, file.path)
-    return found
+    _require_fit(loaded, unknown, expected, naming, file.path)
+    return loaded
 
 
-def _joined(layers: Mapping[str, str], name: str) -> str:
-    """Return a tensor's name with its layer's replaced, where the naming has one for it."""
+def _layer_renamed(layers: Mapping[str, str], name: str) -> str:
+    """Return a tensor's name under another naming; layers without an entry keep their name."""
     layer, _, tensor = name.rpartition(".")
     return f"{layers.get(layer, layer)}.{tensor}"
 
 
 def _require_fit(
-    found: Tensors, unknown: list[str], wanted: Tensors, naming: Naming, path: Path
+    loaded: Tensors, unknown: list[str], expected: Tensors, naming: Naming, path: Path
 ) -> None:
-    """Refuse what differs, under the names that the file uses."""
-    missing = [name for name in wanted if name not in found and not name.endswith(_COUNTER)]
-    misshapen = [name for name, tensor in found.items() if tensor.shape != wanted[name].shape]
-    named = {name: _joined(naming.layers, name) for name in (*missing, *misshapen)}
-    shapes = [f"{named[n]} is {_shape(found[n])}, not {_shape(wanted[n])}" for n in misshapen]
+    """Raise an ArchitectureError that lists the differences, under the names of the file."""
+    missing = [name for name in expected if name not in loaded and not name.endswith(_COUNTER)]
+    misshapen = [name for name, tensor in loaded.items() if tensor.shape != expected[name].shape]
+    named = {name: _layer_renamed(naming.layers, name) for name in (*missing, *misshapen)}
+    shapes = [f"{named[n]} is {_shape(loaded[n])}, not {_shape(expected[n])}" for n in misshapen]
     kinds = (
         ("unknown", unknown),
         ("missing", [named[name] for name in missing]),
         ("of another shape", shapes),
     )
-    listed = [f"{len(names)} {kind}: {_some(names)}" for kind, names in kinds if names]
+    listed = [f"{len(names)} {kind}: {_first_names(names)}" for kind, names in kinds if names]
     if listed:
         other_classes = not unknown and _classifier_only([*missing, *misshapen])
         raise ArchitectureError(
@@ -167,7 +168,7 @@ def _shape(tensor: torch.Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a scalar"
 
 
-def _some(names: Iterable[str]) -> str:
+def _first_names(names: Iterable[str]) -> str:
     names = list(names)
     more = len(names) - SHOWN
     return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,6 +1,6 @@
 """AmoebaNet-D as data: its two cells (Real et al. 2019), and the (L, F) networks of GPipe.
 
-A cell has seven states: 0 is the last cell's output and 1 the one before it, both brought to F
+A cell has seven states: 0 is the last cell's output and 1 the one before it, both projected to F
 channels; each pair of operations adds its results into the next state. The states that no pair
 uses are concatenated. The cells are those that the authors released (tensorflow/tpu, amoeba_net).
 """

@@ -18,6 +18,7 @@ from compound.schemas.stages import (
     Stage,
 )
 
+# Any: each counter takes the stage class of its own row, which Callable cannot express.
 Counter = Callable[[CostTally, Any, Map, Map, int], None]
 
 
@@ -109,28 +110,29 @@ def _cell(
     channels, size = stage.channels, shrink(source.size, stride)
     tally.activate_apart(source)
     tally.conv(source.channels, channels, 1, source.size)
-    states = [Map(channels, source.size, 1), _brought(tally, channels, previous, source)]
+    states = [Map(channels, source.size, 1), _projected(tally, channels, previous, source)]
     for pair in CELLS[stage.block].pairs:
         for step in pair:
             _step(tally, step.operation, states[step.state], size)
         states.append(Map(channels, size, 1))
 
 
-def _brought(tally: CostTally, channels: int, previous: Map, source: Map) -> Map:
-    """Count how a cell brings the map before the last to its channels and side."""
+def _projected(tally: CostTally, channels: int, previous: Map, source: Map) -> Map:
+    """Count the projection of the map before the last to the cell's channels and side."""
     halved = previous.stride != source.stride
     if not halved and previous.channels == channels:
         return previous
     tally.activate_apart(previous)
     if halved and channels > 1:
-        tally.keep(previous.elements)  # the view one pixel further is a copy
-        tally.layers += tally.times  # with a convolution of its own
+        # The view that is shifted by a pixel is a copy, and has its own convolution.
+        tally.keep(previous.elements)
+        tally.layers += tally.times
     tally.conv(previous.channels, channels, 1, source.size)
     return Map(channels, source.size, 1)
 
 
 def _step(tally: CostTally, operation: Operation, state: Map, size: int) -> None:
-    """Count one operation of a cell whose pairs put out maps of a side of size."""
+    """Count one operation of a cell whose pairs return maps of a side of size."""
     if operation.startswith("max_pool"):
         tally.pool(state, state.channels * size * size)
     elif operation == "avg_pool_3x3":

@@ -1,27 +1,27 @@
-"""Adding up what layers cost: parameters, work, and what autograd keeps for backward.
+"""Adding up what layers cost: parameters, work, and what autograd saves for backward.
 
-What is kept follows torch's rules: a convolution keeps its input, batch norm the same, ReLU its
-result, any other activation its input (a copy, where it works in place), a gate both factors, a
-max pool its input and the places of the maxima, an average pool its input. A sum, a mean and a
-concatenation keep nothing. Weights and the statistics of batch norm do not count.
+torch's rules: a convolution saves its input, batch norm the same, ReLU its result, any other
+activation its input (a copy, where it works in place), a gate both factors, a max pool its input
+and the indices of the maxima, an average pool its input. A sum, a mean and a concatenation save
+nothing. Weights and the statistics of batch norm do not count.
 """
 
 from compound.jobs.networks.families import FAMILIES
 from compound.schemas.architecture import BlockFamily
 from compound.schemas.device import Workload
 
-_PLACE = 2
-"""Elements that the place of a maximum takes: it is a number of 64 bits."""
+_INDEX = 2
+"""Elements that the index of a maximum takes: torch stores it in 64 bits."""
 
 
 class Map:
-    """A feature map of one image, and whether autograd keeps it already."""
+    """A feature map of one image, and whether autograd has saved it already."""
 
-    __slots__ = ("channels", "kept", "size", "stride")
+    __slots__ = ("channels", "saved", "size", "stride")
 
-    def __init__(self, channels: int, size: int, stride: int, kept: bool = False) -> None:
+    def __init__(self, channels: int, size: int, stride: int, saved: bool = False) -> None:
         """Take the side of its square, and how many pixels of the stem's map lie under one."""
-        self.channels, self.size, self.stride, self.kept = channels, size, stride, kept
+        self.channels, self.size, self.stride, self.saved = channels, size, stride, saved
 
     @property
     def elements(self) -> int:
@@ -91,44 +91,44 @@ class CostTally:
         self.keep(features)
 
     def keep(self, elements: int, copies: int = 1) -> None:
-        """Count a map that autograd keeps for another reason than that a norm reads it."""
+        """Count a map that autograd saves, other than the input of a norm."""
         self.saved += self.times * copies * elements
         if elements > self.largest:
             self.largest = elements
 
     def touch(self, source: Map) -> None:
-        """Count a map that a layer keeps as its input, unless another layer keeps it already."""
-        if not source.kept:
-            source.kept = True
+        """Count a map that a layer saves as its input, unless another layer has saved it."""
+        if not source.saved:
+            source.saved = True
             self.keep(source.elements)
 
     def activate(self, elements: int) -> None:
-        """Count an activation in place whose result the next layer keeps."""
+        """Count an activation in place whose result the next layer saves."""
         self.keep(elements, 1 if self.keeps_result else 2)
 
     def activate_apart(self, source: Map) -> None:
-        """Count an activation that leaves its input alone, and whose result is kept."""
+        """Count an activation that does not change its input, and whose result is saved."""
         if not self.keeps_result:
             self.touch(source)
         self.keep(source.elements)
 
     def pool(self, source: Map, outputs: int) -> None:
-        """Count a max pool that puts out so many elements."""
+        """Count a max pool of so many output elements."""
         self.touch(source)
-        self.saved += self.times * _PLACE * outputs
+        self.saved += self.times * _INDEX * outputs
 
-    def add(self, other: "CostTally") -> None:
-        """Take in the counts of another part."""
-        self.params += other.params
-        self.dense += other.dense
-        self.pointwise += other.pointwise
-        self.depthwise += other.depthwise
-        self.activations += other.activations
-        self.saved += other.saved
-        self.layers += other.layers
-        self.cramped += other.cramped
-        self.spatial += other.spatial
-        self.largest = max(self.largest, other.largest)
+    def add(self, part: "CostTally") -> None:
+        """Add the counts of another part."""
+        self.params += part.params
+        self.dense += part.dense
+        self.pointwise += part.pointwise
+        self.depthwise += part.depthwise
+        self.activations += part.activations
+        self.saved += part.saved
+        self.layers += part.layers
+        self.cramped += part.cramped
+        self.spatial += part.spatial
+        self.largest = max(self.largest, part.largest)
 
     @property
     def macs(self) -> int:
@@ -136,7 +136,7 @@ class CostTally:
         return self.dense + self.pointwise + self.depthwise
 
     def workload(self) -> Workload:
-        """Return the counts as they stand."""
+        """Return the counts so far."""
         return Workload(
             params=self.params,
             dense=self.dense,

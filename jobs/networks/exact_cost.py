@@ -2,8 +2,8 @@
 
 MACs are the multiplications of convolutions and linear layers, forward, one image, biases not
 counted: torch's FLOP counter over two. Activations are the elements of all convolution outputs
-(Dollar et al. 2021, "Fast and Accurate Model Scaling"). One walk along the network adds these up
-together with what jobs/networks/workload.py reads off it.
+(Dollar et al. 2021, "Fast and Accurate Model Scaling"). One pass over the stages adds these up
+together with the counts of jobs/networks/workload.py.
 """
 
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from compound.schemas.stages import AnyStage
 
 
 def _block(tally: CostTally, stage: AnyStage, previous: Map, source: Map, stride: int) -> Map:
-    """Count one block; return the map that leaves it, kept already where it is ReLU's result."""
+    """Count one block; return its output map, which ReLU saves where it ends the block."""
     if not stage.preactivated:
         tally.touch(source)
     COUNTERS[stage.block](tally, stage, previous, source, stride)
-    size, kept = shrink(source.size, stride), stage.activated and tally.keeps_result
-    return Map(stage.out_channels, size, source.stride * stride, kept)
+    size, saved = shrink(source.size, stride), stage.activated and tally.keeps_result
+    return Map(stage.out_channels, size, source.stride * stride, saved)
 
 
 def _stage(tally: CostTally, stage: AnyStage, previous: Map, source: Map) -> tuple[Map, Map]:
@@ -90,7 +90,7 @@ def count_stages(architecture: Architecture) -> tuple[Cost, ...]:
 
 
 def count(network: Network) -> Cost:
-    """Count one network exactly; what a factory built was counted then."""
+    """Count one network exactly; a factory's network was counted when it was built."""
     if isinstance(network, FactoryNetwork):
         work = network.workload
         return Cost(params=work.params, macs=work.macs, activations=work.activations)
@@ -99,7 +99,7 @@ def count(network: Network) -> Cost:
 
 @lru_cache(maxsize=4096)
 def _counted(architecture: Architecture) -> Cost:
-    """Count a network once: a design asks for its parts, its ratio and its cost apart."""
+    """Count a network once: a design needs its cost several times."""
     return _cost(whole(architecture))
 
 

@@ -30,7 +30,7 @@ class Family(NamedTuple):
 
     @property
     def keeps_result(self) -> bool:
-        """Whether autograd keeps an activation's result: ReLU's alone, else its input."""
+        """Whether autograd saves an activation's result: of ReLU only, else its input."""
         return self.activation == "relu"
 
 

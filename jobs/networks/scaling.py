@@ -1,7 +1,7 @@
 """Coefficients and phi to a realised network. Pure arithmetic, no torch.
 
 Rounding follows the code that the paper's authors released (tensorflow/tpu,
-efficientnet_model.py, round_filters and round_repeats). Every stage takes part in the same way,
+efficientnet_model.py, round_filters and round_repeats). Every stage is scaled in the same way,
 whatever its blocks; stem and head follow the rules of their family (jobs/networks/families.py).
 """
 
@@ -24,15 +24,15 @@ def round_channels(channels: int, width: float, divisor: int = 8) -> int:
     """Scale channels to the nearest multiple of divisor, never more than 10 % down."""
     if width == 1:
         return channels
-    wanted = channels * width
-    rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * wanted else rounded
+    exact = channels * width
+    rounded = max(divisor, int(exact + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * exact else rounded
 
 
 def round_repeats(repeats: int, depth: float, rule: str = "ceil") -> int:
     """Scale a stage's repeats by the rule `ceil` (official) or `round`; at least one remains."""
-    wanted = repeats * depth
-    rounded = math.ceil(wanted - _FUZZ) if rule == "ceil" else math.floor(wanted + 0.5 + _FUZZ)
+    exact = repeats * depth
+    rounded = math.ceil(exact - _FUZZ) if rule == "ceil" else math.floor(exact + 0.5 + _FUZZ)
     return max(1, rounded)
 
 
@@ -119,6 +119,6 @@ def at(network: Architecture, resolution: int) -> Architecture:
     return network.model_copy(update={"resolution": resolution})
 
 
-def _with_repeats(network: Architecture, given: Architecture) -> tuple[AnyStage, ...]:
-    pairs = zip(network.stages, given.stages, strict=True)
-    return tuple(stage.model_copy(update={"repeats": other.repeats}) for stage, other in pairs)
+def _with_repeats(network: Architecture, repeats_of: Architecture) -> tuple[AnyStage, ...]:
+    pairs = zip(network.stages, repeats_of.stages, strict=True)
+    return tuple(stage.model_copy(update={"repeats": source.repeats}) for stage, source in pairs)

@@ -1,4 +1,4 @@
-"""What a network asks of a device, from its Architecture alone; no module is built."""
+"""What a network needs from a device, from its Architecture alone; no module is built."""
 
 from compound.jobs.networks.exact_cost import whole
 from compound.schemas.architecture import Network
@@ -7,9 +7,9 @@ from compound.schemas.factory import FactoryNetwork
 
 
 def workload(network: Network) -> Workload:
-    """Count the work of a network and what its backward keeps, for one image.
+    """Count the work of a network and what autograd saves for backward, for one image.
 
-    Dropout and stochastic depth, which a recipe adds, keep one more number a feature and an image.
+    Dropout and stochastic depth, which a recipe adds, save one more number a feature and an image.
     """
     if isinstance(network, FactoryNetwork):
         return network.workload

@@ -198,9 +198,9 @@ BAD = {
     "no module": ("return [nn.ReLU()]", "returned a list, not an nn.Module"),
     "wrong classes": (
         "return nn.Sequential(nn.Flatten(), nn.Linear(192, 7))",
-        "puts out a tensor of shape (2, 7) for 2 images",
+        "returns a tensor of shape (2, 7) for 2 images",
     ),
-    "a map": ("return nn.Conv2d(3, 4, 1)", "puts out a tensor of shape (2, 4, 8, 8)"),
+    "a map": ("return nn.Conv2d(3, 4, 1)", "returns a tensor of shape (2, 4, 8, 8)"),
     "wrong shapes": ("return nn.Sequential(nn.Flatten(), nn.Linear(3, 4))", "RuntimeError: "),
     "numbers in forward": (
         """
@@ -222,7 +222,7 @@ BAD = {
                 return (out, out) if self.training else out
         return Net()
         """,
-        "in training, the network puts out a tuple for 2 images",
+        "in training, the network returns a tuple for 2 images",
     ),
     "no effect": (
         "return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 4))",
@@ -347,7 +347,7 @@ def test_a_factory_that_has_changed_since_the_plan_fails_the_job(
     (tmp_path / f"{module}.py").write_text(NET.replace("8 * width", "9.5 * width"))
     result = trained(job, tmp_path / "store", str(tmp_path))
     assert result.status == "failed"
-    assert "the factory builds another network than was planned" in result.cause.message
+    assert "the factory builds another network than the planned one" in result.cause.message
 
 
 def test_python_m_jobs_takes_the_flag(

@@ -109,7 +109,7 @@ def test_jobs_leave_no_memory_behind(bench: Bench, tmp_path: Path) -> None:
 def test_graphs_give_the_numbers_of_plain_steps(bench: Bench) -> None:
     outcome = graphs.compared(bench, None if bench.cuda else Tape())  # a CPU's operations, recorded
     assert outcome.steps >= 12
-    assert (outcome.told, outcome.replayed) == ("", outcome.steps - 4)
+    assert (outcome.reason, outcome.replayed) == ("", outcome.steps - 4)
     assert outcome.losses <= graphs.NEAR and outcome.weights <= graphs.NEAR
 
 
