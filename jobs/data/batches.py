@@ -20,32 +20,32 @@ from compound.schemas.recipe import Augment
 __all__ = ["Batch", "Feeder", "Share", "order"]
 
 SizeOf = Callable[[int], int]
-"""Tells the side of the training images in an epoch, in pixels."""
+"""Returns the side of the training images in an epoch, in pixels."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """What one rank takes of every global batch of `batch` images, in micro-batches.
+    """One rank's share of every global batch of `batch` images, in micro-batches.
 
-    Ranks take runs of neighbouring images, so workers and accumulation cut the global batch into
-    the same pieces.
+    Ranks take neighbouring images, so workers and accumulation cut the global batch into the same
+    pieces.
     """
 
     batch: int
     pieces: tuple[range, ...]
-    """The places in the global batch of each micro-batch."""
+    """The positions in the global batch of each micro-batch."""
 
     @classmethod
     def of(cls, batch: int, micro: int, rank: int, world_size: int) -> "Share":
-        """Share a batch out evenly, in as few micro-batches of at most `micro` as will do."""
-        first, end = (batch * place // world_size for place in (rank, rank + 1))
+        """Divide a batch evenly, into the fewest micro-batches of at most `micro` images."""
+        first, end = (batch * number // world_size for number in (rank, rank + 1))
         images = end - first
         count = -(-images // micro)
         bounds = [first + images * piece // count for piece in range(count + 1)]
         return cls(batch, tuple(map(range, bounds[:-1], bounds[1:])))
 
-    def places(self, images: int, first_step: int = 0) -> Iterator[slice]:
-        """Yield which places of an epoch's order each of this rank's micro-batches takes."""
+    def slices(self, images: int, first_step: int = 0) -> Iterator[slice]:
+        """Yield the slice of an epoch's order that each of this rank's micro-batches takes."""
         for start in range(first_step * self.batch, images - self.batch + 1, self.batch):
             for piece in self.pieces:
                 yield slice(start + piece.start, start + piece.stop)
@@ -53,21 +53,22 @@ class Share:
 
 def order(seed: int, epoch: int, count: int) -> Tensor:
     """Return the order of all training images in an epoch, the same for every rank."""
+    # A CPU generator: CUDA's gives other numbers for the same seed.
     generator = torch.Generator().manual_seed(derive(Purpose.ORDER, seed, epoch))
     return torch.randperm(count, generator=generator)
 
 
 class Source(Protocol):
-    """Where a trainer's batches come from: images in memory, or streamed from disk."""
+    """The source of a trainer's batches: images in memory, or streamed from disk."""
 
     @property
     def images(self) -> int:
-        """How many training images there are."""
+        """The number of training images."""
         ...
 
     @property
     def held_out(self) -> int:
-        """How many validation images there are."""
+        """The number of validation images."""
         ...
 
     @property
@@ -83,17 +84,17 @@ class Source(Protocol):
     def training(self, seed: int, epoch: int, share: Share, first_step: int = 0) -> Iterator[Batch]:
         """Yield this rank's micro-batches of an epoch from a step (counted from 0) on.
 
-        A short rest is left out. Starting later costs nothing for what lies before.
+        An incomplete batch is left out. Steps before `first_step` cost nothing.
         """
         ...
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
-        """Yield this rank's validation images, `size` at a time; over the ranks, each once."""
+        """Yield this rank's validation images, `size` at a time; the ranks divide them all."""
         ...
 
 
 class Finisher:
-    """The last steps to a batch, wherever its pixels came from: change, move, normalise."""
+    """The last steps to a batch, from any source: augment, move to the device, normalise."""
 
     def __init__(
         self,
@@ -112,7 +113,7 @@ class Finisher:
         self._offset = (mean / deviation).to(device)[:, None, None]
 
     def of(self, epoch: int) -> "Finisher":
-        """Return what finishes an epoch's training batches, at the side that they have in it."""
+        """Return the finisher of an epoch's training batches, at the side of that epoch."""
         if self._size_of is None:
             return self
         sized = copy(self)
@@ -140,7 +141,9 @@ class Finisher:
         return floats.mul_(self._scale).sub_(self._offset)
 
     def _laid_out(self, batch: Batch) -> Batch:
-        """Put channels last for a GPU. On a CPU the first convolution does so itself, as fast."""
+        """Return the batch in the memory format of its device."""
+        # cuDNN's convolutions for tensor cores take channels last. On a CPU the first convolution
+        # reorders its input itself, as fast.
         if self._device.type == "cpu":
             return batch
         images = batch.images.contiguous(memory_format=torch.channels_last)
@@ -148,7 +151,7 @@ class Finisher:
 
 
 class Feeder:
-    """The Source that cuts batches out of images in memory: the device's own where they fit."""
+    """The Source that cuts batches out of images in memory: the device's memory where they fit."""
 
     def __init__(
         self,
@@ -158,49 +161,49 @@ class Feeder:
         size_of: SizeOf | None = None,
     ) -> None:
         """`size_of`: see Finisher."""
-        self._device, home = device, _home(images, device)
+        self._device, storage = device, _storage_device(images, device)
         self.images, self.held_out = len(images.train), len(images.validation)
         self.channels = images.train.shape[1]
         labels = images.train_labels, images.validation_labels
         self.highest_label = max(int(part.max()) for part in labels)
         augmenter = Augmenter(augment, images.mean.to(device), images.validation.shape[-1])
         self._finisher = Finisher(augmenter, images.mean, images.deviation, device, size_of)
-        self._at_home = home == device
-        self._train, self._held = images.train.to(home), images.validation.to(home)
+        self._on_device = storage == device
+        self._train, self._held_out = images.train.to(storage), images.validation.to(storage)
         self._train_labels = images.train_labels.to(device)
-        self._held_labels = images.validation_labels.to(device)
+        self._held_out_labels = images.validation_labels.to(device)
 
     def training(self, seed: int, epoch: int, share: Share, first_step: int = 0) -> Iterator[Batch]:
-        """Yield this rank's micro-batches of an epoch, step after step; a short rest is left."""
+        """Yield this rank's micro-batches of an epoch, step after step, in whole batches."""
         finisher = self._finisher.of(epoch)
         drawn = finisher.draw(seed, epoch, self.images)
-        places = order(seed, epoch, self.images)
-        for mine in share.places(self.images, first_step):
-            indices = places[mine]
+        epoch_order = order(seed, epoch, self.images)
+        for own in share.slices(self.images, first_step):
+            indices = epoch_order[own]
             moved, draws = drawn.of(indices)
             pixels = self._pixels(indices, moved)
             yield finisher.training(pixels, self._train_labels[moved], draws)
 
     def _pixels(self, indices: Tensor, moved: Tensor) -> Tensor:
-        """Return training images by their indices, given on the CPU and on the device."""
-        if self._at_home:
+        """Return training images by their indices: `indices` on the CPU, `moved` on the device."""
+        if self._on_device:
             return self._train.index_select(0, moved)
         return picked(self._train, indices, self._device)
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield every world_size-th validation image from `rank` on, each exactly once."""
-        images, labels = self._held[rank::world_size], self._held_labels[rank::world_size]
+        images, labels = self._held_out[rank::world_size], self._held_out_labels[rank::world_size]
         for start in range(0, len(images), size):
             part = slice(start, start + size)
-            pixels = images[part] if self._at_home else sent(images[part], self._device)
+            pixels = images[part] if self._on_device else sent(images[part], self._device)
             yield self._finisher.plain(pixels, labels[part])
 
 
-def _home(images: Images, device: torch.device) -> torch.device:
-    """Choose where the pixels lie: a GPU keeps them in up to a quarter of the worker's memory."""
+def _storage_device(images: Images, device: torch.device) -> torch.device:
+    """Return where the pixels are kept: a GPU spends up to a quarter of the worker's memory."""
     if device.type == "cpu":
         return device
     gpu = torch.get_device_module(device)
     total = gpu.get_device_properties(device).total_memory
-    room = int(total * gpu.get_per_process_memory_fraction(device)) // IMAGES_PART
-    return device if images.bytes <= room else torch.device("cpu")
+    limit = int(total * gpu.get_per_process_memory_fraction(device)) // IMAGES_PART
+    return device if images.bytes <= limit else torch.device("cpu")

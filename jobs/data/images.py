@@ -1,4 +1,4 @@
-"""A data set as tensors at the resolution of a job: resized once, measured once."""
+"""A data set as tensors at the resolution of a job, with its mean and deviation."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from compound.jobs.data.dataset import Dataset
+from compound.jobs.data.sources.dataset import Dataset
 from compound.schemas.recipe import Recipe
 
 _CHUNK_VALUES = 2**24
@@ -15,15 +15,15 @@ _CHUNK_VALUES = 2**24
 
 
 _CROPPED = 0.875
-"""Published networks are evaluated on the inner 224 of 256 pixels: so much detail is kept of
-images from which rectangles are taken for training."""
+"""224 / 256: published networks are evaluated on the inner 224 of 256 pixels. Images from which
+random rectangles are cropped for training are kept at this larger size."""
 
 
 class View(NamedTuple):
-    """What a recipe sees of images, at whatever resolution."""
+    """How a recipe uses images, at any resolution."""
 
     larger: bool = False
-    """Training images keep more detail than the resolution, for rectangles to be taken."""
+    """Training images keep more pixels than the resolution, for random rectangles."""
     central: float = 1.0
     """The side of the central square that is evaluated, as a fraction of the image's."""
 
@@ -32,7 +32,7 @@ WHOLE = View()
 
 
 def view_of(recipe: Recipe) -> View:
-    """Return what a recipe needs of images beyond their resolution."""
+    """Return how a recipe uses images."""
     return View(recipe.augment.crop == "resized", recipe.central)
 
 
@@ -40,7 +40,7 @@ def view_of(recipe: Recipe) -> View:
 class Images:
     """Both splits as uint8 (N, C, R, R) with int64 labels (N,), and the training statistics.
 
-    Training images that rectangles are taken from are (N, C, S, S), larger or smaller than R.
+    Training images for random rectangles are (N, C, S, S), larger or smaller than R.
     """
 
     train: Tensor
@@ -59,7 +59,7 @@ class Images:
 
 
 def at_resolution(dataset: Dataset, resolution: int, view: View = WHOLE) -> Images:
-    """Resize both splits to `resolution` x `resolution`; shares the pixels where that is none."""
+    """Resize both splits to `resolution` x `resolution`; no copy where they have that size."""
     stored = torch.from_numpy(dataset.train_images)
     train = resize(stored, train_side(stored.shape[-1], resolution, view))
     held_out = centre(torch.from_numpy(dataset.validation_images), view.central)
@@ -106,7 +106,8 @@ def resize(images: Tensor, resolution: int) -> Tensor:
 
 
 def statistics(images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and deviation by channel from histograms: exact, whatever order or threads."""
+    """Return mean and deviation by channel."""
+    # From integer histograms, not float sums: equal bits with any order and number of threads.
     return moments(histograms(images))
 
 

@@ -1,7 +1,7 @@
-"""Which side training images have in an epoch, where they grow. Plain arithmetic, no torch.
+"""The side of training images by epoch, where they grow. Plain arithmetic, no torch.
 
-The side follows from recipe, resolution and epoch alone: a resumed job, or one with other workers,
-has the same.
+The side depends on recipe, resolution and epoch alone, so a resumed job, or one with a different
+number of workers, has the same.
 """
 
 import math
@@ -11,15 +11,15 @@ from compound.schemas.errors import PlanError
 from compound.schemas.recipe import Recipe, Resizing
 
 PART = 8
-"""Sides step by about this part of the resolution unless a recipe says otherwise."""
+"""Without `multiple`, sides grow by about one part in so many of the resolution."""
 MOST_COMPILED = 8
-"""Sides that torch.compile is asked for: it makes a program of each, which takes minutes."""
+"""The most sides of a compiled network: torch.compile takes minutes for each."""
 
 
 def size_at(recipe: Recipe, resolution: int, epoch: int) -> int:
     """Return the side of the training images in an epoch, counted from 1.
 
-    The epochs before `until` are shared out evenly to the smaller sides, in ascending order.
+    The epochs before `until` are divided evenly among the smaller sides, in ascending order.
     """
     smaller = smaller_sizes(recipe.resizing, resolution)
     growing = _growing(recipe)
@@ -53,26 +53,26 @@ def check_sizes(recipe: Recipe, resolution: int, stride: int, where: str = "trai
     """
     if recipe.resizing is None:
         return
-    found = smaller_sizes(recipe.resizing, resolution)
+    smaller = smaller_sizes(recipe.resizing, resolution)
     step = recipe.resizing.multiple or _step(resolution)
-    if not found:
+    if not smaller:
         raise PlanError(
-            f"no multiple of {step} pixels lies between {recipe.resizing.start:g} x {resolution} "
-            f"and {resolution} pixels, so nothing would grow",
+            f"no multiple of {step} pixels is between {recipe.resizing.start:g} x {resolution} "
+            f"and {resolution} pixels, so images would not grow",
             where=f"{where}.resizing",
             allowed="a smaller `start` or a smaller `multiple`, or no `resizing`",
         )
-    if found[0] < stride:
+    if smaller[0] < stride:
         raise PlanError(
-            f"training would begin with {found[0]} of {resolution} pixels, below the network's "
+            f"training would begin with {smaller[0]} of {resolution} pixels, below the network's "
             f"total stride",
             where=f"{where}.resizing.start",
             allowed=_large_enough(resolution, stride),
         )
     if recipe.compile is True and len(sizes(recipe, resolution)) > MOST_COMPILED:
         raise PlanError(
-            f"{len(sizes(recipe, resolution))} sides are as many programs for torch.compile, more "
-            f"than {MOST_COMPILED}, each of which takes minutes",
+            f"torch.compile takes minutes for each of the {len(sizes(recipe, resolution))} sides, "
+            f"and {MOST_COMPILED} are allowed",
             where=f"{where}.resizing",
             allowed="a larger `start` or `multiple`, or `compile: false`",
         )

@@ -1,9 +1,11 @@
-"""Every data source behind three verbs. Imports no torch, so that planning stays quick."""
+"""Every data source behind four functions. Imports no torch, so that planning stays quick."""
 
-from typing import assert_never
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from compound.jobs.data import digits, encoded, image_folder, parquet, synthetic
-from compound.jobs.data.dataset import Dataset
+from compound.jobs.data.sources import digits, encoded, image_folder, parquet, synthetic
+from compound.jobs.data.sources.dataset import Dataset
 from compound.schemas.data import (
     DataInfo,
     DataSpec,
@@ -14,58 +16,67 @@ from compound.schemas.data import (
 )
 
 
+@dataclass(frozen=True)
+class DataSource:
+    """How the specs of one class are read. Each function takes a spec of that class."""
+
+    summarise: Callable[[Any], DataInfo]
+    """Describe the data without decoding all of it."""
+    opened: Callable[[Any, bool], Dataset | encoded.Choice]
+    """Return the data, or what to stream; the second argument is `patient`."""
+
+
+def _generated(summarise: Callable[[Any], DataInfo], load: Callable[[Any], Dataset]) -> DataSource:
+    """Return a source that is always in memory, and needs no files of the user."""
+    return DataSource(summarise, lambda spec, patient: load(spec))
+
+
+def _from_files(catalogue: Callable[[Any, bool], encoded.Catalogue]) -> DataSource:
+    """Return a source of encoded images, by the function that lists them."""
+    return DataSource(
+        lambda spec: encoded.summarise(spec, catalogue(spec, False)),
+        lambda spec, patient: encoded.read_or_stream(spec, catalogue(spec, patient)),
+    )
+
+
+SOURCES: Mapping[type[object], DataSource] = {
+    DigitsData: _generated(digits.summarise, digits.load),
+    SyntheticData: _generated(synthetic.summarise, synthetic.load),
+    ParquetData: _from_files(parquet.catalogue),
+    ImageFolderData: _from_files(image_folder.catalogue),
+}
+"""A new source is a class of `schemas.data`, a file in `sources/`, and a row here. Images that can
+also be streamed need their reader in `stream/encoded_source.py`."""
+
+
 def inspect(spec: DataSpec) -> DataInfo:
-    """Decode every image once, and tell what is there and what had to be left out.
+    """Decode every image once, and describe the data and the images that were left out.
 
     DataError: a split is empty, one class, a label out of range, wrong columns, a missing path,
     or more bad images than `max_bad` allows.
     """
-    found = opened(spec, patient=False)
-    return encoded.inspect(found) if isinstance(found, encoded.Choice) else found.info
+    data = opened(spec, patient=False)
+    return encoded.inspect(data) if isinstance(data, encoded.Choice) else data.info
 
 
 def summarise(spec: DataSpec) -> DataInfo:
-    """Tell what is there from labels, hashes and a few headers, in well under a second per GB.
+    """Describe the data from labels, hashes and a few headers, in well under a second per GB.
 
-    The fingerprint is that of `inspect`; broken images are neither found nor taken off the
+    The fingerprint is that of `inspect`; broken images are neither found nor subtracted from the
     counts. DataError as for `inspect`, but for bad images.
     """
-    match spec:
-        case DigitsData():
-            return digits.load(spec).info
-        case SyntheticData():
-            return synthetic.summarise(spec)
-        case ParquetData():
-            return encoded.summarise(spec, parquet.catalogue(spec, patient=False))
-        case ImageFolderData():
-            return encoded.summarise(spec, image_folder.catalogue(spec, patient=False))
-        case _:
-            assert_never(spec)
+    return SOURCES[type(spec)].summarise(spec)
 
 
 def load(spec: DataSpec) -> Dataset:
     """Read and decode a whole data set into memory. DataError as for `inspect`."""
-    found = opened(spec)
-    return encoded.decoded(found) if isinstance(found, encoded.Choice) else found
+    data = opened(spec)
+    return encoded.decoded(data) if isinstance(data, encoded.Choice) else data
 
 
 def opened(spec: DataSpec, *, patient: bool = True) -> Dataset | encoded.Choice:
-    """Return a data set in memory, or what there is to stream. DataError as for `inspect`.
+    """Return a data set in memory, or the images to stream. DataError as for `inspect`.
 
-    `patient`: wait for a bucket that is out of order.
+    `patient`: wait for a bucket that does not answer.
     """
-    match spec:
-        case DigitsData():
-            return digits.load(spec)
-        case SyntheticData():
-            return synthetic.load(spec)
-        case ParquetData():
-            return _held(encoded.choose(spec, parquet.catalogue(spec, patient=patient)))
-        case ImageFolderData():
-            return _held(encoded.choose(spec, image_folder.catalogue(spec, patient=patient)))
-        case _:
-            assert_never(spec)
-
-
-def _held(choice: encoded.Choice) -> Dataset | encoded.Choice:
-    return choice if choice.streamed else encoded.decoded(choice)
+    return SOURCES[type(spec)].opened(spec, patient)

@@ -7,11 +7,11 @@ from functools import partial
 import torch
 
 from compound.jobs.data.batches import Feeder, Source
-from compound.jobs.data.dataset import Dataset
-from compound.jobs.data.encoded import Choice, decoded
 from compound.jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
 from compound.jobs.data.progressive_resizing import size_at
 from compound.jobs.data.source import opened
+from compound.jobs.data.sources.dataset import Dataset
+from compound.jobs.data.sources.encoded import Choice, decoded
 from compound.jobs.data.stream.remote_decoding import RemoteDecoder
 from compound.jobs.data.stream.streamed_batches import Streamed
 from compound.jobs.data.stream.streamed_dataset import StreamedDataset

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from compound.cluster.resources import Node, at_once, expected, gpus_of, resolve
-from compound.jobs.data.encoded import streams
+from compound.jobs.data.sources.encoded import streams
 from compound.jobs.device_model import (
     IMAGES_PART,
     NCCL_BYTES,

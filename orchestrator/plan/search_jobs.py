@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from compound.jobs.data.encoded import streams
+from compound.jobs.data.sources.encoded import streams
 from compound.jobs.models.scaled import Networks
 from compound.jobs.training.optimiser.schedule import check_batch, check_sharding
 from compound.orchestrator.design.baseline import DATA_ONLY, baseline_candidate, baseline_of

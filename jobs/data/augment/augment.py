@@ -14,7 +14,7 @@ from compound.jobs.seeds import Purpose, derive
 from compound.schemas.recipe import Augment
 
 _BOXES, _POLICY, _SHARES = 1, 2, 3
-"""Draws of their own: switching one change on leaves the others as they are."""
+"""Random streams of their own: one more change does not alter the draws of the others."""
 
 
 class Augmenter:
@@ -36,13 +36,13 @@ class Augmenter:
         self._columns = torch.cat([shifted, shifted.flip(1)])
 
     def at(self, resolution: int) -> "Augmenter":
-        """Return what makes the same changes to smaller images, which it shrinks itself."""
+        """Return the augmenter of the same changes at another resolution; it shrinks the images."""
         if resolution == self._resolution:
             return self
         return Augmenter(self._augment, self._mean, resolution)
 
     def draw(self, seed: int, epoch: int, count: int) -> Draws:
-        """Draw for images 0 to count - 1 in one epoch, whatever rank will train on them."""
+        """Draw for images 0 to count - 1 in one epoch; the same on every rank."""
         generator = _generator(seed, epoch)
         shifts = 2 * self._pad + 1
         highs = (shifts, shifts, self._resolution, self._resolution, 2)
@@ -95,19 +95,19 @@ class Augmenter:
         return flat.gather(2, source[:, None, :].expand_as(flat)).view_as(images)
 
     def _cut_out(self, images: Tensor, draws: Draws) -> Tensor:
-        """Write over the squares alone: what reaches over an edge is written at the edge again."""
+        """Fill the squares; pixels beyond an edge are written at the edge again."""
         rows = self._inside(draws.cut_y) * self._resolution
-        places = (rows[:, :, None] + self._inside(draws.cut_x)[:, None, :]).flatten(1)
-        places = places[:, None, :].expand(-1, images.shape[1], -1)
-        fill = self._fill[None, :, :, 0].expand_as(places)
-        return images.flatten(2).scatter(2, places, fill).view_as(images)
+        square = (rows[:, :, None] + self._inside(draws.cut_x)[:, None, :]).flatten(1)
+        square = square[:, None, :].expand(-1, images.shape[1], -1)
+        fill = self._fill[None, :, :, 0].expand_as(square)
+        return images.flatten(2).scatter(2, square, fill).view_as(images)
 
     def _inside(self, centres: Tensor) -> Tensor:
         """Return the rows or columns of each square, int64 (B, side of the square)."""
         start = (centres - self._cut // 2)[:, None]
-        places = start + torch.arange(self._cut, device=centres.device)
+        covered = start + torch.arange(self._cut, device=centres.device)
         last = (start + self._cut).clamp(max=self._resolution) - 1
-        return torch.minimum(places.clamp(min=0), last)
+        return torch.minimum(covered.clamp(min=0), last)
 
 
 def _centres(draws: Draws) -> Tensor:
@@ -117,10 +117,11 @@ def _centres(draws: Draws) -> Tensor:
 def _shift_table(side: int, pad: int, device: torch.device) -> Tensor:
     """Return, for each of the 2 * pad + 1 shifts, where every pixel comes from: int64 (S, side)."""
     shifts = torch.arange(-pad, pad + 1, device=device)
-    places = torch.arange(side, device=device)[None, :] + shifts[:, None]
-    reflected = places.abs()
+    shifted = torch.arange(side, device=device)[None, :] + shifts[:, None]
+    reflected = shifted.abs()
     return torch.where(reflected >= side, 2 * (side - 1) - reflected, reflected)
 
 
 def _generator(seed: int, epoch: int, *part: int) -> torch.Generator:
+    # A CPU generator: CUDA's gives other numbers for the same seed.
     return torch.Generator().manual_seed(derive(Purpose.AUGMENT, seed, epoch, *part))

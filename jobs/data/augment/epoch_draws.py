@@ -1,4 +1,4 @@
-"""What was drawn for the training images of an epoch, and how it gets to the training device."""
+"""The random draws for the training images of an epoch, on the training device."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -13,15 +13,15 @@ from compound.jobs.gpu.device_transfer import sent
 
 
 class Groups(NamedTuple):
-    """Which images of a batch a policy changes alike, layer by layer."""
+    """The images of a batch that a policy changes by the same kind of operation, by layer."""
 
     rows: Tensor
-    """Places in the batch, those of a kind side by side and ascending: int64 (L, B)."""
+    """Positions in the batch, ordered by kind and ascending within it: int64 (L, B)."""
     ends: tuple[tuple[int, ...], ...]
-    """Where each kind of KINDS ends in each layer of `rows`, images that stay as they are first."""
+    """The end of each kind of KINDS in each layer of `rows`; unchanged images come first."""
 
     def of(self, layer: int) -> Iterator[tuple[int, Tensor]]:
-        """Yield the kinds that a layer has, by their place in KINDS, with the images of each."""
+        """Yield the kinds of a layer, by their index in KINDS, with the images of each."""
         ends = self.ends[layer]
         for kind, (start, end) in enumerate(pairwise(ends)):
             if end > start:
@@ -29,8 +29,9 @@ class Groups(NamedTuple):
 
 
 def grouped(codes: Tensor) -> Groups:
-    """Group images by the kind of their operations, (B, L). Codes on a GPU hold the host up."""
+    """Group images by the kind of their operations, (B, L). The host waits for codes on a GPU."""
     firsts = torch.tensor([first for first, _ in KINDS], dtype=codes.dtype)
+    # On the CPU: `ends` has to become Python integers, which would synchronise with a GPU.
     kinds = torch.bucketize(codes.cpu().T.contiguous(), firsts, right=True)
     counts = [kind.bincount(minlength=len(KINDS) + 1) for kind in kinds]
     ends = tuple(tuple(count.cumsum(0).tolist()) for count in counts)
@@ -39,17 +40,17 @@ def grouped(codes: Tensor) -> Groups:
 
 @dataclass(frozen=True)
 class Draws:
-    """What was drawn for each of some images; the first four int64 (N,)."""
+    """The draws of some images; the first four are int64 (N,)."""
 
     rows: Tensor
-    """Which vertical shift."""
+    """The vertical shift, by its number."""
     columns: Tensor
-    """Which horizontal shift; the second half of the choices are mirrored."""
+    """The horizontal shift, by its number; the second half of the numbers mirror as well."""
     cut_y: Tensor
     cut_x: Tensor
     """The centre of the square that is cut out or pasted, in pixels."""
     boxes: Tensor | None = None
-    """The rectangle that is taken: top, left, height, width in fractions, float32 (N, 4)."""
+    """The rectangle that is cropped: top, left, height, width in fractions, float32 (N, 4)."""
     codes: Tensor | None = None
     """The operations of a policy, uint8 (N, L)."""
     amounts: Tensor | None = None
@@ -57,29 +58,29 @@ class Draws:
     share: Tensor | None = None
     """How much of an image stays its own, float32 (N,)."""
     boxed: Tensor | None = None
-    """Whether a rectangle is pasted rather than all of it blended, bool (N,)."""
+    """Whether a rectangle is pasted (cutmix) instead of blending all (mixup), bool (N,)."""
     groups: Groups | None = None
-    """The images by their codes, where that is known already."""
+    """The images by their codes, where they are grouped already."""
 
     def of(self, indices: Tensor) -> "Draws":
         """Return the draws of the images at `indices`, int64, on the same device."""
-        return self._each(lambda drawn: drawn[indices])
+        return self._map(lambda drawn: drawn[indices])
 
     def at(self, device: torch.device) -> "Draws":
         """Return the same on a device."""
-        return self._each(lambda drawn: sent(drawn, device))
+        return self._map(lambda drawn: sent(drawn, device))
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "Draws":
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "Draws":
         drawn = ((field.name, getattr(self, field.name)) for field in fields(self))
         changed = {name: change(d) for name, d in drawn if isinstance(d, Tensor)}
         return replace(self, groups=None, **changed)
 
 
 class EpochDraws:
-    """The draws of an epoch on the training device, where they are sent at once.
+    """The draws of an epoch, sent to the training device once.
 
-    A batch sends no more than its indices, and which of its images a policy changes alike: that
-    decides which operations there are, so the host has to know it.
+    A batch then sends only its indices, and its images grouped by the kind of their operations:
+    the host launches the operations by these groups, so it needs them without asking the device.
     """
 
     def __init__(self, draws: Draws, device: torch.device) -> None:

@@ -10,14 +10,14 @@ from compound.schemas.recipe import Augment
 
 
 class Batch(NamedTuple):
-    """What one pass through the network takes, on the training device."""
+    """The input of one pass through the network, on the training device."""
 
     images: Tensor
     """Float (B, C, R, R); channels_last on a GPU."""
     labels: Tensor
     """int64 (B,)."""
-    others: Tensor | None = None
-    """The labels of what was mixed in, int64 (B,)."""
+    mixed_labels: Tensor | None = None
+    """The labels of the images that were mixed in, int64 (B,)."""
     share: Tensor | None = None
     """How much of each image is its own, float32 (B,)."""
 
@@ -38,23 +38,23 @@ def draw_shares(augment: Augment, count: int, seed: int) -> tuple[Tensor, Tensor
 def mix(images: Tensor, labels: Tensor, share: Tensor, boxed: Tensor, centres: Tensor) -> Batch:
     """Mix each image with its neighbour: the first with the second, the third with the fourth.
 
-    So what an image is mixed with does not depend on how many workers share a batch, as long as
-    micro-batches are even; the last image of an odd one stays as it is. `centres`: where cutmix's
-    rectangle lies, in pixels, (B, 2); where it reaches over the edge, less is pasted.
+    So an image's partner does not depend on how many workers divide a batch, as long as
+    micro-batches are even; the last image of an odd one is not mixed. `centres`: the centre of
+    cutmix's rectangle in pixels, (B, 2); the part beyond the edge is not pasted.
     """
     partner = _partners(len(images), images.device)
     alone = partner == torch.arange(len(images), device=images.device)
     pasted = _rectangle(share, centres, images.shape[-1])
     own = torch.where(boxed, 1 - pasted.float().mean((1, 2)), share)
     own = torch.where(alone, 1.0, own)
-    kept = torch.where(boxed[:, None, None], (~pasted).float(), own[:, None, None])[:, None]
-    return Batch(torch.lerp(images[partner], images, kept), labels, labels[partner], own)
+    weight = torch.where(boxed[:, None, None], (~pasted).float(), own[:, None, None])[:, None]
+    return Batch(torch.lerp(images[partner], images, weight), labels, labels[partner], own)
 
 
 def _partners(count: int, device: torch.device) -> Tensor:
-    places = torch.arange(count, device=device)
-    neighbours = places ^ 1
-    return torch.where(neighbours < count, neighbours, places)
+    positions = torch.arange(count, device=device)
+    neighbours = positions ^ 1
+    return torch.where(neighbours < count, neighbours, positions)
 
 
 def _rectangle(share: Tensor, centres: Tensor, side: int) -> Tensor:

@@ -24,12 +24,13 @@ def apply_policy(
     fill: Tensor,
     groups: Groups | None = None,
 ) -> Tensor:
-    """Make each image's operations, one layer after the other.
+    """Apply each image's operations, one layer after the other.
 
     `codes` (N, L) and `amounts` (N, L); `centres`: where a cutout lies, in pixels (N, 2); `fill`:
     the colour uint8 (C, 1, 1) of what is cut out or comes from outside; all on the images' device.
-    `groups` by `codes`, without which a GPU has to be asked for them.
+    `groups` of the codes: without it the host waits for a GPU to send them.
     """
+    # A copy: rows are written in place, and the caller's batch must not change.
     images, groups = images.clone(), groups or grouped(codes)
     for layer in range(codes.shape[1]):
         for kind, rows in groups.of(layer):
@@ -41,7 +42,7 @@ def apply_policy(
 def _changed(
     first: Op, part: Tensor, ops: Tensor, amount: Tensor, centres: Tensor, fill: Tensor
 ) -> Tensor:
-    """Change images by operations of one kind, that with the operation `first`."""
+    """Change images by operations of one kind, named by its first operation."""
     if first == Op.COLOR:
         return _blend(_grey(part), part, amount)
     if first == Op.SHARPNESS:
@@ -87,7 +88,7 @@ def _histogram(images: Tensor) -> Tensor:
 
 
 def _stretched(counts: Tensor) -> Tensor:
-    """Map the darkest value that occurs to 0 and the brightest to 255; one alone stays."""
+    """Map the darkest value that occurs to 0 and the brightest to 255; a single value stays."""
     values = torch.arange(256, device=counts.device)
     seen = counts > 0
     low = torch.where(seen, values, 255).amin(2, keepdim=True)
@@ -98,7 +99,7 @@ def _stretched(counts: Tensor) -> Tensor:
 
 
 def _equalised(counts: Tensor) -> Tensor:
-    """Map values so that each range of them holds about as many pixels."""
+    """Map values so that equal ranges have about the same number of pixels."""
     values = torch.arange(256, device=counts.device)
     brightest = torch.where(counts > 0, values, 0).amax(2, keepdim=True)
     step = (counts.sum(2, keepdim=True) - counts.gather(2, brightest)) // 255
@@ -135,14 +136,14 @@ def _smooth(images: Tensor) -> Tensor:
 
 
 def _blend(degenerate: Tensor, images: Tensor, amount: Tensor) -> Tensor:
-    """Go from a degenerate image to the image and beyond: 0 is the one, 1 the other."""
+    """Extrapolate from a degenerate image (amount 0) through the image (1) and beyond."""
     blended = _mixed(degenerate, images.to(torch.int32), amount[:, None, None, None])
     return blended.to(torch.uint8)
 
 
-def _mixed(one: Tensor, other: Tensor, amount: Tensor) -> Tensor:
-    """Return whole numbers from 0 to 255: what lies behind the point is cut off."""
-    return (one + amount * (other - one)).clamp(0, 255).to(torch.int64)
+def _mixed(start: Tensor, end: Tensor, amount: Tensor) -> Tensor:
+    """Return integers from 0 to 255; fractions are cut off, not rounded."""
+    return (start + amount * (end - start)).clamp(0, 255).to(torch.int64)
 
 
 def _cut(images: Tensor, half: Tensor, centres: Tensor, fill: Tensor) -> Tensor:

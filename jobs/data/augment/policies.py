@@ -1,4 +1,4 @@
-"""Which operations change an image, and how strongly: AutoAugment's policy v0, and RandAugment.
+"""The operations on an image and their strength: AutoAugment's policy v0, and RandAugment.
 
 Policy, levels and probabilities are those of EfficientNet's published code (autoaugment.py in
 tensorflow/tpu). Lengths, which it has in pixels of a 224-pixel image, are fractions of the side.
@@ -13,7 +13,7 @@ from compound.schemas.recipe import Augment
 
 
 class Op(IntEnum):
-    """One change of one image. Neighbours in this order are computed alike."""
+    """One operation on an image. Neighbours in this order are computed in the same way."""
 
     IDENTITY = 0
     AUTOCONTRAST = 1
@@ -35,15 +35,15 @@ class Op(IntEnum):
 
 
 TABLED = (Op.AUTOCONTRAST, Op.CONTRAST)
-"""The first and last of those that look every value up in a table of their own."""
+"""The first and last of the operations that look up every value in a table per image."""
 WARPING = (Op.ROTATE, Op.TRANSLATE_Y)
-"""The first and last of those that move pixels; each goes either way."""
+"""The first and last of the operations that move pixels; each has two directions."""
 KINDS = (TABLED, (Op.COLOR, Op.COLOR), (Op.SHARPNESS, Op.SHARPNESS), WARPING, (Op.CUTOUT,) * 2)
-"""The first and last of those that are computed alike, in ascending order."""
+"""The first and last of each kind of operation that is computed in the same way, ascending."""
 HIGHEST = 10.0
 """The level that AutoAugment's strengths are given for."""
 _LEAST, _MOST = 0.2, 0.8
-"""Bounds of the probability with which RandAugment makes an operation, drawn for each."""
+"""Bounds of the probability that RandAugment applies an operation, drawn for each."""
 _SPAN = {
     Op.ROTATE: 30.0,
     Op.SHEAR_X: 0.3,
@@ -91,7 +91,7 @@ V0: tuple[tuple[Step, Step], ...] = (
 
 
 def amount(op: Op, level: float) -> float:
-    """Return what a level means: degrees, a ratio, bits kept, a threshold or a blending factor."""
+    """Return the strength of a level: degrees, a ratio, bits, a threshold or a blending factor."""
     part = level / HIGHEST
     if op in _INTEGER:
         return float(int(part * _INTEGER[op]))

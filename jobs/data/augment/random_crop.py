@@ -13,14 +13,14 @@ _SHARPNESS = -0.5
 """The cubic's free parameter, as in Pillow."""
 _UNITS = 2.0**14
 """Weights are whole multiples of 1 / 2 ** 14: with pixels of 8 bits every product and every sum is
-exact in float32, so no library's or device's order of adding changes a result. TF32 would round
-the weights: products are float32 here, whatever a job's precision allows."""
+exact in float32, so the order of additions in a library or on a device does not change a result.
+TF32 would round the weights, so products are float32 here even where a job allows TF32."""
 
 
 def draw_boxes(augment: Augment, count: int, generator: Generator) -> Tensor:
     """Draw rectangles as float32 (N, 4): top, left, height, width, in fractions of the side.
 
-    Each is the first of ten that fits into the image, or else the last, cut off to fit.
+    Each is the first of ten that fits into the image, or else the last one, clipped to fit.
     """
     shape = (count, _ATTEMPTS)
     area = torch.empty(shape).uniform_(*augment.area, generator=generator)
@@ -37,7 +37,7 @@ def draw_boxes(augment: Augment, count: int, generator: Generator) -> Tensor:
 
 @full_float32()
 def crop(images: Tensor, boxes: Tensor, mirrored: Tensor, resolution: int) -> Tensor:
-    """Return uint8 (N, C, R, R) from (N, C, S, S): each its own rectangle, mirrored or not."""
+    """Return uint8 (N, C, R, R) of one rectangle each of (N, C, S, S), mirrored or not."""
     count, channels, side, _ = images.shape
     box = boxes * side
     rows = _weights(box[:, 0], box[:, 2], side, resolution)
@@ -56,7 +56,7 @@ def shrink(images: Tensor, resolution: int) -> Tensor:
     side = images.shape[-1]
     if side == resolution:
         return images
-    # Not torch.tensor: it would make a CPU tensor and copy it to the device.
+    # Not torch.tensor(0.0): it makes a CPU tensor and copies it, and the host waits for the copy.
     start = torch.zeros(1, device=images.device)
     weights = _weights(start, torch.full_like(start, side), side, resolution)[0]
     narrow = _bytes(images.float() @ weights.T)
@@ -64,10 +64,10 @@ def shrink(images: Tensor, resolution: int) -> Tensor:
 
 
 def _weights(start: Tensor, length: Tensor, side: int, resolution: int) -> Tensor:
-    """Return how much each pixel of a line gives to each new one, float32 (N, R, S)."""
+    """Return the weight of each pixel of a line in each new pixel, float32 (N, R, S)."""
     scale = (length / resolution)[:, None, None]
-    places = torch.arange(resolution, device=start.device)[None, :, None] + 0.5
-    centres = start[:, None, None] + places * scale
+    new_pixels = torch.arange(resolution, device=start.device)[None, :, None] + 0.5
+    centres = start[:, None, None] + new_pixels * scale
     pixels = torch.arange(side, device=start.device)[None, None, :] + 0.5
     weights = _cubic((pixels - centres) / scale.clamp(min=1.0))
     weights = weights / weights.sum(2, keepdim=True)

@@ -1,6 +1,6 @@
-"""A process that decodes images into shared memory. Started afresh, never forked from a trainer.
+"""A process that decodes images into shared memory. It is started by exec, never by fork.
 
-It is spoken to through its standard input, a socket, and ends when the other side is gone.
+Its tasks and answers go through its standard input, a socket. It ends when its trainer has ended.
 """
 
 import mmap
@@ -11,18 +11,19 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from compound.jobs.data.dataset import Pixels
-from compound.jobs.data.decode import BadImage, Form, guarded
+from compound.jobs.data.sources.dataset import Pixels
+from compound.jobs.data.sources.decode import BadImage, Form, guarded
 from compound.jobs.data.stream.messages import Item, Settings, read_task, write_answer
 from compound.jobs.data.stream.pixel_maker import Make, maker
 
 _PATIENCE = 5.0
-"""Seconds between two looks whether the trainer still lives, while it has nothing to do."""
+"""Seconds between two checks whether the trainer still runs, while there is no task."""
 
 
 def main() -> None:
-    """Decode until the trainer is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the trainer decides when to stop
+    """Decode until the trainer has ended."""
+    # Ctrl-C in a terminal reaches every process of the group: the trainer decides when to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = Settings.model_validate_json(sys.argv[1])
     slots = _slots(settings)
     make = maker(Form(settings.channels, settings.size), settings.side)
@@ -43,6 +44,7 @@ def _slots(settings: Settings) -> Pixels:
 def _next(channel: Connection, parent: int) -> bytes | None:
     try:
         while not channel.poll(_PATIENCE):
+            # The socket of a killed trainer stays open while a process that it forked has it.
             if os.getppid() != parent:
                 return None
         return channel.recv_bytes()
@@ -51,7 +53,7 @@ def _next(channel: Connection, parent: int) -> bytes | None:
 
 
 def _fill(item: Item, slots: Pixels, make: Make) -> str:
-    """Decode one image into its slot; return why it could not be, or nothing."""
+    """Decode one image into its slot; return the reason of a failure, or an empty text."""
     try:
         slots[item.slot] = make(item.encoded())
     except BadImage as error:

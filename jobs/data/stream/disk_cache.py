@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from compound.jobs.data.dataset import Indices, Pixels
+from compound.jobs.data.sources.dataset import Indices, Pixels
 from compound.schemas.base import Model
 
 ABSENT, GOOD, BAD = 0, 1, 2
-"""What the cache knows of an image: nothing, its pixels, or that it cannot be decoded."""
+"""The state of an image: not cached, its pixels are cached, or it cannot be decoded."""
 
 _MARKER = "complete.json"
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -36,11 +36,11 @@ class Layout(Model):
 
 
 class RawCache:
-    """Pixels by row, and what is known of every row.
+    """Pixels by row, and the state of every row.
 
-    Until all rows are known the files lie in a folder that carries the machine's boot id: what a
-    killed process wrote stays good, since the kernel holds it, but not across a crash of the
-    machine. Then they are flushed, marked, and the folder gets its final name.
+    Until all rows have a state, the folder carries the machine's boot id. What a killed process
+    wrote is still valid, since the kernel has it; after a crash of the machine it may not be. Then
+    the files are flushed and marked, and the folder gets its final name.
     """
 
     def __init__(self, folder: Path, layout: Layout, lock: Path, final: Path) -> None:
@@ -54,7 +54,7 @@ class RawCache:
 
     @classmethod
     def open(cls, root: Path, key: str, layout: Layout) -> "RawCache | None":
-        """Join or begin the cache of a key; None, with a warning, where the disk has no room."""
+        """Open or begin the cache of a key; None, with a warning, where the disk is full."""
         final, partial = root / key, root / f"{key}.{_boot()}"
         lock = root / f"{key}.lock"
         try:
@@ -73,10 +73,12 @@ class RawCache:
 
     def read(self, rows: Indices, out: Pixels) -> None:
         """Copy the pixels of GOOD rows to `out`, (len(rows), C, side, side)."""
+        # With mode "raise" numpy copies through a buffer of the size of `out`.
         np.take(self._pixels, rows, axis=0, out=out.reshape(len(rows), -1), mode="clip")
 
     def write(self, row: int, pixels: Pixels) -> None:
-        """Keep a row's pixels, (C, side, side). OSError: the disk is full or broken."""
+        """Write a row's pixels, (C, side, side). OSError: the disk is full or broken."""
+        # pwrite, not the memory map: on a full disk a write to the map ends the process by SIGBUS.
         data = np.ascontiguousarray(pixels).data.cast("B")
         at = row * len(data)
         while data:
@@ -85,18 +87,19 @@ class RawCache:
         self.status[row] = GOOD
 
     def bad(self, row: int) -> None:
-        """Keep that a row cannot be decoded."""
+        """Record that a row cannot be decoded."""
         self.status[row] = BAD
 
     def discard(self) -> None:
-        """Take the cache away; who has it open goes on reading."""
+        """Delete the cache; processes that have it open can still read it."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def seal(self) -> bool:
-        """Make the cache valid for good once every row is known; tell whether it is."""
+        """Mark the cache as complete where every row has a state; return whether it is."""
         if not self.status.all():
             return False
         with _locked(self._lock):
+            # Data before marker before name: only a complete folder ever has the final name.
             if not (self._final / _MARKER).exists() and self._folder.exists():
                 self._flush()
                 (self._folder / _MARKER).write_text(self._layout.model_dump_json())
@@ -111,7 +114,7 @@ class RawCache:
 
 
 def _whole(folder: Path, layout: Layout, marked: bool) -> bool:
-    """Tell whether the files are there at their full size, and the marker where there must be."""
+    """Return whether the files have their full size, and the marker exists where `marked`."""
     try:
         if marked and Layout.model_validate_json((folder / _MARKER).read_bytes()) != layout:
             return False
@@ -124,12 +127,13 @@ def _whole(folder: Path, layout: Layout, marked: bool) -> bool:
 def _begin(folder: Path, layout: Layout) -> None:
     folder.mkdir()
     with (folder / "pixels.u8").open("wb") as file:
+        # A sparse file: blocks are allocated as images are written.
         file.truncate(layout.bytes)
     (folder / "status.u8").write_bytes(bytes(layout.rows))
 
 
 def _clear(root: Path, key: str) -> None:
-    """Remove what is damaged, and what was begun before this machine last started."""
+    """Delete damaged caches, and those begun before this machine last started."""
     for folder in (root / key, *root.glob(f"{key}.*")):
         if folder.is_dir():
             shutil.rmtree(folder)
@@ -149,6 +153,7 @@ def _boot() -> str:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    # A lock of the kernel, not a lock file: it is released when its process is killed.
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,7 @@
-"""What a trainer and its decoding processes say to each other, as bytes."""
+"""The messages between a trainer and its decoding processes, as bytes.
+
+Not pickled: a message is a few numbers and the bytes of images, which pickle would copy once more.
+"""
 
 import json
 import struct
@@ -13,7 +16,7 @@ _NUMBER = struct.Struct("<q")
 
 
 class Settings(Model):
-    """What a decoding process has to know from its start."""
+    """The settings that a decoding process starts with."""
 
     parent: int
     """The trainer's process id."""
@@ -74,4 +77,5 @@ def read_answer(message: bytes) -> tuple[int, dict[int, str]]:
 
 
 def _path_bytes(path: str) -> bytes:
+    # Names of files on Linux are bytes, which need not be valid UTF-8.
     return path.encode("utf-8", "surrogateescape")

@@ -5,15 +5,15 @@ import math
 import numpy as np
 
 from compound.jobs.data.batches import order
-from compound.jobs.data.dataset import Indices
+from compound.jobs.data.sources.dataset import Indices
 from compound.jobs.seeds import Purpose, derive
 
 LANES = 8
-"""Into how many parts a global batch is cut, each reading groups of its own."""
+"""Parts of a global batch; each part reads groups of its own."""
 
 
 def streamed_order(groups: Indices, seed: int, epoch: int, batch: int, buffer: int) -> Indices:
-    """Return the order of the images in an epoch, in whole batches; a short rest is left out.
+    """Return the order of the images in an epoch, in whole batches; an incomplete one is left out.
 
     `groups`: which group each image is read with, int64 (N,). Up to `buffer` images are shuffled
     as if in memory; more go through lanes. A lane is a fixed part of every global batch and goes
@@ -25,14 +25,14 @@ def streamed_order(groups: Indices, seed: int, epoch: int, batch: int, buffer: i
     if len(groups) <= buffer or len(np.unique(groups)) == len(groups):
         return order(seed, epoch, len(groups)).numpy()[: steps * batch]
     random = np.random.default_rng(derive(Purpose.ORDER, seed, epoch))
-    turn = random.permutation(int(groups.max()) + 1)[groups]
-    shuffled = np.lexsort((random.random(len(groups)), turn))
+    rank = random.permutation(int(groups.max()) + 1)[groups]
+    shuffled = np.lexsort((random.random(len(groups)), rank))
     lanes = lanes_of(groups, batch, buffer)
-    each = batch // lanes
-    parts = shuffled[: steps * batch].reshape(lanes, steps * each)
-    windows = np.arange(steps * each) // max(buffer // lanes, 1)
+    lane_batch = batch // lanes
+    parts = shuffled[: steps * batch].reshape(lanes, steps * lane_batch)
+    windows = np.arange(steps * lane_batch) // max(buffer // lanes, 1)
     mixed = np.argsort(windows + random.random(parts.shape), axis=1)
-    lined = np.take_along_axis(parts, mixed, axis=1).reshape(lanes, steps, each)
+    lined = np.take_along_axis(parts, mixed, axis=1).reshape(lanes, steps, lane_batch)
     return np.ascontiguousarray(lined.transpose(1, 0, 2).reshape(-1), dtype=np.int64)
 
 
@@ -47,9 +47,9 @@ def lanes_of(groups: Indices, batch: int, buffer: int) -> int:
 def sample_order(groups: Indices, count: int, seed: int) -> Indices:
     """Return about `count` images, ascending, from as few groups as still differ enough."""
     random = np.random.default_rng(derive(Purpose.LIMIT, seed))
-    turn = random.permutation(int(groups.max()) + 1)[groups]
-    shuffled = np.lexsort((random.random(len(groups)), turn))
-    starts = np.flatnonzero(np.diff(turn[shuffled], prepend=-1))
-    place = np.arange(len(groups)) - np.repeat(starts, np.diff(starts, append=len(groups)))
-    few = shuffled[place < max(1, count // 16)]
+    rank = random.permutation(int(groups.max()) + 1)[groups]
+    shuffled = np.lexsort((random.random(len(groups)), rank))
+    starts = np.flatnonzero(np.diff(rank[shuffled], prepend=-1))
+    in_group = np.arange(len(groups)) - np.repeat(starts, np.diff(starts, append=len(groups)))
+    few = shuffled[in_group < max(1, count // 16)]
     return np.sort(few[:count])

@@ -1,23 +1,24 @@
-"""What makes pixels of encoded images: the same function in every process that decodes."""
+"""Pixels of encoded images: the same function in every process that decodes."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from compound.jobs.data.dataset import Pixels
-from compound.jobs.data.decode import Form, decode
+from compound.jobs.data.sources.dataset import Pixels
+from compound.jobs.data.sources.decode import Form, decode
 
 Make = Callable[[bytes], Pixels]
 
 
 def maker(form: Form, side: int) -> Make:
-    """Return what decodes to `form` and resizes to `side` pixels: the pixels of data in memory.
+    """Return a function that decodes to `form` and resizes to `side`, as for data in memory.
 
-    What it returns raises BadImage for what cannot be decoded.
+    The function raises BadImage where an image cannot be decoded.
     """
     if side == form.size:
         return lambda data: decode(data, form)
-    import torch  # only here, as in pixels.py: exact images do without
+    # Imported here, as in decode.py: images that need no resizing need no torch.
+    import torch
 
     from compound.jobs.data.images import resize
 

@@ -1,4 +1,4 @@
-"""The decoding processes of one trainer: started by exec, fed through sockets, never orphaned."""
+"""The decoding processes of one trainer: each is an exec of its own and gets tasks by a socket."""
 
 import mmap
 import os
@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
-from compound.jobs.data.dataset import Pixels
-from compound.jobs.data.decode import Form
+from compound.jobs.data.sources.dataset import Pixels
+from compound.jobs.data.sources.decode import Form
 from compound.jobs.data.stream.messages import Settings
 from compound.jobs.runtime.child_processes import child_environment, module_command
 
@@ -29,8 +29,8 @@ class Worker:
     process: subprocess.Popen[bytes]
     channel: Connection
     tasks: deque[int] = field(default_factory=deque)
-    heard: float = field(default_factory=time.monotonic)
-    """When it last answered, or was first given something to do."""
+    last_answer: float = field(default_factory=time.monotonic)
+    """When it last answered, or was first given a task."""
 
     def end(self) -> int:
         """End the process, and return its exit status."""
@@ -48,7 +48,7 @@ class Pool:
     def __init__(self, workers: int, count: int, form: Form, side: int) -> None:
         """Start processes that decode to `form`, then resize to `side` pixels a side."""
         shape = (count, form.channels, side, side)
-        memory = _nameless(int(np.prod(shape)))
+        memory = _anonymous_memory(int(np.prod(shape)))
         mapped = mmap.mmap(memory, int(np.prod(shape)))
         self.slots: Pixels = np.frombuffer(mapped, dtype=np.uint8).reshape(shape)
         self._settings = Settings(
@@ -60,6 +60,7 @@ class Pool:
             side=side,
         )
         self.workers: list[Worker] = []
+        # Not __del__: it also runs at the exit of the interpreter, and only once.
         self._finalizer = weakref.finalize(self, _end, self.workers, memory)
         for _ in range(workers):
             self.workers.append(_start(self._settings))
@@ -76,12 +77,14 @@ class Pool:
         return not self._finalizer.alive
 
     def close(self) -> None:
-        """End all processes; their memory goes when nothing refers to it any more."""
+        """End all processes; their memory is freed when nothing refers to it."""
         self._finalizer()
 
 
-def _nameless(size: int) -> int:
-    """Return the descriptor of memory that is gone with the last process that has it open."""
+def _anonymous_memory(size: int) -> int:
+    """Return the descriptor of memory that is freed with the last process that has it open."""
+    # Not multiprocessing.shared_memory: its name in /dev/shm outlives a killed process, and Docker
+    # gives /dev/shm 64 MiB. macOS has no memfd_create.
     if hasattr(os, "memfd_create"):
         memory = os.memfd_create("compound-images")
     else:
@@ -92,23 +95,26 @@ def _nameless(size: int) -> int:
 
 
 def _start(settings: Settings) -> Worker:
-    """Start a process with a clean slate: exec, not fork, so no lock or GPU context comes along."""
-    ours, theirs = socket.socketpair()
+    """Start a decoding process."""
+    # By exec, not fork: a fork would copy locks that other threads hold, and the context of a GPU,
+    # which CUDA cannot use in a forked process.
+    parent_end, child_end = socket.socketpair()
     command = module_command("compound.jobs.data.stream.decode_worker", settings.model_dump_json())
-    with theirs:
+    with child_end:
         process = subprocess.Popen(
             command,
-            stdin=theirs.fileno(),
+            stdin=child_end.fileno(),
             stdout=subprocess.DEVNULL,
             pass_fds=(settings.memory,),
             # Each process decodes one image at a time: threads of OpenMP would only take cores
             # from the other decoders and from training.
             env=child_environment(OMP_NUM_THREADS="1"),
         )
-    return Worker(process, Connection(ours.detach()))
+    return Worker(process, Connection(parent_end.detach()))
 
 
 def _end(workers: list[Worker], memory: int) -> None:
+    # All channels first: the processes then end at the same time.
     for worker in workers:
         worker.channel.close()
     for worker in workers:

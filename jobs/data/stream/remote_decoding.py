@@ -1,4 +1,4 @@
-"""Decoding on other machines: what they are told, what they do, and what comes back."""
+"""Decoding on other machines: the settings that are sent, the work, and the answer."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from compound.jobs.data.dataset import Pixels
-from compound.jobs.data.decode import BadImage, Form, guarded
-from compound.jobs.data.file_location import Place, parted, place_of
-from compound.jobs.data.parquet import fields
-from compound.jobs.data.read_ahead import ahead
+from compound.jobs.data.sources.dataset import Pixels
+from compound.jobs.data.sources.decode import BadImage, Form, guarded
+from compound.jobs.data.sources.file_location import FileLocation, location_of, split_address
+from compound.jobs.data.sources.parquet import fields
+from compound.jobs.data.sources.read_ahead import read_ahead
 from compound.jobs.data.stream.encoded_source import read_group
 from compound.jobs.data.stream.pixel_maker import Make, maker
 
@@ -22,18 +22,18 @@ CHUNK = 32
 Encoded = bytes | str
 """An encoded image, or why there is none."""
 Part = tuple[Pixels, Sequence[str]]
-"""Pixels of some images, uint8 (B, C, side, side), and for each why there are none, or nothing."""
+"""Pixels of some images, uint8 (B, C, side, side), and for each the reason of a failure, or ""."""
 
 
 @dataclass(frozen=True)
 class RemoteSettings:
-    """How images are read and decoded, wherever that is."""
+    """How images are read and decoded on any machine."""
 
     form: Form
     side: int
-    """Pixels on a side of what comes back."""
+    """Pixels on a side of the decoded images."""
     stretch: int
-    """Neighbouring images that one process had best read, since they share row groups."""
+    """Neighbouring images that one process should read, since they share row groups."""
     column: str = ""
     """The Parquet column with the images."""
 
@@ -42,7 +42,9 @@ class RemoteDecoder(Protocol):
     """Decodes on other machines. `compound.cluster.ray_data` does it with Ray Data."""
 
     def parts(self, spots: pa.Table, terms: RemoteSettings) -> Iterator[Part]:
-        """Yield the images of `spots` (see items.SPOTS) in their order, in parts of any size.
+        """Yield the images of `spots` in their order, in parts of any size.
+
+        `spots`: see encoded_source.SPOTS.
 
         It works ahead of the caller, and stops when the iterator is closed.
         """
@@ -55,26 +57,26 @@ def encoded(spots: pa.Table, column: str) -> Iterator[list[Encoded]]:
     for start in range(0, len(spots), CHUNK):
         few = spots.slice(start, CHUNK).to_pydict()
         if few["group"][0] < 0:
-            at_once = _located(few["file"][0])[0].at_once
-            yield list(ahead(_whole, few["file"], at_once))
+            parallel = _located(few["file"][0])[0].parallel_reads
+            yield list(read_ahead(_whole, few["file"], parallel))
         else:
-            places = zip(few["file"], few["group"], few["row"], strict=True)
-            yield [_row(groups, column, *place) for place in places]
+            spots_of_few = zip(few["file"], few["group"], few["row"], strict=True)
+            yield [_row(groups, column, *spot) for spot in spots_of_few]
 
 
-def _located(address: str) -> tuple[Place, str]:
-    root, name = parted(address)
-    return _place(root), name
+def _located(address: str) -> tuple[FileLocation, str]:
+    root, name = split_address(address)
+    return _location(root), name
 
 
-_place = lru_cache(maxsize=64)(place_of)
-"""A bucket is asked by one client, not by one for each image."""
+_location = lru_cache(maxsize=64)(location_of)
+"""One client for each bucket, not one for each image: a client opens connections of its own."""
 
 
 def _whole(address: str) -> Encoded:
     try:
-        place, name = _located(address)
-        return place.read(name)
+        location, name = _located(address)
+        return location.read(name)
     except OSError as error:
         return error.strerror or str(error)
 
@@ -84,7 +86,8 @@ def _row(
 ) -> Encoded:
     try:
         if (file, group) not in groups:
-            groups[file, group] = read_group(*_located(file), group, column)
+            location, name = _located(file)
+            groups[file, group] = read_group(location, name, group, column)
         (data,) = fields(groups[file, group].slice(row, 1))[1]
         return data or b""
     except (OSError, pa.ArrowException) as error:
@@ -95,10 +98,10 @@ def decoded(images: Iterable[Encoded], terms: RemoteSettings) -> Part:
     """Decode some images."""
     make = maker(terms.form, terms.side)
     with guarded():
-        made = [_decoded(image, make) for image in images]
-    none = np.zeros((terms.form.channels, terms.side, terms.side), dtype=np.uint8)
-    pixels = np.stack([none if isinstance(one, str) else one for one in made])
-    return pixels, [one if isinstance(one, str) else "" for one in made]
+        results = [_decoded(image, make) for image in images]
+    blank = np.zeros((terms.form.channels, terms.side, terms.side), dtype=np.uint8)
+    pixels = np.stack([blank if isinstance(result, str) else result for result in results])
+    return pixels, [result if isinstance(result, str) else "" for result in results]
 
 
 def _decoded(image: Encoded, make: Make) -> Pixels | str:

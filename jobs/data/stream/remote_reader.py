@@ -1,4 +1,4 @@
-"""A walk through rows that are decoded elsewhere, handed out frame by frame."""
+"""A pass over rows that other machines decode, frame by frame."""
 
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compound.jobs.data.dataset import Indices, Pixels
+from compound.jobs.data.sources.dataset import Indices, Pixels
 from compound.jobs.data.stream.encoded_rows import EncodedRows
 from compound.jobs.data.stream.remote_decoding import (
     Encoded,
@@ -17,84 +17,85 @@ from compound.jobs.data.stream.remote_decoding import (
 
 
 class RemoteReader:
-    """Yields what walk.Walk would: pixels, uint8 (B, C, R, R), and rows of one frame after another.
+    """Yields what LocalReader does: pixels, uint8 (B, C, R, R), and rows of each frame.
 
-    A row that cannot be decoded is replaced by one that is decoded here, which is rare.
+    A row that cannot be decoded is replaced by one that this process decodes, which is rare.
     """
 
     def __init__(
         self,
-        stock: EncodedRows,
-        elsewhere: RemoteDecoder,
+        rows: EncodedRows,
+        decoder: RemoteDecoder,
         terms: RemoteSettings,
         frames: Sequence[Indices],
         replace: bool,
     ) -> None:
-        """Walk through `frames` of rows, all of one split. Bad ones: replaced, else left out."""
-        self._stock, self._terms, self._replace = stock, terms, replace
-        self._frames = [stock.settled(rows.copy(), replace) for rows in frames]
-        self._wanted = [self._uncached(rows) for rows in self._frames]
-        self._images = self._coming(elsewhere)
+        """Read `frames` of rows, all of one split. Bad ones are replaced, or else left out."""
+        self._rows, self._terms, self._replace = rows, terms, replace
+        self._frames = [rows.settled(frame.copy(), replace) for frame in frames]
+        self._missing = [self._uncached(frame) for frame in self._frames]
+        self._images = self._decoded_images(decoder)
         self.waited = 0.0
         """Seconds that the caller had to wait for images."""
 
     def __iter__(self) -> Iterator[tuple[Pixels, Indices]]:
         """Yield the frames. DataError: an image cannot be had, or too many are bad."""
         try:
-            for rows, wanted in zip(self._frames, self._wanted, strict=True):
-                pixels = self._begun(rows, wanted)
-                for place in wanted.tolist():
-                    rows[place] = self._take(int(rows[place]), pixels[place])
+            for rows, missing in zip(self._frames, self._missing, strict=True):
+                pixels = self._cached_pixels(rows, missing)
+                for position in missing.tolist():
+                    rows[position] = self._take(int(rows[position]), pixels[position])
                 yield pixels, rows
-            self._stock.seal()
+            self._rows.seal()
         finally:
             self.close()
 
     def close(self) -> None:
-        """End the walk, and the work elsewhere."""
+        """End the pass, and the work of the other machines."""
         self._images.close()
 
     def _uncached(self, rows: Indices) -> Indices:
-        return np.setdiff1d(np.flatnonzero(rows >= 0), self._stock.cached(rows))
+        return np.setdiff1d(np.flatnonzero(rows >= 0), self._rows.cached(rows))
 
-    def _coming(self, elsewhere: RemoteDecoder) -> Generator[tuple[Pixels, str]]:
-        """Yield every wanted image with the reason why there is none, or nothing."""
-        rows = [some[places] for some, places in zip(self._frames, self._wanted, strict=True)]
-        spots = self._stock.spots(np.concatenate([np.empty(0, dtype=np.int64), *rows]))
+    def _decoded_images(self, decoder: RemoteDecoder) -> Generator[tuple[Pixels, str]]:
+        """Yield every missing image with the reason of a failure, or an empty text."""
+        pairs = zip(self._frames, self._missing, strict=True)
+        rows = [frame[missing] for frame, missing in pairs]
+        spots = self._rows.spots(np.concatenate([np.empty(0, dtype=np.int64), *rows]))
         if len(spots):
-            for part in elsewhere.parts(spots, self._terms):
+            for part in decoder.parts(spots, self._terms):
                 yield from zip(*part, strict=True)
 
-    def _begun(self, rows: Indices, wanted: Indices) -> Pixels:
-        """Return room for a frame, with the images in it that the cache has."""
+    def _cached_pixels(self, rows: Indices, missing: Indices) -> Pixels:
+        """Return the pixels of a frame: those that the cache has, and zeros."""
         side = self._terms.side
         pixels = np.zeros((len(rows), self._terms.form.channels, side, side), dtype=np.uint8)
-        cached = np.setdiff1d(np.flatnonzero(rows >= 0), wanted)
+        cached = np.setdiff1d(np.flatnonzero(rows >= 0), missing)
         if len(cached):
             few = pixels[cached]
-            self._stock.read(rows[cached], few)
+            self._rows.read(rows[cached], few)
             pixels[cached] = few
         return pixels
 
     def _take(self, row: int, out: Pixels) -> int:
-        """Copy the next image to `out`, or another in its stead; return whose it is, or -1."""
+        """Copy the next image or its replacement to `out`; return the row of it, or -1."""
         started = time.perf_counter()
         image, reason = next(self._images)
         self.waited += time.perf_counter() - started
         while reason:
-            self._stock.note(row, reason)
-            row = self._stock.instead(row, self._replace)
+            self._rows.mark_bad(row, reason)
+            row = self._rows.instead(row, self._replace)
             if row < 0:
                 return row
-            image, reason = self._here(row)
+            image, reason = self._decode_locally(row)
         out[:] = image
-        self._stock.keep(row, image)
+        self._rows.keep(row, image)
         return row
 
-    def _here(self, row: int) -> tuple[Pixels, str]:
-        taken = self._stock.take(row)
+    def _decode_locally(self, row: int) -> tuple[Pixels, str]:
+        source = self._rows.take(row)
         try:
-            data: Encoded = Path(taken).read_bytes() if isinstance(taken, str) else taken
+            data: Encoded = Path(source).read_bytes() if isinstance(source, str) else source
         except OSError as error:
             data = error.strerror or str(error)
         pixels, reasons = decoded([data], self._terms)

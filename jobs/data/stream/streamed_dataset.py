@@ -1,4 +1,4 @@
-"""A data set opened for streaming at one resolution: what jobs at that resolution share."""
+"""A data set that is streamed at one resolution, shared by the jobs at that resolution."""
 
 import logging
 import os
@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compound.jobs.data.dataset import Indices
-from compound.jobs.data.encoded import Choice
 from compound.jobs.data.images import histograms, moments
+from compound.jobs.data.sources.dataset import Indices
+from compound.jobs.data.sources.encoded import Choice
 from compound.jobs.data.stream.disk_cache import Layout, RawCache
 from compound.jobs.data.stream.encoded_rows import EncodedRows
 from compound.jobs.data.stream.local_reader import LocalReader
@@ -25,7 +25,7 @@ SAMPLE = 4096
 """Training images that mean and deviation are measured on."""
 _FRAME = 64
 _AHEAD_BYTES = 2**28
-"""Memory for frames that wait, where two of them do not take more."""
+"""Memory for frames that wait; two frames are kept even where they take more."""
 _MOST_FRAMES = 8
 
 _log = logging.getLogger(__name__)
@@ -34,23 +34,23 @@ _log = logging.getLogger(__name__)
 class StreamedDataset:
     """Encoded images, the processes that decode them, and the cache that keeps the pixels.
 
-    One walk at a time: beginning another ends the one before.
+    One pass at a time: beginning another ends the one before.
     """
 
     def __init__(
-        self, choice: Choice, side: int, threads: int, elsewhere: RemoteDecoder | None = None
+        self, choice: Choice, side: int, threads: int, decoder: RemoteDecoder | None = None
     ) -> None:
-        """Open at `side` pixels a side, decoded by `threads` processes unless the spec says.
+        """Stream at `side` pixels a side, decoded by `threads` processes unless the spec says.
 
-        `elsewhere`: what decodes in their place.
+        `decoder`: decodes on other machines instead of these processes.
         """
-        self.choice, self.side, self._elsewhere = choice, side, elsewhere
+        self.choice, self.side, self._decoder = choice, side, decoder
         self._workers = choice.spec.decoders or threads
-        self.stock = EncodedRows(choice, _cache(choice, side))
-        self.groups = self.stock.groups()
+        self.rows = EncodedRows(choice, _cache(choice, side))
+        self.groups = self.rows.groups()
         self._pool: Pool | None = None
         self._size = 0
-        self._walk: LocalReader | RemoteReader | None = None
+        self._reader: LocalReader | RemoteReader | None = None
         self._moments: tuple[Tensor, Tensor] | None = None
 
     @property
@@ -63,30 +63,30 @@ class StreamedDataset:
             counts = torch.zeros(self.choice.form.channels, 256, dtype=torch.int64)
             rows = self._sample()
             frames = [rows[start : start + _FRAME] for start in range(0, len(rows), _FRAME)]
-            for pixels, kept in self.walk(frames, _FRAME, replace=False):
-                counts += histograms(torch.from_numpy(pixels[kept >= 0]))
+            for pixels, good in self.read(frames, _FRAME, replace=False):
+                counts += histograms(torch.from_numpy(pixels[good >= 0]))
             self._moments = moments(counts)
         return self._moments
 
     def _sample(self) -> Indices:
-        if self.stock.train <= SAMPLE:
-            return np.arange(self.stock.train, dtype=np.int64)
+        if self.rows.train <= SAMPLE:
+            return np.arange(self.rows.train, dtype=np.int64)
         return sample_order(self.groups, SAMPLE, self.choice.spec.split_seed)
 
-    def walk(
+    def read(
         self, frames: Sequence[Indices], size: int, replace: bool
     ) -> LocalReader | RemoteReader:
-        """Begin a walk through rows, in frames of at most `size`."""
-        if self._walk:
-            self._walk.close()
-        self._walk = (
+        """Begin a pass over rows, in frames of at most `size`."""
+        if self._reader:
+            self._reader.close()
+        self._reader = (
             RemoteReader(
-                self.stock, self._elsewhere, _terms(self.choice, self.side), frames, replace
+                self.rows, self._decoder, _remote_settings(self.choice, self.side), frames, replace
             )
-            if self._elsewhere
-            else LocalReader(self.stock, self._pool_for(size), frames, size, replace)
+            if self._decoder
+            else LocalReader(self.rows, self._pool_for(size), frames, size, replace)
         )
-        return self._walk
+        return self._reader
 
     def _pool_for(self, size: int) -> Pool:
         if self._pool is None or size > self._size:
@@ -99,14 +99,14 @@ class StreamedDataset:
         return self._pool
 
     def close(self) -> None:
-        """End the walk and the processes."""
-        if self._walk:
-            self._walk.close()
+        """End the pass and the processes."""
+        if self._reader:
+            self._reader.close()
         if self._pool:
             self._pool.close()
 
 
-def _terms(choice: Choice, side: int) -> RemoteSettings:
+def _remote_settings(choice: Choice, side: int) -> RemoteSettings:
     spec = choice.spec
     if isinstance(spec, ParquetData):
         return RemoteSettings(choice.form, side, spec.buffer, spec.image_column)

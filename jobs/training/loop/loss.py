@@ -11,10 +11,10 @@ def loss_of(logits: Tensor, batch: Batch, smoothing: float) -> Tensor:
 
     An image that another was mixed into counts for both labels by its share.
     """
-    if batch.others is None or batch.share is None:
+    if batch.mixed_labels is None or batch.share is None:
         return functional.cross_entropy(logits, batch.labels, label_smoothing=smoothing)
     own, other = (
         functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-        for labels in (batch.labels, batch.others)
+        for labels in (batch.labels, batch.mixed_labels)
     )
     return (batch.share * own + (1 - batch.share) * other).mean()

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from compound.jobs.data.batches import Share
-from compound.jobs.data.file_location import parted, place_of
-from compound.jobs.data.read_ahead import Expected, ahead
 from compound.jobs.data.source import inspect, load, summarise
+from compound.jobs.data.sources.file_location import location_of, split_address
+from compound.jobs.data.sources.read_ahead import Prefetcher, read_ahead
 from compound.jobs.data.stream import remote_decoding
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.errors import DataError, StoreError
@@ -31,7 +31,7 @@ Put = Callable[[str, Path], str]
 @pytest.fixture(autouse=True)
 def forgotten_endpoints() -> None:
     """Forget the endpoints of other tests: a process of a user has one."""
-    remote_decoding._place.cache_clear()
+    remote_decoding._location.cache_clear()
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_other_addresses_are_refused_without_repeating_them(path: str) -> None:
         ImageFolderData(source="image_folder", path=path)
     assert "canary" not in str(caught.value.args)
     with pytest.raises(DataError):
-        place_of(path)
+        location_of(path)
 
 
 @pytest.mark.parametrize(
@@ -196,14 +196,14 @@ def test_other_addresses_are_refused_without_repeating_them(path: str) -> None:
     ],
 )
 def test_an_address_parts_into_root_and_name(address: str, parts: tuple[str, str]) -> None:
-    assert parted(address) == parts
+    assert split_address(address) == parts
 
 
 @pytest.mark.parametrize("at_once", [1, 4])
 def test_reading_ahead_keeps_the_order_and_ends_when_closed(at_once: int) -> None:
     begun: list[int] = []
-    assert list(ahead(lambda key: key * key, range(50), at_once)) == [n * n for n in range(50)]
-    few = ahead(lambda key: begun.append(key) or key, range(1000), at_once)
+    assert list(read_ahead(lambda key: key * key, range(50), at_once)) == [n * n for n in range(50)]
+    few = read_ahead(lambda key: begun.append(key) or key, range(1000), at_once)
     assert next(few) == 0
     few.close()
     assert len(begun) <= 3 * at_once
@@ -218,7 +218,7 @@ def test_what_is_expected_is_read_once_and_errors_come_when_it_is_taken() -> Non
             raise FileNotFoundError(key)
         return -key
 
-    expected = Expected(fails_at_three, 2)
+    expected = Prefetcher(fails_at_three, 2)
     expected.expect([1, 2, 3])
     expected.expect([2])
     assert (expected.take(2), expected.take(1), expected.take(9)) == (-2, -1, -9)

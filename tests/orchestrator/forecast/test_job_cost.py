@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compound.jobs.data.encoded import streams
 from compound.jobs.data.source import summarise
+from compound.jobs.data.sources.encoded import streams
 from compound.jobs.device_model import IMAGES_PART, NCCL_BYTES, PROCESS_BYTES, guess
 from compound.orchestrator.forecast.budget_check import check_budget, warnings
 from compound.orchestrator.forecast.job_cost import SPARE, CostModel, makespan

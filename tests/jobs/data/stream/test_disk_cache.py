@@ -71,7 +71,7 @@ def test_bad_images_are_remembered(tmp_path):
     wait_for(tmp_path / "cache")
     again = source_of(spec)
     assert same(again.training(0, 1, SHARE), source_of(spec).training(0, 1, SHARE))
-    assert len(again._opened.stock._bad) == 1
+    assert len(again._dataset.rows._bad) == 1
 
 
 FILL = """
@@ -102,7 +102,7 @@ def test_two_processes_fill_it_together(tmp_path):
         process.communicate(f"{rank}\n" * 4)
         assert process.returncode == 0
     source, memory = source_of(spec), in_memory(spec)
-    assert (source._opened.stock._cache.status == GOOD).mean() > 0.9
+    assert (source._dataset.rows._cache.status == GOOD).mean() > 0.9
     assert same(source.training(9, 1, SHARE), memory.training(9, 1, SHARE))
 
 
@@ -110,17 +110,17 @@ def test_two_processes_fill_it_together(tmp_path):
 @given(st.data())
 def test_rows_come_back_as_they_were_written(tmp_path_factory, data):
     root = tmp_path_factory.mktemp("raw")
-    one, two = (RawCache.open(root, "key", LAYOUT) for _ in range(2))
+    first, second = (RawCache.open(root, "key", LAYOUT) for _ in range(2))
     pixels = np.random.default_rng(0).integers(0, 256, (12, 2, 3, 3), dtype=np.uint8)
-    some = data.draw(st.lists(st.integers(0, 11), unique=True, max_size=12))
-    for place, row in enumerate(some):
-        (one, two)[place % 2].write(row, pixels[row])
-    if some:
-        out = np.empty((len(some), 2, 3, 3), dtype=np.uint8)
-        two.read(np.array(some), out)
-        assert np.array_equal(out, pixels[some])
-    assert sorted(np.flatnonzero(one.status == GOOD).tolist()) == sorted(some)
-    assert one.seal() == (len(some) == 12) == bool(sealed(root))
+    rows = data.draw(st.lists(st.integers(0, 11), unique=True, max_size=12))
+    for index, row in enumerate(rows):
+        (first, second)[index % 2].write(row, pixels[row])
+    if rows:
+        out = np.empty((len(rows), 2, 3, 3), dtype=np.uint8)
+        second.read(np.array(rows), out)
+        assert np.array_equal(out, pixels[rows])
+    assert sorted(np.flatnonzero(first.status == GOOD).tolist()) == sorted(rows)
+    assert first.seal() == (len(rows) == 12) == bool(sealed(root))
 
 
 def filled(root: Path) -> RawCache:

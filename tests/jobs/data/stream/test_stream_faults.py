@@ -76,7 +76,7 @@ def test_decoders_killed_in_mid_epoch_are_replaced(tmp_path, make):
     for batch in source.training(0, 1, SHARE):
         got.append(batch)
         if len(got) in (1, 3):
-            for worker in list(source._opened._pool.workers):
+            for worker in list(source._dataset._pool.workers):
                 worker.process.kill()  # one that was replaced in the meantime is gone already
     assert same(got, whole)
 
@@ -104,7 +104,7 @@ from compound.jobs.data.batches import Share
 source = source_of(ImageFolderData(source="image_folder", path=sys.argv[1], memory="never"))
 batches = source.training(0, 1, Share.of(8, 8, 0, 1))
 next(batches)
-print(*(worker.process.pid for worker in source._opened._pool.workers), flush=True)
+print(*(worker.process.pid for worker in source._dataset._pool.workers), flush=True)
 time.sleep(600)
 """
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from compound.jobs.data.batches import Share
-from compound.jobs.data.dataset import fits
 from compound.jobs.data.source import inspect, summarise
+from compound.jobs.data.sources.dataset import fits
 from compound.jobs.data.stream.streamed_batches import Streamed
 from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
@@ -116,7 +116,7 @@ def test_an_iterator_left_alone_is_ended_by_the_next_one(streamed):
 
 
 def test_what_does_not_fit_is_streamed_without_being_asked(tmp_path, folder, monkeypatch):
-    monkeypatch.setattr("compound.jobs.data.dataset._memory", lambda: 52 * 3 * 16 * 16)
+    monkeypatch.setattr("compound.jobs.data.sources.dataset._memory", lambda: 52 * 3 * 16 * 16)
     assert not fits(52, 3, 16)
     spec = folder.model_copy(update={"memory": "auto"})
     assert isinstance(source_of(spec), Streamed)

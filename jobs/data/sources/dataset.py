@@ -18,8 +18,8 @@ Pixels = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 
 MAX_CLASSES = 1_000_000
-_PLACE_FIELDS = frozenset({"path", "validation_path", "max_bad", "memory", "cache", "decoders"})
-"""Fields that say where data lies, how it is read or when to refuse it: the images are the same."""
+_ACCESS_FIELDS = frozenset({"path", "validation_path", "max_bad", "memory", "cache", "decoders"})
+"""Fields that say where the data is, how it is read or when it is refused: images do not differ."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,10 @@ def fingerprint(spec: DataSpec, content: str, ignored: Collection[str] = ()) -> 
 
     Defaults are left out, so that a new option keeps the identity of older data.
     """
-    fields = spec.model_dump(mode="json", exclude_defaults=True, exclude={*_PLACE_FIELDS, *ignored})
+    fields = spec.model_dump(
+        mode="json", exclude_defaults=True, exclude={*_ACCESS_FIELDS, *ignored}
+    )
+    # Never change this text: it is part of the id of every stored job.
     text = json.dumps([SCIENCE_VERSION, fields, content], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -47,9 +50,9 @@ def check_labels(labels: Labels, classes: int, where: str) -> None:
     """Raise DataError when a label lies outside 0 to classes - 1; unused labels are fine."""
     outside = labels[(labels < 0) | (labels >= classes)]
     if len(outside):
-        found = ", ".join(str(label) for label in np.unique(outside)[:5])
+        examples = ", ".join(str(label) for label in np.unique(outside)[:5])
         raise DataError(
-            f"{len(outside):,} of {len(labels):,} labels are out of range: {found}",
+            f"{len(outside):,} of {len(labels):,} labels are out of range: {examples}",
             where=where,
             allowed=f"labels from 0 to {classes - 1}",
             next_step="take a labelled split (-1 often means `no label`), or drop those rows",
@@ -57,7 +60,7 @@ def check_labels(labels: Labels, classes: int, where: str) -> None:
 
 
 def check_splits(train: Labels, validation: Labels, classes: tuple[str, ...], where: str) -> None:
-    """Raise DataError when a split is empty or there is nothing to tell apart."""
+    """Raise DataError when a split is empty or all training images are of one class."""
     for name, labels in (("training", train), ("validation", validation)):
         if not len(labels):
             raise DataError(
@@ -77,7 +80,7 @@ def check_splits(train: Labels, validation: Labels, classes: tuple[str, ...], wh
 
 
 def fits(images: int, channels: int, size: int) -> bool:
-    """Tell whether the decoded images take at most half of this machine's memory."""
+    """Return whether the decoded images take at most half of this machine's memory."""
     return images * channels * size * size <= _memory() // 2
 
 

@@ -11,23 +11,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from compound.jobs.data.dataset import MAX_CLASSES, Indices, Labels, check_labels
-from compound.jobs.data.encoded import Catalogue
-from compound.jobs.data.file_location import Place, parted, place_of
-from compound.jobs.data.read_ahead import ahead
+from compound.jobs.data.sources.dataset import MAX_CLASSES, Indices, Labels, check_labels
+from compound.jobs.data.sources.encoded import Catalogue
+from compound.jobs.data.sources.file_location import FileLocation, location_of, split_address
+from compound.jobs.data.sources.read_ahead import read_ahead
 from compound.schemas.data import ParquetData
 from compound.schemas.errors import DataError
 
 _ROWS = 1024
+"""Rows that are decoded from Parquet at a time: a whole row group may hold gigabytes of images."""
 
 
 @dataclass(frozen=True)
 class ParquetListing:
     """The rows of one or more Parquet files, in the order of the files' names."""
 
-    place: Place
+    location: FileLocation
     names: tuple[str, ...]
-    """Of the files, as the place names them."""
+    """Of the files, as the location names them."""
     labels: Labels
     image_column: str
 
@@ -35,7 +36,7 @@ class ParquetListing:
         """Yield name and bytes of the rows at ascending indices, a batch of rows at a time."""
         start = 0
         for name in self.names:
-            with self.place.opened(name) as file, pq.ParquetFile(file) as reader:
+            with self.location.opened(name) as file, pq.ParquetFile(file) as reader:
                 for group in range(reader.num_row_groups):
                     end = start + reader.metadata.row_group(group).num_rows
                     if np.searchsorted(indices, start) < np.searchsorted(indices, end):
@@ -49,44 +50,47 @@ class ParquetListing:
         for batch in reader.iter_batches(_ROWS, row_groups=[group], columns=columns):
             first, last = np.searchsorted(indices, [start, start + len(batch)])
             rows = indices[first:last]
+            # Only the rows in use become Python objects: `take` copies inside Arrow.
             names, encoded = fields(batch.column(0).take(pa.array(rows - start)))
             for row, name, data in zip(rows, names, encoded, strict=True):
                 yield f"{file} row {row}" + (f" ({name})" if name else ""), data or b""
             start += len(batch)
 
 
-def catalogue(spec: ParquetData, *, patient: bool = True) -> Catalogue:
+def catalogue(spec: ParquetData, patient: bool = True) -> Catalogue:
     """List the rows of a spec's files. DataError: no such file, wrong columns, no labels.
 
-    `patient`: see `places.place_of`.
+    `patient`: see `file_location.location_of`.
     """
     train, names, content = _listing(spec, spec.path, patient)
     classes = names or _numbered(train.labels, spec.path)
     if spec.validation_path is None:
         return Catalogue(classes, train, None, content)
-    validation, _, held_content = _listing(spec, spec.validation_path, patient)
-    return Catalogue(classes, train, validation, f"{content} {held_content}")
+    validation, _, held_out_content = _listing(spec, spec.validation_path, patient)
+    return Catalogue(classes, train, validation, f"{content} {held_out_content}")
 
 
 def _listing(
     spec: ParquetData, path: str, patient: bool
 ) -> tuple[ParquetListing, tuple[str, ...], str]:
-    place, files = _files(path, patient)
+    location, files = _files(path, patient)
     classes: tuple[str, ...] = ()
     labels = []
-    look = partial(_looked, spec, place)
-    for found, some in ahead(look, files, place.at_once):
-        classes = classes or found
-        labels.append(some)
-    listing = ParquetListing(place, files, np.concatenate(labels), spec.image_column)
-    return listing, classes, " ".join(place.content(name).hex() for name in files)
+    read = partial(_classes_and_labels, spec, location)
+    for file_classes, file_labels in read_ahead(read, files, location.parallel_reads):
+        classes = classes or file_classes
+        labels.append(file_labels)
+    listing = ParquetListing(location, files, np.concatenate(labels), spec.image_column)
+    return listing, classes, " ".join(location.content(name).hex() for name in files)
 
 
-def _looked(spec: ParquetData, place: Place, name: str) -> tuple[tuple[str, ...], Labels]:
+def _classes_and_labels(
+    spec: ParquetData, location: FileLocation, name: str
+) -> tuple[tuple[str, ...], Labels]:
     """Return the names of the classes, if the file has them, and its labels."""
-    where = place.address(name)
+    where = location.address(name)
     try:
-        with place.opened(name) as file:
+        with location.opened(name) as file:
             schema = pq.read_schema(file)
             _check_columns(schema, spec, where)
             return _class_names(schema, spec.label_column), _labels(file, spec.label_column, where)
@@ -94,47 +98,49 @@ def _looked(spec: ParquetData, place: Place, name: str) -> tuple[tuple[str, ...]
         raise DataError(f"not a readable Parquet file: {error}", where=where) from error
 
 
-def _files(path: str, patient: bool) -> tuple[Place, tuple[str, ...]]:
-    place = place_of(path, patient=patient)
-    found = tuple(name for name in place.files("") if name.endswith(".parquet"))
-    if found:
-        return place, found
-    if place.folders("") is not None:
-        raise _none("no Parquet file in this folder", path)
-    root, name = parted(path)
-    above = place_of(root, patient=patient)
-    if name not in above.files(name.rpartition("/")[0]):
-        raise _none("no such file or folder", path)
-    return above, (name,)
+def _files(path: str, patient: bool) -> tuple[FileLocation, tuple[str, ...]]:
+    location = location_of(path, patient=patient)
+    names = tuple(name for name in location.files("") if name.endswith(".parquet"))
+    if names:
+        return location, names
+    if location.folders("") is not None:
+        raise _no_file("no Parquet file in this folder", path)
+    root, name = split_address(path)
+    parent = location_of(root, patient=patient)
+    if name not in parent.files(name.rpartition("/")[0]):
+        raise _no_file("no such file or folder", path)
+    return parent, (name,)
 
 
-def _none(what: str, path: str) -> DataError:
-    return DataError(what, where=path, next_step="check `path` and `validation_path`")
+def _no_file(problem: str, path: str) -> DataError:
+    return DataError(problem, where=path, next_step="check `path` and `validation_path`")
 
 
 def _check_columns(schema: pa.Schema, spec: ParquetData, where: str) -> None:
-    for column, wanted, fits in (
-        (spec.image_column, "struct<bytes, path> or binary", _holds_images),
+    for column, expected, fits in (
+        (spec.image_column, "struct<bytes, path> or binary", _is_images),
         (spec.label_column, "integers", pa.types.is_integer),
     ):
         if column not in schema.names:
             raise _wrong_column(f"no column {column!r}", schema, where)
         kind = schema.field(column).type
         if not fits(kind):
-            raise _wrong_column(f"column {column!r} holds {kind}, not {wanted}", schema, where)
+            raise _wrong_column(
+                f"column {column!r} has the type {kind}, not {expected}", schema, where
+            )
 
 
-def _wrong_column(what: str, schema: pa.Schema, where: str) -> DataError:
-    there = ", ".join(f"{field.name}: {field.type}" for field in schema)
+def _wrong_column(problem: str, schema: pa.Schema, where: str) -> DataError:
+    columns = ", ".join(f"{field.name}: {field.type}" for field in schema)
     return DataError(
-        what,
+        problem,
         where=where,
-        allowed=f"the file has {there}",
+        allowed=f"the file has {columns}",
         next_step="set `image_column` and `label_column`",
     )
 
 
-def _holds_images(kind: pa.DataType) -> bool:
+def _is_images(kind: pa.DataType) -> bool:
     if pa.types.is_struct(kind):
         index = kind.get_field_index("bytes")
         return index >= 0 and _is_binary(kind.field(index).type)
@@ -164,6 +170,7 @@ def _numbered(labels: Labels, where: str) -> tuple[str, ...]:
 
 
 def _class_names(schema: pa.Schema, column: str) -> tuple[str, ...]:
+    # Hugging Face's `datasets` writes the features of a table as JSON under this key of its schema.
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return tuple(str(name) for name in features[column]["names"])

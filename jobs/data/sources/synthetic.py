@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from compound.jobs.data.dataset import (
+from compound.jobs.data.sources.dataset import (
     Dataset,
     Labels,
     Pixels,
@@ -11,19 +11,19 @@ from compound.jobs.data.dataset import (
     check_splits,
     fingerprint,
 )
-from compound.jobs.data.subset import limited
+from compound.jobs.data.sources.subset import limited
 from compound.jobs.seeds import Purpose, derive
 from compound.schemas.data import DataInfo, SyntheticData
 
 _CELLS = 4
-"""Patterns are coarse, so that they survive resizing and shifting."""
+"""Cells a side of a pattern: coarse patterns survive resizing and shifting."""
 _CHUNK = 256
 _CONTENT = "patterns 1"
-"""Raised when the same spec comes to make other pixels."""
+"""Part of the fingerprint: changed when the same spec makes different pixels."""
 
 
 def summarise(spec: SyntheticData) -> DataInfo:
-    """Tell what the spec will make, without making it."""
+    """Describe the images of the spec without making them."""
     train, validation = _labels(spec)
     classes = tuple(str(label) for label in range(spec.num_classes))
     check_splits(train, validation, classes, "synthetic")
@@ -73,6 +73,7 @@ def _images(
 ) -> Pixels:
     pixels = np.empty((len(labels), spec.channels, spec.size, spec.size), dtype=np.uint8)
     for start in range(0, len(labels), _CHUNK):
+        # A seed for each chunk: memory is bounded, and more images do not change the first ones.
         random = np.random.default_rng(derive(Purpose.NOISE, spec.split_seed, part, start))
         signal = patterns[labels[start : start + _CHUNK]]
         noise = random.standard_normal(signal.shape, dtype=np.float32)

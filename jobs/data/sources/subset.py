@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from compound.jobs.data.dataset import Indices, Labels
+from compound.jobs.data.sources.dataset import Indices, Labels
 from compound.jobs.seeds import Purpose, derive
 
 
 def limited(labels: Labels, limit: int | None, seed: int) -> Indices:
     """Return the indices of `limit` images, ascending, taken in turn from every class.
 
-    A class with too few images gives all of them; the others make up for it. Growing the limit
+    A class with too few images gives all of them, and the other classes give more. A larger limit
     only adds images.
     """
     if limit is None or limit >= len(labels):
         return np.arange(len(labels), dtype=np.int64)
     shuffled = _shuffled(len(labels), derive(Purpose.LIMIT, seed))
-    turn = _rank_within_class(labels[shuffled])
-    return np.sort(shuffled[np.argsort(turn, kind="stable")[:limit]])
+    rank = _rank_within_class(labels[shuffled])
+    return np.sort(shuffled[np.argsort(rank, kind="stable")[:limit]])
 
 
 def split(labels: Labels, fraction: float, seed: int) -> tuple[Indices, Indices]:
@@ -24,10 +24,10 @@ def split(labels: Labels, fraction: float, seed: int) -> tuple[Indices, Indices]
     shuffled = _shuffled(len(labels), derive(Purpose.SPLIT, seed))
     ordered = labels[shuffled]
     sizes = np.bincount(ordered)
-    place = (_rank_within_class(ordered) + 0.5) / sizes[ordered]
-    by_place = shuffled[np.argsort(place, kind="stable")]
+    quantile = (_rank_within_class(ordered) + 0.5) / sizes[ordered]
+    by_quantile = shuffled[np.argsort(quantile, kind="stable")]
     held_out = round(fraction * len(labels))
-    return np.sort(by_place[held_out:]), np.sort(by_place[:held_out])
+    return np.sort(by_quantile[held_out:]), np.sort(by_quantile[:held_out])
 
 
 def _shuffled(count: int, seed: int) -> Indices:

@@ -1,4 +1,4 @@
-"""From an encoded image to pixels, with a decoder that is kept on a short lead."""
+"""Decoding images to pixels, by a decoder that is limited in formats and in size."""
 
 import io
 import warnings
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from compound.jobs.data.dataset import Pixels
+from compound.jobs.data.sources.dataset import Pixels
 
 try:
     import simplejpeg
-except ImportError:  # an extra: the same pixels, a little faster
+except ImportError:  # an optional package: the same pixels, a little faster
     simplejpeg = None
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 MAX_IMAGE_PIXELS = 2**26
-"""8,192 x 8,192: what lies above is taken for an attack, and never decoded."""
+"""8,192 x 8,192. A larger image is rejected as a decompression bomb and never decoded."""
 _GREY = ("1", "L", "LA")
 
 
@@ -28,24 +28,25 @@ class BadImage(Exception):
 
 @dataclass(frozen=True)
 class Form:
-    """What every decoded image of a data set looks like: uint8 (channels, size, size)."""
+    """The form of every decoded image of a data set: uint8 (channels, size, size)."""
 
     channels: int
     size: int
     exact: bool = True
-    """Whether the images looked at had this size already, so that nothing is resized."""
+    """Whether all sampled images have this size already, so that none is resized."""
 
 
 @contextmanager
 def guarded() -> Iterator[None]:
     """Make Pillow's warning about decompression bombs an error while images are decoded."""
+    # Pillow warns above its MAX_IMAGE_PIXELS, and raises only above twice as many.
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 
 
 def decode(data: bytes, form: Form) -> Pixels:
-    """Decode to (channels, size, size), centre cropped to a square. BadImage: it cannot be."""
+    """Decode to (channels, size, size), centre cropped to a square. BadImage: it is broken."""
     with _opened(data) as image:
         square = _square(_pixels(image, data, form))
         if len(square) == form.size:
@@ -54,24 +55,26 @@ def decode(data: bytes, form: Form) -> Pixels:
 
 
 def _pixels(image: Image.Image, data: bytes, form: Form) -> Pixels:
-    """Decode to (H, W, C), as large as is of use."""
+    """Decode to (H, W, C), at least twice the final size where the image has it."""
     mode, size = "L" if form.channels == 1 else "RGB", image.size
-    image.draft(mode, (2 * form.size, 2 * form.size))  # JPEG: skips detail that goes anyway
+    # libjpeg can decode at 1/2, 1/4 or 1/8 of the size, several times as fast. Twice the final size
+    # is enough detail for an antialiased resize. Other formats ignore the call.
+    image.draft(mode, (2 * form.size, 2 * form.size))
     if image.format == "JPEG" and image.mode == mode == "RGB" and image.size == size:
-        quick = _quickly(data)
-        if quick is not None:
-            return quick
-    pixels = _plain(image).convert(mode)
+        fast = _decode_jpeg(data)
+        if fast is not None:
+            return fast
+    pixels = _eight_bit(image).convert(mode)
     return np.asarray(pixels).reshape(pixels.height, pixels.width, form.channels)
 
 
-def _quickly(data: bytes) -> Pixels | None:
-    """Decode a JPEG with simplejpeg, to Pillow's pixels; None without it, or if it has doubts."""
+def _decode_jpeg(data: bytes) -> Pixels | None:
+    """Decode a JPEG with simplejpeg to Pillow's pixels; None without it, or where it refuses."""
     if simplejpeg is None:
         return None
     try:
         pixels: Pixels = simplejpeg.decode_jpeg(data)
-    except ValueError:  # Pillow, which is more lenient, has the last word
+    except ValueError:  # Pillow accepts some files that simplejpeg refuses
         return None
     return pixels
 
@@ -86,7 +89,8 @@ def _square(pixels: Pixels) -> Pixels:
 
 def _resized(pixels: Pixels, size: int) -> Pixels:
     """Resize (S, S, C) to (C, size, size) by antialiased bicubic: Pillow's numbers, 4x as fast."""
-    import torch  # only here: planning decodes nothing, and is not to wait for it
+    # Imported here: torch takes seconds to load, and planning resizes nothing.
+    import torch
 
     images = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None]
     resized = torch.nn.functional.interpolate(
@@ -137,8 +141,9 @@ def _reason(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """Bring 16-bit grey to 8 bits by its high byte; Pillow would clip it."""
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Return 16-bit grey as 8 bits by its high byte."""
+    # Pillow's own conversion to "L" clips values above 255 instead of scaling them.
     if not image.mode.startswith("I"):
         return image
     high = np.asarray(image).astype(np.uint32) >> 8

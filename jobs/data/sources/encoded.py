@@ -1,4 +1,4 @@
-"""Data sets of encoded images: what is common to Parquet files and folders."""
+"""Data sets of encoded images: the part that Parquet files and folders share."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from compound.jobs.data.dataset import (
+from compound.jobs.data.sources.dataset import (
     Dataset,
     Indices,
     Labels,
@@ -17,21 +17,21 @@ from compound.jobs.data.dataset import (
     fingerprint,
     fits,
 )
-from compound.jobs.data.decode import BadImage, Form, common_form, decode, guarded
-from compound.jobs.data.subset import limited, split
+from compound.jobs.data.sources.decode import BadImage, Form, common_form, decode, guarded
+from compound.jobs.data.sources.subset import limited, split
 from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
 from compound.schemas.errors import DataError
 
 EncodedData = ParquetData | ImageFolderData
 SAMPLES = 16
-"""Images whose headers decide the channels and the size."""
+"""Images whose headers are read at a time to decide the channels and the size."""
 
 _RESIZING = "resizing 2"
-"""Part of the identity where images are resized; raised when that comes to make other pixels."""
+"""Part of the fingerprint where images are resized: changed when resizing makes other pixels."""
 
 
 class Listing(Protocol):
-    """The images of one place, listed with their labels but not yet decoded."""
+    """Images that are listed with their labels and not decoded yet."""
 
     @property
     def labels(self) -> Labels:
@@ -45,19 +45,21 @@ class Listing(Protocol):
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What a source lists before a pixel is decoded."""
+    """All images of a source, listed before any is decoded."""
 
     classes: tuple[str, ...]
     train: Listing
     validation: Listing | None
     """None: validation is split off from `train`."""
     content: str
-    """A hash over everything listed."""
+    """A hash of all listed images."""
+    largest: int | None = None
+    """Pixels a side that images are shrunk to where they are larger; None: they keep their size."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """The images of one split: where they are listed, and which."""
+    """The images of one split: a listing, and the indices of those that are used."""
 
     listing: Listing
     indices: Indices
@@ -70,7 +72,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Choice:
-    """The images that a spec asks for, and what they look like once they are decoded."""
+    """The images that a spec selects, and their form once they are decoded."""
 
     spec: EncodedData
     train: Part
@@ -78,7 +80,7 @@ class Choice:
     form: Form
     info: DataInfo
     streamed: bool
-    """Whether they are decoded as training needs them, instead of kept in memory."""
+    """Whether they are decoded during training instead of kept in memory."""
 
     def check_bad(self, bad: tuple[str, ...]) -> None:
         """Raise DataError when more images cannot be decoded than `max_bad` allows."""
@@ -86,7 +88,7 @@ class Choice:
 
 
 def summarise(spec: EncodedData, catalogue: Catalogue) -> DataInfo:
-    """Tell what there is from labels and a few headers; broken images still count."""
+    """Describe the data from labels and a few headers; broken images still count."""
     return choose(spec, catalogue).info
 
 
@@ -99,30 +101,38 @@ def inspect(choice: Choice) -> DataInfo:
 
 def decoded(choice: Choice) -> Dataset:
     """Decode every chosen image. DataError: too many are bad, or what is left is unfit."""
-    train, train_kept, train_bad = _decoded(choice.train, choice.form)
-    held, held_kept, held_bad = _decoded(choice.validation, choice.form)
-    bad = (*train_bad, *held_bad)
+    train, train_good, train_bad = _decoded(choice.train, choice.form)
+    held_out, held_out_good, held_out_bad = _decoded(choice.validation, choice.form)
+    bad = (*train_bad, *held_out_bad)
     choice.check_bad(bad)
-    train_labels = choice.train.labels[train_kept]
-    held_labels = choice.validation.labels[held_kept]
-    check_splits(train_labels, held_labels, choice.info.classes, choice.spec.path)
-    counts = {"train": len(train), "validation": len(held), "quarantined": bad}
+    train_labels = choice.train.labels[train_good]
+    held_out_labels = choice.validation.labels[held_out_good]
+    check_splits(train_labels, held_out_labels, choice.info.classes, choice.spec.path)
+    counts = {"train": len(train), "validation": len(held_out), "quarantined": bad}
     info = choice.info.model_copy(update=counts)
-    return Dataset(train, train_labels, held, held_labels, info)
+    return Dataset(train, train_labels, held_out, held_out_labels, info)
+
+
+def read_or_stream(spec: EncodedData, catalogue: Catalogue) -> Dataset | Choice:
+    """Return the decoded images where they are kept in memory, else the choice to stream."""
+    choice = choose(spec, catalogue)
+    return choice if choice.streamed else decoded(choice)
 
 
 def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
-    """Return the images that a spec asks for. DataError: there is nothing to learn from them, or
-    they do not fit into memory and have to.
+    """Return the images that a spec selects.
+
+    DataError: a split is empty or of one class, or `memory: always` and they do not fit.
     """
     train, validation = _parts(spec, catalogue)
     check_splits(train.labels, validation.labels, catalogue.classes, spec.path)
-    form = _form(train, spec)
+    form = _form(train, spec, catalogue.largest)
     images = len(train.indices) + len(validation.indices)
     streamed = streams(spec, images, form.channels, form.size)
     if not streamed:
         check_memory(images, form.channels, form.size, spec.path)
     content = catalogue.content if form.exact else f"{catalogue.content} {_RESIZING}"
+    # The fraction has no effect where the source has a validation split of its own.
     ignored = ("validation",) if catalogue.validation else ()
     info = DataInfo(
         fingerprint=fingerprint(spec, content, ignored),
@@ -136,7 +146,7 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
 
 
 def streams(spec: DataSpec, images: int, channels: int, size: int) -> bool:
-    """Whether so many images are decoded as training needs them, on a machine like this one."""
+    """Return whether so many images are decoded during training on a machine like this one."""
     if not isinstance(spec, EncodedData):
         return False
     return spec.memory == "never" or (spec.memory == "auto" and not fits(images, channels, size))
@@ -148,17 +158,17 @@ def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part]:
     check_labels(train.labels, classes, spec.path)
     check_labels(validation.labels, classes, getattr(spec, "validation_path", None) or spec.path)
     if catalogue.validation:
-        kept, held = np.arange(len(train.labels)), np.arange(len(validation.labels))
+        used, held_out = np.arange(len(train.labels)), np.arange(len(validation.labels))
     else:
-        kept, held = split(train.labels, spec.validation, seed)
+        used, held_out = split(train.labels, spec.validation, seed)
+    few_held_out = limited(validation.labels[held_out], spec.validation_limit, seed)
     return (
-        Part(train, kept[limited(train.labels[kept], spec.limit, seed)]),
-        Part(validation, held[limited(validation.labels[held], spec.validation_limit, seed)]),
+        Part(train, used[limited(train.labels[used], spec.limit, seed)]),
+        Part(validation, held_out[few_held_out]),
     )
 
 
-def _form(train: Part, spec: EncodedData) -> Form:
-    largest = spec.size if isinstance(spec, ImageFolderData) else None
+def _form(train: Part, spec: EncodedData, largest: int | None) -> Form:
     with guarded():
         for start in range(0, len(train.indices), SAMPLES):
             few = train.listing.images(train.indices[start : start + SAMPLES])
@@ -173,18 +183,18 @@ def _form(train: Part, spec: EncodedData) -> Form:
 
 
 def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:
-    """Return the pixels, which of the part's images they are, and what was left out."""
+    """Return the pixels, the positions of their images in the part, and the images left out."""
     pixels = np.empty((len(part.indices), form.channels, form.size, form.size), dtype=np.uint8)
-    kept: list[int] = []
+    good: list[int] = []
     bad: list[str] = []
     with guarded():
-        for place, (name, data) in enumerate(part.listing.images(part.indices)):
+        for position, (name, data) in enumerate(part.listing.images(part.indices)):
             try:
-                pixels[len(kept)] = decode(data, form)
-                kept.append(place)
+                pixels[len(good)] = decode(data, form)
+                good.append(position)
             except BadImage as error:
                 bad.append(f"{name}: {error}")
-    return pixels[: len(kept)], np.array(kept, dtype=np.int64), tuple(bad)
+    return pixels[: len(good)], np.array(good, dtype=np.int64), tuple(bad)
 
 
 def _broken(part: Part, form: Form) -> Iterator[str]:
@@ -204,5 +214,5 @@ def _check_bad(bad: tuple[str, ...], total: int, spec: EncodedData) -> None:
             + (f"; and {len(bad) - 5:,} more" if len(bad) > 5 else ""),
             where=spec.path,
             allowed=f"{spec.max_bad:.2%} (`max_bad`)",
-            next_step="mend or remove them, or raise `max_bad` to train without them",
+            next_step="repair or remove them, or raise `max_bad` to train without them",
         )
