@@ -255,7 +255,7 @@ def here() -> Node:
     """Return this machine, with the GPUs that its processes can use."""
     gpus = gpus_here()
     cpus, host = os.cpu_count() or 1, socket.gethostname()
-    return Node(cpus, len(gpus.devices), host, gpus.types, gpus.told)
+    return Node(cpus, len(gpus.devices), host, gpus.types, gpus.limitation)
 
 
 def _here(request: JobRequest) -> int:

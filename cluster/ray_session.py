@@ -55,7 +55,7 @@ class Session:
                 gpus=node["Resources"].get("GPU", 0.0),
                 host=node["NodeManagerHostname"],
                 types=here.types or _types(node["Resources"]),
-                lacking=here.told,
+                lacking=here.limitation,
             )
             for node in alive
         )

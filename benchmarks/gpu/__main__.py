@@ -73,7 +73,7 @@ def hindrance() -> str:
     gpus = gpus_here()
     if gpus.devices:
         return ""
-    why = gpus.told or "on this machine the NVIDIA driver lists no device"
+    why = gpus.limitation or "on this machine the NVIDIA driver lists no device"
     return f"{why}: no part was run\n  next: compound doctor; or --kind cpu for a rehearsal\n"
 
 

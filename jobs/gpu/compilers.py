@@ -1,12 +1,13 @@
-"""Which compilers torch.compile asks for; without torch, so that a host without it can be told."""
+"""The compilers that torch.compile needs. Without torch, so that any host can be checked."""
 
 import os
 
 
 def compilers(kind: str) -> tuple[str, ...]:
-    """Return the programs of which torch.compile needs one: Inductor's own choice on a CPU.
+    """Return the programs of which torch.compile needs one.
 
-    On a GPU it is Triton that asks for a C compiler, for the code that launches its kernels.
+    On a CPU Inductor compiles its kernels with a C++ compiler. On a GPU Triton compiles the code
+    that launches its kernels with a C compiler.
     """
     if kind == "cpu":
         return (os.environ.get("CXX", "g++"),)

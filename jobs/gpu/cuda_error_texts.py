@@ -1,14 +1,14 @@
-"""Texts and codes of CUDA, its libraries, compilers and collectives, by what they mean for a job.
+"""Texts and codes of CUDA, its libraries, compilers and collectives, by their meaning for a job.
 
-Texts are matched in small letters. They are those of cudaGetErrorString and of the libraries'
-status names, and of public threads: families, not sentences.
+Texts are matched in lower case. They are those of cudaGetErrorString, of the libraries' status
+names and of public threads: patterns for families of messages, not whole sentences.
 """
 
 from typing import Literal
 
 Meaning = Literal["memory", "process", "link", "setup", "job"]
-"""`memory`: less at a time may fit. `process`: this process can use its GPU no more. `link`:
-another worker or the network failed. `setup`: the host or the installation is at fault. `job`:
+"""`memory`: a smaller batch may fit. `process`: this process can no longer use its GPU. `link`:
+another worker or the network failed. `setup`: the host or the installation has a fault. `job`:
 none of these."""
 
 
@@ -23,18 +23,18 @@ CODES: dict[Meaning, tuple[int, ...]] = {
         *(802, 803, 804, 805, 807, 808, 809),
     ),
 }
-"""Values of cudaError_t (CUDA 12 and 13) that torch gives as `error_code`; others are the job's."""
+"""Values of cudaError_t (CUDA 12 and 13), torch's `error_code`. Every other value means `job`."""
 
 KERNEL = r"out of resources?: |outofresources|too many (resources requested|blocks in cooperative)"
-"""A kernel that asks for more of a multiprocessor than there is: fewer images change nothing."""
+"""A kernel that needs more of a multiprocessor than it has: a smaller batch does not help."""
 
 COLLECTIVE = r"detected mismatch between collectives|collectives differ in"
-"""Ranks that do not call the same collective: the network's code is at fault, and stays so."""
+"""Ranks that call different collectives: an error in the network's code, which a retry repeats."""
 
 _LIBRARY = r"(cublas(lt)?|cudnn|cusolver|cusparse(lt)?|cufft|curand|nvrtc)"
 
-# Users' code raises RuntimeError too, and has words such as these: so a text counts only where it
-# names the device, the library or the allocator as well.
+# Users' code raises RuntimeError too, with similar words. So a text counts only where it also names
+# the device, the library or the allocator.
 OF_DEVICE = r"cuda|\bhip\b|gpu|device-side|nccl|nvml|nvrm|nvlink|nvidia|triton|\bthc|" + _LIBRARY
 OF_MEMORY = (
     OF_DEVICE + r"|\bmps\b|\bxpu\b|\b(device|host|shared) memory|alloc(ator|_)|memalign|bad_alloc|"
@@ -54,17 +54,17 @@ MEMORY = (
     r"(can ?not|can't|could not|unable to|failed to) (be )?(cuda )?(host )?(c|m|re)?alloc(ate)?\b",
     r"(not enough|insufficient) (\w+ )?memory",
     r"could not create a (primitive(?! desc)|memory object)",  # oneDNN, on a CPU
-    # A library that finds no room for its handle, plan or workspace says so by what it could not
-    # do: cuBLAS, cuDNN and cuSOLVER when a handle is made, cuFFT always (pytorch/pytorch#119420).
+    # A library without memory for its handle, plan or workspace reports the step that failed:
+    # cuBLAS, cuDNN and cuSOLVER when a handle is made, cuFFT always (pytorch/pytorch#119420).
     _LIBRARY + r"\w*_(not_initialized|init\w*_failed)|library not initialized|cufft_internal_error",
     _LIBRARY + r"\w*_internal_error,? when calling .?cu\w+create",
     r"unable to find (an engine|a valid cudnn algorithm)|no valid (convolution|cudnn) algo",
-    # On a MIG instance torch asks NVML for a process's memory, which is refused there; it asks
-    # where memory is short only (pytorch/pytorch#112377).
+    # On a MIG instance NVML refuses to give a process's memory. torch reads it only when memory is
+    # short (pytorch/pytorch#112377).
     r"nvml_success == r\b",
-    # The kernel's own choice of a process to end, where the host has no memory left.
+    # The kernel's out-of-memory killer, where the host has no memory left.
     r"dataloader worker[^\n]*killed by signal: killed",
-    # Shared memory of data workers; the signal is what a full /dev/shm gives who writes to it.
+    # Shared memory of data workers: a write to a full /dev/shm ends the process by this signal.
     r"shared memory ?\(shm\)|killed by signal: bus error|unexpected bus error",
     r"unable to (open|write|resize|map|mmap|stat)[^\n]*(shared memory object|<?/torch_)",
 )

@@ -1,7 +1,7 @@
-"""What errors of CUDA and its libraries mean for a job, by torch's code and else by their text.
+"""The meaning of errors of CUDA and its libraries for a job, by torch's code or by their text.
 
-An error of a kernel is sticky: the process's context is lost, and every later call that touches
-the device fails as well (CUDA Runtime API, cudaError_t). Memory that is short is not.
+An error of a kernel is sticky: the process's context is lost, and every later call to the device
+fails too (CUDA Runtime API, cudaError_t). An error for lack of memory is not sticky.
 """
 
 import re
@@ -29,47 +29,48 @@ from compound.jobs.gpu.cuda_error_texts import (
 
 @dataclass(frozen=True)
 class Finding:
-    """What an error means, and what mends it where that is known."""
+    """The meaning of an error, and its fix where one is known."""
 
     meaning: Meaning
     fix: str = ""
 
 
 def finding(error: BaseException, text: str) -> Finding:
-    """Say what an error means; the device's own answer, a code and a class count before words.
+    """Return the meaning of an error: by the device's state, its code, its class, then its text.
 
-    An error that says nothing itself may have been raised from one that does.
+    Where they decide nothing, the error that it was raised from is classified.
     """
-    if _lost():
+    if _context_is_lost():
         return Finding("process")
-    found = _judged(error, plain(text).lower()) if _of_torch(error) else Finding("job")
-    if found.meaning == "job" and error.__cause__ is not None:
+    result = _classified(error, plain(text).lower()) if _of_torch(error) else Finding("job")
+    if result.meaning == "job" and error.__cause__ is not None:
         return finding(error.__cause__, str(error.__cause__))
-    return found
+    return result
 
 
-def _judged(error: BaseException, words: str) -> Finding:
+def _classified(error: BaseException, words: str) -> Finding:
     if isinstance(error, torch.OutOfMemoryError):
         return Finding("memory")
     coded, fix = _coded(error), _fix(words)
     if coded is not None:
         return Finding(coded, fix if coded == "setup" else "")
-    found = _said(words, fix, isinstance(error, torch.AcceleratorError))
+    by_text = _by_text(words, fix, isinstance(error, torch.AcceleratorError))
     collective = isinstance(error, distributed.DistError) and not _any((COLLECTIVE,), words)
-    return Finding("link") if found.meaning == "job" and collective else found
+    return Finding("link") if by_text.meaning == "job" and collective else by_text
 
 
-def _said(words: str, fix: str, torchs: bool) -> Finding:
-    """Judge by words alone; `torchs`: the class of the error is torch's own."""
+def _by_text(words: str, fix: str, of_accelerator: bool) -> Finding:
+    """Classify by the text alone; `of_accelerator`: the class of the error is torch's own."""
     if _any((KERNEL, COLLECTIVE), words):
         return Finding("job")
-    if _any((r"shm/nccl|nccl-shm|shared memory segment",), words):  # no smaller batch helps NCCL
+    # NCCL's own use of /dev/shm: a smaller batch does not help.
+    if _any((r"shm/nccl|nccl-shm|shared memory segment",), words):
         return Finding("link", SHM)
     if fix:
         return Finding("setup", fix)
     if _any(MEMORY, words) and _any((OF_MEMORY,), words):
         return Finding("memory")
-    if _any(PROCESS, words) and (torchs or _any((OF_DEVICE,), words)):
+    if _any(PROCESS, words) and (of_accelerator or _any((OF_DEVICE,), words)):
         return Finding("process")
     return Finding("link" if _any(LINK, words) and _any((OF_GROUP,), words) else "job")
 
@@ -102,18 +103,16 @@ def _any(patterns: tuple[str, ...], words: str) -> bool:
     return any(re.search(pattern, words) for pattern in patterns)
 
 
-def _lost() -> bool:
-    """Ask the device whether it still answers; neither call waits for work that is under way.
-
-    After a sticky error every call returns it, whatever the words of the error were. To
-    synchronise would be surer, but may wait for ever in a collective that a peer has not joined.
-    """
+def _context_is_lost() -> bool:
+    """Return whether the device no longer answers. Neither call waits for work in progress."""
+    # After a sticky error every call returns it, so the text of the first error does not matter. A
+    # synchronize() would detect more, but may block for ever in a collective that a peer left.
     if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return False
     try:
         torch.cuda.current_stream().query()
         torch.cuda.mem_get_info()
-    except RuntimeError as error:  # anything else, as in the midst of a capture, will pass
+    except RuntimeError as error:  # other errors are temporary, as during a graph capture
         return _coded(error) == "process" or _any(PROCESS, plain(str(error)).lower())
     return False
 
@@ -133,5 +132,5 @@ _NOISE = (
 def plain(text: str) -> str:
     """Return a text without the lines that torch adds to every error of CUDA."""
     lines = [line for line in text.splitlines() if line.strip()]
-    said = [line.rstrip() for line in lines if not line.strip().startswith(_NOISE)]
-    return "\n".join(said) or text
+    own_lines = [line.rstrip() for line in lines if not line.strip().startswith(_NOISE)]
+    return "\n".join(own_lines) or text

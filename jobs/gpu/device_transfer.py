@@ -1,4 +1,4 @@
-"""The way from the host's memory to the training device, on which the host does not wait."""
+"""Copies from the host's memory to the training device, for which the host does not wait."""
 
 import torch
 from torch import Tensor
@@ -7,17 +7,17 @@ from torch import Tensor
 def sent(tensor: Tensor, device: torch.device) -> Tensor:
     """Return a CPU tensor on a device; a GPU copies it while the host goes on.
 
-    CUDA does not return from a copy before it has read memory that is not page-locked, so that is
-    copied into memory that is, which torch keeps for later and does not reuse too early.
+    A copy from pageable memory blocks the host until CUDA has read it. So the tensor first goes to
+    page-locked memory, which torch's allocator keeps and reuses only after the transfer.
     """
     if device.type == "cpu":
         return tensor
-    # CUDA copies rows that lie apart through memory of its own, which it waits for.
+    # A tensor with gaps between its rows is copied by a temporary of CUDA, which blocks the host.
     return tensor.contiguous().pin_memory().to(device, non_blocking=True)
 
 
 def picked(tensor: Tensor, indices: Tensor, device: torch.device) -> Tensor:
-    """Return rows of a CPU tensor on a device, put together where the device can fetch them.
+    """Return rows of a CPU tensor on a device, gathered in page-locked memory.
 
     `indices`: int64 (N,), on the CPU.
     """

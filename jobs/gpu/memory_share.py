@@ -1,6 +1,6 @@
-"""A worker's part of a GPU: how many bytes are its own, and the line that keeps it to them.
+"""The limit on a worker's memory where several workers share a GPU.
 
-Ray hands out fractions as numbers in a ledger; neither it nor CUDA keeps a process to its part.
+A fraction of a GPU is a number that Ray counts; neither Ray nor CUDA limits a process to it.
 """
 
 import torch
@@ -9,9 +9,9 @@ from compound.jobs.device_model import own_bytes
 
 
 def keep_to_share(device: torch.device, gpus: float) -> None:
-    """Let this process's tensors take no more of a GPU than its fraction, less its context.
+    """Limit this process's tensors to its fraction of a GPU, less its context.
 
-    A worker beyond it is out of memory itself, where it would else be its neighbour.
+    A worker that exceeds its fraction is out of memory itself, instead of its neighbour.
     """
     if device.type != "cuda" or not 0 < gpus < 1:
         return

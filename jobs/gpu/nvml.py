@@ -1,7 +1,7 @@
-"""What NVIDIA's driver says of this machine's GPUs, read through NVML: CUDA stays untouched.
+"""The GPUs of this machine as NVIDIA's driver describes them, read through NVML without CUDA.
 
-CUDA would take hundreds of megabytes of a GPU for a process that only counts, and a process that
-has touched it cannot fork. NVML needs neither torch nor a context.
+A CUDA context takes hundreds of megabytes of a GPU, which is too much for a process that only
+counts, and a process that has one cannot fork. NVML needs neither torch nor a context.
 """
 
 import os
@@ -13,7 +13,7 @@ from functools import cache
 
 _LIBRARY = "libnvidia-ml.so.1"
 _TEXT = 96
-"""Bytes that NVML asks for where it writes a name."""
+"""Bytes of a buffer for a name or a UUID (NVML_DEVICE_UUID_V2_BUFFER_SIZE, the largest)."""
 _NOT_SUPPORTED = 3
 _GONE = (15, 16)
 """The errors GPU_IS_LOST and RESET_REQUIRED: CUDA cannot open such a GPU either."""
@@ -21,18 +21,18 @@ _GONE = (15, 16)
 
 @dataclass(frozen=True)
 class Gpu:
-    """What a worker can be given: a GPU, or a MIG instance of one."""
+    """A device that a worker can use: a GPU, or a MIG instance of one."""
 
     uuid: str
-    """As the driver says; the number of a card such as `#2` where it does not."""
+    """As the driver gives it; the number of the card such as `#2` where it does not."""
     name: str
     memory: int | None
-    """Bytes; None where the driver does not say."""
+    """Bytes; None where the driver does not give them."""
 
 
 @dataclass(frozen=True)
 class Card(Gpu):
-    """A GPU as it sits in the machine."""
+    """A physical GPU of the machine."""
 
     instances: tuple[Gpu, ...] | None = None
     """Its MIG instances; None where MIG is off."""
@@ -40,9 +40,9 @@ class Card(Gpu):
 
 @dataclass(frozen=True)
 class Driver:
-    """The driver of this machine, and its GPUs in their order on the bus.
+    """The driver of this machine, and its GPUs in the order of the PCI bus.
 
-    CUDA numbers them so too where all are of one kind, or under CUDA_DEVICE_ORDER=PCI_BUS_ID.
+    CUDA uses the same order where all GPUs are of one kind, or with CUDA_DEVICE_ORDER=PCI_BUS_ID.
     """
 
     version: str
@@ -67,7 +67,7 @@ class _Failed(Exception):
 
 @cache
 def driver() -> Driver | None:
-    """Return what the driver says; None where there is none. It is asked once a process."""
+    """Return the driver and its GPUs; None without a driver. It is read once a process."""
     try:
         library = CDLL(_LIBRARY)
     except OSError:
@@ -95,9 +95,9 @@ def _read(library: CDLL) -> Driver:
 
 
 def _card(library: CDLL, index: int, troubles: list[str]) -> Card:
-    """Read a card; what it does not say of itself keeps neither it nor its instances away.
+    """Read a card; a property that the driver refuses does not hide the card.
 
-    _Failed: it cannot be opened. An instance that nobody can reach is added to the troubles.
+    _Failed: it cannot be opened. An instance without a UUID is added to the troubles.
     """
     handle = c_void_p()
     _call(library, "nvmlDeviceGetHandleByIndex_v2", index, byref(handle))
@@ -119,7 +119,7 @@ def _name(library: CDLL, handle: c_void_p) -> str:
 
 
 def _text(library: CDLL, function: str, handle: c_void_p) -> str:
-    """Return what a function writes of a device; nothing where the driver refuses to say."""
+    """Return the text that a function writes; empty where the driver refuses."""
     text = buffer(_TEXT)
     try:
         _call(library, function, handle, text, _TEXT)
@@ -130,9 +130,9 @@ def _text(library: CDLL, function: str, handle: c_void_p) -> str:
 
 
 def _memory(library: CDLL, handle: c_void_p) -> int | None:
-    """Return the bytes of a device; None where the driver does not say.
+    """Return the bytes of a device; None where the driver does not give them.
 
-    A GPU without memory of its own has the system's.
+    A GPU without memory of its own uses the system's.
     """
     memory = _Memory()
     try:
@@ -140,8 +140,8 @@ def _memory(library: CDLL, handle: c_void_p) -> int | None:
     except _Failed as error:
         _refuse_gone(error)
         # GB10 (DGX Spark) shares the system's memory, and answers Not Supported: nvitop's issue
-        # 208. A container that has a MIG instance may not ask the card that it is a part of, which
-        # answers Insufficient Permissions: nvidia-container-toolkit's issue 842.
+        # 208. A container with a MIG instance may not read the card of the instance, which answers
+        # Insufficient Permissions: nvidia-container-toolkit's issue 842.
         shared = error.code == _NOT_SUPPORTED
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if shared else None
     return int(memory.total)
@@ -185,5 +185,6 @@ def _call(library: CDLL, name: str, *arguments: object) -> None:
     if function is None:
         raise _Failed(f"this driver does not know {name}")
     if code := function(*arguments):
+        # ctypes takes every result for an int, which cuts a pointer to 32 bits.
         library.nvmlErrorString.restype = c_char_p
         raise _Failed(library.nvmlErrorString(code).decode(), code)

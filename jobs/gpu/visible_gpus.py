@@ -1,7 +1,7 @@
-"""The GPUs that workers on this machine can have, and why there are not more.
+"""The GPUs that workers on this machine can use, and why there are not more.
 
-The one place that counts them: the driver's list, cut by CUDA_VISIBLE_DEVICES as CUDA cuts it,
-and by what the torch that is installed can use.
+Only this module counts them: the driver's list, filtered by CUDA_VISIBLE_DEVICES as CUDA does it,
+and by what the installed torch can use.
 """
 
 import os
@@ -30,12 +30,12 @@ class Build:
 
 @dataclass(frozen=True)
 class Gpus:
-    """What workers on this machine can have, each in a process of its own."""
+    """The devices that workers on this machine can use, each in a process of its own."""
 
     devices: tuple[Gpu, ...] = ()
     """In CUDA's order. MIG instances count one each, but a process sees no more than one."""
     lacking: str = ""
-    """Why these are fewer than the machine has, or none; empty where nothing is held back."""
+    """Why these are fewer than the machine has, or none; empty where all can be used."""
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -43,82 +43,82 @@ class Gpus:
         return tuple(dict.fromkeys(gpu.name for gpu in self.devices))
 
     @property
-    def told(self) -> str:
-        """What is lacking, as a sentence about this machine; empty where nothing is."""
+    def limitation(self) -> str:
+        """Why devices are lacking, as a sentence about this machine; empty where none is."""
         return f"on this machine {self.lacking}" if self.lacking else ""
 
 
 def gpus_here() -> Gpus:
-    """Return the GPUs of this machine that workers can have."""
-    found = nvml.driver()
-    build = _build() if found and found.cards else Build("", None)
-    return usable(found, build, os.environ.get(VARIABLE))
+    """Return the GPUs of this machine that workers can use."""
+    driver = nvml.driver()
+    build = _build() if driver and driver.cards else Build("", None)
+    return usable(driver, build, os.environ.get(VARIABLE))
 
 
 def hindrance_here() -> str:
-    """Say what keeps torch from every GPU of this machine, whatever the variable hides."""
-    found = nvml.driver()
-    return hindrance(found, _build() if found and found.cards else Build("", None))
+    """Return why torch can use no GPU of this machine, apart from CUDA_VISIBLE_DEVICES."""
+    driver = nvml.driver()
+    return hindrance(driver, _build() if driver and driver.cards else Build("", None))
 
 
-def usable(found: Driver | None, build: Build, variable: str | None) -> Gpus:
-    """Cut a driver's list to what torch can use and CUDA_VISIBLE_DEVICES names."""
-    if text := hindrance(found, build):
+def usable(driver: Driver | None, build: Build, variable: str | None) -> Gpus:
+    """Filter a driver's list by what torch can use and CUDA_VISIBLE_DEVICES names."""
+    if text := hindrance(driver, build):
         return Gpus(lacking=text)
-    assert found is not None, "which would hinder"
-    devices = visible(found.cards, variable)
-    everything = visible(found.cards, None)
-    if not everything:
-        name = found.cards[0].name
-        return Gpus(lacking=found.trouble or f"{name} is in MIG mode and has no instances")
-    if variable is None or len(devices) == len(everything):
-        return Gpus(devices, found.trouble)
-    there = _counted(len(everything))
-    return Gpus(devices, f"{VARIABLE} is {variable!r}, which names {len(devices)} of {there}")
+    assert driver is not None, "hindrance() has a text then"
+    devices = visible(driver.cards, variable)
+    all_devices = visible(driver.cards, None)
+    if not all_devices:
+        name = driver.cards[0].name
+        return Gpus(lacking=driver.trouble or f"{name} is in MIG mode and has no instances")
+    if variable is None or len(devices) == len(all_devices):
+        return Gpus(devices, driver.trouble)
+    total = _counted(len(all_devices))
+    return Gpus(devices, f"{VARIABLE} is {variable!r}, which names {len(devices)} of {total}")
 
 
-def hindrance(found: Driver | None, build: Build) -> str:
-    """Say what keeps torch from every GPU of a machine; nothing where it can use them."""
-    if found is None:
+def hindrance(driver: Driver | None, build: Build) -> str:
+    """Return why torch can use no GPU of a machine; empty where it can."""
+    if driver is None:
         return NO_DRIVER
-    if not found.cards:
-        return f"the NVIDIA driver finds no GPU: {found.trouble or 'none is there'}"
-    verb, there = "is" if len(found.cards) == 1 else "are", _counted(len(found.cards))
-    there = f"there {verb} {there} ({found.cards[0].name})"
+    if not driver.cards:
+        return f"the NVIDIA driver finds no GPU: {driver.trouble or 'none is there'}"
+    verb = "is" if len(driver.cards) == 1 else "are"
+    present = f"there {verb} {_counted(len(driver.cards))} ({driver.cards[0].name})"
     if build.cuda is None:
-        return f"{there}, but torch {build.version} is a build without CUDA"
-    if _major(build.cuda) > found.cuda // 1000:
-        runs = f"{found.cuda // 1000}.{found.cuda % 1000 // 10}"
+        return f"{present}, but torch {build.version} is a build without CUDA"
+    if _major(build.cuda) > driver.cuda // 1000:
+        runs = f"{driver.cuda // 1000}.{driver.cuda % 1000 // 10}"
         return (
-            f"{there}, but the NVIDIA driver {found.version} is too old: it runs CUDA up to "
+            f"{present}, but the NVIDIA driver {driver.version} is too old: it runs CUDA up to "
             f"{runs}, and torch {build.version} is built for CUDA {build.cuda}"
         )
     return ""
 
 
 def visible(cards: Sequence[Card], variable: str | None) -> tuple[Gpu, ...]:
-    """Return what CUDA_VISIBLE_DEVICES leaves of a machine's GPUs, in its order.
+    """Return the GPUs of a machine that CUDA_VISIBLE_DEVICES names, in its order.
 
-    As CUDA does: a list of indices, or of the beginnings of UUIDs; what it cannot make out ends it,
-    and a device that is named twice leaves none. Without the variable MIG instances show only where
-    no whole GPU does, as the two cannot be used together.
+    As in CUDA: a list of indices, or of prefixes of UUIDs. An invalid entry ends the list, and a
+    device that is named twice leaves none. Without the variable, MIG instances are visible only
+    where no whole GPU is, since the two cannot be used together.
     """
     # CUDA's programming guide 5.2.1 has the rules for the list, torch 2.13's _parse_visible_devices
-    # those for what is no number; a process that sees a divided GPU gets its first instance.
+    # those for entries that are no numbers. Of a divided GPU a process gets the first instance.
     whole = [card for card in cards if card.instances is None]
     if variable is None:
-        return tuple(whole or [one for card in cards for one in card.instances or ()])
+        return tuple(whole or [part for card in cards for part in card.instances or ()])
     words = variable.split(",")
     if variable.startswith("MIG-"):
-        instances = [one for card in cards for one in card.instances or ()]
-        return _first_known([_by_uuid(word, "MIG-", instances) for word in words])
+        instances = [part for card in cards for part in card.instances or ()]
+        return _before_invalid([_by_uuid(word, "MIG-", instances) for word in words])
     if variable.startswith("GPU-"):
-        return _first_known([_entered(_by_uuid(word, "GPU-", cards)) for word in words])
-    return _first_known([_entered(_by_index(word, cards)) for word in words])
+        return _before_invalid([_opened_device(_by_uuid(word, "GPU-", cards)) for word in words])
+    return _before_invalid([_opened_device(_by_index(word, cards)) for word in words])
 
 
-def _first_known(named: Sequence[Gpu | None]) -> tuple[Gpu, ...]:
-    """Return the devices before the first that is none; of those named twice, none at all."""
+def _before_invalid(named: Sequence[Gpu | None]) -> tuple[Gpu, ...]:
+    """Return the devices before the first None; no device where one is named twice."""
     end = named.index(None) if None in named else len(named)
     devices = [device for device in named[:end] if device is not None]
     return tuple(devices) if len(set(devices)) == len(devices) else ()
@@ -126,7 +126,7 @@ def _first_known(named: Sequence[Gpu | None]) -> tuple[Gpu, ...]:
 
 def _by_uuid(word: str, prefix: str, among: Sequence[AnyGpu]) -> AnyGpu | None:
     """Return the only device whose UUID begins like this."""
-    matching = [one for one in among if word.startswith(prefix) and one.uuid.startswith(word)]
+    matching = [gpu for gpu in among if word.startswith(prefix) and gpu.uuid.startswith(word)]
     return matching[0] if len(matching) == 1 else None
 
 
@@ -137,15 +137,15 @@ def _by_index(word: str, cards: Sequence[Card]) -> Card | None:
     return cards[int(digits)] if digits and int(digits) < len(cards) else None
 
 
-def _entered(card: Card | None) -> Gpu | None:
-    """Return what CUDA opens in a card: its first MIG instance, where it is divided."""
+def _opened_device(card: Card | None) -> Gpu | None:
+    """Return the device that CUDA opens for a card: its first MIG instance, if it is divided."""
     if card is None or card.instances is None:
         return card
     return card.instances[0] if card.instances else None
 
 
 def sharers(size: float) -> int:
-    """Return how many workers of `size` GPUs one GPU holds."""
+    """Return how many workers of `size` GPUs share one GPU."""
     return max(1, GPU_PARTS // parts(size))
 
 
@@ -165,7 +165,8 @@ def is_instance(gpu: Gpu) -> bool:
 
 
 def _build() -> Build:
-    import torch  # only where there are GPUs: it takes seconds
+    # Imported here: torch takes seconds to load, which a machine without GPUs does not need.
+    import torch
 
     return Build(str(torch.__version__), torch.version.cuda)
 

@@ -42,7 +42,7 @@ def _require_gpu() -> None:
     found = gpus_here()
     if not found.devices:
         raise ClusterError(
-            f"there is no GPU to probe: {found.told}",
+            f"there is no GPU to probe: {found.limitation}",
             allowed="a probe where the workers are, or a spec whose search has `gpus: 0`",
             next_step="compound plan SPEC --probe --address HOST:PORT",
         )

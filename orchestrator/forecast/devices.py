@@ -28,7 +28,7 @@ def hosts_of(spec: AnySpec) -> Hosts:
 def nodes_of(spec: AnySpec) -> tuple[Node, ...]:
     """Return the same, host by host, with what is known of this machine's GPUs."""
     hosts, here = hosts_of(spec), Gpus() if spec.cluster else gpus_here()
-    node = Node(hosts.cpus, hosts.gpus, host="", types=here.types, lacking=here.told)
+    node = Node(hosts.cpus, hosts.gpus, host="", types=here.types, lacking=here.limitation)
     return (node,) * hosts.nodes
 
 

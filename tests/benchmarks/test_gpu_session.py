@@ -173,7 +173,7 @@ def test_what_is_typed_wrongly_is_told_in_a_sentence(words: list[str], text: str
 def test_without_a_gpu_no_part_of_a_session_on_one_runs(tmp_path: Path) -> None:
     ran = command("--kind", "cuda", "--out", str(tmp_path / "lines.jsonl"))
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert gpus_here().told in ran.stderr and "next: compound doctor" in ran.stderr
+    assert gpus_here().limitation in ran.stderr and "next: compound doctor" in ran.stderr
     assert list(tmp_path.iterdir()) == []
 
 
