@@ -1,8 +1,8 @@
-"""Two seconds of training on one device, as JSON: does it compute at all?
+"""Two seconds of training on one device, to check that it computes; the result is JSON.
 
     python -m compound.jobs.host.device_trial cuda:0
 
-In a process of its own, which a broken device may hang or kill.
+It runs as a child process, which a broken device may hang or end.
 """
 
 import math
@@ -26,7 +26,7 @@ _SECONDS = 2.0
 
 
 def trial(device: str) -> Trial:
-    """Train and evaluate a small network on a device; a failure is told as a job's would be."""
+    """Train and evaluate a small network on a device; a failure is classified like a job's."""
     try:
         process = Process.single(1, device)
         if process.device.type == "cuda":

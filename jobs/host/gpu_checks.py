@@ -1,26 +1,26 @@
-"""What is wrong with a host's GPUs, driver and torch: pure functions from facts to findings."""
+"""Checks of a host's GPUs, driver and torch: pure functions from facts to findings."""
 
 from collections.abc import Callable, Iterable, Iterator
 
 from compound.jobs.host.board_checks import boards, sharing
-from compound.jobs.host.host_findings import counted, gpus_of, noted, wrong
+from compound.jobs.host.host_findings import counted, gpus_of, note, wrong
 from compound.jobs.host.settings_checks import settings
 from compound.schemas.host import Finding, HostFacts, TorchFacts
 
 _OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
-"""The branch of the driver that each CUDA needs at least; newer ones serve older CUDAs too
+"""The oldest branch of the driver for each CUDA; a newer driver runs older CUDAs too
 (CUDA Compatibility, table 1)."""
 _NEWEST = max(_OLDEST_DRIVER)
 
 
 def check(facts: HostFacts) -> tuple[Finding, ...]:
-    """Return what is wrong on a host, and what is worth knowing; the first is the cause of later.
+    """Return the findings about a host; an earlier one may be the cause of later ones.
 
-    Where the driver itself is not reached, nothing that depends on it is looked at.
+    Where the driver is not reached, nothing that depends on it is checked.
     """
     findings = list(_driver(facts)) if facts.has_gpu else []
     if not findings and facts.has_gpu:
-        looks: tuple[Callable[[HostFacts], Iterable[Finding]], ...] = (
+        checks: tuple[Callable[[HostFacts], Iterable[Finding]], ...] = (
             _build,
             _count,
             boards,
@@ -28,23 +28,24 @@ def check(facts: HostFacts) -> tuple[Finding, ...]:
             _trials,
             _ray,
         )
-        findings = [finding for look in looks for finding in look(facts)]
+        findings = [finding for run in checks for finding in run(facts)]
     findings += settings(facts)
     return tuple(finding.model_copy(update={"host": facts.host}) for finding in findings)
 
 
 def _driver(facts: HostFacts) -> Iterator[Finding]:
-    """Say why programs do not reach the driver, if they do not."""
+    """Yield why programs do not reach the driver, if they do not."""
     gpus = [node for node in facts.nodes if node.path[-1].isdigit()]
     version = facts.module or (facts.driver.version if facts.driver else "")
     if not version and not facts.nodes:
         yield wrong(
-            f"{counted(facts.pci)} on the bus, and no NVIDIA driver{_here(facts)}", _get(facts)
+            f"{counted(facts.pci)} on the bus, and no NVIDIA driver{_in_container(facts)}",
+            _install_driver(facts),
         )
     elif any(node.path == "/dev/dxg" for node in facts.nodes):
-        return  # WSL has this node alone
+        return  # WSL has no other node
     elif not gpus and facts.container:
-        yield wrong("the driver is loaded, and this container was given no GPU", _give(facts))
+        yield wrong("the driver is loaded, and this container was given no GPU", _pass_gpus(facts))
     elif not gpus:
         yield wrong(
             "the driver is loaded, and /dev has no GPU of it", "sudo nvidia-modprobe -u -c=0"
@@ -57,38 +58,38 @@ def _driver(facts: HostFacts) -> Iterator[Finding]:
     elif not any(node.path.endswith("nvidia-uvm") for node in facts.nodes):
         yield wrong("/dev/nvidia-uvm is missing, which CUDA opens", "sudo nvidia-modprobe -u -c=0")
     elif facts.driver and facts.driver.error:
-        yield wrong(f"nvidia-smi: {facts.driver.error}", _mend(facts))
+        yield wrong(f"nvidia-smi: {facts.driver.error}", _driver_fix(facts))
 
 
-def _get(facts: HostFacts) -> str:
+def _install_driver(facts: HostFacts) -> str:
     if facts.container:
-        return _give(facts)
+        return _pass_gpus(facts)
     branch = _OLDEST_DRIVER[_NEWEST]
     return f"install a driver of branch {branch} or newer (https://www.nvidia.com/drivers), reboot"
 
 
-def _give(facts: HostFacts) -> str:
+def _pass_gpus(facts: HostFacts) -> str:
     if "KUBERNETES_SERVICE_HOST" in facts.environment:
         return "ask for them in the pod: resources: {limits: {nvidia.com/gpu: 1}}"
     return "start it with its GPUs: docker run --gpus all ... (NVIDIA Container Toolkit)"
 
 
-def _here(facts: HostFacts) -> str:
+def _in_container(facts: HostFacts) -> str:
     return " in this container" if facts.container else ""
 
 
-def _mend(facts: HostFacts) -> str:
+def _driver_fix(facts: HostFacts) -> str:
     assert facts.driver
     text = facts.driver.error
     if "mismatch" in text:
         return "the driver was updated under the running module: sudo reboot"
     if facts.container and ("Unknown Error" in text or "Insufficient" in text):
-        return "the container has lost its devices: start it anew"
+        return "the container has lost its devices: restart it"
     return "sudo dmesg | grep -i -E 'nvrm|xid', then sudo reboot"
 
 
 def _build(facts: HostFacts) -> Iterator[Finding]:
-    """Look at whether torch's build fits the driver and the devices."""
+    """Check whether torch's build fits the driver and the devices."""
     build = facts.torch
     if build is None:
         yield wrong("torch could not be started", "python -c 'import torch'")
@@ -112,11 +113,9 @@ def _build(facts: HostFacts) -> Iterator[Finding]:
 
 
 def runs(capability: tuple[int, int], architectures: Iterable[str]) -> bool:
-    """Tell whether a build has kernels for a device; a build that lists none is not judged.
-
-    Machine code (sm_XY) runs on the same major version with that minor or a later one; code that
-    is compiled on the spot (compute_XY) on all later ones. A letter behind: that one alone.
-    """
+    """Return whether a build has kernels for a device; True for a build that lists none."""
+    # CUDA's rules: machine code (sm_XY) runs on the same major version with that minor or a later
+    # one, PTX (compute_XY) on every later version, and code with an `a` on exactly that version.
     listed = list(architectures)
     return not listed or any(_fits(capability, name) for name in listed)
 
@@ -156,7 +155,7 @@ def _wheel(facts: HostFacts, *, older: bool = False) -> str:
 
 
 def _count(facts: HostFacts) -> Iterator[Finding]:
-    """Set the devices of torch beside those of the driver."""
+    """Compare the devices of torch with those of the driver."""
     build, listed = facts.torch, _listed(facts)
     if build is None or not build.cuda or not _serves(facts, int(build.cuda.partition(".")[0])):
         return
@@ -166,19 +165,23 @@ def _count(facts: HostFacts) -> Iterator[Finding]:
         yield from _chosen(facts, build, chosen, listed)
     elif count == 0:
         reason = f": {build.error}" if build.error else ""
-        yield wrong(f"torch finds none of {counted(listed)}{reason}", _mend_cuda())
+        yield wrong(f"torch finds none of {counted(listed)}{reason}", _kernel_log())
     elif count < listed and not any(gpu.mig for gpu in gpus_of(facts)):
-        yield wrong(f"torch finds {count} of {counted(listed)} that the driver lists", _mend_cuda())
+        yield wrong(
+            f"torch finds {count} of {counted(listed)} that the driver lists", _kernel_log()
+        )
 
 
 def _chosen(facts: HostFacts, build: TorchFacts, chosen: str, listed: int) -> Iterator[Finding]:
-    """Judge CUDA_VISIBLE_DEVICES: CUDA stops at the first entry that names no device."""
+    """Check CUDA_VISIBLE_DEVICES: CUDA ignores the list from the first invalid entry on."""
     entries = [entry.strip() for entry in chosen.split(",")] if chosen.strip() else []
     valid = [entry for entry in entries if _names(facts, entry, listed)]
     count, variable = len(build.devices), f"CUDA_VISIBLE_DEVICES={chosen or '(empty)'}"
     if len(valid) < len(entries) and entries != ["-1"]:
         bad = next(entry for entry in entries if entry not in valid)
-        yield wrong(f"{variable} names {bad or 'nothing'}, which is no GPU of this host", _unset())
+        yield wrong(
+            f"{variable} names {bad or 'nothing'}, which is not a GPU of this host", _unset()
+        )
     elif count == 0:
         yield wrong(f"{variable} hides all GPUs of this host", _unset())
     elif count < len(set(valid)):
@@ -186,11 +189,11 @@ def _chosen(facts: HostFacts, build: TorchFacts, chosen: str, listed: int) -> It
             f"{variable} names {len(set(valid))} devices, and torch finds {count}", _mig(facts)
         )
     elif count < listed:
-        yield noted(f"{variable}: {count} of {counted(listed)} are used")
+        yield note(f"{variable}: {count} of {counted(listed)} are used")
 
 
 def _names(facts: HostFacts, entry: str, listed: int) -> bool:
-    """Tell whether an entry names a device: a number, or enough of an identifier."""
+    """Return whether an entry names a device: by a number, or by a prefix of its UUID."""
     if entry.isdigit():
         return int(entry) < listed
     uuids = [gpu.uuid for gpu in gpus_of(facts)]
@@ -205,10 +208,10 @@ def _unset() -> str:
 def _mig(facts: HostFacts) -> str:
     if any(gpu.mig for gpu in gpus_of(facts)):
         return "name one MIG instance: CUDA shows a process no more than one"
-    return _mend_cuda()
+    return _kernel_log()
 
 
-def _mend_cuda() -> str:
+def _kernel_log() -> str:
     return "sudo dmesg | grep -i -E 'nvrm|xid', and nvidia-smi -q | grep -i mode"
 
 
@@ -218,7 +221,7 @@ def _trials(facts: HostFacts) -> Iterator[Finding]:
             continue
         text = f"{trial.device} cannot train, {trial.kind}: {trial.error}"
         full = "see which processes hold its memory: nvidia-smi"
-        yield wrong(text, full if trial.kind == "out of memory" else _mend_cuda())
+        yield wrong(text, full if trial.kind == "out of memory" else _kernel_log())
 
 
 def _ray(facts: HostFacts) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What differs among the hosts of a cluster, and should not."""
+"""Differences among the hosts of a cluster that should not exist."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -9,8 +9,8 @@ Level = Literal["wrong", "note"]
 
 
 def differences(hosts: Sequence[HostFacts]) -> tuple[Finding, ...]:
-    """Name what hosts have in different versions: the ranks of one job run on several."""
-    looks: tuple[tuple[str, Level, Callable[[HostFacts], str], bool], ...] = (
+    """Return findings for versions that differ: the ranks of one job run on several hosts."""
+    checks: tuple[tuple[str, Level, Callable[[HostFacts], str], bool], ...] = (
         ("python", "wrong", lambda host: host.packages.get("python", ""), False),
         ("compound", "wrong", lambda host: host.packages.get("compound", ""), False),
         ("torch", "wrong", lambda host: host.packages.get("torch", ""), False),
@@ -20,9 +20,9 @@ def differences(hosts: Sequence[HostFacts]) -> tuple[Finding, ...]:
         ("GPUs", "note", _names, True),
     )
     findings = []
-    for what, level, value, on_gpus in looks:
-        among = [host for host in hosts if host.has_gpu] if on_gpus else hosts
-        finding = _difference(what, level, [(host.host, value(host)) for host in among])
+    for name, level, value, on_gpus in checks:
+        relevant = [host for host in hosts if host.has_gpu] if on_gpus else hosts
+        finding = _difference(name, level, [(host.host, value(host)) for host in relevant])
         findings += [finding] if finding else []
     return tuple(findings)
 
@@ -32,7 +32,7 @@ def _names(host: HostFacts) -> str:
     return ", ".join(sorted({gpu.name for gpu in gpus}))
 
 
-def _difference(what: str, level: Level, values: list[tuple[str, str]]) -> Finding | None:
+def _difference(name: str, level: Level, values: list[tuple[str, str]]) -> Finding | None:
     hosts: dict[str, list[str]] = {}
     for host, value in values:
         hosts.setdefault(value or "none", []).append(host)
@@ -42,7 +42,7 @@ def _difference(what: str, level: Level, values: list[tuple[str, str]]) -> Findi
     same = "install the same on every host"
     slow = "jobs whose workers share a host are not slowed by it"
     return Finding(
-        level=level, text=f"{what} differ: {parts}", fix=same if level == "wrong" else slow
+        level=level, text=f"{name} differ: {parts}", fix=same if level == "wrong" else slow
     )
 
 

@@ -1,6 +1,6 @@
-"""Gathers a host's facts: files under /proc, /sys and /dev, nvidia-smi, and torch.
+"""Collects facts about a host: files under /proc, /sys and /dev, nvidia-smi, and torch.
 
-Whatever can hang or die with a broken device is asked in a process of its own, with a limit.
+A broken device can hang a call or end its process: such calls run in child processes with a limit.
 """
 
 import os
@@ -29,7 +29,7 @@ _MARKS = ("/.dockerenv", "/run/.containerenv")
 
 
 def gather(address_of: Callable[[str], str | None] = lambda name: None) -> HostFacts:
-    """Look at this host. `address_of`: tells the IPv4 address of a network interface."""
+    """Return the facts about this host. `address_of`: returns an interface's IPv4 address."""
     root = Path("/proc/driver/nvidia")
     facts = HostFacts(
         host=socket.gethostname(),
@@ -45,7 +45,7 @@ def gather(address_of: Callable[[str], str | None] = lambda name: None) -> HostF
             Interface(name=name, address=address_of(name) or "")
             for _, name in socket.if_nameindex()
         ),
-        shared_memory=_size(Path("/dev/shm")),  # noqa: S108 - looked at, not written to
+        shared_memory=_size(Path("/dev/shm")),  # noqa: S108 - only its size is read
         python_header=Path(sysconfig.get_path("include"), "Python.h").exists(),
     )
     names = compilers("cuda" if facts.has_gpu else "cpu")
@@ -55,9 +55,10 @@ def gather(address_of: Callable[[str], str | None] = lambda name: None) -> HostF
 
 
 def _on_gpus(facts: HostFacts) -> HostFacts:
-    """Add what takes seconds to ask: torch, and training on all devices at the same time."""
+    """Add the slow facts: torch's devices, and a short training on all of them at the same time."""
     torch_facts = _torch()
     devices = [f"cuda:{device.index}" for device in (torch_facts.devices if torch_facts else ())]
+    # At the same time: each child takes seconds to import torch.
     with ThreadPoolExecutor(max_workers=max(1, len(devices))) as pool:
         trials = tuple(pool.map(_trial, devices))
     return facts.model_copy(update={"torch": torch_facts, "trials": trials})
@@ -78,11 +79,11 @@ def _read(path: Path) -> str:
 
 
 def _contained() -> bool:
-    """Tell whether this is a container of Docker, Podman, Kubernetes or the like."""
+    """Return whether this is a container of Docker, Podman, Kubernetes, LXC or Apptainer."""
     cgroups = _read(Path("/proc/1/cgroup"))
-    known = any(word in cgroups for word in ("docker", "kubepods", "containerd", "lxc"))
+    in_cgroup = any(word in cgroups for word in ("docker", "kubepods", "containerd", "lxc"))
     variables = ("KUBERNETES_SERVICE_HOST", "container", "APPTAINER_NAME")
-    return known or any(map(os.path.exists, _MARKS)) or any(v in os.environ for v in variables)
+    return in_cgroup or any(map(os.path.exists, _MARKS)) or any(v in os.environ for v in variables)
 
 
 def _on_the_bus(folder: Path) -> int:
@@ -96,8 +97,8 @@ def _on_the_bus(folder: Path) -> int:
 
 
 def _nodes(folder: Path) -> tuple[Node, ...]:
-    """List what a program opens: the control node, unified memory, and one for each GPU."""
-    names = ("nvidiactl", "nvidia-uvm", "dxg")  # the last one is WSL's only one
+    """Return the device files: the control node, unified memory, and one for each GPU."""
+    names = ("nvidiactl", "nvidia-uvm", "dxg")  # WSL has dxg alone
     paths = [*(folder / name for name in names), *sorted(folder.glob("nvidia[0-9]*"))]
     return tuple(
         Node(path=str(path), usable=os.access(path, os.R_OK | os.W_OK))
@@ -126,28 +127,28 @@ def _driver() -> Driver | None:
     smi = shutil.which("nvidia-smi")
     if smi is None:
         return None
-    text = _answer([smi, "-q", "-x"], _SMI_S)
+    text = _output_of([smi, "-q", "-x"], _SMI_S)
     if text is None:
-        return Driver(error=f"it gave no answer within {_SMI_S:.0f} s")
-    return driver_of(text, _answer([smi, "-L"], _SMI_S) or "")
+        return Driver(error=f"no answer within {_SMI_S:.0f} s")
+    return driver_of(text, _output_of([smi, "-L"], _SMI_S) or "")
 
 
 def _torch() -> TorchFacts | None:
-    """Ask torch; where it hangs or dies, what it told before with a word on that."""
+    """Return what torch reports; where it hangs or dies, the build with an error."""
     command = module_command("compound.jobs.host.torch_facts")
-    text = _answer(command, _TORCH_S, partial=True) or ""
+    text = _output_of(command, _TORCH_S, partial=True) or ""
     lines = [line for line in text.splitlines() if line.startswith("{")]
     if not lines:
         return None
     facts = TorchFacts.model_validate_json(lines[-1])
     if len(lines) == 1:
-        error = f"torch did not get past its first look at the devices within {_TORCH_S:.0f} s"
+        error = f"torch did not list the devices within {_TORCH_S:.0f} s"
         return facts.model_copy(update={"error": error})
     return facts
 
 
 def _trial(device: str) -> Trial:
-    text = _answer(module_command("compound.jobs.host.device_trial", device), _TRIAL_S)
+    text = _output_of(module_command("compound.jobs.host.device_trial", device), _TRIAL_S)
     lines = [line for line in (text or "").splitlines() if line.startswith("{")]
     if lines:
         return Trial.model_validate_json(lines[-1])
@@ -155,8 +156,8 @@ def _trial(device: str) -> Trial:
     return Trial(device=device, kind="worker lost", error=ended)
 
 
-def _answer(command: list[str], seconds: float, *, partial: bool = False) -> str | None:
-    """Return what a command prints; None, or with `partial` what came, where it takes longer."""
+def _output_of(command: list[str], seconds: float, *, partial: bool = False) -> str | None:
+    """Return what a command prints; at its limit None, or with `partial` what it printed."""
     try:
         done = subprocess.run(
             command,
@@ -166,8 +167,8 @@ def _answer(command: list[str], seconds: float, *, partial: bool = False) -> str
             stdin=subprocess.DEVNULL,
             env=child_environment(),
         )
-    except subprocess.TimeoutExpired as late:
-        return (late.stdout or b"").decode(errors="replace") if partial else None
+    except subprocess.TimeoutExpired as expired:
+        return (expired.stdout or b"").decode(errors="replace") if partial else None
     except OSError as error:
         return str(error)
     return done.stdout.decode(errors="replace")

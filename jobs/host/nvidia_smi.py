@@ -1,4 +1,4 @@
-"""Reads what the NVIDIA driver says of itself: pure functions of text."""
+"""Parses the output of the NVIDIA driver: pure functions of text."""
 
 import re
 from xml.etree import ElementTree
@@ -19,17 +19,17 @@ def module_version(text: str) -> str:
 
 
 def driver_of(text: str, listing: str = "") -> Driver:
-    """Return what `nvidia-smi -q -x` says, of any version of its format (10 to 13 are tried).
+    """Parse the output of `nvidia-smi -q -x`, in any version of its format (10 to 13 are tried).
 
-    `listing`: the answer of `nvidia-smi -L`, which alone names MIG instances. What nvidia-smi says
-    instead of XML, where it cannot reach the driver, becomes the error.
+    `listing`: the output of `nvidia-smi -L`, since only that names MIG instances. Output that is no
+    XML, as where nvidia-smi cannot reach the driver, becomes the error.
     """
     try:
-        # Warnings, such as that of a corrupted infoROM, stand before the XML and after it.
+        # nvidia-smi prints warnings, as of a corrupted infoROM, before the XML and after it.
         xml = text[text.index("<") : text.index(_END) + len(_END)]
         root = ElementTree.fromstring(xml)  # noqa: S314 - the driver's own
     except (ValueError, ElementTree.ParseError):
-        return Driver(error=" ".join(text.split()) or "it says nothing")
+        return Driver(error=" ".join(text.split()) or "it has no output")
     instances = instances_of(listing)
     gpus = tuple(
         _gpu(element, instances.get(index, ())) for index, element in enumerate(root.iter("gpu"))
@@ -39,15 +39,15 @@ def driver_of(text: str, listing: str = "") -> Driver:
 
 
 def instances_of(listing: str) -> dict[int, tuple[MigInstance, ...]]:
-    """Return the MIG instances that `nvidia-smi -L` lists, by the place of their GPU."""
+    """Return the MIG instances that `nvidia-smi -L` lists, by the index of their GPU."""
     instances: dict[int, tuple[MigInstance, ...]] = {}
     index = -1
     for line in listing.splitlines():
         if _LISTED_GPU.match(line):
             index += 1
         elif instance := _LISTED_MIG.match(line):
-            made = MigInstance(profile=instance[1], uuid=instance[3])
-            instances[index] = (*instances.get(index, ()), made)
+            parsed = MigInstance(profile=instance[1], uuid=instance[3])
+            instances[index] = (*instances.get(index, ()), parsed)
     return instances
 
 
@@ -67,7 +67,7 @@ def _gpu(element: ElementTree.Element, listed: tuple[MigInstance, ...]) -> Gpu:
         users=tuple(
             _user(process)
             for process in element.findall("processes/process_info")
-            if _text(process, "type") != "G"  # a screen's server takes little, and stays
+            if _text(process, "type") != "G"  # graphics: a screen's server takes little memory
         ),
     )
 
@@ -75,7 +75,7 @@ def _gpu(element: ElementTree.Element, listed: tuple[MigInstance, ...]) -> Gpu:
 def _instances(
     element: ElementTree.Element, listed: tuple[MigInstance, ...]
 ) -> tuple[MigInstance, ...]:
-    """Return the instances in the XML, with the names that only the listing has."""
+    """Return the instances of the XML, with the names of the listing."""
     parts = []
     for index, instance in enumerate(element.findall("mig_devices/mig_device")):
         named = listed[index] if index < len(listed) else MigInstance()
@@ -85,16 +85,15 @@ def _instances(
 
 
 def _uncorrected(element: ElementTree.Element) -> int:
-    """Add up volatile errors: their names change with the format, and all say `uncorrectable`.
-
-    Older formats have `double_bit/total` instead.
-    """
+    """Return the sum of the volatile errors that ECC could not correct."""
+    # The names of the counters change with the format, and all contain "uncorrect". Older formats
+    # have double_bit/total instead.
     volatile = element.find("ecc_errors/volatile")
     if volatile is None:
         return 0
     double = volatile.find("double_bit/total")
     counts = [double] if double is not None else [e for e in volatile if "uncorrect" in e.tag]
-    return sum(int(one.text or 0) for one in counts if (one.text or "").strip().isdigit())
+    return sum(int(e.text or 0) for e in counts if (e.text or "").strip().isdigit())
 
 
 def _user(element: ElementTree.Element) -> GpuUser:
@@ -111,6 +110,6 @@ def _text(element: ElementTree.Element, path: str) -> str:
 
 
 def _bytes(text: str) -> int | None:
-    """Return the bytes of `123 MiB`; None of `N/A` and of all else."""
+    """Return the bytes of `123 MiB`; None for `N/A` and any other text."""
     amount, _, unit = text.partition(" ")
     return int(amount) * _MIB if unit == "MiB" and amount.isdigit() else None

@@ -1,11 +1,11 @@
-"""What variables, shared memory and compilers of a host do to training on its GPUs or CPU."""
+"""Checks of a host's variables, shared memory and compilers that affect training."""
 
 from collections.abc import Iterator
 
 from compound.schemas.host import Finding, HostFacts
 
 _LEAST_SHARED = 2**30
-"""Bytes of /dev/shm that NCCL and Ray get along with; Docker's default is 64 MiB."""
+"""Bytes of /dev/shm that are enough for NCCL and Ray; Docker's default is 64 MiB."""
 _SLOW = {
     "CUDA_LAUNCH_BLOCKING": "1",
     "PYTORCH_NO_CUDA_MEMORY_CACHING": "1",
@@ -18,13 +18,13 @@ _SLOW = {
 
 
 def settings(facts: HostFacts) -> list[Finding]:
-    """Return what is wrong with a host's settings; without a GPU, of what its CPU's workers use."""
+    """Return the findings about a host's settings; without a GPU, those that affect CPU workers."""
     on_gpus = [*_precision(facts), *_slow(facts)] if facts.has_gpu else []
     return [*on_gpus, *_interfaces(facts), *_shared(facts), *_tools(facts)]
 
 
 def _precision(facts: HostFacts) -> Iterator[Finding]:
-    """TF32 is for the spec to say; these variables say it over every program's head."""
+    """Yield variables that set TF32: the spec's precision should decide it."""
     if facts.environment.get("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "0") not in ("", "0"):
         yield Finding(
             level="wrong",
@@ -36,7 +36,7 @@ def _precision(facts: HostFacts) -> Iterator[Finding]:
         does = "turns TF32 off" if override == "0" else "forces TF32"
         yield Finding(
             level="wrong",
-            text=f"NVIDIA_TF32_OVERRIDE={override} {does}, whatever a spec's precision says",
+            text=f"NVIDIA_TF32_OVERRIDE={override} {does}, and overrides the precision of a spec",
             fix="unset NVIDIA_TF32_OVERRIDE",
         )
 
@@ -55,7 +55,7 @@ def _interfaces(facts: HostFacts) -> Iterator[Finding]:
 
 
 def _any_named(value: str, names: list[str], by_prefix: bool) -> bool:
-    """Tell whether a variable names an interface.
+    """Return whether a variable names an interface.
 
     NCCL takes prefixes, exact names after `=`, and all but the named ones after `^`; gloo takes
     exact names.
@@ -78,11 +78,11 @@ def _slow(facts: HostFacts) -> Iterator[Finding]:
 def _shared(facts: HostFacts) -> Iterator[Finding]:
     if not 0 < facts.shared_memory < _LEAST_SHARED:
         return
-    users = "workers that share gradients" if facts.has_gpu else "Ray, which keeps objects there"
+    users = "workers that share gradients" if facts.has_gpu else "Ray's object store"
     several = len(facts.torch.devices) > 1 if facts.torch else False
     yield Finding(
         level="wrong" if several else "note",
-        text=f"shared memory (/dev/shm) is {facts.shared_memory / 2**20:.0f} MiB, which is little "
+        text=f"shared memory (/dev/shm) is {facts.shared_memory / 2**20:.0f} MiB, which is small "
         f"for {users}",
         fix="docker run --shm-size=8g ..."
         if facts.container
@@ -91,9 +91,9 @@ def _shared(facts: HostFacts) -> Iterator[Finding]:
 
 
 def _tools(facts: HostFacts) -> Iterator[Finding]:
-    """torch.compile needs a compiler, and Python's headers for what launches or calls its kernels.
+    """Yield whether torch.compile lacks a compiler or Python's headers.
 
-    Without a GPU it is a C++ compiler, which makes the kernels too.
+    The generated code that launches kernels includes Python.h. Without a GPU the kernels are C++.
     """
     if facts.compiler and facts.python_header:
         return
@@ -102,6 +102,6 @@ def _tools(facts: HostFacts) -> Iterator[Finding]:
     lacks = needed if not facts.compiler else "Python.h"
     yield Finding(
         level="note",
-        text=f"{lacks} is not here: a spec with compile: true is refused",
+        text=f"{lacks} is not installed: a spec with compile: true is refused",
         fix=f"sudo apt-get install {package} {python}-dev",
     )

@@ -1,8 +1,9 @@
-"""What this process's torch can reach, as JSON: the build in a first line, devices in a second.
+"""The build of torch and the devices that it reaches, as two lines of JSON.
 
     python -m compound.jobs.host.torch_facts
 
-In a process of its own: a broken driver can hang the first call, and the first line is then known.
+It runs as a child process: a broken driver can hang the first call to a device, after the first
+line was written.
 """
 
 import sys
@@ -15,7 +16,7 @@ from compound.schemas.host import TorchDevice, TorchFacts
 
 
 def build() -> TorchFacts:
-    """Describe the build; no device is asked."""
+    """Describe the build, without a call to a device."""
     cuda = torch.version.cuda or ""
     return TorchFacts(
         version=str(torch.__version__),
@@ -29,20 +30,20 @@ def build() -> TorchFacts:
 
 
 def reached(facts: TorchFacts) -> TorchFacts:
-    """Add what torch finds: its devices, or what it says where it finds none."""
+    """Add the devices of torch, or its error where it finds none."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         texts = [" ".join(str(warning.message).split()) for warning in caught]
     error = texts[0] if texts and not count else ""
     if not count and facts.cuda and not error:
-        error = _refusal()
+        error = _initialisation_error()
     return facts.model_copy(
         update={
             "devices": tuple(_device(index) for index in range(count)),
-            # Kernels are listed only where a device is found, which is where they matter.
+            # get_arch_list() is empty without a device; only with one do the kernels matter.
             "architectures": tuple(torch.cuda.get_arch_list()) if count else (),
-            "peers": tuple(pair for pair in permutations(range(count), 2) if not _reach(*pair)),
+            "peers": tuple(pair for pair in permutations(range(count), 2) if not _are_peers(*pair)),
             "error": error,
         }
     )
@@ -53,8 +54,8 @@ def _device(index: int) -> TorchDevice:
     free, error = None, ""
     try:
         free = torch.cuda.mem_get_info(index)[0]
-    except RuntimeError as refused:
-        error = str(refused).partition("\n")[0]
+    except RuntimeError as failure:
+        error = str(failure).partition("\n")[0]
     return TorchDevice(
         index=index,
         name=properties.name,
@@ -65,7 +66,7 @@ def _device(index: int) -> TorchDevice:
     )
 
 
-def _reach(first: int, second: int) -> bool:
+def _are_peers(first: int, second: int) -> bool:
     return bool(torch.cuda.can_device_access_peer(first, second))
 
 
@@ -77,8 +78,8 @@ def _nccl() -> str:
         return ""  # a build without it
 
 
-def _refusal() -> str:
-    """Return what torch says when it is made to look for a device."""
+def _initialisation_error() -> str:
+    """Return torch's error when it is forced to initialise CUDA."""
     try:
         torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:
@@ -90,6 +91,7 @@ def main() -> None:
     """Write both lines."""
     facts = build()
     sys.stdout.write(facts.model_dump_json() + "\n")
+    # A pipe is block-buffered: the line must be out before a call to the driver can hang.
     sys.stdout.flush()
     sys.stdout.write(reached(facts).model_dump_json() + "\n")
 
