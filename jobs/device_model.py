@@ -1,13 +1,13 @@
-"""How long a step takes on a device and what it holds in memory: models of exact counts.
+"""The time of a step on a device and its memory: models of a network's exact counts.
 
-Time on a CPU is a sum: an overhead for each layer; multiplications; passes over what autograd
-keeps; and two costs that small maps show, where kernels read weights more than pixels: those of
-ungrouped convolutions once a batch, and of grouped ones once an image. On a GPU two work at the
-same time: the host launches kernels, some ten a layer however large they are, and the device works
-them off. The host may run a thousand launches ahead, so a step takes the larger of both times, not
-their sum. Memory: a constant, the parameters a few times over, what autograd keeps, and the
-workspace of convolutions. jobs/probe/probe.py fits the coefficients; docs/decisions.md says how the
-features were chosen.
+Time on a CPU is a sum: an overhead for each layer; multiplications; passes over the tensors that
+autograd keeps; and two costs of small maps, where kernels read weights more than pixels: ungrouped
+convolutions once a batch, and grouped ones once an image. On a GPU the host and the device work at
+the same time: the host launches about ten kernels a layer, of any size, and the device runs them.
+The host may be a thousand launches ahead, so a step takes the larger of both times, not their sum.
+Memory: a constant, the parameters a few times, the tensors that autograd keeps, and the workspace
+of convolutions. jobs/probe/probe.py fits the coefficients; docs/decisions.md says how the features
+were chosen.
 """
 
 import os
@@ -21,17 +21,17 @@ from compound.schemas.device import DeviceProfile, Part, Precision, Workload
 Kind = Literal["cpu", "cuda"]
 
 PROCESS_BYTES = 400 * 2**20
-"""What a worker holds before it builds a network: Python and torch, or the GPU's context."""
+"""Memory of a worker before it builds a network: Python and torch, or the GPU's context."""
 NCCL_BYTES = 688 * 2**20
-"""What NCCL holds on each of several GPUs beside torch: 544 MiB for two, 688 for more, on A100 with
-NVLink (NCCL's issue 964)."""
+"""Memory of NCCL on each of several GPUs: 544 MiB for two, 688 for more, on A100 with NVLink
+(NVIDIA/nccl#964)."""
 IMAGES_PART = 4
-"""Images stay on a GPU where they take up to one part in so many of what tensors may take."""
+"""Images are kept on a GPU where they take at most 1 / IMAGES_PART of the memory for tensors."""
 _WORD = 4
 """Bytes of a float32."""
 GATHERED = 0.3
-"""The part of a network's weights that a worker holds at once beside its own rows, where workers
-divide them: weights, gradients and what is sent of a block or two."""
+"""Where workers divide a network's weights: the part that a worker holds besides its own rows.
+It is weights, gradients and communication buffers of one or two blocks."""
 
 TIMED: Mapping[Kind, tuple[str, ...]] = {
     "cpu": ("layer", "mac", "saved", "parameter", "spatial", "cramped"),
@@ -42,8 +42,8 @@ LAUNCHED = ("step", "layer")
 """Features of the time that a GPU's host takes to launch a step."""
 
 _UPDATE = 4
-"""How often a GPU moves a weight for each time that it moves a number kept for backward: the eight
-passes of zeroing, gathering and updating flat buffers, over the six or so by layers and norms."""
+"""How often a GPU moves a weight for each time that it moves a number kept for backward: eight
+passes of zeroing, gathering and updating flat buffers, over about six by layers and norms."""
 
 _GUESSED_CPU = {
     "layer": 4.5e-4,
@@ -70,18 +70,18 @@ _GUESSED_BYTES: dict[Kind, dict[str, float]] = {
     "cuda": {"base": 10e6, "state": 1.0, "saved": 1.0, "activation": 0.3},
 }
 _GUESSED_MEMORY = 16 * 2**30
-"""Bytes of a GPU that nobody has asked yet."""
+"""Bytes of a GPU that was not measured."""
 
 
 def describe(kind: Kind, threads: int = 1) -> str:
-    """Return what people call the device that a worker on this machine has."""
+    """Return the name of the device of a worker on this machine."""
     if kind == "cuda":
         return f"cuda {_gpu_name()}"
     return f"cpu {_cpu_name()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def guess(kind: Kind, threads: int = 1, precision: Precision = "float32") -> DeviceProfile:
-    """Return a profile from constants: a rough guide to spot a factor of ten, no more."""
+    """Return a profile from constants: a rough guide that shows a factor of ten."""
     seconds = {n: v if n == "layer" else v / threads for n, v in _GUESSED_CPU.items()}
     if kind == "cuda":
         seconds = dict(_GUESSED_GPU[precision])
@@ -101,9 +101,9 @@ def guess(kind: Kind, threads: int = 1, precision: Precision = "float32") -> Dev
 def worker_memory(threads: int) -> int:
     """Return the bytes that one CPU worker may use for its network.
 
-    The machine's memory, or its control group's where that is less, is shared by as many workers
-    as fit on the cores, less what each holds before. What else runs at the moment does not count:
-    a plan should be the same tomorrow.
+    The memory of the machine, or of its control group where that is less, is divided among as many
+    workers as the cores allow, less PROCESS_BYTES each. Other processes are ignored: a plan should
+    be the same tomorrow.
     """
     workers = max(1, len(os.sched_getaffinity(0)) // threads)
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -113,13 +113,14 @@ def worker_memory(threads: int) -> int:
 def own_bytes(total: int, gpus: float) -> int:
     """Return the bytes of a GPU of `total` that the tensors of one worker may take.
 
-    A fraction has to hold the process's context too; of a whole GPU the driver keeps account.
+    A fraction includes the process's context. On a whole GPU the driver accounts for the context.
     """
     return total if gpus >= 1 else max(0, int(gpus * total) - PROCESS_BYTES)
 
 
 def _group_limit() -> int | None:
-    """Return what the control group of this process may hold; None where nothing is said."""
+    """Return the memory limit of this process's control group; None without a limit."""
+    # The file of cgroup v2, then of v1. v2 writes "max" where there is no limit.
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
         path = Path("/sys/fs/cgroup", name)
         text = path.read_text(encoding="ascii").strip() if path.is_file() else ""
@@ -173,21 +174,21 @@ def memory_features(
 def step_seconds(profile: DeviceProfile, work: Workload, images: int, accumulate: int = 1) -> float:
     """Return the seconds of one optimiser step of one worker on micro-batches of `images`."""
     features = step_features(work, images, accumulate)
-    return max(_launching(profile, features), _working(profile, features))
+    return max(_launch_seconds(profile, features), _device_seconds(profile, features))
 
 
 def bound_of(profile: DeviceProfile, work: Workload, images: int, accumulate: int = 1) -> Part:
-    """Return what takes longer in a step: to launch it, or to work it off."""
+    """Return which takes longer in a step: to launch its kernels, or to run them."""
     features = step_features(work, images, accumulate)
-    launching = _launching(profile, features) > _working(profile, features)
+    launching = _launch_seconds(profile, features) > _device_seconds(profile, features)
     return "launch" if launching else "device"
 
 
-def _launching(profile: DeviceProfile, features: Mapping[str, float]) -> float:
+def _launch_seconds(profile: DeviceProfile, features: Mapping[str, float]) -> float:
     return profile.launch_correction * combine(profile.launch, features)
 
 
-def _working(profile: DeviceProfile, features: Mapping[str, float]) -> float:
+def _device_seconds(profile: DeviceProfile, features: Mapping[str, float]) -> float:
     return profile.correction * combine(profile.seconds, features)
 
 
@@ -247,20 +248,20 @@ def corrected(
     worked: Iterable[tuple[float, float]],
     launched: Iterable[tuple[float, float]] = (),
 ) -> DeviceProfile:
-    """Scale the time model by what jobs took over what it said: (measured, predicted) of each.
+    """Scale the time model by the seconds of jobs: (measured, predicted) of each.
 
-    `worked` are jobs whose steps the device bounds, `launched` those that launching bounds: a slow
-    host says nothing of large networks. The predictions are this profile's own, so that a
-    correction adds to the one before.
+    `worked`: jobs whose steps are bound by the device; `launched`: by launching. They are apart,
+    since a slow host does not affect large networks. The predictions come from this profile, so a
+    correction multiplies the one before.
     """
     ratios = {"correction": _ratios(worked), "launch_correction": _ratios(launched)}
     number = sum(map(len, ratios.values()))
     if not number:
         return profile
     update = {
-        name: getattr(profile, name) * statistics.median(found)
-        for name, found in ratios.items()
-        if found
+        name: getattr(profile, name) * statistics.median(values)
+        for name, values in ratios.items()
+        if values
     }
     return profile.model_copy(update={**update, "measured_jobs": number})
 
@@ -270,7 +271,7 @@ def _ratios(pairs: Iterable[tuple[float, float]]) -> list[float]:
 
 
 def combine(coefficients: Mapping[str, float], features: Mapping[str, float]) -> float:
-    """Add up features by their coefficients; one that a profile does not know counts nothing."""
+    """Return the sum of features by their coefficients; a coefficient that is missing is 0."""
     return sum(coefficients.get(name, 0.0) * count for name, count in features.items())
 
 
@@ -285,7 +286,8 @@ def _cpu_name() -> str:
 
 def _gpu_name() -> str:
     if not Path("/proc/driver/nvidia").exists():
-        return "GPU"  # without waiting for torch, which would say the same
+        return "GPU"
+    # Imported here: torch takes seconds to load, which a machine without a driver does not need.
     import torch
 
     return torch.cuda.get_device_name() if torch.cuda.is_available() else "GPU"

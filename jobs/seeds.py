@@ -1,4 +1,4 @@
-"""Seeds for everything that is drawn, derived from what it belongs to, never from time or rank."""
+"""Seeds for every random draw, derived from its purpose and numbers, never from time or rank."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a seed is for, so that two draws with the same numbers stay independent."""
+    """The purpose of a seed, so that two draws with the same numbers are independent."""
 
     SPLIT = 1
     LIMIT = 2

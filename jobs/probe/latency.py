@@ -1,7 +1,7 @@
-"""How long one image takes: the measurement of EfficientNet's Table 4, on this machine.
+"""The latency of one image: the measurement of EfficientNet's Table 4, on this machine.
 
-Batch 1, one thread, evaluation mode, float32. The networks take turns, so that whatever else the
-machine does falls on all of them alike.
+Batch 1, one thread, evaluation mode, float32. The networks take turns, so that other load on the
+machine affects all of them equally.
 """
 
 import statistics
@@ -30,7 +30,7 @@ class Latency:
 
     @property
     def median(self) -> float:
-        """The middle run, which a few disturbed ones do not move."""
+        """The median run, on which a few disturbed runs have no effect."""
         return statistics.median(self.seconds)
 
 
@@ -40,6 +40,7 @@ def measure(
     """Time the forward pass of each network on one image; at least one run each."""
     with settled(threads=1), torch.inference_mode():
         forwards = [_forward(network) for network in networks]
+        # The first passes allocate memory, and oneDNN chooses its kernels in them.
         for forward in forwards * WARM_UP:
             forward()
         rounds = list(_rounds(forwards, runs, limit))

@@ -1,8 +1,8 @@
-"""Fitting models of time and memory to measured networks, and telling how far off they are.
+"""Fits models of time and memory to measured networks, and estimates their errors.
 
-Every fit makes the squares of relative errors least, with no coefficient negative. A GPU's step
-takes the larger of two such sums, so each network shows one of them: the host's time for those
-that are bound by launches, the device's for the others. The first take the fewest seconds a layer.
+Every fit minimises the squares of relative errors with non-negative coefficients. A GPU's step
+takes the larger of two such sums, so each network shows one of them: the host's time where launches
+bound it, else the device's. Networks that are bound by launches take the fewest seconds a layer.
 """
 
 import statistics
@@ -19,15 +19,15 @@ Features = Mapping[str, float]
 Timed = Sequence[tuple[Features, float]]
 """Networks as counts, with the seconds that a step of each took."""
 
-_SHOWN = 3
-"""Networks that a part of the model needs, to be fitted to them."""
+_FEWEST = 3
+"""The fewest networks that a part of the model is fitted to."""
 _CLEAR = 1.3
-"""Measured seconds over those of launching, from which a step shows the device and no noise."""
+"""Measured seconds over launch seconds from which a step shows the device's time, not noise."""
 
 
 @dataclass(frozen=True)
 class Larger:
-    """The larger of two sums: what the host takes to launch a step, and the device to do it."""
+    """The larger of two sums: the host's time to launch a step, and the device's to run it."""
 
     launch: dict[str, float]
     device: dict[str, float]
@@ -40,7 +40,7 @@ class Larger:
 
 @dataclass(frozen=True)
 class Errors:
-    """How far off a model is for networks that it was not fitted to."""
+    """Relative errors of a model for networks that it was not fitted to."""
 
     median: float
     worst: float
@@ -55,9 +55,9 @@ def step_model(
     return larger_of(features, seconds, guess(kind, precision=precision))
 
 
-def memory_model(features: Sequence[Features], held: Sequence[float]) -> Larger:
+def memory_model(features: Sequence[Features], used: Sequence[float]) -> Larger:
     """Fit the memory of a step, which is one sum."""
-    return Larger({}, sum_of(list(features[0]), features, held))
+    return Larger({}, sum_of(list(features[0]), features, used))
 
 
 def sum_of(
@@ -66,6 +66,7 @@ def sum_of(
     """Return the coefficients of a sum of the named features."""
     rows = np.array([[row[name] for name in names] for row in features])
     relative = rows / np.array(values)[:, None]
+    # Features differ by many orders of magnitude: nnls needs columns of one scale.
     scale = relative.max(axis=0)
     scale[scale == 0] = 1.0
     solution, _ = optimize.nnls(relative / scale, np.ones(len(values)))
@@ -75,13 +76,13 @@ def sum_of(
 def larger_of(
     features: Sequence[Features], values: Sequence[float], guessed: DeviceProfile
 ) -> Larger:
-    """Fit the larger of two sums: divide the networks between them in every way that may be right.
+    """Fit the larger of two sums: try the plausible divisions of the networks between them.
 
-    First by the seconds a layer, at each place; then the best division is made again by what the
-    model says of each network, as long as that fits better. A part that too few networks show is
-    that of `guessed`, scaled to what they allow.
+    The networks are sorted by their seconds a layer and divided at each index. The best division is
+    then repeated by the prediction for each network, as long as that fits better. A part that too
+    few networks show is taken from `guessed`, scaled to what they allow.
     """
-    timed = sorted(zip(features, values, strict=True), key=lambda one: one[1] / one[0]["layer"])
+    timed = sorted(zip(features, values, strict=True), key=lambda pair: pair[1] / pair[0]["layer"])
     divisions = (([True] * n + [False] * (len(timed) - n)) for n in range(len(timed) + 1))
     best = min((_divided(timed, launched, guessed) for launched in divisions), key=_rank(timed))
     for _ in timed:
@@ -93,16 +94,16 @@ def larger_of(
 
 
 def _divided(timed: Timed, launched: Sequence[bool], guessed: DeviceProfile) -> Larger:
-    """Fit both parts, where some networks show what launching takes, and the rest the device."""
-    host = [one for one, bound in zip(timed, launched, strict=True) if bound]
-    rest = [one for one, bound in zip(timed, launched, strict=True) if not bound]
+    """Fit both parts: launching to the networks that it bounds, the device to the rest."""
+    host = [pair for pair, bound in zip(timed, launched, strict=True) if bound]
+    rest = [pair for pair, bound in zip(timed, launched, strict=True) if not bound]
     missing: list[Part] = []
-    if len(host) >= _SHOWN:
+    if len(host) >= _FEWEST:
         launch = sum_of(LAUNCHED, *zip(*host, strict=True))
     else:
         missing.append("launch")
         launch = _allowed(guessed.launch, timed)
-    if sum(seconds > _CLEAR * combine(launch, row) for row, seconds in rest) >= _SHOWN:
+    if sum(seconds > _CLEAR * combine(launch, row) for row, seconds in rest) >= _FEWEST:
         device = sum_of(TIMED["cuda"], *zip(*rest, strict=True))
     else:
         missing.append("device")
@@ -115,13 +116,13 @@ def _launches(model: Larger, features: Features) -> bool:
 
 
 def _allowed(coefficients: Features, timed: Timed) -> dict[str, float]:
-    """Return a guess, scaled down where it says more than a whole step was measured to take."""
+    """Return a guess, scaled down where it exceeds a measured whole step."""
     scale = min(1.0, *(seconds / combine(coefficients, row) for row, seconds in timed))
     return {name: scale * value for name, value in coefficients.items()}
 
 
 def _rank(timed: Timed) -> Callable[[Larger], tuple[int, float]]:
-    """Return what ranks models: the parts that are guessed, then squared logarithms of errors."""
+    """Return the key that ranks models: the number of guessed parts, then squared log errors."""
 
     def rank(model: Larger) -> tuple[int, float]:
         errors = np.log([model.at(row) / seconds for row, seconds in timed])
@@ -136,7 +137,7 @@ def errors_of(
     values: Sequence[float],
     fit: Callable[[Sequence[Features], Sequence[float]], Larger],
 ) -> Errors:
-    """Leave out each group of networks in turn, fit to the others, and compare."""
+    """Leave out each group of networks in turn, fit to the rest, and compare."""
     errors = []
     for group in dict.fromkeys(groups):
         rest = [i for i, name in enumerate(groups) if name != group]

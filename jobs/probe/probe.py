@@ -1,4 +1,4 @@
-"""Measuring a device: a handful of networks, timed by real steps, and the models that fit them."""
+"""Measures a device: times real steps of about 20 networks, and fits the models to them."""
 
 import logging
 import statistics
@@ -31,11 +31,11 @@ from compound.schemas.errors import RunError
 LOG = logging.getLogger(__name__)
 
 ROUNDS = 3
-"""Visits to each case: the machine may do other things for a while."""
+"""Visits to each case: other load on the machine may slow one of them."""
 _FEWEST: dict[Kind, int] = {"cpu": 8, "cuda": 10}
-"""Points that a fit needs. With fewer of a GPU, leaving out a family shows too small an error."""
+"""Points that a fit needs. With fewer on a GPU, leaving out a family gives too small an error."""
 _SHARE = 0.85
-"""The part of the time that is planned for; the rest is for what takes longer."""
+"""The part of the time that is planned; the rest is a reserve."""
 
 _SHAPES = (
     ("efficientnet-b0", 1.0, 0.5, 64, 16),
@@ -78,8 +78,8 @@ _GPU_SHAPES = (
     ("mobilenet-v1", 1.0, 0.5, 96, 256),
     ("efficientnet-b0", 1.0, 1.0, 96, 256),
 )
-"""The same for a GPU: real sizes, with batches that fill it, in turn with small ones, whose steps
-take as long as their launches do."""
+"""The same for a GPU: real sizes with batches that fill it, in turn with small ones, whose steps
+are bound by their launches."""
 _NETWORKS = {
     **NETWORKS,
     "amoebanet-d 3, 16": amoebanet_d(3, 16),
@@ -88,7 +88,7 @@ _NETWORKS = {
 
 
 def cases(kind: Kind) -> tuple[Case, ...]:
-    """Return what a probe times: every family, with small and large maps, batches and widths."""
+    """Return the cases of a probe: every family, with small and large maps, batches and widths."""
     return tuple(variant(*shape) for shape in (_GPU_SHAPES if kind == "cuda" else _SHAPES))
 
 
@@ -108,8 +108,8 @@ def probe(
 ) -> DeviceProfile:
     """Time networks on the device of this machine for at most `limit` seconds, and fit a profile.
 
-    `on_point` is told of each point as it is measured. RunError: the device cannot be measured,
-    or so few points were in that time that nothing can be fitted.
+    `on_point` is called with a text for each point. RunError: the device cannot be measured, or too
+    few points for a fit were measured in that time.
     """
     chosen = [case.model_copy(update={"precision": precision}) for case in cases(kind)]
     ready, measured = measure_all(chosen, kind, threads, limit, on_point)
@@ -129,44 +129,44 @@ def measure_all(
     limit: float,
     on_point: Callable[[str], None] = LOG.info,
 ) -> tuple[Ready, list[tuple[Case, Measured]]]:
-    """Time cases in a process of their own, each several times over; keep the fastest of each.
+    """Time cases in a child process, each several times; keep the fastest time of each.
 
     A case that does not fit into the device's memory is timed with fewer images, or left out where
-    one image does not fit; both are told.
+    one image does not fit; `on_point` is called with both.
     """
     end = time.monotonic() + _SHARE * limit
     best, left_out = dict[int, Measured](), set[int]()
-    with _worker(kind, threads) as (ask, answers):
-        ready = Ready.model_validate_json(_answer(answers))
+    with _worker(kind, threads) as (requests, answers):
+        ready = Ready.model_validate_json(_next_line(answers))
         sized = [_fitting(case, kind, ready) for case in chosen]
         for visit, index, seconds in _visits(len(chosen), end):
             if index in left_out:
                 continue
             case = sized[index].model_copy(update={"seconds": seconds})
-            ask.write(case.model_dump_json() + "\n")
-            ask.flush()
-            found = Answer.model_validate_json(_answer(answers))
-            if found.measured is None:
+            requests.write(case.model_dump_json() + "\n")
+            requests.flush()
+            answer = Answer.model_validate_json(_next_line(answers))
+            if answer.measured is None:
                 left_out.add(index)
-            elif index not in best or found.images == case.images:
-                sized[index] = case.model_copy(update={"images": found.images})
-                best[index] = _better(best.get(index), found.measured)
-            on_point(f"{visit} {_told(sized[index], best.get(index), found)}")
+            elif index not in best or answer.images == case.images:
+                sized[index] = case.model_copy(update={"images": answer.images})
+                best[index] = _better(best.get(index), answer.measured)
+            on_point(f"{visit} {_description(sized[index], best.get(index), answer)}")
     return ready, [(sized[index], measured) for index, measured in best.items()]
 
 
 def _visits(cases: int, end: float) -> Iterator[tuple[str, int, float]]:
-    """Yield which visit it is, the index of a case, and the seconds for it, until time is over."""
+    """Yield the number of the visit, the index of a case, and its seconds, until time is over."""
     visits = [index for _ in range(ROUNDS) for index in range(cases)]
     for visit, index in enumerate(visits):
-        left = end - time.monotonic()
-        if left <= 0:
+        remaining = end - time.monotonic()
+        if remaining <= 0:
             return
-        yield f"{visit + 1}/{len(visits)}", index, left / (len(visits) - visit)
+        yield f"{visit + 1}/{len(visits)}", index, remaining / (len(visits) - visit)
 
 
 def _fitting(case: Case, kind: Kind, ready: Ready) -> Case:
-    """Return a case with as many images as a GPU's memory will probably hold."""
+    """Return a case with as many images as probably fit into a GPU's memory."""
     if kind == "cpu":
         return case
     rough = guess(kind, precision=case.precision)
@@ -183,19 +183,19 @@ def profile_of(
 ) -> DeviceProfile:
     """Fit a profile to measured points; its errors are those of points left out of the fit.
 
-    Of a GPU a whole family is left out at a time: real networks are unlike those that are probed.
-    The points of a CPU, fewer for more features, are left out one by one.
+    On a GPU a whole family is left out at a time, since real networks differ from the probed ones.
+    On a CPU, with fewer points and more features, single points are left out.
     """
     works = [(workload(case.network), case.images) for case, _ in measured]
     groups = [
         case.network.family if kind == "cuda" else str(i) for i, (case, _) in enumerate(measured)
     ]
-    held = [memory_features(*work, kind=kind) for work in works]
-    kept = [float(found.bytes) for _, found in measured]
+    memories = [memory_features(*work, kind=kind) for work in works]
+    peaks = [float(result.bytes) for _, result in measured]
     steps = [step_features(*work) for work in works]
-    seconds = [found.seconds for _, found in measured]
+    seconds = [result.seconds for _, result in measured]
     time_of = partial(step_model, kind, precision)
-    time, memory = time_of(steps, seconds), memory_model(held, kept)
+    time, memory = time_of(steps, seconds), memory_model(memories, peaks)
     time_errors = errors_of(groups, steps, seconds, time_of)
     profile = DeviceProfile(
         device=ready.device,
@@ -210,15 +210,15 @@ def profile_of(
         guessed=time.guessed,
         time_error=time_errors.median,
         worst_time_error=time_errors.worst,
-        memory_error=errors_of(groups, held, kept, memory_model).median,
-        forward=statistics.median(found.evaluation / found.seconds for _, found in measured),
+        memory_error=errors_of(groups, memories, peaks, memory_model).median,
+        forward=statistics.median(result.evaluation / result.seconds for _, result in measured),
     )
-    points = tuple(point(profile, case, found) for case, found in measured)
+    points = tuple(point(profile, case, result) for case, result in measured)
     return profile.model_copy(update={"points": points})
 
 
 def point(profile: DeviceProfile, case: Case, measured: Measured) -> ProbePoint:
-    """Set what was measured beside what a profile says."""
+    """Return a measured point with the prediction of a profile."""
     work: Workload = workload(case.network)
     return ProbePoint(
         network=case.name,
@@ -232,7 +232,7 @@ def point(profile: DeviceProfile, case: Case, measured: Measured) -> ProbePoint:
 
 
 def _better(before: Measured | None, now: Measured) -> Measured:
-    """Keep the fastest times of two visits, and the larger memory: heaps grow over steps."""
+    """Return the fastest times of two visits and the larger memory, since heaps grow over steps."""
     if before is None:
         return now
     return Measured(
@@ -243,7 +243,7 @@ def _better(before: Measured | None, now: Measured) -> Measured:
     )
 
 
-def _told(case: Case, best: Measured | None, answer: Answer) -> str:
+def _description(case: Case, best: Measured | None, answer: Answer) -> str:
     named = f"{case.name} at {case.network.resolution} px, {case.images} images"
     if best is None or answer.measured is None:
         return f"{named}: left out, {answer.failure}"
@@ -253,7 +253,7 @@ def _told(case: Case, best: Measured | None, answer: Answer) -> str:
 
 @contextmanager
 def _worker(kind: Kind, threads: int) -> Iterator[tuple[IO[str], IO[str]]]:
-    """Start the process that measures; end it with the context."""
+    """Start the child that measures; end it with the context."""
     command = module_command("compound.jobs.probe.step_timing", kind, str(threads))
     # OpenMP reads the variable when its library is loaded, so the child has it from its start.
     environment = child_environment(OMP_NUM_THREADS=str(threads))
@@ -264,11 +264,12 @@ def _worker(kind: Kind, threads: int) -> Iterator[tuple[IO[str], IO[str]]]:
         try:
             yield process.stdin, process.stdout
         finally:
+            # The child has nothing to save, and may still be in a long measurement.
             process.kill()
 
 
-def _answer(answers: IO[str]) -> str:
-    """Read one line. RunError: the process has ended; what it said is on stderr already."""
+def _next_line(answers: IO[str]) -> str:
+    """Read one line. RunError: the child has ended; its message is on stderr already."""
     line = answers.readline()
     if not line:
         raise RunError("the process that measures the device has ended before its answer")

@@ -2,8 +2,8 @@
 
     python -m compound.jobs.probe.step_timing cpu 1 < cases.jsonl
 
-Run as a process of its own, one case a line, so that neither the caller's memory nor its threads
-are in the numbers. Cases run one after another, each after what the last one left was given back.
+It runs as a child process with one case a line, so that the caller's memory and threads are not in
+the numbers. Cases run one after another; memory of the last one is freed before the next.
 """
 
 import ctypes
@@ -35,15 +35,15 @@ from compound.schemas.job import DataRef, TrainJob
 from compound.schemas.recipe import Recipe
 
 _WARMING = 1
-"""Steps that are not timed: torch chooses and compiles its kernels in the first."""
+"""Steps that are not timed: in the first one torch chooses and compiles its kernels."""
 _GPU_STEPS = 4
-"""Steps between two readings of a GPU: the host runs ahead of it, as it does in training. A step
-whose end is waited for takes the sum of launching and working it off."""
+"""Steps between two synchronisations with a GPU. In training the host runs ahead of it; a step that
+is waited for takes the sum of launching and running it."""
 _HALVINGS = 4
 """How often a batch that does not fit into memory is halved."""
 _WAITS = Path("/proc/thread-self/schedstat")
 _STEPS = range(2, 31)
-"""How many steps are timed, at least and at most."""
+"""The least and the most steps that are timed."""
 
 
 class Case(Model):
@@ -64,11 +64,11 @@ class Ready(Model):
     memory: int
     """Bytes that a worker on it may use for its network."""
     free: int = 0
-    """Bytes of a GPU that nobody uses now."""
+    """Free bytes of a GPU."""
 
 
 class Measured(Model):
-    """What one step took."""
+    """Time and memory of one step."""
 
     seconds: float
     """One step of the optimiser: forward, backward and update on one micro-batch."""
@@ -77,18 +77,18 @@ class Measured(Model):
     bytes: int
     """Peak memory above what the process held before the network was built."""
     spread: float
-    """The median step over the fastest: a machine that does other things too shows here."""
+    """The median step over the fastest: large where the machine has other load."""
 
 
 class Answer(Model):
-    """What came of a case."""
+    """The result of a case."""
 
     images: int
-    """Images that the micro-batch was timed with: as many as were asked for, or what fitted."""
+    """Images of the micro-batch that was timed: those of the case, or fewer that fitted."""
     measured: Measured | None = None
-    """None: one after another did not fit into memory."""
+    """None: no number of images fitted into memory."""
     failure: str = ""
-    """What did not fit."""
+    """The number of images that did not fit, with the cause."""
 
 
 _TINY = Architecture(resolution=16, stem=Stem(channels=8), stages=(Stage(channels=8),), head=8)
@@ -97,32 +97,33 @@ _TINY = Architecture(resolution=16, stem=Stem(channels=8), stages=(Stage(channel
 def measure(case: Case, process: Process, per_epoch: int = 1) -> Measured:
     """Train and evaluate one network on random images until its time is over.
 
-    The device is read once in `per_epoch` steps.
+    A GPU is synchronised once in `per_epoch` steps.
     """
     gpu = process.device.type == "cuda"
-    held = _Held(process.device)
+    memory = _MemoryUse(process.device)
     job = _job(case)
     source = Feeder(_images(case, per_epoch), job.recipe.augment, process.device)
     if gpu:
-        held = _Held(process.device)  # images of all jobs lie there once: the plan counts them
+        # Images of all jobs are on a GPU once, and the plan counts them apart.
+        memory = _MemoryUse(process.device)
     trainer = Trainer(job, source, process)
     started, steps = time.monotonic(), list[float]()
     evaluations = list[float]()
     while len(steps) < _WARMING + _STEPS.start or (
         len(steps) < _STEPS.stop and time.monotonic() - started < case.seconds
     ):
-        waited = _waited()
+        before = _seconds_without_core()
         metrics = trainer.epoch(len(steps) + 1)
-        # A thread that waits for a core keeps a CPU from training, but not a GPU with work queued.
-        ran = 1.0 if gpu else 1 - (_waited() - waited) / metrics["seconds"]
+        # Time in which the thread waits for a core delays a CPU's step, but not a GPU with a queue.
+        on_core = 1.0 if gpu else 1 - (_seconds_without_core() - before) / metrics["seconds"]
         step = case.images / metrics["images_per_second"]
-        steps.append(ran * step)
-        evaluations.append(ran * (metrics["seconds"] - per_epoch * step) / per_epoch)
+        steps.append(on_core * step)
+        evaluations.append(on_core * (metrics["seconds"] - per_epoch * step) / per_epoch)
     timed = steps[_WARMING:]
     return Measured(
         seconds=min(timed),
         evaluation=min(evaluations[_WARMING:]),
-        bytes=held.peak(),
+        bytes=memory.peak(),
         spread=statistics.median(timed) / min(timed),
     )
 
@@ -136,7 +137,7 @@ def answer(case: Case, process: Process) -> Answer:
             break
         try:
             sized = case.model_copy(update={"images": images})
-            with settled(process.threads, multiplied(_job(sized).recipe)):  # as jobs are trained
+            with settled(process.threads, multiplied(_job(sized).recipe)):  # as for a job
                 measured = measure(sized, process, per_epoch)
         except (MemoryError, RuntimeError) as error:
             cause = classify(error)
@@ -145,29 +146,29 @@ def answer(case: Case, process: Process) -> Answer:
             failure = f"{cause.kind} with {images} images"
         else:
             return Answer(images=images, measured=measured, failure=failure)
-        _give_back(process.device)
+        _free_memory(process.device)
     return Answer(images=case.images, failure=failure)
 
 
-def _give_back(device: torch.device) -> None:
-    """Free what a case that failed has left; outside the handler, which holds its frames."""
+def _free_memory(device: torch.device) -> None:
+    """Free the memory of a case that failed; outside its handler, which refers to its frames."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
 
 
-def _waited() -> float:
-    """Return the seconds for which this thread could have run, but the machine ran others.
+def _seconds_without_core() -> float:
+    """Return the seconds in which this thread was ready to run and had no core.
 
-    Linux counts them (Documentation/scheduler/sched-stats.rst); elsewhere nothing is known.
+    Linux counts them (Documentation/scheduler/sched-stats.rst); 0 on other systems.
     """
     if not _WAITS.is_file():
         return 0.0
     return int(_WAITS.read_text(encoding="ascii").split()[1]) / 1e9
 
 
-class _Held:
-    """Follows the memory of this process, or what torch allocates on its GPU."""
+class _MemoryUse:
+    """The memory of this process, or of torch's allocator on its GPU, from now on."""
 
     def __init__(self, device: torch.device) -> None:
         gc.collect()
@@ -177,13 +178,14 @@ class _Held:
             torch.cuda.reset_peak_memory_stats(device)
             self._before = torch.cuda.memory_allocated(device)
         else:
+            # Return the free heap to the system, then reset the peak, VmHWM: 5, see proc(5).
             ctypes.CDLL(None).malloc_trim(0)
             with open("/proc/self/clear_refs", "w", encoding="ascii") as control:
                 control.write("5")
             self._before = _resident("VmRSS")
 
     def peak(self) -> int:
-        """Return the most that was held since, above what was held then."""
+        """Return the peak since then, less the memory that was used then."""
         if self._device.type == "cuda":
             return torch.cuda.max_memory_allocated(self._device) - self._before
         return _resident("VmHWM") - self._before
@@ -191,8 +193,8 @@ class _Held:
 
 def _resident(name: str) -> int:
     with open("/proc/self/status", encoding="ascii") as status:
-        found = re.search(rf"{name}:\s+(\d+) kB", status.read())
-    return int(found[1]) * 1024 if found else 0
+        match = re.search(rf"{name}:\s+(\d+) kB", status.read())
+    return int(match[1]) * 1024 if match else 0
 
 
 def _job(case: Case) -> TrainJob:
@@ -205,7 +207,7 @@ def _job(case: Case) -> TrainJob:
 
 
 def _images(case: Case, batches: int) -> Images:
-    """Draw one batch, and return it so many times to train on and to evaluate."""
+    """Draw one batch; return it `batches` times, for training and for evaluation."""
     network = case.network
     shape = (case.images, network.in_channels, network.resolution, network.resolution)
     drawn = torch.randint(256, shape, dtype=torch.uint8)
@@ -215,7 +217,7 @@ def _images(case: Case, batches: int) -> Images:
 
 
 def _ready(process: Process) -> Ready:
-    """Use the device once, so that what its first use takes is in no number."""
+    """Use the device once, so that the cost of its first use is in no measurement."""
     torch.set_num_threads(process.threads)
     answer(Case(name="", network=_TINY, images=8, seconds=0), process)
     if process.device.type == "cpu":
@@ -231,11 +233,12 @@ def _answers(lines: Iterator[str], process: Process) -> Iterator[Model]:
 
 
 def main() -> None:
-    """Tell the device in a first line on stdout; then answer each case on stdin with a line."""
+    """Write a line that describes the device, then one line for each case on stdin."""
     kind, threads = sys.argv[1:]
-    keep_freed()  # as those who train do
-    for told in _answers(iter(sys.stdin.readline, ""), Process.single(int(threads), kind)):
-        sys.stdout.write(told.model_dump_json() + "\n")
+    keep_freed()  # as in the processes that train
+    for reply in _answers(iter(sys.stdin.readline, ""), Process.single(int(threads), kind)):
+        sys.stdout.write(reply.model_dump_json() + "\n")
+        # A pipe is block-buffered, and the parent waits for this line.
         sys.stdout.flush()
 
 

@@ -1,7 +1,7 @@
-"""What code can enter in torch and never leave: modes, autocast, hooks on saved tensors.
+"""States of torch that code can enter without leaving them: modes, autocast, saved-tensor hooks.
 
-All of it holds for a thread. `torch.inference_mode` is not among it: only a guard that was entered
-before undoes it (see compound.jobs.runtime.torch_settings).
+Each belongs to a thread. `torch.inference_mode` is not here: only a guard that was entered before
+it can end it (see compound.jobs.runtime.torch_settings).
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ Hooks = tuple[Any, Any]
 
 _STACK: Any = torch.overrides
 _OPERATIONS: Any = TorchDispatchMode
-"""Both without types of their own."""
+"""torch 2.13 has no types for either, and no public function that reads or sets the stacks."""
 
 
 def _context_of_default_device() -> Any:
@@ -24,13 +24,14 @@ def _context_of_default_device() -> Any:
 
 
 def default_device() -> torch.device | None:
-    """Return what set_default_device was called with; a `with torch.device` is not that."""
+    """Return the device of set_default_device; a `with torch.device` does not count."""
     device: torch.device | None = getattr(_context_of_default_device(), "device", None)
     return device
 
 
 def set_default_device(device: torch.device | None) -> None:
-    """Do what torch's function does, which raises below a `with torch.device` that was not left."""
+    """Call torch.set_default_device."""
+    # torch's function raises inside a `with torch.device` that was not left: leave it for the call.
     modes = function_modes()
     set_function_modes(())
     torch.set_default_device(device)
@@ -38,14 +39,14 @@ def set_default_device(device: torch.device | None) -> None:
 
 
 def function_modes() -> tuple[TorchFunctionMode, ...]:
-    """Return the modes of this thread, among them each `with torch.device`; the last is on top."""
+    """Return this thread's function modes, each `with torch.device` too; the last is on top."""
     default = _context_of_default_device()
     stack = _STACK._get_current_function_mode_stack()
     return tuple(mode for mode in stack if mode is not default)
 
 
 def set_function_modes(modes: tuple[TorchFunctionMode, ...]) -> None:
-    """Let these modes hold in this thread, over the default device."""
+    """Make these the function modes of this thread, above the default device."""
     for _ in _STACK._get_current_function_mode_stack():
         _STACK._pop_mode()
     default = _context_of_default_device()
@@ -54,12 +55,12 @@ def set_function_modes(modes: tuple[TorchFunctionMode, ...]) -> None:
 
 
 def dispatch_modes() -> tuple[TorchDispatchMode, ...]:
-    """Return the modes of this thread that operations pass through; the last is on top."""
+    """Return the dispatch modes of this thread; the last is on top."""
     return tuple(dispatch._get_current_dispatch_mode_stack())
 
 
 def set_dispatch_modes(modes: tuple[TorchDispatchMode, ...]) -> None:
-    """Let these modes hold in this thread; what a mode does itself at its end is left out."""
+    """Make these the dispatch modes of this thread, without a mode's own `__exit__`."""
     present = dispatch_modes()
     common = 0
     while common < min(len(present), len(modes)) and present[common] is modes[common]:
@@ -72,13 +73,14 @@ def set_dispatch_modes(modes: tuple[TorchDispatchMode, ...]) -> None:
 
 def autocast_depth() -> int:
     """Return how many autocasts were entered and not left."""
+    # torch has no function that only reads the depth: each of the two returns it.
     depth = torch.autocast_increment_nesting() - 1
     torch.autocast_decrement_nesting()
     return depth
 
 
 def set_autocast_depth(depth: int) -> None:
-    """Leave autocasts, or enter them; at depth 0 torch forgets the weights that it has cast."""
+    """Leave or enter autocasts until the depth is reached, and drop the weights that were cast."""
     while autocast_depth() > depth:
         torch.autocast_decrement_nesting()
     while autocast_depth() < depth:

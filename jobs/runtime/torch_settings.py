@@ -1,8 +1,8 @@
-"""torch's settings of a process: what every job starts from, and what none leaves to the next.
+"""torch's settings of a process: each job starts with the same ones, and restores them at its end.
 
-Workers stay warm, and a user's network is code: a default type, a flag of cuDNN or gradients
-switched off by one job would change the numbers of the jobs after it. So a job sets what it needs,
-and what it found before is put back at its end.
+Workers stay warm, and a user's network is code. If one job changed the default type, a flag of
+cuDNN or gradients, the numbers of the next jobs would change. So a job sets what it needs, and the
+values from before are restored at its end.
 """
 
 import random
@@ -31,7 +31,7 @@ from compound.jobs.runtime.torch_modes import (
 )
 
 Precision = Literal["ieee", "tf32"]
-"""How a GPU multiplies float32: as the standard says, or with 10 bits of each factor."""
+"""How a GPU multiplies float32: by IEEE 754, or with 10 bits of each factor's mantissa (TF32)."""
 
 _CUDA, _CUDNN, _MKLDNN = torch.backends.cuda, torch.backends.cudnn, torch.backends.mkldnn
 _KINDS = ("matmul", "conv", "rnn")
@@ -39,15 +39,15 @@ _KINDS = ("matmul", "conv", "rnn")
 
 @dataclass(frozen=True)
 class Setting:
-    """A thing that holds for the whole process, or for its thread."""
+    """A setting of the whole process, or of its thread."""
 
     name: str
     read: Callable[[], Any]
     write: Callable[[Any], object]
     start: Any
-    """What a job starts with: torch's own default, unless it is said why not."""
+    """The value that a job starts with: torch's default, unless a comment says why not."""
     fixed: bool = True
-    """Whether jobs start with that; else with what they find."""
+    """Whether jobs start with `start`; else with the present value."""
 
 
 def _attribute(name: str, owner: Any, attribute: str, start: bool) -> Setting:
@@ -79,17 +79,19 @@ def _deterministic() -> tuple[bool, bool]:
 
 
 def _set_deterministic(values: tuple[bool, bool]) -> None:
-    if values != _deterministic():  # torch's function imports Inductor, which takes seconds
+    # torch's function imports Inductor, which takes seconds: do not call it without need.
+    if values != _deterministic():
         torch.use_deterministic_algorithms(values[0], warn_only=values[1])
 
 
 def _denormals_are_zero() -> bool:
+    # torch can set flush_denormal and cannot read it: a denormal number shows it.
     return float("1e-310") * 1.0 == 0.0
 
 
 def _set_matmul(precision: str) -> None:
     # torch keeps an old and a new switch, and raises where one is read after only the other was
-    # set (pytorch issue 179445): Inductor reads both.
+    # set (pytorch/pytorch#179445): Inductor reads both.
     _CUDA.matmul.allow_tf32 = precision == "tf32"
     _CUDA.matmul.fp32_precision = precision
 
@@ -130,7 +132,7 @@ MATMUL = Setting(
 CONVOLUTIONS = Setting(
     "float32 convolutions of cuDNN", _convolutions, _set_convolutions, ("ieee", "ieee")
 )
-"""torch itself lets cuDNN round to TF32; float32 means float32 here, unless a recipe says tf32."""
+"""torch's default is TF32 in cuDNN. Here float32 means float32, unless a recipe says tf32."""
 
 SETTINGS = (
     Setting("the default dtype", torch.get_default_dtype, torch.set_default_dtype, torch.float32),
@@ -181,8 +183,9 @@ def current() -> dict[str, Any]:
 
 
 def put(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give the settings named these values; return the names of those that had others."""
-    differing = [one for one in SETTINGS if one.name in values and one.read() != values[one.name]]
+    """Set these values by name; return the names of the settings that had a different one."""
+    named = [setting for setting in SETTINGS if setting.name in values]
+    differing = [setting for setting in named if setting.read() != values[setting.name]]
     for setting in differing:
         setting.write(values[setting.name])
     return tuple(setting.name for setting in differing)
@@ -190,10 +193,10 @@ def put(values: Mapping[str, Any]) -> tuple[str, ...]:
 
 @contextmanager
 def settled(threads: int, precision: Precision = "ieee") -> Iterator[None]:
-    """Give torch the settings of a job for a while; afterwards those that were there before."""
+    """Give torch the settings of a job inside the `with`; restore the previous ones after it."""
     before = current()
     chosen = {"threads": threads, MATMUL.name: precision, CONVOLUTIONS.name: (precision,) * 2}
-    # At its end the guard undoes an inference mode that was entered in it and not left.
+    # At its end this guard also ends an inference mode that code inside entered and did not leave.
     with torch.inference_mode(False):
         for setting in SETTINGS:
             if setting.fixed:
@@ -207,7 +210,7 @@ def settled(threads: int, precision: Precision = "ieee") -> Iterator[None]:
 
 @contextmanager
 def full_float32() -> Iterator[None]:
-    """Multiply float32 matrices exactly as the standard says, whatever a job allows otherwise."""
+    """Multiply float32 matrices by IEEE 754, even where a job allows TF32."""
     before = MATMUL.read()
     MATMUL.write("ieee")
     try:
@@ -218,20 +221,24 @@ def full_float32() -> Iterator[None]:
 
 @contextmanager
 def unchanged() -> Iterator[list[str]]:
-    """Run code of the user's, and put back what it changes; the list then names that.
+    """Run the user's code and restore the settings that it changes; the list then names them.
 
-    Its random numbers follow torch's seed, in Python's and numpy's generators too, so that a
-    network is the same whatever the process did before.
+    Its random numbers depend on torch's seed, in Python's and numpy's generators too. So a network
+    does not depend on what the process did before.
     """
-    before, drawn = current(), (random.getstate(), np.random.get_state(), torch.get_rng_state())
+    before = current()
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     seed = torch.initial_seed()
     random.seed(seed)
+    # numpy takes 32 bits of torch's 64.
     np.random.seed(seed % 2**32)
     changed: list[str] = []
     inference = torch.is_inference_mode_enabled()
     try:
+        # Code that enters inference mode and does not leave it can be undone by this guard only.
         with torch.inference_mode(inference), warnings.catch_warnings():
-            torch._C._set_grad_enabled(before["gradients"])  # which the guard has switched
+            # The guard has switched gradients as a side effect.
+            torch._C._set_grad_enabled(before["gradients"])
             try:
                 yield changed
             finally:
@@ -239,6 +246,6 @@ def unchanged() -> Iterator[list[str]]:
                     changed.append("inference mode")
                 changed += put(before)
     finally:
-        random.setstate(drawn[0])
-        np.random.set_state(drawn[1])
-        torch.set_rng_state(drawn[2])
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
