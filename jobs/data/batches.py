@@ -53,6 +53,7 @@ class Share:
 
 def order(seed: int, epoch: int, count: int) -> Tensor:
     """Return the order of all training images in an epoch, the same for every rank."""
+    # A CPU generator: CUDA's gives other numbers for the same seed.
     generator = torch.Generator().manual_seed(derive(Purpose.ORDER, seed, epoch))
     return torch.randperm(count, generator=generator)
 

@@ -185,5 +185,6 @@ def _call(library: CDLL, name: str, *arguments: object) -> None:
     if function is None:
         raise _Failed(f"this driver does not know {name}")
     if code := function(*arguments):
+        # ctypes takes every result for an int, which cuts a pointer to 32 bits.
         library.nvmlErrorString.restype = c_char_p
         raise _Failed(library.nvmlErrorString(code).decode(), code)

@@ -58,6 +58,7 @@ def _on_gpus(facts: HostFacts) -> HostFacts:
     """Add the slow facts: torch's devices, and a short training on all of them at the same time."""
     torch_facts = _torch()
     devices = [f"cuda:{device.index}" for device in (torch_facts.devices if torch_facts else ())]
+    # At the same time: each child takes seconds to import torch.
     with ThreadPoolExecutor(max_workers=max(1, len(devices))) as pool:
         trials = tuple(pool.map(_trial, devices))
     return facts.model_copy(update={"torch": torch_facts, "trials": trials})

@@ -91,6 +91,7 @@ def main() -> None:
     """Write both lines."""
     facts = build()
     sys.stdout.write(facts.model_dump_json() + "\n")
+    # A pipe is block-buffered: the line must be out before a call to the driver can hang.
     sys.stdout.flush()
     sys.stdout.write(reached(facts).model_dump_json() + "\n")
 

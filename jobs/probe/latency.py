@@ -40,6 +40,7 @@ def measure(
     """Time the forward pass of each network on one image; at least one run each."""
     with settled(threads=1), torch.inference_mode():
         forwards = [_forward(network) for network in networks]
+        # The first passes allocate memory, and oneDNN chooses its kernels in them.
         for forward in forwards * WARM_UP:
             forward()
         rounds = list(_rounds(forwards, runs, limit))

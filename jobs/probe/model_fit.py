@@ -66,6 +66,7 @@ def sum_of(
     """Return the coefficients of a sum of the named features."""
     rows = np.array([[row[name] for name in names] for row in features])
     relative = rows / np.array(values)[:, None]
+    # Features differ by many orders of magnitude: nnls needs columns of one scale.
     scale = relative.max(axis=0)
     scale[scale == 0] = 1.0
     solution, _ = optimize.nnls(relative / scale, np.ones(len(values)))

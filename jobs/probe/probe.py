@@ -264,6 +264,7 @@ def _worker(kind: Kind, threads: int) -> Iterator[tuple[IO[str], IO[str]]]:
         try:
             yield process.stdin, process.stdout
         finally:
+            # The child has nothing to save, and may still be in a long measurement.
             process.kill()
 
 

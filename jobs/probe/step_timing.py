@@ -240,6 +240,7 @@ def main() -> None:
     keep_freed()  # as in the processes that train
     for reply in _answers(iter(sys.stdin.readline, ""), Process.single(int(threads), kind)):
         sys.stdout.write(reply.model_dump_json() + "\n")
+        # A pipe is block-buffered, and the parent waits for this line.
         sys.stdout.flush()
 
 

@@ -34,7 +34,7 @@ def environment(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 def keep_freed() -> None:
     """Keep memory that is freed from now on, unless the environment sets malloc's thresholds."""
-    # For the main thread only: see MALLOC_ARENA_MAX above for the others.
+    # This covers the main thread: the arenas of other threads need MALLOC_ARENA_MAX, see above.
     if not _KEEPING.keys() & os.environ.keys():
         _set(_TRIM_THRESHOLD, _NEVER)
         _set(_MMAP_THRESHOLD, _LARGEST)

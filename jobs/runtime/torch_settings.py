@@ -235,6 +235,7 @@ def unchanged() -> Iterator[list[str]]:
     changed: list[str] = []
     inference = torch.is_inference_mode_enabled()
     try:
+        # Code that enters inference mode and does not leave it can be undone by this guard only.
         with torch.inference_mode(inference), warnings.catch_warnings():
             # The guard has switched gradients as a side effect.
             torch._C._set_grad_enabled(before["gradients"])

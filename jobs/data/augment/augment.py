@@ -123,4 +123,5 @@ def _shift_table(side: int, pad: int, device: torch.device) -> Tensor:
 
 
 def _generator(seed: int, epoch: int, *part: int) -> torch.Generator:
+    # A CPU generator: CUDA's gives other numbers for the same seed.
     return torch.Generator().manual_seed(derive(Purpose.AUGMENT, seed, epoch, *part))

@@ -31,6 +31,7 @@ class Groups(NamedTuple):
 def grouped(codes: Tensor) -> Groups:
     """Group images by the kind of their operations, (B, L). The host waits for codes on a GPU."""
     firsts = torch.tensor([first for first, _ in KINDS], dtype=codes.dtype)
+    # On the CPU: `ends` has to become Python integers, which would synchronise with a GPU.
     kinds = torch.bucketize(codes.cpu().T.contiguous(), firsts, right=True)
     counts = [kind.bincount(minlength=len(KINDS) + 1) for kind in kinds]
     ends = tuple(tuple(count.cumsum(0).tolist()) for count in counts)

@@ -30,6 +30,7 @@ def apply_policy(
     the colour uint8 (C, 1, 1) of what is cut out or comes from outside; all on the images' device.
     `groups` of the codes: without it the host waits for a GPU to send them.
     """
+    # A copy: rows are written in place, and the caller's batch must not change.
     images, groups = images.clone(), groups or grouped(codes)
     for layer in range(codes.shape[1]):
         for kind, rows in groups.of(layer):

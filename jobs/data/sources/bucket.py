@@ -32,6 +32,7 @@ class BucketFolder:
         self._client = S3Client(
             bucket.name, patience if patient else min(patience, _COMMAND_PATIENCE)
         )
+        # A listing gives size and ETag of 1,000 objects in one request: no HEAD request for each.
         self._listed: dict[str, tuple[int, str]] = {}
         """Size and ETag of the objects that were listed, by their full keys."""
 
@@ -98,6 +99,7 @@ class BucketFolder:
         try:
             return self._client.call(action, where, **parameters)
         except StoreError as error:
+            # The store uses the same client: its messages name the key `store` of a spec.
             error.next_step = error.next_step.replace("`store`", "`path`")
             raise
 
@@ -147,6 +149,7 @@ class ObjectFile(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Return the next `size` bytes; all that are left where it is negative."""
+        # Arrow reads the columns of one file in several threads.
         with self._lock:
             rest = max(self._size - self._offset, 0)
             count = rest if size < 0 else min(size, rest)

@@ -41,6 +41,7 @@ def fingerprint(spec: DataSpec, content: str, ignored: Collection[str] = ()) -> 
     fields = spec.model_dump(
         mode="json", exclude_defaults=True, exclude={*_ACCESS_FIELDS, *ignored}
     )
+    # Never change this text: it is part of the id of every stored job.
     text = json.dumps([SCIENCE_VERSION, fields, content], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

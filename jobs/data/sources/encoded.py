@@ -132,6 +132,7 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
     if not streamed:
         check_memory(images, form.channels, form.size, spec.path)
     content = catalogue.content if form.exact else f"{catalogue.content} {_RESIZING}"
+    # The fraction has no effect where the source has a validation split of its own.
     ignored = ("validation",) if catalogue.validation else ()
     info = DataInfo(
         fingerprint=fingerprint(spec, content, ignored),

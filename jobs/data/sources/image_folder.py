@@ -86,5 +86,6 @@ def _digest(parts: list[FolderListing]) -> str:
     for part in parts:
         for name in part.names:
             total.update(part.location.content(name))
+            # Names of files on Linux are bytes, which need not be valid UTF-8.
             total.update(name.encode("utf-8", "surrogateescape"))
     return total.hexdigest()

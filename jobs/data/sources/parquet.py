@@ -50,6 +50,7 @@ class ParquetListing:
         for batch in reader.iter_batches(_ROWS, row_groups=[group], columns=columns):
             first, last = np.searchsorted(indices, [start, start + len(batch)])
             rows = indices[first:last]
+            # Only the rows in use become Python objects: `take` copies inside Arrow.
             names, encoded = fields(batch.column(0).take(pa.array(rows - start)))
             for row, name, data in zip(rows, names, encoded, strict=True):
                 yield f"{file} row {row}" + (f" ({name})" if name else ""), data or b""

@@ -73,6 +73,7 @@ def _images(
 ) -> Pixels:
     pixels = np.empty((len(labels), spec.channels, spec.size, spec.size), dtype=np.uint8)
     for start in range(0, len(labels), _CHUNK):
+        # A seed for each chunk: memory is bounded, and more images do not change the first ones.
         random = np.random.default_rng(derive(Purpose.NOISE, spec.split_seed, part, start))
         signal = patterns[labels[start : start + _CHUNK]]
         noise = random.standard_normal(signal.shape, dtype=np.float32)

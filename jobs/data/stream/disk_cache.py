@@ -73,6 +73,7 @@ class RawCache:
 
     def read(self, rows: Indices, out: Pixels) -> None:
         """Copy the pixels of GOOD rows to `out`, (len(rows), C, side, side)."""
+        # With mode "raise" numpy copies through a buffer of the size of `out`.
         np.take(self._pixels, rows, axis=0, out=out.reshape(len(rows), -1), mode="clip")
 
     def write(self, row: int, pixels: Pixels) -> None:
@@ -126,6 +127,7 @@ def _whole(folder: Path, layout: Layout, marked: bool) -> bool:
 def _begin(folder: Path, layout: Layout) -> None:
     folder.mkdir()
     with (folder / "pixels.u8").open("wb") as file:
+        # A sparse file: blocks are allocated as images are written.
         file.truncate(layout.bytes)
     (folder / "status.u8").write_bytes(bytes(layout.rows))
 
@@ -151,6 +153,7 @@ def _boot() -> str:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
+    # A lock of the kernel, not a lock file: it is released when its process is killed.
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

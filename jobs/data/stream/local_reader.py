@@ -37,6 +37,7 @@ class LocalReader:
         self._listen, self._wake = Pipe(duplex=False)
         self.waited = 0.0
         """Seconds that the caller had to wait for a frame."""
+        # A daemon: a process that ends because of an error must not wait for it.
         threading.Thread(target=self._run, name="compound-decode", daemon=True).start()
 
     def __iter__(self) -> Iterator[tuple[Pixels, Indices]]:

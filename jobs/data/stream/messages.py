@@ -77,4 +77,5 @@ def read_answer(message: bytes) -> tuple[int, dict[int, str]]:
 
 
 def _path_bytes(path: str) -> bytes:
+    # Names of files on Linux are bytes, which need not be valid UTF-8.
     return path.encode("utf-8", "surrogateescape")

@@ -60,6 +60,7 @@ class Pool:
             side=side,
         )
         self.workers: list[Worker] = []
+        # Not __del__: it also runs at the exit of the interpreter, and only once.
         self._finalizer = weakref.finalize(self, _end, self.workers, memory)
         for _ in range(workers):
             self.workers.append(_start(self._settings))

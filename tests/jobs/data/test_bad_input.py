@@ -139,8 +139,8 @@ def test_wrong_columns(rows, tmp_path):
     for fields, texts in (
         ({"image_column": "img"}, ["no column 'img'", "image: struct<bytes", "image_column"]),
         ({"label_column": "fine"}, ["no column 'fine'", "label: int64"]),
-        ({"image_column": "label"}, ["column 'label' holds int64, not struct<bytes"]),
-        ({"label_column": "image"}, ["column 'image' holds struct<bytes", "not integers"]),
+        ({"image_column": "label"}, ["column 'label' has the type int64, not struct<bytes"]),
+        ({"label_column": "image"}, ["column 'image' has the type struct<bytes", "not integers"]),
     ):
         refused(summarise, parquet(spec.path, **fields), *texts)
 
@@ -183,8 +183,8 @@ def test_more_than_the_memory_holds():
 
 def test_decoding_fuzzed_bytes_never_escapes():
     good = encoded(5, 32, kind="JPEG")
-    for place in range(0, len(good), 7):
-        broken = good[:place] + bytes([good[place] ^ 0xFF]) + good[place + 1 :]
+    for offset in range(0, len(good), 7):
+        broken = good[:offset] + bytes([good[offset] ^ 0xFF]) + good[offset + 1 :]
         try:
             assert pixels.decode(broken, pixels.Form(3, 32)).shape == (3, 32, 32)
         except pixels.BadImage:

@@ -49,8 +49,8 @@ def test_an_epoch_may_begin_at_any_step(first, cut):
     whole = list(feeder.training(3, 2, share))
     rest = list(feeder.training(3, 2, share, first_step=first))
     assert len(rest) == max(0, len(whole) - first * accumulate)
-    for one, other in zip(rest, whole[first * accumulate :], strict=True):
-        assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
+    for late, full in zip(rest, whole[first * accumulate :], strict=True):
+        assert torch.equal(late[0], full[0]) and torch.equal(late[1], full[1])
 
 
 def test_epochs_and_seeds_differ():
@@ -100,8 +100,8 @@ def test_augmentation_against_one_image_at_a_time(side, pad, flip, cutout, seed)
     changed = augmenter.apply(images, draws)
     margin, cut = min(round(pad * side), side - 1), round(cutout * side)
     for index in range(12):
-        mine = (draws.rows[index], draws.columns[index], draws.cut_y[index], draws.cut_x[index])
-        expected = one_by_one(images[index].numpy(), margin, cut, *(int(draw) for draw in mine))
+        own = (draws.rows[index], draws.columns[index], draws.cut_y[index], draws.cut_x[index])
+        expected = one_by_one(images[index].numpy(), margin, cut, *(int(draw) for draw in own))
         assert np.array_equal(changed[index].numpy(), expected)
 
 

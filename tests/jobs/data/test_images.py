@@ -73,5 +73,5 @@ def test_the_quick_decoder_gives_the_same_pixels(side, monkeypatch):
         decode(data[: len(data) // 2], forms[0])
     monkeypatch.setattr("compound.jobs.data.sources.decode.simplejpeg", None)
     assert all(
-        np.array_equal(decode(data, form), one) for form, one in zip(forms, quick, strict=True)
+        np.array_equal(decode(data, form), fast) for form, fast in zip(forms, quick, strict=True)
     )

@@ -53,9 +53,9 @@ def test_parquet_pixels_and_labels_stay_together(tmp_path):
     file = write_parquet(tmp_path / "a.parquet", images, [i % 10 for i in range(40)])
     data = load(parquet(file, limit=20, validation=0.25))
     by_pixels = {np.asarray(Image.open(io.BytesIO(d))).tobytes(): i for i, d in enumerate(images)}
-    found = [by_pixels[image.transpose(1, 2, 0).tobytes()] for image in data.train_images]
-    assert [number % 10 for number in found] == data.train_labels.tolist()
-    assert found == sorted(set(found)) and len(found) == 20
+    rows = [by_pixels[image.transpose(1, 2, 0).tobytes()] for image in data.train_images]
+    assert [number % 10 for number in rows] == data.train_labels.tolist()
+    assert rows == sorted(set(rows)) and len(rows) == 20
 
 
 def test_parquet_takes_folders_of_files_plain_binary_and_class_names(tmp_path):
@@ -72,8 +72,10 @@ def test_parquet_takes_folders_of_files_plain_binary_and_class_names(tmp_path):
 
 def test_a_validation_file_of_its_own_is_taken_whole(tmp_path):
     train = write_parquet(tmp_path / "a.parquet", [encoded(i) for i in range(8)], [0, 1] * 4)
-    held = write_parquet(tmp_path / "b.parquet", [encoded(i + 50) for i in range(6)], [0, 1] * 3)
-    info = inspect(parquet(train, validation_path=held))
+    held_out = write_parquet(
+        tmp_path / "b.parquet", [encoded(i + 50) for i in range(6)], [0, 1] * 3
+    )
+    info = inspect(parquet(train, validation_path=held_out))
     assert (info.train, info.validation) == (8, 6)
 
 
@@ -100,14 +102,14 @@ def test_images_become_squares_of_at_most_the_size_asked_for(tmp_path):
 
 
 def test_fingerprint_follows_content_and_fields_but_not_the_place(tmp_path):
-    one = summarise(folder(write_folder(tmp_path / "one")))
-    assert summarise(folder(write_folder(tmp_path / "two"))).fingerprint == one.fingerprint
+    info = summarise(folder(write_folder(tmp_path / "one")))
+    assert summarise(folder(write_folder(tmp_path / "two"))).fingerprint == info.fingerprint
     other_split = summarise(folder(str(tmp_path / "one"), split_seed=1))
-    assert other_split.fingerprint != one.fingerprint
+    assert other_split.fingerprint != info.fingerprint
     tolerant = summarise(folder(str(tmp_path / "one"), max_bad=0.5))
-    assert tolerant.fingerprint == one.fingerprint
+    assert tolerant.fingerprint == info.fingerprint
     (tmp_path / "two" / "train" / "ant" / "0.png").write_bytes(encoded(999))
-    assert summarise(folder(str(tmp_path / "two"))).fingerprint != one.fingerprint
+    assert summarise(folder(str(tmp_path / "two"))).fingerprint != info.fingerprint
 
 
 def test_sixteen_bit_grey_keeps_its_high_byte(tmp_path):

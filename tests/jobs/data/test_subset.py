@@ -28,14 +28,14 @@ def test_limit_takes_evenly_from_the_classes(labels, limit, seed):
     assert len(chosen) == min(limit, len(labels))
     assert (np.diff(chosen) > 0).all()
     counts = np.bincount(labels[chosen], minlength=6)
-    there = np.bincount(labels, minlength=6)
-    not_exhausted = counts[(counts < there)]
+    available = np.bincount(labels, minlength=6)
+    not_exhausted = counts[(counts < available)]
     assert len(not_exhausted) == 0 or counts.max() - not_exhausted.min() <= 1
 
 
 @given(labels_of, st.integers(1, 100), st.integers(1, 100), seeds)
-def test_a_larger_limit_only_adds_images(labels, one, other, seed):
-    fewer, more = sorted((one, other))
+def test_a_larger_limit_only_adds_images(labels, first, second, seed):
+    fewer, more = sorted((first, second))
     assert set(limited(labels, fewer, seed)) <= set(limited(labels, more, seed))
 
 

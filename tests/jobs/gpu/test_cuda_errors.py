@@ -66,12 +66,12 @@ CLASSES = {
 }
 
 
-@pytest.mark.parametrize("told", TEXTS, ids=[told["source"] for told in TEXTS])
-def test_texts_of_public_threads(told):
-    cause = classify(CLASSES[told["type"]](told["text"]))
-    assert cause.kind == KINDS[told["means"]], cause.message
-    assert has_lost_gpu(cause) == (told["means"] == "spent")
-    assert bool(cause.fix) == (told["means"] == "setup")
+@pytest.mark.parametrize("thread", TEXTS, ids=[thread["source"] for thread in TEXTS])
+def test_texts_of_public_threads(thread):
+    cause = classify(CLASSES[thread["type"]](thread["text"]))
+    assert cause.kind == KINDS[thread["means"]], cause.message
+    assert has_lost_gpu(cause) == (thread["means"] == "spent")
+    assert bool(cause.fix) == (thread["means"] == "setup")
     assert cause.fix in cause.message
     assert "CUDA_LAUNCH_BLOCKING" not in cause.message
     assert "frame #" not in cause.message
@@ -123,7 +123,7 @@ STATUSES = {
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(one, kind) for kind, names in STATUSES.items() for one in names.split()]
+    ("status", "kind"), [(name, kind) for kind, names in STATUSES.items() for name in names.split()]
 )
 def test_names_of_statuses(status, kind):
     assert classify(RuntimeError(f"failed with {status}: see the manual")).kind == kind

@@ -78,9 +78,9 @@ def test_instances_and_whole_gpus_are_not_counted_together() -> None:
 
 
 def lacking(driver: Driver | None, build: Build, variable: str | None = None) -> str:
-    found = usable(driver, build, variable)
-    assert not found.devices
-    return found.lacking
+    result = usable(driver, build, variable)
+    assert not result.devices
+    return result.lacking
 
 
 def test_why_there_is_no_gpu_is_said() -> None:
@@ -100,9 +100,9 @@ def test_why_there_is_no_gpu_is_said() -> None:
 
 def test_a_driver_of_the_same_major_cuda_is_new_enough() -> None:
     assert usable(Driver("525.60", 12000, PLAIN), CUDA, None) == Gpus(PLAIN)
-    some = usable(Driver("525.60", 12000, PLAIN), CUDA, "1,7")
-    assert (some.devices, some.types) == (PLAIN[1:2], ("NVIDIA H200",))
-    assert some.lacking == "CUDA_VISIBLE_DEVICES is '1,7', which names 1 of 3 GPUs"
+    part = usable(Driver("525.60", 12000, PLAIN), CUDA, "1,7")
+    assert (part.devices, part.types) == (PLAIN[1:2], ("NVIDIA H200",))
+    assert part.lacking == "CUDA_VISIBLE_DEVICES is '1,7', which names 1 of 3 GPUs"
 
 
 def test_parts_of_a_gpu_go_round() -> None:
@@ -130,15 +130,15 @@ print(json.dumps(asdict(driver()) if driver() else None))
 def test_the_driver_is_asked_through_its_library(
     tmp_path: Path, gpus: list[str], driver: str, cards: list[str], trouble: str
 ) -> None:
-    given = environment(tmp_path, *gpus, driver=driver)
-    text = subprocess.check_output([sys.executable, "-c", ASK], env=given, text=True)
-    found = json.loads(text)
-    assert [card["name"] for card in found["cards"]] == cards
-    assert found["trouble"] == trouble
+    variables = environment(tmp_path, *gpus, driver=driver)
+    text = subprocess.check_output([sys.executable, "-c", ASK], env=variables, text=True)
+    result = json.loads(text)
+    assert [card["name"] for card in result["cards"]] == cards
+    assert result["trouble"] == trouble
     if len(cards) == 2:
-        assert found["cards"][0]["memory"] == 140 * GIB
-        assert found["cards"][0]["instances"] is None
-        assert [one["uuid"] for one in found["cards"][1]["instances"]] == [
+        assert result["cards"][0]["memory"] == 140 * GIB
+        assert result["cards"][0]["instances"] is None
+        assert [instance["uuid"] for instance in result["cards"][1]["instances"]] == [
             f"MIG-2-{index}" for index in range(3)
         ]
 
@@ -147,7 +147,7 @@ SYSTEM = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.mark.parametrize(
-    ("gpus", "devices", "told"),
+    ("gpus", "devices", "lacking"),
     [
         (["GPU-1,NVIDIA GB10,-3,-1"], [("GPU-1", "NVIDIA GB10", SYSTEM)], ""),
         (["GPU-1,NVIDIA H200,-4,1"], [("MIG-1-0", "NVIDIA H200 MIG", 10 * GIB)], ""),
@@ -159,7 +159,7 @@ SYSTEM = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     ],
 )
 def test_what_a_card_does_not_say_leaves_it_a_card(
-    tmp_path: Path, gpus: list[str], devices: list[tuple[str, str, int | None]], told: str
+    tmp_path: Path, gpus: list[str], devices: list[tuple[str, str, int | None]], lacking: str
 ) -> None:
     ask = """
 import json, os
@@ -169,11 +169,11 @@ first = asdict(gpus_here())
 os.environ["CUDA_VISIBLE_DEVICES"] = "0,1"[: 2 * len(first["devices"]) - 1] or "0"
 print(json.dumps([first, asdict(gpus_here())]))
 """
-    given = environment(tmp_path, *gpus, build="12.8")
-    text = subprocess.check_output([sys.executable, "-c", ask], env=given, text=True)
-    for found in json.loads(text):
-        read = [(gpu["uuid"], gpu["name"], gpu["memory"]) for gpu in found["devices"]]
-        assert (read, found["lacking"]) == (devices, told)
+    variables = environment(tmp_path, *gpus, build="12.8")
+    text = subprocess.check_output([sys.executable, "-c", ask], env=variables, text=True)
+    for answer in json.loads(text):
+        read = [(gpu["uuid"], gpu["name"], gpu["memory"]) for gpu in answer["devices"]]
+        assert (read, answer["lacking"]) == (devices, lacking)
 
 
 def test_counting_takes_neither_torch_nor_cuda(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ from compound.jobs.gpu.visible_gpus import VARIABLE
 from compound.schemas.errors import ClusterError
 from compound.schemas.job import Resources
 
-def told(workers, gpus):
+def shares(workers, gpus):
     resources = _with_gpus(Resources(workers=workers, gpus=gpus), workers)
     try:
         return resources.gpus, [str(_device(resources, rank)) for rank in range(workers)]
@@ -200,19 +200,19 @@ def told(workers, gpus):
         return resources.gpus, str(error).splitlines()[0]
 
 cases = [(1, "auto"), (2, "auto"), (3, "auto"), (5, "auto"), (2, 0), (4, 0.5), (2, 0.7), (1, 2)]
-print(json.dumps([told(*case) for case in [*cases, (3, 1)]]))
+print(json.dumps([shares(*case) for case in [*cases, (3, 1)]]))
 print(json.dumps(os.environ.get(VARIABLE)))
 """
 
 
-def ranks(given: dict[str, str]) -> list:
-    text = subprocess.check_output([sys.executable, "-c", RANKS], env=given, text=True)
+def ranks(variables: dict[str, str]) -> list:
+    text = subprocess.check_output([sys.executable, "-c", RANKS], env=variables, text=True)
     return [json.loads(line) for line in text.splitlines()]
 
 
 def test_ranks_share_the_gpus_of_a_machine(tmp_path: Path) -> None:
-    (found, _) = ranks(environment(tmp_path, H200, "GPU-2,NVIDIA H200,140,-1", build="12.8"))
-    assert found == [
+    (result, _) = ranks(environment(tmp_path, H200, "GPU-2,NVIDIA H200,140,-1", build="12.8"))
+    assert result == [
         [1, ["cuda:0"]],
         [1, ["cuda:0", "cuda:1"]],
         [0.5, ["cuda:0", "cuda:0", "cuda:1"]],
@@ -226,9 +226,9 @@ def test_ranks_share_the_gpus_of_a_machine(tmp_path: Path) -> None:
 
 
 def test_a_rank_reaches_its_instance_by_uuid(tmp_path: Path) -> None:
-    given = environment(tmp_path, "GPU-2,NVIDIA A100,80,2", build="12.8")
-    found, variable = ranks(given | {"CUDA_VISIBLE_DEVICES": "MIG-2-1"})
-    assert found[0] == [1, ["cuda:0"]]
+    variables = environment(tmp_path, "GPU-2,NVIDIA A100,80,2", build="12.8")
+    result, variable = ranks(variables | {"CUDA_VISIBLE_DEVICES": "MIG-2-1"})
+    assert result[0] == [1, ["cuda:0"]]
     assert variable == "MIG-2-1"
 
 

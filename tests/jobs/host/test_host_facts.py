@@ -75,11 +75,11 @@ def test_the_version_of_the_module_is_read_of_both_kinds(text: str, version: str
 def test_what_drivers_of_four_formats_say_is_read(
     file: str, version: str, name: str, gib: int, users: list[str]
 ) -> None:
-    found = driver_of((CAPTURED / f"{file}.xml").read_text())
-    first = found.gpus[0]
-    assert (found.version, first.name, round(first.memory / GIB)) == (version, name, gib)
+    driver = driver_of((CAPTURED / f"{file}.xml").read_text())
+    first = driver.gpus[0]
+    assert (driver.version, first.name, round(first.memory / GIB)) == (version, name, gib)
     assert [user.name for user in first.users] == users
-    assert not first.uncorrected_errors and not found.error
+    assert not first.uncorrected_errors and not driver.error
     assert first.mig == ("mig" in file)
 
 
@@ -133,9 +133,9 @@ def test_a_gpu_whose_memory_is_not_told_is_one(memory: str) -> None:
     )
     (gpu,) = driver_of(text).gpus
     assert (gpu.name, gpu.memory, gpu.used) == ("NVIDIA GB10", 0, None)
-    found = check(host(driver=gpus().model_copy(update={"gpus": (gpu, gpu)})))
-    assert {finding.level for finding in found} == {"note"}
-    assert "an unknown part is used by python (7)" in found[0].text
+    findings = check(host(driver=gpus().model_copy(update={"gpus": (gpu, gpu)})))
+    assert {finding.level for finding in findings} == {"note"}
+    assert "an unknown part is used by python (7)" in findings[0].text
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ BROKEN: dict[str, tuple[HostFacts, str, str]] = {
     ),
     "one that is not there": (
         host(torch=torch_facts(1), environment={"CUDA_VISIBLE_DEVICES": "0,7"}),
-        "names 7, which is no GPU",
+        "names 7, which is not a GPU",
         "unset",
     ),
     "an identifier of another host": (
@@ -281,7 +281,7 @@ BROKEN: dict[str, tuple[HostFacts, str, str]] = {
     "rows beyond repair": (host(driver=gpus(failed_rows=True)), "cannot be replaced", "replace"),
     "closed": (host(driver=gpus(compute_mode="Prohibited")), "refuses CUDA", "-c DEFAULT"),
     "MIG without instances": (host(driver=mig()), "has no instances", "-lgip"),
-    "a full GPU": (host(driver=crowded(140 * GIB)), "140.0 of 141.0 GiB are taken", "nvidia-smi"),
+    "a full GPU": (host(driver=crowded(140 * GIB)), "140.0 of 141.0 GiB are used", "nvidia-smi"),
     "a device that fails": (
         host(trials=(Trial(device="cuda:1", kind="error", error="an illegal access"),)),
         "cuda:1 cannot train",
@@ -340,8 +340,8 @@ NOTED: dict[str, tuple[HostFacts, str]] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_is_wrong_is_told_with_its_fix(name: str) -> None:
     facts, text, fix = BROKEN[name]
-    found = check(facts)
-    (finding,) = [one for one in found if one.level == "wrong"]
+    findings = check(facts)
+    (finding,) = [finding for finding in findings if finding.level == "wrong"]
     assert text in finding.text
     assert fix in finding.fix
     assert finding.host == "node-1"
@@ -350,9 +350,9 @@ def test_what_is_wrong_is_told_with_its_fix(name: str) -> None:
 @pytest.mark.parametrize("name", NOTED)
 def test_what_is_worth_knowing_is_told_and_is_no_fault(name: str) -> None:
     facts, text = NOTED[name]
-    found = check(facts)
-    assert {finding.level for finding in found} == {"note"}
-    assert any(text in finding.text for finding in found)
+    findings = check(facts)
+    assert {finding.level for finding in findings} == {"note"}
+    assert any(text in finding.text for finding in findings)
 
 
 @pytest.mark.parametrize(
@@ -378,14 +378,14 @@ def test_hosts_that_differ_are_named() -> None:
     older = host(host="node-2", module="570.10", torch=torch_facts(nccl="2.27.5"))
     packages = {"python": "3.12.3", "torch": "2.12.0+cu130", "compound": "0.1.0"}
     third = host(host="node-3", packages=packages)
-    found = {
+    by_subject = {
         finding.text.partition(" differ")[0]: finding
         for finding in differences([host(), older, third])
     }
-    assert set(found) == {"torch", "NCCL", "the NVIDIA driver"}
-    assert "2.12.0+cu130 on node-3" in found["torch"].text
-    assert "2.27.5 on node-2" in found["NCCL"].text
-    assert (found["torch"].level, found["the NVIDIA driver"].level) == ("wrong", "note")
+    assert set(by_subject) == {"torch", "NCCL", "the NVIDIA driver"}
+    assert "2.12.0+cu130 on node-3" in by_subject["torch"].text
+    assert "2.27.5 on node-2" in by_subject["NCCL"].text
+    assert (by_subject["torch"].level, by_subject["the NVIDIA driver"].level) == ("wrong", "note")
     assert differences([host(), host(host="node-2")]) == ()
     assert differences([host(), HostFacts(host="head", packages=host().packages)]) == ()
 
@@ -412,7 +412,7 @@ def test_what_workers_on_a_cpu_use_is_gathered_too(
     facts = gather()
     assert facts.compiler == str(compiler)
     assert facts.environment["OMP_NUM_THREADS"] == "3"
-    (finding,) = [one for one in check(facts) if "GLOO_SOCKET_IFNAME=eth9" in one.text]
+    (finding,) = [finding for finding in check(facts) if "GLOO_SOCKET_IFNAME=eth9" in finding.text]
     assert finding.level == "wrong" and finding.fix == "unset GLOO_SOCKET_IFNAME"
 
 
@@ -442,8 +442,8 @@ def test_what_is_wrong_for_workers_on_a_cpu_is_told(
 def test_a_device_is_tried_and_its_failure_told(device: str) -> None:
     command = [sys.executable, "-m", "compound.jobs.host.device_trial", device]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    found = Trial.model_validate_json(ran.stdout.splitlines()[-1])
-    assert bool(found.steps) == (device == "cpu") == (not found.error)
+    trial = Trial.model_validate_json(ran.stdout.splitlines()[-1])
+    assert bool(trial.steps) == (device == "cpu") == (not trial.error)
 
 
 def test_torch_is_asked_in_two_lines() -> None:

@@ -64,8 +64,8 @@ def ratios(gpu: str, profile: DeviceProfile, shapes: Sequence[tuple[object, ...]
 
 @pytest.mark.parametrize("gpu", GPUS)
 def test_steps_of_real_sizes_are_told_within_a_quarter(gpu: str) -> None:
-    found = [ratios(gpu, probed(gpu, seed), REAL) for seed in SEEDS]
-    assert all(0.8 <= ratio <= 1.25 for each in found for ratio in each), found
+    by_seed = [ratios(gpu, probed(gpu, seed), REAL) for seed in SEEDS]
+    assert all(0.8 <= ratio <= 1.25 for values in by_seed for ratio in values), by_seed
 
 
 def test_nineteen_of_twenty_other_networks_are_told_within_a_quarter() -> None:

@@ -22,8 +22,8 @@ def imagined(case: Case, noise: float = 1.0) -> Measured:
     """Measure a case on a device that follows the models exactly, but for the noise."""
     work = workload(case.network)
     seconds = noise * combine(TRUTH.seconds, step_features(work, case.images))
-    held = noise * combine(TRUTH.bytes, memory_features(work, case.images))
-    return Measured(seconds=seconds, evaluation=0.25 * seconds, bytes=round(held), spread=1.0)
+    memory = noise * combine(TRUTH.bytes, memory_features(work, case.images))
+    return Measured(seconds=seconds, evaluation=0.25 * seconds, bytes=round(memory), spread=1.0)
 
 
 def test_a_device_that_follows_the_model_is_found_exactly() -> None:
@@ -57,12 +57,12 @@ def test_what_one_step_takes_is_measured_here() -> None:
         for case in cases("cpu")[8:9]
         for images in (8, 64)
     )
-    asked = "".join(f"{case.model_dump_json()}\n" for case in (small, large))
+    requests = "".join(f"{case.model_dump_json()}\n" for case in (small, large))
     command = [sys.executable, "-m", "compound.jobs.probe.step_timing", "cpu", "1"]
-    answers = subprocess.run(command, input=asked, capture_output=True, text=True, check=True)
-    told = [Answer.model_validate_json(line) for line in answers.stdout.splitlines()[1:]]
-    assert [answer.images for answer in told] == [8, 64]
-    first, second = (answer.measured for answer in told)
+    answers = subprocess.run(command, input=requests, capture_output=True, text=True, check=True)
+    replies = [Answer.model_validate_json(line) for line in answers.stdout.splitlines()[1:]]
+    assert [answer.images for answer in replies] == [8, 64]
+    first, second = (answer.measured for answer in replies)
     assert first is not None and second is not None
     assert 0 < first.seconds < second.seconds
     assert 0 < first.evaluation < first.seconds
@@ -70,7 +70,7 @@ def test_what_one_step_takes_is_measured_here() -> None:
     assert second.bytes > 4 * 64 * workload(large.network).saved / 2
 
 
-def limited(*asked: Case) -> list[Answer]:
+def limited(*requests: Case) -> list[Answer]:
     """Ask a process that can have some 500 MB of memory beside what torch takes."""
     program = (
         "import resource, sys\n"
@@ -81,14 +81,14 @@ def limited(*asked: Case) -> list[Answer]:
         "sys.argv = ['timing', 'cpu', '1']\n"
         "step_timing.main()\n"
     )
-    found = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", program],
-        input="".join(f"{case.model_dump_json()}\n" for case in asked),
+        input="".join(f"{case.model_dump_json()}\n" for case in requests),
         capture_output=True,
         text=True,
         check=True,
     )
-    return [Answer.model_validate_json(line) for line in found.stdout.splitlines()[1:]]
+    return [Answer.model_validate_json(line) for line in done.stdout.splitlines()[1:]]
 
 
 SMALLEST = cases("cpu")[8].model_copy(update={"seconds": 0.1, "images": 8})
@@ -115,9 +115,9 @@ def test_steps_between_two_readings_are_steps_all_the_same() -> None:
 
 def test_cases_are_measured_in_another_process_and_told() -> None:
     lines: list[str] = []
-    ready, found = measure_all(cases("cpu")[8:9], "cpu", 1, 20, lines.append)
+    ready, measured = measure_all(cases("cpu")[8:9], "cpu", 1, 20, lines.append)
     assert ready.device == guess("cpu").device
-    assert [case.name for case, _ in found] == ["efficientnet-b0"]
+    assert [case.name for case, _ in measured] == ["efficientnet-b0"]
     assert lines[0].startswith("1/3 efficientnet-b0 at 32 px, 32 images: ")
 
 

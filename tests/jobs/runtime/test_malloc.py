@@ -45,14 +45,14 @@ print(faults() - before)
 def faults(*arguments: str, variables: dict[str, str] | None = None) -> int:
     """Return the page faults of so many rounds of filling fresh memory."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", WORK, *arguments],
         env={**plain, **(variables or {})},
         check=True,
         capture_output=True,
         text=True,
     )
-    return int(told.stdout)
+    return int(done.stdout)
 
 
 def test_memory_that_is_kept_is_not_faulted_in_again() -> None:
@@ -65,5 +65,5 @@ def test_memory_that_is_kept_is_not_faulted_in_again() -> None:
 def test_variables_that_are_set_stay() -> None:
     assert environment({"MALLOC_ARENA_MAX": "4", "HOME": "/"})["MALLOC_ARENA_MAX"] == "4"
     assert "HOME" not in environment({"HOME": "/"})
-    given = {"MALLOC_MMAP_THRESHOLD_": "65536"}
-    assert faults("main", "keep_freed", variables=given) > ROUNDS * PAGES * 0.9
+    variables = {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    assert faults("main", "keep_freed", variables=variables) > ROUNDS * PAGES * 0.9

@@ -47,9 +47,9 @@ def trained(job: TrainJob, folder: Path) -> JobResult:
             return end.value
 
 
-@pytest.mark.parametrize("found", ["none", "generic", "old", "medium"])
+@pytest.mark.parametrize("previous", ["none", "generic", "old", "medium"])
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_a_job_sets_every_switch_whatever_it_finds(precision: str, found: str) -> None:
+def test_a_job_sets_every_switch_whatever_it_finds(precision: str, previous: str) -> None:
     before = flags()
     change = {
         "none": lambda: None,
@@ -58,7 +58,7 @@ def test_a_job_sets_every_switch_whatever_it_finds(precision: str, found: str) -
         "medium": lambda: torch.set_float32_matmul_precision("medium"),
     }
     with settled(1):  # puts back what this test changes
-        change[found]()
+        change[previous]()
         with settled(1, multiplied(Recipe(precision=precision))):
             assert flags() == (ROUNDED if precision == "tf32" else FULL)
         torch.backends.fp32_precision = "none"
@@ -103,9 +103,9 @@ def test_images_are_cropped_in_full_float32_whatever_the_recipe_says() -> None:
 
 def test_on_a_cpu_tf32_is_float32_and_another_job(tmp_path: Path) -> None:
     plain, rounded = small_job(recipe="paper"), small_job(recipe="paper", precision="tf32")
-    found = [trained(job, tmp_path).metrics for job in (plain, rounded)]
-    assert found[0]["train_loss"] == found[1]["train_loss"]
-    assert found[0]["validation_loss"] == found[1]["validation_loss"]
+    metrics = [trained(job, tmp_path).metrics for job in (plain, rounded)]
+    assert metrics[0]["train_loss"] == metrics[1]["train_loss"]
+    assert metrics[0]["validation_loss"] == metrics[1]["validation_loss"]
     assert plain.id != rounded.id
     assert plain.id == small_job(recipe="paper", precision="float32").id
 

@@ -24,11 +24,11 @@ def test_mixup_blends_neighbours_by_their_share() -> None:
     images, labels, share, boxed, centres = drawn(Augment(mixup=0.4))
     batch = mix(images, labels, share, boxed, centres)
     assert not boxed.any()
-    assert batch.mixed_labels.tolist() == [place ^ 1 for place in range(16)]
-    for place in range(16):
-        own = batch.share[place]
-        blend = own * images[place] + (1 - own) * images[place ^ 1]
-        assert torch.allclose(batch.images[place], blend, atol=1e-6)
+    assert batch.mixed_labels.tolist() == [index ^ 1 for index in range(16)]
+    for index in range(16):
+        own = batch.share[index]
+        blend = own * images[index] + (1 - own) * images[index ^ 1]
+        assert torch.allclose(batch.images[index], blend, atol=1e-6)
     assert batch.images.is_contiguous()
 
 
@@ -37,15 +37,15 @@ def test_mixup_blends_neighbours_by_their_share() -> None:
 def test_cutmix_shares_count_the_pixels(seed: int, side: int, count: int) -> None:
     images, labels, share, boxed, centres = drawn(Augment(cutmix=1.0), count, side, seed)
     batch = mix(images, labels, share, boxed, centres)
-    for place in range(count):
-        other = place ^ 1 if place ^ 1 < count else place
-        own = (batch.images[place] == images[place]).all(0)
-        pasted = (batch.images[place] == images[other]).all(0)
+    for index in range(count):
+        partner = index ^ 1 if index ^ 1 < count else index
+        own = (batch.images[index] == images[index]).all(0)
+        pasted = (batch.images[index] == images[partner]).all(0)
         assert (own | pasted).all()
-        if other != place:
-            assert own.double().mean() == pytest.approx(batch.share[place].item(), abs=1e-6)
+        if partner != index:
+            assert own.double().mean() == pytest.approx(batch.share[index].item(), abs=1e-6)
         else:
-            assert own.all() and batch.share[place] == 1
+            assert own.all() and batch.share[index] == 1
 
 
 def test_the_shares_follow_beta_and_both_kinds_take_half() -> None:
@@ -75,14 +75,14 @@ def test_workers_and_accumulation_mix_alike(cut: tuple[int, int], seed: int) -> 
 def test_the_loss_of_a_mixed_batch_is_that_of_its_soft_targets(seed, smoothing) -> None:
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(7, 5, generator=generator)
-    one, two = torch.randint(5, (2, 7), generator=generator)
+    first, second = torch.randint(5, (2, 7), generator=generator)
     share = torch.rand(7, generator=generator)
-    hot = functional.one_hot(one, 5) * share[:, None] + functional.one_hot(two, 5) * (
+    hot = functional.one_hot(first, 5) * share[:, None] + functional.one_hot(second, 5) * (
         1 - share[:, None]
     )
     soft = hot * (1 - smoothing) + smoothing / 5
     expected = functional.cross_entropy(logits, soft)
-    batch = Batch(torch.zeros(7), one, two, share)
+    batch = Batch(torch.zeros(7), first, second, share)
     assert loss_of(logits, batch, smoothing) == pytest.approx(expected.item(), rel=1e-5)
-    plain = functional.cross_entropy(logits, one, label_smoothing=smoothing)
-    assert torch.equal(loss_of(logits, Batch(torch.zeros(7), one), smoothing), plain)
+    plain = functional.cross_entropy(logits, first, label_smoothing=smoothing)
+    assert torch.equal(loss_of(logits, Batch(torch.zeros(7), first), smoothing), plain)

@@ -85,7 +85,7 @@ def test_each_operation_is_pillows(op: int, seed: int) -> None:
         strengths = strengths.floor()
     ours = made(images, Op(op), strengths)
     pairs = zip(images, strengths.tolist(), strict=True)
-    theirs = [np.asarray(expected(Op(op), pillow(image), one)) for image, one in pairs]
+    theirs = [np.asarray(expected(Op(op), pillow(image), strength)) for image, strength in pairs]
     differing = (ours.permute(0, 2, 3, 1).numpy() != np.stack(theirs)).mean()
     assert differing <= (1 / 500 if op >= Op.ROTATE else 0)
 
@@ -121,10 +121,10 @@ def test_any_number_of_channels_and_any_side_work(seed: int, channels: int, side
     st.sampled_from(["shift", "resized"]),
     st.permutations(range(COUNT)),
 )
-def test_an_image_changes_alike_in_whatever_company(seed, policy, framing, places) -> None:
+def test_an_image_changes_alike_in_whatever_company(seed, policy, framing, positions) -> None:
     larger = smooth(1, SIDE + 4 if framing == "resized" else SIDE)
     augmenter = Augmenter(Augment(policy=policy, crop=framing), torch.full((3,), 90.0), SIDE)
-    draws, indices = augmenter.draw(seed, 2, COUNT), torch.tensor(places)
+    draws, indices = augmenter.draw(seed, 2, COUNT), torch.tensor(positions)
     whole = augmenter.apply(larger, draws)
     parts = [augmenter.apply(larger[part], draws.of(part)) for part in indices.split(7)]
     assert torch.equal(torch.cat(parts), whole[indices])
@@ -144,8 +144,8 @@ def test_crops_are_pillows(seed: int, resolution: int) -> None:
         size = (resolution, resolution)
         theirs = pillow(images[index]).resize(size, Image.Resampling.BICUBIC, box=box)
         theirs = ImageOps.mirror(theirs) if mirrored[index] else theirs
-        mine = ours[index].permute(1, 2, 0).numpy().astype(int)
-        differences.append(np.abs(np.asarray(theirs) - mine))
+        own = ours[index].permute(1, 2, 0).numpy().astype(int)
+        differences.append(np.abs(np.asarray(theirs) - own))
     assert max(d.max() for d in differences) <= 2
     assert np.mean(differences) < 0.03
 
@@ -172,9 +172,9 @@ def test_autoaugment_takes_every_sub_policy_with_its_probability() -> None:
     generator = torch.Generator().manual_seed(0)
     codes, amounts = draw_policy(Augment(policy="autoaugment"), 50_000, generator)
     share = (codes == Op.EQUALIZE).double().mean(0)
-    for place in (0, 1):
-        chances = [pair[place][1] for pair in V0 if pair[place][0] == Op.EQUALIZE]
-        assert share[place] == pytest.approx(sum(chances) / 25, abs=0.01)
+    for layer in (0, 1):
+        chances = [pair[layer][1] for pair in V0 if pair[layer][0] == Op.EQUALIZE]
+        assert share[layer] == pytest.approx(sum(chances) / 25, abs=0.01)
     turned = amounts[(codes == Op.ROTATE) & (amounts != 0)]
     assert (turned > 0).double().mean() == pytest.approx(0.5, abs=0.02)
     assert turned.abs().max() == pytest.approx(27.0)
@@ -203,5 +203,5 @@ def test_switching_one_change_on_leaves_the_other_draws() -> None:
     more = Augment(policy="randaugment", mixup=0.2, cutmix=1.0)
     full = Augmenter(more, torch.zeros(1), 16).draw(3, 2, 50)
     assert torch.equal(plain.rows, full.rows) and torch.equal(plain.columns, full.columns)
-    other = Augmenter(Augment(policy="randaugment"), torch.zeros(1), 16).draw(3, 2, 50)
-    assert torch.equal(other.codes, full.codes) and torch.equal(other.amounts, full.amounts)
+    policy = Augmenter(Augment(policy="randaugment"), torch.zeros(1), 16).draw(3, 2, 50)
+    assert torch.equal(policy.codes, full.codes) and torch.equal(policy.amounts, full.amounts)

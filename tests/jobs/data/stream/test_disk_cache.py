@@ -110,17 +110,17 @@ def test_two_processes_fill_it_together(tmp_path):
 @given(st.data())
 def test_rows_come_back_as_they_were_written(tmp_path_factory, data):
     root = tmp_path_factory.mktemp("raw")
-    one, two = (RawCache.open(root, "key", LAYOUT) for _ in range(2))
+    first, second = (RawCache.open(root, "key", LAYOUT) for _ in range(2))
     pixels = np.random.default_rng(0).integers(0, 256, (12, 2, 3, 3), dtype=np.uint8)
-    some = data.draw(st.lists(st.integers(0, 11), unique=True, max_size=12))
-    for place, row in enumerate(some):
-        (one, two)[place % 2].write(row, pixels[row])
-    if some:
-        out = np.empty((len(some), 2, 3, 3), dtype=np.uint8)
-        two.read(np.array(some), out)
-        assert np.array_equal(out, pixels[some])
-    assert sorted(np.flatnonzero(one.status == GOOD).tolist()) == sorted(some)
-    assert one.seal() == (len(some) == 12) == bool(sealed(root))
+    rows = data.draw(st.lists(st.integers(0, 11), unique=True, max_size=12))
+    for index, row in enumerate(rows):
+        (first, second)[index % 2].write(row, pixels[row])
+    if rows:
+        out = np.empty((len(rows), 2, 3, 3), dtype=np.uint8)
+        second.read(np.array(rows), out)
+        assert np.array_equal(out, pixels[rows])
+    assert sorted(np.flatnonzero(first.status == GOOD).tolist()) == sorted(rows)
+    assert first.seal() == (len(rows) == 12) == bool(sealed(root))
 
 
 def filled(root: Path) -> RawCache:

@@ -17,11 +17,11 @@ def groups_of(sizes: list[int]) -> np.ndarray:
 @given(SIZES, st.integers(1, 24), st.integers(1, 64), st.integers(0, 2**32 - 1))
 def test_whole_batches_of_different_images(sizes, batch, buffer, seed):
     groups = groups_of(sizes)
-    places = streamed_order(groups, seed, 1, batch, buffer)
-    assert len(places) == len(groups) // batch * batch
-    assert len(set(places.tolist())) == len(places)
-    assert set(places.tolist()) <= set(range(len(groups)))
-    assert np.array_equal(places, streamed_order(groups, seed, 1, batch, buffer))
+    positions = streamed_order(groups, seed, 1, batch, buffer)
+    assert len(positions) == len(groups) // batch * batch
+    assert len(set(positions.tolist())) == len(positions)
+    assert set(positions.tolist()) <= set(range(len(groups)))
+    assert np.array_equal(positions, streamed_order(groups, seed, 1, batch, buffer))
 
 
 def test_what_fits_into_the_buffer_or_is_read_one_by_one_is_shuffled_as_in_memory():
@@ -34,9 +34,9 @@ def test_what_fits_into_the_buffer_or_is_read_one_by_one_is_shuffled_as_in_memor
 
 def test_epochs_and_seeds_differ():
     groups = groups_of([10] * 100)
-    one = streamed_order(groups, 0, 1, 16, 128)
-    assert (one != streamed_order(groups, 0, 2, 16, 128)).mean() > 0.9
-    assert (one != streamed_order(groups, 1, 1, 16, 128)).mean() > 0.9
+    first = streamed_order(groups, 0, 1, 16, 128)
+    assert (first != streamed_order(groups, 0, 2, 16, 128)).mean() > 0.9
+    assert (first != streamed_order(groups, 1, 1, 16, 128)).mean() > 0.9
 
 
 def test_every_rank_reads_groups_of_its_own():
@@ -50,11 +50,11 @@ def test_every_rank_reads_groups_of_its_own():
 @given(st.integers(1, 200), st.integers(1, 64), st.integers(2, 20))
 def test_few_groups_are_in_use_at_a_time(buffer, batch, size):
     groups = groups_of([size] * 40)
-    places = groups[streamed_order(groups, 5, 1, batch, buffer)]
+    used = groups[streamed_order(groups, 5, 1, batch, buffer)]
     if len(groups) <= buffer:
         return
-    uses = [np.flatnonzero(places == group) for group in np.unique(places)]
-    alive = np.zeros(len(places) + 1, dtype=int)
+    uses = [np.flatnonzero(used == group) for group in np.unique(used)]
+    alive = np.zeros(len(used) + 1, dtype=int)
     for use in uses:
         alive[use[0]] += 1
         alive[use[-1] + 1] -= 1
