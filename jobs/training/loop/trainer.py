@@ -14,6 +14,7 @@ from compound.jobs.data.batches import Batch, Share, Source
 from compound.jobs.models.build import build
 from compound.jobs.parallel.collective import averaged, least, summed
 from compound.jobs.parallel.failure import Diverged
+from compound.jobs.parallel.flat_parameters import Flat
 from compound.jobs.parallel.process import Process
 from compound.jobs.parallel.strategy import strategy_of
 from compound.jobs.seeds import Purpose, derive
@@ -51,9 +52,7 @@ class Trainer:
         self.source, self._resolution = source, job.architecture.resolution
         self._generator = _generator(process.device)
         self.module = network_of(job, self.steps, process.imports)
-        self.flat = self._strategy.flatten(
-            self.module, job.recipe, process, batch=batch, micro=micro
-        )
+        self.flat = self._laid_out()
         self._norms = Norms(self.module, len(self._share.pieces))
         self.average = Average(self.flat, job.recipe.ema) if job.recipe.ema else None
         self.optimiser = Update(
@@ -65,6 +64,12 @@ class Trainer:
         self.on_step: Callable[[], None] | None = None
         """Called after every optimiser step."""
         self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
+
+    def _laid_out(self) -> Flat:
+        batch, micro = self.steps.batch, self.steps.micro
+        return self._strategy.flatten(
+            self.module, self._recipe, self._process, batch=batch, micro=micro
+        )
 
     def connect(self) -> None:
         """Wrap the network; with several ranks all have to call this at the same time."""

@@ -204,7 +204,7 @@ def test_ranks_hold_the_rows_that_torch_would_give_them(rows: int, ranks: int) -
         assert flat.written == (("w", "b") if rank == 0 else ("w",))
         numbers[:size] += 1
         flat.update_module()
-        assert torch.equal(flat.held[0], chunks[rank] + 1)
+        assert torch.equal(flat.module_rows[0], chunks[rank] + 1)
 
 
 def test_slots_of_a_whole_network_are_found_by_name() -> None:
