@@ -125,8 +125,7 @@ async def _cut(request: web.Request, answer: web.Response) -> web.StreamResponse
 @contextmanager
 def proxy_of(upstream: str) -> Iterator[Proxy]:
     """Run a proxy in a thread of its own."""
-    proxy, loop, started = Proxy(upstream), asyncio.new_event_loop(), threading.Event()
-    ending = asyncio.Event()
+    proxy, started, ending = Proxy(upstream), threading.Event(), asyncio.Event()
 
     async def serve() -> None:
         async with aiohttp.ClientSession(auto_decompress=False) as session:
@@ -139,15 +138,19 @@ def proxy_of(upstream: str) -> Iterator[Proxy]:
             await site.start()
             port = runner.addresses[0][1]
             proxy.endpoint = f"http://127.0.0.1:{port}"
+            loops.append(asyncio.get_running_loop())
             started.set()
             await ending.wait()
             await runner.cleanup()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
+    # asyncio.run cancels what still waits at the end, such as a delayed answer. Without that Python
+    # prints "Task was destroyed but it is pending!" after the tests.
+    loops: list[asyncio.AbstractEventLoop] = []
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), daemon=True)
     thread.start()
     assert started.wait(10)
     try:
         yield proxy
     finally:
-        loop.call_soon_threadsafe(ending.set)
+        loops[0].call_soon_threadsafe(ending.set)
         thread.join(10)

@@ -52,6 +52,15 @@ def save(writer: JobWriter, epoch: int) -> None:
     writer.save(epoch, 10 * epoch, *saved(epoch))
 
 
+def save_scored(writer: JobWriter, epoch: int, score: float) -> None:
+    """Log an epoch, and save its checkpoint with a validation accuracy."""
+    log(writer, epoch)
+    content = saved(epoch)
+    content.extra["validation_accuracy"] = score
+    writer.save_later(Position(epoch, 10 * epoch), lambda: content)
+    writer.wait()
+
+
 def save_later(writer: JobWriter, epoch: int) -> None:
     writer.save_later(Position(epoch, 10 * epoch), lambda: saved(epoch))
 

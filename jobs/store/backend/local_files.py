@@ -17,7 +17,7 @@ from compound.jobs.store.backend.files import (
     segments,
     temporary_of,
 )
-from compound.jobs.store.backend.local_reading import list_entries, read_at
+from compound.jobs.store.backend.local_reading import list_entries, read_at, readable
 from compound.schemas.errors import StoreError
 
 # O_EXCL: a file that exists already, or a link in its place, is an error and is not overwritten.
@@ -79,16 +79,8 @@ class LocalFiles:
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
         """Fill a buffer from an offset in a file; return how many bytes were read."""
-        path = self._path(key)
-        with explained(path):
-            try:
-                handle = os.open(path, os.O_RDONLY)
-            except FileNotFoundError:
-                return None
-            try:
-                return read_at(handle, start, buffer)
-            finally:
-                os.close(handle)
+        with readable(self._path(key)) as handle:
+            return None if handle is None else read_at(handle, start, buffer)
 
     def _folder(self, key: str) -> str:
         return self._path(key) if key else self.root
@@ -159,18 +151,13 @@ class LocalFiles:
 
     def is_streaming(self, key: str) -> bool:
         """Whether a live process holds the stream open."""
-        path = self._path(key)
-        with explained(path):
-            try:
-                handle = os.open(path, os.O_RDONLY)
-            except FileNotFoundError:
+        with readable(self._path(key)) as handle:
+            if handle is None:
                 return False
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return True
-            finally:
-                os.close(handle)
         return False
 
     def lock(self, key: str, note: bytes) -> Lock | None:

@@ -3,9 +3,24 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from compound.jobs.store.backend.files import Entry, explained
+
+
+@contextmanager
+def readable(path: str) -> Iterator[int | None]:
+    """Open a file for reading; None where there is none."""
+    with explained(path):
+        try:
+            handle = os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            yield None
+            return
+        try:
+            yield handle
+        finally:
+            os.close(handle)
 
 
 def read_at(handle: int, start: int, buffer: memoryview) -> int:

@@ -47,9 +47,10 @@ def heartbeat_key(key: str) -> str:
 class Leases:
     """Locks on one key: each process puts a lease with a name of its own, then lists all leases.
 
-    Not every endpoint has conditional PUTs (If-None-Match), so the protocol needs none. Of two
-    processes at once at least one sees the other's lease, and a process that sees one deletes its
-    own. So both never hold the lock, but both may fail: then they try again after random pauses.
+    No conditional PUT (If-None-Match) is needed: s3rver has none, and Swift 2.38 lets several that
+    race through. Of two processes at once at least one sees the other's lease, and a process that
+    sees one deletes its own. So both never hold the lock, but both may fail: then they try again
+    after random pauses.
     A lease of another process is watched: if it is renewed, its holder lives and `take` gives up.
     """
 

@@ -13,23 +13,23 @@ from tests.support.store_samples import JOB, job, log, result, row, save
 @pytest.fixture
 def filled(store: str) -> ArtifactStore:
     """One job that has ended, and one that has sealed rows and a tail."""
-    uri = ArtifactStore.open(store)
-    with uri.writer(JOB) as writer:
+    opened = ArtifactStore.open(store)
+    with opened.writer(JOB) as writer:
         log(writer, 1, 2, 3)
         writer.finish(result(3))
-    with uri.writer(job(1)) as writer:
+    with opened.writer(job(1)) as writer:
         writer.log(row(1, of=job(1)))
         save(writer, 1)
         writer.log(row(2, of=job(1)))
-    return uri
+    return opened
 
 
 def test_some_metrics_are_the_lines_of_all(filled: ArtifactStore) -> None:
     jobs = [JOB.id, job(1).id, job(2).id]
     every = filled.metrics(jobs)
     for names in (["train_loss"], ["train_loss", "validation_accuracy"], ["none"], []):
-        names = every.filter(pc.is_in(every["name"], pa.array(names, pa.string())))
-        assert filled.metrics(jobs, names).equals(names)
+        expected = every.filter(pc.is_in(every["name"], pa.array(names, pa.string())))
+        assert filled.metrics(jobs, names).equals(expected)
     assert every.num_rows == 10
 
 

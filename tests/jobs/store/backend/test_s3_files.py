@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.backend import s3_heartbeat as s3_alive
+from compound.jobs.store.backend import s3_heartbeat
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.backend.s3_files import S3Files
 from compound.jobs.store.backend.s3_heartbeat import Timing
@@ -158,13 +158,13 @@ def test_the_sign_of_life_of_another_machine_ends_by_its_age(
 ) -> None:
     far, near = quick(uri), quick(uri)
     with monkeypatch.context() as patch:
-        patch.setattr(s3_alive, "_machine", lambda: "another")
+        patch.setattr(s3_heartbeat, "_machine", lambda: "another")
         lock, stream = far.lock("s/lease.json", b"far"), far.stream("s/live")
     assert lock is not None
     time.sleep(QUICK.dead + 1)
     assert near.is_streaming("s/live") and near.holder("s/lease.json") == b"far", "renewed"
     lock._closing.set()  # as if its process had been killed
-    stream._pulse._closing.set()
+    stream._heartbeat._closing.set()
     time.sleep(QUICK.renewed)
     assert near.is_streaming("s/live")
     began = time.monotonic()

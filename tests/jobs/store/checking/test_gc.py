@@ -10,7 +10,6 @@ from compound.jobs.store.checking.findings import FindingCounts
 from compound.jobs.store.checking.fsck import CheckOptions
 from compound.jobs.store.checking.gc import Pruning, Retention
 from compound.jobs.store.folders.job_folder import JobFolder
-from compound.jobs.store.format.checkpoint import Position
 from compound.jobs.store.format.manifest import Manifest
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.schemas.errors import StoreError
@@ -20,10 +19,9 @@ from tests.support.store_samples import (
     epochs_of,
     files_of,
     job,
-    log,
     result,
     row,
-    saved,
+    save_scored,
     train,
     whole,
 )
@@ -39,17 +37,9 @@ def store(tmp_path: Path) -> ArtifactStore:
     assert all_kept.id == JOB.id
     with store.writer(all_kept) as writer:
         for epoch, score in enumerate(SCORES, 1):
-            scored(writer, epoch, score)
+            save_scored(writer, epoch, score)
         writer.finish(result(5))
     return store
-
-
-def scored(writer: JobWriter, epoch: int, score: float) -> None:
-    log(writer, epoch)
-    content = saved(epoch)
-    content.extra["validation_accuracy"] = score
-    writer.save_later(Position(epoch, 10 * epoch), lambda: content)
-    writer.wait()
 
 
 def manifest(store: ArtifactStore) -> Manifest:
@@ -175,6 +165,6 @@ def test_a_writer_that_begins_meanwhile_loses_nothing(store: ArtifactStore) -> N
     assert len(files_of(store, "model.safetensors")) == 5, "whoever has lost deletes nothing"
     writer = crowded.successor
     assert writer and whole(writer.resume(), 5)
-    scored(writer, 6, 0.5)
+    save_scored(writer, 6, 0.5)
     writer.finish(result(6, 3))
     assert epochs_of(store) == [1, 2, 3, 4, 5, 6] and clean(store)

@@ -16,12 +16,11 @@ from compound.jobs.store.checking.gc import Retention
 from compound.schemas.architecture import Coefficients
 from compound.schemas.job import Event
 from compound.schemas.recipe import Keep, Recipe
-from tests.jobs.store.backend.test_disk_faults import EVERY, Progress, check_and_finish, faulty
-from tests.jobs.store.backend.test_disk_faults import whole_job as on_a_disk
-from tests.jobs.store.checking.test_gc import scored as log_and_save
 from tests.support.back_ends import MANY_TIMES
+from tests.support.disk_faults import EVERY, Progress, check_and_finish, faulty
+from tests.support.disk_faults import whole_job as on_a_disk
 from tests.support.store_crashes import Open, deaths, found_in, no_worse_than_orphans, under
-from tests.support.store_samples import JOB, log, result, save, train, whole
+from tests.support.store_samples import JOB, log, result, save, save_scored, train, whole
 
 KEEPING = JOB.model_copy(update={"recipe": Recipe.model_validate({"keep": {"last": 9}})})
 """The same job, with all of its checkpoints kept."""
@@ -149,7 +148,7 @@ def check_pruned(files: Files) -> None:
 def scored(files: Files) -> None:
     with store_of(files).writer(KEEPING) as writer:
         for epoch, score in enumerate((0.1, 0.9, 0.2, 0.3), 1):
-            log_and_save(writer, epoch, score)
+            save_scored(writer, epoch, score)
         writer.finish(result(4, 2))
 
 
