@@ -37,7 +37,7 @@ from compound.schemas.job import DataRef, Event, JobRequest, JobResult, Resource
 from compound.schemas.recipe import Recipe
 
 EPOCHS = 8
-VICTIMS = {"RayTrainWorker": 0.7, "GangTrial": 0.15, "driver": 0.15}
+VICTIMS = {"RayTrainWorker": 0.7, "GroupTrial": 0.15, "driver": 0.15}
 """How often each kind of process is drawn."""
 
 _TIMED = {"images_per_second", "seconds", "data_wait"}
@@ -97,7 +97,7 @@ def kill_at_random(folder: Path, kills: int, seed: int, address: str) -> Outcome
             if event.row.epoch == epoch:
                 del doomed[event.job]
                 outcome.killed[victim] += 1
-                _kill(victim, driver)
+                _kill(victim, driver, address)
         if outcome.wrong or driver.wait() == 0:
             break
     if not outcome.wrong and driver.returncode:
@@ -170,12 +170,12 @@ class _Alarm:
         self._driver.kill()
 
 
-def _kill(victim: str, driver: "subprocess.Popen[str]") -> None:
+def _kill(victim: str, driver: "subprocess.Popen[str]", address: str) -> None:
     if victim == "driver":
         driver.kill()
         return
     filters = [("class_name", "=", victim), ("state", "=", "ALIVE")]
-    found = list_actors(filters=filters)
+    found = list_actors(address, filters=filters)
     if found:
         os.kill(random.Random(len(found)).choice(found).pid, signal.SIGKILL)
 
