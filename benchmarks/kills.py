@@ -38,7 +38,7 @@ from compound.schemas.recipe import Recipe
 from compound.schemas.stages import Stage, Stem
 
 EPOCHS = 8
-VICTIMS = {"RayTrainWorker": 0.7, "GangTrial": 0.15, "driver": 0.15}
+VICTIMS = {"RayTrainWorker": 0.7, "GroupTrial": 0.15, "driver": 0.15}
 """How often each kind of process is drawn."""
 
 _TIMED = {"images_per_second", "seconds", "data_wait"}
@@ -101,7 +101,7 @@ def kill_at_random(folder: Path, kills: int, seed: int, address: str) -> Outcome
             if event.row.epoch == epoch:
                 del doomed[event.job]
                 outcome.killed[victim] += 1
-                _kill(victim, driver)
+                _kill(victim, driver, address)
         if outcome.wrong or driver.wait() == 0:
             break
     if not outcome.wrong and driver.returncode:
@@ -174,12 +174,12 @@ class _Alarm:
         self._driver.kill()
 
 
-def _kill(victim: str, driver: "subprocess.Popen[str]") -> None:
+def _kill(victim: str, driver: "subprocess.Popen[str]", address: str) -> None:
     if victim == "driver":
         driver.kill()
         return
     filters = [("class_name", "=", victim), ("state", "=", "ALIVE")]
-    actors = list_actors(filters=filters)
+    actors = list_actors(address, filters=filters)
     if actors:
         os.kill(random.Random(len(actors)).choice(actors).pid, signal.SIGKILL)
 

@@ -112,7 +112,7 @@ class SingleWorkerTrial(Trial):
             next(self._rows)
         except StopIteration as end:
             return {**message, **ended(self._survived(end.value))}
-        raise RunError(f"job {self.request.job.id} goes on after its last epoch")
+        raise RunError(f"job {self.request.job.id} continues after its last epoch")
 
     def _survived(self, result: JobResult) -> JobResult:
         """Return the result of a job after which this process can take another one.

@@ -53,6 +53,9 @@ def test_all_failed_is_no_verdict_and_can_be_retried(spec: Path, tmp_path: Path)
     assert retried.returncode == 1
     assert "retrying 4 failed jobs" in retried.stderr
     assert retried.stderr.count("] failed") == 4
+    assert retried.stderr.count("(a retry would end the same way)") == 4
+    text = compound("status", "small", "--store", store).stdout
+    assert text.count("; a retry would end the same way") == 4, text
 
 
 def test_there_may_be_nothing_to_retry(spec: Path, tmp_path: Path) -> None:
