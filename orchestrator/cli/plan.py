@@ -86,7 +86,7 @@ def _save(
             text=file.source.text,
             overrides=tuple(overrides),
             program=program_hash(),
-            profile=prepared.reckoner.profile,
+            profile=prepared.cost_model.profile,
             search=prepared.plan.search,
             variant=prepared.plan.variant,
             forecast=prepared.forecast,

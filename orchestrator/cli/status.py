@@ -13,7 +13,7 @@ from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
-from compound.orchestrator.forecast.budget_check import burned
+from compound.orchestrator.forecast.budget_check import used_parts
 from compound.orchestrator.records.documents import SPEC, Documents, Record, SentenceOnly, documents
 from compound.orchestrator.records.job_list import GATE, lines_of, once, planning
 from compound.orchestrator.wording.numbers import closest
@@ -150,7 +150,7 @@ def _spent(status: StudyStatus) -> list[str]:
     spent = status.spent
     if spent is None or not spent.epochs:
         return []
-    parts = list(burned(status.spec.budget, spent))
+    parts = list(used_parts(status.spec.budget, spent))
     hours = f"{spent.gpu_hours:.3g} GPU-hours" if spent.gpu_hours else ""
     amounts = [f"{spent.epochs:,} epochs", hours, f"{spent.cpu_hours:.3g} CPU-hours"]
     return [f"spent: {', '.join(parts or [amount for amount in amounts if amount])}"]

@@ -48,7 +48,7 @@ def exceeded(spending: Spending, amounts: Total | Spent) -> Iterator[tuple[str, 
             yield name, f"{_amount(amount)} {unit}, the budget is {_amount(limit)}"
 
 
-def burned(spending: Spending, spent: Spent) -> Iterator[str]:
+def used_parts(spending: Spending, spent: Spent) -> Iterator[str]:
     """Yield how much of each limit is used up: 0.31 of 2 GPU-hours (16 %)."""
     for name, unit in LIMITS:
         limit, amount = getattr(spending, name), getattr(spent, name)
@@ -65,9 +65,9 @@ def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
     for _, text in exceeded(spec.budget, forecast.most):
         does = "refuse it" if spec.budget.at_limit == "refuse" else "stop at the limit"
         yield f"the plan takes up to {text}: compound run will {does}"
-    yield from _homeless(spec, forecast)
+    yield from _unplaceable(spec, forecast)
     yield from forecast.cautions
-    yield from _tight(forecast)
+    yield from _too_large(forecast)
     yield from unaccounted(forecast.basis, _precisions(spec, forecast))
     yield from _wide(spec, forecast)
 
@@ -97,7 +97,7 @@ def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
         )
 
 
-def _homeless(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
+def _unplaceable(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
     """Say which jobs the cluster that the plan reckons with could not hold at all, and why."""
     hosts = forecast.basis.hosts
     where = "the cluster" if spec.cluster else "the machine that plans"
@@ -127,7 +127,7 @@ def edits(spec: StudySpec | TrainSpec, forecast: Forecast) -> list[str]:
     return ["budget.at_limit=stop"] if refuses else []
 
 
-def _tight(forecast: Forecast) -> Iterator[str]:
+def _too_large(forecast: Forecast) -> Iterator[str]:
     """Say which jobs need more memory than a worker has, and what would help."""
     jobs = [demand for demand in forecast.demands.values() if not demand.fits]
     if jobs:

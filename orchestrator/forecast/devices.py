@@ -82,11 +82,11 @@ def existing(uri: str) -> ArtifactStore | None:
         return None
 
 
-def learnt(
-    reckoner: CostModel, requests: Iterable[JobRequest], store: ArtifactStore | None
+def corrected_profile(
+    cost_model: CostModel, requests: Iterable[JobRequest], store: ArtifactStore | None
 ) -> DeviceProfile:
-    """Return the reckoner's device, its times corrected by the jobs that it has finished."""
-    profile = reckoner.profile
+    """Return the cost_model's device, its times corrected by the jobs that it has finished."""
+    profile = cost_model.profile
     if store is None:
         return profile
     begun = set(store.jobs())
@@ -94,7 +94,7 @@ def learnt(
     results = store.results([*begun_requests][:: 1 + len(begun_requests) // _ENOUGH]).values()
     done = [result for result in results if result.status == "done" and result.attempt == 1]
     comparable = [r for r in done if r.device == profile.device]
-    predicted = reckoner.demands([begun_requests[r.job] for r in comparable])
+    predicted = cost_model.demands([begun_requests[r.job] for r in comparable])
     demands = [(r.seconds, predicted[r.job]) for r in comparable]
     worked, launched = (
         [(seconds, demand.seconds) for seconds, demand in demands if demand.bound == bound]

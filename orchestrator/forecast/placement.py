@@ -87,10 +87,10 @@ def decided(
 ) -> Iterator[str]:
     """Yield what `gpus: auto` has come to on the hosts that train, and what to beware of."""
     yield from (sentence(phase) for phase in placed(spec, nodes, limit) if phase.asked == "auto")
-    yield from (f"warning: {text}" for text in cautions(spec, nodes, limit))
+    yield from (f"warning: {text}" for text in placement_warnings(spec, nodes, limit))
 
 
-def cautions(
+def placement_warnings(
     spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
 ) -> Iterator[str]:
     """Yield what people should know of the resources that a spec asks for."""

@@ -15,7 +15,7 @@ from compound.orchestrator.design.limits import (
     require_sizes,
 )
 from compound.orchestrator.design.network_space import Space
-from compound.orchestrator.plan.compile_choice import asks
+from compound.orchestrator.plan.compile_choice import compile_is_auto
 from compound.orchestrator.plan.resolution_warnings import resolution_warnings
 from compound.orchestrator.plan.schedules import first_seeds, rung_schedules, search_jobs
 from compound.schemas.architecture import Network
@@ -72,7 +72,9 @@ def plan_study(
             *_warnings(spec, info),
             *resolution_warnings(spec.search, len(designed.candidates)),
         ),
-        profile=profile if spec.search.budget.cost not in COUNTED or asks(spec) else None,
+        profile=profile
+        if spec.search.budget.cost not in COUNTED or compile_is_auto(spec)
+        else None,
     )
 
 
