@@ -13,8 +13,8 @@ from compound.schemas.errors import CompoundError
 
 INTERRUPTED = 130
 _SELDOM = (100_000, 50, 100)
-"""Python's own thresholds look through ten thousand jobs' records again and again as they are
-read, in vain: a third of the time of `plan`, `status` and `report` at that size."""
+"""With Python's own thresholds the collector scans ten thousand jobs' records again and again while
+they are read, and frees nothing: a third of the time of `plan`, `status` and `report`."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _absent(error: ModuleNotFoundError) -> str:
-    """Say which package this command needs. Whatever else is not found is a fault of Compound."""
+    """Name the package that this command needs. Any other missing module is a bug in Compound."""
     package = (error.name or "").partition(".")[0]
     if package in ("", "compound"):
         return f"internal error: {type(error).__name__}: {error}\n  next: --debug"

@@ -1,4 +1,4 @@
-"""Everything that is settled before a job starts: the plan, and what it will take."""
+"""Everything that is decided before a job starts: the plan, and its forecast."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -47,7 +47,7 @@ def prepare(
     store: ArtifactStore | None,
     networks: Networks = DATA_ONLY,
 ) -> Prepared:
-    """Plan a spec, and reckon what it takes on the device that a probe knows, or a guess.
+    """Plan a spec, and predict what it takes on the probed device, or else on a guess.
 
     Raises PlanError where nothing can be made of the spec.
     """
@@ -81,7 +81,7 @@ def with_plan(
     store: ArtifactStore | None,
     networks: Networks,
 ) -> Prepared:
-    """Reckon what a plan takes."""
+    """Predict what a plan takes."""
     requests = [job.request for job in planned.jobs]
     uncorrected = CostModel(profile, hosts_of(spec), spec.budget, planned.data)
     costs = replace(uncorrected, profile=corrected_profile(uncorrected, requests, store))

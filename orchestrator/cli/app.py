@@ -1,4 +1,4 @@
-"""The command line: what can be typed. The work is in orchestrator/commands.
+"""The command line: what can be typed. The work is in orchestrator/cli.
 
 Each command imports what it needs when it runs, so that `--help` does not wait for torch or Ray.
 """
@@ -34,7 +34,7 @@ app.add_typer(store_app)
 
 @app.command()
 def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
-    """Check a spec and say the first thing that does not hold."""
+    """Check a spec and show its first error."""
     from compound.orchestrator.cli import spec as specs
 
     specs.validate(spec, overrides or [], as_json=as_json)
@@ -74,7 +74,7 @@ def run(
         Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
     ] = "ray",
     address: AddressOption = None,
-    retry_failed: Annotated[bool, typer.Option(help="Train failed jobs anew.")] = False,
+    retry_failed: Annotated[bool, typer.Option(help="Train failed jobs again.")] = False,
     fast_dev_run: Annotated[
         bool, typer.Option(help="Two batches of every job, kept nowhere: does it all work?")
     ] = False,
@@ -115,7 +115,7 @@ def retry(
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a study's failed jobs anew, then go on with it."""
+    """Train a study's failed jobs again, then continue the study."""
     from compound.orchestrator.cli import retry as retrying
     from compound.orchestrator.cli import run as running
 
@@ -138,7 +138,7 @@ def report(
     output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make report.html anew from the store."""
+    """Write report.html again from the store."""
     from compound.orchestrator.cli import report as reporting
 
     reporting.report(study, store, output, as_json=as_json)

@@ -20,10 +20,10 @@ from compound.schemas.store_uri import bucket_of
 
 
 def run(path: Path | None, overrides: list[str], options: running.Options) -> None:
-    """Rehearse a study, and say what works. RunError: a job failed, or what came after them."""
+    """Rehearse a study, and print what works. RunError: a job failed, or a later step."""
     if options.plan is not None:
         raise SpecError(
-            "a plan is run as it is, so it cannot be rehearsed",
+            "a plan runs unchanged, so --fast-dev-run needs a spec",
             next_step="compound run SPEC --fast-dev-run",
         )
     file = running.source(path, overrides, options)

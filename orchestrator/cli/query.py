@@ -17,7 +17,7 @@ from compound.schemas.errors import SpecError, StoreError
 def query(sql: str, uri: str, studies: Sequence[str], format: Format, output: Path | None) -> None:
     """Print what a query finds; only the tables that it names are read.
 
-    Raises SpecError: the query does not hold, or DuckDB is not installed; StoreError: no such
+    Raises SpecError: the query is invalid, or DuckDB is not installed; StoreError: no such
     store or study.
     """
     store = ArtifactStore.open(uri, create=False)
@@ -59,7 +59,7 @@ def answer(sql: str, tables: dict[str, pa.Table]) -> pa.Table:
 
 def _refused(why: str, sql: str) -> SpecError:
     return SpecError(
-        f"the query does not hold: {why}",
+        f"invalid query: {why}",
         where=sql,
         allowed=f"the tables {', '.join(TABLES)}",
         next_step='compound query "select * from jobs limit 5"',

@@ -1,4 +1,4 @@
-"""`compound retry`: train a study's failed jobs anew."""
+"""`compound retry`: train a study's failed jobs again."""
 
 from dataclasses import replace
 from pathlib import Path

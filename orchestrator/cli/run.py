@@ -128,7 +128,7 @@ def _with_lasting_store(file: SpecFile) -> SpecFile:
 
 
 def _carry_out(file: SpecFile, options: Options) -> Reached:
-    """Check everything that can be checked first; then hold the lease and train."""
+    """Check everything that can be checked first; then take the lease and train."""
     spec = file.spec
     asha = _asha(file, options)
     check_trackers(spec)

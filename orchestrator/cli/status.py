@@ -55,7 +55,7 @@ def _unknown(study: str, store: ArtifactStore) -> StoreError:
     return StoreError(
         f"no study is called '{study}'{closest(study, studies)}",
         where=store.uri,
-        allowed=", ".join(studies) or "this store holds no study yet",
+        allowed=", ".join(studies) or "this store has no study yet",
         next_step="compound run SPEC",
     )
 

@@ -196,7 +196,7 @@ def _realise_fitted(space: "Space", triples: list[Coefficients], drafts: Drafts)
 
 
 def _realise_exactly(space: "Space", triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
-    """Take each triple exactly as it stands, its gamma too, or drop it."""
+    """Realise each triple exactly, with its own gamma, or drop it."""
     dropped = []
     for triple in triples:
         try:

@@ -159,7 +159,7 @@ class Space:
         return self._option(MultiplierRange(alpha, alpha), MultiplierRange(beta, beta))
 
     def exact(self, triple: Coefficients) -> NetworkOption:
-        """Realise one triple exactly as it stands, its resolution too."""
+        """Realise one triple exactly, with its own resolution."""
         alpha, beta = triple.alpha, triple.beta
         network = self.networks.scale(self.baseline, triple, 1.0, self.rounding)
         shape = self.networks.at(network, self.baseline.resolution)

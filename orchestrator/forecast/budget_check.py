@@ -79,14 +79,14 @@ def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tup
 
 
 def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
-    """Say of which jobs the memory is reckoned for numbers of another size than they train in."""
+    """Warn of jobs whose memory is estimated for numbers of another size than they train in."""
     basis, jobs = forecast.basis, [*_precisions(spec, forecast)]
     half = sum(number for kind, number in jobs if kind == "bfloat16")
     whole = sum(number for kind, number in jobs if kind != "bfloat16")
     measured = basis.source == "probe" and basis.precision == "bfloat16"
     if half and not measured:
         yield (
-            f"{counted(half, 'job')} train in bfloat16, and their memory is reckoned as for "
+            f"{counted(half, 'job')} train in bfloat16, and their memory is estimated as for "
             "float32: as a rule more than they take, as most of what autograd keeps is half as "
             "large; --probe measures the search's"
         )
@@ -98,7 +98,7 @@ def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
 
 
 def _unplaceable(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
-    """Say which jobs the cluster that the plan reckons with could not hold at all, and why."""
+    """Name the jobs that do not fit on the cluster that the plan assumes, with the reason."""
     hosts = forecast.basis.hosts
     where = "the cluster" if spec.cluster else "the machine that plans"
     nodes = (Node(hosts.cpus, hosts.gpus, host=""),) * hosts.nodes
@@ -128,7 +128,7 @@ def edits(spec: StudySpec | TrainSpec, forecast: Forecast) -> list[str]:
 
 
 def _too_large(forecast: Forecast) -> Iterator[str]:
-    """Say which jobs need more memory than a worker has, and what would help."""
+    """Name the jobs that need more memory than a worker has, with a remedy."""
     jobs = [demand for demand in forecast.demands.values() if not demand.fits]
     if jobs:
         most = max(jobs, key=lambda demand: demand.memory)

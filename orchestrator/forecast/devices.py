@@ -49,7 +49,7 @@ def unsized(spec: AnySpec, profile: DeviceProfile) -> Iterator[str]:
     if names:
         yield (
             f"the driver does not say how much memory {' and '.join(dict.fromkeys(names))} has: "
-            f"{profile.memory / GIB:.1f} GiB are a guess; --probe or `cluster.memory` tells"
+            f"{profile.memory / GIB:.1f} GiB are a guess; --probe or `cluster.memory` corrects it"
         )
 
 

@@ -15,7 +15,7 @@ Choose = Callable[[Iterable[float]], float]
 def family_forecast(
     cost_model: CostModel, families: Sequence[FamilyPlan], planned: AbstractSet[str]
 ) -> FamilyForecast:
-    """Bound what the family takes; jobs whose ids are `known` are trained already by then."""
+    """Bound what the family takes; jobs whose ids are `planned` are trained before it."""
     fresh = [
         [job.request for job in family.jobs if job.request.job.id not in planned]
         for family in families

@@ -101,7 +101,7 @@ def placement_warnings(
         size = gpus_of(sized)
         if bool(size) != bool(gpus_of(first)):
             kinds = "CPUs" if size else "GPUs"
-            yield f"{phase}: times and memory are reckoned for {kinds}, on which the search trains"
+            yield f"{phase}: times and memory are estimated for {kinds}, on which the search trains"
         if text := mixed(sized, nodes):
             yield f"{phase}: {text}"
         if (number := sharing(sized)) > 1:

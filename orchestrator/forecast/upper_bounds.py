@@ -1,6 +1,6 @@
-"""What a search may add to its plan, as many and as dear jobs as there can be.
+"""Upper bounds of what a search may add to its plan.
 
-Who goes on is decided by scores, so before any of them is known only bounds can be told: the
+Scores decide which candidates go on, so before the search only bounds are possible: the
 candidates with the most activations, which take longest, go on.
 """
 
@@ -23,7 +23,7 @@ from compound.schemas.study import StudySpec
 
 
 def upper_bound_rounds(spec: StudySpec, plan: Plan) -> list[JobRequest]:
-    """Return the dearest jobs that rounds can add: points, promotion, seeds."""
+    """Return the most expensive jobs that rounds can add: points, promotion, seeds."""
     first, *later = rung_schedules(spec)
     added = _most_expensive(plan.untried)[: spec.search.rounds * spec.search.points]
     jobs = [*_trained(spec, plan, added, first, first_seeds(spec, first))]
@@ -35,7 +35,7 @@ def upper_bound_rounds(spec: StudySpec, plan: Plan) -> list[JobRequest]:
 
 
 def upper_bound_gate(spec: StudySpec, plan: Plan, networks: Networks) -> list[JobRequest]:
-    """Return the jobs of the dearest gate that the search can lead to."""
+    """Return the jobs of the most expensive gate that the search can lead to."""
     if spec.gate.mode == "off":
         return []
     axes = [candidate for candidate in plan.candidates if _is_axis(candidate)]

@@ -52,7 +52,7 @@ def _length(epochs: int, promotion: Rungs, rung: int) -> int:
 
 
 def of_length(recipe: Recipe, epochs: int) -> Recipe:
-    """Return a recipe of so many epochs whose learning rate takes the same course.
+    """Return a recipe of so many epochs with the same course of the learning rate.
 
     What is counted in epochs shrinks or grows along, so that a short schedule is annealed as fully
     as the whole one: only then are its scores comparable with each other.
@@ -119,7 +119,7 @@ def _search_job(
 
 
 def _prunable(spec: StudySpec, network: Candidate) -> bool:
-    """Tell whether a candidate competes in successive halving.
+    """Return whether a candidate competes in successive halving.
 
     The baseline does not, whose cost is another and whose scores correct all others for cost; nor
     do the single-axis controls, without which there is no verdict.

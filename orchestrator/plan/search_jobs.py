@@ -1,4 +1,4 @@
-"""From a spec and what its data holds to the jobs of the search, and later of the family."""
+"""From a spec and its data to the jobs of the search."""
 
 from collections.abc import Iterator
 
@@ -42,7 +42,7 @@ def plan_study(
 
     `profile` is of one search worker's device; budgets on memory and step time take it, and so does
     `compile: auto`.
-    Raises PlanError where the spec holds but nothing can be made of it.
+    Raises PlanError: the spec is valid, but no candidate can be made of it.
     """
     check_batch(spec.search.train, spec.resources.search.most_workers, "search.train.batch")
     require_recipe(spec.train, spec.resources.family)

@@ -162,7 +162,7 @@ def test_memory_that_holds_for_numbers_of_another_size_is_told(store: ArtifactSt
     number = jobs.search.jobs + jobs.family.most.jobs
     assert not told()
     (half,) = told(*both)
-    assert half.startswith(f"{number} jobs train in bfloat16, and their memory is reckoned as for")
+    assert half.startswith(f"{number} jobs train in bfloat16, and their memory is estimated as for")
     store.save_profile(probed(precision="bfloat16"))
     assert not told(*both)
     (whole,) = told()
