@@ -195,8 +195,10 @@ def _cells(line: Line, state: JobState) -> list[str]:
 def metrics(study: str, uri: str, format: "Format", output: Path | None) -> None:
     """Print or write the long table: one line a job, epoch and metric."""
     from compound.orchestrator.cli.printing.table_output import emit_parts
-    from compound.orchestrator.records import arrow_tables as tables
+    from compound.orchestrator.records import arrow_tables
 
     name, store = _opened(study, uri)
     labels = {line.job: line.label for line in StudyStatus.of(store, name).planned}
-    emit_parts(tables.METRICS, tables.metrics_in_parts(store, name, labels), format, output)
+    emit_parts(
+        arrow_tables.METRICS, arrow_tables.metrics_in_parts(store, name, labels), format, output
+    )

@@ -7,7 +7,7 @@ from compound.orchestrator.design.baseline import DATA_ONLY
 from compound.orchestrator.design.budget_cost import Measure, measure_of
 from compound.orchestrator.design.limits import obstacles
 from compound.orchestrator.plan.schedules import job, label, of_length
-from compound.orchestrator.scale import gate_text as words
+from compound.orchestrator.scale import gate_text
 from compound.orchestrator.scale.family import scaled
 from compound.orchestrator.wording.names import name
 from compound.schemas.architecture import AXES, Candidate
@@ -93,9 +93,9 @@ def _entrants(
     for candidate in chosen:
         network = _network(spec, plan, candidate, measure, networks)
         if isinstance(network, str):
-            left_out.append(words.cannot_be_built(name(candidate), network))
+            left_out.append(gate_text.cannot_be_built(name(candidate), network))
         elif network.id in by_network:
-            left_out.append(words.same_network(name(candidate), by_network[network.id].name))
+            left_out.append(gate_text.same_network(name(candidate), by_network[network.id].name))
         else:
             by_network[network.id] = Entrant(
                 candidate=candidate.id, name=name(candidate), network=network

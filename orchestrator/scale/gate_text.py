@@ -132,7 +132,7 @@ class GateText:
         """No difference is significant, in the search or now."""
         return (
             f"No difference is significant, in the search or at {self.scale}: the order of the "
-            "contenders is noise, and there is nothing that could fail to carry over. Any of them may be "
+            "contenders is noise, and nothing could fail to carry over. Any of them may be "
             "scaled; more seeds (search.seeds) would show finer differences."
         )
 
