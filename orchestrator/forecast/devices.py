@@ -38,6 +38,7 @@ def _sized(guessed: DeviceProfile, spec: AnySpec) -> DeviceProfile:
     sizes = [gpu.memory for gpu in gpus if gpu.memory is not None]
     if not sizes:
         return guessed
+    # A CUDA context occupies its bytes on the GPU before torch allocates anything.
     return guessed.model_copy(update={"memory": min(sizes) - PROCESS_BYTES})
 
 
@@ -89,6 +90,7 @@ def corrected_profile(
     profile = cost_model.profile
     if store is None:
         return profile
+    # One listing of the jobs' folder costs less than a request for each job of a bucket.
     begun = set(store.jobs())
     begun_requests = {request.job.id: request for request in requests if request.job.id in begun}
     results = store.results([*begun_requests][:: 1 + len(begun_requests) // _ENOUGH]).values()

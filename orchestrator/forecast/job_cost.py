@@ -138,6 +138,7 @@ class CostModel:
             return self.worker_memory
         if 0 < gpus_of(resources) < 1:
             return own_bytes(self.worker_memory + PROCESS_BYTES, gpus_of(resources))
+        # NCCL allocates its buffers at the first collective, outside of torch's allocator.
         nccl = NCCL_BYTES if resources.most_workers > 1 else 0
         return max(0, self.worker_memory - nccl)
 

@@ -172,6 +172,7 @@ def _brief(value: Any) -> str:
 
 def program_hash() -> str:
     """Return a hash of every source file of the program, tests and benchmarks left out."""
+    # The source, not the version: in a checkout the version stays while the program changes.
     hashed = hashlib.sha256()
     for package in _LAYERS:
         root = _ROOT / package

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from compound.orchestrator.spec.fast_dev_run import rehearse_study
+from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.spec.load import load
 from compound.schemas.study import StudySpec
 from tests.orchestrator.cli.test_user_networks import NET, write
@@ -63,7 +63,7 @@ def test_a_plan_is_not_rehearsed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_rehearsal_is_short_whatever_the_spec(path: Path) -> None:
     spec = load(path).spec
-    short = rehearse_study(spec)
+    short = KINDS[spec.kind].rehearsal(spec)
     assert short.train.epochs == 1 and short.store != spec.store
     assert short.data.limit == 2 * max(
         spec.train.batch, spec.search.train.batch if isinstance(spec, StudySpec) else 0
