@@ -12,16 +12,16 @@ from compound.orchestrator.cli.app import app
 from compound.schemas.errors import CompoundError
 
 INTERRUPTED = 130
-_SELDOM = (100_000, 50, 100)
-"""Python's own thresholds look through ten thousand jobs' records again and again as they are
-read, in vain: a third of the time of `plan`, `status` and `report` at that size."""
+_GC_THRESHOLDS = (100_000, 50, 100)
+"""With Python's own thresholds the collector scans ten thousand jobs' records again and again while
+they are read, and frees nothing: a third of the time of `plan`, `status` and `report`."""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit. `--debug`, anywhere, shows the traceback of an error."""
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
-    gc.set_threshold(*_SELDOM)
+    gc.set_threshold(*_GC_THRESHOLDS)
     try:
         app([word for word in words if word != "--debug"], prog_name="compound")
     except CompoundError as error:
@@ -29,17 +29,18 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         _fail("interrupted; the same command again resumes", INTERRUPTED, debug)
     except BrokenPipeError:
-        # The reader went away (`| head`): not an error, but Python would complain at exit.
+        # The reader went away (`| head`): no error. Python flushes stdout again at exit, and would
+        # print an ignored BrokenPipeError there (docs.python.org/3/library/signal.html).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except ModuleNotFoundError as error:
-        _fail(_absent(error), 1, debug)
+        _fail(_missing_package(error), 1, debug)
     except Exception as error:
         _fail(f"internal error: {type(error).__name__}: {error}\n  next: --debug", 1, debug)
 
 
-def _absent(error: ModuleNotFoundError) -> str:
-    """Say which package this command needs. Whatever else is not found is a fault of Compound."""
+def _missing_package(error: ModuleNotFoundError) -> str:
+    """Name the package that this command needs. Any other missing module is a bug in Compound."""
     package = (error.name or "").partition(".")[0]
     if package in ("", "compound"):
         return f"internal error: {type(error).__name__}: {error}\n  next: --debug"

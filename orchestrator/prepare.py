@@ -1,4 +1,4 @@
-"""Everything that is settled before a job starts: the plan, and what it will take."""
+"""Everything that is decided before a job starts: the plan, and its forecast."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -7,12 +7,18 @@ from dataclasses import dataclass, replace
 from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.design.baseline import DATA_ONLY
-from compound.orchestrator.forecast.devices import hosts_of, learnt, nodes_of, profile_of, unsized
+from compound.orchestrator.forecast.devices import (
+    corrected_profile,
+    hosts_of,
+    nodes_of,
+    profile_of,
+    unsized,
+)
 from compound.orchestrator.forecast.family_cost import family_forecast
 from compound.orchestrator.forecast.job_cost import CostModel
-from compound.orchestrator.forecast.placement import cautions, placed
+from compound.orchestrator.forecast.placement import placed, placement_warnings
 from compound.orchestrator.kinds.all_kinds import KINDS
-from compound.orchestrator.plan.compile_choice import CompileChoice, asks, decided
+from compound.orchestrator.plan.compile_choice import CompileChoice, compile_is_auto, decided
 from compound.orchestrator.scale.family import plan_family
 from compound.schemas.data import DataInfo
 from compound.schemas.design import COUNTED
@@ -31,7 +37,7 @@ class Prepared:
     plan: Plan | Variant
     families: tuple[FamilyPlan, ...]
     """One for each candidate; none for a single variant."""
-    reckoner: CostModel
+    cost_model: CostModel
     forecast: Forecast
 
 
@@ -41,7 +47,7 @@ def prepare(
     store: ArtifactStore | None,
     networks: Networks = DATA_ONLY,
 ) -> Prepared:
-    """Plan a spec, and reckon what it takes on the device that a probe knows, or a guess.
+    """Plan a spec, and predict what it takes on the probed device, or else on a guess.
 
     Raises PlanError where nothing can be made of the spec.
     """
@@ -65,7 +71,7 @@ def _begun_with(spec: StudySpec | TrainSpec, store: ArtifactStore | None) -> Dev
 def _held_on_device(spec: StudySpec | TrainSpec) -> bool:
     """Whether a plan depends on a device; a budget on an exact count does not."""
     counted = spec.search is None or spec.search.budget.cost in COUNTED
-    return asks(spec) or not counted
+    return compile_is_auto(spec) or not counted
 
 
 def with_plan(
@@ -75,10 +81,10 @@ def with_plan(
     store: ArtifactStore | None,
     networks: Networks,
 ) -> Prepared:
-    """Reckon what a plan takes."""
+    """Predict what a plan takes."""
     requests = [job.request for job in planned.jobs]
     uncorrected = CostModel(profile, hosts_of(spec), spec.budget, planned.data)
-    costs = replace(uncorrected, profile=learnt(uncorrected, requests, store))
+    costs = replace(uncorrected, profile=corrected_profile(uncorrected, requests, store))
     families = _families(spec, planned, networks)
     forecast = _forecast(costs, spec, planned, families, networks)
     return Prepared(spec, planned, families, costs, forecast)
@@ -116,7 +122,10 @@ def _forecast(
         demands=demands,
         compiling=_compiling(spec, planned, families),
         resources=placed(spec, nodes_of(spec)),
-        cautions=(*cautions(spec, nodes_of(spec)), *unsized(spec, costs.profile)),
+        cautions=(
+            *placement_warnings(spec, nodes_of(spec)),
+            *unsized(spec, costs.profile),
+        ),
     )
 
 

@@ -151,7 +151,7 @@ class Study(Generic[S]):
         return halving_rungs(spec.promotion, epochs, jobs, rows, correlation, spec.level)
 
     def _gate(self, search: Search, verdict: Verdict, phases: PhaseRunner) -> Outcome:
-        """Train the best once more at a larger scale; say whether the family is to follow."""
+        """Train the best again at a larger scale; return whether the family follows."""
         mode = search.spec.gate.mode
         if mode == "off":
             return "done"

@@ -1,4 +1,4 @@
-"""The command line: what can be typed. The work is in orchestrator/commands.
+"""The command line: what can be typed. The work is in orchestrator/cli.
 
 Each command imports what it needs when it runs, so that `--help` does not wait for torch or Ray.
 """
@@ -34,10 +34,10 @@ app.add_typer(store_app)
 
 @app.command()
 def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
-    """Check a spec and say the first thing that does not hold."""
-    from compound.orchestrator.cli import spec as specs
+    """Check a spec and show its first error."""
+    from compound.orchestrator.cli import spec as spec_command
 
-    specs.validate(spec, overrides or [], as_json=as_json)
+    spec_command.validate(spec, overrides or [], as_json=as_json)
 
 
 @app.command()
@@ -57,10 +57,10 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show every network, its exact cost and what it will take, before anything starts."""
-    from compound.orchestrator.cli import plan as planning
+    from compound.orchestrator.cli import plan as plan_command
 
-    options = planning.Options(probe, address, output, as_json, allow_import)
-    planning.plan(spec, overrides or [], options)
+    options = plan_command.Options(probe, address, output, as_json, allow_import)
+    plan_command.plan(spec, overrides or [], options)
 
 
 @app.command()
@@ -74,7 +74,7 @@ def run(
         Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
     ] = "ray",
     address: AddressOption = None,
-    retry_failed: Annotated[bool, typer.Option(help="Train failed jobs anew.")] = False,
+    retry_failed: Annotated[bool, typer.Option(help="Train failed jobs again.")] = False,
     fast_dev_run: Annotated[
         bool, typer.Option(help="Two batches of every job, kept nowhere: does it all work?")
     ] = False,
@@ -88,17 +88,17 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Search, judge, scale, train, report. The same command again resumes."""
-    from compound.orchestrator.cli import run as running
+    from compound.orchestrator.cli import run as run_command
 
-    options = running.Options(
+    options = run_command.Options(
         runner, address, retry_failed, as_json, plan, allow_import, profile, report
     )
     if fast_dev_run:
-        from compound.orchestrator.cli import fast_dev_run as rehearsal
+        from compound.orchestrator.cli import fast_dev_run as fast_dev_run_command
 
-        rehearsal.run(spec, overrides or [], options)
+        fast_dev_run_command.run(spec, overrides or [], options)
         return
-    running.run(spec, overrides or [], options)
+    run_command.run(spec, overrides or [], options)
 
 
 @app.command()
@@ -115,20 +115,20 @@ def retry(
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a study's failed jobs anew, then go on with it."""
-    from compound.orchestrator.cli import retry as retrying
-    from compound.orchestrator.cli import run as running
+    """Train a study's failed jobs again, then continue the study."""
+    from compound.orchestrator.cli import retry as retry_command
+    from compound.orchestrator.cli import run as run_command
 
-    options = running.Options(runner, address, failed, as_json, None, allow_import)
-    retrying.retry(study, store, options)
+    options = run_command.Options(runner, address, failed, as_json, None, allow_import)
+    retry_command.retry(study, store, options)
 
 
 @app.command()
 def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
     """Show what is done, running, waiting and failed, with causes."""
-    from compound.orchestrator.cli import status as studies
+    from compound.orchestrator.cli import status as status_command
 
-    studies.status(study, store, as_json=as_json)
+    status_command.status(study, store, as_json=as_json)
 
 
 @app.command()
@@ -138,10 +138,10 @@ def report(
     output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make report.html anew from the store."""
-    from compound.orchestrator.cli import report as reporting
+    """Write report.html again from the store."""
+    from compound.orchestrator.cli import report as report_command
 
-    reporting.report(study, store, output, as_json=as_json)
+    report_command.report(study, store, output, as_json=as_json)
 
 
 @app.command()
@@ -154,10 +154,12 @@ def submit(
     as_json: JsonOption = False,
 ) -> None:
     """Run a study as a Ray job on a running cluster."""
-    from compound.orchestrator.cli import submit as remote
+    from compound.orchestrator.cli import submit as submit_command
 
     settings = overrides or []
-    remote.submit(spec, settings, address, working_dir, as_json=as_json, allow_import=allow_import)
+    submit_command.submit(
+        spec, settings, address, working_dir, as_json=as_json, allow_import=allow_import
+    )
 
 
 @app.command()
@@ -167,9 +169,9 @@ def logs(
     follow: Annotated[bool, typer.Option(help="Stay until the job ends.")] = False,
 ) -> None:
     """Print what a submitted job wrote."""
-    from compound.orchestrator.cli import submit as remote
+    from compound.orchestrator.cli import submit as submit_command
 
-    remote.logs(job, address, follow=follow)
+    submit_command.logs(job, address, follow=follow)
 
 
 @app.command()
@@ -179,9 +181,9 @@ def stop(
     as_json: JsonOption = False,
 ) -> None:
     """Stop a submitted job; submitting its spec again resumes."""
-    from compound.orchestrator.cli import submit as remote
+    from compound.orchestrator.cli import submit as submit_command
 
-    remote.stop(job, address, as_json=as_json)
+    submit_command.stop(job, address, as_json=as_json)
 
 
 @app.command()
@@ -189,9 +191,9 @@ def doctor(
     store: StoreOption = "runs", address: AddressOption = None, as_json: JsonOption = False
 ) -> None:
     """Check this machine and its GPUs, the store and the hosts of the cluster."""
-    from compound.orchestrator.cli import doctor as doctoring
+    from compound.orchestrator.cli import doctor as doctor_command
 
-    doctoring.doctor(store, address, as_json=as_json)
+    doctor_command.doctor(store, address, as_json=as_json)
 
 
 @app.command()
@@ -202,9 +204,9 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """List the named networks with their exact counts."""
-    from compound.orchestrator.cli import count as networks
+    from compound.orchestrator.cli import count as count_command
 
-    networks.models(pure=pure, as_json=as_json)
+    count_command.models(pure=pure, as_json=as_json)
 
 
 @app.command()
@@ -225,10 +227,12 @@ def count(
     as_json: JsonOption = False,
 ) -> None:
     """Count params, MACs and activations of a named network at any scaling, exactly."""
-    from compound.orchestrator.cli import count as networks
+    from compound.orchestrator.cli import count as count_command
 
-    scaling = networks.Scaling(depth, width, resolution, phi, alpha, beta, gamma, classes, channels)
-    networks.count(name, scaling, stages=stages, as_json=as_json)
+    scaling = count_command.Scaling(
+        depth, width, resolution, phi, alpha, beta, gamma, classes, channels
+    )
+    count_command.count(name, scaling, stages=stages, as_json=as_json)
 
 
 @app.command()
@@ -239,9 +243,9 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Show what the EfficientNet paper claims beside what is counted and measured here."""
-    from compound.orchestrator.cli import compare as comparing
+    from compound.orchestrator.cli import compare as compare_command
 
-    comparing.show(latency=latency, as_json=as_json)
+    compare_command.show(latency=latency, as_json=as_json)
 
 
 @app.command()
@@ -262,21 +266,21 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write the weights of a trained network, or all tables of a study, for use elsewhere."""
-    from compound.orchestrator.cli import export_tables as lakehouse
-    from compound.orchestrator.cli import export_weights as exporting
+    from compound.orchestrator.cli import export_tables as export_tables_command
+    from compound.orchestrator.cli import export_weights as export_weights_command
 
     if format != "safetensors":
-        lakehouse.export(job, path, format, store, as_json=as_json)
+        export_tables_command.export(job, path, format, store, as_json=as_json)
         return
-    exporting.export(job, path, naming, store, best=best, as_json=as_json)
+    export_weights_command.export(job, path, naming, store, best=best, as_json=as_json)
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of specs, for editors and checks."""
-    from compound.orchestrator.cli import spec as specs
+    from compound.orchestrator.cli import spec as spec_command
 
-    specs.schema()
+    spec_command.schema()
 
 
 @app.command()
@@ -284,6 +288,6 @@ def init(
     path: Annotated[Path, typer.Argument(metavar="FILE")] = Path("study.yaml"),
 ) -> None:
     """Write a small study to start from."""
-    from compound.orchestrator.cli import spec as specs
+    from compound.orchestrator.cli import spec as spec_command
 
-    specs.init(path)
+    spec_command.init(path)

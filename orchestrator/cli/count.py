@@ -25,7 +25,7 @@ PUBLISHED = (1.2, 1.1, 1.15)
 
 @dataclass(frozen=True)
 class Scaling:
-    """What `compound count` is asked: multipliers, or powers of phi; None is not asked for."""
+    """The options of `compound count`: multipliers, or powers of phi; None is not set."""
 
     depth: float | None = None
     width: float | None = None
@@ -156,7 +156,7 @@ def _label(name: str) -> str:
 
 
 def _with_ends(network: Architecture, scaling: Scaling) -> Architecture:
-    """Give a network the classes and input channels that were asked for."""
+    """Give a network the requested classes and input channels."""
     update = {}
     if scaling.classes is not None:
         _within("--classes", scaling.classes, CLASSES)

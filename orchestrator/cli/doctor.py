@@ -123,7 +123,8 @@ def _show(checks: Sequence[Check], hosts: Sequence[HostFacts], findings: Sequenc
         text = f"{finding.level}: {f'{finding.host}: ' if several and finding.host else ''}"
         _wrapped(text + finding.text, "  ")
         if finding.fix:
-            say(f"  next: {finding.fix}")  # unbroken, to be copied
+            # Not wrapped: a line break would spoil a command that is copied.
+            say(f"  next: {finding.fix}")
 
 
 def _show_host(host: HostFacts) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.cli import run as running
+from compound.orchestrator.cli import run as run_command
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.report import write_report
 from compound.orchestrator.kinds.all_kinds import KINDS
@@ -19,17 +19,17 @@ from compound.schemas.errors import RunError, SpecError, StoreError
 from compound.schemas.store_uri import bucket_of
 
 
-def run(path: Path | None, overrides: list[str], options: running.Options) -> None:
-    """Rehearse a study, and say what works. RunError: a job failed, or what came after them."""
+def run(path: Path | None, overrides: list[str], options: run_command.Options) -> None:
+    """Rehearse a study, and print what works. RunError: a job failed, or a later step."""
     if options.plan is not None:
         raise SpecError(
-            "a plan is run as it is, so it cannot be rehearsed",
+            "a plan runs unchanged, so --fast-dev-run needs a spec",
             next_step="compound run SPEC --fast-dev-run",
         )
-    file = running.source(path, overrides, options)
+    file = run_command.source(path, overrides, options)
     spec = KINDS[file.spec.kind].rehearsal(file.spec)
     with _scratch(replace(file, spec=spec)) as rehearsed:
-        ending = running.run_to_end(rehearsed, options)
+        ending = run_command.run_to_end(rehearsed, options)
         jobs = _check(rehearsed)
     summary = f"{jobs} jobs trained {BATCHES} batches each, to the report; nothing of it is kept"
     if options.as_json:

@@ -10,8 +10,7 @@ from compound.orchestrator.cli.allow_import import networks_for, say_builds
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.printing.plan_json import as_json
 from compound.orchestrator.cli.printing.plan_tables import show, show_probe
-from compound.orchestrator.forecast import budget_check as budget
-from compound.orchestrator.forecast import placement
+from compound.orchestrator.forecast import budget_check, placement
 from compound.orchestrator.forecast.device_probe import probe_for
 from compound.orchestrator.forecast.devices import existing, nodes_of
 from compound.orchestrator.plan import plan_file
@@ -58,7 +57,7 @@ def _next(path: Path, overrides: list[str], options: Options, prepared: Prepared
     """Return the command that follows: the run, or another plan where this one cannot run."""
     spec, forecast = prepared.spec, prepared.forecast
     fits = all(placed.fits for placed in forecast.resources)
-    changes = [*placement.edits(spec, nodes_of(spec)), *budget.edits(spec, forecast)]
+    changes = [*placement.edits(spec, nodes_of(spec)), *budget_check.edits(spec, forecast)]
     sets = [f"--set {shlex.quote(text)}" for text in (*overrides, *changes)]
     planned = " ".join([shlex.quote(str(path)), *sets])
     output = f" -o {shlex.quote(str(options.output))}" if options.output else ""
@@ -86,7 +85,7 @@ def _save(
             text=file.source.text,
             overrides=tuple(overrides),
             program=program_hash(),
-            profile=prepared.reckoner.profile,
+            profile=prepared.cost_model.profile,
             search=prepared.plan.search,
             variant=prepared.plan.variant,
             forecast=prepared.forecast,

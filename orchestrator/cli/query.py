@@ -17,7 +17,7 @@ from compound.schemas.errors import SpecError, StoreError
 def query(sql: str, uri: str, studies: Sequence[str], format: Format, output: Path | None) -> None:
     """Print what a query finds; only the tables that it names are read.
 
-    Raises SpecError: the query does not hold, or DuckDB is not installed; StoreError: no such
+    Raises SpecError: the query is invalid, or DuckDB is not installed; StoreError: no such
     store or study.
     """
     store = ArtifactStore.open(uri, create=False)
@@ -45,13 +45,15 @@ def answer(sql: str, tables: dict[str, pa.Table]) -> pa.Table:
     Raises SpecError: the query is invalid, or DuckDB is not installed.
     """
     duckdb = _duckdb()
+    # The SQL is the user's, but a query should not read files or URLs by accident.
     with duckdb.connect(":memory:", config={"enable_external_access": False}) as connection:
         for name, rows in tables.items():
             connection.register(name, rows)
         try:
             result: pa.Table = connection.sql(sql).to_arrow_table()
-        except AttributeError:  # a statement that finds nothing, such as CREATE
-            raise _refused("it is no question", sql) from None
+        except AttributeError:
+            # DuckDB returns None, no relation, for a statement without rows, such as CREATE.
+            raise _refused("it returns no rows", sql) from None
         except duckdb.Error as error:
             raise _refused(str(error).splitlines()[0], sql) from None
     return result
@@ -59,7 +61,7 @@ def answer(sql: str, tables: dict[str, pa.Table]) -> pa.Table:
 
 def _refused(why: str, sql: str) -> SpecError:
     return SpecError(
-        f"the query does not hold: {why}",
+        f"invalid query: {why}",
         where=sql,
         allowed=f"the tables {', '.join(TABLES)}",
         next_step='compound query "select * from jobs limit 5"',

@@ -1,4 +1,4 @@
-"""`compound report`: the page of a study, from what the store holds."""
+"""`compound report`: the page of a study, from its store."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ REPORT = "report.html"
 
 
 def report(study: str, uri: str, output: Path | None, *, as_json: bool) -> None:
-    """Write report.html from what the store holds now; with `output` a copy for a browser."""
+    """Write report.html from the store as it is now; with `output` a copy for a browser."""
     store, stored = find(study, uri)
     path = write_report(store, stored)
     if output is not None:
@@ -91,7 +91,7 @@ def _inputs(store: ArtifactStore, stored: Documents) -> ReportInputs:
 
 
 def _hosts(store: ArtifactStore, results: dict[str, JobResult]) -> dict[str, str]:
-    """Return where jobs ran, if any failed: only then it may tell something."""
+    """Return where jobs ran, if any failed: only then it is of use."""
     if all(result.status != "failed" for result in results.values()):
         return {}
     return {job: state.host for job, state in store.states(results).items()}

@@ -1,10 +1,10 @@
-"""`compound retry`: train a study's failed jobs anew."""
+"""`compound retry`: train a study's failed jobs again."""
 
 from dataclasses import replace
 from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.cli import run as running
+from compound.orchestrator.cli import run
 from compound.orchestrator.cli.printing.output import note, print_json
 from compound.orchestrator.cli.status import find, is_spec
 from compound.orchestrator.records.documents import Documents
@@ -13,7 +13,7 @@ from compound.orchestrator.spec.yaml_source import parse
 from compound.orchestrator.wording.numbers import counted
 
 
-def retry(study: str, uri: str, options: running.Options) -> None:
+def retry(study: str, uri: str, options: run.Options) -> None:
     """Run a study again with its failed jobs; `study` is its name in a store, or its spec.
 
     Raises StoreError: there is no such store, or no such study in it.
@@ -28,10 +28,10 @@ def retry(study: str, uri: str, options: running.Options) -> None:
         return
     note(f"retrying {counted(failed, 'failed job')}")
     if is_spec(study):
-        running.run(Path(study), [], options)
+        run.run(Path(study), [], options)
         return
     resume = f"compound retry {name} --store {uri}"
-    running.run_file(_stored_spec(store, stored), replace(options, resume=resume))
+    run.run_file(_stored_spec(store, stored), replace(options, resume=resume))
 
 
 def _failed(store: ArtifactStore, stored: Documents) -> int:

@@ -116,7 +116,8 @@ def _source(path: Path | None, overrides: list[str], options: Options) -> SpecFi
 
 
 def _with_lasting_store(file: SpecFile) -> SpecFile:
-    # Only a job that was submitted to Ray can need another: elsewhere nothing waits for Ray.
+    # Ray unpacks a submitted job's working_dir below runtime_resources, and may delete it
+    # after the job. Only there another store is needed, so only there Ray is imported.
     if "runtime_resources" not in Path.cwd().parts:
         return file
     from compound.cluster.ray_jobs import lasting
@@ -128,7 +129,7 @@ def _with_lasting_store(file: SpecFile) -> SpecFile:
 
 
 def _carry_out(file: SpecFile, options: Options) -> Reached:
-    """Check everything that can be checked first; then hold the lease and train."""
+    """Check everything that can be checked first; then take the lease and train."""
     spec = file.spec
     asha = _asha(file, options)
     check_trackers(spec)

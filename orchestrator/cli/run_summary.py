@@ -22,7 +22,7 @@ FAMILY = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", "
 
 @dataclass(frozen=True)
 class RunSummary:
-    """How a run ended, and how it is told."""
+    """How a run ended, and how to print it."""
 
     ending: Reached
     resume: str

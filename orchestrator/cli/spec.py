@@ -32,7 +32,7 @@ resources:
 
 
 def validate(path: Path, overrides: list[str], *, as_json: bool) -> None:
-    """Check a spec. SpecError says the first thing that does not hold."""
+    """Check a spec. SpecError: the first error in it."""
     spec = load(path, overrides).spec
     if as_json:
         print_json(spec.model_dump(mode="json"))

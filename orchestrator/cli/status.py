@@ -14,7 +14,7 @@ from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
-from compound.orchestrator.forecast.budget_check import burned
+from compound.orchestrator.forecast.budget_check import used_parts
 from compound.orchestrator.records.documents import (
     GATE_PLAN,
     GATE_RESULT,
@@ -66,7 +66,7 @@ def _unknown(study: str, store: ArtifactStore) -> StoreError:
     return StoreError(
         f"no study is called '{study}'{closest(study, studies)}",
         where=store.uri,
-        allowed=", ".join(studies) or "this store holds no study yet",
+        allowed=", ".join(studies) or "this store has no study yet",
         next_step="compound run SPEC",
     )
 
@@ -163,7 +163,7 @@ def _spent(status: StudyStatus) -> list[str]:
     spent = status.spent
     if spent is None or not spent.epochs:
         return []
-    parts = list(burned(status.spec.budget, spent))
+    parts = list(used_parts(status.spec.budget, spent))
     hours = f"{spent.gpu_hours:.3g} GPU-hours" if spent.gpu_hours else ""
     amounts = [f"{spent.epochs:,} epochs", hours, f"{spent.cpu_hours:.3g} CPU-hours"]
     return [f"spent: {', '.join(parts or [amount for amount in amounts if amount])}"]
@@ -216,8 +216,10 @@ def _cells(line: Line, state: JobState, reason: str) -> list[str]:
 def metrics(study: str, uri: str, format: "Format", output: Path | None) -> None:
     """Print or write the long table: one line a job, epoch and metric."""
     from compound.orchestrator.cli.printing.table_output import emit_parts
-    from compound.orchestrator.records import arrow_tables as tables
+    from compound.orchestrator.records import arrow_tables
 
     name, store = _opened(study, uri)
     labels = {line.job: line.label for line in StudyStatus.of(store, name).planned}
-    emit_parts(tables.METRICS, tables.metrics_in_parts(store, name, labels), format, output)
+    emit_parts(
+        arrow_tables.METRICS, arrow_tables.metrics_in_parts(store, name, labels), format, output
+    )

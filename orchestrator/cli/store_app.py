@@ -27,13 +27,13 @@ def metrics(
     csv: Annotated[Path | None, typer.Option(help="Short for --output FILE.csv.")] = None,
 ) -> None:
     """Print or export every metric of every epoch; as CSV if nothing else is asked for."""
-    from compound.orchestrator.cli import status as studies
-    from compound.orchestrator.cli.printing import table_output as tabular
+    from compound.orchestrator.cli import status as status_command
+    from compound.orchestrator.cli.printing import table_output
 
     files: list[Path | None] = [path for path in (parquet, csv) if path]
     for path in files or [output]:
-        named = format or ("json" if as_json else tabular.format_of(path, "csv"))
-        studies.metrics(study, store, named, path)
+        named = format or ("json" if as_json else table_output.format_of(path, "csv"))
+        status_command.metrics(study, store, named, path)
 
 
 @app.command()
@@ -48,11 +48,11 @@ def query(
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question in SQL over the tables of a store (needs the extra `query`)."""
-    from compound.orchestrator.cli import query as querying
-    from compound.orchestrator.cli.printing import table_output as tabular
+    from compound.orchestrator.cli import query as query_command
+    from compound.orchestrator.cli.printing import table_output
 
-    named = format or ("json" if as_json else tabular.format_of(output, "table"))
-    querying.query(sql, store, study or [], named, output)
+    named = format or ("json" if as_json else table_output.format_of(output, "table"))
+    query_command.query(sql, store, study or [], named, output)
 
 
 @app.command()
@@ -64,9 +64,9 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Recompute every checksum of a store; exit 1 if a file is damaged."""
-    from compound.orchestrator.cli import verify as verifying
+    from compound.orchestrator.cli import verify as verify_command
 
-    verifying.verify(study, store, as_json=as_json)
+    verify_command.verify(study, store, as_json=as_json)
 
 
 @app.command()
@@ -88,10 +88,10 @@ def fsck(
     as_json: JsonOption = False,
 ) -> None:
     """Find orphans, missing, damaged, foreign and newer files; exit 1 if anything is lost."""
-    from compound.orchestrator.cli import fsck as checking
+    from compound.orchestrator.cli import fsck as fsck_command
 
-    options = checking.FsckOptions(store, delete, repair, older_than * 3600, as_json)
-    checking.fsck(targets or [], options)
+    options = fsck_command.FsckOptions(store, delete, repair, older_than * 3600, as_json)
+    fsck_command.fsck(targets or [], options)
 
 
 @app.command()
@@ -112,8 +112,8 @@ def gc(
     as_json: JsonOption = False,
 ) -> None:
     """Show which checkpoints of ended jobs can go, and with --yes remove them."""
-    from compound.orchestrator.cli import gc as collecting
+    from compound.orchestrator.cli import gc as gc_command
     from compound.orchestrator.records.needed_checkpoints import Policy
 
     policy = Policy(keep_last, keep_best, best_jobs)
-    collecting.gc(studies, collecting.GcOptions(store, policy, yes, as_json))
+    gc_command.gc(studies, gc_command.GcOptions(store, policy, yes, as_json))

@@ -1,4 +1,4 @@
-"""`compound verify`: whether a store still holds what was written to it."""
+"""`compound verify`: whether a store's files are as they were written."""
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.verify import Audit

@@ -1,13 +1,13 @@
 """The baseline of a study: its network with the classes and channels of the data."""
 
+from typing import assert_never
+
 from compound.jobs.models.scaled import Networks
 from compound.jobs.networks.exact_cost import count
 from compound.jobs.networks.named import NETWORKS
-from compound.orchestrator.design.limits import (
-    require_resolution,
-)
+from compound.orchestrator.design.limits import require_resolution
 from compound.schemas.architecture import Architecture, Candidate, Coefficients, Network
-from compound.schemas.baseline import FactoryBaseline, NamedBaseline
+from compound.schemas.baseline import CustomBaseline, FactoryBaseline, NamedBaseline
 from compound.schemas.data import DataInfo
 from compound.schemas.study import StudySpec, TrainSpec
 
@@ -20,18 +20,21 @@ def baseline_of(
 ) -> Network:
     """Return the baseline with the data's classes and channels.
 
-    Raises PlanError where its resolution is below its total stride or above the maximum, or a
-    factory does not hold.
+    Raises PlanError: its resolution is below its total stride or above the maximum. FactoryError:
+    the user's factory fails.
     """
     stated, update = spec.baseline, _fitted(info)
-    if isinstance(stated, FactoryBaseline):
-        return networks.own(stated.factory, stated.resolution, len(info.classes), info.in_channels)
-    if isinstance(stated, NamedBaseline):
-        network = NETWORKS[stated.name]
-        update["resolution"] = stated.resolution or network.resolution
-        network = network.model_copy(update=update)
-    else:
-        network = Architecture.model_validate({**stated.model_dump(), **update})
+    match stated:
+        case FactoryBaseline(factory=factory, resolution=pixels):
+            return networks.own(factory, pixels, len(info.classes), info.in_channels)
+        case NamedBaseline():
+            network = NETWORKS[stated.name]
+            update["resolution"] = stated.resolution or network.resolution
+            network = network.model_copy(update=update)
+        case CustomBaseline():
+            network = Architecture.model_validate({**stated.model_dump(), **update})
+        case _:
+            assert_never(stated)
     require_resolution(network, spec.rounding)
     return network
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import TypedDict
+from typing import TypedDict, assert_never
 
 from compound.jobs.device_model import guess, peak_bytes, step_seconds
 from compound.jobs.networks.exact_cost import count
@@ -27,11 +27,15 @@ def measure_of(spec: StudySpec | TrainSpec, profile: DeviceProfile | None = None
     Raises PlanError for a budget on step time without a probe's profile.
     """
     unit: CostUnit = spec.search.budget.cost if spec.search else "macs"
-    if unit == "memory":
-        return partial(_memory, profile or _guess(spec), spec)
-    if unit == "step_time":
-        return partial(_step_time, _probed(profile), spec)
-    return counted(unit)
+    match unit:
+        case "memory":
+            return partial(_memory, profile or _guess(spec), spec)
+        case "step_time":
+            return partial(_step_time, _probed(profile), spec)
+        case "macs" | "params" | "activations":
+            return counted(unit)
+        case _:
+            assert_never(unit)
 
 
 def counted(unit: CostUnit) -> Measure:

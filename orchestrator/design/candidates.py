@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 
@@ -17,7 +17,14 @@ from compound.orchestrator.design.controls import (
 )
 from compound.orchestrator.design.points import nominal_shares, points
 from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
-from compound.schemas.design import COST_NAMES, Design, ExplicitDesign, GridDesign
+from compound.schemas.design import (
+    COST_NAMES,
+    Design,
+    ExplicitDesign,
+    GridDesign,
+    LatticeDesign,
+    StarDesign,
+)
 from compound.schemas.errors import FactoryError, PlanError
 from compound.schemas.plan import MOST_UNTRIED, Dropped
 
@@ -120,15 +127,18 @@ def _realise(
 
     Raises PlanError where no point has one.
     """
-    if not isinstance(plan, GridDesign | ExplicitDesign):
-        _realise_by_shares(space, triples, drafts)
-        return []
-    realise = _realise_fitted if plan.fit_resolution else _realise_exactly
-    dropped = realise(space, triples, drafts)
+    match plan:
+        case LatticeDesign() | StarDesign():
+            _realise_by_shares(space, triples, drafts)
+            return []
+        case GridDesign() | ExplicitDesign():
+            realise = _realise_fitted if plan.fit_resolution else _realise_exactly
+            dropped = realise(space, triples, drafts)
+        case _:
+            assert_never(plan)
     if len(dropped) == len(triples):
-        raise _over_budget(
-            space, (point.ratio for point in dropped), "no point of the design costs"
-        )
+        ratios = (point.ratio for point in dropped)
+        raise _over_budget(space, ratios, "no point of the design costs")
     return dropped
 
 
@@ -186,7 +196,7 @@ def _realise_fitted(space: "Space", triples: list[Coefficients], drafts: Drafts)
 
 
 def _realise_exactly(space: "Space", triples: list[Coefficients], drafts: Drafts) -> list[Dropped]:
-    """Take each triple exactly as it stands, its gamma too, or drop it."""
+    """Realise each triple exactly, with its own gamma, or drop it."""
     dropped = []
     for triple in triples:
         try:

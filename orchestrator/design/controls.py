@@ -22,7 +22,7 @@ TWIN = 0.03
 _PURE = 0.999
 """The share from which a network counts as scaled along one axis only."""
 _NEAR, _FAR = 0.2, 0.5
-"""Distance on the simplex from which a named control is told about, and from which it is none."""
+"""Distance on the simplex from which a named control gets a warning, and beyond which none."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class CandidateDraft:
     roles: set[Role] = field(default_factory=set)
     triples: list[Coefficients] = field(default_factory=list)
     exact: Coefficients | None = None
-    """The first triple of a design that is to be realised as it stands and became this network."""
+    """The first triple of a design that became this network with its own gamma."""
 
     def add(self, role: Role, triple: Coefficients) -> None:
         """Take a point of the design in."""
@@ -75,7 +75,7 @@ def distance(first: Shares, second: Shares) -> float:
 
 
 def add_control(space: "Space", name: Control, drafts: Drafts) -> str:
-    """Mark the network that stands for a control; say where it is not what its name promises."""
+    """Mark the network of a control; return a warning where it is far from what its name says."""
     if name == "published" or name == "dwr":
         return _add_named(space, name, drafts)
     return _add_axis(space, name, drafts)

@@ -117,6 +117,7 @@ class Space:
         spans: dict[str, MultiplierRange] = {}
         step = self.networks.step(self.baseline)
         idle = ("depth" if deep else "width") not in self.networks.axes(self.baseline)
+        # Steps, not bisection: rounding makes the shapes a staircase, and every stair counts.
         for index in range(1 if idle else int(math.log(_LARGEST, step))):
             value = step**index
             pair = (value, 1.0) if deep else (1.0, value)
@@ -159,7 +160,7 @@ class Space:
         return self._option(MultiplierRange(alpha, alpha), MultiplierRange(beta, beta))
 
     def exact(self, triple: Coefficients) -> NetworkOption:
-        """Realise one triple exactly as it stands, its resolution too."""
+        """Realise one triple exactly, with its own resolution."""
         alpha, beta = triple.alpha, triple.beta
         network = self.networks.scale(self.baseline, triple, 1.0, self.rounding)
         shape = self.networks.at(network, self.baseline.resolution)
@@ -197,7 +198,8 @@ class Space:
         low, high = self.baseline.resolution, self._ceiling // multiple * multiple
         last, ratio = low, self.ratio(shape)
         while self._next(low) <= high:
-            guess = last * math.sqrt(self._goal / ratio)  # cost grows about as the square
+            # Cost grows about as the square of the pixels, so the root finds it in a few steps.
+            guess = last * math.sqrt(self._goal / ratio)
             last = min(max(round_resolution(guess, self.rounding), self._next(low)), high)
             ratio = self.ratio(self.networks.at(shape, last))
             if ratio <= self._goal:

@@ -2,21 +2,27 @@
 
 import math
 from collections.abc import Iterator
+from typing import assert_never
 
 from compound.schemas.architecture import Coefficients, Shares
-from compound.schemas.design import Design, ExplicitDesign, GridDesign, LatticeDesign
+from compound.schemas.design import Design, ExplicitDesign, GridDesign, LatticeDesign, StarDesign
 
 _FUZZ = 1e-9
 
 
 def points(plan: Design, multiple: float) -> list[Coefficients]:
     """Return the triples of a design, in a fixed order."""
-    if isinstance(plan, ExplicitDesign):
-        return list(plan.triples)
-    if isinstance(plan, GridDesign):
-        return list(_grid(plan, multiple))
-    shares = _lattice(plan.degree) if isinstance(plan, LatticeDesign) else _star(plan.levels)
-    return [split(share, multiple) for share in shares]
+    match plan:
+        case ExplicitDesign():
+            return list(plan.triples)
+        case GridDesign():
+            return list(_grid(plan, multiple))
+        case LatticeDesign():
+            return [split(shares, multiple) for shares in _lattice(plan.degree)]
+        case StarDesign():
+            return [split(shares, multiple) for shares in _star(plan.levels)]
+        case _:
+            assert_never(plan)
 
 
 def split(shares: Shares, multiple: float) -> Coefficients:

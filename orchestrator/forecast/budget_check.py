@@ -49,7 +49,7 @@ def exceeded(spending: Spending, amounts: Total | Spent) -> Iterator[tuple[str, 
             yield name, f"{_amount(amount)} {unit}, the budget is {_amount(limit)}"
 
 
-def burned(spending: Spending, spent: Spent) -> Iterator[str]:
+def used_parts(spending: Spending, spent: Spent) -> Iterator[str]:
     """Yield how much of each limit is used up: 0.31 of 2 GPU-hours (16 %)."""
     for name, unit in LIMITS:
         limit, amount = getattr(spending, name), getattr(spent, name)
@@ -66,9 +66,9 @@ def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
     for _, text in exceeded(spec.budget, forecast.most):
         does = "refuse it" if spec.budget.at_limit == "refuse" else "stop at the limit"
         yield f"the plan takes up to {text}: compound run will {does}"
-    yield from _homeless(spec, forecast)
+    yield from _unplaceable(spec, forecast)
     yield from forecast.cautions
-    yield from _tight(forecast)
+    yield from _too_large(forecast)
     yield from unaccounted(forecast.basis, _precisions(spec, forecast))
     yield from _wide(spec, forecast)
 
@@ -80,14 +80,14 @@ def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tup
 
 
 def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
-    """Say of which jobs the memory is reckoned for numbers of another size than they train in."""
+    """Warn of jobs whose memory is estimated for numbers of another size than they train in."""
     basis, jobs = forecast.basis, [*_precisions(spec, forecast)]
     half = sum(number for kind, number in jobs if kind == "bfloat16")
     whole = sum(number for kind, number in jobs if kind != "bfloat16")
     measured = basis.source == "probe" and basis.precision == "bfloat16"
     if half and not measured:
         yield (
-            f"{counted(half, 'job')} train in bfloat16, and their memory is reckoned as for "
+            f"{counted(half, 'job')} train in bfloat16, and their memory is estimated as for "
             "float32: as a rule more than they take, as most of what autograd keeps is half as "
             "large; --probe measures the search's"
         )
@@ -98,8 +98,8 @@ def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
         )
 
 
-def _homeless(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
-    """Say which jobs the cluster that the plan reckons with could not hold at all, and why."""
+def _unplaceable(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
+    """Name the jobs that do not fit on the cluster that the plan assumes, with the reason."""
     hosts = forecast.basis.hosts
     where = "the cluster" if spec.cluster else "the machine that plans"
     nodes = (Node(hosts.cpus, hosts.gpus, host=""),) * hosts.nodes
@@ -128,8 +128,8 @@ def edits(spec: StudySpec | TrainSpec, forecast: Forecast) -> list[str]:
     return ["budget.at_limit=stop"] if refuses else []
 
 
-def _tight(forecast: Forecast) -> Iterator[str]:
-    """Say which jobs need more memory than a worker has, and what would help."""
+def _too_large(forecast: Forecast) -> Iterator[str]:
+    """Name the jobs that need more memory than a worker has, with a remedy."""
     jobs = [demand for demand in forecast.demands.values() if not demand.fits]
     if jobs:
         most = max(jobs, key=lambda demand: demand.memory)

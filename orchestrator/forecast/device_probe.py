@@ -26,7 +26,8 @@ def probe_for(
         _require_gpu()
     size = f"{resources.cpus} CPUs in {precision}, {LIMIT:.0f} s at most"
     tell(f"probing one {kind} worker with {size}")
-    from compound.jobs.probe.probe import probe  # torch and scipy, which no other plan waits for
+    # torch and scipy take seconds to import, and no plan without a probe needs them.
+    from compound.jobs.probe.probe import probe
 
     local = address is None
     profile = (

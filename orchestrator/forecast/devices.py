@@ -39,6 +39,7 @@ def _sized(guessed: DeviceProfile, spec: AnySpec) -> DeviceProfile:
     sizes = [gpu.memory for gpu in gpus if gpu.memory is not None]
     if not sizes:
         return guessed
+    # A CUDA context occupies its bytes on the GPU before torch allocates anything.
     return guessed.model_copy(update={"memory": min(sizes) - PROCESS_BYTES})
 
 
@@ -50,7 +51,7 @@ def unsized(spec: AnySpec, profile: DeviceProfile) -> Iterator[str]:
     if names:
         yield (
             f"the driver does not say how much memory {' and '.join(dict.fromkeys(names))} has: "
-            f"{profile.memory / GIB:.1f} GiB are a guess; --probe or `cluster.memory` tells"
+            f"{profile.memory / GIB:.1f} GiB are a guess; --probe or `cluster.memory` corrects it"
         )
 
 
@@ -83,19 +84,20 @@ def existing(uri: str) -> ArtifactStore | None:
         return None
 
 
-def learnt(
-    reckoner: CostModel, requests: Iterable[JobRequest], store: ArtifactStore | None
+def corrected_profile(
+    cost_model: CostModel, requests: Iterable[JobRequest], store: ArtifactStore | None
 ) -> DeviceProfile:
-    """Return the reckoner's device, its times corrected by the jobs that it has finished."""
-    profile = reckoner.profile
+    """Return the cost_model's device, its times corrected by the jobs that it has finished."""
+    profile = cost_model.profile
     if store is None:
         return profile
+    # One listing of the jobs' folder costs less than a request for each job of a bucket.
     begun = set(store.jobs())
     begun_requests = {request.job.id: request for request in requests if request.job.id in begun}
     results = store.results([*begun_requests][:: 1 + len(begun_requests) // _ENOUGH]).values()
     done = [result for result in results if result.status == "done" and result.attempt == 1]
     comparable = [r for r in done if r.device == profile.device]
-    predicted = reckoner.demands([begun_requests[r.job] for r in comparable])
+    predicted = cost_model.demands([begun_requests[r.job] for r in comparable])
     demands = [(r.seconds, predicted[r.job]) for r in comparable]
     worked, launched = (
         [(seconds, demand.seconds) for seconds, demand in demands if demand.bound == bound]

@@ -13,21 +13,21 @@ Choose = Callable[[Iterable[float]], float]
 
 
 def family_forecast(
-    reckoner: CostModel, families: Sequence[FamilyPlan], planned: AbstractSet[str]
+    cost_model: CostModel, families: Sequence[FamilyPlan], planned: AbstractSet[str]
 ) -> FamilyForecast:
-    """Bound what the family takes; jobs whose ids are `known` are trained already by then."""
+    """Bound what the family takes; jobs whose ids are `planned` are trained before it."""
     fresh = [
         [job.request for job in family.jobs if job.request.job.id not in planned]
         for family in families
     ]
-    totals = [reckoner.total(requests, reckoner.demands(requests)) for requests in fresh] or [
+    totals = [cost_model.total(requests, cost_model.demands(requests)) for requests in fresh] or [
         Total()
     ]
     by_phi = zip(*(family.members for family in families), strict=True)
     return FamilyForecast(
         least=_extreme(totals, min),
         most=_extreme(totals, max),
-        members=tuple(member_forecast(reckoner, members) for members in by_phi),
+        members=tuple(member_forecast(cost_model, members) for members in by_phi),
     )
 
 
@@ -39,10 +39,10 @@ def _extreme(totals: Sequence[Total], choose: Choose) -> Total:
     )
 
 
-def member_forecast(reckoner: CostModel, members: Sequence[Member]) -> MemberForecast:
+def member_forecast(cost_model: CostModel, members: Sequence[Member]) -> MemberForecast:
     """Say what one phi takes, over the networks that it may be."""
     networks = [member.network for member in members]
-    demands = [reckoner.demand(member.jobs[0].request) for member in members]
+    demands = [cost_model.demand(member.jobs[0].request) for member in members]
     seeds = len(members[0].jobs)
     monies = [demand.money for demand in demands if demand.money is not None]
     return MemberForecast(

@@ -69,7 +69,7 @@ class CostModel:
 
     @property
     def basis(self) -> Basis:
-        """What the reckoning stands on."""
+        """What the forecast is based on."""
         profile = self.profile
         return Basis(
             device=profile.device,
@@ -140,13 +140,14 @@ class CostModel:
             return self.worker_memory
         if 0 < gpus_of(resources) < 1:
             return own_bytes(self.worker_memory + PROCESS_BYTES, gpus_of(resources))
+        # NCCL allocates its buffers at the first collective, outside of torch's allocator.
         nccl = NCCL_BYTES if resources.most_workers > 1 else 0
         return max(0, self.worker_memory - nccl)
 
     def _images(self, job: TrainJob, resources: Resources) -> int:
-        """Return the bytes of decoded images that a worker holds where its network lies.
+        """Return the bytes of decoded images in the memory of a worker's device.
 
-        A CPU worker holds all of them; a GPU keeps them where they take a small part of it.
+        A CPU worker keeps all of them; a GPU keeps them where they take a small part of it.
         """
         images, on_gpu = self.data.train + self.data.validation, self.profile.kind == "cuda"
         if streams(job.data.spec, images, self.data.in_channels, self.data.size):
@@ -168,7 +169,7 @@ class CostModel:
         return 4 * params * 2 * (workers - 1) / workers / speed
 
     def demands(self, requests: Iterable[JobRequest]) -> dict[str, Demand]:
-        """Return what jobs take, by id; jobs that differ in their seeds only are reckoned once."""
+        """Return what jobs take, by id; jobs that differ only in seeds are computed once."""
         reckoned: dict[tuple[Network, Recipe, Resources], Demand] = {}
         demands: dict[str, Demand] = {}
         for request in requests:

@@ -87,10 +87,10 @@ def decided(
 ) -> Iterator[str]:
     """Yield what `gpus: auto` has come to on the hosts that train, and what to beware of."""
     yield from (sentence(phase) for phase in placed(spec, nodes, limit) if phase.asked == "auto")
-    yield from (f"warning: {text}" for text in cautions(spec, nodes, limit))
+    yield from (f"warning: {text}" for text in placement_warnings(spec, nodes, limit))
 
 
-def cautions(
+def placement_warnings(
     spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
 ) -> Iterator[str]:
     """Yield what people should know of the resources that a spec asks for."""
@@ -101,7 +101,7 @@ def cautions(
         size = gpus_of(sized)
         if bool(size) != bool(gpus_of(first)):
             kinds = "CPUs" if size else "GPUs"
-            yield f"{phase}: times and memory are reckoned for {kinds}, on which the search trains"
+            yield f"{phase}: times and memory are estimated for {kinds}, on which the search trains"
         if text := mixed(sized, nodes):
             yield f"{phase}: {text}"
         if (number := sharing(sized)) > 1:

@@ -1,6 +1,6 @@
-"""What a search may add to its plan, as many and as dear jobs as there can be.
+"""Upper bounds of what a search may add to its plan.
 
-Who goes on is decided by scores, so before any of them is known only bounds can be told: the
+Scores decide which candidates go on, so before the search only bounds are possible: the
 candidates with the most activations, which take longest, go on.
 """
 
@@ -22,29 +22,29 @@ from compound.schemas.promotion import Rungs
 from compound.schemas.study import StudySpec
 
 
-def rounds_at_most(spec: StudySpec, plan: Plan) -> list[JobRequest]:
-    """Return the dearest jobs that rounds can add: points, promotion, seeds."""
+def upper_bound_rounds(spec: StudySpec, plan: Plan) -> list[JobRequest]:
+    """Return the most expensive jobs that rounds can add: points, promotion, seeds."""
     first, *later = rung_schedules(spec)
-    added = _dearest(plan.untried)[: spec.search.rounds * spec.search.points]
+    added = _most_expensive(plan.untried)[: spec.search.rounds * spec.search.points]
     jobs = [*_trained(spec, plan, added, first, first_seeds(spec, first))]
     running = [*plan.candidates, *added]
-    for stage in later:
+    for rung in later:
         running = _promoted(spec, running)
-        jobs += _trained(spec, plan, (plan.baseline, *running), stage, stage.seeds)
+        jobs += _trained(spec, plan, (plan.baseline, *running), rung, rung.seeds)
     return [job.request for job in jobs]
 
 
-def gate_at_most(spec: StudySpec, plan: Plan, networks: Networks) -> list[JobRequest]:
-    """Return the jobs of the dearest gate that the search can lead to."""
+def upper_bound_gate(spec: StudySpec, plan: Plan, networks: Networks) -> list[JobRequest]:
+    """Return the jobs of the most expensive gate that the search can lead to."""
     if spec.gate.mode == "off":
         return []
     axes = [candidate for candidate in plan.candidates if _is_axis(candidate)]
-    mixes = _dearest([candidate for candidate in plan.candidates if not _is_axis(candidate)])
+    mixes = _most_expensive([candidate for candidate in plan.candidates if not _is_axis(candidate)])
     planned = gate_of(spec, plan, [*mixes[: spec.gate.top], *axes], networks)
     return [job.request for job in planned.jobs]
 
 
-def compared_at_last(spec: StudySpec, candidates: Sequence[Candidate]) -> int:
+def compared_in_last_rung(spec: StudySpec, candidates: Sequence[Candidate]) -> int:
     """Return how many networks the last schedule compares, of the design's."""
     running = list(candidates)
     for _ in rung_schedules(spec)[1:]:
@@ -53,19 +53,22 @@ def compared_at_last(spec: StudySpec, candidates: Sequence[Candidate]) -> int:
 
 
 def _trained(
-    spec: StudySpec, plan: Plan, networks: Sequence[Candidate], stage: RungSchedule, seeds: int
+    spec: StudySpec, plan: Plan, networks: Sequence[Candidate], rung: RungSchedule, seeds: int
 ) -> Iterator[PlannedJob]:
-    return search_jobs(spec, plan.data, networks, stage, range(seeds), plan.profile)
+    return search_jobs(spec, plan.data, networks, rung, range(seeds), plan.profile)
 
 
 def _promoted(spec: StudySpec, running: Sequence[Candidate]) -> list[Candidate]:
     assert isinstance(spec.search.promotion, Rungs)
     mixes = [candidate for candidate in running if not _is_axis(candidate)]
     number = promoted_count(len(mixes), spec.search.promotion.keep)
-    return [*(candidate for candidate in running if _is_axis(candidate)), *_dearest(mixes)[:number]]
+    return [
+        *(candidate for candidate in running if _is_axis(candidate)),
+        *_most_expensive(mixes)[:number],
+    ]
 
 
-def _dearest(candidates: Sequence[Candidate]) -> list[Candidate]:
+def _most_expensive(candidates: Sequence[Candidate]) -> list[Candidate]:
     return sorted(candidates, key=lambda candidate: -candidate.cost.activations)
 
 

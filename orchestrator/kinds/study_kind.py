@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from compound.jobs.models.scaled import Networks
 from compound.orchestrator.forecast.upper_bounds import (
-    compared_at_last,
-    gate_at_most,
-    rounds_at_most,
+    compared_in_last_rung,
+    upper_bound_gate,
+    upper_bound_rounds,
 )
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.records.documents import PLAN
@@ -41,7 +41,7 @@ class StudyKind:
         self, spec: StudySpec, plan: Plan, networks: Networks
     ) -> tuple[list[JobRequest], list[JobRequest]]:
         """Return the most expensive jobs that rounds can add, and those of the gate."""
-        return rounds_at_most(spec, plan), gate_at_most(spec, plan, networks)
+        return upper_bound_rounds(spec, plan), upper_bound_gate(spec, plan, networks)
 
     def run(self, study: "Study[StudySpec]", plan: Plan) -> "Outcome":
         """Search, choose, scale."""
@@ -67,7 +67,7 @@ class StudyKind:
         # SciPy takes a second to import, which JSON output does not need.
         from compound.orchestrator.choose.verdict_text import foresight
 
-        networks = compared_at_last(spec, plan.candidates)
+        networks = compared_in_last_rung(spec, plan.candidates)
         return foresight(spec.search.seeds, networks, spec.search.level)
 
 

@@ -48,6 +48,7 @@ class TrainKind:
 
     def rehearsal(self, spec: TrainSpec) -> TrainSpec:
         """Return the spec with two batches a job."""
+        # Few runs are rehearsals.
         from compound.orchestrator.spec.fast_dev_run import rehearse_train
 
         return rehearse_train(spec)

@@ -22,7 +22,7 @@ GUESSED = 3.0
 """How many times over compiling has to be repaid where step times are a guess, off by as much."""
 
 
-def asks(spec: StudySpec | TrainSpec) -> bool:
+def compile_is_auto(spec: StudySpec | TrainSpec) -> bool:
     """Whether a spec leaves it to the plan which jobs compile."""
     return "auto" in (spec.first_recipe.compile, spec.train.compile)
 
@@ -68,10 +68,10 @@ class CompileChoice:
         """Return a recipe that says whether to compile, true or false."""
         if recipe.compile != "auto":
             return recipe
-        expected = self.repayment(network, recipe)
+        expected = self.gain(network, recipe)
         return recipe.model_copy(update={"compile": expected is not None and expected.due})
 
-    def repayment(self, network: Network, recipe: Recipe) -> CompileGain | None:
+    def gain(self, network: Network, recipe: Recipe) -> CompileGain | None:
         """Return what compiling takes and saves; None where no step times are known."""
         profile = self.profile
         if profile is None:
@@ -104,7 +104,7 @@ class CompileChoice:
     def _why(self, jobs: dict[str, JobRequest]) -> str:
         """Say what compiling takes and saves in the job that it saves most in."""
         pairs = [(request.job.architecture, request.job.recipe) for request in jobs.values()]
-        gains = [gain for pair in pairs if (gain := self.repayment(*pair))]
+        gains = [gain for pair in pairs if (gain := self.gain(*pair))]
         if not gains:
             return "no step times are known of this device: --probe measures"
         best = max(gains, key=lambda gain: gain.saved / gain.cost)

@@ -130,7 +130,7 @@ def check_devices(plan_file: PlanFile, current: Sequence[Placed], path: Path) ->
                 f"{phase.phase} jobs were planned for {_kind(planned)}, and would train on "
                 f"{_kind(phase)} here{f': {phase.why}' if phase.why else ''}",
                 where=str(path),
-                allowed="a plan holds for its kind of device, as its times and memory do; "
+                allowed="a plan is valid for its kind of device, as its times and memory are; "
                 "`cluster` in the spec says for which hosts to plan",
                 next_step=f"on hosts such as were planned for: compound run --plan {path}; "
                 f"for these: {_again(plan_file, path)}",
@@ -142,7 +142,7 @@ def _kind(placed: Placed) -> str:
 
 
 def _again(plan_file: PlanFile, path: Path) -> str:
-    """Return the command that plans anew."""
+    """Return the command that plans again."""
     source = path.parent / plan_file.path
     return " ".join(["compound plan", str(source), *_sets(plan_file), "-o", str(path)])
 
@@ -172,6 +172,7 @@ def _brief(value: Any) -> str:
 
 def program_hash() -> str:
     """Return a hash of every source file of the program, tests and benchmarks left out."""
+    # The source, not the version: in a checkout the version stays while the program changes.
     hashed = hashlib.sha256()
     for package in _LAYERS:
         root = _ROOT / package

@@ -1,4 +1,4 @@
-"""What a search will not be able to say, told before it runs."""
+"""Warnings, before a search runs, of differences that it cannot resolve."""
 
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.study import Search

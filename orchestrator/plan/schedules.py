@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, assert_never
 
 from compound.orchestrator.plan.compile_choice import CompileChoice
 from compound.schemas.architecture import AXES, Candidate
@@ -33,8 +33,13 @@ def rung_schedules(spec: StudySpec) -> tuple[RungSchedule, ...]:
     """Return the schedules of a search; without rungs there is only the whole one."""
     search, promotion = spec.search, spec.search.promotion
     whole = RungSchedule(search.train, search.seeds, "search")
-    if not isinstance(promotion, Rungs):
-        return (whole,)
+    match promotion:
+        case None | Asha():
+            return (whole,)
+        case Rungs():
+            pass
+        case _:
+            assert_never(promotion)
     lengths = {_length(search.train.epochs, promotion, rung) for rung in range(promotion.rungs - 1)}
     seeds = min(promotion.seeds, search.seeds)
     short = sorted(lengths - {search.train.epochs})
@@ -47,7 +52,7 @@ def _length(epochs: int, promotion: Rungs, rung: int) -> int:
 
 
 def of_length(recipe: Recipe, epochs: int) -> Recipe:
-    """Return a recipe of so many epochs whose learning rate takes the same course.
+    """Return a recipe of so many epochs with the same course of the learning rate.
 
     What is counted in epochs shrinks or grows along, so that a short schedule is annealed as fully
     as the whole one: only then are its scores comparable with each other.
@@ -62,17 +67,17 @@ def of_length(recipe: Recipe, epochs: int) -> Recipe:
     )
 
 
-def first_seeds(spec: StudySpec, stage: RungSchedule) -> int:
-    """Return the seeds that a stage begins with; a search by rungs adds to its last one."""
-    adds = stage.phase == "search" and isinstance(spec.search.promotion, Rungs)
-    return min(FIRST_SEEDS, stage.seeds) if adds else stage.seeds
+def first_seeds(spec: StudySpec, rung: RungSchedule) -> int:
+    """Return the seeds that a rung begins with; a search by rungs adds to its last one."""
+    adds = rung.phase == "search" and isinstance(spec.search.promotion, Rungs)
+    return min(FIRST_SEEDS, rung.seeds) if adds else rung.seeds
 
 
 def search_jobs(
     spec: StudySpec,
     info: DataInfo,
     networks: Sequence[Candidate],
-    stage: RungSchedule,
+    rung: RungSchedule,
     seeds: range,
     profile: DeviceProfile | None,
 ) -> Iterator[PlannedJob]:
@@ -83,29 +88,29 @@ def search_jobs(
     `profile`: see `job`.
     """
     every = range(seeds.start, max(seeds.stop, spec.search.seeds))
-    for offset in every if stage.phase == "screening" else seeds:
+    for offset in every if rung.phase == "screening" else seeds:
         for network in networks:
             baseline = "baseline" in network.roles
             if baseline or offset in seeds:
-                yield _search_job(spec, info, network, stage, spec.seed + offset, profile)
+                yield _search_job(spec, info, network, rung, spec.seed + offset, profile)
 
 
 def _search_job(
     spec: StudySpec,
     info: DataInfo,
     network: Candidate,
-    stage: RungSchedule,
+    rung: RungSchedule,
     seed: int,
     profile: DeviceProfile | None,
 ) -> PlannedJob:
-    short = stage.phase == "screening"
-    name = f"{label(network, seed)}-e{stage.recipe.epochs}" if short else label(network, seed)
+    short = rung.phase == "screening"
+    name = f"{label(network, seed)}-e{rung.recipe.epochs}" if short else label(network, seed)
     return PlannedJob(
-        phase=stage.phase,
+        phase=rung.phase,
         candidate=network.id,
         phi=0.0 if "baseline" in network.roles else 1.0,
         request=JobRequest(
-            job=job(spec, info, network, stage.recipe, seed, phi=0.0, profile=profile),
+            job=job(spec, info, network, rung.recipe, seed, phi=0.0, profile=profile),
             resources=spec.resources.search,
             label=name,
             prunable=_prunable(spec, network),
@@ -114,7 +119,7 @@ def _search_job(
 
 
 def _prunable(spec: StudySpec, network: Candidate) -> bool:
-    """Tell whether a candidate competes in successive halving.
+    """Return whether a candidate competes in successive halving.
 
     The baseline does not, whose cost is another and whose scores correct all others for cost; nor
     do the single-axis controls, without which there is no verdict.

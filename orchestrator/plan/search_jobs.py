@@ -1,4 +1,4 @@
-"""From a spec and what its data holds to the jobs of the search, and later of the family."""
+"""From a spec and its data to the jobs of the search."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from compound.orchestrator.design.limits import (
     require_sizes,
 )
 from compound.orchestrator.design.network_space import Space
-from compound.orchestrator.plan.compile_choice import asks
+from compound.orchestrator.plan.compile_choice import compile_is_auto
 from compound.orchestrator.plan.resolution_warnings import resolution_warnings
 from compound.orchestrator.plan.schedules import first_seeds, rung_schedules, search_jobs
 from compound.schemas.architecture import Network
@@ -42,7 +42,7 @@ def plan_study(
 
     `profile` is of one search worker's device; budgets on memory and step time take it, and so does
     `compile: auto`.
-    Raises PlanError where the spec holds but nothing can be made of it.
+    Raises PlanError: the spec is valid, but no candidate can be made of it.
     """
     check_batch(spec.search.train, spec.resources.search.most_workers, "search.train.batch")
     require_recipe(spec.train, spec.resources.family)
@@ -72,7 +72,9 @@ def plan_study(
             *_warnings(spec, info),
             *resolution_warnings(spec.search, len(designed.candidates)),
         ),
-        profile=profile if spec.search.budget.cost not in COUNTED or asks(spec) else None,
+        profile=profile
+        if spec.search.budget.cost not in COUNTED or compile_is_auto(spec)
+        else None,
     )
 
 

@@ -134,6 +134,7 @@ def _stopped_by_signals(runner: Runner, note: Note) -> Iterator[None]:
     signals = (signal.SIGINT, signal.SIGTERM)
 
     def handle(number: int, frame: FrameType | None) -> None:
+        # Python's own handler raises KeyboardInterrupt, which ends waiting for Ray at once.
         for name in signals:
             signal.signal(name, signal.default_int_handler)
         note("stopping after the running epochs; once more stops at once")

@@ -12,7 +12,7 @@ from compound.orchestrator.design.limits import (
     require_recipe,
     require_sizes,
 )
-from compound.orchestrator.plan.compile_choice import asks
+from compound.orchestrator.plan.compile_choice import compile_is_auto
 from compound.orchestrator.plan.schedules import job, label
 from compound.schemas.architecture import AXES, Candidate, Coefficients, Network
 from compound.schemas.data import DataInfo
@@ -79,7 +79,7 @@ def plan_train(
         )
 
         family = with_weights(spec.weights, baseline, family)
-    settled_by = profile if asks(spec) else None
+    settled_by = profile if compile_is_auto(spec) else None
     return Variant(study=spec.name, data=info, baseline=baseline, family=family, profile=settled_by)
 
 

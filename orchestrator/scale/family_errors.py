@@ -30,7 +30,7 @@ def law_of(
 
     That is the family, and whatever else of its coefficients' line a search or a gate happens to
     have trained by the same recipe: the baseline as phi 0, the choice as phi 1, phi 2. It is found
-    by the jobs' identity, in `results` of all the study's jobs. Foretold are the phi of
+    by the jobs' identity, in `results` of all the study's jobs. Predicted are the phi of
     `family.predict` and the one after the largest that is trained; a phi that cannot be built is
     left out. Costs are in the budget's measure.
     """

@@ -1,7 +1,7 @@
-"""The gate before the family: does the order of the search hold at a larger scale?
+"""The gate before the family: is the order of the search the same at a larger scale?
 
-It is worth the family's money only where it does. The study trains a GatePlan's jobs
-(orchestrator/scale/gate_plan.py) and lets judge() look at what they brought.
+Only then is the family worth its cost. The study trains a GatePlan's jobs
+(orchestrator/scale/gate_plan.py) and passes their results to judge().
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ from compound.schemas.verdict import Standing, Verdict
 
 @dataclass(frozen=True)
 class _GateData:
-    """What a gate has to look at."""
+    """Verdict, plan and scores that the gate compares."""
 
     verdict: Verdict
     plan: GatePlan
@@ -44,13 +44,13 @@ class _GateData:
         return self.scored_candidates.candidates.index(entry) if entry and entry.scores else None
 
     def entrant(self, position: int) -> Entrant:
-        """Return who stands at a position of the field."""
+        """Return the entrant at a position of the field."""
         entry = self.scored_candidates.candidates[position]
         return next(e for e in self.plan.entrants if self.entries[e.candidate] is entry)
 
     @property
     def losers(self) -> list[Entrant]:
-        """The entrants with a score that the search told apart from the best."""
+        """The entrants with a score that the search proved worse than the best."""
         tied = set(self.verdict.tied)
         scored = [
             entrant for entrant in self.plan.entrants if self.entries[entrant.candidate].scores
@@ -65,7 +65,7 @@ def judge(
     gate: GatePlan,
     results: Mapping[str, JobResult],
 ) -> GateResult:
-    """Return whether the search's order holds in the gate. Pure; no job need have ended well.
+    """Return whether the search's order is the same in the gate. Pure; any job may have failed.
 
     Entrants are compared at equal cost and with the best as in the search (Hsu 1984). The order
     does not carry over where the chosen candidate leaves the tied set, so another one is proven
@@ -73,10 +73,10 @@ def judge(
     the best all the same; each errs with at most 1 - level and half of that.
 
     It carries over where the chosen is proven the best, or tied with it and either the whole
-    interval of tau lies above 0, or nobody whom the search told apart from the best has come
-    ahead of the chosen and at least one of them is told apart from it again (Dunnett's
+    interval of tau lies above 0, or no candidate that the search proved worse is now ahead of the
+    chosen and at least one of them is proven worse again (Dunnett's
     comparisons with the chosen): all are improbable where the gate's order is noise. Everything
-    else is undecided. Where nothing is told apart, neither before nor now, the order is noise and
+    else is undecided. Where no difference is significant, before or now, the order is noise and
     nothing could fail to carry over.
 
     `results` are of the gate's jobs.
@@ -167,7 +167,7 @@ def _outcome(spec: StudySpec, data: _GateData) -> tuple[Outcome, str]:
 
 
 def _left_behind(data: _GateData, chosen: int) -> int:
-    """Count the losers of the search that are told apart from the chosen; 0 if one is ahead."""
+    """Count the losers of the search that are proven worse than the chosen; 0 if one is ahead."""
     positions = [data.position(loser.candidate) for loser in data.losers]
     behind = [position for position in positions if position is not None]
     comparison = data.scored_candidates.comparison
@@ -178,7 +178,7 @@ def _left_behind(data: _GateData, chosen: int) -> int:
 
 
 def _contenders(data: _GateData) -> tuple[Contender, ...]:
-    """Return the best mean first, and last whoever has no score."""
+    """Return the contenders: the best mean first, those without a score last."""
     contenders = [_contender(data, entrant) for entrant in data.plan.entrants]
     return tuple(
         sorted(contenders, key=lambda contender: 1.0 if contender.mean is None else -contender.mean)

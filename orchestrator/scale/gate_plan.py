@@ -1,4 +1,4 @@
-"""Who enters the gate before the family, and the jobs that train them at a larger scale."""
+"""Which candidates enter the gate before the family, and the jobs that train them there."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +7,7 @@ from compound.orchestrator.design.baseline import DATA_ONLY
 from compound.orchestrator.design.budget_cost import Measure, measure_of
 from compound.orchestrator.design.limits import obstacles
 from compound.orchestrator.plan.schedules import job, label, of_length
-from compound.orchestrator.scale import gate_text as words
+from compound.orchestrator.scale import gate_text
 from compound.orchestrator.scale.family import scaled
 from compound.orchestrator.wording.names import name
 from compound.schemas.architecture import AXES, Candidate
@@ -25,10 +25,10 @@ LONGER = 2
 
 
 def contenders(spec: StudySpec, plan: Plan, verdict: Verdict) -> tuple[Candidate, ...]:
-    """Return whom the gate trains again: the choice, the top by expected accuracy, the controls.
+    """Return what the gate trains again: the choice, the top by expected accuracy, the controls.
 
-    Single-axis controls without a score in the search are left out; so is everyone where the
-    search has chosen nobody. `plan` holds the candidates of all rounds.
+    Single-axis controls without a score in the search are left out, and all candidates where the
+    search has chosen none. `plan` holds the candidates of all rounds.
     """
     if verdict.chosen is None:
         return ()
@@ -93,9 +93,9 @@ def _entrants(
     for candidate in chosen:
         network = _network(spec, plan, candidate, measure, networks)
         if isinstance(network, str):
-            left_out.append(words.cannot_be_built(name(candidate), network))
+            left_out.append(gate_text.cannot_be_built(name(candidate), network))
         elif network.id in by_network:
-            left_out.append(words.same_network(name(candidate), by_network[network.id].name))
+            left_out.append(gate_text.same_network(name(candidate), by_network[network.id].name))
         else:
             by_network[network.id] = Entrant(
                 candidate=candidate.id, name=name(candidate), network=network
@@ -106,7 +106,7 @@ def _entrants(
 def _network(
     spec: StudySpec, plan: Plan, candidate: Candidate, measure: Measure, networks: Networks
 ) -> Candidate | str:
-    """Return the network that stands for a candidate, or why there is none."""
+    """Return a candidate's network at the gate's scale, or why there is none."""
     if spec.gate.scale == "epochs":
         return candidate
     broken = next(obstacles(spec, plan.baseline.architecture, candidate.coefficients, PHI), None)

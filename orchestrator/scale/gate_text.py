@@ -1,4 +1,4 @@
-"""The gate in plain English, with numbers: accuracies as percent points."""
+"""The gate's outcome in sentences; accuracies in percent points."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ Outcome = Literal["carries over", "does not carry over", "undecided"]
 
 
 def cannot_be_built(name: str, why: str) -> str:
-    """Say whom the gate leaves out, and why."""
+    """Name a candidate that the gate leaves out, with the reason."""
     return f"{name} does not enter the gate: {why}."
 
 
 def same_network(name: str, kept_name: str) -> str:
-    """Say which two candidates rounding makes one at the gate's scale."""
+    """Name two candidates that rounding makes one network at the gate's scale."""
     return f"{name} does not enter the gate: there it is the same network as {kept_name}."
 
 
 def no_correction(ratios: Sequence[float]) -> str:
-    """Say how uneven the costs are that nothing could correct for."""
+    """Say how uneven the costs are where nothing corrects for them."""
     span = f"{min(ratios):.2f}x to {max(ratios):.2f}x the baseline's"
     return f"Without a score of the baseline the gate compares costs of {span} as they are."
 
@@ -52,7 +52,7 @@ class GateText:
 
     @property
     def upright(self) -> bool:
-        """Whether the order is proven to hold."""
+        """Whether the order is proven to be the same."""
         return self.correlation is not None and self.correlation.low > 0
 
     @property
@@ -76,21 +76,21 @@ class GateText:
         """The chosen candidate has no score."""
         return (
             f"The gate at {self.scale} has no score for the chosen candidate, so it cannot say "
-            "whether the choice holds. Correct the cause of its failed jobs and run the same "
-            "command again."
+            "whether the choice carries over. Correct the cause of its failed jobs and run the "
+            "same command again."
         )
 
     def no_noise(self) -> str:
         """One score each."""
         return (
-            f"At {self.scale} every contender has one score, so the noise is unknown and nobody "
-            "can say whether the order holds: set gate.seeds to 2 or more and run again."
+            f"At {self.scale} every contender has one score, so the noise is unknown, and so is "
+            "whether the order is the same: set gate.seeds to 2 or more and run again."
         )
 
     def overtaken(self, best: str, coefficients: Coefficients, lead: float) -> str:
         """The chosen candidate has left the tied set."""
         return (
-            f"The order of the search does not carry over: at {self.scale}, {best} stands "
+            f"The order of the search does not carry over: at {self.scale}, {best} is "
             f"{points(lead)} points above the chosen candidate, more than noise explains at the "
             f"{100 * self.level:g} % level. {self._next(triple(coefficients))}"
         )
@@ -119,21 +119,21 @@ class GateText:
         )
 
     def losers_stay(self, losers: Sequence[str], proven: int) -> str:
-        """Tau leaves it open, but whom the search told apart stays behind."""
+        """Tau is not conclusive, but the candidates that were proven worse stay worse."""
         stay = "stays" if len(losers) == 1 else "stay"
         surely = "" if proven == len(losers) else f", {proven} of them by more than noise explains"
         return (
             f"The choice carries over to {self.scale}: the chosen candidate is among the best "
-            f"there, and {listed(losers)}, which the search told apart from the best, {stay} "
+            f"there, and {listed(losers)}, which the search proved worse than the best, {stay} "
             f"behind it{surely}."
         )
 
     def all_tied(self) -> str:
-        """Nothing is told apart, before or now."""
+        """No difference is significant, in the search or now."""
         return (
-            f"Nothing tells the contenders apart, in the search or at {self.scale}: their order "
-            "is noise, and there is nothing that could fail to carry over. Any of them may be "
-            "scaled; more seeds (search.seeds) would tell finer differences."
+            f"No difference is significant, in the search or at {self.scale}: the order of the "
+            "contenders is noise, and nothing could fail to carry over. Any of them may be "
+            "scaled; more seeds (search.seeds) would show finer differences."
         )
 
     def open_question(self) -> str:
@@ -141,8 +141,8 @@ class GateText:
         tau = f": {self._tau}" if self.correlation else ""
         return (
             f"At {self.scale} the chosen candidate is still tied with the best, but whether the "
-            f"order of the search holds is open{tau}. More seeds (gate.seeds) narrow it, and only "
-            "the new ones train."
+            f"order of the search carries over is open{tau}. More seeds (gate.seeds) narrow it, "
+            "and only the new ones train."
         )
 
     @property

@@ -1,9 +1,9 @@
 """The power law through a family's errors: error = scale * ratio ^ -exponent.
 
 Errors of networks of one kind fall about as a power of their cost (Hestness et al. 2017; Rosenfeld
-et al. 2020), which is a straight line on logarithms. It says what the next larger network should
-reach before anybody pays for it; and each trained network is held against what the smaller ones
-foretold of it.
+et al. 2020), which is a straight line on logarithms. It predicts
+what the next larger network should reach before it is trained; and each trained network is compared
+with the prediction from the smaller ones.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from compound.schemas.power_law import Law, LawPoint
 FEWEST = 2
 """Networks of different cost that a line needs."""
 FLOOR = 1e-9
-"""The least error, where nobody says how many images it was measured on."""
+"""The least error, where the number of validation images is unknown."""
 
 Floats = NDArray[np.float64]
 
@@ -33,14 +33,14 @@ def fit(
     level: float,
     floor: float = FLOOR,
 ) -> Law | None:
-    """Fit the law to trained networks and foretell further ones, given as phi and cost ratio.
+    """Fit the law to trained networks and predict further ones, given as phi and cost ratio.
 
     None with fewer than two trained networks of different cost. Points without errors are
-    foretold like those of `predict`. An error below `floor` counts as `floor`, since 0 has no
-    logarithm: half a validation image is a fair one.
+    predicted like those of `predict`. An error below `floor` counts as `floor`, since 0 has no
+    logarithm: half a validation image is a fair floor.
 
-    Least squares on the logarithms, a network weighted by its seeds. What the line misses, a
-    network's own stray and the luck of its seeds, is one variance, with networks - 2 degrees of
+    Least squares on the logarithms, a network weighted by its seeds. The residual, a network's
+    own deviation and the noise of its seeds, is one variance, with networks - 2 degrees of
     freedom. Where that is less than the seeds alone show, the line misses nothing that they do
     not explain, and both are pooled. With two networks only the seeds' is left, and with one seed
     each nothing: then there are no intervals. Intervals of single points are prediction

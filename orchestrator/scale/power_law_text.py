@@ -1,14 +1,14 @@
-"""The power law in plain English, with numbers: accuracies in percent."""
+"""The power law in sentences; accuracies in percent."""
 
 from compound.orchestrator.wording.numbers import percent
 from compound.schemas.power_law import Law, LawPoint
 
-TOLD = 2
-"""Networks not trained that the sentence names; tables hold all."""
+LISTED = 2
+"""Untrained networks that the sentence names; tables have all."""
 
 
 def tell(law: Law) -> str:
-    """Say what the law is, what it foretells, and where it has failed."""
+    """Return the exponent, the predictions, and where they were wrong."""
     parts = [_exponent(law) + _predicted(law) + ".", _failed(law)]
     return " ".join(text for text in parts if text)
 
@@ -19,7 +19,7 @@ def _exponent(law: Law) -> str:
     if law.low is None or law.high is None:
         return f"{power}, by two networks with one seed each, which allow no interval"
     ends = f"{100 * law.level:g} % interval {_signed(-law.high)} to {_signed(-law.low)}"
-    unsure = ", which holds 0" if law.low <= 0 <= law.high else ""
+    unsure = ", which includes 0" if law.low <= 0 <= law.high else ""
     return f"{power} ({ends}{unsure})"
 
 
@@ -30,7 +30,7 @@ def _signed(power: float) -> str:
 
 def _predicted(law: Law) -> str:
     ahead = [point for point in law.points if not point.errors and point.expected is not None]
-    sentences = [_promise(point) for point in ahead[:TOLD]]
+    sentences = [_promise(point) for point in ahead[:LISTED]]
     return ": " + "; ".join(sentences) if sentences else ""
 
 
@@ -50,7 +50,7 @@ def _failed(law: Law) -> str:
 
 
 def _missed(point: LawPoint, law: Law) -> str:
-    """Name a network that fell outside of what the smaller ones foretold."""
+    """Name a network outside the interval that the smaller ones predict."""
     assert point.low is not None and point.high is not None
     smaller = [
         earlier.phi for earlier in law.points if earlier.errors and earlier.ratio < point.ratio
@@ -59,5 +59,5 @@ def _missed(point: LawPoint, law: Law) -> str:
     reached = percent(1 - sum(point.errors) / len(point.errors))
     return (
         f"Phi {point.phi:g} reached {reached}, outside of the {ends} that phi "
-        f"{min(smaller):g} to {max(smaller):g} foretold: take the law with care."
+        f"{min(smaller):g} to {max(smaller):g} predicted: use the power law with care."
     )

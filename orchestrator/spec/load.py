@@ -17,7 +17,7 @@ from compound.schemas.study import SPEC, StudySpec, TrainSpec
 
 @dataclass(frozen=True)
 class SpecFile:
-    """A spec that holds, and the text that it was read from."""
+    """A valid spec, and the text that it was read from."""
 
     spec: StudySpec | TrainSpec
     source: Source
@@ -36,7 +36,7 @@ class SpecFile:
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
-    """Read, override and validate a spec. SpecError: the first thing that does not hold."""
+    """Read, override and validate a spec. SpecError: the first error in it."""
     source = read(path)
     if not isinstance(source.values, dict):
         raise SpecError(

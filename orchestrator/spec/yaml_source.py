@@ -101,6 +101,7 @@ def parse(text: str, name: str) -> Source:
     source = Source(name, text)
     try:
         _check_events(source)
+        # pure: the C parser (ruamel.yaml.clib) is optional, and its errors have other texts.
         yaml = YAML(typ="safe", pure=True)
         return Source(name, text, yaml.load(text), YAML(typ="safe", pure=True).compose(text))
     except MarkedYAMLError as error:
@@ -119,6 +120,7 @@ def _first_line(error: Exception) -> str:
 def _check_events(source: Source) -> None:
     """Walk the event stream, which needs no recursion, and refuse what a spec never needs."""
     depth = documents = 0
+    # ruamel's loader recurses once a level, and would fail on deep nesting with a RecursionError.
     for number, event in enumerate(YAML(typ="safe", pure=True).parse(source.text)):
         kind = type(event).__name__
         depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")

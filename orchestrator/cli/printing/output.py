@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _MANY = 500
-"""Rows from which on nobody wants them wrapped and in colours."""
+"""Rows from which on a table is printed without wrapping and colours."""
 _WIDE = 150
 """Columns where stdout is no terminal: pipes and logs should not lose cells."""
 

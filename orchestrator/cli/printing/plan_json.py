@@ -84,7 +84,7 @@ def _job(job: PlannedJob, forecast: Forecast) -> dict[str, Any]:
 
 
 def _prediction(forecast: Forecast) -> dict[str, Any]:
-    """Return the search's totals, the family's bounds, and what all of it stands on."""
+    """Return the search's totals, the family's bounds, and what they are based on."""
     return {
         **forecast.search.model_dump(),
         "rounds": forecast.rounds.model_dump(),

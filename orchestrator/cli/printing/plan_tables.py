@@ -238,12 +238,12 @@ def _total(total: Total) -> str:
 
 
 def basis(forecast_basis: Basis) -> str:
-    """Say what the times and the memory were reckoned from."""
+    """Return what the times and the memory are based on."""
     hosts = forecast_basis.hosts
     where = f"{hosts.nodes} x ({hosts.cpus} CPUs, {hosts.gpus} GPUs)"
     if forecast_basis.source == "guess" and not forecast_basis.corrected_by:
-        return f"reckoned for {where} by a guess: times may be off by 3x; --probe measures"
-    parts = [f"reckoned for {where} as {forecast_basis.device}"]
+        return f"estimated for {where} by a guess: times may be off by 3x; --probe measures"
+    parts = [f"estimated for {where} as {forecast_basis.device}"]
     if forecast_basis.time_error is not None and forecast_basis.memory_error is not None:
         worst = f" ({w:.0%} at worst)" if (w := forecast_basis.worst_time_error) is not None else ""
         times = f"{forecast_basis.time_error:.0%} in time{worst}"

@@ -60,7 +60,7 @@ def emit_parts(
 
 
 def format_of(output: Path | None, default: Format) -> Format:
-    """Return the format that a file's name stands for."""
+    """Return the format by a file's suffix."""
     suffix = output.suffix.removeprefix(".") if output else ""
     return next((format for format in get_args(Format) if format == suffix), default)
 

@@ -262,7 +262,7 @@ def test_a_plan_knows_that_a_divided_network_takes_less() -> None:
     for one, other in zip(whole.families[0].members, apart.families[0].members, strict=True):
         jobs = [member.jobs[0].request for member in (one, other)]
         assert jobs[0].job.id == jobs[1].job.id
-        held, divided = (whole.reckoner.demand(request) for request in jobs)
+        held, divided = (whole.cost_model.demand(request) for request in jobs)
         assert divided.memory < held.memory and divided.step_seconds > held.step_seconds
 
 

@@ -13,9 +13,9 @@ from compound.orchestrator.choose.rounds import Search, next_round
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.design.baseline import DATA_ONLY
 from compound.orchestrator.forecast.upper_bounds import (
-    compared_at_last,
-    gate_at_most,
-    rounds_at_most,
+    compared_in_last_rung,
+    upper_bound_gate,
+    upper_bound_rounds,
 )
 from compound.orchestrator.plan.schedules import of_length, rung_schedules
 from compound.orchestrator.plan.search_jobs import plan_study
@@ -176,16 +176,16 @@ def test_bounds_hold_whatever_the_scores() -> None:
         overrides = [RUNGS, "search.rounds=1", "search.seeds=4"]
         search = carried(*overrides, surface=surface)
         plan = plan_study(search.spec, DATA)
-        most = len(plan.jobs) + len(rounds_at_most(search.spec, plan))
+        most = len(plan.jobs) + len(upper_bound_rounds(search.spec, plan))
         assert len(search.plan.jobs) <= most
-    assert compared_at_last(search.spec, plan.candidates) < len(plan.candidates)
+    assert compared_in_last_rung(search.spec, plan.candidates) < len(plan.candidates)
 
 
 def test_a_gate_is_bounded_by_its_dearest_contenders() -> None:
     spec = spec_of("gate={mode: stop, top: 2, seeds: 2}")
     plan = plan_study(spec, DATA)
-    assert len(gate_at_most(spec, plan, DATA_ONLY)) == 2 * (1 + 3 + 2)
-    assert gate_at_most(spec_of(), plan, DATA_ONLY) == []
+    assert len(upper_bound_gate(spec, plan, DATA_ONLY)) == 2 * (1 + 3 + 2)
+    assert upper_bound_gate(spec_of(), plan, DATA_ONLY) == []
 
 
 def test_short_schedules_take_the_same_course() -> None:

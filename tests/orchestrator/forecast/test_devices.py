@@ -100,10 +100,10 @@ def test_a_budget_on_memory_counts_what_the_optimiser_keeps(store: ArtifactStore
     memory = ("search.budget.cost=memory", "search.budget.multiple=1.3")
     found = prepared(store, *memory, "train.optimizer=rmsprop", "resources.search.workers=2")
     assert isinstance(found.plan, Plan)
-    base = found.reckoner.demand(found.plan.jobs[0].request)
+    base = found.cost_model.demand(found.plan.jobs[0].request)
     images = found.plan.data.train + found.plan.data.validation
     for candidate, job in zip(found.plan.candidates, found.plan.jobs[1:], strict=False):
-        demand = found.reckoner.demand(job.request)
+        demand = found.cost_model.demand(job.request)
         pixels = (found.plan.baseline.architecture.resolution, candidate.architecture.resolution)
         held = [d.memory - images * p**2 for d, p in zip((base, demand), pixels, strict=True)]
         assert held[1] / held[0] == pytest.approx(candidate.ratio, rel=1e-6)
@@ -162,7 +162,7 @@ def test_memory_that_holds_for_numbers_of_another_size_is_told(store: ArtifactSt
     number = jobs.search.jobs + jobs.family.most.jobs
     assert not told()
     (half,) = told(*both)
-    assert half.startswith(f"{number} jobs train in bfloat16, and their memory is reckoned as for")
+    assert half.startswith(f"{number} jobs train in bfloat16, and their memory is estimated as for")
     store.save_profile(probed(precision="bfloat16"))
     assert not told(*both)
     (whole,) = told()

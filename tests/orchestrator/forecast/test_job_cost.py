@@ -136,22 +136,22 @@ def test_images_that_stay_on_the_gpu_are_counted_for_each_worker() -> None:
 
     def memory(room: float, gpus: float = 1) -> int:
         resources = request.resources.model_copy(update={"gpus": gpus})
-        hosts = found.reckoner.hosts.model_copy(update={"memory": (room - PROCESS_BYTES) / GIB})
-        small = replace(found.reckoner, hosts=hosts)
+        hosts = found.cost_model.hosts.model_copy(update={"memory": (room - PROCESS_BYTES) / GIB})
+        small = replace(found.cost_model, hosts=hosts)
         return small.demand(request.model_copy(update={"resources": resources})).memory
 
     enough = 2 * (IMAGES_PART * images + PROCESS_BYTES) + 100
     assert memory(enough, 0.5) == memory(enough), "both have room, so each worker keeps them"
     assert memory(enough, 0.5) - memory(enough / 2 - 1000, 0.5) == images
     big = data.model_copy(update={"train": 10**9})
-    assert replace(found.reckoner, data=big).demand(request).memory < memory(enough)
+    assert replace(found.cost_model, data=big).demand(request).memory < memory(enough)
 
 
 def test_nccl_buffers_are_counted_where_workers_have_whole_gpus() -> None:
     found = prepared(GPUS)
     one, two = Resources(gpus=1), Resources(workers=2, gpus=1)
-    assert found.reckoner.room(one) - found.reckoner.room(two) == NCCL_BYTES
-    assert found.reckoner.room(Resources(gpus=0.5)) == found.reckoner.room(
+    assert found.cost_model.room(one) - found.cost_model.room(two) == NCCL_BYTES
+    assert found.cost_model.room(Resources(gpus=0.5)) == found.cost_model.room(
         Resources(workers=2, gpus=0.5)
     )
 
@@ -174,8 +174,8 @@ def test_more_workers_hold_less_and_wait_for_each_other() -> None:
     plan = prepared()
     request = plan.plan.jobs[0].request
     resources = request.resources.model_copy(update={"workers": 4, "gpus": 0})
-    four = plan.reckoner.demand(request.model_copy(update={"resources": resources}))
-    one = plan.reckoner.demand(request)
+    four = plan.cost_model.demand(request.model_copy(update={"resources": resources}))
+    one = plan.cost_model.demand(request)
     assert four.micro_batch * 4 == one.micro_batch
     assert four.memory < one.memory
     assert one.seconds / 4 < four.seconds
@@ -194,11 +194,11 @@ def test_accumulation_keeps_the_step_and_halves_the_images() -> None:
 def test_the_batch_that_fits_is_the_largest_that_does() -> None:
     plan = prepared("cluster={nodes: 1, cpus: 2, memory: 0.2}", "train.batch=512")
     for job in plan.plan.jobs[:9]:
-        demand = plan.reckoner.demand(job.request)
+        demand = plan.cost_model.demand(job.request)
         for images, fits in ((demand.fitting_batch, True), (demand.fitting_batch + 1, False)):
             recipe = job.request.job.recipe.model_copy(update={"batch": images})
             changed = job.request.job.model_copy(update={"recipe": recipe})
-            again = plan.reckoner.demand(job.request.model_copy(update={"job": changed}))
+            again = plan.cost_model.demand(job.request.model_copy(update={"job": changed}))
             assert (again.memory <= SPARE * 0.2 * GIB) == fits
 
 
@@ -255,7 +255,7 @@ def test_a_reckoner_does_not_depend_on_where_it_reckons() -> None:
     plan = prepared()
     hosts = Hosts(nodes=3, cpus=64)
     other = CostModel(guess("cpu", 1), hosts, Spending(), plan.plan.data)
-    same = replace(other, hosts=plan.reckoner.hosts)
+    same = replace(other, hosts=plan.cost_model.hosts)
     request = plan.plan.jobs[0].request
     assert other.demand(request).seconds == same.demand(request).seconds
 

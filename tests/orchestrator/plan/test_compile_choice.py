@@ -74,18 +74,18 @@ def test_a_longer_job_compiles_where_a_shorter_one_does(kind, one, other, worker
     shorter, longer = (judge.settled(B0, each) for each in recipes)
     assert isinstance(shorter.compile, bool)
     assert longer.compile >= shorter.compile
-    found = judge.repayment(B0, recipes[1])
+    found = judge.gain(B0, recipes[1])
     assert found is not None
     layers = workload(B0).layers
     assert found.cost == COMPILING[kind] * layers + UPDATE_SECONDS * (optimizer == "rmsprop")
     assert longer.compile == (found.saved > found.cost)
-    fewer = CompileChoice(probed(kind), 10_000, 1).repayment(B0, recipes[1])
+    fewer = CompileChoice(probed(kind), 10_000, 1).gain(B0, recipes[1])
     assert fewer is not None and fewer.saved >= found.saved
 
 
 def test_a_guess_has_to_repay_three_times_over():
     recipe = Recipe(epochs=50, batch=256, compile="auto")
-    sure = CompileChoice(probed(), 100_000, 1).repayment(B0, recipe)
+    sure = CompileChoice(probed(), 100_000, 1).gain(B0, recipe)
     images = round(100_000 * 1.5 * sure.cost / sure.saved)
     guessed = guess("cuda", 1)
     assert CompileChoice(probed(), images, 1).settled(B0, recipe).compile is True
@@ -252,7 +252,7 @@ def test_growing_images_are_compiled_once_for_each_side_or_not_at_all():
         {"epochs": 100, "compile": "auto", "resizing": {"start": 0.5, "multiple": 4}}
     )
     judge = CompileChoice(probed(), 10**9, 1)
-    found = judge.repayment(B0, many)
+    found = judge.gain(B0, many)
     assert found is not None and found.sides > MOST_COMPILED and found.saved > found.cost
     assert judge.settled(B0, many).compile is False
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from compound.cluster.resources import Node
 from compound.cluster.runner import OnEvent
-from compound.orchestrator.forecast.budget_check import burned, exceeded
+from compound.orchestrator.forecast.budget_check import exceeded, used_parts
 from compound.orchestrator.run.spending import SpendingLimit
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, Resources
 from compound.schemas.spending import Spending, Spent
@@ -131,7 +131,7 @@ def test_spending_adds_up(
 @given(st.integers(1, 10**6), st.integers(0, 10**6))
 def test_burn_down_and_limit_agree(limit: int, epochs: int) -> None:
     spending, spent = Spending(epochs=limit), Spent(epochs=epochs)
-    (line,) = burned(spending, spent)
+    (line,) = used_parts(spending, spent)
     assert line.startswith(f"{epochs:,} of {limit:,} epochs (")
     assert bool(list(exceeded(spending, spent))) == (epochs >= limit)
 

@@ -234,7 +234,9 @@ def test_losers_that_stay_behind_carry_the_choice_though_tau_leaves_it_open():
     assert gate.entrants[-1].name == "depth alone"
     assert found.correlation is not None and found.correlation.low < 0
     assert found.outcome == "carries over"
-    assert "depth alone, which the search told apart from the best, stays behind" in found.sentence
+    assert (
+        "depth alone, which the search proved worse than the best, stays behind" in found.sentence
+    )
 
 
 def test_a_choice_proven_the_best_carries_over_whatever_becomes_of_the_others():

@@ -104,7 +104,7 @@ def test_seeds_weigh_a_network():
     assert abs(often - 0.2) < abs(once - 0.2)
 
 
-def test_every_step_is_held_against_what_the_smaller_ones_foretold():
+def test_every_step_is_compared_with_what_the_smaller_ones_predict():
     ratios = [1, 2, 4, 8]
     noise = np.array([1.0, 1.02, 0.99, 1.01])
     points = [
@@ -129,7 +129,7 @@ def test_a_network_that_the_smaller_ones_did_not_foretell_is_named():
     law = known(fit(points, [], 0.9))
     assert law.points[2].checked is False
     assert "Phi 2 reached 69.0 %" in law.sentence or "Phi 2 reached 68.9 %" in law.sentence
-    assert "phi 0 to 1 foretold" in law.sentence
+    assert "phi 0 to 1 predicted" in law.sentence
 
 
 def test_no_error_at_all_is_half_a_validation_image():
@@ -158,7 +158,7 @@ def test_errors_that_rise_are_told_as_such():
     assert law.sentence.startswith("Errors do not fall with cost")
 
 
-def test_trained_networks_come_first_and_are_not_foretold_twice():
+def test_trained_networks_come_first_and_are_not_predicted_twice():
     points = [*exact(0.3, 0.2, [1, 2, 4]), LawPoint(phi=5, ratio=32.0)]
     law = known(fit(points, [(2, 4.0), (3, 8.0), (5, 32.0)], 0.9))
     assert [(one.phi, bool(one.errors)) for one in law.points] == [
@@ -253,14 +253,14 @@ def test_what_a_gate_has_trained_of_the_line_counts():
     assert {one.phi for one in law.points if one.errors} >= {0, 3}
 
 
-def test_phi_asked_for_and_the_next_one_are_foretold_unless_they_cannot_be_built():
+def test_phi_asked_for_and_the_next_one_are_predicted_unless_they_cannot_be_built():
     spec = spec_of(phi=(1, 2), predict=(2.5, -20))
     plan, family = planned_of(spec)
     law = known(law_of(spec, plan, family, all_done(family.jobs)))
     assert [one.phi for one in law.points if not one.errors] == [2.5, 3]
 
 
-def test_failed_members_are_foretold_and_one_network_has_no_law():
+def test_failed_members_are_predicted_and_one_network_has_no_law():
     spec = spec_of(epochs=1)
     plan, family = planned_of(spec)
     results = all_done(family.jobs)

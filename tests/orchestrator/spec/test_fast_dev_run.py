@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from compound.orchestrator.spec.fast_dev_run import rehearse_study
+from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.spec.load import load
 from compound.schemas.study import StudySpec
 from tests.orchestrator.cli.test_user_networks import NET, write
@@ -57,13 +57,13 @@ def test_what_fails_is_said(tmp_path: Path) -> None:
 
 def test_a_plan_is_not_rehearsed(tmp_path: Path) -> None:
     ran = compound("run", "--plan", str(tmp_path / "plan.json"), "--fast-dev-run")
-    assert ran.returncode == 2 and "cannot be rehearsed" in ran.stderr
+    assert ran.returncode == 2 and "needs a spec" in ran.stderr
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_rehearsal_is_short_whatever_the_spec(path: Path) -> None:
     spec = load(path).spec
-    short = rehearse_study(spec)
+    short = KINDS[spec.kind].rehearsal(spec)
     assert short.train.epochs == 1 and short.store != spec.store
     assert short.data.limit == 2 * max(
         spec.train.batch, spec.search.train.batch if isinstance(spec, StudySpec) else 0
