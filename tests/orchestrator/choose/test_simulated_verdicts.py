@@ -29,4 +29,4 @@ def test_the_best_is_in_the_tied_set_and_the_choice_is_close_to_it(judged: list[
 
 def test_gains_are_told_where_they_are_and_seldom_elsewhere(judged: list[Judged]) -> None:
     assert np.mean([one.false for one in judged if not one.possible]) <= 0.1
-    assert np.mean([one.told for one in judged if one.possible]) >= 0.25
+    assert np.mean([one.reported for one in judged if one.possible]) >= 0.25
