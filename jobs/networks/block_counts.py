@@ -5,10 +5,9 @@ map that the block reads; `previous`, the one before it, is read by cells alone.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from compound.jobs.networks.amoebanet import CELLS, Operation, convolutions
-from compound.jobs.networks.cost_tally import CostTally, Map
 from compound.schemas.stages import (
     BasicStage,
     BottleneckStage,
@@ -18,8 +17,11 @@ from compound.schemas.stages import (
     Stage,
 )
 
+if TYPE_CHECKING:
+    from compound.jobs.networks.cost_tally import CostTally, Map
+
 # Any: each counter takes the stage class of its own row, which Callable cannot express.
-Counter = Callable[[CostTally, Any, Map, Map, int], None]
+Counter = Callable[["CostTally", Any, "Map", "Map", int], None]
 
 
 def shrink(size: int, stride: int) -> int:
@@ -32,7 +34,7 @@ def squeeze_channels(in_channels: int, ratio: float) -> int:
     return max(1, int(in_channels * ratio))
 
 
-def _mbconv(tally: CostTally, stage: Stage, _previous: Map, source: Map, stride: int) -> None:
+def _mbconv(tally: "CostTally", stage: Stage, _previous: "Map", source: "Map", stride: int) -> None:
     """Count one inverted bottleneck (MobileNetV2)."""
     wide, size = source.channels * stage.expand, shrink(source.size, stride)
     if stage.expand > 1:
@@ -47,7 +49,7 @@ def _mbconv(tally: CostTally, stage: Stage, _previous: Map, source: Map, stride:
 
 
 def _separable(
-    tally: CostTally, stage: SeparableStage, _previous: Map, source: Map, stride: int
+    tally: "CostTally", stage: SeparableStage, _previous: "Map", source: "Map", stride: int
 ) -> None:
     cin, size = source.channels, shrink(source.size, stride)
     tally.conv(cin, cin, stage.kernel**2, size, groups=cin)
@@ -80,10 +82,10 @@ def residual_convolutions(
 
 
 def _residual(
-    tally: CostTally,
+    tally: "CostTally",
     stage: BasicStage | BottleneckStage,
-    _previous: Map,
-    source: Map,
+    _previous: "Map",
+    source: "Map",
     stride: int,
 ) -> None:
     """Count a ResNet block, with the projection where the shortcut needs one."""
@@ -100,10 +102,10 @@ def _residual(
 
 
 def _cell(
-    tally: CostTally,
+    tally: "CostTally",
     stage: NormalCellStage | ReductionCellStage,
-    previous: Map,
-    source: Map,
+    previous: "Map",
+    source: "Map",
     stride: int,
 ) -> None:
     """Count one AmoebaNet cell: its two inputs brought to its channels, then its steps."""
@@ -117,7 +119,7 @@ def _cell(
         states.append(Map(channels, size, 1))
 
 
-def _projected(tally: CostTally, channels: int, previous: Map, source: Map) -> Map:
+def _projected(tally: "CostTally", channels: int, previous: "Map", source: "Map") -> "Map":
     """Count the projection of the map before the last to the cell's channels and side."""
     halved = previous.stride != source.stride
     if not halved and previous.channels == channels:
@@ -131,7 +133,7 @@ def _projected(tally: CostTally, channels: int, previous: Map, source: Map) -> M
     return Map(channels, source.size, 1)
 
 
-def _step(tally: CostTally, operation: Operation, state: Map, size: int) -> None:
+def _step(tally: "CostTally", operation: Operation, state: "Map", size: int) -> None:
     """Count one operation of a cell whose pairs return maps of a side of size."""
     if operation.startswith("max_pool"):
         tally.pool(state, state.channels * size * size)

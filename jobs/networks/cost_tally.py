@@ -6,9 +6,13 @@ and the indices of the maxima, an average pool its input. A sum, a mean and a co
 nothing. Weights and the statistics of batch norm do not count.
 """
 
+from typing import TYPE_CHECKING
+
 from compound.jobs.networks.families import FAMILIES
-from compound.schemas.architecture import BlockFamily
 from compound.schemas.device import Workload
+
+if TYPE_CHECKING:
+    from compound.schemas.architecture import BlockFamily
 
 _INDEX = 2
 """Elements that the index of a maximum takes: torch stores it in 64 bits."""
@@ -47,7 +51,7 @@ class CostTally:
         "times",
     )
 
-    def __init__(self, family: BlockFamily) -> None:
+    def __init__(self, family: "BlockFamily") -> None:
         self.keeps_result, self.times = FAMILIES[family].keeps_result, 1
         self.params = self.dense = self.pointwise = self.depthwise = 0
         self.activations = self.saved = self.largest = self.layers = 0

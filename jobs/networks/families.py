@@ -4,9 +4,10 @@ Epsilon, momentum and activation are those of the weights that people start from
 code of EfficientNet and AmoebaNet-D, torchvision for the others.
 """
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from compound.schemas.architecture import BlockFamily
+if TYPE_CHECKING:
+    from compound.schemas.architecture import BlockFamily
 
 Activation = Literal["silu", "relu", "relu6"]
 
@@ -34,7 +35,7 @@ class Family(NamedTuple):
         return self.activation == "relu"
 
 
-FAMILIES: dict[BlockFamily, Family] = {
+FAMILIES: dict["BlockFamily", Family] = {
     "mbconv": Family("silu", 1e-3, 0.01, True, "uniform"),
     "mobilenet-v1": Family("relu6", 1e-5, 0.1, True, "uniform"),
     "mobilenet-v2": Family("relu6", 1e-5, 0.1, False, "normal", head="never smaller"),

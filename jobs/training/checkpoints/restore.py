@@ -11,15 +11,15 @@ from compound.jobs.parallel.process import Process
 from compound.jobs.store.format.checkpoint import SLOT, Checkpoint
 from compound.jobs.store.format.manifest import CheckpointFiles
 from compound.jobs.training.checkpoints.snapshot import counters_of
-from compound.jobs.training.loop.trainer import Trainer, network_of
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob
 
 if TYPE_CHECKING:
     from compound.jobs.store.artifacts import ArtifactStore
+    from compound.jobs.training.loop.trainer import Trainer
 
 
-def load_initial_weights(trainer: Trainer, job: TrainJob, process: Process) -> None:
+def load_initial_weights(trainer: "Trainer", job: TrainJob, process: Process) -> None:
     """Load the weights that the job names, if any, into a fresh trainer.
 
     Raises ArchitectureError: the file is not the one that was planned.
@@ -28,6 +28,7 @@ def load_initial_weights(trainer: Trainer, job: TrainJob, process: Process) -> N
         return
     assert isinstance(job.architecture, Architecture), "the plan refuses weights for a factory"
     from compound.jobs.models.weights import load_weights
+    from compound.jobs.training.loop.trainer import network_of
 
     spec = job.weights.spec
     divides = process.traits.divides
@@ -48,7 +49,7 @@ def load_initial_weights(trainer: Trainer, job: TrainJob, process: Process) -> N
 
 
 def load_checkpoint(
-    trainer: Trainer, store: "ArtifactStore", checkpoint: Checkpoint | None, process: Process
+    trainer: "Trainer", store: "ArtifactStore", checkpoint: Checkpoint | None, process: Process
 ) -> CheckpointFiles | None:
     """Put all ranks to the position of the first rank's checkpoint; None if it has none.
 
@@ -74,7 +75,7 @@ def load_checkpoint(
     return stored
 
 
-def _restore_part(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
+def _restore_part(trainer: "Trainer", tensors: Mapping[str, Tensor]) -> None:
     """Restore what a rank of the same number has written."""
     flat = trainer.flat
     for prefix, buffer in _buffers(trainer).items():
@@ -85,7 +86,7 @@ def _restore_part(trainer: Trainer, tensors: Mapping[str, Tensor]) -> None:
     _restore_counters(trainer, tensors)
 
 
-def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
+def _restore(trainer: "Trainer", checkpoint: Checkpoint) -> None:
     """Restore this rank's part of a whole network."""
     model = checkpoint.model()
     _fill(trainer, trainer.flat.values, below(MODEL, model))
@@ -100,32 +101,32 @@ def _restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
         _fill(trainer, buffer, named)
 
 
-def _fill(trainer: Trainer, buffer: Tensor, saved: Mapping[str, Tensor]) -> None:
+def _fill(trainer: "Trainer", buffer: Tensor, saved: Mapping[str, Tensor]) -> None:
     """Fill a buffer from whole tensors by name."""
     for name, tensor in trainer.flat.named(buffer).items():
         tensor.copy_(trainer.flat.part(name, saved[name]))
 
 
-def _restore_counters(trainer: Trainer, saved: Mapping[str, Tensor]) -> None:
+def _restore_counters(trainer: "Trainer", saved: Mapping[str, Tensor]) -> None:
     if trainer.flat.leads:
         for name, counter in counters_of(trainer).items():
             counter.copy_(saved[MODEL + name])
 
 
-def _buffers(trainer: Trainer) -> dict[str, Tensor]:
+def _buffers(trainer: "Trainer") -> dict[str, Tensor]:
     """Return the buffers that a checkpoint stores, by the prefix of their tensors' names."""
     average = {} if trainer.average is None else {AVERAGE: trainer.average.values}
     slots = {f"{SLOT}{slot}.": buffer for slot, buffer in trainer.optimiser.slots.items()}
     return {MODEL: trainer.flat.values, **average, **slots}
 
 
-def _spread(trainer: Trainer, process: Process) -> None:
+def _spread(trainer: "Trainer", process: Process) -> None:
     """Send the numbers that all ranks have in common from the first rank to all."""
     for buffer in _buffers(trainer).values():
         from_leader(buffer[trainer.flat.common], process)
 
 
-def common_statistics(trainer: Trainer, process: Process) -> dict[str, Tensor]:
+def common_statistics(trainer: "Trainer", process: Process) -> dict[str, Tensor]:
     """Return batch norm's statistics averaged over the ranks, of the network and of its average.
 
     They are copies: within an epoch every rank goes on with its own statistics. Both averaging and
@@ -138,7 +139,7 @@ def common_statistics(trainer: Trainer, process: Process) -> dict[str, Tensor]:
 
 
 def rewind(
-    trainer: Trainer, job: TrainJob, store: "ArtifactStore", process: Process
+    trainer: "Trainer", job: TrainJob, store: "ArtifactStore", process: Process
 ) -> tuple[int, int]:
     """Load a job's last checkpoint into a fresh trainer; return its epochs and steps beyond them.
 

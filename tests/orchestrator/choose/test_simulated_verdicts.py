@@ -31,4 +31,4 @@ def test_the_best_is_in_the_tied_set_and_the_choice_is_close_to_it(judged: list[
 
 def test_gains_are_told_where_they_are_and_seldom_elsewhere(judged: list[Judged]) -> None:
     assert np.mean([study.false for study in judged if not study.possible]) <= 0.1
-    assert np.mean([study.told for study in judged if study.possible]) >= 0.25
+    assert np.mean([study.reported for study in judged if study.possible]) >= 0.25
