@@ -1,4 +1,4 @@
-"""AmoebaNet's cells as modules; jobs/networks/amoebanet.py has their operations."""
+"""AmoebaNet's cells as modules; jobs/networks/amoebanet_cells.py has their operations."""
 
 from itertools import chain
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from compound.jobs.models.blocks import BlockInput, StochasticDepth
 from compound.jobs.models.numerics import Numerics
-from compound.jobs.networks.amoebanet import CELLS, Convolution, Operation, convolutions
+from compound.jobs.networks.amoebanet_cells import CELLS, Convolution, Operation, convolutions
 from compound.schemas.stages import NormalCellStage, ReductionCellStage
 
 

@@ -7,7 +7,7 @@ map that the block reads; `previous`, the one before it, is read by cells alone.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from compound.jobs.networks.amoebanet import CELLS, Operation, convolutions
+from compound.jobs.networks.amoebanet_cells import CELLS, Operation, convolutions
 from compound.schemas.stages import (
     BasicStage,
     BottleneckStage,

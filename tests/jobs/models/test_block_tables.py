@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from compound.jobs.models.builders import BUILDERS
 from compound.jobs.models.numerics import NUMERICS
-from compound.jobs.networks.amoebanet import CELLS
+from compound.jobs.networks.amoebanet_cells import CELLS
 from compound.jobs.networks.block_counts import COUNTERS
 from compound.jobs.networks.families import FAMILIES
 from compound.schemas.architecture import BlockFamily
