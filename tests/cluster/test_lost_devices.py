@@ -13,8 +13,8 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
 from compound.schemas.job import Event, JobRequest
-from tests.orchestrator.run.test_phase import IMAGES, Log, planned
 from tests.support.failing_networks import NO_MEMORY, hungry_request
+from tests.support.phases import IMAGES, Log, planned
 
 TEXT = "CUDA error: device-side assert triggered"
 ASSERTS = f"raise torch.AcceleratorError({TEXT!r})"

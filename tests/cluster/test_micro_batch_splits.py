@@ -10,8 +10,8 @@ from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
-from tests.orchestrator.run.test_phase import IMAGES, Log, planned
 from tests.support.failing_networks import hungry_request
+from tests.support.phases import IMAGES, Log, planned
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

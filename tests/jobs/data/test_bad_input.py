@@ -13,7 +13,7 @@ from compound.jobs.data import decode as pixels
 from compound.jobs.data.source import inspect, summarise
 from compound.schemas.data import DigitsData, SyntheticData
 from compound.schemas.errors import DataError
-from tests.jobs.data.test_source import encoded, folder, parquet, write_folder, write_parquet
+from tests.support.images_on_disk import encoded, folder, parquet, write_folder, write_parquet
 
 
 def bomb(side: int = 30_000) -> bytes:

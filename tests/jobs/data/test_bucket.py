@@ -16,10 +16,11 @@ from compound.jobs.data.source import inspect, load, summarise
 from compound.jobs.data.stream import remote_decoding as elsewhere
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.errors import DataError, StoreError
-from tests.jobs.data.stream.test_remote_decoding import NextDoor, same, source_of
 from tests.support.fault_proxy import Proxy, proxy_of
 from tests.support.images_on_disk import folder_of, parquet_of
+from tests.support.remote_sources import NextDoor, source_of
 from tests.support.servers import BUCKET, Servers
+from tests.support.streamed_sources import same
 
 pytestmark = pytest.mark.s3
 

@@ -26,9 +26,9 @@ from compound.schemas.data import SyntheticData
 from compound.schemas.errors import PlanError
 from compound.schemas.job import DataRef
 from compound.schemas.recipe import Augment, Recipe, Resizing
-from tests.jobs.data.test_batches import CPU, numbered
 from tests.support.family_networks import ONE_OF_EACH, small
 from tests.support.images_on_disk import folder_of
+from tests.support.numbered_images import CPU, numbered
 from tests.support.small_jobs import small_job
 
 RESIZING = {"start": 0.5, "until": 0.8}

@@ -6,7 +6,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.verdict import SURFACES, Judged, benches, simulate
+from tests.support.simulated_verdicts import Judged, benches, simulate
+from tests.support.surfaces import SURFACES
 
 STUDIES = 12
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.verdict import DATA
 from compound.orchestrator.analyse.scores import SPEED
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.verdict import analyse
@@ -17,6 +16,7 @@ from compound.orchestrator.spec.load import load
 from compound.schemas.architecture import Candidate, Cost, Shares
 from compound.schemas.study import Search
 from compound.schemas.verdict import Verdict
+from tests.support.simulated_verdicts import DATA
 from tests.support.verdict_studies import (
     around,
     candidate,

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scale import Scene
-from benchmarks.simulated import Silent
 from compound.cluster.runner import OnEvent
 from compound.jobs.networks.exact_cost import count
 from compound.jobs.store.artifacts import ArtifactStore
@@ -16,6 +14,8 @@ from compound.orchestrator.cli.status import status
 from compound.orchestrator.study import Study
 from compound.schemas.architecture import Architecture, Stage
 from compound.schemas.job import EpochRow, JobRequest, JobResult, TrainJob
+from tests.support.many_jobs import Scene
+from tests.support.simulated_studies import Silent
 
 
 class Rows:

@@ -33,7 +33,7 @@ from compound.schemas.design import (
     StarDesign,
 )
 from compound.schemas.errors import PlanError
-from tests.jobs.networks.test_scaling import ARCHITECTURES
+from tests.support.random_architectures import ARCHITECTURES
 
 SMALL = Architecture(
     resolution=14,

@@ -10,7 +10,7 @@ from compound.jobs.data.augment.mixing import Batch, draw_shares, mix
 from compound.jobs.data.batches import Feeder, Share
 from compound.jobs.training.loop.loss import loss_of
 from compound.schemas.recipe import Augment
-from tests.jobs.data.test_batches import CPU, numbered
+from tests.support.numbered_images import CPU, numbered
 
 
 def drawn(augment: Augment, count: int = 16, side: int = 8, seed: int = 0):

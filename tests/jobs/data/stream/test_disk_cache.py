@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from compound.jobs.data.batches import Share
 from compound.jobs.data.stream.disk_cache import BAD, GOOD, Layout, RawCache
-from tests.jobs.data.stream.test_streamed_batches import in_memory, same, source_of
 from tests.support.images_on_disk import folder_of, parquet_of
+from tests.support.streamed_sources import in_memory, same, source_of
 
 SHARE = Share.of(8, 8, 0, 1)
 LAYOUT = Layout(rows=12, channels=2, side=3)
@@ -78,7 +78,7 @@ FILL = """
 import sys
 sys.path[:0] = sys.argv[3:]
 from tests.support.images_on_disk import ImageFolderData
-from tests.jobs.data.stream.test_streamed_batches import source_of
+from tests.support.streamed_sources import source_of
 from compound.jobs.data.batches import Share
 
 spec = ImageFolderData(

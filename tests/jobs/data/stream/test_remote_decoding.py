@@ -5,50 +5,18 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-import torch
 
 from compound.jobs.data.batches import Share
-from compound.jobs.data.source import summarise
 from compound.jobs.data.stream.remote_decoding import (
     Part,
-    RemoteDecoder,
     RemoteSettings,
-    decoded,
-    encoded,
 )
-from compound.jobs.training.data_cache import DataCache
 from compound.schemas.errors import DataError
-from compound.schemas.job import DataRef
-from compound.schemas.recipe import Augment, Recipe
 from tests.support.images_on_disk import folder_of, parquet_of
+from tests.support.remote_sources import NextDoor, source_of
+from tests.support.streamed_sources import same
 
-CPU = torch.device("cpu")
 SHARE = Share.of(8, 4, 0, 1)
-
-
-class NextDoor:
-    """Decodes at once, in this process, and counts what it was asked for."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def parts(self, spots: pa.Table, terms: RemoteSettings) -> Iterator[Part]:
-        self.asked += len(spots)
-        for start in range(0, len(spots), terms.stretch):
-            for images in encoded(spots.slice(start, terms.stretch), terms.column):
-                yield decoded(images, terms)
-
-
-def source_of(spec, elsewhere: RemoteDecoder | None = None, resolution: int = 16):
-    data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
-    recipe = Recipe(augment=Augment(cutout=0.3))
-    return DataCache(elsewhere=elsewhere).source(data, resolution, recipe, CPU, 1)
-
-
-def same(some, others) -> bool:
-    some, others = list(some), list(others)
-    pairs = zip(some, others, strict=True)
-    return all(torch.equal(one[part], other[part]) for one, other in pairs for part in (0, 1))
 
 
 @pytest.mark.parametrize("resolution", [16, 12])

@@ -13,8 +13,8 @@ import torch
 from compound.jobs.data.batches import Share
 from compound.jobs.data.stream.decode_worker import main as worker_main
 from compound.schemas.errors import DataError
-from tests.jobs.data.stream.test_streamed_batches import same, source_of
 from tests.support.images_on_disk import folder_of, parquet_of
+from tests.support.streamed_sources import same, source_of
 
 SHARE = Share.of(8, 8, 0, 1)
 
@@ -98,7 +98,7 @@ TRAINER = """
 import sys, time
 sys.path[:0] = sys.argv[2:]
 from tests.support.images_on_disk import ImageFolderData
-from tests.jobs.data.stream.test_streamed_batches import source_of
+from tests.support.streamed_sources import source_of
 from compound.jobs.data.batches import Share
 
 source = source_of(ImageFolderData(source="image_folder", path=sys.argv[1], memory="never"))

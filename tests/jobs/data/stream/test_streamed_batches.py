@@ -20,25 +20,7 @@ from compound.schemas.job import DataRef
 from compound.schemas.recipe import Augment, Recipe
 from tests.support.images_on_disk import folder_of, parquet_of
 from tests.support.small_jobs import small_job
-
-CPU = torch.device("cpu")
-RECIPE = Recipe(augment=Augment(cutout=0.3))
-
-
-def source_of(spec, resolution: int = 16, recipe: Recipe = RECIPE):
-    data = DataRef(spec=spec, fingerprint=summarise(spec).fingerprint)
-    return DataCache().source(data, resolution, recipe, CPU, 2)
-
-
-def in_memory(spec, resolution: int = 16, recipe: Recipe = RECIPE):
-    return source_of(spec.model_copy(update={"memory": "always"}), resolution, recipe)
-
-
-def same(some, others) -> bool:
-    some, others = list(some), list(others)
-    pairs = zip(some, others, strict=False)
-    equal = all(torch.equal(one[part], other[part]) for one, other in pairs for part in (0, 1))
-    return len(some) == len(others) and equal
+from tests.support.streamed_sources import in_memory, same, source_of
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,21 @@
 """Flipped bits, cuts, foreign and newer files: noticed, named, and survived where possible."""
 
 import hashlib
-import json
 import logging
 import random
 import shutil
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.format.checksummed_files import described
 from compound.jobs.store.format.checksummed_json import SCHEMA_VERSION, DamagedError, seal, unseal
 from compound.jobs.store.format.manifest import Manifest
 from compound.jobs.store.format.rows import LIVE_HEADER, METRICS, from_live, from_parquet
 from compound.schemas.architecture import Coefficients
 from compound.schemas.errors import StoreError
+from tests.support.damaged_stores import LOADED, Canary, newest, parquet, point_at
 from tests.support.store_samples import JOB, epochs_of, files_of, log, result, row, train, whole
 
 
@@ -39,10 +37,6 @@ def flip(path: Path, bit: int) -> None:
 
 def bits_of(path: Path, count: int) -> list[int]:
     return random.Random(path.name[:5]).sample(range(8 * path.stat().st_size), count)
-
-
-def newest(store: ArtifactStore, pattern: str) -> Path:
-    return max(files_of(store, pattern), key=lambda path: (path.parent.name, path.name))
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "state.json"])
@@ -224,32 +218,6 @@ def test_a_part_of_a_newer_schema_is_refused() -> None:
         from_parquet(parquet(METRICS, {"compound.schema_version": "7"}), "x")
 
 
-def parquet(schema: pa.Schema, footer: dict[str, str], *, store_schema: bool = False) -> bytes:
-    sink = pa.BufferOutputStream()
-    with pq.ParquetWriter(sink, schema, store_schema=store_schema) as writer:
-        writer.add_key_value_metadata(footer)
-        writer.write_table(schema.empty_table())
-    return bytes(sink.getvalue().to_pybytes())
-
-
-LOADED: list[bytes] = []
-
-
-class Canary(pa.ExtensionType):
-    """As a careless library would register it: its metadata is run when a schema is read."""
-
-    def __init__(self) -> None:
-        super().__init__(pa.float64(), "canary")
-
-    def __arrow_ext_serialize__(self) -> bytes:
-        return b"payload"
-
-    @classmethod
-    def __arrow_ext_deserialize__(cls, storage_type: pa.DataType, serialized: bytes) -> "Canary":
-        LOADED.append(serialized)
-        return cls()
-
-
 def test_extension_types_are_refused_before_their_metadata_is_read() -> None:
     pa.register_extension_type(Canary())
     try:
@@ -286,28 +254,6 @@ def test_a_sealed_record_that_is_no_record_is_damage() -> None:
         data = b'{"sha256": "' + hashlib.sha256(rest).hexdigest().encode() + rest
         with pytest.raises(DamagedError):
             unseal(data, Coefficients, "x")
-
-
-def point_at(manifest: Path, key: str) -> None:
-    """Let a commit name another file than it wrote, with a checksum that holds."""
-    record = json.loads(manifest.read_bytes())["content"]
-    entry = {"key": key, "size": 4, "sha256": hashlib.sha256(b"mine").hexdigest()}
-    record["checkpoints"][-1]["files"]["model.safetensors"] = entry
-    record["parts"] = [{**entry, "rows": 1, "first_epoch": 1, "last_epoch": 1}]
-    manifest.write_bytes(seal("manifest", Manifest.model_validate(record)))
-
-
-def name_file(store: ArtifactStore, name: str, content: bytes, instead_of: str = "") -> None:
-    """Let the commits of an ended job name a file of a checkpoint that nobody wrote."""
-    for manifest in Path(store.uri, "jobs", JOB.id).rglob("manifest-*.json"):
-        record = Manifest.model_validate(json.loads(manifest.read_bytes())["content"])
-        (stored,) = record.checkpoints[-1:]
-        entry = described(f"{stored.folder}/{name}", content)
-        Path(store.uri, entry.key).write_bytes(content)
-        files = {n: f for n, f in stored.files.items() if n != (instead_of or name)}
-        changed = stored.model_copy(update={"files": {**files, name: entry}})
-        record = record.model_copy(update={"checkpoints": (changed,)})
-        manifest.write_bytes(seal("manifest", record))
 
 
 @pytest.mark.parametrize("key", ["../secret", "/etc/passwd", "jobs/../../secret", "a\0b", ".x"])

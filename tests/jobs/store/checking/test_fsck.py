@@ -16,7 +16,7 @@ from compound.orchestrator.__main__ import main
 from compound.schemas.architecture import Coefficients
 from compound.schemas.errors import StoreError
 from compound.schemas.job import Event
-from tests.jobs.store.checking.test_damage import point_at
+from tests.support.damaged_stores import point_at
 from tests.support.store_samples import (
     JOB,
     epochs_of,

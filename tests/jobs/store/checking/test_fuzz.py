@@ -16,8 +16,8 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checksummed_json import sha256
 from compound.jobs.store.format.rows import from_live, from_parquet
 from compound.schemas.errors import CompoundError, StoreError
-from tests.jobs.store.checking.test_damage import name_file
 from tests.support.back_ends import LONG
+from tests.support.damaged_stores import name_file
 from tests.support.store_of_every_file import KINDS, build, by_kind, look
 
 FILES = pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from compound.jobs.store.checking.findings import FindingCounts
 from compound.jobs.store.checking.fsck import Options
 from compound.jobs.store.checking.gc import Pruning, Wanted
 from compound.jobs.store.folders.job_folder import JobFolder
-from compound.jobs.store.format.checkpoint import Position
 from compound.jobs.store.format.manifest import Manifest
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.schemas.errors import StoreError
@@ -20,10 +19,9 @@ from tests.support.store_samples import (
     epochs_of,
     files_of,
     job,
-    log,
     result,
     row,
-    saved,
+    scored,
     train,
     whole,
 )
@@ -42,14 +40,6 @@ def store(tmp_path: Path) -> ArtifactStore:
             scored(writer, epoch, score)
         writer.finish(result(5))
     return store
-
-
-def scored(writer: JobWriter, epoch: int, score: float) -> None:
-    log(writer, epoch)
-    content = saved(epoch)
-    content.extra["validation_accuracy"] = score
-    writer.save_later(Position(epoch, 10 * epoch), lambda: content)
-    writer.wait()
 
 
 def manifest(store: ArtifactStore) -> Manifest:

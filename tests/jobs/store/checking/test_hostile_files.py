@@ -17,7 +17,7 @@ from compound.jobs.store.format.rows import METRICS
 from compound.schemas.architecture import Coefficients
 from compound.schemas.errors import StoreError
 from compound.schemas.recipe import Keep
-from tests.jobs.store.checking.test_damage import LOADED, Canary, newest, parquet
+from tests.support.damaged_stores import LOADED, Canary, newest, parquet
 from tests.support.store_crashes import found_in
 from tests.support.store_samples import (
     JOB,

@@ -16,12 +16,12 @@ from compound.jobs.store.checking.gc import Wanted
 from compound.schemas.architecture import Coefficients
 from compound.schemas.job import Event
 from compound.schemas.recipe import Keep, Recipe
-from tests.jobs.store.backend.test_disk_faults import EVERY, Progress, check_and_finish, faulty
-from tests.jobs.store.backend.test_disk_faults import whole_job as on_a_disk
-from tests.jobs.store.checking.test_gc import scored as log_and_save
 from tests.support.back_ends import MANY_TIMES
+from tests.support.faulty_disk import EVERY, Progress, check_and_finish, faulty
+from tests.support.faulty_disk import whole_job as on_a_disk
 from tests.support.store_crashes import Open, deaths, found_in, no_worse_than_orphans, under
 from tests.support.store_samples import JOB, log, result, save, train, whole
+from tests.support.store_samples import scored as log_and_save
 
 KEEPING = JOB.model_copy(update={"recipe": Recipe.model_validate({"keep": {"last": 9}})})
 """The same job, with all of its checkpoints kept."""
