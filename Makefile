@@ -1,6 +1,8 @@
 # Local commands are what CI runs.
 PYTHON ?= python3
 BIN := .venv/bin
+# Keeps the output of recipes apart that run at the same time; the make of macOS cannot.
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
 .PHONY: help setup quickstart test test-all test-alone test-ray test-faults test-store test-s3 test-fast check format clean
 
@@ -26,7 +28,7 @@ check: setup  ## Lint, format and types
 
 # Tests on Ray and on several hosts mostly wait, one after another; the rest runs beside them.
 test: check  ## Everything that needs no GPU, buckets too: what CI runs
-	$(MAKE) --jobs=2 --output-sync=target test-alone test-ray
+	$(MAKE) --jobs=2 $(SYNC) test-alone test-ray
 
 test-alone: setup  ## The part of `test` without Ray and hosts
 	$(BIN)/pytest -n auto --dist loadfile --durations=50 -m "not gpu and not ray and not hosts"
