@@ -11,7 +11,7 @@ from compound.schemas.errors import PlanError
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def study(*overrides: str) -> tuple[StudySpec, Plan]:
