@@ -1,8 +1,10 @@
 # Local commands are what CI runs.
 PYTHON ?= python3
 BIN := .venv/bin
+# Keeps the output of recipes apart that run at the same time; the make of macOS cannot.
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-.PHONY: help setup quickstart test test-faults test-store test-s3 test-fast check format clean
+.PHONY: help setup quickstart test test-all test-alone test-ray test-faults test-store test-s3 test-fast check format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -24,9 +26,20 @@ check: setup  ## Lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check  ## Everything that needs no GPU, buckets too
-	$(BIN)/pytest -n auto --dist loadfile -m "not gpu and not ray and not hosts"
-	$(BIN)/pytest -m "(ray or hosts) and not gpu"
+# Tests on Ray and on several hosts mostly wait, one after another; the rest runs beside them.
+test: check  ## Everything that needs no GPU, buckets too: what CI runs
+	$(MAKE) --jobs=2 $(SYNC) test-alone test-ray
+
+test-alone: setup  ## The part of `test` without Ray and hosts
+	$(BIN)/pytest -n auto --dist loadfile --durations=50 -m "not gpu and not ray and not hosts"
+
+test-ray: setup  ## The part of `test` on Ray and on several hosts
+	$(BIN)/pytest --durations=50 -m "(ray or hosts) and not gpu"
+
+test-all: check  ## `test` with every back end and full numbers, and all faults: hours
+	COMPOUND_LONG=1 $(MAKE) test-alone
+	COMPOUND_LONG=1 $(MAKE) test-ray
+	$(MAKE) test-faults
 
 test-faults: setup  ## Hosts cut off, frozen, drained, drivers and workers killed: about 20 minutes
 	COMPOUND_FAULTS=1 $(BIN)/pytest -m "hosts or slow" tests/cluster/test_host_faults.py tests/cluster/test_random_kills.py

@@ -1,13 +1,13 @@
 """How often a cheap search comes to the verdict of the full one, and what it costs.
 
-    python benchmarks/agreement.py [--studies 50] [--seeds 5]
+    python -m benchmarks.agreement [--studies 50] [--seeds 5]
 
-For each simulated truth (benchmarks/simulated.py) the full search trains every network with every
-seed for the whole schedule. Searches by rungs then train in the same world: a job that both train
-has the same score. Verdicts agree where their outcome is the same (gain, no gain, loss) and the
-cheap one's choice is in the full one's tied set. A second full search with other seeds is the
-measure of how much agreement there can be. Epochs count the baseline's as well. `--studies` is per
-surface.
+For each simulated truth (tests/support/simulated_studies.py) the full search trains every network
+with every seed for the whole schedule. Searches by rungs then train in the same world: a job that
+both train has the same score. Verdicts agree where their outcome is the same (gain, no gain, loss)
+and the cheap one's choice is in the full one's tied set. A second full search with other seeds is
+the measure of how much agreement there can be. Epochs count the baseline's as well. `--studies` is
+per surface.
 
 Goal: agreement in 90 % of the studies at no more than 25 % of the epochs.
 """
@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.simulated import Carried, World, carry_out, shares_of, single
-from benchmarks.surfaces import SURFACES, Truth
-from benchmarks.verdict import DATA
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.spec.load import load
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
+from tests.support.simulated_studies import Carried, World, carry_out, shares_of, single
+from tests.support.simulated_verdicts import DATA
+from tests.support.surfaces import SURFACES, Truth
 
 SPEC = Path(__file__).parent / "tables" / "agreement.yaml"
 RUNGS = {

@@ -1,6 +1,6 @@
 """Checkpoints of EfficientNet-B0 with optimiser and average, against torch.save and torch.load.
 
-    python benchmarks/checkpoint.py [--rounds 9] [--threads 2] [--store DIR] [--json]
+    python -m benchmarks.checkpoint [--rounds 9] [--threads 2] [--store DIR] [--json]
 
 The state is that of a trainer with the paper's recipe: weights, batch norm's statistics, their
 average, and RMSProp's two slots. torch's side has the same tensors by name, the slots one for each

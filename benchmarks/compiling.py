@@ -21,7 +21,6 @@ os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 
 import torch
 
-from benchmarks.small import SMALL
 from compound.jobs.data.batches import Feeder
 from compound.jobs.data.source import summarise
 from compound.jobs.networks.named import NETWORKS
@@ -33,6 +32,7 @@ from compound.schemas.architecture import Architecture
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, TrainJob
 from compound.schemas.recipe import Recipe
+from tests.support.small_network import SMALL
 
 
 def _at(name: str, resolution: int) -> Architecture:

@@ -1,6 +1,6 @@
 """Architectures scaled and counted a second, and the plan of a fine grid. Goal: 2,000 a second.
 
-python benchmarks/counting.py
+python -m benchmarks.counting
 """
 
 import statistics

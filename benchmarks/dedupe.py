@@ -1,7 +1,7 @@
 """How many trainings of the paper's grid search are repeats, and that leaving them out is free.
 
-python benchmarks/dedupe.py                  reads the recorded table and proves both
-python benchmarks/dedupe.py --record STORE   writes it anew from a store in which
+python -m benchmarks.dedupe                  reads the recorded table and proves both
+python -m benchmarks.dedupe --record STORE   writes it anew from a store in which
                                              `compound run benchmarks/tables/dedupe.yaml` ended
 
 The naive search trains every triple. Triples that round to one network, with the same recipe, data
@@ -11,53 +11,12 @@ without loss: one row a triple, with its network's scores.
 
 import csv
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.documents import documents
 from compound.schemas.metrics import ACCURACY
-
-TABLE = Path(__file__).parent / "tables" / "dedupe.csv"
-FEWER = 1.6
-"""Times fewer trainings that the realised grid must need."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One triple of the naive grid, and what training it gave, a score a seed."""
-
-    alpha: float
-    beta: float
-    gamma: float
-    network: str
-    params: int
-    macs: int
-    scores: tuple[float, ...]
-
-
-def read(path: Path = TABLE) -> list[Row]:
-    """Read the recorded table."""
-    with path.open(newline="") as file:
-        _, *lines = csv.reader(file)
-    return [
-        Row(float(a), float(b), float(c), network, int(params), int(macs), tuple(map(float, rest)))
-        for a, b, c, network, params, macs, *rest in lines
-    ]
-
-
-def naive(rows: list[Row]) -> tuple[int, str]:
-    """Return the trainings of the search over triples, and the network of the best triple."""
-    best = max(rows, key=lambda row: fmean(row.scores))
-    return sum(len(row.scores) for row in rows), best.network
-
-
-def realised(rows: list[Row]) -> tuple[int, str]:
-    """Return the trainings of the search over distinct networks, and the best network."""
-    networks = {row.network: row.scores for row in rows}
-    best = max(networks, key=lambda network: fmean(networks[network]))
-    return sum(len(scores) for scores in networks.values()), best
+from tests.support.recorded_grid import FEWER, TABLE, naive, read, realised
 
 
 def record(uri: str, path: Path = TABLE) -> None:

@@ -1,6 +1,6 @@
 """JPEGs from disk: ours against torch's DataLoader, the cache against decoding, and who waits.
 
-    PYTHONPATH=. python benchmarks/images.py [--images 512] [--rounds 5] [--folder TMP]
+    PYTHONPATH=. python -m benchmarks.images [--images 512] [--rounds 5] [--folder TMP]
 
 Images are generated into a temporary folder. Sides take turns within a round, both with as many
 processes that decode and the same work on every image: decode, crop to a square of 224 px, shift,

@@ -1,6 +1,6 @@
 """JPEGs decoded by Ray Data, anywhere in a cluster, against processes beside the worker.
 
-    PYTHONPATH=. python benchmarks/ingest.py [--images 2048] [--rounds 5] [--folder TMP]
+    PYTHONPATH=. python -m benchmarks.ingest [--images 2048] [--rounds 5] [--folder TMP]
 
 Both sides have two CPUs of this machine, so this is what the way through Ray costs; what it gains,
 CPUs of other hosts, a single machine cannot show. Sides take turns within a round; printed are

@@ -28,7 +28,6 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from benchmarks.small import SMALL
 from compound.jobs.data.batches import Batch, Feeder, Share
 from compound.jobs.data.source import summarise
 from compound.jobs.networks.named import NETWORKS
@@ -41,6 +40,7 @@ from compound.schemas.architecture import Architecture
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, TrainJob
 from compound.schemas.recipe import Recipe
+from tests.support.small_network import SMALL
 
 Side = Callable[[Architecture, int, int], tuple[float, float]]
 """Takes so many steps of a batch size; returns seconds and mean loss."""

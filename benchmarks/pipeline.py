@@ -1,6 +1,6 @@
 """Images in memory at 32 pixels, to normalised batches: ours beside torch's DataLoader, on a CPU.
 
-    python benchmarks/pipeline.py [--policy randaugment]
+    python -m benchmarks.pipeline [--policy randaugment]
 
 Both crop with a margin of 4 pixels, mirror, normalise and cut out a square of 8. The DataLoader
 has 2 workers that change one image after the other, as its documentation shows; ours changes whole

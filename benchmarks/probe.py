@@ -1,6 +1,6 @@
 """A probe of this machine's CPU or GPU, against networks that it did not see: medians <= 15 %.
 
-    python benchmarks/probe.py [--kind cuda] [--threads 1] [--limit 60] [--measure 150]
+    python -m benchmarks.probe [--kind cuda] [--threads 1] [--limit 60] [--measure 150]
 
 Prints what the probe fitted, then step time and peak memory of other networks, predicted and
 measured. Each is visited several times and its fastest step counts, less the time that the

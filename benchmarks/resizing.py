@@ -18,7 +18,6 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.small import SMALL
 from compound.jobs.data.progressive_resizing import sizes
 from compound.jobs.data.source import summarise
 from compound.jobs.device_model import guess
@@ -29,6 +28,7 @@ from compound.orchestrator.plan.step_time import Pace
 from compound.schemas.data import ParquetData
 from compound.schemas.job import DataRef, TrainJob
 from compound.schemas.recipe import Recipe
+from tests.support.small_network import SMALL
 
 
 def recipe(epochs: int, resizing: dict[str, float] | None) -> Recipe:

@@ -15,8 +15,6 @@ most 1.2 times that at 100.
 """
 
 import argparse
-import contextlib
-import io
 import resource
 import shutil
 import statistics
@@ -26,23 +24,14 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.simulated import MEMORY, Silent, Simulated
 from compound.cluster.runner import OnEvent
-from compound.jobs.data.source import summarise
-from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.cli.status import status
-from compound.orchestrator.prepare import prepare
-from compound.orchestrator.spec.load import load
 from compound.orchestrator.study import Study
 from compound.schemas.job import JobRequest, JobResult, TrainJob
 from compound.schemas.plan import Plan
-from compound.schemas.study import StudySpec
+from tests.support.many_jobs import ROOT, Scene
+from tests.support.simulated_studies import MEMORY, Silent, Simulated
 
-ROOT = Path(__file__).parent.parent
-SPEC = ROOT / "benchmarks" / "tables" / "scale.yaml"
 SMALL = ("name=small", "search.design.step=0.1")
 LARGE = ("name=large",)
 
@@ -96,52 +85,6 @@ class TimedRunner:
 
     def request_stop(self) -> None:
         """Stop nothing: everything has ended."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One study in a store of its own."""
-
-    spec: StudySpec
-    overrides: tuple[str, ...]
-
-    @classmethod
-    def of(cls, overrides: tuple[str, ...], folder: str) -> "Scene":
-        """Read the spec with its store in a folder."""
-        every = (*overrides, f"store={folder}/{overrides[0]}")
-        spec = load(SPEC, every).spec
-        assert isinstance(spec, StudySpec)
-        return cls(spec, every)
-
-    @property
-    def store(self) -> ArtifactStore:
-        """The store, made where there is none."""
-        return ArtifactStore.open(self.spec.store)
-
-    def prepared(self) -> Plan:
-        """Plan and predict as `compound plan` does, without printing."""
-        plan = prepare(self.spec, summarise(self.spec.data), self.store).plan
-        assert isinstance(plan, Plan)
-        return plan
-
-    def status(self) -> None:
-        """Print where every job stands, into nothing."""
-        with contextlib.redirect_stdout(io.StringIO()):
-            status(self.spec.name, self.spec.store, as_json=False)
-
-    def verdict(self) -> None:
-        """Read the plan and all results, and judge them."""
-        plan = self.store.study(self.spec.name).read("plan.json", Plan)
-        assert plan is not None
-        results = self.store.results([job.request.job.id for job in plan.jobs])
-        assert analyse(self.spec, plan, results).chosen
-
-    def words(self, name: str) -> list[str]:
-        """Return a command of the command line on this study."""
-        if name in ("status", "report"):
-            return [name, self.spec.name, "--store", self.spec.store]
-        sets = (word for override in self.overrides for word in ("--set", override))
-        return [name, str(SPEC), *sets]
 
 
 def ran(scene: Scene, plan: Plan) -> tuple[Took, Took]:

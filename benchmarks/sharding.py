@@ -1,6 +1,6 @@
 """Memory and time of a rank: a network that every rank holds (DDP) against one that they divide.
 
-    python benchmarks/sharding.py [--networks efficientnet-b0] [--ranks 2 4] [--rounds 3] [--json]
+    python -m benchmarks.sharding [--networks efficientnet-b0] [--ranks 2 4] [--rounds 3] [--json]
 
 Processes of one thread talk by gloo on this machine; RMSProp with the average, 4 images of 32
 pixels a rank and 1,000 classes, so that a step is nearly all weights. Sides take turns. Every rank

@@ -1,6 +1,6 @@
 """What jobs mix, wait for and launch on a stand-in device, by configuration.
 
-    python benchmarks/standin.py [NAME ...]
+    python -m benchmarks.standin [NAME ...]
 
 Columns: tensors of both devices mixed; how often the host was held up a step of training, and an
 epoch of evaluation; operations of an optimiser step. With names only these configurations, and

@@ -15,7 +15,6 @@ import os
 import statistics
 import tempfile
 
-from benchmarks.small import SMALL
 from compound.cluster.local_runner import LocalRunner
 from compound.cluster.ray_session import connect
 from compound.cluster.trials.ray_runner import RayRunner
@@ -24,6 +23,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, JobRequest, Resources, TrainJob
 from compound.schemas.recipe import Recipe
+from tests.support.small_network import SMALL
 
 NETWORK = SMALL.model_copy(update={"num_classes": 4})
 

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.small import SMALL
 from compound.jobs.data.batches import Feeder
 from compound.jobs.data.source import summarise
 from compound.jobs.run_job import Process
@@ -24,6 +23,7 @@ from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, EpochRow, Event, JobResult, TrainJob
 from compound.schemas.recipe import Recipe
+from tests.support.small_network import SMALL
 
 METRICS, JOBS, BATCH = 20, 100, 1000
 NAMES = tuple(f"metric_{number:02d}" for number in range(METRICS))

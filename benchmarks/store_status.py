@@ -10,8 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.scale import ROOT, SPEC, accuracy
-from benchmarks.simulated import Silent, Simulated
+from benchmarks.scale import accuracy
 from compound.jobs.data.source import summarise
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.status import status
@@ -20,6 +19,8 @@ from compound.orchestrator.spec.load import load
 from compound.orchestrator.study import Study
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
+from tests.support.many_jobs import ROOT, SPEC
+from tests.support.simulated_studies import Silent, Simulated
 
 NAME, EPOCHS = "large", 100
 

@@ -1,6 +1,6 @@
 """Short jobs per second: warm actors and gangs against Ray's fresh trials and nested trainers.
 
-    python benchmarks/trials.py [--rounds 2] [--jobs 24] [--fresh 8] [--ddp 10] [--nested 3]
+    python -m benchmarks.trials [--rounds 2] [--jobs 24] [--fresh 8] [--ddp 10] [--nested 3]
 
 Both sides train the same jobs with the same loop (jobs/run_job.py) into a store, on the same
 local Ray of two CPUs, in turns. A rate counts from the end of the first jobs, one for each place

@@ -1,6 +1,6 @@
 """RMSProp with weight decay and averages of EfficientNet-B0: ours beside torch.optim, on a CPU.
 
-    python benchmarks/update.py [--threads 1] [--lengths 16384 131072] [--compiled] [--cpu]
+    python -m benchmarks.update [--threads 1] [--lengths 16384 131072] [--compiled] [--cpu]
 
 Goal: 3 times as fast as torch.optim.RMSprop and an average tensor by tensor. Its update is not
 TensorFlow's to the letter (epsilon outside the root); it makes the same passes over memory.

@@ -2,7 +2,9 @@
 
 import os
 import secrets
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +29,23 @@ settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 """A red build must be red again; `explore` draws new examples every time. How long an example takes
 says more about what else the machine does."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Be a guest on the machine: see no Ray but those that tests start, and lie beside no other.
+
+    Ray writes the address of a local cluster under its folder for all of the user's processes to
+    find, and finds others by it. `/tmp`: its sockets have paths of at most 107 bytes.
+    """
+    os.environ.pop("RAY_ADDRESS", None)
+    if not hasattr(config, "workerinput"):  # the workers of xdist inherit the folder
+        os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="compound-", dir="/tmp")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the folder of Ray; a worker of xdist leaves it to the process that made it."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ["RAY_TMPDIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +92,7 @@ def ray_session() -> "Iterator[Session]":
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
     # A submitted job runs the `python` of the path that its Ray was started with.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    with connect(cpus=2) as session:
+    with connect("local", cpus=2) as session:
         yield session
 
 

@@ -7,11 +7,16 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 from ruamel.yaml import YAML
+
+from tests.support.command import compound
+
+if TYPE_CHECKING:
+    from compound.cluster.ray_session import Session
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
@@ -31,16 +36,23 @@ def overrides(example: Path) -> list[str]:
     return [w for key, name in files.items() for w in ("--set", f"{key}={CIFAR10}/{name}")]
 
 
-def compound(*words: str, **options) -> str:
-    """Run a command that must succeed; return what it prints."""
+def process(*words: str, **options) -> str:
+    """Run a command that must succeed as a process; return what it prints."""
     ran = subprocess.run([*COMMAND, *words], capture_output=True, text=True, **options)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def printed(*words: str, cwd: Path | None = None) -> str:
+    """Run a command that must succeed in this process; return what it prints."""
+    ran = compound(*words, cwd=cwd)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_can_be_planned(example: Path) -> None:
-    plan = json.loads(compound("plan", str(example), "--json", *overrides(example)))
+    plan = json.loads(printed("plan", str(example), "--json", *overrides(example)))
     assert plan["jobs"]
     assert plan["prediction"]["memory"] > 0
 
@@ -53,12 +65,12 @@ def test_every_example_fits_the_schema_that_editors_use(example: Path) -> None:
 
 
 def test_the_committed_schema_is_current() -> None:
-    assert (ROOT / "examples" / "schema.json").read_text() == compound("schema")
+    assert (ROOT / "examples" / "schema.json").read_text() == printed("schema")
 
 
 def test_the_plan_of_the_quickstart_is_golden() -> None:
     """Networks, counts and identities; rewrite with `compound plan ... --json` when meant."""
-    plan = json.loads(compound("plan", str(ROOT / "examples" / "quickstart.yaml"), "--json"))
+    plan = json.loads(process("plan", str(ROOT / "examples" / "quickstart.yaml"), "--json"))
     golden = json.loads((ROOT / "tests" / "golden" / "quickstart-plan.json").read_text())
     assert exact(plan) == golden
 
@@ -73,10 +85,9 @@ def exact(plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_starter_can_be_planned_and_is_not_overwritten(tmp_path: Path) -> None:
-    compound("init", "mine.yaml", cwd=tmp_path)
-    assert "candidates" in compound("plan", "mine.yaml", "--json", cwd=tmp_path)
-    again = subprocess.run([*COMMAND, "init", "mine.yaml"], capture_output=True, cwd=tmp_path)
-    assert again.returncode == 2
+    printed("init", "mine.yaml", cwd=tmp_path)
+    assert "candidates" in printed("plan", "mine.yaml", "--json", cwd=tmp_path)
+    assert compound("init", "mine.yaml", cwd=tmp_path).returncode == 2
 
 
 def readme_commands() -> list[str]:
@@ -89,13 +100,18 @@ def readme_commands() -> list[str]:
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_every_command_of_the_readme(tmp_path: Path) -> None:
+def test_every_command_of_the_readme(tmp_path: Path, ray_session: "Session") -> None:
+    """The first study starts a Ray of its own, as it does for newcomers; the rest join one."""
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    commands = readme_commands()
+    commands = [shlex.split(line, comments=True)[1:] for line in readme_commands()]
     assert len(commands) >= 6
-    for line in commands:
-        words = shlex.split(line, comments=True)[1:]
-        compound(*words, cwd=tmp_path, timeout=280)
+    alone = next(words for words in commands if words[0] == "run")
+    for words in commands:
+        environment = {} if words is alone else {"RAY_ADDRESS": address}
+        process(*words, cwd=tmp_path, timeout=280, env={**os.environ, **environment})
     report = tmp_path / "runs" / "studies" / "quickstart" / "report.html"
     assert "http://" not in re.sub(r"<script.*?</script>", "", report.read_text(), flags=re.S)
     assert (tmp_path / "rows.csv").exists()

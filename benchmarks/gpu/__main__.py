@@ -20,10 +20,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks.gpu.parts import ALL_SECONDS, SLOWER, Part, chosen
-from benchmarks.gpu.runner import Line, Queue
-from benchmarks.gpu.table import read, report, right
 from compound.jobs.gpu.visible_gpus import gpus_here
+from tests.support.gpu_session.parts import ALL_SECONDS, SLOWER, Part, chosen
+from tests.support.gpu_session.runner import Line, Queue
+from tests.support.gpu_session.table import opened_for_more, read, report, right
 
 
 def session(kind: str, parts: tuple[Part, ...], trace: Path | None) -> Iterator[Line]:
@@ -59,7 +59,7 @@ def main() -> int:
         if options.kind == "cuda" and (lacking := hindrance()):
             sys.stderr.write(lacking)
             return 1
-        file = _opened(options.out) if options.out else None
+        file = opened_for_more(options.out) if options.out else None
     except OSError as error:
         parser.error(f"{error.filename}: {error.strerror}")
     except ValueError as error:
@@ -87,16 +87,6 @@ def _table(path: Path) -> int:
         raise ValueError(f"{path} holds no whole line of a session")
     sys.stdout.write(report(lines, cut))
     return 0 if right(lines) and not cut else 1
-
-
-def _opened(path: Path) -> TextIO:
-    """Open a file for more lines; one that a lost machine has cut is ended first."""
-    file = path.open("a+", encoding="utf-8")
-    file.seek(0)
-    text = file.read()
-    if text and not text.endswith("\n"):
-        file.write("\n")
-    return file
 
 
 def _run(lines: Iterator[Line], file: TextIO | None) -> int:

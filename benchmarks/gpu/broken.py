@@ -8,10 +8,10 @@ import subprocess
 import sys
 import tempfile
 
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench, job_of, trained
-from benchmarks.small import SMALL
 from compound.schemas.job import JobResult, TrainJob
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import Bench, job_of, trained
+from tests.support.small_network import SMALL
 
 
 def measure(bench: Bench, recorder: Recorder) -> None:

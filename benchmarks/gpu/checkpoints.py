@@ -7,11 +7,19 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench, Step, job_of, named, seconds_of, steps_of, trainer_of
 from compound.jobs.training.checkpoints.snapshot import Snapshot, _sources
 from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.job import TrainJob
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import (
+    Bench,
+    Step,
+    job_of,
+    named,
+    seconds_of,
+    steps_of,
+    trainer_of,
+)
 
 EVERY = 10
 

@@ -13,10 +13,10 @@ import sys
 import traceback
 from pathlib import Path
 
-from benchmarks.gpu.parts import chosen
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench
 from compound.jobs.runtime.torch_settings import settled
+from tests.support.gpu_session.parts import chosen
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import Bench
 
 
 def main() -> int:

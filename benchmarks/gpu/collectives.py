@@ -10,9 +10,9 @@ from torch import distributed, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.nn.parallel import DistributedDataParallel
 
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench
 from compound.jobs.parallel.data_parallel import average_in_bfloat16
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import Bench
 
 
 def measure(bench: Bench, recorder: Recorder) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench, job_of, named, steps_of, trained, trainer_of
-from benchmarks.gpu.waits import waits_of
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob
 from compound.schemas.stages import Stage, Stem
+from tests.support.gpu_session.host_waits import waits_of
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import Bench, job_of, named, steps_of, trained, trainer_of
 
 NETWORKS = 10
 THREADS = (8, 1)

@@ -6,10 +6,10 @@ import subprocess
 
 import torch
 
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench
 from compound.jobs.host.gpu_checks import check
 from compound.jobs.host.host_facts import gather
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import Bench
 
 CONTEXT = (400, 700)
 """MB that a CUDA context is expected to take."""

@@ -13,8 +13,8 @@ os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = sys.argv[2]
 
 from benchmarks.gpu import compiling
 from benchmarks.gpu.steps import profiled
-from benchmarks.gpu.subjects import Bench, in_turns, steps_of, trainer_of
 from compound.jobs.networks.workload import workload
+from tests.support.gpu_session.subjects import Bench, in_turns, steps_of, trainer_of
 
 
 def main() -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench, job_of, named, steps_of, trained, trainer_of
 from compound.jobs.device_model import guess, peak_bytes
 from compound.jobs.networks.workload import workload
 from compound.jobs.parallel.failure import classify
 from compound.schemas.job import TrainJob
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import Bench, job_of, named, steps_of, trained, trainer_of
 
 GIB = 2**30
 _CLOSE = 2**20

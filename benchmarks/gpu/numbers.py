@@ -12,14 +12,14 @@ from typing import Any
 
 import torch
 
-from benchmarks.gpu import graphs
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import HEAVY, Bench, job_of, trained
-from benchmarks.small import SMALL
 from compound.jobs.data.augment.augment import Augmenter
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import JobRequest, Resources, TrainJob
 from compound.schemas.recipe import Augment
+from tests.support.gpu_session import graphs_compared as graphs
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import HEAVY, Bench, job_of, trained
+from tests.support.small_network import SMALL
 
 RECIPES: dict[str, dict[str, Any]] = {
     "modern": {},

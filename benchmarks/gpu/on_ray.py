@@ -8,12 +8,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.gpu.facts import used_bytes
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench, job_of
-from benchmarks.small import SMALL
 from compound.cluster.runner import Runner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, JobResult, Resources, TrainJob
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import Bench, job_of
+from tests.support.small_network import SMALL
 
 NEAR = 1e-3
 KINDS = ("one worker", "two on halves", "divided")

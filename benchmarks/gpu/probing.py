@@ -1,11 +1,18 @@
 """Part 6: does a probe predict real steps?"""
 
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench, job_of, named, seconds_of, steps_of, trainer_of
 from compound.jobs.device_model import step_seconds
 from compound.jobs.networks.workload import workload
 from compound.jobs.probe.probe import probe
 from compound.schemas.job import TrainJob
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import (
+    Bench,
+    job_of,
+    named,
+    seconds_of,
+    steps_of,
+    trainer_of,
+)
 
 
 def measure(bench: Bench, recorder: Recorder) -> None:

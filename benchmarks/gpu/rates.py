@@ -9,10 +9,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench, Step, in_turns, job_of, named, steps_of, trainer_of
 from compound.jobs.models.build import build
 from compound.schemas.job import TrainJob
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import (
+    Bench,
+    Step,
+    in_turns,
+    job_of,
+    named,
+    steps_of,
+    trainer_of,
+)
 
 NAME = "efficientnet-b0"
 CLASSES = 1000

@@ -6,9 +6,16 @@ from typing import Any
 from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench, job_of, named, seconds_of, steps_of, trainer_of
 from compound.schemas.job import TrainJob
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import (
+    Bench,
+    job_of,
+    named,
+    seconds_of,
+    steps_of,
+    trainer_of,
+)
 
 TRACED = 5
 LARGE = 224

@@ -1,16 +1,11 @@
 """Part 2: where in a step does the host wait for the device?"""
 
-import warnings
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import torch
-
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import HEAVY, Bench, job_of, named, steps_of, trainer_of
 from compound.schemas.job import TrainJob
+from tests.support.gpu_session.host_waits import sync_debug_mode, waits_of
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import HEAVY, Bench, job_of, named, steps_of, trainer_of
 
 RECIPES: dict[str, dict[str, Any]] = {
     "modern": {},
@@ -46,34 +41,10 @@ def jobs(bench: Bench) -> dict[str, TrainJob]:
     }
 
 
-def waits_of(bench: Bench, step: Any, steps: int) -> Counter[str]:
-    """Return how often each line made the host wait."""
-    with warnings.catch_warnings(record=True) as caught, _mode(bench, "warn"):
-        warnings.simplefilter("always")
-        for _ in range(steps):
-            step()
-    waits = [w for w in caught if "synchronizing CUDA operation" in str(w.message)]
-    return Counter(f"{'/'.join(w.filename.split('/')[-3:])}:{w.lineno}" for w in waits)
-
-
 def _refused(bench: Bench, step: Any) -> str:
     try:
-        with _mode(bench, "error"):
+        with sync_debug_mode(bench, "error"):
             step()
     except RuntimeError as error:
         return str(error).partition("\n")[0]
     return "nothing is raised"
-
-
-@contextmanager
-def _mode(bench: Bench, mode: str) -> Iterator[None]:
-    """Watch for waits on a GPU; a CPU has none."""
-    if not bench.cuda:
-        yield
-        return
-    bench.synchronize()
-    torch.cuda.set_sync_debug_mode(mode)
-    try:
-        yield
-    finally:
-        torch.cuda.set_sync_debug_mode("default")

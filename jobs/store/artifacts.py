@@ -233,18 +233,15 @@ class ArtifactStore:
 
     def _traces(self, job_id: str) -> list[Entry]:
         prefix = f"{_PROFILES}/{job_id}"
-        entries = (
-            entry for entry in self._files.entries(_PROFILES) if entry.key.startswith(prefix)
-        )
-        return [entry for entry in entries if kind_of(entry.key) == "trace"]
+        traces = (e for e in self._files.entries(_PROFILES) if kind_of(e.key) == "trace")
+        return [trace for trace in traces if trace.key.startswith(prefix)]
 
     def profiles(self) -> list[DeviceProfile]:
         """Return the measurements of all devices, by their keys; DamagedError if one is damaged."""
         keys = [f"{_DEVICES}/{name}" for name in self._files.names(_DEVICES)]
         contents = [(key, self._files.read(key)) for key in keys if key.endswith(".json")]
-        return [
-            unseal(d, DeviceProfile, self._files.locate(k)) for k, d in contents if d is not None
-        ]
+        stored = [(self._files.locate(key), data) for key, data in contents if data is not None]
+        return [unseal(data, DeviceProfile, location) for location, data in stored]
 
     def audit(self, job_ids: Iterable[str], studies: Iterable[str]) -> "Audit":
         """Recompute the checksums of jobs, of studies and of the store's own records."""

@@ -1,30 +1,25 @@
 """The session for a GPU as one command: its parts run, and one that hangs or dies ends no other."""
 
-import importlib
-import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 
-from benchmarks.gpu import on_ray
-from benchmarks.gpu.__main__ import _opened
-from benchmarks.gpu.on_ray import requests_of
-from benchmarks.gpu.parts import ALL_SECONDS, PARTS, Part, chosen
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.runner import Child
-from benchmarks.gpu.subjects import Bench
-from benchmarks.gpu.table import read, report, table
-from compound.cluster.local_runner import LocalRunner
 from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.models.build import build
 from compound.schemas.job import JobRequest, TrainJob
+from tests.support.gpu_session.parts import ALL_SECONDS, PARTS, Part, chosen
+from tests.support.gpu_session.runner import Child
+from tests.support.gpu_session.table import opened_for_more, read, report, table
 
 ROOT = Path(__file__).parents[2]
+TRAINED: TypeAdapter[TrainJob | JobRequest] = TypeAdapter(TrainJob | JobRequest)
 WITHOUT_JOBS = ("facts", "collectives")
 KINDS = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
@@ -89,53 +84,87 @@ def test_a_table_sets_what_was_expected_beside_what_was_measured() -> None:
     assert rows[-1] == "0 of 1 parts as expected, 4 s."
 
 
-def everything(kind: str, gpus: int) -> list[object]:
-    """Return all jobs and requests of all parts, as they are built on a device of a kind."""
-    bench = Bench.of(kind)
-    built: list[object] = []
+PROGRAM = """
+import importlib, io, json
+from pathlib import Path
+
+from benchmarks.gpu import on_ray
+from compound.cluster.local_runner import LocalRunner
+from tests.support.gpu_session.parts import PARTS
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import Bench
+
+
+def jobs_of(kind, gpus):
+    bench, jobs = Bench.of(kind), {}
     for part in PARTS:
         module = importlib.import_module(f"benchmarks.gpu.{part.module}")
         if part.module == "on_ray":
-            built += [
-                one for name in module.KINDS for one in module.requests_of(name, bench.cuda, gpus)
-            ]
-        elif part.module not in WITHOUT_JOBS:
-            jobs = module.jobs(bench)
-            assert jobs
-            built += jobs.values() if isinstance(jobs, dict) else jobs
-    return built
+            for name in module.KINDS:
+                jobs[name] = module.requests_of(name, bench.cuda, gpus)
+        elif hasattr(module, "jobs"):
+            made = module.jobs(bench)
+            jobs[part.module] = list(made.values() if isinstance(made, dict) else made)
+    return {name: [job.model_dump_json() for job in made] for name, made in jobs.items()}
 
 
-@pytest.mark.parametrize(("kind", "gpus"), [("cpu", 0), ("cuda", 1), ("cuda", 2)])
-def test_what_parts_train_is_built_without_a_device(kind: str, gpus: int) -> None:
-    built = everything(kind, gpus)
-    assert all(isinstance(one, TrainJob | JobRequest) for one in built)
-    for one in built:
-        job = one.job if isinstance(one, JobRequest) else one
-        assert isinstance(job, TrainJob)
-        with torch.device("meta"):
-            build(job.architecture)
+def refused(name, cuda, gpus):
+    tried.append(name)
+    raise ValueError("not so")
 
 
-def test_a_divided_network_takes_whole_gpus() -> None:
-    assert requests_of("divided", cuda=True, gpus=1) == []
-    (request,) = requests_of("divided", cuda=True, gpus=2)
+HOSTS = [("cpu", 0), ("cuda", 1), ("cuda", 2)]
+built = {f"{kind} {gpus}": jobs_of(kind, gpus) for kind, gpus in HOSTS}
+stream, tried = io.StringIO(), []
+on_ray.requests_of = refused
+on_ray._jobs(Bench.of("cpu"), Recorder(stream), LocalRunner(), Path("none"), 0)
+figures = stream.getvalue()
+print(json.dumps({"built": built, "kinds": on_ray.KINDS, "tried": tried, "figures": figures}))
+"""
+"""A process of its own imports the session's parts: benchmarks import the tests, not vice versa."""
+
+
+@pytest.fixture(scope="module")
+def parts() -> dict[str, Any]:
+    """What all parts train on three kinds of hosts, and what a refused kind of job leaves."""
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=ROOT, timeout=200
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize("host", ["cpu 0", "cuda 1", "cuda 2"])
+def test_what_parts_train_is_built_without_a_device(host: str, parts: dict[str, Any]) -> None:
+    built = parts["built"][host]
+    modules = {part.module for part in PARTS} - {*WITHOUT_JOBS, "on_ray"}
+    assert {*built} == modules | {*parts["kinds"]}
+    assert all(built[module] for module in modules)
+    for texts in built.values():
+        for text in texts:
+            made = TRAINED.validate_json(text)
+            job = made.job if isinstance(made, JobRequest) else made
+            assert isinstance(job, TrainJob)
+            with torch.device("meta"):
+                build(job.architecture)
+
+
+def requests(texts: list[str]) -> list[JobRequest]:
+    return [JobRequest.model_validate_json(text) for text in texts]
+
+
+def test_a_divided_network_takes_whole_gpus(parts: dict[str, Any]) -> None:
+    assert parts["built"]["cuda 1"]["divided"] == []
+    (request,) = requests(parts["built"]["cuda 2"]["divided"])
     assert (request.resources.gpus, request.resources.parallel) == (1, "full")
-    assert [r.resources.gpus for r in requests_of("two on halves", cuda=True, gpus=1)] == [0.5] * 2
+    halves = requests(parts["built"]["cuda 1"]["two on halves"])
+    assert [request.resources.gpus for request in halves] == [0.5] * 2
 
 
-def test_a_kind_of_job_that_is_refused_ends_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream, tried = io.StringIO(), []
-
-    def refused(name: str, cuda: bool, gpus: int) -> list[JobRequest]:
-        tried.append(name)
-        raise ValueError("not so")
-
-    monkeypatch.setattr(on_ray, "requests_of", refused)
-    on_ray._jobs(Bench.of("cpu"), Recorder(stream), LocalRunner(), Path("none"), 0)
-    told = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert tried == list(on_ray.KINDS) == [line["name"] for line in told]
-    assert all(line["ok"] is False and "not so" in line["value"] for line in told)
+def test_a_kind_of_job_that_is_refused_ends_no_other(parts: dict[str, Any]) -> None:
+    figures = [json.loads(line) for line in parts["figures"].splitlines()]
+    assert parts["tried"] == parts["kinds"] == [figure["name"] for figure in figures]
+    assert all(figure["ok"] is False and "not so" in figure["value"] for figure in figures)
 
 
 def command(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -192,7 +221,7 @@ def test_a_file_of_two_sessions_and_a_cut_line_is_read(tmp_path: Path) -> None:
     assert "Left out: 1 lines of parts that ran again" in ran.stdout
     assert "Left out: 1 lines that are cut" in ran.stdout
     assert "Without a line: 1, 2, 3" in ran.stdout
-    with _opened(out) as file:
+    with opened_for_more(out) as file:
         file.write(json.dumps(line_of("2")) + "\n")
     assert [line["part"] for line in read(out)[0]] == ["0", "0", "9", "2"]
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.curves import TABLE, Table, final_means, read
-from benchmarks.search_cost import replay
-from benchmarks.strategies import asha, chance, compound, grid, planned
+from tests.support.learning_curves import TABLE, Table, final_means, read
+from tests.support.search_replay import replay
+from tests.support.search_strategies import asha, chance, compound, grid, planned
 
 
 @pytest.fixture(scope="module")

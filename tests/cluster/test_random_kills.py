@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import ray
 
-from benchmarks.kills import kill_at_random
 from compound.cluster.ray_session import Session
+from tests.support.random_kills import kill_at_random
 
 pytestmark = [
     pytest.mark.ray,

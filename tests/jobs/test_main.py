@@ -13,8 +13,7 @@ from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.job import JobRequest, JobResult, Resources, TrainJob
-from tests.jobs.test_run_job import science, weights
-from tests.support.small_jobs import small_job
+from tests.support.small_jobs import science, small_job, weights
 
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 

@@ -1,6 +1,5 @@
 """One job, begun, interrupted, resumed, failed: the store and the numbers afterwards."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from compound.jobs.training.data_cache import DataCache
 from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.data import ParquetData
 from compound.schemas.job import DataRef, JobResult, TrainJob
-from tests.support.small_jobs import DATA, small_job
+from tests.support.small_jobs import DATA, science, small_job, weights
 
 EVERYTHING = {
     "epochs": 4,
@@ -58,19 +57,6 @@ def finish(job: TrainJob, store: ArtifactStore, data: DataCache, close_after: in
         if rows[-1].epoch == close_after:
             epochs.close()
             return rows, store.result(job.id)
-
-
-def weights(store: ArtifactStore, job: TrainJob) -> str:
-    """Hash all tensors of a job's last checkpoint: network, average and optimiser."""
-    checkpoint = store.checkpoint(job.id)
-    tensors = {**checkpoint.model(), **checkpoint.optimizer()}
-    hashes = [f"{n} {t.flatten().tolist()}" for n, t in sorted(tensors.items())]
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-
-
-def science(rows):
-    timing = {"seconds", "images_per_second", "data_wait"}
-    return [{k: v for k, v in row.metrics.items() if k not in timing} for row in rows]
 
 
 def test_a_job_trains_and_leaves_everything_in_the_store(store, data):

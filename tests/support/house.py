@@ -74,10 +74,10 @@ def empty_names() -> list[str]:
     ]
 
 
-def imports_of(tree: ast.AST, known: Mapping[str, Path], *, at_import: bool = True) -> set[str]:
-    """Return the product's modules that a file imports: when it is imported, or anywhere in it."""
+def imports_of(tree: ast.AST, known: Mapping[str, Path], *, in_functions: bool = False) -> set[str]:
+    """Return the product's modules that a file imports; those for types alone are left out."""
     targets: set[str] = set()
-    for node in _nodes(tree) if at_import else ast.walk(tree):
+    for node in _nodes(tree, in_functions):
         if isinstance(node, ast.Import):
             targets |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -86,15 +86,15 @@ def imports_of(tree: ast.AST, known: Mapping[str, Path], *, at_import: bool = Tr
     return targets & set(known)
 
 
-def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """Walk what runs when a module is imported: no bodies of functions, nothing for types alone."""
+def _nodes(tree: ast.AST, in_functions: bool) -> Iterator[ast.AST]:
+    """Walk what runs when a module is imported, or later in its functions too."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not in_functions:
             continue
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             continue
         yield node
-        yield from _nodes(node)
+        yield from _nodes(node, in_functions)
 
 
 def import_graph() -> dict[str, set[str]]:

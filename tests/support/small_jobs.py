@@ -1,8 +1,10 @@
 """Small real jobs that several tests train."""
 
+import hashlib
 from typing import Any
 
 from compound.jobs.data.source import summarise
+from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.architecture import Architecture
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, TrainJob
@@ -30,3 +32,16 @@ def small_job(data: SyntheticData = DATA, seed: int = 0, **recipe: Any) -> Train
         data=DataRef(spec=data, fingerprint=info.fingerprint),
         seed=seed,
     )
+
+
+def weights(store: ArtifactStore, job: TrainJob) -> str:
+    """Hash all tensors of a job's last checkpoint: network, average and optimiser."""
+    checkpoint = store.checkpoint(job.id)
+    tensors = {**checkpoint.model(), **checkpoint.optimizer()}
+    hashes = [f"{n} {t.flatten().tolist()}" for n, t in sorted(tensors.items())]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def science(rows):
+    timing = {"seconds", "images_per_second", "data_wait"}
+    return [{k: v for k, v in row.metrics.items() if k not in timing} for row in rows]

@@ -8,12 +8,9 @@ host has to learn. Operations are counted by phase, views and empty tensors left
 torch's own CPU kernels compute, with the CPU's generator, so results are those of the CPU.
 """
 
-import sys
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, NamedTuple, Self
+from types import TracebackType
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -22,9 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from tests.support.standin_backend import NAME, autocast, own_kernels
+from tests.support.standin_tally import Tally, current_spot
 
-_ROOT = f"{Path(__file__).parents[2]}/compound/"
-_OURS = tuple(f"{_ROOT}{folder}/" for folder in ("jobs", "cluster", "orchestrator"))
 _READS = {"_local_scalar_dense": "a value is read", "equal": "two tensors are compared"}
 _SIZED = {"nonzero", "masked_select", "_unique2", "unique_dim", "unique_consecutive", "bincount"}
 _INDEXED = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index"}
@@ -40,49 +36,6 @@ _NO_KERNEL = {
 _EMPTY = ("empty", "new_empty")
 _FUSED = (110, 64, 48, 36, 30)
 """Tensors of one launch of a `_foreach` operation, by its lists (ATen's MultiTensorApply.cuh)."""
-_TRAINER = "/jobs/training/loop/trainer.py"
-_LOOPS = {"train": "training", "_validate": "evaluation"}
-"""The methods of a trainer that go over batches, and what is said of them."""
-_PHASES = {
-    "data": ("jobs/data/",),
-    "forward": ("jobs/models/", "jobs/training/loop/batch_norm.py", "jobs/training/loop/loss.py"),
-    "update": ("jobs/training/optimiser/", "jobs/parallel/flat_parameters.py"),
-}
-
-
-class Spot(NamedTuple):
-    """Where in the project something was done."""
-
-    loop: str
-    """Which loop over batches it was in: of training, of evaluation, or none."""
-    line: str
-    """The innermost line of the project; autograd's own threads have none."""
-
-
-class Tally:
-    """What was counted."""
-
-    def __init__(self) -> None:
-        self.mixed: Counter[tuple[str, Spot]] = Counter()
-        """Operations on tensors of both devices, by name and where."""
-        self.waits: Counter[tuple[str, Spot]] = Counter()
-        """What held the host up, by kind and where."""
-        self.copies: Counter[Spot] = Counter()
-        """Copies between host and device that held nobody up."""
-        self.operations: Counter[tuple[str, Spot]] = Counter()
-        """Operations on the device, by name and where."""
-
-    def waits_in(self, *loops: str) -> int:
-        """Return how often the host was held up in some loops."""
-        return sum(n for (_, spot), n in self.waits.items() if spot.loop in loops)
-
-    def phases(self) -> dict[str, int]:
-        """Return the operations of training by what they belong to."""
-        totals: Counter[str] = Counter()
-        for (_, spot), count in self.operations.items():
-            if spot.loop == "training":
-                totals[_phase(spot.line)] += count
-        return dict(totals)
 
 
 class OnDevice(torch.Tensor):
@@ -238,29 +191,29 @@ class _Mode(TorchDispatchMode):
         pinned = name == "_to_copy" if not there else self._is_pinned(source)
         pinned = pinned or (name == "copy_" and self._is_pinned(args[0]))
         if asynchronous and pinned and _alike(name, args, kwargs):
-            self.tally.copies[_spot()] += 1
+            self.tally.copies[current_spot()] += 1
         else:
-            self.tally.waits["to the device" if there else "to the host", _spot()] += 1
+            self.tally.waits["to the device" if there else "to the host", current_spot()] += 1
         return True
 
     def _check(self, func: Any, name: str, args: Any, hosts: Sequence[Tensor]) -> None:
         """Count what would hold the host up. RuntimeError: tensors of both devices meet."""
         if name in _READS or name in _SIZED:
-            self.tally.waits[_READS.get(name, f"the size of {name}"), _spot()] += 1
+            self.tally.waits[_READS.get(name, f"the size of {name}"), current_spot()] += 1
         scalars = torch.Tag.pointwise in func.tags
         strangers = [tensor for tensor in hosts if tensor.dim() or not scalars]
         if name in _INDEXED and isinstance(args[0], OnDevice):
             indices = [leaf for leaf in args[1] if isinstance(leaf, Tensor)]
             if any(leaf.dtype in (torch.bool, torch.uint8) for leaf in indices):
-                self.tally.waits["indexing by a mask", _spot()] += 1
+                self.tally.waits["indexing by a mask", current_spot()] += 1
             if any(not isinstance(leaf, OnDevice) for leaf in indices):
-                self.tally.waits["indexing by a CPU tensor", _spot()] += 1
+                self.tally.waits["indexing by a CPU tensor", current_spot()] += 1
             strangers = [t for t in strangers if t.dim() and all(t is not i for i in indices)]
         if strangers and name not in ("set_",):
-            self.tally.mixed[name, _spot()] += 1
+            self.tally.mixed[name, current_spot()] += 1
             raise RuntimeError(
                 f"Expected all tensors to be on the same device, but found at least two devices, "
-                f"{NAME}:0 and cpu (aten::{name} at {_spot().line})"
+                f"{NAME}:0 and cpu (aten::{name} at {current_spot().line})"
             )
 
     def _count(self, func: Any, name: str, args: tuple[Any, ...]) -> None:
@@ -268,7 +221,7 @@ class _Mode(TorchDispatchMode):
             return
         lists = [arg for arg in args if name.startswith("_foreach") and isinstance(arg, list)]
         launches = -(-len(lists[0]) // _FUSED[len(lists) - 1]) if lists else 1
-        self.tally.operations[name, _spot()] += launches
+        self.tally.operations[name, current_spot()] += launches
 
     def _is_pinned(self, tensor: Tensor) -> bool:
         return not isinstance(tensor, OnDevice) and _address(tensor) in self._pinned
@@ -305,25 +258,6 @@ def _host(leaf: Any) -> Any:
 
 def _on_device(device: Any) -> bool:
     return torch.device(device).type == NAME
-
-
-def _spot() -> Spot:
-    frame: FrameType | None = sys._getframe(1)
-    line, loop = "", ""
-    while frame is not None and not loop:
-        code = frame.f_code
-        if code.co_filename.startswith(_OURS):
-            line = line or f"{code.co_filename.removeprefix(_ROOT)}:{frame.f_lineno}"
-            if code.co_filename.endswith(_TRAINER):
-                loop = _LOOPS.get(code.co_name, "")
-        frame = frame.f_back
-    return Spot(loop, line) if line else Spot("training", "backward")
-
-
-def _phase(line: str) -> str:
-    if line == "backward":
-        return line
-    return next((name for name, paths in _PHASES.items() if line.startswith(paths)), "loop")
 
 
 def _composite(func: Any) -> bool:

@@ -18,7 +18,8 @@ from compound.schemas.data import ImageFolderData, SyntheticData
 from compound.schemas.job import DataRef, EpochRow, JobResult, TrainJob
 from compound.schemas.recipe import Recipe
 from tests.support.small_jobs import small_job
-from tests.support.standin_device import NAME, Standin, Tally
+from tests.support.standin_device import NAME, Standin
+from tests.support.standin_tally import Tally
 
 B0 = "efficientnet-b0"
 TIMES = ("images_per_second", "data_wait", "seconds")

@@ -26,8 +26,8 @@ from compound.schemas.architecture import Architecture
 from compound.schemas.errors import FactoryError
 from compound.schemas.factory import FactoryNetwork
 from compound.schemas.job import JobRequest, JobResult, Resources, TrainJob
-from tests.jobs.networks.test_scaling import ARCHITECTURES
 from tests.support.family_networks import ONE_OF_EACH, small
+from tests.support.random_architectures import ARCHITECTURES
 from tests.support.small_jobs import DATA, small_job
 
 NET = """

@@ -3,35 +3,19 @@
 import pytest
 import torch
 from hypothesis import given, settings
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from compound.jobs.models.build import build
 from compound.jobs.networks.efficientnet import B0
 from compound.jobs.networks.exact_cost import count
 from compound.jobs.networks.scaling import scale
 from compound.schemas.architecture import Architecture, Coefficients
-from tests.jobs.networks.test_scaling import ARCHITECTURES
+from tests.support.measured_cost import measured
+from tests.support.random_architectures import ARCHITECTURES
 
 
 def test_b0_in_the_convention_of_torch() -> None:
     cost = count(B0)
     assert (cost.macs, cost.activations) == (385_814_752, 6_747_036)
-
-
-def measured(network: Architecture) -> tuple[int, int, int]:
-    """Count a network by building it on the meta device and running torch's own counter."""
-    with torch.device("meta"):
-        module = build(network).eval()
-        images = torch.empty(1, network.in_channels, network.resolution, network.resolution)
-    outputs: list[int] = []
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            layer.register_forward_hook(lambda _m, _i, out: outputs.append(out.numel()))
-    with FlopCounterMode(display=False) as counter:
-        module(images)
-    params = sum(parameter.numel() for parameter in module.parameters())
-    return params, counter.get_total_flops() // 2, sum(outputs)
 
 
 @settings(max_examples=60, deadline=None)

@@ -17,8 +17,8 @@ from compound.jobs.networks.exact_cost import count, count_stages
 from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.scaling import scale, stretch
 from compound.schemas.architecture import Architecture, Coefficients
-from tests.jobs.networks.test_exact_cost import measured
 from tests.support.family_networks import MIXED, ONE_OF_EACH, SCALED, small
+from tests.support.measured_cost import measured
 
 ROWS = json.loads((Path(__file__).parents[2] / "golden" / "counts.json").read_text())
 

@@ -1,7 +1,6 @@
 """A whole study in a bucket, from the command line; and one whose driver is killed."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,25 +11,16 @@ from pathlib import Path
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
-from tests.orchestrator.test_study import SPEC
 from tests.support.back_ends import LONG
+from tests.support.command import compound
 from tests.support.servers import BUCKET, Servers
+from tests.support.small_study import SPEC
 
 pytestmark = [pytest.mark.s3, pytest.mark.timeout(600)]
 
 needs_time = pytest.mark.skipif(not LONG, reason="`make test-s3` runs it")
 
 SECRET = "canary0123456789abcdef"
-MINUTES = 300
-
-
-def compound(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "compound", *words]
-    root = str(Path(__file__).parents[3])
-    env = {**os.environ, "PYTHONPATH": root}
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=MINUTES, cwd=cwd, env=env
-    )
 
 
 @pytest.fixture
@@ -107,7 +97,7 @@ def test_a_killed_driver_is_followed_by_another(spec: Path, uri: str, tmp_path: 
 def _begun(uri: str, driver: "subprocess.Popen[bytes]") -> ArtifactStore:
     """Wait until a driver has begun its first jobs."""
     store = ArtifactStore.open(uri)
-    deadline = time.monotonic() + MINUTES
+    deadline = time.monotonic() + 300
     while not store.jobs():
         assert time.monotonic() < deadline and driver.poll() is None
         time.sleep(0.2)

@@ -23,7 +23,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.jobs.training.job_isolation import isolated
 from compound.schemas.job import JobResult, TrainJob
-from tests.jobs.training.test_nan_diagnosis import Overflow
+from tests.support.overflowing_networks import Overflow
 from tests.support.small_jobs import small_job
 
 OTHER = {

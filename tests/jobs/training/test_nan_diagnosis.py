@@ -4,41 +4,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
 
-from compound.jobs.data.batches import Feeder
 from compound.jobs.parallel.failure import Diverged
 from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
-from compound.jobs.training.loop.trainer import Trainer
 from compound.jobs.training.nan_diagnosis import diagnose
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import JobResult, TrainJob
+from tests.support.overflowing_networks import Overflow, trainer
 from tests.support.small_jobs import small_job
-
-
-class Overflow(nn.Module):
-    """Puts out infinity from one of its calls in training on."""
-
-    def __init__(self, call: int) -> None:
-        super().__init__()
-        self.calls, self.call = 0, call
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Scale by one, then by infinity."""
-        self.calls += self.training
-        return x * float("inf") if self.calls >= self.call else x
-
-
-def trainer(job: TrainJob, call: int, device: str = "cpu") -> Trainer:
-    """A trainer whose first stage overflows in that call."""
-    images = DataCache().at(job.data, job.architecture.resolution)
-    source = Feeder(images, job.recipe.augment, torch.device(device))
-    built = Trainer(job, source, Process.single(1, device))
-    stage = next(iter(built.module.children()))
-    stage.append(Overflow(call))
-    return built
 
 
 @pytest.mark.parametrize(("call", "epoch", "step"), [(2, 1, 1), (4, 2, 3), (6, 2, 5)])

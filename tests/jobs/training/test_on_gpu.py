@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.gpu import graphs
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import HEAVY, Bench, job_of, steps_of, trained, trainer_of
-from benchmarks.gpu.waits import waits_of
-from benchmarks.small import SMALL
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob
 from compound.schemas.stages import Stage, Stem
+from tests.support.gpu_session import graphs_compared as graphs
+from tests.support.gpu_session.host_waits import waits_of
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import HEAVY, Bench, job_of, steps_of, trained, trainer_of
+from tests.support.small_network import SMALL
 from tests.support.taped_graphs import Tape
 
 KINDS = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]

@@ -25,7 +25,7 @@ from compound.jobs.training.loop.batch_norm import GhostNorm
 from compound.jobs.training.nan_diagnosis import diagnose
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob
-from tests.jobs.training.test_nan_diagnosis import Overflow, trainer
+from tests.support.overflowing_networks import Overflow, trainer
 from tests.support.small_jobs import small_job
 from tests.support.standin_device import NAME, Standin
 from tests.support.standin_runs import SMALL, Run, network_job, streamed_job, trained

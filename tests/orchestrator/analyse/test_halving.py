@@ -1,8 +1,6 @@
 """Successive halving as a study sees it: rungs from rows, pruned jobs, and what is refused."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +20,8 @@ from compound.schemas.gate import Correlation
 from compound.schemas.job import EpochRow
 from compound.schemas.plan import Plan, PlannedJob
 from compound.schemas.promotion import Asha
-from tests.orchestrator.test_study import SPEC, carry_out
+from tests.support.command import compound
+from tests.support.small_study import SPEC, carry_out
 
 ASHA = Asha(kind="asha", grace=1, factor=4)
 HALVING = ("search.promotion={kind: asha}", "search.design.degree=2", "search.budget.tolerance=0.3")
@@ -120,13 +119,7 @@ def test_a_pruned_job_is_not_trained_again_unless_promotion_is_dropped(spec: Pat
     assert f"2 of {jobs} search jobs were pruned" in warnings
     assert "have no score and are not compared: 1 of them had jobs pruned." in warnings
     assert "have not ended" not in warnings
-    finished = subprocess.run(
-        [sys.executable, "-m", "compound", "status", str(spec), "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    status = json.loads(finished.stdout)
+    status = json.loads(compound("status", str(spec), "--json").stdout)
     assert status["counts"]["pruned"] == 2
     assert {job["epoch"] for job in status["jobs"] if job["status"] == "pruned"} == {0}
     again, _ = carry_out(spec, *HALVING)
@@ -137,7 +130,7 @@ def test_a_pruned_job_is_not_trained_again_unless_promotion_is_dropped(spec: Pat
 
 def test_the_local_runner_refuses_rays_scheduler_before_anything_starts(spec: Path) -> None:
     words = ["run", str(spec), "--runner", "local", "--set", HALVING[0]]
-    ran = subprocess.run([sys.executable, "-m", "compound", *words], capture_output=True, text=True)
+    ran = compound(*words)
     assert ran.returncode == 2
     assert "promotion `asha` is Ray's scheduler" in ran.stderr
     assert "allowed: `kind: rungs`" in ran.stderr

@@ -6,9 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.simulated import Simulated, World, shares_of, single
-from benchmarks.surfaces import SURFACES
-from benchmarks.verdict import DATA
 from compound.orchestrator.choose.rounds import Search, next_round
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.design.baseline import DATA_ONLY
@@ -27,6 +24,9 @@ from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan, Rounds
 from compound.schemas.recipe import Recipe
 from compound.schemas.study import StudySpec
+from tests.support.simulated_studies import Simulated, World, shares_of, single
+from tests.support.simulated_verdicts import DATA
+from tests.support.surfaces import SURFACES
 
 SPEC = Path(__file__).parents[3] / "benchmarks" / "tables" / "verdict.yaml"
 RUNGS = "search.promotion={kind: rungs, factor: 4, seeds: 2, keep: 0.3}"

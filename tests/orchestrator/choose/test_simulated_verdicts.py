@@ -1,14 +1,17 @@
 """Simulated studies of real plans: whether verdicts keep their word, roughly.
 
-`python benchmarks/verdict.py` has the figures; here are fewer studies and wide bounds.
+`python -m benchmarks.verdict` has the figures; here are fewer studies and wide bounds.
 """
 
 import numpy as np
 import pytest
 
-from benchmarks.verdict import SURFACES, Judged, benches, simulate
+from tests.support.back_ends import LONG
+from tests.support.simulated_verdicts import Judged, benches, simulate
+from tests.support.surfaces import SURFACES
 
-STUDIES = 12
+STUDIES = 12 if LONG else 4
+"""For each of two plans and every surface."""
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.verdict import DATA
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.plan.resolution_warnings import few_seeds, resolution_warnings
@@ -17,6 +16,7 @@ from compound.schemas.architecture import Candidate, Cost, Shares
 from compound.schemas.metrics import SPEED
 from compound.schemas.study import Search
 from compound.schemas.verdict import Verdict
+from tests.support.simulated_verdicts import DATA
 from tests.support.verdict_studies import (
     around,
     candidate,

@@ -12,6 +12,7 @@ from compound.jobs.networks.named import NETWORKS
 from compound.jobs.probe.latency import Latency, measure
 from compound.orchestrator.paper import printed as paper
 from compound.orchestrator.paper.claims import Row, body_ratio, compare
+from tests.support.command import compound
 from tests.support.family_networks import small
 
 MISPRINTED = (
@@ -85,11 +86,10 @@ def test_latency_takes_one_thread_and_gives_the_others_back() -> None:
 
 
 def test_the_command_prints_a_table_and_numbers() -> None:
-    command = [sys.executable, "-m", "compound", "compare", "--no-latency"]
-    table = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    table = compound("compare", "--no-latency").stdout
     assert max(map(len, table.splitlines())) <= 100
     assert "params: AmoebaNet-B / efficientnet-b7 [1]" in table
-    answer = json.loads(subprocess.run([*command, "--json"], capture_output=True).stdout)
+    answer = json.loads(compound("compare", "--no-latency", "--json").stdout)
     assert answer["machine"] is None
     row = next(row for row in answer["rows"] if row["claim"] == "MACs: resnet-50 / efficientnet-b0")
     counted = [count(NETWORKS[name]).macs for name in ("resnet-50", "efficientnet-b0")]

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scale import Scene
-from benchmarks.simulated import Silent
 from compound.cluster.runner import OnEvent
 from compound.jobs.networks.exact_cost import count
 from compound.jobs.store.artifacts import ArtifactStore
@@ -17,6 +15,12 @@ from compound.orchestrator.study import Study
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import EpochRow, JobRequest, JobResult, TrainJob
 from compound.schemas.stages import Stage
+from tests.support.back_ends import LONG
+from tests.support.many_jobs import Scene
+from tests.support.simulated_studies import Silent
+
+STEP, JOBS = (0.03, 1000) if LONG else (0.06, 200)
+"""Of the grid, and more jobs than this are planned on it."""
 
 
 class Rows:
@@ -41,12 +45,12 @@ class Rows:
 
 
 @pytest.mark.slow
-def test_status_of_a_thousand_jobs_reads_no_rows(
+def test_status_of_many_jobs_reads_no_rows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scene = Scene.of(("name=many", "search.design.step=0.03"), str(tmp_path))
+    scene = Scene.of(("name=many", f"search.design.step={STEP}"), str(tmp_path))
     plan = scene.prepared()
-    assert len(plan.jobs) > 1000
+    assert len(plan.jobs) > JOBS
     Study(scene.spec, "", scene.store, Rows(), Silent()).run(plan)
     parts = [*tmp_path.rglob("rows-*.parquet")]
     assert len(parts) == len(plan.jobs)

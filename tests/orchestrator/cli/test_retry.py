@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.orchestrator.test_study import SPEC, carry_out, compound
+from tests.support.command import compound
+from tests.support.small_study import SPEC, carry_out
 
 LOCAL = ("--runner", "local")
 DIVERGES = (

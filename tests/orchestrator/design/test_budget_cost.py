@@ -6,7 +6,7 @@ from compound.jobs.networks.efficientnet import B0
 from compound.jobs.networks.exact_cost import count
 from compound.orchestrator.design.budget_cost import counted
 from compound.schemas.design import CostUnit
-from tests.orchestrator.plan.test_search_jobs import refused, study
+from tests.support.quickstart_plans import refused, study
 
 
 @pytest.mark.parametrize("unit", ["macs", "params", "activations"])

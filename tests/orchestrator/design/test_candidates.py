@@ -32,7 +32,7 @@ from compound.schemas.design import (
 )
 from compound.schemas.errors import PlanError
 from compound.schemas.stages import Stage, Stem
-from tests.jobs.networks.test_scaling import ARCHITECTURES
+from tests.support.random_architectures import ARCHITECTURES
 
 SMALL = Architecture(
     resolution=14,

@@ -3,7 +3,7 @@
 import pytest
 
 from compound.orchestrator.scale.family import plan_family
-from tests.orchestrator.plan.test_search_jobs import refused, study
+from tests.support.quickstart_plans import refused, study
 
 
 def warned(part: str, *overrides: str) -> str:

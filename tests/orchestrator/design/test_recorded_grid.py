@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.dedupe import FEWER, naive, read, realised
 from compound.cluster.local_runner import LocalRunner
 from compound.jobs.data.source import summarise
 from compound.jobs.networks.exact_cost import count
@@ -15,6 +14,7 @@ from compound.orchestrator.spec.load import load
 from compound.schemas.architecture import Coefficients
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
+from tests.support.recorded_grid import FEWER, naive, read, realised
 
 SPEC = Path(__file__).parents[3] / "benchmarks" / "tables" / "dedupe.yaml"
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 import compound.orchestrator.design.candidates as module
-from benchmarks.verdict import DATA, spec_of
 from compound.orchestrator.design.candidates import Designed, design
 from compound.orchestrator.design.controls import TWIN
 from compound.orchestrator.design.network_space import Space
@@ -11,6 +10,7 @@ from compound.orchestrator.plan.search_jobs import plan_study
 from compound.schemas.architecture import Architecture
 from compound.schemas.design import Budget, Design, LatticeDesign, StarDesign
 from compound.schemas.plan import MOST_UNTRIED, Round, Rounds
+from tests.support.simulated_verdicts import DATA, spec_of
 
 BASELINE = Architecture.model_validate(
     {

@@ -21,7 +21,7 @@ from compound.orchestrator.spec.load import load
 from compound.schemas.errors import CompoundError, PlanError, SpecError
 from compound.schemas.factory import FactoryNetwork
 from compound.schemas.recipe import Recipe
-from tests.orchestrator.cli.test_user_networks import NET, planned, write
+from tests.support.user_networks import NET, planned, write
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 B0 = NETWORKS["efficientnet-b0"]

@@ -1,8 +1,6 @@
 """Which recipe the jobs of a study get: the paper's depends on phi."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from compound.orchestrator.scale.gate_plan import gate_of
 from compound.orchestrator.spec.load import load
 from compound.schemas.architecture import Coefficients
 from compound.schemas.study import StudySpec, TrainSpec
+from tests.support.command import compound
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 PUBLISHED = Coefficients(alpha=1.2, beta=1.1, gamma=1.15)
@@ -56,6 +55,6 @@ def test_a_dropout_in_the_spec_is_for_all(spec: StudySpec) -> None:
 def test_the_papers_recipe_learns_to_read_small_digits(tmp_path: Path) -> None:
     words = ["run", str(EXAMPLES / "paper-recipe.yaml"), "--runner", "local", "--json"]
     sets = ["--set", f"store={tmp_path}", "--set", "train.epochs=8"]
-    command = [sys.executable, "-m", "compound", *words, *sets]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    ran = compound(*words, *sets)
+    assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout.splitlines()[-1])["family"][0]["accuracy"] > 0.7

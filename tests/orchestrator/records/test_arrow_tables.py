@@ -1,8 +1,6 @@
 """A study's tables: in SQL, as files, and as any tool reads the store's own Parquet."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +18,8 @@ from compound.orchestrator.cli.query import answer, query
 from compound.orchestrator.cli.status import find, metrics
 from compound.orchestrator.records.arrow_tables import TABLES, table
 from compound.schemas.errors import SpecError, StoreError
-from tests.orchestrator.test_study import SPEC
+from tests.support.command import compound
+from tests.support.small_study import SPEC
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +28,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("study")
     spec = folder / "small.yaml"
     spec.write_text(SPEC.format(store=folder / "runs", epochs=2))
-    command = [sys.executable, "-m", "compound", "run", str(spec), "--runner", "local"]
-    subprocess.run(command, check=True, capture_output=True)
+    ran = compound("run", str(spec), "--runner", "local")
+    assert ran.returncode == 0, ran.stderr
     return str(folder / "runs")
 
 

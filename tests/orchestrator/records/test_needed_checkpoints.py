@@ -11,7 +11,7 @@ from compound.orchestrator.records.documents import documents
 from compound.orchestrator.records.needed_checkpoints import Policy, needed_checkpoints
 from compound.schemas.plan import PlannedJob
 from compound.schemas.weights import Weights, WeightsRef
-from tests.orchestrator.test_study import SPEC, carry_out
+from tests.support.small_study import SPEC, carry_out
 
 KEEP = "train.keep={last: 3, best: 0}"
 

@@ -30,8 +30,8 @@ from compound.schemas.plan import PlannedJob, Round, Rounds
 from compound.schemas.promotion import Asha, Rungs
 from compound.schemas.study import SPEC, Search
 from compound.schemas.verdict import Rung, Verdict
-from tests.orchestrator.report.test_page import DATA, Page, ended, figures_in, rows_of
-from tests.orchestrator.scale.test_gate import spec_of
+from tests.support.gated_studies import spec_of
+from tests.support.report_pages import DATA, Page, ended, figures_in, rows_of
 
 
 def score(planned: PlannedJob, ratio: float, position: int) -> float:

@@ -15,8 +15,9 @@ from compound.orchestrator.spec.load import load
 from compound.schemas.errors import PlanError
 from compound.schemas.job import JobRequest
 from compound.schemas.plan import Plan, Variant
-from tests.orchestrator.test_study import SPEC, carry_out, compound
+from tests.support.command import compound
 from tests.support.small_jobs import small_job
+from tests.support.small_study import SPEC, carry_out
 
 EXPONENTIAL = (
     "train.schedule=exponential",

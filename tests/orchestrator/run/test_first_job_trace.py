@@ -4,7 +4,8 @@ import gzip
 import json
 from pathlib import Path
 
-from tests.orchestrator.test_study import SPEC, compound
+from tests.support.command import compound
+from tests.support.small_study import SPEC
 
 
 def test_the_first_job_of_every_phase_is_traced(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import requests
+from hypothesis import given
 from hypothesis import strategies as st
 
 from compound.cluster.local_runner import LocalRunner
@@ -197,7 +197,7 @@ class Scripted:
 WORDS = ["done", "error", "out of memory", "diverged", "data", "worker lost", "storage"]
 
 
-@requests(
+@given(
     scripts=st.lists(st.lists(st.sampled_from(WORDS), max_size=12), min_size=1, max_size=4),
     retries=st.integers(0, 3),
 )

@@ -1,8 +1,6 @@
 """What a study takes, and the stop at its budget's limit."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +15,7 @@ from compound.orchestrator.forecast.budget_check import exceeded, used_parts
 from compound.orchestrator.run.spending import SpendingLimit
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, Resources
 from compound.schemas.spending import Spending, Spent
+from tests.support.command import compound
 from tests.support.small_jobs import small_job
 
 NODES = [Node(cpus=4, gpus=0, host="here")]
@@ -157,11 +156,6 @@ train: {{epochs: 2, batch: 32}}
 budget: {{epochs: 7, at_limit: {limit}}}
 resources: {{search: {{gpus: 0}}, family: {{gpus: 0}}}}
 """
-
-
-def compound(*words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "compound", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
 def test_a_study_stops_at_its_limit_and_goes_on_with_a_larger_one(tmp_path: Path) -> None:

@@ -20,35 +20,15 @@ from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.job import JobResult, Resources
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan
-from compound.schemas.study import SPEC, StudySpec
+from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Verdict
-from tests.orchestrator.report.test_page import BASELINE, DATA
+from tests.support.gated_studies import spec_of
+from tests.support.report_pages import DATA
 from tests.support.verdict_studies import around, ended
 
 BASE = 0.4
 TOP = [0.60, 0.80, 0.71, 0.72]
 """Of a control, which is behind, and three mixes, of which the first is chosen."""
-
-
-def spec_of(seeds: int = 3, again: int | None = None, **gate: object) -> StudySpec:
-    spec = SPEC.validate_python(
-        {
-            "kind": "study",
-            "name": "gated",
-            "data": {"source": "digits"},
-            "baseline": BASELINE,
-            "search": {
-                "design": {"kind": "lattice", "degree": 3},
-                "budget": {"tolerance": 0.1},
-                "seeds": seeds,
-                "train": {"epochs": 4},
-            },
-            "train": {"epochs": 6},
-            "gate": {"mode": "stop", "seeds": again, **gate},
-        }
-    )
-    assert isinstance(spec, StudySpec)
-    return spec
 
 
 @cache

@@ -16,7 +16,7 @@ from compound.schemas.job import JobResult
 from compound.schemas.plan import FamilyPlan, Plan, PlannedJob
 from compound.schemas.power_law import Law, LawPoint
 from compound.schemas.study import SPEC, StudySpec
-from tests.orchestrator.report.test_page import BASELINE, DATA, ended
+from tests.support.report_pages import BASELINE, DATA, ended
 
 EXPONENT = st.floats(-0.3, 0.6)
 SCALE = st.floats(0.05, 0.5)

@@ -8,9 +8,9 @@ import pytest
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.spec.load import load
 from compound.schemas.study import StudySpec
-from tests.orchestrator.cli.test_user_networks import NET, write
-from tests.orchestrator.cli.test_user_networks import compound as own
-from tests.orchestrator.test_study import SPEC, compound
+from tests.support.command import compound
+from tests.support.small_study import SPEC
+from tests.support.user_networks import NET, write
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 LOCAL = ("--runner", "local", "--fast-dev-run")
@@ -50,7 +50,7 @@ def test_what_fails_is_said(tmp_path: Path) -> None:
         "nn.Flatten()]", "Flawed()]"
     )
     path = write(tmp_path, text)
-    ran = own("run", path.name, *LOCAL, "--allow-import", cwd=tmp_path)
+    ran = compound("run", path.name, *LOCAL, "--allow-import", cwd=tmp_path)
     assert ran.returncode == 1, ran.stdout + ran.stderr
     assert "cannot take a whole batch" in ran.stderr and "Traceback" not in ran.stderr
 

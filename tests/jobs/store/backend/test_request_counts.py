@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.simulated import Silent, Simulated
 from compound.jobs.data.source import summarise
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.open_files import files_at
@@ -22,6 +21,7 @@ from compound.schemas.study import StudySpec
 from tests.support.back_ends import LONG
 from tests.support.fault_proxy import proxy_of
 from tests.support.servers import Servers
+from tests.support.simulated_studies import Silent, Simulated
 
 SPEC = Path(__file__).parents[4] / "benchmarks/tables/scale.yaml"
 NAME = "scale"

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from benchmarks.gpu.parts import PARTS
-from benchmarks.gpu.runner import Line
+from tests.support.gpu_session.parts import PARTS
+from tests.support.gpu_session.runner import Line
 
 _HEADS = {
     "cuda": "On a GPU",
@@ -100,3 +100,13 @@ def _text(value: Any) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")[:300]
+
+
+def opened_for_more(path: Path) -> TextIO:
+    """Open a file for more lines; one that a lost machine has cut is ended first."""
+    file = path.open("a+", encoding="utf-8")
+    file.seek(0)
+    text = file.read()
+    if text and not text.endswith("\n"):
+        file.write("\n")
+    return file

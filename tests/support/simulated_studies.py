@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.surfaces import Bools, Floats
 from compound.cluster.runner import OnEvent
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.writing.job_writer import JobWriter
@@ -27,6 +26,7 @@ from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Verdict
+from tests.support.surfaces import Bools, Floats
 
 SIGMA = 0.01
 """The standard deviation of a score between seeds, without what a seed brings to all."""

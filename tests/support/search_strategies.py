@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from ray.tune.schedulers import AsyncHyperBandScheduler
 
-from benchmarks.curves import TABLES, Curve, Table
-from benchmarks.simulated import carry_out
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.spec.load import load
 from compound.schemas.data import DataInfo
 from compound.schemas.job import TrainJob
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
+from tests.support.learning_curves import TABLES, Curve, Table
+from tests.support.simulated_studies import carry_out
 
 SPEC = TABLES / "search_cost.yaml"
 WORKERS = 4

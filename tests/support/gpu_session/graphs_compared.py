@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmarks.gpu.recorder import Recorder
-from benchmarks.gpu.subjects import Bench, job_of, named, trainer_of
 from compound.jobs.training.compiling import graphed_passes as graphs
 from compound.schemas.job import TrainJob
+from tests.support.gpu_session.recorder import Recorder
+from tests.support.gpu_session.subjects import Bench, job_of, named, trainer_of
 
 EPOCHS = 2
 NEAR = 1e-3

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from benchmarks.gpu.parts import Part
-from benchmarks.gpu.recorder import Figure
+from tests.support.gpu_session.parts import Part
+from tests.support.gpu_session.recorder import Figure
 
-_ROOT = Path(__file__).parent.parent.parent
+_ROOT = Path(__file__).parents[3]
 _TAIL = 1500
 """Characters of a failed part's stderr that are kept."""
 
