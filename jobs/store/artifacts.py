@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     from compound.jobs.store.checking.gc import Pruning, Retention
     from compound.jobs.store.checking.verify import Audit
 
-_MARKER = "store.json"
-_DEVICES = "devices"
-_PROFILES = "profiles"
+_MARKER, _DEVICES, _PROFILES = "store.json", "devices", "profiles"
 _HURRY = 4.0
 """Seconds after which a silent back end is an error, where a user waits for it."""
 _TOPS = ("jobs", "studies", _DEVICES, _PROFILES)

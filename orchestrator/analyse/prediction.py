@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from compound.orchestrator.analyse.scores import NO_SEED_EFFECT, ScoredCandidates
-from compound.orchestrator.statistics.comparison import Noise
+from compound.orchestrator.statistics.noise import Noise
 from compound.orchestrator.statistics.surface import Floats, Posterior, Surface, splits_of
 from compound.schemas.architecture import Candidate
 from compound.schemas.verdict import Prediction

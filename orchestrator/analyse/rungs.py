@@ -11,7 +11,7 @@ from compound.orchestrator.analyse.scores import (
     candidate_scores,
 )
 from compound.orchestrator.plan.schedules import RungSchedule, rung_schedules
-from compound.orchestrator.statistics.comparison import Noise, pooled
+from compound.orchestrator.statistics.noise import Noise, pooled
 from compound.orchestrator.statistics.rank_correlation import correlation
 from compound.schemas.gate import Correlation
 from compound.schemas.job import JobResult

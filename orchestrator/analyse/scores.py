@@ -7,10 +7,11 @@ from functools import cached_property
 from statistics import median
 from typing import Literal
 
-from compound.orchestrator.statistics.comparison import Comparison, Noise, pooled, residual, total
 from compound.orchestrator.statistics.gaussian_process import ESTIMATED, GaussianProcess
+from compound.orchestrator.statistics.noise import Noise, pooled, residual, total
 from compound.orchestrator.statistics.scheffe import SPARE, Scheffe, basis
 from compound.orchestrator.statistics.surface import Surface, splits_of
+from compound.orchestrator.statistics.tied_set import Comparison
 from compound.schemas.architecture import AXES, Axis, Candidate, Shares
 from compound.schemas.job import JobResult
 from compound.schemas.metrics import ACCURACY, SPEED

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates
-from compound.orchestrator.statistics.comparison import mean_interval
+from compound.orchestrator.statistics.noise import mean_interval
 from compound.schemas.verdict import Standing
 
 

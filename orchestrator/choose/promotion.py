@@ -6,7 +6,7 @@ import numpy as np
 
 from compound.orchestrator.analyse.scores import CandidateScores
 from compound.orchestrator.plan.schedules import promoted_count
-from compound.orchestrator.statistics.comparison import Noise, pooled
+from compound.orchestrator.statistics.noise import Noise, pooled
 from compound.orchestrator.statistics.scheffe import Scheffe, basis
 from compound.orchestrator.statistics.surface import Floats
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from compound.orchestrator.statistics.comparison import Noise
+from compound.orchestrator.statistics.noise import Noise
 from compound.orchestrator.statistics.power import resolvable, seeds_to_resolve
 from compound.orchestrator.wording.names import SPLITS, triple
 from compound.orchestrator.wording.numbers import counted, points

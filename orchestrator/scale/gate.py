@@ -18,7 +18,7 @@ from compound.orchestrator.analyse.scores import (
 )
 from compound.orchestrator.choose.verdict_text import job_warnings
 from compound.orchestrator.scale.gate_text import GateText, Outcome, no_correction
-from compound.orchestrator.statistics.comparison import mean_interval
+from compound.orchestrator.statistics.noise import mean_interval
 from compound.orchestrator.statistics.rank_correlation import correlation
 from compound.schemas.gate import Contender, Correlation, Entrant, GatePlan, GateResult
 from compound.schemas.job import JobResult

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from compound.orchestrator.scale.power_law_text import tell
-from compound.orchestrator.statistics.comparison import pooled
+from compound.orchestrator.statistics.noise import pooled
 from compound.schemas.power_law import Law, LawPoint
 
 FEWEST = 2

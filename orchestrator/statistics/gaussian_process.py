@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from compound.orchestrator.statistics.comparison import Noise
+from compound.orchestrator.statistics.noise import Noise
 from compound.orchestrator.statistics.surface import Bools, Floats, Kind, Posterior
 
 LEVEL = 1e4

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compound.orchestrator.statistics.comparison import Estimate, Noise
+from compound.orchestrator.statistics.noise import Estimate, Noise
 from compound.orchestrator.statistics.surface import Surface
 
 DRAWS = 4000

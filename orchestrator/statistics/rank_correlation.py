@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from compound.orchestrator.statistics.comparison import Noise, pooled, residual
+from compound.orchestrator.statistics.noise import Noise, pooled, residual
 from compound.schemas.gate import Correlation
 
 FEWEST = 3

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import numpy as np
 
-from compound.orchestrator.statistics.comparison import pooled
+from compound.orchestrator.statistics.noise import pooled
 
 TABLES = Path(__file__).parents[2] / "benchmarks" / "tables"
 TABLE = TABLES / "search_cost.csv"

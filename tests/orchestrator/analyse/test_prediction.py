@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from compound.orchestrator.analyse.prediction import improvements, next_points, predict
 from compound.orchestrator.analyse.scores import FITS, compare
-from compound.orchestrator.statistics.comparison import Noise
+from compound.orchestrator.statistics.noise import Noise
 from compound.orchestrator.statistics.surface import Posterior
 from compound.schemas.architecture import Shares
 from compound.schemas.study import Search

@@ -10,8 +10,8 @@ from sklearn.gaussian_process.kernels import WhiteKernel
 from compound.orchestrator.analyse.optimum import optimum
 from compound.orchestrator.analyse.prediction import next_points, predict
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.statistics.comparison import Noise
 from compound.orchestrator.statistics.gaussian_process import GaussianProcess
+from compound.orchestrator.statistics.noise import Noise
 from tests.support.shares_studies import bowl, lattice, measured, placed, splits
 from tests.support.verdict_studies import candidate, jobs_of, plan_of, results_of, spec_of
 

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compound.orchestrator.choose.verdict_text import foresight, resolution
-from compound.orchestrator.statistics.comparison import Comparison, residual
+from compound.orchestrator.statistics.noise import residual
 from compound.orchestrator.statistics.power import MOST_SEEDS, POWER, resolvable, seeds_to_resolve
+from compound.orchestrator.statistics.tied_set import Comparison
 from compound.schemas.verdict import Resolution
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from compound.orchestrator.statistics.comparison import Noise
+from compound.orchestrator.statistics.noise import Noise
 from compound.orchestrator.statistics.rank_correlation import correlation, tau_b, tau_of_signs
 
 SCORE = st.integers(0, 20).map(lambda value: value / 20)

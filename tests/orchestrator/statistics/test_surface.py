@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compound.orchestrator.statistics.comparison import Noise
+from compound.orchestrator.statistics.noise import Noise
 from compound.orchestrator.statistics.post_selection import MixVersusControls, lead_interval, pick
 from compound.orchestrator.statistics.scheffe import Scheffe, basis
 from compound.schemas.architecture import Shares

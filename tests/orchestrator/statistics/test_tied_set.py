@@ -8,15 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from compound.orchestrator.statistics.comparison import (
-    Comparison,
-    Noise,
-    many_to_one,
-    mean_interval,
-    pooled,
-    residual,
-    total,
-)
+from compound.orchestrator.statistics.noise import Noise, mean_interval, pooled, residual, total
+from compound.orchestrator.statistics.tied_set import Comparison, many_to_one
 
 SCORE = st.floats(0.0, 1.0).map(lambda value: round(value, 4))
 TABLE = st.tuples(st.integers(2, 6), st.integers(2, 4)).flatmap(

@@ -1,91 +1,19 @@
-"""The mathematics of a verdict: noise, intervals, and comparisons with the best.
+"""The tied set: every group that may be the best, by comparisons with the best.
 
 Scores are accuracies as fractions of 1, as plain numbers; candidates are positions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, special
+
+from compound.orchestrator.statistics.noise import Floats, Noise
 
 NODES = 64
 """Quadrature nodes in each of the two directions; 64 give the critical value to about 1e-4."""
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Noise:
-    """A standard deviation of one score, and the degrees of freedom of its estimate."""
-
-    sd: float
-    df: int
-
-    def at_least(self, floor: float) -> "Noise":
-        """Raise the deviation to `floor` where it is less."""
-        return replace(self, sd=max(self.sd, floor))
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number and its interval; low <= value <= high."""
-
-    value: float
-    low: float
-    high: float
-
-
-def pooled(groups: Sequence[Sequence[float]]) -> Noise | None:
-    """Return the standard deviation within groups; None where no group has two scores."""
-    repeated = [np.asarray(group, dtype=np.float64) for group in groups if len(group) > 1]
-    df = sum(len(group) - 1 for group in repeated)
-    if df == 0:
-        return None
-    squares = sum(float(np.square(group - group.mean()).sum()) for group in repeated)
-    return Noise(float(np.sqrt(squares / df)), df)
-
-
-def residual(table: Sequence[Sequence[float]]) -> Noise:
-    """Return the residual noise of a complete candidates x seeds table.
-
-    The model is additive in both. The table needs two rows and two columns.
-    """
-    scores = np.asarray(table, dtype=np.float64)
-    rows, columns = scores.shape
-    remainder = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
-    df = (rows - 1) * (columns - 1)
-    return Noise(float(np.sqrt(np.square(remainder).sum() / df)), df)
-
-
-def total(table: Sequence[Sequence[float]]) -> Noise:
-    """Return the noise of one score in a complete table: seed effect plus residual.
-
-    The deviation is that within rows, as in `pooled`. The seed effect shows only between columns,
-    so the degrees of freedom are Satterthwaite's (1946): from columns - 1, where it is all of the
-    noise, to rows x (columns - 1), where there is none. The table needs two rows and two columns.
-    """
-    scores = np.asarray(table, dtype=np.float64)
-    rows, columns = scores.shape
-    seed_effect = float(scores.mean(axis=0).var(ddof=1))
-    residual_part = residual(table).sd ** 2 * (rows - 1) / rows
-    spread = seed_effect**2 / (columns - 1) + residual_part**2 / ((rows - 1) * (columns - 1))
-    df = (seed_effect + residual_part) ** 2 / spread if spread > 0 else rows * (columns - 1)
-    return Noise((seed_effect + residual_part) ** 0.5, max(int(df), 1))
-
-
-def mean_interval(mean: float, count: int, noise: Noise, level: float) -> Estimate:
-    """Return a mean of `count` scores with its two-sided t interval, clipped to 0 and 1."""
-    half = _two_sided(level, noise.df) * noise.sd / count**0.5
-    return Estimate(mean, max(mean - half, min(mean, 0.0)), min(mean + half, max(mean, 1.0)))
-
-
-# All candidates of a study need the same few values.
-@lru_cache(maxsize=64)
-def _two_sided(level: float, df: int) -> float:
-    return float(special.stdtrit(df, (1 + level) / 2))
 
 
 def many_to_one(counts: Sequence[int], df: int, level: float) -> float:
