@@ -18,7 +18,7 @@ from compound.schemas.stages import (
 )
 
 if TYPE_CHECKING:
-    from compound.jobs.networks.cost_tally import CostTally, Map
+    from compound.jobs.networks.cost_tally import CostTally
 
 # Any: each counter takes the stage class of its own row, which Callable cannot express.
 Counter = Callable[["CostTally", Any, "Map", "Map", int], None]
@@ -155,3 +155,18 @@ COUNTERS: dict[str, Counter] = {
     "reduction-cell": _cell,
 }
 """The counter of every block of schemas/stages.py."""
+
+
+class Map:
+    """A feature map of one image, and whether autograd has saved it already."""
+
+    __slots__ = ("channels", "saved", "size", "stride")
+
+    def __init__(self, channels: int, size: int, stride: int, saved: bool = False) -> None:
+        """Take the side of its square, and how many pixels of the stem's map lie under one."""
+        self.channels, self.size, self.stride, self.saved = channels, size, stride, saved
+
+    @property
+    def elements(self) -> int:
+        """All numbers of the map."""
+        return self.channels * self.size * self.size

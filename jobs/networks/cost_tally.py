@@ -8,6 +8,7 @@ nothing. Weights and the statistics of batch norm do not count.
 
 from typing import TYPE_CHECKING
 
+from compound.jobs.networks.block_counts import Map
 from compound.jobs.networks.families import FAMILIES
 from compound.schemas.device import Workload
 
@@ -16,21 +17,6 @@ if TYPE_CHECKING:
 
 _INDEX = 2
 """Elements that the index of a maximum takes: torch stores it in 64 bits."""
-
-
-class Map:
-    """A feature map of one image, and whether autograd has saved it already."""
-
-    __slots__ = ("channels", "saved", "size", "stride")
-
-    def __init__(self, channels: int, size: int, stride: int, saved: bool = False) -> None:
-        """Take the side of its square, and how many pixels of the stem's map lie under one."""
-        self.channels, self.size, self.stride, self.saved = channels, size, stride, saved
-
-    @property
-    def elements(self) -> int:
-        """All numbers of the map."""
-        return self.channels * self.size * self.size
 
 
 class CostTally:

@@ -9,8 +9,8 @@ together with the counts of jobs/networks/workload.py.
 from collections.abc import Iterator
 from functools import lru_cache
 
-from compound.jobs.networks.block_counts import COUNTERS, shrink
-from compound.jobs.networks.cost_tally import CostTally, Map
+from compound.jobs.networks.block_counts import COUNTERS, Map, shrink
+from compound.jobs.networks.cost_tally import CostTally
 from compound.schemas.architecture import Architecture, Cost, Network
 from compound.schemas.factory import FactoryNetwork
 from compound.schemas.stages import AnyStage

@@ -219,8 +219,8 @@ def test_what_is_expected_is_read_once_and_errors_come_when_it_is_taken() -> Non
         return -key
 
     expected = Prefetcher(fails_at_three, 2)
-    expected.expect([1, 2, 3])
-    expected.expect([2])
+    expected.prefetch([1, 2, 3])
+    expected.prefetch([2])
     assert (expected.take(2), expected.take(1), expected.take(9)) == (-2, -1, -9)
     with pytest.raises(FileNotFoundError):
         expected.take(3)

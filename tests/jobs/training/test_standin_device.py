@@ -194,7 +194,7 @@ def test_images_too_many_for_the_device_come_from_the_host(world_size: int, monk
     job = small_job()
     images = DataCache().at(job.data, 8)
     monkeypatch.setattr(
-        "compound.jobs.data.batches._home", lambda images, device: torch.device("cpu")
+        "compound.jobs.data.batches._storage_device", lambda images, device: torch.device("cpu")
     )
     plain = Feeder(images, job.recipe.augment, torch.device("cpu"))
     rank = world_size - 1

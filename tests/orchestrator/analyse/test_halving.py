@@ -65,7 +65,7 @@ def test_only_mixes_may_be_pruned(spec: Path) -> None:
 
 
 def test_a_grace_as_long_as_the_schedule_is_refused(spec: Path) -> None:
-    with pytest.raises(SpecError, match=r"promotion\.grace is 2, which the schedule's 2 epochs"):
+    with pytest.raises(SpecError, match=r"promotion\.grace is 2, and the schedule has 2 epochs"):
         load(spec, ["search.promotion={kind: asha, grace: 2}"])
 
 

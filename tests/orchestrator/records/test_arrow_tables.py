@@ -73,11 +73,11 @@ def test_questions_in_sql(store: str, capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
-        ("select", "does not hold"),
+        ("select", "invalid query: Parser Error"),
         ("select * from job", "jobs"),
         ("select * from read_csv('/etc/hostname')", "Permission"),
         ("copy (select 1) to '/tmp/never.csv'", "Permission"),
-        ("", "no question"),
+        ("", "invalid query: it returns no rows"),
     ],
 )
 def test_what_is_no_question_is_refused(sql: str, words: str) -> None:
