@@ -71,7 +71,7 @@ class Jobs:
             identity: str = self._client.submit_job(
                 entrypoint=shlex.join(command),
                 submission_id=submission_id,
-                runtime_env=_environment(folder),
+                runtime_env=runtime_environment(folder),
                 metadata={"program": "compound"},
             )
         return identity
@@ -139,13 +139,21 @@ def _inside(spec: Path, folder: Path) -> str:
         ) from error
 
 
-def _environment(folder: Path) -> dict[str, object]:
+def runtime_environment(folder: Path) -> dict[str, object]:
     """Return the runtime environment: the folder, and this program unless the folder has it."""
     # Ray uploads through the dashboard, which refuses more than 100 MiB (ray-project/ray#55877):
     # .rayignore keeps data out.
     uploaded = {"working_dir": str(folder)}
-    if (folder / _ROOT.name / "orchestrator" / "__main__.py").exists():
+    # A folder that holds a clone named `compound` has the second file too, but not the first.
+    files = ("__init__.py", "orchestrator/__main__.py")
+    if all((folder / _ROOT.name / name).exists() for name in files):
         return {**uploaded}
+    if not (_ROOT / "__init__.py").exists() or not (_ROOT / "orchestrator").is_dir():
+        raise ClusterError(
+            "this copy of Compound has lost the links in compound/, so it cannot be uploaded",
+            where=str(_ROOT),
+            next_step="clone it with git, or install it with pip",
+        )
     return {**uploaded, "py_modules": [str(_ROOT)]}
 
 

@@ -1,7 +1,7 @@
 """One job from the command line, without a cluster.
 
-    python -m jobs job.json --store URI [--cpus N] [--allow-import]
-    torchrun --nproc-per-node 2 -m jobs job.json --store URI
+    python -m compound.jobs job.json --store URI [--cpus N] [--allow-import]
+    torchrun --nproc-per-node 2 -m compound.jobs job.json --store URI
 
 Rows go to stderr, the result as one JSON document to stdout. Exit codes: 0 done, 1 failed,
 2 bad usage, 130 stopped by SIGINT or SIGTERM (the same command resumes). A lone process stops after
@@ -29,9 +29,10 @@ from compound.jobs.parallel.failure import GAVE_UP, classify
 from compound.jobs.run_job import Process, run
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.format.checksummed_json import unseal, version_of
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.errors import ClusterError, CompoundError, SpecError
-from compound.schemas.job import Cause, EpochRow, JobRequest, JobResult, Resources
+from compound.schemas.job import Cause, EpochRow, JobRequest, JobResult, Resources, TrainJob
 
 FAILED, INTERRUPTED = 1, 130
 
@@ -86,8 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m jobs", description="Train one job.")
-    parser.add_argument("job", type=Path, help="a JobRequest as JSON")
+    parser = argparse.ArgumentParser(prog="python -m compound.jobs", description="Train one job.")
+    parser.add_argument("job", type=Path, help="a JobRequest as JSON, or job.json of a store")
     parser.add_argument("--store", required=True, help="where rows, checkpoints and results go")
     parser.add_argument("--cpus", type=int, help="threads of this process, over the request's")
     parser.add_argument(
@@ -105,12 +106,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _request(path: Path) -> JobRequest:
+    """Read a request; the job.json of a store gets one worker for each process of the launcher."""
     try:
-        return JobRequest.model_validate_json(path.read_bytes())
+        data = path.read_bytes()
+        if version_of(data):
+            workers = int(os.environ.get("WORLD_SIZE", 1))
+            job = unseal(data, TrainJob, str(path))
+            return JobRequest(job=job, resources=Resources(workers=workers, gpus="auto"))
+        return JobRequest.model_validate_json(data)
     except OSError as error:
         raise SpecError(f"cannot be read: {error.strerror}", where=str(path)) from error
     except ValidationError as error:
-        raise SpecError(f"not a job request: {error}", where=str(path)) from error
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise SpecError(
+            f"not a job request: {key}: {first['msg']}",
+            where=str(path),
+            allowed="a JobRequest as JSON, or job.json of a store (runs/jobs/ID/job.json)",
+        ) from error
 
 
 def _process(resources: Resources, cpus: int | None, imports: tuple[str, ...]) -> Process:

@@ -1,4 +1,4 @@
-"""`compound` and `python -m orchestrator`: parse, run, and turn errors into words and exit codes.
+"""`compound` and `python -m compound`: parse, run, and turn errors into words and exit codes.
 
 0 ok, 1 the run failed, 2 bad usage or bad spec, 130 interrupted.
 """

@@ -25,16 +25,16 @@ from compound.schemas.design import COUNTED
 from compound.schemas.device import DeviceProfile
 from compound.schemas.forecast import Forecast, Total
 from compound.schemas.job import JobRequest
-from compound.schemas.plan import FamilyPlan, Plan, Variant
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.plan import AnyPlan, FamilyPlan
+from compound.schemas.study import AnySpec
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A plan, every family that its search may choose, and what they take."""
 
-    spec: StudySpec | TrainSpec
-    plan: Plan | Variant
+    spec: AnySpec
+    plan: AnyPlan
     families: tuple[FamilyPlan, ...]
     """One for each candidate; none for a single variant."""
     cost_model: CostModel
@@ -42,7 +42,7 @@ class Prepared:
 
 
 def prepare(
-    spec: StudySpec | TrainSpec,
+    spec: AnySpec,
     info: DataInfo,
     store: ArtifactStore | None,
     networks: Networks = DATA_ONLY,
@@ -57,7 +57,7 @@ def prepare(
     return with_plan(spec, planned, profile, store, networks)
 
 
-def _begun_with(spec: StudySpec | TrainSpec, store: ArtifactStore | None) -> DeviceProfile | None:
+def _begun_with(spec: AnySpec, store: ArtifactStore | None) -> DeviceProfile | None:
     """Return the device that a study's plan was held on when it began.
 
     A later probe would shift its candidates, or compile other jobs, and those that are done would
@@ -68,15 +68,15 @@ def _begun_with(spec: StudySpec | TrainSpec, store: ArtifactStore | None) -> Dev
     return KINDS[spec.kind].stored_profile(store.study(spec.name))
 
 
-def _held_on_device(spec: StudySpec | TrainSpec) -> bool:
+def _held_on_device(spec: AnySpec) -> bool:
     """Whether a plan depends on a device; a budget on an exact count does not."""
     counted = spec.search is None or spec.search.budget.cost in COUNTED
     return compile_is_auto(spec) or not counted
 
 
 def with_plan(
-    spec: StudySpec | TrainSpec,
-    planned: Plan | Variant,
+    spec: AnySpec,
+    planned: AnyPlan,
     profile: DeviceProfile,
     store: ArtifactStore | None,
     networks: Networks,
@@ -90,9 +90,7 @@ def with_plan(
     return Prepared(spec, planned, families, costs, forecast)
 
 
-def _families(
-    spec: StudySpec | TrainSpec, planned: Plan | Variant, networks: Networks
-) -> tuple[FamilyPlan, ...]:
+def _families(spec: AnySpec, planned: AnyPlan, networks: Networks) -> tuple[FamilyPlan, ...]:
     """Return every family that the search may choose."""
     candidates = planned.search.candidates if planned.search else ()
     baseline, info, profile = planned.baseline, planned.data, planned.profile
@@ -104,8 +102,8 @@ def _families(
 
 def _forecast(
     costs: CostModel,
-    spec: StudySpec | TrainSpec,
-    planned: Plan | Variant,
+    spec: AnySpec,
+    planned: AnyPlan,
     families: Sequence[FamilyPlan],
     networks: Networks,
 ) -> Forecast:
@@ -129,9 +127,7 @@ def _forecast(
     )
 
 
-def _compiling(
-    spec: StudySpec | TrainSpec, planned: Plan | Variant, families: Sequence[FamilyPlan]
-) -> str:
+def _compiling(spec: AnySpec, planned: AnyPlan, families: Sequence[FamilyPlan]) -> str:
     choices = [[job.request for job in family.jobs] for family in families]
     choice = CompileChoice.of(spec, planned.data.train, planned.profile)
     return decided(spec, choice, [job.request for job in planned.jobs], choices)

@@ -44,14 +44,14 @@ from compound.schemas.errors import RunError
 from compound.schemas.job import JobResult
 from compound.schemas.plan import Plan, PlannedJob, Rounds
 from compound.schemas.promotion import Asha
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec, StudySpec
 from compound.schemas.verdict import Rung, Verdict
 
 Outcome = Literal["done", "stopped", "closed"]
 """`closed`: the gate's mode is `stop`, and the order of the search did not carry over."""
 
 
-S = TypeVar("S", bound=StudySpec | TrainSpec)
+S = TypeVar("S", bound=AnySpec)
 
 
 @dataclass(frozen=True)

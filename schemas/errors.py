@@ -29,7 +29,7 @@ class CompoundError(Exception):
         next_step: str = "",
     ) -> None:
         super().__init__(message)
-        self.what, self.where, self.excerpt = message, where, excerpt
+        self.message, self.where, self.excerpt = message, where, excerpt
         self.allowed, self.next_step = allowed, next_step
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -37,10 +37,10 @@ class CompoundError(Exception):
 
         By default an exception is made again from `args` alone, without keyword arguments.
         """
-        return type(self), (self.what,), dict(vars(self))
+        return type(self), (self.message,), dict(vars(self))
 
     def __str__(self) -> str:
-        head = f"{self.where}: {self.what}" if self.where else self.what
+        head = f"{self.where}: {self.message}" if self.where else self.message
         tail = [self.excerpt] if self.excerpt else []
         tail += [f"  allowed: {self.allowed}"] if self.allowed else []
         tail += [f"  next: {self.next_step}"] if self.next_step else []

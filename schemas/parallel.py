@@ -10,6 +10,9 @@ Parallel = Literal["none", "full"]
 _OLD_NAME = "sharding"
 """The key's first name, which stored and printed documents keep."""
 
+OTHER_NAMES = {"parallel": _OLD_NAME, _OLD_NAME: "parallel"}
+"""Of a key that has two names: setting it by the first of a pair takes the second away."""
+
 ParallelKey = Annotated[
     Parallel,
     Field(validation_alias=AliasChoices("parallel", _OLD_NAME), serialization_alias=_OLD_NAME),

@@ -174,3 +174,7 @@ class Variant(Model):
     def jobs(self) -> tuple[PlannedJob, ...]:
         """The jobs of its one network, a seed each."""
         return self.family.jobs
+
+
+AnyPlan = Plan | Variant
+"""Every sort of plan, one for each kind of spec."""

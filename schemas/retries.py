@@ -20,7 +20,7 @@ class RetryLimits(Model):
     """How often a job continues after its hosts were taken away with notice."""
 
 
-_NUMBER, _LIMITS = "number of retries", "limits of retries"
+_NUMBER, _LIMITS = "retries", "limits of retries"
 """What errors call the two ways to write `retries`."""
 
 

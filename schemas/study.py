@@ -119,8 +119,8 @@ class Placement(Model):
             )
         if self.search.parallel != "none":
             raise ValueError(
-                "search.parallel is full, which only family jobs may have: search jobs train "
-                "networks about as large as the baseline, one on each worker"
+                f"search.parallel is {self.search.parallel}, which only family jobs may have: "
+                "search jobs train networks about as large as the baseline, one on each worker"
             )
         return self
 
@@ -280,5 +280,7 @@ class TrainSpec(_Common):
         return {"train": self.resources}
 
 
-Spec = Annotated[StudySpec | TrainSpec, Field(discriminator="kind")]
-SPEC: TypeAdapter[StudySpec | TrainSpec] = TypeAdapter(Spec)
+AnySpec = StudySpec | TrainSpec
+"""Every kind of spec. A new kind joins this union."""
+Spec = Annotated[AnySpec, Field(discriminator="kind")]
+SPEC: TypeAdapter[AnySpec] = TypeAdapter(Spec)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from compound.cluster.ray_jobs import runtime_environment
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import JobRequest
 from compound.schemas.job import Resources as JobResources
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from compound.cluster.ray_session import Session
 
 ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
 LAYERS = ("schemas", "jobs", "cluster", "orchestrator")
 CLASH = "raise ImportError('Compound has imported a module of the user: ' + __name__)"
 SPEC = """\
@@ -119,6 +121,25 @@ def test_torchrun_trains_a_job_beside_them(installed: Path, folder: Path) -> Non
     started([*launcher, *words], folder, environment(installed))
     result = ArtifactStore.open(str(folder / "runs")).result(request.job.id)
     assert result is not None and result.status == "done"
+
+
+@pytest.mark.parametrize(
+    "start", [["-m", "compound"], [str(BIN / "compound")]], ids=["-m", "script"]
+)
+def test_a_folder_called_compound_is_only_a_folder(folder: Path, start: tuple[str, ...]) -> None:
+    """Relative stores of submitted jobs lie in one; a clone seen from its parent is another."""
+    (folder / "compound" / "runs").mkdir(parents=True)
+    words = ["run", "spec.yaml", "--allow-import", "--runner", "local", "--json", "--no-report"]
+    printed = started([sys.executable, *start, *words], folder, os.environ)
+    assert json.loads(printed.splitlines()[-1])["status"] == "done"
+
+
+def test_the_program_is_uploaded_unless_the_folder_is_a_checkout(tmp_path: Path) -> None:
+    clone = tmp_path / "compound"
+    ignore = shutil.ignore_patterns(".*", "runs", "build", "tests")
+    shutil.copytree(ROOT, clone, ignore=ignore, symlinks=True)
+    assert "py_modules" not in runtime_environment(clone)
+    assert runtime_environment(tmp_path)["py_modules"] == [str(ROOT / "compound")]
 
 
 @pytest.mark.ray

@@ -11,11 +11,36 @@ import pytest
 from tests.support.house import ROOT, trees
 
 
-@pytest.mark.slow
-def test_the_wheel_holds_one_package(tmp_path: Path) -> None:
-    source = tmp_path / "source"
+def copied(folder: Path, links: str) -> Path:
+    """Copy the source; `links`: kept, left out as by a zip archive, or files with their targets."""
     ignore = shutil.ignore_patterns(".*", "runs", "build", "*.egg-info", "__pycache__", "tests")
-    shutil.copytree(ROOT, source, ignore=ignore, symlinks=True)
+    shutil.copytree(ROOT, folder, ignore=ignore, symlinks=True)
+    for link in [path for path in (folder / "compound").iterdir() if path.is_symlink()]:
+        target = str(link.readlink())
+        if links != "kept":
+            link.unlink()
+        if links == "as text":
+            link.write_text(target)
+    return folder
+
+
+@pytest.mark.parametrize("links", ["kept", "lost", "as text"])
+def test_a_checkout_runs_whatever_became_of_its_links(tmp_path: Path, links: str) -> None:
+    source = copied(tmp_path / "source", links)
+    for module in ("compound", "orchestrator"):
+        command = [sys.executable, "-m", module, "count", "efficientnet-b0", "--json"]
+        done = subprocess.run(command, cwd=source, capture_output=True, text=True)
+        assert '"macs": 385814752' in done.stdout, done.stderr
+    where = "import compound.jobs.seeds as module; print(module.__file__)"
+    command = [sys.executable, "-c", where]
+    printed = subprocess.run(command, cwd=source, capture_output=True, text=True, check=True).stdout
+    assert Path(printed.strip()).is_relative_to(source)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("links", ["kept", "lost", "as text"])
+def test_the_wheel_holds_one_package(tmp_path: Path, links: str) -> None:
+    source = copied(tmp_path / "source", links)
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path)]
     subprocess.run([*build, str(source)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")

@@ -67,7 +67,7 @@ def jobs(bench: Bench) -> list[JobRequest]:
 
 
 def request(job: TrainJob, gpus: int) -> JobRequest:
-    """Return what `python -m jobs` is given."""
+    """Return what `python -m compound.jobs` is given."""
     return JobRequest(job=job, resources=Resources(gpus=gpus, cpus=1))
 
 
@@ -77,7 +77,7 @@ def _job(recipe: dict[str, Any]) -> TrainJob:
 
 @contextmanager
 def _on_cpu(jobs: dict[str, TrainJob], folder: Path) -> Iterator[str]:
-    """Train jobs by `python -m jobs` on the CPU while the block runs; yield their store."""
+    """Train jobs by compound.jobs on the CPU while the block runs; yield their store."""
     children = [_command(job, folder, gpus=0) for job in jobs.values()]
     try:
         yield str(folder / "0")
@@ -98,13 +98,13 @@ def _command(job: TrainJob, folder: Path, gpus: int) -> "subprocess.Popen[bytes]
 
 
 def _by_command(bench: Bench, recorder: Recorder, job: TrainJob, folder: Path) -> None:
-    """Train a job by `python -m jobs`, as torchrun and the local runner do."""
+    """Train a job by `python -m compound.jobs`, as torchrun and the local runner do."""
     gpus = 1 if bench.cuda else 0
     (folder / "command").mkdir()
     child = _command(job, folder / "command", gpus)
     output, _ = child.communicate()
     status = json.loads(output)["status"] if output else f"exit code {child.returncode}"
-    recorder.tell("python -m jobs", status, "done", status == "done")
+    recorder.tell("python -m compound.jobs", status, "done", status == "done")
 
 
 def _resumed(bench: Bench, recorder: Recorder, job: TrainJob, folder: str) -> None:

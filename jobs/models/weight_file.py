@@ -13,7 +13,7 @@ from torch import Tensor
 
 from compound.schemas.errors import ArchitectureError
 
-SHOWN = 5
+LISTED_NAMES = 5
 """How many names of one kind an error lists, before it counts the rest."""
 
 MODEL, AVERAGE = "model.", "ema."
@@ -86,7 +86,11 @@ def _named_tensors(content: object, path: Path) -> Tensors:
         isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
     )
     if not named:
-        keys = ", ".join(map(str, list(content)[:SHOWN])) if isinstance(content, Mapping) else ""
+        keys = (
+            ", ".join(map(str, list(content)[:LISTED_NAMES]))
+            if isinstance(content, Mapping)
+            else ""
+        )
         raise ArchitectureError(
             f"contains {keys or type(content).__name__}, not tensors by name",
             where=str(path),

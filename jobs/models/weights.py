@@ -13,7 +13,7 @@ from torch import nn
 from compound.jobs.models.build import build
 from compound.jobs.models.foreign_names import Naming, Source, namings
 from compound.jobs.models.numerics import NUMERICS
-from compound.jobs.models.weight_file import SHOWN, Tensors, WeightFile, read
+from compound.jobs.models.weight_file import LISTED_NAMES, Tensors, WeightFile, read
 from compound.schemas.architecture import Architecture, Network
 from compound.schemas.errors import ArchitectureError
 from compound.schemas.factory import FactoryNetwork
@@ -170,5 +170,5 @@ def _shape(tensor: torch.Tensor) -> str:
 
 def _first_names(names: Iterable[str]) -> str:
     names = list(names)
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - LISTED_NAMES
+    return ", ".join(names[:LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -42,7 +42,7 @@ class StrategyTraits:
             raise PlanError(
                 "a network that is divided among workers cannot be compiled as well",
                 where="train.compile",
-                allowed="false with `parallel: full`",
+                allowed="`compile: false`, or `parallel: none`",
                 next_step="set `compile: false`, or `parallel: none` if the network fits",
             )
 

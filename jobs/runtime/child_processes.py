@@ -9,9 +9,9 @@ import site
 import sys
 from pathlib import Path
 
-import compound
-
-_ROOT = str(Path(compound.__file__).absolute().parents[1])
+# Not by compound.__file__: where the working folder holds a plain folder `compound`, an editable
+# install makes a namespace of both, which has none.
+_ROOT = str(Path(__file__).absolute().parents[3])
 """The folder that `compound` is imported from: a checkout, an uploaded folder or site-packages."""
 
 
@@ -46,6 +46,8 @@ def _search_path() -> list[str]:
         return entries
     # Ray's workers get the folder from their driver, and not by PYTHONPATH. It goes last, since a
     # checkout also holds `schemas` and `jobs`, but before an entry that has another Compound.
-    owners = [index for index, entry in enumerate(entries) if Path(entry, "compound").is_dir()]
+    owners = [
+        index for index, entry in enumerate(entries) if Path(entry, "compound/__init__.py").exists()
+    ]
     entries.insert(owners[0] if owners else len(entries), _ROOT)
     return entries

@@ -59,7 +59,7 @@ class ArtifactStore:
 
     def __init__(self, files: Files, uri: str) -> None:
         self._files, self.uri = files, uri
-        self._known: Mapping[str, Ended] = {}
+        self._done: Mapping[str, Ended] = {}
 
     @staticmethod
     def open(uri: str, *, create: bool = True, patient: bool = False) -> "ArtifactStore":
@@ -98,7 +98,7 @@ class ArtifactStore:
         index = self.study(study).done_jobs.read()
         stored = set(self.jobs()) if index else set()
         store = ArtifactStore(self._files, self.uri)
-        store._known = {job: ended for job, ended in index.items() if job in stored}
+        store._done = {job: ended for job, ended in index.items() if job in stored}
         return store
 
     @property
@@ -140,8 +140,8 @@ class ArtifactStore:
 
     def ended(self, job_id: str) -> Ended | None:
         """Return the result and the state of a job that has ended; None if it has not."""
-        if job_id in self._known:
-            return self._known[job_id]
+        if job_id in self._done:
+            return self._done[job_id]
         folder = self._job(job_id)
         manifest = folder.newest()
         if manifest is None or manifest.result is None:
@@ -160,7 +160,7 @@ class ArtifactStore:
 
     def state(self, job_id: str) -> JobState:
         """Return a job's state."""
-        ended = self._known.get(job_id)
+        ended = self._done.get(job_id)
         return ended.state if ended else self._job(job_id).state()
 
     def states(self, job_ids: Iterable[str]) -> dict[str, JobState]:
@@ -189,9 +189,9 @@ class ArtifactStore:
     def _begun(self, job_ids: Iterable[str]) -> list[str]:
         """Leave out jobs that have no folder, if one listing is cheaper than opening them."""
         ids = list(job_ids)
-        if sum(job not in self._known for job in ids) <= _FEW:
+        if sum(job not in self._done for job in ids) <= _FEW:
             return ids
-        begun = {*self.jobs(), *self._known}
+        begun = {*self.jobs(), *self._done}
         return [job for job in ids if job in begun]
 
     def checkpoint(self, job_id: str, *, best: bool = False) -> Checkpoint | None:

@@ -68,7 +68,7 @@ def run(
     spec: Annotated[Path | None, typer.Argument(metavar="[SPEC]", help="A YAML spec.")] = None,
     overrides: SetOption = None,
     plan: Annotated[
-        Path | None, typer.Option(help="Run exactly what `compound plan -o` wrote, or refuse.")
+        Path | None, typer.Option(help="Run exactly the plan that `compound plan -o` wrote.")
     ] = None,
     runner: Annotated[
         Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
@@ -76,7 +76,8 @@ def run(
     address: AddressOption = None,
     retry_failed: Annotated[bool, typer.Option(help="Train failed jobs again.")] = False,
     fast_dev_run: Annotated[
-        bool, typer.Option(help="Two batches of every job, kept nowhere: does it all work?")
+        bool,
+        typer.Option(help="Train two batches of every job, to test the spec; nothing is kept."),
     ] = False,
     profile: Annotated[
         bool, typer.Option(help="Trace a few steps of the first job of every phase.")
@@ -105,9 +106,7 @@ def run(
 def retry(
     study: StudyArgument,
     store: StoreOption = "runs",
-    failed: Annotated[
-        bool, typer.Option("--failed", help="Failed jobs, which is what retry is for.")
-    ] = True,
+    failed: Annotated[bool, typer.Option("--failed", help="Retry failed jobs (default).")] = True,
     runner: Annotated[
         Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
     ] = "ray",
@@ -218,9 +217,9 @@ def count(
     phi: Annotated[
         float | None, typer.Option(help="Scale by alpha^phi, beta^phi and gamma^phi.")
     ] = None,
-    alpha: Annotated[float | None, typer.Option(help="Base of the depth; 1.2.")] = None,
-    beta: Annotated[float | None, typer.Option(help="Base of the width; 1.1.")] = None,
-    gamma: Annotated[float | None, typer.Option(help="Base of the resolution; 1.15.")] = None,
+    alpha: Annotated[float | None, typer.Option(help="Base for depth; default: 1.2.")] = None,
+    beta: Annotated[float | None, typer.Option(help="Base for width; default: 1.1.")] = None,
+    gamma: Annotated[float | None, typer.Option(help="Base for resolution; default: 1.15.")] = None,
     classes: Annotated[int | None, typer.Option(help="Default: 1000.")] = None,
     channels: Annotated[int | None, typer.Option(help="Of the input; default: 3.")] = None,
     stages: Annotated[bool, typer.Option("--stages", help="Stage by stage too.")] = False,
@@ -259,9 +258,9 @@ def export(
         typer.Option(help="Weights, or the study's tables as files or as Delta tables."),
     ] = "safetensors",
     naming: Annotated[
-        Literal["compound", "torchvision", "timm"], typer.Option(help="Whose names tensors get.")
+        Literal["compound", "torchvision", "timm"], typer.Option(help="The naming of the tensors.")
     ] = "compound",
-    best: Annotated[bool, typer.Option("--best", help="Of the most accurate epoch.")] = False,
+    best: Annotated[bool, typer.Option("--best", help="Export the most accurate epoch.")] = False,
     store: StoreOption = "runs",
     as_json: JsonOption = False,
 ) -> None:

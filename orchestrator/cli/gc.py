@@ -63,7 +63,7 @@ def _prune_study(store: ArtifactStore, job: str, plan: dict[str, Retention]) -> 
         return store.prune(job, plan[job], dry=False)
     except StoreError as error:
         note(f"left as it is: {error}")
-        return Pruning(job=job, reason=error.what)
+        return Pruning(job=job, reason=error.message)
 
 
 def _print(

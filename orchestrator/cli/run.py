@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from compound.jobs.models.scaled import Networks
     from compound.orchestrator.run.spending import SpendingLimit
     from compound.schemas.data import DataInfo
-    from compound.schemas.study import StudySpec, TrainSpec
+    from compound.schemas.study import AnySpec
 
 INTERRUPTED = 130
 
@@ -189,7 +189,7 @@ def _asha(file: SpecFile, options: Options) -> Asha | None:
 
 
 def _prepared(
-    spec: "StudySpec | TrainSpec",
+    spec: "AnySpec",
     info: "DataInfo",
     store: ArtifactStore,
     networks: "Networks",

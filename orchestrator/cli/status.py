@@ -31,15 +31,15 @@ from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import StoreError
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.spending import Spent
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec
 
 if TYPE_CHECKING:
     from compound.orchestrator.cli.printing.table_output import Format
 
-Found = tuple[ArtifactStore, Documents]
+ListedJob = tuple[ArtifactStore, Documents]
 
 
-def find(study: str, uri: str) -> Found:
+def find(study: str, uri: str) -> ListedJob:
     """Return a study of a store; `study` is its name, or the path of its spec.
 
     Raises StoreError: there is no such store, or no such study in it.
@@ -115,7 +115,7 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
 class StudyStatus:
     """Of a study's documents what its status shows; none is read that is not there."""
 
-    spec: StudySpec | TrainSpec
+    spec: AnySpec
     planned: list[Line]
     listed: Mapping[str, int]
     """What lies in the study's folder, with its bytes."""
@@ -147,9 +147,7 @@ class StudyStatus:
         )
 
 
-def _planned(
-    folder: StudyFolder, spec: StudySpec | TrainSpec, listed: Mapping[str, int]
-) -> list[Line]:
+def _planned(folder: StudyFolder, spec: AnySpec, listed: Mapping[str, int]) -> list[Line]:
     """Return a study's jobs by its roster, or where that is missing by its plan."""
     planned = folder.planned_jobs.read(listed, planning(spec))
     if planned is None:

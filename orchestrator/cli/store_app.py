@@ -77,10 +77,10 @@ def fsck(
     ] = None,
     store: StoreOption = "runs",
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete orphans that no writer can still name.")
+        bool, typer.Option("--delete", help="Delete orphans that no running writer can still use.")
     ] = False,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Write again what the store has elsewhere.")
+        bool, typer.Option("--repair", help="Restore files from their second copy.")
     ] = False,
     older_than: Annotated[
         float, typer.Option(min=0, metavar="HOURS", help="Delete only orphans of that age.")

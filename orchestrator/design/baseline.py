@@ -9,15 +9,13 @@ from compound.orchestrator.design.limits import require_resolution
 from compound.schemas.architecture import Architecture, Candidate, Coefficients, Network
 from compound.schemas.baseline import CustomBaseline, FactoryBaseline, NamedBaseline
 from compound.schemas.data import DataInfo
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec
 
 DATA_ONLY = Networks()
 """Networks of which none is code."""
 
 
-def baseline_of(
-    spec: StudySpec | TrainSpec, info: DataInfo, networks: Networks = DATA_ONLY
-) -> Network:
+def baseline_of(spec: AnySpec, info: DataInfo, networks: Networks = DATA_ONLY) -> Network:
     """Return the baseline with the data's classes and channels.
 
     Raises PlanError: its resolution is below its total stride or above the maximum. FactoryError:

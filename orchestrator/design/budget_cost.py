@@ -15,13 +15,13 @@ from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import PlanError
 from compound.schemas.parallel import Parallel
 from compound.schemas.recipe import Recipe
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec
 
 Measure = Callable[[Network], float]
 """Cost of one network. Only ratios to the baseline's are used, so its unit does not matter."""
 
 
-def measure_of(spec: StudySpec | TrainSpec, profile: DeviceProfile | None = None) -> Measure:
+def measure_of(spec: AnySpec, profile: DeviceProfile | None = None) -> Measure:
     """Return what the budget binds, MACs without one; `profile` is of one search worker's device.
 
     Raises PlanError for a budget on step time without a probe's profile.
@@ -47,7 +47,7 @@ def _count(unit: CostUnit, network: Network) -> float:
     return float(getattr(count(network), unit))
 
 
-def _memory(profile: DeviceProfile, spec: StudySpec | TrainSpec, network: Network) -> float:
+def _memory(profile: DeviceProfile, spec: AnySpec, network: Network) -> float:
     """Return the peak bytes of one search worker; a guessed profile will do, counts are exact."""
     state = training_state(spec.first_recipe, spec.first_resources.most_workers)
     return float(peak_bytes(profile, workload(network), _images(spec), **state))
@@ -68,18 +68,18 @@ def training_state(recipe: Recipe, workers: int, parallel: Parallel = "none") ->
     return TrainingState(averaged=recipe.ema > 0, slots=slots, shared=workers > 1, divided=divided)
 
 
-def _step_time(profile: DeviceProfile, spec: StudySpec | TrainSpec, network: Network) -> float:
+def _step_time(profile: DeviceProfile, spec: AnySpec, network: Network) -> float:
     """Return the seconds of one micro-batch of a search worker."""
     return step_seconds(profile, workload(network), _images(spec))
 
 
-def _images(spec: StudySpec | TrainSpec) -> int:
+def _images(spec: AnySpec) -> int:
     """Return the images of one search worker's micro-batch."""
     recipe = spec.first_recipe
     return math.ceil(recipe.batch / (recipe.accumulate * spec.first_resources.most_workers))
 
 
-def _guess(spec: StudySpec | TrainSpec) -> DeviceProfile:
+def _guess(spec: AnySpec) -> DeviceProfile:
     resources = spec.first_resources
     return guess("cpu" if resources.gpus in (0, "auto") else "cuda", resources.cpus)
 

@@ -185,7 +185,7 @@ def _realise_fitted(space: "Space", triples: list[Coefficients], drafts: Drafts)
             shape = space.shape(triple.alpha, triple.beta)
             option = options.get(shape) or options.setdefault(shape, space.option(triple))
         except FactoryError as error:
-            dropped.append(Dropped(coefficients=triple, reason=error.what))
+            dropped.append(Dropped(coefficients=triple, reason=error.message))
             continue
         if space.admits(option.ratio):
             _draft(space, option, drafts).add("design", triple)
@@ -203,7 +203,7 @@ def _realise_exactly(space: "Space", triples: list[Coefficients], drafts: Drafts
             option = space.exact(triple)
             reason = "" if space.admits(option.ratio) else _why_not_exact(space, triple)
         except FactoryError as error:
-            dropped.append(Dropped(coefficients=triple, reason=error.what))
+            dropped.append(Dropped(coefficients=triple, reason=error.message))
             continue
         if not reason:
             _draft(space, option, drafts).add_exact(triple)

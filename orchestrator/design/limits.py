@@ -15,7 +15,7 @@ from compound.schemas.factory import FactoryNetwork
 from compound.schemas.job import Resources
 from compound.schemas.plan import Dropped
 from compound.schemas.recipe import Recipe
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec, StudySpec
 
 if TYPE_CHECKING:
     from compound.orchestrator.design.candidates import Designed
@@ -74,9 +74,7 @@ def _takes(network: FactoryNetwork, side: int, networks: Networks) -> bool:
     return isinstance(small, FactoryNetwork) and small.workload.params == network.workload.params
 
 
-def require_phi(
-    spec: StudySpec | TrainSpec, baseline: Network, choices: Iterable[Coefficients]
-) -> None:
+def require_phi(spec: AnySpec, baseline: Network, choices: Iterable[Coefficients]) -> None:
     """PlanError where a phi leads below the total stride, or beyond what a network may have.
 
     `choices` are the coefficients that the family may be scaled by.
@@ -95,7 +93,7 @@ def require_phi(
 
 
 def obstacles(
-    spec: StudySpec | TrainSpec, baseline: Network, triple: Coefficients, phi: float
+    spec: AnySpec, baseline: Network, triple: Coefficients, phi: float
 ) -> Iterator[tuple[float, float, str]]:
     """Yield the nearest phi that can be built, phi, and what is wrong; nothing where it can."""
     pixels = scaled_pixels(baseline, spec.rounding, triple.gamma, phi)

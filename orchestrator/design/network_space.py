@@ -141,7 +141,7 @@ class Space:
         try:
             return make()
         except FactoryError as error:
-            self.failures.append(error.what)
+            self.failures.append(error.message)
             return None
 
     def leads(self, triple: Coefficients, network: Network) -> bool:

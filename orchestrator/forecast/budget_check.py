@@ -10,7 +10,7 @@ from compound.schemas.device import Precision
 from compound.schemas.errors import PlanError
 from compound.schemas.forecast import GIB, Demand, Forecast, MemberForecast, Total
 from compound.schemas.spending import Spending, Spent
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec
 
 LIMITS = (
     ("epochs", "epochs"),
@@ -20,7 +20,7 @@ LIMITS = (
 )
 
 
-def check_budget(spec: StudySpec | TrainSpec, forecast: Forecast) -> None:
+def check_budget(spec: AnySpec, forecast: Forecast) -> None:
     """Refuse a plan that takes more than the spec's budget, unless it is to stop at the limit.
 
     PlanError: which limit, by how much.
@@ -61,7 +61,7 @@ def _amount(number: float) -> str:
     return f"{number:,}" if isinstance(number, int) else f"{number:.3g}"
 
 
-def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
+def warnings(spec: AnySpec, forecast: Forecast) -> Iterator[str]:
     """Yield what people should know of a forecast before they run."""
     for _, text in exceeded(spec.budget, forecast.most):
         does = "refuse it" if spec.budget.at_limit == "refuse" else "stop at the limit"
@@ -73,13 +73,13 @@ def warnings(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
     yield from _wide(spec, forecast)
 
 
-def _precisions(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[tuple[Precision, int]]:
+def _precisions(spec: AnySpec, forecast: Forecast) -> Iterator[tuple[Precision, int]]:
     """Yield the jobs of each phase, with the arithmetic that they train in."""
     yield spec.first_recipe.precision, forecast.search.jobs
     yield spec.train.precision, forecast.family.most.jobs
 
 
-def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
+def _wide(spec: AnySpec, forecast: Forecast) -> Iterator[str]:
     """Warn of jobs whose memory is estimated for numbers of another size than they train in."""
     basis, jobs = forecast.basis, [*_precisions(spec, forecast)]
     half = sum(number for kind, number in jobs if kind == "bfloat16")
@@ -98,7 +98,7 @@ def _wide(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
         )
 
 
-def _unplaceable(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[str]:
+def _unplaceable(spec: AnySpec, forecast: Forecast) -> Iterator[str]:
     """Name the jobs that do not fit on the cluster that the plan assumes, with the reason."""
     hosts = forecast.basis.hosts
     where = "the cluster" if spec.cluster else "the machine that plans"
@@ -122,7 +122,7 @@ def _unplaceable(spec: StudySpec | TrainSpec, forecast: Forecast) -> Iterator[st
             )
 
 
-def edits(spec: StudySpec | TrainSpec, forecast: Forecast) -> list[str]:
+def edits(spec: AnySpec, forecast: Forecast) -> list[str]:
     """Return the keys to set, each as `key=value`, so that a run does not refuse the plan."""
     refuses = spec.budget.at_limit == "refuse" and any(exceeded(spec.budget, forecast.most))
     return ["budget.at_limit=stop"] if refuses else []

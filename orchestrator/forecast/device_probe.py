@@ -7,15 +7,13 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.forecast.devices import kind_of
 from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import ClusterError
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec
 
 LIMIT = 60.0
 """Seconds that a probe may take."""
 
 
-def probe_for(
-    spec: StudySpec | TrainSpec, address: str | None, tell: Callable[[str], None]
-) -> DeviceProfile:
+def probe_for(spec: AnySpec, address: str | None, tell: Callable[[str], None]) -> DeviceProfile:
     """Measure one worker of a spec's jobs, here or on the cluster at `address`, and store it.
 
     Raises ClusterError: the cluster cannot be reached, or has no such worker.
@@ -49,7 +47,7 @@ def _require_gpu() -> None:
         )
 
 
-def _on_cluster(address: str | None, spec: StudySpec | TrainSpec) -> DeviceProfile:
+def _on_cluster(address: str | None, spec: AnySpec) -> DeviceProfile:
     from compound.cluster.ray_session import connect
     from compound.cluster.remote_probe import probe_on
 

@@ -13,12 +13,10 @@ from compound.schemas.errors import StoreError
 from compound.schemas.forecast import GIB
 from compound.schemas.job import JobRequest
 from compound.schemas.spending import Hosts
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec
 
 _ENOUGH = 1_000
 """Jobs whose times correct a forecast; of more, an even choice: their median is the same."""
-
-AnySpec = StudySpec | TrainSpec
 
 
 def hosts_of(spec: AnySpec) -> Hosts:

@@ -42,7 +42,7 @@ SPARE = 0.85
 """The part of a worker's memory that is planned for: probes ran some ten percent low."""
 STREAMED_BYTES = 2**28
 """Decoded images that wait where they do not fit into memory as a whole."""
-GANG_SECONDS = 20.0
+GROUP_START_SECONDS = 20.0
 """Starting the first worker group of several workers; later jobs find it warm."""
 
 
@@ -206,7 +206,7 @@ class CostModel:
             jobs = list(group)
             resources = jobs[0][0].resources
             lanes = at_once(resources, self.nodes)
-            start = GANG_SECONDS if resources.most_workers > 1 else SOLO_SECONDS
+            start = GROUP_START_SECONDS if resources.most_workers > 1 else SOLO_SECONDS
             seconds += start + makespan([demand.seconds for _, demand in jobs], lanes)
         return seconds
 

@@ -16,12 +16,10 @@ from compound.jobs.gpu.visible_gpus import NO_DRIVER, sharers
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.forecast import Phase, Placed
 from compound.schemas.job import Resources
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec
 
 
-def placed(
-    spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
-) -> tuple[Placed, ...]:
+def placed(spec: AnySpec, nodes: Sequence[Node], limit: Node | None = None) -> tuple[Placed, ...]:
     """Decide what each phase's jobs are given on these hosts; `limit`: what they may grow to."""
     return tuple(
         placed_phase(phase, resources, nodes, limit) for phase, resources in spec.phases.items()
@@ -50,7 +48,7 @@ def placed_phase(
     )
 
 
-def edits(spec: StudySpec | TrainSpec, nodes: Sequence[Node]) -> list[str]:
+def edits(spec: AnySpec, nodes: Sequence[Node]) -> list[str]:
     """Return the keys to set, each as `key=value`, so that every phase's jobs fit on these hosts.
 
     A phase for which nothing would do adds none.
@@ -82,16 +80,14 @@ def sentence(placed: Placed, at_once: str = "") -> str:
     return f"{placed.phase} jobs: {'; '.join(filter(None, parts))}"
 
 
-def decided(
-    spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None
-) -> Iterator[str]:
+def decided(spec: AnySpec, nodes: Sequence[Node], limit: Node | None) -> Iterator[str]:
     """Yield what `gpus: auto` has come to on the hosts that train, and what to beware of."""
     yield from (sentence(phase) for phase in placed(spec, nodes, limit) if phase.asked == "auto")
     yield from (f"warning: {text}" for text in placement_warnings(spec, nodes, limit))
 
 
 def placement_warnings(
-    spec: StudySpec | TrainSpec, nodes: Sequence[Node], limit: Node | None = None
+    spec: AnySpec, nodes: Sequence[Node], limit: Node | None = None
 ) -> Iterator[str]:
     """Yield what people should know of the resources that a spec asks for."""
     sizes = {phase: with_gpus(requested, nodes, limit) for phase, requested in spec.phases.items()}

@@ -1,4 +1,6 @@
-"""All kinds of spec. A new `kind:` is a spec class, a file beside this one, and a row here."""
+"""All kinds of spec. A new kind is a spec and a plan class in the unions of schemas/study.py and
+schemas/plan.py, a file beside this one, and a row here; records/documents.py reads its documents.
+"""
 
 from collections.abc import Mapping
 from typing import Any

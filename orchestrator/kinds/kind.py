@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from compound.schemas.plan import Plan, Variant
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.plan import AnyPlan
+from compound.schemas.study import AnySpec
 
 if TYPE_CHECKING:
     from compound.jobs.models.scaled import Networks
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from compound.schemas.device import DeviceProfile
     from compound.schemas.job import JobRequest
 
-S = TypeVar("S", bound=StudySpec | TrainSpec)
-P = TypeVar("P", bound=Plan | Variant)
+S = TypeVar("S", bound=AnySpec)
+P = TypeVar("P", bound=AnyPlan)
 
 
 class Kind(Protocol[S, P]):

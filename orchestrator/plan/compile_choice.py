@@ -16,13 +16,13 @@ from compound.schemas.architecture import Network
 from compound.schemas.device import DeviceProfile
 from compound.schemas.job import JobRequest
 from compound.schemas.recipe import Recipe
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec
 
 GUESSED = 3.0
 """How many times over compiling has to be repaid where step times are a guess, off by as much."""
 
 
-def compile_is_auto(spec: StudySpec | TrainSpec) -> bool:
+def compile_is_auto(spec: AnySpec) -> bool:
     """Whether a spec leaves it to the plan which jobs compile."""
     return "auto" in (spec.first_recipe.compile, spec.train.compile)
 
@@ -56,9 +56,7 @@ class CompileChoice:
     """The most that any job of the spec has: with more of them there is less time to save."""
 
     @classmethod
-    def of(
-        cls, spec: StudySpec | TrainSpec, images: int, profile: DeviceProfile | None
-    ) -> "CompileChoice":
+    def of(cls, spec: AnySpec, images: int, profile: DeviceProfile | None) -> "CompileChoice":
         """Take the workers of a spec."""
         timed = profile if profile and any(profile.seconds.values()) else None
         first, family = spec.first_resources, spec.family_resources
@@ -118,7 +116,7 @@ class CompileChoice:
 
 
 def decided(
-    spec: StudySpec | TrainSpec,
+    spec: AnySpec,
     choice: CompileChoice,
     planned: Sequence[JobRequest],
     families: Sequence[Sequence[JobRequest]],

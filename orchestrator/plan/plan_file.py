@@ -19,12 +19,12 @@ from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import PlanError, StoreError
 from compound.schemas.forecast import Forecast, Placed
-from compound.schemas.plan import Plan, Variant
+from compound.schemas.plan import AnyPlan, Plan, Variant
 from compound.schemas.study import Spec
 
 _ROOT = Path(__file__).parents[2]
 _LAYERS = ("schemas", "jobs", "cluster", "orchestrator")
-_SHOWN = 3
+_LISTED_CHANGES = 3
 
 
 class PlanFile(Model):
@@ -44,7 +44,7 @@ class PlanFile(Model):
     forecast: Forecast
 
     @property
-    def plan(self) -> Plan | Variant:
+    def plan(self) -> AnyPlan:
         """The plan itself."""
         plan = self.search or self.variant
         assert plan is not None
@@ -67,7 +67,7 @@ def read(path: Path) -> PlanFile:
         raise PlanError(f"cannot read: {error.strerror}", where=str(path)) from None
     except StoreError as error:
         raise PlanError(
-            f"not a plan as it was written ({error.what})",
+            f"not a plan as it was written ({error.message})",
             where=str(path),
             next_step=f"compound plan SPEC -o {path.name}",
         ) from None
@@ -89,9 +89,12 @@ def check(plan_file: PlanFile, path: Path) -> SpecFile:
     file = load(source, plan_file.overrides)
     was, now = plan_file.spec.model_dump(mode="json"), file.spec.model_dump(mode="json")
     if changed := list(differences(was, now)):
-        more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+        more = (
+            f" and {len(changed) - _LISTED_CHANGES} more" if len(changed) > _LISTED_CHANGES else ""
+        )
+        listed = ", ".join(changed[:_LISTED_CHANGES])
         raise PlanError(
-            f"the spec has changed since this was planned: {', '.join(changed[:_SHOWN])}{more}",
+            f"the spec has changed since this was planned: {listed}{more}",
             where=str(source),
             next_step=remedy,
         )
@@ -106,7 +109,7 @@ def check_data(plan_file: PlanFile, current: DataInfo, path: Path) -> None:
     """Refuse a plan whose data are no longer what they were. PlanError says in what."""
     was, now = (info.model_dump(mode="json") for info in (plan_file.plan.data, current))
     if was["fingerprint"] != now["fingerprint"]:
-        changed = ", ".join(list(differences(was, now))[:_SHOWN])
+        changed = ", ".join(list(differences(was, now))[:_LISTED_CHANGES])
         raise PlanError(f"the data have changed since this was planned: {changed}", where=str(path))
 
 

@@ -13,7 +13,7 @@ from compound.schemas.job import DataRef, JobRequest, TrainJob
 from compound.schemas.plan import PlannedJob
 from compound.schemas.promotion import Asha, Rungs
 from compound.schemas.recipe import Recipe, at_phi
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec, StudySpec
 
 FIRST_SEEDS = 3
 """Seeds that the last rung begins with: with fewer there is no noise to speak of."""
@@ -129,7 +129,7 @@ def _prunable(spec: StudySpec, network: Candidate) -> bool:
 
 
 def job(
-    spec: StudySpec | TrainSpec,
+    spec: AnySpec,
     info: DataInfo,
     candidate: Candidate,
     recipe: Recipe,

@@ -33,7 +33,7 @@ SAVED: dict[Kind, dict[str, float]] = {
 """The part of a step's time that a compiled network saves, by precision."""
 
 
-_SHOWN: dict[Part, str] = {
+_PART_NAMES: dict[Part, str] = {
     "launch": "what launching takes, as each kept the device busy",
     "device": "what the device takes, as launching took longer in each",
 }
@@ -105,7 +105,7 @@ class Pace:
 def unaccounted(basis: Basis, jobs: Iterable[tuple[Precision, int]]) -> Iterator[str]:
     """Say what a probe could not show, and which of (precision, jobs) it did not measure."""
     for part in basis.guessed:
-        yield f"no network of the probe showed {_SHOWN[part]}: a guess stands in for it"
+        yield f"no network of the probe showed {_PART_NAMES[part]}: a guess stands in for it"
     if basis.untimed:
         networks = counted(basis.untimed, "network")
         yield f"{networks} of the probe did not fit into its memory or its time: probe again alone"

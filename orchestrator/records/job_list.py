@@ -15,10 +15,10 @@ from compound.orchestrator.records.documents import (
 from compound.schemas.architecture import Candidate
 from compound.schemas.base import Model
 from compound.schemas.plan import Member, Plan, PlannedJob
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec
 
 
-def planning(spec: StudySpec | TrainSpec) -> tuple[str, ...]:
+def planning(spec: AnySpec) -> tuple[str, ...]:
     """Return the documents that plan a study's jobs, in the order of their phases."""
     return (PLAN, ROUNDS, GATE_PLAN, FAMILY) if spec.gated else (PLAN, ROUNDS, FAMILY)
 
@@ -92,7 +92,7 @@ def once(planned: Sequence[Line]) -> list[Line]:
 
 def keep(
     folder: StudyFolder,
-    spec: StudySpec | TrainSpec,
+    spec: AnySpec,
     name: str,
     document: Model,
     planned: Iterable[Line],

@@ -12,7 +12,7 @@ from compound.schemas.job import EpochRow, JobResult
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Member, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec
 from compound.schemas.verdict import Standing, Verdict
 
 PHI = "φ"
@@ -26,7 +26,7 @@ class ReportInputs:
     until the search has chosen.
     """
 
-    spec: StudySpec | TrainSpec
+    spec: AnySpec
     spec_text: str
     baseline: Candidate
     data: DataInfo

@@ -27,7 +27,7 @@ from compound.orchestrator.wording.names import multipliers
 from compound.orchestrator.wording.numbers import counted, percent, points
 from compound.schemas.design import COST_NAMES
 
-HERE = Path(__file__).parent
+TEMPLATES = Path(__file__).parent
 QUARANTINED_SHOWN = 20
 SURFACES: dict[RequestedSurface, str] = {
     "quadratic": "Scheffé's quadratic where there are enough candidates",
@@ -38,7 +38,7 @@ SURFACES: dict[RequestedSurface, str] = {
 
 def render(inputs: ReportInputs) -> str:
     """Return the page as one HTML text, to be written as UTF-8."""
-    scripts = [get_plotlyjs(), (HERE / "page.js").read_text(encoding="utf-8")]
+    scripts = [get_plotlyjs(), (TEMPLATES / "page.js").read_text(encoding="utf-8")]
     # plotly's encoder also writes numpy values, which json.dumps refuses.
     drawn = {key: json.loads(drawing.to_json()) for key, drawing in figures(inputs).items()}
     verdict = inputs.verdict
@@ -63,7 +63,7 @@ def render(inputs: ReportInputs) -> str:
             policy=_policy(scripts),
             scripts=[Markup(script) for script in scripts],  # noqa: S704 - ours and plotly's
             figure_data=_embedded(drawn),
-            style=Markup((HERE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
+            style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
             counted=counted,
             most=MOST,
             resolves=resolution(verdict.resolution) if verdict else "",
@@ -80,7 +80,7 @@ def render(inputs: ReportInputs) -> str:
 
 def _environment() -> Environment:
     return Environment(
-        loader=FileSystemLoader(HERE),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

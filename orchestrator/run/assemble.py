@@ -19,7 +19,7 @@ from compound.schemas.job import JobRequest
 from compound.schemas.promotion import Asha
 from compound.schemas.retries import RetryLimits
 from compound.schemas.spending import Spent
-from compound.schemas.study import StudySpec, Tracker, TrainSpec
+from compound.schemas.study import AnySpec, Tracker
 
 if TYPE_CHECKING:
     from compound.cluster.gauges import StudyGauges
@@ -72,7 +72,7 @@ def started(
 
 @contextmanager
 def assembled(
-    spec: StudySpec | TrainSpec,
+    spec: AnySpec,
     store: ArtifactStore,
     backend: Backend,
     *,
@@ -111,7 +111,7 @@ def _traced(runner: Runner, store: ArtifactStore, note: Note) -> Runner:
 
 
 def _limited(
-    spec: StudySpec | TrainSpec, store: ArtifactStore, backend: Backend, runner: Runner
+    spec: AnySpec, store: ArtifactStore, backend: Backend, runner: Runner
 ) -> SpendingLimit:
     """Continue from what the study spent in earlier calls."""
     folder = store.study(spec.name)

@@ -6,11 +6,11 @@ from compound.orchestrator.plan.plan_file import differences
 from compound.orchestrator.records.documents import Documents
 from compound.schemas.data import DataInfo
 from compound.schemas.errors import PlanError
-from compound.schemas.plan import Plan, Variant
+from compound.schemas.plan import AnyPlan
 
-_SHOWN = 3
+_LISTED_CHANGES = 3
 
-_OTHER = {"kind": "another kind", "data": "other data", "baseline": "another baseline"}
+_REFUSED_TEXT = {"kind": "another kind", "data": "other data", "baseline": "another baseline"}
 
 _ALLOWED = (
     "points, controls, seeds, epochs, recipes, rounds, budgets and the family of a study may "
@@ -18,7 +18,7 @@ _ALLOWED = (
 )
 
 
-def require_extension(previous: Documents | None, plan: Plan | Variant) -> None:
+def require_extension(previous: Documents | None, plan: AnyPlan) -> None:
     """Refuse a plan that cannot extend the study of its name.
 
     Raises PlanError: the study was begun as another kind, with other data or another baseline;
@@ -47,9 +47,10 @@ def _data_changes(was: DataInfo, now: DataInfo) -> list[str]:
 
 
 def _refused(study: str, key: str, changes: Sequence[str]) -> PlanError:
-    more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
+    more = f" and {len(changes) - _LISTED_CHANGES} more" if len(changes) > _LISTED_CHANGES else ""
+    listed = ", ".join(changes[:_LISTED_CHANGES])
     return PlanError(
-        f"study '{study}' was begun with {_OTHER[key]}: {', '.join(changes[:_SHOWN])}{more}",
+        f"study '{study}' was begun with {_REFUSED_TEXT[key]}: {listed}{more}",
         where=key,
         allowed=_ALLOWED,
         next_step=f"give this study another `name`, or set `{key}` back",

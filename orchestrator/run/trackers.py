@@ -15,7 +15,7 @@ from typing import Protocol
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.errors import SpecError
 from compound.schemas.job import EpochRow, Event
-from compound.schemas.study import StudySpec, Tracker, TrainSpec
+from compound.schemas.study import AnySpec, Tracker
 
 _MOST = 10_000
 """Events that may wait for a tracker: hours of a busy study."""
@@ -47,7 +47,7 @@ Opens = Callable[[str], Client]
 """Makes a client for a study of that name; called in the tracker's thread."""
 
 
-def check(spec: StudySpec | TrainSpec) -> None:
+def check(spec: AnySpec) -> None:
     """Refuse trackers whose clients are not installed. SpecError says what to install."""
     for name in spec.trackers:
         installed = find_spec(name)

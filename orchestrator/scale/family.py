@@ -20,11 +20,11 @@ from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import PlanError
 from compound.schemas.job import JobRequest
 from compound.schemas.plan import FamilyPlan, Member, PlannedJob, Variant
-from compound.schemas.study import StudySpec, TrainSpec
+from compound.schemas.study import AnySpec, TrainSpec
 
 
 def plan_family(
-    spec: StudySpec | TrainSpec,
+    spec: AnySpec,
     baseline: Candidate,
     info: DataInfo,
     coefficients: Coefficients,
@@ -95,7 +95,7 @@ def _require_axes(coefficients: Coefficients, network: Network, networks: Networ
 
 
 def scaled(
-    spec: StudySpec | TrainSpec,
+    spec: AnySpec,
     baseline: Candidate,
     coefficients: Coefficients,
     phi: float,
@@ -118,7 +118,7 @@ def _powers(coefficients: Coefficients, phi: float) -> Coefficients:
 
 
 def _family_jobs(
-    spec: StudySpec | TrainSpec,
+    spec: AnySpec,
     info: DataInfo,
     network: Candidate,
     phi: float,

@@ -59,7 +59,7 @@ def _said_of_the_spec(next_step: str = "") -> Iterator[None]:
         yield
     except ArchitectureError as error:
         raise ArchitectureError(
-            f"{error.where}: {error.what}",
+            f"{error.where}: {error.message}",
             where="weights.path",
             allowed=error.allowed,
             next_step=error.next_step or next_step,

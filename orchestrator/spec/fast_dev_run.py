@@ -6,7 +6,7 @@ from compound.schemas.promotion import Gate
 from compound.schemas.recipe import Recipe
 from compound.schemas.spending import Spending
 from compound.schemas.store_uri import below
-from compound.schemas.study import Search, StudySpec, TrainSpec
+from compound.schemas.study import AnySpec, Search, StudySpec, TrainSpec
 
 BATCHES = 2
 _SEEDS = 2
@@ -28,7 +28,7 @@ def rehearse_train(spec: TrainSpec) -> TrainSpec:
     return spec.model_copy(update=_shortened(spec))
 
 
-def _shortened(spec: StudySpec | TrainSpec) -> dict[str, Any]:
+def _shortened(spec: AnySpec) -> dict[str, Any]:
     """Return the changed fields that both kinds have.
 
     Where training images grow there are two epochs: one with the first side, one with the last.

@@ -8,18 +8,19 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from compound.orchestrator.spec.yaml_source import Key, Place, Source, parse, read
+from compound.orchestrator.spec.yaml_source import Key, Position, Source, parse, read
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import CompoundError, SpecError
+from compound.schemas.parallel import OTHER_NAMES
 from compound.schemas.store_uri import masked
-from compound.schemas.study import SPEC, StudySpec, TrainSpec
+from compound.schemas.study import SPEC, AnySpec
 
 
 @dataclass(frozen=True)
 class SpecFile:
     """A valid spec, and the text that it was read from."""
 
-    spec: StudySpec | TrainSpec
+    spec: AnySpec
     source: Source
     overrides: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """The `--set` texts by the keys that they replace."""
@@ -31,8 +32,13 @@ class SpecFile:
             return error
         position = _origin(steps, self.overrides) or self.source.locate(steps)
         parts = {**vars(error), **position._asdict()}
-        message = parts.pop("what")
+        message = parts.pop("message")
         return type(error)(message, **parts)
+
+
+_KINDS = {
+    kind for spec in get_args(AnySpec) for kind in get_args(spec.model_fields["kind"].annotation)
+}
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
@@ -66,7 +72,7 @@ def _override(text: str) -> tuple[tuple[str, ...], Any]:
 
 
 def _put(values: Any, keys: tuple[str, ...], value: Any, text: str) -> Any:
-    """Return values with one nested key replaced."""
+    """Return values with one nested key replaced, under whichever of its names it is there."""
     if not keys:
         return value
     if isinstance(values, list) and keys[0].isdigit() and int(keys[0]) < len(values):
@@ -75,7 +81,7 @@ def _put(values: Any, keys: tuple[str, ...], value: Any, text: str) -> Any:
         return [*values[:index], changed, *values[index + 1 :]]
     if values is not None and not isinstance(values, dict):
         raise SpecError(f"{keys[0]} lies inside a plain value", where=f"--set {text}")
-    rest = values or {}
+    rest = {key: old for key, old in (values or {}).items() if key != OTHER_NAMES.get(keys[0])}
     return {**rest, keys[0]: _put(rest.get(keys[0]), keys[1:], value, text)}
 
 
@@ -95,7 +101,7 @@ def _translate(
 
 def _without_kind(loc: tuple[Key, ...]) -> tuple[Key, ...]:
     """Drop the tag of the outermost union, which could be taken for the key `train`."""
-    return loc[1:] if loc[:1] in (("study",), ("train",)) else loc
+    return loc[1:] if loc[:1] and loc[0] in _KINDS else loc
 
 
 def _discriminator(details: ErrorDetails) -> list[str]:
@@ -110,10 +116,10 @@ def _chooser(details: ErrorDetails) -> str:
     return key.removesuffix("()").lstrip("_")
 
 
-def _origin(path: Sequence[Key], origins: Mapping[tuple[str, ...], str]) -> Place | None:
+def _origin(path: Sequence[Key], origins: Mapping[tuple[str, ...], str]) -> Position | None:
     names = [str(step) for step in path]
     matches = [text for keys, text in origins.items() if _is_subsequence(keys, names)]
-    return Place(f"--set {masked(matches[-1])}") if matches else None
+    return Position(f"--set {masked(matches[-1])}") if matches else None
 
 
 def _is_subsequence(keys: Sequence[str], names: Sequence[str]) -> bool:
@@ -170,7 +176,7 @@ def _allowed(details: ErrorDetails) -> str:
 
 def _siblings(details: ErrorDetails) -> list[str]:
     """Return the keys that the model at an error's place knows."""
-    models: list[type[BaseModel]] = [StudySpec, TrainSpec]
+    models: list[type[BaseModel]] = [*get_args(AnySpec)]
     for step in details["loc"][:-1]:
         models = _descend(models, step)
     return [name for model in models[:1] for name in model.model_fields]

@@ -24,7 +24,7 @@ MAX_NODES = 10_000
 Key = str | int
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where something stands: `file:line:col`, and the source line with a caret."""
 
     where: str
@@ -40,7 +40,7 @@ class Source:
     values: Any = None
     root: Node | None = None
 
-    def locate(self, path: Sequence[Key], *, key: bool = False) -> Place:
+    def locate(self, path: Sequence[Key], *, key: bool = False) -> Position:
         """Return the place of a value, or of its key.
 
         Steps that are no keys of the document, such as the tags of a union, are skipped.
@@ -50,16 +50,16 @@ class Source:
             child = _child(node, step)
             name, node = child if child else (name, node)
         node = name if key else node
-        return self.position(node.start_mark) if node else Place(self.name)
+        return self.position(node.start_mark) if node else Position(self.name)
 
-    def position(self, mark: Any) -> Place:
+    def position(self, mark: Any) -> Position:
         """Return the place of a parser's mark, lines and columns counted from 1."""
         lines = self.text.splitlines()
         text = lines[mark.line] if mark.line < len(lines) else ""
         start = max(0, mark.column - 60)
         excerpt = text[start : start + 100].replace("\t", " ")
         where = f"{self.name}:{mark.line + 1}:{mark.column + 1}"
-        return Place(where, f"  | {masked(excerpt)}\n  | {' ' * (mark.column - start)}^")
+        return Position(where, f"  | {masked(excerpt)}\n  | {' ' * (mark.column - start)}^")
 
 
 def _child(node: Node | None, step: Key) -> tuple[Node, Node] | None:
@@ -106,7 +106,7 @@ def parse(text: str, name: str) -> Source:
         return Source(name, text, yaml.load(text), YAML(typ="safe", pure=True).compose(text))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        position = source.position(mark) if mark else Place(name)
+        position = source.position(mark) if mark else Position(name)
         raise SpecError(_first_line(error), **position._asdict()) from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise SpecError(f"not YAML: {_first_line(error)}", where=name) from None

@@ -58,6 +58,8 @@ def bound_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
         match node:
             case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()):
                 yield node.lineno, name
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
                 yield node.lineno, name
             case ast.ClassDef(name=name):
@@ -70,7 +72,7 @@ def empty_names() -> list[str]:
         f"{path}:{line} {name}"
         for path, tree in trees().items()
         for line, name in bound_names(tree)
-        if name.strip("_") in EMPTY_NAMES
+        if name.strip("_").lower() in EMPTY_NAMES
     ]
 
 

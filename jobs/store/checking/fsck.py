@@ -94,7 +94,7 @@ def _delete_from(
             yield from _delete(files, findings, options)
     except BusyError as error:
         for finding in findings:
-            yield finding.model_copy(update={"next_step": f"kept: {error.what}"})
+            yield finding.model_copy(update={"next_step": f"kept: {error.message}"})
 
 
 def _without_index(files: Files, findings: list[Finding]) -> list[Finding]:

@@ -102,11 +102,11 @@ def _unsound(folder: JobFolder, manifest: Manifest | None, retention: Retention)
         try:
             checkpoint.load(folder.files, stored)
         except DamagedError as error:
-            return f"{stored.folder} is damaged: {error.what}"
+            return f"{stored.folder} is damaged: {error.message}"
         except StoreError as error:
             if error.__cause__ is not None:
                 raise
-            return f"{stored.folder} cannot be read: {error.what}"
+            return f"{stored.folder} cannot be read: {error.message}"
     return ""
 
 

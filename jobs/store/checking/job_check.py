@@ -83,7 +83,7 @@ class _JobCheck:
         try:
             data = read_file(self._files, key)
         except DamagedError as error:
-            yield self._lost(key, error.what)
+            yield self._lost(key, error.message)
             return
         if data is None:
             return  # deleted meanwhile
@@ -108,11 +108,13 @@ class _JobCheck:
                 read_verified(self._files, file)
                 self._counts.add(file.size)
             except DamagedError as error:
-                yield self._lost(key, error.what)
+                yield self._lost(key, error.message)
             except StoreError as error:
                 if error.__cause__ is not None:
                     raise
-                yield self._lost(printable(key), error.what)  # a link, or a name outside the store
+                yield self._lost(
+                    printable(key), error.message
+                )  # a link, or a name outside the store
 
     def _streams(self) -> Iterator[Finding]:
         for attempt, manifest in self._open_attempts():

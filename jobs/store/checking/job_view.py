@@ -118,7 +118,7 @@ def _read(folder: JobFolder, key: str, counts: FindingCounts) -> Manifest | Find
     try:
         data = read_file(folder.files, key)
     except DamagedError as error:
-        return lost(folder.files, folder.id, key, error.what, "manifest")
+        return lost(folder.files, folder.id, key, error.message, "manifest")
     if data is None:
         return None
     counts.add(len(data))
@@ -131,9 +131,9 @@ def record(files: Files, owner: str, key: str, data: bytes, cls: type[M]) -> M |
     try:
         return unseal(data, cls, files.locate(key))
     except DamagedError as error:
-        return lost(files, owner, key, error.what, kind)
+        return lost(files, owner, key, error.message, kind)
     except StoreError as error:
-        return newer(files, owner, key, error.what, kind)
+        return newer(files, owner, key, error.message, kind)
 
 
 def read_file(files: Files, key: str) -> bytes | None:
@@ -146,5 +146,5 @@ def read_file(files: Files, key: str) -> bytes | None:
     except StoreError as error:
         cause = error.__cause__
         if cause is None or (isinstance(cause, OSError) and cause.errno in _OF_THE_FILE):
-            raise DamagedError(error.what, where=error.where) from error
+            raise DamagedError(error.message, where=error.where) from error
         raise

@@ -98,7 +98,7 @@ def _content(files: Files, owner: str, key: str, counts: FindingCounts) -> Itera
     try:
         data = read_file(files, key)
     except DamagedError as error:
-        yield lost(files, owner, key, error.what, kind)
+        yield lost(files, owner, key, error.message, kind)
         return
     if data is None:
         return  # deleted meanwhile

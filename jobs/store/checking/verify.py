@@ -10,7 +10,7 @@ from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.schemas.base import Model
 
-_SHOWN = ("missing", "damaged", "newer", "torn")
+_REPORTED_PROBLEMS = ("missing", "damaged", "newer", "torn")
 
 
 class Damage(Model):
@@ -36,7 +36,7 @@ def audit(files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder]) 
     findings = [
         finding
         for finding in _findings(files, job_ids, studies, counts)
-        if finding.problem in _SHOWN
+        if finding.problem in _REPORTED_PROBLEMS
     ]
     damaged = [
         Damage(owner=finding.owner, file=finding.file, problem=finding.what) for finding in findings

@@ -239,9 +239,9 @@ def test_a_factory_that_does_not_hold_is_told_in_its_own_words(
     lines, told = BAD[name]
     with pytest.raises(FactoryError) as caught:
         own(write(body(lines)), tmp_path)
-    assert told in caught.value.what
+    assert told in caught.value.message
     assert caught.value.where == "baseline.factory"
-    assert "jobs/" not in caught.value.what
+    assert "jobs/" not in caught.value.message
 
 
 def test_the_line_told_is_the_deepest_one_of_the_users(write: Write, tmp_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_the_line_told_is_the_deepest_one_of_the_users(write: Write, tmp_path: P
     name = write("from own_layers import cut\n" + body("return cut(3)"))
     with pytest.raises(FactoryError) as caught:
         own(name, tmp_path)
-    first, line = caught.value.what.splitlines()
+    first, line = caught.value.message.splitlines()
     assert first.startswith(f"{name} at depth 1, width 1, 8 pixels: TypeError: ")
     assert line == f"  at {tmp_path}/own_layers.py:4, in cut: return torch.cat(x)"
 
@@ -286,8 +286,8 @@ def test_an_import_that_fails_is_told_with_its_line(
 ) -> None:
     with pytest.raises(FactoryError) as caught:
         own(write(text), tmp_path)
-    assert told in caught.value.what
-    assert line in caught.value.what.splitlines()[-1]
+    assert told in caught.value.message
+    assert line in caught.value.message.splitlines()[-1]
 
 
 def test_what_the_code_prints_stays_out_of_the_answer(

@@ -60,11 +60,11 @@ def test_a_phi_out_of_bounds_names_the_nearest_that_is_not(sign: int) -> None:
 def test_multipliers_beyond_all_reason_are_refused() -> None:
     large = ("search.budget.multiple=16", "search.budget.cost=params", "search.design.degree=1")
     error = refused(*large, "family.phi=[1, 9]")
-    assert "outside of 0.01 to 100" in error.what
+    assert "outside of 0.01 to 100" in error.message
     study(*large, f"family.phi=[1, {error.allowed.split()[1]}]")
 
 
 def test_a_baseline_above_the_largest_resolution_is_refused() -> None:
     error = refused("rounding={max_resolution: 15, resolution: 8, channels: 4}")
-    assert "the rounding allows 8 at most" in error.what
+    assert "the rounding allows 8 at most" in error.message
     assert error.where.startswith("--set rounding")

@@ -213,7 +213,7 @@ def test_what_does_not_fit_is_warned_about_with_what_would() -> None:
 def test_money_needs_a_price() -> None:
     with pytest.raises(SpecError) as caught:
         prepared("budget.money=5")
-    assert "price_per_gpu_hour" in caught.value.what
+    assert "price_per_gpu_hour" in caught.value.message
     assert Spending().money_for(5, 5) is None
     assert Spending(price_per_gpu_hour=2).money_for(3, 9) == 6
 
@@ -226,7 +226,7 @@ def test_a_plan_over_its_budget_is_refused_and_told_by_how_much(budget: str) -> 
     plan = prepared(GPUS, f"budget={{{budget}}}")
     with pytest.raises(PlanError) as caught:
         check_budget(plan.spec, plan.forecast)
-    assert "the budget is 1e-06" in caught.value.what
+    assert "the budget is 1e-06" in caught.value.message
     assert caught.value.where == f"budget.{budget.partition(':')[0]}"
     assert any("will refuse it" in text for text in warnings(plan.spec, plan.forecast))
 

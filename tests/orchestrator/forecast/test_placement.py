@@ -115,8 +115,8 @@ def test_what_no_worker_can_be_given_is_refused_where_it_stands(
     with pytest.raises(SpecError) as caught:
         load(spec(gpus))
     assert caught.value.where.endswith("spec.yaml:14:18")
-    assert caught.value.what.startswith("number of GPUs: ")
-    assert message in caught.value.what
+    assert caught.value.message.startswith("number of GPUs: ")
+    assert message in caught.value.message
 
 
 def test_a_network_is_not_divided_among_workers_of_one_gpu(spec) -> None:

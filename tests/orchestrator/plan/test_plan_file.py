@@ -68,7 +68,7 @@ def test_a_changed_spec_is_named_with_old_and_new(folder: Path) -> None:
     spec = folder / "spec.yaml"
     spec.write_text(spec.read_text().replace("batch: 64", "batch: 128"))
     error = refusal()
-    assert "search.train.batch: 64 -> 128" in error.what
+    assert "search.train.batch: 64 -> 128" in error.message
     assert error.next_step.startswith("compound plan spec.yaml --set search.seeds=1")
 
 
@@ -93,14 +93,14 @@ def test_spec_and_plan_may_move_together(folder: Path) -> None:
 
 def test_another_program_is_refused(folder: Path) -> None:
     rewrite(folder, program="0" * 64)
-    assert "the program has changed since this was planned" in refusal().what
+    assert "the program has changed since this was planned" in refusal().message
 
 
 def test_an_edit_by_hand_is_refused(folder: Path) -> None:
     path = folder / "plan.json"
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 1', 1))
     error = refusal()
-    assert "not a plan as it was written" in error.what
+    assert "not a plan as it was written" in error.message
     assert error.next_step == "compound plan SPEC -o plan.json"
 
 
@@ -112,9 +112,9 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_missing_plan_and_two_sources_are_refused(folder: Path) -> None:
-    assert "cannot read: No such file" in refusal(plan="absent.json").what
+    assert "cannot read: No such file" in refusal(plan="absent.json").message
     for error in (refusal(Path("spec.yaml")), refusal(None, "seed=1"), refusal(plan="")):
-        assert "run takes a spec" in error.what
+        assert "run takes a spec" in error.message
         assert "compound run --plan plan.json" in error.next_step
 
 
@@ -122,7 +122,7 @@ def test_a_plan_that_cannot_be_written_is_told(folder: Path) -> None:
     options = planning.Options(output=Path("no/such/plan.json"))
     with pytest.raises(PlanError) as caught:
         planning.plan(Path("spec.yaml"), list(SMALL), options)
-    assert "cannot write: No such file" in caught.value.what
+    assert "cannot write: No such file" in caught.value.message
 
 
 def test_changed_data_are_refused(folder: Path) -> None:
@@ -135,7 +135,7 @@ def test_changed_data_are_refused(folder: Path) -> None:
     overrides = [*SMALL, "data={source: image_folder, path: images}", "train.batch=8"]
     planning.plan(Path("spec.yaml"), overrides, planning.Options(output=Path("plan.json")))
     Image.new("RGB", (12, 12), (9, 9, 9)).save(images / "0.png")
-    assert "the data have changed since this was planned" in refusal().what
+    assert "the data have changed since this was planned" in refusal().message
 
 
 def test_a_plan_for_gpus_is_not_run_on_cpus(folder: Path) -> None:
@@ -145,8 +145,10 @@ def test_a_plan_for_gpus_is_not_run_on_cpus(folder: Path) -> None:
     overrides = [*SMALL, "resources={search: {gpus: auto}, family: {gpus: auto}}"]
     planning.plan(Path("spec.yaml"), overrides, planning.Options(output=Path("plan.json")))
     error = refusal()
-    assert "search jobs were planned for GPUs (1 a worker), and would train on CPUs" in error.what
-    assert "there is no NVIDIA driver" in error.what
+    assert (
+        "search jobs were planned for GPUs (1 a worker), and would train on CPUs" in error.message
+    )
+    assert "there is no NVIDIA driver" in error.message
     assert "compound plan spec.yaml --set search.seeds=1" in error.next_step
 
 

@@ -55,7 +55,7 @@ def test_one_variant_is_planned_without_a_search() -> None:
 
 def test_a_resolution_below_the_total_stride_is_refused() -> None:
     error = refused("baseline.resolution=3")
-    assert "total stride" in error.what
+    assert "total stride" in error.message
     assert error.allowed == "4 pixels or more"
     assert error.where == "--set baseline.resolution=3"
 

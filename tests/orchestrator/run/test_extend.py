@@ -14,7 +14,7 @@ from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.spec.load import load
 from compound.schemas.errors import PlanError
 from compound.schemas.job import JobRequest
-from compound.schemas.plan import Plan, Variant
+from compound.schemas.plan import AnyPlan
 from tests.support.command import compound
 from tests.support.small_jobs import small_job
 from tests.support.small_study import SPEC, carry_out
@@ -33,7 +33,7 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-def planned(spec: Path, *overrides: str) -> Plan | Variant:
+def planned(spec: Path, *overrides: str) -> AnyPlan:
     file = load(spec, overrides)
     return prepare(file.spec, inspect(file.spec.data), None).plan
 
@@ -81,7 +81,7 @@ def test_other_data_or_another_baseline_is_refused(
     with pytest.raises(PlanError) as refused:
         require_extension(begun, planned(spec, override))
     assert refused.value.where == where
-    assert message in refused.value.what
+    assert message in refused.value.message
     assert "another `name`" in refused.value.next_step
 
 

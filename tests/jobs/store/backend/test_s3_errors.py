@@ -52,8 +52,8 @@ def test_a_missing_bucket_is_named(reach: Callable[[str], str], server: str) -> 
     reach(server)
     for create in (True, False):
         error = refused("s3://no-such-bucket/runs", create)
-        assert "bucket 'no-such-bucket'" in error.what and "no such bucket" in error.what
-        assert "(s3:" in error.what and "`store`" in error.next_step
+        assert "bucket 'no-such-bucket'" in error.message and "no such bucket" in error.message
+        assert "(s3:" in error.message and "`store`" in error.next_step
 
 
 @needs_swift
@@ -64,8 +64,8 @@ def test_wrong_keys_are_told(
     uri = reach("swift")
     monkeypatch.setenv(variable, SECRET)
     error = refused(uri)
-    assert f"bucket '{BUCKET}'" in error.what and "(s3:GetObject)" in error.what
-    assert "do not belong together" in error.what and variable in error.next_step
+    assert f"bucket '{BUCKET}'" in error.message and "(s3:GetObject)" in error.message
+    assert "do not belong together" in error.message and variable in error.next_step
 
 
 @needs_swift
@@ -75,7 +75,7 @@ def test_an_account_without_rights_is_told(
     uri = reach("swift")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test:reader")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "reading")
-    assert "may not" in refused(uri).what
+    assert "may not" in refused(uri).message
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_what_the_endpoint_answers_is_explained(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     proxy.faults = [fault]
     error = refused()
-    assert f"bucket '{BUCKET}'" in error.what and reason in error.what
+    assert f"bucket '{BUCKET}'" in error.message and reason in error.message
     assert advice in error.next_step
 
 
@@ -136,13 +136,13 @@ def test_a_prefix_that_may_only_be_read_is_told(proxy: Proxy, method: str, actio
     denied = Fault("answer", 99, lambda request: request.method == method, 403, "AccessDenied")
     proxy.faults = [denied]
     error = refused(uri)
-    assert f"cannot {action} in bucket '{BUCKET}'" in error.what and "may not" in error.what
+    assert f"cannot {action} in bucket '{BUCKET}'" in error.message and "may not" in error.message
 
 
 def test_a_prefix_that_may_not_be_listed_is_told(proxy: Proxy) -> None:
     listing = lambda request: "list-type" in request.query  # noqa: E731
     proxy.faults = [Fault("answer", 99, listing, 403, "AccessDenied")]
-    assert "cannot list (s3:ListBucket)" in refused().what
+    assert "cannot list (s3:ListBucket)" in refused().message
 
 
 def test_absent_keys_may_be_denied(proxy: Proxy) -> None:
@@ -157,7 +157,7 @@ def test_absent_keys_may_be_denied(proxy: Proxy) -> None:
     proxy.faults = [Fault("answer", 1, absent, 403, "AccessDenied")]
     assert store.job("0" * 16) is None
     proxy.faults = [Fault("answer", 1, absent, 403, "AccessDenied")]
-    assert "may not" in refused(uri).what, "it is there, so it is denied"
+    assert "may not" in refused(uri).message, "it is there, so it is denied"
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_an_endpoint_that_is_down_is_told(
     uri = reach("moto")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed_port}")
     error = refused(uri)
-    assert f"http://127.0.0.1:{closed_port}: nothing answers" in error.what
+    assert f"http://127.0.0.1:{closed_port}: nothing answers" in error.message
     assert "AWS_ENDPOINT_URL" in error.next_step
 
 
@@ -184,7 +184,7 @@ def test_https_where_http_is_spoken_is_told(
     plain = servers.get("moto").endpoint
     monkeypatch.setenv("AWS_ENDPOINT_URL", plain.replace("http:", "https:"))
     error = refused(uri)
-    assert "TLS fails" in error.what and "http://" in error.next_step
+    assert "TLS fails" in error.message and "http://" in error.next_step
 
 
 def test_http_where_https_is_spoken_is_told(
@@ -197,7 +197,7 @@ def test_http_where_https_is_spoken_is_told(
         assert "https" in error.next_step
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"https://127.0.0.1:{port}")
         error = refused(uri)
-        assert "TLS fails" in error.what and "AWS_CA_BUNDLE" in error.next_step
+        assert "TLS fails" in error.message and "AWS_CA_BUNDLE" in error.next_step
 
 
 class tls_port:
