@@ -77,7 +77,7 @@ def run(
     retry_failed: Annotated[bool, typer.Option(help="Train failed jobs again.")] = False,
     fast_dev_run: Annotated[
         bool,
-        typer.Option(help="Train two batches of every job, to test the spec; nothing is kept."),
+        typer.Option(help="Train two batches of every job to test the spec; keep nothing."),
     ] = False,
     profile: Annotated[
         bool, typer.Option(help="Trace a few steps of the first job of every phase.")
