@@ -133,7 +133,8 @@ def copies():
 def tell():
     time.sleep(2)
     now = pulse.read()
-    print(json.dumps([rank, now.steps, now.location, now.waits, now.collectives]), flush=True)
+    state = [rank, now.steps, now.location, now.waits, now.collectives]
+    os.write(1, (json.dumps(state) + "\\n").encode())  # one write: ranks share the pipe
     time.sleep(2)
     os._exit(0)
 
