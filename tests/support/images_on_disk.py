@@ -41,35 +41,3 @@ def parquet_of(root: Path, train: int = 200, group: int = 7, side: int = 16) -> 
         table = pa.table({"image": pa.array(images, kind), "label": labels})
         pq.write_table(table, root / f"part-{part}.parquet", row_group_size=group)
     return ParquetData(source="parquet", path=str(root), memory="never")
-
-
-def encoded(seed: int, size: int = 8, mode: str = "RGB", kind: str = "PNG") -> bytes:
-    shape = (size, size, 3) if mode == "RGB" else (size, size)
-    pixels = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-    sink = io.BytesIO()
-    Image.fromarray(pixels).save(sink, kind)
-    return sink.getvalue()
-
-
-def write_parquet(path: Path, images: list[bytes | None], labels: list[int], metadata=None) -> str:
-    rows = [{"bytes": data, "path": f"{i}.png"} for i, data in enumerate(images)]
-    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    table = pa.table({"image": pa.array(rows, kind), "label": pa.array(labels, pa.int64())})
-    pq.write_table(table.replace_schema_metadata(metadata), path, row_group_size=7)
-    return str(path)
-
-
-def write_folder(root: Path, per_class: int = 6, split: str = "train") -> str:
-    for number, name in enumerate(("ant", "bee")):
-        (root / split / name).mkdir(parents=True)
-        for index in range(per_class):
-            (root / split / name / f"{index}.png").write_bytes(encoded(100 * number + index))
-    return str(root)
-
-
-def parquet(path: str, **fields) -> ParquetData:
-    return ParquetData(source="parquet", path=path, **fields)
-
-
-def folder(path: str, **fields) -> ImageFolderData:
-    return ImageFolderData(source="image_folder", path=path, **fields)
