@@ -76,7 +76,9 @@ def empty_names() -> list[str]:
     ]
 
 
-def imports_of(tree: ast.AST, known: Mapping[str, Path], *, in_functions: bool = False) -> set[str]:
+def imports_of(
+    tree: ast.AST, product: Mapping[str, Path], *, in_functions: bool = False
+) -> set[str]:
     """Return the product's modules that a file imports; those for types alone are left out."""
     targets: set[str] = set()
     for node in _nodes(tree, in_functions):
@@ -84,8 +86,8 @@ def imports_of(tree: ast.AST, known: Mapping[str, Path], *, in_functions: bool =
             targets |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            targets |= {name if name in known else str(node.module) for name in names}
-    return targets & set(known)
+            targets |= {name if name in product else str(node.module) for name in names}
+    return targets & set(product)
 
 
 def _nodes(tree: ast.AST, in_functions: bool) -> Iterator[ast.AST]:
@@ -101,8 +103,8 @@ def _nodes(tree: ast.AST, in_functions: bool) -> Iterator[ast.AST]:
 
 def import_graph() -> dict[str, set[str]]:
     """Return the modules that each module imports when it is imported."""
-    known = modules()
-    return {name: imports_of(trees()[path], known) - {name} for name, path in known.items()}
+    product = modules()
+    return {name: imports_of(trees()[path], product) - {name} for name, path in product.items()}
 
 
 def longest_chain() -> list[str]:

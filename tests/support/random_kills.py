@@ -182,9 +182,9 @@ def _kill(victim: str, driver: "subprocess.Popen[str]", address: str) -> None:
         driver.kill()
         return
     filters = [("class_name", "=", victim), ("state", "=", "ALIVE")]
-    found = list_actors(address=address, filters=filters)
-    if found:
-        os.kill(random.Random(len(found)).choice(found).pid, signal.SIGKILL)
+    actors = list_actors(address=address, filters=filters)
+    if actors:
+        os.kill(random.Random(len(actors)).choice(actors).pid, signal.SIGKILL)
 
 
 def _check(requests: list[JobRequest], uri: str, outcome: Outcome) -> None:
