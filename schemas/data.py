@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from compound.schemas.base import Model
+from compound.schemas.data_ledger import DataLedger
 from compound.schemas.store_uri import data_bucket
 
 
@@ -17,6 +18,7 @@ DataPath = Annotated[str, AfterValidator(_readable)]
 """A path, or `s3://bucket/prefix`; credentials come from the environment."""
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
+Colour = Annotated[str, Field(pattern=r"^(white|black|grey|#[0-9a-fA-F]{6})$")]
 
 
 class _Source(Model):
@@ -26,14 +28,20 @@ class _Source(Model):
     split_seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
 
 
-class DigitsData(_Source):
+class _TestSplit(_Source):
+    test: Fraction | None = None
+    """The fraction of all images that is held out for the test part, before validation is split
+    off: no decision sees it. Not needed where the source has a test part of its own."""
+
+
+class DigitsData(_TestSplit):
     """The 1,797 handwritten 8x8 digits that come with scikit-learn: real, and no download."""
 
     source: Literal["digits"]
     validation: Fraction = 0.25
 
 
-class _Encoded(_Source):
+class _Encoded(_TestSplit):
     max_bad: Annotated[float, Field(ge=0, lt=1)] = 0.01
     """The fraction of images that may be undecodable before the study is refused."""
     memory: Literal["auto", "always", "never"] = "auto"
@@ -46,6 +54,10 @@ class _Encoded(_Source):
     folder that the environment variable COMPOUND_CACHE names, else off."""
     decoders: Annotated[int, Field(ge=1, le=256)] | None = None
     """Processes that decode, for each worker; without a number as many as it has CPUs."""
+    background: Colour = "white"
+    """The colour behind transparent pixels."""
+    channels: Literal["auto", 1, 3] = "auto"
+    """Channels of every decoded image; `auto`: 1 where all sampled images are grey, else 3."""
 
 
 class ParquetData(_Encoded):
@@ -55,6 +67,8 @@ class ParquetData(_Encoded):
     path: DataPath
     validation_path: DataPath | None = None
     """A file of its own for validation; without one, `validation` is split off."""
+    test_path: DataPath | None = None
+    """A file of its own for the test part."""
     validation: Fraction = 0.1
     image_column: str = "image"
     label_column: str = "label"
@@ -70,12 +84,22 @@ class ImageFolderData(_Encoded):
     """Images become squares, centre cropped, of at most this many pixels a side."""
 
 
+class IdxData(_TestSplit):
+    """MNIST's format: `train-images-idx3-ubyte` and its labels, with `t10k-...` as the test part;
+    each may be gzipped."""
+
+    source: Literal["idx"]
+    path: DataPath
+    validation: Fraction = 0.1
+
+
 class SyntheticData(_Source):
     """Noisy class patterns made from a seed: learnable, instant, for tests and timing."""
 
     source: Literal["synthetic"]
     images: Count = 512
     validation_images: Count = 256
+    test_images: Count | None = None
     num_classes: Annotated[int, Field(ge=2, le=10_000)] = 4
     channels: Annotated[int, Field(ge=1, le=16)] = 3
     size: Annotated[int, Field(ge=1, le=1024)] = 16
@@ -100,3 +124,7 @@ class DataInfo(Model):
     validation: int
     quarantined: tuple[str, ...] = ()
     """Images that could not be decoded, by name, with the reason."""
+    test: int = 0
+    """Images of the test part; 0: there is none."""
+    ledger: DataLedger | None = None
+    """None: planned before there was a ledger."""

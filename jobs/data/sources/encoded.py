@@ -20,6 +20,7 @@ from compound.jobs.data.sources.dataset import (
 from compound.jobs.data.sources.decode import BadImage, Form, common_form, decode, guarded
 from compound.jobs.data.sources.subset import limited, split
 from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
+from compound.schemas.data_ledger import LeftOut
 from compound.schemas.errors import DataError
 
 EncodedData = ParquetData | ImageFolderData
@@ -44,6 +45,15 @@ class Listing(Protocol):
 
 
 @dataclass(frozen=True)
+class FoundPart:
+    """Where a listing was found, and what was left out of it before any image was decoded."""
+
+    where: str
+    found: int
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """All images of a source, listed before any is decoded."""
 
@@ -55,6 +65,12 @@ class Catalogue:
     """A hash of all listed images."""
     largest: int | None = None
     """Pixels a side that images are shrunk to where they are larger; None: they keep their size."""
+    test: Listing | None = None
+    """None: the source has no test part of its own."""
+    parts: tuple[FoundPart, ...] = ()
+    """What was found in every listing, in the order train, validation, test."""
+    unused: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
