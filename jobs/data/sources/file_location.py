@@ -143,6 +143,15 @@ def unreadable(path: str, error: OSError) -> DataError:
     )
 
 
+def closed_folder(where: str, problem: str) -> DataError:
+    """Return the error of a folder that `walk` could not list."""
+    return DataError(
+        problem,
+        where=printable(where),
+        next_step=f"give yourself the right to read it: chmod -R u+rX {printable(where)}",
+    )
+
+
 def location_of(path: str, *, patient: bool = True) -> FileLocation:
     """Return the files below a folder or a prefix. DataError: another kind of address.
 

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from functools import partial
 
 from compound.jobs.data.sources.decode import FORMATS
-from compound.jobs.data.sources.file_location import BROKEN_LINK, FOLDER_UNREADABLE, FileLocation
+from compound.jobs.data.sources.file_location import (
+    BROKEN_LINK,
+    FOLDER_UNREADABLE,
+    FileLocation,
+    closed_folder,
+)
 from compound.jobs.data.sources.left_out import LeftOutCounts, printable
 from compound.jobs.data.sources.read_ahead import read_ahead
 from compound.jobs.data.sources.split_names import part_of
@@ -22,11 +27,10 @@ FORMAT_BY_SUFFIX: Mapping[str, str] = {
     ".avif": "AVIF",
 }
 """Pillow's names of formats. Which of them are decoded, `decode.FORMATS` says."""
-_NO_IMAGES = frozenset(
-    (".txt", ".md", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".html", ".pdf")
-    + (".npy", ".npz", ".pt", ".mat", ".h5", ".py", ".log", ".db", ".ini", ".parquet", ".svg")
-    + (".mov", ".mp4", ".avi", ".mkv", ".wav", ".mp3", ".zip", ".tar", ".gz", ".rar", ".7z")
-)
+_DOCUMENTS = ("txt", "md", "json", "jsonl", "csv", "tsv", "xml", "yaml", "yml", "html", "pdf", "py")
+_BINARIES = ("npy", "npz", "pt", "mat", "h5", "log", "db", "ini", "parquet", "svg")
+_FILMS_AND_ARCHIVES = ("mov", "mp4", "avi", "mkv", "wav", "mp3", "zip", "tar", "gz", "rar", "7z")
+_NO_IMAGES = frozenset(f".{suffix}" for suffix in _DOCUMENTS + _BINARIES + _FILMS_AND_ARCHIVES)
 """Suffixes of files that are not opened to see whether they are images."""
 _HEAD = 16
 """Bytes that tell the format of an image."""
@@ -68,8 +72,8 @@ def images_below(
     unclear: list[str] = []
     reasons: dict[str, str] = {}
     for name, problem in location.walk(folder):
-        if problem.startswith(FOLDER_UNREADABLE):
-            raise _closed_folder(location.address(name), problem)
+        if problem.startswith(FOLDER_UNREADABLE) and not _reason_of_folder(location, name, start):
+            raise closed_folder(location.address(name), problem)
         within, _, plain = name.rpartition("/")
         if within not in reasons:
             reasons[within] = _reason_of_folder(location, within, start)
@@ -134,14 +138,6 @@ def undecoded() -> set[str]:
     """Return the reasons that count as bad images: what should have been an image."""
     unread = {reason_of_suffix(suffix) for suffix in FORMAT_BY_SUFFIX}
     return {*unread, NO_PERMISSION, UNREADABLE, BROKEN_LINK}
-
-
-def _closed_folder(where: str, problem: str) -> DataError:
-    return DataError(
-        problem,
-        where=printable(where),
-        next_step=f"give yourself the right to read it: chmod -R u+rX {printable(where)}",
-    )
 
 
 def _images_by_content(

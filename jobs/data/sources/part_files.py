@@ -77,8 +77,8 @@ class PartFiles:
                 f"{bad:,} of {self.images + bad:,} images cannot be taken: {listed}",
                 where=self.where,
                 allowed=f"{max_bad:.2%} (`max_bad`)",
-                next_step="convert or remove them, make them readable (chmod u+r), or raise `max_bad` "
-                "to train without them",
+                next_step="convert or remove them, make them readable (chmod u+r), or raise "
+                "`max_bad` to train without them",
             )
 
 
