@@ -9,11 +9,11 @@ import numpy as np
 from compound.jobs.data.sources.dataset import Indices, Labels
 from compound.jobs.data.sources.encoded import Catalogue
 from compound.jobs.data.sources.file_location import FileLocation, location_of
+from compound.jobs.data.sources.image_file import SUFFIXES
 from compound.jobs.data.sources.read_ahead import read_ahead
 from compound.schemas.data import ImageFolderData
 from compound.schemas.errors import DataError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 HELD_OUT = ("val", "validation")
 
 
