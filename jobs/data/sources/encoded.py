@@ -1,6 +1,6 @@
 """Data sets of encoded images: the part that Parquet files and folders share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,18 +17,15 @@ from compound.jobs.data.sources.dataset import (
     fingerprint,
     fits,
 )
-from compound.jobs.data.sources.decode import BadImage, Form, common_form, decode, guarded
+from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
+from compound.jobs.data.sources.image_file import FORMAT_NAMES
+from compound.jobs.data.sources.sampled_form import Readable, Sample, sampled_form
 from compound.jobs.data.sources.subset import limited, split
 from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
 from compound.schemas.data_ledger import LeftOut
 from compound.schemas.errors import DataError
 
 EncodedData = ParquetData | ImageFolderData
-SAMPLES = 16
-"""Images whose headers are read at a time to decide the channels and the size."""
-
-_RESIZING = "resizing 2"
-"""Part of the fingerprint where images are resized: changed when resizing makes other pixels."""
 
 
 class Listing(Protocol):
@@ -99,6 +96,8 @@ class Choice:
     info: DataInfo
     streamed: bool
     """Whether they are decoded during training instead of kept in memory."""
+    sample: Sample
+    """What a sample of the images showed."""
 
     def check_bad(self, bad: tuple[str, ...]) -> None:
         """Raise DataError when more images cannot be decoded than `max_bad` allows."""
@@ -144,12 +143,13 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
     """
     train, validation = _parts(spec, catalogue)
     check_splits(train.labels, validation.labels, catalogue.classes, spec.path)
-    form = _form(train, spec, catalogue.largest)
+    sample = _sample((train, validation), spec, catalogue.largest)
+    form = sample.form
     images = len(train.indices) + len(validation.indices)
     streamed = streams(spec, images, form.channels, form.size)
     if not streamed:
         check_memory(images, form.channels, form.size, spec.path)
-    content = catalogue.content if form.exact else f"{catalogue.content} {_RESIZING}"
+    content = " ".join((catalogue.content, *sample.marks))
     # The fraction has no effect where the source has a validation split of its own.
     ignored = ("validation",) if catalogue.validation else ()
     info = DataInfo(
@@ -159,8 +159,9 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
         size=form.size,
         train=len(train.indices),
         validation=len(validation.indices),
+        pixels=sample.pixels,
     )
-    return Choice(spec, train, validation, form, info, streamed)
+    return Choice(spec, train, validation, form, info, streamed, sample)
 
 
 def streams(spec: DataSpec, images: int, channels: int, size: int) -> bool:
@@ -186,18 +187,16 @@ def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part]:
     )
 
 
-def _form(train: Part, spec: EncodedData, largest: int | None) -> Form:
-    with guarded():
-        for start in range(0, len(train.indices), SAMPLES):
-            few = train.listing.images(train.indices[start : start + SAMPLES])
-            form = common_form((data for _, data in few), largest)
-            if form is not None:
-                return form
-    raise DataError(
-        f"none of the {len(train.indices):,} training images can be decoded",
-        where=spec.path,
-        allowed="PNG, JPEG, WebP or BMP",
-    )
+def _sample(parts: Sequence[Part], spec: EncodedData, largest: int | None) -> Sample:
+    sources = [Readable(part.listing.images, part.indices) for part in parts]
+    sample = sampled_form(spec, sources, largest)
+    if sample is None:
+        raise DataError(
+            f"none of the {len(parts[0].indices):,} training images can be decoded",
+            where=spec.path,
+            allowed=", ".join(FORMAT_NAMES),
+        )
+    return sample
 
 
 def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:

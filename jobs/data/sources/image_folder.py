@@ -11,7 +11,7 @@ from compound.jobs.data.sources.class_folders import class_folders
 from compound.jobs.data.sources.dataset import Indices, Labels
 from compound.jobs.data.sources.encoded import Catalogue
 from compound.jobs.data.sources.file_location import FileLocation, location_of
-from compound.jobs.data.sources.image_files import reason_of_error
+from compound.jobs.data.sources.images_below import reason_of_error
 from compound.jobs.data.sources.left_out import LeftOutCounts, printable
 from compound.jobs.data.sources.part_files import PartFiles, list_part
 from compound.jobs.data.sources.progress import progress

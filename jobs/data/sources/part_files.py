@@ -6,11 +6,13 @@ from functools import partial
 from compound.jobs.data.sources.class_folders import ClassFolders
 from compound.jobs.data.sources.encoded import FoundPart
 from compound.jobs.data.sources.file_location import FileLocation
-from compound.jobs.data.sources.image_files import (
+from compound.jobs.data.sources.images_below import (
+    BAD,
     IGNORABLE,
+    UNDECODED,
     images_below,
     is_junk,
-    undecoded,
+    suffix_of,
 )
 from compound.jobs.data.sources.left_out import LeftOutCounts, printable
 from compound.jobs.data.sources.read_ahead import read_ahead
@@ -66,10 +68,11 @@ class PartFiles:
         return classes
 
     def check(self, max_bad: float) -> None:
-        """Raise DataError where too many images cannot be taken, or a class lost all of them."""
-        bad = self.left_out.count(undecoded())
+        """Raise DataError where too many images cannot be read, or not be decoded here."""
+        self._check_decoded(max_bad)
+        bad = self.left_out.count(BAD)
         if bad > max_bad * (self.images + bad):
-            reasons = [entry for entry in self.left_out.entries() if entry.reason in undecoded()]
+            reasons = [entry for entry in self.left_out.entries() if entry.reason in BAD]
             listed = "; ".join(
                 f"{entry.count:,} {entry.reason}: {', '.join(entry.examples)}" for entry in reasons
             )
@@ -79,6 +82,21 @@ class PartFiles:
                 allowed=f"{max_bad:.2%} (`max_bad`)",
                 next_step="convert or remove them, make them readable (chmod u+r), or raise "
                 "`max_bad` to train without them",
+            )
+
+    def _check_decoded(self, max_bad: float) -> None:
+        if not UNDECODED:
+            return
+        everything = (name for files in self.names.values() for name in files)
+        undecoded = [name for name in everything if suffix_of(name) in UNDECODED]
+        if len(undecoded) > max_bad * self.images:
+            raise DataError(
+                f"{len(undecoded):,} of {self.images:,} images cannot be decoded here, such as "
+                f"{printable(undecoded[0])}",
+                where=self.where,
+                allowed=f"{max_bad:.2%} (`max_bad`)",
+                next_step="pip install pillow-heif (for HEIC), pip install --upgrade pillow (for "
+                "AVIF), or convert them to JPEG",
             )
 
 
