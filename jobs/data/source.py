@@ -47,8 +47,12 @@ def _from_files(catalogue: Callable[[Any, bool], encoded.Catalogue]) -> DataSour
     return DataSource(
         lambda spec: encoded.summarise(spec, catalogue(spec, False)),
         lambda spec, patient, part: encoded.read_or_stream(spec, catalogue(spec, patient), part),
-        lambda spec: encoded_part(encoded.choose(spec, catalogue(spec, True))),
+        lambda spec: _listed_part(spec, catalogue(spec, True)),
     )
+
+
+def _listed_part(spec: encoded.EncodedData, listed: encoded.Catalogue) -> EvaluatedPart:
+    return encoded_part(encoded.choose(spec, listed), listed)
 
 
 SOURCES: Mapping[type[object], DataSource] = {
@@ -100,6 +104,6 @@ def opened(
 def tested_part(spec: DataSpec) -> EvaluatedPart:
     """Return the test part of data that have one, with a hash of its content.
 
-    Reads all its images. DataError as for `inspect`.
+    Of files it reads what a listing reads. DataError as for `inspect`.
     """
     return SOURCES[type(spec)].tested(spec)

@@ -74,7 +74,7 @@ class DataCache:
         return Feeder(images, recipe.augment, device, size_of)
 
     def test_content(self, data: DataRef) -> str:
-        """Return the hash of the test part, which is read once for each data set."""
+        """Return the hash of the test part, which is listed once for each data set."""
         if self._tested is None or self._tested[0] != data:
             self._tested = data, tested_part(data.spec).content
         return self._tested[1]

@@ -69,6 +69,8 @@ class Catalogue:
     """Pixels a side that images are shrunk to where they are larger; None: they keep their size."""
     test: Listing | None = None
     """None: the source has no test part of its own."""
+    test_content: str = ""
+    """A hash of the listed images of the test part, which is no part of `content`."""
     parts: tuple[FoundPart, ...] = ()
     """What was found in every listing, in the order train, validation, test."""
     unused: tuple[LeftOut, ...] = ()
