@@ -9,11 +9,14 @@ _MAX_CHARACTERS = 300
 
 
 def record_failure(request: JobRequest, store: ArtifactStore, cause: Cause) -> JobResult:
-    """Write, as an attempt of its own, that a job failed; return the result."""
+    """Write, as an attempt of its own, that a job failed; return the result.
+
+    Of an evaluation nothing is written: the job itself has not failed.
+    """
     failed = unfinished(request).model_copy(
         update={"status": "failed", "cause": cause, "splits": request.splits}
     )
-    return _record(request, store, failed)
+    return _record(request, store, failed) if request.evaluates is None else failed
 
 
 def record_pruned(

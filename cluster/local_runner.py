@@ -7,8 +7,11 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from compound.cluster.driver_results import in_a_line, lost, record_failure
 from compound.cluster.resources import Node, expected, preflight, resolve
@@ -16,7 +19,7 @@ from compound.cluster.retries import RetryBudget
 from compound.cluster.runner import OnEvent, unfinished
 from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.parallel.failure import GAVE_UP, has_lost_gpu
-from compound.jobs.run_job import Process, run
+from compound.jobs.run_request import Process, run_request
 from compound.jobs.runtime.child_processes import child_environment, module_command
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
@@ -110,11 +113,7 @@ class LocalRunner:
         events.started()
         keep_freed()
         process = Process.single(request.resources.cpus, imports=self._imports)
-        splits, continues = request.splits, request.continues
-        stopping, profile = self._stop.is_set, request.profile
-        rows = run(
-            request.job, store, process, self._data, splits, continues, stopping, profile=profile
-        )
+        rows = run_request(request, store, process, self._data, self._stop.is_set)
         while True:
             try:
                 row = next(rows)
@@ -130,17 +129,22 @@ class LocalRunner:
         self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
     ) -> JobResult:
         before = store.result(request.job.id)
-        if before is not None and before.status == "done":
+        if request.settled(before):
+            assert before is not None
             return before
         with tempfile.TemporaryDirectory(prefix="compound-job-") as folder:
             file = Path(folder) / "job.json"
             file.write_text(request.model_dump_json())
-            errors = Path(folder) / "stderr"
-            with errors.open("w") as stderr:
-                child = _launch(request, file, store.uri, self._imports, stderr.fileno())
+            output, errors = Path(folder) / "stdout", Path(folder) / "stderr"
+            with output.open("w") as stdout, errors.open("w") as stderr:
+                streams = stdout.fileno(), stderr.fileno()
+                child = _launch(request, file, store.uri, self._imports, streams)
             events.started()
             self._follow(child, request, store, events)
-            return _ended(request, store, before, errors.read_text(errors="replace"))
+            text = errors.read_text(errors="replace")
+            if request.evaluates is not None:
+                return _evaluated(request, store, output.read_text(errors="replace"), text)
+            return _ended(request, store, before, text)
 
     def _follow(
         self,
@@ -201,9 +205,9 @@ class _EventWriter:
 
 
 def _launch(
-    request: JobRequest, file: Path, store: str, imports: tuple[str, ...], stderr: int
+    request: JobRequest, file: Path, store: str, imports: tuple[str, ...], streams: tuple[int, int]
 ) -> "subprocess.Popen[str]":
-    """Start a job in a session of its own."""
+    """Start a job in a session of its own; `streams` are its stdout and stderr."""
     workers = _workers_here(request)
     job = ["compound.jobs", str(file), "--store", store]
     job += ["--allow-import", *(f"--import-from={folder}" for folder in imports)] if imports else []
@@ -217,8 +221,8 @@ def _launch(
         command,
         # A child that reads the terminal of a background shell is stopped by SIGTTIN.
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=stderr,
+        stdout=streams[0],
+        stderr=streams[1],
         text=True,
         # Ctrl-C in a terminal reaches every process of its group: the child is to be stopped by
         # this process only, after its epoch.
@@ -248,6 +252,16 @@ def _ended(
         return result
     died = Cause(kind="worker lost", message="its workers died", traceback=errors[-_TAIL:])
     return record_failure(request, store, cause or died)
+
+
+def _evaluated(request: JobRequest, store: ArtifactStore, output: str, errors: str) -> JobResult:
+    """Return the numbers that the first rank printed, or why there are none."""
+    for line in reversed(output.splitlines()):
+        # A network's own code may print too, and so may the other ranks.
+        with suppress(ValidationError):
+            return JobResult.model_validate_json(line)
+    died = Cause(kind="worker lost", message="its workers died", traceback=errors[-_TAIL:])
+    return record_failure(request, store, _reported_cause(errors) or died)
 
 
 def _reported_cause(errors: str) -> Cause | None:

@@ -26,7 +26,7 @@ from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.gpu.visible_gpus import VARIABLE, gpus_here, is_instance, part_for, sharers
 from compound.jobs.parallel.collective import end_process, join, leave, summed
 from compound.jobs.parallel.failure import GAVE_UP, classify
-from compound.jobs.run_job import Process, run
+from compound.jobs.run_request import Process, run_request
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checksummed_json import unseal, version_of
@@ -181,12 +181,8 @@ def _device(resources: Resources, local_rank: int) -> torch.device:
 
 def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
     keep_freed()
-    data, splits = DataCache(), request.splits
     stop = StopFlag(alone=process.world_size == 1)
-    stopping = lambda: stop.set  # noqa: E731
-    epochs = run(
-        request.job, store, process, data, splits, request.continues, stopping, request.profile
-    )
+    epochs = run_request(request, store, process, DataCache(), lambda: stop.set)
     with stop:
         result = _drive(epochs, _reporter(request, process), lambda: _agreed(stop, process))
     if result is None and process.leads:

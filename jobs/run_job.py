@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 
 from compound.jobs.data.batches import Source
 from compound.jobs.data.progressive_resizing import check_sizes
+from compound.jobs.data.sources.dataset import HeldOut
 from compound.jobs.parallel.collective import text_from, together
 from compound.jobs.parallel.failure import Diverged, at_smallest_micro_batch, classify
 from compound.jobs.parallel.process import Process
@@ -91,7 +92,7 @@ def _attempt(
 ) -> Epochs:
     trainer = None
     try:
-        trainer = together(process, lambda: _trainer(job, process, data, recorder.splits))
+        trainer = together(process, lambda: trainer_of(job, process, data, recorder.splits))
         recorder.resume(trainer)
         if recorder.fresh:
             _begin(trainer, job, process)
@@ -175,7 +176,7 @@ def _located(
 
     try:
         recorder.settle()
-        trainer = together(process, lambda: _trainer(job, process, data, recorder.splits))
+        trainer = together(process, lambda: trainer_of(job, process, data, recorder.splits))
         epoch, within = rewind(trainer, job, store, process)
         trainer.connect()
         return diagnose(trainer, epoch, within, error)
@@ -196,12 +197,22 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
     return JobResult.model_validate_json(text) if text else None
 
 
-def _trainer(job: TrainJob, process: Process, data: DataCache, splits: int) -> Trainer:
+def trainer_of(
+    job: TrainJob,
+    process: Process,
+    data: DataCache,
+    splits: int,
+    part: HeldOut = "validation",
+) -> Trainer:
+    """Return a fresh trainer of a job, which evaluates on `part`.
+
+    PlanError: this device cannot train by the recipe; DataError: the data do not fit the network.
+    """
     check_sizes(job.recipe, job.architecture.resolution, job.architecture.total_stride)
     check_compiler(job.recipe, process.device)
     check_precision(job.recipe, process.device)
     source = data.source(
-        job.data, job.architecture.resolution, job.recipe, process.device, process.threads
+        job.data, job.architecture.resolution, job.recipe, process.device, process.threads, part
     )
     _check_fit(job, source)
     return Trainer(job, source, process, splits=splits)

@@ -16,6 +16,7 @@ class Purpose(IntEnum):
     ORDER = 6
     AUGMENT = 7
     STEP = 8
+    TEST = 9
 
 
 def derive(purpose: Purpose, *numbers: int) -> int:

@@ -1,7 +1,7 @@
 """A study from spec to verdict and family. Every step reads what the one before left in the store:
 
     plan.json -> jobs -> rounds.json -> jobs -> ... -> verdict.json
-        -> gateplan.json -> jobs -> gate.json -> family.json -> jobs -> law.json
+        -> gateplan.json -> jobs -> gate.json -> family.json -> jobs -> law.json -> test.json
 
 so the same command again resumes: what is done is read, never done again.
 """
@@ -31,6 +31,7 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.history import History
+from compound.orchestrator.run.evaluate_networks import Evaluation
 from compound.orchestrator.run.phase import Ending, Observer, PhaseRunner
 from compound.orchestrator.scale.family import plan_family
 from compound.orchestrator.scale.family_errors import law_of
@@ -97,7 +98,18 @@ class Study(Generic[S]):
             retry_failed=self.retry_failed,
         )
         self.folder.write(SPEC, Record(spec=self.spec, text=self.text))
+        self._evaluation(info).expect()
         return phases
+
+    def _evaluation(self, info: DataInfo) -> Evaluation:
+        return Evaluation(self.spec, info, self.store, self.runner, self.observer)
+
+    def evaluated(self, outcome: Outcome, info: DataInfo) -> Outcome:
+        """Read the test part, if all phases have ended; return how the run ends."""
+        if outcome == "stopped":
+            return outcome
+        ending = self._evaluation(info).run()
+        return ending if ending == "stopped" else outcome
 
     def run(self: "Study[StudySpec]", plan: Plan) -> Outcome:
         """Carry the study as far as it goes, exactly as planned.
@@ -117,8 +129,10 @@ class Study(Generic[S]):
                 where=spec.name,
                 next_step=_after_no_verdict(spec, search.results),
             )
-        passed = self._gate(search, verdict, phases)
-        return passed if passed != "done" else self._family(search, verdict.coefficients, phases)
+        outcome = self._gate(search, verdict, phases)
+        if outcome == "done":
+            outcome = self._family(search, verdict.coefficients, phases)
+        return self.evaluated(outcome, plan.data)
 
     def _search(self, spec: StudySpec, plan: Plan, phases: PhaseRunner) -> tuple[Search, Ending]:
         """Train the design and every round after it, until there is nothing more to decide."""

@@ -189,12 +189,18 @@ class JobRequest(Model):
     """Whether the first rank traces a few steps of the first epoch that it trains."""
     prunable: bool = False
     """Whether the search's promotion may stop the job before its last epoch."""
+    evaluates: str | None = None
+    """The hash of the test part on which the job's last weights are evaluated. Nothing is trained
+    then, and nothing is written: the runner returns the numbers."""
 
     def settled(self, result: "JobResult | None") -> bool:
         """Return whether this result is final, so that the job is not trained again.
 
-        A pruned job that may no longer be pruned continues from its checkpoint.
+        A pruned job that may no longer be pruned continues from its checkpoint. An evaluation is
+        never settled: its numbers are no part of the job's result.
         """
+        if self.evaluates is not None:
+            return False
         return result is not None and (result.status == "done" or (result.pruned and self.prunable))
 
 

@@ -32,7 +32,7 @@ def overrides(example: Path) -> list[str]:
         return []
     if not CIFAR10:
         pytest.skip("COMPOUND_CIFAR10 names no folder with CIFAR-10")
-    files = {"data.path": "train.parquet", "data.validation_path": "test.parquet"}
+    files = {"data.path": "train.parquet", "data.test_path": "test.parquet"}
     return [w for key, name in files.items() for w in ("--set", f"{key}={CIFAR10}/{name}")]
 
 

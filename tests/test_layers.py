@@ -52,6 +52,8 @@ ORDER = (
     "jobs/probe",
     "jobs/host",
     "jobs/run_job",
+    "jobs/evaluate_job",
+    "jobs/run_request",
     "jobs/__main__",
     "cluster",
     "cluster/worker_group",

@@ -15,7 +15,7 @@ from compound.cluster.worker_group.coordinator import Message, epoch_message
 from compound.cluster.worker_group.group import WorkerGroup
 from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.parallel.collective import end_process
-from compound.jobs.run_job import Process, run
+from compound.jobs.run_request import Process, run_request
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
@@ -92,11 +92,7 @@ class SingleWorkerTrial(Trial):
         device = torch.device("cuda" if gpus_of(resources) else "cpu")
         keep_to_share(device, gpus_of(resources))
         process = Process.single(resources.cpus, device, tuple(self.config["imports"]))
-        splits, continues = self.request.splits, self.request.continues
-        profile = self.request.profile
-        self._rows = run(
-            self.request.job, self.store, process, self._data, splits, continues, profile=profile
-        )
+        self._rows = run_request(self.request, self.store, process, self._data)
         self._last: EpochRow | None = None
 
     def step(self) -> Message:

@@ -18,7 +18,7 @@ from compound.cluster.worker_group.coordinator import Ending, Message, epoch_mes
 from compound.cluster.worker_group.heartbeat import BEAT_S, Heartbeat
 from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.parallel.failure import has_lost_gpu
-from compound.jobs.run_job import Process, run
+from compound.jobs.run_request import Process, run_request
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.errors import RunError
@@ -122,17 +122,8 @@ class _Worker:
     def train(self, number: int, request: JobRequest) -> None:
         """Train one job; rank 0 reports every epoch and the end."""
         self._process.progress.begin()
-        splits, continues = request.splits, request.continues
-        rows = run(
-            request.job,
-            self._store,
-            replace(self._process, parallel=request.resources.parallel),
-            self._data,
-            splits,
-            continues,
-            self._should_leave,
-            profile=request.profile,
-        )
+        process = replace(self._process, parallel=request.resources.parallel)
+        rows = run_request(request, self._store, process, self._data, self._should_leave)
         last = request.job.recipe.epochs
         while True:
             try:

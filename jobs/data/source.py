@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from compound.jobs.data.sources import digits, encoded, image_folder, parquet, synthetic
-from compound.jobs.data.sources.dataset import Dataset
+from compound.jobs.data.sources.dataset import Dataset, HeldOut
+from compound.jobs.data.sources.part_identity import encoded_part, pixels_part
 from compound.schemas.data import (
     DataInfo,
     DataSpec,
@@ -14,6 +15,7 @@ from compound.schemas.data import (
     ParquetData,
     SyntheticData,
 )
+from compound.schemas.final_evaluation import EvaluatedPart
 
 
 @dataclass(frozen=True)
@@ -22,21 +24,35 @@ class DataSource:
 
     summarise: Callable[[Any], DataInfo]
     """Describe the data without decoding all of it."""
-    opened: Callable[[Any, bool], Dataset | encoded.Choice]
-    """Return the data, or what to stream; the second argument is `patient`."""
+    opened: Callable[[Any, bool, HeldOut], Dataset | encoded.Choice]
+    """Return the data, or what to stream; the second argument is `patient`, the third the part in
+    the place of validation."""
+    tested: Callable[[Any], EvaluatedPart]
+    """Describe the test part by its content. Only called where there is one."""
 
 
-def _generated(summarise: Callable[[Any], DataInfo], load: Callable[[Any], Dataset]) -> DataSource:
+def _generated(
+    summarise: Callable[[Any], DataInfo], load: Callable[[Any, HeldOut], Dataset]
+) -> DataSource:
     """Return a source that is always in memory, and needs no files of the user."""
-    return DataSource(summarise, lambda spec, patient: load(spec))
+    return DataSource(
+        summarise,
+        lambda spec, patient, part: load(spec, part),
+        lambda spec: pixels_part(load(spec, "test")),
+    )
 
 
 def _from_files(catalogue: Callable[[Any, bool], encoded.Catalogue]) -> DataSource:
     """Return a source of encoded images, by the function that lists them."""
     return DataSource(
         lambda spec: encoded.summarise(spec, catalogue(spec, False)),
-        lambda spec, patient: encoded.read_or_stream(spec, catalogue(spec, patient)),
+        lambda spec, patient, part: encoded.read_or_stream(spec, catalogue(spec, patient), part),
+        lambda spec: _listed_part(spec, catalogue(spec, True)),
     )
+
+
+def _listed_part(spec: encoded.EncodedData, listed: encoded.Catalogue) -> EvaluatedPart:
+    return encoded_part(encoded.choose(spec, listed), listed)
 
 
 SOURCES: Mapping[type[object], DataSource] = {
@@ -74,9 +90,20 @@ def load(spec: DataSpec) -> Dataset:
     return encoded.decoded(data) if isinstance(data, encoded.Choice) else data
 
 
-def opened(spec: DataSpec, *, patient: bool = True) -> Dataset | encoded.Choice:
+def opened(
+    spec: DataSpec, *, patient: bool = True, part: HeldOut = "validation"
+) -> Dataset | encoded.Choice:
     """Return a data set in memory, or the images to stream. DataError as for `inspect`.
 
-    `patient`: wait for a bucket that does not answer.
+    `patient`: wait for a bucket that does not answer. `part`: what is evaluated. Images of the
+    test part are read only for `test`, and then none of validation.
     """
-    return SOURCES[type(spec)].opened(spec, patient)
+    return SOURCES[type(spec)].opened(spec, patient, part)
+
+
+def tested_part(spec: DataSpec) -> EvaluatedPart:
+    """Return the test part of data that have one, with a hash of its content.
+
+    Of files it reads what a listing reads. DataError as for `inspect`.
+    """
+    return SOURCES[type(spec)].tested(spec)

@@ -10,8 +10,8 @@ import torch
 from compound.jobs.data.batches import Feeder, Source
 from compound.jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
 from compound.jobs.data.progressive_resizing import size_at
-from compound.jobs.data.source import opened
-from compound.jobs.data.sources.dataset import Dataset
+from compound.jobs.data.source import opened, tested_part
+from compound.jobs.data.sources.dataset import Dataset, HeldOut
 from compound.jobs.data.sources.encoded import Choice, decoded
 from compound.schemas.errors import DataError
 from compound.schemas.job import DataRef
@@ -41,6 +41,8 @@ class DataCache:
     ) -> None:
         self._max_bytes, self._decoder = max_bytes, elsewhere
         self._dataset: Dataset | Choice | None = None
+        self._part: HeldOut = "validation"
+        self._tested: tuple[DataRef, str] | None = None
         self._stream: StreamedDataset | None = None
         self._resized: OrderedDict[tuple[int, View], Images] = OrderedDict()
 
@@ -51,12 +53,14 @@ class DataCache:
         recipe: Recipe,
         device: torch.device,
         threads: int = 1,
+        part: HeldOut = "validation",
     ) -> Source:
         """Return a trainer's source of batches. DataError as for `at`.
 
-        `threads`: CPUs of this process, and the number of images decoded at the same time.
+        `threads`: CPUs of this process, and the number of images decoded at the same time. `part`:
+        what it evaluates; the test part is read only where it is asked for.
         """
-        dataset, view = self._current(data), view_of(recipe)
+        dataset, view = self._current(data, part), view_of(recipe)
         size_of = partial(size_at, recipe, resolution) if recipe.resizing else None
         if isinstance(dataset, Choice):
             from compound.jobs.data.stream.streamed_batches import Streamed
@@ -66,7 +70,14 @@ class DataCache:
             if device.type != "cpu" and self._decoder is None:
                 _warn_of_few_decoders(dataset.spec.decoders or threads)
             return Streamed(opened, recipe.augment, device, resolution, view.central, size_of)
-        return Feeder(self.at(data, resolution, view), recipe.augment, device, size_of)
+        images = self._at(dataset, resolution, view)
+        return Feeder(images, recipe.augment, device, size_of)
+
+    def test_content(self, data: DataRef) -> str:
+        """Return the hash of the test part, which is listed once for each data set."""
+        if self._tested is None or self._tested[0] != data:
+            self._tested = data, tested_part(data.spec).content
+        return self._tested[1]
 
     def _streamed(self, choice: Choice, side: int, threads: int) -> "StreamedDataset":
         if self._stream is None or self._stream.side != side:
@@ -86,7 +97,10 @@ class DataCache:
 
         DataError: it cannot be read, or it has changed since the job was planned.
         """
-        dataset, key = self.dataset(data), (resolution, view)
+        return self._at(self.dataset(data), resolution, view)
+
+    def _at(self, dataset: Dataset, resolution: int, view: View) -> Images:
+        key = (resolution, view)
         if key not in self._resized:
             self._resized[key] = at_resolution(dataset, resolution, view)
         self._resized.move_to_end(key)
@@ -98,12 +112,12 @@ class DataCache:
         current = self._current(data)
         return decoded(current) if isinstance(current, Choice) else current
 
-    def _current(self, data: DataRef) -> Dataset | Choice:
-        if self._dataset is None or not _matches(self._dataset, data):
+    def _current(self, data: DataRef, part: HeldOut = "validation") -> Dataset | Choice:
+        if self._dataset is None or self._part != part or not _matches(self._dataset, data):
             self._resized.clear()
             self._close_stream()
             self._dataset = None
-            self._dataset = _load(data)
+            self._dataset, self._part = _load(data, part), part
         return self._dataset
 
     def _shrink(self) -> None:
@@ -123,8 +137,8 @@ def _warn_of_few_decoders(decoders: int) -> None:
         )
 
 
-def _load(data: DataRef) -> Dataset | Choice:
-    dataset = opened(data.spec)
+def _load(data: DataRef, part: HeldOut) -> Dataset | Choice:
+    dataset = opened(data.spec, part=part)
     if not _matches(dataset, data):
         raise DataError(
             f"the data has changed since the job was planned: fingerprint "

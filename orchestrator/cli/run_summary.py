@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.cli.printing.final_table import show_final
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.report import report_or_reason
 from compound.orchestrator.forecast.budget_check import exceeded
@@ -47,6 +48,7 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     _say_verdict(stored)
     if family:
         print_table("\nfamily", FAMILY, [family_cells(row) for row in family])
+    show_final(stored.test)
     if stored.law:
         say(f"\n{stored.law.sentence}")
     target = f"{stored.record.spec.name} --store {stored.record.spec.store}"
@@ -74,6 +76,7 @@ def _answer(
         "gate": stored.gate,
         "law": stored.law,
         "spent": stored.spent,
+        "test": stored.test,
     }
     return {
         "study": stored.record.spec.name,

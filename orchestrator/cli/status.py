@@ -16,6 +16,7 @@ from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, out
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.forecast.budget_check import used_parts
 from compound.orchestrator.records.documents import (
+    FINAL_TEST,
     GATE_PLAN,
     GATE_RESULT,
     SPEC,
@@ -27,8 +28,10 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
+from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import StoreError
+from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.spending import Spent
 from compound.schemas.study import AnySpec
@@ -94,6 +97,7 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
                 "verdict": study_status.verdict,
                 "gate": study_status.gate,
                 "spent": study_status.spent.model_dump() if study_status.spent else None,
+                "test": study_status.test.model_dump(mode="json") if study_status.test else None,
                 "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
                 "jobs": [_row(*pair) for pair in pairs],
             }
@@ -109,6 +113,8 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
     for line in (*_spent(study_status), study_status.verdict, study_status.gate):
         if line:
             say(line)
+    for line in final_lines(study_status.test):
+        say(line)
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,8 @@ class StudyStatus:
     verdict: str | None
     gate: str | None
     spent: Spent | None
+    test: FinalTest | None
+    """None: it has no test part, or is older than test parts."""
 
     @classmethod
     def of(cls, store: ArtifactStore, study: str) -> "StudyStatus":
@@ -144,6 +152,7 @@ class StudyStatus:
             verdict.sentence if verdict else None,
             gate.sentence if gate and gated else None,
             spent,
+            folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,
         )
 
 

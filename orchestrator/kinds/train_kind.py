@@ -44,7 +44,7 @@ class TrainKind:
         study.folder.write(BASELINE, record)
         networks = job_list.by_id([plan.baseline], None, plan.family.members)
         study.record_jobs(FAMILY, plan.family, plan.jobs, networks)
-        return phases.train("train", plan.jobs)
+        return study.evaluated(phases.train("train", plan.jobs), plan.data)
 
     def rehearsal(self, spec: TrainSpec) -> TrainSpec:
         """Return the spec with two batches a job."""

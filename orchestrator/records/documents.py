@@ -10,6 +10,7 @@ from compound.schemas.architecture import Candidate
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile
+from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
@@ -29,6 +30,7 @@ GATE_RESULT = "gate.json"
 FAMILY = "family.json"
 POWER_LAW = "law.json"
 SPENDING = "spending.json"
+FINAL_TEST = "test.json"
 """The documents of a study; events and leases are files of the store (jobs/store/format)."""
 
 
@@ -63,6 +65,8 @@ class Documents:
     gate: GateResult | None = None
     law: Law | None = None
     spent: Spent | None = None
+    test: FinalTest | None = None
+    """None: the study has no test part, or is older than test parts."""
 
     @cached_property
     def search(self) -> Plan | None:
@@ -103,4 +107,5 @@ def documents(folder: StudyFolder) -> Documents | None:
         gate=folder.read(GATE_RESULT, GateResult) if gated else None,
         law=folder.read(POWER_LAW, Law),
         spent=folder.read(SPENDING, Spent),
+        test=folder.read(FINAL_TEST, FinalTest),
     )

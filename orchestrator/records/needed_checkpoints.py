@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.gc import Retention
 from compound.orchestrator.records.documents import Documents, documents
+from compound.orchestrator.records.final_networks import final_networks
 from compound.orchestrator.records.history import with_epochs
 from compound.schemas.errors import StoreError
 from compound.schemas.job import JobRequest, JobResult
@@ -38,9 +39,8 @@ def needed_checkpoints(
         for job in study_documents.jobs
     }
     results = store.results(jobs)
-    keeping = _holding(store, chosen, results) | _ranked_first(
-        chosen.values(), results, policy.jobs
-    )
+    keeping = _holding(store, chosen, results) | _untested(chosen.values())
+    keeping |= _ranked_first(chosen.values(), results, policy.jobs)
     pinned = _weights(store)
     keep = Keep(last=policy.last, best=policy.best)
     return {job: Retention(keep if job in keeping else None, pinned.get(job, ())) for job in jobs}
@@ -89,6 +89,23 @@ def _holding(
         )
         needed |= {shorter for request in open_ for shorter in _shorter(request, epochs)}
     return needed & results.keys()
+
+
+def _untested(chosen: Iterable[Documents]) -> set[str]:
+    """Return the jobs whose last weights the test part is still to be read for.
+
+    Until the search has chosen, these may be any.
+    """
+    needed: set[str] = set()
+    for study_documents in chosen:
+        if study_documents.test is None or not study_documents.test.images:
+            continue
+        tested = [job for network in final_networks(study_documents) for job in network.jobs]
+        chooses = study_documents.plan and not study_documents.verdict
+        waiting = study_documents.jobs if chooses else tested
+        read = {score.job for score in study_documents.test.scores}
+        needed |= {job.request.job.id for job in waiting} - read
+    return needed
 
 
 def _shorter(request: JobRequest, epochs: Iterable[int]) -> Iterator[str]:

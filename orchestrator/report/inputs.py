@@ -7,6 +7,7 @@ from statistics import fmean
 from compound.orchestrator.wording.names import kind, name
 from compound.schemas.architecture import Candidate
 from compound.schemas.data import DataInfo
+from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.job import EpochRow, JobResult
 from compound.schemas.metrics import ACCURACY
@@ -42,6 +43,8 @@ class ReportInputs:
     gate_plan: GatePlan | None = None
     gate: GateResult | None = None
     law: Law | None = None
+    test: FinalTest | None = None
+    """None: there is no test part, or the study is older than test parts."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,9 @@ from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
 from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
 from compound.orchestrator.report.table_cells import Table
+from compound.orchestrator.report.tested_table import tested_table, tested_tiles
 from compound.orchestrator.statistics.post_selection import DRAWS, INDIFFERENT
+from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.names import multipliers
 from compound.orchestrator.wording.numbers import counted, percent, points
 from compound.schemas.design import COST_NAMES
@@ -50,7 +52,8 @@ def render(inputs: ReportInputs) -> str:
             verdict=verdict,
             headline=_headline(inputs),
             advice=_advice(inputs),
-            tiles=tiles(inputs),
+            tiles=[*tiles(inputs), *tested_tiles(inputs)],
+            tested=final_text(inputs.test),
             drawn=drawn,
             tables=_tables(inputs),
             failures=tables.failures(inputs),
@@ -115,6 +118,7 @@ def _tables(inputs: ReportInputs) -> dict[str, Table]:
         "gate": contenders(inputs),
         "family": tables.family(inputs),
         "law": law_table(inputs),
+        "tested": tested_table(inputs),
         "dropped": tables.dropped(inputs),
         "jobs": tables.jobs(inputs),
     }

@@ -217,6 +217,7 @@ def data(inputs: ReportInputs) -> list[tuple[str, str]]:
         ("source", inputs.spec.data.source),
         ("training images", f"{info.train:,}"),
         ("validation images", f"{info.validation:,}"),
+        ("test images", f"{info.test:,}" if info.test else "none: there is no test part"),
         ("classes", f"{len(info.classes):,}"),
         ("stored size", f"{info.size} x {info.size}, {_channels(info.in_channels)}"),
         ("fingerprint", info.fingerprint),

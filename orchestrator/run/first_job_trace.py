@@ -18,8 +18,9 @@ class Traced:
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Train every request; see `Runner.run`. Prints the path of the trace."""
-        traced = [request.model_copy(update={"profile": True}) for request in requests[:1]]
-        results = self.runner.run([*traced, *requests[1:]], store, on_event)
+        first = [request for request in requests[:1] if request.evaluates is None]
+        traced = [request.model_copy(update={"profile": True}) for request in first]
+        results = self.runner.run([*traced, *requests[len(traced) :]], store, on_event)
         for request, result in zip(traced, results, strict=False):
             self._report(request, result)
         return results

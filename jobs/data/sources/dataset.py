@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +23,18 @@ _ACCESS_FIELDS = frozenset(
     {"path", "validation_path", "test_path", "max_bad", "memory", "cache", "decoders"}
 )
 """Fields that say where the data is, how it is read or when it is refused: images do not differ."""
+_TEST_FIELDS = frozenset({"test_path", "test_images"})
+"""Fields of a test part of its own: training and validation images do not differ."""
+HeldOut = Literal["validation", "test"]
+"""The part that stands in the place of the validation images: another one only for the test."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images as uint8 (N, C, S, S) with int64 labels (N,), in two splits."""
+    """Images as uint8 (N, C, S, S) with int64 labels (N,), in two splits.
+
+    The second is validation, except where a test part was asked for.
+    """
 
     train_images: Pixels
     train_labels: Labels
@@ -41,7 +49,7 @@ def fingerprint(spec: DataSpec, content: str, ignored: Collection[str] = ()) -> 
     Defaults are left out, so that a new option keeps the identity of older data.
     """
     fields = spec.model_dump(
-        mode="json", exclude_defaults=True, exclude={*_ACCESS_FIELDS, *ignored}
+        mode="json", exclude_defaults=True, exclude={*_ACCESS_FIELDS, *_TEST_FIELDS, *ignored}
     )
     # Never change this text: it is part of the id of every stored job.
     text = json.dumps([SCIENCE_VERSION, fields, content], sort_keys=True)

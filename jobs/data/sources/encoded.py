@@ -1,13 +1,14 @@
 """Data sets of encoded images: the part that Parquet files and folders share."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from compound.jobs.data.sources.dataset import (
     Dataset,
+    HeldOut,
     Indices,
     Labels,
     Pixels,
@@ -19,8 +20,9 @@ from compound.jobs.data.sources.dataset import (
 )
 from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
 from compound.jobs.data.sources.image_file import FORMAT_NAMES
+from compound.jobs.data.sources.own_test_part import check_one_test_part, check_own_test_part
 from compound.jobs.data.sources.sampled_form import Readable, Sample, sampled_form
-from compound.jobs.data.sources.subset import limited, split
+from compound.jobs.data.sources.subset import limited, parts
 from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
 from compound.schemas.data_ledger import LeftOut
 from compound.schemas.errors import DataError
@@ -98,6 +100,18 @@ class Choice:
     """Whether they are decoded during training instead of kept in memory."""
     sample: Sample
     """What a sample of the images showed."""
+    test: Part | None = None
+    """Images that no job trains or chooses with; None: there is no test part."""
+
+    def for_test(self) -> "Choice":
+        """Return the choice with the test part in the place of validation; it uses no disk cache.
+
+        Whether images are streamed stays: mean and deviation are those of training.
+        """
+        assert self.test is not None, "there is a test part"
+        info = self.info.model_copy(update={"validation": len(self.test.indices)})
+        spec = self.spec.model_copy(update={"cache": "off"})
+        return replace(self, spec=spec, validation=self.test, info=info)
 
     def check_bad(self, bad: tuple[str, ...]) -> None:
         """Raise DataError when more images cannot be decoded than `max_bad` allows."""
@@ -113,6 +127,10 @@ def inspect(choice: Choice) -> DataInfo:
     """Decode every chosen image and keep none. DataError: as for `decoded`."""
     bad = [*_broken(choice.train, choice.form), *_broken(choice.validation, choice.form)]
     choice.check_bad(tuple(bad))
+    if choice.test:
+        bad_tested = tuple(_broken(choice.test, choice.form))
+        _check_bad(bad_tested, choice.info.test, choice.spec)
+        bad += bad_tested
     return choice.info.model_copy(update={"quarantined": tuple(bad)})
 
 
@@ -130,9 +148,12 @@ def decoded(choice: Choice) -> Dataset:
     return Dataset(train, train_labels, held_out, held_out_labels, info)
 
 
-def read_or_stream(spec: EncodedData, catalogue: Catalogue) -> Dataset | Choice:
+def read_or_stream(
+    spec: EncodedData, catalogue: Catalogue, part: HeldOut = "validation"
+) -> Dataset | Choice:
     """Return the decoded images where they are kept in memory, else the choice to stream."""
     choice = choose(spec, catalogue)
+    choice = choice.for_test() if part == "test" else choice
     return choice if choice.streamed else decoded(choice)
 
 
@@ -141,7 +162,7 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
 
     DataError: a split is empty or of one class, or `memory: always` and they do not fit.
     """
-    train, validation = _parts(spec, catalogue)
+    train, validation, test = _parts(spec, catalogue)
     check_splits(train.labels, validation.labels, catalogue.classes, spec.path)
     sample = _sample((train, validation), spec, catalogue.largest)
     form = sample.form
@@ -159,9 +180,10 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
         size=form.size,
         train=len(train.indices),
         validation=len(validation.indices),
+        test=len(test.indices) if test else 0,
         pixels=sample.pixels,
     )
-    return Choice(spec, train, validation, form, info, streamed, sample)
+    return Choice(spec, train, validation, form, info, streamed, sample, test)
 
 
 def streams(spec: DataSpec, images: int, channels: int, size: int) -> bool:
@@ -171,19 +193,23 @@ def streams(spec: DataSpec, images: int, channels: int, size: int) -> bool:
     return spec.memory == "never" or (spec.memory == "auto" and not fits(images, channels, size))
 
 
-def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part]:
+def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part, Part | None]:
     train, validation = catalogue.train, catalogue.validation or catalogue.train
     classes, seed = len(catalogue.classes), spec.split_seed
     check_labels(train.labels, classes, spec.path)
     check_labels(validation.labels, classes, getattr(spec, "validation_path", None) or spec.path)
+    fraction = None if catalogue.validation else spec.validation
+    used, held_out, tested = parts(train.labels, fraction, spec.test, seed)
     if catalogue.validation:
-        used, held_out = np.arange(len(train.labels)), np.arange(len(validation.labels))
-    else:
-        used, held_out = split(train.labels, spec.validation, seed)
+        held_out = np.arange(len(validation.labels))
+    test = Part(train, tested) if spec.test is not None else None
+    if catalogue.test:
+        test = _own_test_part(spec, catalogue, catalogue.test)
     few_held_out = limited(validation.labels[held_out], spec.validation_limit, seed)
     return (
         Part(train, used[limited(train.labels[used], spec.limit, seed)]),
         Part(validation, held_out[few_held_out]),
+        test,
     )
 
 
@@ -197,6 +223,17 @@ def _sample(parts: Sequence[Part], spec: EncodedData, largest: int | None) -> Sa
             allowed=", ".join(FORMAT_NAMES),
         )
     return sample
+
+
+def _own_test_part(spec: EncodedData, catalogue: Catalogue, test: Listing) -> Part:
+    """Return all images of a source's own test part. DataError: it is unfit for a test."""
+    where = getattr(spec, "test_path", None) or spec.path
+    check_one_test_part(spec.test, where)
+    check_labels(test.labels, len(catalogue.classes), where)
+    used = [("training", catalogue.train), ("validation", catalogue.validation)]
+    others = [(name, listing) for name, listing in used if listing]
+    check_own_test_part(test, others, catalogue.train.labels, catalogue.classes, where)
+    return Part(test, np.arange(len(test.labels)))
 
 
 def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:

@@ -1,9 +1,12 @@
 """Which images are used: by class and seed, independent of machine and time."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from compound.jobs.data.sources.dataset import Indices, Labels
 from compound.jobs.seeds import Purpose, derive
+from compound.schemas.errors import DataError
 
 
 def limited(labels: Labels, limit: int | None, seed: int) -> Indices:
@@ -19,14 +22,68 @@ def limited(labels: Labels, limit: int | None, seed: int) -> Indices:
     return np.sort(shuffled[np.argsort(rank, kind="stable")[:limit]])
 
 
+class Parts(NamedTuple):
+    """The indices of each part's images, ascending; no image is in two of them."""
+
+    train: Indices
+    validation: Indices
+    test: Indices
+
+
+def parts(labels: Labels, validation: float | None, test: float | None, seed: int) -> Parts:
+    """Divide a listing. The test part is taken first, so that no decision ever sees its images.
+
+    `validation` and `test` are fractions of all images, of each class; None takes none. Without
+    `test` the other two parts are those of `split`.
+
+    Raises DataError: no image is left for training, or the test part would be empty.
+    """
+    check_fractions(validation or 0.0, test or 0.0)
+    rest = np.arange(len(labels), dtype=np.int64)
+    tested = rest[:0]
+    if test is not None:
+        rest, tested = _divided(labels, round(test * len(labels)), Purpose.TEST, seed)
+        _check_taken(len(tested), len(labels), test)
+    if validation is None:
+        return Parts(rest, rest[:0], tested)
+    held_out = round(validation * len(labels))
+    train, held = _divided(labels[rest], held_out, Purpose.SPLIT, seed)
+    return Parts(rest[train], rest[held], tested)
+
+
+def check_fractions(validation: float, test: float) -> None:
+    """Raise DataError when validation and test would take all images."""
+    if validation + test >= 1:
+        raise DataError(
+            f"test ({test:g}) and validation ({validation:g}) take all images: none is left for "
+            "training",
+            where="data.test",
+            allowed="a sum below 1: both are fractions of all images",
+        )
+
+
+def _check_taken(taken: int, images: int, test: float) -> None:
+    if not taken:
+        raise DataError(
+            f"the test part would be empty: {test:g} of {images:,} images is less than half an "
+            "image",
+            where="data.test",
+            next_step="raise `test`, or leave it out to do without a test part",
+        )
+
+
 def split(labels: Labels, fraction: float, seed: int) -> tuple[Indices, Indices]:
     """Return the indices of training and validation images, each class split by `fraction`."""
-    shuffled = _shuffled(len(labels), derive(Purpose.SPLIT, seed))
+    return _divided(labels, round(fraction * len(labels)), Purpose.SPLIT, seed)
+
+
+def _divided(labels: Labels, held_out: int, purpose: Purpose, seed: int) -> tuple[Indices, Indices]:
+    """Return the indices of the images that stay, and of `held_out` ones, evenly by class."""
+    shuffled = _shuffled(len(labels), derive(purpose, seed))
     ordered = labels[shuffled]
     sizes = np.bincount(ordered)
     quantile = (_rank_within_class(ordered) + 0.5) / sizes[ordered]
     by_quantile = shuffled[np.argsort(quantile, kind="stable")]
-    held_out = round(fraction * len(labels))
     return np.sort(by_quantile[held_out:]), np.sort(by_quantile[:held_out])
 
 

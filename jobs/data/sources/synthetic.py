@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from compound.jobs.data.sources.dataset import (
     Dataset,
+    HeldOut,
     Labels,
     Pixels,
     check_memory,
@@ -27,7 +28,8 @@ def summarise(spec: SyntheticData) -> DataInfo:
     train, validation = _labels(spec)
     classes = tuple(str(label) for label in range(spec.num_classes))
     check_splits(train, validation, classes, "synthetic")
-    check_memory(len(train) + len(validation), spec.channels, spec.size, "synthetic")
+    tested = spec.test_images or 0
+    check_memory(len(train) + len(validation) + tested, spec.channels, spec.size, "synthetic")
     return DataInfo(
         fingerprint=fingerprint(spec, _CONTENT),
         classes=classes,
@@ -35,30 +37,35 @@ def summarise(spec: SyntheticData) -> DataInfo:
         size=spec.size,
         train=len(train),
         validation=len(validation),
+        test=tested,
     )
 
 
-def load(spec: SyntheticData) -> Dataset:
+def load(spec: SyntheticData, part: HeldOut = "validation") -> Dataset:
     """Make the images: the pattern of the class, plus noise."""
     info = summarise(spec)
     train, validation = _labels(spec)
+    held_out = _cycled(spec.test_images or 0, spec) if part == "test" else validation
     patterns = _patterns(spec)
     return Dataset(
         _images(spec, patterns, train, 0),
         train,
-        _images(spec, patterns, validation, 1),
-        validation,
+        _images(spec, patterns, held_out, 2 if part == "test" else 1),
+        held_out,
         info,
     )
 
 
 def _labels(spec: SyntheticData) -> tuple[Labels, Labels]:
-    train = np.arange(spec.images, dtype=np.int64) % spec.num_classes
-    validation = np.arange(spec.validation_images, dtype=np.int64) % spec.num_classes
+    train, validation = _cycled(spec.images, spec), _cycled(spec.validation_images, spec)
     return (
         train[limited(train, spec.limit, spec.split_seed)],
         validation[limited(validation, spec.validation_limit, spec.split_seed)],
     )
+
+
+def _cycled(images: int, spec: SyntheticData) -> Labels:
+    return np.arange(images, dtype=np.int64) % spec.num_classes
 
 
 def _patterns(spec: SyntheticData) -> npt.NDArray[np.float32]:

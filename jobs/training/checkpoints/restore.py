@@ -49,9 +49,16 @@ def load_initial_weights(trainer: "Trainer", job: TrainJob, process: Process) ->
 
 
 def load_checkpoint(
-    trainer: "Trainer", store: "ArtifactStore", checkpoint: Checkpoint | None, process: Process
+    trainer: "Trainer",
+    store: "ArtifactStore",
+    checkpoint: Checkpoint | None,
+    process: Process,
+    *,
+    slots: bool = True,
 ) -> CheckpointFiles | None:
     """Put all ranks to the position of the first rank's checkpoint; None if it has none.
+
+    Without `slots` the optimiser's state is left as it is: an evaluation needs none.
 
     A whole network is read by the first rank only. A divided one is read by every rank: its own
     file if as many ranks have written the checkpoint, else all files, of which it keeps its part.
@@ -67,7 +74,7 @@ def load_checkpoint(
         if source and divides and source.shards == process.world_size:
             _restore_part(trainer, source.shard(process.rank))
         elif source:
-            _restore(trainer, source)
+            _restore(trainer, source, slots)
         trainer.flat.update_module()
 
     together(process, read)
@@ -86,13 +93,15 @@ def _restore_part(trainer: "Trainer", tensors: Mapping[str, Tensor]) -> None:
     _restore_counters(trainer, tensors)
 
 
-def _restore(trainer: "Trainer", checkpoint: Checkpoint) -> None:
+def _restore(trainer: "Trainer", checkpoint: Checkpoint, with_slots: bool) -> None:
     """Restore this rank's part of a whole network."""
     model = checkpoint.model()
     _fill(trainer, trainer.flat.values, below(MODEL, model))
     if trainer.average is not None:
         _fill(trainer, trainer.average.values, below(AVERAGE, model))
     _restore_counters(trainer, model)
+    if not with_slots:
+        return
     del model  # its memory, before that of the optimiser's state is taken
     slots = checkpoint.optimizer()
     for slot, buffer in trainer.optimiser.slots.items():

@@ -99,7 +99,7 @@ class Trainer:
         metrics = {
             "train_loss": loss / images,
             "train_accuracy": correct / images,
-            **self._evaluate(),
+            **_as_validation(*self.evaluate()),
             "learning_rate": self._rate(number * self.steps.per_epoch - 1),
             SPEED: images / (trained - started),
             "data_wait": self.data_wait.seconds / (trained - started),
@@ -180,11 +180,14 @@ class Trainer:
             averaged(self.average.values[len(self.flat.gradients) :], self._process)
         return summed(sums, self._process)
 
-    def _evaluate(self) -> Metrics:
-        """Evaluate the network, or its average, on every validation image exactly once."""
+    def evaluate(self) -> tuple[float, float, float]:
+        """Evaluate the network, or its average, on every held-out image exactly once.
+
+        Returns the sums of loss and of correct answers over them, and their number.
+        """
         with self.average.applied() if self.average else nullcontext():
             loss, correct, images = summed(self._validate(), self._process).tolist()
-        return {"validation_loss": loss / images, ACCURACY: correct / images}
+        return loss, correct, images
 
     @torch.inference_mode()
     def _validate(self) -> Tensor:
@@ -216,6 +219,10 @@ class Trainer:
     def _precision(self) -> torch.autocast:
         reduced = self._recipe.precision == "bfloat16"
         return torch.autocast(self._process.device.type, torch.bfloat16, enabled=reduced)
+
+
+def _as_validation(loss: float, correct: float, images: float) -> Metrics:
+    return {"validation_loss": loss / images, ACCURACY: correct / images}
 
 
 def network_of(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Module:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from compound.orchestrator.forecast.budget_check import warnings
+from compound.orchestrator.wording.final_texts import part_warnings
 from compound.schemas.architecture import Candidate, describe
 from compound.schemas.forecast import Demand, Forecast
 from compound.schemas.plan import FamilyPlan, Plan, PlannedJob
@@ -21,7 +22,11 @@ def as_json(prepared: "Prepared") -> dict[str, Any]:
         "baseline": _network(plan.baseline, demands),
         **(_search(plan.search, demands) if plan.search else {}),
         "family": _family(plan.family, forecast, demands),
-        "warnings": [*plan.warnings, *warnings(prepared.spec, forecast)],
+        "warnings": [
+            *plan.warnings,
+            *part_warnings(plan.data),
+            *warnings(prepared.spec, forecast),
+        ],
         "jobs": [_job(job, forecast) for job in plan.jobs],
         "prediction": _prediction(forecast),
         "resources": [placed.model_dump(mode="json") for placed in forecast.resources],

@@ -7,6 +7,7 @@ from compound.orchestrator.cli.printing.output import note, print_table, say
 from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.forecast.placement import sentence
 from compound.orchestrator.kinds.all_kinds import KINDS
+from compound.orchestrator.wording.final_texts import part_warnings, planned_text
 from compound.orchestrator.wording.numbers import counted, duration, short, size
 from compound.schemas.architecture import Candidate
 from compound.schemas.device import DeviceProfile, ProbePoint
@@ -101,7 +102,12 @@ def show(prepared: "Prepared") -> None:
         members = [_member(member) for member in prepared.forecast.family.members]
         print_table("\nfamily, by what the search may choose", (*FAMILY, *hours), members)
     _say_totals(prepared)
-    for warning in (*plan.warnings, *warnings(prepared.spec, prepared.forecast)):
+    cautions = (
+        *plan.warnings,
+        *part_warnings(plan.data),
+        *warnings(prepared.spec, prepared.forecast),
+    )
+    for warning in cautions:
         note(f"warning: {warning}")
 
 
@@ -128,6 +134,7 @@ def _say_data(prepared: "Prepared") -> None:
         f"\ndata: {info.train:,} training and {info.validation:,} validation images, "
         f"{len(info.classes)} classes, {info.in_channels} x {info.size} x {info.size}"
     )
+    say(planned_text(info))
 
 
 def _say_start(weights: WeightsRef | None) -> None:

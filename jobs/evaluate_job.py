@@ -1,0 +1,98 @@
+"""Evaluates what a job has trained on the test part. It reads the store and writes nothing."""
+
+from compound.jobs.data.sources.dataset import HeldOut
+from compound.jobs.parallel.collective import together
+from compound.jobs.parallel.failure import classify
+from compound.jobs.parallel.process import Process
+from compound.jobs.run_job import trainer_of
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.format.checkpoint import Checkpoint
+from compound.jobs.training.checkpoints.restore import load_checkpoint
+from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.job_isolation import Epochs, isolated
+from compound.schemas.errors import DataError, StoreError
+from compound.schemas.job import JobRequest, JobResult, TrainJob
+from compound.schemas.metrics import TEST_ACCURACY, TEST_IMAGES, TEST_LOSS
+
+
+def evaluate(
+    request: JobRequest, store: ArtifactStore, process: Process, data: DataCache
+) -> Epochs:
+    """Evaluate a job's last weights on the test part; yield no row, and return the numbers.
+
+    The network is evaluated as its validation images are after an epoch: by the same code, at the
+    job's resolution and precision, its average where the recipe has one, with mean and deviation
+    of the training images. All ranks of the job call it at the same time, and each evaluates its
+    share. An error becomes a result with status `failed`.
+    """
+    evaluated = _evaluated(request, store, process, data)
+    return (yield from isolated(request.job, process, request.splits, evaluated))
+
+
+def _evaluated(
+    request: JobRequest, store: ArtifactStore, process: Process, data: DataCache
+) -> Epochs:
+    yield from ()
+    ended = JobResult(
+        job=request.job.id,
+        status="done",
+        attempt=0,
+        epochs=request.job.recipe.epochs,
+        world_size=process.world_size,
+        device=process.name,
+        splits=request.splits,
+    )
+    try:
+        together(process, lambda: _check_content(request, process, data))
+        loss, correct, images = held_out_sums(request, store, process, data, "test")
+    except Exception as error:
+        return ended.model_copy(update={"status": "failed", "cause": classify(error)})
+    metrics = {TEST_ACCURACY: correct / images, TEST_LOSS: loss / images, TEST_IMAGES: images}
+    return ended.model_copy(update={"metrics": metrics})
+
+
+def held_out_sums(
+    request: JobRequest,
+    store: ArtifactStore,
+    process: Process,
+    data: DataCache,
+    part: HeldOut,
+) -> tuple[float, float, float]:
+    """Return the sums of loss and of correct answers of a job's last weights, and the images.
+
+    Raises StoreError: its last checkpoint is not stored; DataError: the data have changed.
+    """
+    job = request.job
+    trainer = together(process, lambda: trainer_of(job, process, data, request.splits, part))
+    checkpoint = together(process, lambda: _last_checkpoint(job, store, process))
+    load_checkpoint(trainer, store, checkpoint, process, slots=False)
+    trainer.connect()
+    return trainer.evaluate()
+
+
+def _last_checkpoint(job: TrainJob, store: ArtifactStore, process: Process) -> Checkpoint | None:
+    """Return, on the first rank, the checkpoint after the last epoch."""
+    if not process.leads:
+        return None
+    checkpoint = store.checkpoint(job.id)
+    if checkpoint is None or (checkpoint.epoch, checkpoint.epoch_step) != (job.recipe.epochs, 0):
+        raise StoreError(
+            f"the weights of job {job.id} after epoch {job.recipe.epochs} are not stored",
+            where=store.uri,
+            next_step=f"compound verify --store {store.uri}",
+        )
+    return checkpoint
+
+
+def _check_content(request: JobRequest, process: Process, data: DataCache) -> None:
+    """Refuse a test part that is not the driver's. Only the first rank of a group reads it."""
+    if not process.leads:
+        return
+    content = data.test_content(request.job.data)
+    if content != request.evaluates:
+        raise DataError(
+            f"the test part is not the same here as where the study runs: its hash is {content}, "
+            f"not {request.evaluates}",
+            where=str(getattr(request.job.data.spec, "path", request.job.data.spec.source)),
+            next_step="give every host the same files",
+        )

@@ -1,0 +1,40 @@
+"""The table of test accuracies, each beside the validation accuracy of the same weights."""
+
+from compound.orchestrator.cli.printing.output import note, print_table, say
+from compound.orchestrator.wording.final_texts import final_text
+from compound.orchestrator.wording.numbers import counted
+from compound.schemas.final_evaluation import FinalTest, NetworkScore
+
+COLUMNS = ("role", "network", ">seeds", ">test", ">interval", ">spread", ">validation")
+
+
+def show_final(final: FinalTest | None) -> None:
+    """Print the test accuracies; without any, what is known of the test part."""
+    if final is None or not any(network.seeds for network in final.networks):
+        say(f"\n{final_text(final)}")
+    else:
+        images = counted(final.part.images if final.part else final.images, "image")
+        title = f"test part: {images} that no decision has seen, {100 * final.level:g} % intervals"
+        print_table(f"\n{title}", COLUMNS, [_cells(network) for network in final.networks])
+    if final:
+        for warning in filter(None, (final.outdated, *final.warnings)):
+            note(f"warning: {warning}")
+
+
+def _cells(network: NetworkScore) -> list[str]:
+    ends = ""
+    if network.low is not None and network.high is not None:
+        ends = f"{network.low:.2%} to {network.high:.2%}"
+    return [
+        network.role,
+        network.name,
+        f"{len(network.seeds)} of {network.planned}",
+        _percent(network.accuracy),
+        ends,
+        _percent(network.spread),
+        _percent(network.validation),
+    ]
+
+
+def _percent(fraction: float | None) -> str:
+    return "" if fraction is None else f"{fraction:.2%}"

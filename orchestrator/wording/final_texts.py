@@ -1,0 +1,107 @@
+"""Sentences on the test part."""
+
+from collections.abc import Iterator, Sequence
+
+from compound.orchestrator.wording.numbers import counted, percent
+from compound.schemas.data import DataInfo
+from compound.schemas.final_evaluation import FinalTest, NetworkScore
+
+NO_TEST = "no test part: all accuracies are of validation images, which every choice has seen"
+_NAMED = 5
+
+
+def planned_text(info: DataInfo) -> str:
+    """Say how many test images the data have, or that there are none."""
+    return (
+        f"test part: {counted(info.test, 'image')}, read once at the end" if info.test else NO_TEST
+    )
+
+
+def final_text(final: FinalTest | None) -> str:
+    """Say what is known of a study's test part; None: the study has none."""
+    return final.sentence if final and (final.images or final.readings) else NO_TEST
+
+
+def final_lines(final: FinalTest | None) -> Iterator[str]:
+    """Yield what is known of a study's test part, with its warnings."""
+    yield final_text(final)
+    if final and final.images:
+        yield from (f"warning: {text}" for text in (final.outdated, *final.warnings) if text)
+
+
+def pending_text(images: int) -> str:
+    """Say that the test part was not read yet."""
+    return f"test part: {counted(images, 'image')}, not read yet: it is read once, at the end"
+
+
+def result_text(networks: Sequence[NetworkScore], images: int, level: float) -> str:
+    """Say the test accuracies in one sentence, each beside the validation accuracy."""
+    named = [network for network in networks if network.role != "family"]
+    named += [network for network in networks if network.role == "family"][-1:]
+    parts = [_accuracy(network) for network in named if network.accuracy is not None]
+    if not parts:
+        return f"test part: {counted(images, 'image')}, and no network could be evaluated on it"
+    return (
+        f"test accuracy on {counted(images, 'image')} that no decision has seen, "
+        f"{100 * level:g} % intervals: {'; '.join(parts)}"
+    )
+
+
+def _accuracy(network: NetworkScore) -> str:
+    assert network.accuracy is not None
+    label = f"{network.role} ({network.name})" if network.name != network.role else network.role
+    ends = ""
+    if network.low is not None and network.high is not None:
+        ends = f", {100 * network.low:.1f} to {percent(network.high)}"
+    beside = "" if network.validation is None else f", validation {percent(network.validation)}"
+    return f"{label} {percent(network.accuracy)}{ends}{beside}"
+
+
+def part_warnings(info: DataInfo) -> Iterator[str]:
+    """Warn of a test part from which little can be learned, from what a plan knows."""
+    classes = len(info.classes)
+    if 0 < info.test < classes:
+        yield (
+            f"the test part has {counted(info.test, 'image')} for {classes:,} classes: "
+            "its accuracies say little"
+        )
+    if info.ledger is None:
+        return
+    for pair in info.ledger.duplicates:
+        if "test" in pair.parts and pair.parts != ("test", "test"):
+            first = next(part for part in pair.parts if part != "test")
+            yield (
+                f"{counted(pair.images, 'image')} of the test part are also in the {first} part: "
+                "networks may know them by heart"
+            )
+
+
+def classes_warning(counts: Sequence[int], classes: Sequence[str]) -> str:
+    """Warn of classes without any test image; empty where all have some."""
+    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if not empty:
+        return ""
+    names = ", ".join(empty[:_NAMED])
+    more = f" and {len(empty) - _NAMED} more" if len(empty) > _NAMED else ""
+    return f"{len(empty)} of {len(classes)} classes have no test image: {names}{more}"
+
+
+def readings_warning(readings: int) -> str:
+    """Warn of a test part that was read several times; empty where it was read once."""
+    if readings < 2:
+        return ""
+    return (
+        f"the test part was read {readings} times, for other weights each time: whoever has seen "
+        "the first accuracies may have chosen by them, so the later ones are no longer unseen"
+    )
+
+
+def outdated_text(was: str, now: str) -> str:
+    """Say that the test part has changed since it was read."""
+    return (
+        f"the test part has changed since it was read (hash {was}, now {now}): the accuracies are "
+        "of the old one, and it is not read again; another study `name` reads the new one"
+    )
+
+
+WITHDRAWN = "the data have no test part any more: the test accuracies are those of an earlier run"

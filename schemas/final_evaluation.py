@@ -1,0 +1,111 @@
+"""The test part and what was measured on it: test.json of a study.
+
+No decision sees its images: they are read once, when all phases have ended.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from compound.schemas.base import Model
+
+Count = Annotated[int, Field(ge=0)]
+FinalRole = Literal["baseline", "best single axis", "choice", "family"]
+
+
+class EvaluatedPart(Model):
+    """The images of a test part, and a hash that changes when one of them does."""
+
+    images: Count
+    content: str
+    """A hash of labels and images; the fingerprint of training and validation has none of it."""
+    class_counts: tuple[Count, ...] = ()
+    """Images of every class, in the order of the classes."""
+
+
+class SeedScore(Model):
+    """The weights of one job, evaluated on the test part."""
+
+    job: str
+    seed: int
+    weights: str
+    """A hash of the checkpoint that was evaluated, the job's last."""
+    content: str
+    """The test part's, see EvaluatedPart."""
+    images: Count
+    """Images that were evaluated; those that cannot be decoded are left out."""
+    correct: Count
+    accuracy: float
+    """A fraction of 1."""
+    loss: float
+    validation: float | None
+    """The job's validation accuracy, as stored in its last row."""
+    low: float
+    """Ends of Wilson's interval for the true accuracy of these weights, at the study's level."""
+    high: float
+
+
+class NetworkScore(Model):
+    """A network on the test part, over its seeds."""
+
+    role: FinalRole
+    network: str
+    """The identity of the architecture."""
+    name: str
+    """Its name for people."""
+    phi: float | None = None
+    """Of a member of the family."""
+    planned: Count
+    """Jobs of this network, a seed each."""
+    seeds: tuple[SeedScore, ...] = ()
+    accuracy: float | None = None
+    """The mean over the seeds; None: no seed was evaluated."""
+    spread: float | None = None
+    """The standard deviation between seeds; None with fewer than two."""
+    low: float | None = None
+    """Ends of Wilson's interval of the mean over so many images: how far another test part of this
+    size would move it. The seeds share their images, so more seeds do not narrow it."""
+    high: float | None = None
+    validation: float | None = None
+    """The mean validation accuracy of the same seeds."""
+    unread: tuple[str, ...] = ()
+    """Why seeds were not evaluated, a line each."""
+
+
+class Reading(Model):
+    """One time that the test part was read: one set of weights, however often it was resumed."""
+
+    at: float
+    """When it ended, in seconds since the Unix epoch, on the driver's clock."""
+    content: str
+    weights: str
+    """A hash of all weights that were to be evaluated."""
+    evaluated: Count
+    """Jobs whose weights were evaluated in it."""
+
+
+class FinalTest(Model):
+    """Test accuracies of a study's networks; validation accuracies decided, these never do."""
+
+    level: float
+    part: EvaluatedPart | None
+    """None: it has not been read yet."""
+    images: Count
+    """Images of the test part as planned; 0: there is none."""
+    readings: tuple[Reading, ...] = ()
+    """Oldest first. More than one: later networks were trained by someone who may have seen the
+    earlier test accuracies."""
+    networks: tuple[NetworkScore, ...] = ()
+    earlier: tuple[SeedScore, ...] = ()
+    """Of weights that are no longer in any of these roles."""
+    outdated: str = ""
+    """Why the accuracies are not those of the data as they are now; empty: they are."""
+    warnings: tuple[str, ...] = ()
+    sentence: str
+    """The test accuracy of the choice or of the largest network, in words."""
+
+    @property
+    def scores(self) -> tuple[SeedScore, ...]:
+        """Every evaluation so far, each job once for each of its weights."""
+        read = [score for network in self.networks for score in network.seeds]
+        return tuple({(s.job, s.weights, s.content): s for s in (*self.earlier, *read)}.values())
