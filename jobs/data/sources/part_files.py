@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import partial
 
+from compound.jobs.data.sources.catalogue import FoundPart
 from compound.jobs.data.sources.class_folders import ClassFolders
-from compound.jobs.data.sources.encoded import FoundPart
 from compound.jobs.data.sources.file_location import FileLocation
 from compound.jobs.data.sources.images_below import (
     BAD,
