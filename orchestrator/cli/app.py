@@ -41,6 +41,14 @@ def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOptio
 
 
 @app.command()
+def data(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+    """Show what the data are: found, taken and left out, by reason; all images are decoded."""
+    from compound.orchestrator.cli import data as data_command
+
+    data_command.data(spec, overrides or [], as_json=as_json)
+
+
+@app.command()
 def plan(
     spec: SpecArgument,
     overrides: SetOption = None,

@@ -42,7 +42,9 @@ def require_extension(previous: Documents | None, plan: AnyPlan) -> None:
 
 
 def _data_changes(was: DataInfo, now: DataInfo) -> list[str]:
-    changed = differences(was.model_dump(mode="json"), now.model_dump(mode="json"))
+    # The ledger says why; the counts and the fingerprint say what is different.
+    before, after = (info.model_dump(mode="json", exclude={"ledger"}) for info in (was, now))
+    changed = differences(before, after)
     return sorted(changed, key=lambda change: change.startswith("fingerprint"))
 
 

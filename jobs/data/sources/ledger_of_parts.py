@@ -91,11 +91,11 @@ def _part_ledger(
     if name == "train":
         for part, share in parts.items():
             if part != "train" and _found(catalogue, part) is None and share.part.available:
-                left_out.add(SPLIT_OFF.format(part=part), where, share.part.available)
+                left_out.add(SPLIT_OFF.format(part=part), "", share.part.available)
     key = {"train": "limit", "validation": "validation_limit"}.get(name, "")
     beyond = entry.part.available - len(entry.part.indices)
     if beyond:
-        left_out.add(f"beyond `{key}`", where, beyond)
+        left_out.add(f"beyond `{key}`", "", beyond)
     left_out.merge(entry.bad.entries())
     counts = np.bincount(entry.labels, minlength=len(catalogue.classes))
     return PartLedger(

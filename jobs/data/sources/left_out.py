@@ -24,10 +24,10 @@ class LeftOutCounts:
         self._examples: dict[str, list[str]] = {}
 
     def add(self, reason: str, name: str, count: int = 1) -> None:
-        """Count files or rows; `name` becomes an example while there are few."""
+        """Count files or rows; `name`, if it has one, is an example while there are few."""
         self._counts[reason] = self._counts.get(reason, 0) + count
         examples = self._examples.setdefault(reason, [])
-        if len(examples) < EXAMPLES:
+        if name and len(examples) < EXAMPLES:
             examples.append(printable(name))
 
     def merge(self, entries: Iterable[LeftOut]) -> None:
