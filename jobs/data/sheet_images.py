@@ -55,11 +55,11 @@ def sheet_classes(
 def _first_positions(labels: Labels, classes: int) -> dict[int, Indices]:
     """Return the positions of the first few images of every class on the sheet."""
     numbers = np.unique(np.linspace(0, classes - 1, min(classes, MOST_CLASSES)).round().astype(int))
-    each = min(8, max(4, _MOST_IMAGES // len(numbers)))
+    per_class = min(8, max(4, _MOST_IMAGES // len(numbers)))
     by_class: defaultdict[int, list[int]] = defaultdict(list)
     for position in np.argsort(labels, kind="stable").tolist():
         few = by_class[int(labels[position])]
-        if len(few) < each:
+        if len(few) < per_class:
             few.append(position)
     return {int(n): np.array(by_class[int(n)], dtype=np.int64) for n in numbers}
 

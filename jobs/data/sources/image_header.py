@@ -36,7 +36,7 @@ class Header:
     deep: bool
     """Whether it has more than 8 bits a channel."""
     grey: bool
-    """Whether its mode has no colour; a palette has, whatever is in it."""
+    """Whether its mode has no colour, or it is a GIF whose palette has none."""
 
     @property
     def raw(self) -> bool:
@@ -96,7 +96,15 @@ def _is_raw(mode: str) -> bool:
 def _grey(image: Image.Image, data: bytes) -> bool:
     # Pillow gives a grey PNG of 16 bits with alpha as RGBA; the type in the header says grey.
     is_grey_png = image.format == "PNG" and data[25] in (0, 4)
-    return is_grey_png or image.mode in _GREY or _is_raw(image.mode)
+    return is_grey_png or image.mode in _GREY or _is_raw(image.mode) or _is_grey_gif(image)
+
+
+def _is_grey_gif(image: Image.Image) -> bool:
+    # GIF has palettes alone: a grey one is the only way in which it can be grey.
+    if image.format != "GIF" or image.mode != "P":
+        return False
+    palette = image.getpalette("RGB") or []
+    return palette[0::3] == palette[1::3] == palette[2::3]
 
 
 def _deep(image: Image.Image, data: bytes) -> bool:
