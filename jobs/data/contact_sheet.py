@@ -2,6 +2,7 @@
 
 import io
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
@@ -96,13 +97,20 @@ def _broken_tile() -> Image.Image:
 
 def _write(sheet: Image.Image, corner: tuple[int, int], text: str, width: int, font: Font) -> int:
     """Write a text that is cut to a width in pixels; return the width that it takes."""
-    line = _drawable(text, font)
+    line = _drawable(text[:_WIDTH], font)  # no character is narrower than a pixel
     if font.getlength(line) > width:
-        while line and font.getlength(f"{line}..") > width:
-            line = line[:-1]
-        line = f"{line}.."
+        line = f"{line[: _fitting(line, width, font)]}.."
     ImageDraw.Draw(sheet).text(corner, line, fill=_INK, font=font)
     return round(font.getlength(line))
+
+
+def _fitting(line: str, width: int, font: Font) -> int:
+    """Return how many characters of a line fit into a width, with two dots behind them."""
+
+    def width_of(count: int) -> int:
+        return round(font.getlength(f"{line[:count]}.."))
+
+    return max(bisect_right(range(len(line) + 1), width, key=width_of) - 1, 0)
 
 
 def _drawable(text: str, font: Font) -> str:
