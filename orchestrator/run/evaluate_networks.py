@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from compound.cluster.runner import Runner
-from compound.jobs.data.source import tested_part
+from compound.jobs.data.source import evaluated_part
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.analyse.final_scores import network_score, seed_score
@@ -83,7 +83,7 @@ class Evaluation:
             return "done"
         stored = documents(self._folder)
         assert stored is not None, "a run writes its spec before its jobs"
-        before, part = stored.test, tested_part(self.spec.data)
+        before, part = stored.test, evaluated_part(self.spec.data)
         if before and before.readings and before.readings[-1].content != part.content:
             outdated = outdated_text(before.readings[-1].content, part.content)
             self.observer.note(outdated)

@@ -19,7 +19,11 @@ from compound.jobs.data.sources.dataset import (
     fits,
 )
 from compound.jobs.data.sources.decode import BadImage, Form, common_form, decode, guarded
-from compound.jobs.data.sources.own_test_part import check_one_test_part, check_own_test_part
+from compound.jobs.data.sources.own_test_part import (
+    check_apart,
+    check_one_test_part,
+    check_own_test_part,
+)
 from compound.jobs.data.sources.subset import limited, parts
 from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
 from compound.schemas.data_ledger import LeftOut
@@ -121,11 +125,14 @@ class Choice:
 
 def summarise(spec: EncodedData, catalogue: Catalogue) -> DataInfo:
     """Describe the data from labels and a few headers; broken images still count."""
-    return choose(spec, catalogue).info
+    choice = choose(spec, catalogue)
+    _check_test_apart(choice)
+    return choice.info
 
 
 def inspect(choice: Choice) -> DataInfo:
     """Decode every chosen image and keep none. DataError: as for `decoded`."""
+    _check_test_apart(choice)
     bad = [*_broken(choice.train, choice.form), *_broken(choice.validation, choice.form)]
     choice.check_bad(tuple(bad))
     if choice.test:
@@ -214,13 +221,23 @@ def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part, Part | 
 
 def _own_test_part(spec: EncodedData, catalogue: Catalogue, test: Listing) -> Part:
     """Return all images of a source's own test part. DataError: it is unfit for a test."""
-    where = getattr(spec, "test_path", None) or spec.path
+    where = _test_address(spec)
     check_one_test_part(spec.test, where)
     check_labels(test.labels, len(catalogue.classes), where)
-    used = [("training", catalogue.train), ("validation", catalogue.validation)]
-    others = [(name, listing) for name, listing in used if listing]
-    check_own_test_part(test, others, catalogue.train.labels, catalogue.classes, where)
+    check_own_test_part(test.labels, catalogue.train.labels, catalogue.classes, where)
     return Part(test, np.arange(len(test.labels)))
+
+
+def _test_address(spec: EncodedData) -> str:
+    return getattr(spec, "test_path", None) or spec.path
+
+
+def _check_test_apart(choice: Choice) -> None:
+    """Refuse a test part of the source's own that is another part. Workers need not look again."""
+    if choice.test and choice.spec.test is None:
+        used = [("training", choice.train), ("validation", choice.validation)]
+        listings = [(name, part.listing) for name, part in used]
+        check_apart(choice.test.listing, listings, _test_address(choice.spec))
 
 
 def _form(train: Part, spec: EncodedData, largest: int | None) -> Form:
