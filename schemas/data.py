@@ -126,5 +126,8 @@ class DataInfo(Model):
     """Images that could not be decoded, by name, with the reason."""
     test: int = 0
     """Images of the test part; 0: there is none."""
+    pixels: int = 1
+    """The version of the rules that make pixels of a file. 2: the data have images of which the
+    first rules made other pixels (orientation, transparency, grey beside colour, more formats)."""
     ledger: DataLedger | None = None
     """None: planned before there was a ledger."""

@@ -36,7 +36,7 @@ class BucketFolder:
         self._listed: dict[str, tuple[int, str]] = {}
         """Size and ETag of the objects that were listed, by their full keys."""
 
-    def folders(self, folder: str) -> list[str] | None:
+    def folders(self, folder: str, hidden: bool = False) -> list[str] | None:
         """Return the parts of keys after the folder's prefix, up to the next slash."""
         top = self._top(folder)
         # A bucket has no folders: one exists where a key begins with its prefix. The root exists.
@@ -45,19 +45,30 @@ class BucketFolder:
             exists |= bool(answer.get("Contents") or answer.get("CommonPrefixes"))
             prefixes += [entry["Prefix"] for entry in answer.get("CommonPrefixes", [])]
         names = [prefix.removeprefix(top).rstrip("/") for prefix in prefixes]
-        return sorted(name for name in names if name[:1] != ".") if exists else None
+        return sorted(name for name in names if hidden or name[:1] != ".") if exists else None
 
-    def files(self, folder: str) -> list[str]:
+    def files(self, folder: str, hidden: bool = False) -> list[str]:
         """Return the objects directly in a folder."""
         top, root = self._top(folder), self._top("")
         names = []
         for answer in self._pages(top):
             for entry in answer.get("Contents", []):
                 # Consoles make a folder by an empty object whose key is the prefix itself.
-                if entry["Key"].removeprefix(top)[:1] not in ("", "."):
+                first = entry["Key"].removeprefix(top)[:1]
+                if first and (hidden or first != "."):
                     names.append(entry["Key"].removeprefix(root))
                     self._listed[entry["Key"]] = (entry["Size"], entry["ETag"].strip('"'))
         return sorted(names)
+
+    def walk(self, folder: str) -> Iterator[tuple[str, str]]:
+        """Yield every object whose key begins with the folder's prefix."""
+        root = self._top("")
+        for answer in self._pages(self._top(folder), delimiter=""):
+            for entry in answer.get("Contents", []):
+                # Consoles make a folder by an empty object whose key ends with a slash.
+                if not entry["Key"].endswith("/"):
+                    self._listed[entry["Key"]] = (entry["Size"], entry["ETag"].strip('"'))
+                    yield entry["Key"].removeprefix(root), ""
 
     def read(self, name: str) -> bytes:
         """Return an object's bytes."""
@@ -109,8 +120,10 @@ class BucketFolder:
     def _top(self, folder: str) -> str:
         return "".join(f"{part}/" for part in (self._bucket.prefix, folder) if part)
 
-    def _pages(self, top: str) -> Iterator[Answer]:
-        parameters: dict[str, Any] = {"Prefix": top, "Delimiter": "/"}
+    def _pages(self, top: str, delimiter: str = "/") -> Iterator[Answer]:
+        parameters: dict[str, Any] = {"Prefix": top}
+        if delimiter:
+            parameters["Delimiter"] = delimiter
         while True:
             answer = self._request(
                 "list_objects_v2", f"s3://{self._bucket.name}/{top}", **parameters

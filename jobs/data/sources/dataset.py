@@ -19,7 +19,9 @@ Pixels = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
 
 MAX_CLASSES = 1_000_000
-_ACCESS_FIELDS = frozenset({"path", "validation_path", "max_bad", "memory", "cache", "decoders"})
+_ACCESS_FIELDS = frozenset(
+    {"path", "validation_path", "test_path", "max_bad", "memory", "cache", "decoders"}
+)
 """Fields that say where the data is, how it is read or when it is refused: images do not differ."""
 _TEST_FIELDS = frozenset({"test_path", "test_images"})
 """Fields of a test part of its own: training and validation images do not differ."""

@@ -1,29 +1,23 @@
-"""Decoding images to pixels, by a decoder that is limited in formats and in size."""
+"""Decoding images to pixels as a viewer shows them: upright, opaque, 8 bits, grey or RGB."""
 
-import io
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from compound.jobs.data.sources.dataset import Pixels
+from compound.jobs.data.sources.eight_bits import HIGH_BYTE, eight_bits
+from compound.jobs.data.sources.image_file import BadImage, guarded, opened
+from compound.jobs.data.sources.image_header import orientation_of
 
 try:
     import simplejpeg
 except ImportError:  # an optional package: the same pixels, a little faster
     simplejpeg = None
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-MAX_IMAGE_PIXELS = 2**26
-"""8,192 x 8,192. A larger image is rejected as a decompression bomb and never decoded."""
-_GREY = ("1", "L", "LA")
+__all__ = ["BadImage", "Form", "decode", "guarded"]
 
-
-class BadImage(Exception):
-    """An image that cannot be decoded, with the reason."""
+WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
@@ -34,38 +28,48 @@ class Form:
     size: int
     exact: bool = True
     """Whether all sampled images have this size already, so that none is resized."""
-
-
-@contextmanager
-def guarded() -> Iterator[None]:
-    """Make Pillow's warning about decompression bombs an error while images are decoded."""
-    # Pillow warns above its MAX_IMAGE_PIXELS, and raises only above twice as many.
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+    background: tuple[int, int, int] = WHITE
+    """The colour behind transparent pixels, RGB."""
+    step: float = HIGH_BYTE
+    """The values of a grey image of more than 8 bits that become one level of 255."""
 
 
 def decode(data: bytes, form: Form) -> Pixels:
     """Decode to (channels, size, size), centre cropped to a square. BadImage: it is broken."""
-    with _opened(data) as image:
-        square = _square(_pixels(image, data, form))
+    with opened(data) as image:
+        square = _square(_upright(image, data, form))
         if len(square) == form.size:
             return square.transpose(2, 0, 1)
         return _resized(square, form.size)
 
 
-def _pixels(image: Image.Image, data: bytes, form: Form) -> Pixels:
+def _upright(image: Image.Image, data: bytes, form: Form) -> Pixels:
     """Decode to (H, W, C), at least twice the final size where the image has it."""
-    mode, size = "L" if form.channels == 1 else "RGB", image.size
+    pixels = _pixels(image, data, form)
+    # After decoding: Pillow then has all tags, and has turned a TIFF.
+    orientation = orientation_of(image)
+    if orientation == 1:
+        return pixels
+    if orientation > 4:
+        pixels = pixels.transpose(1, 0, 2)
+    rows = -1 if orientation in (3, 4, 7, 8) else 1
+    columns = -1 if orientation in (2, 3, 6, 7) else 1
+    return pixels[::rows, ::columns]
+
+
+def _pixels(image: Image.Image, data: bytes, form: Form) -> Pixels:
+    size = image.size
     # libjpeg can decode at 1/2, 1/4 or 1/8 of the size, several times as fast. Twice the final size
-    # is enough detail for an antialiased resize. Other formats ignore the call.
-    image.draft(mode, (2 * form.size, 2 * form.size))
-    if image.format == "JPEG" and image.mode == mode == "RGB" and image.size == size:
+    # is enough detail for an antialiased resize. Other formats ignore the call. Not "L": libjpeg's
+    # grey of a colour image is not Pillow's.
+    image.draft("RGB", (2 * form.size, 2 * form.size))
+    whole_jpeg = image.format in ("JPEG", "MPO") and image.size == size
+    if whole_jpeg and image.mode == "RGB" and form.channels == 3:
         fast = _decode_jpeg(data)
         if fast is not None:
             return fast
-    pixels = _eight_bit(image).convert(mode)
-    return np.asarray(pixels).reshape(pixels.height, pixels.width, form.channels)
+    flat = _flat(image, data, form)
+    return np.asarray(flat).reshape(flat.height, flat.width, form.channels)
 
 
 def _decode_jpeg(data: bytes) -> Pixels | None:
@@ -77,6 +81,37 @@ def _decode_jpeg(data: bytes) -> Pixels | None:
     except ValueError:  # Pillow accepts some files that simplejpeg refuses
         return None
     return pixels
+
+
+def _flat(image: Image.Image, data: bytes, form: Form) -> Image.Image:
+    """Return 8 bits of grey or RGB, transparent pixels on the background."""
+    mode = "L" if form.channels == 1 else "RGB"
+    image.load()
+    if image.mode.startswith(("I", "F")):
+        shallow = eight_bits(image, form.step)
+    else:
+        shallow = _with_scaled_key(image, data)
+    if not shallow.has_transparency_data or _is_unused_alpha(shallow, image.format):
+        return shallow.convert(mode)
+    canvas = Image.new("RGBA", shallow.size, (*form.background, 255))
+    canvas.alpha_composite(shallow.convert("RGBA"))
+    return canvas.convert(mode)
+
+
+def _with_scaled_key(image: Image.Image, data: bytes) -> Image.Image:
+    """Scale a PNG's transparent colour to 8 bits, as Pillow does with the pixels alone."""
+    key = image.info.get("transparency")
+    depth = data[24] if image.format == "PNG" else 8
+    if isinstance(key, int) and image.mode == "L" and depth < 8:
+        image.info["transparency"] = key * 255 // (2**depth - 1)
+    if isinstance(key, tuple) and depth == 16:
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+    return image
+
+
+def _is_unused_alpha(image: Image.Image, kind: str | None) -> bool:
+    # Many programs leave the fourth byte of a BMP at 0, and all viewers show such an image opaque.
+    return kind == "BMP" and image.mode == "RGBA" and image.getchannel("A").getbbox() is None
 
 
 def _square(pixels: Pixels) -> Pixels:
@@ -92,59 +127,9 @@ def _resized(pixels: Pixels, size: int) -> Pixels:
     # Imported here: torch takes seconds to load, and planning resizes nothing.
     import torch
 
-    images = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None]
+    # A copy in this order of memory: torch takes no turned view, and is quickest with this.
+    images = torch.from_numpy(np.array(pixels, order="C")).permute(2, 0, 1)[None]
     resized = torch.nn.functional.interpolate(
         images, size=(size, size), mode="bicubic", antialias=True
     )
     return resized[0].numpy()
-
-
-def common_form(samples: Iterable[bytes], largest: int | None) -> Form | None:
-    """Return the form that fits a few images, from their headers; None if all are bad.
-
-    Colour if one of them has any; the most frequent shorter side, at most `largest`.
-    """
-    grey, sizes = True, []
-    for data in samples:
-        try:
-            with _opened(data) as image:
-                grey = grey and (image.mode in _GREY or image.mode.startswith("I"))
-                sizes.append(image.size)
-        except BadImage:
-            continue
-    if not sizes:
-        return None
-    sides = [min(size) for size in sizes]
-    side = max(sides, key=lambda value: (sides.count(value), value))
-    side = min(side, largest) if largest else side
-    return Form(1 if grey else 3, side, exact=set(sizes) == {(side, side)})
-
-
-@contextmanager
-def _opened(data: bytes) -> Iterator[Image.Image]:
-    if not data:
-        raise BadImage("0 bytes")
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > MAX_IMAGE_PIXELS:
-                raise BadImage(f"{image.width} x {image.height} pixels are too many")
-            yield image
-    except BadImage:
-        raise
-    except UnidentifiedImageError:
-        raise BadImage(f"not one of {', '.join(FORMATS)}") from None
-    except Exception as error:  # decoders raise anything on broken input
-        raise BadImage(_reason(error)) from error
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Return 16-bit grey as 8 bits by its high byte."""
-    # Pillow's own conversion to "L" clips values above 255 instead of scaling them.
-    if not image.mode.startswith("I"):
-        return image
-    high = np.asarray(image).astype(np.uint32) >> 8
-    return Image.fromarray(high.clip(0, 255).astype(np.uint8))

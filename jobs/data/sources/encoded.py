@@ -1,6 +1,6 @@
 """Data sets of encoded images: the part that Parquet files and folders share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -18,23 +18,20 @@ from compound.jobs.data.sources.dataset import (
     fingerprint,
     fits,
 )
-from compound.jobs.data.sources.decode import BadImage, Form, common_form, decode, guarded
+from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
+from compound.jobs.data.sources.image_file import FORMAT_NAMES
 from compound.jobs.data.sources.own_test_part import (
     check_apart,
     check_one_test_part,
     check_own_test_part,
 )
+from compound.jobs.data.sources.sampled_form import Readable, Sample, sampled_form
 from compound.jobs.data.sources.subset import limited, parts
 from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
 from compound.schemas.data_ledger import LeftOut
 from compound.schemas.errors import DataError
 
 EncodedData = ParquetData | ImageFolderData
-SAMPLES = 16
-"""Images whose headers are read at a time to decide the channels and the size."""
-
-_RESIZING = "resizing 2"
-"""Part of the fingerprint where images are resized: changed when resizing makes other pixels."""
 
 
 class Listing(Protocol):
@@ -105,6 +102,8 @@ class Choice:
     info: DataInfo
     streamed: bool
     """Whether they are decoded during training instead of kept in memory."""
+    sample: Sample
+    """What a sample of the images showed."""
     test: Part | None = None
     """Images that no job trains or chooses with; None: there is no test part."""
 
@@ -172,12 +171,13 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
     """
     train, validation, test = _parts(spec, catalogue)
     check_splits(train.labels, validation.labels, catalogue.classes, spec.path)
-    form = _form(train, spec, catalogue.largest)
+    sample = _sample((train, validation), spec, catalogue.largest)
+    form = sample.form
     images = len(train.indices) + len(validation.indices)
     streamed = streams(spec, images, form.channels, form.size)
     if not streamed:
         check_memory(images, form.channels, form.size, spec.path)
-    content = catalogue.content if form.exact else f"{catalogue.content} {_RESIZING}"
+    content = " ".join((catalogue.content, *sample.marks))
     # The fraction has no effect where the source has a validation split of its own.
     ignored = ("validation",) if catalogue.validation else ()
     info = DataInfo(
@@ -188,8 +188,9 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
         train=len(train.indices),
         validation=len(validation.indices),
         test=len(test.indices) if test else 0,
+        pixels=sample.pixels,
     )
-    return Choice(spec, train, validation, form, info, streamed, test)
+    return Choice(spec, train, validation, form, info, streamed, sample, test)
 
 
 def streams(spec: DataSpec, images: int, channels: int, size: int) -> bool:
@@ -219,6 +220,18 @@ def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part, Part | 
     )
 
 
+def _sample(parts: Sequence[Part], spec: EncodedData, largest: int | None) -> Sample:
+    sources = [Readable(part.listing.images, part.indices) for part in parts]
+    sample = sampled_form(spec, sources, largest)
+    if sample is None:
+        raise DataError(
+            f"none of the {len(parts[0].indices):,} training images can be decoded",
+            where=spec.path,
+            allowed=", ".join(FORMAT_NAMES),
+        )
+    return sample
+
+
 def _own_test_part(spec: EncodedData, catalogue: Catalogue, test: Listing) -> Part:
     """Return all images of a source's own test part. DataError: it is unfit for a test."""
     where = _test_address(spec)
@@ -238,20 +251,6 @@ def _check_test_apart(choice: Choice) -> None:
         used = [("training", choice.train), ("validation", choice.validation)]
         listings = [(name, part.listing) for name, part in used]
         check_apart(choice.test.listing, listings, _test_address(choice.spec))
-
-
-def _form(train: Part, spec: EncodedData, largest: int | None) -> Form:
-    with guarded():
-        for start in range(0, len(train.indices), SAMPLES):
-            few = train.listing.images(train.indices[start : start + SAMPLES])
-            form = common_form((data for _, data in few), largest)
-            if form is not None:
-                return form
-    raise DataError(
-        f"none of the {len(train.indices):,} training images can be decoded",
-        where=spec.path,
-        allowed="PNG, JPEG, WebP or BMP",
-    )
 
 
 def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:

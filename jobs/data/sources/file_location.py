@@ -2,11 +2,18 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from compound.jobs.data.sources.left_out import printable
 from compound.schemas.errors import DataError
 from compound.schemas.store_uri import data_bucket
+
+FOLDER_UNREADABLE = "a folder that cannot be read"
+BROKEN_LINK = "a broken link"
+_SMALL = 2**24
+"""Bytes up to which a file is hashed in one piece."""
 
 
 class FileLocation(Protocol):
@@ -17,11 +24,18 @@ class FileLocation(Protocol):
     parallel_reads: int
     """How many reads run at the same time: more than one where each has a long latency."""
 
-    def folders(self, folder: str) -> list[str] | None:
-        """The names of the folders directly in a folder, sorted; None: there is no such folder."""
+    def folders(self, folder: str, hidden: bool = False) -> list[str] | None:
+        """The names of the folders directly in a folder, sorted; None: there is no such folder.
 
-    def files(self, folder: str) -> list[str]:
+        `hidden`: those that begin with a dot too.
+        """
+
+    def files(self, folder: str, hidden: bool = False) -> list[str]:
         """The names under the root of the files directly in a folder, sorted; "" is the root."""
+
+    def walk(self, folder: str) -> Iterator[tuple[str, str]]:
+        """Every file below a folder, at any depth, by its name under the root, with the reason why
+        it cannot be opened, or ""; hidden ones too. In no order."""
 
     def read(self, name: str) -> bytes:
         """A file's bytes. OSError: there is no such file, or it cannot be read."""
@@ -43,41 +57,99 @@ class LocalFolder:
 
     def __init__(self, root: Path) -> None:
         self.root, self.where = root, str(root)
+        self._top = os.path.join(root, "")
 
-    def folders(self, folder: str) -> list[str] | None:
-        """Return the folders in a folder that are not hidden."""
-        path = self.root / folder
-        if not path.is_dir():
+    def folders(self, folder: str, hidden: bool = False) -> list[str] | None:
+        """Return the folders in a folder. DataError: it cannot be listed."""
+        path = self._top + folder
+        # Unlike Path.is_dir this is false, not an error, for a name that is too long.
+        if not os.path.isdir(path):
             return None
-        return sorted(sub.name for sub in path.iterdir() if sub.is_dir() and sub.name[0] != ".")
+        return sorted(entry.name for entry in _entries(path, hidden) if entry.is_dir())
 
-    def files(self, folder: str) -> list[str]:
-        """Return the files in a folder that are not hidden; none where there is no such folder."""
-        path = self.root / folder
-        if not path.is_dir():
+    def files(self, folder: str, hidden: bool = False) -> list[str]:
+        """Return the files in a folder; none where there is no such folder."""
+        path = self._top + folder
+        if not os.path.isdir(path):
             return []
-        # scandir, not iterdir: its entries carry the type, so a folder of a million images needs no
-        # `stat` of each.
-        entries = os.scandir(path)
-        names = [entry.name for entry in entries if entry.name[0] != "." and entry.is_file()]
+        names = [entry.name for entry in _entries(path, hidden) if not entry.is_dir()]
         return [f"{folder}/{name}" if folder else name for name in sorted(names)]
+
+    def walk(self, folder: str) -> Iterator[tuple[str, str]]:
+        """Yield every file below a folder; links are followed, but never in a circle."""
+        yield from self._walk(folder, frozenset())
+
+    def _walk(self, folder: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, str]]:
+        try:
+            status = os.stat(self._top + folder)
+            entries = list(os.scandir(self._top + folder))
+        except OSError as error:
+            yield folder, f"{FOLDER_UNREADABLE}: {error.strerror}"
+            return
+        identity = (status.st_dev, status.st_ino)
+        if identity in above:
+            yield folder, "a link to a folder that it lies in"
+            return
+        above |= {identity}
+        start = f"{folder}/" if folder else ""
+        for entry in entries:
+            name = start + entry.name
+            # The entries of scandir carry the type: a folder of a million images needs no `stat`
+            # of each.
+            if entry.is_dir():
+                yield from self._walk(name, above)
+            elif entry.is_file():
+                yield name, ""
+            else:
+                yield name, BROKEN_LINK if entry.is_symlink() else "neither file nor folder"
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes."""
-        return (self.root / name).read_bytes()
+        with open(self._top + name, "rb", buffering=0) as file:
+            return file.readall()
 
     def opened(self, name: str) -> BinaryIO:
         """Return an open file."""
-        return (self.root / name).open("rb")
+        return open(self._top + name, "rb")
 
     def content(self, name: str) -> bytes:
         """Return the SHA-256 of its bytes."""
-        with (self.root / name).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").digest()
+        with open(self._top + name, "rb", buffering=0) as file:
+            # file_digest clears 256 KiB of memory first, which takes longer than a small file.
+            if os.fstat(file.fileno()).st_size <= _SMALL:
+                return hashlib.sha256(file.readall()).digest()
+            return hashlib.file_digest(file, "sha256").digest()
 
     def address(self, name: str) -> str:
         """Return the absolute path."""
-        return str((self.root / name).absolute())
+        return os.path.join(os.getcwd(), self._top + name)
+
+
+def _entries(path: str, hidden: bool) -> list[os.DirEntry[str]]:
+    try:
+        return [entry for entry in os.scandir(path) if hidden or entry.name[0] != "."]
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: str, error: OSError) -> DataError:
+    """Return the error of a file or folder that the operating system does not open."""
+    return DataError(
+        f"cannot be read: {error.strerror or error}",
+        where=printable(path),
+        next_step=f"give yourself the right to read it: chmod -R u+rX {printable(path)}"
+        if isinstance(error, PermissionError)
+        else "check the disk or the mount, or remove it",
+    )
+
+
+def closed_folder(where: str, problem: str) -> DataError:
+    """Return the error of a folder that `walk` could not list."""
+    return DataError(
+        problem,
+        where=printable(where),
+        next_step=f"give yourself the right to read it: chmod -R u+rX {printable(where)}",
+    )
 
 
 def location_of(path: str, *, patient: bool = True) -> FileLocation:

@@ -1,20 +1,25 @@
-"""A folder of images: train/CLASS/x.png, with val/ or validation/ where there is one."""
+"""A folder of images: a folder for each class, in one for each part or without parts."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
+from compound.jobs.data.sources.class_folders import class_folders
 from compound.jobs.data.sources.dataset import Indices, Labels
 from compound.jobs.data.sources.encoded import Catalogue
 from compound.jobs.data.sources.file_location import FileLocation, location_of
+from compound.jobs.data.sources.images_below import reason_of_error
+from compound.jobs.data.sources.left_out import LeftOutCounts, printable
+from compound.jobs.data.sources.part_files import PartFiles, list_part
+from compound.jobs.data.sources.progress import progress
 from compound.jobs.data.sources.read_ahead import read_ahead
 from compound.schemas.data import ImageFolderData
 from compound.schemas.errors import DataError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-HELD_OUT = ("val", "validation")
+_EMPTY = hashlib.sha256().digest()
 
 
 @dataclass(frozen=True)
@@ -25,67 +30,147 @@ class FolderListing:
     names: tuple[str, ...]
     """As the location names them."""
     labels: Labels
+    hashes: npt.NDArray[np.int64]
+    """Of each file's content: equal for equal files."""
+    empty: frozenset[int] = frozenset()
+    """The indices of the files of 0 bytes."""
 
     def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
         """Yield the path under the root, and the content of the files at `indices`."""
         names = [self.names[index] for index in indices]
-        yield from zip(
-            names, read_ahead(self.location.read, names, self.location.parallel_reads), strict=True
+        contents = read_ahead(self.location.read, names, self.location.parallel_reads)
+        yield from zip(map(printable, names), contents, strict=True)
+
+
+@dataclass
+class _Entries:
+    """What a listing is made of, while its files are hashed."""
+
+    names: list[str] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    hashes: bytearray = field(default_factory=bytearray)
+    empty: set[int] = field(default_factory=set)
+
+    def add(self, name: str, label: int, content: bytes) -> None:
+        """Add a file by the SHA-256 of its content, of which 64 bits are kept."""
+        if content == _EMPTY:
+            self.empty.add(len(self.names))
+        self.names.append(name)
+        self.labels.append(label)
+        self.hashes += content[:8]
+
+    def listing(self, location: FileLocation) -> FolderListing:
+        """Return what was added."""
+        return FolderListing(
+            location,
+            tuple(self.names),
+            np.array(self.labels, dtype=np.int64),
+            np.frombuffer(self.hashes, dtype=np.int64),
+            frozenset(self.empty),
         )
 
 
 def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
-    """List a folder's images. DataError: no such folder, no classes, an unknown class.
+    """List a folder's images.
 
-    `patient`: see `file_location.location_of`.
+    DataError: no such folder, no classes, an unknown class, a class without one readable image, or
+    more files that cannot be taken than `max_bad` allows. `patient`: see
+    `file_location.location_of`.
     """
     location = location_of(spec.path, patient=patient)
-    classes = _classes(location, spec.path)
-    train = _listing(location, "train", classes)
-    held_out = next((name for name in HELD_OUT if location.folders(name) is not None), None)
-    validation = _listing(location, held_out, classes) if held_out else None
-    parts = [part for part in (train, validation) if part]
-    return Catalogue(classes, train, validation, _digest(parts), largest=spec.size)
+    layout = class_folders(location)
+    parts = {part: list_part(location, layout, part) for part in layout.parts}
+    classes = parts["train"].classes_with_images()
+    unused = LeftOutCounts()
+    unused.merge(layout.unused)
+    if "test" in parts and not _shares_classes(parts["test"], classes, unused):
+        del parts["test"]
+    content, test_content = hashlib.sha256(), hashlib.sha256()
+    listings = {}
+    for part, files in parts.items():
+        _check_classes(files, classes, parts["train"])
+        total = test_content if part == "test" else content
+        listings[part] = _listing(files, classes, total)
+        files.check(spec.max_bad)
+    _check_every_class(listings["train"], classes, parts["train"])
+    return Catalogue(
+        tuple(map(printable, classes)),
+        listings["train"],
+        listings.get("validation"),
+        content.hexdigest(),
+        largest=spec.size,
+        test=listings.get("test"),
+        test_content=test_content.hexdigest() if "test" in parts else "",
+        parts=tuple(files.found() for files in parts.values()),
+        unused=unused.entries(),
+        notes=tuple(_notes(parts["train"], classes)),
+    )
 
 
-def _classes(location: FileLocation, path: str) -> tuple[str, ...]:
-    classes, shape = location.folders("train"), "train/CLASS/image.png"
-    if classes is None and location.folders("") is None:
-        raise DataError("no such folder", where=path, next_step="check `path`")
-    if classes is None:
-        raise DataError("there is no folder `train`", where=path, allowed=shape)
-    if not classes:
-        raise DataError("no class folders", where=location.address("train"), allowed=shape)
-    return tuple(classes)
+def _shares_classes(test: PartFiles, classes: Sequence[str], unused: LeftOutCounts) -> bool:
+    """Return whether a test part has a class of training; count its files where it has none."""
+    if not set(test.names).isdisjoint(classes):
+        return True
+    files = test.found().found
+    if files:
+        example = min((min(names) for names in test.names.values() if names), default=test.folder)
+        reason = f"of classes that training does not have, in `{printable(test.folder)}`"
+        unused.add(reason, example, files)
+    return False
 
 
-def _listing(location: FileLocation, part: str, classes: tuple[str, ...]) -> FolderListing:
-    unknown = sorted(set(location.folders(part) or ()) - set(classes))
+def _check_classes(files: PartFiles, classes: Sequence[str], train: PartFiles) -> None:
+    """Raise DataError where a part has a class that training does not have."""
+    unknown = [
+        printable(name)
+        for name, images in files.names.items()
+        if name not in classes and (images or name not in train.names)
+    ]
     if unknown:
         raise DataError(
             f"{len(unknown)} classes are not in train: {', '.join(unknown[:5])}",
-            where=location.address(part),
-            allowed=f"the {len(classes)} classes of train",
+            where=files.where,
+            allowed=f"the {len(classes)} classes of train that have images",
+            next_step="give training images of them, or move these folders out of the data",
         )
-    folders = [f"{part}/{name}" for name in classes]
-    by_class = [
-        _images(names) for names in read_ahead(location.files, folders, location.parallel_reads)
-    ]
-    labels = np.repeat(np.arange(len(classes)), [len(names) for names in by_class])
-    names = tuple(name for names in by_class for name in names)
-    return FolderListing(location, names, labels.astype(np.int64))
 
 
-def _images(names: list[str]) -> list[str]:
-    return [name for name in names if name.lower().endswith(SUFFIXES)]
+def _listing(files: PartFiles, classes: Sequence[str], total: "hashlib._Hash") -> FolderListing:
+    """Hash every file, and list those that can be read; `total` gets names and contents."""
+    entries = _Entries()
+    labelled = ((name, label) for label, cls in enumerate(classes) for name in files.of(cls))
+    for name, label in progress(labelled, files.images, f"hashing {files.where}:"):
+        try:
+            content = files.location.content(name)
+        except OSError as error:
+            files.lose(name, reason_of_error(error))
+            continue
+        total.update(content)
+        # Names of files on Linux are bytes, which need not be valid UTF-8.
+        total.update(name.encode("utf-8", "surrogateescape"))
+        entries.add(name, label, content)
+    return entries.listing(files.location)
 
 
-def _digest(parts: list[FolderListing]) -> str:
-    """Hash names and contents: the name of a file decides its class and its order."""
-    total = hashlib.sha256()
-    for part in parts:
-        for name in part.names:
-            total.update(part.location.content(name))
-            # Names of files on Linux are bytes, which need not be valid UTF-8.
-            total.update(name.encode("utf-8", "surrogateescape"))
-    return total.hexdigest()
+def _check_every_class(train: FolderListing, classes: Sequence[str], files: PartFiles) -> None:
+    """Raise DataError where no image of a class could be read."""
+    counts = np.bincount(train.labels, minlength=len(classes))
+    lost = [printable(name) for name, count in zip(classes, counts, strict=True) if not count]
+    if lost:
+        raise DataError(
+            f"classes of which no image can be read: {', '.join(lost[:5])}",
+            where=files.where,
+            next_step="give yourself the right to read them: chmod -R u+rX",
+        )
+
+
+def _notes(train: PartFiles, classes: Sequence[str]) -> Iterator[str]:
+    empty = [printable(name) for name in train.names if name not in classes]
+    if empty:
+        listed = ", ".join(f"`{name}`" for name in empty[:5])
+        yield f"no class: {listed}{' and more' if len(empty) > 5 else ''} hold no image"
+    by_lower: dict[str, str] = {}
+    for name in classes:
+        same = by_lower.setdefault(name.lower(), name)
+        if same != name:
+            yield f"two classes differ in case alone: `{printable(same)}`, `{printable(name)}`"

@@ -1,25 +1,40 @@
 """Parquet files of encoded images, as Hugging Face data sets write them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from compound.jobs.data.sources.dataset import MAX_CLASSES, Indices, Labels, check_labels
-from compound.jobs.data.sources.encoded import Catalogue
-from compound.jobs.data.sources.file_location import FileLocation, location_of, split_address
+from compound.jobs.data.sources.class_labels import FileLabels, is_text, match, read_labels
+from compound.jobs.data.sources.dataset import Indices, Labels
+from compound.jobs.data.sources.encoded import Catalogue, FoundPart
+from compound.jobs.data.sources.file_location import FileLocation, unreadable
+from compound.jobs.data.sources.left_out import printable
+from compound.jobs.data.sources.parquet_files import PartNames, part_files
 from compound.jobs.data.sources.read_ahead import read_ahead
 from compound.schemas.data import ParquetData
+from compound.schemas.data_ledger import PartName
 from compound.schemas.errors import DataError
 
 _ROWS = 1024
 """Rows that are decoded from Parquet at a time: a whole row group may hold gigabytes of images."""
+
+
+_MAPPED = " classes by name"
+"""Part of the hash where labels are mapped, which were numbers of another order before."""
+
+
+@dataclass(frozen=True)
+class _FileRows:
+    """What one reading of a file's labels gives."""
+
+    labels: FileLabels
+    content: str
 
 
 @dataclass(frozen=True)
@@ -58,76 +73,152 @@ class ParquetListing:
 
 
 def catalogue(spec: ParquetData, patient: bool = True) -> Catalogue:
-    """List the rows of a spec's files. DataError: no such file, wrong columns, no labels.
+    """List the rows of a spec's files.
 
-    `patient`: see `file_location.location_of`.
+    DataError: no such file, parts that are not clear, wrong columns, labels that are missing or do
+    not match, or one file in two parts. `patient`: see `file_location.location_of`.
     """
-    train, names, content = _listing(spec, spec.path, patient)
-    classes = names or _numbered(train.labels, spec.path)
-    if spec.validation_path is None:
-        return Catalogue(classes, train, None, content)
-    validation, _, held_out_content = _listing(spec, spec.validation_path, patient)
-    return Catalogue(classes, train, validation, f"{content} {held_out_content}")
+    files = part_files(spec, patient)
+    rows = {part: _read(spec, names) for part, names in files.parts.items()}
+    _check_different(files.parts, rows)
+    everything = [entry.labels for part in rows.values() for entry in part]
+    in_train = len(rows["train"])
+    matched = match(everything[:in_train], everything[in_train:])
+    listings, start = {}, 0
+    for part, names in files.parts.items():
+        labels = matched.labels[start : start + len(names.names)]
+        start += len(names.names)
+        listings[part] = ParquetListing(
+            names.location, names.names, np.concatenate(labels), spec.image_column
+        )
+    if "test" in listings and (listings["test"].labels < 0).all():
+        unlabelled = listings.pop("test")
+        files.unused.add(
+            "rows of a test part without labels (-1)",
+            files.parts["test"].where,
+            len(unlabelled.labels),
+        )
+    return Catalogue(
+        matched.classes,
+        listings["train"],
+        listings.get("validation"),
+        _content(spec, rows) + (_MAPPED if matched.mapped else ""),
+        test=listings.get("test"),
+        test_content=_joined(rows["test"]) if "test" in listings else "",
+        parts=tuple(
+            FoundPart(files.parts[part].where, len(listing.labels))
+            for part, listing in listings.items()
+        ),
+        unused=files.unused.entries(),
+        notes=matched.notes,
+    )
 
 
-def _listing(
-    spec: ParquetData, path: str, patient: bool
-) -> tuple[ParquetListing, tuple[str, ...], str]:
-    location, files = _files(path, patient)
-    classes: tuple[str, ...] = ()
-    labels = []
-    read = partial(_classes_and_labels, spec, location)
-    for file_classes, file_labels in read_ahead(read, files, location.parallel_reads):
-        classes = classes or file_classes
-        labels.append(file_labels)
-    listing = ParquetListing(location, files, np.concatenate(labels), spec.image_column)
-    return listing, classes, " ".join(location.content(name).hex() for name in files)
+def _read(spec: ParquetData, names: PartNames) -> list[_FileRows]:
+    read = partial(_file_rows, spec, names.location)
+    return list(read_ahead(read, names.names, names.location.parallel_reads))
 
 
-def _classes_and_labels(
-    spec: ParquetData, location: FileLocation, name: str
-) -> tuple[tuple[str, ...], Labels]:
-    """Return the names of the classes, if the file has them, and its labels."""
-    where = location.address(name)
+def _file_rows(spec: ParquetData, location: FileLocation, name: str) -> _FileRows:
+    """Return a file's labels and the hash of its content."""
+    where = printable(location.address(name))
     try:
         with location.opened(name) as file:
             schema = pq.read_schema(file)
             _check_columns(schema, spec, where)
-            return _class_names(schema, spec.label_column), _labels(file, spec.label_column, where)
-    except (pa.ArrowInvalid, OSError) as error:
+            _check_embedded(pq.read_metadata(file), spec.image_column, where)
+            column = pq.read_table(file, columns=[spec.label_column]).column(spec.label_column)
+            declared = _class_names(schema, spec.label_column)
+            labels = read_labels(column, declared, spec.label_column, where)
+            return _FileRows(labels, location.content(name).hex())
+    except PermissionError as error:
+        raise unreadable(where, error) from None
+    except (pa.ArrowException, OSError) as error:
         raise DataError(f"not a readable Parquet file: {error}", where=where) from error
 
 
-def _files(path: str, patient: bool) -> tuple[FileLocation, tuple[str, ...]]:
-    location = location_of(path, patient=patient)
-    names = tuple(name for name in location.files("") if name.endswith(".parquet"))
-    if names:
-        return location, names
-    if location.folders("") is not None:
-        raise _no_file("no Parquet file in this folder", path)
-    root, name = split_address(path)
-    parent = location_of(root, patient=patient)
-    if name not in parent.files(name.rpartition("/")[0]):
-        raise _no_file("no such file or folder", path)
-    return parent, (name,)
+def _joined(rows: Sequence[_FileRows]) -> str:
+    return " ".join(entry.content for entry in rows)
 
 
-def _no_file(problem: str, path: str) -> DataError:
-    return DataError(problem, where=path, next_step="check `path` and `validation_path`")
+def _content(spec: ParquetData, rows: Mapping[PartName, Sequence[_FileRows]]) -> str:
+    """Hash the files that training sees."""
+    train = _joined(rows["train"])
+    if "validation" not in rows:
+        return train
+    # Never change the first form: it is part of the id of stored jobs. Files that a folder's
+    # layout makes the validation part were training data before, under the same text.
+    between = " " if spec.validation_path else " validation "
+    return f"{train}{between}{_joined(rows['validation'])}"
+
+
+def _check_different(
+    parts: Mapping[PartName, PartNames], rows: Mapping[PartName, Sequence[_FileRows]]
+) -> None:
+    """Raise DataError where two files have the same content."""
+    address_by_content: dict[str, str] = {}
+    for part, names in parts.items():
+        for name, entry in zip(names.names, rows[part], strict=True):
+            address = printable(names.location.address(name))
+            first = address_by_content.setdefault(entry.content, address)
+            if first is not address:
+                same = "the same file" if first == address else f"identical to {first}"
+                raise DataError(
+                    f"{same}, which is in the data already",
+                    where=address,
+                    allowed="each file once, in one part",
+                    next_step=f"remove the copy, or name another file for the {part} part",
+                )
 
 
 def _check_columns(schema: pa.Schema, spec: ParquetData, where: str) -> None:
-    for column, expected, fits in (
-        (spec.image_column, "struct<bytes, path> or binary", _is_images),
-        (spec.label_column, "integers", pa.types.is_integer),
-    ):
+    for column in (spec.image_column, spec.label_column):
         if column not in schema.names:
             raise _wrong_column(f"no column {column!r}", schema, where)
-        kind = schema.field(column).type
-        if not fits(kind):
-            raise _wrong_column(
-                f"column {column!r} has the type {kind}, not {expected}", schema, where
-            )
+    images, labels = (schema.field(c).type for c in (spec.image_column, spec.label_column))
+    if is_text(images):
+        raise _not_embedded(f"column {spec.image_column!r} has texts, not images", where)
+    if not _is_images(images):
+        raise _wrong_column(
+            f"column {spec.image_column!r} has the type {images}, not struct<bytes, path> or "
+            "binary",
+            schema,
+            where,
+        )
+    if pa.types.is_nested(labels) or _is_binary(labels):
+        raise _wrong_column(
+            f"column {spec.label_column!r} has the type {labels}, not integers or texts",
+            schema,
+            where,
+        )
+
+
+def _not_embedded(problem: str, where: str) -> DataError:
+    return DataError(
+        problem,
+        where=where,
+        allowed="the encoded bytes of each image in the file",
+        next_step="embed them, as `Dataset.push_to_hub` and `embed_external_files` of Hugging "
+        "Face's `datasets` do, or use `source: image_folder`",
+    )
+
+
+def _check_embedded(metadata: pq.FileMetaData, column: str, where: str) -> None:
+    """Raise DataError where all bytes are null: the images lie elsewhere."""
+    paths = {column, f"{column}.bytes"}
+    missing = 0
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for index in range(group.num_columns):
+            chunk = group.column(index)
+            if chunk.path_in_schema in paths and chunk.statistics is not None:
+                missing += chunk.statistics.null_count or 0
+    if missing == metadata.num_rows > 0:
+        raise _not_embedded(
+            f"the images are not embedded: all {missing:,} bytes of column {column!r} are null, "
+            "and only their paths are in the file",
+            where,
+        )
 
 
 def _wrong_column(problem: str, schema: pa.Schema, where: str) -> DataError:
@@ -149,24 +240,6 @@ def _is_images(kind: pa.DataType) -> bool:
 
 def _is_binary(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-
-def _labels(file: BinaryIO, column: str, where: str) -> Labels:
-    labels = pq.read_table(file, columns=[column]).column(column)
-    if labels.null_count:
-        raise DataError(
-            f"{labels.null_count:,} of {len(labels):,} labels are missing",
-            where=where,
-            next_step="drop the rows without a label",
-        )
-    return np.asarray(labels.cast(pa.int64()).to_numpy(), dtype=np.int64)
-
-
-def _numbered(labels: Labels, where: str) -> tuple[str, ...]:
-    """Name the classes 0 to the largest label, for files that name none."""
-    count = int(labels.max(initial=0)) + 1
-    check_labels(labels, min(count, MAX_CLASSES), where)
-    return tuple(str(label) for label in range(count))
 
 
 def _class_names(schema: pa.Schema, column: str) -> tuple[str, ...]:

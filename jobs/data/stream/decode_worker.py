@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from compound.jobs.data.sources.dataset import Pixels
-from compound.jobs.data.sources.decode import BadImage, Form, guarded
+from compound.jobs.data.sources.decode import BadImage, guarded
 from compound.jobs.data.stream.messages import Item, Settings, read_task, write_answer
 from compound.jobs.data.stream.pixel_maker import Make, maker
 
@@ -26,7 +26,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = Settings.model_validate_json(sys.argv[1])
     slots = _slots(settings)
-    make = maker(Form(settings.channels, settings.size), settings.side)
+    make = maker(settings.form, settings.side)
     with Connection(os.dup(0)) as channel, guarded():
         while (message := _next(channel, settings.parent)) is not None:
             number, items = read_task(message)
@@ -36,7 +36,7 @@ def main() -> None:
 
 def _slots(settings: Settings) -> Pixels:
     side, count = settings.side, settings.slots
-    shape = (count, settings.channels, side, side)
+    shape = (count, settings.form.channels, side, side)
     memory = mmap.mmap(settings.memory, int(np.prod(shape)))
     return np.frombuffer(memory, dtype=np.uint8).reshape(shape)
 

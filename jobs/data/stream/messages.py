@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from compound.jobs.data.sources.decode import Form
 from compound.schemas.base import Model
 
 _HEAD = struct.Struct("<qq?q")
@@ -23,9 +24,8 @@ class Settings(Model):
     memory: int
     """The descriptor of the shared memory that holds the slots."""
     slots: int
-    channels: int
-    size: int
-    """Pixels on a side that images are decoded to."""
+    form: Form
+    """The form that images are decoded to."""
     side: int
     """Pixels on a side that they are then resized to."""
 

@@ -55,8 +55,7 @@ class Pool:
             parent=os.getpid(),
             memory=memory,
             slots=count,
-            channels=form.channels,
-            size=form.size,
+            form=form,
             side=side,
         )
         self.workers: list[Worker] = []

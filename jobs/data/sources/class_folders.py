@@ -1,0 +1,127 @@
+"""How a folder of images is laid out: a folder for each part, or class folders without parts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compound.jobs.data.sources.file_location import FileLocation
+from compound.jobs.data.sources.images_below import is_junk
+from compound.jobs.data.sources.left_out import LeftOutCounts, printable
+from compound.jobs.data.sources.split_names import by_part, part_of, parts_in
+from compound.schemas.data_ledger import LeftOut, PartName
+from compound.schemas.errors import DataError
+
+SHAPE = "train/CLASS/image.png with val/CLASS/... and test/CLASS/..., or CLASS/image.png"
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """Where the images of each part are."""
+
+    parts: Mapping[PartName, str]
+    """The folder of each part; "" where the class folders lie in the root, without parts."""
+    classes: Mapping[PartName, tuple[str, ...]]
+    """The class folders in each part, sorted."""
+    unused: tuple[LeftOut, ...] = ()
+    """Files beside the folders of the parts."""
+
+
+def class_folders(location: FileLocation) -> ClassFolders:
+    """Find the parts and the class folders of a root.
+
+    DataError: no such folder, no training part, two folders for one part, no class folders, or
+    parts inside of classes.
+    """
+    top = location.folders("")
+    if top is None:
+        raise DataError("no such folder", where=location.where, next_step="check `path`")
+    parts = by_part(top, location.where)
+    if not parts:
+        return _flat(location, top)
+    classes = {part: _classes(location, folder) for part, folder in parts.items()}
+    _check_train(location, parts, classes)
+    unused = LeftOutCounts()
+    _count_beside(location, set(parts.values()), unused)
+    for part in ("validation", "test"):
+        if part in parts and not classes[part]:
+            _drop_unlabelled(location, part, parts.pop(part), unused)
+    return ClassFolders(parts, {part: classes[part] for part in parts}, unused.entries())
+
+
+def _classes(location: FileLocation, folder: str) -> tuple[str, ...]:
+    return tuple(name for name in location.folders(folder) or () if not is_junk(name))
+
+
+def _flat(location: FileLocation, top: list[str]) -> ClassFolders:
+    """Take the folders of the root as classes, where none has the name of a part."""
+    classes = tuple(name for name in top if not is_junk(name))
+    if len(set[PartName]().union(*map(parts_in, classes))) > 1:
+        names = [f"`{printable(name)}`" for name in classes if parts_in(name)]
+        raise DataError(
+            f"these folders look like parts, not like classes: {', '.join(names[:5])}",
+            where=location.where,
+            allowed=SHAPE,
+            next_step="call them `train`, `val` and `test`",
+        )
+    if len(classes) < 2:
+        raise DataError(
+            "there is no folder `train`"
+            + (f", and only one other folder, `{printable(classes[0])}`" if classes else ""),
+            where=location.where,
+            allowed=SHAPE,
+            next_step="set `path` to the folder that holds `train`, or the class folders",
+        )
+    return ClassFolders({"train": ""}, {"train": classes})
+
+
+def _check_train(
+    location: FileLocation,
+    parts: Mapping[PartName, str],
+    classes: Mapping[PartName, tuple[str, ...]],
+) -> None:
+    if "train" not in parts:
+        present = ", ".join(f"`{folder}`" for folder in parts.values())
+        raise DataError(
+            f"there is no folder `train` beside {present}",
+            where=location.where,
+            allowed=SHAPE,
+            next_step="move the training classes into a folder `train`",
+        )
+    where = location.address(parts["train"])
+    if not classes["train"]:
+        raise DataError("no class folders", where=where, allowed=SHAPE)
+    if all(part_of(name) for name in classes["train"]):
+        raise DataError(
+            f"the folders in it are parts again: {', '.join(classes['train'])}",
+            where=where,
+            allowed=SHAPE,
+            next_step=f"set `path: {where}`, or move the class folders up",
+        )
+
+
+def _count_beside(location: FileLocation, used: set[str], unused: LeftOutCounts) -> None:
+    """Count the files that lie beside the parts, and in other folders beside them."""
+    for name in location.files("", hidden=True):
+        unused.add("beside the folders of the parts", name)
+    for folder in location.folders("", hidden=True) or ():
+        if folder not in used:
+            names = [name for name, _ in location.walk(folder)]
+            if names:
+                reason = f"in a folder that is no part: {printable(folder)}"
+                unused.add(reason, min(names), len(names))
+
+
+def _drop_unlabelled(
+    location: FileLocation, part: PartName, folder: str, unused: LeftOutCounts
+) -> None:
+    """Count the files of a part without class folders. DataError: it is validation."""
+    names = [name for name, _ in location.walk(folder)]
+    if part == "validation":
+        raise DataError(
+            f"no class folders, but {len(names):,} files whose classes nobody knows",
+            where=location.address(folder),
+            allowed=SHAPE,
+            next_step="sort them into class folders, or remove the folder: then a fraction of the "
+            "training images is held out",
+        )
+    if names:
+        unused.add(f"without a class, in `{folder}`", min(names), len(names))

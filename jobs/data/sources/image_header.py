@@ -1,0 +1,118 @@
+"""An image's properties from its header: no pixels are decoded."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from PIL import ExifTags, Image
+
+from compound.jobs.data.sources.image_file import opened
+from compound.schemas.data_ledger import Appearance, Tally
+
+PLAIN_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP")
+"""The formats that every version has read, by Pillow's names; MPO is a JPEG of several pictures."""
+_GREY = ("1", "L", "LA", "F")
+_ORIENTED = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
+"""Where Pillow keeps what an orientation may be read from."""
+_BITS_PER_SAMPLE = 258
+"""The TIFF tag."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image's header says."""
+
+    format: str
+    """As Pillow names it: JPEG."""
+    mode: str
+    """As Pillow names it: RGB, L, P, CMYK, I;16."""
+    width: int
+    height: int
+    """Upright: after the orientation is applied."""
+    oriented: bool
+    """Whether an orientation turns or mirrors it."""
+    transparent: bool
+    """Whether it has an alpha channel, a transparent colour or a transparent palette entry."""
+    deep: bool
+    """Whether it has more than 8 bits a channel."""
+
+    @property
+    def grey(self) -> bool:
+        """Whether its mode has no colour; a palette has, whatever is in it."""
+        return self.mode in _GREY or self.mode.startswith("I")
+
+
+def header(data: bytes) -> Header:
+    """Read an encoded image's header. BadImage: it is no image that can be read."""
+    with opened(data) as image:
+        width, height = image.size
+        orientation = _tiff_orientation(image) or _orientation(image, data)
+        # Pillow gives the size of a TIFF upright already.
+        if orientation > 4 and image.format != "TIFF":
+            width, height = height, width
+        transparent = image.has_transparency_data
+        return Header(
+            *(image.format or "", image.mode, width, height),
+            *(orientation > 1, transparent, _deep(image, data)),
+        )
+
+
+def orientation_of(image: Image.Image) -> int:
+    """Return the EXIF or XMP orientation, 1 to 8, that a loaded image is still to be turned by.
+
+    1 where there is none, or none that can be read: a viewer then shows the image as it is.
+    """
+    # `getexif` costs 10 us, which most images need not pay.
+    if not any(key in image.info for key in _ORIENTED):
+        return 1
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Pillow raises anything on a broken tag
+        return 1
+    return orientation if orientation in range(1, 9) else 1
+
+
+def _orientation(image: Image.Image, data: bytes) -> int:
+    # A PNG may have its tags after the pixels, where Pillow finds them once all is decoded.
+    if image.format == "PNG" and "exif" not in image.info and b"eXIf" in data:
+        image.load()
+    return orientation_of(image)
+
+
+def _tiff_orientation(image: Image.Image) -> int:
+    """Return a TIFF's orientation, 0 for another format: Pillow turns TIFF itself."""
+    if image.format != "TIFF":
+        return 0
+    value = getattr(image, "tag_v2", {}).get(ExifTags.Base.Orientation, 1)
+    return value if value in range(1, 9) else 1
+
+
+def _deep(image: Image.Image, data: bytes) -> bool:
+    if image.mode.startswith(("I", "F")):
+        return True
+    if image.format == "PNG":
+        return data[24] == 16  # the bit depth in the header, which comes first in every PNG
+    if image.format == "TIFF":
+        bits: tuple[int, ...] = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,))
+        return max(bits) > 8
+    # Pillow's decoder of PPM is called with the largest value.
+    tiles = getattr(image, "tile", ()) if image.format == "PPM" else ()
+    values = tiles[0].args if tiles else ()
+    return isinstance(values, tuple) and any(isinstance(v, int) and v > 255 for v in values)
+
+
+def appearance(headers: Sequence[Header], listed: int) -> Appearance:
+    """Count the properties of a sample of `listed` images."""
+    return Appearance(
+        sampled=len(headers),
+        listed=listed,
+        sizes=_tallies(f"{header.width} x {header.height}" for header in headers),
+        modes=_tallies(header.mode for header in headers),
+        oriented=sum(header.oriented for header in headers),
+        transparent=sum(header.transparent for header in headers),
+        deep=sum(header.deep for header in headers),
+    )
+
+
+def _tallies(values: Iterable[str]) -> tuple[Tally, ...]:
+    return tuple(Tally(value=value, count=n) for value, n in Counter(values).most_common())

@@ -1,0 +1,60 @@
+"""Counting what is left out, by reason, with a few names; names of any bytes can be printed."""
+
+from collections.abc import Iterable
+
+from compound.schemas.data_ledger import LeftOut
+
+EXAMPLES = 3
+
+
+def printable(name: str) -> str:
+    """Return a file's name as text of valid UTF-8: other bytes become `\\xe9`."""
+    # Names on Linux are bytes. Python holds those that are not UTF-8 as lone surrogates, which
+    # neither JSON nor a terminal can take.
+    if name.isascii():
+        return name
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+class LeftOutCounts:
+    """How many files or rows are left out, for each reason."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._examples: dict[str, list[str]] = {}
+
+    def add(self, reason: str, name: str, count: int = 1) -> None:
+        """Count files or rows; `name` becomes an example while there are few."""
+        self._counts[reason] = self._counts.get(reason, 0) + count
+        examples = self._examples.setdefault(reason, [])
+        if len(examples) < EXAMPLES:
+            examples.append(printable(name))
+
+    def merge(self, entries: Iterable[LeftOut]) -> None:
+        """Count what other counts had."""
+        for entry in entries:
+            self._counts[entry.reason] = self._counts.get(entry.reason, 0) + entry.count
+            examples = self._examples.setdefault(entry.reason, [])
+            examples.extend(entry.examples[: EXAMPLES - len(examples)])
+
+    @property
+    def total(self) -> int:
+        """How many are left out, for any reason."""
+        return sum(self._counts.values())
+
+    def count(self, reasons: Iterable[str]) -> int:
+        """Return how many are left out for one of these reasons."""
+        return sum(self._counts.get(reason, 0) for reason in reasons)
+
+    def entries(self) -> tuple[LeftOut, ...]:
+        """Return the counts, the largest first."""
+        ordered = sorted(self._counts, key=lambda reason: (-self._counts[reason], reason))
+        return tuple(
+            LeftOut(
+                reason=reason, count=self._counts[reason], examples=tuple(self._examples[reason])
+            )
+            for reason in ordered
+        )
+
+    def __str__(self) -> str:
+        return "; ".join(f"{entry.count:,} {entry.reason}" for entry in self.entries())

@@ -1,0 +1,200 @@
+"""The form of a data set's decoded images, decided from an even sample of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from PIL import ImageColor
+
+from compound.jobs.data.sources.dataset import Indices
+from compound.jobs.data.sources.decode import Form
+from compound.jobs.data.sources.eight_bits import HIGH_BYTE, Values, step_for, values_of
+from compound.jobs.data.sources.image_file import BadImage, guarded, opened
+from compound.jobs.data.sources.image_header import PLAIN_FORMATS, Header, appearance, header
+from compound.schemas.data import ImageFolderData, ParquetData
+from compound.schemas.data_ledger import Appearance
+
+SAMPLES, HELD_OUT_SAMPLES = 192, 64
+"""Training and validation images whose headers are read, evenly over those that are chosen."""
+_FIRST = 16
+_DEEP_SAMPLES = 32
+"""Images of more than 8 bits that are decoded to find the brightest value."""
+_RESIZING = "resizing 2"
+"""Part of the fingerprint where images are resized: changed when resizing makes other pixels."""
+
+EncodedSpec = ParquetData | ImageFolderData
+
+
+class Readable(NamedTuple):
+    """The chosen images of a split."""
+
+    read: Callable[[Indices], Iterator[tuple[str, bytes]]]
+    """Yields name and encoded bytes of the images at ascending indices."""
+    indices: Indices
+
+
+class _Image(NamedTuple):
+    """A sampled image, and where it is."""
+
+    part: Readable
+    number: int
+    header: Header
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a sample of the chosen images showed."""
+
+    form: Form
+    marks: tuple[str, ...]
+    """Parts of the fingerprint: which rules, other than the first version's, made the pixels."""
+    pixels: int
+    """The version of the rules that made the pixels; see `DataInfo.pixels`."""
+    appearance: Appearance
+    notes: tuple[str, ...]
+    """Sentences about what was decided."""
+
+
+def sampled_form(
+    spec: EncodedSpec, parts: Sequence[Readable], largest: int | None
+) -> Sample | None:
+    """Decide the form from an even sample of training and validation images.
+
+    `parts`: training first. None: no image of the training part can be read.
+
+    Colour if one image has any; the most frequent shorter side, at most `largest`.
+    """
+    train = parts[0]
+    with guarded():
+        first = _first_readable(train, PLAIN_FORMATS)
+        sample = [
+            image
+            for part, count in zip(parts, (SAMPLES, HELD_OUT_SAMPLES), strict=False)
+            for image in _sampled(part, evenly(part.indices, count))
+        ] or _first_readable(train)
+        if not sample:
+            return None
+        headers = [image.header for image in sample]
+        form = replace(_decided(spec, headers, largest), step=_step(sample))
+    before = _common([image.header for image in first], largest) if first else None
+    version = 2 if _is_changed(headers, form, before) else 1
+    marks = [] if (before or form).exact else [_RESIZING]
+    if version > 1:
+        marks.append(f"pixels {version}: {form.channels} {form.size} {form.step:g}")
+    listed = sum(len(part.indices) for part in parts)
+    notes = tuple(_notes(spec, headers, form))
+    return Sample(form, tuple(marks), version, appearance(headers, listed), notes)
+
+
+def evenly(indices: Indices, count: int) -> Indices:
+    """Return at most `count` of the indices, evenly spaced, the first and the last among them."""
+    if count >= len(indices):
+        return indices
+    return indices[np.linspace(0, len(indices) - 1, count).round().astype(np.int64)]
+
+
+def _sampled(part: Readable, indices: Indices) -> list[_Image]:
+    """Read the headers of a few images of a part, without those that are broken."""
+    images = []
+    for index, (_, data) in zip(indices, part.read(indices), strict=True):
+        try:
+            images.append(_Image(part, int(index), header(data)))
+        except BadImage:
+            continue
+    return images
+
+
+def _first_readable(part: Readable, formats: Sequence[str] | None = None) -> list[_Image]:
+    """Return the first images of a part that can be read, as the first version sampled it.
+
+    `formats`: only images of these, and they are not looked for behind the first 1,024 images.
+    """
+    end = _FIRST * 64 if formats else len(part.indices)
+    for start in range(0, min(end, len(part.indices)), _FIRST):
+        few = _sampled(part, part.indices[start : start + _FIRST])
+        readable = [image for image in few if not formats or image.header.format in formats]
+        if readable:
+            return readable
+    return []
+
+
+def _decided(spec: EncodedSpec, headers: Sequence[Header], largest: int | None) -> Form:
+    form = replace(_common(headers, largest), background=ImageColor.getrgb(spec.background)[:3])
+    if len(set(form.background)) > 1 and any(header.transparent for header in headers):
+        form = replace(form, channels=3)
+    return form if spec.channels == "auto" else replace(form, channels=spec.channels)
+
+
+def _common(headers: Sequence[Header], largest: int | None) -> Form:
+    sizes = [(header.width, header.height) for header in headers]
+    sides = [min(size) for size in sizes]
+    side = max(sides, key=lambda value: (sides.count(value), value))
+    side = min(side, largest) if largest else side
+    grey = all(header.grey for header in headers)
+    return Form(1 if grey else 3, side, exact=set(sizes) == {(side, side)})
+
+
+def _step(sample: Sequence[_Image]) -> float:
+    """Return the scale of grey images of more than 8 bits, from the brightest of a few."""
+    deep = [image for image in sample if image.header.deep and image.header.grey]
+    if not deep:
+        return HIGH_BYTE
+    brightest, floating = 0.0, False
+    for number in evenly(np.arange(len(deep)), _DEEP_SAMPLES):
+        values = _values(deep[number])
+        brightest = max(brightest, float(values.max(initial=0)))
+        floating = floating or values.dtype.kind == "f"
+    return step_for(brightest, floating)
+
+
+def _values(image: _Image) -> Values:
+    """Decode a deep image again; nothing where it is broken behind its header."""
+    (data,) = (data for _, data in image.part.read(np.array([image.number])))
+    try:
+        with opened(data) as picture:
+            return values_of(picture)
+    except BadImage:
+        return np.zeros(0, dtype=np.uint16)
+
+
+def _is_changed(headers: Sequence[Header], form: Form, first: Form | None) -> bool:
+    """Return whether the first version would have made other pixels of these images."""
+    decided = (form.channels, form.size, form.step)
+    if first is None or decided != (first.channels, first.size, HIGH_BYTE):
+        return True
+    return any(
+        header.oriented or header.transparent or header.format not in PLAIN_FORMATS
+        for header in headers
+    )
+
+
+def _notes(spec: EncodedSpec, headers: Sequence[Header], form: Form) -> Iterator[str]:
+    sampled = f"of {len(headers):,} sampled images"
+    transparent = sum(header.transparent for header in headers)
+    oriented = sum(header.oriented for header in headers)
+    grey = sum(header.grey for header in headers)
+    if oriented:
+        yield f"{oriented:,} {sampled} have an orientation tag: they are turned upright"
+    if transparent:
+        yield f"{transparent:,} {sampled} are transparent: they are put on {spec.background} \
+(`background`)"
+    if form.channels == 3 and grey:
+        yield f"{grey:,} {sampled} are grey: they get 3 equal channels"
+    if form.channels == 1 and grey < len(headers):
+        yield f"{len(headers) - grey:,} {sampled} have colour: `channels: 1` makes them grey"
+    yield from _depth_notes(headers, form, sampled)
+
+
+def _depth_notes(headers: Sequence[Header], form: Form, sampled: str) -> Iterator[str]:
+    deep_grey = sum(header.deep and header.grey for header in headers)
+    deep_colour = sum(header.deep and not header.grey for header in headers)
+    if deep_grey and form.step < 1:
+        yield f"{deep_grey:,} {sampled} are grey fractions: 0 is black, 1 is white"
+    elif deep_grey:
+        yield (
+            f"{deep_grey:,} {sampled} are grey of more than 8 bits: 0 is black, "
+            f"{form.step * 256 - 1:,.0f} and more is white"
+        )
+    if deep_colour:
+        yield f"{deep_colour:,} {sampled} have 16 bits a colour: their high 8 bits are used"
