@@ -19,7 +19,7 @@ from compound.cluster.retries import RetryBudget
 from compound.cluster.runner import OnEvent, unfinished
 from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.parallel.failure import GAVE_UP, has_lost_gpu
-from compound.jobs.run_request import Process, run_request
+from compound.jobs.run_job import Process, run_request
 from compound.jobs.runtime.child_processes import child_environment, module_command
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore

@@ -26,7 +26,7 @@ from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.gpu.visible_gpus import VARIABLE, gpus_here, is_instance, part_for, sharers
 from compound.jobs.parallel.collective import end_process, join, leave, summed
 from compound.jobs.parallel.failure import GAVE_UP, classify
-from compound.jobs.run_request import Process, run_request
+from compound.jobs.run_job import Process, run_request
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checksummed_json import unseal, version_of

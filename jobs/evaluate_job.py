@@ -4,12 +4,12 @@ from compound.jobs.data.sources.dataset import HeldOut
 from compound.jobs.parallel.collective import together
 from compound.jobs.parallel.failure import classify
 from compound.jobs.parallel.process import Process
-from compound.jobs.run_job import trainer_of
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Checkpoint
 from compound.jobs.training.checkpoints.restore import load_checkpoint
 from compound.jobs.training.data_cache import DataCache
 from compound.jobs.training.job_isolation import Epochs, isolated
+from compound.jobs.training.job_trainer import trainer_of
 from compound.schemas.errors import DataError, StoreError
 from compound.schemas.job import JobRequest, JobResult, TrainJob
 from compound.schemas.metrics import TEST_ACCURACY, TEST_IMAGES, TEST_LOSS

@@ -1,37 +1,48 @@
-"""Runs one job: from its last checkpoint in the store to its result there."""
+"""Runs one job: from its last checkpoint in the store to its result there, or evaluates it."""
 
 import logging
 from collections.abc import Callable, Generator
 
-from compound.jobs.data.batches import Source
-from compound.jobs.data.progressive_resizing import check_sizes
-from compound.jobs.data.sources.dataset import HeldOut
+from compound.jobs.evaluate_job import evaluate
 from compound.jobs.parallel.collective import text_from, together
 from compound.jobs.parallel.failure import Diverged, at_smallest_micro_batch, classify
 from compound.jobs.parallel.process import Process
-from compound.jobs.runtime.precision import check_precision
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.checkpoints.restore import load_initial_weights, rewind
 from compound.jobs.training.compiling.compiler import (
     Compiled,
-    check_compiler,
     explained,
     from_compiling,
 )
 from compound.jobs.training.data_cache import DataCache
 from compound.jobs.training.job_isolation import Epochs, isolated
 from compound.jobs.training.job_recorder import JobRecorder
+from compound.jobs.training.job_trainer import trainer_of
 from compound.jobs.training.loop.epoch_position import Interrupted
 from compound.jobs.training.loop.trainer import Trainer
-from compound.schemas.errors import DataError, FactoryError, StoreError
-from compound.schemas.job import EpochRow, JobResult, TrainJob
+from compound.schemas.errors import FactoryError, StoreError
+from compound.schemas.job import EpochRow, JobRequest, JobResult, TrainJob
 
-__all__ = ["Process", "run"]
+__all__ = ["Process", "run", "run_request"]
 
 _log = logging.getLogger(__name__)
 
 _RAISED = (Exception, SystemExit, GeneratorExit)
 """What the code of a network may raise: `sys.exit()` in it ends its job, but not the process."""
+
+
+def run_request(
+    request: JobRequest,
+    store: ArtifactStore,
+    process: Process,
+    data: DataCache,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Epochs:
+    """Train the job of a request, or evaluate what it has trained; see `run` and `evaluate`."""
+    if request.evaluates is not None:
+        return evaluate(request, store, process, data)
+    splits, continues, profile = request.splits, request.continues, request.profile
+    return run(request.job, store, process, data, splits, continues, stopping, profile)
 
 
 def run(
@@ -195,38 +206,6 @@ def _already_done(job: TrainJob, store: ArtifactStore, process: Process) -> JobR
     done = result.model_dump_json() if result and result.status == "done" else ""
     text = text_from(0, done, process)
     return JobResult.model_validate_json(text) if text else None
-
-
-def trainer_of(
-    job: TrainJob,
-    process: Process,
-    data: DataCache,
-    splits: int,
-    part: HeldOut = "validation",
-) -> Trainer:
-    """Return a fresh trainer of a job, which evaluates on `part`.
-
-    PlanError: this device cannot train by the recipe; DataError: the data do not fit the network.
-    """
-    check_sizes(job.recipe, job.architecture.resolution, job.architecture.total_stride)
-    check_compiler(job.recipe, process.device)
-    check_precision(job.recipe, process.device)
-    source = data.source(
-        job.data, job.architecture.resolution, job.recipe, process.device, process.threads, part
-    )
-    _check_fit(job, source)
-    return Trainer(job, source, process, splits=splits)
-
-
-def _check_fit(job: TrainJob, source: Source) -> None:
-    """Raise DataError if the network does not fit the images."""
-    network = (job.architecture.in_channels, job.architecture.num_classes)
-    if source.channels != network[0] or source.highest_label >= network[1]:
-        raise DataError(
-            f"the network takes {network[0]} channels and has {network[1]} classes; the "
-            f"images have {source.channels} channels and labels up to {source.highest_label}",
-            next_step="set in_channels and num_classes of the architecture to those of the data",
-        )
 
 
 def _stopped(recorder: JobRecorder, trainer: Trainer) -> JobResult:

@@ -15,7 +15,7 @@ from compound.cluster.worker_group.coordinator import Message, epoch_message
 from compound.cluster.worker_group.group import WorkerGroup
 from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.parallel.collective import end_process
-from compound.jobs.run_request import Process, run_request
+from compound.jobs.run_job import Process, run_request
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache

@@ -18,7 +18,7 @@ from compound.cluster.worker_group.coordinator import Ending, Message, epoch_mes
 from compound.cluster.worker_group.heartbeat import BEAT_S, Heartbeat
 from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.parallel.failure import has_lost_gpu
-from compound.jobs.run_request import Process, run_request
+from compound.jobs.run_job import Process, run_request
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.errors import RunError

@@ -107,7 +107,7 @@ def opened(
     return SOURCES[type(spec)].opened(spec, patient, part)
 
 
-def tested_part(spec: DataSpec) -> EvaluatedPart:
+def evaluated_part(spec: DataSpec) -> EvaluatedPart:
     """Return the test part of data that have one, with a hash of its content.
 
     Of files it reads what a listing reads. DataError as for `inspect`.

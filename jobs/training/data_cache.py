@@ -10,7 +10,7 @@ import torch
 from compound.jobs.data.batches import Feeder, Source
 from compound.jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
 from compound.jobs.data.progressive_resizing import size_at
-from compound.jobs.data.source import opened, tested_part
+from compound.jobs.data.source import evaluated_part, opened
 from compound.jobs.data.sources.dataset import Dataset, HeldOut
 from compound.jobs.data.sources.encoded import Choice, decoded
 from compound.schemas.errors import DataError
@@ -81,7 +81,7 @@ class DataCache:
     def test_content(self, data: DataRef) -> str:
         """Return the hash of the test part, which is listed once for each data set."""
         if self._tested is None or self._tested[0] != data:
-            self._tested = data, tested_part(data.spec).content
+            self._tested = data, evaluated_part(data.spec).content
         return self._tested[1]
 
     def _streamed(self, choice: Choice, side: int, threads: int) -> "StreamedDataset":

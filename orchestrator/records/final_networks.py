@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.wording.names import name
 from compound.schemas.architecture import AXES, Candidate
 from compound.schemas.final_evaluation import FinalRole
 from compound.schemas.plan import Plan, PlannedJob
 from compound.schemas.verdict import Verdict
+
+if TYPE_CHECKING:
+    from compound.orchestrator.records.documents import Documents
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class FinalNetwork:
     phi: float | None = None
 
 
-def final_networks(stored: Documents) -> list[FinalNetwork]:
+def final_networks(stored: "Documents") -> list[FinalNetwork]:
     """Return the baseline, the best single axis, the choice, and the members of the family.
 
     A network may have several roles. Without a verdict there is only what the family has.

@@ -15,6 +15,7 @@ from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.verdict_text import next_step, resolution
 from compound.orchestrator.report import tables
 from compound.orchestrator.report.figures import MOST, figures
+from compound.orchestrator.report.final_report import final_table, final_tiles
 from compound.orchestrator.report.gate_figure import contenders
 from compound.orchestrator.report.headline import tiles
 from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores, report_rows
@@ -22,7 +23,6 @@ from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
 from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
 from compound.orchestrator.report.table_cells import Table
-from compound.orchestrator.report.tested_table import tested_table, tested_tiles
 from compound.orchestrator.statistics.post_selection import DRAWS, INDIFFERENT
 from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.names import multipliers
@@ -52,7 +52,7 @@ def render(inputs: ReportInputs) -> str:
             verdict=verdict,
             headline=_headline(inputs),
             advice=_advice(inputs),
-            tiles=[*tiles(inputs), *tested_tiles(inputs)],
+            tiles=[*tiles(inputs), *final_tiles(inputs)],
             tested=final_text(inputs.test),
             drawn=drawn,
             tables=_tables(inputs),
@@ -118,7 +118,7 @@ def _tables(inputs: ReportInputs) -> dict[str, Table]:
         "gate": contenders(inputs),
         "family": tables.family(inputs),
         "law": law_table(inputs),
-        "tested": tested_table(inputs),
+        "tested": final_table(inputs),
         "dropped": tables.dropped(inputs),
         "jobs": tables.jobs(inputs),
     }

@@ -4,15 +4,15 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from compound.cluster.runner import Runner
-from compound.jobs.data.source import tested_part
+from compound.jobs.data.source import evaluated_part
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.analyse.final_scores import network_score, seed_score
 from compound.orchestrator.records.documents import FINAL_TEST, documents
 from compound.orchestrator.records.final_networks import FinalNetwork, final_networks
-from compound.orchestrator.run.phase import Ending, Observer
 from compound.orchestrator.wording.final_texts import (
     WITHDRAWN,
     classes_warning,
@@ -34,6 +34,9 @@ from compound.schemas.final_evaluation import (
 from compound.schemas.job import DataRef, JobRequest, JobResult
 from compound.schemas.plan import PlannedJob
 from compound.schemas.study import AnySpec
+
+if TYPE_CHECKING:
+    from compound.orchestrator.run.phase import Ending, Observer
 
 _LEVEL = 0.9
 """Of intervals where there is no search, whose spec says it; the same as its default."""
@@ -57,7 +60,7 @@ class Evaluation:
     info: DataInfo
     store: ArtifactStore
     runner: Runner
-    observer: Observer
+    observer: "Observer"
 
     @property
     def _folder(self) -> StudyFolder:
@@ -74,7 +77,7 @@ class Evaluation:
         else:
             self._folder.write(FINAL_TEST, _pending(self.spec, self.info))
 
-    def run(self) -> Ending:
+    def run(self) -> "Ending":
         """Evaluate what was not evaluated yet, and write test.json.
 
         The test part is hashed first: one that has changed since it was read is not read again.
@@ -83,7 +86,7 @@ class Evaluation:
             return "done"
         stored = documents(self._folder)
         assert stored is not None, "a run writes its spec before its jobs"
-        before, part = stored.test, tested_part(self.spec.data)
+        before, part = stored.test, evaluated_part(self.spec.data)
         if before and before.readings and before.readings[-1].content != part.content:
             outdated = outdated_text(before.readings[-1].content, part.content)
             self.observer.note(outdated)
@@ -100,7 +103,7 @@ class Evaluation:
         networks: Sequence[FinalNetwork],
         trained: Sequence[TrainedWeights],
         unread: dict[str, str],
-    ) -> Ending:
+    ) -> "Ending":
         scores = {(s.job, s.weights): s for s in before.scores} if before else {}
         pending = [job for job in trained if (job.result.job, job.weights) not in scores]
         results = self._results(pending, part)

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from compound.cluster.local_runner import LocalRunner
+from compound.cluster.runner import Runner
 from compound.jobs.data.source import inspect
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.prepare import prepare
 from compound.orchestrator.run.progress import Phase
 from compound.orchestrator.spec.load import load
@@ -55,11 +57,13 @@ class Log:
         self.notes.append(text)
 
 
-def carry_out(path: Path, *overrides: str) -> tuple[Log, ArtifactStore]:
-    """Run a spec with the plain loop."""
+def carry_out(
+    path: Path, *overrides: str, runner: Runner | None = None, ending: str = "done"
+) -> tuple[Log, ArtifactStore]:
+    """Run a spec with the plain loop, by default on this machine."""
     file, log = load(path, overrides), Log()
     store = ArtifactStore.open(file.spec.store)
-    study = Study(file.spec, file.source.text, store, LocalRunner(), log)
+    study = Study(file.spec, file.source.text, store, runner or LocalRunner(), log)
     planned = prepare(file.spec, inspect(file.spec.data), store).plan
-    assert study.run(planned) == "done"
+    assert KINDS[file.spec.kind].run(study, planned) == ending
     return log, store

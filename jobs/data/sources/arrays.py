@@ -19,7 +19,11 @@ from compound.jobs.data.sources.dataset import (
     fingerprint,
 )
 from compound.jobs.data.sources.ledger_of_parts import LedgerPart, ledger_of
-from compound.jobs.data.sources.own_test_part import check_one_test_part, check_own_test_part
+from compound.jobs.data.sources.own_test_part import (
+    check_apart,
+    check_one_test_part,
+    check_own_test_part,
+)
 from compound.jobs.data.sources.subset import limited, parts
 from compound.schemas.data import DataInfo, DigitsData, IdxData
 from compound.schemas.data_ledger import Appearance, PartName, Tally
@@ -111,7 +115,8 @@ def _chosen(spec: DigitsData | IdxData, arrays: Arrays, where: str) -> dict[Part
     if arrays.test is not None:
         check_one_test_part(spec.test, where)
         trained = [("training", arrays.train)]
-        check_own_test_part(arrays.test, trained, labels, arrays.classes, arrays.test.where)
+        check_own_test_part(arrays.test.labels, labels, arrays.classes, arrays.test.where)
+        check_apart(arrays.test, trained, arrays.test.where)
         everything = np.arange(len(arrays.test.labels))
         chosen["test"] = Part(arrays.test, everything, len(everything))
     elif spec.test is not None:

@@ -21,7 +21,11 @@ from compound.jobs.data.sources.dataset import (
 from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
 from compound.jobs.data.sources.image_file import FORMAT_NAMES
 from compound.jobs.data.sources.ledger_of_parts import LedgerPart, ledger_of
-from compound.jobs.data.sources.own_test_part import check_one_test_part, check_own_test_part
+from compound.jobs.data.sources.own_test_part import (
+    check_apart,
+    check_one_test_part,
+    check_own_test_part,
+)
 from compound.jobs.data.sources.sampled_form import Readable, Sample, sampled_form
 from compound.jobs.data.sources.subset import limited, parts
 from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
@@ -72,11 +76,13 @@ class Choice:
 def summarise(spec: EncodedData, catalogue: Catalogue) -> DataInfo:
     """Describe the data from labels and a few headers; broken images still count."""
     choice = choose(spec, catalogue)
+    _check_test_apart(choice)
     return choice.info.model_copy(update={"ledger": _ledger(choice)})
 
 
 def inspect(choice: Choice) -> DataInfo:
     """Decode every chosen image and keep none. DataError: as for `decoded`."""
+    _check_test_apart(choice)
     images = {
         part: checked(images, choice.form, f"decoding {part}:")
         for part, images in choice.parts.items()
@@ -192,13 +198,23 @@ def _sample(parts: Sequence[Part], spec: EncodedData, largest: int | None) -> Sa
 
 def _own_test_part(spec: EncodedData, catalogue: Catalogue, test: Listing) -> Part:
     """Return all images of a source's own test part. DataError: it is unfit for a test."""
-    where = getattr(spec, "test_path", None) or spec.path
+    where = _test_address(spec)
     check_one_test_part(spec.test, where)
     check_labels(test.labels, len(catalogue.classes), where)
-    used = [("training", catalogue.train), ("validation", catalogue.validation)]
-    others = [(name, listing) for name, listing in used if listing]
-    check_own_test_part(test, others, catalogue.train.labels, catalogue.classes, where)
+    check_own_test_part(test.labels, catalogue.train.labels, catalogue.classes, where)
     return Part(test, np.arange(len(test.labels)), len(test.labels))
+
+
+def _test_address(spec: EncodedData) -> str:
+    return getattr(spec, "test_path", None) or spec.path
+
+
+def _check_test_apart(choice: Choice) -> None:
+    """Refuse a test part of the source's own that is another part. Workers need not look again."""
+    if choice.test and choice.spec.test is None:
+        used = [("training", choice.train), ("validation", choice.validation)]
+        listings = [(name, part.listing) for name, part in used]
+        check_apart(choice.test.listing, listings, _test_address(choice.spec))
 
 
 def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:

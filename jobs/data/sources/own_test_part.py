@@ -37,23 +37,21 @@ def check_one_test_part(fraction: float | None, where: str) -> None:
         )
 
 
-def check_own_test_part(
-    test: Images,
-    others: Sequence[tuple[str, Images]],
-    trained: Labels,
-    classes: Sequence[str],
-    where: str,
-) -> None:
-    """Raise DataError: the part is empty, has a class of its own, or is one of the other parts.
+def check_own_test_part(test: Labels, trained: Labels, classes: Sequence[str], where: str) -> None:
+    """Raise DataError: the part is empty, or has a class that training does not have.
 
-    `others` have their names; `trained` are the labels of all training images, int64 (N,).
+    `test` and `trained` are the labels of all images, int64 (N,).
     """
-    if not len(test.labels):
+    if not len(test):
         raise DataError(
             "the test part is empty", where=where, next_step="give it images, or leave it out"
         )
-    _check_classes(test.labels, trained, classes, where)
-    for name, listing in others:
+    _check_classes(test, trained, classes, where)
+
+
+def check_apart(test: Images, parts: Sequence[tuple[str, Images]], where: str) -> None:
+    """Raise DataError where the test part is one of these parts, which have their names."""
+    for name, listing in parts:
         if _same(test, listing):
             raise DataError(
                 f"the test part and the {name} part are the same {len(test.labels):,} images",
@@ -80,9 +78,9 @@ def _check_classes(test: Labels, trained: Labels, classes: Sequence[str], where:
 
 def _same(test: Images, listing: Images) -> bool:
     """Whether two listings have the same labels, and the same bytes in an even sample."""
-    if test is listing or not np.array_equal(test.labels, listing.labels):
-        return test is listing
+    if not np.array_equal(test.labels, listing.labels):
+        return False
     count = len(test.labels)
     sample = np.unique(np.linspace(0, count - 1, min(count, _COMPARED)).astype(np.int64))
     pairs = zip(test.images(sample), listing.images(sample), strict=True)
-    return all(own[1] == other[1] for own, other in pairs)
+    return all(tested == listed for (_, tested), (_, listed) in pairs)

@@ -43,12 +43,12 @@ def parts(labels: Labels, validation: float | None, test: float | None, seed: in
     tested = rest[:0]
     if test is not None:
         rest, tested = _divided(labels, round(test * len(labels)), Purpose.TEST, seed)
-        _check_taken(len(tested), len(labels), test)
+        _check_size(len(tested), len(labels), test)
     if validation is None:
         return Parts(rest, rest[:0], tested)
     held_out = round(validation * len(labels))
-    train, held = _divided(labels[rest], held_out, Purpose.SPLIT, seed)
-    return Parts(rest[train], rest[held], tested)
+    train, evaluated = _divided(labels[rest], held_out, Purpose.SPLIT, seed)
+    return Parts(rest[train], rest[evaluated], tested)
 
 
 def check_fractions(validation: float, test: float) -> None:
@@ -62,8 +62,8 @@ def check_fractions(validation: float, test: float) -> None:
         )
 
 
-def _check_taken(taken: int, images: int, test: float) -> None:
-    if not taken:
+def _check_size(tested: int, images: int, test: float) -> None:
+    if not tested:
         raise DataError(
             f"the test part would be empty: {test:g} of {images:,} images is less than half an "
             "image",

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compound.jobs.data.sources.subset import limited, split
+from compound.jobs.data.sources.subset import limited, parts, split
 
 labels_of = st.lists(st.integers(0, 5), min_size=1, max_size=200).map(
     lambda values: np.array(values, dtype=np.int64)
@@ -44,3 +44,31 @@ def test_selection_is_fixed_by_its_seed():
     assert limited(labels, 7, 1).tolist() == limited(labels, 7, 1).tolist()
     assert limited(labels, 7, 1).tolist() != limited(labels, 7, 2).tolist()
     assert split(labels, 0.2, 1)[1].tolist() == [0, 7, 10, 11, 12, 14, 30, 36, 38, 43, 50, 52]
+
+
+@given(
+    st.lists(st.integers(0, 5), min_size=20, max_size=200),
+    st.floats(0.05, 0.45),
+    st.floats(0.05, 0.45),
+    st.integers(0, 100),
+)
+def test_parts_divide_all_images_evenly_by_class(labels, validation, test, seed):
+    labels = np.array(labels)
+    divided = parts(labels, validation, test, seed)
+    everything = np.concatenate(divided)
+    assert sorted(everything.tolist()) == list(range(len(labels)))
+    assert len(divided.test) == round(test * len(labels))
+    assert len(divided.validation) == round(validation * len(labels))
+    for count, taken in zip(np.bincount(labels), np.bincount(labels[divided.test]), strict=False):
+        assert abs(taken - test * count) <= 2
+    assert parts(labels, validation, test, seed).test.tolist() == divided.test.tolist()
+    # How much validation takes moves no image into or out of the test part.
+    assert parts(labels, validation / 2, test, seed).test.tolist() == divided.test.tolist()
+
+
+def test_parts_without_a_test_part_are_those_of_a_split():
+    labels = np.arange(100) % 3
+    train, held_out, test = parts(labels, 0.25, None, 7)
+    for own, before in zip((train, held_out), split(labels, 0.25, 7), strict=True):
+        assert own.tolist() == before.tolist()
+    assert not len(test)

@@ -7,7 +7,7 @@ from compound.orchestrator.wording.numbers import percent
 from compound.schemas.final_evaluation import NetworkScore
 
 
-def tested_table(inputs: ReportInputs) -> Table:
+def final_table(inputs: ReportInputs) -> Table:
     """Return the test accuracy of each network beside its validation accuracy."""
     heads = (
         "role",
@@ -41,7 +41,7 @@ def _percent(fraction: float | None) -> float | None:
     return None if fraction is None else 100 * fraction
 
 
-def tested_tiles(inputs: ReportInputs) -> list[Tile]:
+def final_tiles(inputs: ReportInputs) -> list[Tile]:
     """Return the test accuracy of the choice, or of the largest network where nothing is chosen."""
     measured = [n for n in (inputs.test.networks if inputs.test else ()) if n.accuracy is not None]
     chosen = [network for network in measured if network.role == "choice"] or measured[-1:]
