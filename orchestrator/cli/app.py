@@ -41,11 +41,16 @@ def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOptio
 
 
 @app.command()
-def data(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOption = False) -> None:
+def data(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    sheet: Annotated[Path | None, typer.Option(help="Draw a few images of each class.")] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show what the data are: found, taken and left out, by reason; all images are decoded."""
     from compound.orchestrator.cli import data as data_command
 
-    data_command.data(spec, overrides or [], as_json=as_json)
+    data_command.data(spec, overrides or [], sheet, as_json=as_json)
 
 
 @app.command()

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from compound.jobs.data.source import inspect
-from compound.orchestrator.cli.printing.output import print_json, print_table, say
+from compound.jobs.data.source import inspect, opened
+from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.spec.load import load
 from compound.orchestrator.wording.ledger_text import (
     appearance_lines,
@@ -13,7 +13,8 @@ from compound.orchestrator.wording.ledger_text import (
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.data import DataInfo
 from compound.schemas.data_ledger import DataLedger, LeftOut, PartLedger
-from compound.schemas.errors import CompoundError
+from compound.schemas.errors import CompoundError, SpecError
+from compound.schemas.study import AnySpec
 
 PARTS = ("part", ">found", ">taken", ">left out", "where")
 LEFT_OUT = ("part", ">count", "reason", "such as")
@@ -21,17 +22,41 @@ CLASSES = 20
 """Classes that are listed; more are in the JSON."""
 
 
-def data(path: Path, overrides: list[str], *, as_json: bool) -> None:
-    """Read and decode all images of a spec, and print the ledger. DataError: they are unfit."""
+def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool) -> None:
+    """Decode all images of a spec, and print the ledger. DataError: they are unfit.
+
+    `sheet`: a PNG of the first images of each class, as the network will see them.
+    """
     file = load(path, overrides)
     try:
         info = inspect(file.spec.data)
+        if sheet is not None:
+            _write_sheet(sheet, file.spec, info)
     except CompoundError as error:
         raise file.explain(error) from None
     if as_json:
         print_json({"source": file.spec.data.source, **info.model_dump(mode="json")})
-        return
-    _show(file.spec.name, info)
+    else:
+        _show(file.spec.name, info)
+    if sheet is not None:
+        note(f"wrote {sheet}: look at it")
+    elif not as_json:
+        say(f"next: compound data {path} --sheet {file.spec.name}.png, and look at the images")
+
+
+def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:
+    # Imported here: resizing needs torch, which the ledger alone does not.
+    from compound.jobs.data.contact_sheet import contact_sheet
+
+    side = spec.baseline.resolution or info.size
+    try:
+        sheet.write_bytes(contact_sheet(opened(spec.data, patient=False), side))
+    except OSError as error:
+        raise SpecError(
+            f"cannot be written: {error.strerror}",
+            where=str(sheet),
+            next_step="compound data SPEC --sheet FILE.png, with a file that can be written",
+        ) from None
 
 
 def _show(name: str, info: DataInfo) -> None:

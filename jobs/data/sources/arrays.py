@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from compound.jobs.data.sources.catalogue import Catalogue, FoundPart, Part
+from compound.jobs.data.listing.left_out import FoundPart
+from compound.jobs.data.sources.catalogue import Catalogue, Part
 from compound.jobs.data.sources.dataset import (
     Dataset,
     Hashes,
@@ -72,8 +73,10 @@ class Arrays:
     def catalogue(self) -> Catalogue:
         """The images as a listing, for the ledger."""
         listings = [listing for listing in (self.train, self.test) if listing]
-        found = tuple(FoundPart(listing.where, len(listing.labels)) for listing in listings)
-        return Catalogue(self.classes, self.train, None, self.content, test=self.test, parts=found)
+        parts_listed = tuple(FoundPart(listing.where, len(listing.labels)) for listing in listings)
+        return Catalogue(
+            self.classes, self.train, None, self.content, test=self.test, parts=parts_listed
+        )
 
 
 def arranged(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from compound.jobs.data.listing.left_out import FoundPart
 from compound.jobs.data.sources.dataset import Hashes, Indices, Labels
 from compound.schemas.data_ledger import LeftOut
 
@@ -33,15 +34,6 @@ class Listing(Protocol):
     def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
         """Yield name and encoded bytes of the images at ascending indices."""
         ...
-
-
-@dataclass(frozen=True)
-class FoundPart:
-    """Where a listing was found, and what was left out of it before any image was decoded."""
-
-    where: str
-    found: int
-    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True)

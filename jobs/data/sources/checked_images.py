@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.sources.catalogue import Part
 from compound.jobs.data.sources.dataset import Hashes, Indices
 from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
-from compound.jobs.data.sources.progress import progress
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ def checked(part: Part, form: Form, doing: str) -> CheckedImages:
                 good.append(position)
             except BadImage as error:
                 bad.append(f"{name}: {error}")
-    known = part.listing.hashes
+    listed = part.listing.hashes
     return CheckedImages(
-        np.array(good, dtype=np.int64), tuple(bad), hashes if known is None else known[part.indices]
+        np.array(good, dtype=np.int64),
+        tuple(bad),
+        hashes if listed is None else listed[part.indices],
     )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compound.jobs.data.listing.left_out import EXAMPLES
 from compound.jobs.data.sources.catalogue import Part
 from compound.jobs.data.sources.dataset import Hashes, Indices
-from compound.jobs.data.sources.left_out import EXAMPLES
 from compound.schemas.data_ledger import Duplicates, PartName
 
 
@@ -35,8 +35,8 @@ def _within(parts: Mapping[PartName, HashedPart]) -> Iterator[Duplicates]:
 def _between(parts: Mapping[PartName, HashedPart]) -> Iterator[Duplicates]:
     """Count, for each pair of parts, the images of the later that the earlier has too."""
     names = list(parts)
-    for place, later in enumerate(names):
-        for earlier in names[:place]:
+    for number, later in enumerate(names):
+        for earlier in names[:number]:
             shared = np.flatnonzero(np.isin(parts[later].hashes, parts[earlier].hashes))
             if len(shared):
                 yield _entry((earlier, later), parts[later], shared)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from compound.jobs.data.listing.image_file import FORMAT_NAMES
 from compound.jobs.data.sources.catalogue import Catalogue, Listing, Part
 from compound.jobs.data.sources.checked_images import CheckedImages, checked
 from compound.jobs.data.sources.dataset import (
@@ -19,7 +20,6 @@ from compound.jobs.data.sources.dataset import (
     fits,
 )
 from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
-from compound.jobs.data.sources.image_file import FORMAT_NAMES
 from compound.jobs.data.sources.ledger_of_parts import LedgerPart, ledger_of
 from compound.jobs.data.sources.own_test_part import (
     check_apart,

@@ -13,10 +13,10 @@ from math import prod
 
 import numpy as np
 
+from compound.jobs.data.listing.file_location import FileLocation, location_of, unreadable
+from compound.jobs.data.listing.left_out import printable
 from compound.jobs.data.sources.arrays import ArrayListing, Arrays, arranged
 from compound.jobs.data.sources.dataset import Dataset, HeldOut, Pixels, check_labels
-from compound.jobs.data.sources.file_location import FileLocation, location_of, unreadable
-from compound.jobs.data.sources.left_out import printable
 from compound.schemas.data import DataInfo, IdxData
 from compound.schemas.errors import DataError
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from compound.jobs.data.listing.class_folders import class_folders
+from compound.jobs.data.listing.file_location import FileLocation, location_of, unreadable
+from compound.jobs.data.listing.images_below import reason_of_error
+from compound.jobs.data.listing.left_out import LeftOutCounts, printable
+from compound.jobs.data.listing.part_files import PartFiles, list_part
+from compound.jobs.data.listing.read_ahead import read_ahead
+from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.sources.catalogue import Catalogue
-from compound.jobs.data.sources.class_folders import class_folders
 from compound.jobs.data.sources.dataset import Hashes, Indices, Labels
-from compound.jobs.data.sources.file_location import FileLocation, location_of, unreadable
-from compound.jobs.data.sources.images_below import reason_of_error
-from compound.jobs.data.sources.left_out import LeftOutCounts, printable
-from compound.jobs.data.sources.part_files import PartFiles, list_part
-from compound.jobs.data.sources.progress import progress
-from compound.jobs.data.sources.read_ahead import read_ahead
 from compound.schemas.data import ImageFolderData
 from compound.schemas.errors import DataError
 
@@ -113,7 +113,7 @@ def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
         largest=spec.size,
         test=listings.get("test"),
         test_content=test_content.hexdigest() if "test" in parts else "",
-        parts=tuple(files.found() for files in parts.values()),
+        parts=tuple(files.count() for files in parts.values()),
         unused=unused.entries(),
         notes=tuple(_notes(parts["train"], classes)),
     )
@@ -123,7 +123,7 @@ def _shares_classes(test: PartFiles, classes: Sequence[str], unused: LeftOutCoun
     """Return whether a test part has a class of training; count its files where it has none."""
     if not set(test.names).isdisjoint(classes):
         return True
-    files = test.found().found
+    files = test.count().entries
     if files:
         example = min((min(names) for names in test.names.values() if names), default=test.folder)
         reason = f"of classes that training does not have, in `{printable(test.folder)}`"

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compound.jobs.data.sources.catalogue import Catalogue, FoundPart, Part
+from compound.jobs.data.listing.left_out import FoundPart, LeftOutCounts
+from compound.jobs.data.sources.catalogue import Catalogue, Part
 from compound.jobs.data.sources.checked_images import CheckedImages
 from compound.jobs.data.sources.dataset import Hashes, Indices, Labels
 from compound.jobs.data.sources.duplicate_images import HashedPart, contradictions, duplicates
-from compound.jobs.data.sources.left_out import LeftOutCounts
 from compound.schemas.data_ledger import Appearance, DataLedger, PartLedger, PartName
 
 _EMPTY = "0 bytes"
@@ -40,8 +40,8 @@ class LedgerPart:
         is_empty = np.isin(part.indices, part.listing.empty)
         for index in part.indices[is_empty].tolist():
             bad.add(_EMPTY, part.listing.name(index))
-        known = part.listing.hashes
-        hashes = None if known is None else known[part.indices]
+        listed = part.listing.hashes
+        hashes = None if listed is None else listed[part.indices]
         return cls(part, np.flatnonzero(~is_empty), bad, hashes)
 
     @property
@@ -82,15 +82,15 @@ def _part_ledger(
 ) -> PartLedger:
     """Return the lines of a part: of its own listing, or of a share of the training listing."""
     entry, left_out = parts[name], LeftOutCounts()
-    found_part = _found(catalogue, name)
+    found_part = _own_part(catalogue, name)
     if found_part is None:
         where, count = f"split off from {_found_train(catalogue).where}", entry.part.available
     else:
-        where, count = found_part.where, found_part.found
+        where, count = found_part.where, found_part.entries
         left_out.merge(found_part.left_out)
     if name == "train":
         for part, share in parts.items():
-            if part != "train" and _found(catalogue, part) is None and share.part.available:
+            if part != "train" and _own_part(catalogue, part) is None and share.part.available:
                 left_out.add(SPLIT_OFF.format(part=part), "", share.part.available)
     key = {"train": "limit", "validation": "validation_limit"}.get(name, "")
     beyond = entry.part.available - len(entry.part.indices)
@@ -108,7 +108,7 @@ def _part_ledger(
     )
 
 
-def _found(catalogue: Catalogue, name: PartName) -> FoundPart | None:
+def _own_part(catalogue: Catalogue, name: PartName) -> FoundPart | None:
     """Return what was found in a part's own listing; None where it is split off."""
     own = {"train": catalogue.train, "validation": catalogue.validation, "test": catalogue.test}
     present = [part for part, listing in own.items() if listing is not None]

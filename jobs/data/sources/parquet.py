@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from compound.jobs.data.sources.catalogue import Catalogue, FoundPart
+from compound.jobs.data.listing.file_location import FileLocation, unreadable
+from compound.jobs.data.listing.left_out import FoundPart, printable
+from compound.jobs.data.listing.parquet_files import PartNames, part_files
+from compound.jobs.data.listing.read_ahead import read_ahead
+from compound.jobs.data.sources.catalogue import Catalogue
 from compound.jobs.data.sources.class_labels import FileLabels, is_text, match, read_labels
 from compound.jobs.data.sources.dataset import Indices, Labels
-from compound.jobs.data.sources.file_location import FileLocation, unreadable
-from compound.jobs.data.sources.left_out import printable
-from compound.jobs.data.sources.parquet_files import PartNames, part_files
-from compound.jobs.data.sources.read_ahead import read_ahead
 from compound.schemas.data import ParquetData
 from compound.schemas.data_ledger import PartName
 from compound.schemas.errors import DataError

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ImageColor
 
+from compound.jobs.data.listing.image_file import BadImage, guarded, opened
 from compound.jobs.data.sources.dataset import Indices
 from compound.jobs.data.sources.decode import Form
 from compound.jobs.data.sources.eight_bits import HIGH_BYTE, Values, step_for, values_of
-from compound.jobs.data.sources.image_file import BadImage, guarded, opened
 from compound.jobs.data.sources.image_header import PLAIN_FORMATS, Header, appearance, header
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.data_ledger import Appearance

@@ -1,10 +1,21 @@
-"""Counting what is left out, by reason, with a few names; names of any bytes can be printed."""
+"""What was found and what is left out, by reason; names of any bytes as printable text."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from compound.schemas.data_ledger import LeftOut
 
 EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class FoundPart:
+    """Where a listing was found, and what was left out of it before any image was decoded."""
+
+    where: str
+    entries: int
+    """Files or rows, before any was left out."""
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def printable(name: str) -> str:
