@@ -13,7 +13,10 @@ from compound.orchestrator.cli.options import (
     ImportOption,
     JsonOption,
     OutputOption,
+    PlanFileOption,
+    ProbeOption,
     SetOption,
+    SheetOption,
     SpecArgument,
     StoreOption,
     StudyArgument,
@@ -44,7 +47,7 @@ def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOptio
 def data(
     spec: SpecArgument,
     overrides: SetOption = None,
-    sheet: Annotated[Path | None, typer.Option(help="Draw a few images of each class.")] = None,
+    sheet: SheetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the data are: found, taken and left out, by reason; all images are decoded."""
@@ -57,15 +60,11 @@ def data(
 def plan(
     spec: SpecArgument,
     overrides: SetOption = None,
-    probe: Annotated[
-        bool, typer.Option("--probe", help="Time a few networks first, a minute at most.")
-    ] = False,
+    probe: ProbeOption = False,
     address: Annotated[
         str | None, typer.Option(help="Probe a worker of this Ray instead of this machine.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Keep the plan in this file.")
-    ] = None,
+    output: PlanFileOption = None,
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:

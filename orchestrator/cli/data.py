@@ -85,8 +85,8 @@ def _show(name: str, info: DataInfo) -> None:
             say(line)
     if ledger.compared:
         say(f"compared by content: {counted(ledger.compared, 'image')}")
-    for note in ledger.notes:
-        say(f"note: {note}")
+    for text in ledger.notes:
+        say(f"note: {text}")
     say(
         f"seen by the network: {info.in_channels} x {info.size} x {info.size}; "
         f"fingerprint {info.fingerprint}"
