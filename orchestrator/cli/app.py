@@ -15,6 +15,8 @@ from compound.orchestrator.cli.options import (
     OutputOption,
     PlanFileOption,
     ProbeOption,
+    PureOption,
+    RunnerOption,
     SetOption,
     SheetOption,
     SpecArgument,
@@ -82,9 +84,7 @@ def run(
     plan: Annotated[
         Path | None, typer.Option(help="Run exactly the plan that `compound plan -o` wrote.")
     ] = None,
-    runner: Annotated[
-        Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
-    ] = "ray",
+    runner: RunnerOption = "ray",
     address: AddressOption = None,
     retry_failed: Annotated[bool, typer.Option(help="Train failed jobs again.")] = False,
     fast_dev_run: Annotated[
@@ -119,9 +119,7 @@ def retry(
     study: StudyArgument,
     store: StoreOption = "runs",
     failed: Annotated[bool, typer.Option("--failed", help="Retry failed jobs (default).")] = True,
-    runner: Annotated[
-        Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
-    ] = "ray",
+    runner: RunnerOption = "ray",
     address: AddressOption = None,
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
@@ -209,9 +207,7 @@ def doctor(
 
 @app.command()
 def models(
-    pure: Annotated[
-        bool, typer.Option("--pure", help="EfficientNet-B0 by powers of 1.2, 1.1 and 1.15 instead.")
-    ] = False,
+    pure: PureOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the named networks with their exact counts."""

@@ -37,3 +37,9 @@ PlanFileOption = Annotated[
 SheetOption = Annotated[
     Path | None, typer.Option("--sheet", help="Draw a few images of each class into a PNG.")
 ]
+RunnerOption = Annotated[
+    Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
+]
+PureOption = Annotated[
+    bool, typer.Option("--pure", help="EfficientNet-B0 by powers of 1.2, 1.1 and 1.15 instead.")
+]

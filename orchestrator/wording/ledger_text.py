@@ -64,7 +64,7 @@ def class_lines(info: DataInfo) -> Iterator[str]:
 def duplicate_lines(ledger: DataLedger) -> Iterator[str]:
     """Say which images are there twice, and how many were compared."""
     for entry in ledger.duplicates:
-        yield f"warning: {_duplicate(entry, ledger)}: {', '.join(entry.examples)}"
+        yield f"duplicates: {_duplicate(entry, ledger)}: {', '.join(entry.examples)}"
 
 
 def _duplicate(entry: Duplicates, ledger: DataLedger) -> str:
