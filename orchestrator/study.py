@@ -68,6 +68,8 @@ class Study(Generic[S]):
     retry_failed: bool = False
     networks: Networks = field(default_factory=Networks)
     """What scales the family."""
+    reads_test: bool = True
+    """Whether the test part is read when all phases have ended."""
 
     @property
     def folder(self) -> StudyFolder:
@@ -108,7 +110,7 @@ class Study(Generic[S]):
 
     def evaluated(self, outcome: Outcome, info: DataInfo) -> Outcome:
         """Read the test part, if all phases have ended; return how the run ends."""
-        if outcome == "stopped":
+        if outcome == "stopped" or not self.reads_test:
             return outcome
         ending = self._evaluation(info).run()
         return ending if ending == "stopped" else outcome

@@ -29,7 +29,7 @@ def run(path: Path | None, overrides: list[str], options: run_command.Options) -
     file = run_command.source(path, overrides, options)
     spec = KINDS[file.spec.kind].rehearsal(file.spec)
     with _scratch(replace(file, spec=spec)) as rehearsed:
-        ending = run_command.run_to_end(rehearsed, options)
+        ending = run_command.run_to_end(rehearsed, replace(options, reads_test=False))
         jobs = _check(rehearsed)
     summary = f"{jobs} jobs trained {BATCHES} batches each, to the report; nothing of it is kept"
     if options.as_json:

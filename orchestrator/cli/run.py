@@ -56,6 +56,8 @@ class Options:
     """Draw the report."""
     resume: str = ""
     """The command that resumes; by default `compound run` with the spec."""
+    reads_test: bool = True
+    """Evaluate on the test part at the end; a rehearsal does not see it."""
 
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
@@ -163,7 +165,9 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             with assembled(spec, store, backend, profile=options.profile, note=note) as parts:
                 limit, observers = parts
                 text, retry = file.source.text, options.retry_failed
-                study = Study(spec, text, store, limit, observers, retry, networks)
+                study = Study(
+                    spec, text, store, limit, observers, retry, networks, options.reads_test
+                )
                 return _reached(KINDS[spec.kind].run(study, prepared.plan), limit)
 
 

@@ -13,7 +13,7 @@ from compound.schemas.metrics import TEST_ACCURACY, TEST_IMAGES, TEST_LOSS
 from tests.support.requests import MakeRequest
 
 
-def tested(request: JobRequest) -> JobRequest:
+def with_images(request: JobRequest) -> JobRequest:
     """Return the request with 41 test images, which change no identity."""
     data = request.job.data
     spec = data.spec.model_copy(update={"test_images": 41})
@@ -44,7 +44,7 @@ def numbers(result: JobResult) -> dict[str, float]:
 def test_a_child_process_brings_the_numbers_of_this_one(
     make_request: MakeRequest, store: str
 ) -> None:
-    request = tested(make_request(epochs=1))
+    request = with_images(make_request(epochs=1))
     trained = carried_out(LocalRunner(), request, store)
     here = numbers(carried_out(LocalRunner(), evaluating(request), store))
     children = LocalRunner()
@@ -63,7 +63,7 @@ def test_the_workers_of_a_divided_network_evaluate_it_together(
     make_request: MakeRequest, store: str
 ) -> None:
     divided = Resources(workers=2, gpus=0, parallel="full")
-    request = tested(make_request(epochs=1)).model_copy(update={"resources": divided})
+    request = with_images(make_request(epochs=1)).model_copy(update={"resources": divided})
     carried_out(LocalRunner(), request, store)
     together = numbers(carried_out(LocalRunner(), evaluating(request), store))
     alone = request.model_copy(update={"resources": Resources(gpus=0)})
@@ -74,7 +74,7 @@ def test_the_workers_of_a_divided_network_evaluate_it_together(
 def test_a_warm_trial_evaluates(
     ray_session: Session, make_request: MakeRequest, store: str
 ) -> None:
-    request = tested(make_request(epochs=1))
+    request = with_images(make_request(epochs=1))
     carried_out(LocalRunner(), request, store)
     here = numbers(carried_out(LocalRunner(), evaluating(request), store))
     assert numbers(carried_out(RayRunner(ray_session), evaluating(request), store)) == here
@@ -86,7 +86,7 @@ def test_a_worker_group_evaluates_what_it_has_divided(
     ray_session: Session, make_request: MakeRequest, store: str
 ) -> None:
     divided = Resources(workers=2, gpus=0, parallel="full")
-    request = tested(make_request(epochs=1)).model_copy(update={"resources": divided})
+    request = with_images(make_request(epochs=1)).model_copy(update={"resources": divided})
     carried_out(RayRunner(ray_session), request, store)
     together = numbers(carried_out(RayRunner(ray_session), evaluating(request), store))
     alone = request.model_copy(update={"resources": Resources(gpus=0)})

@@ -16,6 +16,7 @@ from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.job import JobRequest, JobResult
 from compound.schemas.verdict import Verdict
 from tests.support.command import compound
+from tests.support.images_on_disk import folder_of, jpeg
 from tests.support.small_study import SPEC, carry_out
 
 IMAGES = "data.test_images=50"
@@ -242,3 +243,23 @@ def test_a_study_without_a_test_part_says_so(tmp_path: Path) -> None:
     assert FINAL_TEST not in store.study("small").sizes()
     assert "no test part" in compound("status", str(path)).stdout
     assert json.loads(compound("status", str(path), "--json").stdout)["test"] is None
+
+
+def test_a_folder_with_a_test_part_is_read_at_the_end_only(tmp_path: Path) -> None:
+    images, path = tmp_path / "images", tmp_path / "small.yaml"
+    folder_of(images, train=24, held=8, side=8)
+    data = f"{{{{source: image_folder, path: {images}}}}}"
+    text = TRAIN.replace(TRAIN[TRAIN.index("{{source: digits") : TRAIN.index("\nbaseline")], data)
+    path.write_text(text.format(store=tmp_path / "runs").replace("batch: 32", "batch: 8"))
+    without, _ = carry_out(path)
+    for number in range(6):
+        file = images / "test" / ("ant", "bee")[number % 2] / f"{number}.jpg"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(jpeg(20_000 + number, side=8))
+    resumed, _ = carry_out(path)
+    assert [pending for _, _, pending in (*without.phases, *resumed.phases)] == [2, 0]
+    (network,) = stored(path)[2].networks
+    assert [score.images for score in network.seeds] == [6, 6]
+    file.write_bytes(jpeg(30_000, side=8))
+    carry_out(path)
+    assert "has changed since it was read" in stored(path)[2].outdated
