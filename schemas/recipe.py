@@ -112,7 +112,8 @@ class Recipe(Model):
     """Per 256 images of the batch: the rate used is learning_rate * batch / 256."""
     momentum: Probability = 0.9
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 5e-4
-    """On convolution and linear weights only, never on norms or biases; `adamw` decouples it."""
+    """On weights of convolutions and linear layers only; never on norms, biases, gains, embeddings
+    or what a network has beside its layers. `adamw` decouples it."""
     schedule: Literal["cosine", "exponential"] = "cosine"
     warmup_epochs: Annotated[float, Field(ge=0, le=1000)] = 1
     decay: Annotated[float, Field(gt=0, le=1)] = 0.97
