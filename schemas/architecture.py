@@ -120,7 +120,7 @@ class Rounding(Model):
 class Cost(Model):
     """Exact counts of one network; MACs and activations for one image, forward.
 
-    MACs are multiplications of convolutions and linear layers without biases; activations are
+    MACs are multiplications of convolutions and matrix products without biases; activations are
     the elements of all convolution outputs (Dollar et al. 2021).
     """
 

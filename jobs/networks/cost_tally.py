@@ -32,6 +32,7 @@ class CostTally:
         "layers",
         "params",
         "pointwise",
+        "products",
         "saved",
         "spatial",
         "times",
@@ -41,7 +42,7 @@ class CostTally:
         self.keeps_result, self.times = FAMILIES[family].keeps_result, 1
         self.params = self.dense = self.pointwise = self.depthwise = 0
         self.activations = self.saved = self.largest = self.layers = 0
-        self.spatial = self.cramped = 0
+        self.spatial = self.cramped = self.products = 0
 
     def conv(self, cin: int, cout: int, area: int, size: int, groups: int = 1) -> None:
         """Count a bias-free convolution and its norm; area is the kernel's, size the output's."""
@@ -77,6 +78,7 @@ class CostTally:
         """Count a linear layer with biases; its outputs are no activations of convolutions."""
         self.params += features * classes + classes
         self.dense += features * classes
+        self.products += features * classes
         self.layers += 1
         self.keep(features)
 
@@ -118,6 +120,7 @@ class CostTally:
         self.layers += part.layers
         self.cramped += part.cramped
         self.spatial += part.spatial
+        self.products += part.products
         self.largest = max(self.largest, part.largest)
 
     @property
@@ -138,4 +141,5 @@ class CostTally:
             layers=self.layers,
             cramped=self.cramped,
             spatial=self.spatial,
+            linear=self.products,
         )

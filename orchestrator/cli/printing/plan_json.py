@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from compound.jobs.networks.workload import workload
 from compound.orchestrator.forecast.budget_check import warnings
 from compound.schemas.architecture import Candidate, describe
 from compound.schemas.forecast import Demand, Forecast
@@ -49,6 +50,7 @@ def _network(candidate: Candidate, demands: dict[str, Demand]) -> dict[str, Any]
         "nominal": candidate.coefficients.nominal,
         "ratio": candidate.ratio,
         **candidate.cost.model_dump(),
+        "macs_by_kind": workload(architecture).macs_by_kind,
         "resolution": architecture.resolution,
         **describe(architecture),
         "shares": candidate.shares.model_dump() if candidate.shares else None,
