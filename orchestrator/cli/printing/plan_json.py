@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from compound.jobs.networks.workload import workload
+from compound.orchestrator.cli.printing.plan_notes import plan_notes
 from compound.orchestrator.forecast.budget_check import warnings
 from compound.schemas.architecture import Candidate, describe
 from compound.schemas.forecast import Demand, Forecast
@@ -22,6 +23,7 @@ def as_json(prepared: "Prepared") -> dict[str, Any]:
         "baseline": _network(plan.baseline, demands),
         **(_search(plan.search, demands) if plan.search else {}),
         "family": _family(plan.family, forecast, demands),
+        "notes": plan_notes(prepared),
         "warnings": [*plan.warnings, *warnings(prepared.spec, forecast)],
         "jobs": [_job(job, forecast) for job in plan.jobs],
         "prediction": _prediction(forecast),

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from compound.orchestrator.cli.printing.output import note, print_table, say
+from compound.orchestrator.cli.printing.plan_notes import plan_notes
 from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.forecast.placement import sentence
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.wording.numbers import counted, duration, short, size
 from compound.schemas.architecture import Candidate
 from compound.schemas.device import DeviceProfile, ProbePoint
-from compound.schemas.factory import FactoryNetwork
 from compound.schemas.forecast import Basis, Demand, MemberForecast, Range, Total
 from compound.schemas.weights import WeightsRef
 
@@ -55,15 +55,6 @@ FAMILY = (
 )
 
 
-MADE_BY = {
-    "convolution": "in convolutions",
-    "linear": "in products with weights",
-    "attention": "in products of results, as in attention",
-    "weights": "in products of weights alone",
-}
-"""How the plan says what multiplies, by the key of `macs_by_kind`."""
-
-
 PROBED = (
     "network",
     ">pixels",
@@ -103,9 +94,10 @@ def show(prepared: "Prepared") -> None:
     networks = (plan.baseline, *plan.trained)
     title = KINDS[prepared.spec.kind].title(prepared.spec, plan)
     print_table(title, NETWORKS, [_network(candidate) for candidate in networks])
-    _say_counted(plan.baseline)
     _say_data(prepared)
     _say_start(plan.jobs[0].request.job.weights)
+    for line in plan_notes(prepared):
+        say(line)
     hours = _hours_name(prepared)
     print_table("\nwhat each network's jobs take", (*DEMANDS, *hours), _demands(prepared))
     if prepared.forecast.family.members:
@@ -131,17 +123,6 @@ def _network(candidate: Candidate) -> list[str]:
         str(len(candidate.triples) or ""),
         " ".join(f"{share:4.0%}" for share in shares.split) if shares else "",
     ]
-
-
-def _say_counted(baseline: Candidate) -> None:
-    """Say what the MACs of a user's own network are; of named ones the blocks say it."""
-    if isinstance(baseline.architecture, FactoryNetwork):
-        say(f"\ncounted in the baseline: {_kinds(baseline.architecture)}")
-
-
-def _kinds(network: FactoryNetwork) -> str:
-    kinds = network.workload.macs_by_kind.items()
-    return ", ".join(f"{macs:,} MACs {MADE_BY[kind]}" for kind, macs in kinds if macs)
 
 
 def _say_data(prepared: "Prepared") -> None:
