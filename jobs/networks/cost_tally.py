@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from compound.jobs.networks.block_counts import Map
 from compound.jobs.networks.families import FAMILIES
+from compound.jobs.networks.padding import same_edges
 from compound.schemas.device import Workload
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class CostTally:
     """Counts of one part of a network. What is added while `times` is n counts n times."""
 
     __slots__ = (
+        "_same",
         "activations",
         "cramped",
         "dense",
@@ -38,7 +40,8 @@ class CostTally:
         "times",
     )
 
-    def __init__(self, family: "BlockFamily") -> None:
+    def __init__(self, family: "BlockFamily", padding: str = "half") -> None:
+        self._same = padding == "same"
         self.keeps_result, self.times = FAMILIES[family].keeps_result, 1
         self.params = self.dense = self.pointwise = self.depthwise = 0
         self.activations = self.saved = self.largest = self.layers = 0
@@ -87,6 +90,16 @@ class CostTally:
         self.saved += self.times * copies * elements
         if elements > self.largest:
             self.largest = elements
+
+    def pad(self, channels: int, side: int, kernel: int, stride: int, *, spare: bool) -> None:
+        """Count the padded copy that a layer saves where it pads unevenly.
+
+        `spare`: whether nothing else saves the map that is copied, which is counted already.
+        """
+        edges = same_edges(side, kernel, stride)
+        if self._same and not edges.even:
+            self.keep(channels * (side + sum(edges)) ** 2)
+            self.saved -= self.times * channels * side**2 if spare else 0
 
     def touch(self, source: Map) -> None:
         """Count a map that a layer saves as its input, unless another layer has saved it."""
