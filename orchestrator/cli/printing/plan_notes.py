@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from compound.orchestrator.plan.variant_dropout import variant_note
-from compound.schemas.architecture import Candidate
+from compound.schemas.architecture import Architecture, Candidate, Network
 from compound.schemas.factory import FactoryNetwork
 
 if TYPE_CHECKING:
@@ -21,7 +21,15 @@ MADE_BY = {
 
 def plan_notes(prepared: "Prepared") -> list[str]:
     """Return the sentences of a plan."""
-    return [*_counted(prepared.plan.baseline), *variant_note(prepared.spec)]
+    plan = prepared.plan
+    start = plan.jobs[0].request.job.architecture
+    return [*_counted(plan.baseline), *variant_note(prepared.spec), *_epsilon(start)]
+
+
+def _epsilon(network: Network) -> Iterator[str]:
+    """Say where batch norm differs from the family's because the weights were trained so."""
+    if isinstance(network, Architecture) and network.norm_epsilon is not None:
+        yield f"batch norm's epsilon is {network.norm_epsilon:g}, as the weights were trained"
 
 
 def _counted(baseline: Candidate) -> Iterator[str]:

@@ -23,9 +23,7 @@ def windows(image: np.ndarray, kernel: int, stride: int) -> list[list[np.ndarray
     results = -(-side // stride)
     first = -(max((results - 1) * stride + kernel - side, 0) // 2)
     starts = [first + step * stride for step in range(results)]
-    return [
-        [image[max(r, 0) : r + kernel, max(c, 0) : c + kernel] for c in starts] for r in starts
-    ]
+    return [[image[max(r, 0) : r + kernel, max(c, 0) : c + kernel] for c in starts] for r in starts]
 
 
 @pytest.mark.parametrize("side", [6, 7])

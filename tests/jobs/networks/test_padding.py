@@ -28,6 +28,8 @@ def test_no_pixel_more_than_needed_is_added(side: int, kernel: int, stride: int)
     edges = same_edges(side, kernel, stride)
     assert 0 <= edges.after - edges.before <= 1
     padded = side + sum(edges)
-    assert padded < kernel or (padded - kernel) // stride + 1 == -(-side // stride) or not sum(edges)
+    assert (
+        padded < kernel or (padded - kernel) // stride + 1 == -(-side // stride) or not sum(edges)
+    )
     fewer = padded - 1
     assert not sum(edges) or fewer < kernel or (fewer - kernel) // stride + 1 < -(-side // stride)
