@@ -4,6 +4,7 @@ The file and the network must have the same tensors, of the same shapes; an erro
 differences.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -103,7 +104,22 @@ def exported(tensors: Tensors, architecture: Network, source: Source) -> Tensors
         raise _no_names_error(source, by_source)
     naming = by_source[source]
     layers, shift = naming.layers, _own_naming(architecture).epsilon - naming.epsilon
-    return {_layer_renamed(layers, name): t for name, t in _shifted(tensors, shift).items()}
+    renamed = {_layer_renamed(layers, name): t for name, t in _shifted(tensors, shift).items()}
+    return _versioned(renamed, naming.version) if naming.version else renamed
+
+
+def epsilon_of(architecture: Architecture, source: Source) -> float:
+    """Return batch norm's epsilon that a source builds the network with."""
+    namings_of = {naming.source: naming for naming in _all_namings(architecture)}
+    return namings_of[source].epsilon
+
+
+def _versioned(tensors: Tensors, version: int) -> Tensors:
+    """Return a state dict with the version of its network where torch's own dicts have it."""
+    # A class of our own would be code to torch.load, which then refuses the file.
+    state = OrderedDict(tensors)
+    state._metadata = OrderedDict({"": {"version": version}})  # type: ignore[attr-defined]
+    return state
 
 
 def _no_names_error(source: Source, sources: Iterable[str]) -> ArchitectureError:
