@@ -43,6 +43,20 @@ Head = Annotated[int, Field(ge=0, le=65_536)]
 """Channels of the 1x1 convolution before pooling; 0 leaves it out."""
 
 
+def _is_half(padding: str) -> bool:
+    return padding == "half"
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+Padding = Annotated[Literal["half", "same"], Field(exclude_if=_is_half)]
+"""What convolutions and pools add around a map: half a kernel on every side, as torch does; or as
+TensorFlow does, with a stride mostly more at the end than at the start."""
+NormEpsilon = Annotated[float, Field(gt=0, le=1)]
+
+
 class Architecture(Identified):
     """A realised network: every stage's repeats and channels, and the input resolution."""
 
@@ -53,6 +67,10 @@ class Architecture(Identified):
     stem: Stem = Stem()
     stages: Stages
     head: Head = 1280
+    padding: Padding = "half"
+    norm_epsilon: Annotated[NormEpsilon | None, Field(exclude_if=_is_none)] = None
+    """Added to the variance in batch norm; None: the family's own (jobs/networks/families.py). A
+    network that starts from weights has the epsilon that they were trained with."""
 
     @cached_property
     def id(self) -> str:
@@ -120,7 +138,7 @@ class Rounding(Model):
 class Cost(Model):
     """Exact counts of one network; MACs and activations for one image, forward.
 
-    MACs are multiplications of convolutions and linear layers without biases; activations are
+    MACs are multiplications of convolutions and matrix products without biases; activations are
     the elements of all convolution outputs (Dollar et al. 2021).
     """
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from compound.schemas.architecture import BlockFamily, Head, Resolution
+from compound.schemas.architecture import BlockFamily, Head, Padding, Resolution
 from compound.schemas.base import Model
 from compound.schemas.factory import FactoryName
 from compound.schemas.stages import Stages, Stem
@@ -40,6 +40,7 @@ class NamedBaseline(Model):
 
     name: NetworkName
     resolution: Resolution | None = None
+    padding: Padding = "half"
 
 
 class CustomBaseline(Model):
@@ -50,6 +51,7 @@ class CustomBaseline(Model):
     stem: Stem = Stem()
     stages: Stages
     head: Head = 1280
+    padding: Padding = "half"
 
 
 class FactoryBaseline(Model):

@@ -16,7 +16,7 @@ class Workload(Model):
 
     params: int
     dense: int
-    """MACs of linear layers and of ungrouped convolutions with a kernel above 1x1."""
+    """MACs of matrix products and of ungrouped convolutions with a kernel above 1x1."""
     pointwise: int
     """MACs of ungrouped 1x1 convolutions."""
     depthwise: int
@@ -28,16 +28,29 @@ class Workload(Model):
     largest: int
     """Elements of the largest single feature map."""
     layers: int
-    """Convolutions and linear layers."""
+    """Convolutions and matrix products."""
     spatial: int = 0
     """Weights of ungrouped convolutions with a kernel above 1x1."""
     cramped: int = 0
     """Weights of grouped convolutions whose kernel is larger than the map that they make."""
 
+    linear: int = 0
+    """Of `dense`: MACs of products of an image's numbers with weights."""
+    attention: int = 0
+    """Of `dense`: MACs of products of two results of an image, as in attention."""
+    folded: int = 0
+    """Of `dense`: MACs of products of weights alone, which are the same for any batch."""
+
     @property
     def macs(self) -> int:
         """All multiplications."""
         return self.dense + self.pointwise + self.depthwise
+
+    @property
+    def macs_by_kind(self) -> dict[str, int]:
+        """All multiplications by what makes them; they add up to `macs`."""
+        products = {"linear": self.linear, "attention": self.attention, "weights": self.folded}
+        return {"convolution": self.macs - sum(products.values()), **products}
 
 
 class ProbePoint(Model):

@@ -1,6 +1,7 @@
 """One training job: what identifies it, what it logs, and how it ended."""
 
 from functools import cached_property
+from operator import not_
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
@@ -134,6 +135,15 @@ class _Science(Model):
     fingerprint: str
     seed: int
     weights: WeightsRef | None = None
+    revision: int = 0
+
+
+def revision_of(recipe: Recipe) -> int:
+    """Return the newest revision of a recipe: 1 where RandAugment makes all drawn operations.
+
+    Jobs of older stores have revision 0; RandAugment made about half of the operations in them.
+    """
+    return int(recipe.augment.policy == "randaugment")
 
 
 def _anywhere(weights: WeightsRef | None) -> WeightsRef | None:
@@ -152,6 +162,8 @@ class TrainJob(Identified):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     weights: WeightsRef | None = None
     """What the first attempt starts from; None draws weights from the seed."""
+    revision: Annotated[int, Field(ge=0, exclude_if=not_)] = 0
+    """Grows where the same recipe comes to give other numbers; see `revision_of`."""
 
     @model_validator(mode="after")
     def _settled(self) -> "TrainJob":
@@ -170,6 +182,7 @@ class TrainJob(Identified):
                 fingerprint=self.data.fingerprint,
                 seed=self.seed,
                 weights=_anywhere(self.weights),
+                revision=self.revision,
             )
         )
 

@@ -50,7 +50,8 @@ class Augment(Model):
     """Least and largest width over height of a `resized` crop."""
     flip: bool = True
     policy: Literal["none", "autoaugment", "randaugment"] = "none"
-    """`autoaugment` is policy v0 of EfficientNet's code; `randaugment` draws from 16 operations."""
+    """`autoaugment` is policy v0 of EfficientNet's code; `randaugment` draws from 16 operations,
+    and makes each that it draws."""
     layers: Annotated[int, Field(ge=1, le=8)] = 2
     """Operations that RandAugment makes on an image, one after the other."""
     magnitude: Annotated[float, Field(ge=0, le=30)] = 9.0
@@ -112,7 +113,8 @@ class Recipe(Model):
     """Per 256 images of the batch: the rate used is learning_rate * batch / 256."""
     momentum: Probability = 0.9
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 5e-4
-    """On convolution and linear weights only, never on norms or biases; `adamw` decouples it."""
+    """On weights of convolutions and linear layers only; never on norms, biases, gains, embeddings
+    or what a network has beside its layers. `adamw` decouples it."""
     schedule: Literal["cosine", "exponential"] = "cosine"
     warmup_epochs: Annotated[float, Field(ge=0, le=1000)] = 1
     decay: Annotated[float, Field(gt=0, le=1)] = 0.97
@@ -123,7 +125,8 @@ class Recipe(Model):
     dropout: Probability = 0.0
     dropout_phi7: Probability | None = None
     """Dropout at phi 7: it grows linearly from `dropout` at phi 0. None: the same at every phi,
-    which is also what `recipe: paper` does for a spec that sets `dropout` itself."""
+    which is also what `recipe: paper` does for a spec that sets `dropout` itself. Beside a named
+    EfficientNet `recipe: paper` begins with that variant's dropout: 0.2 for B0 to 0.5 for B7."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of the averaged weights that are evaluated; 0 turns the average off."""
     norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None

@@ -81,6 +81,11 @@ class Source(Protocol):
         """The largest label of both splits."""
         ...
 
+    @property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of the channels that images are normalised by: (C,), 0 to 255."""
+        ...
+
     def training(self, seed: int, epoch: int, share: Share, first_step: int = 0) -> Iterator[Batch]:
         """Yield this rank's micro-batches of an epoch from a step (counted from 0) on.
 
@@ -164,6 +169,7 @@ class Feeder:
         self._device, storage = device, _storage_device(images, device)
         self.images, self.held_out = len(images.train), len(images.validation)
         self.channels = images.train.shape[1]
+        self.moments = images.mean, images.deviation
         labels = images.train_labels, images.validation_labels
         self.highest_label = max(int(part.max()) for part in labels)
         augmenter = Augmenter(augment, images.mean.to(device), images.validation.shape[-1])

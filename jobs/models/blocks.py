@@ -1,6 +1,6 @@
 """The blocks that families share: convolution with norm, gates, inverted and plain residuals.
 
-Convolutions pad k // 2 on both sides; no activation follows a projection.
+Convolutions pad as jobs/networks/padding.py says; no activation follows a projection.
 """
 
 from typing import NamedTuple
@@ -43,7 +43,7 @@ class ConvNorm(nn.Sequential):
         numerics: Numerics,
         activate: bool = True,
     ) -> None:
-        conv = nn.Conv2d(cin, cout, kernel, stride, kernel // 2, groups=groups, bias=False)
+        conv = numerics.conv(cin, cout, kernel, stride, groups)
         super().__init__(conv, numerics.norm(cout), *([numerics.activated()] if activate else []))
 
 

@@ -34,7 +34,9 @@ def build(
 def _described(
     architecture: Architecture, survival: float, dropout: float, norm_momentum: float | None
 ) -> nn.Module:
-    numerics = NUMERICS[architecture.family]
+    numerics = NUMERICS[architecture.family]._replace(padding=architecture.padding)
     if norm_momentum is not None:
         numerics = numerics._replace(momentum=norm_momentum)
+    if architecture.norm_epsilon is not None:
+        numerics = numerics._replace(epsilon=architecture.norm_epsilon)
     return ConvNet(architecture, survival=survival, dropout=dropout, numerics=numerics)

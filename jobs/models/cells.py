@@ -15,12 +15,10 @@ class ActConvNorm(nn.Sequential):
     """Activation, convolution and batch norm: the order inside cells."""
 
     def __init__(self, conv: Convolution, stride: int, numerics: Numerics) -> None:
-        height, width = conv.kernel
-        padding = (height // 2, width // 2)
         step = stride if conv.strides else 1
         super().__init__(
             numerics.activation(),
-            nn.Conv2d(conv.cin, conv.cout, conv.kernel, step, padding, bias=False),
+            numerics.conv(conv.cin, conv.cout, conv.kernel, step),
             numerics.norm(conv.cout),
         )
 
@@ -85,10 +83,10 @@ class CellBlock(nn.Module):
 def _operation(operation: Operation, channels: int, stride: int, numerics: Numerics) -> nn.Module:
     """Build one operation; pools keep the side at stride 1, and ignore padding."""
     if operation == "max_pool_2x2":
-        return nn.MaxPool2d(2, stride, ceil_mode=True)
+        return numerics.max_pool(2, stride)
     if operation == "max_pool_3x3":
-        return nn.MaxPool2d(3, stride, 1)
+        return numerics.max_pool(3, stride)
     if operation == "avg_pool_3x3":
-        return nn.AvgPool2d(3, stride, 1, count_include_pad=False)
+        return numerics.avg_pool(3, stride)
     convs = convolutions(operation, channels)
     return nn.Sequential(*(ActConvNorm(conv, stride, numerics) for conv in convs))

@@ -19,7 +19,7 @@ class ConvNet(nn.Module):
         self.stem = ConvNorm(
             architecture.in_channels, stem.channels, stem.kernel, stem.stride, numerics=numerics
         )
-        self.pool = nn.MaxPool2d(3, 2, 1) if stem.pool else nn.Identity()
+        self.pool = numerics.max_pool(3, 2) if stem.pool else nn.Identity()
         self.blocks = nn.Sequential(*_blocks(architecture, survival, numerics))
         stages = architecture.stages
         self._reads_two = [stage.reads_two for stage in stages for _ in range(stage.repeats)]

@@ -7,7 +7,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from compound.jobs.models.decayed_weights import mark
 from compound.jobs.models.meta_trace import IMAGES, Trace, trace
+from compound.jobs.models.training_check import (
+    Buffers,
+    Untrainable,
+    require_types,
+    require_used,
+    require_weights,
+    unreached,
+)
 from compound.jobs.models.user_code import (
     ARGUMENTS,
     WHERE,
@@ -39,6 +48,7 @@ class Factory:
         self._build: Build = load(name, folders)
         self._folders = (*folders, code_folder(name))
         self._built: dict[Point, FactoryNetwork | FactoryError] = {}
+        self._weights: dict[Point, frozenset[str]] = {}
 
     @property
     def builds(self) -> int:
@@ -56,13 +66,60 @@ class Factory:
         return result
 
     def check_training(self, network: FactoryNetwork) -> None:
-        """Run a network in training mode. FactoryError: it does not return logits there."""
-        module = self._without_numbers((network.depth, network.width, network.resolution))
-        side = network.resolution
-        images = torch.empty(IMAGES, self._channels, side, side, device="meta")
-        with self._factory_errors("in training", network):
-            output = module.train()(images)
-        self._check_output(output, "in training, ")
+        """Run a network in training mode, forward and backward.
+
+        Raises FactoryError: it does not return logits there, never uses one of its weights, or
+        has types that cannot be trained.
+        """
+        self._check_training((network.depth, network.width, network.resolution))
+
+    def _check_training(self, point: Point) -> None:
+        module = self._without_numbers(point)
+        buffers = Buffers(module)
+        with self._untrainable(point):
+            require_weights(module)
+            with self._factory_errors("in training", point):
+                output = self._training_output(module, point, "meta")
+            self._check_output(output, "in training, ")
+            buffers.require_unchanged()
+            if unreached(module, output):
+                self._require_used(module, point)
+
+    def _training_output(self, module: nn.Module, point: Point, device: str) -> Tensor:
+        images = torch.zeros(IMAGES, self._channels, point[2], point[2], device=device)
+        with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            output: Tensor = module.train()(images)
+        return output
+
+    def _require_used(self, module: nn.Module, point: Point) -> None:
+        """Take gradients: the graph alone does not show what a checkpointed block uses."""
+        try:
+            require_used(module, lambda: self._backward(module, point, "meta"))
+        except RuntimeError:
+            # Some operations have no backward on the meta device (NotImplementedError is one too).
+            real = self._called(point)
+
+            def checked() -> None:
+                with self._factory_errors("in backward", point):
+                    self._backward(real, point, "cpu")
+
+            require_used(real, checked)
+
+    def _backward(self, module: nn.Module, point: Point, device: str) -> None:
+        output = self._training_output(module, point, device)
+        output.sum().backward()  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def _untrainable(self, point: Point) -> Iterator[None]:
+        try:
+            yield
+        except Untrainable as error:
+            raise FactoryError(
+                f"{self.name} {error.problem}, at {_point_text(point)}",
+                where=WHERE,
+                allowed=error.allowed,
+                next_step=error.next_step,
+            ) from None
 
     def axes(self, base: FactoryNetwork) -> tuple[Axis, ...]:
         """Return the axes that have an effect on some tensor of the network."""
@@ -83,13 +140,22 @@ class Factory:
                 allowed="the code, and the version of torch, that the plan was made with",
                 next_step="plan again: compound plan SPEC --allow-import",
             )
-        return self._called((network.depth, network.width, network.resolution))
+        point = (network.depth, network.width, network.resolution)
+        module = self._called(point)
+        mark(module, self._weights[point])
+        return module
 
     def _realised(self, point: Point) -> FactoryNetwork | FactoryError:
         try:
-            traced = self._traced(self._without_numbers(point), point)
+            module = self._without_numbers(point)
+            with self._untrainable(point):
+                require_types(module)
+            traced = self._traced(module, point)
+            if unreached(module, traced.output):
+                self._check_training(point)
         except FactoryError as error:
             return error
+        self._weights[point] = traced.weights
         return FactoryNetwork(
             factory=self.name,
             **dict(zip(ARGUMENTS, (*point, self._classes, self._channels), strict=True)),

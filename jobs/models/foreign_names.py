@@ -19,6 +19,8 @@ class Naming(NamedTuple):
     source: Source
     layers: dict[str, str]
     epsilon: float
+    version: int | None = None
+    """The version in a state dict without which the library refuses it."""
 
 
 class _Position(NamedTuple):
@@ -153,6 +155,7 @@ class _Convention(NamedTuple):
     layers: frozenset[LayerKind]
     names: Callable[[Architecture], Iterator[Pair]]
     epsilon: Callable[[Architecture], float] = lambda _: 1e-5
+    version: int | None = None
 
 
 _CONVENTIONS = (
@@ -161,7 +164,8 @@ _CONVENTIONS = (
     _Convention("timm", None, _INVERTED, _timm),
     _Convention("torchvision", "mbconv", _INVERTED, _torchvision_mbconv, _epsilon_of_size),
     _Convention("torchvision", "mobilenet-v2", _UNGATED, _torchvision_v2),
-    _Convention("torchvision", "mnasnet", _UNGATED, _torchvision_mnasnet),
+    # Version 2 of torchvision's MNASNet scales its first layers too, and so do ours.
+    _Convention("torchvision", "mnasnet", _UNGATED, _torchvision_mnasnet, version=2),
 )
 
 
@@ -169,7 +173,7 @@ def namings(architecture: Architecture) -> list[Naming]:
     """Return the namings of other libraries that an architecture's weights may be stored under."""
     layers = {kind for stage in architecture.stages for kind in stage.layers}
     return [
-        Naming(row.source, dict(row.names(architecture)), row.epsilon(architecture))
+        Naming(row.source, dict(row.names(architecture)), row.epsilon(architecture), row.version)
         for row in _CONVENTIONS
         if row.family in (None, architecture.family) and layers <= row.layers
     ]

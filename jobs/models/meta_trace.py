@@ -15,28 +15,43 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from compound.jobs.models.decayed_weights import decayed, is_matrix, mark
+from compound.jobs.models.matrix_products import factors
 from compound.schemas.device import Workload
 
 IMAGES = 2
 """Images of the pass: with a single one, a network that mixes up images would pass the check."""
 _WORD = 4
 """Bytes of the elements that saved tensors are counted in."""
-_MATRIX = {"aten::mm": 0, "aten::addmm": 1}
-"""Products of two matrices, by the index of the first matrix among the arguments."""
 _NORM = "aten::native_batch_norm"
 # The repr of a layer that holds a function contains its address, which differs in every process.
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
+_LAYER_FUNCTIONS = frozenset(
+    (
+        *(functional.linear, functional.bilinear),
+        *(functional.conv1d, functional.conv2d, functional.conv3d),
+        *(functional.conv_transpose1d, functional.conv_transpose2d, functional.conv_transpose3d),
+    )
+)
+"""torch's functions of linear layers and convolutions: they take a `weight`."""
+
+
 class Trace(NamedTuple):
-    """One pass: the work, a digest of all layers and operations, and the output."""
+    """One pass through a network."""
 
     workload: Workload
     digest: str
+    """Of all layers and operations, and of what training treats otherwise than by its shape."""
     output: Any
+    weights: frozenset[str]
+    """Parameters that are weights by their use: see jobs/models/decayed_weights.py."""
 
 
 def trace(module: nn.Module, in_channels: int, resolution: int) -> Trace:
@@ -44,11 +59,15 @@ def trace(module: nn.Module, in_channels: int, resolution: int) -> Trace:
     module.eval()
     images = torch.empty(IMAGES, in_channels, resolution, resolution, device="meta")
     recorder = _Recorder(module, images)
-    with torch.enable_grad(), saved_tensors_hooks(recorder.keep, _unchanged), recorder:
+    functions = _LayerFunctions(recorder)
+    with torch.enable_grad(), saved_tensors_hooks(recorder.keep, _unchanged), functions, recorder:
         output = module(images)
+    mark(module, recorder.weights)
     params = sum(weight.numel() for weight in module.parameters())
-    text = json.dumps([_layers(module), recorder.steps], separators=(",", ":"))
-    return Trace(recorder.workload(params), hashlib.sha256(text.encode()).hexdigest()[:16], output)
+    content = [_layers(module), recorder.steps, *_treated(module)]
+    text = json.dumps(content, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return Trace(recorder.workload(params), digest, output, frozenset(recorder.weights))
 
 
 def _unchanged(tensor: Tensor) -> Tensor:
@@ -68,6 +87,39 @@ def _layers(module: nn.Module) -> list[list[Any]]:
     ]
 
 
+def _treated(module: nn.Module) -> list[list[str]]:
+    """List the weights that training treats otherwise than their dimensions say; often none.
+
+    The digest of a network in which matrices decay, and nothing else, has no such list.
+    """
+    weights, shrinking = dict(module.named_parameters()), decayed(module)
+    frozen = [name for name, weight in weights.items() if not weight.requires_grad]
+    trained = [name for name in weights if name not in frozen]
+    unlike = [n for n in trained if (weights[n].ndim > 1) != (n in shrinking)]
+    return [["frozen", *frozen], ["decay unlike", *unlike]] if frozen or unlike else []
+
+
+class _LayerFunctions(TorchFunctionMode):
+    """Tells a recorder which tensors are given to torch's functions as the weight of a layer."""
+
+    def __init__(self, recorder: "_Recorder") -> None:
+        super().__init__()
+        self._recorder = recorder
+
+    def __torch_function__(
+        self,
+        function: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if function in _LAYER_FUNCTIONS:
+            at = 2 if function is functional.bilinear else 1
+            self._recorder.use(kwargs["weight"] if "weight" in kwargs else args[at])
+        return function(*args, **kwargs)
+
+
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Records every operation below autograd, and every tensor that autograd saves."""
 
@@ -78,8 +130,17 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._names = {id(images): 0}
         own = [*module.parameters(), *module.buffers()]
         self._weights = {_storage(weight) for weight in own}
+        self._of_images = {_storage(images)}
+        self._parameters = dict(module.named_parameters())
+        self._origins: dict[int, frozenset[str]] = {}
+        for parameter_name, weight in self._parameters.items():
+            storage = _storage(weight)
+            self._origins[storage] = self._origins.get(storage, frozenset()) | {parameter_name}
+        self.weights: set[str] = set()
         self._saved: dict[int, int] = {}
         self._work = {"dense": 0, "pointwise": 0, "depthwise": 0}
+        self._products = {"linear": 0, "attention": 0}
+        self._folded = 0
         self._activations = self._largest = self._layers = 0
         self._spatial = self._cramped = 0
 
@@ -96,11 +157,30 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = run(*args, **(kwargs or {}))
         made = [tensor for tensor in tree_leaves(result) if isinstance(tensor, Tensor)]
         self.steps.append([name, read, [self._register(tensor) for tensor in made]])
+        self._follow([t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)], made)
         if name == "aten::convolution":
             self._convolution(args, result)
-        elif name in _MATRIX:
-            self._product(*args[_MATRIX[name] :][:2])
+        elif product := factors(name, args):
+            self._product(*product)
         return result
+
+    def _follow(self, read: list[Tensor], made: list[Tensor]) -> None:
+        """Note which results depend on the images, and which parameters made the others."""
+        storages = [_storage(tensor) for tensor in read]
+        results = {_storage(tensor) for tensor in made}
+        if self._of_images.intersection(storages):
+            self._of_images |= results
+            return
+        sources = frozenset[str]().union(*(self._origins.get(s, ()) for s in storages))
+        for storage in results if sources else ():
+            self._origins[storage] = self._origins.get(storage, frozenset()) | sources
+
+    def use(self, weight: Tensor) -> None:
+        """Note the parameters that a layer's weight is made of, but for gains."""
+        storage = _storage(weight)
+        if storage not in self._of_images:
+            used = self._origins.get(storage, ())
+            self.weights |= {name for name in used if is_matrix(self._parameters[name])}
 
     def _argument(self, value: Any) -> Any:
         """Name an argument so that it is the same in every process."""
@@ -121,6 +201,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         pixels = images if transposed else result
         area = math.prod(weight.shape[2:])
         kind = "depthwise" if groups > 1 else "dense" if area > 1 else "pointwise"
+        if not self._of_images & {_storage(images), _storage(weight)}:
+            self._folded += pixels.numel() * weight[0].numel()
+            return
         self._work[kind] += pixels.numel() * weight[0].numel()
         if kind == "dense":
             self._spatial += weight.numel()
@@ -130,11 +213,15 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._largest = max(self._largest, result.numel())
         self._layers += 1
 
-    def _product(self, left: Tensor, right: Tensor) -> None:
-        """Count a linear layer: a product in which a factor is a weight."""
-        if {_storage(left), _storage(right)} & self._weights:
-            self._work["dense"] += left.numel() * right.shape[1]
-            self._layers += 1
+    def _product(self, terms: tuple[Tensor, ...], macs: int) -> None:
+        """Count a product of matrices by how many of them depend on the images."""
+        variable = [_storage(term) in self._of_images for term in terms]
+        if not any(variable):
+            self._folded += macs
+            return
+        self._products["attention" if all(variable) else "linear"] += macs
+        self._work["dense"] += macs
+        self._layers += 1
 
     def keep(self, tensor: Tensor) -> Tensor:
         """Count a tensor that autograd saves: each storage once, weights and statistics never."""
@@ -148,9 +235,13 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def workload(self, params: int) -> Workload:
         """Return the counts, for one image."""
         largest = max(self._largest, *self._saved.values(), 0)
+        work = {kind: macs // IMAGES for kind, macs in self._work.items()}
+        work["dense"] += self._folded
         return Workload(
             params=params,
-            **{kind: macs // IMAGES for kind, macs in self._work.items()},
+            **work,
+            **{kind: macs // IMAGES for kind, macs in self._products.items()},
+            folded=self._folded,
             activations=self._activations // IMAGES,
             saved=sum(self._saved.values()) // IMAGES,
             largest=largest // IMAGES,

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional
 
+from compound.jobs.models.same_padding import SameAvgPool2d, SameConv2d, SameMaxPool2d
 from compound.jobs.networks.families import FAMILIES, Activation
 from compound.schemas.architecture import BlockFamily
 
@@ -18,6 +19,29 @@ class Numerics(NamedTuple):
     momentum: float
     grouped: bool
     classifier: Literal["uniform", "normal", "fan-in"]
+    padding: Literal["half", "same"] = "half"
+
+    def conv(
+        self, cin: int, cout: int, kernel: int | tuple[int, int], stride: int = 1, groups: int = 1
+    ) -> nn.Conv2d:
+        """Return a convolution without biases, padded as the network pads."""
+        height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+        kind = nn.Conv2d if self.padding == "half" else SameConv2d
+        around = (height // 2, width // 2)
+        return kind(cin, cout, (height, width), stride, around, groups=groups, bias=False)
+
+    def max_pool(self, kernel: int, stride: int) -> nn.Module:
+        """Return a max pool to ceil(side / stride) pixels."""
+        if self.padding == "same":
+            return SameMaxPool2d(kernel, stride)
+        odd = kernel % 2 == 1
+        return nn.MaxPool2d(kernel, stride, kernel // 2 if odd else 0, ceil_mode=not odd)
+
+    def avg_pool(self, kernel: int, stride: int) -> nn.Module:
+        """Return an average pool of an odd kernel; what lies outside the map does not count."""
+        if self.padding == "same":
+            return SameAvgPool2d(kernel, stride)
+        return nn.AvgPool2d(kernel, stride, kernel // 2, count_include_pad=False)
 
     def activated(self) -> nn.Module:
         """Return the activation that follows a convolution, in place where that saves a copy.

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,12 +26,18 @@ _SAVED = (b"PK", b"\x80")
 Tensors = dict[str, Tensor]
 
 
+EPSILON_KEY = "compound.norm_epsilon"
+"""Where the metadata of a file that we exported has batch norm's epsilon."""
+
+
 class WeightFile(NamedTuple):
     """The tensors of a file by name, and the digest of the bytes that they were read from."""
 
     path: Path
     sha256: str
     tensors: Tensors
+    norm_epsilon: float | None = None
+    """Batch norm's epsilon, where the file itself says it."""
 
 
 def read(path: str | Path) -> WeightFile:
@@ -47,7 +54,16 @@ def read(path: str | Path) -> WeightFile:
     tensors = _decoded(data, path)
     if all(name.startswith((MODEL, AVERAGE)) for name in tensors):
         tensors = evaluated(tensors)
-    return WeightFile(path, hashlib.sha256(data).hexdigest(), tensors)
+    return WeightFile(path, hashlib.sha256(data).hexdigest(), tensors, _stated_epsilon(path, data))
+
+
+def _stated_epsilon(path: Path, data: bytes) -> float | None:
+    """Return the epsilon in the metadata of a .safetensors file that could be decoded."""
+    if path.suffix != ".safetensors":
+        return None
+    end = 8 + int.from_bytes(data[:8], "little")
+    stated = json.loads(data[8:end]).get("__metadata__", {}).get(EPSILON_KEY)
+    return None if stated is None else float(stated)
 
 
 def evaluated(checkpoint: Mapping[str, Tensor]) -> Tensors:

@@ -4,6 +4,7 @@ The file and the network must have the same tensors, of the same shapes; an erro
 differences.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -35,9 +36,10 @@ def load_weights(
     """Load a .safetensors or .pth file into the module that was built from architecture.
 
     `classifier=False` leaves the module's classifier as it is, for other classes. Where the file's
-    norms were trained with another epsilon than ours, the difference is added to their running
-    variances, so the logits stay the same. `norm_epsilon` states it for a file whose epsilon does
-    not follow from its names (timm's tf_ networks: 1e-3, though their padding differs as well).
+    norms were trained with another epsilon than the network's, the difference is added to their
+    running variances, in float32, so the logits stay the same; `starting` gives a network the
+    file's epsilon instead. `norm_epsilon` states it for a file whose epsilon does not follow from
+    its names (timm's tf_ networks: 1e-3, and `padding: same`).
 
     Raises ArchitectureError: unreadable, holding code, not the file of that sha256, or tensors
     that are unknown, missing, or of another shape; the module is then unchanged.
@@ -47,10 +49,38 @@ def load_weights(
     expected = module.state_dict()
     naming = _naming(file.tensors, expected, architecture)
     loaded = _loadable(file, expected, naming, classifier=classifier)
-    epsilon = naming.epsilon if norm_epsilon is None else norm_epsilon
-    shift = epsilon - _own_naming(architecture).epsilon
-    shifted = {n: t + shift if n.endswith("running_var") else t for n, t in loaded.items()}
-    module.load_state_dict({**expected, **(shifted if shift else loaded)})
+    shift = _epsilon(file, naming, norm_epsilon) - _own_naming(architecture).epsilon
+    module.load_state_dict({**expected, **_shifted(loaded, shift)})
+
+
+def starting(
+    file: WeightFile, architecture: Architecture, norm_epsilon: float | None = None
+) -> Architecture:
+    """Return the network as the file's weights were trained: with their epsilon in batch norm.
+
+    So training starts with their logits, gradients and running statistics.
+    """
+    with torch.device("meta"):
+        expected = build(architecture).state_dict()
+    epsilon = _epsilon(file, _naming(file.tensors, expected, architecture), norm_epsilon)
+    if epsilon == _own_naming(architecture).epsilon:
+        return architecture
+    return architecture.model_copy(update={"norm_epsilon": epsilon})
+
+
+def _epsilon(file: WeightFile, naming: Naming, stated: float | None) -> float:
+    """Return a file's epsilon: as the spec says, as the file itself says, or by its names."""
+    known = (stated, file.norm_epsilon, naming.epsilon)
+    return next(epsilon for epsilon in known if epsilon is not None)
+
+
+def _shifted(tensors: Tensors, shift: float) -> Tensors:
+    """Add the difference of two epsilons to all running variances."""
+    # In half precision the sum would round to the variance itself.
+    return {
+        name: tensor.float() + shift if shift and name.endswith("running_var") else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def check_weights(file: WeightFile, architecture: Architecture, *, classifier: bool = True) -> None:
@@ -74,10 +104,22 @@ def exported(tensors: Tensors, architecture: Network, source: Source) -> Tensors
         raise _no_names_error(source, by_source)
     naming = by_source[source]
     layers, shift = naming.layers, _own_naming(architecture).epsilon - naming.epsilon
-    return {
-        _layer_renamed(layers, name): t + shift if shift and name.endswith("running_var") else t
-        for name, t in tensors.items()
-    }
+    renamed = {_layer_renamed(layers, name): t for name, t in _shifted(tensors, shift).items()}
+    return _versioned(renamed, naming.version) if naming.version else renamed
+
+
+def epsilon_of(architecture: Architecture, source: Source) -> float:
+    """Return batch norm's epsilon that a source builds the network with."""
+    namings_of = {naming.source: naming for naming in _all_namings(architecture)}
+    return namings_of[source].epsilon
+
+
+def _versioned(tensors: Tensors, version: int) -> Tensors:
+    """Return a state dict with the version of its network where torch's own dicts have it."""
+    # A class of our own would be code to torch.load, which then refuses the file.
+    state = OrderedDict(tensors)
+    state._metadata = OrderedDict({"": {"version": version}})  # type: ignore[attr-defined]
+    return state
 
 
 def _no_names_error(source: Source, sources: Iterable[str]) -> ArchitectureError:
@@ -113,7 +155,8 @@ def _all_namings(architecture: Architecture) -> list[Naming]:
 
 
 def _own_naming(architecture: Architecture) -> Naming:
-    return Naming("compound", {}, NUMERICS[architecture.family].epsilon)
+    own = architecture.norm_epsilon
+    return Naming("compound", {}, NUMERICS[architecture.family].epsilon if own is None else own)
 
 
 def _loadable(file: WeightFile, expected: Tensors, naming: Naming, *, classifier: bool) -> Tensors:

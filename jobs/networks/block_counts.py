@@ -40,6 +40,8 @@ def _mbconv(tally: "CostTally", stage: Stage, _previous: "Map", source: "Map", s
     if stage.expand > 1:
         tally.conv(source.channels, wide, 1, source.size)
         tally.activate(wide * source.size**2)
+    spare = stage.expand > 1 and not tally.keeps_result
+    tally.pad(wide, source.size, stage.kernel, stride, spare=spare)
     tally.conv(wide, wide, stage.kernel**2, size, groups=wide)
     tally.activate(wide * size * size)
     if stage.se:
@@ -52,6 +54,7 @@ def _separable(
     tally: "CostTally", stage: SeparableStage, _previous: "Map", source: "Map", stride: int
 ) -> None:
     cin, size = source.channels, shrink(source.size, stride)
+    tally.pad(cin, source.size, stage.kernel, stride, spare=False)
     tally.conv(cin, cin, stage.kernel**2, size, groups=cin)
     tally.activate(cin * size * size)
     tally.conv(cin, stage.channels, 1, size)
@@ -92,6 +95,7 @@ def _residual(
     cin, cout, size = source.channels, stage.out_channels, source.size
     *first, last = residual_convolutions(stage, cin, stride)
     for conv in first:
+        tally.pad(conv.cin, size, conv.kernel, conv.stride, spare=False)
         size = shrink(size, conv.stride)
         tally.conv(conv.cin, conv.cout, conv.kernel**2, size)
         tally.activate(conv.cout * size * size)
@@ -135,13 +139,18 @@ def _projected(tally: "CostTally", channels: int, previous: "Map", source: "Map"
 
 def _step(tally: "CostTally", operation: Operation, state: "Map", size: int) -> None:
     """Count one operation of a cell whose pairs return maps of a side of size."""
+    stride = 2 if state.size > size else 1
     if operation.startswith("max_pool"):
         tally.pool(state, state.channels * size * size)
+        kernel = 2 if operation == "max_pool_2x2" else 3
+        tally.pad(state.channels, state.size, kernel, stride, spare=False)
     elif operation == "avg_pool_3x3":
         tally.touch(state)
     for conv in convolutions(operation, state.channels):
         tally.activate_apart(state)
         height, width = conv.kernel
+        if conv.strides:
+            tally.pad(state.channels, state.size, height, stride, spare=False)
         state = Map(conv.cout, size if conv.strides else state.size, 1)
         tally.conv(conv.cin, conv.cout, height * width, state.size)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from compound.jobs.networks.block_counts import Map
 from compound.jobs.networks.families import FAMILIES
+from compound.jobs.networks.padding import same_edges
 from compound.schemas.device import Workload
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class CostTally:
     """Counts of one part of a network. What is added while `times` is n counts n times."""
 
     __slots__ = (
+        "_same",
         "activations",
         "cramped",
         "dense",
@@ -32,16 +34,18 @@ class CostTally:
         "layers",
         "params",
         "pointwise",
+        "products",
         "saved",
         "spatial",
         "times",
     )
 
-    def __init__(self, family: "BlockFamily") -> None:
+    def __init__(self, family: "BlockFamily", padding: str = "half") -> None:
+        self._same = padding == "same"
         self.keeps_result, self.times = FAMILIES[family].keeps_result, 1
         self.params = self.dense = self.pointwise = self.depthwise = 0
         self.activations = self.saved = self.largest = self.layers = 0
-        self.spatial = self.cramped = 0
+        self.spatial = self.cramped = self.products = 0
 
     def conv(self, cin: int, cout: int, area: int, size: int, groups: int = 1) -> None:
         """Count a bias-free convolution and its norm; area is the kernel's, size the output's."""
@@ -77,6 +81,7 @@ class CostTally:
         """Count a linear layer with biases; its outputs are no activations of convolutions."""
         self.params += features * classes + classes
         self.dense += features * classes
+        self.products += features * classes
         self.layers += 1
         self.keep(features)
 
@@ -85,6 +90,16 @@ class CostTally:
         self.saved += self.times * copies * elements
         if elements > self.largest:
             self.largest = elements
+
+    def pad(self, channels: int, side: int, kernel: int, stride: int, *, spare: bool) -> None:
+        """Count the padded copy that a layer saves where it pads unevenly.
+
+        `spare`: whether nothing else saves the map that is copied, which is counted already.
+        """
+        edges = same_edges(side, kernel, stride)
+        if self._same and not edges.even:
+            self.keep(channels * (side + sum(edges)) ** 2)
+            self.saved -= self.times * channels * side**2 if spare else 0
 
     def touch(self, source: Map) -> None:
         """Count a map that a layer saves as its input, unless another layer has saved it."""
@@ -118,6 +133,7 @@ class CostTally:
         self.layers += part.layers
         self.cramped += part.cramped
         self.spatial += part.spatial
+        self.products += part.products
         self.largest = max(self.largest, part.largest)
 
     @property
@@ -138,4 +154,5 @@ class CostTally:
             layers=self.layers,
             cramped=self.cramped,
             spatial=self.spatial,
+            linear=self.products,
         )

@@ -41,6 +41,8 @@ def _stem(tally: CostTally, architecture: Architecture) -> Map:
     stem = architecture.stem
     side = shrink(architecture.resolution, stem.stride)
     tally.keep(architecture.in_channels * architecture.resolution**2)
+    images = architecture.in_channels, architecture.resolution
+    tally.pad(*images, stem.kernel, stem.stride, spare=True)
     tally.conv(architecture.in_channels, stem.channels, stem.kernel**2, side)
     out = Map(stem.channels, side, 1, tally.keeps_result)
     tally.keep(out.elements)
@@ -48,6 +50,7 @@ def _stem(tally: CostTally, architecture: Architecture) -> Map:
         return out
     pooled = Map(stem.channels, shrink(side, 2), 1)
     tally.pool(out, pooled.elements)
+    tally.pad(stem.channels, side, 3, 2, spare=not tally.keeps_result)
     return pooled
 
 
@@ -64,21 +67,21 @@ def _head(tally: CostTally, architecture: Architecture, source: Map) -> None:
 
 def parts(architecture: Architecture) -> Iterator[CostTally]:
     """Count the stem, each stage, and the head with the classifier, in this order."""
-    tally = CostTally(architecture.family)
+    tally = CostTally(architecture.family, architecture.padding)
     previous = source = _stem(tally, architecture)
     yield tally
     for stage in architecture.stages:
-        tally = CostTally(architecture.family)
+        tally = CostTally(architecture.family, architecture.padding)
         previous, source = _stage(tally, stage, previous, source)
         yield tally
-    tally = CostTally(architecture.family)
+    tally = CostTally(architecture.family, architecture.padding)
     _head(tally, architecture, source)
     yield tally
 
 
 def whole(architecture: Architecture) -> CostTally:
     """Count a network as a whole."""
-    total = CostTally(architecture.family)
+    total = CostTally(architecture.family, architecture.padding)
     for part in parts(architecture):
         total.add(part)
     return total

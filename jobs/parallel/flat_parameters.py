@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from compound.jobs.models.decayed_weights import decayed
+
 
 @dataclass(frozen=True)
 class Flat:
@@ -14,6 +16,8 @@ class Flat:
 
     The module's tensors are views of `values`. On a CPU the parameters' gradients are views of
     `gradients`. What a parallel strategy does differently is a method, which it overrides.
+    Weights that are not trained, and buffers of other types than float32, are in no buffer: they
+    stay as they are (`apart`).
     """
 
     values: Tensor
@@ -115,12 +119,13 @@ class Parts(NamedTuple):
 
     @classmethod
     def of(cls, module: nn.Module) -> "Parts":
-        """Sort parameters and floating-point buffers."""
-        weights = dict(module.named_parameters())
+        """Sort trained parameters by their weight decay, and find the float32 buffers."""
+        weights = {n: weight for n, weight in module.named_parameters() if weight.requires_grad}
+        shrinking = decayed(module)
         return cls(
-            {name: weight for name, weight in weights.items() if weight.ndim > 1},
-            {name: weight for name, weight in weights.items() if weight.ndim <= 1},
-            {name: t for name, t in module.named_buffers() if t.is_floating_point()},
+            {name: weight for name, weight in weights.items() if name in shrinking},
+            {name: weight for name, weight in weights.items() if name not in shrinking},
+            {name: t for name, t in module.named_buffers() if t.dtype == torch.float32},
         )
 
     @property
@@ -132,6 +137,15 @@ class Parts(NamedTuple):
     def all(self) -> dict[str, Tensor]:
         """All tensors of a flat buffer."""
         return {**self.trained, **self.statistics}
+
+
+def apart(module: nn.Module, shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
+    """Return the tensors of a module that are in no flat buffer of these shapes, by name.
+
+    Weights that are not trained, counters, and buffers of other types than float32.
+    """
+    tensors = (*module.named_parameters(), *module.named_buffers())
+    return {name: tensor for name, tensor in tensors if name not in shapes}
 
 
 class EmptyBuffers(NamedTuple):

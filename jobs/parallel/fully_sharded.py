@@ -1,16 +1,16 @@
 """Fully sharded training: the ranks divide a network that does not fit into the memory of one.
 
 torch's fully_shard gathers the weights of one block at a time, once for its forward and once for
-its backward. Every rank then gets the average of its own part of the gradients. Tensors of one
-dimension, about 1 % of a network, are not divided: every rank has all of them, and their gradients
-are averaged at the end of a step.
+its backward. Every rank then gets the average of its own part of the gradients. Only weights of
+convolutions and linear layers are divided. Of the rest, about 1 % of a network, and of weights that
+are not trained, every rank has all; their gradients are averaged at the end of a step.
 
 Each rank has the same flat buffers as a lone rank, only shorter: its rows of the weights, then all
 other tensors. So optimisers, averages and snapshots need no special case.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import cast
@@ -28,6 +28,7 @@ from compound.jobs.parallel.flat_parameters import (
     EmptyBuffers,
     Flat,
     Parts,
+    apart,
     make_views,
     split,
     viewed,
@@ -148,8 +149,11 @@ def shard(module: nn.Module, recipe: Recipe, process: Process) -> Shards:
     mesh = init_device_mesh(process.device.type, (process.world_size,))
     parts = Parts.of(module)
     whole = {name: tensor.shape for name, tensor in parts.all.items()}
-    plain = {weight for weight in parts.plain.values() if isinstance(weight, nn.Parameter)}
-    for block in (*_blocks(module), module):
+    _require_apart(module, parts)
+    divided = {id(weight) for weight in parts.decayed.values()}
+    plain = {weight for weight in module.parameters() if id(weight) not in divided}
+    blocks = [*_blocks(module, divided)]
+    for block in (*blocks, module):
         fully_shard(
             block,
             mesh=mesh,
@@ -169,13 +173,29 @@ def _policy(recipe: Recipe) -> MixedPrecisionPolicy:
     return MixedPrecisionPolicy(param_dtype=gathered, reduce_dtype=sent, cast_forward_inputs=False)
 
 
-def _blocks(module: nn.Module) -> Iterator[nn.Module]:
-    """Yield the modules to gather at once: children with weights; of a list, its members."""
+def _blocks(module: nn.Module, divided: Collection[int]) -> Iterator[nn.Module]:
+    """Yield the modules to gather at once: children with divided weights; of a list, its members.
+
+    `divided`: the ids of these weights.
+    """
     for child in module.children():
         if type(child) in _LISTS:
-            yield from _blocks(child)
-        elif any(weight.ndim > 1 for weight in child.parameters()):
+            yield from _blocks(child, divided)
+        elif any(id(weight) in divided for weight in child.parameters()):
             yield child
+
+
+def _require_apart(module: nn.Module, parts: Parts) -> None:
+    """Refuse a tied weight: fully_shard would give each of its layers a weight of its own."""
+    every = module.named_parameters(remove_duplicate=False)
+    tied = [name for name, weight in every if name not in parts.all and weight.requires_grad]
+    if tied:
+        raise PlanError(
+            f"the weight '{tied[0]}' belongs to two layers, and cannot be divided between workers",
+            where="resources.parallel",
+            allowed="none",
+            next_step="set `parallel: none`, or give each layer its own weight",
+        )
 
 
 def _laid_out(
@@ -189,6 +209,8 @@ def _laid_out(
     buffers = EmptyBuffers.made(parts._replace(decayed=rows), process.device)
     flat = Shards(*buffers, tuple(rows.values()), whole, process)
     make_views(flat, {**parts.plain, **parts.statistics})
+    for tensor in apart(module, flat.shapes).values():
+        tensor.data = tensor.to(process.device)
     values, gradients = flat.named(flat.values), flat.named(flat.gradients)
     for name, weight in weights.items():
         values[name].copy_(rows[name])

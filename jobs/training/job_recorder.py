@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from compound.jobs.data.batches import Source
 from compound.jobs.parallel.collective import summed, text_from, together
 from compound.jobs.parallel.process import Process
 from compound.jobs.store.artifacts import ArtifactStore
@@ -19,7 +20,7 @@ from compound.jobs.training.checkpoints.checkpointing import checkpoint_writer
 from compound.jobs.training.checkpoints.restore import common_statistics, load_checkpoint
 from compound.jobs.training.checkpoints.snapshot import Snapshot
 from compound.jobs.training.environment import environment
-from compound.jobs.training.loop.epoch_position import Interrupted, Partial
+from compound.jobs.training.loop.epoch_position import DATA, Interrupted, Partial
 from compound.jobs.training.loop.trainer import Metrics, Trainer
 from compound.schemas.job import Cause, EpochRow, JobResult, TrainJob
 
@@ -219,7 +220,8 @@ class JobRecorder:
             self._snapshot = snapshot = self._snapshot or Snapshot(trainer)
             snapshot.take(trainer, sums, statistics)
             metrics, seconds = dict(self._metrics), self.begun.seconds
-            extra = lambda: _extra(snapshot, metrics, within, seconds)  # noqa: E731
+            about = _about(trainer.source)
+            extra = lambda: {**_extra(snapshot, metrics, within, seconds), **about}  # noqa: E731
             self._checkpoints.save(position, snapshot, extra)
         self._saved = position
 
@@ -227,6 +229,14 @@ class JobRecorder:
 def _extra(snapshot: Snapshot, metrics: Metrics, steps: int, seconds: float) -> Extra:
     """Return the numbers beside a snapshot's tensors, in the thread that writes them."""
     return {**metrics, **Partial(steps, *snapshot.sums, seconds).as_numbers()}
+
+
+def _about(source: Source) -> dict[str, str]:
+    """Return mean and deviation of the channels as JSON, in units of 0 to 1."""
+    return {
+        f"{DATA}{name}": json.dumps([value / 255 for value in tensor.tolist()])
+        for name, tensor in zip(("mean", "deviation"), source.moments, strict=True)
+    }
 
 
 def _writer(job: TrainJob, store: ArtifactStore, process: Process) -> JobWriter | None:

@@ -27,8 +27,9 @@ def baseline_of(spec: AnySpec, info: DataInfo, networks: Networks = DATA_ONLY) -
             return networks.own(factory, pixels, len(info.classes), info.in_channels)
         case NamedBaseline():
             network = NETWORKS[stated.name]
-            update["resolution"] = stated.resolution or network.resolution
-            network = network.model_copy(update=update)
+            pixels = stated.resolution or network.resolution
+            shape = {"resolution": pixels, "padding": stated.padding}
+            network = network.model_copy(update={**update, **shape})
         case CustomBaseline():
             network = Architecture.model_validate({**stated.model_dump(), **update})
         case _:

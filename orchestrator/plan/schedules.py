@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from compound.orchestrator.plan.compile_choice import CompileChoice
+from compound.orchestrator.plan.variant_dropout import of_variant
 from compound.schemas.architecture import AXES, Candidate
 from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile
-from compound.schemas.job import DataRef, JobRequest, TrainJob
+from compound.schemas.job import DataRef, JobRequest, TrainJob, revision_of
 from compound.schemas.plan import PlannedJob
 from compound.schemas.promotion import Asha, Rungs
 from compound.schemas.recipe import Recipe, at_phi
@@ -146,7 +147,8 @@ def job(
     network, judge = candidate.architecture, CompileChoice.of(spec, info.train, profile)
     return TrainJob(
         architecture=network,
-        recipe=judge.settled(network, at_phi(recipe, phi)),
+        recipe=judge.settled(network, at_phi(of_variant(recipe, spec), phi)),
+        revision=revision_of(recipe),
         data=DataRef(spec=spec.data, fingerprint=info.fingerprint),
         seed=seed,
     )

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.optimiser.schedule import Steps, begins_alike
 from compound.orchestrator.records.documents import documents
+from compound.schemas.data import DataInfo
 from compound.schemas.errors import StoreError
 from compound.schemas.job import JobRequest, TrainJob
 
@@ -57,6 +58,20 @@ def with_epochs(job: TrainJob, epochs: int) -> TrainJob:
     """Return the same job with a schedule of another length."""
     recipe = job.recipe.model_copy(update={"epochs": epochs})
     return job.model_copy(update={"recipe": recipe})
+
+
+def data_of(store: ArtifactStore, job_id: str) -> DataInfo | None:
+    """Return the data of a job, as a study that planned it has read it; None: no study has."""
+    for name in store.studies():
+        try:
+            study_documents = documents(store.study(name))
+        except StoreError:
+            continue
+        if study_documents and job_id in {job.request.job.id for job in study_documents.jobs}:
+            plan = study_documents.plan or study_documents.trained
+            if plan is not None:
+                return plan.data
+    return None
 
 
 def _jobs_of(store: ArtifactStore, study: str) -> set[str]:

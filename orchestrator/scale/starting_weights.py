@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from compound.jobs.models.weight_file import WeightFile, read
-from compound.jobs.models.weights import check_weights
+from compound.jobs.models.weights import check_weights, starting
 from compound.schemas.architecture import Architecture, Candidate, Network
 from compound.schemas.errors import ArchitectureError
 from compound.schemas.factory import FactoryNetwork
@@ -21,8 +21,7 @@ def with_weights(weights: Weights, baseline: Candidate, family: FamilyPlan) -> F
         file = read(weights.path)
     for member in family.members:
         _check(file, weights, member, baseline)
-    reference = WeightsRef(spec=weights, sha256=file.sha256)
-    members = tuple(_member(member, reference) for member in family.members)
+    members = tuple(_member(member, file, weights) for member in family.members)
     return family.model_copy(update={"members": members})
 
 
@@ -66,11 +65,17 @@ def _said_of_the_spec(next_step: str = "") -> Iterator[None]:
         ) from None
 
 
-def _member(member: Member, weights: WeightsRef) -> Member:
-    return member.model_copy(update={"jobs": tuple(_job(job, weights) for job in member.jobs)})
+def _member(member: Member, file: WeightFile, weights: Weights) -> Member:
+    """Start a member's jobs from the weights, with the epsilon that these were trained with."""
+    architecture = starting(file, _of_ours(member.network.architecture), weights.norm_epsilon)
+    network = member.network.model_copy(update={"architecture": architecture})
+    reference = WeightsRef(spec=weights, sha256=file.sha256)
+    jobs = tuple(_job(job, network, reference) for job in member.jobs)
+    return member.model_copy(update={"network": network, "jobs": jobs})
 
 
-def _job(planned: PlannedJob, weights: WeightsRef) -> PlannedJob:
-    job = planned.request.job.model_copy(update={"weights": weights})
+def _job(planned: PlannedJob, network: Candidate, weights: WeightsRef) -> PlannedJob:
+    start = {"architecture": network.architecture, "weights": weights}
+    job = planned.request.job.model_copy(update=start)
     request = planned.request.model_copy(update={"job": job})
-    return planned.model_copy(update={"request": request})
+    return planned.model_copy(update={"candidate": network.id, "request": request})

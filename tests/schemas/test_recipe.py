@@ -4,7 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from compound.schemas.base import digest
+from compound.schemas.job import revision_of
 from compound.schemas.recipe import Augment, Recipe, at_phi
+from tests.support.small_jobs import small_job
 
 
 def recipe(**fields) -> Recipe:
@@ -61,3 +63,11 @@ def test_new_options_leave_the_identity_of_modern_recipes() -> None:
 def test_ranges_are_written_in_order(augment: dict[str, list[float]]) -> None:
     with pytest.raises(ValidationError):
         recipe(augment=augment)
+
+
+def test_a_job_with_randaugment_is_another_than_before_it_made_every_operation() -> None:
+    for policy, revision in (("none", 0), ("autoaugment", 0), ("randaugment", 1)):
+        assert revision_of(recipe(augment={"policy": policy})) == revision
+    job = small_job()
+    assert "revision" not in job.model_dump()
+    assert job.model_copy(update={"revision": 1}).id != job.id

@@ -118,6 +118,18 @@ def torchvision_mobilenet_v2(network: Architecture) -> Network:
     return Network(OrderedDict(features=features), torchvision_classifier(network, network.head))
 
 
+class VersionedNetwork(Network):
+    """Refuses a state dict without a version, as torchvision's MNASNet does."""
+
+    _version = 2
+
+    def _load_from_state_dict(self, state, prefix, local_metadata, *rest) -> None:
+        version = local_metadata.get("version", None)
+        if version not in [1, 2]:
+            raise ValueError(f"version should be 1 or 2, not {version}")
+        super()._load_from_state_dict(state, prefix, local_metadata, *rest)
+
+
 def torchvision_mnasnet(network: Architecture) -> Network:
     def layer(*shape: int) -> list[nn.Module]:
         return [conv(*shape), nn.BatchNorm2d(shape[1]), nn.ReLU()]
@@ -135,7 +147,7 @@ def torchvision_mnasnet(network: Architecture) -> Network:
     layers += [nn.Sequential(*stack) for stack in stacks[1:]]
     layers += layer(network.stages[-1].channels, network.head, 1)
     parts = OrderedDict(layers=nn.Sequential(*layers))
-    return Network(parts, torchvision_classifier(network, network.head))
+    return VersionedNetwork(parts, torchvision_classifier(network, network.head))
 
 
 class ResidualBlock(nn.Module):

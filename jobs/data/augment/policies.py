@@ -2,6 +2,8 @@
 
 Policy, levels and probabilities are those of EfficientNet's published code (autoaugment.py in
 tensorflow/tpu). Lengths, which it has in pixels of a 224-pixel image, are fractions of the side.
+That code draws a probability for each operation of RandAugment too, but does not use it: every
+drawn operation is made.
 """
 
 from enum import IntEnum
@@ -42,8 +44,6 @@ KINDS = (TABLED, (Op.COLOR, Op.COLOR), (Op.SHARPNESS, Op.SHARPNESS), WARPING, (O
 """The first and last of each kind of operation that is computed in the same way, ascending."""
 HIGHEST = 10.0
 """The level that AutoAugment's strengths are given for."""
-_LEAST, _MOST = 0.2, 0.8
-"""Bounds of the probability that RandAugment applies an operation, drawn for each."""
 _SPAN = {
     Op.ROTATE: 30.0,
     Op.SHEAR_X: 0.3,
@@ -118,8 +118,6 @@ def _from_v0(count: int, generator: Generator) -> tuple[Tensor, Tensor]:
 
 
 def _from_all(augment: Augment, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    shape = (count, augment.layers)
-    codes = torch.randint(1, len(Op), shape, generator=generator)
-    chance = _LEAST + (_MOST - _LEAST) * torch.rand(shape, generator=generator)
-    amounts = torch.tensor([amount(op, augment.magnitude) for op in Op])[codes]
-    return codes * (torch.rand(shape, generator=generator) < chance), amounts
+    """Draw one of all operations for every layer, each with the same probability."""
+    codes = torch.randint(1, len(Op), (count, augment.layers), generator=generator)
+    return codes, torch.tensor([amount(op, augment.magnitude) for op in Op])[codes]

@@ -43,7 +43,7 @@ class Streamed:
         self.channels = dataset.choice.form.channels
         self.highest_label = int(dataset.rows.labels.max())
         self._labels = torch.from_numpy(dataset.rows.labels).to(device)
-        mean, deviation = dataset.moments
+        self.moments = mean, deviation = dataset.moments
         augmenter = Augmenter(augment, mean.to(device), self._resolution)
         self._finisher = Finisher(augmenter, mean, deviation, device, size_of)
         self.waited = 0.0

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only those who train or restore need it
-    from torch import Tensor
+    from torch import Tensor, dtype
 
 _NAMES = {
     "float64": "F64",
@@ -29,6 +29,11 @@ _NAMES = {
 
 _TYPES = {short: name for name, short in _NAMES.items()}
 _LENGTH = 8
+
+
+def storable(kind: "dtype") -> bool:
+    """Whether the format has a name for a type of torch."""
+    return str(kind).removeprefix("torch.") in _NAMES
 
 
 def encode(tensors: "Mapping[str, Tensor]") -> tuple[memoryview, ...]:

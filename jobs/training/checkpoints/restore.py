@@ -10,7 +10,7 @@ from compound.jobs.parallel.collective import averaged, from_leader, text_from, 
 from compound.jobs.parallel.process import Process
 from compound.jobs.store.format.checkpoint import SLOT, Checkpoint
 from compound.jobs.store.format.manifest import CheckpointFiles
-from compound.jobs.training.checkpoints.snapshot import counters_of
+from compound.jobs.training.checkpoints.snapshot import tensors_apart
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob
 
@@ -90,7 +90,7 @@ def _restore_part(trainer: "Trainer", tensors: Mapping[str, Tensor]) -> None:
         for name in flat.written:
             if name in views:
                 views[name].copy_(saved[name])
-    _restore_counters(trainer, tensors)
+    _restore_apart(trainer, tensors)
 
 
 def _restore(trainer: "Trainer", checkpoint: Checkpoint, with_slots: bool) -> None:
@@ -99,7 +99,7 @@ def _restore(trainer: "Trainer", checkpoint: Checkpoint, with_slots: bool) -> No
     _fill(trainer, trainer.flat.values, below(MODEL, model))
     if trainer.average is not None:
         _fill(trainer, trainer.average.values, below(AVERAGE, model))
-    _restore_counters(trainer, model)
+    _restore_apart(trainer, model)
     if not with_slots:
         return
     del model  # its memory, before that of the optimiser's state is taken
@@ -116,10 +116,10 @@ def _fill(trainer: "Trainer", buffer: Tensor, saved: Mapping[str, Tensor]) -> No
         tensor.copy_(trainer.flat.part(name, saved[name]))
 
 
-def _restore_counters(trainer: "Trainer", saved: Mapping[str, Tensor]) -> None:
+def _restore_apart(trainer: "Trainer", saved: Mapping[str, Tensor]) -> None:
     if trainer.flat.leads:
-        for name, counter in counters_of(trainer).items():
-            counter.copy_(saved[MODEL + name])
+        for name, tensor in tensors_apart(trainer).items():
+            tensor.copy_(saved[MODEL + name])
 
 
 def _buffers(trainer: "Trainer") -> dict[str, Tensor]:

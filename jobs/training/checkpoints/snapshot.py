@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from compound.jobs.models.weight_file import AVERAGE, MODEL
+from compound.jobs.parallel.flat_parameters import apart
 from compound.jobs.store.format.checkpoint import SLOT
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Snapshot:
         """The network by `model.NAME`, and its average, if there is one, by `ema.NAME`."""
         floats = self._named(MODEL, self._host[_VALUES])
         average = self._named(AVERAGE, self._host[_AVERAGE]) if self._averages else {}
-        return {**floats, **self._counters, **average}
+        return {**floats, **self._apart, **average}
 
     @property
     def part(self) -> dict[str, Tensor]:
@@ -83,7 +84,7 @@ class Snapshot:
         return tensors
 
     @property
-    def _counters(self) -> dict[str, Tensor]:
+    def _apart(self) -> dict[str, Tensor]:
         in_buffers = {_VALUES, _AVERAGE, _SUMS, *self._slots}
         return {name: tensor for name, tensor in self._host.items() if name not in in_buffers}
 
@@ -99,17 +100,16 @@ class Snapshot:
 
 
 def _sources(trainer: "Trainer", sums: Tensor | None) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint: long buffers, and the counters outside of them."""
+    """Return the tensors of a checkpoint: long buffers, and the tensors outside of them."""
     tensors = {_VALUES: trainer.flat.values, **trainer.optimiser.slots}
     if trainer.average is not None:
         tensors[_AVERAGE] = trainer.average.values
     if sums is not None:
         tensors[_SUMS] = sums
-    counters = counters_of(trainer) if trainer.flat.leads else {}
-    return tensors | {MODEL + name: tensor for name, tensor in counters.items()}
+    outside = tensors_apart(trainer) if trainer.flat.leads else {}
+    return tensors | {MODEL + name: tensor for name, tensor in outside.items()}
 
 
-def counters_of(trainer: "Trainer") -> dict[str, Tensor]:
-    """Return the tensors that are in no flat buffer, by name: the batch counters of norms."""
-    shapes = trainer.flat.shapes
-    return {name: t for name, t in trainer.module.named_buffers() if name not in shapes}
+def tensors_apart(trainer: "Trainer") -> dict[str, Tensor]:
+    """Return the tensors that are in no flat buffer, by name; see `apart`."""
+    return apart(trainer.module, trainer.flat.shapes)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 _PREFIX = "epoch_so_far."
+DATA = "data."
+"""How the names of what a checkpoint says of its data begin."""
 
 
 class Interrupted(Exception):
@@ -28,8 +30,12 @@ class Partial:
 
     @staticmethod
     def from_numbers(steps: int, extra: dict[str, float]) -> "tuple[Partial, dict[str, float]]":
-        """Split a checkpoint's numbers into those of `as_numbers` and the metrics."""
-        metrics = {name: value for name, value in extra.items() if not name.startswith(_PREFIX)}
+        """Split a checkpoint's numbers into those of `as_numbers` and the metrics.
+
+        What is known of the data is neither.
+        """
+        apart = (_PREFIX, DATA)
+        metrics = {name: value for name, value in extra.items() if not name.startswith(apart)}
         sums = {n.removeprefix(_PREFIX): v for n, v in extra.items() if n.startswith(_PREFIX)}
         return Partial(steps, **sums), metrics
 

@@ -79,8 +79,9 @@ class Trainer:
 
     def record(self, recorder: Recorder) -> None:
         """Train by CUDA graphs from now on, if they give the same numbers."""
-        counters = [buffer for buffer in self.module.buffers() if not buffer.is_floating_point()]
-        state, weights = (self.flat.statistics, *counters), self.module.parameters()
+        outside = [buffer for buffer in self.module.buffers() if buffer.dtype != torch.float32]
+        weights = [weight for weight in self.module.parameters() if weight.requires_grad]
+        state = (self.flat.statistics, *outside)
         self.graphs = Graphs(self._backward, weights, state, self._generator, recorder)
 
     def epoch(

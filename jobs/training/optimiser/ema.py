@@ -15,6 +15,8 @@ class Average:
     def __init__(self, flat: Flat, decay: float) -> None:
         self._flat, self._decay = flat, decay
         self.values = flat.values.clone()
+        # A mask may hold infinities, of which the difference is no number.
+        self._finite = bool(flat.statistics.isfinite().all())
 
     def weight(self, step: int) -> float:
         """Return the network's weight after `step` optimiser steps: larger for the first ones."""
@@ -23,8 +25,11 @@ class Average:
     @torch.no_grad()
     def take_statistics(self, weight: float) -> None:
         """Average batch norm's statistics; the update of the parameters averages those."""
-        count = len(self._flat.gradients)
-        self.values[count:].lerp_(self._flat.statistics, weight)
+        averages, newest = self.values[len(self._flat.gradients) :], self._flat.statistics
+        if self._finite:
+            averages.lerp_(newest, weight)
+        else:
+            averages.copy_(averages.lerp(newest, weight).where(newest.isfinite(), newest))
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from compound.jobs.networks.workload import workload
+from compound.orchestrator.cli.printing.plan_notes import plan_notes
 from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.wording.final_texts import part_warnings
 from compound.schemas.architecture import Candidate, describe
@@ -22,6 +24,7 @@ def as_json(prepared: "Prepared") -> dict[str, Any]:
         "baseline": _network(plan.baseline, demands),
         **(_search(plan.search, demands) if plan.search else {}),
         "family": _family(plan.family, forecast, demands),
+        "notes": plan_notes(prepared),
         "warnings": [
             *plan.warnings,
             *part_warnings(plan.data),
@@ -54,6 +57,7 @@ def _network(candidate: Candidate, demands: dict[str, Demand]) -> dict[str, Any]
         "nominal": candidate.coefficients.nominal,
         "ratio": candidate.ratio,
         **candidate.cost.model_dump(),
+        "macs_by_kind": workload(architecture).macs_by_kind,
         "resolution": architecture.resolution,
         **describe(architecture),
         "shares": candidate.shares.model_dump() if candidate.shares else None,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from compound.orchestrator.cli.printing.output import note, print_table, say
+from compound.orchestrator.cli.printing.plan_notes import plan_notes
 from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.forecast.placement import sentence
 from compound.orchestrator.kinds.all_kinds import KINDS
@@ -97,6 +98,8 @@ def show(prepared: "Prepared") -> None:
     print_table(title, NETWORKS, [_network(candidate) for candidate in networks])
     _say_data(prepared)
     _say_start(plan.jobs[0].request.job.weights)
+    for line in plan_notes(prepared):
+        say(line)
     hours = _hours_name(prepared)
     print_table("\nwhat each network's jobs take", (*DEMANDS, *hours), _demands(prepared))
     if prepared.forecast.family.members:

@@ -228,6 +228,56 @@ BAD = {
         "return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 4))",
         "neither depth, width nor resolution has an effect on any tensor",
     ),
+    "unused": (
+        """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.used, self.spare = nn.Linear(192, 4), nn.Linear(192, 4)
+            def forward(self, x):
+                self.spare(x.flatten(1))
+                return self.used(x.flatten(1))
+        return Net()
+        """,
+        "never uses the weight 'spare.weight', 'spare.bias' in training",
+    ),
+    "all frozen": (
+        "return nn.Sequential(nn.Flatten(), nn.Linear(192, 4)).requires_grad_(False)",
+        "has no weight to train",
+    ),
+    "double": (
+        "return nn.Sequential(nn.Flatten(), nn.Linear(192, 4)).double()",
+        "has the weight '1.weight' of type float64",
+    ),
+    "a double weight": (
+        """
+        net = nn.Sequential(nn.Flatten(), nn.Linear(192, 4))
+        net[1].bias = nn.Parameter(net[1].bias.double())
+        net[1].forward = lambda x: x @ net[1].weight.T + net[1].bias.float()
+        return net
+        """,
+        "has the weight '1.bias' of type float64",
+    ),
+    "a buffer of complex numbers": (
+        """
+        net = nn.Sequential(nn.Flatten(), nn.Linear(192, 4))
+        net.register_buffer("turns", torch.ones(3, dtype=torch.complex64))
+        return net
+        """,
+        "has 'turns' of type complex64, which no checkpoint can hold",
+    ),
+    "a double statistic": (
+        """
+        class Net(nn.Sequential):
+            def forward(self, x):
+                self.mean.mul_(0.9).add_(x.mean().double())
+                return super().forward(x)
+        net = Net(nn.Flatten(), nn.Linear(192, 4))
+        net.register_buffer("mean", torch.zeros(1, dtype=torch.float64))
+        return net
+        """,
+        "changes the buffer 'mean' in training, and it is float64",
+    ),
     "exits": ("import sys; sys.exit('no')", "SystemExit: no"),
 }
 
@@ -242,6 +292,65 @@ def test_a_factory_that_does_not_hold_is_told_in_its_own_words(
     assert told in caught.value.message
     assert caught.value.where == "baseline.factory"
     assert "jobs/" not in caught.value.message
+
+
+def test_what_to_do_about_an_unused_weight_is_told(write: Write, tmp_path: Path) -> None:
+    with pytest.raises(FactoryError) as caught:
+        own(write(body(BAD["unused"][0])), tmp_path)
+    assert caught.value.next_step.endswith("or freeze it: spare.weight.requires_grad_(False)")
+
+
+USED = {
+    "now and then": """
+        wide = round(8 * width)
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.one, self.two = nn.Linear(192, wide), nn.Linear(wide, wide)
+                self.three = nn.Linear(wide, 4)
+            def forward(self, x):
+                self.count = getattr(self, "count", 0) + 1
+                hidden = self.one(x.flatten(1))
+                return self.three(self.two(hidden) if self.count % 3 else hidden)
+        return Net()
+        """,
+    "checkpointed": """
+        wide = round(8 * width)
+        from torch.utils.checkpoint import checkpoint
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.one, self.two = nn.Linear(192, wide), nn.Linear(wide, 4)
+            def forward(self, x):
+                hidden = self.two.weight.new_zeros(1, requires_grad=True) + x.flatten(1)
+                return self.two(checkpoint(self.one, hidden, use_reentrant=True))
+        return Net()
+        """,
+    "without a backward on the meta device": """
+        wide = round(8 * width)
+        from torch.utils.checkpoint import checkpoint
+        class Twice(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x * 2
+            @staticmethod
+            def backward(ctx, grad):
+                return grad * grad.sum().item() ** 0
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.one, self.two = nn.Linear(192, wide), nn.Linear(wide, 4)
+            def forward(self, x):
+                hidden = self.two.weight.new_zeros(1, requires_grad=True) + x.flatten(1)
+                return self.two(Twice.apply(checkpoint(self.one, hidden, use_reentrant=True)))
+        return Net()
+        """,
+}
+
+
+@pytest.mark.parametrize("name", USED)
+def test_a_weight_that_some_pass_uses_is_no_error(name: str, write: Write, tmp_path: Path) -> None:
+    assert own(write(body(USED[name])), tmp_path).workload.macs > 0
 
 
 def test_the_line_told_is_the_deepest_one_of_the_users(write: Write, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from torch import nn
 
 from compound.jobs.models.build import build
 from compound.jobs.models.foreign_names import namings
-from compound.jobs.models.weights import exported, load_weights, rename
+from compound.jobs.models.weight_file import EPSILON_KEY, read
+from compound.jobs.models.weights import exported, load_weights, rename, starting
 from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.scaling import stretch
 from compound.schemas.architecture import Architecture
@@ -236,3 +237,72 @@ def test_unreadable_files_say_so(name: str, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"\x80\x02torn")
     with pytest.raises(ArchitectureError):
         load_weights(build(small("resnet-18")), small("resnet-18"), tmp_path / name)
+
+
+def training_step(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Return logits of a training pass, and the first gradients and statistics after it."""
+    module.train()
+    for norm in module.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.momentum = 0.1
+        elif isinstance(norm, nn.Dropout):
+            norm.p = 0.0
+    torch.manual_seed(0)
+    # Little contrast: variances are as small as the epsilons that are told apart.
+    logits = module(0.02 * images())
+    logits.square().sum().backward()
+    grads = [weight.grad for weight in module.parameters()]
+    buffers = [b for b in module.buffers() if b.is_floating_point()]
+    return {"logits": logits, "gradients": grads, "statistics": buffers}
+
+
+@pytest.mark.parametrize(("source", "name", "reference"), REFERENCES)
+def test_training_starts_as_it_would_where_the_weights_come_from(
+    source: str, name: str, reference: Callable[[Architecture], nn.Module], tmp_path: Path
+) -> None:
+    network, path = small(name), tmp_path / "weights.pth"
+    theirs = scrambled(reference(network))
+    torch.save(theirs.state_dict(), path)
+    start = starting(read(path), network)
+    ours = build(start)
+    load_weights(ours, start, path)
+    order = [*rename(build(start), next(n for n in namings(start) if n.source == source))]
+    made, expected = training_step(ours), training_step(theirs)
+    unit = expected["logits"].abs().max()
+    torch.testing.assert_close(made["logits"] / unit, expected["logits"] / unit, rtol=0, atol=1e-5)
+    for kind in ("gradients", "statistics"):
+        named = dict(zip(_names(theirs, kind), expected[kind], strict=True))
+        wanted = [named[name] for name in order if name in named]
+        for tensor, other in zip(made[kind], wanted, strict=True):
+            unit = other.abs().max().clamp(min=1e-6)
+            torch.testing.assert_close(tensor / unit, other / unit, rtol=0, atol=1e-5)
+
+
+def _names(module: nn.Module, kind: str) -> list[str]:
+    if kind == "gradients":
+        return [name for name, _ in module.named_parameters()]
+    return [name for name, b in module.named_buffers() if b.is_floating_point()]
+
+
+def test_the_epsilon_is_the_specs_then_the_files_then_that_of_the_names(tmp_path: Path) -> None:
+    network = small("efficientnet-b0")
+    tensors = torchvision_efficientnet(network).state_dict()
+    torch.save(tensors, tmp_path / "plain.pth")
+    metadata = {"format": "pt", EPSILON_KEY: "0.002"}
+    save_file(tensors, tmp_path / "stated.safetensors", metadata)
+    plain, stated = read(tmp_path / "plain.pth"), read(tmp_path / "stated.safetensors")
+    assert starting(plain, network).norm_epsilon == 1e-5
+    assert starting(stated, network).norm_epsilon == 0.002
+    assert starting(stated, network, 0.003).norm_epsilon == 0.003
+    assert starting(plain, network, 1e-3) is network
+    assert starting(plain, starting(plain, network)).norm_epsilon == 1e-5
+
+
+def test_half_precision_is_shifted_in_float32(tmp_path: Path) -> None:
+    network = small("efficientnet-b0")
+    theirs = scrambled(torchvision_efficientnet(network))
+    torch.save({n: t.half() for n, t in theirs.state_dict().items()}, tmp_path / "half.pth")
+    ours = build(network)
+    load_weights(ours, network, tmp_path / "half.pth")
+    half = theirs.features[0][1].running_var.half().float()
+    assert torch.equal(ours.stem[1].running_var, half + (1e-5 - 1e-3))

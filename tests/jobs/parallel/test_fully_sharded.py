@@ -1,5 +1,6 @@
 """Networks that ranks divide among them: real gloo processes, against ones that do not."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from torch import nn
+from torch import distributed, nn
 
 from compound.jobs.data.source import summarise
 from compound.jobs.device_model import guess, largest_batch, peak_bytes
@@ -17,8 +18,8 @@ from compound.jobs.models.build import build
 from compound.jobs.models.weight_file import evaluated, read
 from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.workload import workload
-from compound.jobs.parallel.flat_parameters import Parts, flatten
-from compound.jobs.parallel.fully_sharded import Shards, check_even
+from compound.jobs.parallel.flat_parameters import Flat, Parts, apart, flatten
+from compound.jobs.parallel.fully_sharded import Shards, check_even, shard
 from compound.jobs.parallel.process import Process
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Checkpoint
@@ -275,3 +276,51 @@ def test_memory_falls_with_the_workers(workers: int) -> None:
     assert state / workers < divided < 1.1 * state * (1 / workers + 0.05)
     fits = [largest_batch(profile, work, 2**33, **kept, divided=of) for of in (1, workers)]
     assert 0 < fits[0] <= fits[1]
+
+
+@pytest.fixture
+def lone_rank(tmp_path: Path) -> Iterator[Process]:
+    """A process group of one rank, in this process."""
+    distributed.init_process_group("gloo", f"file://{tmp_path}/group", world_size=1, rank=0)
+    yield Process(0, 1, CPU, 1)
+    distributed.destroy_process_group()
+
+
+def partly_frozen() -> nn.Module:
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 1)),
+        nn.Flatten(),
+        nn.Linear(16, 3),
+    )
+    net[0][0].weight.requires_grad = False
+    net.register_buffer("fine", torch.tensor([1 / 3], dtype=torch.float64))
+    net.scale = nn.Parameter(torch.ones(1, 3))
+    return net
+
+
+def test_frozen_weights_and_fine_buffers_are_not_divided(lone_rank: Process) -> None:
+    whole, module = partly_frozen(), partly_frozen()
+    expected, flat = flatten(whole, CPU), shard(module, small_job().recipe, lone_rank)
+    assert list(flat.shapes) == list(expected.shapes) and flat.decayed == expected.decayed
+    assert torch.equal(flat.values, torch.cat([t.flatten() for t in _rows(expected)]))
+    outside = apart(module, flat.shapes)
+    assert set(outside) == {"0.0.weight", "0.1.num_batches_tracked", "fine"}
+    assert outside["fine"].dtype == torch.float64
+    images = torch.randn(4, 2, 4, 4)
+    for net in (whole, module):
+        (net(images) * net.scale).square().sum().backward()
+    flat.gather_gradients()
+    torch.testing.assert_close(flat.norm(), expected.norm())
+    assert torch.equal(module[0][0].weight, partly_frozen()[0][0].weight)
+
+
+def _rows(flat: Flat) -> list[torch.Tensor]:
+    return list(flat.named(flat.values).values())
+
+
+def test_a_tied_weight_is_not_divided(lone_rank: Process) -> None:
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    net[2].weight = net[0].weight
+    with pytest.raises(PlanError, match=r"the weight '2\.weight' belongs to two layers"):
+        shard(net, small_job().recipe, lone_rank)

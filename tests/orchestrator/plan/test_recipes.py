@@ -7,6 +7,7 @@ import pytest
 
 from compound.jobs.data.source import summarise
 from compound.orchestrator.plan.search_jobs import plan_study
+from compound.orchestrator.plan.variant_dropout import variant_note
 from compound.orchestrator.scale.family import plan_family, plan_train
 from compound.orchestrator.scale.gate_plan import gate_of
 from compound.orchestrator.spec.load import load
@@ -49,6 +50,31 @@ def test_a_dropout_in_the_spec_is_for_all(spec: StudySpec) -> None:
     assert isinstance(one, TrainSpec)
     variant = plan_train(one, summarise(one.data))
     assert [job.request.job.recipe.dropout for job in variant.family.members[0].jobs] == [0.1]
+
+
+VARIANTS = {
+    "efficientnet-b0": 0.2,
+    "efficientnet-b1": 0.2,
+    "efficientnet-b3": 0.3,
+    "efficientnet-b5": 0.4,
+    "efficientnet-b7": 0.5,
+    "mobilenet-v2": 0.2,
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_named_variant_brings_its_dropout(name: str) -> None:
+    sets = (f"baseline={{name: {name}, resolution: 32}}", "phi=0", "train.batch=8")
+    one = load(EXAMPLES / "paper-recipe.yaml", sets).spec
+    assert isinstance(one, TrainSpec)
+    variant = plan_train(one, summarise(one.data))
+    jobs = [job.request.job for job in variant.family.members[0].jobs]
+    assert {job.recipe.dropout for job in jobs} == {VARIANTS[name]}
+    notes = list(variant_note(one))
+    assert len(notes) == (VARIANTS[name] != 0.2)
+    assert all(f"dropout {VARIANTS[name]}" in note for note in notes)
+    own = load(EXAMPLES / "paper-recipe.yaml", (*sets, "train.dropout=0.1")).spec
+    assert isinstance(own, TrainSpec) and not list(variant_note(own))
 
 
 @pytest.mark.slow

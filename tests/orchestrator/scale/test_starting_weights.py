@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from compound.cluster.local_runner import LocalRunner
@@ -21,9 +22,12 @@ from compound.jobs.training.data_cache import DataCache
 from compound.orchestrator.__main__ import main
 from compound.orchestrator.scale.family import plan_train
 from compound.orchestrator.spec.load import load
+from compound.schemas.architecture import Architecture
 from compound.schemas.errors import ArchitectureError
 from compound.schemas.job import JobRequest, Resources, TrainJob
 from compound.schemas.weights import Weights, WeightsRef
+from tests.support.family_networks import small
+from tests.support.reference_networks import torchvision_mnasnet
 from tests.support.small_jobs import small_job
 
 BASELINES = {
@@ -347,6 +351,49 @@ def test_exported_weights_have_their_names_and_the_same_logits(
     with pytest.raises(SystemExit):
         main([*words, "--store", store])
     assert "the file exists" in capsys.readouterr().err
+
+
+def exported_by(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["export", *words])
+    assert ended.value.code == 0
+
+
+def test_an_exported_file_says_how_to_use_it(spec, store: str, tmp_path: Path) -> None:
+    path = spec("mbconv")
+    sets = [("--set", s) for s in (f"store={store}", "weights=null")]
+    with pytest.raises(SystemExit):
+        main(["run", str(path), "--runner", "local", *(word for pair in sets for word in pair)])
+    job = job_of(path, "weights=null")
+    exported_by([job.id, str(tmp_path / "out.safetensors"), "--naming", "timm", "--store", store])
+    with safe_open(tmp_path / "out.safetensors", "pt") as file:
+        about = file.metadata()
+    classes, mean, deviation = (
+        json.loads(about[f"compound.{name}"]) for name in ("classes", "mean", "deviation")
+    )
+    assert classes == list(summarise(load(path).spec.data).classes)
+    assert len(mean) == len(deviation) == 3 and all(0 < value < 1 for value in (*mean, *deviation))
+    assert about["compound.resolution"] == "8"
+    network = Architecture.model_validate_json(about["compound.network"])
+    assert network == job.architecture
+    assert about["compound.norm_epsilon"] == "1e-05"
+
+
+def test_mnasnet_is_exported_with_the_version_that_torchvision_asks_for(
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = small("mnasnet-b1").model_copy(update={"resolution": 8, "num_classes": 4})
+    job = small_job(epochs=1).model_copy(update={"architecture": network})
+    trained(job, store)
+    words = ["--naming", "torchvision", "--store", store]
+    exported_by([job.id, str(tmp_path / "out.pth"), *words])
+    theirs = torchvision_mnasnet(network)
+    theirs.load_state_dict(torch.load(tmp_path / "out.pth", weights_only=True))
+    about = json.loads((tmp_path / "out.json").read_text())
+    assert about["compound.resolution"] == "8" and "compound.classes" not in about
+    assert "the store has no classes of this job" in capsys.readouterr().err
+    exported_by([job.id, str(tmp_path / "out.safetensors"), *words])
+    assert f"export to {tmp_path}/out.pth" in capsys.readouterr().err
 
 
 def test_what_cannot_be_exported_says_so(

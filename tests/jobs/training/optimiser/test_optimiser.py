@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from compound.jobs.parallel.flat_parameters import flatten
+from compound.jobs.parallel.flat_parameters import apart, flatten
 from compound.jobs.training.optimiser.ema import Average
 from compound.jobs.training.optimiser.optimiser import clip
 from compound.jobs.training.optimiser.update import Update
@@ -190,3 +190,39 @@ def test_the_compiled_update_is_the_same_but_for_rounding(averaged):
         outcomes.append([flat.values, *kept, *update.slots.values()])
     for one, other in zip(*outcomes, strict=True):
         assert torch.allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "rmsprop", "adamw"])
+def test_frozen_weights_are_neither_decayed_nor_averaged(optimizer):
+    module = network()
+    for name in ("0.weight", "1.bias"):
+        module.get_parameter(name).requires_grad = False
+    before = {name: weight.clone() for name, weight in module.named_parameters()}
+    flat = flatten(module, CPU)
+    assert set(apart(module, flat.shapes)) == {"0.weight", "1.bias", "1.num_batches_tracked"}
+    average = Average(flat, 0.9)
+    update = Update(recipe(optimizer=optimizer, weight_decay=0.5), flat, average, 7)
+    for step in range(1, 4):
+        flat.clear_gradients()
+        backward(module, step)
+        update.step(0.1, step)
+        with average.applied():
+            assert torch.equal(module[0].weight, before["0.weight"])
+    assert module[0].weight.grad is None
+    changed = {n for n, weight in module.named_parameters() if not torch.equal(weight, before[n])}
+    assert changed == {"1.weight", "3.weight", "3.bias"}
+
+
+def test_buffers_of_other_types_keep_them_and_infinities_survive_the_average():
+    module = network()
+    module.register_buffer("fine", torch.tensor([1 / 3], dtype=torch.float64))
+    module.register_buffer("mask", torch.tensor([0.0, -torch.inf]))
+    flat = flatten(module, CPU)
+    average = Average(flat, 0.9)
+    update = Update(recipe(), flat, average)
+    flat.gradients.normal_()
+    update.step(0.1, 1)
+    assert module.fine.dtype == torch.float64 and module.fine.item() == 1 / 3
+    with average.applied():
+        assert module.mask.tolist() == [0.0, -torch.inf]
+        assert not flat.values.isnan().any()

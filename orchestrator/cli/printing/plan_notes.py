@@ -1,0 +1,40 @@
+"""What a plan decided or counted that the spec does not say, a sentence each."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from compound.orchestrator.plan.variant_dropout import variant_note
+from compound.schemas.architecture import Architecture, Candidate, Network
+from compound.schemas.factory import FactoryNetwork
+
+if TYPE_CHECKING:
+    from compound.orchestrator.prepare import Prepared
+
+MADE_BY = {
+    "convolution": "in convolutions",
+    "linear": "in products with weights",
+    "attention": "in products of results, as in attention",
+    "weights": "in products of weights alone",
+}
+"""What multiplies, by the key of `macs_by_kind`."""
+
+
+def plan_notes(prepared: "Prepared") -> list[str]:
+    """Return the sentences of a plan."""
+    plan = prepared.plan
+    start = plan.jobs[0].request.job.architecture
+    return [*_counted(plan.baseline), *variant_note(prepared.spec), *_epsilon(start)]
+
+
+def _epsilon(network: Network) -> Iterator[str]:
+    """Say where batch norm differs from the family's because the weights were trained so."""
+    if isinstance(network, Architecture) and network.norm_epsilon is not None:
+        yield f"batch norm's epsilon is {network.norm_epsilon:g}, as the weights were trained"
+
+
+def _counted(baseline: Candidate) -> Iterator[str]:
+    """Say what the MACs of a user's own network are; of named ones the blocks say it."""
+    if isinstance(baseline.architecture, FactoryNetwork):
+        kinds = baseline.architecture.workload.macs_by_kind.items()
+        parts = [f"{macs:,} MACs {MADE_BY[kind]}" for kind, macs in kinds if macs]
+        yield f"counted in the baseline: {', '.join(parts) or 'no MACs'}"
