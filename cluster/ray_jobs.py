@@ -81,6 +81,12 @@ class Jobs:
         with self._explained():
             return str(self._client.get_job_status(submission_id).value)
 
+    def exit_code(self, submission_id: str) -> int | None:
+        """Return the exit code of the job's process; None where it has none, or Ray knows none."""
+        with self._explained():
+            code = self._client.get_job_info(submission_id).driver_exit_code
+        return None if code is None else int(code)
+
     def message(self, submission_id: str) -> str:
         """Return Ray's message about the job's state."""
         with self._explained():

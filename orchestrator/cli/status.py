@@ -173,10 +173,15 @@ def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> li
     return grouped(facts(planned, outcomes(states), hosts))
 
 
-def say_failures(store: ArtifactStore, stored: Documents) -> None:
-    """Say why jobs of a study failed, a line for each cause, to stderr."""
+def stored_failures(store: ArtifactStore, stored: Documents) -> list[Group]:
+    """Return the failed jobs of a study's documents by first cause."""
     states = store.states([job.request.job.id for job in stored.jobs])
-    for group in failed_groups(once(lines_of(stored)), states):
+    return failed_groups(once(lines_of(stored)), states)
+
+
+def say_failures(groups: Sequence[Group]) -> None:
+    """Say why jobs of a study failed, a line for each cause, to stderr."""
+    for group in groups:
         note(f"failed: {group.headline}")
 
 
