@@ -24,7 +24,8 @@ def submit(
 
     `follow`: print what the job prints, and end with its exit code.
     """
-    file = load(path, overrides)
+    # Paths mean what they mean on the head, where variables and home have other values.
+    file = load(path, overrides, environment=None)
     spec = file.spec
     require_grant(file, "submit", allow_import)
     options = ("--allow-import",) if allow_import else ()
