@@ -14,6 +14,7 @@ from ray._private.services import canonicalize_bootstrap_address
 from ray._private.state import state as cluster_state
 from ray._raylet import Config  # type: ignore[attr-defined]
 
+from compound.cluster.machine_checks import check_local_ray
 from compound.cluster.resources import Node
 from compound.jobs.gpu.visible_gpus import VARIABLE, Gpus, gpus_here, is_instance
 from compound.schemas.errors import ClusterError
@@ -109,6 +110,7 @@ def _types(resources: Mapping[str, float]) -> tuple[str, ...]:
 
 
 def _start(cpus: int | None) -> Session:
+    check_local_ray()
     settle_auth(new_cluster=True)
     gpus = gpus_here().devices
     if any(map(is_instance, gpus)):

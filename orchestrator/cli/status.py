@@ -105,7 +105,7 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
     print_table(f"{name} in {store.uri}", columns, cells)
     say(f"\n{', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}")
     for group in groups:
-        say(group.headline)
+        say("\n  ".join(filter(None, (group.headline, group.users_line))))
     for line in (*_spent(study_status), study_status.verdict, study_status.gate):
         if line:
             say(line)
@@ -183,6 +183,8 @@ def say_failures(groups: Sequence[Group]) -> None:
     """Say why jobs of a study failed, a line for each cause, to stderr."""
     for group in groups:
         note(f"failed: {group.headline}")
+        if group.users_line:
+            note(f"  {group.users_line}")
 
 
 def _row(line: Line, state: JobState) -> dict[str, Any]:

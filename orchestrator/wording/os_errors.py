@@ -51,11 +51,19 @@ _WAYS_OUT: Mapping[int, tuple[str, str]] = {
 }
 """What is wrong, and what to do about it."""
 
+_NO_FOLDER = "No usable temporary directory"
+"""What Python's tempfile says, as FileNotFoundError without a path."""
 _UNUSUAL = "check the path and the machine, then the same command again; --debug shows the place"
 
 
 def machine_error(error: OSError) -> MachineError:
     """Return what the operating system said as an error for people."""
+    if _NO_FOLDER in str(error):
+        return MachineError(
+            "no folder for temporary files can be written",
+            where=os.environ.get("TMPDIR", ""),
+            next_step="mkdir -p ~/tmp && export TMPDIR=~/tmp",
+        )
     problem, next_step = _WAYS_OUT.get(error.errno or 0, ("", _UNUSUAL))
     text = problem or error.strerror or str(error) or type(error).__name__
     # EACCES and the like may name two paths (rename), of which the second is the one written.
