@@ -65,6 +65,16 @@ def load(
         keys, value = _override(text)
         values = _put(values, keys, value, text)
         origins[keys] = text
+    return checked(values, source, origins, environment)
+
+
+def checked(
+    values: Any,
+    source: Source,
+    origins: Mapping[tuple[str, ...], str],
+    environment: Mapping[str, str] | None,
+) -> SpecFile:
+    """Validate the values of a spec; see `load`."""
     try:
         spec = SPEC.validate_python(values, context={ENVIRONMENT: environment})
     except ValidationError as error:
