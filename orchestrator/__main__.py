@@ -18,6 +18,14 @@ _GC_THRESHOLDS = (100_000, 50, 100)
 """With Python's own thresholds the collector scans ten thousand jobs' records again and again while
 they are read, and frees nothing: a third of the time of `plan`, `status` and `report`."""
 
+_NOT_UTF8 = (
+    "a name on the command line or in the data is not UTF-8, so it cannot be stored\n"
+    "  allowed: names of files and folders in UTF-8\n"
+    "  next: convmv -f ISO-8859-1 -t UTF-8 --notest -r FOLDER, or rename it"
+)
+"""Of UnicodeEncodeError and of pydantic's error with the same text: Python keeps such names as lone
+surrogates (PEP 383), which JSON and hashes refuse."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command and exit. `--debug`, anywhere, shows the traceback of an error."""
@@ -50,6 +58,8 @@ def _in_words(error: BaseException) -> tuple[str, ExitCode]:
         case OSError():
             refused = machine_error(error)
             return str(refused), refused.exit_code
+        case _ if "surrogates not allowed" in str(error):
+            return _NOT_UTF8, ExitCode.REFUSED
         case MemoryError():
             return "there is not enough memory\n  next: a machine with more", ExitCode.FAILED
         case ModuleNotFoundError():

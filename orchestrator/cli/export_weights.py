@@ -10,6 +10,7 @@ from compound.jobs.models.weights import exported
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.wording.numbers import closest
+from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.errors import SpecError, StoreError
 
 
@@ -49,4 +50,4 @@ def _write(path: Path, data: bytes) -> None:
         problem = "the file exists; it is left as it is"
         raise SpecError(problem, where=str(path), next_step="name another file") from None
     except OSError as error:
-        raise SpecError(f"cannot write: {error.strerror}", where=str(path)) from None
+        raise refused_as(SpecError, "cannot write", path, error) from None

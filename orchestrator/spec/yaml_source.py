@@ -27,7 +27,7 @@ from compound.orchestrator.spec.yaml_mistakes import (
     unneeded,
     unreadable_character,
 )
-from compound.orchestrator.wording.os_errors import machine_error
+from compound.orchestrator.wording.os_errors import refused_as
 from compound.orchestrator.wording.printable import in_line
 from compound.schemas.errors import SpecError
 from compound.schemas.store_uri import masked
@@ -92,12 +92,10 @@ def read(path: Path) -> Source:
         data = _bytes(path)
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
-        refused = machine_error(error)
-        raise SpecError(
-            f"cannot read the spec: {refused.message}",
-            where=str(path),
-            next_step="compound init quickstart.yaml" if missing else refused.next_step,
-        ) from None
+        refused = refused_as(SpecError, "cannot read the spec", path, error)
+        if missing:
+            refused.next_step = "compound init quickstart.yaml"
+        raise refused from None
     return parse(_text(data, str(path)), str(path))
 
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 
 from compound.orchestrator.wording.printable import in_line
-from compound.schemas.errors import MachineError
+from compound.schemas.errors import CompoundError, MachineError
 
 _RIGHTS = "give yourself the right to it (chmod, chown), or name another path"
 _SPACE = "free space there (df -h, df -i), or name a path on another disk"
@@ -71,9 +71,12 @@ def machine_error(error: OSError) -> MachineError:
     return MachineError(in_line(text), where=" -> ".join(paths), next_step=next_step)
 
 
-def reason(error: OSError) -> str:
-    """Return what is wrong, without path and way out, for a sentence that has them."""
-    return _WAYS_OUT.get(error.errno or 0, ("", ""))[0] or error.strerror or str(error)
+def refused_as(
+    kind: type[CompoundError], doing: str, path: object, error: OSError
+) -> CompoundError:
+    """Return the same as an error of another kind: what could not be done, and to which path."""
+    words = machine_error(error)
+    return kind(f"{doing}: {words.message}", where=str(path), next_step=words.next_step)
 
 
 def _named(path: object) -> str:
