@@ -13,6 +13,7 @@ from ray.exceptions import AuthenticationError, RayError
 from ray.job_submission import JobSubmissionClient
 
 from compound.cluster.ray_session import settle_auth
+from compound.cluster.shadowed_modules import check_uploaded
 from compound.schemas.errors import ClusterError, SpecError
 
 _ROOT = Path(__file__).parents[1]
@@ -60,6 +61,7 @@ class Jobs:
         uploaded beside it. ClusterError and SpecError: what was refused, and why.
         """
         folder = (working_dir or Path.cwd()).resolve()
+        check_uploaded(folder)
         settings = [part for override in overrides for part in ("--set", override)]
         program = ["python", "-m", "compound", "run", _inside(spec, folder)]
         command = [*program, *settings, *options]
