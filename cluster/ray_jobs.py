@@ -13,6 +13,7 @@ from ray.exceptions import AuthenticationError, RayError
 from ray.job_submission import JobSubmissionClient
 
 from compound.cluster.ray_session import settle_auth
+from compound.cluster.shadowed_modules import check_uploaded
 from compound.schemas.errors import ClusterError, SpecError
 
 _ROOT = Path(__file__).parents[1]
@@ -60,6 +61,7 @@ class Jobs:
         uploaded beside it. ClusterError and SpecError: what was refused, and why.
         """
         folder = (working_dir or Path.cwd()).resolve()
+        check_uploaded(folder)
         settings = [part for override in overrides for part in ("--set", override)]
         program = ["python", "-m", "compound", "run", _inside(spec, folder)]
         command = [*program, *settings, *options]
@@ -80,6 +82,12 @@ class Jobs:
         """Return PENDING, RUNNING, STOPPED, SUCCEEDED or FAILED."""
         with self._explained():
             return str(self._client.get_job_status(submission_id).value)
+
+    def exit_code(self, submission_id: str) -> int | None:
+        """Return the exit code of the job's process; None where it has none, or Ray knows none."""
+        with self._explained():
+            code = self._client.get_job_info(submission_id).driver_exit_code
+        return None if code is None else int(code)
 
     def message(self, submission_id: str) -> str:
         """Return Ray's message about the job's state."""

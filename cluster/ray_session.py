@@ -14,7 +14,9 @@ from ray._private.services import canonicalize_bootstrap_address
 from ray._private.state import state as cluster_state
 from ray._raylet import Config  # type: ignore[attr-defined]
 
+from compound.cluster.machine_checks import check_local_ray
 from compound.cluster.resources import Node
+from compound.cluster.shadowed_modules import job_config
 from compound.jobs.gpu.visible_gpus import VARIABLE, Gpus, gpus_here, is_instance
 from compound.schemas.errors import ClusterError
 
@@ -109,6 +111,7 @@ def _types(resources: Mapping[str, float]) -> tuple[str, ...]:
 
 
 def _start(cpus: int | None) -> Session:
+    check_local_ray()
     settle_auth(new_cluster=True)
     gpus = gpus_here().devices
     if any(map(is_instance, gpus)):
@@ -117,6 +120,7 @@ def _start(cpus: int | None) -> Session:
     context = ray.init(
         # Without it Ray joins any other Ray that runs on this machine.
         address="local",
+        job_config=job_config(),
         num_cpus=cpus,
         # Ray itself counts GPUs that torch cannot use, and entries of the variable without a GPU.
         num_gpus=len(gpus),
@@ -134,7 +138,12 @@ def _join(address: str) -> Session:
     settle_auth(new_cluster=False)
     try:
         _reach(address)
-        context = ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+        context = ray.init(
+            address=address,
+            job_config=job_config(),
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ClusterError(
             f"cannot join the Ray cluster: {_first_line(error)}",

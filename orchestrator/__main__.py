@@ -1,20 +1,30 @@
 """`compound` and `python -m compound`: parse, run, and turn errors into words and exit codes.
 
-0 ok, 1 the run failed, 2 bad usage or bad spec, 130 interrupted.
+schemas/errors.py decides the codes; docs/exit_codes.md has their table.
 """
 
 import gc
-import os
 import sys
 import traceback
 
 from compound.orchestrator.cli.app import app
-from compound.schemas.errors import CompoundError
+from compound.orchestrator.cli.printing.output import drop_stdout
+from compound.orchestrator.cli.printing.streams import open_streams
+from compound.orchestrator.wording.os_errors import machine_error
+from compound.orchestrator.wording.printable import printable
+from compound.schemas.errors import CompoundError, ExitCode
 
-INTERRUPTED = 130
 _GC_THRESHOLDS = (100_000, 50, 100)
 """With Python's own thresholds the collector scans ten thousand jobs' records again and again while
 they are read, and frees nothing: a third of the time of `plan`, `status` and `report`."""
+
+_NOT_UTF8 = (
+    "a name on the command line or in the data is not UTF-8, so it cannot be stored\n"
+    "  allowed: names of files and folders in UTF-8\n"
+    "  next: convmv -f ISO-8859-1 -t UTF-8 --notest -r FOLDER, or rename it"
+)
+"""Of UnicodeEncodeError and of pydantic's error with the same text: Python keeps such names as lone
+surrogates (PEP 383), which JSON and hashes refuse."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -22,39 +32,62 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
     gc.set_threshold(*_GC_THRESHOLDS)
+    open_streams()
     try:
         app([word for word in words if word != "--debug"], prog_name="compound")
-    except CompoundError as error:
-        _fail(str(error), error.exit_code, debug)
-    except KeyboardInterrupt:
-        _fail("interrupted; the same command again resumes", INTERRUPTED, debug)
     except BrokenPipeError:
-        # The reader went away (`| head`): no error. Python flushes stdout again at exit, and would
-        # print an ignored BrokenPipeError there (docs.python.org/3/library/signal.html).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except ModuleNotFoundError as error:
-        _fail(_missing_package(error), 1, debug)
-    except Exception as error:
-        _fail(f"internal error: {type(error).__name__}: {error}\n  next: --debug", 1, debug)
+        # The reader went away (`| head`): no error.
+        drop_stdout()
+        sys.exit(ExitCode.OK)
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        message, code = _in_words(error)
+        sys.stderr.write(f"compound: {printable(message)}\n")
+        _flush_or_drop()
+        sys.exit(code)
+
+
+def _in_words(error: BaseException) -> tuple[str, ExitCode]:
+    """Return what to print about an error, and the exit code."""
+    match error:
+        case CompoundError():
+            return str(error), error.exit_code
+        case KeyboardInterrupt():
+            return "interrupted; the same command again resumes", ExitCode.INTERRUPTED
+        case OSError():
+            refused = machine_error(error)
+            return str(refused), refused.exit_code
+        case _ if "surrogates not allowed" in str(error):
+            return _NOT_UTF8, ExitCode.REFUSED
+        case MemoryError():
+            return "there is not enough memory\n  next: a machine with more", ExitCode.FAILED
+        case ModuleNotFoundError():
+            return _missing_package(error), ExitCode.FAILED
+    return _internal(error), ExitCode.FAILED
+
+
+def _internal(error: BaseException) -> str:
+    return f"internal error: {type(error).__name__}: {error}\n  next: --debug"
+
+
+def _flush_or_drop() -> None:
+    """Leave nothing in stdout that cannot be written, as on a full disk."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        drop_stdout()
 
 
 def _missing_package(error: ModuleNotFoundError) -> str:
     """Name the package that this command needs. Any other missing module is a bug in Compound."""
     package = (error.name or "").partition(".")[0]
     if package in ("", "compound"):
-        return f"internal error: {type(error).__name__}: {error}\n  next: --debug"
+        return _internal(error)
     names = {"sklearn": "scikit-learn", "PIL": "pillow", "ruamel": "ruamel.yaml"}
     package = names.get(package, package)
     text = f"this needs the package {package}, which is not installed here"
     return f"{text}\n  next: pip install {package}"
-
-
-def _fail(message: str, code: int, debug: bool) -> None:
-    if debug:
-        traceback.print_exc()
-    sys.stderr.write(f"compound: {message}\n")
-    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from compound.schemas.base import Model
 from compound.schemas.data_ledger import DataLedger
-from compound.schemas.store_uri import data_bucket
+from compound.schemas.store_uri import UserPath, data_bucket
 
 
 def _readable(path: str) -> str:
@@ -14,7 +14,7 @@ def _readable(path: str) -> str:
     return path
 
 
-DataPath = Annotated[str, AfterValidator(_readable)]
+DataPath = Annotated[UserPath, AfterValidator(_readable)]
 """A path, or `s3://bucket/prefix`; credentials come from the environment."""
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -49,7 +49,7 @@ class _Encoded(_TestSplit):
     Otherwise they are streamed: decoded by other processes while training goes on."""
     buffer: Count = 4096
     """Images that are shuffled together where Parquet is streamed; held in memory as encoded."""
-    cache: str = "auto"
+    cache: UserPath = "auto"
     """A folder where streamed images are kept decoded after the first epoch, or `off`. `auto`: the
     folder that the environment variable COMPOUND_CACHE names, else off."""
     decoders: Annotated[int, Field(ge=1, le=256)] | None = None

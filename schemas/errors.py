@@ -1,4 +1,4 @@
-"""Every error that a user can meet, as one tree.
+"""Every error that a user can meet, as one tree, and how every command ends.
 
 CompoundError
 |-- SpecError      a spec that cannot be read or is invalid (exit 2)
@@ -9,15 +9,30 @@ CompoundError
 |-- StoreError     the artifact store cannot be read or written (exit 2)
 |-- ClusterError   the cluster cannot be reached or is too small (exit 2)
 |-- BusyError      another driver runs this study (exit 2)
+|-- MachineError   the operating system or the file system refuses something (exit 2)
 `-- RunError       the work itself failed (exit 1)
     `-- ReportError    the jobs are done, but the report cannot be drawn here (exit 1)
 """
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What a process returns."""
+
+    OK = 0
+    FAILED = 1
+    """The work was carried out, and some of it failed: one job is enough."""
+    REFUSED = 2
+    """Nothing was carried out: the command, its spec, its data or the machine must change first."""
+    INTERRUPTED = 130
+    """A signal ended it; the same command resumes."""
 
 
 class CompoundError(Exception):
     """What went wrong, where, what would be right, and the command to type next."""
 
-    exit_code = 2
+    exit_code = ExitCode.REFUSED
 
     def __init__(
         self,
@@ -79,11 +94,49 @@ class BusyError(CompoundError):
     """Another live driver is running the same study."""
 
 
+class MachineError(CompoundError):
+    """The operating system or the file system refuses something."""
+
+
 class RunError(CompoundError):
     """The study ran, and failed."""
 
-    exit_code = 1
+    exit_code = ExitCode.FAILED
 
 
 class ReportError(RunError):
     """The jobs are trained, but the package that draws the report is not installed."""
+
+
+def after_jobs(*, failed: int, stopped: bool = False) -> ExitCode:
+    """Return the code of a study, or of one job, by how its jobs ended.
+
+    `failed`: jobs that ended so, those of earlier commands among them. Jobs that the search pruned
+    have not failed. `stopped`: by a signal; then not all jobs have ended.
+    """
+    if stopped:
+        return ExitCode.INTERRUPTED
+    return ExitCode.FAILED if failed else ExitCode.OK
+
+
+def after_check(*, sound: bool) -> ExitCode:
+    """Return the code of what looks for faults: `doctor`, `fsck`, `verify`."""
+    return ExitCode.OK if sound else ExitCode.FAILED
+
+
+def after_submission(status: str, code: int | None) -> int:
+    """Return the code of a command that followed a Ray job to its end: the job's own.
+
+    `status`: STOPPED, SUCCEEDED or FAILED; `code`: of the job's process, None where Ray knows none.
+    """
+    if status == "STOPPED":
+        return ExitCode.INTERRUPTED
+    if status == "SUCCEEDED":
+        return ExitCode.OK
+    return code or ExitCode.FAILED
+
+
+def end_with(code: int) -> None:
+    """End the process with a code, unless all is well."""
+    if code:
+        raise SystemExit(int(code))

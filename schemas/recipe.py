@@ -162,7 +162,8 @@ class Recipe(Model):
     @model_validator(mode="before")
     @classmethod
     def _fill_from_preset(cls, recipe: Any) -> Any:
-        preset = PRESETS.get(recipe.get("recipe", "modern")) if isinstance(recipe, dict) else None
+        name = recipe.get("recipe", "modern") if isinstance(recipe, dict) else None
+        preset = PRESETS.get(name) if isinstance(name, str) else None
         return _filled(preset, recipe) if preset else recipe
 
     @model_validator(mode="after")

@@ -1,7 +1,12 @@
-"""Where a store lies: a folder, or a bucket and a prefix in it. Never with credentials."""
+"""Where a store, data or another file lies: a path, or a bucket and a prefix in it. Never with
+credentials; `~` and `$NAME` are written out once, where a spec is read."""
 
+import os
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator, Field, ValidationInfo
 
 _BUCKET = r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}"
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
@@ -9,6 +14,9 @@ _S3 = re.compile(rf"s3://({_BUCKET})((?:/{_PART})*)/?")
 _DATA = re.compile(rf"s3://({_BUCKET})(?:/+([^\0]*?))?/*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 _ACCESS_KEY = re.compile(r"(AKIA|ASIA)[0-9A-Z]{12,}")
+_VARIABLE = re.compile(r"\$(?:(\$)|\{([^}]*)\}|([A-Za-z_][A-Za-z0-9_]*)|(\{))")
+ENVIRONMENT = "environment"
+"""In the context of a validation: the variables to write out in paths, as a mapping."""
 _USER = re.compile(r"(://)[^/\s'\"]*@")
 
 ALLOWED = "a folder, or s3://bucket/prefix of letters, digits, `.`, `_` and `-`"
@@ -64,3 +72,45 @@ def below(address: str, name: str) -> str:
 def masked(text: str) -> str:
     """Return a text without the user and the secret of any address in it."""
     return _USER.sub(r"\1***@", text)
+
+
+def expanded(path: str, environment: Mapping[str, str]) -> str:
+    """Return a path with `~`, `~user`, `$NAME` and `${NAME}` written out; `$$` is a dollar sign.
+
+    ValueError: a variable is not set, or empty; there is no such user; a NUL character.
+    """
+    if "\0" in path:
+        raise ValueError("a path has no NUL character")
+
+    def value(match: re.Match[str]) -> str:
+        if match[1]:
+            return "$"
+        name = match[2] or match[3] or ""
+        if not environment.get(name):
+            raise ValueError(
+                f"{match[0]} in a path: the variable is "
+                f"{'empty' if name in environment else 'not set'}; export it, or write $$ for $"
+            )
+        return environment[name]
+
+    return _at_home(_VARIABLE.sub(value, path), environment)
+
+
+def _at_home(path: str, environment: Mapping[str, str]) -> str:
+    head, slash, rest = path.partition("/")
+    if not head.startswith("~"):
+        return path
+    home = (environment.get("HOME", "") if head == "~" else "") or os.path.expanduser(head)
+    if home.startswith("~"):
+        problem = "HOME is not set" if head == "~" else "this machine has no such user"
+        raise ValueError(f"{head} in a path: {problem}; write the whole path, or ./{head}")
+    return f"{home.rstrip('/')}{slash}{rest}"
+
+
+def _written_out(path: str, info: ValidationInfo) -> str:
+    environment = (info.context or {}).get(ENVIRONMENT)
+    return path if environment is None else expanded(path, environment)
+
+
+UserPath = Annotated[str, Field(min_length=1), AfterValidator(_written_out)]
+"""A path of a spec. It is written out where the spec is read; a stored one is what it is."""

@@ -15,7 +15,7 @@ from compound.schemas.promotion import Asha, Gate, Promotion, Rungs
 from compound.schemas.recipe import Recipe
 from compound.schemas.retries import Retries, RetryLimits
 from compound.schemas.spending import Hosts, Spending
-from compound.schemas.store_uri import bucket_of
+from compound.schemas.store_uri import UserPath, bucket_of
 from compound.schemas.weights import Weights
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
@@ -127,7 +127,7 @@ class Placement(Model):
 
 class _Common(Model):
     name: Name
-    store: Annotated[str, Field(min_length=1), AfterValidator(_store_address)] = "runs"
+    store: Annotated[UserPath, AfterValidator(_store_address)] = "runs"
     """A folder, relative to where the command runs, or s3://bucket/prefix; never with keys."""
     data: DataSpec
     baseline: Baseline

@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from compound.schemas.base import Model
+from compound.schemas.store_uri import UserPath
 
 
 class Weights(Model):
     """A file of weights for the very network that is trained."""
 
-    path: Annotated[str, Field(min_length=1)]
+    path: UserPath
     """A .safetensors or .pth file, in torchvision's, timm's or our own naming."""
     classifier: Literal["keep", "new"] = "keep"
     """`new` starts the classifier at random, for other classes than the file's."""

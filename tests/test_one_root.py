@@ -145,7 +145,11 @@ def test_the_program_is_uploaded_unless_the_folder_is_a_checkout(tmp_path: Path)
 @pytest.mark.ray
 @pytest.mark.slow
 def test_ray_workers_and_groups_run_beside_them(installed: Path, folder: Path) -> None:
-    command = [sys.executable, "-m", "compound", "run", "spec.yaml", "--allow-import", "--json"]
+    # Ray would put the working folder before all else on its workers' path.
+    for name in ("compound", "numpy", "random"):
+        (folder / f"{name}.py").write_text(CLASH)
+    script = str(installed / "bin" / "compound")
+    command = [sys.executable, script, "run", "spec.yaml", "--allow-import", "--json"]
     variables = {**environment(installed), "RAY_AUTH_TOKEN": "0" * 32}
     printed = started([*command, "--no-report"], folder, variables)
     answer = json.loads(printed.splitlines()[-1])

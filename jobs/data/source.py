@@ -1,5 +1,6 @@
 """Every data source behind four functions. Imports no torch, so that planning stays quick."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from compound.schemas.data import (
     ParquetData,
     SyntheticData,
 )
+from compound.schemas.errors import DataError
 from compound.schemas.final_evaluation import EvaluatedPart
 
 
@@ -78,7 +80,7 @@ def inspect(spec: DataSpec) -> DataInfo:
     DataError: a split is empty, one class, a label out of range, wrong columns, a missing path,
     or more bad images than `max_bad` allows.
     """
-    return SOURCES[type(spec)].inspect(spec)
+    return _storable(SOURCES[type(spec)].inspect(spec), spec)
 
 
 def summarise(spec: DataSpec) -> DataInfo:
@@ -87,7 +89,28 @@ def summarise(spec: DataSpec) -> DataInfo:
     The fingerprint is that of `inspect`; broken images are neither found nor subtracted from the
     counts. DataError as for `inspect`, but for bad images.
     """
-    return SOURCES[type(spec)].summarise(spec)
+    return _storable(SOURCES[type(spec)].summarise(spec), spec)
+
+
+def _storable(info: DataInfo, spec: DataSpec) -> DataInfo:
+    """Return what can be stored as text. DataError: a class has a name that is not UTF-8.
+
+    Python keeps bytes of such names as lone surrogates (PEP 383), which no JSON can have.
+    """
+    unfit = next((name for name in info.classes if _as_text(name) != name), None)
+    if unfit is not None:
+        path = getattr(spec, "path", "")
+        raise DataError(
+            f"the class {_as_text(unfit)} has a name that is not UTF-8",
+            where=path,
+            allowed="names of classes in UTF-8",
+            next_step=f"convmv -f ISO-8859-1 -t UTF-8 --notest -r {shlex.quote(path)}",
+        )
+    return info.model_copy(update={"quarantined": tuple(map(_as_text, info.quarantined))})
+
+
+def _as_text(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def load(spec: DataSpec) -> Dataset:

@@ -22,6 +22,7 @@ from compound.jobs.models.user_code import (
     WHERE,
     Build,
     code_folder,
+    defined_at,
     factory_errors,
     load,
 )
@@ -186,7 +187,10 @@ class Factory:
             module = self._build(**arguments)
         if not isinstance(module, nn.Module):
             raise FactoryError(
-                f"{self.name} returned {_described(module)}, not an nn.Module", where=WHERE
+                f"{self.name} returned {_described(module)}, not an nn.Module"
+                f"{defined_at(self._build)}",
+                where=WHERE,
+                next_step="return the network from this function",
             )
         return module
 
@@ -195,7 +199,8 @@ class Factory:
         if isinstance(output, Tensor) and tuple(output.shape) == shape:
             return
         raise FactoryError(
-            f"{self.name}: {when}the network returns {_described(output)} for {IMAGES} images",
+            f"{self.name}: {when}the network returns {_described(output)} for {IMAGES} images"
+            f"{defined_at(self._build)}",
             where=WHERE,
             allowed=f"one tensor of logits (N, {self._classes}): a row an image, a column a class",
         )
@@ -211,10 +216,20 @@ class Factory:
                 return True
         return False
 
+    def _alone(self, at: Point | FactoryNetwork) -> str:
+        """Return the command that builds and runs the network without Compound."""
+        module, _, function = self.name.partition(":")
+        values = zip(ARGUMENTS, (*_point(at), self._classes, self._channels), strict=True)
+        arguments = ", ".join(f"{name}={value:.6g}" for name, value in values)
+        side = _point(at)[2]
+        images = f"torch.zeros({IMAGES}, {self._channels}, {side}, {side})"
+        return f"python -c 'import torch, {module} as m; m.{function}({arguments})({images})'"
+
     @contextmanager
     def _factory_errors(self, doing: str, at: Point | FactoryNetwork) -> Iterator[None]:
         action = f"{self.name} {doing}".strip()
-        with factory_errors(f"{action} at {_point_text(at)}", self._folders):
+        alone = self._alone(at)
+        with factory_errors(f"{action} at {_point_text(at)}", self._folders, alone):
             yield
 
 
@@ -227,8 +242,12 @@ def normalised(module: nn.Module, momentum: float | None) -> nn.Module:
 
 
 def _point_text(at: Point | FactoryNetwork) -> str:
-    point = (at.depth, at.width, at.resolution) if isinstance(at, FactoryNetwork) else at
+    point = _point(at)
     return f"depth {point[0]:.4g}, width {point[1]:.4g}, {point[2]} pixels"
+
+
+def _point(at: Point | FactoryNetwork) -> Point:
+    return (at.depth, at.width, at.resolution) if isinstance(at, FactoryNetwork) else at
 
 
 def _described(value: object) -> str:

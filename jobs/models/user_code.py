@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from compound.jobs.runtime.torch_settings import unchanged
+from compound.jobs.runtime.users_line import LINE
 from compound.schemas.errors import FactoryError
 
 _log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def load(name: str, folders: Sequence[str]) -> Build:
     """
     module_name, _, attribute = name.partition(":")
     sys.path[:0] = [folder for folder in folders if folder not in sys.path]
-    with factory_errors(f"importing {module_name}", folders):
+    with factory_errors(f"importing {module_name}", folders, f"python -c 'import {module_name}'"):
         try:
             module = import_module(module_name)
         except ModuleNotFoundError as error:
@@ -83,17 +84,26 @@ def _check_callable(name: str, function: object) -> None:
         signature(function).bind(**dict.fromkeys(ARGUMENTS))
     except TypeError as error:
         raise FactoryError(
-            f"{name} cannot be called as a factory is: {error}", where=WHERE, allowed=_SIGNATURE
+            f"{name} cannot be called as a factory is: {error}{defined_at(function)}",
+            where=WHERE,
+            allowed=_SIGNATURE,
         ) from None
     # A callable written in C may have no signature that Python can read.
     except ValueError:
         return
 
 
+def defined_at(function: object) -> str:
+    """Return the line where a function of the user begins, as the end of a message."""
+    code = getattr(function, "__code__", None)
+    return f"{LINE}{code.co_filename}:{code.co_firstlineno}, in {code.co_name}" if code else ""
+
+
 @contextmanager
-def factory_errors(doing: str, folders: Sequence[str]) -> Iterator[None]:
+def factory_errors(doing: str, folders: Sequence[str], alone: str = "") -> Iterator[None]:
     """Turn every exception of the user's code into a FactoryError with its message and line.
 
+    `alone`: a command that shows the same error without Compound.
     What the code prints goes to stderr, because stdout is for answers. Settings of torch that it
     changes are restored: numbers must not depend on whether the process has imported the code.
     """
@@ -104,7 +114,8 @@ def factory_errors(doing: str, folders: Sequence[str]) -> Iterator[None]:
     except FactoryError:
         raise
     except (Exception, SystemExit) as error:
-        raise FactoryError(f"{doing}: {error_text(error, folders)}", where=WHERE) from error
+        text = f"{doing}: {error_text(error, folders)}"
+        raise FactoryError(text, where=WHERE, next_step=_way_out(error, alone)) from error
     finally:
         if changed:
             _log.warning(
@@ -112,12 +123,26 @@ def factory_errors(doing: str, folders: Sequence[str]) -> Iterator[None]:
             )
 
 
+def _way_out(error: BaseException, alone: str) -> str:
+    """Return what to do about an error of the user's code."""
+    text = str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        name = error.name.partition(".")[0]
+        return f"pip install {name}, or put {name}.py beside the spec"
+    if "meta" in text or isinstance(error, NotImplementedError):
+        return (
+            "plans run a network without numbers, on torch's meta device: let its code depend on "
+            "shapes, not on values (docs/weights.md)"
+        )
+    return f"correct this line; alone: {alone}" if alone else "correct this line, then again"
+
+
 def error_text(error: BaseException, folders: Sequence[str]) -> str:
     """Return an error's kind and message, and the deepest line of the user's code in it."""
     message = " ".join(str(error).split())[:_LONGEST]
     line = _line(error, [Path(folder).resolve() for folder in folders])
     head = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    return f"{head}\n  at {line}" if line else head
+    return f"{head}{LINE}{line}" if line else head
 
 
 def _line(error: BaseException, folders: Sequence[Path]) -> str:

@@ -4,6 +4,7 @@ import errno
 import traceback
 
 from compound.jobs.gpu.cuda_errors import finding, plain
+from compound.jobs.runtime.users_line import with_users_line
 from compound.schemas.errors import ArchitectureError, DataError, StoreError
 from compound.schemas.job import Cause
 
@@ -100,4 +101,6 @@ def _of_torch(error: Exception, text: str) -> dict[str, str]:
     if diagnosis.fix:
         message = f"{message}\nTo mend it: {diagnosis.fix}."
     fix = diagnosis.fix if diagnosis.meaning == "setup" else ""
-    return {"kind": _KINDS[diagnosis.meaning], "message": message, "fix": fix}
+    kind = _KINDS[diagnosis.meaning]
+    message = with_users_line(message, error) if kind == "error" else message
+    return {"kind": kind, "message": message, "fix": fix}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 # Not by compound.__file__: where the working folder holds a plain folder `compound`, an editable
 # install makes a namespace of both, which has none.
-_ROOT = str(Path(__file__).absolute().parents[3])
+ROOT = str(Path(__file__).absolute().parents[3])
 """The folder that `compound` is imported from: a checkout, an uploaded folder or site-packages."""
 
 
@@ -42,12 +42,12 @@ def _search_path() -> list[str]:
     entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     # Not site-packages: PYTHONPATH comes before the standard library, which a backport there would
     # then replace.
-    if _ROOT in (*site.getsitepackages(), site.getusersitepackages()):
+    if ROOT in (*site.getsitepackages(), site.getusersitepackages()):
         return entries
     # Ray's workers get the folder from their driver, and not by PYTHONPATH. It goes last, since a
     # checkout also holds `schemas` and `jobs`, but before an entry that has another Compound.
     owners = [
         index for index, entry in enumerate(entries) if Path(entry, "compound/__init__.py").exists()
     ]
-    entries.insert(owners[0] if owners else len(entries), _ROOT)
+    entries.insert(owners[0] if owners else len(entries), ROOT)
     return entries

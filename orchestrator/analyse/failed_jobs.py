@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from compound.jobs.runtime.users_line import LINE
 from compound.jobs.store.folders.job_folder import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.wording.numbers import counted
@@ -67,6 +68,12 @@ class Group:
         """The first line of the message, cut to a width that fits."""
         line = self.message.partition("\n")[0]
         return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
+
+    @property
+    def users_line(self) -> str:
+        """The line of a user's own code in which the first job failed; "" for any other error."""
+        lines = self.message.splitlines()[1:]
+        return next((line.strip() for line in lines if line.startswith(LINE.strip("\n"))), "")
 
 
 def grouped(ended: Sequence[Facts]) -> list[Group]:

@@ -24,6 +24,7 @@ from compound.orchestrator.cli.options import (
     StudyArgument,
 )
 from compound.orchestrator.cli.store_app import app as store_app
+from compound.orchestrator.cli.submit_app import app as submit_app
 
 app = typer.Typer(
     name="compound",
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 
 app.add_typer(store_app)
+app.add_typer(submit_app)
 
 
 @app.command()
@@ -151,48 +153,6 @@ def report(
     from compound.orchestrator.cli import report as report_command
 
     report_command.report(study, store, output, as_json=as_json)
-
-
-@app.command()
-def submit(
-    spec: SpecArgument,
-    overrides: SetOption = None,
-    address: AddressOption = None,
-    working_dir: Annotated[Path, typer.Option(help="Uploaded to the cluster.")] = Path(),
-    allow_import: ImportOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Run a study as a Ray job on a running cluster."""
-    from compound.orchestrator.cli import submit as submit_command
-
-    settings = overrides or []
-    submit_command.submit(
-        spec, settings, address, working_dir, as_json=as_json, allow_import=allow_import
-    )
-
-
-@app.command()
-def logs(
-    job: Annotated[str, typer.Argument(metavar="JOB")],
-    address: AddressOption = None,
-    follow: Annotated[bool, typer.Option(help="Stay until the job ends.")] = False,
-) -> None:
-    """Print what a submitted job wrote."""
-    from compound.orchestrator.cli import submit as submit_command
-
-    submit_command.logs(job, address, follow=follow)
-
-
-@app.command()
-def stop(
-    job: Annotated[str, typer.Argument(metavar="JOB")],
-    address: AddressOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Stop a submitted job; submitting its spec again resumes."""
-    from compound.orchestrator.cli import submit as submit_command
-
-    submit_command.stop(job, address, as_json=as_json)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from compound.jobs.host.host_differences import differences
 from compound.jobs.host.host_facts import PACKAGES, gather
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
-from compound.schemas.errors import ClusterError, CompoundError
+from compound.schemas.errors import ClusterError, CompoundError, after_check, end_with
 from compound.schemas.host import Finding, HostFacts, TorchDevice
 
 GIB = 2**30
@@ -57,8 +57,7 @@ def doctor(store: str, address: str | None, *, as_json: bool) -> None:
         print_json(_answer(checks, hosts, findings, right))
     else:
         _show(checks, hosts, findings)
-    if not right:
-        sys.exit(1)
+    end_with(after_check(sound=right))
 
 
 def _answer(

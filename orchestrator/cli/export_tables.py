@@ -11,6 +11,7 @@ from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.arrow_tables import TABLES, table
 from compound.orchestrator.wording.numbers import counted
+from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.errors import SpecError
 
 Write = Callable[[Path, str, pa.Table], None]
@@ -34,8 +35,7 @@ def export(
             folder.mkdir(parents=True, exist_ok=True)
             write(folder, name, rows)
         except OSError as error:
-            why = error.strerror or str(error).splitlines()[0]
-            raise SpecError(f"cannot write: {why}", where=str(folder)) from None
+            raise refused_as(SpecError, "cannot write", folder, error) from None
     if as_json:
         print_json(
             {"study": study_documents.record.spec.name, "folder": str(folder), "rows": counts}

@@ -16,6 +16,7 @@ from compound.jobs.store.format.checkpoint import Checkpoint
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.records.history import data_of
 from compound.orchestrator.wording.numbers import closest
+from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.architecture import Architecture
 from compound.schemas.errors import SpecError, StoreError
 from compound.schemas.job import TrainJob
@@ -115,4 +116,4 @@ def _write(path: Path, data: bytes) -> None:
         problem = "the file exists; it is left as it is"
         raise SpecError(problem, where=str(path), next_step="name another file") from None
     except OSError as error:
-        raise SpecError(f"cannot write: {error.strerror}", where=str(path)) from None
+        raise refused_as(SpecError, "cannot write", path, error) from None

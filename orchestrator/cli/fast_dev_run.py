@@ -15,7 +15,7 @@ from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.records.documents import documents
 from compound.orchestrator.spec.fast_dev_run import BATCHES
 from compound.orchestrator.spec.load import SpecFile
-from compound.schemas.errors import RunError, SpecError, StoreError
+from compound.schemas.errors import RunError, SpecError, StoreError, after_jobs, end_with
 from compound.schemas.store_uri import bucket_of
 
 
@@ -36,6 +36,7 @@ def run(path: Path | None, overrides: list[str], options: run_command.Options) -
         print_json({"study": file.spec.name, "status": ending, "jobs": jobs}, indent=None)
     else:
         say(f"{summary}\nnext: compound run {file.source.name}")
+    end_with(after_jobs(failed=0, stopped=ending == "stopped"))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from compound.orchestrator.cli.printing.output import print_json, print_table, s
 from compound.orchestrator.cli.status import find, is_spec
 from compound.orchestrator.records.documents import SPEC, Documents, documents
 from compound.orchestrator.wording.numbers import counted, megabytes
-from compound.schemas.errors import StoreError
+from compound.schemas.errors import StoreError, after_check, end_with
 from compound.schemas.job import TrainJob
 
 _COLUMNS = ("problem", "job or study", "file", ">MB", "what", "next")
@@ -54,8 +54,7 @@ def fsck(targets: list[str], options: FsckOptions) -> None:
         print_json({"stores": stores, "sound": sound, **checked, "counts": counts, "found": listed})
     else:
         _show(findings, tally, ", ".join(target.store.uri for target in chosen))
-    if not sound:
-        raise SystemExit(1)
+    end_with(after_check(sound=sound))
 
 
 def _chosen(names: Iterable[str], uri: str, *, whole: bool) -> list[_Target]:

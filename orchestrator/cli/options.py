@@ -1,9 +1,12 @@
 """The arguments and options that several commands share."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from compound.schemas.errors import SpecError
 
 SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec.")]
 StudyArgument = Annotated[str, typer.Argument(metavar="STUDY", help="A study's name, or its spec.")]
@@ -17,8 +20,25 @@ FormatOption = Annotated[
     typer.Option(help="What to print, or to write; default: by the output's name."),
 ]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="A file to write.")]
+
+
+def _written_out(store: str) -> str:
+    """Write out `~` and `$NAME` as in a spec. SpecError: a variable is not set."""
+    if not {"~", "$"} & {*store}:
+        return store
+    from compound.schemas.store_uri import expanded  # pydantic, which `--help` need not wait for
+
+    try:
+        return expanded(store, os.environ)
+    except ValueError as error:
+        raise SpecError(str(error), where="--store") from None
+
+
 StoreOption = Annotated[
-    str, typer.Option("--store", metavar="URI", help="The store; a spec names its own.")
+    str,
+    typer.Option(
+        "--store", metavar="URI", help="The store; a spec names its own.", callback=_written_out
+    ),
 ]
 AddressOption = Annotated[
     str | None,

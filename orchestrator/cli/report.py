@@ -7,6 +7,7 @@ from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.report.inputs import ReportInputs
+from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.errors import ReportError, SpecError
 from compound.schemas.job import JobResult
 from compound.schemas.store_uri import bucket_of
@@ -34,7 +35,7 @@ def _copy(text: str, path: Path) -> None:
     try:
         path.write_text(text)
     except OSError as error:
-        raise SpecError(f"cannot write: {error.strerror}", where=str(path)) from None
+        raise refused_as(SpecError, "cannot write", path, error) from None
 
 
 def write_report(store: ArtifactStore, stored: Documents) -> str:

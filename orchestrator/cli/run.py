@@ -2,7 +2,6 @@
 
 import os
 import socket
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +9,9 @@ from typing import TYPE_CHECKING
 from compound.jobs.data.source import inspect
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.allow_import import folders, networks_for
-from compound.orchestrator.cli.printing.output import note
-from compound.orchestrator.cli.report import report_or_reason
+from compound.orchestrator.cli.printing.output import note, unread_output
 from compound.orchestrator.cli.run_summary import Reached, RunSummary, show
-from compound.orchestrator.cli.status import say_failures
+from compound.orchestrator.cli.status import say_failures, stored_failures
 from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.forecast.budget_check import check_budget
 from compound.orchestrator.forecast.placement import decided, placed
@@ -27,7 +25,14 @@ from compound.orchestrator.run.trackers import check as check_trackers
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.study import Outcome, Study
 from compound.orchestrator.wording.ledger_text import ledger_lines
-from compound.schemas.errors import CompoundError, RunError, SpecError
+from compound.schemas.errors import (
+    CompoundError,
+    ReportError,
+    RunError,
+    SpecError,
+    after_jobs,
+    end_with,
+)
 from compound.schemas.promotion import Asha
 
 if TYPE_CHECKING:
@@ -35,8 +40,6 @@ if TYPE_CHECKING:
     from compound.orchestrator.run.spending import SpendingLimit
     from compound.schemas.data import DataInfo
     from compound.schemas.study import AnySpec
-
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -61,22 +64,32 @@ class Options:
 
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
-    """Run or resume a study, print what it found, and exit 130 if it was interrupted."""
+    """Run or resume a study, print what it found, and end with the code of how its jobs ended."""
     run_file(source(path, overrides, options), options)
 
 
 def run_file(file: SpecFile, options: Options) -> None:
     """Run a spec that was read already; see `run`. ReportError: all but the report is done."""
     ending = run_to_end(file, options)
-    store, stored = _stored_documents(file)
-    resume = options.resume or f"compound run {file.source.name}"
-    summary = RunSummary(ending, resume, as_json=options.as_json, drawn=options.report)
-    missing = show(store, stored, summary)
-    say_failures(store, stored)
-    if ending == "stopped":
-        sys.exit(INTERRUPTED)
+    missing, failed = _summarised(file, options, ending)
+    end_with(after_jobs(failed=failed, stopped=ending == "stopped"))
     if missing:
         raise missing
+
+
+def _summarised(
+    file: SpecFile, options: Options, ending: Reached
+) -> tuple[ReportError | None, int]:
+    """Print how a run ended; return why there is no report, and how many jobs failed."""
+    store, stored = _stored_documents(file)
+    groups = stored_failures(store, stored)
+    failed = sum(len(group.jobs) for group in groups)
+    resume = options.resume or f"compound run {file.source.name}"
+    summary = RunSummary(ending, resume, failed, as_json=options.as_json, drawn=options.report)
+    with unread_output():
+        missing = show(store, stored, summary)
+    say_failures(groups)
+    return missing, failed
 
 
 def run_to_end(file: SpecFile, options: Options) -> Reached:
@@ -84,10 +97,7 @@ def run_to_end(file: SpecFile, options: Options) -> Reached:
     try:
         return _carry_out(file, options)
     except RunError as error:
-        store, stored = _stored_documents(file)
-        if options.report:
-            note(f"report: {report_or_reason(store, stored)}")
-        say_failures(store, stored)
+        _summarised(file, options, "failed")
         raise file.explain(error) from None
     except CompoundError as error:
         raise file.explain(error) from None

@@ -1,5 +1,6 @@
 """What `compound run` prints when it ends: the verdict, the family, and what to type next."""
 
+import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,8 +16,8 @@ from compound.schemas.errors import ReportError
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Member
 
-Reached = Outcome | Literal["spent"]
-"""`spent`: stopped at the budget's limit."""
+Reached = Outcome | Literal["spent", "failed"]
+"""`spent`: stopped at the budget's limit; `failed`: nothing of the search can be used."""
 
 FAMILY = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
 
@@ -28,6 +29,8 @@ class RunSummary:
     ending: Reached
     resume: str
     """The command that resumes."""
+    failed: int
+    """Jobs of the study that ended failed, in this command or an earlier one."""
     as_json: bool
     drawn: bool = True
     """Whether a report is wanted."""
@@ -42,6 +45,10 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     report = drawn if isinstance(drawn, str) else None
     missing = drawn if isinstance(drawn, ReportError) else None
     family = family_rows(store, stored)
+    if summary.ending == "failed" and not summary.as_json:
+        if drawn:
+            note(f"report: {drawn}")
+        return missing
     if summary.as_json:
         print_json(_answer(store, stored, summary, family, report), indent=None)
         return missing
@@ -51,7 +58,7 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     show_final(stored.test)
     if stored.law:
         say(f"\n{stored.law.sentence}")
-    target = f"{stored.record.spec.name} --store {stored.record.spec.store}"
+    target = _target(stored)
     steps = [
         *_next_steps(stored, summary),
         f"compound status {target}",
@@ -62,6 +69,11 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     head = f"\nreport: {report or 'not made'}"
     say("\n".join([head, "next:", *(f"  {step}" for step in steps)]))
     return missing
+
+
+def _target(stored: Documents) -> str:
+    """Return the study and its store as they are typed."""
+    return f"{stored.record.spec.name} --store {shlex.quote(stored.record.spec.store)}"
 
 
 def _answer(
@@ -82,6 +94,7 @@ def _answer(
         "study": stored.record.spec.name,
         "store": store.uri,
         "status": summary.ending,
+        "failed": summary.failed,
         **{name: part.model_dump(mode="json") if part else None for name, part in parts.items()},
         "family": family,
         "report": report,
@@ -111,7 +124,9 @@ def _next_steps(stored: Documents, summary: RunSummary) -> list[str]:
         names = [name for name, _ in exceeded(budget, stored.spent)]
         sets = " ".join(f"--set budget.{name}={2 * getattr(budget, name):g}" for name in names)
         return [f"{summary.resume} {sets}    # goes on"]
-    return [commands[summary.ending]] if summary.ending in commands else []
+    again = f"compound retry {_target(stored)}    # trains the failed jobs again"
+    steps = [again] if summary.failed else []
+    return [*steps, commands[summary.ending]] if summary.ending in commands else steps
 
 
 def family_rows(store: ArtifactStore, stored: Documents) -> list[dict[str, Any]]:

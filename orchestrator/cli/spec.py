@@ -4,6 +4,7 @@ from pathlib import Path
 
 from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.spec.load import load
+from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.errors import SpecError
 from compound.schemas.study import SPEC
 
@@ -57,5 +58,5 @@ def init(path: Path) -> None:
             next_step="compound init another-name.yaml",
         ) from None
     except OSError as error:
-        raise SpecError(f"cannot write: {error.strerror}", where=str(path)) from None
+        raise refused_as(SpecError, "cannot write", path, error) from None
     say(f"wrote {path}\nnext: compound plan {path}")

@@ -113,7 +113,7 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
     print_table(f"{name} in {store.uri}", columns, cells)
     say(f"\n{', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}")
     for group in groups:
-        say(group.headline)
+        say("\n  ".join(filter(None, (group.headline, group.users_line))))
     for line in (*_spent(study_status), study_status.verdict, study_status.gate):
         if line:
             say(line)
@@ -191,11 +191,18 @@ def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> li
     return grouped(facts(planned, outcomes(states), hosts))
 
 
-def say_failures(store: ArtifactStore, stored: Documents) -> None:
-    """Say why jobs of a study failed, a line for each cause, to stderr."""
+def stored_failures(store: ArtifactStore, stored: Documents) -> list[Group]:
+    """Return the failed jobs of a study's documents by first cause."""
     states = store.states([job.request.job.id for job in stored.jobs])
-    for group in failed_groups(once(lines_of(stored)), states):
+    return failed_groups(once(lines_of(stored)), states)
+
+
+def say_failures(groups: Sequence[Group]) -> None:
+    """Say why jobs of a study failed, a line for each cause, to stderr."""
+    for group in groups:
         note(f"failed: {group.headline}")
+        if group.users_line:
+            note(f"  {group.users_line}")
 
 
 def _row(line: Line, state: JobState) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from compound.jobs.store.checking.verify import Audit
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.wording.numbers import megabytes
+from compound.schemas.errors import after_check, end_with
 
 
 def verify(study: str | None, uri: str, *, as_json: bool) -> None:
@@ -15,8 +16,7 @@ def verify(study: str | None, uri: str, *, as_json: bool) -> None:
         print_json({"store": store.uri, "intact": intact, **audit.model_dump(mode="json")})
     else:
         _show(store, audit)
-    if audit.damaged:
-        raise SystemExit(1)
+    end_with(after_check(sound=not audit.damaged))
 
 
 def _audited(study: str | None, uri: str) -> tuple[ArtifactStore, Audit]:

@@ -13,6 +13,7 @@ from typing import Any
 from compound.jobs.store.format.checksummed_json import seal, unseal
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.spec.yaml_source import parse
+from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.architecture import Network
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
@@ -56,7 +57,7 @@ def write(path: Path, plan_file: PlanFile) -> None:
     try:
         path.write_bytes(seal("planfile", plan_file, indent=1))
     except OSError as error:
-        raise PlanError(f"cannot write: {error.strerror}", where=str(path)) from None
+        raise refused_as(PlanError, "cannot write", path, error) from None
 
 
 def read(path: Path) -> PlanFile:
@@ -64,7 +65,7 @@ def read(path: Path) -> PlanFile:
     try:
         return unseal(path.read_bytes(), PlanFile, str(path))
     except OSError as error:
-        raise PlanError(f"cannot read: {error.strerror}", where=str(path)) from None
+        raise refused_as(PlanError, "cannot read", path, error) from None
     except StoreError as error:
         raise PlanError(
             f"not a plan as it was written ({error.message})",

@@ -1,18 +1,20 @@
 """A spec file, with the overrides of the command line, to a validated StudySpec or TrainSpec."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from compound.orchestrator.spec.booleans import booleans_as_numbers
+from compound.orchestrator.spec.spec_messages import allowed, chooser, label, message_of, way_out
 from compound.orchestrator.spec.yaml_source import Key, Position, Source, parse, read
-from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import CompoundError, SpecError
 from compound.schemas.parallel import OTHER_NAMES
-from compound.schemas.store_uri import masked
+from compound.schemas.store_uri import ENVIRONMENT, masked
 from compound.schemas.study import SPEC, AnySpec
 
 
@@ -41,8 +43,15 @@ _KINDS = {
 }
 
 
-def load(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
-    """Read, override and validate a spec. SpecError: the first error in it."""
+def load(
+    path: Path,
+    overrides: Sequence[str] = (),
+    environment: Mapping[str, str] | None = os.environ,
+) -> SpecFile:
+    """Read, override and validate a spec. SpecError: the first error in it.
+
+    `environment`: the variables that paths may name; None: paths stay as they are written.
+    """
     source = read(path)
     if not isinstance(source.values, dict):
         raise SpecError(
@@ -56,10 +65,25 @@ def load(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
         keys, value = _override(text)
         values = _put(values, keys, value, text)
         origins[keys] = text
+    return checked(values, source, origins, environment)
+
+
+def checked(
+    values: Any,
+    source: Source,
+    origins: Mapping[tuple[str, ...], str],
+    environment: Mapping[str, str] | None,
+) -> SpecFile:
+    """Validate the values of a spec; see `load`."""
     try:
-        return SpecFile(SPEC.validate_python(values), source, origins)
+        spec = SPEC.validate_python(values, context={ENVIRONMENT: environment})
     except ValidationError as error:
         raise _translate(error, source, origins) from None
+    for path_to in booleans_as_numbers(values, spec):
+        position = _origin(path_to, origins) or source.locate(path_to)
+        message = f"{label(path_to)}: true and false are no numbers"
+        raise SpecError(message, **position._asdict(), allowed="a number")
+    return SpecFile(spec, source, origins)
 
 
 def _override(text: str) -> tuple[tuple[str, ...], Any]:
@@ -95,8 +119,10 @@ def _translate(
         path, key=details["type"] == "extra_forbidden"
     )
     more = error.error_count() - 1
-    message = _message(details) + (f" (and {more} more)" if more else "")
-    return SpecError(message, **position._asdict(), allowed=_allowed(details))
+    message = message_of(details) + (f" (and {more} more)" if more else "")
+    return SpecError(
+        message, **position._asdict(), allowed=allowed(details), next_step=way_out(details)
+    )
 
 
 def _without_kind(loc: tuple[Key, ...]) -> tuple[Key, ...]:
@@ -106,14 +132,8 @@ def _without_kind(loc: tuple[Key, ...]) -> tuple[Key, ...]:
 
 def _discriminator(details: ErrorDetails) -> list[str]:
     """Return the key that chooses between the members of a union, for errors about it."""
-    key = _chooser(details)
+    key = chooser(details)
     return [key] if key.isidentifier() else []
-
-
-def _chooser(details: ErrorDetails) -> str:
-    """Return the name of the key, or of the function after it, that chooses a union's member."""
-    key = str(details.get("ctx", {}).get("discriminator", "")).strip("'")
-    return key.removesuffix("()").lstrip("_")
 
 
 def _origin(path: Sequence[Key], origins: Mapping[tuple[str, ...], str]) -> Position | None:
@@ -125,85 +145,3 @@ def _origin(path: Sequence[Key], origins: Mapping[tuple[str, ...], str]) -> Posi
 def _is_subsequence(keys: Sequence[str], names: Sequence[str]) -> bool:
     rest = iter(names)
     return all(key in rest for key in keys)
-
-
-def _message(details: ErrorDetails) -> str:
-    last, kind, context = _label(details["loc"]), details["type"], details.get("ctx", {})
-    if kind == "extra_forbidden":
-        return f"unknown key '{last}'{closest(last, _siblings(details))}"
-    if kind == "missing":
-        return f"'{last}' is missing"
-    if kind == "union_tag_not_found":
-        return f"{last}: {context['discriminator']} is missing".replace("'", "")
-    if kind == "union_tag_invalid":
-        tag, choices = context["tag"], str(context["expected_tags"]).replace("'", "").split(", ")
-        return f"no such {_chooser(details)}: '{tag}'{closest(tag, choices)}"
-    if kind == "literal_error" and isinstance(details["input"], str):
-        choices = _choices(context)
-        return f"no such {last}: '{details['input']}'{closest(details['input'], choices)}"
-    message = details["msg"].removeprefix("Value error, ")
-    return f"{last}: {message[0].lower()}{message[1:]}"
-
-
-def _choices(context: dict[str, Any]) -> list[str]:
-    """Return the values that a literal allows, out of pydantic's sentence about them."""
-    return [text.strip("'") for text in str(context["expected"]).replace(" or ", ", ").split(", ")]
-
-
-def _label(loc: tuple[Key, ...]) -> str:
-    """Name the last step of a location, an index together with its list."""
-    if not loc:
-        return "the spec"
-    return f"{loc[-2]}[{loc[-1]}]" if isinstance(loc[-1], int) and len(loc) > 1 else str(loc[-1])
-
-
-_FORMS = {
-    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
-    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
-    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
-    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "keys with values"),
-    "string_type": "a text",
-}
-"""What pydantic's names for errors of a type ask for."""
-
-
-def _allowed(details: ErrorDetails) -> str:
-    if details["type"] in ("extra_forbidden", "missing"):
-        return ", ".join(_siblings(details))
-    context, form = details.get("ctx", {}), _FORMS.get(details["type"], "")
-    return str(context.get("expected_tags") or context.get("expected") or form)
-
-
-def _siblings(details: ErrorDetails) -> list[str]:
-    """Return the keys that the model at an error's place knows."""
-    models: list[type[BaseModel]] = [*get_args(AnySpec)]
-    for step in details["loc"][:-1]:
-        models = _descend(models, step)
-    return [name for model in models[:1] for name in model.model_fields]
-
-
-def _descend(models: list[type[BaseModel]], step: Key) -> list[type[BaseModel]]:
-    """Follow one step of a location: a field, a union's tag, or an index that changes nothing."""
-    tagged = [model for model in models if step in _tags(model)]
-    if tagged:
-        return tagged
-    fields = [model.model_fields[step] for model in models if step in model.model_fields]
-    return [inner for field in fields for inner in _models_in(field.annotation)] or models
-
-
-_BASELINES = {"NamedBaseline": "named", "FactoryBaseline": "factory", "CustomBaseline": "custom"}
-"""The tags of a union that has no key to choose by."""
-
-
-def _tags(model: type[BaseModel]) -> set[Key]:
-    """Return the names under which a model appears as a member of a union."""
-    own = _BASELINES.get(model.__name__, "")
-    literals = [f.annotation for f in model.model_fields.values()]
-    return {own, *(v for a in literals if get_origin(a) is Literal for v in get_args(a))}
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models_in(inner)

@@ -4,6 +4,11 @@ Anchors, tags and several documents are refused: a spec has no use for them, and
 small file grows without end or names code.
 """
 
+import codecs
+import os
+import re
+import shlex
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +16,26 @@ from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, Event
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
+from compound.orchestrator.spec.yaml_mistakes import (
+    Mistake,
+    mark_of,
+    mistakes,
+    syntax_mistake,
+    unneeded,
+    unreadable_character,
+)
+from compound.orchestrator.wording.os_errors import refused_as
+from compound.orchestrator.wording.printable import in_line
 from compound.schemas.errors import SpecError
 from compound.schemas.store_uri import masked
 
 MAX_BYTES = 200_000
-MAX_DEPTH = 40
-MAX_NODES = 10_000
+_BREAKS = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What ends a line for the parser; str.splitlines knows more."""
+_LONGEST = 300
 
 Key = str | int
 
@@ -54,7 +70,7 @@ class Source:
 
     def position(self, mark: Any) -> Position:
         """Return the place of a parser's mark, lines and columns counted from 1."""
-        lines = self.text.splitlines()
+        lines = _BREAKS.split(self.text)
         text = lines[mark.line] if mark.line < len(lines) else ""
         start = max(0, mark.column - 60)
         excerpt = text[start : start + 100].replace("\t", " ")
@@ -71,28 +87,61 @@ def _child(node: Node | None, step: Key) -> tuple[Node, Node] | None:
 
 
 def read(path: Path) -> Source:
-    """Read a YAML file. SpecError: missing, too large, not UTF-8, or not plain YAML."""
-    name = str(path)
+    """Read a YAML file. SpecError: missing, no file, too large, not UTF-8, or not plain YAML."""
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise SpecError(
-                f"{size:,} bytes is too large for a spec",
-                where=name,
-                allowed=f"at most {MAX_BYTES:,} bytes",
-            )
-        return parse(path.read_bytes().decode("utf-8-sig"), name)
+        data = _bytes(path)
     except OSError as error:
+        missing = isinstance(error, FileNotFoundError)
+        refused = refused_as(SpecError, "cannot read the spec", path, error)
+        if missing:
+            refused.next_step = "compound init quickstart.yaml"
+        raise refused from None
+    return parse(_text(data, str(path)), str(path))
+
+
+def _bytes(path: Path) -> bytes:
+    """Return a file's content, of at most MAX_BYTES."""
+    mode, size = path.stat().st_mode, path.stat().st_size
+    # A pipe without a writer would be waited for without end; a shell's `<(...)` has one.
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or _is_shells(path)):
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "no file"
+        raise SpecError(f"cannot read the spec: it is {kind}", where=str(path), allowed="a file")
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
         raise SpecError(
-            f"cannot read the spec: {error.strerror}",
+            f"{max(size, len(data)):,} bytes is too large for a spec",
+            where=str(path),
+            allowed=f"at most {MAX_BYTES:,} bytes",
+        )
+    return data
+
+
+def _is_shells(path: Path) -> bool:
+    return path.is_relative_to("/dev/fd") or path.is_relative_to("/proc") or path == _STDIN
+
+
+_STDIN = Path("/dev/stdin")
+
+
+def _text(data: bytes, name: str) -> str:
+    file = shlex.quote(os.path.basename(name))
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise SpecError(
+            "not UTF-8 text, but UTF-16",
             where=name,
-            next_step="compound init quickstart.yaml",
-        ) from None
-    except UnicodeDecodeError as error:
-        raise SpecError(
-            "not UTF-8 text",
-            where=f"{name}: byte {error.start}",
             allowed="a YAML file saved as UTF-8",
+            next_step=f"iconv -f UTF-16 -t UTF-8 {file} > utf8-{file}",
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SpecError(
+            f"not UTF-8 text: byte {data[error.start]:#04x} in line {line}",
+            where=f"{name}:{line}",
+            allowed="a YAML file saved as UTF-8",
+            next_step=f"iconv -f ISO-8859-1 -t UTF-8 {file} > utf8-{file}",
         ) from None
 
 
@@ -102,19 +151,26 @@ def parse(text: str, name: str) -> Source:
     try:
         _check_events(source)
         # pure: the C parser (ruamel.yaml.clib) is optional, and its errors have other texts.
-        yaml = YAML(typ="safe", pure=True)
-        return Source(name, text, yaml.load(text), YAML(typ="safe", pure=True).compose(text))
+        root = YAML(typ="safe", pure=True).compose(text)
+        for mistake in mistakes(root):
+            raise _error(source, mistake)
+        return Source(name, text, YAML(typ="safe", pure=True).load(text), root)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        position = source.position(mark) if mark else Position(name)
-        raise SpecError(_first_line(error), **position._asdict()) from None
+        raise _error(source, syntax_mistake(error, text)) from None
+    except ReaderError as error:
+        raise _error(source, unreadable_character(error, text)) from None
+    # A date that no calendar has is a ValueError of Python's.
     except (YAMLError, ValueError, RecursionError) as error:
         raise SpecError(f"not YAML: {_first_line(error)}", where=name) from None
 
 
+def _error(source: Source, mistake: Mistake) -> SpecError:
+    position = source.position(mistake.mark) if mistake.mark else Position(source.name)
+    return SpecError(in_line(mistake.text[:_LONGEST]), **position._asdict())
+
+
 def _first_line(error: Exception) -> str:
-    text = getattr(error, "problem", None) or str(error)
-    return str(text).strip().splitlines()[0][:200]
+    return in_line((str(error).strip().splitlines() or [type(error).__name__])[0][:_LONGEST])
 
 
 def _check_events(source: Source) -> None:
@@ -125,19 +181,6 @@ def _check_events(source: Source) -> None:
         kind = type(event).__name__
         depth += kind.endswith("StartEvent") - kind.endswith("EndEvent")
         documents += kind == "DocumentStartEvent"
-        problem = _problem(event, depth, documents, number)
+        problem = unneeded(event, depth, documents, number)
         if problem:
-            raise SpecError(problem, **source.position(event.start_mark)._asdict())
-
-
-def _problem(event: Event, depth: int, documents: int, number: int) -> str:
-    if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-        return "anchors and aliases are not supported: write the value out"
-    tag = getattr(event, "tag", None)
-    if tag:
-        return f"tags are not supported: {tag}"
-    if documents > 1:
-        return "one document a file: a second one starts here"
-    if depth > MAX_DEPTH:
-        return f"nested more than {MAX_DEPTH} deep"
-    return f"more than {MAX_NODES:,} values" if number > MAX_NODES else ""
+            raise _error(source, Mistake(problem, mark_of(event, source.text)))

@@ -1,9 +1,13 @@
 """How commands print: data to stdout as JSON or as tables, words beside it to stderr."""
 
 import json
+import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+from compound.orchestrator.wording.printable import in_line, printable
 
 _MANY = 500
 """Rows from which on a table is printed without wrapping and colours."""
@@ -19,14 +23,16 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; columns that start with `>` are numbers, set to the right."""
-    cells = [[*row] for row in rows]
+    cells = [[in_line(cell) for cell in row] for row in rows]
     if len(cells) > _MANY:
         _print_long(title, columns, cells)
         return
     from rich.console import Console  # what prints thousands of rows need not wait for it
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(
+        title=printable(title), title_justify="left", title_style="bold", box=None, pad_edge=False
+    )
     for column in columns:
         right = column.startswith(">")
         table.add_column(column.removeprefix(">"), justify="right" if right else "left")
@@ -43,17 +49,38 @@ def _print_long(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     signs = [">" if column.startswith(">") else "<" for column in columns]
     form = "  ".join(f"{{:{sign}{width}}}" for sign, width in zip(signs, widths, strict=True))
     text = "\n".join(form.format(*line).rstrip() for line in lines)
-    sys.stdout.write(f"{title}\n{text}\n")
+    sys.stdout.write(f"{printable(title)}\n{text}\n")
     sys.stdout.flush()
 
 
 def say(line: str = "") -> None:
     """Print a line of the answer."""
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(printable(line) + "\n")
     sys.stdout.flush()
 
 
 def note(line: str) -> None:
     """Print a line beside the answer, to stderr."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(printable(line) + "\n")
     sys.stderr.flush()
+
+
+@contextmanager
+def unread_output() -> Iterator[None]:
+    """Go on where the reader of stdout has gone away (`| head`).
+
+    For commands whose exit code says more than whether all of it was printed.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        drop_stdout()
+
+
+def drop_stdout() -> None:
+    """Send what is still to be printed nowhere.
+
+    Python flushes stdout again at exit, and would print an ignored error there and return 120
+    (docs.python.org/3/library/signal.html).
+    """
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

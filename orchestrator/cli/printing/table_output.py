@@ -15,6 +15,7 @@ import pyarrow.parquet
 
 from compound.orchestrator.cli.printing.output import note, print_table
 from compound.orchestrator.wording.numbers import counted
+from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.errors import SpecError
 
 _MOMENTS = ("wall_time", "updated")
@@ -55,7 +56,7 @@ def emit_parts(
             with _replacing(output.resolve()) as sink:
                 rows = _send(schema, parts, format, sink)
         except OSError as error:
-            raise SpecError(f"cannot write: {error.strerror}", where=str(output)) from None
+            raise refused_as(SpecError, "cannot write", output, error) from None
         note(f"{counted(rows, 'row')} in {output}")
 
 

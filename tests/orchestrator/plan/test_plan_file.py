@@ -112,7 +112,7 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_missing_plan_and_two_sources_are_refused(folder: Path) -> None:
-    assert "cannot read: No such file" in refusal(plan="absent.json").message
+    assert "cannot read: no such file" in refusal(plan="absent.json").message
     for error in (refusal(Path("spec.yaml")), refusal(None, "seed=1"), refusal(plan="")):
         assert "run takes a spec" in error.message
         assert "compound run --plan plan.json" in error.next_step
@@ -122,7 +122,7 @@ def test_a_plan_that_cannot_be_written_is_told(folder: Path) -> None:
     options = planning.Options(output=Path("no/such/plan.json"))
     with pytest.raises(PlanError) as caught:
         planning.plan(Path("spec.yaml"), list(SMALL), options)
-    assert "cannot write: No such file" in caught.value.message
+    assert "cannot write: no such file" in caught.value.message
 
 
 def test_changed_data_are_refused(folder: Path) -> None:

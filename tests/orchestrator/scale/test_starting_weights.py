@@ -405,7 +405,7 @@ def test_what_cannot_be_exported_says_so(
         ([job.id[:-1] + "x", "a.safetensors"], f"did you mean '{job.id}'?"),
         (["../..", "a.safetensors"], "no checkpoint of a job"),
         ([job.id, "a.pth"], "allowed: NAME.safetensors"),
-        ([job.id, f"{tmp_path}/gone/a.safetensors"], "cannot write: No such file"),
+        ([job.id, f"{tmp_path}/gone/a.safetensors"], "cannot write: no such file"),
     ):
         with pytest.raises(SystemExit) as ended:
             main(["export", *words, "--store", store])

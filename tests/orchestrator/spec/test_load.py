@@ -1,5 +1,6 @@
 """Specs: what holds is taken, what does not is refused with its place and a way out."""
 
+import os
 import re
 import time
 from pathlib import Path
@@ -61,6 +62,45 @@ def test_a_spec_survives_its_own_json(spec) -> None:
 
 SEARCH_RANGE = "resources: {search: {workers: {min: 1, max: 2}}}"
 FAMILY_RANGE = "resources: {family: {workers: {min: %d, max: %d}}}"
+OWN = "baseline: {factory: 'my_network:build', resolution: 32}"
+STAGES = """\
+  resolution: 16
+  stages:
+    - {kernel: 3, channels: 8}
+    - {kernel: 3, channels: 16, stride: 2}
+"""
+MISTAKES = [
+    ("name: quick", 'name: "quick', "2:7", "this quote is never closed"),
+    ("name: quick", "name quick", "2:1", "a key without a colon"),
+    ("name: quick", "name: a: b", "2:8", "put a value with a colon in quotes"),
+    ("name: quick", "name: @x", "2:7", "put the value in quotes"),
+    ("name: quick", "<<: {a: b}", "2:1", "merge keys"),
+    ("name: quick", "1: 2", "2:1", "a key is a text"),
+    ("name: quick", "name: *a", "2:7", "anchors"),
+    ("name: quick", "name: 2024-01-01", "2:7", "2024-01-01 is a date, not a text"),
+    ("name: quick", "name: true", "2:7", "next: put the value in quotes"),
+    ("name: quick", 'name: quick\nstore: "a\\0b"', "3:8", "no NUL character"),
+    ("kind: study", 'kind: "st\\e[31m"', "1:7", "'st\\x1b[31m'"),
+    ("kind: study", "%YAML 1.1\n---\nkind: study", "1:1", "a spec is YAML 1.2"),
+    ("kind: study", "# one\n\n%YAML 1.1\n---\nkind: study", "3:1", "a spec is YAML 1.2"),
+    ("data: {source: digits}", "data: {source: digits", "3:7", "this bracket is never closed"),
+    ("channels: 8}", "channels: 8", "7:7", "this bracket is never closed"),
+    ("channels: 8}", "channels: many}", "7:29", "'many' is a text, not a whole number"),
+    ("    - {kernel: 3, channels: 8}", "   - {kernel: 3, channels: 8}", "7:4", "3 spaces"),
+    ("  seeds: 3", "seeds: 3", "12:8", "line 11 by 0"),
+    ("seeds: 3", "seeds: 3\n  seeds: 2", "12:3", "duplicate key 'seeds': it stands in line 11"),
+    ("seeds: 3", "seeds: 3\n  epochs: 4", "12:3", "`epochs` belongs under `train`"),
+    ("seeds: 3", "seeds: true", "11:10", "true and false are no numbers"),
+    ("degree: 4", "degree: true", "10:35", "true and false are no numbers"),
+    ("epochs: 5", "epochs: yes", "13:17", "'yes' is a text in YAML 1.2"),
+    ("epochs: 5", "epochs: 1:30", "13:17", "'1:30' is a text"),
+    ("epochs: 5", "epochs: 010", "13:17", "write 10, or 0o10 for octal"),
+    ("epochs: 5", "epochs: 089", "13:17", "write 89; '089' in quotes is a text"),
+    (STAGES, "  name: efficientnetv2-s\n", "5:9", OWN),
+    (STAGES, "  name: resnet50\n", "5:9", "did you mean 'resnet-50'?"),
+    (f"\n{STAGES}", " regnet\n", "4:11", OWN),
+    (f"\n{STAGES}", " resnet-50\n", "4:11", "{name: resnet-50}"),
+]
 REFUSED = [
     ("epochs: 3", "epoch: 3", "12:11", "unknown key 'epoch', did you mean 'epochs'?"),
     ("epochs: 5", "epohcs: 5", "13:9", "unknown key 'epohcs'"),
@@ -88,7 +128,7 @@ REFUSED = [
     ("kind: lattice, degree: 4", "kind: grid, alpha: [2, 1]", "10:11", "no point"),
     ("kind: lattice, degree: 4", "kind: grid, step: 0.001", "10:11", "251,252,001 grid points"),
     ("search:", "search: 3\nsearch_:", "9:9", "allowed: keys with values"),
-    ("train: {epochs: 5, batch: 64}", "train: 5", "13:8", "Recipe"),
+    ("train: {epochs: 5, batch: 64}", "train: 5", "13:8", "not keys with values"),
     ("name: quick", "name: quick\nname: quick", "3:1", "duplicate key"),
     ("  resolution: 16", "\tresolution: 16", "5:1", "cannot start any token"),
     ("name: quick", "name: !!python/object:os.system x", "2:7", "tags are not supported"),
@@ -97,6 +137,7 @@ REFUSED = [
     ("kind: study", f"kind: study\n{SEARCH_RANGE}", "2:12", "only family jobs may have"),
     ("kind: study", f"kind: study\n{FAMILY_RANGE % (3, 2)}", "2:31", "more than max, which is 2"),
     ("kind: study", f"kind: study\n{FAMILY_RANGE % (0, 2)}", "2:37", "greater than or equal to 1"),
+    *MISTAKES,
     ("seeds: 3", f"seeds: {'[' * 50}{']' * 50}", "11:46", "nested more than 40 deep"),
 ]
 
@@ -152,9 +193,16 @@ def test_overrides_reach_into_maps_lists_and_what_is_not_there_yet(spec) -> None
         (b'a: "\x00"', "not YAML"),
         (b"a: b: c", "mapping values"),
         (b"k: 1\n" * 39_000, "more than"),
-        (b"kind: study\nseed: " + b"1" * 5000, "not YAML"),
+        (b"kind: study\nseed: " + b"1" * 5000, "a number of 5,000 digits"),
+        (b"a: b\nc: d\x1b\n", "bad.yaml:2:5: not YAML: a text has no character U\\+001B"),
+        ("kind: study".encode("utf-16"), "next: iconv -f UTF-16 -t UTF-8 bad.yaml"),
+        (b"a: b\ncaf\xe9: 1", "bad.yaml:2: not UTF-8 text: byte 0xe9"),
+        (b"\xef\xbb\xbfkind: study\n", "'name' is missing"),
     ],
-    ids=["deep", "deep-maps", "huge", "latin", "empty", "list", "nul", "syntax", "wide", "digits"],
+    ids=[
+        *("deep", "deep-maps", "huge", "latin", "empty", "list", "nul", "syntax", "wide", "digits"),
+        *("escape", "utf-16", "latin-1", "bom"),
+    ],
 )
 def test_hostile_files_are_refused_quickly(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "bad.yaml"
@@ -169,6 +217,60 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
         with pytest.raises(SpecError, match="cannot read"):
             load(path)
+
+
+def test_a_pipe_and_a_device_are_no_spec(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path / "pipe.yaml", Path("/dev/zero")):
+        with pytest.raises(SpecError, match="cannot read the spec: it is"):
+            load(path)
+
+
+DATA = "data: {source: image_folder, path: %s}"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("~/photos", "/home/ada/photos"),
+        ("$DISK/photos", "/mnt/big/photos"),
+        ("${DISK}5/$DISK", "/mnt/big5//mnt/big"),
+        ("a$$DISK", "a$DISK"),
+        ("cost 5$", "cost 5$"),
+        ("a~b/~", "a~b/~"),
+        ("s3://bucket/$DAY", "s3://bucket/today"),
+    ],
+)
+def test_home_and_variables_are_written_out_in_every_path(
+    spec, monkeypatch: pytest.MonkeyPatch, written: str, meant: str
+) -> None:
+    for name, value in {"HOME": "/home/ada", "DISK": "/mnt/big", "DAY": "today"}.items():
+        monkeypatch.setenv(name, value)
+    loaded = spec("data: {source: digits}", DATA % f"'{written}', cache: '{written}'")
+    assert (loaded.data.path, loaded.data.cache) == (meant, meant)
+    assert spec("name: quick", f"name: quick\nstore: '{written}'").store == meant
+    assert SPEC.validate_json(loaded.model_dump_json()) == loaded, "what is stored stays"
+    unchanged = loaded.model_copy(update={"data": loaded.data.model_copy(update={"path": written})})
+    assert SPEC.validate_json(unchanged.model_dump_json()) == unchanged
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("$NOT_SET/x", "$NOT_SET in a path: the variable is not set"),
+        ("${NOT_SET}", "${NOT_SET} in a path: the variable is not set"),
+        ("$EMPTY/x", "the variable is empty"),
+        ("${", "write $$ for $"),
+        ("~no-such-user/x", "this machine has no such user"),
+    ],
+)
+def test_a_path_that_cannot_be_written_out_is_refused(
+    spec, monkeypatch: pytest.MonkeyPatch, written: str, words: str
+) -> None:
+    monkeypatch.setenv("EMPTY", "")
+    with pytest.raises(SpecError, match=re.escape(words)) as caught:
+        spec("data: {source: digits}", DATA % f"'{written}'")
+    assert caught.value.where.endswith("spec.yaml:3:36")
 
 
 @settings(max_examples=150, deadline=None)

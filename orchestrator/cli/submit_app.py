@@ -1,0 +1,67 @@
+"""The commands of studies that run as Ray jobs; `app.py` adds them to the others."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compound.orchestrator.cli.options import (
+    AddressOption,
+    ImportOption,
+    JsonOption,
+    SetOption,
+    SpecArgument,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def submit(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    address: AddressOption = None,
+    working_dir: Annotated[Path, typer.Option(help="Uploaded to the cluster.")] = Path(),
+    allow_import: ImportOption = False,
+    follow: Annotated[
+        bool, typer.Option(help="Stay until the job ends, and end with its exit code.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study as a Ray job on a running cluster."""
+    from compound.orchestrator.cli import submit as submit_command
+
+    settings = overrides or []
+    submit_command.submit(
+        spec,
+        settings,
+        address,
+        working_dir,
+        as_json=as_json,
+        allow_import=allow_import,
+        follow=follow,
+    )
+
+
+@app.command()
+def logs(
+    job: Annotated[str, typer.Argument(metavar="JOB")],
+    address: AddressOption = None,
+    follow: Annotated[bool, typer.Option(help="Stay until the job ends.")] = False,
+) -> None:
+    """Print what a submitted job wrote."""
+    from compound.orchestrator.cli import submit as submit_command
+
+    submit_command.logs(job, address, follow=follow)
+
+
+@app.command()
+def stop(
+    job: Annotated[str, typer.Argument(metavar="JOB")],
+    address: AddressOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop a submitted job; submitting its spec again resumes."""
+    from compound.orchestrator.cli import submit as submit_command
+
+    submit_command.stop(job, address, as_json=as_json)

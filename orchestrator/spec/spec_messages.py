@@ -1,0 +1,181 @@
+"""What pydantic found in a spec, in words: the value, what is allowed, and the way out."""
+
+from collections.abc import Iterator
+from datetime import date
+from functools import cache
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from compound.orchestrator.spec.yaml_source import Key
+from compound.orchestrator.wording.numbers import closest
+from compound.orchestrator.wording.printable import in_line
+from compound.schemas.baseline import NetworkName
+from compound.schemas.store_uri import masked
+from compound.schemas.study import AnySpec
+
+_LONGEST = 60
+_MOST_HOMES = 3
+_DEEPEST = 3
+_YAML_1_1 = {"yes", "no", "on", "off", "y", "n"}
+"""What YAML 1.1 takes for true or false."""
+_OWN_NETWORK = (
+    "list the networks with `compound models`; one of your own is `stages`, or a function: "
+    "baseline: {factory: 'my_network:build', resolution: 32} (docs/weights.md)"
+)
+
+
+def chooser(details: ErrorDetails) -> str:
+    """Return the name of the key, or of the function after it, that chooses a union's member."""
+    key = str(details.get("ctx", {}).get("discriminator", "")).strip("'")
+    return key.removesuffix("()").lstrip("_")
+
+
+def message_of(details: ErrorDetails) -> str:
+    """Return what is wrong with a value or a key."""
+    last, kind, context = in_line(label(details["loc"])), details["type"], details.get("ctx", {})
+    value = details["input"]
+    if kind == "extra_forbidden":
+        near = "" if _homes(last) else closest(last, _siblings(details))
+        return f"unknown key '{last}'{near}"
+    if kind == "missing":
+        return f"'{last}' is missing"
+    if kind == "union_tag_not_found":
+        return f"{last}: {context['discriminator']} is missing".replace("'", "")
+    if kind == "union_tag_invalid":
+        tag, choices = context["tag"], str(context["expected_tags"]).replace("'", "").split(", ")
+        return f"no such {chooser(details)}: '{_shown(tag)}'{closest(tag, choices)}"
+    if _unknown_network(details):
+        return f"no network is called '{_shown(value)}'{closest(value, get_args(NetworkName))}"
+    if kind == "literal_error" and isinstance(value, str):
+        return f"no such {last}: '{_shown(value)}'{closest(value, _choices(context))}"
+    if kind in _FORMS and isinstance(value, str | bool | int | float | date | None):
+        return f"{last}: {_as_yaml(value)}, not {_FORMS[kind]}"
+    message = details["msg"].removeprefix("Value error, ")
+    return f"{last}: {message[0].lower()}{message[1:]}"
+
+
+def _shown(text: object) -> str:
+    return in_line(masked(str(text)))[:_LONGEST]
+
+
+def _as_yaml(value: str | bool | float | date | None) -> str:
+    """Say what YAML 1.2 takes a value for."""
+    if isinstance(value, str):
+        return f"'{_shown(value)}' is a text" + (
+            " in YAML 1.2" if value.lower() in _YAML_1_1 else ""
+        )
+    if value is None:
+        return "an empty value, `~` or `null` is nothing"
+    if isinstance(value, bool):
+        return f"{str(value).lower()} is true or false"
+    return f"{_shown(value)} is a {'date' if isinstance(value, date) else 'number'}"
+
+
+def way_out(details: ErrorDetails) -> str:
+    """Return what to do about a finding, where that is more than what is allowed."""
+    kind, last = details["type"], str(details["loc"][-1]) if details["loc"] else ""
+    if kind == "extra_forbidden" and (homes := _homes(last)):
+        return f"`{last}` belongs under {' or '.join(f'`{home}`' for home in homes)}"
+    if _unknown_network(details):
+        return _OWN_NETWORK
+    if kind == "string_type" and not isinstance(details["input"], dict | list):
+        return "put the value in quotes"
+    return ""
+
+
+def _unknown_network(details: ErrorDetails) -> bool:
+    """Whether that is the name of a network that is not built in, as a key or bare."""
+    loc, value = details["loc"], details["input"]
+    named = loc[-2:] == ("named", "name") and details["type"] == "literal_error"
+    bare = loc[-1:] == ("baseline",) and value not in get_args(NetworkName)
+    return isinstance(value, str) and (named or bare)
+
+
+def _homes(key: str) -> list[str]:
+    """Return the keys of a spec under which a key is known, the shallowest ones."""
+    paths = [path for path in _paths() if path[-1] == key and len(path) > 1]
+    least = min(map(len, paths), default=0)
+    dotted = [".".join(path[:-1]) for path in paths if len(path) == least]
+    return list(dict.fromkeys(dotted))[:_MOST_HOMES]
+
+
+@cache
+def _paths() -> tuple[tuple[str, ...], ...]:
+    """Return every key of a spec with the keys that lead to it."""
+    waiting: list[tuple[tuple[str, ...], type[BaseModel]]] = []
+    waiting += [((), model) for model in get_args(AnySpec)]
+    paths: dict[tuple[str, ...], None] = {}
+    while waiting:
+        before, model = waiting.pop(0)
+        for name, field in model.model_fields.items():
+            paths[(*before, name)] = None
+            if len(before) < _DEEPEST:
+                waiting += [((*before, name), inner) for inner in _models_in(field.annotation)]
+    return tuple(paths)
+
+
+def _choices(context: dict[str, Any]) -> list[str]:
+    """Return the values that a literal allows, out of pydantic's sentence about them."""
+    return [text.strip("'") for text in str(context["expected"]).replace(" or ", ", ").split(", ")]
+
+
+def label(loc: tuple[Key, ...]) -> str:
+    """Name the last step of a location, an index together with its list."""
+    if not loc:
+        return "the spec"
+    return f"{loc[-2]}[{loc[-1]}]" if isinstance(loc[-1], int) and len(loc) > 1 else str(loc[-1])
+
+
+_FORMS = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number"),
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "keys with values"),
+    "string_type": "a text",
+}
+"""What pydantic's names for errors of a type ask for."""
+
+
+def allowed(details: ErrorDetails) -> str:
+    """Return what may stand where a finding is."""
+    if details["type"] in ("extra_forbidden", "missing"):
+        return ", ".join(_siblings(details))
+    context, form = details.get("ctx", {}), _FORMS.get(details["type"], "")
+    return str(context.get("expected_tags") or context.get("expected") or form)
+
+
+def _siblings(details: ErrorDetails) -> list[str]:
+    """Return the keys that the model at an error's place knows."""
+    models: list[type[BaseModel]] = [*get_args(AnySpec)]
+    for step in details["loc"][:-1]:
+        models = _descend(models, step)
+    return [name for model in models[:1] for name in model.model_fields]
+
+
+def _descend(models: list[type[BaseModel]], step: Key) -> list[type[BaseModel]]:
+    """Follow one step of a location: a field, a union's tag, or an index that changes nothing."""
+    tagged = [model for model in models if step in _tags(model)]
+    if tagged:
+        return tagged
+    fields = [model.model_fields[step] for model in models if step in model.model_fields]
+    return [inner for field in fields for inner in _models_in(field.annotation)] or models
+
+
+_BASELINES = {"NamedBaseline": "named", "FactoryBaseline": "factory", "CustomBaseline": "custom"}
+"""The tags of a union that has no key to choose by."""
+
+
+def _tags(model: type[BaseModel]) -> set[Key]:
+    """Return the names under which a model appears as a member of a union."""
+    own = _BASELINES.get(model.__name__, "")
+    literals = [f.annotation for f in model.model_fields.values()]
+    return {own, *(v for a in literals if get_origin(a) is Literal for v in get_args(a))}
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)

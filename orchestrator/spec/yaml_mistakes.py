@@ -1,0 +1,181 @@
+"""What is wrong with YAML text, blamed on the line that has to change."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ruamel.yaml.error import MarkedYAMLError, StringMark
+from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, ScalarEvent
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+MAX_DEPTH = 40
+MAX_NODES = 10_000
+_DIGITS = 400
+"""Python refuses to read more than 4,300 digits as a number; no key of a spec needs this many."""
+_TEXT = "tag:yaml.org,2002:str"
+_OCTAL = re.compile(r"[-+]?0[0-9_]+")
+
+
+class Mistake(NamedTuple):
+    """What is wrong, and the parser's mark of the place; None: nowhere in particular."""
+
+    text: str
+    mark: Any = None
+
+
+def syntax_mistake(error: MarkedYAMLError, text: str) -> Mistake:
+    """Return what a parser could not read.
+
+    It notices a quote, a bracket or a key without its end only lines later: its `context_mark` is
+    where that begins.
+    """
+    problem, begun = str(error.problem or error).strip(), error.context_mark
+    context, noticed = str(error.context or ""), error.problem_mark or error.context_mark
+    if "quoted scalar" in context and begun:
+        return Mistake("this quote is never closed", begun)
+    if "could not find expected ':'" in problem and begun:
+        return Mistake("a key without a colon: write `key: value`", begun)
+    if "parsing a flow" in context and begun and noticed and begun.line != noticed.line:
+        return Mistake(f"this bracket is never closed, or a comma is missing ({problem})", begun)
+    if "expected <block end>" in problem and begun and noticed:
+        return _indentation(problem, begun, noticed, text)
+    if "mapping values are not allowed" in problem and noticed:
+        return _second_colon(problem, noticed, text)
+    return Mistake(_with_advice(problem), noticed)
+
+
+_ADVICE = (
+    ("'\\t' that cannot start", "indent with spaces, not with tabs"),
+    ("that cannot start any token", "put the value in quotes"),
+)
+
+
+def _with_advice(problem: str) -> str:
+    advice = next((advice for words, advice in _ADVICE if words in problem), "")
+    return f"{problem}: {advice}" if advice else problem
+
+
+def _indentation(problem: str, begun: Any, noticed: Any, text: str) -> Mistake:
+    """Blame the line that is indented unlike the rest: by an odd number of spaces, if one is."""
+    odd = begun.column % 2 and not noticed.column % 2
+    wrong, right = (begun, noticed) if odd else (noticed, begun)
+    if wrong.column == right.column:
+        return Mistake(problem, noticed)
+    return Mistake(
+        f"this line is indented by {wrong.column} spaces, and line {right.line + 1}, beside which "
+        f"it stands, by {right.column} ({problem})",
+        wrong,
+    )
+
+
+def _second_colon(problem: str, mark: Any, text: str) -> Mistake:
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    if ": " in line[: mark.column]:
+        return Mistake(f"{problem}: put a value with a colon in quotes", mark)
+    above = next((n for n in range(mark.line - 1, -1, -1) if lines[n].strip()), None)
+    if above is None:
+        return Mistake(problem, mark)
+    own, before = _indent(line), _indent(lines[above])
+    return Mistake(
+        f"{problem}: this line is indented by {own} spaces, and line {above + 1} by {before}: one "
+        "of them is wrong, or a quote is missing",
+        mark,
+    )
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def unreadable_character(error: ReaderError, text: str) -> Mistake:
+    """Return which character no YAML text may have."""
+    before = text[: error.position]
+    line, column = before.count("\n"), len(before) - (before.rfind("\n") + 1)
+    code = ord(error.character) if isinstance(error.character, str) else int(error.character)
+    name = "NUL character: is this a text file?" if code == 0 else f"character U+{code:04X}"
+    return Mistake(
+        f"not YAML: a text has no {name}", StringMark("", error.position, line, column, None, 0)
+    )
+
+
+def unneeded(event: Event, depth: int, documents: int, number: int) -> str:
+    """Return, or "", what a spec never needs, and is refused before anything is built from it."""
+    if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+        return "anchors and aliases are not supported: write the value out"
+    tag = getattr(event, "tag", None)
+    if tag:
+        return f"tags are not supported: {tag}"
+    if documents > 1:
+        return "one document a file: a second one starts here"
+    if depth > MAX_DEPTH:
+        return f"nested more than {MAX_DEPTH} deep"
+    if number > MAX_NODES:
+        return f"more than {MAX_NODES:,} values"
+    return _directive(event) or _digits(event)
+
+
+def mark_of(event: Event, text: str) -> Any:
+    """Return the place to blame for an event: of a directive its own line, not that of `---`."""
+    lines = text.splitlines()[: event.start_mark.line]
+    numbers = [number for number, line in enumerate(lines) if line.startswith("%")]
+    if isinstance(event, DocumentStartEvent) and numbers and _directive(event):
+        return StringMark("", 0, numbers[0], 0, None, 0)
+    return event.start_mark
+
+
+def _directive(event: Event) -> str:
+    if not isinstance(event, DocumentStartEvent):
+        return ""
+    version = event.version
+    if version is not None and tuple(version) != (1, 2):
+        written = ".".join(map(str, version))
+        return f"%YAML {written}: a spec is YAML 1.2, in which `yes`, `on` and 1:30 are texts"
+    return "%TAG: tags are not supported" if event.tags else ""
+
+
+def _digits(event: Event) -> str:
+    if isinstance(event, ScalarEvent) and not event.style and len(event.value) > _DIGITS:
+        number = event.value.lstrip("+-").replace("_", "")
+        return f"not YAML: a number of {len(number):,} digits" if number.isdigit() else ""
+    return ""
+
+
+def mistakes(root: Node | None) -> Iterator[Mistake]:
+    """Yield what a parsed document has that is read otherwise elsewhere, or that no spec has."""
+    waiting = [root] if root else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, MappingNode):
+            yield from _of_keys(node)
+            waiting += [value for _, value in reversed(node.value)]
+        elif isinstance(node, SequenceNode):
+            waiting += reversed(node.value)
+        elif isinstance(node, ScalarNode):
+            yield from _of_number(node)
+
+
+def _of_keys(node: MappingNode) -> Iterator[Mistake]:
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        if isinstance(key, ScalarNode) and key.value == "<<":
+            yield Mistake("merge keys are not supported: write the keys out", key.start_mark)
+        elif not isinstance(key, ScalarNode) or key.tag != _TEXT:
+            yield Mistake("a key is a text: put it in quotes", key.start_mark)
+        elif key.value in lines:
+            first = lines[key.value] + 1
+            text = f"duplicate key '{key.value}': it stands in line {first} already"
+            yield Mistake(text, key.start_mark)
+        else:
+            lines[key.value] = key.start_mark.line
+
+
+def _of_number(node: ScalarNode) -> Iterator[Mistake]:
+    """YAML 1.1, and much that reads it, takes a leading zero for octal; YAML 1.2 does not."""
+    if node.style or node.tag == _TEXT or not _OCTAL.fullmatch(node.value):
+        return
+    digits = node.value.lstrip("+-0_").replace("_", "") or "0"
+    octal = f", or 0o{digits} for octal" if set(digits) <= {*"01234567"} else ""
+    text = f"{node.value} has a leading zero, which some read as octal: write {digits}{octal}"
+    yield Mistake(f"{text}; '{node.value}' in quotes is a text", node.start_mark)
