@@ -1,14 +1,14 @@
 """`compound` and `python -m compound`: parse, run, and turn errors into words and exit codes.
 
-0 ok, 1 the run failed, 2 bad usage or bad spec, 130 interrupted.
+0 ok, 1 the run failed, 2 bad usage or bad spec, 130 interrupted, 141 nobody reads the output.
 """
 
 import gc
-import os
 import sys
 import traceback
 
 from compound.orchestrator.cli.app import app
+from compound.orchestrator.cli.printing.closed_streams import ends_with_its_reader, open_missing
 from compound.schemas.errors import CompoundError
 
 INTERRUPTED = 130
@@ -22,17 +22,14 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
     gc.set_threshold(*_GC_THRESHOLDS)
+    open_missing()
     try:
-        app([word for word in words if word != "--debug"], prog_name="compound")
+        with ends_with_its_reader():
+            app([word for word in words if word != "--debug"], prog_name="compound")
     except CompoundError as error:
         _fail(str(error), error.exit_code, debug)
     except KeyboardInterrupt:
         _fail("interrupted; the same command again resumes", INTERRUPTED, debug)
-    except BrokenPipeError:
-        # The reader went away (`| head`): no error. Python flushes stdout again at exit, and would
-        # print an ignored BrokenPipeError there (docs.python.org/3/library/signal.html).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except ModuleNotFoundError as error:
         _fail(_missing_package(error), 1, debug)
     except Exception as error:

@@ -33,7 +33,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     for row in cells:
         table.add_row(*row)
     console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=False)
-    console.print(table)
+    # Not to stdout itself: where that is a closed pipe, rich ends the process with code 1.
+    with console.capture() as printed:
+        console.print(table)
+    sys.stdout.write(printed.get())
+    sys.stdout.flush()
 
 
 def _print_long(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
