@@ -37,6 +37,7 @@ from compound.orchestrator.scale.family_errors import law_of
 from compound.orchestrator.scale.gate import judge
 from compound.orchestrator.scale.gate_plan import gate_plan
 from compound.orchestrator.statistics.rank_correlation import correlation
+from compound.orchestrator.wording.commands import command
 from compound.schemas.architecture import Candidate, Coefficients
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
@@ -66,6 +67,8 @@ class Study(Generic[S]):
     retry_failed: bool = False
     networks: Networks = field(default_factory=Networks)
     """What scales the family."""
+    retry_command: str = "compound retry STUDY"
+    """What people type to train failed jobs again."""
 
     @property
     def folder(self) -> StudyFolder:
@@ -115,10 +118,16 @@ class Study(Generic[S]):
             raise RunError(
                 verdict.sentence,
                 where=spec.name,
-                next_step=_after_no_verdict(spec, search.results),
+                next_step=self._after_no_verdict(search.results),
             )
         passed = self._gate(search, verdict, phases)
         return passed if passed != "done" else self._family(search, verdict.coefficients, phases)
+
+    def _after_no_verdict(self, results: Mapping[str, JobResult]) -> str:
+        """Return what to type when no network can be chosen."""
+        if all(result.status != "failed" for result in results.values()):
+            return command("status", (self.spec.name,), store=self.spec.store)
+        return f"{self.retry_command}    # or change the spec and run it again"
 
     def _search(self, spec: StudySpec, plan: Plan, phases: PhaseRunner) -> tuple[Search, Ending]:
         """Train the design and every round after it, until there is nothing more to decide."""
@@ -180,11 +189,3 @@ class Study(Generic[S]):
         if law := law_of(spec, plan, family, results, self.networks):
             self.folder.write(POWER_LAW, law)
         return ending
-
-
-def _after_no_verdict(spec: StudySpec, results: Mapping[str, JobResult]) -> str:
-    """Return what to type when no network can be chosen."""
-    target = f"{spec.name} --store {spec.store}"
-    if all(result.status != "failed" for result in results.values()):
-        return f"compound status {target}"
-    return f"compound retry {target} --failed    # or change the spec and run it again"

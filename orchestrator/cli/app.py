@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from compound.orchestrator.cli import unused_options
 from compound.orchestrator.cli.options import (
+    DEFAULT_STORE,
     AddressOption,
     ImportOption,
     JsonOption,
@@ -59,6 +61,7 @@ def plan(
     """Show every network, its exact cost and what it will take, before anything starts."""
     from compound.orchestrator.cli import plan as plan_command
 
+    unused_options.refuse_without_probe(address, probe=probe)
     options = plan_command.Options(probe, address, output, as_json, allow_import)
     plan_command.plan(spec, overrides or [], options)
 
@@ -91,10 +94,12 @@ def run(
     """Search, judge, scale, train, report. The same command again resumes."""
     from compound.orchestrator.cli import run as run_command
 
+    unused_options.require_ray(runner, address)
     options = run_command.Options(
-        runner, address, retry_failed, as_json, plan, allow_import, profile, report
+        runner, address, retry_failed, as_json, plan, allow_import, profile, report, fast_dev_run
     )
     if fast_dev_run:
+        unused_options.refuse_in_rehearsal(retry_failed=retry_failed, profile=profile)
         from compound.orchestrator.cli import fast_dev_run as fast_dev_run_command
 
         fast_dev_run_command.run(spec, overrides or [], options)
@@ -105,7 +110,7 @@ def run(
 @app.command()
 def retry(
     study: StudyArgument,
-    store: StoreOption = "runs",
+    store: StoreOption = None,
     failed: Annotated[bool, typer.Option("--failed", help="Retry failed jobs (default).")] = True,
     runner: Annotated[
         Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
@@ -118,12 +123,13 @@ def retry(
     from compound.orchestrator.cli import retry as retry_command
     from compound.orchestrator.cli import run as run_command
 
+    unused_options.require_ray(runner, address)
     options = run_command.Options(runner, address, failed, as_json, None, allow_import)
     retry_command.retry(study, store, options)
 
 
 @app.command()
-def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
+def status(study: StudyArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Show what is done, running, waiting and failed, with causes."""
     from compound.orchestrator.cli import status as status_command
 
@@ -133,7 +139,7 @@ def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOptio
 @app.command()
 def report(
     study: StudyArgument,
-    store: StoreOption = "runs",
+    store: StoreOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -155,10 +161,8 @@ def submit(
     """Run a study as a Ray job on a running cluster."""
     from compound.orchestrator.cli import submit as submit_command
 
-    settings = overrides or []
-    submit_command.submit(
-        spec, settings, address, working_dir, as_json=as_json, allow_import=allow_import
-    )
+    options = submit_command.Options(address, working_dir, as_json, allow_import)
+    submit_command.submit(spec, overrides or [], options)
 
 
 @app.command()
@@ -187,12 +191,12 @@ def stop(
 
 @app.command()
 def doctor(
-    store: StoreOption = "runs", address: AddressOption = None, as_json: JsonOption = False
+    store: StoreOption = None, address: AddressOption = None, as_json: JsonOption = False
 ) -> None:
     """Check this machine and its GPUs, the store and the hosts of the cluster."""
     from compound.orchestrator.cli import doctor as doctor_command
 
-    doctor_command.doctor(store, address, as_json=as_json)
+    doctor_command.doctor(store or DEFAULT_STORE, address, as_json=as_json)
 
 
 @app.command()
@@ -258,10 +262,11 @@ def export(
         typer.Option(help="Weights, or the study's tables as files or as Delta tables."),
     ] = "safetensors",
     naming: Annotated[
-        Literal["compound", "torchvision", "timm"], typer.Option(help="The naming of the tensors.")
-    ] = "compound",
+        Literal["compound", "torchvision", "timm"] | None,
+        typer.Option(help="The naming of the tensors; default: compound."),
+    ] = None,
     best: Annotated[bool, typer.Option("--best", help="Export the most accurate epoch.")] = False,
-    store: StoreOption = "runs",
+    store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the weights of a trained network, or all tables of a study, for use elsewhere."""
@@ -269,9 +274,11 @@ def export(
     from compound.orchestrator.cli import export_weights as export_weights_command
 
     if format != "safetensors":
+        unused_options.refuse_for_tables(naming, best=best)
         export_tables_command.export(job, path, format, store, as_json=as_json)
         return
-    export_weights_command.export(job, path, naming, store, best=best, as_json=as_json)
+    uri = store or DEFAULT_STORE
+    export_weights_command.export(job, path, naming or "compound", uri, best=best, as_json=as_json)
 
 
 @app.command()

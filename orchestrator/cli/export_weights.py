@@ -9,6 +9,7 @@ from compound.jobs.models.weight_file import evaluated
 from compound.jobs.models.weights import exported
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import print_json, say
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import SpecError, StoreError
 
@@ -31,7 +32,7 @@ def export(job_id: str, path: Path, naming: Source, uri: str, *, best: bool, as_
         raise StoreError(
             f"no checkpoint of a job '{job_id}'{closest(job_id, job_ids)}",
             where=store.uri,
-            next_step=f"compound status STUDY --store {uri}",
+            next_step=command("status", ("STUDY",), store=uri),
         )
     tensors = exported(evaluated(checkpoint.model()), job.architecture, naming)
     _write(path, safetensors.torch.save(tensors, {"format": "pt"}))

@@ -17,8 +17,12 @@ FormatOption = Annotated[
     typer.Option(help="What to print, or to write; default: by the output's name."),
 ]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="A file to write.")]
+DEFAULT_STORE = "runs"
 StoreOption = Annotated[
-    str, typer.Option("--store", metavar="URI", help="The store; a spec names its own.")
+    str | None,
+    typer.Option(
+        "--store", metavar="URI", help=f"The store; default: {DEFAULT_STORE}. A spec names its own."
+    ),
 ]
 AddressOption = Annotated[
     str | None,

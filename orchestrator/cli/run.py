@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.allow_import import folders, networks_for
 from compound.orchestrator.cli.printing.output import note
 from compound.orchestrator.cli.report import report_or_reason
-from compound.orchestrator.cli.run_summary import Reached, RunSummary, show
+from compound.orchestrator.cli.run_summary import Reached, RunSummary, further, show
 from compound.orchestrator.cli.status import say_failures
 from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.forecast.budget_check import check_budget
@@ -26,6 +27,7 @@ from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.run.trackers import check as check_trackers
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.study import Outcome, Study
+from compound.orchestrator.wording.commands import Value, command
 from compound.schemas.errors import CompoundError, RunError, SpecError
 from compound.schemas.promotion import Asha
 
@@ -53,8 +55,40 @@ class Options:
     """Trace a few steps of the first job of every phase."""
     report: bool = True
     """Draw the report."""
+    fast_dev_run: bool = False
+    """Two batches of every job; keep nothing."""
     resume: str = ""
-    """The command that resumes; by default `compound run` with the spec."""
+    """The command that resumes; by default `again`."""
+
+    def again(self, file: SpecFile, *, sets: Sequence[str] = (), **changes: Value) -> str:
+        """Return the command as it was typed, with changes, and the grant that the spec needs."""
+        options: dict[str, Value] = {
+            "fast_dev_run": self.fast_dev_run,
+            "runner": self.runner if self.runner != "ray" else None,
+            "address": self.address,
+            "retry_failed": self.retry_failed,
+            "profile": self.profile,
+            "no_report": not self.report,
+            "json": self.as_json,
+            **changes,
+        }
+        if self.resume:
+            return command("run", ("SPEC",), sets, **options) if sets else self.resume
+        if self.plan is None or sets:
+            return file.command("run", sets, **options)
+        return command("run", plan=self.plan, allow_import=file.is_code, **options)
+
+    def retry(self, study: str, store: str, *, is_code: bool) -> str:
+        """Return the command that retries a study's failed jobs on the same runner."""
+        return command(
+            "retry",
+            (study,),
+            store=store,
+            runner=self.runner if self.runner != "ray" else None,
+            address=self.address,
+            allow_import=is_code,
+            json=self.as_json,
+        )
 
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
@@ -66,14 +100,23 @@ def run_file(file: SpecFile, options: Options) -> None:
     """Run a spec that was read already; see `run`. ReportError: all but the report is done."""
     ending = run_to_end(file, options)
     store, stored = _stored_documents(file)
-    resume = options.resume or f"compound run {file.source.name}"
-    summary = RunSummary(ending, resume, as_json=options.as_json, drawn=options.report)
+    summary = RunSummary(
+        ending, _following(file, stored, options, ending), options.as_json, options.report
+    )
     missing = show(store, stored, summary)
     say_failures(store, stored)
     if ending == "stopped":
         sys.exit(INTERRUPTED)
     if missing:
         raise missing
+
+
+def _following(file: SpecFile, stored: Documents, options: Options, ending: Reached) -> str:
+    """Return the command that takes a study further; "" where it is done."""
+    sets, why = further(stored, ending)
+    if not why:
+        return ""
+    return f"{options.again(file, sets=sets)}    # {why}"
 
 
 def run_to_end(file: SpecFile, options: Options) -> Reached:
@@ -135,7 +178,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
     check_trackers(spec)
     store = ArtifactStore.open(spec.store)
     folder = store.study(spec.name)
-    networks = networks_for(file, "run", options.allow_import)
+    networks = networks_for(file, options.again(file), options.allow_import)
     with folder.lease(_holder()):
         info = inspect(spec.data)
         _say_quarantine(info)
@@ -162,7 +205,8 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             with assembled(spec, store, backend, profile=options.profile, note=note) as parts:
                 limit, observers = parts
                 text, retry = file.source.text, options.retry_failed
-                study = Study(spec, text, store, limit, observers, retry, networks)
+                again = options.retry(spec.name, spec.store, is_code=file.is_code)
+                study = Study(spec, text, store, limit, observers, retry, networks, again)
                 return _reached(KINDS[spec.kind].run(study, prepared.plan), limit)
 
 
@@ -183,7 +227,7 @@ def _asha(file: SpecFile, options: Options) -> Asha | None:
             "promotion `asha` is Ray's scheduler, and the local runner trains without Ray",
             where="search.promotion",
             allowed="`kind: rungs`, which works with every runner",
-            next_step=f"compound run {file.source.name}    # on Ray",
+            next_step=f"{options.again(file, runner=None)}    # on Ray",
         )
     return asha
 

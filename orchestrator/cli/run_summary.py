@@ -9,10 +9,12 @@ from compound.orchestrator.cli.report import report_or_reason
 from compound.orchestrator.forecast.budget_check import exceeded
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.study import Outcome
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import short
 from compound.schemas.errors import ReportError
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Member
+from compound.schemas.study import AnySpec
 
 Reached = Outcome | Literal["spent"]
 """`spent`: stopped at the budget's limit."""
@@ -25,8 +27,8 @@ class RunSummary:
     """How a run ended, and how to print it."""
 
     ending: Reached
-    resume: str
-    """The command that resumes."""
+    following: str
+    """The command that takes the study further; "" where it is done."""
     as_json: bool
     drawn: bool = True
     """Whether a report is wanted."""
@@ -49,17 +51,18 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
         print_table("\nfamily", FAMILY, [family_cells(row) for row in family])
     if stored.law:
         say(f"\n{stored.law.sentence}")
-    target = f"{stored.record.spec.name} --store {stored.record.spec.store}"
-    steps = [
-        *_next_steps(stored, summary),
-        f"compound status {target}",
-        f"compound metrics {target}",
-    ]
-    if report is None:
-        steps.append(f"compound report {target}    # there is no report yet")
-    head = f"\nreport: {report or 'not made'}"
-    say("\n".join([head, "next:", *(f"  {step}" for step in steps)]))
+    _say_next(stored.record.spec, summary.following, report)
     return missing
+
+
+def _say_next(spec: AnySpec, following: str, report: str | None) -> None:
+    """Print where the report is, and every command that may follow."""
+    commands = [command(name, (spec.name,), store=spec.store) for name in ("status", "metrics")]
+    if report is None:
+        drawing = command("report", (spec.name,), store=spec.store)
+        commands.append(f"{drawing}    # there is no report yet")
+    steps = [f"  {step}" for step in (following, *commands) if step]
+    say("\n".join([f"\nreport: {report or 'not made'}", "next:", *steps]))
 
 
 def _answer(
@@ -98,17 +101,17 @@ def _say_verdict(stored: Documents) -> None:
             note(f"warning: {warning}")
 
 
-def _next_steps(stored: Documents, summary: RunSummary) -> list[str]:
-    commands = {
-        "stopped": f"{summary.resume}    # resumes",
-        "closed": f"{summary.resume} --set gate=warn    # trains the family all the same",
-    }
-    if summary.ending == "spent" and stored.spent:
+def further(stored: Documents, ending: Reached) -> tuple[list[str], str]:
+    """Return the settings that take a study further, and what they do; "" where it is done."""
+    if ending == "stopped":
+        return [], "resumes"
+    if ending == "closed":
+        return ["gate=warn"], "trains the family all the same"
+    if ending == "spent" and stored.spent:
         budget = stored.record.spec.budget
         names = [name for name, _ in exceeded(budget, stored.spent)]
-        sets = " ".join(f"--set budget.{name}={2 * getattr(budget, name):g}" for name in names)
-        return [f"{summary.resume} {sets}    # goes on"]
-    return [commands[summary.ending]] if summary.ending in commands else []
+        return [f"budget.{name}={2 * getattr(budget, name):g}" for name in names], "goes on"
+    return [], ""
 
 
 def family_rows(store: ArtifactStore, stored: Documents) -> list[dict[str, Any]]:

@@ -2,12 +2,13 @@
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.verify import Audit
+from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.wording.numbers import megabytes
 
 
-def verify(study: str | None, uri: str, *, as_json: bool) -> None:
+def verify(study: str | None, uri: str | None, *, as_json: bool) -> None:
     """Recompute every checksum of a study, or of a whole store; exit 1 if one does not match."""
     store, audit = _audited(study, uri)
     if as_json:
@@ -19,9 +20,9 @@ def verify(study: str | None, uri: str, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _audited(study: str | None, uri: str) -> tuple[ArtifactStore, Audit]:
+def _audited(study: str | None, uri: str | None) -> tuple[ArtifactStore, Audit]:
     if study is None:
-        store = ArtifactStore.open(uri, create=False)
+        store = ArtifactStore.open(uri or DEFAULT_STORE, create=False)
         return store, store.audit(store.jobs(), store.studies())
     store, stored = find(study, uri)
     jobs = [job.request.job.id for job in stored.jobs]

@@ -1,6 +1,8 @@
 """A spec file, with the overrides of the command line, to a validated StudySpec or TrainSpec."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -9,11 +11,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from compound.orchestrator.spec.yaml_source import Key, Position, Source, parse, read
+from compound.orchestrator.wording.commands import Value, command
 from compound.orchestrator.wording.numbers import closest
+from compound.schemas.baseline import FactoryBaseline
 from compound.schemas.errors import CompoundError, SpecError
 from compound.schemas.parallel import OTHER_NAMES
 from compound.schemas.store_uri import masked
 from compound.schemas.study import SPEC, AnySpec
+
+_PLACEHOLDER = re.compile(r"compound (plan|run) SPEC\b( --allow-import)?")
+"""How an error names a command on the spec, whose file only the command line knows."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +32,32 @@ class SpecFile:
     overrides: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """The `--set` texts by the keys that they replace."""
 
-    def explain(self, error: CompoundError) -> CompoundError:
-        """Return the error with its dotted key, if it names one, turned into file:line:col."""
-        steps = error.where.split(".")
-        if steps[0] not in type(self.spec).model_fields:
-            return error
-        position = _origin(steps, self.overrides) or self.source.locate(steps)
-        parts = {**vars(error), **position._asdict()}
-        message = parts.pop("message")
-        return type(error)(message, **parts)
+    @property
+    def is_code(self) -> bool:
+        """Whether the baseline is code of the user's own, which runs only if it is allowed."""
+        return isinstance(self.spec.baseline, FactoryBaseline)
+
+    def command(self, name: str, sets: Sequence[str] = (), /, **options: Value) -> str:
+        """Return a command on this spec as it was read here, with further settings and options.
+
+        A baseline that is code of the user's own is allowed in it.
+        """
+        settings = (*self.overrides.values(), *sets)
+        return command(name, (self.source.name,), settings, allow_import=self.is_code, **options)
+
+    def explain(self, error: CompoundError, **options: Value) -> CompoundError:
+        """Return the error with file:line:col for its dotted key, and the spec for `SPEC`.
+
+        `options` are those of the command to type next.
+        """
+        explained, steps = copy(error), error.where.split(".")
+        if steps[0] in type(self.spec).model_fields:
+            position = _origin(steps, self.overrides) or self.source.locate(steps)
+            explained.where, explained.excerpt = position
+        explained.next_step = _PLACEHOLDER.sub(
+            lambda match: self.command(match[1], **options), error.next_step
+        )
+        return explained
 
 
 _KINDS = {
@@ -55,6 +79,7 @@ def load(path: Path, overrides: Sequence[str] = ()) -> SpecFile:
     for text in overrides:
         keys, value = _override(text)
         values = _put(values, keys, value, text)
+        origins.pop(keys, None)  # the order is that in which the settings count
         origins[keys] = text
     try:
         return SpecFile(SPEC.validate_python(values), source, origins)

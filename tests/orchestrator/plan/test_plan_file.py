@@ -101,7 +101,7 @@ def test_an_edit_by_hand_is_refused(folder: Path) -> None:
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 1', 1))
     error = refusal()
     assert "not a plan as it was written" in error.message
-    assert error.next_step == "compound plan SPEC -o plan.json"
+    assert error.next_step == "compound plan SPEC --output plan.json"
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x00" * 100, b"name: x\n"])
