@@ -16,7 +16,7 @@ from compound.orchestrator.cli.report import report_or_reason
 from compound.orchestrator.cli.run_summary import Reached, RunSummary, further, show
 from compound.orchestrator.cli.status import say_failures
 from compound.orchestrator.design.baseline import baseline_of
-from compound.orchestrator.forecast.budget_check import check_budget
+from compound.orchestrator.forecast.budget_check import check_budget, unlimited
 from compound.orchestrator.forecast.placement import decided, placed
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.plan import plan_file
@@ -196,12 +196,13 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             asha=asha,
             note=note,
         ) as backend:
+            phases = placed(spec, backend.nodes, backend.limit)
             if options.plan is not None:
-                stored = plan_file.read(options.plan)
-                phases = placed(spec, backend.nodes, backend.limit)
-                plan_file.check_devices(stored, phases, options.plan)
+                plan_file.check_devices(plan_file.read(options.plan), phases, options.plan)
             for text in decided(spec, backend.nodes, backend.limit):
                 note(text)
+            for text in unlimited(spec, phases, prepared.forecast):
+                note(f"warning: {text}")
             with assembled(spec, store, backend, profile=options.profile, note=note) as parts:
                 limit, observers = parts
                 text, retry = file.source.text, options.retry_failed

@@ -1,6 +1,6 @@
 """Does a plan keep within what its spec allows, and does every job fit its worker?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from compound.cluster.resources import Node, lacking, way_out
 from compound.jobs.device_model import PROCESS_BYTES
@@ -8,7 +8,7 @@ from compound.orchestrator.plan.step_time import unaccounted
 from compound.orchestrator.wording.numbers import counted, size
 from compound.schemas.device import Precision
 from compound.schemas.errors import PlanError
-from compound.schemas.forecast import GIB, Demand, Forecast, MemberForecast, Total
+from compound.schemas.forecast import GIB, Demand, Forecast, MemberForecast, Placed, Total
 from compound.schemas.spending import Spending, Spent
 from compound.schemas.study import AnySpec
 
@@ -16,7 +16,7 @@ LIMITS = (
     ("epochs", "epochs"),
     ("gpu_hours", "GPU-hours"),
     ("cpu_hours", "CPU-hours"),
-    ("money", "of money"),
+    ("money", "units of money"),
 )
 
 
@@ -49,6 +49,32 @@ def exceeded(spending: Spending, amounts: Total | Spent) -> Iterator[tuple[str, 
             yield name, f"{_amount(amount)} {unit}, the budget is {_amount(limit)}"
 
 
+def unlimited(spec: AnySpec, phases: Sequence[Placed], forecast: Forecast) -> Iterator[str]:
+    """Warn of limits on GPU-hours, or on their price, beside jobs that train on CPUs."""
+    totals = {
+        "search": forecast.search.plus(forecast.rounds),
+        "train": forecast.search,
+        "gate": forecast.gate,
+        "family": forecast.family.most,
+    }
+    on_cpus = [phase.phase for phase in phases if not phase.gpus and totals[phase.phase].jobs]
+    jobs = counted(sum(totals[phase].jobs for phase in on_cpus), "job")
+    hours = _amount(sum(totals[phase].cpu_hours for phase in on_cpus))
+    for limit, remedy in _limits_of_gpus(spec.budget) if on_cpus else ():
+        yield (
+            f"{limit} does not limit the {' and '.join(on_cpus)}: up to {jobs} train on CPUs and "
+            f"take {hours} CPU-hours; set {remedy} too"
+        )
+
+
+def _limits_of_gpus(spending: Spending) -> Iterator[tuple[str, str]]:
+    """Yield the limits that only GPUs use up, each with the key that counts CPUs."""
+    if spending.gpu_hours is not None and spending.cpu_hours is None:
+        yield f"`budget.gpu_hours: {spending.gpu_hours:g}`", "`budget.cpu_hours`"
+    if spending.money is not None and spending.price_per_cpu_hour is None:
+        yield f"`budget.money: {spending.money:g}`", "`budget.price_per_cpu_hour`"
+
+
 def used_parts(spending: Spending, spent: Spent) -> Iterator[str]:
     """Yield how much of each limit is used up: 0.31 of 2 GPU-hours (16 %)."""
     for name, unit in LIMITS:
@@ -66,6 +92,7 @@ def warnings(spec: AnySpec, forecast: Forecast) -> Iterator[str]:
     for _, text in exceeded(spec.budget, forecast.most):
         does = "refuse it" if spec.budget.at_limit == "refuse" else "stop at the limit"
         yield f"the plan takes up to {text}: compound run will {does}"
+    yield from unlimited(spec, forecast.resources, forecast)
     yield from _unplaceable(spec, forecast)
     yield from forecast.cautions
     yield from _too_large(forecast)
