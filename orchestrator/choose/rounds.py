@@ -26,7 +26,7 @@ from compound.orchestrator.plan.schedules import (
     rung_schedules,
     search_jobs,
 )
-from compound.orchestrator.wording.numbers import counted, points
+from compound.orchestrator.wording.numbers import counted, percent, points, predicted
 from compound.schemas.architecture import Candidate
 from compound.schemas.job import JobResult
 from compound.schemas.plan import Plan, PlannedJob, Round, Rounds
@@ -113,8 +113,8 @@ def _points(search: Search, schedule: RungSchedule) -> Round | None:
         kind="points",
         reason=(
             f"{counted(len(chosen), 'network')} of the {len(untried)} that the design left out. "
-            f"The first is predicted at {100 * best.expected:.1f} % ({100 * best.low:.1f} to "
-            f"{100 * best.high:.1f} %), an improvement of {points(best.improvement)} points."
+            f"The first is predicted at {predicted(best.expected)} ({100 * best.low:.1f} to "
+            f"{percent(best.high)}), an improvement of {points(best.improvement)} points."
         ),
         candidates=chosen,
         jobs=tuple(_trained(search, chosen, schedule, seeds)),

@@ -194,6 +194,16 @@ def test_scores_are_compared_at_equal_cost():
     assert any("costs 7 % less" in text for text in verdict.warnings)
 
 
+def test_equal_cost_moves_no_accuracy_beyond_100_percent():
+    """99 % at a tenth of a doubling less would be 104 % on a straight line."""
+    network = controls_and_mixes(1)
+    network[3] = candidate(3, ratio=2**0.9)
+    verdict = verdict_of(network, [around(0.90), around(0.85), around(0.85), around(0.99)])
+    mix = next(standing for standing in verdict.standings if standing.candidate == network[3].id)
+    assert mix.at_budget == pytest.approx(1.0) and mix.at_budget <= 1
+    assert verdict.gain is not None and verdict.gain.estimate == pytest.approx(0.1)
+
+
 def test_without_a_baseline_nothing_is_moved():
     network = controls_and_mixes(1)
     network[3] = candidate(3, ratio=2.2)
