@@ -206,7 +206,9 @@ class WorkerGroup:
         )
 
     def _exclude(self, nodes: set[str]) -> set[str]:
-        self._excluded |= dict.fromkeys(nodes, time.monotonic() + _EXCLUDED_S)
+        """Start no worker on these hosts for a while, where others are able; return all of them."""
+        avoided = host_health.avoidable(nodes, host_health.able(self._resources)) if nodes else ()
+        self._excluded |= dict.fromkeys(avoided, time.monotonic() + _EXCLUDED_S)
         return nodes
 
     def _check_workers(self) -> tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]:
