@@ -14,7 +14,6 @@ from compound.cluster.runner import Runner
 from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.orchestrator.analyse.halving import halving_rungs
 from compound.orchestrator.choose.rounds import Search, next_round
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.records import job_list
@@ -34,7 +33,6 @@ from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import Ending, Observer, PhaseRunner
 from compound.orchestrator.scale.family import plan_family
 from compound.orchestrator.scale.family_errors import law_of
-from compound.orchestrator.scale.gate import judge
 from compound.orchestrator.scale.gate_plan import gate_plan
 from compound.orchestrator.statistics.rank_correlation import correlation
 from compound.orchestrator.wording.commands import command
@@ -153,6 +151,9 @@ class Study(Generic[S]):
 
     def _halved(self, search: Search) -> tuple[Rung, ...]:
         """Return what successive halving did, from the rows of every epoch."""
+        # Few studies stop jobs early, and few have a gate: the others load less.
+        from compound.orchestrator.analyse.halving import halving_rungs
+
         spec, jobs = search.spec.search, search.plan.jobs
         assert isinstance(spec.promotion, Asha)
         rows = {job.request.job.id: self.store.rows(job.request.job.id) for job in jobs}
@@ -164,6 +165,8 @@ class Study(Generic[S]):
         mode = search.spec.gate.mode
         if mode == "off":
             return "done"
+        from compound.orchestrator.scale.gate import judge
+
         planned = gate_plan(search.spec, search.plan, verdict, self.networks)
         networks = job_list.by_id([search.plan.baseline], search.plan, ())
         self.record_jobs(GATE_PLAN, planned, planned.jobs, networks)
