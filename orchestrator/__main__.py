@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     except CompoundError as error:
         _fail(str(error), error.exit_code, debug)
     except KeyboardInterrupt:
-        _fail("interrupted; the same command again resumes", INTERRUPTED, debug)
+        _fail("interrupted; type the same command again to resume", INTERRUPTED, debug)
     except ModuleNotFoundError as error:
         _fail(_missing_package(error), 1, debug)
     except Exception as error:

@@ -132,9 +132,9 @@ def _promotion(search: Search, schedule: RungSchedule, following: RungSchedule) 
     number = first_seeds(search.spec, following)
     reason = (
         f"After {counted(schedule.recipe.epochs, 'epoch')} the best {len(best)} of "
-        f"{counted(len(mixes), 'mix', 'mixes')} go on to "
-        f"{counted(following.recipe.epochs, 'epoch')} with {counted(number, 'seed')}, and so "
-        f"{'does' if len(axes) == 1 else 'do'} {counted(len(axes), 'single-axis control')}."
+        f"{counted(len(mixes), 'mix', 'mixes')} train for "
+        f"{counted(following.recipe.epochs, 'epoch')} with {counted(number, 'seed')}, together "
+        f"with {counted(len(axes), 'single-axis control')}."
     )
     jobs = tuple(_jobs(search, chosen, following, range(number)))
     return Round(kind="promotion", reason=reason, jobs=jobs)
@@ -179,7 +179,7 @@ def _seeds(search: Search, schedule: RungSchedule) -> Round | None:
         kind="seeds",
         reason=(
             f"With {counted(trained, 'seed')}, {len(now)} of {len(entries)} candidates are tied"
-            f"{f' ({len(before)} with one seed less)' if before else ''}: one more seed."
+            f"{f' (with one seed less, {len(before)})' if before else ''}: one more seed follows."
         ),
         jobs=tuple(_jobs(search, chosen, schedule, range(trained, trained + 1))),
     )

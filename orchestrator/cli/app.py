@@ -53,7 +53,7 @@ def plan(
         str | None, typer.Option(help="Probe a worker of this Ray instead of this machine.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Keep the plan in this file.")
+        Path | None, typer.Option("--output", "-o", help="Write the plan to this file.")
     ] = None,
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
@@ -74,13 +74,14 @@ def run(
         Path | None, typer.Option(help="Run exactly the plan that `compound plan -o` wrote.")
     ] = None,
     runner: Annotated[
-        Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
+        Literal["ray", "local"],
+        typer.Option(help="`local` trains one job after another, without Ray."),
     ] = "ray",
     address: AddressOption = None,
     retry_failed: Annotated[bool, typer.Option(help="Train failed jobs again.")] = False,
     fast_dev_run: Annotated[
         bool,
-        typer.Option(help="Train two batches of every job to test the spec; keep nothing."),
+        typer.Option(help="Test the spec: train two batches of every job, and keep nothing."),
     ] = False,
     profile: Annotated[
         bool, typer.Option(help="Trace a few steps of the first job of every phase.")
@@ -113,7 +114,8 @@ def retry(
     store: StoreOption = None,
     failed: Annotated[bool, typer.Option("--failed", help="Retry failed jobs (default).")] = True,
     runner: Annotated[
-        Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
+        Literal["ray", "local"],
+        typer.Option(help="`local` trains one job after another, without Ray."),
     ] = "ray",
     address: AddressOption = None,
     allow_import: ImportOption = False,
@@ -154,7 +156,9 @@ def submit(
     spec: SpecArgument,
     overrides: SetOption = None,
     address: AddressOption = None,
-    working_dir: Annotated[Path, typer.Option(help="Uploaded to the cluster.")] = Path(),
+    working_dir: Annotated[
+        Path, typer.Option(help="The folder to upload to the cluster.")
+    ] = Path(),
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -169,7 +173,7 @@ def submit(
 def logs(
     job: Annotated[str, typer.Argument(metavar="JOB")],
     address: AddressOption = None,
-    follow: Annotated[bool, typer.Option(help="Stay until the job ends.")] = False,
+    follow: Annotated[bool, typer.Option(help="Print new lines until the job ends.")] = False,
 ) -> None:
     """Print what a submitted job wrote."""
     from compound.orchestrator.cli import submit as submit_command
@@ -224,9 +228,9 @@ def count(
     alpha: Annotated[float | None, typer.Option(help="Base for depth; default: 1.2.")] = None,
     beta: Annotated[float | None, typer.Option(help="Base for width; default: 1.1.")] = None,
     gamma: Annotated[float | None, typer.Option(help="Base for resolution; default: 1.15.")] = None,
-    classes: Annotated[int | None, typer.Option(help="Default: 1000.")] = None,
-    channels: Annotated[int | None, typer.Option(help="Of the input; default: 3.")] = None,
-    stages: Annotated[bool, typer.Option("--stages", help="Stage by stage too.")] = False,
+    classes: Annotated[int | None, typer.Option(help="Classes; default: 1000.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Channels of the input; default: 3.")] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="Also count each stage.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Count params, MACs and activations of a named network at any scaling, exactly."""
@@ -254,9 +258,11 @@ def compare(
 @app.command()
 def export(
     job: Annotated[
-        str, typer.Argument(metavar="JOB", help="A job's id, for weights; a study, for tables.")
+        str, typer.Argument(metavar="JOB", help="A job's id (weights), or a study (tables).")
     ],
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A new .safetensors, or a folder.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A new .safetensors file, or a folder.")
+    ],
     format: Annotated[
         Literal["safetensors", "parquet", "delta"],
         typer.Option(help="Weights, or the study's tables as files or as Delta tables."),

@@ -20,7 +20,11 @@ def export(job_id: str, path: Path, naming: Source, uri: str, *, best: bool, as_
     Raises StoreError: no such job, or no checkpoint of it; SpecError: the file cannot be written.
     """
     if path.suffix != ".safetensors":
-        raise SpecError("not a name for weights", where=str(path), allowed="NAME.safetensors")
+        raise SpecError(
+            "a file of weights has a name that ends in .safetensors",
+            where=str(path),
+            allowed="NAME.safetensors",
+        )
     store = ArtifactStore.open(uri, create=False)
     job_ids = store.jobs()
     job, checkpoint = (

@@ -14,7 +14,7 @@ SetOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 FormatOption = Annotated[
     Literal["table", "csv", "json", "parquet"] | None,
-    typer.Option(help="What to print, or to write; default: by the output's name."),
+    typer.Option(help="The format; default: by the suffix of --output."),
 ]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="A file to write.")]
 DEFAULT_STORE = "runs"
@@ -30,5 +30,5 @@ AddressOption = Annotated[
 ]
 ImportOption = Annotated[
     bool,
-    typer.Option("--allow-import", help="Import the factory that the spec names: runs its code."),
+    typer.Option("--allow-import", help="Import the spec's factory, which runs its code."),
 ]

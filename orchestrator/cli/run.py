@@ -152,7 +152,7 @@ def _source(path: Path | None, overrides: list[str], options: Options) -> SpecFi
         return load(path, overrides)
     if options.plan is None or path is not None or overrides:
         raise SpecError(
-            "run takes a spec, with `--set` if need be, or else a plan",
+            "`run` takes either a spec, with `--set` where needed, or a plan",
             next_step="compound run SPEC, or compound run --plan plan.json",
         )
     return plan_file.check(plan_file.read(options.plan), options.plan)
@@ -225,7 +225,7 @@ def _asha(file: SpecFile, options: Options) -> Asha | None:
     asha = search.promotion if search and isinstance(search.promotion, Asha) else None
     if asha and options.runner == "local":
         raise SpecError(
-            "promotion `asha` is Ray's scheduler, and the local runner trains without Ray",
+            "promotion `asha` needs Ray, and the local runner trains without it",
             where="search.promotion",
             allowed="`kind: rungs`, which works with every runner",
             next_step=f"{options.again(file, runner=None)}    # on Ray",

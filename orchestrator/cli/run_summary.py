@@ -106,7 +106,7 @@ def further(stored: Documents, ending: Reached) -> tuple[list[str], str]:
     if ending == "stopped":
         return [], "resumes"
     if ending == "closed":
-        return ["gate=warn"], "trains the family all the same"
+        return ["gate=warn"], "trains the family in spite of the gate"
     if ending == "spent" and stored.spent:
         budget = stored.record.spec.budget
         names = [name for name, _ in exceeded(budget, stored.spent)]

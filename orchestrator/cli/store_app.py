@@ -44,7 +44,9 @@ def metrics(
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(metavar="SQL", help="Over metrics, jobs, candidates, ...")],
+    sql: Annotated[
+        str, typer.Argument(metavar="SQL", help="A query over metrics, jobs, candidates, ...")
+    ],
     store: StoreOption = None,
     study: Annotated[
         list[str] | None, typer.Option(help="Only of this study; may be repeated.")
@@ -80,17 +82,17 @@ def verify(
 def fsck(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STORE|STUDY]...", help="Default: the whole of --store."),
+        typer.Argument(metavar="[STORE|STUDY]...", help="What to check; default: all of --store."),
     ] = None,
     store: StoreOption = None,
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete orphans that no running writer can still use.")
+        bool, typer.Option("--delete", help="Delete orphaned files that no running process needs.")
     ] = False,
     repair: Annotated[
         bool, typer.Option("--repair", help="Restore files from their second copy.")
     ] = False,
     older_than: Annotated[
-        float, typer.Option(min=0, metavar="HOURS", help="Delete only orphans of that age.")
+        float, typer.Option(min=0, metavar="HOURS", help="Delete only orphans older than this.")
     ] = 24.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -106,16 +108,24 @@ def gc(
     studies: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Names, or specs.")],
     store: StoreOption = None,
     keep_last: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Newest checkpoints that each job keeps.")
+        int,
+        typer.Option(min=1, metavar="N", help="How many of its newest checkpoints a job keeps."),
     ] = 1,
     keep_best: Annotated[
-        int, typer.Option(min=0, metavar="K", help="And those of its most accurate epochs.")
+        int,
+        typer.Option(
+            min=0, metavar="K", help="How many of its most accurate checkpoints a job keeps."
+        ),
     ] = 1,
     best_jobs: Annotated[
         int | None,
-        typer.Option(min=0, metavar="J", help="Only so many jobs of a search keep any; all."),
+        typer.Option(
+            min=0, metavar="J", help="How many jobs of a search keep checkpoints; default: all."
+        ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove; without it only shown.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove them; without --yes they are only listed.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show which checkpoints of ended jobs can go, and with --yes remove them."""

@@ -5,7 +5,7 @@ from compound.jobs.store.checking.verify import Audit
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.status import find
-from compound.orchestrator.wording.numbers import megabytes
+from compound.orchestrator.wording.numbers import counted, megabytes
 
 
 def verify(study: str | None, uri: str | None, *, as_json: bool) -> None:
@@ -33,9 +33,12 @@ def _show(store: ArtifactStore, audit: Audit) -> None:
     if audit.damaged:
         rows = [[file.owner, file.file, file.problem] for file in audit.damaged]
         print_table(f"damaged in {store.uri}", ("job or study", "file", "problem"), rows)
-    checked = f"{audit.files:,} files, {megabytes(audit.bytes)}"
+    checked = f"{counted(audit.files, 'file')}, {megabytes(audit.bytes)}"
     if not audit.damaged:
         say(f"{store.uri}: {checked}, all as they were written")
         return
     say(f"\n{checked} checked, {len(audit.damaged)} damaged")
-    say("  next: jobs fall back to what is sound when they are run again; else restore from a copy")
+    say(
+        "  next: run the study again: its jobs go on from undamaged files; or restore the files "
+        "from a copy"
+    )

@@ -68,7 +68,7 @@ def read(path: Path) -> PlanFile:
         raise PlanError(f"cannot read: {error.strerror}", where=str(path)) from None
     except StoreError as error:
         raise PlanError(
-            f"not a plan as it was written ({error.message})",
+            f"this is no plan, or it was changed after it was written ({error.message})",
             where=str(path),
             next_step=command("plan", ("SPEC",), output=path),
         ) from None
@@ -138,8 +138,8 @@ def check_devices(plan_file: PlanFile, current: Sequence[Placed], path: Path) ->
                 f"{phase.phase} jobs were planned for {_kind(planned)}, and would train on "
                 f"{_kind(phase)} here{f': {phase.why}' if phase.why else ''}",
                 where=str(path),
-                allowed="a plan is valid for its kind of device, as its times and memory are; "
-                "`cluster` in the spec says for which hosts to plan",
+                allowed="a plan holds for one kind of device, as its times and memory do; "
+                "`cluster` in the spec names the hosts to plan for",
                 next_step=f"{_again(plan_file, path)}    # for this machine",
             )
 

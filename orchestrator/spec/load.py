@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from compound.orchestrator.spec.yaml_source import Key, Position, Source, parse, read
 from compound.orchestrator.wording.commands import Value, command
-from compound.orchestrator.wording.numbers import closest
+from compound.orchestrator.wording.numbers import closest, counted
 from compound.schemas.baseline import FactoryBaseline
 from compound.schemas.errors import CompoundError, SpecError
 from compound.schemas.parallel import OTHER_NAMES
@@ -92,7 +92,9 @@ def _override(text: str) -> tuple[tuple[str, ...], Any]:
     dotted, equals, value = text.partition("=")
     keys = tuple(dotted.strip().split("."))
     if not equals or not all(keys):
-        raise SpecError("not an override", where=f"--set {text}", allowed="--set a.b.c=value")
+        raise SpecError(
+            "not an override", where=f"--set {masked(text)}", allowed="--set a.b.c=value"
+        )
     return keys, parse(value, f"--set {text}").values
 
 
@@ -105,9 +107,18 @@ def _put(values: Any, keys: tuple[str, ...], value: Any, text: str) -> Any:
         changed = _put(values[index], keys[1:], value, text)
         return [*values[:index], changed, *values[index + 1 :]]
     if values is not None and not isinstance(values, dict):
-        raise SpecError(f"{keys[0]} lies inside a plain value", where=f"--set {text}")
+        raise SpecError(_no_such_key(values, keys, text), where=f"--set {masked(text)}")
     rest = {key: old for key, old in (values or {}).items() if key != OTHER_NAMES.get(keys[0])}
     return {**rest, keys[0]: _put(rest.get(keys[0]), keys[1:], value, text)}
+
+
+def _no_such_key(values: Any, keys: tuple[str, ...], text: str) -> str:
+    """Say why a key cannot be set inside a value that has no keys, or not this one."""
+    parents = text.partition("=")[0].strip().split(".")[: -len(keys)]
+    parent = ".".join(parents)
+    if isinstance(values, list):
+        return f"'{keys[0]}' is no item of '{parent}', which has {counted(len(values), 'item')}"
+    return f"'{parent}' is a plain value, so it has no key '{keys[0]}'"
 
 
 def _translate(
@@ -119,9 +130,32 @@ def _translate(
     position = _origin(path, origins) or source.locate(
         path, key=details["type"] == "extra_forbidden"
     )
-    more = error.error_count() - 1
-    message = _message(details) + (f" (and {more} more)" if more else "")
+    more = _mistakes(error) - 1
+    message = _message(details)
+    message += f" ({counted(more, 'other mistake')} in this spec)" if more else ""
     return SpecError(message, **position._asdict(), allowed=_allowed(details))
+
+
+def _mistakes(error: ValidationError) -> int:
+    """Count what a user has to correct: pydantic has several findings for one mistake.
+
+    `search.train` repeats those of `train`, and a misspelt key is unknown under one name and
+    missing under another.
+    """
+    keys: dict[tuple[str, ...], dict[str, set[str]]] = {}
+    wrong = set[tuple[str, ...]]()
+    for details in error.errors(include_url=False):
+        *parents, key = map(str, _once(_without_kind(details["loc"])) or ("",))
+        if details["type"] in ("extra_forbidden", "missing"):
+            keys.setdefault(tuple(parents), {}).setdefault(details["type"], set()).add(key)
+        else:
+            wrong.add((*parents, key))
+    return len(wrong) + sum(max(map(len, kinds.values())) for kinds in keys.values())
+
+
+def _once(loc: tuple[Key, ...]) -> tuple[Key, ...]:
+    """Return where a value was written: `search.train` takes what it does not say from `train`."""
+    return loc[1:] if loc[:2] == ("search", "train") else loc
 
 
 def _without_kind(loc: tuple[Key, ...]) -> tuple[Key, ...]:

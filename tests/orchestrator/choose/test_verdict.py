@@ -50,7 +50,7 @@ def test_an_interval_that_holds_zero_is_no_gain_and_the_cheapest_is_chosen():
     assert verdict.outcome == "no gain"
     assert len(verdict.tied) == 5
     assert verdict.chosen == controls_and_mixes(2)[4].id
-    assert "cheapest to run" in verdict.reason
+    assert "the one with the fewest activations" in verdict.reason
 
 
 def test_the_choice_may_fall_on_a_control_and_the_gain_is_then_the_best_mixs():
