@@ -151,6 +151,7 @@ def _start(cpus: int | None) -> Session:
         include_dashboard=True,
         dashboard_host="127.0.0.1",
         object_store_memory=_OBJECT_STORE,
+        # Lines of workers would stand among those of the command; Ray keeps them in its log files.
         log_to_driver=False,
         logging_level=logging.CRITICAL,
     )

@@ -271,6 +271,8 @@ def open_coordinator(name: str, requests: list[str], limits: RetryLimits) -> Any
     node_id = ray.get_runtime_context().get_node_id()
     options = {
         "name": name,
+        # By default an actor needs a free CPU while it is placed, though none while it runs: on a
+        # full host it would never start.
         "num_cpus": 0,
         # Every worker and trial may wait in a call at the same time. Ray's default for an
         # asynchronous actor is 1000: further calls would wait for ever.

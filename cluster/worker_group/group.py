@@ -89,6 +89,7 @@ class WorkerGroup:
         shared = {name: trial[name] for name in ("coordinator", "imports")}
         planned = self._resources.most_workers
         self._config = {**shared, "group_id": self._id, "store": store, "planned": planned}
+        # A daemon: `fit()` cannot be interrupted, and must not keep the trial's process alive.
         self._thread = threading.Thread(target=self._run_generations, daemon=True)
         self._thread.start()
 
