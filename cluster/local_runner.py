@@ -289,6 +289,6 @@ def _workers_here(request: JobRequest) -> int:
 def _no_cluster(request: JobRequest) -> ClusterError:
     return ClusterError(
         f"job {request.label or request.job.id} has {request.resources.decode_cpus} CPUs of a "
-        "cluster to decode its images, and this runner uses no cluster",
+        "cluster to decode its images, and the local runner has no cluster",
         next_step="leave out `--runner local`, or `decode_cpus` under `resources`",
     )

@@ -63,10 +63,12 @@ def address_of(interface: str) -> str | None:
     """Return the IPv4 address of an interface, None where it has none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
+            # Linux takes names of at most 15 bytes and a closing zero (IFNAMSIZ of net/if.h).
             query = struct.pack("256s", interface.encode()[:15])
             answer = fcntl.ioctl(probe.fileno(), _SIOCGIFADDR, query)
         except OSError:  # the interface has no IPv4 address
             return None
+    # struct ifreq: 16 bytes of name, then a sockaddr_in with 2 of family, 2 of port, 4 of address.
     return socket.inet_ntoa(answer[20:24])
 
 

@@ -51,7 +51,9 @@ class RayData:
 
 def _context(cpus: int) -> "ray.data.DataContext":
     """Return settings under which order is kept, and nothing is printed."""
+    # A copy: the current one belongs to the process, where a user's code may use Ray Data too.
     context = ray.data.DataContext.get_current().copy()
+    # By default blocks come as they are done, and the order of the images is part of the science.
     context.execution_options.preserve_order = True
     context.execution_options.resource_limits = ray.data.ExecutionResources(cpu=cpus)
     context.enable_progress_bars = context.print_on_execution_start = False
@@ -62,6 +64,7 @@ def _context(cpus: int) -> "ray.data.DataContext":
 
 def _dataset(spots: ray.ObjectRef, count: int, terms: RemoteSettings) -> "ray.data.Dataset":
     stretches = -(-count // terms.stretch)
+    # One block for each stretch: by default Ray Data chooses their number by the cluster's CPUs.
     numbers = ray.data.range(stretches, override_num_blocks=stretches)
     shares = terms.stretch > CHUNK
     read = numbers.map_batches(

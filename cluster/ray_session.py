@@ -18,12 +18,13 @@ from compound.cluster.machine_checks import check_local_ray
 from compound.cluster.resources import Node
 from compound.cluster.shadowed_modules import job_config
 from compound.jobs.gpu.visible_gpus import VARIABLE, Gpus, gpus_here, is_instance
-from compound.schemas.errors import ClusterError
+from compound.schemas.errors import ClusterError, CompoundError, RunError
 
 _OBJECT_STORE = 256 * 2**20
 """Bytes of shared memory for a local Ray; jobs exchange rows, never tensors. Ray's default is 30 %
 of the host's memory."""
 
+_AGAIN = "type the same command again: it resumes, and trains nothing twice"
 _TYPE = "accelerator_type:"
 _PATIENCE = 10.0
 """Seconds for a cluster's port to answer."""
@@ -84,8 +85,34 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the cluster; a local one ends."""
+        """Leave the cluster; a local one ends. RunError: Ray itself has failed meanwhile."""
         ray.shutdown()
+        if error is not None and (fault := ray_fault(error)):
+            raise RunError(fault, next_step=_AGAIN) from error
+
+
+def ray_fault(error: BaseException) -> str:
+    """Say what of Ray has failed; "" for an error that Ray has not caused."""
+    if isinstance(error, CompoundError) or not isinstance(error, Exception):
+        return ""
+    causes: list[BaseException] = [error]
+    while (cause := causes[-1].__cause__ or causes[-1].__context__) and cause not in causes:
+        causes.append(cause)
+    return next((f"Ray has failed: {_sentence(cause)}" for cause in causes if _is_rays(cause)), "")
+
+
+def _is_rays(error: BaseException) -> bool:
+    """Whether Ray failed, and not the code that it ran."""
+    code = ray.exceptions.RayTaskError
+    return isinstance(error, ray.exceptions.RayError) and not isinstance(error, code)
+
+
+def _sentence(error: BaseException) -> str:
+    """Return the actor's class, where it is one, and the last line, which has the cause."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("class_name:")]
+    last = lines[-1] if lines else ""
+    return ", ".join(filter(None, (type(error).__name__, *names, last)))
 
 
 def connect(address: str | None = None, *, cpus: int | None = None) -> Session:
@@ -128,6 +155,7 @@ def _start(cpus: int | None) -> Session:
         include_dashboard=True,
         dashboard_host="127.0.0.1",
         object_store_memory=_OBJECT_STORE,
+        # Lines of workers would stand among those of the command; Ray keeps them in its log files.
         log_to_driver=False,
         logging_level=logging.CRITICAL,
     )

@@ -8,7 +8,7 @@ import sys
 import traceback
 
 from compound.orchestrator.cli.app import app
-from compound.orchestrator.cli.printing.output import drop_stdout
+from compound.orchestrator.cli.printing.closed_streams import drop_stdout, ends_with_its_reader
 from compound.orchestrator.cli.printing.streams import open_streams
 from compound.orchestrator.wording.os_errors import machine_error
 from compound.orchestrator.wording.printable import printable
@@ -34,11 +34,8 @@ def main(arguments: list[str] | None = None) -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
     open_streams()
     try:
-        app([word for word in words if word != "--debug"], prog_name="compound")
-    except BrokenPipeError:
-        # The reader went away (`| head`): no error.
-        drop_stdout()
-        sys.exit(ExitCode.OK)
+        with ends_with_its_reader():
+            app([word for word in words if word != "--debug"], prog_name="compound")
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
@@ -54,7 +51,7 @@ def _in_words(error: BaseException) -> tuple[str, ExitCode]:
         case CompoundError():
             return str(error), error.exit_code
         case KeyboardInterrupt():
-            return "interrupted; the same command again resumes", ExitCode.INTERRUPTED
+            return "interrupted; type the same command again to resume", ExitCode.INTERRUPTED
         case OSError():
             refused = machine_error(error)
             return str(refused), refused.exit_code

@@ -14,7 +14,6 @@ from compound.cluster.runner import Runner
 from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.orchestrator.analyse.halving import halving_rungs
 from compound.orchestrator.choose.rounds import Search, next_round
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.records import job_list
@@ -36,9 +35,9 @@ from compound.orchestrator.run.evaluate_networks import Evaluation
 from compound.orchestrator.run.phase import Ending, Observer, PhaseRunner
 from compound.orchestrator.scale.family import plan_family
 from compound.orchestrator.scale.family_errors import law_of
-from compound.orchestrator.scale.gate import judge
 from compound.orchestrator.scale.gate_plan import gate_plan
 from compound.orchestrator.statistics.rank_correlation import correlation
+from compound.orchestrator.wording.commands import command
 from compound.schemas.architecture import Candidate, Coefficients
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
@@ -70,6 +69,8 @@ class Study(Generic[S]):
     """What scales the family."""
     reads_test: bool = True
     """Whether the test part is read when all phases have ended."""
+    retry_command: str = "compound retry STUDY"
+    """What people type to train failed jobs again."""
 
     @property
     def folder(self) -> StudyFolder:
@@ -131,12 +132,18 @@ class Study(Generic[S]):
             raise RunError(
                 verdict.sentence,
                 where=spec.name,
-                next_step=_after_no_verdict(spec, search.results),
+                next_step=self._after_no_verdict(search.results),
             )
         outcome = self._gate(search, verdict, phases)
         if outcome == "done":
             outcome = self._family(search, verdict.coefficients, phases)
         return self.evaluated(outcome, plan.data)
+
+    def _after_no_verdict(self, results: Mapping[str, JobResult]) -> str:
+        """Return what to type when no network can be chosen."""
+        if all(result.status != "failed" for result in results.values()):
+            return command("status", (self.spec.name,), store=self.spec.store)
+        return f"{self.retry_command}    # or change the spec and run it again"
 
     def _search(self, spec: StudySpec, plan: Plan, phases: PhaseRunner) -> tuple[Search, Ending]:
         """Train the design and every round after it, until there is nothing more to decide."""
@@ -162,6 +169,9 @@ class Study(Generic[S]):
 
     def _halved(self, search: Search) -> tuple[Rung, ...]:
         """Return what successive halving did, from the rows of every epoch."""
+        # Few studies stop jobs early, and few have a gate: the others load less.
+        from compound.orchestrator.analyse.halving import halving_rungs
+
         spec, jobs = search.spec.search, search.plan.jobs
         assert isinstance(spec.promotion, Asha)
         rows = {job.request.job.id: self.store.rows(job.request.job.id) for job in jobs}
@@ -173,6 +183,8 @@ class Study(Generic[S]):
         mode = search.spec.gate.mode
         if mode == "off":
             return "done"
+        from compound.orchestrator.scale.gate import judge
+
         planned = gate_plan(search.spec, search.plan, verdict, self.networks)
         networks = job_list.by_id([search.plan.baseline], search.plan, ())
         self.record_jobs(GATE_PLAN, planned, planned.jobs, networks)
@@ -198,11 +210,3 @@ class Study(Generic[S]):
         if law := law_of(spec, plan, family, results, self.networks):
             self.folder.write(POWER_LAW, law)
         return ending
-
-
-def _after_no_verdict(spec: StudySpec, results: Mapping[str, JobResult]) -> str:
-    """Return what to type when no network can be chosen."""
-    target = f"{spec.name} --store {spec.store}"
-    if all(result.status != "failed" for result in results.values()):
-        return f"compound status {target}"
-    return f"compound retry {target} --failed    # or change the spec and run it again"

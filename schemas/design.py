@@ -35,7 +35,9 @@ class GridDesign(Model):
         for name in ("alpha", "beta", "gamma"):
             low, high = getattr(self, name)
             if low > high:
-                raise ValueError(f"{name} runs from {low:g} down to {high:g}: no point")
+                raise ValueError(
+                    f"{name} runs from {low:g} to {high:g}: write the smaller number first"
+                )
             number *= (high - low) / self.step + 1
         if number > MAX_POINTS:
             raise ValueError(f"{number:,.0f} grid points, at most {MAX_POINTS:,}: enlarge the step")

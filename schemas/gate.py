@@ -4,6 +4,7 @@ from typing import Literal
 
 from compound.schemas.architecture import Candidate
 from compound.schemas.base import Model
+from compound.schemas.metrics import Accuracy
 from compound.schemas.plan import PlannedJob
 
 
@@ -51,13 +52,13 @@ class Contender(Model):
     name: str
     ratio: float
     """Cost in the gate over the baseline's."""
-    searched: float
+    searched: Accuracy
     """Mean score in the search, at the budget's cost."""
     scores: tuple[float, ...]
-    mean: float | None
+    mean: Accuracy | None
     """Mean score in the gate, at equal cost where a score of the baseline allows."""
-    low: float | None
-    high: float | None
+    low: Accuracy | None
+    high: Accuracy | None
     tied: bool
 
 

@@ -1,6 +1,7 @@
 """The power law through a family's errors, and what it predicts."""
 
 from compound.schemas.base import Model
+from compound.schemas.metrics import Accuracy
 
 
 class LawPoint(Model):
@@ -12,10 +13,10 @@ class LawPoint(Model):
     """Cost over the baseline's; the law's variable."""
     errors: tuple[float, ...] = ()
     """Measured, 1 - accuracy, one a seed; empty where it is not trained."""
-    expected: float | None = None
+    expected: Accuracy | None = None
     """Error that the law predicts from all smaller trained networks alone."""
-    low: float | None = None
-    high: float | None = None
+    low: Accuracy | None = None
+    high: Accuracy | None = None
     """Ends of the prediction interval for the mean of as many seeds as were trained, else one."""
 
     @property

@@ -46,8 +46,23 @@ def bucket_of(address: str) -> Bucket | None:
         return None
     match = _S3.fullmatch(address)
     if not match or _ACCESS_KEY.search(address):
-        raise ValueError(f"not the address of a store: allowed is {ALLOWED}; {WHERE_KEYS_BELONG}")
+        raise ValueError(f"{_mistake(address)}; allowed: {ALLOWED}; {WHERE_KEYS_BELONG}")
     return Bucket(match[1], match[2].strip("/"))
+
+
+def _mistake(address: str) -> str:
+    """Say which part of an address is wrong, without repeating it: it may have a key in it."""
+    scheme, _, rest = address.partition("://")
+    if _ACCESS_KEY.search(address) or "@" in rest:
+        return "an address must not contain a key or a user"
+    if scheme.lower() != "s3":
+        return "an address is the path of a folder, or it begins with s3://"
+    if not re.fullmatch(_BUCKET, rest.partition("/")[0]):
+        return (
+            "the name of the bucket is not valid: it has 2 to 63 letters, digits, `.`, `_` and "
+            "`-`, and begins with a letter or digit"
+        )
+    return "the prefix after the bucket has a character that is not allowed"
 
 
 def data_bucket(path: str) -> Bucket | None:
@@ -60,7 +75,7 @@ def data_bucket(path: str) -> Bucket | None:
         return None
     match = _DATA.fullmatch(path)
     if not match or _ACCESS_KEY.search(path):
-        raise ValueError(f"not the address of data: allowed is {DATA_ALLOWED}; {WHERE_KEYS_BELONG}")
+        raise ValueError(f"{_mistake(path)}; allowed: {DATA_ALLOWED}; {WHERE_KEYS_BELONG}")
     return Bucket(match[1], match[2] or "")
 
 

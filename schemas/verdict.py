@@ -5,6 +5,7 @@ from typing import Literal
 from compound.schemas.architecture import Axis, Coefficients, Role, Shares
 from compound.schemas.base import Model
 from compound.schemas.gate import Correlation
+from compound.schemas.metrics import Accuracy
 
 
 class Standing(Model):
@@ -17,15 +18,15 @@ class Standing(Model):
     scores: tuple[float, ...]
     """One score a seed that ended well, in the order of the seeds."""
     mean: float | None
-    low: float | None
+    low: Accuracy | None
     """Lower end of the mean's confidence interval; None where nothing can be said."""
-    high: float | None
+    high: Accuracy | None
     failed: int = 0
     tied: bool = False
     """Not distinguishable from the best at the study's level."""
-    at_budget: float | None = None
+    at_budget: Accuracy | None = None
     """The mean that comparisons use: what the budget's exact cost would have brought."""
-    expected: float | None = None
+    expected: Accuracy | None = None
     """`at_budget`, drawn towards the surface over all candidates; the choice looks at it."""
     screened: tuple[float, ...] = ()
     """Scores after the longest shorter schedule that it trained, where the search has rungs."""
@@ -38,10 +39,10 @@ class Prediction(Model):
     coefficients: Coefficients
     shares: Shares
     ratio: float
-    expected: float
-    low: float
+    expected: Accuracy
+    low: Accuracy
     """Ends of the interval for its true mean, at the study's level."""
-    high: float
+    high: Accuracy
     improvement: float
     """Expected improvement over the best candidate, as a fraction of 1 (Jones et al. 1998)."""
 
@@ -57,7 +58,7 @@ class SurfaceValue(Model):
     """A point of the simplex, and the accuracy that the surface has there."""
 
     shares: Shares
-    expected: float
+    expected: Accuracy
 
 
 class Optimum(Model):
@@ -65,11 +66,11 @@ class Optimum(Model):
 
     surface: Literal["quadratic", "linear", "gaussian process"]
     shares: Shares
-    expected: float
+    expected: Accuracy
     """Accuracy there, at the budget's cost."""
-    low: float
+    low: Accuracy
     """Ends of the interval for the true mean of a network there, at the study's level."""
-    high: float
+    high: Accuracy
     region: tuple[RegionPoint, ...]
     """The highest points of a fine lattice that together contain the optimum with the study's
     level, from a bootstrap; the most probable first."""

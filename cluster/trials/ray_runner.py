@@ -106,6 +106,7 @@ class RayRunner:
         listener = Listener(group, store, on_event, coordinator, self._stop, self._limits)
         listener.announce(most)
         try:
+            # Tune writes the state of an experiment in any case, by default to ~/ray_results.
             with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder, given_back():
                 shared = {"coordinator": name, "store": store.uri, "imports": self._imports}
                 shared["beside"] = driver_resource()

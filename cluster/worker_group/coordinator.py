@@ -24,6 +24,8 @@ a `result`, or the cause of a `failure` that no worker was left to record; rows,
 causes as JSON. With a row come its epoch and its score as plain numbers, for Tune's schedulers."""
 
 EPOCH = "epoch"
+_STARTS = 3
+"""How often Ray is asked for a coordinator."""
 
 Ending = Literal["", "stop", "regroup"]
 """Whether a worker group continues its job, ends it, or leaves it to the next generation."""
@@ -262,10 +264,15 @@ def driver_resource() -> str:
 
 
 def open_coordinator(name: str, requests: list[str], limits: RetryLimits) -> Any:
-    """Start a coordinator on the driver's host, found by its name; return the actor's handle."""
+    """Start a coordinator on the driver's host, found by its name; return the actor's handle.
+
+    Raises ray.exceptions.RayError: Ray has started none in _STARTS attempts.
+    """
     node_id = ray.get_runtime_context().get_node_id()
     options = {
         "name": name,
+        # By default an actor needs a free CPU while it is placed, though none while it runs: on a
+        # full host it would never start.
         "num_cpus": 0,
         # Every worker and trial may wait in a call at the same time. Ray's default for an
         # asynchronous actor is 1000: further calls would wait for ever.
@@ -273,4 +280,15 @@ def open_coordinator(name: str, requests: list[str], limits: RetryLimits) -> Any
         # Ray may place an actor on any host: one that is lost would take the coordinator along.
         "scheduling_strategy": NodeAffinitySchedulingStrategy(node_id, soft=False),
     }
-    return ray.remote(Coordinator).options(**options).remote(requests, limits)
+    for attempt in range(1, _STARTS + 1):
+        coordinator = ray.remote(Coordinator).options(**options).remote(requests, limits)
+        try:
+            # Under load Ray cancels the creation of an actor ("Actor creation cancelled", 2.60),
+            # which otherwise only the first call notices.
+            ray.get(coordinator.stopping.remote(""))
+        except ray.exceptions.RayActorError:
+            if attempt == _STARTS:
+                raise
+        else:
+            return coordinator
+    raise AssertionError("the last attempt returns or raises")

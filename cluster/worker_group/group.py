@@ -89,6 +89,7 @@ class WorkerGroup:
         shared = {name: trial[name] for name in ("coordinator", "imports")}
         planned = self._resources.most_workers
         self._config = {**shared, "group_id": self._id, "store": store, "planned": planned}
+        # A daemon: `fit()` cannot be interrupted, and must not keep the trial's process alive.
         self._thread = threading.Thread(target=self._run_generations, daemon=True)
         self._thread.start()
 
@@ -206,7 +207,9 @@ class WorkerGroup:
         )
 
     def _exclude(self, nodes: set[str]) -> set[str]:
-        self._excluded |= dict.fromkeys(nodes, time.monotonic() + _EXCLUDED_S)
+        """Start no worker on these hosts for a while, where others are able; return all of them."""
+        avoided = host_health.avoidable(nodes, host_health.able(self._resources)) if nodes else ()
+        self._excluded |= dict.fromkeys(avoided, time.monotonic() + _EXCLUDED_S)
         return nodes
 
     def _check_workers(self) -> tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]:

@@ -45,9 +45,24 @@ def alive() -> set[str]:
     return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
 
 
+def able(resources: Resources) -> set[str]:
+    """Return the ids of the hosts alive that hold a worker of this size when nothing else runs."""
+    hosts = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
+    return {
+        node
+        for node, amounts in hosts.items()
+        if on_host(amounts.get("CPU", 0.0), amounts.get("GPU", 0.0), resources)
+    }
+
+
+def avoidable(silent: set[str], able: set[str]) -> set[str]:
+    """Return the silent hosts that workers can do without: none where no other host is able."""
+    return silent if able - silent else set()
+
+
 def unreachable(nodes: Iterable[str]) -> set[str]:
     """Return those hosts that do not answer, even if Ray counts them as alive."""
-    return _unanswered(dict.fromkeys(set(nodes), (_answer, ())))
+    return _unanswered(dict.fromkeys({*nodes} - {_own_node()}, (_answer, ())))
 
 
 def kill(processes: Iterable[WorkerProcess]) -> set[str]:
@@ -55,7 +70,14 @@ def kill(processes: Iterable[WorkerProcess]) -> set[str]:
     by_node: dict[str, list[int]] = {}
     for process in processes:
         by_node.setdefault(process.node, []).append(process.pid)
+    # Without a task: a loaded host may take longer than _REACH_S to start one.
+    _kill(by_node.pop(_own_node(), []))
     return _unanswered({node: (_kill, (pids,)) for node, pids in by_node.items()})
+
+
+def _own_node() -> str:
+    """Return the id of this host, which needs no task to answer."""
+    return str(ray.get_runtime_context().get_node_id())
 
 
 def _unanswered(calls: Mapping[str, tuple[object, tuple[object, ...]]]) -> set[str]:

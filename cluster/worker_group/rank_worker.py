@@ -174,6 +174,7 @@ class _Worker:
         elif result:
             self._report(number, {"result": result.model_dump_json()})
         patience = _FAILED_PATIENCE if failure else _PATIENCE
+        # gloo alone has this barrier, and it names the ranks that did not come (torch 2.13).
         dist.monitored_barrier(self._control, timeout=patience)
 
     def _give_up(self, number: int, failure: Cause) -> None:

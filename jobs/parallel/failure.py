@@ -11,7 +11,7 @@ from compound.schemas.job import Cause
 GAVE_UP = "gave up: "
 """Precedes the JSON of a cause on stderr, which says why a rank failed that writes no result."""
 
-GPU_LOST = "; this process can use its GPU no more"
+GPU_LOST = "; this process can no longer use its GPU"
 """Ends the message of a worker that has met an error from which CUDA never recovers."""
 
 _STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
@@ -99,7 +99,7 @@ def _of_torch(error: Exception, text: str) -> dict[str, str]:
         first, *rest = message.split("\n")
         message = "\n".join([first + GPU_LOST, *rest])
     if diagnosis.fix:
-        message = f"{message}\nTo mend it: {diagnosis.fix}."
+        message = f"{message}\nTo fix it: {diagnosis.fix}."
     fix = diagnosis.fix if diagnosis.meaning == "setup" else ""
     kind = _KINDS[diagnosis.meaning]
     message = with_users_line(message, error) if kind == "error" else message

@@ -67,7 +67,7 @@ class _FirstNonFinite:
     def check(self, name: str, output: Any) -> None:
         """Check the output of a layer."""
         if self.watching and not self.layer and isinstance(output, Tensor) and not _finite(output):
-            self.layer = f"{name} puts out such values first"
+            self.layer = f"{name} is the first that produces such values"
 
 
 def _finite(tensor: Tensor) -> bool:

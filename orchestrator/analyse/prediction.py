@@ -44,10 +44,13 @@ def predict(
     posterior = scored.surface.posterior(_splits(candidates))
     low, high = intervals(scored, posterior, level)
     gains = improvements(scored.surface, scored.comparison.noise, posterior)
+    order = np.argsort(-gains, kind="stable")
+    # No network can gain more than the best one lacks, though the surface may expect it.
+    gains = np.minimum(gains, max(1 - float(scored.surface.expected.max()), 0.0))
     columns = (posterior.expected, low, high, gains)
-    rows = zip(candidates, *(column.tolist() for column in columns), strict=True)
-    predictions = [_prediction(*row) for row in rows]
-    return tuple(sorted(predictions, key=lambda column: -column.improvement))
+    rows = zip(*(column[order].tolist() for column in columns), strict=True)
+    pairs = zip((candidates[i] for i in order), rows, strict=True)
+    return tuple(_prediction(candidate, *row) for candidate, row in pairs)
 
 
 def next_points(
@@ -82,8 +85,8 @@ def intervals(
     deviation = np.sqrt(noise.sd**2 * posterior.variance + seed_effect.sd**2)
     half = stats.t.ppf((1 + level) / 2, df) * deviation
     middle = posterior.expected
-    low: Floats = np.maximum(middle - half, np.minimum(middle, 0.0))
-    high: Floats = np.minimum(middle + half, np.maximum(middle, 1.0))
+    low: Floats = np.clip(middle - half, 0.0, 1.0)
+    high: Floats = np.clip(middle + half, 0.0, 1.0)
     return low, high
 
 

@@ -14,7 +14,7 @@ from compound.orchestrator.statistics.surface import Surface, splits_of
 from compound.orchestrator.statistics.tied_set import Comparison
 from compound.schemas.architecture import AXES, Axis, Candidate, Shares
 from compound.schemas.job import JobResult
-from compound.schemas.metrics import ACCURACY, SPEED
+from compound.schemas.metrics import ACCURACY, SPEED, limited
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 
@@ -142,16 +142,20 @@ def at_equal_cost(
 
     A candidate moves along the line from the baseline's point through its own, over the logarithm
     of cost: candidates are too close in cost to estimate a slope from each other. Without a score
-    of the baseline nothing moves, nor does a candidate that would move farther than LONGEST.
+    of the baseline nothing moves, nor does a candidate that would move farther than LONGEST. The
+    line may leave [0, 1], no accuracy can: a candidate moves to the end of the scale at most.
     """
     if not baseline.scores:
         return list(entries)
     return [
-        replace(entry, shift=(_stretch(entry, multiple) - 1) * (entry.mean - baseline.mean))
-        if entry.scores
-        else entry
+        replace(entry, shift=_shift(entry, baseline, multiple)) if entry.scores else entry
         for entry in entries
     ]
+
+
+def _shift(entry: CandidateScores, baseline: CandidateScores, multiple: float) -> float:
+    rise = (_stretch(entry, multiple) - 1) * (entry.mean - baseline.mean)
+    return rise if 0 <= entry.mean + rise <= 1 else limited(entry.mean + rise) - entry.mean
 
 
 def _stretch(entry: CandidateScores, multiple: float) -> float:

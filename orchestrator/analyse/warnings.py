@@ -46,7 +46,7 @@ def incomparable(scored: ScoredCandidates, planned: int, controls: Sequence[str]
     `planned` candidates had search jobs; `controls` are those that the spec names.
     """
     if planned == 1:
-        return f"there is one candidate, and nothing to compare it with; {WIDEN}"
+        return f"there is only one candidate, so nothing can be compared; {WIDEN}"
     if scored.controls:
         return "no mix has a score"
     if not {*AXES} & {*controls}:

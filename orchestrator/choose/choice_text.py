@@ -7,18 +7,18 @@ from compound.orchestrator.choose.tie_break import Kind, TieBreak
 from compound.orchestrator.wording.numbers import short
 
 WHICH: dict[Kind, str] = {
-    "activations": "the cheapest to run",
+    "activations": "the one with the fewest activations",
     "params": "the one with the fewest parameters",
     "macs": "the one with the fewest MACs",
     "step_time": "the fastest",
     "published": "the nearest to the published split",
 }
 _FIGURES: dict[Kind, tuple[Callable[[float], str], str]] = {
-    "activations": (short, " activations an image"),
+    "activations": (short, " activations per image"),
     "params": (short, " parameters"),
     "macs": (short, " MACs"),
-    "step_time": (lambda value: f"{value:,.0f}", " images a second"),
-    "published": (lambda value: f"{value:.2f}", " away on the triangle of shares"),
+    "step_time": (lambda value: f"{value:,.0f}", " images per second"),
+    "published": (lambda value: f"{value:.2f}", " from it on the triangle of shares"),
 }
 _MISSING: dict[Kind, str] = {
     "step_time": "the speed of some candidates was not measured, so activations decide",
@@ -50,7 +50,7 @@ def reason(
     number = f"{tied}" if len(eligible) == tied else f"{len(eligible)} of {tied}"
     beat = " that beat every single-axis control" if proven else ""
     return (
-        f"{number} tied candidates{beat} are expected to be about equally good; of these it is "
+        f"{number} tied candidates{beat} have about the same expected accuracy. Of these it is "
         f"{_preferred(eligible[0], chosen, tie_break)}."
     )
 
@@ -60,5 +60,5 @@ def _preferred(best: CandidateScores, chosen: CandidateScores, tie_break: TieBre
     write, unit = _FIGURES[tie_break.kind]
     text = f"{WHICH[tie_break.kind]}: {write(tie_break.value(chosen))}{unit}"
     if chosen is not best:
-        text += f" against {write(tie_break.value(best))} for the highest mean"
+        text += f"; the candidate with the highest mean has {write(tie_break.value(best))}"
     return text + (f" ({_MISSING[tie_break.missing]})" if tie_break.missing else "")

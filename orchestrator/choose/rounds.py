@@ -26,7 +26,7 @@ from compound.orchestrator.plan.schedules import (
     rung_schedules,
     search_jobs,
 )
-from compound.orchestrator.wording.numbers import counted, points
+from compound.orchestrator.wording.numbers import counted, percent, points, predicted
 from compound.schemas.architecture import Candidate
 from compound.schemas.job import JobResult
 from compound.schemas.plan import Plan, PlannedJob, Round, Rounds
@@ -113,8 +113,8 @@ def _points(search: Search, schedule: RungSchedule) -> Round | None:
         kind="points",
         reason=(
             f"{counted(len(chosen), 'network')} of the {len(untried)} that the design left out. "
-            f"The first is predicted at {100 * best.expected:.1f} % ({100 * best.low:.1f} to "
-            f"{100 * best.high:.1f} %), an improvement of {points(best.improvement)} points."
+            f"The first is predicted at {predicted(best.expected)} ({100 * best.low:.1f} to "
+            f"{percent(best.high)}), an improvement of {points(best.improvement)} points."
         ),
         candidates=chosen,
         jobs=tuple(_trained(search, chosen, schedule, seeds)),
@@ -132,9 +132,9 @@ def _promotion(search: Search, schedule: RungSchedule, following: RungSchedule) 
     number = first_seeds(search.spec, following)
     reason = (
         f"After {counted(schedule.recipe.epochs, 'epoch')} the best {len(best)} of "
-        f"{counted(len(mixes), 'mix', 'mixes')} go on to "
-        f"{counted(following.recipe.epochs, 'epoch')} with {counted(number, 'seed')}, and so "
-        f"{'does' if len(axes) == 1 else 'do'} {counted(len(axes), 'single-axis control')}."
+        f"{counted(len(mixes), 'mix', 'mixes')} train for "
+        f"{counted(following.recipe.epochs, 'epoch')} with {counted(number, 'seed')}, together "
+        f"with {counted(len(axes), 'single-axis control')}."
     )
     jobs = tuple(_jobs(search, chosen, following, range(number)))
     return Round(kind="promotion", reason=reason, jobs=jobs)
@@ -179,7 +179,7 @@ def _seeds(search: Search, schedule: RungSchedule) -> Round | None:
         kind="seeds",
         reason=(
             f"With {counted(trained, 'seed')}, {len(now)} of {len(entries)} candidates are tied"
-            f"{f' ({len(before)} with one seed less)' if before else ''}: one more seed."
+            f"{f' (with one seed less, {len(before)})' if before else ''}: one more seed follows."
         ),
         jobs=tuple(_jobs(search, chosen, schedule, range(trained, trained + 1))),
     )

@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from compound.orchestrator.cli import unused_options
 from compound.orchestrator.cli.options import (
+    DEFAULT_STORE,
     AddressOption,
     ImportOption,
     JsonOption,
@@ -75,6 +77,7 @@ def plan(
     """Show every network, its exact cost and what it will take, before anything starts."""
     from compound.orchestrator.cli import plan as plan_command
 
+    unused_options.refuse_without_probe(address, probe=probe)
     options = plan_command.Options(probe, address, output, as_json, allow_import)
     plan_command.plan(spec, overrides or [], options)
 
@@ -91,7 +94,7 @@ def run(
     retry_failed: Annotated[bool, typer.Option(help="Train failed jobs again.")] = False,
     fast_dev_run: Annotated[
         bool,
-        typer.Option(help="Train two batches of every job to test the spec; keep nothing."),
+        typer.Option(help="Test the spec: train two batches of every job, and keep nothing."),
     ] = False,
     profile: Annotated[
         bool, typer.Option(help="Trace a few steps of the first job of every phase.")
@@ -105,10 +108,12 @@ def run(
     """Search, judge, scale, train, report. The same command again resumes."""
     from compound.orchestrator.cli import run as run_command
 
+    unused_options.require_ray(runner, address)
     options = run_command.Options(
-        runner, address, retry_failed, as_json, plan, allow_import, profile, report
+        runner, address, retry_failed, as_json, plan, allow_import, profile, report, fast_dev_run
     )
     if fast_dev_run:
+        unused_options.refuse_in_rehearsal(retry_failed=retry_failed, profile=profile)
         from compound.orchestrator.cli import fast_dev_run as fast_dev_run_command
 
         fast_dev_run_command.run(spec, overrides or [], options)
@@ -119,7 +124,7 @@ def run(
 @app.command()
 def retry(
     study: StudyArgument,
-    store: StoreOption = "runs",
+    store: StoreOption = None,
     failed: Annotated[bool, typer.Option("--failed", help="Retry failed jobs (default).")] = True,
     runner: RunnerOption = "ray",
     address: AddressOption = None,
@@ -130,12 +135,13 @@ def retry(
     from compound.orchestrator.cli import retry as retry_command
     from compound.orchestrator.cli import run as run_command
 
+    unused_options.require_ray(runner, address)
     options = run_command.Options(runner, address, failed, as_json, None, allow_import)
     retry_command.retry(study, store, options)
 
 
 @app.command()
-def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOption = False) -> None:
+def status(study: StudyArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Show what is done, running, waiting and failed, with causes."""
     from compound.orchestrator.cli import status as status_command
 
@@ -145,7 +151,7 @@ def status(study: StudyArgument, store: StoreOption = "runs", as_json: JsonOptio
 @app.command()
 def report(
     study: StudyArgument,
-    store: StoreOption = "runs",
+    store: StoreOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -157,12 +163,12 @@ def report(
 
 @app.command()
 def doctor(
-    store: StoreOption = "runs", address: AddressOption = None, as_json: JsonOption = False
+    store: StoreOption = None, address: AddressOption = None, as_json: JsonOption = False
 ) -> None:
     """Check this machine and its GPUs, the store and the hosts of the cluster."""
     from compound.orchestrator.cli import doctor as doctor_command
 
-    doctor_command.doctor(store, address, as_json=as_json)
+    doctor_command.doctor(store or DEFAULT_STORE, address, as_json=as_json)
 
 
 @app.command()
@@ -188,9 +194,9 @@ def count(
     alpha: Annotated[float | None, typer.Option(help="Base for depth; default: 1.2.")] = None,
     beta: Annotated[float | None, typer.Option(help="Base for width; default: 1.1.")] = None,
     gamma: Annotated[float | None, typer.Option(help="Base for resolution; default: 1.15.")] = None,
-    classes: Annotated[int | None, typer.Option(help="Default: 1000.")] = None,
-    channels: Annotated[int | None, typer.Option(help="Of the input; default: 3.")] = None,
-    stages: Annotated[bool, typer.Option("--stages", help="Stage by stage too.")] = False,
+    classes: Annotated[int | None, typer.Option(help="Classes; default: 1000.")] = None,
+    channels: Annotated[int | None, typer.Option(help="Channels of the input; default: 3.")] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="Also count each stage.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Count params, MACs and activations of a named network at any scaling, exactly."""
@@ -218,18 +224,21 @@ def compare(
 @app.command()
 def export(
     job: Annotated[
-        str, typer.Argument(metavar="JOB", help="A job's id, for weights; a study, for tables.")
+        str, typer.Argument(metavar="JOB", help="A job's id (weights), or a study (tables).")
     ],
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A new .safetensors, or a folder.")],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A new .safetensors file, or a folder.")
+    ],
     format: Annotated[
         Literal["safetensors", "parquet", "delta"],
         typer.Option(help="Weights, or the study's tables as files or as Delta tables."),
     ] = "safetensors",
     naming: Annotated[
-        Literal["compound", "torchvision", "timm"], typer.Option(help="The naming of the tensors.")
-    ] = "compound",
+        Literal["compound", "torchvision", "timm"] | None,
+        typer.Option(help="The naming of the tensors; default: compound."),
+    ] = None,
     best: Annotated[bool, typer.Option("--best", help="Export the most accurate epoch.")] = False,
-    store: StoreOption = "runs",
+    store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the weights of a trained network, or all tables of a study, for use elsewhere."""
@@ -237,9 +246,11 @@ def export(
     from compound.orchestrator.cli import export_weights as export_weights_command
 
     if format != "safetensors":
+        unused_options.refuse_for_tables(naming, best=best)
         export_tables_command.export(job, path, format, store, as_json=as_json)
         return
-    export_weights_command.export(job, path, naming, store, best=best, as_json=as_json)
+    uri = store or DEFAULT_STORE
+    export_weights_command.export(job, path, naming or "compound", uri, best=best, as_json=as_json)
 
 
 @app.command()

@@ -40,10 +40,16 @@ class Scaling:
     def require_one_way(self) -> None:
         """Refuse multipliers beside phi, and coefficients without it. SpecError."""
         if self.phi is None:
-            self._refuse(("alpha", "beta", "gamma"), "is a base of phi's powers", "add --phi")
+            self._refuse(
+                ("alpha", "beta", "gamma"),
+                "it has an effect only with --phi",
+                "--phi too, or none of the three",
+            )
         else:
-            why = "phi decides depth, width and resolution already"
-            self._refuse(("depth", "width", "resolution"), why, "give either, not both")
+            why = "--phi sets depth, width and resolution already"
+            self._refuse(
+                ("depth", "width", "resolution"), why, "--phi, or --depth, --width and --resolution"
+            )
 
     def _refuse(self, names: tuple[str, ...], why: str, allowed: str) -> None:
         named = [name for name in names if getattr(self, name) is not None]

@@ -14,6 +14,7 @@ from compound.jobs.host.host_differences import differences
 from compound.jobs.host.host_facts import PACKAGES, gather
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.errors import ClusterError, CompoundError, after_check, end_with
 from compound.schemas.host import Finding, HostFacts, TorchDevice
 
@@ -108,7 +109,9 @@ def _cluster(address: str | None, hosts: list[HostFacts], findings: list[Finding
         hosts += looked_at
         findings += missing
         cpus, gpus = sum(n.cpus for n in nodes), sum(n.gpus for n in nodes)
-        return f"{len(nodes)} hosts, {cpus:g} CPUs, {gpus:g} GPUs, {session.dashboard_url}"
+        return (
+            f"{counted(len(nodes), 'host')}, {cpus:g} CPUs, {gpus:g} GPUs, {session.dashboard_url}"
+        )
 
 
 def _show(checks: Sequence[Check], hosts: Sequence[HostFacts], findings: Sequence[Finding]) -> None:
@@ -166,10 +169,14 @@ def _lines(host: HostFacts) -> list[str]:
         versions += [f"cuDNN {build.cudnn or 'none'}", f"NCCL {build.nccl or 'none'}"]
     lines = [", ".join(versions)]
     if build and build.devices:
-        pairs = "all reach each other" if not build.peers else f"{len(build.peers)} pairs do not"
+        pairs = (
+            "all reach each other"
+            if not build.peers
+            else f"{counted(len(build.peers), 'pair')} of GPUs without it"
+        )
         lines += [f"direct access: {pairs}"] if len(build.devices) > 1 else []
         on = [name for name, is_on in _tf32(host) if is_on]
-        lines.append(f"TF32: {' and '.join(on) or 'nowhere'}, where a spec says nothing else")
+        lines.append(f"TF32 by default: {' and '.join(on) or 'off'}")
     interfaces = [f"{item.name} {item.address}".strip() for item in host.interfaces]
     lines.append(f"interfaces: {', '.join(interfaces)}")
     variables = [f"{k}={v}" for k, v in host.environment.items() if k.startswith(("NCCL", "GLOO"))]

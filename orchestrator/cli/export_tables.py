@@ -18,7 +18,7 @@ Write = Callable[[Path, str, pa.Table], None]
 
 
 def export(
-    study: str, folder: Path, format: Literal["parquet", "delta"], uri: str, *, as_json: bool
+    study: str, folder: Path, format: Literal["parquet", "delta"], uri: str | None, *, as_json: bool
 ) -> None:
     """Write a study's tables into a folder, in place of what is there, of Delta as a new version.
 

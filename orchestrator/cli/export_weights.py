@@ -15,6 +15,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Checkpoint
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.records.history import data_of
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import closest
 from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.architecture import Architecture
@@ -33,13 +34,13 @@ def export(job_id: str, path: Path, naming: Source, uri: str, *, best: bool, as_
     Raises StoreError: no such job, or no checkpoint of it; SpecError: the file cannot be written.
     """
     if path.suffix not in (".safetensors", ".pth"):
-        raise SpecError("not a name for weights", where=str(path), allowed="NAME.safetensors")
+        raise _wrong_name(path)
     store = ArtifactStore.open(uri, create=False)
     job, checkpoint = _trained(store, job_id, best=best)
     tensors = exported(evaluated(checkpoint.model()), job.architecture, naming)
     versioned = hasattr(tensors, "_metadata")
     if path.suffix == ".pth" and not versioned:
-        raise SpecError("not a name for weights", where=str(path), allowed="NAME.safetensors")
+        raise _wrong_name(path)
     about = _about(store, job, checkpoint, naming)
     _write_all(path, tensors, about)
     if versioned and path.suffix != ".pth":
@@ -56,6 +57,14 @@ def export(job_id: str, path: Path, naming: Source, uri: str, *, best: bool, as_
         say(f"wrote {path}: epoch {checkpoint.epoch}, {len(tensors)} tensors named as {naming}")
 
 
+def _wrong_name(path: Path) -> SpecError:
+    return SpecError(
+        "a file of weights has a name that ends in .safetensors",
+        where=str(path),
+        allowed="NAME.safetensors",
+    )
+
+
 def _trained(store: ArtifactStore, job_id: str, *, best: bool) -> tuple[TrainJob, Checkpoint]:
     job_ids = store.jobs()
     job, checkpoint = (
@@ -67,7 +76,7 @@ def _trained(store: ArtifactStore, job_id: str, *, best: bool) -> tuple[TrainJob
         raise StoreError(
             f"no checkpoint of a job '{job_id}'{closest(job_id, job_ids)}",
             where=store.uri,
-            next_step=f"compound status STUDY --store {store.uri}",
+            next_step=command("status", ("STUDY",), store=store.uri),
         )
     return job, checkpoint
 

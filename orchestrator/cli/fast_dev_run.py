@@ -15,6 +15,8 @@ from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.records.documents import documents
 from compound.orchestrator.spec.fast_dev_run import BATCHES
 from compound.orchestrator.spec.load import SpecFile
+from compound.orchestrator.wording.commands import command
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.errors import RunError, SpecError, StoreError, after_jobs, end_with
 from compound.schemas.store_uri import bucket_of
 
@@ -24,18 +26,19 @@ def run(path: Path | None, overrides: list[str], options: run_command.Options) -
     if options.plan is not None:
         raise SpecError(
             "a plan runs unchanged, so --fast-dev-run needs a spec",
-            next_step="compound run SPEC --fast-dev-run",
+            next_step=command("run", ("SPEC",), fast_dev_run=True),
         )
     file = run_command.source(path, overrides, options)
     spec = KINDS[file.spec.kind].rehearsal(file.spec)
     with _scratch(replace(file, spec=spec)) as rehearsed:
         ending = run_command.run_to_end(rehearsed, replace(options, reads_test=False))
-        jobs = _check(rehearsed)
-    summary = f"{jobs} jobs trained {BATCHES} batches each, to the report; nothing of it is kept"
+        jobs = _check(rehearsed, options)
+    trained = f"{counted(jobs, 'job')} trained {BATCHES} batches each"
+    drawn = ", and the report was drawn" if options.report else ""
     if options.as_json:
         print_json({"study": file.spec.name, "status": ending, "jobs": jobs}, indent=None)
     else:
-        say(f"{summary}\nnext: compound run {file.source.name}")
+        say(f"{trained}{drawn}; nothing is kept\nnext: {options.again(file, fast_dev_run=False)}")
     end_with(after_jobs(failed=0, stopped=ending == "stopped"))
 
 
@@ -57,7 +60,7 @@ def _clear(store: str) -> None:
         shutil.rmtree(store, ignore_errors=True)
 
 
-def _check(file: SpecFile) -> int:
+def _check(file: SpecFile, options: run_command.Options) -> int:
     """Return how many jobs have trained. RunError: some have not."""
     store = ArtifactStore.open(file.spec.store, patient=True)
     stored = documents(store.study(file.spec.name))
@@ -68,7 +71,12 @@ def _check(file: SpecFile) -> int:
     )
     for message, count in causes.most_common():
         note(f"failed: {count} of {len(states)}: {message.partition(chr(10))[0]}")
-    write_report(store, stored)
+    if options.report:
+        write_report(store, stored)
     if causes:
-        raise RunError("not every job could train two batches", next_step="see above; then again")
+        failed = f"{sum(causes.values())} of {counted(len(states), 'job')}"
+        raise RunError(
+            f"{failed} could not train {BATCHES} batches: see the causes above",
+            next_step=options.again(file),
+        )
     return len(states)

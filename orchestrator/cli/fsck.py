@@ -8,13 +8,17 @@ from functools import cached_property
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.fsck import CheckOptions, summary
+from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.status import find, is_spec
+from compound.orchestrator.cli.unused_options import refuse
 from compound.orchestrator.records.documents import SPEC, Documents, documents
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted, megabytes
 from compound.schemas.errors import StoreError, after_check, end_with
 from compound.schemas.job import TrainJob
 
+DEFAULT_HOURS = 24.0
 _COLUMNS = ("problem", "job or study", "file", ">MB", "what", "next")
 
 
@@ -22,10 +26,11 @@ _COLUMNS = ("problem", "job or study", "file", ">MB", "what", "next")
 class FsckOptions:
     """What was typed."""
 
-    uri: str
+    uri: str | None
     delete: bool
     repair: bool
     older_than: float
+    """Seconds."""
     as_json: bool
 
 
@@ -42,7 +47,8 @@ class _Target:
 def fsck(targets: list[str], options: FsckOptions) -> None:
     """Check stores and studies; exit 1 if a file is missing, damaged or of a newer schema."""
     tally, findings = FindingCounts(), list[Finding]()
-    chosen = _chosen(targets or [options.uri], options.uri, whole=not targets)
+    _refuse_unused_store(targets, options.uri)
+    chosen = _chosen(targets or [options.uri or DEFAULT_STORE], options.uri, whole=not targets)
     for target in chosen:
         findings += _checked(target, options, tally)
     sound = not any(finding.grave for finding in findings)
@@ -54,10 +60,17 @@ def fsck(targets: list[str], options: FsckOptions) -> None:
         print_json({"stores": stores, "sound": sound, **checked, "counts": counts, "found": listed})
     else:
         _show(findings, tally, ", ".join(target.store.uri for target in chosen))
+        _say_deletable(findings, targets, options)
     end_with(after_check(sound=sound))
 
 
-def _chosen(names: Iterable[str], uri: str, *, whole: bool) -> list[_Target]:
+def _refuse_unused_store(targets: list[str], uri: str | None) -> None:
+    """Refuse `--store` where every target is a store itself. SpecError."""
+    if targets and all(map(_is_store, targets)):
+        refuse({"--store": uri}, "every argument is a store", "one or more stores, or `--store`")
+
+
+def _chosen(names: Iterable[str], uri: str | None, *, whole: bool) -> list[_Target]:
     """Return what is to be checked, each store once. StoreError: no such store or study."""
     chosen: dict[str, _Target] = {}
     for name in names:
@@ -122,13 +135,26 @@ def _show(findings: list[Finding], tally: FindingCounts, where: str) -> None:
     read = f"{counted(tally.files, 'file')} read, {megabytes(tally.bytes)}"
     say(f"{where}: {read}; {counts or 'clean'}")
     gone = [finding for finding in findings if finding.deleted]
-    ready = [finding for finding in findings if finding.deletable and not finding.deleted]
     if gone:
         size = megabytes(sum(finding.size for finding in gone))
         say(f"deleted {counted(len(gone), 'orphan')}, {size}")
+
+
+def _say_deletable(findings: list[Finding], targets: list[str], options: FsckOptions) -> None:
+    """Print the command that deletes orphans, and how many."""
+    ready = [finding for finding in findings if finding.deletable and not finding.deleted]
     if ready:
         size = megabytes(sum(finding.size for finding in ready))
-        say(f"next: compound fsck --delete removes {counted(len(ready), 'orphan')}, {size}")
+        hours = options.older_than / 3600
+        deleting = command(
+            "fsck",
+            tuple(targets),
+            store=options.uri,
+            delete=True,
+            repair=options.repair,
+            older_than=None if hours == DEFAULT_HOURS else f"{hours:g}",
+        )
+        say(f"next: {deleting}    # deletes {counted(len(ready), 'orphan')}, {size}")
 
 
 def _cells(finding: Finding) -> Iterator[str]:

@@ -9,6 +9,7 @@ from compound.orchestrator.cli.printing.output import note, print_json, print_ta
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.records.needed_checkpoints import Policy, needed_checkpoints
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted, megabytes
 from compound.schemas.errors import SpecError, StoreError
 
@@ -17,7 +18,7 @@ from compound.schemas.errors import SpecError, StoreError
 class GcOptions:
     """What was typed."""
 
-    uri: str
+    uri: str | None
     policy: Policy
     yes: bool
     as_json: bool
@@ -38,9 +39,25 @@ def gc(studies: list[str], options: GcOptions) -> None:
         _print(store, chosen, done, options)
     else:
         _show(store, chosen, done, options)
+        if any(pruning.dropped for pruning in done) and not options.yes:
+            say(f"  next: {_confirmed(studies, options)}")
 
 
-def _chosen(names: list[str], uri: str) -> tuple[ArtifactStore, dict[str, Documents]]:
+def _confirmed(studies: list[str], options: GcOptions) -> str:
+    """Return the command that removes what was shown."""
+    policy = options.policy
+    return command(
+        "gc",
+        tuple(studies),
+        store=options.uri,
+        keep_last=policy.last,
+        keep_best=policy.best,
+        best_jobs=policy.jobs,
+        yes=True,
+    )
+
+
+def _chosen(names: list[str], uri: str | None) -> tuple[ArtifactStore, dict[str, Documents]]:
     """Return the studies by name, and the one store that they lie in."""
     opened = [find(name, uri) for name in names]
     stores = {store.uri: store for store, _ in opened}
@@ -98,8 +115,6 @@ def _show(
     count = counted(sum(len(pruning.dropped) for pruning in gone), "checkpoint")
     jobs = counted(len(gone), "job")
     say(f"\n{count} of {jobs}, {size}: {'removed' if options.yes else 'nothing is removed yet'}")
-    if gone and not options.yes:
-        say("  next: the same command with --yes")
 
 
 def _cells(pruning: Pruning) -> list[str]:

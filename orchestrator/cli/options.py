@@ -17,14 +17,14 @@ SetOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 FormatOption = Annotated[
     Literal["table", "csv", "json", "parquet"] | None,
-    typer.Option(help="What to print, or to write; default: by the output's name."),
+    typer.Option(help="The format; default: by the suffix of --output."),
 ]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="A file to write.")]
 
 
-def _written_out(store: str) -> str:
+def _written_out(store: str | None) -> str | None:
     """Write out `~` and `$NAME` as in a spec. SpecError: a variable is not set."""
-    if not {"~", "$"} & {*store}:
+    if store is None or not {"~", "$"} & {*store}:
         return store
     from compound.schemas.store_uri import expanded  # pydantic, which `--help` need not wait for
 
@@ -34,10 +34,14 @@ def _written_out(store: str) -> str:
         raise SpecError(str(error), where="--store") from None
 
 
+DEFAULT_STORE = "runs"
 StoreOption = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--store", metavar="URI", help="The store; a spec names its own.", callback=_written_out
+        "--store",
+        metavar="URI",
+        help=f"The store; default: {DEFAULT_STORE}. A spec names its own.",
+        callback=_written_out,
     ),
 ]
 AddressOption = Annotated[
@@ -46,19 +50,20 @@ AddressOption = Annotated[
 ]
 ImportOption = Annotated[
     bool,
-    typer.Option("--allow-import", help="Import the factory that the spec names: runs its code."),
+    typer.Option("--allow-import", help="Import the spec's factory, which runs its code."),
 ]
 ProbeOption = Annotated[
     bool, typer.Option("--probe", help="Time a few networks first, a minute at most.")
 ]
 PlanFileOption = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Keep the plan in this file.")
+    Path | None, typer.Option("--output", "-o", help="Write the plan to this file.")
 ]
 SheetOption = Annotated[
     Path | None, typer.Option("--sheet", help="Draw a few images of each class into a PNG.")
 ]
 RunnerOption = Annotated[
-    Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
+    Literal["ray", "local"],
+    typer.Option(help="`local` trains one job after another, without Ray."),
 ]
 PureOption = Annotated[
     bool, typer.Option("--pure", help="EfficientNet-B0 by powers of 1.2, 1.1 and 1.15 instead.")

@@ -1,7 +1,6 @@
 """`compound plan`: everything that will be trained and what it takes, before anything starts."""
 
 import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from compound.orchestrator.plan import plan_file
 from compound.orchestrator.plan.plan_file import PlanFile, program_hash
 from compound.orchestrator.prepare import Prepared, prepare
 from compound.orchestrator.spec.load import SpecFile, load
+from compound.orchestrator.wording.commands import command
 from compound.schemas.errors import CompoundError
 
 
@@ -30,6 +30,12 @@ class Options:
     as_json: bool = False
     allow_import: bool = False
 
+    def again(self, file: SpecFile) -> str:
+        """Return the command as it was typed, with the grant that the spec needs."""
+        return file.command(
+            "plan", probe=self.probe, address=self.address, output=self.output, json=self.as_json
+        )
+
 
 def plan(path: Path, overrides: list[str], options: Options) -> None:
     """Print the plan of a spec. SpecError, PlanError, DataError: it cannot be carried out."""
@@ -37,11 +43,11 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
     try:
         if options.probe:
             _probe(file, options)
-        networks = networks_for(file, "plan", options.allow_import)
+        networks = networks_for(file, options.again(file), options.allow_import)
         info, store = summarise(file.spec.data), existing(file.spec.store)
         prepared = prepare(file.spec, info, store, networks)
     except CompoundError as error:
-        raise file.explain(error) from None
+        raise file.explain(error, output=options.output) from None
     say_builds(networks)
     if options.output is not None:
         _save(options.output, path, file, overrides, prepared)
@@ -49,23 +55,22 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
         print_json(as_json(prepared))
         return
     show(prepared)
-    grant = " --allow-import" if networks.builds else ""
-    say(f"next: {_next(path, overrides, options, prepared)}{grant}")
+    say(f"next: {_next(file, options, prepared)}")
 
 
-def _next(path: Path, overrides: list[str], options: Options, prepared: Prepared) -> str:
+def _next(file: SpecFile, options: Options, prepared: Prepared) -> str:
     """Return the command that follows: the run, or another plan where this one cannot run."""
     spec, forecast = prepared.spec, prepared.forecast
     fits = all(placed.fits for placed in forecast.resources)
     changes = [*placement.edits(spec, nodes_of(spec)), *budget_check.edits(spec, forecast)]
-    sets = [f"--set {shlex.quote(text)}" for text in (*overrides, *changes)]
-    planned = " ".join([shlex.quote(str(path)), *sets])
-    output = f" -o {shlex.quote(str(options.output))}" if options.output else ""
+    again = file.command("plan", changes, output=options.output)
     if changes:
-        return f"compound plan {planned}{output}"
+        return again
     if not fits:
-        return f"edit `resources` or `cluster` in {path}, then compound plan {planned}{output}"
-    return f"compound run --plan {options.output}" if output else f"compound run {planned}"
+        return f"edit `resources` or `cluster` in {file.source.name}, then {again}"
+    if options.output:
+        return command("run", plan=options.output, allow_import=file.is_code)
+    return file.command("run")
 
 
 def _probe(file: SpecFile, options: Options) -> None:

@@ -10,8 +10,11 @@ import pyarrow as pa
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.table_output import Format, emit
 from compound.orchestrator.records.arrow_tables import TABLES, table
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import SpecError, StoreError
+
+EXAMPLE = "select * from jobs limit 5"
 
 
 def query(sql: str, uri: str, studies: Sequence[str], format: Format, output: Path | None) -> None:
@@ -23,7 +26,12 @@ def query(sql: str, uri: str, studies: Sequence[str], format: Format, output: Pa
     store = ArtifactStore.open(uri, create=False)
     chosen = _existing(store, studies)
     tables = {name: table(store, name, chosen) for name in TABLES if _in(sql, name)}
-    emit(answer(sql, tables), format, output)
+    try:
+        rows = answer(sql, tables)
+    except SpecError as error:
+        error.next_step = error.next_step or command("query", (EXAMPLE,), store=uri)
+        raise
+    emit(rows, format, output)
 
 
 def _existing(store: ArtifactStore, studies: Sequence[str]) -> Sequence[str]:
@@ -64,7 +72,6 @@ def _refused(why: str, sql: str) -> SpecError:
         f"invalid query: {why}",
         where=sql,
         allowed=f"the tables {', '.join(TABLES)}",
-        next_step='compound query "select * from jobs limit 5"',
     )
 
 

@@ -7,6 +7,7 @@ from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.report.inputs import ReportInputs
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.errors import ReportError, SpecError
 from compound.schemas.job import JobResult
@@ -15,7 +16,7 @@ from compound.schemas.store_uri import bucket_of
 REPORT = "report.html"
 
 
-def report(study: str, uri: str, output: Path | None, *, as_json: bool) -> None:
+def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -> None:
     """Write report.html from the store as it is now; with `output` a copy for a browser."""
     store, stored = find(study, uri)
     path = write_report(store, stored)
@@ -24,7 +25,8 @@ def report(study: str, uri: str, output: Path | None, *, as_json: bool) -> None:
         path = str(output)
     elif bucket_of(store.uri):
         name = stored.record.spec.name
-        note(f"to open it: compound report {name} --store {store.uri} -o {name}.html")
+        copy = command("report", (name,), store=store.uri, output=f"{name}.html")
+        note(f"to open it: {copy}")
     if as_json:
         print_json({"report": path})
     else:
@@ -52,7 +54,7 @@ def write_report(store: ArtifactStore, stored: Documents) -> str:
     except ModuleNotFoundError as error:
         raise ReportError(
             f"the report cannot be drawn: the package {error.name} is not installed here",
-            next_step=f"pip install {error.name} && compound report {name} --store {store.uri}",
+            next_step=f"pip install {error.name} && {command('report', (name,), store=store.uri)}",
         ) from error
     folder = store.study(name)
     folder.put_text(REPORT, render(_inputs(store, stored)))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli import run
+from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json
 from compound.orchestrator.cli.status import find, is_spec
 from compound.orchestrator.records.documents import Documents
@@ -13,7 +14,7 @@ from compound.orchestrator.spec.yaml_source import parse
 from compound.orchestrator.wording.numbers import counted
 
 
-def retry(study: str, uri: str, options: run.Options) -> None:
+def retry(study: str, uri: str | None, options: run.Options) -> None:
     """Run a study again with its failed jobs; `study` is its name in a store, or its spec.
 
     Raises StoreError: there is no such store, or no such study in it.
@@ -30,8 +31,9 @@ def retry(study: str, uri: str, options: run.Options) -> None:
     if is_spec(study):
         run.run(Path(study), [], options)
         return
-    resume = f"compound retry {name} --store {uri}"
-    run.run_file(_stored_spec(store, stored), replace(options, resume=resume))
+    file = _stored_spec(store, stored)
+    resume = options.retry(name, uri or DEFAULT_STORE, is_code=file.is_code)
+    run.run_file(file, replace(options, resume=resume))
 
 
 def _failed(store: ArtifactStore, stored: Documents) -> int:

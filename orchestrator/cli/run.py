@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING
 from compound.jobs.data.source import inspect
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.allow_import import folders, networks_for
-from compound.orchestrator.cli.printing.output import note, unread_output
-from compound.orchestrator.cli.run_summary import Reached, RunSummary, show
+from compound.orchestrator.cli.printing.closed_streams import unread_output
+from compound.orchestrator.cli.printing.output import note
+from compound.orchestrator.cli.run_summary import Reached, RunSummary, further, show
 from compound.orchestrator.cli.status import say_failures, stored_failures
 from compound.orchestrator.design.baseline import baseline_of
-from compound.orchestrator.forecast.budget_check import check_budget
+from compound.orchestrator.forecast.budget_check import check_budget, unlimited
 from compound.orchestrator.forecast.placement import decided, placed
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.plan import plan_file
@@ -24,6 +26,7 @@ from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.run.trackers import check as check_trackers
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.study import Outcome, Study
+from compound.orchestrator.wording.commands import Value, command
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.schemas.errors import (
     CompoundError,
@@ -57,10 +60,42 @@ class Options:
     """Trace a few steps of the first job of every phase."""
     report: bool = True
     """Draw the report."""
+    fast_dev_run: bool = False
+    """Two batches of every job; keep nothing."""
     resume: str = ""
-    """The command that resumes; by default `compound run` with the spec."""
     reads_test: bool = True
     """Evaluate on the test part at the end; a rehearsal does not see it."""
+    """The command that resumes; by default `again`."""
+
+    def again(self, file: SpecFile, *, sets: Sequence[str] = (), **changes: Value) -> str:
+        """Return the command as it was typed, with changes, and the grant that the spec needs."""
+        options: dict[str, Value] = {
+            "fast_dev_run": self.fast_dev_run,
+            "runner": self.runner if self.runner != "ray" else None,
+            "address": self.address,
+            "retry_failed": self.retry_failed,
+            "profile": self.profile,
+            "no_report": not self.report,
+            "json": self.as_json,
+            **changes,
+        }
+        if self.resume:
+            return command("run", ("SPEC",), sets, **options) if sets else self.resume
+        if self.plan is None or sets:
+            return file.command("run", sets, **options)
+        return command("run", plan=self.plan, allow_import=file.is_code, **options)
+
+    def retry(self, study: str, store: str, *, is_code: bool) -> str:
+        """Return the command that retries a study's failed jobs on the same runner."""
+        return command(
+            "retry",
+            (study,),
+            store=store,
+            runner=self.runner if self.runner != "ray" else None,
+            address=self.address,
+            allow_import=is_code,
+            json=self.as_json,
+        )
 
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
@@ -84,12 +119,26 @@ def _summarised(
     store, stored = _stored_documents(file)
     groups = stored_failures(store, stored)
     failed = sum(len(group.jobs) for group in groups)
-    resume = options.resume or f"compound run {file.source.name}"
-    summary = RunSummary(ending, resume, failed, as_json=options.as_json, drawn=options.report)
+    summary = RunSummary(
+        ending,
+        _following(file, stored, options, ending),
+        options.retry(file.spec.name, file.spec.store, is_code=file.is_code) if failed else "",
+        failed,
+        as_json=options.as_json,
+        drawn=options.report,
+    )
     with unread_output():
         missing = show(store, stored, summary)
     say_failures(groups)
     return missing, failed
+
+
+def _following(file: SpecFile, stored: Documents, options: Options, ending: Reached) -> str:
+    """Return the command that takes a study further; "" where it is done."""
+    sets, why = further(stored, ending)
+    if not why:
+        return ""
+    return f"{options.again(file, sets=sets)}    # {why}"
 
 
 def run_to_end(file: SpecFile, options: Options) -> Reached:
@@ -122,7 +171,7 @@ def _source(path: Path | None, overrides: list[str], options: Options) -> SpecFi
         return load(path, overrides)
     if options.plan is None or path is not None or overrides:
         raise SpecError(
-            "run takes a spec, with `--set` if need be, or else a plan",
+            "`run` takes either a spec, with `--set` where needed, or a plan",
             next_step="compound run SPEC, or compound run --plan plan.json",
         )
     return plan_file.check(plan_file.read(options.plan), options.plan)
@@ -148,7 +197,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
     check_trackers(spec)
     store = ArtifactStore.open(spec.store)
     folder = store.study(spec.name)
-    networks = networks_for(file, "run", options.allow_import)
+    networks = networks_for(file, options.again(file), options.allow_import)
     with folder.lease(_holder()):
         info = inspect(spec.data)
         _say_data(info)
@@ -166,17 +215,26 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             asha=asha,
             note=note,
         ) as backend:
+            phases = placed(spec, backend.nodes, backend.limit)
             if options.plan is not None:
-                stored = plan_file.read(options.plan)
-                phases = placed(spec, backend.nodes, backend.limit)
-                plan_file.check_devices(stored, phases, options.plan)
+                plan_file.check_devices(plan_file.read(options.plan), phases, options.plan)
             for text in decided(spec, backend.nodes, backend.limit):
                 note(text)
+            for text in unlimited(spec, phases, prepared.forecast):
+                note(f"warning: {text}")
             with assembled(spec, store, backend, profile=options.profile, note=note) as parts:
                 limit, observers = parts
                 text, retry = file.source.text, options.retry_failed
                 study = Study(
-                    spec, text, store, limit, observers, retry, networks, options.reads_test
+                    spec,
+                    text,
+                    store,
+                    limit,
+                    observers,
+                    retry,
+                    networks,
+                    options.reads_test,
+                    options.retry(spec.name, spec.store, is_code=file.is_code),
                 )
                 return _reached(KINDS[spec.kind].run(study, prepared.plan), limit)
 
@@ -195,10 +253,10 @@ def _asha(file: SpecFile, options: Options) -> Asha | None:
     asha = search.promotion if search and isinstance(search.promotion, Asha) else None
     if asha and options.runner == "local":
         raise SpecError(
-            "promotion `asha` is Ray's scheduler, and the local runner trains without Ray",
+            "promotion `asha` needs Ray, and the local runner trains without it",
             where="search.promotion",
             allowed="`kind: rungs`, which works with every runner",
-            next_step=f"compound run {file.source.name}    # on Ray",
+            next_step=f"{options.again(file, runner=None)}    # on Ray",
         )
     return asha
 

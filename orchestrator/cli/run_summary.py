@@ -1,6 +1,5 @@
 """What `compound run` prints when it ends: the verdict, the family, and what to type next."""
 
-import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,10 +10,12 @@ from compound.orchestrator.cli.report import report_or_reason
 from compound.orchestrator.forecast.budget_check import exceeded
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.study import Outcome
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import short
 from compound.schemas.errors import ReportError
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Member
+from compound.schemas.study import AnySpec
 
 Reached = Outcome | Literal["spent", "failed"]
 """`spent`: stopped at the budget's limit; `failed`: nothing of the search can be used."""
@@ -27,8 +28,10 @@ class RunSummary:
     """How a run ended, and how to print it."""
 
     ending: Reached
-    resume: str
-    """The command that resumes."""
+    following: str
+    """The command that takes the study further; "" where it is done."""
+    retry: str
+    """The command that trains failed jobs again; "" where none failed."""
     failed: int
     """Jobs of the study that ended failed, in this command or an earlier one."""
     as_json: bool
@@ -58,22 +61,19 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     show_final(stored.test)
     if stored.law:
         say(f"\n{stored.law.sentence}")
-    target = _target(stored)
-    steps = [
-        *_next_steps(stored, summary),
-        f"compound status {target}",
-        f"compound metrics {target}",
-    ]
-    if report is None:
-        steps.append(f"compound report {target}    # there is no report yet")
-    head = f"\nreport: {report or 'not made'}"
-    say("\n".join([head, "next:", *(f"  {step}" for step in steps)]))
+    _say_next(stored.record.spec, summary, report)
     return missing
 
 
-def _target(stored: Documents) -> str:
-    """Return the study and its store as they are typed."""
-    return f"{stored.record.spec.name} --store {shlex.quote(stored.record.spec.store)}"
+def _say_next(spec: AnySpec, summary: RunSummary, report: str | None) -> None:
+    """Print where the report is, and every command that may follow."""
+    commands = [command(name, (spec.name,), store=spec.store) for name in ("status", "metrics")]
+    if report is None:
+        drawing = command("report", (spec.name,), store=spec.store)
+        commands.append(f"{drawing}    # there is no report yet")
+    retry = f"{summary.retry}    # trains the failed jobs again" if summary.retry else ""
+    steps = [f"  {step}" for step in (retry, summary.following, *commands) if step]
+    say("\n".join([f"\nreport: {report or 'not made'}", "next:", *steps]))
 
 
 def _answer(
@@ -114,19 +114,17 @@ def _say_verdict(stored: Documents) -> None:
             note(f"warning: {warning}")
 
 
-def _next_steps(stored: Documents, summary: RunSummary) -> list[str]:
-    commands = {
-        "stopped": f"{summary.resume}    # resumes",
-        "closed": f"{summary.resume} --set gate=warn    # trains the family all the same",
-    }
-    if summary.ending == "spent" and stored.spent:
+def further(stored: Documents, ending: Reached) -> tuple[list[str], str]:
+    """Return the settings that take a study further, and what they do; "" where it is done."""
+    if ending == "stopped":
+        return [], "resumes"
+    if ending == "closed":
+        return ["gate=warn"], "trains the family in spite of the gate"
+    if ending == "spent" and stored.spent:
         budget = stored.record.spec.budget
         names = [name for name, _ in exceeded(budget, stored.spent)]
-        sets = " ".join(f"--set budget.{name}={2 * getattr(budget, name):g}" for name in names)
-        return [f"{summary.resume} {sets}    # goes on"]
-    again = f"compound retry {_target(stored)}    # trains the failed jobs again"
-    steps = [again] if summary.failed else []
-    return [*steps, commands[summary.ending]] if summary.ending in commands else steps
+        return [f"budget.{name}={2 * getattr(budget, name):g}" for name in names], "goes on"
+    return [], ""
 
 
 def family_rows(store: ArtifactStore, stored: Documents) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.spec.load import load
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.errors import SpecError
 from compound.schemas.study import SPEC
@@ -34,11 +35,12 @@ resources:
 
 def validate(path: Path, overrides: list[str], *, as_json: bool) -> None:
     """Check a spec. SpecError: the first error in it."""
-    spec = load(path, overrides).spec
+    file = load(path, overrides)
     if as_json:
-        print_json(spec.model_dump(mode="json"))
+        print_json(file.spec.model_dump(mode="json"))
     else:
-        say(f"{path}: a valid {spec.kind} '{spec.name}'\nnext: compound plan {path}")
+        kind, name = file.spec.kind, file.spec.name
+        say(f"{path}: a valid {kind} '{name}'\nnext: {file.command('plan')}")
 
 
 def schema() -> None:
@@ -59,4 +61,4 @@ def init(path: Path) -> None:
         ) from None
     except OSError as error:
         raise refused_as(SpecError, "cannot write", path, error) from None
-    say(f"wrote {path}\nnext: compound plan {path}")
+    say(f"wrote {path}\nnext: {command('plan', (path,))}")

@@ -13,6 +13,7 @@ from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes
+from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.forecast.budget_check import used_parts
 from compound.orchestrator.records.documents import (
@@ -33,10 +34,11 @@ from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.data import DataInfo
-from compound.schemas.errors import StoreError
+from compound.schemas.errors import SpecError, StoreError
 from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.spending import Spent
+from compound.schemas.store_uri import masked
 from compound.schemas.study import AnySpec
 
 if TYPE_CHECKING:
@@ -45,10 +47,11 @@ if TYPE_CHECKING:
 ListedJob = tuple[ArtifactStore, Documents]
 
 
-def find(study: str, uri: str) -> ListedJob:
+def find(study: str, uri: str | None) -> ListedJob:
     """Return a study of a store; `study` is its name, or the path of its spec.
 
-    Raises StoreError: there is no such store, or no such study in it.
+    Raises StoreError: there is no such store, or no such study in it; SpecError: a spec, and
+    another store than its own.
     """
     study, store = _opened(study, uri)
     stored = documents(store.study(study)) if STUDY_NAME.fullmatch(study) else None
@@ -57,14 +60,19 @@ def find(study: str, uri: str) -> ListedJob:
     return store.knowing(study), stored
 
 
-def _opened(study: str, uri: str) -> tuple[str, ArtifactStore]:
+def _opened(study: str, uri: str | None) -> tuple[str, ArtifactStore]:
     """Return a study's name, and the store that it is looked for in."""
     if is_spec(study):
         from compound.orchestrator.spec.load import load  # a parser that a name need not wait for
 
         spec = load(Path(study)).spec
+        if uri is not None and uri.rstrip("/") != spec.store.rstrip("/"):
+            raise SpecError(
+                f"--store {masked(uri)} has no effect: {study} names its own store, {spec.store}",
+                allowed="a spec, or the name of a study with `--store`",
+            )
         study, uri = spec.name, spec.store
-    return study, ArtifactStore.open(uri, create=False)
+    return study, ArtifactStore.open(uri or DEFAULT_STORE, create=False)
 
 
 def _unknown(study: str, store: ArtifactStore) -> StoreError:
@@ -82,7 +90,7 @@ def is_spec(study: str) -> bool:
     return study.endswith((".yaml", ".yml"))
 
 
-def status(study: str, uri: str, *, as_json: bool) -> None:
+def status(study: str, uri: str | None, *, as_json: bool) -> None:
     """Print where every job of a study stands."""
     name, store = _opened(study, uri)
     study_status = StudyStatus.of(store, name)
@@ -236,7 +244,7 @@ def _cells(line: Line, state: JobState, reason: str) -> list[str]:
     ]
 
 
-def metrics(study: str, uri: str, format: "Format", output: Path | None) -> None:
+def metrics(study: str, uri: str | None, format: "Format", output: Path | None) -> None:
     """Print or write the long table: one line a job, epoch and metric."""
     from compound.orchestrator.cli.printing.table_output import emit_parts
     from compound.orchestrator.records import arrow_tables

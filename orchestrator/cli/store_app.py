@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
+from compound.orchestrator.cli import unused_options
 from compound.orchestrator.cli.options import (
+    DEFAULT_STORE,
     FormatOption,
     JsonOption,
     OutputOption,
@@ -19,7 +21,7 @@ app = typer.Typer()
 @app.command()
 def metrics(
     study: StudyArgument,
-    store: StoreOption = "runs",
+    store: StoreOption = None,
     format: FormatOption = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
@@ -30,16 +32,22 @@ def metrics(
     from compound.orchestrator.cli import status as status_command
     from compound.orchestrator.cli.printing import table_output
 
-    files: list[Path | None] = [path for path in (parquet, csv) if path]
-    for path in files or [output]:
-        named = format or ("json" if as_json else table_output.format_of(path, "csv"))
-        status_command.metrics(study, store, named, path)
+    chosen = unused_options.format_chosen(format, as_json=as_json)
+    if parquet or csv:
+        unused_options.refuse_beside_files(output, chosen)
+    files: dict[Path | None, table_output.Format] = {}
+    files |= {parquet: "parquet"} if parquet else {}
+    files |= {csv: "csv"} if csv else {}
+    for path, kind in (files or {output: chosen or table_output.format_of(output, "csv")}).items():
+        status_command.metrics(study, store, kind, path)
 
 
 @app.command()
 def query(
-    sql: Annotated[str, typer.Argument(metavar="SQL", help="Over metrics, jobs, candidates, ...")],
-    store: StoreOption = "runs",
+    sql: Annotated[
+        str, typer.Argument(metavar="SQL", help="A query over metrics, jobs, candidates, ...")
+    ],
+    store: StoreOption = None,
     study: Annotated[
         list[str] | None, typer.Option(help="Only of this study; may be repeated.")
     ] = None,
@@ -51,8 +59,9 @@ def query(
     from compound.orchestrator.cli import query as query_command
     from compound.orchestrator.cli.printing import table_output
 
-    named = format or ("json" if as_json else table_output.format_of(output, "table"))
-    query_command.query(sql, store, study or [], named, output)
+    chosen = unused_options.format_chosen(format, as_json=as_json)
+    named = chosen or table_output.format_of(output, "table")
+    query_command.query(sql, store or DEFAULT_STORE, study or [], named, output)
 
 
 @app.command()
@@ -60,7 +69,7 @@ def verify(
     study: Annotated[
         str | None, typer.Argument(metavar="[STUDY]", help="Its name or spec; default: all.")
     ] = None,
-    store: StoreOption = "runs",
+    store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Recompute every checksum of a store; exit 1 if a file is damaged."""
@@ -73,17 +82,17 @@ def verify(
 def fsck(
     targets: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[STORE|STUDY]...", help="Default: the whole of --store."),
+        typer.Argument(metavar="[STORE|STUDY]...", help="What to check; default: all of --store."),
     ] = None,
-    store: StoreOption = "runs",
+    store: StoreOption = None,
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete orphans that no running writer can still use.")
+        bool, typer.Option("--delete", help="Delete orphaned files that no running process needs.")
     ] = False,
     repair: Annotated[
         bool, typer.Option("--repair", help="Restore files from their second copy.")
     ] = False,
     older_than: Annotated[
-        float, typer.Option(min=0, metavar="HOURS", help="Delete only orphans of that age.")
+        float, typer.Option(min=0, metavar="HOURS", help="Delete only orphans older than this.")
     ] = 24.0,
     as_json: JsonOption = False,
 ) -> None:
@@ -97,18 +106,26 @@ def fsck(
 @app.command()
 def gc(
     studies: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Names, or specs.")],
-    store: StoreOption = "runs",
+    store: StoreOption = None,
     keep_last: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Newest checkpoints that each job keeps.")
+        int,
+        typer.Option(min=1, metavar="N", help="How many of its newest checkpoints a job keeps."),
     ] = 1,
     keep_best: Annotated[
-        int, typer.Option(min=0, metavar="K", help="And those of its most accurate epochs.")
+        int,
+        typer.Option(
+            min=0, metavar="K", help="How many of its most accurate checkpoints a job keeps."
+        ),
     ] = 1,
     best_jobs: Annotated[
         int | None,
-        typer.Option(min=0, metavar="J", help="Only so many jobs of a search keep any; all."),
+        typer.Option(
+            min=0, metavar="J", help="How many jobs of a search keep checkpoints; default: all."
+        ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove; without it only shown.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove them; without --yes they are only listed.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show which checkpoints of ended jobs can go, and with --yes remove them."""

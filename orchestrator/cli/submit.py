@@ -1,49 +1,61 @@
 """`compound submit`, `compound logs` and `compound stop`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from compound.cluster.ray_jobs import Jobs
 from compound.orchestrator.cli.allow_import import require_grant
 from compound.orchestrator.cli.printing.output import note, print_json, say
-from compound.orchestrator.spec.load import load
+from compound.orchestrator.spec.load import SpecFile, load
+from compound.orchestrator.wording.commands import command
 from compound.schemas.errors import after_submission, end_with
 
 
-def submit(
-    path: Path,
-    overrides: list[str],
-    address: str | None,
-    working_dir: Path,
-    *,
-    as_json: bool,
-    allow_import: bool = False,
-    follow: bool = False,
-) -> None:
-    """Submit a study. SpecError first; ClusterError where no job server takes it.
+@dataclass(frozen=True)
+class Options:
+    """What the command line adds to a spec."""
 
-    `follow`: print what the job prints, and end with its exit code.
-    """
+    address: str | None = None
+    working_dir: Path = Path()
+    """Uploaded to the cluster."""
+    as_json: bool = False
+    allow_import: bool = False
+    follow: bool = False
+    """Print what the job prints, and end with its exit code."""
+
+    def again(self, file: SpecFile) -> str:
+        """Return the command as it was typed, with the grant that the spec needs."""
+        return file.command(
+            "submit",
+            address=self.address,
+            working_dir=None if self.working_dir == Path() else self.working_dir,
+            follow=self.follow,
+            json=self.as_json,
+        )
+
+
+def submit(path: Path, overrides: list[str], options: Options) -> None:
+    """Submit a study. SpecError first; ClusterError where no job server takes it."""
     # Paths mean what they mean on the head, where variables and home have other values.
     file = load(path, overrides, environment=None)
-    spec = file.spec
-    require_grant(file, "submit", allow_import)
-    options = ("--allow-import",) if allow_import else ()
+    spec, address = file.spec, options.address
+    require_grant(file, options.again(file), options.allow_import)
+    grant = ("--allow-import",) if options.allow_import else ()
     jobs = Jobs(address)
-    job = jobs.submit(path, spec.name, overrides, working_dir=working_dir, options=options)
-    if follow:
+    job = jobs.submit(path, spec.name, overrides, working_dir=options.working_dir, options=grant)
+    if options.follow:
         note(f"submitted {job}")
         _follow(jobs, job)
         return
-    if as_json:
+    if options.as_json:
         print_json({"job": job, "study": spec.name})
         return
-    at = f" --address {address}" if address else ""
     say(
         f"submitted {job}\nnext:\n"
-        f"  compound logs {job} --follow{at}\n"
-        f"  compound status {spec.name} --store {_store_of(spec.store)}    # on the head\n"
-        f"  compound stop {job}{at}"
+        f"  {command('logs', (job,), follow=True, address=address)}\n"
+        f"  {command('status', (spec.name,), store=_store_of(spec.store))}    # on the head\n"
+        f"  {command('stop', (job,), address=address)}"
     )
 
 

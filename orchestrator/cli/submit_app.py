@@ -21,33 +21,25 @@ def submit(
     spec: SpecArgument,
     overrides: SetOption = None,
     address: AddressOption = None,
-    working_dir: Annotated[Path, typer.Option(help="Uploaded to the cluster.")] = Path(),
+    working_dir: Annotated[Path, typer.Option(help="The folder to upload.")] = Path(),
     allow_import: ImportOption = False,
     follow: Annotated[
-        bool, typer.Option(help="Stay until the job ends, and end with its exit code.")
+        bool, typer.Option(help="Print what the job prints, and end with its exit code.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a study as a Ray job on a running cluster."""
     from compound.orchestrator.cli import submit as submit_command
 
-    settings = overrides or []
-    submit_command.submit(
-        spec,
-        settings,
-        address,
-        working_dir,
-        as_json=as_json,
-        allow_import=allow_import,
-        follow=follow,
-    )
+    options = submit_command.Options(address, working_dir, as_json, allow_import, follow)
+    submit_command.submit(spec, overrides or [], options)
 
 
 @app.command()
 def logs(
     job: Annotated[str, typer.Argument(metavar="JOB")],
     address: AddressOption = None,
-    follow: Annotated[bool, typer.Option(help="Stay until the job ends.")] = False,
+    follow: Annotated[bool, typer.Option(help="Print new lines until the job ends.")] = False,
 ) -> None:
     """Print what a submitted job wrote."""
     from compound.orchestrator.cli import submit as submit_command

@@ -87,8 +87,8 @@ def _guess(spec: AnySpec) -> DeviceProfile:
 def _probed(profile: DeviceProfile | None) -> DeviceProfile:
     if profile is None or profile.source == "guess":
         raise PlanError(
-            "a budget on step time needs a device that was timed: guessed speeds may be off by "
-            "several times",
+            "a budget on step time needs measured speeds: estimates may be wrong by a factor of "
+            "several",
             where="search.budget.cost",
             allowed="macs, params, activations or memory without a probe",
             next_step="compound plan SPEC --probe",

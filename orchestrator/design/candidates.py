@@ -16,6 +16,7 @@ from compound.orchestrator.design.controls import (
     nearest_in_use,
 )
 from compound.orchestrator.design.points import nominal_shares, points
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
 from compound.schemas.design import (
     COST_NAMES,
@@ -93,7 +94,11 @@ def _idle(space: "Space") -> list[str]:
 def _left_out(space: "Space") -> list[str]:
     """Warn of scalings that the search would have tried, had the factory built them."""
     failures = space.failures
-    return [f"{len(failures)} scalings are left out; the first: {failures[0]}"] if failures else []
+    return (
+        [f"{counted(len(failures), 'scaling')} left out; the first: {failures[0]}"]
+        if failures
+        else []
+    )
 
 
 def _require_points(space: "Space", triples: list[Coefficients]) -> None:
@@ -160,8 +165,8 @@ def _way_out(nearest: float, multiple: float) -> str:
     needed = math.ceil(abs(nearest / multiple - 1) * 1000) / 1000
     key = f"tolerance: {needed:g} admits" if needed <= 1 else f"multiple: {nearest:.3f} meets"
     return (
-        f"{key} the nearest one, {nearest:.3f}x; "
-        "a larger baseline or a smaller rounding gives more choice"
+        f"{key} the nearest network, which costs {nearest:.3f}x; "
+        "a larger baseline or a smaller rounding gives more networks"
     )
 
 

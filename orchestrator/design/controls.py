@@ -87,11 +87,14 @@ def _add_axis(space: "Space", axis: Axis, drafts: Drafts) -> str:
     draft = nearest(corner, drafts.values())
     share = draft.shares.split[AXES.index(axis)]
     if share < 0.5:
-        return f"no control for {axis}: no network within the budget spends its cost on it alone"
+        return f"no control for {axis}: no network within the budget scales {axis} alone"
     _mark(draft, axis, split(corner, space.budget.multiple))
     if share >= _PURE:
         return ""
-    return f"the {axis} control spends {share:.0%} on {axis}: no purer network costs the same"
+    return (
+        f"the {axis} control spends {share:.0%} of the added cost on {axis}: "
+        "no network of this cost spends more"
+    )
 
 
 def _add_named(space: "Space", name: Control, drafts: Drafts) -> str:
@@ -110,8 +113,8 @@ def _add_named(space: "Space", name: Control, drafts: Drafts) -> str:
         return ""
     return (
         f"the {name} control splits its MACs {_percent(match.shares)} "
-        f"(depth / width / resolution), not {_percent(target)}: "
-        "no network of this cost comes much nearer"
+        f"(depth / width / resolution) instead of {_percent(target)}: "
+        "no network of this cost is clearly closer"
     )
 
 

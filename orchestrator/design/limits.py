@@ -9,6 +9,7 @@ from compound.jobs.models.scaled import Networks
 from compound.jobs.networks.scaling import MULTIPLIER, multipliers
 from compound.jobs.parallel.strategy_table import STRATEGIES
 from compound.jobs.training.optimiser.schedule import check_batch
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.architecture import MAX_RESOLUTION, Coefficients, Network, Rounding
 from compound.schemas.errors import PlanError
 from compound.schemas.factory import FactoryNetwork
@@ -141,7 +142,10 @@ def _collapsed(designed: "Designed") -> Iterator[str]:
     realised = designed.points - len(designed.dropped)
     networks = sum("design" in candidate.roles for candidate in designed.candidates)
     if networks < realised:
-        yield f"{realised} points of the design are {networks} networks: rounding joins the others"
+        yield (
+            f"{counted(realised, 'point')} of the design give only "
+            f"{counted(networks, 'different network')}, because sizes are rounded"
+        )
 
 
 def _left_out(dropped: Collection[Dropped]) -> Iterator[str]:
@@ -150,7 +154,7 @@ def _left_out(dropped: Collection[Dropped]) -> Iterator[str]:
         cost = "" if point.ratio is None else f" costs {point.ratio:.3f}x"
         yield f"left out: {triple}{cost}: {point.reason}"
     if len(dropped) > _LISTED:
-        yield f"left out: {len(dropped) - _LISTED} more triples; --json lists them"
+        yield f"left out: {counted(len(dropped) - _LISTED, 'more point')}; --json lists all"
 
 
 def padding_warning(network: Network, resolutions: Collection[int]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Does a plan keep within what its spec allows, and does every job fit its worker?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from compound.cluster.resources import Node, lacking, way_out
 from compound.jobs.device_model import PROCESS_BYTES
@@ -8,7 +8,7 @@ from compound.orchestrator.plan.step_time import unaccounted
 from compound.orchestrator.wording.numbers import counted, size
 from compound.schemas.device import Precision
 from compound.schemas.errors import PlanError
-from compound.schemas.forecast import GIB, Demand, Forecast, MemberForecast, Total
+from compound.schemas.forecast import GIB, Demand, Forecast, MemberForecast, Placed, Total
 from compound.schemas.spending import Spending, Spent
 from compound.schemas.study import AnySpec
 
@@ -16,7 +16,7 @@ LIMITS = (
     ("epochs", "epochs"),
     ("gpu_hours", "GPU-hours"),
     ("cpu_hours", "CPU-hours"),
-    ("money", "of money"),
+    ("money", "units of money"),
 )
 
 
@@ -31,7 +31,7 @@ def check_budget(spec: AnySpec, forecast: Forecast) -> None:
                 f"the plan takes up to {text}",
                 where=f"budget.{name}",
                 allowed="fewer points, seeds or epochs, a smaller phi, or a larger budget; "
-                "`at_limit: stop` begins all the same and stops at the limit",
+                "with `at_limit: stop` the study starts, and stops at the limit",
                 next_step="compound plan SPEC    # what each network takes",
             )
 
@@ -47,6 +47,32 @@ def exceeded(spending: Spending, amounts: Total | Spent) -> Iterator[tuple[str, 
             continue
         if amount > limit or (amount == limit and isinstance(amounts, Spent)):
             yield name, f"{_amount(amount)} {unit}, the budget is {_amount(limit)}"
+
+
+def unlimited(spec: AnySpec, phases: Sequence[Placed], forecast: Forecast) -> Iterator[str]:
+    """Warn of limits on GPU-hours, or on their price, beside jobs that train on CPUs."""
+    totals = {
+        "search": forecast.search.plus(forecast.rounds),
+        "train": forecast.search,
+        "gate": forecast.gate,
+        "family": forecast.family.most,
+    }
+    on_cpus = [phase.phase for phase in phases if not phase.gpus and totals[phase.phase].jobs]
+    jobs = counted(sum(totals[phase].jobs for phase in on_cpus), "job")
+    hours = _amount(sum(totals[phase].cpu_hours for phase in on_cpus))
+    for limit, remedy in _limits_of_gpus(spec.budget) if on_cpus else ():
+        yield (
+            f"{limit} does not limit the {' and '.join(on_cpus)}: up to {jobs} train on CPUs and "
+            f"take {hours} CPU-hours; set {remedy} too"
+        )
+
+
+def _limits_of_gpus(spending: Spending) -> Iterator[tuple[str, str]]:
+    """Yield the limits that only GPUs use up, each with the key that counts CPUs."""
+    if spending.gpu_hours is not None and spending.cpu_hours is None:
+        yield f"`budget.gpu_hours: {spending.gpu_hours:g}`", "`budget.cpu_hours`"
+    if spending.money is not None and spending.price_per_cpu_hour is None:
+        yield f"`budget.money: {spending.money:g}`", "`budget.price_per_cpu_hour`"
 
 
 def used_parts(spending: Spending, spent: Spent) -> Iterator[str]:
@@ -66,6 +92,7 @@ def warnings(spec: AnySpec, forecast: Forecast) -> Iterator[str]:
     for _, text in exceeded(spec.budget, forecast.most):
         does = "refuse it" if spec.budget.at_limit == "refuse" else "stop at the limit"
         yield f"the plan takes up to {text}: compound run will {does}"
+    yield from unlimited(spec, forecast.resources, forecast)
     yield from _unplaceable(spec, forecast)
     yield from forecast.cautions
     yield from _too_large(forecast)
@@ -87,14 +114,13 @@ def _wide(spec: AnySpec, forecast: Forecast) -> Iterator[str]:
     measured = basis.source == "probe" and basis.precision == "bfloat16"
     if half and not measured:
         yield (
-            f"{counted(half, 'job')} train in bfloat16, and their memory is estimated as for "
-            "float32: as a rule more than they take, as most of what autograd keeps is half as "
-            "large; --probe measures the search's"
+            f"{counted(half, 'job')} in bfloat16: memory is estimated for float32, which is more "
+            "than most jobs take; --probe measures the search's"
         )
     if whole and measured:
         yield (
-            f"{counted(whole, 'job')} do not train in bfloat16, in which memory was measured: "
-            "they may take up to twice as much"
+            f"{counted(whole, 'job')} not in bfloat16: memory was measured in bfloat16, and they "
+            "may take up to twice as much"
         )
 
 
@@ -109,16 +135,18 @@ def _unplaceable(spec: AnySpec, forecast: Forecast) -> Iterator[str]:
     has += f" on {hosts.nodes} hosts" if hosts.nodes > 1 else ""
     larger = "a larger `cluster`"
     if not spec.cluster:
-        larger = "name the one that trains, such as `cluster: {nodes: 2, cpus: 32, gpus: 8}`"
+        larger = "name the cluster that trains, such as `cluster: {nodes: 2, cpus: 32, gpus: 8}`"
     for placed in forecast.resources:
         if not placed.fits:
             resources = spec.phases[placed.phase]
             short = " and ".join(lacking(resources, nodes))
             why = f"; {placed.lacking}" if placed.gpus and placed.lacking else ""
             yield (
-                f"{where} cannot hold {placed.least_workers} x ({placed.cpus} CPUs, "
-                f"{placed.gpus:g} GPUs) at once, which {placed.phase} jobs need: it has {has}, "
-                f"too few {short}{why}: {way_out(resources, nodes)}, or {larger}"
+                f"{placed.phase} jobs do not fit on {where}: each needs "
+                f"{counted(placed.least_workers, 'worker')} with "
+                f"{counted(placed.cpus, 'CPU')} and {placed.gpus:g} GPU"
+                f"{'' if placed.gpus == 1 else 's'}, and it has {has}, too few {short}{why}: "
+                f"{way_out(resources, nodes)}, or {larger}"
             )
 
 
@@ -135,24 +163,24 @@ def _too_large(forecast: Forecast) -> Iterator[str]:
         most = max(jobs, key=lambda demand: demand.memory)
         remedy = _remedy(most.micro_batch, min(demand.fitting_batch for demand in jobs))
         room = _room(most, forecast)
-        yield f"{counted(len(jobs), 'job')} need up to {size(most.memory)} {room}: {remedy}"
+        yield f"{counted(len(jobs), 'job')}: memory of up to {size(most.memory)} {room}: {remedy}"
     phis = [m for m in forecast.family.members if m.micro_batch[1] > m.fitting_batch[0]]
     if phis:
         largest = max(phis, key=lambda member: member.memory[1])
         names = ", ".join(f"{member.phi:g}" for member in phis)
         remedy = _remedy(largest.micro_batch[1], min(m.fitting_batch[0] for m in phis))
         room = _room(largest, forecast)
-        yield f"phi {names} need up to {size(largest.memory[1])} {room}: {remedy}"
+        yield f"phi {names}: memory of up to {size(largest.memory[1])} {room}: {remedy}"
 
 
 def _room(needing: Demand | MemberForecast, forecast: Forecast) -> str:
     """Say what a worker has; of a fraction of a GPU it is that part, less its context."""
-    worker = f"a worker, which has {size(needing.room)}"
+    worker = f"for a worker, but a worker has {size(needing.room)}"
     if needing.sharers == 1:
         return worker
     gpu = f"{(forecast.basis.worker_memory + PROCESS_BYTES) / GIB:.1f} GiB"
-    part = f"its part of {gpu}, of which {needing.sharers} workers have one each"
-    return f"{worker} ({part}, less {size(PROCESS_BYTES)} for a context)"
+    part = f"{needing.sharers} workers share {gpu}"
+    return f"{worker} ({part}, and each CUDA context takes {size(PROCESS_BYTES)})"
 
 
 def _remedy(micro: int, fitting: int) -> str:
@@ -160,4 +188,5 @@ def _remedy(micro: int, fitting: int) -> str:
     times = next((t for t in range(2, micro + 1) if micro % t == 0 and micro // t <= fitting), 0)
     if times == 0:
         return "not even one image fits"
-    return f"`train.accumulate` {times} times as large makes micro-batches of {micro // times}"
+    images = counted(micro // times, "image")
+    return f"multiply `train.accumulate` by {times}, which makes micro-batches of {images}"

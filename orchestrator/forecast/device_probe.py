@@ -5,6 +5,7 @@ from collections.abc import Callable
 from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.forecast.devices import kind_of
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import ClusterError
 from compound.schemas.study import AnySpec
@@ -22,7 +23,7 @@ def probe_for(spec: AnySpec, address: str | None, tell: Callable[[str], None]) -
     kind, resources, precision = kind_of(spec), spec.first_resources, spec.first_recipe.precision
     if address is None and kind == "cuda":
         _require_gpu()
-    size = f"{resources.cpus} CPUs in {precision}, {LIMIT:.0f} s at most"
+    size = f"{counted(resources.cpus, 'CPU')} in {precision}, {LIMIT:.0f} s at most"
     tell(f"probing one {kind} worker with {size}")
     # torch and scipy take seconds to import, and no plan without a probe needs them.
     from compound.jobs.probe.probe import probe
@@ -42,7 +43,7 @@ def _require_gpu() -> None:
     if not gpus.devices:
         raise ClusterError(
             f"there is no GPU to probe: {gpus.limitation}",
-            allowed="a probe where the workers are, or a spec whose search has `gpus: 0`",
+            allowed="a probe on the cluster that trains, or a spec whose search has `gpus: 0`",
             next_step="compound plan SPEC --probe --address HOST:PORT",
         )
 

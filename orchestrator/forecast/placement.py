@@ -76,7 +76,7 @@ def sentence(placed: Placed, at_once: str = "") -> str:
     size = f"{workers} x ({counted(placed.cpus, 'CPU')}, {gpus})"
     parts = [", ".join(filter(None, (size, at_once))), placed.why]
     if 0 < placed.gpus < 1 and most > 1:
-        parts.append("gradients go through gloo, as NCCL takes a whole GPU a worker")
+        parts.append("gloo exchanges the gradients, because NCCL needs a whole GPU per worker")
     return f"{placed.phase} jobs: {'; '.join(filter(None, parts))}"
 
 
@@ -97,16 +97,17 @@ def placement_warnings(
         size = gpus_of(sized)
         if bool(size) != bool(gpus_of(first)):
             kinds = "CPUs" if size else "GPUs"
-            yield f"{phase}: times and memory are estimated for {kinds}, on which the search trains"
+            yield f"{phase}: times and memory are those of {kinds}, as the search trains on {kinds}"
         if text := mixed(sized, nodes):
             yield f"{phase}: {text}"
         if (number := sharing(sized)) > 1:
             yield (
-                f"{phase}: {number} workers take turns on a GPU: their times are predicted from "
-                "that, and were never measured on one"
+                f"{phase}: {number} workers take turns on a GPU: their times are predicted, "
+                "never measured on a shared GPU"
             )
         if size >= 2:
-            yield f"{phase}: a worker trains on one GPU, so {size - 1:g} of its {size:g} stay idle"
+            idle = counted(round(size) - 1, "GPU")
+            yield f"{phase}: a worker trains on one GPU, so {idle} of its {size:g} would be idle"
         if resources.gpus == "auto" and not size:
             yield from _left_out(phase, nodes)
 

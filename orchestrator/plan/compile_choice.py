@@ -104,15 +104,17 @@ class CompileChoice:
         pairs = [(request.job.architecture, request.job.recipe) for request in jobs.values()]
         gains = [gain for pair in pairs if (gain := self.gain(*pair))]
         if not gains:
-            return "no step times are known of this device: --probe measures"
+            return "the step times of this device are unknown: --probe measures them"
         best = max(gains, key=lambda gain: gain.saved / gain.cost)
         cost, saved = duration(best.cost), duration(best.saved)
         if best.due:
-            return f"repays ~{cost} of compiling, saves up to {saved} a job"
+            return f"compiling takes about {cost} and saves up to {saved} a job"
         if best.sides > MOST_COMPILED:
-            return f"images of {best.sides} sides are too many programs"
-        times = f", and guessed times ask for {best.margin:g} times that" * (best.margin > 1)
-        return f"compiling takes ~{cost}{times}; it would save {saved} at most"
+            return (
+                f"images of {counted(best.sides, 'size')} need as many programs, which is too many"
+            )
+        times = f" (times {best.margin:g}, as times are estimated)" * (best.margin > 1)
+        return f"compiling takes about {cost}{times}, and would save {saved} at most"
 
 
 def decided(

@@ -5,7 +5,6 @@ resolved, where it was read from, and a hash of the program that planned.
 """
 
 import hashlib
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,11 @@ from typing import Any
 from compound.jobs.store.format.checksummed_json import seal, unseal
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.spec.yaml_source import parse
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.architecture import Network
 from compound.schemas.base import Model
+from compound.schemas.baseline import FactoryBaseline
 from compound.schemas.data import DataInfo
 from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import PlanError, StoreError
@@ -68,9 +69,9 @@ def read(path: Path) -> PlanFile:
         raise refused_as(PlanError, "cannot read", path, error) from None
     except StoreError as error:
         raise PlanError(
-            f"not a plan as it was written ({error.message})",
+            f"this is no plan, or it was changed after it was written ({error.message})",
             where=str(path),
-            next_step=f"compound plan SPEC -o {path.name}",
+            next_step=command("plan", ("SPEC",), output=path),
         ) from None
 
 
@@ -102,10 +103,6 @@ def check(plan_file: PlanFile, path: Path) -> SpecFile:
     return file
 
 
-def _sets(plan_file: PlanFile) -> list[str]:
-    return [f"--set {shlex.quote(text)}" for text in plan_file.overrides]
-
-
 def check_data(plan_file: PlanFile, current: DataInfo, path: Path) -> None:
     """Refuse a plan whose data are no longer what they were. PlanError says in what."""
     was, now = (
@@ -113,13 +110,21 @@ def check_data(plan_file: PlanFile, current: DataInfo, path: Path) -> None:
     )
     if was["fingerprint"] != now["fingerprint"]:
         changed = ", ".join(list(differences(was, now))[:_LISTED_CHANGES])
-        raise PlanError(f"the data have changed since this was planned: {changed}", where=str(path))
+        raise PlanError(
+            f"the data have changed since this was planned: {changed}",
+            where=str(path),
+            next_step=_again(plan_file, path),
+        )
 
 
 def check_network(plan_file: PlanFile, current: Network, path: Path) -> None:
     """Refuse a plan whose baseline is another network by now: a factory was edited. PlanError."""
     if plan_file.plan.baseline.id != current.id:
-        raise PlanError("the baseline builds another network than was planned", where=str(path))
+        raise PlanError(
+            "the baseline builds another network than was planned",
+            where=str(path),
+            next_step=_again(plan_file, path),
+        )
 
 
 def check_devices(plan_file: PlanFile, current: Sequence[Placed], path: Path) -> None:
@@ -136,10 +141,9 @@ def check_devices(plan_file: PlanFile, current: Sequence[Placed], path: Path) ->
                 f"{phase.phase} jobs were planned for {_kind(planned)}, and would train on "
                 f"{_kind(phase)} here{f': {phase.why}' if phase.why else ''}",
                 where=str(path),
-                allowed="a plan is valid for its kind of device, as its times and memory are; "
-                "`cluster` in the spec says for which hosts to plan",
-                next_step=f"on hosts such as were planned for: compound run --plan {path}; "
-                f"for these: {_again(plan_file, path)}",
+                allowed="a plan holds for one kind of device, as its times and memory do; "
+                "`cluster` in the spec names the hosts to plan for",
+                next_step=f"{_again(plan_file, path)}    # for this machine",
             )
 
 
@@ -149,8 +153,12 @@ def _kind(placed: Placed) -> str:
 
 def _again(plan_file: PlanFile, path: Path) -> str:
     """Return the command that plans again."""
-    source = path.parent / plan_file.path
-    return " ".join(["compound plan", str(source), *_sets(plan_file), "-o", str(path)])
+    source, sets = path.parent / plan_file.path, plan_file.overrides
+    return command("plan", (source,), sets, output=path, allow_import=_is_code(plan_file))
+
+
+def _is_code(plan_file: PlanFile) -> bool:
+    return isinstance(plan_file.spec.baseline, FactoryBaseline)
 
 
 def differences(was: Any, now: Any, at: str = "") -> Iterator[str]:

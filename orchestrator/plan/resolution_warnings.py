@@ -9,13 +9,13 @@ ENOUGH = 3.0
 """The seeds that are recommended instead resolve so many sigma."""
 PLENTY = (3, 0.9)
 """Seeds and level with which every search resolves COARSE."""
-WIDEN = "a larger search.design, search.budget.tolerance or baseline gives more"
+WIDEN = "a larger search.design, search.budget.tolerance or baseline gives more networks"
 
 
 def resolution_warnings(search: Search, networks: int) -> list[str]:
     """Warn of a search, with so many networks beside the baseline, that will say little."""
     texts = [
-        f"one network only: there is nothing to compare it with; {WIDEN}" if networks == 1 else "",
+        f"there is only one network, so nothing can be compared; {WIDEN}" if networks == 1 else "",
         few_seeds(search.seeds, networks, search.level),
     ]
     return [text for text in texts if text]
@@ -34,8 +34,9 @@ def few_seeds(seeds: int, networks: int, level: float) -> str:
     if multiple is None or multiple <= COARSE:
         return ""
     needed = seeds_to_resolve(ENOUGH, networks, level)
-    more = f"search.seeds: {needed} brings that to {ENOUGH:g} sigma, and " if needed else ""
+    more = f"with search.seeds: {needed} it is {ENOUGH:g} sigma; " if needed else ""
     return (
-        f"{counted(seeds, 'seed')} are few for a level of {level:g}: only differences from "
-        f"{multiple:.1f} sigma up are told apart; {more}a lower search.level asks for less"
+        f"with {counted(seeds, 'seed')} and search.level {level:g}, the search shows only "
+        f"differences of {multiple:.1f} sigma (the noise of one score) or more; {more}a lower "
+        "search.level needs fewer seeds"
     )

@@ -18,6 +18,7 @@ from compound.orchestrator.design.network_space import Space
 from compound.orchestrator.plan.compile_choice import compile_is_auto
 from compound.orchestrator.plan.resolution_warnings import resolution_warnings
 from compound.orchestrator.plan.schedules import first_seeds, rung_schedules, search_jobs
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.architecture import Network
 from compound.schemas.baseline import FactoryBaseline
 from compound.schemas.data import DataInfo
@@ -98,14 +99,23 @@ def _warnings(spec: StudySpec, info: DataInfo) -> Iterator[str]:
         if isinstance(spec.baseline, FactoryBaseline):
             yield from _beyond_reach(where, spec.baseline.factory, recipe)
         if images < FEW_IMAGES:
-            yield f"{where}: {images} images a worker are few for batch norm's statistics"
+            yield (
+                f"{where}: a worker trains on {counted(images, 'image')} at a time, which is too "
+                f"few for batch norm's statistics: fewer than {FEW_IMAGES}"
+            )
         yield from _idle_decoding(where, spec, resources, info)
     if info.train < spec.train.batch:
-        yield f"{info.train} training images are fewer than a batch of {spec.train.batch}"
+        yield (
+            f"a batch has {counted(spec.train.batch, 'image')}, more than the "
+            f"{counted(info.train, 'training image')}"
+        )
     if spec.search.seeds < 2:
-        yield "one seed a candidate: the verdict cannot tell a difference from noise"
+        yield "one seed per candidate: the verdict cannot tell a difference from noise"
     if spec.gate.mode != "off" and (spec.gate.seeds or spec.search.seeds) < 2:
-        yield "gate: one seed a contender cannot tell whether the order holds; set gate.seeds"
+        yield (
+            "gate: one seed per contender cannot show whether the order holds; set gate.seeds to "
+            "2 or more"
+        )
 
 
 def _idle_decoding(
@@ -115,7 +125,7 @@ def _idle_decoding(
     images = info.train + info.validation
     if resources.decode_cpus and not streams(spec.data, images, info.in_channels, info.size):
         yield (
-            f"{where}: the images are kept in memory, so decode_cpus has nothing to do; "
+            f"{where}: the images are kept in memory, so decode_cpus has no effect; "
             "`data.memory: never` streams them"
         )
 
@@ -128,4 +138,7 @@ def _beyond_reach(where: str, factory: str, recipe: Recipe) -> Iterator[str]:
     }
     names = [name for name, is_set in settings.items() if is_set]
     if names:
-        yield f"{where}: the recipe's {' and '.join(names)} cannot reach into {factory}"
+        yield (
+            f"{where}: {' and '.join(names)} of the recipe have no effect in {factory}, "
+            "which is code of your own"
+        )

@@ -34,8 +34,8 @@ SAVED: dict[Kind, dict[str, float]] = {
 
 
 _PART_NAMES: dict[Part, str] = {
-    "launch": "what launching takes, as each kept the device busy",
-    "device": "what the device takes, as launching took longer in each",
+    "launch": "the time of launches, because every network kept the device busy",
+    "device": "the time of the device, because launches took longer in every network",
 }
 
 
@@ -105,15 +105,19 @@ class Pace:
 def unaccounted(basis: Basis, jobs: Iterable[tuple[Precision, int]]) -> Iterator[str]:
     """Say what a probe could not show, and which of (precision, jobs) it did not measure."""
     for part in basis.guessed:
-        yield f"no network of the probe showed {_PART_NAMES[part]}: a guess stands in for it"
+        yield f"the probe could not measure {_PART_NAMES[part]}: an estimate is used"
     if basis.untimed:
         networks = counted(basis.untimed, "network")
-        yield f"{networks} of the probe did not fit into its memory or its time: probe again alone"
+        yield (
+            f"{networks} of the probe did not fit into its memory or its time: probe again when "
+            "nothing else runs"
+        )
     number = sum(count for precision, count in jobs if precision != basis.precision)
     if basis.source == "probe" and number:
         yield (
-            f"{counted(number, 'job')} train in another precision than {basis.precision}, in which "
-            "the device was measured: their times may be off by 3x; --probe measures the search's"
+            f"{counted(number, 'job')} in another precision than {basis.precision}, in which the "
+            "device was measured: times may be wrong by a factor of 3; --probe measures the "
+            "search's"
         )
 
 

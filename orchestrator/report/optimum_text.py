@@ -1,7 +1,7 @@
 """The surface of a verdict in words: its maximum, the confidence region, what to try next."""
 
 from compound.orchestrator.wording.names import triple
-from compound.orchestrator.wording.numbers import percent, points
+from compound.orchestrator.wording.numbers import percent, points, predicted
 from compound.schemas.architecture import AXES, Shares
 from compound.schemas.verdict import Optimum, Verdict
 
@@ -19,7 +19,7 @@ def surface_text(verdict: Verdict) -> str:
     interval = f"{percent(optimum.low)} to {percent(optimum.high)}"
     sentences = [
         f"The {optimum.surface} surface is highest at {_split(optimum.shares)}: "
-        f"{percent(optimum.expected)} expected ({interval}).",
+        f"{predicted(optimum.expected)} expected ({interval}).",
         _region(optimum, verdict.level),
     ]
     if optimum.error is not None:
@@ -48,5 +48,5 @@ def _untried(verdict: Verdict) -> str:
         return "No untried network is expected to score better."
     return (
         f"The most promising untried network is {triple(best.coefficients)}: "
-        f"{percent(best.expected)} expected ({percent(best.low)} to {percent(best.high)})."
+        f"{predicted(best.expected)} expected ({percent(best.low)} to {percent(best.high)})."
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from compound.orchestrator.wording.numbers import percent
+from compound.orchestrator.wording.numbers import percent, predicted
 from compound.schemas.architecture import Coefficients, Shares
 from compound.schemas.verdict import Optimum, Prediction, SurfaceValue
 
@@ -58,7 +58,7 @@ def peak(optimum: Optimum) -> go.Scatterternary:
     shares = " / ".join(f"{100 * part:.0f}" for part in optimum.shares.split)
     text = (
         f"<b>optimum of the surface</b> ({optimum.surface})<br>{shares} % depth / width / "
-        f"resolution<br>accuracy {percent(optimum.expected)} "
+        f"resolution<br>accuracy {predicted(optimum.expected)} "
         f"({percent(optimum.low)} to {percent(optimum.high)})<extra></extra>"
     )
     marker = {"size": 15, "symbol": "cross-thin", "line": {"width": 3, "color": RED}}
@@ -72,7 +72,7 @@ def untried(predictions: Sequence[Prediction], most: int) -> go.Scatterternary |
         return None
     texts = [
         f"<b>{_triple(prediction.coefficients)}</b>, not trained<br>expected accuracy "
-        f"{percent(prediction.expected)} "
+        f"{predicted(prediction.expected)} "
         f"({percent(prediction.low)} to {percent(prediction.high)})<br>"
         f"expected improvement {100 * prediction.improvement:.2f} points<extra></extra>"
         for prediction in promising

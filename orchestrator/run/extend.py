@@ -61,11 +61,15 @@ def _other_pixels(study: str) -> PlanError:
 
 
 def _refused(study: str, key: str, changes: Sequence[str]) -> PlanError:
-    more = f" and {len(changes) - _LISTED_CHANGES} more" if len(changes) > _LISTED_CHANGES else ""
+    more = (
+        f" and {len(changes) - _LISTED_CHANGES} other changes"
+        if len(changes) > _LISTED_CHANGES
+        else ""
+    )
     listed = ", ".join(changes[:_LISTED_CHANGES])
     return PlanError(
-        f"study '{study}' was begun with {_REFUSED_TEXT[key]}: {listed}{more}",
+        f"study '{study}' was started with {_REFUSED_TEXT[key]}: {listed}{more}",
         where=key,
         allowed=_ALLOWED,
-        next_step=f"give this study another `name`, or set `{key}` back",
+        next_step=f"give this study another `name`, or take the old `{key}`",
     )

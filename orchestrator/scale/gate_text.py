@@ -68,7 +68,7 @@ class GateText:
                 "compare: add candidates or controls to the search."
             )
         return (
-            f"The gate at {self.scale} says nothing: {scored} of {entrants} contenders have a "
+            f"The gate at {self.scale} has no result: {scored} of {entrants} contenders have a "
             "score. Correct the cause of the failed jobs and run the same command again."
         )
 
@@ -98,13 +98,13 @@ class GateText:
     def upside_down(self) -> str:
         """The order has turned around."""
         return (
-            f"The order of the search does not carry over: at {self.scale} it turns around, "
+            f"The order of the search does not carry over: at {self.scale} it is reversed, "
             f"{self._tau}. {self._next('coefficients of your own')}"
         )
 
     def proven_best(self) -> str:
         """Alone in the tied set."""
-        turned = f", though the order turns around: {self._tau}" if self.turned else ""
+        turned = f", although the order is reversed: {self._tau}" if self.turned else ""
         return (
             f"The choice carries over to {self.scale}: the chosen candidate is better than every "
             f"other contender there, by more than noise explains{turned}."
@@ -132,7 +132,7 @@ class GateText:
         """No difference is significant, in the search or now."""
         return (
             f"No difference is significant, in the search or at {self.scale}: the order of the "
-            "contenders is noise, and nothing could fail to carry over. Any of them may be "
+            "contenders is noise, so there is no order to carry over. Any of them may be "
             "scaled; more seeds (search.seeds) would show finer differences."
         )
 

@@ -14,10 +14,10 @@ def tell(law: Law) -> str:
 
 
 def _exponent(law: Law) -> str:
-    falls = "Errors fall" if law.exponent > 0 else "Errors do not fall with cost, they go"
+    falls = "Errors fall" if law.exponent > 0 else "Errors do not fall with cost: they change"
     power = f"{falls} as cost^{_signed(-law.exponent)}"
     if law.low is None or law.high is None:
-        return f"{power}, by two networks with one seed each, which allow no interval"
+        return f"{power} (two networks with one seed each give no interval)"
     ends = f"{100 * law.level:g} % interval {_signed(-law.high)} to {_signed(-law.low)}"
     unsure = ", which includes 0" if law.low <= 0 <= law.high else ""
     return f"{power} ({ends}{unsure})"

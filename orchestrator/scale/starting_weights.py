@@ -36,7 +36,7 @@ def _of_ours(network: Network) -> Architecture:
     """Refuse weights for a factory's network, which can load its own."""
     if isinstance(network, FactoryNetwork):
         raise ArchitectureError(
-            "a network of your own starts from what its factory gives it",
+            "`weights` are for named networks: the factory of your own network sets its weights",
             where=network.factory,
             next_step="load the weights in the factory, and leave `weights` out",
         )
@@ -46,8 +46,8 @@ def _of_ours(network: Network) -> Architecture:
 def _scaled_hint(member: Member) -> str:
     """Say that the network may be another than the one whose weights these are."""
     return (
-        "weights fit the very network that they were trained in; coefficients and phi "
-        f"{member.phi:g} make another one of the baseline, and without them it is the baseline"
+        "weights fit only the network that they were trained in, and coefficients with phi "
+        f"{member.phi:g} make another one; leave both out to train the baseline itself"
     )
 
 

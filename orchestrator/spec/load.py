@@ -1,7 +1,9 @@
 """A spec file, with the overrides of the command line, to a validated StudySpec or TrainSpec."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -12,10 +14,16 @@ from pydantic_core import ErrorDetails
 from compound.orchestrator.spec.booleans import booleans_as_numbers
 from compound.orchestrator.spec.spec_messages import allowed, chooser, label, message_of, way_out
 from compound.orchestrator.spec.yaml_source import Key, Position, Source, parse, read
+from compound.orchestrator.wording.commands import Value, command
+from compound.orchestrator.wording.numbers import counted
+from compound.schemas.baseline import FactoryBaseline
 from compound.schemas.errors import CompoundError, SpecError
 from compound.schemas.parallel import OTHER_NAMES
 from compound.schemas.store_uri import ENVIRONMENT, masked
 from compound.schemas.study import SPEC, AnySpec
+
+_PLACEHOLDER = re.compile(r"compound (plan|run) SPEC\b( --allow-import)?")
+"""How an error names a command on the spec, whose file only the command line knows."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +35,32 @@ class SpecFile:
     overrides: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     """The `--set` texts by the keys that they replace."""
 
-    def explain(self, error: CompoundError) -> CompoundError:
-        """Return the error with its dotted key, if it names one, turned into file:line:col."""
-        steps = error.where.split(".")
-        if steps[0] not in type(self.spec).model_fields:
-            return error
-        position = _origin(steps, self.overrides) or self.source.locate(steps)
-        parts = {**vars(error), **position._asdict()}
-        message = parts.pop("message")
-        return type(error)(message, **parts)
+    @property
+    def is_code(self) -> bool:
+        """Whether the baseline is code of the user's own, which runs only if it is allowed."""
+        return isinstance(self.spec.baseline, FactoryBaseline)
+
+    def command(self, name: str, sets: Sequence[str] = (), /, **options: Value) -> str:
+        """Return a command on this spec as it was read here, with further settings and options.
+
+        A baseline that is code of the user's own is allowed in it.
+        """
+        settings = (*self.overrides.values(), *sets)
+        return command(name, (self.source.name,), settings, allow_import=self.is_code, **options)
+
+    def explain(self, error: CompoundError, **options: Value) -> CompoundError:
+        """Return the error with file:line:col for its dotted key, and the spec for `SPEC`.
+
+        `options` are those of the command to type next.
+        """
+        explained, steps = copy(error), error.where.split(".")
+        if steps[0] in type(self.spec).model_fields:
+            position = _origin(steps, self.overrides) or self.source.locate(steps)
+            explained.where, explained.excerpt = position
+        explained.next_step = _PLACEHOLDER.sub(
+            lambda match: self.command(match[1], **options), error.next_step
+        )
+        return explained
 
 
 _KINDS = {
@@ -64,6 +89,7 @@ def load(
     for text in overrides:
         keys, value = _override(text)
         values = _put(values, keys, value, text)
+        origins.pop(keys, None)  # the order is that in which the settings count
         origins[keys] = text
     return checked(values, source, origins, environment)
 
@@ -91,7 +117,9 @@ def _override(text: str) -> tuple[tuple[str, ...], Any]:
     dotted, equals, value = text.partition("=")
     keys = tuple(dotted.strip().split("."))
     if not equals or not all(keys):
-        raise SpecError("not an override", where=f"--set {text}", allowed="--set a.b.c=value")
+        raise SpecError(
+            "not an override", where=f"--set {masked(text)}", allowed="--set a.b.c=value"
+        )
     return keys, parse(value, f"--set {text}").values
 
 
@@ -104,9 +132,18 @@ def _put(values: Any, keys: tuple[str, ...], value: Any, text: str) -> Any:
         changed = _put(values[index], keys[1:], value, text)
         return [*values[:index], changed, *values[index + 1 :]]
     if values is not None and not isinstance(values, dict):
-        raise SpecError(f"{keys[0]} lies inside a plain value", where=f"--set {text}")
+        raise SpecError(_no_such_key(values, keys, text), where=f"--set {masked(text)}")
     rest = {key: old for key, old in (values or {}).items() if key != OTHER_NAMES.get(keys[0])}
     return {**rest, keys[0]: _put(rest.get(keys[0]), keys[1:], value, text)}
+
+
+def _no_such_key(values: Any, keys: tuple[str, ...], text: str) -> str:
+    """Say why a key cannot be set inside a value that has no keys, or not this one."""
+    parents = text.partition("=")[0].strip().split(".")[: -len(keys)]
+    parent = ".".join(parents)
+    if isinstance(values, list):
+        return f"'{keys[0]}' is no item of '{parent}', which has {counted(len(values), 'item')}"
+    return f"'{parent}' is a plain value, so it has no key '{keys[0]}'"
 
 
 def _translate(
@@ -118,11 +155,34 @@ def _translate(
     position = _origin(path, origins) or source.locate(
         path, key=details["type"] == "extra_forbidden"
     )
-    more = error.error_count() - 1
-    message = message_of(details) + (f" (and {more} more)" if more else "")
+    more = _mistakes(error) - 1
+    message = message_of(details)
+    message += f" ({counted(more, 'other mistake')} in this spec)" if more else ""
     return SpecError(
         message, **position._asdict(), allowed=allowed(details), next_step=way_out(details)
     )
+
+
+def _mistakes(error: ValidationError) -> int:
+    """Count what a user has to correct: pydantic has several findings for one mistake.
+
+    `search.train` repeats those of `train`, and a misspelt key is unknown under one name and
+    missing under another.
+    """
+    keys: dict[tuple[str, ...], dict[str, set[str]]] = {}
+    wrong = set[tuple[str, ...]]()
+    for details in error.errors(include_url=False):
+        *parents, key = map(str, _once(_without_kind(details["loc"])) or ("",))
+        if details["type"] in ("extra_forbidden", "missing"):
+            keys.setdefault(tuple(parents), {}).setdefault(details["type"], set()).add(key)
+        else:
+            wrong.add((*parents, key))
+    return len(wrong) + sum(max(map(len, kinds.values())) for kinds in keys.values())
+
+
+def _once(loc: tuple[Key, ...]) -> tuple[Key, ...]:
+    """Return where a value was written: `search.train` takes what it does not say from `train`."""
+    return loc[1:] if loc[:2] == ("search", "train") else loc
 
 
 def _without_kind(loc: tuple[Key, ...]) -> tuple[Key, ...]:

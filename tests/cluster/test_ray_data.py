@@ -103,5 +103,5 @@ def test_a_cluster_without_room_for_decoding_is_refused(make_request: MakeReques
 def test_one_machine_without_a_cluster_refuses_it(make_request: MakeRequest, store: str) -> None:
     request = make_request(0)
     far = request.model_copy(update={"resources": Resources(gpus=0, decode_cpus=1)})
-    with pytest.raises(ClusterError, match="this runner uses no cluster"):
+    with pytest.raises(ClusterError, match="the local runner has no cluster"):
         LocalRunner().run([far], store, lambda event: None)

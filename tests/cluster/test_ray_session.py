@@ -3,9 +3,10 @@
 import socket
 
 import pytest
+from ray.exceptions import ActorDiedError, RayTaskError
 
-from compound.cluster.ray_session import connect
-from compound.schemas.errors import ClusterError
+from compound.cluster.ray_session import Session, connect, ray_fault
+from compound.schemas.errors import ClusterError, RunError
 
 
 def closed_port() -> int:
@@ -36,3 +37,41 @@ def test_the_address_of_the_environment_is_joined(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{closed_port()}")
     with pytest.raises(ClusterError, match="refused"):
         connect()
+
+
+CANCELLED = """The actor died unexpectedly before finishing this task.
+\tclass_name: Coordinator
+\tactor_id: 1234
+Actor creation cancelled."""
+
+
+def actor_error() -> ActorDiedError:
+    error = ActorDiedError()
+    error.error_msg = CANCELLED
+    return error
+
+
+def test_a_lost_actor_is_a_failure_that_can_be_tried_again() -> None:
+    with (
+        pytest.raises(RunError, match="Ray has failed: ActorDiedError, Coordinator, ") as failed,
+        Session(None, started=False),
+    ):
+        raise actor_error()
+    assert failed.value.message.endswith("Actor creation cancelled.")
+    assert failed.value.next_step.startswith("type the same command again")
+
+
+def test_a_lost_actor_is_found_among_the_causes() -> None:
+    error = RuntimeError("of Tune")
+    error.__cause__ = actor_error()
+    assert "Actor creation cancelled" in ray_fault(error)
+
+
+def test_other_errors_are_not_rays() -> None:
+    code = RayTaskError("f", "traceback", ValueError("of ours"))
+    known = RunError("known already")
+    known.__cause__ = actor_error()
+    interrupted = KeyboardInterrupt()
+    interrupted.__context__ = actor_error()
+    for error in (ValueError("of ours"), code, known, interrupted):
+        assert ray_fault(error) == ""

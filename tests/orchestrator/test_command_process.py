@@ -4,6 +4,7 @@ Tests of what a command prints run it in their own process (tests/support/comman
 commands run as processes in tests/test_examples.py, and signals come in test_study.py.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +37,25 @@ def test_a_command_ends_with_its_code(
     ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert ran.returncode == code, ran.stderr
     assert text in (ran.stderr if code else ran.stdout) and "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("words", [["models"], ["count", "--help"]], ids=["table", "help"])
+def test_a_command_that_nobody_reads_ends_quietly(words: list[str], tmp_path: Path) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    ran = subprocess.run(
+        [sys.executable, "-m", "compound", *words],
+        stdout=writes,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    os.close(writes)
+    assert (ran.returncode, ran.stderr) == (141, "")
+
+
+def test_a_command_runs_without_a_stdout(tmp_path: Path) -> None:
+    line = f"exec {sys.executable} -m compound models >&-"
+    ran = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, cwd=tmp_path, timeout=120)
+    assert (ran.returncode, ran.stderr) == (0, b"")

@@ -146,7 +146,10 @@ class Sessions:
             session = S3FileSystem(
                 asynchronous=True,
                 loop=loop,
+                # fsspec gives one instance to all equal arguments: closing ours would close it for
+                # a user's own code.
                 skip_instance_cache=True,
+                # A remembered listing lacks what other writers have put since.
                 use_listings_cache=False,
                 config_kwargs=_CONFIG,
             )

@@ -46,6 +46,10 @@ _EXPIRED = ("the session token has expired", "renew it: AWS_SESSION_TOKEN, or `a
 _DENIED = ("these keys may not", "allow this action on the prefix, or use other keys: AWS_PROFILE")
 _CODES = {
     "NoSuchBucket": ("there is no such bucket", "create it, or correct the bucket in `store`"),
+    "InvalidBucketName": (
+        "the service does not accept this name of a bucket",
+        "set a `store` whose bucket has 3 to 63 lower-case letters, digits, `.` and `-`",
+    ),
     "InvalidAccessKeyId": ("the access key is unknown there", f"check {_KEY} and {_URL}"),
     "SignatureDoesNotMatch": (
         "access key and secret key do not belong together",
@@ -139,9 +143,9 @@ def _reason(error: BaseException, request: Request) -> tuple[str, str]:
     if isinstance(error, boto.ProfileNotFound):
         return "there is no such AWS profile", "check AWS_PROFILE and AWS_CONFIG_FILE"
     if isinstance(error, boto.InvalidRegionError):
-        return "that is no name of a region", "check AWS_REGION"
+        return "this is not the name of a region", "check AWS_REGION"
     if isinstance(error, ValueError) and "endpoint" in str(error).lower():
-        return "that is no address of an endpoint", f"set {_URL} to http(s)://host:port"
+        return "this is not the address of an endpoint", f"set {_URL} to http(s)://host:port"
     if isinstance(error, _LOST):
         return _unreached(error, request)
     return f"{type(error).__name__}", "check the AWS settings: `aws s3 ls` should work"

@@ -23,7 +23,7 @@ from compound.schemas.base import Model
 from compound.schemas.errors import StoreError
 from compound.schemas.job import TrainJob
 
-_DELETE = "compound fsck --delete removes it"
+_DELETE = "--delete removes it"
 
 
 def check_job(
@@ -167,7 +167,7 @@ class _JobCheck:
             key = self._folder.manifest_key(newest.written_by, number)
             if (newest.written_by, number) not in self._view.commits and key not in self._broken:
                 problem = "an ended job has one copy of its last commit, and should have two"
-                advice = "compound fsck --repair writes it again"
+                advice = "--repair writes it again"
                 yield self._finding(key, "single", problem, advice)
 
     def _remaining(self) -> Iterator[Finding]:

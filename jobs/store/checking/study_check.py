@@ -29,7 +29,7 @@ _FOLDERS = re.compile("jobs|studies|devices|profiles")
 _SEALED = ("marker", "device", "document")
 _HASHED = re.compile(r"-([0-9a-f]{16})\.(json\.gz|parquet)$")
 _PIECE = 1 << 20
-_INDEX = "compound fsck --repair deletes it; jobs are read themselves until the next run"
+_INDEX = "--repair deletes it; jobs are read themselves until the next run"
 _NOTE = "nothing: the next run of the study writes it anew"
 _EVENTS = "nothing: a crash cuts off what it was just writing"
 
@@ -181,6 +181,6 @@ def _leftover(files: Files, owner: str, entry: Entry, older_than: float, problem
         kind=kind_of(entry.key) or "",
         size=entry.size,
         what=problem,
-        next_step=advice if young else "compound fsck --delete removes it",
+        next_step=advice if young else "--delete removes it",
         deletable=not young,
     )

@@ -141,6 +141,7 @@ class GlobalNorm(BatchNorm):
         assert self.running_mean is not None and self.running_var is not None
         assert self.momentum is not None
         self.running_mean.lerp_(mean, self.momentum)
+        # As torch's BatchNorm: it normalises by the biased variance, and keeps the unbiased one.
         self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
 
 

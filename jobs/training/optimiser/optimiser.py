@@ -99,4 +99,5 @@ def optimiser(recipe: Recipe) -> Optimiser:
 @torch.no_grad()
 def clip(flat: Flat, limit: float) -> None:
     """Scale the gradients to a global norm of `limit` if it is larger."""
+    # The 1e-6 is that of torch's clip_grad_norm_, so that both scale by the same factor.
     flat.gradients.mul_((limit / (flat.norm() + 1e-6)).clamp_(max=1.0))

@@ -1,10 +1,8 @@
 """How commands print: data to stdout as JSON or as tables, words beside it to stderr."""
 
 import json
-import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from compound.orchestrator.wording.printable import in_line, printable
@@ -39,7 +37,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     for row in cells:
         table.add_row(*row)
     console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=False)
-    console.print(table)
+    # Not to stdout itself: where that is a closed pipe, rich ends the process with code 1.
+    with console.capture() as printed:
+        console.print(table)
+    sys.stdout.write(printed.get())
+    sys.stdout.flush()
 
 
 def _print_long(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -63,24 +65,3 @@ def note(line: str) -> None:
     """Print a line beside the answer, to stderr."""
     sys.stderr.write(printable(line) + "\n")
     sys.stderr.flush()
-
-
-@contextmanager
-def unread_output() -> Iterator[None]:
-    """Go on where the reader of stdout has gone away (`| head`).
-
-    For commands whose exit code says more than whether all of it was printed.
-    """
-    try:
-        yield
-    except BrokenPipeError:
-        drop_stdout()
-
-
-def drop_stdout() -> None:
-    """Send what is still to be printed nowhere.
-
-    Python flushes stdout again at exit, and would print an ignored error there and return 120
-    (docs.python.org/3/library/signal.html).
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

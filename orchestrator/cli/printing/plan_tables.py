@@ -104,7 +104,9 @@ def show(prepared: "Prepared") -> None:
     print_table("\nwhat each network's jobs take", (*DEMANDS, *hours), _demands(prepared))
     if prepared.forecast.family.members:
         members = [_member(member) for member in prepared.forecast.family.members]
-        print_table("\nfamily, by what the search may choose", (*FAMILY, *hours), members)
+        print_table(
+            "\nfamily: least and most of all that the search may choose", (*FAMILY, *hours), members
+        )
     _say_totals(prepared)
     cautions = (
         *plan.warnings,
@@ -134,9 +136,10 @@ def _network(candidate: Candidate) -> list[str]:
 
 def _say_data(prepared: "Prepared") -> None:
     info = prepared.plan.data
+    classes = counted(len(info.classes), "class", "classes")
     say(
         f"\ndata: {info.train:,} training and {info.validation:,} validation images, "
-        f"{len(info.classes)} classes, {info.in_channels} x {info.size} x {info.size}"
+        f"{classes}, {info.in_channels} x {info.size} x {info.size}"
     )
     say(planned_text(info))
     for line in ledger_lines(info):
@@ -255,7 +258,10 @@ def basis(forecast_basis: Basis) -> str:
     hosts = forecast_basis.hosts
     where = f"{hosts.nodes} x ({hosts.cpus} CPUs, {hosts.gpus} GPUs)"
     if forecast_basis.source == "guess" and not forecast_basis.corrected_by:
-        return f"estimated for {where} by a guess: times may be off by 3x; --probe measures"
+        return (
+            f"estimated for {where} without a measurement: times may be wrong by a factor of 3; "
+            "--probe measures them"
+        )
     parts = [f"estimated for {where} as {forecast_basis.device}"]
     if forecast_basis.time_error is not None and forecast_basis.memory_error is not None:
         worst = f" ({w:.0%} at worst)" if (w := forecast_basis.worst_time_error) is not None else ""

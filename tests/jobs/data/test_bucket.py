@@ -179,7 +179,7 @@ def test_a_folder_without_train_or_classes(put: Put, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["gs://bucket/data", "s3://user:canary@host/x", "http://x/y"])
 def test_other_addresses_are_refused_without_repeating_them(path: str) -> None:
-    with pytest.raises(ValueError, match="allowed is a path, or s3://bucket/prefix") as caught:
+    with pytest.raises(ValueError, match="allowed: a path, or s3://bucket/prefix") as caught:
         ImageFolderData(source="image_folder", path=path)
     assert "canary" not in str(caught.value.args)
     with pytest.raises(DataError):

@@ -210,7 +210,7 @@ def test_an_error_that_was_raised_from_another_means_what_that_means():
     assert classify(wrapped(torch.OutOfMemoryError("CUDA out of memory"))).kind == "out of memory"
     lost = classify(wrapped(accelerator_error(700)))
     assert has_lost_gpu(lost)
-    assert lost.message == "the network's own words; this process can use its GPU no more"
+    assert lost.message == "the network's own words; this process can no longer use its GPU"
     assert "words of a later release" in lost.traceback
     assert classify(wrapped(KeyError("layer"))).kind == "error"
 
@@ -235,7 +235,7 @@ def test_a_message_keeps_what_was_said_and_says_what_follows():
     text = "CUDA error: device-side assert triggered\nCUDA kernel errors might be asynchronously"
     cause = classify(RuntimeError(text))
     assert cause.message == (
-        "CUDA error: device-side assert triggered; this process can use its GPU no more"
+        "CUDA error: device-side assert triggered; this process can no longer use its GPU"
     )
     assert text in cause.traceback
 

@@ -301,7 +301,10 @@ def test_a_diverged_job_is_looked_into_with_its_memory_free(tmp_path: Path, monk
 
     monkeypatch.setattr(running, "_trainer", counted)
     result = trained(small_job(), ArtifactStore.open(str(tmp_path)))
-    assert result.cause.kind == "diverged" and "puts out such values first" in result.cause.message
+    assert (
+        result.cause.kind == "diverged"
+        and "is the first that produces such values" in result.cause.message
+    )
     assert counts == [0, 0]
 
 

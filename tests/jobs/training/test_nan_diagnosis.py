@@ -28,7 +28,7 @@ def test_step_and_layer_are_found(call: int, epoch: int, step: int) -> None:
     assert lost.value.step == step
     found = str(diagnose(trainer(job, call), 0, 0, lost.value))
     name = next(n for n, m in trainer(job, call).module.named_modules() if isinstance(m, Overflow))
-    assert found.endswith(f"; {name} puts out such values first")
+    assert found.endswith(f"; {name} is the first that produces such values")
 
 
 def ended(job: TrainJob, store: ArtifactStore, continues: str | None = None) -> JobResult:
@@ -52,5 +52,5 @@ def test_a_rate_far_too_high_is_traced_after_resuming(tmp_path: Path) -> None:
     result = ended(small_job(data, epochs=6, batch=64, **given), store, continues=calm.id)
     assert result.cause.kind == "diverged"
     assert "first in step" in result.cause.message
-    assert result.epochs > 1 and "puts out such values first" in result.cause.message
+    assert result.epochs > 1 and "is the first that produces such values" in result.cause.message
     assert torch.isfinite(next(iter(store.checkpoint(calm.id).model().values()))).all()

@@ -178,7 +178,7 @@ def test_where_numbers_were_lost_is_found_on_the_device() -> None:
         found = str(diagnose(again, 0, 0, lost.value))
         assert not standin.tally.mixed
     name = next(n for n, m in again.module.named_modules() if isinstance(m, Overflow))
-    assert found.endswith(f"; {name} puts out such values first")
+    assert found.endswith(f"; {name} is the first that produces such values")
 
 
 def test_steps_that_are_timed_do_not_wait() -> None:

@@ -132,7 +132,7 @@ def test_the_local_runner_refuses_rays_scheduler_before_anything_starts(spec: Pa
     words = ["run", str(spec), "--runner", "local", "--set", HALVING[0]]
     ran = compound(*words)
     assert ran.returncode == 2
-    assert "promotion `asha` is Ray's scheduler" in ran.stderr
+    assert "promotion `asha` needs Ray" in ran.stderr
     assert "allowed: `kind: rungs`" in ran.stderr
     assert "next: compound run" in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compound.orchestrator.analyse.optimum import optimum
 from compound.orchestrator.analyse.prediction import improvements, next_points, predict
 from compound.orchestrator.analyse.scores import FITS, compare
 from compound.orchestrator.statistics.noise import Noise
@@ -139,3 +140,23 @@ def test_an_axis_that_no_candidate_scales_is_not_predicted():
 
 def test_every_surface_that_a_spec_may_request_has_a_fit():
     assert set(FITS) == set(get_args(Search.model_fields["surface"].annotation))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    top=st.floats(0.0, 1.0),
+    slope=st.floats(-2, 2),
+    noise=st.floats(1e-6, 0.05),
+    surface=st.sampled_from(["quadratic", "gaussian process"]),
+    seed=st.integers(0, 99),
+)
+def test_predicted_accuracies_stay_between_0_and_1(top, slope, noise, surface, seed):
+    """A steep surface leaves the scale between networks that were trained, and beyond them."""
+    truth = np.clip(top + slope * (splits(TRIED)[:, 0] - 0.5) ** 2, 0, 1)
+    found = measured(TRIED, truth, np.random.default_rng(seed), surface, noise)
+    for prediction in predict(found, UNTRIED, 0.9):
+        assert 0 <= prediction.low <= prediction.expected <= prediction.high <= 1
+        assert 0 <= prediction.improvement <= 1
+    if peak := optimum(found, UNTRIED):
+        assert 0 <= peak.low <= peak.expected <= peak.high <= 1
+        assert all(0 <= value.expected <= 1 for value in peak.heights)

@@ -89,7 +89,7 @@ def test_all_train_the_short_schedule_and_the_best_part_the_whole_one() -> None:
     assert {entry.request.job.recipe.epochs for entry in search.plan.jobs} == {2, 8}
     assert search.plan.baseline.id in trained
     assert trained >= {entry.id for entry in search.plan.candidates if {*AXES} & {*entry.roles}}
-    assert f"of {len(mixes)} mixes go on to 8 epochs" in promotion.reason
+    assert f"of {len(mixes)} mixes train for 8 epochs" in promotion.reason
 
 
 def test_the_baseline_is_screened_with_all_seeds_for_its_noise() -> None:

@@ -67,10 +67,15 @@ def verdict_with(
 @pytest.mark.parametrize(
     ("tie_break", "position", "figures"),
     [
-        ("activations", 2, "the cheapest to run: 1.00 M activations an image against 4.00 M"),
-        ("params", 0, "the one with the fewest parameters: 50 parameters against 70"),
-        ("macs", 2, "the one with the fewest MACs: 60 MACs against 80"),
-        ("published", 3, "the nearest to the published split: 0.17 away on the triangle"),
+        (
+            "activations",
+            2,
+            "the one with the fewest activations: 1.00 M activations per image; the candidate with "
+            "the highest mean has 4.00 M",
+        ),
+        ("params", 0, "50 parameters; the candidate with the highest mean has 70"),
+        ("macs", 2, "60 MACs; the candidate with the highest mean has 80"),
+        ("published", 3, "the nearest to the published split: 0.17 from it on the triangle"),
     ],
 )
 def test_the_tie_break_of_the_spec_decides_and_says_by_how_much(tie_break, position, figures):
@@ -78,7 +83,7 @@ def test_the_tie_break_of_the_spec_decides_and_says_by_how_much(tie_break, posit
     assert len(verdict.tied) == 4
     assert verdict.chosen == contestants()[position].id
     assert figures in verdict.reason
-    assert ("for the highest mean" in verdict.reason) == (position != 3)
+    assert ("the candidate with the highest mean has" in verdict.reason) == (position != 3)
 
 
 def test_the_fastest_as_measured_is_taken():
@@ -87,7 +92,9 @@ def test_the_fastest_as_measured_is_taken():
         contestants(), best_first, dict(enumerate(SPEEDS)), tie_break="step_time"
     )
     assert verdict.chosen == contestants()[3].id
-    expected = "the fastest: 12,300 images a second against 9,800 for the highest mean."
+    expected = (
+        "the fastest: 12,300 images per second; the candidate with the highest mean has 9,800."
+    )
     assert verdict.reason.endswith(expected)
 
 
@@ -95,7 +102,7 @@ def test_without_every_speed_activations_decide_and_it_is_said():
     speeds = {0: 9_800.0, 1: 11_000.0, 3: 12_300.0}
     verdict = verdict_with(contestants(), NOISY, speeds, tie_break="step_time")
     assert verdict.chosen == contestants()[2].id
-    assert "the cheapest to run" in verdict.reason
+    assert "the one with the fewest activations" in verdict.reason
     assert "the speed of some candidates was not measured, so activations decide" in verdict.reason
 
 
@@ -116,7 +123,7 @@ def test_a_speed_is_the_median_of_a_candidates_jobs():
     search = spec.search.model_copy(update={"tie_break": "step_time"})
     verdict = analyse(spec.model_copy(update={"search": search}), plan, results)
     assert verdict.chosen == network[0].id
-    assert "the fastest: 100 images a second" in verdict.reason
+    assert "the fastest: 100 images per second" in verdict.reason
 
 
 @pytest.mark.parametrize("tie_break", WHICH)
@@ -144,9 +151,9 @@ def test_candidates_that_were_only_screened_are_not_missed():
 def test_one_candidate_says_what_would_give_more():
     verdict = verdict_of([candidate(3)], [around(0.9)])
     assert verdict.outcome == "no verdict"
-    assert "there is one candidate, and nothing to compare it with" in verdict.sentence
+    assert "there is only one candidate, so nothing can be compared" in verdict.sentence
     assert "search.design" in verdict.sentence
-    assert resolution_warnings(Search(), 1)[0].startswith("one network only")
+    assert resolution_warnings(Search(), 1)[0].startswith("there is only one network")
     assert verdict.optimum is None and verdict.predictions == ()
 
 
@@ -180,14 +187,14 @@ def test_seeds_that_are_few_for_the_level_are_told_with_what_would_do(seeds, net
     text = few_seeds(seeds, networks, level)
     assert bool(text) == few
     if few:
-        assert text.startswith(f"{seeds} seeds are few for a level of {level:g}")
+        assert text.startswith(f"with {seeds} seeds and search.level {level:g}, ")
         assert "search.seeds: " in text and "search.level" in text
 
 
 def test_few_seeds_are_in_the_verdict_too():
     scores = [row[:2] for row in NOISY]
     verdict = verdict_with(contestants(), scores, level=0.99)
-    assert any("2 seeds are few for a level of 0.99" in text for text in verdict.warnings)
+    assert any("with 2 seeds and search.level 0.99, " in text for text in verdict.warnings)
 
 
 def test_missing_controls_say_why_and_what_to_change():
@@ -230,11 +237,13 @@ def test_a_plan_warns_before_anything_is_trained():
         "{kind: explicit, fit_resolution: true, triples: [{alpha: 1.2, beta: 1.1, gamma: 1.1}]}"
     )
     alone = load(path, [f"search.design={triple}", "search.controls=[]"]).spec
-    (warning,) = [text for text in plan_study(alone, DATA).warnings if "one network only" in text]
+    (warning,) = [text for text in plan_study(alone, DATA).warnings if "only one network" in text]
     assert "search.budget.tolerance" in warning
     daring = load(path, ["search.seeds=2", "search.level=0.99"]).spec
     assert any(
-        "2 seeds are few for a level of 0.99" in w for w in plan_study(daring, DATA).warnings
+        "with 2 seeds and search.level 0.99, " in w for w in plan_study(daring, DATA).warnings
     )
     usual = load(path, ["search.seeds=3"]).spec
-    assert not [w for w in plan_study(usual, DATA).warnings if "few for" in w or "only" in w]
+    assert not [
+        w for w in plan_study(usual, DATA).warnings if "with 2 seeds" in w or "only one" in w
+    ]

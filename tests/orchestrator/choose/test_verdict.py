@@ -50,7 +50,7 @@ def test_an_interval_that_holds_zero_is_no_gain_and_the_cheapest_is_chosen():
     assert verdict.outcome == "no gain"
     assert len(verdict.tied) == 5
     assert verdict.chosen == controls_and_mixes(2)[4].id
-    assert "cheapest to run" in verdict.reason
+    assert "the one with the fewest activations" in verdict.reason
 
 
 def test_the_choice_may_fall_on_a_control_and_the_gain_is_then_the_best_mixs():
@@ -192,6 +192,16 @@ def test_scores_are_compared_at_equal_cost():
     assert mix.tied
     assert verdict.gain is not None and verdict.gain.estimate == pytest.approx(0)
     assert any("costs 7 % less" in text for text in verdict.warnings)
+
+
+def test_equal_cost_moves_no_accuracy_beyond_100_percent():
+    """99 % at a tenth of a doubling less would be 104 % on a straight line."""
+    network = controls_and_mixes(1)
+    network[3] = candidate(3, ratio=2**0.9)
+    verdict = verdict_of(network, [around(0.90), around(0.85), around(0.85), around(0.99)])
+    mix = next(standing for standing in verdict.standings if standing.candidate == network[3].id)
+    assert mix.at_budget == pytest.approx(1.0) and mix.at_budget <= 1
+    assert verdict.gain is not None and verdict.gain.estimate == pytest.approx(0.1)
 
 
 def test_without_a_baseline_nothing_is_moved():

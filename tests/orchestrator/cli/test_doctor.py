@@ -46,7 +46,7 @@ def test_a_sound_host_is_a_table_of_its_devices(
     text = capsys.readouterr().out
     assert "cuda:1" in text and "H200" in text and "9.0" in text
     assert "driver 580.82.07, torch 2.13.0+cu130, CUDA 13.0, cuDNN 91900, NCCL 2.28.9" in text
-    assert "TF32: convolutions" in text
+    assert "TF32 by default: convolutions" in text
     assert "wrong:" not in text
 
 

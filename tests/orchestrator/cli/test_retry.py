@@ -37,7 +37,7 @@ def test_all_failed_is_no_verdict_and_can_be_retried(spec: Path, tmp_path: Path)
     assert ran.returncode == 1, ran.stderr
     assert "No verdict" in ran.stderr
     assert "failed: 4 of 4 jobs: diverged\n" in ran.stderr
-    assert f"compound retry small --store {store} --failed" in ran.stderr
+    assert f"compound retry small --store {store} --runner local" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert (tmp_path / "runs" / "studies" / "small" / "report.html").exists()
 

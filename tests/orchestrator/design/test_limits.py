@@ -13,7 +13,7 @@ def warned(part: str, *overrides: str) -> str:
 
 
 def test_points_that_collapse_are_counted() -> None:
-    assert warned("points").startswith("15 points of the design are 8 networks")
+    assert warned("points").startswith("15 points of the design give only 8 different networks")
 
 
 def test_odd_resolutions_are_one_warning_with_a_way_out() -> None:

@@ -138,7 +138,9 @@ def test_what_a_probe_could_not_show_is_told(store: ArtifactStore) -> None:
     assert not any("probe" in text for text in warned(store))
     store.save_profile(probed(guessed=("device",), untimed=2))
     told = warned(store)
-    assert any("showed what the device takes" in text and "a guess" in text for text in told)
+    assert any(
+        "not measure the time of the device" in text and "an estimate" in text for text in told
+    )
     assert any("2 networks of the probe did not fit into its memory" in text for text in told)
 
 
@@ -146,7 +148,7 @@ def test_jobs_in_another_precision_than_was_measured_are_counted(store: Artifact
     store.save_profile(probed())
     (told,) = (text for text in warned(store, "train.precision=bfloat16") if "precision" in text)
     jobs = prepared(store).forecast
-    assert told.startswith(f"{jobs.search.jobs + jobs.family.most.jobs} jobs train in another")
+    assert told.startswith(f"{jobs.search.jobs + jobs.family.most.jobs} jobs in another")
     store.save_profile(probed(precision="bfloat16"))
     assert not any("precision" in text for text in warned(store, "train.precision=bfloat16"))
     (told,) = (text for text in warned(store) if "precision" in text)
@@ -162,11 +164,11 @@ def test_memory_that_holds_for_numbers_of_another_size_is_told(store: ArtifactSt
     number = jobs.search.jobs + jobs.family.most.jobs
     assert not told()
     (half,) = told(*both)
-    assert half.startswith(f"{number} jobs train in bfloat16, and their memory is estimated as for")
+    assert half.startswith(f"{number} jobs in bfloat16: memory is estimated for float32")
     store.save_profile(probed(precision="bfloat16"))
     assert not told(*both)
     (whole,) = told()
-    assert whole.startswith(f"{number} jobs do not train in bfloat16, in which memory was measured")
+    assert whole.startswith(f"{number} jobs not in bfloat16: memory was measured in bfloat16")
 
 
 def finish(store: ArtifactStore, found: Prepared, device: str) -> None:

@@ -104,10 +104,10 @@ def test_a_worker_without_room_for_its_context_fits_nothing() -> None:
         "cluster={nodes: 1, cpus: 64, gpus: 1, memory: 8}", "resources.search.gpus=0.02"
     )
     assert next(iter(found.forecast.demands.values())).fitting_batch == 0
-    (told,) = [text for text in warnings(found.spec, found.forecast) if "a worker, which" in text]
-    assert told.startswith("27 jobs need up to") and "not even one image fits" in told
-    part = "its part of 8.4 GiB, of which 50 workers have one each, less 400 MiB for a context"
-    assert f"a worker, which has 0 MiB ({part})" in told
+    (told,) = [text for text in warnings(found.spec, found.forecast) if "but a worker has" in text]
+    assert told.startswith("27 jobs: memory of up to") and "not even one image fits" in told
+    part = "50 workers share 8.4 GiB, and each CUDA context takes 400 MiB"
+    assert f"for a worker, but a worker has 0 MiB ({part})" in told
 
 
 def test_a_member_of_the_family_without_room_is_told_its_part_too() -> None:
@@ -115,7 +115,7 @@ def test_a_member_of_the_family_without_room_is_told_its_part_too() -> None:
         "cluster={nodes: 1, cpus: 300, gpus: 2, memory: 80}", "resources.family.gpus=0.004"
     )
     (told,) = [text for text in warnings(found.spec, found.forecast) if text.startswith("phi")]
-    assert "has 0 MiB (its part of 80.4 GiB, of which 250 workers have one each" in told
+    assert "has 0 MiB (250 workers share 80.4 GiB" in told
 
 
 def test_workers_that_share_a_gpu_take_turns_and_launch_at_the_same_time() -> None:

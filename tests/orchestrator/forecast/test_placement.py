@@ -139,7 +139,7 @@ def test_what_does_not_fit_is_refused_before_the_search(spec) -> None:
     text = gpus.refusal
     assert "needs 2 CPUs (2 workers x 1) and 2 GPUs (2 workers x 1), the cluster has" in text
     assert "0 GPUs; on this machine there is no NVIDIA driver" in text
-    assert "this runner uses no cluster" in decoders.refusal
+    assert "the local runner has no cluster" in decoders.refusal
     assert half.code == 2 and "above 1 only whole numbers" in half.err
     assert untouched(path)
 
@@ -160,7 +160,7 @@ def test_auto_says_what_it_came_to_and_why(spec) -> None:
     assert "search jobs: 1 worker x (1 CPU, 1 GPU), 1 job at once; auto: one GPU" in shown.out
     assert (
         "family jobs: 2 workers x (1 CPU, 0.5 GPUs), 1 job at once; auto: 2 workers on 1 GPU, so "
-        "2 share one; gradients go through gloo" in shown.out
+        "2 share one; gloo exchanges the gradients" in shown.out
     )
     assert "family: 2 workers take turns on a GPU: their times are predicted" in shown.err
     assert "search: a worker trains on one GPU, so 1 of its 2 stay idle" in idle.err
@@ -236,7 +236,7 @@ def test_a_plan_that_cannot_run_names_the_edit_that_makes_it_fit(
     words = shlex.split(told)[2:]
     planning.plan(Path(words[0]), words[2::2], planning.Options())
     after = capsys.readouterr()
-    assert "cannot hold" not in after.err and "will refuse" not in after.err
+    assert "do not fit on" not in after.err and "will refuse" not in after.err
     run = f"next: {told.replace('compound plan', 'compound run')}"
     assert after.out.splitlines()[-1] == run
 
@@ -272,7 +272,7 @@ def test_gpus_that_cannot_be_used_are_told_of(
     assert auto.plan["resources"][0]["gpus"] == 0
     told = [text for text in auto.plan["warnings"] if message in text]
     assert told and told[0].endswith("`compound doctor` says what to do")
-    assert any("cannot hold" in text and message in text for text in planned.plan["warnings"])
+    assert any("do not fit on" in text and message in text for text in planned.plan["warnings"])
     assert message in ran.refusal
     assert untouched(path)
 

@@ -112,15 +112,15 @@ def test_a_device_without_times_compiles_nothing_and_the_plan_says_why(store):
     store.save_profile(probed().model_copy(update={"seconds": {}}))
     found = planned(store, AUTO, GPUS)
     assert not any(compiles(found))
-    assert "no step times are known of this device" in found.forecast.compiling
+    assert "the step times of this device are unknown" in found.forecast.compiling
 
 
 def test_short_jobs_compile_nothing_and_the_plan_says_why(capsys):
     found = planned(None, AUTO)
     assert compiles(found) == [False] * 27
     told = found.forecast.compiling
-    assert told.startswith("compile: none of 27 search jobs (compiling takes ~")
-    assert "none of 3 family jobs" in told and "guessed times ask for 3 times that" in told
+    assert told.startswith("compile: none of 27 search jobs (compiling takes about ")
+    assert "none of 3 family jobs" in told and "times 3, as times are estimated" in told
     show(found)
     assert told in capsys.readouterr().out.splitlines()
 
@@ -130,7 +130,7 @@ def test_long_jobs_compile_and_the_plan_says_what_it_repays(store, capsys):
     found = planned(store, AUTO, GPUS, "search.train.epochs=2", "train.epochs=600")
     told = found.forecast.compiling
     assert "none of 27 search jobs" in told
-    assert "3 of 3 family jobs (repays ~" in told
+    assert "3 of 3 family jobs (compiling takes about " in told
     families = [job.request.job.recipe for one in found.families for job in one.jobs]
     assert all(recipe.compile is True for recipe in families)
     printed = as_json(found)
@@ -166,7 +166,7 @@ def test_a_single_variant_is_settled_the_same_way(store):
     long = planned(store, AUTO, GPUS, "train.epochs=600", example="one-variant")
     assert compiles(short) == [False] and compiles(long) == [True]
     assert short.forecast.compiling.startswith("compile: none of 1 family job (")
-    assert long.forecast.compiling.startswith("compile: 1 of 1 family job (repays ~")
+    assert long.forecast.compiling.startswith("compile: 1 of 1 family job (compiling takes about ")
 
 
 def test_a_study_that_has_begun_stays_with_what_was_settled(store):

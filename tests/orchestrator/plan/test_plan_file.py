@@ -100,8 +100,8 @@ def test_an_edit_by_hand_is_refused(folder: Path) -> None:
     path = folder / "plan.json"
     path.write_text(path.read_text().replace('"seed": 0', '"seed": 1', 1))
     error = refusal()
-    assert "not a plan as it was written" in error.message
-    assert error.next_step == "compound plan SPEC -o plan.json"
+    assert "this is no plan, or it was changed" in error.message
+    assert error.next_step == "compound plan SPEC --output plan.json"
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x00" * 100, b"name: x\n"])
@@ -114,7 +114,7 @@ def test_what_is_no_plan_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_missing_plan_and_two_sources_are_refused(folder: Path) -> None:
     assert "cannot read: no such file" in refusal(plan="absent.json").message
     for error in (refusal(Path("spec.yaml")), refusal(None, "seed=1"), refusal(plan="")):
-        assert "run takes a spec" in error.message
+        assert "`run` takes either a spec" in error.message
         assert "compound run --plan plan.json" in error.next_step
 
 

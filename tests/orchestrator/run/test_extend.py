@@ -100,7 +100,7 @@ def test_the_command_refuses_before_it_writes(spec: Path, tmp_path: Path) -> Non
     before = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     ran = compound("run", str(spec), "--runner", "local", "--set", "data.images=160")
     assert ran.returncode == 2
-    assert "was begun with other data: train: 128 -> 160" in ran.stderr
+    assert "was started with other data: train: 128 -> 160" in ran.stderr
     assert "Traceback" not in ran.stderr
     after = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     before.pop("lease.json", None), after.pop("lease.json", None)

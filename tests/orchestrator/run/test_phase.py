@@ -140,7 +140,7 @@ def test_a_host_at_fault_is_mended_before_its_jobs_are_tried_again(rig: Rig) -> 
     cause = rig.result(request).cause
     assert cause is not None
     assert cause.kind == "error"
-    assert cause.message.endswith(f"To mend it: {cause.fix}.")
+    assert cause.message.endswith(f"To fix it: {cause.fix}.")
     assert len(rig.train(request)[2].given) == 1, "it may be mended by now"
 
 

@@ -98,7 +98,7 @@ def test_money_is_what_hours_cost() -> None:
     [
         (Spending(epochs=5), 5, "5 epochs, the budget is 5"),
         (Spending(cpu_hours=4.5), 5, "5 CPU-hours, the budget is 4.5"),
-        (Spending(money=1, price_per_cpu_hour=0.5), 2, "1 of money, the budget is 1"),
+        (Spending(money=1, price_per_cpu_hour=0.5), 2, "1 units of money, the budget is 1"),
     ],
 )
 def test_the_runner_is_stopped_at_the_limit(spending: Spending, epochs: int, message: str) -> None:

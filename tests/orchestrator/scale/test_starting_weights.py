@@ -215,7 +215,7 @@ def test_weights_of_another_network_say_what_differs(spec, tmp_path: Path) -> No
     torch.save(given(spec(), "torchvision"), tmp_path / "given.pth")
     scaled = refused(spec(), "coefficients={alpha: 2, beta: 2, gamma: 1}")
     assert "of another shape: conv1.weight is 8x3x3x3, not 16x3x3x3" in scaled
-    assert "without them it is the baseline" in scaled
+    assert "leave both out to train the baseline itself" in scaled
     other = refused(spec("mbconv"))
     assert "unknown: conv1.weight" in other
     assert "next:" not in other
@@ -318,7 +318,7 @@ def test_a_spec_with_bad_multipliers_is_refused(
         ("efficientnet-b0 --depth nan", "--depth: nan is out of range"),
         ("efficientnet-b0 --resolution 0", "--resolution: 0 is out of range"),
         ("efficientnet-b0 --phi 1e6", "--phi: 1e+06 is out of range\n  allowed: -20 to 20"),
-        ("efficientnet-b0 --phi 1 --depth 2", "--depth: phi decides"),
+        ("efficientnet-b0 --phi 1 --depth 2", "--depth: --phi sets"),
         ("efficientnet-b0 --channels 0", "--channels: 0 is out of range"),
     ],
 )

@@ -27,8 +27,8 @@ def test_the_whole_way_is_gone_and_nothing_is_left(spec: Path, tmp_path: Path) -
     ran = compound("run", str(spec), *LOCAL, "--set", "data.test_images=50")
     assert ran.returncode == 0, ran.stderr
     assert "that no decision has seen" not in ran.stderr, "a rehearsal reads no test part"
-    assert "jobs trained 2 batches each, to the report; nothing of it is kept" in ran.stdout
-    assert ran.stdout.endswith(f"next: compound run {spec}\n")
+    assert "jobs trained 2 batches each, and the report was drawn; nothing is kept" in ran.stdout
+    assert ran.stdout.endswith(f"next: compound run {spec} --runner local\n")
     for phase in ("search: ", "gate: ", "family: "):
         assert phase in ran.stderr
     assert not (tmp_path / "runs" / "studies").exists()

@@ -206,7 +206,10 @@ def test_the_layer_of_a_loss_that_is_lost_is_still_found(tmp_path: Path, monkeyp
     job, store = small_job(data, epochs=6, **given), ArtifactStore.open(str(tmp_path))
     list(run(job, store, Process.single(), DataCache()))
     result = store.result(job.id)
-    assert result.cause.kind == "diverged" and "puts out such values first" in result.cause.message
+    assert (
+        result.cause.kind == "diverged"
+        and "is the first that produces such values" in result.cause.message
+    )
 
 
 def test_graphs_are_for_lone_workers_with_a_gpu_and_networks_of_ours(monkeypatch) -> None:

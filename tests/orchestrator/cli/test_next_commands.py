@@ -1,0 +1,126 @@
+"""The command that is printed to be typed next: whole, as the command line parses it, no key twice.
+
+What quotes and orders its words is tested in tests/orchestrator/wording/test_commands.py.
+"""
+
+import shlex
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from compound.orchestrator.cli.app import app
+from compound.orchestrator.spec.load import load
+from compound.schemas.errors import PlanError
+from tests.support.command import compound
+from tests.support.small_study import SPEC
+from tests.support.user_networks import write
+
+LOCAL = ("--runner", "local")
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    path = tmp_path / "my specs" / "small.yaml"
+    path.parent.mkdir()
+    path.write_text(SPEC.format(store=tmp_path / "my runs", epochs=1))
+    return path
+
+
+def followed(text: str, name: str) -> list[str]:
+    """Return the words of the only printed `compound NAME`, which the command line can parse."""
+    (line,) = [line for line in text.splitlines() if f"compound {name} " in line]
+    words = shlex.split(line[line.index("compound ") :].partition("    #")[0])
+    assert parsed(words[1:])
+    keys = [word.partition("=")[0] for word in words if "=" in word]
+    assert len(keys) == len(set(keys)) and words.count("--allow-import") <= 1
+    return words
+
+
+def parsed(words: list[str]) -> bool:
+    group = typer.main.get_command(app)
+    context = typer.Context(group)
+    name, command, rest = group.resolve_command(context, words)  # type: ignore[attr-defined]
+    return bool(command.make_context(name, rest, parent=context))
+
+
+def test_validate_and_plan_keep_the_settings(spec: Path) -> None:
+    sets = ("--set", "seed=1", "--set", "family={phi: [1]}", "--set", "seed=2")
+    newest = ["--set", "family={phi: [1]}", "--set", "seed=2"]
+    checked = compound("validate", str(spec), *sets)
+    assert followed(checked.stdout, "plan") == ["compound", "plan", str(spec), *newest]
+    planned = compound("plan", str(spec), *sets)
+    assert followed(planned.stdout, "run") == ["compound", "run", str(spec), *newest]
+
+
+def test_a_plan_beyond_its_budget_names_each_key_once(spec: Path, tmp_path: Path) -> None:
+    output = tmp_path / "a plan.json"
+    typed = ("--set", "budget.epochs=1", "--set", "budget.at_limit=refuse", "-o", str(output))
+    planned = compound("plan", str(spec), *typed)
+    again = followed(planned.stdout, "plan")
+    assert again[3:] == [
+        *("--set", "budget.epochs=1", "--set", "budget.at_limit=stop", "--output", str(output))
+    ]
+    planned = compound(*again[1:])
+    assert followed(planned.stdout, "run") == ["compound", "run", "--plan", str(output)]
+
+
+def test_a_refused_plan_is_named_with_its_spec(spec: Path) -> None:
+    ran = compound("run", str(spec), "--set", "budget.epochs=1", *LOCAL)
+    assert followed(ran.stderr, "plan") == [
+        "compound",
+        "plan",
+        str(spec),
+        "--set",
+        "budget.epochs=1",
+    ]
+
+
+def test_a_rehearsal_is_followed_by_the_run_as_it_was_typed(spec: Path) -> None:
+    typed = ["--set", "seed=3", *LOCAL, "--no-report"]
+    ran = compound("run", str(spec), *typed, "--fast-dev-run")
+    assert followed(ran.stdout, "run") == ["compound", "run", str(spec), *typed]
+    assert "report was drawn" not in ran.stdout
+
+
+def test_a_study_at_its_limit_goes_on_by_one_command(spec: Path) -> None:
+    limit = ("--set", "budget={epochs: 3, at_limit: stop}")
+    ran = compound("run", str(spec), *limit, *LOCAL, "--no-report")
+    words = followed(ran.stdout, "run")
+    assert words[3:] == [*limit, "--set", "budget.epochs=6", *LOCAL, "--no-report"]
+    assert load(Path(words[2]), words[4:7:2]).spec.budget.epochs == 6
+    for name in ("status", "metrics", "report"):
+        assert followed(ran.stdout, name)[2] == "small"
+
+
+def test_asha_on_the_local_runner_is_followed_by_the_same_on_ray(spec: Path) -> None:
+    promotion = ("--set", "search.promotion={kind: asha}", "--set", "search.train.epochs=8")
+    ran = compound("run", str(spec), *promotion, *LOCAL, "--retry-failed")
+    words = followed(ran.stderr, "run")
+    assert words == ["compound", "run", str(spec), *promotion, "--retry-failed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("plan", ["--probe", "--output", "plan.json"]),
+        ("run", ["--fast-dev-run", *LOCAL]),
+        ("run", [*LOCAL, "--retry-failed", "--json"]),
+        ("submit", ["--address", "http://127.0.0.1:1", "--json"]),
+    ],
+)
+def test_the_grant_is_added_to_what_was_typed(
+    name: str, options: list[str], tmp_path: Path
+) -> None:
+    write(tmp_path)
+    sets = ("--set", "train.epochs=2")
+    ran = compound(name, "own.yaml", *sets, *options, cwd=tmp_path)
+    words = followed(ran.stderr, name)
+    assert words == ["compound", name, "own.yaml", *sets, "--allow-import", *options]
+
+
+def test_an_error_that_knows_no_file_names_the_spec(spec: Path) -> None:
+    file = load(spec, ["seed=4"])
+    error = PlanError("x", next_step="compound plan SPEC --probe")
+    assert file.explain(error).next_step == f"compound plan '{spec}' --set seed=4 --probe"
+    assert error.next_step == "compound plan SPEC --probe"
