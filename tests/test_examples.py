@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 COMMAND = [sys.executable, "-m", "compound"]
+FASHION = Path("/usr/share/datasets/fashion-mnist")
 CIFAR10 = os.environ.get("COMPOUND_CIFAR10", "")
 
 
@@ -28,6 +29,8 @@ def overrides(example: Path) -> list[str]:
     """Return what an example needs to find its data here."""
     if example.stem == "factory":
         return ["--allow-import"]
+    if example.stem == "fashion-mnist" and not FASHION.exists():
+        pytest.skip(f"{FASHION} comes with the package dataset-fashion-mnist")
     if example.stem != "cifar10":
         return []
     if not CIFAR10:

@@ -1,5 +1,6 @@
 """Readers of encoded images while a listing is streamed: from files, buckets and Parquet."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
@@ -18,7 +19,8 @@ _PARALLEL_GROUPS = 4
 _GROUPS_AHEAD = 2
 """Row groups that are read before they are needed, from a location with a long latency."""
 
-SPOTS = pa.schema([("file", pa.string()), ("group", pa.int32()), ("row", pa.int32())])
+# Binary: names of files on Linux are bytes, which need not be valid UTF-8.
+SPOTS = pa.schema([("file", pa.binary()), ("group", pa.int32()), ("row", pa.int32())])
 """Where an image is: in a file of its own (group -1), or in a row of a row group of Parquet."""
 
 
@@ -66,12 +68,13 @@ class FolderImages:
 
     def name(self, index: int) -> str:
         """Return the file's path under the root."""
-        return self._listing.names[index]
+        return self._listing.name(index)
 
     def spots(self, indices: Indices) -> pa.Table:
         """Return the files' addresses."""
         none = np.full(len(indices), -1, dtype=np.int32)
-        return pa.table([[self._address(index) for index in indices], none, none], schema=SPOTS)
+        files = [os.fsencode(self._address(index)) for index in indices]
+        return pa.table([files, none, none], schema=SPOTS)
 
     def begin(self, indices: Indices) -> None:
         """Do nothing: no file is kept."""
@@ -143,7 +146,7 @@ class ParquetImages:
         """Return file, row group, and row in the group."""
         groups = np.searchsorted(self._starts, indices, side="right") - 1
         row_groups = [self._row_groups[group] for group in groups]
-        files = [self._listing.location.address(file) for file, _ in row_groups]
+        files = [os.fsencode(self._listing.location.address(file)) for file, _ in row_groups]
         rows = (indices - self._starts[groups]).astype(np.int32)
         return pa.table([files, [number for _, number in row_groups], rows], schema=SPOTS)
 

@@ -1,5 +1,6 @@
 """Decoding on other machines: the settings that are sent, the work, and the answer."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -56,6 +57,7 @@ def encoded(spots: pa.Table, column: str) -> Iterator[list[Encoded]]:
     groups: dict[tuple[str, int], pa.Array] = {}
     for start in range(0, len(spots), CHUNK):
         few = spots.slice(start, CHUNK).to_pydict()
+        few["file"] = [os.fsdecode(file) for file in few["file"]]
         if few["group"][0] < 0:
             parallel = _located(few["file"][0])[0].parallel_reads
             yield list(read_ahead(_whole, few["file"], parallel))

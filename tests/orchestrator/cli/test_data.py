@@ -1,0 +1,58 @@
+"""`compound data` prints the ledger, as words and as JSON, and draws the contact sheet."""
+
+import json
+
+import pytest
+
+from tests.support.command import compound
+from tests.support.image_files import write_folder
+
+SPEC = """
+kind: train
+name: photos
+data: {{source: image_folder, path: "{path}", size: 8, max_bad: 0.2}}
+baseline: {{resolution: 8, stem: {{channels: 8}}, stages: [{{channels: 8, se: 0}}], head: 8}}
+coefficients: {{alpha: 1.2, beta: 1.1, gamma: 1.15}}
+phi: 1
+"""
+
+
+@pytest.fixture
+def spec(tmp_path):
+    write_folder(tmp_path / "photos", 8)
+    (tmp_path / "photos/train/ant/empty.png").write_bytes(b"")
+    (tmp_path / "photos/train/bee/notes.txt").write_text("no image")
+    (tmp_path / "photos/train/bee/again.png").write_bytes(
+        (tmp_path / "photos/train/bee/0.png").read_bytes()
+    )
+    file = tmp_path / "spec.yaml"
+    file.write_text(SPEC.format(path=tmp_path / "photos"))
+    return str(file)
+
+
+def test_the_ledger_in_words(spec, tmp_path):
+    sheet = tmp_path / "sheet.png"
+    done = compound("data", spec, "--sheet", str(sheet))
+    assert done.returncode == 0, done.stderr
+    for text in ("of 0 bytes", "not an image (.txt)", "train/bee/notes.txt", "duplicate", "17"):
+        assert text in done.stdout
+    assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_ledger_as_json_adds_up(spec):
+    printed = json.loads(compound("data", spec, "--json").stdout)
+    for part in printed["ledger"]["parts"]:
+        left_out = sum(entry["count"] for entry in part["left_out"])
+        assert part["found"] == part["taken"] + left_out
+    assert printed["ledger"]["parts"][0]["found"] == 19
+
+
+def test_the_short_form_in_a_plan(spec):
+    done = compound("plan", spec)
+    assert done.returncode == 0, done.stderr
+    assert "19 found in" in done.stdout and "1 not an image (.txt)" in done.stdout
+
+
+def test_a_sheet_that_cannot_be_written(spec, tmp_path):
+    done = compound("data", spec, "--sheet", str(tmp_path / "none" / "sheet.png"))
+    assert done.returncode == 2 and "cannot be written" in done.stderr
