@@ -3,7 +3,11 @@
 from pathlib import Path
 
 from compound.jobs.data.source import inspect, opened
+from compound.jobs.data.sources.dataset import Dataset
+from compound.jobs.data.sources.encoded import Choice, EncodedData
+from compound.jobs.data.sources.pixel_digest import pixel_digest
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
+from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.spec.load import load
 from compound.orchestrator.wording.ledger_text import (
     appearance_lines,
@@ -11,7 +15,8 @@ from compound.orchestrator.wording.ledger_text import (
     duplicate_lines,
 )
 from compound.orchestrator.wording.numbers import counted
-from compound.schemas.data import DataInfo
+from compound.schemas.baseline import FactoryBaseline
+from compound.schemas.data import DataInfo, DataSpec
 from compound.schemas.data_ledger import DataLedger, LeftOut, PartLedger
 from compound.schemas.errors import CompoundError, SpecError
 from compound.schemas.study import AnySpec
@@ -35,7 +40,8 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
     except CompoundError as error:
         raise file.explain(error) from None
     if as_json:
-        print_json({"source": file.spec.data.source, **info.model_dump(mode="json")})
+        source = {"source": file.spec.data.source, **_pixels(file.spec.data)}
+        print_json({**source, **info.model_dump(mode="json")})
     else:
         _show(file.spec.name, info)
     if sheet is not None:
@@ -48,15 +54,38 @@ def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:
     # Imported here: resizing needs torch, which the ledger alone does not.
     from compound.jobs.data.contact_sheet import contact_sheet
 
-    side = spec.baseline.resolution or info.size
+    png = contact_sheet(_undecoded(spec.data), _side(spec, info), spec.first_recipe.central)
     try:
-        sheet.write_bytes(contact_sheet(opened(spec.data, patient=False), side))
+        sheet.write_bytes(png)
     except OSError as error:
         raise SpecError(
             f"cannot be written: {error.strerror}",
             where=str(sheet),
             next_step="compound data SPEC --sheet FILE.png, with a file that can be written",
         ) from None
+
+
+def _side(spec: AnySpec, info: DataInfo) -> int:
+    """Return the resolution of the baseline; a network of the user's is not built for it."""
+    if isinstance(spec.baseline, FactoryBaseline):
+        return spec.baseline.resolution
+    return baseline_of(spec, info).resolution
+
+
+def _undecoded(spec: DataSpec) -> Dataset | Choice:
+    """Open data without decoding all of them, where they are encoded."""
+    if isinstance(spec, EncodedData):
+        spec = spec.model_copy(update={"memory": "never"})
+    return opened(spec, patient=False)
+
+
+def _pixels(spec: DataSpec) -> dict[str, str]:
+    """Return the fingerprint of the pixels of encoded images, which are decoded once more."""
+    images = _undecoded(spec)
+    if not isinstance(images, Choice):
+        return {}
+    digest = pixel_digest(images.parts.values(), images.form, images.info.classes)
+    return {"pixel_digest": digest}
 
 
 def _show(name: str, info: DataInfo) -> None:

@@ -1,11 +1,18 @@
 """`compound data` prints the ledger, as words and as JSON, and draws the contact sheet."""
 
+import io
 import json
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from compound.jobs.data.contact_sheet import contact_sheet
+from compound.jobs.data.source import opened
+from compound.orchestrator.cli import data as data_command
 from tests.support.command import compound
-from tests.support.image_files import write_folder
+from tests.support.image_files import folder, write_folder
+from tests.support.small_study import SPEC as SMALL
 
 SPEC = """
 kind: train
@@ -56,3 +63,31 @@ def test_the_short_form_in_a_plan(spec):
 def test_a_sheet_that_cannot_be_written(spec, tmp_path):
     done = compound("data", spec, "--sheet", str(tmp_path / "none" / "sheet.png"))
     assert done.returncode == 2 and "cannot be written" in done.stderr
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    images = write_folder(tmp_path / "images", 12)
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL.format(store=tmp_path / "runs", epochs=1))
+    (tmp_path / "data.json").write_text(json.dumps({"source": "image_folder", "path": images}))
+    return path
+
+
+def overrides(small: Path) -> list[str]:
+    return [f"data={(small.parent / 'data.json').read_text()}"]
+
+
+def test_a_sheet_shows_images_at_the_baselines_resolution_and_evaluation_crop(small, capsys):
+    sheet = small.parent / "sheet.png"
+    central = "search.train.central=0.5"
+    data_command.data(small, [*overrides(small), central], sheet, as_json=False)
+    choice = opened(folder(str(small.parent / "images"), memory="never"))
+    assert sheet.read_bytes() == contact_sheet(choice, 10, 0.5)
+    assert Image.open(io.BytesIO(sheet.read_bytes())).format == "PNG"
+    capsys.readouterr()
+
+
+def test_the_fingerprint_of_the_pixels_is_in_the_json(small, capsys):
+    data_command.data(small, overrides(small), None, as_json=True)
+    assert len(json.loads(capsys.readouterr().out)["pixel_digest"]) == 16
