@@ -19,6 +19,7 @@ from compound.orchestrator.choose.rounds import Search, next_round
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.records import job_list
 from compound.orchestrator.records.documents import (
+    DATA,
     FAMILY,
     GATE_PLAN,
     GATE_RESULT,
@@ -99,6 +100,7 @@ class Study(Generic[S]):
             limits=self.spec.retry_limits,
             retry_failed=self.retry_failed,
         )
+        self.folder.write(DATA, info)
         self.folder.write(SPEC, Record(spec=self.spec, text=self.text))
         self._evaluation(info).expect()
         return phases

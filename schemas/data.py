@@ -107,7 +107,8 @@ class SyntheticData(_Source):
 
 
 DataSpec = Annotated[
-    DigitsData | ParquetData | ImageFolderData | SyntheticData, Field(discriminator="source")
+    DigitsData | ParquetData | ImageFolderData | IdxData | SyntheticData,
+    Field(discriminator="source"),
 ]
 
 

@@ -39,6 +39,7 @@ ORDER = (
     "jobs/gpu",
     "jobs/runtime",
     "jobs/data/augment",
+    "jobs/data/listing",
     "jobs/data/sources",
     "jobs/data",
     "jobs/data/stream",
@@ -143,6 +144,8 @@ def test_folders_are_small_and_file_names_unique() -> None:
 
 
 STORED = {
+    "schemas/data_ledger.py found",
+    "schemas/data_ledger.py taken",
     "schemas/forecast.py asked",
     "jobs/store/checking/findings.py what",
     "jobs/store/checking/gc.py kept",

@@ -4,13 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from compound.jobs.data.sources import digits, encoded, image_folder, parquet, synthetic
+from compound.jobs.data.sources import digits, encoded, idx, image_folder, parquet, synthetic
+from compound.jobs.data.sources.catalogue import Catalogue
 from compound.jobs.data.sources.dataset import Dataset, HeldOut
 from compound.jobs.data.sources.part_identity import encoded_part, pixels_part
 from compound.schemas.data import (
     DataInfo,
     DataSpec,
     DigitsData,
+    IdxData,
     ImageFolderData,
     ParquetData,
     SyntheticData,
@@ -24,6 +26,8 @@ class DataSource:
 
     summarise: Callable[[Any], DataInfo]
     """Describe the data without decoding all of it."""
+    inspect: Callable[[Any], DataInfo]
+    """Describe the data, and decode all of it."""
     opened: Callable[[Any, bool, HeldOut], Dataset | encoded.Choice]
     """Return the data, or what to stream; the second argument is `patient`, the third the part in
     the place of validation."""
@@ -31,35 +35,38 @@ class DataSource:
     """Describe the test part by its content. Only called where there is one."""
 
 
-def _generated(
+def _in_memory(
     summarise: Callable[[Any], DataInfo], load: Callable[[Any, HeldOut], Dataset]
 ) -> DataSource:
-    """Return a source that is always in memory, and needs no files of the user."""
+    """Return a source that is always in memory, and has no encoded images."""
     return DataSource(
+        summarise,
         summarise,
         lambda spec, patient, part: load(spec, part),
         lambda spec: pixels_part(load(spec, "test")),
     )
 
 
-def _from_files(catalogue: Callable[[Any, bool], encoded.Catalogue]) -> DataSource:
+def _from_files(catalogue: Callable[[Any, bool], Catalogue]) -> DataSource:
     """Return a source of encoded images, by the function that lists them."""
     return DataSource(
         lambda spec: encoded.summarise(spec, catalogue(spec, False)),
+        lambda spec: encoded.inspect(encoded.choose(spec, catalogue(spec, False))),
         lambda spec, patient, part: encoded.read_or_stream(spec, catalogue(spec, patient), part),
         lambda spec: _listed_part(spec, catalogue(spec, True)),
     )
 
 
-def _listed_part(spec: encoded.EncodedData, listed: encoded.Catalogue) -> EvaluatedPart:
+def _listed_part(spec: encoded.EncodedData, listed: Catalogue) -> EvaluatedPart:
     return encoded_part(encoded.choose(spec, listed), listed)
 
 
 SOURCES: Mapping[type[object], DataSource] = {
-    DigitsData: _generated(digits.summarise, digits.load),
-    SyntheticData: _generated(synthetic.summarise, synthetic.load),
+    DigitsData: _in_memory(digits.summarise, digits.load),
+    SyntheticData: _in_memory(synthetic.summarise, synthetic.load),
     ParquetData: _from_files(parquet.catalogue),
     ImageFolderData: _from_files(image_folder.catalogue),
+    IdxData: _in_memory(idx.summarise, idx.load),
 }
 """A new source is a class of `schemas.data`, a file in `sources/`, and a row here. Images that can
 also be streamed need their reader in `stream/encoded_source.py`."""
@@ -71,8 +78,7 @@ def inspect(spec: DataSpec) -> DataInfo:
     DataError: a split is empty, one class, a label out of range, wrong columns, a missing path,
     or more bad images than `max_bad` allows.
     """
-    data = opened(spec, patient=False)
-    return encoded.inspect(data) if isinstance(data, encoded.Choice) else data.info
+    return SOURCES[type(spec)].inspect(spec)
 
 
 def summarise(spec: DataSpec) -> DataInfo:

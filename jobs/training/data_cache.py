@@ -26,6 +26,11 @@ MAX_BYTES = 2 * 2**30
 _FEW_DECODERS = 4
 """Number of decoding processes below which a GPU is likely to wait for images."""
 
+_OTHER_PIXELS = (
+    "; jobs that an older version planned cannot run on these images, since their orientation, "
+    "transparency or depth is now read as a viewer shows it"
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -144,7 +149,8 @@ def _load(data: DataRef, part: HeldOut) -> Dataset | Choice:
             f"the data has changed since the job was planned: fingerprint "
             f"{dataset.info.fingerprint}, not {data.fingerprint}",
             where=str(getattr(data.spec, "path", data.spec.source)),
-            next_step="plan again with the data as it is now, or bring the old files back",
+            next_step="plan again with the data as it is now, or bring the old files back"
+            + (_OTHER_PIXELS if dataset.info.pixels > 1 else ""),
         )
     return dataset
 

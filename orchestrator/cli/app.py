@@ -13,7 +13,12 @@ from compound.orchestrator.cli.options import (
     ImportOption,
     JsonOption,
     OutputOption,
+    PlanFileOption,
+    ProbeOption,
+    PureOption,
+    RunnerOption,
     SetOption,
+    SheetOption,
     SpecArgument,
     StoreOption,
     StudyArgument,
@@ -41,18 +46,27 @@ def validate(spec: SpecArgument, overrides: SetOption = None, as_json: JsonOptio
 
 
 @app.command()
+def data(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    sheet: SheetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the data are: found, taken and left out, by reason; all images are decoded."""
+    from compound.orchestrator.cli import data as data_command
+
+    data_command.data(spec, overrides or [], sheet, as_json=as_json)
+
+
+@app.command()
 def plan(
     spec: SpecArgument,
     overrides: SetOption = None,
-    probe: Annotated[
-        bool, typer.Option("--probe", help="Time a few networks first, a minute at most.")
-    ] = False,
+    probe: ProbeOption = False,
     address: Annotated[
         str | None, typer.Option(help="Probe a worker of this Ray instead of this machine.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Keep the plan in this file.")
-    ] = None,
+    output: PlanFileOption = None,
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -70,9 +84,7 @@ def run(
     plan: Annotated[
         Path | None, typer.Option(help="Run exactly the plan that `compound plan -o` wrote.")
     ] = None,
-    runner: Annotated[
-        Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
-    ] = "ray",
+    runner: RunnerOption = "ray",
     address: AddressOption = None,
     retry_failed: Annotated[bool, typer.Option(help="Train failed jobs again.")] = False,
     fast_dev_run: Annotated[
@@ -107,9 +119,7 @@ def retry(
     study: StudyArgument,
     store: StoreOption = "runs",
     failed: Annotated[bool, typer.Option("--failed", help="Retry failed jobs (default).")] = True,
-    runner: Annotated[
-        Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
-    ] = "ray",
+    runner: RunnerOption = "ray",
     address: AddressOption = None,
     allow_import: ImportOption = False,
     as_json: JsonOption = False,
@@ -197,9 +207,7 @@ def doctor(
 
 @app.command()
 def models(
-    pure: Annotated[
-        bool, typer.Option("--pure", help="EfficientNet-B0 by powers of 1.2, 1.1 and 1.15 instead.")
-    ] = False,
+    pure: PureOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the named networks with their exact counts."""

@@ -28,3 +28,18 @@ ImportOption = Annotated[
     bool,
     typer.Option("--allow-import", help="Import the factory that the spec names: runs its code."),
 ]
+ProbeOption = Annotated[
+    bool, typer.Option("--probe", help="Time a few networks first, a minute at most.")
+]
+PlanFileOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Keep the plan in this file.")
+]
+SheetOption = Annotated[
+    Path | None, typer.Option("--sheet", help="Draw a few images of each class into a PNG.")
+]
+RunnerOption = Annotated[
+    Literal["ray", "local"], typer.Option(help="Ray schedules; local is a plain loop.")
+]
+PureOption = Annotated[
+    bool, typer.Option("--pure", help="EfficientNet-B0 by powers of 1.2, 1.1 and 1.15 instead.")
+]

@@ -26,6 +26,7 @@ from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.run.trackers import check as check_trackers
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.study import Outcome, Study
+from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.schemas.errors import CompoundError, RunError, SpecError
 from compound.schemas.promotion import Asha
 
@@ -140,7 +141,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
     networks = networks_for(file, "run", options.allow_import)
     with folder.lease(_holder()):
         info = inspect(spec.data)
-        _say_quarantine(info)
+        _say_data(info)
         prepared = _prepared(spec, info, store, networks, options)
         require_extension(documents(folder), prepared.plan)
         check_budget(spec, prepared.forecast)
@@ -212,7 +213,9 @@ def _holder() -> dict[str, str]:
     return {"job": os.environ.get("RAY_JOB_ID", ""), "host": socket.gethostname()}
 
 
-def _say_quarantine(info: "DataInfo") -> None:
+def _say_data(info: "DataInfo") -> None:
+    for line in ledger_lines(info):
+        note(f"data: {line}")
     for line in info.quarantined[:5]:
         note(f"left out: {line}")
     if len(info.quarantined) > 5:

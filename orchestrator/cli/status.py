@@ -16,6 +16,7 @@ from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, out
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.forecast.budget_check import used_parts
 from compound.orchestrator.records.documents import (
+    DATA,
     FINAL_TEST,
     GATE_PLAN,
     GATE_RESULT,
@@ -29,7 +30,9 @@ from compound.orchestrator.records.documents import (
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
 from compound.orchestrator.wording.final_texts import final_lines
+from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import closest
+from compound.schemas.data import DataInfo
 from compound.schemas.errors import StoreError
 from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.metrics import ACCURACY
@@ -98,6 +101,7 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
                 "gate": study_status.gate,
                 "spent": study_status.spent.model_dump() if study_status.spent else None,
                 "test": study_status.test.model_dump(mode="json") if study_status.test else None,
+                "data": study_status.data.model_dump(mode="json") if study_status.data else None,
                 "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
                 "jobs": [_row(*pair) for pair in pairs],
             }
@@ -115,6 +119,8 @@ def status(study: str, uri: str, *, as_json: bool) -> None:
             say(line)
     for line in final_lines(study_status.test):
         say(line)
+    for line in ledger_lines(study_status.data) if study_status.data else ():
+        say(f"data: {line}")
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,8 @@ class StudyStatus:
     spent: Spent | None
     test: FinalTest | None
     """None: it has no test part, or is older than test parts."""
+    data: DataInfo | None
+    """None: begun before studies kept it."""
 
     @classmethod
     def of(cls, store: ArtifactStore, study: str) -> "StudyStatus":
@@ -153,6 +161,7 @@ class StudyStatus:
             gate.sentence if gate and gated else None,
             spent,
             folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,
+            folder.read(DATA, DataInfo) if DATA in listed else None,
         )
 
 

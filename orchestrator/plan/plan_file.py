@@ -107,7 +107,9 @@ def _sets(plan_file: PlanFile) -> list[str]:
 
 def check_data(plan_file: PlanFile, current: DataInfo, path: Path) -> None:
     """Refuse a plan whose data are no longer what they were. PlanError says in what."""
-    was, now = (info.model_dump(mode="json") for info in (plan_file.plan.data, current))
+    was, now = (
+        info.model_dump(mode="json", exclude={"ledger"}) for info in (plan_file.plan.data, current)
+    )
     if was["fingerprint"] != now["fingerprint"]:
         changed = ", ".join(list(differences(was, now))[:_LISTED_CHANGES])
         raise PlanError(f"the data have changed since this was planned: {changed}", where=str(path))

@@ -20,6 +20,8 @@ from compound.schemas.verdict import Verdict
 
 SPEC = "spec.json"
 """Record; without this document there is no study."""
+DATA = "data.json"
+"""DataInfo, with the ledger: status need not read a whole plan for it."""
 PLAN = "plan.json"
 BASELINE = "baseline.json"
 """TrainRecord; a single variant has it in place of a plan."""

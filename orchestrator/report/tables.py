@@ -22,6 +22,7 @@ from compound.orchestrator.report.table_cells import (
     spans,
     text,
 )
+from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.names import kind, multipliers, name
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.architecture import Candidate, Network
@@ -221,6 +222,7 @@ def data(inputs: ReportInputs) -> list[tuple[str, str]]:
         ("classes", f"{len(info.classes):,}"),
         ("stored size", f"{info.size} x {info.size}, {_channels(info.in_channels)}"),
         ("fingerprint", info.fingerprint),
+        *(line.partition(": ")[::2] for line in ledger_lines(info)),
     ]
 
 

@@ -32,6 +32,8 @@ def require_extension(previous: Documents | None, plan: AnyPlan) -> None:
     if begun is None:
         return
     if begun.data.fingerprint != plan.data.fingerprint:
+        if begun.data.pixels != plan.data.pixels:
+            raise _other_pixels(plan.study)
         raise _refused(plan.study, "data", _data_changes(begun.data, plan.data))
     if begun.baseline.id != plan.baseline.id:
         was, now = (
@@ -42,8 +44,20 @@ def require_extension(previous: Documents | None, plan: AnyPlan) -> None:
 
 
 def _data_changes(was: DataInfo, now: DataInfo) -> list[str]:
-    changed = differences(was.model_dump(mode="json"), now.model_dump(mode="json"))
+    # The ledger says why; the counts and the fingerprint say what is different.
+    before, after = (info.model_dump(mode="json", exclude={"ledger"}) for info in (was, now))
+    changed = differences(before, after)
     return sorted(changed, key=lambda change: change.startswith("fingerprint"))
+
+
+def _other_pixels(study: str) -> PlanError:
+    return PlanError(
+        f"study '{study}' was begun when some of these images were read with other pixels: today "
+        "orientation, transparency, depth and a mix of grey and colour are as a viewer shows them",
+        where="data",
+        allowed=_ALLOWED,
+        next_step="give this study another `name`; the report of the old one can still be made",
+    )
 
 
 def _refused(study: str, key: str, changes: Sequence[str]) -> PlanError:

@@ -105,7 +105,7 @@ def _named(column: pa.ChunkedArray, where: str) -> FileLabels:
     if "" in texts:
         raise _missing(int((ids == texts.index("")).sum()), len(ids), where)
     names = tuple(sorted(texts))
-    place_of = {text: place for place, text in enumerate(names)}
+    place_of = {text: number for number, text in enumerate(names)}
     order = np.array([place_of[text] for text in texts], dtype=np.int64)
     return FileLabels(where, order[ids] if len(ids) else ids, names)
 
@@ -185,7 +185,7 @@ def _mapped(file: FileLabels, classes: Sequence[str], where: str) -> Labels:
 
     Numbers that the file itself does not name stay, and are refused later.
     """
-    place_of = {name: place for place, name in enumerate(classes)}
+    place_of = {name: number for number, name in enumerate(classes)}
     unknown = [name for name in file.names if name not in place_of]
     if unknown:
         raise DataError(

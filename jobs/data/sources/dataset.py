@@ -17,6 +17,8 @@ from compound.schemas.errors import DataError
 Labels = npt.NDArray[np.int64]
 Pixels = npt.NDArray[np.uint8]
 Indices = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.int64]
+"""64 bits of each image's content: equal for equal images."""
 
 MAX_CLASSES = 1_000_000
 _ACCESS_FIELDS = frozenset(

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from compound.jobs.data.listing.image_file import BadImage, guarded, opened
 from compound.jobs.data.sources.dataset import Pixels
 from compound.jobs.data.sources.eight_bits import HIGH_BYTE, eight_bits
-from compound.jobs.data.sources.image_file import BadImage, guarded, opened
 from compound.jobs.data.sources.image_header import orientation_of
 
 try:

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from compound.jobs.data.sources.dataset import (
-    Dataset,
-    HeldOut,
-    Labels,
-    Pixels,
-    check_splits,
-    fingerprint,
-)
-from compound.jobs.data.sources.subset import limited, parts
+from compound.jobs.data.sources.arrays import ArrayListing, Arrays, arranged
+from compound.jobs.data.sources.dataset import Dataset, HeldOut, Labels, Pixels
 from compound.schemas.data import DataInfo, DigitsData
 from compound.schemas.errors import DataError
 
@@ -31,21 +24,8 @@ def summarise(spec: DigitsData) -> DataInfo:
 def load(spec: DigitsData, part: HeldOut = "validation") -> Dataset:
     """Read the digits and split them. DataError: scikit-learn's file does not exist."""
     images, labels, content = _read()
-    train, held_out, tested = parts(labels, spec.validation, spec.test, spec.split_seed)
-    train = train[limited(labels[train], spec.limit, spec.split_seed)]
-    held_out = held_out[limited(labels[held_out], spec.validation_limit, spec.split_seed)]
-    check_splits(labels[train], labels[held_out], CLASSES, "digits")
-    info = DataInfo(
-        fingerprint=fingerprint(spec, content),
-        classes=CLASSES,
-        in_channels=1,
-        size=8,
-        train=len(train),
-        validation=len(held_out),
-        test=len(tested),
-    )
-    held_out = tested if part == "test" else held_out
-    return Dataset(images[train], labels[train], images[held_out], labels[held_out], info)
+    listing = ArrayListing("digits", images, labels)
+    return arranged(spec, Arrays(CLASSES, listing, content), "digits", part)
 
 
 def _read() -> tuple[Pixels, Labels, str]:

@@ -1,16 +1,17 @@
 """Data sets of encoded images: the part that Parquet files and folders share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 
+from compound.jobs.data.listing.image_file import FORMAT_NAMES
+from compound.jobs.data.sources.catalogue import Catalogue, Listing, Part
+from compound.jobs.data.sources.checked_images import CheckedImages, checked
 from compound.jobs.data.sources.dataset import (
     Dataset,
     HeldOut,
     Indices,
-    Labels,
     Pixels,
     check_labels,
     check_memory,
@@ -19,7 +20,7 @@ from compound.jobs.data.sources.dataset import (
     fits,
 )
 from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
-from compound.jobs.data.sources.image_file import FORMAT_NAMES
+from compound.jobs.data.sources.ledger_of_parts import LedgerPart, ledger_of
 from compound.jobs.data.sources.own_test_part import (
     check_apart,
     check_one_test_part,
@@ -28,67 +29,10 @@ from compound.jobs.data.sources.own_test_part import (
 from compound.jobs.data.sources.sampled_form import Readable, Sample, sampled_form
 from compound.jobs.data.sources.subset import limited, parts
 from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
-from compound.schemas.data_ledger import LeftOut
+from compound.schemas.data_ledger import PARTS, DataLedger, PartName
 from compound.schemas.errors import DataError
 
 EncodedData = ParquetData | ImageFolderData
-
-
-class Listing(Protocol):
-    """Images that are listed with their labels and not decoded yet."""
-
-    @property
-    def labels(self) -> Labels:
-        """The label of every image, int64 (N,)."""
-        ...
-
-    def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
-        """Yield name and encoded bytes of the images at ascending indices."""
-        ...
-
-
-@dataclass(frozen=True)
-class FoundPart:
-    """Where a listing was found, and what was left out of it before any image was decoded."""
-
-    where: str
-    found: int
-    left_out: tuple[LeftOut, ...] = ()
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """All images of a source, listed before any is decoded."""
-
-    classes: tuple[str, ...]
-    train: Listing
-    validation: Listing | None
-    """None: validation is split off from `train`."""
-    content: str
-    """A hash of all listed images."""
-    largest: int | None = None
-    """Pixels a side that images are shrunk to where they are larger; None: they keep their size."""
-    test: Listing | None = None
-    """None: the source has no test part of its own."""
-    test_content: str = ""
-    """A hash of the listed images of the test part, which is no part of `content`."""
-    parts: tuple[FoundPart, ...] = ()
-    """What was found in every listing, in the order train, validation, test."""
-    unused: tuple[LeftOut, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Part:
-    """The images of one split: a listing, and the indices of those that are used."""
-
-    listing: Listing
-    indices: Indices
-
-    @property
-    def labels(self) -> Labels:
-        """The labels of the chosen images, int64 (N,)."""
-        return self.listing.labels[self.indices]
 
 
 @dataclass(frozen=True)
@@ -96,6 +40,7 @@ class Choice:
     """The images that a spec selects, and their form once they are decoded."""
 
     spec: EncodedData
+    catalogue: Catalogue
     train: Part
     validation: Part
     form: Form
@@ -117,6 +62,12 @@ class Choice:
         spec = self.spec.model_copy(update={"cache": "off"})
         return replace(self, spec=spec, validation=self.test, info=info)
 
+    @property
+    def parts(self) -> dict[PartName, Part]:
+        """The chosen images of every part that there is."""
+        parts: dict[PartName, Part] = {"train": self.train, "validation": self.validation}
+        return parts if self.test is None else {**parts, "test": self.test}
+
     def check_bad(self, bad: tuple[str, ...]) -> None:
         """Raise DataError when more images cannot be decoded than `max_bad` allows."""
         _check_bad(bad, self.info.train + self.info.validation, self.spec)
@@ -126,19 +77,30 @@ def summarise(spec: EncodedData, catalogue: Catalogue) -> DataInfo:
     """Describe the data from labels and a few headers; broken images still count."""
     choice = choose(spec, catalogue)
     _check_test_apart(choice)
-    return choice.info
+    return choice.info.model_copy(update={"ledger": _ledger(choice)})
 
 
 def inspect(choice: Choice) -> DataInfo:
     """Decode every chosen image and keep none. DataError: as for `decoded`."""
     _check_test_apart(choice)
-    bad = [*_broken(choice.train, choice.form), *_broken(choice.validation, choice.form)]
-    choice.check_bad(tuple(bad))
-    if choice.test:
-        bad_tested = tuple(_broken(choice.test, choice.form))
-        _check_bad(bad_tested, choice.info.test, choice.spec)
-        bad += bad_tested
-    return choice.info.model_copy(update={"quarantined": tuple(bad)})
+    images = {
+        part: checked(images, choice.form, f"decoding {part}:")
+        for part, images in choice.parts.items()
+    }
+    train, validation, test = (images.get(part) for part in PARTS)
+    assert train and validation, "every choice has these parts"
+    bad = (*train.bad, *validation.bad)
+    choice.check_bad(bad)
+    if test:
+        _check_bad(test.bad, choice.info.test, choice.spec)
+        bad += test.bad
+    update = {"quarantined": bad, "ledger": _ledger(choice, images)}
+    if not choice.streamed:
+        train_labels = choice.train.labels[train.good]
+        held_out_labels = choice.validation.labels[validation.good]
+        check_splits(train_labels, held_out_labels, choice.info.classes, choice.spec.path)
+        update |= {"train": len(train.good), "validation": len(validation.good)}
+    return choice.info.model_copy(update=update)
 
 
 def decoded(choice: Choice) -> Dataset:
@@ -190,7 +152,9 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
         test=len(test.indices) if test else 0,
         pixels=sample.pixels,
     )
-    return Choice(spec, train, validation, form, info, streamed, sample, test)
+    choice = Choice(spec, catalogue, train, validation, form, info, streamed, sample, test)
+    _check_empty(choice)
+    return choice
 
 
 def streams(spec: DataSpec, images: int, channels: int, size: int) -> bool:
@@ -209,13 +173,13 @@ def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part, Part | 
     used, held_out, tested = parts(train.labels, fraction, spec.test, seed)
     if catalogue.validation:
         held_out = np.arange(len(validation.labels))
-    test = Part(train, tested) if spec.test is not None else None
+    test = Part(train, tested, len(tested)) if spec.test is not None else None
     if catalogue.test:
         test = _own_test_part(spec, catalogue, catalogue.test)
     few_held_out = limited(validation.labels[held_out], spec.validation_limit, seed)
     return (
-        Part(train, used[limited(train.labels[used], spec.limit, seed)]),
-        Part(validation, held_out[few_held_out]),
+        Part(train, used[limited(train.labels[used], spec.limit, seed)], len(used)),
+        Part(validation, held_out[few_held_out], len(held_out)),
         test,
     )
 
@@ -238,7 +202,7 @@ def _own_test_part(spec: EncodedData, catalogue: Catalogue, test: Listing) -> Pa
     check_one_test_part(spec.test, where)
     check_labels(test.labels, len(catalogue.classes), where)
     check_own_test_part(test.labels, catalogue.train.labels, catalogue.classes, where)
-    return Part(test, np.arange(len(test.labels)))
+    return Part(test, np.arange(len(test.labels)), len(test.labels))
 
 
 def _test_address(spec: EncodedData) -> str:
@@ -268,14 +232,22 @@ def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:
     return pixels[: len(good)], np.array(good, dtype=np.int64), tuple(bad)
 
 
-def _broken(part: Part, form: Form) -> Iterator[str]:
-    """Yield name and reason of every image that cannot be decoded."""
-    with guarded():
-        for name, data in part.listing.images(part.indices):
-            try:
-                decode(data, form)
-            except BadImage as error:
-                yield f"{name}: {error}"
+def _ledger(choice: Choice, images: Mapping[PartName, CheckedImages] | None = None) -> DataLedger:
+    """Return the ledger of a choice, with what decoding all `images` showed."""
+    parts = {
+        part: LedgerPart.of(chosen, images[part] if images else None)
+        for part, chosen in choice.parts.items()
+    }
+    return ledger_of(choice.catalogue, parts, choice.sample.appearance, choice.sample.notes)
+
+
+def _check_empty(choice: Choice) -> None:
+    """Raise DataError where more images have 0 bytes than `max_bad` allows."""
+    bad = []
+    for part in (choice.train, choice.validation):
+        empty = np.intersect1d(part.indices, part.listing.empty)
+        bad += [f"{part.listing.name(int(index))}: 0 bytes" for index in empty]
+    choice.check_bad(tuple(bad))
 
 
 def _check_bad(bad: tuple[str, ...], total: int, spec: EncodedData) -> None:

@@ -5,17 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
-from compound.jobs.data.sources.class_folders import class_folders
-from compound.jobs.data.sources.dataset import Indices, Labels
-from compound.jobs.data.sources.encoded import Catalogue
-from compound.jobs.data.sources.file_location import FileLocation, location_of
-from compound.jobs.data.sources.images_below import reason_of_error
-from compound.jobs.data.sources.left_out import LeftOutCounts, printable
-from compound.jobs.data.sources.part_files import PartFiles, list_part
-from compound.jobs.data.sources.progress import progress
-from compound.jobs.data.sources.read_ahead import read_ahead
+from compound.jobs.data.listing.class_folders import class_folders
+from compound.jobs.data.listing.file_location import FileLocation, location_of, unreadable
+from compound.jobs.data.listing.images_below import reason_of_error
+from compound.jobs.data.listing.left_out import LeftOutCounts, printable
+from compound.jobs.data.listing.part_files import PartFiles, list_part
+from compound.jobs.data.listing.read_ahead import read_ahead
+from compound.jobs.data.listing.reading_progress import progress
+from compound.jobs.data.sources.catalogue import Catalogue
+from compound.jobs.data.sources.dataset import Hashes, Indices, Labels
 from compound.schemas.data import ImageFolderData
 from compound.schemas.errors import DataError
 
@@ -30,16 +29,29 @@ class FolderListing:
     names: tuple[str, ...]
     """As the location names them."""
     labels: Labels
-    hashes: npt.NDArray[np.int64]
+    hashes: Hashes
     """Of each file's content: equal for equal files."""
-    empty: frozenset[int] = frozenset()
+    empty: Indices
     """The indices of the files of 0 bytes."""
 
+    def name(self, index: int) -> str:
+        """Return a file's path under the root."""
+        return printable(self.names[index])
+
     def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
-        """Yield the path under the root, and the content of the files at `indices`."""
+        """Yield the path under the root, and the content of the files at `indices`.
+
+        DataError: a file can no longer be read.
+        """
         names = [self.names[index] for index in indices]
-        contents = read_ahead(self.location.read, names, self.location.parallel_reads)
+        contents = read_ahead(self._content, names, self.location.parallel_reads)
         yield from zip(map(printable, names), contents, strict=True)
+
+    def _content(self, name: str) -> bytes:
+        try:
+            return self.location.read(name)
+        except OSError as error:
+            raise unreadable(self.location.address(name), error) from None
 
 
 @dataclass
@@ -49,12 +61,12 @@ class _Entries:
     names: list[str] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     hashes: bytearray = field(default_factory=bytearray)
-    empty: set[int] = field(default_factory=set)
+    empty: list[int] = field(default_factory=list)
 
     def add(self, name: str, label: int, content: bytes) -> None:
         """Add a file by the SHA-256 of its content, of which 64 bits are kept."""
         if content == _EMPTY:
-            self.empty.add(len(self.names))
+            self.empty.append(len(self.names))
         self.names.append(name)
         self.labels.append(label)
         self.hashes += content[:8]
@@ -66,7 +78,7 @@ class _Entries:
             tuple(self.names),
             np.array(self.labels, dtype=np.int64),
             np.frombuffer(self.hashes, dtype=np.int64),
-            frozenset(self.empty),
+            np.array(self.empty, dtype=np.int64),
         )
 
 
@@ -101,7 +113,7 @@ def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
         largest=spec.size,
         test=listings.get("test"),
         test_content=test_content.hexdigest() if "test" in parts else "",
-        parts=tuple(files.found() for files in parts.values()),
+        parts=tuple(files.count() for files in parts.values()),
         unused=unused.entries(),
         notes=tuple(_notes(parts["train"], classes)),
     )
@@ -111,7 +123,7 @@ def _shares_classes(test: PartFiles, classes: Sequence[str], unused: LeftOutCoun
     """Return whether a test part has a class of training; count its files where it has none."""
     if not set(test.names).isdisjoint(classes):
         return True
-    files = test.found().found
+    files = test.count().entries
     if files:
         example = min((min(names) for names in test.names.values() if names), default=test.folder)
         reason = f"of classes that training does not have, in `{printable(test.folder)}`"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image
 
-from compound.jobs.data.sources.image_file import opened
+from compound.jobs.data.listing.image_file import opened
 from compound.schemas.data_ledger import Appearance, Tally
 
 PLAIN_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP")
 """The formats that every version has read, by Pillow's names; MPO is a JPEG of several pictures."""
-_GREY = ("1", "L", "LA", "F")
+_GREY = ("1", "L", "LA")
 _ORIENTED = ("exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 """Where Pillow keeps what an orientation may be read from."""
 _BITS_PER_SAMPLE = 258
@@ -35,11 +35,13 @@ class Header:
     """Whether it has an alpha channel, a transparent colour or a transparent palette entry."""
     deep: bool
     """Whether it has more than 8 bits a channel."""
+    grey: bool
+    """Whether its mode has no colour, or it is a GIF whose palette has none."""
 
     @property
-    def grey(self) -> bool:
-        """Whether its mode has no colour; a palette has, whatever is in it."""
-        return self.mode in _GREY or self.mode.startswith("I")
+    def raw(self) -> bool:
+        """Whether Pillow gives its values as they are stored, of more than 8 bits."""
+        return _is_raw(self.mode)
 
 
 def header(data: bytes) -> Header:
@@ -53,7 +55,7 @@ def header(data: bytes) -> Header:
         transparent = image.has_transparency_data
         return Header(
             *(image.format or "", image.mode, width, height),
-            *(orientation > 1, transparent, _deep(image, data)),
+            *(orientation > 1, transparent, _deep(image, data), _grey(image, data)),
         )
 
 
@@ -87,8 +89,26 @@ def _tiff_orientation(image: Image.Image) -> int:
     return value if value in range(1, 9) else 1
 
 
+def _is_raw(mode: str) -> bool:
+    return mode.startswith(("I", "F"))
+
+
+def _grey(image: Image.Image, data: bytes) -> bool:
+    # Pillow gives a grey PNG of 16 bits with alpha as RGBA; the type in the header says grey.
+    is_grey_png = image.format == "PNG" and data[25] in (0, 4)
+    return is_grey_png or image.mode in _GREY or _is_raw(image.mode) or _is_grey_gif(image)
+
+
+def _is_grey_gif(image: Image.Image) -> bool:
+    # GIF has palettes alone: a grey one is the only way in which it can be grey.
+    if image.format != "GIF" or image.mode != "P":
+        return False
+    palette = image.getpalette("RGB") or []
+    return palette[0::3] == palette[1::3] == palette[2::3]
+
+
 def _deep(image: Image.Image, data: bytes) -> bool:
-    if image.mode.startswith(("I", "F")):
+    if _is_raw(image.mode):
         return True
     if image.format == "PNG":
         return data[24] == 16  # the bit depth in the header, which comes first in every PNG

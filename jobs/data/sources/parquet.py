@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from compound.jobs.data.listing.file_location import FileLocation, unreadable
+from compound.jobs.data.listing.left_out import FoundPart, printable
+from compound.jobs.data.listing.parquet_files import PartNames, part_files
+from compound.jobs.data.listing.read_ahead import read_ahead
+from compound.jobs.data.sources.catalogue import Catalogue
 from compound.jobs.data.sources.class_labels import FileLabels, is_text, match, read_labels
 from compound.jobs.data.sources.dataset import Indices, Labels
-from compound.jobs.data.sources.encoded import Catalogue, FoundPart
-from compound.jobs.data.sources.file_location import FileLocation, unreadable
-from compound.jobs.data.sources.left_out import printable
-from compound.jobs.data.sources.parquet_files import PartNames, part_files
-from compound.jobs.data.sources.read_ahead import read_ahead
 from compound.schemas.data import ParquetData
 from compound.schemas.data_ledger import PartName
 from compound.schemas.errors import DataError
@@ -46,6 +46,23 @@ class ParquetListing:
     """Of the files, as the location names them."""
     labels: Labels
     image_column: str
+    rows: tuple[int, ...]
+    """Of each file."""
+    hashes: None = None
+    """Listing reads no images."""
+
+    @property
+    def empty(self) -> Indices:
+        """No indices: listing reads no images."""
+        return np.empty(0, dtype=np.int64)
+
+    def name(self, index: int) -> str:
+        """Return file and row."""
+        ends = np.cumsum(self.rows)
+        number = int(np.searchsorted(ends, index, side="right"))
+        return (
+            f"{printable(self.names[number])} row {index - int(ends[number]) + self.rows[number]}"
+        )
 
     def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
         """Yield name and bytes of the rows at ascending indices, a batch of rows at a time."""
@@ -89,7 +106,11 @@ def catalogue(spec: ParquetData, patient: bool = True) -> Catalogue:
         labels = matched.labels[start : start + len(names.names)]
         start += len(names.names)
         listings[part] = ParquetListing(
-            names.location, names.names, np.concatenate(labels), spec.image_column
+            names.location,
+            names.names,
+            np.concatenate(labels),
+            spec.image_column,
+            tuple(map(len, labels)),
         )
     if "test" in listings and (listings["test"].labels < 0).all():
         unlabelled = listings.pop("test")

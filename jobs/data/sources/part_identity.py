@@ -4,8 +4,9 @@ import hashlib
 
 import numpy as np
 
+from compound.jobs.data.sources.catalogue import Catalogue
 from compound.jobs.data.sources.dataset import Dataset, Labels
-from compound.jobs.data.sources.encoded import Catalogue, Choice
+from compound.jobs.data.sources.encoded import Choice
 from compound.schemas.final_evaluation import EvaluatedPart
 
 

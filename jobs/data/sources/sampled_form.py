@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ImageColor
 
+from compound.jobs.data.listing.image_file import BadImage, guarded, opened
 from compound.jobs.data.sources.dataset import Indices
 from compound.jobs.data.sources.decode import Form
 from compound.jobs.data.sources.eight_bits import HIGH_BYTE, Values, step_for, values_of
-from compound.jobs.data.sources.image_file import BadImage, guarded, opened
 from compound.jobs.data.sources.image_header import PLAIN_FORMATS, Header, appearance, header
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.data_ledger import Appearance
@@ -137,7 +137,7 @@ def _common(headers: Sequence[Header], largest: int | None) -> Form:
 
 def _step(sample: Sequence[_Image]) -> float:
     """Return the scale of grey images of more than 8 bits, from the brightest of a few."""
-    deep = [image for image in sample if image.header.deep and image.header.grey]
+    deep = [image for image in sample if image.header.raw]
     if not deep:
         return HIGH_BYTE
     brightest, floating = 0.0, False
@@ -187,14 +187,14 @@ def _notes(spec: EncodedSpec, headers: Sequence[Header], form: Form) -> Iterator
 
 
 def _depth_notes(headers: Sequence[Header], form: Form, sampled: str) -> Iterator[str]:
-    deep_grey = sum(header.deep and header.grey for header in headers)
-    deep_colour = sum(header.deep and not header.grey for header in headers)
-    if deep_grey and form.step < 1:
-        yield f"{deep_grey:,} {sampled} are grey fractions: 0 is black, 1 is white"
-    elif deep_grey:
+    raw = sum(header.raw for header in headers)
+    clipped = sum(header.deep and not header.raw for header in headers)
+    if raw and form.step < 1:
+        yield f"{raw:,} {sampled} are grey fractions: 0 is black, 1 is white"
+    elif raw:
         yield (
-            f"{deep_grey:,} {sampled} are grey of more than 8 bits: 0 is black, "
+            f"{raw:,} {sampled} are grey of more than 8 bits: 0 is black, "
             f"{form.step * 256 - 1:,.0f} and more is white"
         )
-    if deep_colour:
-        yield f"{deep_colour:,} {sampled} have 16 bits a colour: their high 8 bits are used"
+    if clipped:
+        yield f"{clipped:,} {sampled} have 16 bits a channel: their high 8 bits are used"

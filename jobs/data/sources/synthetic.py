@@ -1,5 +1,7 @@
 """Noisy class patterns made from a seed."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +17,7 @@ from compound.jobs.data.sources.dataset import (
 from compound.jobs.data.sources.subset import limited
 from compound.jobs.seeds import Purpose, derive
 from compound.schemas.data import DataInfo, SyntheticData
+from compound.schemas.data_ledger import DataLedger, LeftOut, PartLedger, PartName
 
 _CELLS = 4
 """Cells a side of a pattern: coarse patterns survive resizing and shifting."""
@@ -38,7 +41,31 @@ def summarise(spec: SyntheticData) -> DataInfo:
         train=len(train),
         validation=len(validation),
         test=tested,
+        ledger=_ledger(
+            spec, {"train": train, "validation": validation, "test": _cycled(tested, spec)}
+        ),
     )
+
+
+def _ledger(spec: SyntheticData, labels: Mapping[PartName, Labels]) -> DataLedger:
+    made = {"train": spec.images, "validation": spec.validation_images, "test": spec.test_images}
+    limits = {"train": "limit", "validation": "validation_limit"}
+    entries = []
+    for part, chosen in labels.items():
+        beyond = (made[part] or 0) - len(chosen)
+        reason = LeftOut(reason=f"beyond `{limits.get(part, '')}`", count=beyond)
+        counts = np.bincount(chosen, minlength=spec.num_classes)
+        entries.append(
+            PartLedger(
+                part=part,
+                where="made from a seed",
+                found=made[part] or 0,
+                left_out=(reason,) if beyond else (),
+                taken=len(chosen),
+                class_counts=tuple(counts.tolist()),
+            )
+        )
+    return DataLedger(parts=tuple(entry for entry in entries if entry.found))
 
 
 def load(spec: SyntheticData, part: HeldOut = "validation") -> Dataset:

@@ -6,8 +6,9 @@ import logging
 import numpy as np
 import pyarrow as pa
 
+from compound.jobs.data.sources.catalogue import Part
 from compound.jobs.data.sources.dataset import Indices, Labels, Pixels
-from compound.jobs.data.sources.encoded import Choice, Part
+from compound.jobs.data.sources.encoded import Choice
 from compound.jobs.data.sources.image_folder import FolderListing
 from compound.jobs.data.sources.parquet import ParquetListing
 from compound.jobs.data.stream.disk_cache import BAD, GOOD, RawCache

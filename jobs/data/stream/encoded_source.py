@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from compound.jobs.data.listing.file_location import FileLocation
+from compound.jobs.data.listing.read_ahead import Prefetcher, read_ahead
 from compound.jobs.data.sources.dataset import Indices
-from compound.jobs.data.sources.file_location import FileLocation
 from compound.jobs.data.sources.image_folder import FolderListing
 from compound.jobs.data.sources.parquet import ParquetListing, fields
-from compound.jobs.data.sources.read_ahead import Prefetcher, read_ahead
 
 _PARALLEL_GROUPS = 4
 _GROUPS_AHEAD = 2

@@ -28,6 +28,10 @@ _AHEAD_BYTES = 2**28
 """Memory for frames that wait; two frames are kept even where they take more."""
 _MOST_FRAMES = 8
 
+_RULES = "-2"
+"""Part of a cache's name: raised when some image's pixels change. The fingerprint may stay then:
+it follows a sample of the images alone."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -120,4 +124,4 @@ def _cache(choice: Choice, side: int) -> RawCache | None:
         return None
     rows = len(choice.train.indices) + len(choice.validation.indices)
     layout = Layout(rows=rows, channels=choice.form.channels, side=side)
-    return RawCache.open(Path(folder), f"{choice.info.fingerprint}-{side}", layout)
+    return RawCache.open(Path(folder), f"{choice.info.fingerprint}-{side}{_RULES}", layout)

@@ -8,6 +8,7 @@ from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.forecast.placement import sentence
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.wording.final_texts import part_warnings, planned_text
+from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import counted, duration, short, size
 from compound.schemas.architecture import Candidate
 from compound.schemas.device import DeviceProfile, ProbePoint
@@ -135,6 +136,8 @@ def _say_data(prepared: "Prepared") -> None:
         f"{len(info.classes)} classes, {info.in_channels} x {info.size} x {info.size}"
     )
     say(planned_text(info))
+    for line in ledger_lines(info):
+        say(f"  {line}")
 
 
 def _say_start(weights: WeightsRef | None) -> None:

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from compound.jobs.data.batches import Share
+from compound.jobs.data.listing.file_location import location_of, split_address
+from compound.jobs.data.listing.read_ahead import Prefetcher, read_ahead
 from compound.jobs.data.source import inspect, load, summarise
-from compound.jobs.data.sources.file_location import location_of, split_address
-from compound.jobs.data.sources.read_ahead import Prefetcher, read_ahead
 from compound.jobs.data.stream import remote_decoding
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.errors import DataError, StoreError

@@ -67,6 +67,15 @@ def test_all_else_may_change(begun: Documents, spec: Path, overrides: tuple[str,
     require_extension(begun, planned(spec, *overrides))
 
 
+def test_images_whose_pixels_are_read_otherwise_today_are_refused_with_the_reason(
+    begun: Documents, spec: Path
+) -> None:
+    plan = planned(spec)
+    data = plan.data.model_copy(update={"fingerprint": "0" * 16, "pixels": 2})
+    with pytest.raises(PlanError, match="was begun when some of these images were read with other"):
+        require_extension(begun, plan.model_copy(update={"data": data}))
+
+
 @pytest.mark.parametrize(
     ("override", "where", "message"),
     [

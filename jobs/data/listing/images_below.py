@@ -2,16 +2,16 @@
 
 from functools import partial
 
-from compound.jobs.data.sources.file_location import (
+from compound.jobs.data.listing.file_location import (
     BROKEN_LINK,
     FOLDER_UNREADABLE,
     FileLocation,
     closed_folder,
 )
-from compound.jobs.data.sources.image_file import FORMATS, SUFFIXES
-from compound.jobs.data.sources.left_out import LeftOutCounts, printable
-from compound.jobs.data.sources.read_ahead import read_ahead
-from compound.jobs.data.sources.split_names import part_of
+from compound.jobs.data.listing.image_file import FORMATS, SUFFIXES
+from compound.jobs.data.listing.left_out import LeftOutCounts, printable
+from compound.jobs.data.listing.read_ahead import read_ahead
+from compound.jobs.data.listing.split_names import part_of
 from compound.schemas.errors import DataError
 
 _DOCUMENTS = ("txt", "md", "json", "jsonl", "csv", "tsv", "xml", "yaml", "yml", "html", "pdf", "py")

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from functools import partial
 
-from compound.jobs.data.sources.class_folders import ClassFolders
-from compound.jobs.data.sources.encoded import FoundPart
-from compound.jobs.data.sources.file_location import FileLocation
-from compound.jobs.data.sources.images_below import (
+from compound.jobs.data.listing.class_folders import ClassFolders
+from compound.jobs.data.listing.file_location import FileLocation
+from compound.jobs.data.listing.images_below import (
     BAD,
     IGNORABLE,
     UNDECODED,
@@ -14,8 +13,8 @@ from compound.jobs.data.sources.images_below import (
     is_junk,
     suffix_of,
 )
-from compound.jobs.data.sources.left_out import LeftOutCounts, printable
-from compound.jobs.data.sources.read_ahead import read_ahead
+from compound.jobs.data.listing.left_out import FoundPart, LeftOutCounts, printable
+from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.schemas.data_ledger import PartName
 from compound.schemas.errors import DataError
 
@@ -51,7 +50,7 @@ class PartFiles:
         self.lost += 1
         self.left_out.add(reason, name)
 
-    def found(self) -> FoundPart:
+    def count(self) -> FoundPart:
         """Return what was found, and what was left out."""
         return FoundPart(self.where, self.images + self.left_out.total, self.left_out.entries())
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from compound.jobs.data.sources.file_location import FileLocation
-from compound.jobs.data.sources.images_below import is_junk
-from compound.jobs.data.sources.left_out import LeftOutCounts, printable
-from compound.jobs.data.sources.split_names import by_part, part_of, parts_in
+from compound.jobs.data.listing.file_location import FileLocation
+from compound.jobs.data.listing.images_below import is_junk
+from compound.jobs.data.listing.left_out import LeftOutCounts, printable
+from compound.jobs.data.listing.split_names import by_part, part_of, parts_in
 from compound.schemas.data_ledger import LeftOut, PartName
 from compound.schemas.errors import DataError
 

@@ -1,10 +1,21 @@
-"""Counting what is left out, by reason, with a few names; names of any bytes can be printed."""
+"""What was found and what is left out, by reason; names of any bytes as printable text."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from compound.schemas.data_ledger import LeftOut
 
 EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class FoundPart:
+    """Where a listing was found, and what was left out of it before any image was decoded."""
+
+    where: str
+    entries: int
+    """Files or rows, before any was left out."""
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def printable(name: str) -> str:
@@ -24,10 +35,10 @@ class LeftOutCounts:
         self._examples: dict[str, list[str]] = {}
 
     def add(self, reason: str, name: str, count: int = 1) -> None:
-        """Count files or rows; `name` becomes an example while there are few."""
+        """Count files or rows; `name`, if it has one, is an example while there are few."""
         self._counts[reason] = self._counts.get(reason, 0) + count
         examples = self._examples.setdefault(reason, [])
-        if len(examples) < EXAMPLES:
+        if name and len(examples) < EXAMPLES:
             examples.append(printable(name))
 
     def merge(self, entries: Iterable[LeftOut]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from compound.jobs.data.sources.left_out import printable
+from compound.jobs.data.listing.left_out import printable
 from compound.schemas.errors import DataError
 from compound.schemas.store_uri import data_bucket
 
@@ -164,7 +164,7 @@ def location_of(path: str, *, patient: bool = True) -> FileLocation:
     if bucket is None:
         return LocalFolder(Path(path))
     # Imported here: the S3 client takes a second to load, which data on disk does not need.
-    from compound.jobs.data.sources.bucket import BucketFolder
+    from compound.jobs.data.listing.bucket import BucketFolder
 
     return BucketFolder(bucket, patient=patient)
 

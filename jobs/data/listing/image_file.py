@@ -48,6 +48,7 @@ def _formats() -> tuple[str, ...]:
 
 
 FORMATS = _formats()
+_READ_HERE = {"HEIC" if name == "HEIF" else name for name in FORMATS}
 
 
 @contextmanager
@@ -56,6 +57,8 @@ def guarded() -> Iterator[None]:
     # Pillow warns above its MAX_IMAGE_PIXELS, and raises only above twice as many.
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
+        # A broken tag is no broken image, and nobody could tell which image is meant.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         yield
 
 
@@ -89,7 +92,7 @@ def _check_size(width: int, height: int) -> None:
 def _unidentified(data: bytes) -> str:
     for name, brands in _BRANDS.items():
         if data[4:8] == b"ftyp" and data[8:12] in brands:
-            return _REMEDY[name]
+            return f"broken {name}" if name in _READ_HERE else _REMEDY[name]
     return f"not one of {', '.join(FORMAT_NAMES)}"
 
 

@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from compound.jobs.data.sources.file_location import (
+from compound.jobs.data.listing.file_location import (
     FOLDER_UNREADABLE,
     FileLocation,
     closed_folder,
     location_of,
     split_address,
 )
-from compound.jobs.data.sources.left_out import LeftOutCounts, printable
-from compound.jobs.data.sources.split_names import part_of, parts_in
+from compound.jobs.data.listing.left_out import LeftOutCounts, printable
+from compound.jobs.data.listing.split_names import part_of, parts_in
 from compound.schemas.data import ParquetData
 from compound.schemas.data_ledger import PARTS, PartName
 from compound.schemas.errors import DataError
@@ -79,31 +79,31 @@ def part_files(spec: ParquetData, patient: bool) -> FilesByPart:
     return FilesByPart({part: parts[part] for part in PARTS if part in parts}, unused)
 
 
-def files_of(path: str, wanted: PartName, patient: bool) -> FilesByPart:
+def files_of(path: str, own_part: PartName, patient: bool) -> FilesByPart:
     """Return the files of a path. DataError: none, or files whose part is not clear.
 
-    A path that names one file or files of one part alone makes up the part that is `wanted`.
+    A path that names one file or files of one part alone makes up the part that is `own_part`.
     """
     location, names, is_folder, unused = _named(path, patient)
     by_part, unclear = _by_part(names, location)
     if not by_part:
-        return FilesByPart({wanted: PartNames(location, tuple(unclear))}, unused)
+        return FilesByPart({own_part: PartNames(location, tuple(unclear))}, unused)
     for name in unclear:
         unused.add("Parquet of no part by its name, beside files that name theirs", name)
-    if wanted not in by_part and (is_folder or len(by_part) > 1):
-        raise _no_files_of(wanted, by_part, path)
-    if wanted not in by_part:
-        by_part = {wanted: next(iter(by_part.values()))}
+    if own_part not in by_part and (is_folder or len(by_part) > 1):
+        raise _no_files_of(own_part, by_part, path)
+    if own_part not in by_part:
+        by_part = {own_part: next(iter(by_part.values()))}
     parts = {part: PartNames(location, tuple(files)) for part, files in by_part.items()}
     return FilesByPart(parts, unused)
 
 
 def _no_files_of(
-    wanted: PartName, by_part: Mapping[PartName, Sequence[str]], path: str
+    own_part: PartName, by_part: Mapping[PartName, Sequence[str]], path: str
 ) -> DataError:
     present = ", ".join(f"{part} ({files[0]})" for part, files in sorted(by_part.items()))
     return DataError(
-        f"no files of the {wanted} part, only of {present}",
+        f"no files of the {own_part} part, only of {present}",
         where=path,
         allowed=SHAPE,
         next_step="name the files of each part with `path`, `validation_path` and `test_path`: "

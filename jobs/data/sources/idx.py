@@ -1,0 +1,151 @@
+"""MNIST's files, as LeCun, Cortes and Burges wrote them: images and labels of two parts.
+
+The format: http://yann.lecun.com/exdb/mnist. A magic number, whose third byte is the type and
+whose fourth is the number of dimensions; the dimensions as big-endian int32; then the values.
+"""
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from compound.jobs.data.listing.file_location import FileLocation, location_of, unreadable
+from compound.jobs.data.listing.left_out import printable
+from compound.jobs.data.sources.arrays import ArrayListing, Arrays, arranged
+from compound.jobs.data.sources.dataset import Dataset, HeldOut, Pixels, check_labels
+from compound.schemas.data import DataInfo, IdxData
+from compound.schemas.errors import DataError
+
+SHAPE = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-..., each may end with .gz"
+_UNSIGNED_BYTES = 8
+"""The type of the values; the format has others, which no images have."""
+_GZIP = b"\x1f\x8b"
+_TRAIN, _TEST = ("train", "training"), ("t10k", "test")
+"""How the names of the files of a part begin."""
+_KINDS = ("images", "labels")
+
+
+@dataclass(frozen=True)
+class _PartFiles:
+    """The two files of a part."""
+
+    images: str
+    labels: str
+
+
+def summarise(spec: IdxData) -> DataInfo:
+    """Describe the images; all are read. DataError as for `load`."""
+    return load(spec).info
+
+
+def load(spec: IdxData, part: HeldOut = "validation") -> Dataset:
+    """Read the images and split them.
+
+    DataError: a file is missing, cut off or no idx file, or the labels do not fit the images.
+    """
+    location = location_of(spec.path)
+    names = location.files("")
+    if not names and location.folders("") is None:
+        raise DataError("no such folder", where=spec.path, next_step="check `path`")
+    train = _files(location, names, _TRAIN)
+    if train is None:
+        raise DataError(
+            "no training images",
+            where=spec.path,
+            allowed=SHAPE,
+            next_step="set `path` to the folder of these files",
+        )
+    images, content = _listing(location, train)
+    test = _files(location, names, _TEST)
+    tested, test_content = _listing(location, test) if test else (None, "")
+    classes = int(images.labels.max(initial=0)) + 1
+    if tested is not None:
+        check_labels(tested.labels, classes, tested.where)
+    arrays = Arrays(tuple(map(str, range(classes))), images, content, tested, test_content)
+    return arranged(spec, arrays, spec.path, part)
+
+
+def _files(
+    location: FileLocation, names: Sequence[str], starts: tuple[str, ...]
+) -> _PartFiles | None:
+    """Return the files of a part; None: there are none of it. DataError: one, or two of a kind."""
+    own = [name for name in names if name.lower().startswith(starts)]
+    by_kind = {kind: [name for name in own if f"-{kind}" in name.lower()] for kind in _KINDS}
+    images, labels = by_kind["images"], by_kind["labels"]
+    if not images and not labels:
+        return None
+    for kind, files in by_kind.items():
+        if len(files) != 1:
+            listed = " and ".join(map(printable, files)) or "none"
+            raise DataError(
+                f"{len(files)} files of {starts[0]} {kind}: {listed}",
+                where=location.where,
+                allowed=SHAPE,
+                next_step="leave one of each, packed or not",
+            )
+    return _PartFiles(images[0], labels[0])
+
+
+def _listing(location: FileLocation, files: _PartFiles) -> tuple[ArrayListing, str]:
+    """Read the files of a part; return a hash of their content too."""
+    pixels = _array(location, files.images, dimensions=3)
+    labels = _array(location, files.labels, dimensions=1)
+    where = printable(location.address(files.images))
+    if len(pixels) != len(labels):
+        raise DataError(
+            f"{len(pixels):,} images, but {len(labels):,} labels in {printable(files.labels)}",
+            where=where,
+            next_step="take both files from one data set",
+        )
+    height, width = pixels.shape[1:]
+    if height != width or not height:
+        raise DataError(
+            f"images of {width} x {height} pixels",
+            where=where,
+            allowed="squares",
+            next_step="write them as image files, and use `source: image_folder`",
+        )
+    content = hashlib.sha256(pixels.tobytes() + labels.tobytes()).hexdigest()
+    squares = pixels.reshape(-1, 1, height, width)
+    return ArrayListing(where, squares, labels.astype(np.int64)), content
+
+
+def _array(location: FileLocation, name: str, dimensions: int) -> Pixels:
+    """Read a file of unsigned bytes. DataError: its header or its length is wrong."""
+    where = printable(location.address(name))
+    data = _unpacked(location, name, where)
+    header = 4 + 4 * dimensions
+    magic = (0, 0, _UNSIGNED_BYTES, dimensions)
+    if len(data) < header or tuple(data[:4]) != magic:
+        raise DataError(
+            f"not an idx file of {dimensions} dimensions: it begins with {data[:4].hex(' ')}",
+            where=where,
+            allowed=f"{bytes(magic).hex(' ')}, then {dimensions} numbers of 4 bytes",
+            next_step="download the file again",
+        )
+    shape = tuple(np.frombuffer(data, dtype=">i4", count=dimensions, offset=4).tolist())
+    values = len(data) - header
+    if min(shape) < 0 or prod(shape) != values:
+        raise DataError(
+            f"its header says {' x '.join(map(str, shape))} = {prod(shape):,} bytes, and "
+            f"{values:,} follow",
+            where=where,
+            next_step="download the file again: it is cut off, or was changed",
+        )
+    return np.frombuffer(data, dtype=np.uint8, offset=header).reshape(shape)
+
+
+def _unpacked(location: FileLocation, name: str, where: str) -> bytes:
+    try:
+        data = location.read(name)
+        return gzip.decompress(data) if data[:2] == _GZIP else data
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(
+            f"a damaged gzip file: {error}", where=where, next_step="download the file again"
+        ) from None
+    except OSError as error:
+        raise unreadable(where, error) from None

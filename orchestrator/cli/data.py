@@ -1,0 +1,114 @@
+"""`compound data`: what a spec's data are, what is taken of them and what is left out."""
+
+from pathlib import Path
+
+from compound.jobs.data.source import inspect, opened
+from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
+from compound.orchestrator.spec.load import load
+from compound.orchestrator.wording.ledger_text import (
+    appearance_lines,
+    class_lines,
+    duplicate_lines,
+)
+from compound.orchestrator.wording.numbers import counted
+from compound.schemas.data import DataInfo
+from compound.schemas.data_ledger import DataLedger, LeftOut, PartLedger
+from compound.schemas.errors import CompoundError, SpecError
+from compound.schemas.study import AnySpec
+
+PARTS = ("part", ">found", ">taken", ">left out", "where")
+LEFT_OUT = ("part", ">count", "reason", "such as")
+CLASSES = 20
+"""Classes that are listed; more are in the JSON."""
+
+
+def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool) -> None:
+    """Decode all images of a spec, and print the ledger. DataError: they are unfit.
+
+    `sheet`: a PNG of the first images of each class, as the network will see them.
+    """
+    file = load(path, overrides)
+    try:
+        info = inspect(file.spec.data)
+        if sheet is not None:
+            _write_sheet(sheet, file.spec, info)
+    except CompoundError as error:
+        raise file.explain(error) from None
+    if as_json:
+        print_json({"source": file.spec.data.source, **info.model_dump(mode="json")})
+    else:
+        _show(file.spec.name, info)
+    if sheet is not None:
+        note(f"wrote {sheet}: look at it")
+    elif not as_json:
+        say(f"next: compound data {path} --sheet {file.spec.name}.png, and look at the images")
+
+
+def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:
+    # Imported here: resizing needs torch, which the ledger alone does not.
+    from compound.jobs.data.contact_sheet import contact_sheet
+
+    side = spec.baseline.resolution or info.size
+    try:
+        sheet.write_bytes(contact_sheet(opened(spec.data, patient=False), side))
+    except OSError as error:
+        raise SpecError(
+            f"cannot be written: {error.strerror}",
+            where=str(sheet),
+            next_step="compound data SPEC --sheet FILE.png, with a file that can be written",
+        ) from None
+
+
+def _show(name: str, info: DataInfo) -> None:
+    ledger = info.ledger
+    assert ledger is not None, "every source has a ledger"
+    parts = [
+        [
+            part.part,
+            f"{part.found:,}",
+            f"{part.taken:,}",
+            f"{part.found - part.taken:,}",
+            part.where,
+        ]
+        for part in ledger.parts
+    ]
+    print_table(f"data of {name}", PARTS, parts)
+    rows = list(_left_out(ledger))
+    if rows:
+        print_table("\nleft out", LEFT_OUT, rows)
+    if len(info.classes) <= CLASSES:
+        columns = ("class", *(f">{part.part}" for part in ledger.parts))
+        print_table("\nimages of each class", columns, _classes(info, ledger))
+    say()
+    for lines in (class_lines(info), appearance_lines(ledger), duplicate_lines(ledger)):
+        for line in lines:
+            say(line)
+    if ledger.compared:
+        say(f"compared by content: {counted(ledger.compared, 'image')}")
+    for text in ledger.notes:
+        say(f"note: {text}")
+    say(
+        f"seen by the network: {info.in_channels} x {info.size} x {info.size}; "
+        f"fingerprint {info.fingerprint}"
+    )
+
+
+def _part(part: PartLedger) -> list[str]:
+    left_out = part.found - part.taken
+    return [part.part, f"{part.found:,}", f"{part.taken:,}", f"{left_out:,}", part.where]
+
+
+def _left_out(ledger: DataLedger) -> list[list[str]]:
+    rows = [_row(part.part, entry) for part in ledger.parts for entry in part.left_out]
+    return [*rows, *(_row("none", entry) for entry in ledger.unused)]
+
+
+def _row(part: str, entry: LeftOut) -> list[str]:
+    return [part, f"{entry.count:,}", entry.reason, ", ".join(entry.examples)]
+
+
+def _classes(info: DataInfo, ledger: DataLedger) -> list[list[str]]:
+    counts = [part.class_counts for part in ledger.parts]
+    return [
+        [name, *(f"{part[label]:,}" for part in counts)] for label, name in enumerate(info.classes)
+    ]

@@ -1,0 +1,91 @@
+"""The data ledger in words: what was found, taken and left out."""
+
+from collections.abc import Iterator
+
+from compound.orchestrator.wording.numbers import counted
+from compound.schemas.data import DataInfo
+from compound.schemas.data_ledger import DataLedger, Duplicates, PartLedger
+
+_LISTED = 4
+"""Reasons that a line names; the rest is counted."""
+
+
+def ledger_lines(info: DataInfo) -> list[str]:
+    """Return the short form: a line for each part, and one for whatever needs a look."""
+    if info.ledger is None:
+        return []
+    ledger = info.ledger
+    return [
+        *(part_line(part) for part in ledger.parts),
+        *_beside(ledger),
+        *class_lines(info),
+        *duplicate_lines(ledger),
+        *(f"note: {note}" for note in ledger.notes),
+    ]
+
+
+def part_line(part: PartLedger) -> str:
+    """Say what became of a part: `train: 22 found in photos, 20 taken; left out: 2 hidden`."""
+    line = f"{part.part}: {part.found:,} found in {part.where}, {part.taken:,} taken"
+    if not part.left_out:
+        return line
+    reasons = [f"{entry.count:,} {entry.reason}" for entry in part.left_out[:_LISTED]]
+    rest = sum(entry.count for entry in part.left_out[_LISTED:])
+    reasons += [f"{rest:,} for other reasons (compound data names them)"] if rest else []
+    return f"{line}; left out: {', '.join(reasons)}"
+
+
+def _beside(ledger: DataLedger) -> Iterator[str]:
+    if ledger.unused:
+        parts = [
+            f"{entry.count:,} {entry.reason} ({', '.join(entry.examples)})"
+            for entry in ledger.unused[:_LISTED]
+        ]
+        rest = sum(entry.count for entry in ledger.unused[_LISTED:])
+        yield f"not used: {', '.join([*parts, *([f'{rest:,} more'] if rest else [])])}"
+
+
+def class_lines(info: DataInfo) -> Iterator[str]:
+    """Name the smallest and the largest class of training."""
+    counts = info.ledger.parts[0].class_counts if info.ledger and info.ledger.parts else ()
+    if not counts:
+        return
+    smallest = min(range(len(counts)), key=counts.__getitem__)
+    largest = max(range(len(counts)), key=counts.__getitem__)
+    if counts[smallest] == counts[largest]:
+        yield f"classes: {len(counts):,}, each with {counted(counts[largest], 'training image')}"
+        return
+    yield (
+        f"classes: {len(counts):,}; smallest {info.classes[smallest]} with {counts[smallest]:,}, "
+        f"largest {info.classes[largest]} with {counted(counts[largest], 'training image')}"
+    )
+
+
+def duplicate_lines(ledger: DataLedger) -> Iterator[str]:
+    """Say which images are there twice, and how many were compared."""
+    for entry in ledger.duplicates:
+        yield f"duplicates: {_duplicate(entry, ledger)}: {', '.join(entry.examples)}"
+
+
+def _duplicate(entry: Duplicates, ledger: DataLedger) -> str:
+    first, second = entry.parts
+    if first == second:
+        return f"{counted(entry.images, 'duplicate image')} in the {first} part"
+    total = next((part.taken for part in ledger.parts if part.part == second), 0)
+    return f"{entry.images:,} of {counted(total, f'{second} image')} are also in the {first} part"
+
+
+def appearance_lines(ledger: DataLedger) -> Iterator[str]:
+    """Say how the sampled images look, from their headers."""
+    looks = ledger.appearance
+    if looks is None:
+        return
+    yield f"sampled: {looks.sampled:,} of {counted(looks.listed, 'image')}"
+    for name, tallies in (("sizes", looks.sizes), ("modes", looks.modes)):
+        parts = [f"{tally.count:,} x {tally.value}" for tally in tallies[:_LISTED]]
+        rest = sum(tally.count for tally in tallies[_LISTED:])
+        yield f"{name}: {', '.join([*parts, *([f'{rest:,} others'] if rest else [])])}"
+    yield (
+        f"with an orientation tag: {looks.oriented:,}; transparent: {looks.transparent:,}; "
+        f"more than 8 bits: {looks.deep:,}"
+    )

@@ -1,0 +1,94 @@
+"""Encoded images of all modes, orientations and containers, and Pillow's own view of them."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from PIL import Image, ImageOps
+
+ORIENTATION = 0x112
+WIDTH, HEIGHT = 17, 13
+
+_CONTAINERS = {
+    "PNG": ("1", "L", "LA", "P", "PA", "RGB", "RGBA"),
+    "JPEG": ("L", "RGB", "CMYK"),
+    "WEBP": ("L", "LA", "RGB", "RGBA"),
+    "TIFF": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK"),
+    "AVIF": ("L", "LA", "RGB", "RGBA"),
+    "GIF": ("1", "L", "P", "RGB", "RGBA"),
+    "BMP": ("1", "L", "P", "RGB", "RGBA"),
+    "PPM": ("1", "L", "RGB"),
+}
+_WITHOUT_TAGS = ("GIF", "BMP", "PPM")
+
+
+def encode(image: Image.Image, kind: str, orientation: int = 1, **options: object) -> bytes:
+    """Return an encoded image, with an orientation tag where it is not 1."""
+    if orientation != 1:
+        exif = Image.Exif()
+        exif[ORIENTATION] = orientation
+        options["exif"] = exif
+    sink = io.BytesIO()
+    image.save(sink, kind, **options)
+    return sink.getvalue()
+
+
+def picture(mode: str, seed: int = 0, width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
+    """Return random pixels in a mode of Pillow."""
+    values = np.random.default_rng(seed).integers(0, 256, (height, width, 4), dtype=np.uint8)
+    colour, alpha = Image.fromarray(values[..., :3]), Image.fromarray(values[..., 3])
+    if mode == "LA":
+        return Image.merge("LA", (colour.convert("L"), alpha))
+    if mode == "RGBA":
+        return Image.merge("RGBA", (*colour.split(), alpha))
+    if mode == "PA":
+        return Image.merge("RGBA", (*colour.split(), alpha)).quantize(16)
+    return colour.quantize(16) if mode == "P" else colour.convert(mode)
+
+
+def all_pictures() -> Iterator[tuple[str, bytes]]:
+    """Yield name and bytes of an image of every container, mode and orientation: 213 of them."""
+    for kind, modes in _CONTAINERS.items():
+        for number, mode in enumerate(modes):
+            for orientation in (1,) if kind in _WITHOUT_TAGS else range(1, 9):
+                image = picture(mode, 100 * number + orientation)
+                yield f"{kind} {mode} {orientation}", encode(image, kind, orientation)
+
+
+def as_pillow_shows(
+    data: bytes, channels: int = 3, background: Sequence[int] = (255, 255, 255)
+) -> np.ndarray:
+    """Return exif_transpose + composite + convert, cropped to its centre, uint8 (C, S, S)."""
+    image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        canvas = Image.new("RGBA", image.size, (*background, 255))
+        canvas.alpha_composite(image)
+        image = canvas
+    pixels = np.asarray(image.convert("L" if channels == 1 else "RGB"))
+    pixels = pixels.reshape(image.height, image.width, channels)
+    side = min(image.size)
+    top, left = (image.height - side) // 2, (image.width - side) // 2
+    return pixels[top : top + side, left : left + side].transpose(2, 0, 1)
+
+
+def png(
+    rows: bytes,
+    size: tuple[int, int],
+    depth: int,
+    kind: int,
+    before: Sequence[tuple[bytes, bytes]] = (),
+    after: Sequence[tuple[bytes, bytes]] = (),
+) -> bytes:
+    """Return a PNG of filtered rows, with chunks before and after its pixels.
+
+    `depth`, `kind`: bits of a channel and type of colour, as in its header.
+    """
+    header = struct.pack(">IIBBBBB", *size, depth, kind, 0, 0, 0)
+    pixels = [(b"IHDR", header), *before, (b"IDAT", zlib.compress(rows)), *after, (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in pixels
+    )
