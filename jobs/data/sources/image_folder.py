@@ -180,7 +180,7 @@ def _notes(train: PartFiles, classes: Sequence[str]) -> Iterator[str]:
     empty = [printable(name) for name in train.names if name not in classes]
     if empty:
         listed = ", ".join(f"`{name}`" for name in empty[:5])
-        yield f"no class: {listed}{' and more' if len(empty) > 5 else ''} hold no image"
+        yield f"no class, for want of images: {listed}{' and more' if len(empty) > 5 else ''}"
     by_lower: dict[str, str] = {}
     for name in classes:
         same = by_lower.setdefault(name.lower(), name)

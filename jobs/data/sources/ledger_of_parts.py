@@ -12,7 +12,8 @@ from compound.jobs.data.sources.dataset import Hashes, Indices, Labels
 from compound.jobs.data.sources.duplicate_images import HashedPart, contradictions, duplicates
 from compound.schemas.data_ledger import Appearance, DataLedger, PartLedger, PartName
 
-_EMPTY = "0 bytes"
+_EMPTY, _OF_NO_BYTES = "0 bytes", "of 0 bytes"
+"""The reason of a bad image as decoding says it, and as the ledger does."""
 _NAMED = 5
 SPLIT_OFF = "held out for the {part} part"
 
@@ -35,11 +36,11 @@ class LedgerPart:
             for line in images.bad:
                 name, _, reason = line.rpartition(": ")
                 empty = reason == _EMPTY
-                bad.add(_EMPTY if empty else "cannot be decoded", name if empty else line)
+                bad.add(_OF_NO_BYTES if empty else "cannot be decoded", name if empty else line)
             return cls(part, images.good, bad, images.hashes)
         is_empty = np.isin(part.indices, part.listing.empty)
         for index in part.indices[is_empty].tolist():
-            bad.add(_EMPTY, part.listing.name(index))
+            bad.add(_OF_NO_BYTES, part.listing.name(index))
         listed = part.listing.hashes
         hashes = None if listed is None else listed[part.indices]
         return cls(part, np.flatnonzero(~is_empty), bad, hashes)

@@ -155,7 +155,11 @@ def _file_rows(spec: ParquetData, location: FileLocation, name: str) -> _FileRow
     except PermissionError as error:
         raise unreadable(where, error) from None
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"not a readable Parquet file: {error}", where=where) from error
+        raise DataError(
+            f"not a readable Parquet file: {error}",
+            where=where,
+            next_step="write or download it again, or name another file",
+        ) from error
 
 
 def _joined(rows: Sequence[_FileRows]) -> str:

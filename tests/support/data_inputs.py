@@ -1,0 +1,208 @@
+"""Data sets as people have them, by the sentence that docs/data.md has for each."""
+
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from compound.schemas.data import DataSpec, IdxData
+from tests.support.image_files import encoded, folder, parquet
+
+KINDS = {".jpg": "JPEG", ".tif": "TIFF", ".gif": "GIF", ".ppm": "PPM"}
+SPLITS = "train/cat:10 train/dog:10"
+
+FOLDERS: dict[str, str] = {
+    "`train/CLASS/` alone": SPLITS,
+    "`train/` and `val/`": f"{SPLITS} val/cat:3 val/dog:3",
+    "`train/` and `valid/`": f"{SPLITS} valid/cat:3 valid/dog:3",
+    "`Training/` and `Dev/`": "Training/cat:10 Training/dog:10 Dev/cat:3 Dev/dog:3",
+    "`train/`, `VALIDATION/` and `test/`": (
+        f"{SPLITS} VALIDATION/cat:3 VALIDATION/dog:3 test/cat:2 test/dog:2"
+    ),
+    "`train/`, `val/` and `valid/`": f"{SPLITS} val/cat:3 valid/cat:3",
+    "`test/` without `train/`": "test/cat:3 val/cat:3",
+    "class folders without parts": "cat:10 dog:10",
+    "class folders and `test/` without `train/`": "cat:10 dog:10 test/x:3",
+    "`seg_train/` and `seg_test/`": "seg_train/cat:3 seg_test/cat:3",
+    "one folder, `archive/`, with the parts in it": "archive/train/cat:3 archive/test/cat:3",
+    "`CLASS/train/` and `CLASS/test/`": "cat/train:3 cat/test:3 dog/train:3 dog/test:3",
+    "`train/train/CLASS/`": "train/train/cat:3 train/train/dog:3",
+    "images in folders within a class": f"{SPLITS} train/cat/2024/may:4",
+    "a link from a class folder to itself": f"{SPLITS} train/cat/again=>train/cat",
+    "a link to another class folder's images": f"{SPLITS} train/emu=>train/dog",
+    "a broken link": f"{SPLITS} train/cat/gone.png=>nowhere",
+    "an empty class folder": f"{SPLITS} train/bird/",
+    "a class folder with `.DS_Store` alone": f"{SPLITS} train/bird/.DS_Store=x",
+    "a class folder with documents alone": f"{SPLITS} train/bird/a.txt=x",
+    "`__MACOSX/` in `train/`": f"{SPLITS} train/__MACOSX/cat:2",
+    "`.ipynb_checkpoints/` in a class": f"{SPLITS} train/cat/.ipynb_checkpoints:2",
+    "`Thumbs.db` in a class": f"{SPLITS} train/cat/Thumbs.db=x",
+    "captions beside the images": f"{SPLITS} train/cat/1.txt=x",
+    "an image in no class folder": f"{SPLITS} train:1",
+    "`README` and `labels.csv` beside `train/`": f"{SPLITS} README=x labels.csv=x",
+    "another folder beside `train/`": f"{SPLITS} extra:4",
+    "images without a suffix": "train/cat:10- train/dog:10",
+    "TIFF, GIF and PPM": "train/cat:5.tif train/cat:5.gif train/dog:10.ppm",
+    "an image of 0 bytes": f"{SPLITS} train/cat/e.png=",
+    "text that is called `.png`": f"{SPLITS} train/cat/e.png=text",
+    "two of 22 images of 0 bytes": f"{SPLITS} train/cat/e.png= train/dog/e.png=",
+    "a class in `val/` alone": f"{SPLITS} val/cat:3 val/emu:3",
+    "a class in `test/` alone": f"{SPLITS} test/cat:3 test/emu:3",
+    "`test/` without class folders": f"{SPLITS} test:5",
+    "`val/` without class folders": f"{SPLITS} val:5",
+    "`test/unknown/`": f"{SPLITS} test/unknown:5",
+    "a class named in Latin-1 bytes": "train/caf\udce9:10 train/dog:10",
+    "`Cat/` and `cat/`": "train/Cat:10 train/cat:10",
+    "one class": "train/cat:10",
+    "no folder": "",
+}
+"""`folder:N` holds N images, `file=text` has a text, `link=>target` is one, `folder/` is empty."""
+
+
+def folder_of(root: Path, layout: str) -> DataSpec:
+    """Write a layout, and return its spec; 5 % of the images may be bad."""
+    root.mkdir()
+    number = 0
+    for word in layout.split():
+        if "=>" in word:
+            link, target = word.split("=>")
+            (root / link).symlink_to(root / target)
+        elif "=" in word:
+            path, _, text = word.partition("=")
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_text(text)
+        else:
+            place, _, count = word.partition(":")
+            (root / place).mkdir(parents=True, exist_ok=True)
+            digits = "".join(filter(str.isdigit, count))
+            suffix = count[len(digits) :] or ".png"
+            for _ in range(int(digits or 0)):
+                number += 1
+                data = encoded(number, kind=KINDS.get(suffix, "PNG"))
+                (root / place / f"{number}{suffix.strip('-')}").write_bytes(data)
+    return folder(str(root) if layout else f"{root}/none", max_bad=0.05)
+
+
+FILES: dict[str, str] = {
+    "one file": "a.parquet:20@0,1 | a.parquet",
+    "a folder of files that name no part": "a.parquet:10@0,1 b.parquet:10@0,1 | .",
+    "`train-*`, `validation-*` and `test-*` in one folder": (
+        "train-0.parquet:10@0,1 train-1.parquet:10@0,1 validation-0.parquet:4@0,1 "
+        "test-0.parquet:6@0,1 | ."
+    ),
+    "the same in `data/`": "data/train-0.parquet:10@0,1 data/test-0.parquet:6@0,1 | .",
+    "`train/` and `test/` with files": "train/0.parquet:10@0,1 test/0.parquet:6@0,1 | .",
+    "files in two folders of other names": "en/a.parquet:10@0,1 fr/a.parquet:10@0,1 | .",
+    "`test-*` alone": "test-0.parquet:10@0,1 test-1.parquet:10@0,1 | .",
+    "`train-*` beside a file that names no part": (
+        "train-0.parquet:10@0,1 train-1.parquet:10@0,1 more.parquet:10@0,1 | ."
+    ),
+    "a file that names two parts": "train-test.parquet:10@0,1 train.parquet:10@0,1 | .",
+    "a pattern of one part": "train-0.parquet:20@0,1 test-0.parquet:6@0,1 | train-*.parquet",
+    "a pattern of all parts": "train-0.parquet:20@0,1 test-0.parquet:6@0,1 | *.parquet",
+    "a pattern at any depth": "x/y/train-0.parquet:20@0,1 | **/*.parquet",
+    "a pattern that matches nothing": "a.parquet:10@0,1 | b*.parquet",
+    "`validation_path` in a folder of parts": (
+        "train-0.parquet:20@0,1 validation-0.parquet:4@0,1 test-0.parquet:6@0,1 | . "
+        "validation-0.parquet"
+    ),
+    "train and validation the same file": "a.parquet:20@0,1 | a.parquet a.parquet",
+    "class names in another order": "a.parquet:20@{cat,dog} b.parquet:4@{dog,cat} | a.parquet \
+b.parquet",
+    "other class names": "a.parquet:20@{cat,dog} b.parquet:4@{cat,emu} | a.parquet b.parquet",
+    "labels that are texts": "a.parquet:20@dog,cat | a.parquet",
+    "labels that are categories": "a.parquet:20@<dog,cat> | a.parquet",
+    "labels that are booleans": "a.parquet:20@true,false | a.parquet",
+    "whole numbers with a decimal point": "a.parquet:20@0.0,1.0 | a.parquet",
+    "measured values as labels": "a.parquet:20@0.5,1.7 | a.parquet",
+    "a text that training does not have": "a.parquet:20@cat,dog b.parquet:4@cat,emu | a.parquet \
+b.parquet",
+    "texts in one file and numbers in another": "a.parquet:10@cat,dog b.parquet:10@0,1 | .",
+    "missing labels": "a.parquet:20@0,null | a.parquet",
+    "labels of -1": "a.parquet:20@-1,1 | a.parquet",
+    "a test part with labels of -1 alone": "train-0.parquet:20@0,1 test-0.parquet:6@-1 | .",
+    "numbers with gaps": "a.parquet:20@0,3 | a.parquet",
+    "paths in place of images": "a.parquet:20@0,1? | a.parquet",
+    "a file that is no Parquet": "a.parquet:0@0,1! | a.parquet",
+}
+"""`file:N@LABELS` has N rows, whose labels are these in turn; `{...}` are names of numbers, `<...>`
+categories; `?` has paths alone, `!` is text. After the bar: path, and validation_path."""
+
+
+def files_of(root: Path, layout: str) -> DataSpec:
+    """Write Parquet files, and return their spec."""
+    words, _, paths = layout.partition(" | ")
+    for number, word in enumerate(words.split()):
+        name, _, rest = word.partition(":")
+        rows, _, labels = rest.partition("@")
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        if labels.endswith("!"):
+            (root / name).write_text("no Parquet")
+        else:
+            pq.write_table(_table(int(rows), labels, 100 * number), root / name)
+    path, *held_out = (str(root / part) for part in paths.split())
+    return parquet(path, **({"validation_path": held_out[0]} if held_out else {}))
+
+
+def _table(rows: int, labels: str, first: int) -> pa.Table:
+    names = labels.strip("?<>{}").split(",")
+    values = [json.loads(name) if _is_json(name) else name for name in names]
+    values = list(range(len(names))) if labels.startswith("{") else values
+    column = pa.array([values[row % len(values)] for row in range(rows)])
+    column = column.dictionary_encode() if labels.startswith("<") else column
+    embedded = not labels.endswith("?")
+    images = [
+        {"bytes": encoded(first + row) if embedded else None, "path": f"{row}.png"}
+        for row in range(rows)
+    ]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table({"image": pa.array(images, kind), "label": column})
+    if not labels.startswith("{"):
+        return table
+    features = {"info": {"features": {"label": {"names": names}}}}
+    return table.replace_schema_metadata({b"huggingface": json.dumps(features).encode()})
+
+
+def _is_json(text: str) -> bool:
+    return text in ("true", "false", "null") or text.lstrip("-")[:1].isdigit()
+
+
+IDX: dict[str, str] = {
+    "the four files of MNIST": "train:40 t10k:10",
+    "the same, packed": "train:40.gz t10k:10.gz",
+    "training files alone": "train:40",
+    "a file that is cut off": "train:40!",
+    "images without labels": "train:40?",
+    "a file both packed and not": "train:40 train:40.gz",
+}
+"""`part:N` are the two files of N images; `.gz`: packed, `!`: cut off, `?`: images alone."""
+
+
+def idx_of(root: Path, layout: str) -> DataSpec:
+    """Write files of MNIST's format, and return their spec."""
+    root.mkdir(exist_ok=True)
+    for word in layout.split():
+        part, _, rest = word.partition(":")
+        count = int(rest.rstrip(".gz!?"))
+        pixels = np.random.default_rng(len(part)).integers(0, 256, (count, 6, 6), dtype=np.uint8)
+        labels = (np.arange(count) % 4).astype(np.uint8)
+        for kind, values in (("images", pixels), ("labels", labels)):
+            if kind == "labels" and "?" in rest:
+                continue
+            header = bytes((0, 0, 8, values.ndim)) + np.array(values.shape, ">i4").tobytes()
+            data = header + values.tobytes()
+            data = data[:-5] if "!" in rest else data
+            name = f"{part}-{kind}-idx{values.ndim}-ubyte" + (".gz" if "gz" in rest else "")
+            (root / name).write_bytes(gzip.compress(data) if "gz" in rest else data)
+    return IdxData(source="idx", path=str(root), validation=0.25)
+
+
+INPUTS = {
+    **{row: (folder_of, layout) for row, layout in FOLDERS.items()},
+    **{row: (files_of, layout) for row, layout in FILES.items()},
+    **{row: (idx_of, layout) for row, layout in IDX.items()},
+}
+"""By the first cell of a row: what writes the input, and its layout."""
