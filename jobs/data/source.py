@@ -125,7 +125,7 @@ def opened(
     """Return a data set in memory, or the images to stream. DataError as for `inspect`.
 
     `patient`: wait for a bucket that does not answer. `part`: what is evaluated. Images of the
-    test part are read only for `test`, and then none of validation.
+    test part are read only for `test`; those of validation are not returned then.
     """
     return SOURCES[type(spec)].opened(spec, patient, part)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from compound.orchestrator.wording.numbers import counted, percent
 from compound.schemas.data import DataInfo
+from compound.schemas.data_ledger import DataLedger
 from compound.schemas.final_evaluation import FinalTest, NetworkScore
 
 NO_TEST = "no test part: all accuracies are of validation images, which every choice has seen"
@@ -67,6 +68,7 @@ def part_warnings(info: DataInfo) -> Iterator[str]:
         )
     if info.ledger is None:
         return
+    yield from _untrained(info, info.ledger)
     for pair in info.ledger.duplicates:
         if "test" in pair.parts and pair.parts != ("test", "test"):
             first = next(part for part in pair.parts if part != "test")
@@ -74,6 +76,22 @@ def part_warnings(info: DataInfo) -> Iterator[str]:
                 f"{counted(pair.images, 'image')} of the test part are also in the {first} part: "
                 "networks may know them by heart"
             )
+
+
+def _untrained(info: DataInfo, ledger: DataLedger) -> Iterator[str]:
+    """Warn of classes whose images are all held out: their test images cannot be right."""
+    counts = {part.part: part.class_counts for part in ledger.parts}
+    train, test = counts.get("train"), counts.get("test")
+    if not train or not test:
+        return
+    pairs = zip(info.classes, train, test, strict=True)
+    untrained = [name for name, trained, tested in pairs if tested and not trained]
+    if untrained:
+        more = f" and {len(untrained) - _NAMED} more" if len(untrained) > _NAMED else ""
+        yield (
+            f"{counted(len(untrained), 'class', 'classes')} with test images, but no training "
+            f"image: {', '.join(untrained[:_NAMED])}{more}"
+        )
 
 
 def classes_warning(counts: Sequence[int], classes: Sequence[str]) -> str:

@@ -6,8 +6,9 @@ from zlib import crc32
 
 import numpy as np
 
+from compound.jobs.data.listing.left_out import FoundPart
+from compound.jobs.data.sources.catalogue import Catalogue
 from compound.jobs.data.sources.dataset import Indices, Labels
-from compound.jobs.data.sources.encoded import Catalogue
 from compound.schemas.data import ParquetData
 from tests.support.images_on_disk import jpeg
 
@@ -19,6 +20,14 @@ class ListedImages:
     labels: Labels
     encoded: tuple[bytes, ...]
     read: list[int]
+    hashes: None = None
+
+    @property
+    def empty(self) -> Indices:
+        return np.array([], dtype=np.int64)
+
+    def name(self, index: int) -> str:
+        return str(index)
 
     def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
         for index in indices:
@@ -40,7 +49,16 @@ def catalogue_of(
 ) -> Catalogue:
     names = tuple("abcdefgh"[:classes])
     hashed = str(crc32(b"".join(test.encoded))) if test else ""
-    return Catalogue(names, train, validation, "content", test=test, test_content=hashed)
+    listings = [listing for listing in (train, validation, test) if listing]
+    return Catalogue(
+        names,
+        train,
+        validation,
+        "content",
+        test=test,
+        test_content=hashed,
+        parts=tuple(FoundPart("here", len(listing.labels)) for listing in listings),
+    )
 
 
 def spec_of(**fields: object) -> ParquetData:

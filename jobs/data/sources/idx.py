@@ -39,14 +39,18 @@ class _PartFiles:
 
 def summarise(spec: IdxData) -> DataInfo:
     """Describe the images; all are read. DataError as for `load`."""
-    return load(spec).info
+    return _arranged(spec, "validation", with_test=True).info
 
 
 def load(spec: IdxData, part: HeldOut = "validation") -> Dataset:
-    """Read the images and split them.
+    """Read the images and split them; those of the test part only where it is the `part`.
 
     DataError: a file is missing, cut off or no idx file, or the labels do not fit the images.
     """
+    return _arranged(spec, part, with_test=part == "test")
+
+
+def _arranged(spec: IdxData, part: HeldOut, *, with_test: bool) -> Dataset:
     location = location_of(spec.path)
     names = location.files("")
     if not names and location.folders("") is None:
@@ -60,7 +64,7 @@ def load(spec: IdxData, part: HeldOut = "validation") -> Dataset:
             next_step="set `path` to the folder of these files",
         )
     images, content = _listing(location, train)
-    test = _files(location, names, _TEST)
+    test = _files(location, names, _TEST) if with_test else None
     tested, test_content = _listing(location, test) if test else (None, "")
     classes = int(images.labels.max(initial=0)) + 1
     if tested is not None:

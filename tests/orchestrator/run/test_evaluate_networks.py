@@ -204,9 +204,11 @@ def test_people_and_programs_see_it_everywhere(spec: Path) -> None:
     assert "no test part: all accuracies are of validation images" in without
 
 
-def test_a_small_test_part_is_told_before_anything_is_trained(spec: Path) -> None:
+def test_a_poor_test_part_is_told_before_anything_is_trained(spec: Path) -> None:
     printed = compound("plan", str(spec), "--set", "data.test_images=3").stderr
     assert "the test part has 3 images for 4 classes" in printed
+    few = compound("plan", str(spec), "--set", "data.test_images=8", "--set", "data.limit=3").stderr
+    assert "1 class with test images, but no training image: " in few
 
 
 TRAIN = """\
