@@ -88,7 +88,7 @@ def _layers(module: nn.Module) -> list[list[Any]]:
 
 
 def _treated(module: nn.Module) -> list[list[str]]:
-    """List the weights that training treats otherwise than their dimensions say; often none.
+    """List the tensors that training treats otherwise than their dimensions say; often none.
 
     The digest of a network in which matrices decay, and nothing else, has no such list.
     """
@@ -96,7 +96,10 @@ def _treated(module: nn.Module) -> list[list[str]]:
     frozen = [name for name, weight in weights.items() if not weight.requires_grad]
     trained = [name for name in weights if name not in frozen]
     unlike = [n for n in trained if (weights[n].ndim > 1) != (n in shrinking)]
-    return [["frozen", *frozen], ["decay unlike", *unlike]] if frozen or unlike else []
+    buffers = ((n, b) for n, b in module.named_buffers() if b.is_floating_point())
+    fine = [name for name, buffer in buffers if buffer.dtype != torch.float32]
+    lists = (["frozen", *frozen], ["decay unlike", *unlike], ["of another type", *fine])
+    return [names for names in lists if len(names) > 1]
 
 
 class _LayerFunctions(TorchFunctionMode):

@@ -12,6 +12,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from compound.jobs.store.format.checkpoint import NORM_EPSILON
 from compound.schemas.errors import ArchitectureError
 
 LISTED_NAMES = 5
@@ -24,10 +25,6 @@ _SAVED = (b"PK", b"\x80")
 """What torch.save begins with: a zip archive, or the bare pickle of older files."""
 
 Tensors = dict[str, Tensor]
-
-
-EPSILON_KEY = "compound.norm_epsilon"
-"""Where the metadata of a file that we exported has batch norm's epsilon."""
 
 
 class WeightFile(NamedTuple):
@@ -62,7 +59,7 @@ def _stated_epsilon(path: Path, data: bytes) -> float | None:
     if path.suffix != ".safetensors":
         return None
     end = 8 + int.from_bytes(data[:8], "little")
-    stated = json.loads(data[8:end]).get("__metadata__", {}).get(EPSILON_KEY)
+    stated = json.loads(data[8:end]).get("__metadata__", {}).get(NORM_EPSILON)
     return None if stated is None else float(stated)
 
 

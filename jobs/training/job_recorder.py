@@ -13,7 +13,7 @@ from compound.jobs.data.batches import Source
 from compound.jobs.parallel.collective import summed, text_from, together
 from compound.jobs.parallel.process import Process
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.format.checkpoint import Checkpoint, Extra, Position
+from compound.jobs.store.format.checkpoint import NORM_EPSILON, Checkpoint, Extra, Position
 from compound.jobs.store.format.manifest import Attempt
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.jobs.training.checkpoints.checkpointing import checkpoint_writer
@@ -22,6 +22,7 @@ from compound.jobs.training.checkpoints.snapshot import Snapshot
 from compound.jobs.training.environment import environment
 from compound.jobs.training.loop.epoch_position import DATA, Interrupted, Partial
 from compound.jobs.training.loop.trainer import Metrics, Trainer
+from compound.schemas.architecture import Architecture
 from compound.schemas.job import Cause, EpochRow, JobResult, TrainJob
 
 
@@ -220,7 +221,7 @@ class JobRecorder:
             self._snapshot = snapshot = self._snapshot or Snapshot(trainer)
             snapshot.take(trainer, sums, statistics)
             metrics, seconds = dict(self._metrics), self.begun.seconds
-            about = _about(trainer.source)
+            about = _about(trainer.source, self._job)
             extra = lambda: {**_extra(snapshot, metrics, within, seconds), **about}  # noqa: E731
             self._checkpoints.save(position, snapshot, extra)
         self._saved = position
@@ -231,12 +232,16 @@ def _extra(snapshot: Snapshot, metrics: Metrics, steps: int, seconds: float) -> 
     return {**metrics, **Partial(steps, *snapshot.sums, seconds).as_numbers()}
 
 
-def _about(source: Source) -> dict[str, str]:
-    """Return mean and deviation of the channels as JSON, in units of 0 to 1."""
-    return {
+def _about(source: Source, job: TrainJob) -> Extra:
+    """Return mean and deviation of the channels as JSON, from 0 to 1, and an epsilon if stated."""
+    about: Extra = {
         f"{DATA}{name}": json.dumps([value / 255 for value in tensor.tolist()])
         for name, tensor in zip(("mean", "deviation"), source.moments, strict=True)
     }
+    network = job.architecture
+    if isinstance(network, Architecture) and network.norm_epsilon is not None:
+        about[NORM_EPSILON] = network.norm_epsilon
+    return about
 
 
 def _writer(job: TrainJob, store: ArtifactStore, process: Process) -> JobWriter | None:

@@ -9,10 +9,10 @@ import safetensors.torch
 import torch
 
 from compound.jobs.models.foreign_names import Source
-from compound.jobs.models.weight_file import EPSILON_KEY, Tensors, evaluated
+from compound.jobs.models.weight_file import Tensors, evaluated
 from compound.jobs.models.weights import epsilon_of, exported
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.format.checkpoint import Checkpoint
+from compound.jobs.store.format.checkpoint import NORM_EPSILON, Checkpoint
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.records.history import data_of
 from compound.orchestrator.wording.commands import command
@@ -98,7 +98,7 @@ def _about(
         about["classes"] = json.dumps(data.classes)
     keyed = {_KEY + name: text for name, text in about.items()}
     if isinstance(network, Architecture):
-        keyed[EPSILON_KEY] = str(epsilon_of(network, naming))
+        keyed[NORM_EPSILON] = str(epsilon_of(network, naming))
     return keyed
 
 

@@ -57,6 +57,10 @@ SLOT = "slot."
 """How the names of the optimiser's slots begin in a shard: `slot.momentum.NAME`."""
 
 
+NORM_EPSILON = "compound.norm_epsilon"
+"""Batch norm's epsilon: its name beside the tensors, and in the metadata of their file."""
+
+
 class Saved(NamedTuple):
     """The content of a checkpoint that one rank writes."""
 
@@ -177,8 +181,9 @@ def encode(saved: Saved | Gathered, state: Mapping[str, Any]) -> dict[str, Conte
     record = {"schema_version": SCHEMA_VERSION, **state, "extra": saved.extra}
     if isinstance(saved, Gathered):
         return {_STATE: json.dumps(record, allow_nan=False).encode()}
+    about = {name: str(saved.extra[name]) for name in (NORM_EPSILON,) if name in saved.extra}
     return {
-        _MODEL: tensors.encode(saved.model),
+        _MODEL: tensors.encode(saved.model, about),
         _OPTIMIZER: tensors.encode(saved.optimizer),
         _STATE: json.dumps(record, allow_nan=False).encode(),
     }

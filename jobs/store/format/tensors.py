@@ -36,12 +36,15 @@ def storable(kind: "dtype") -> bool:
     return str(kind).removeprefix("torch.") in _NAMES
 
 
-def encode(tensors: "Mapping[str, Tensor]") -> tuple[memoryview, ...]:
+def encode(
+    tensors: "Mapping[str, Tensor]", metadata: Mapping[str, str] | None = None
+) -> tuple[memoryview, ...]:
     """Return a file as views of CPU tensors; dense ones are not copied.
 
     Tensors of large types come first, so that each is aligned for its type.
     """
-    header, views, end = {}, [], 0
+    header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
+    views, end = [], 0
     ordered = sorted(tensors.items(), key=lambda item: -item[1].element_size())
     for name, tensor in ordered:
         view, start = _bytes(tensor), end

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from compound.jobs.store.format.checkpoint import NORM_EPSILON
+
 _PREFIX = "epoch_so_far."
 DATA = "data."
 """How the names of what a checkpoint says of its data begin."""
@@ -32,9 +34,9 @@ class Partial:
     def from_numbers(steps: int, extra: dict[str, float]) -> "tuple[Partial, dict[str, float]]":
         """Split a checkpoint's numbers into those of `as_numbers` and the metrics.
 
-        What is known of the data is neither.
+        What is known of the data and the network is neither.
         """
-        apart = (_PREFIX, DATA)
+        apart = (_PREFIX, DATA, NORM_EPSILON)
         metrics = {name: value for name, value in extra.items() if not name.startswith(apart)}
         sums = {n.removeprefix(_PREFIX): v for n, v in extra.items() if n.startswith(_PREFIX)}
         return Partial(steps, **sums), metrics

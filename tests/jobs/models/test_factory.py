@@ -430,6 +430,46 @@ def test_a_job_trains_the_network_with_weights_of_its_seed(write: Write, tmp_pat
     assert trained(other, tmp_path / "one", str(tmp_path)).metrics["train_loss"] != losses[0]
 
 
+MIXED = """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        wide = round(8 * width)
+        self.first, self.norm = nn.Conv2d(in_channels, wide, 3), nn.BatchNorm2d(wide)
+        self.one, self.two = nn.Linear(wide, wide), nn.Linear(wide, wide)
+        self.two.weight = self.one.weight
+        self.out = nn.Linear(wide, num_classes)
+        self.first.weight.requires_grad = False
+        self.register_buffer("third", torch.tensor([1 / 3], dtype=torch.float64))
+        self.register_buffer("mask", torch.tensor([0.0, -torch.inf]), persistent=False)
+    def forward(self, x):
+        hidden = self.norm(self.first(x)).relu().mean((2, 3))
+        return self.out(self.two(self.one(hidden).relu())) + self.third.float()
+return Net()
+"""
+"""Frozen and tied weights, and buffers of every kind."""
+
+
+def test_frozen_and_tied_weights_and_fine_buffers_are_trained_and_resumed(
+    write: Write, tmp_path: Path
+) -> None:
+    recipe = {"ema": 0.9, "weight_decay": 0.5, "epochs": 2}
+    job = factory_job(write(body(MIXED)), tmp_path, **recipe)
+    whole, parted = (ArtifactStore.open(str(tmp_path / name)) for name in ("whole", "parted"))
+    assert trained(job, tmp_path / "whole", str(tmp_path)).status == "done"
+    rows = run(job, parted, Process.single(imports=(str(tmp_path),)), DataCache())
+    next(rows)
+    rows.close()
+    assert trained(job, tmp_path / "parted", str(tmp_path)).attempt == 2
+    expected, resumed = (store.checkpoint(job.id).model() for store in (whole, parted))
+    assert all(torch.equal(resumed[name], tensor) for name, tensor in expected.items())
+    assert expected["model.third"].dtype == torch.float64
+    assert expected["model.third"].item() == 1 / 3 and "ema.third" not in expected
+    assert "model.first.weight" in expected and "ema.first.weight" not in expected
+    assert expected["ema.mask"].tolist() == [0.0, -torch.inf]
+    assert not any(tensor.isnan().any() for tensor in expected.values())
+
+
 def test_without_the_grant_nothing_is_imported(write: Write, tmp_path: Path) -> None:
     job = factory_job(write(), tmp_path)
     module = job.architecture.factory.partition(":")[0]

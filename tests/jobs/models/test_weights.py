@@ -12,10 +12,11 @@ from torch import nn
 
 from compound.jobs.models.build import build
 from compound.jobs.models.foreign_names import namings
-from compound.jobs.models.weight_file import EPSILON_KEY, read
+from compound.jobs.models.weight_file import read
 from compound.jobs.models.weights import exported, load_weights, rename, starting
 from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.scaling import stretch
+from compound.jobs.store.format.checkpoint import NORM_EPSILON
 from compound.schemas.architecture import Architecture
 from compound.schemas.errors import ArchitectureError
 from tests.support.family_networks import ONE_OF_EACH, small
@@ -288,7 +289,7 @@ def test_the_epsilon_is_the_specs_then_the_files_then_that_of_the_names(tmp_path
     network = small("efficientnet-b0")
     tensors = torchvision_efficientnet(network).state_dict()
     torch.save(tensors, tmp_path / "plain.pth")
-    metadata = {"format": "pt", EPSILON_KEY: "0.002"}
+    metadata = {"format": "pt", NORM_EPSILON: "0.002"}
     save_file(tensors, tmp_path / "stated.safetensors", metadata)
     plain, stated = read(tmp_path / "plain.pth"), read(tmp_path / "stated.safetensors")
     assert starting(plain, network).norm_epsilon == 1e-5

@@ -127,6 +127,9 @@ def test_training_starts_where_the_weights_are(
     after = trained(job, store)
     network = build(job.architecture)
     names = dict(zip(tensors, network.state_dict(), strict=True))
+    stated = Path(store).glob("jobs/*/attempt-0001-*/epoch-0001-*/model.safetensors")
+    assert {read(path).norm_epsilon for path in stated} == {job.architecture.norm_epsilon}
+    assert (job.architecture.norm_epsilon == 1e-5) == ((family, source) == ("mbconv", "timm"))
     for name in (name for name in tensors if name.endswith(("weight", "bias"))):
         for kept in ("model.", "ema."):
             torch.testing.assert_close(after[kept + names[name]], tensors[name], rtol=0, atol=1e-6)
