@@ -48,7 +48,7 @@ def check_uploaded(folder: Path) -> None:
     hiding = [path for path in _modules(folder) if _hides(path, folder)]
     if hiding:
         raise SpecError(
-            f"Ray's workers would import this in place of the module '{hiding[0].stem}'",
+            f"Ray's workers would import this in place of the module '{_name(hiding[0])}'",
             where=str(hiding[0]),
             allowed="any other name",
             next_step="rename it, or upload another folder with --working-dir",
@@ -62,7 +62,11 @@ def _modules(folder: Path) -> list[Path]:
 
 
 def _hides(path: Path, folder: Path) -> bool:
-    if path.stem == "compound":
+    if _name(path) == "compound":
         # A clone of Compound is uploaded as it is.
         return not (path / "orchestrator" / "__main__.py").exists()
-    return path.stem in _PACKAGES or path.stem in sys.stdlib_module_names & set(sys.modules)
+    return _name(path) in _PACKAGES or _name(path) in sys.stdlib_module_names & set(sys.modules)
+
+
+def _name(path: Path) -> str:
+    return path.name.removesuffix(".py")

@@ -12,6 +12,7 @@ from ray.tune.search import Searcher
 from compound.cluster.driver_results import record_failure, record_pruned
 from compound.cluster.retries import Decision, decide
 from compound.cluster.runner import OnEvent, unfinished
+from compound.cluster.trials.worker_logs import last_error
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
 from compound.schemas.retries import RetryLimits
@@ -133,7 +134,8 @@ class Listener(tune.Callback):  # type: ignore[misc]
         """The trial's actor has died too often."""
         request = self._request(trial)
         error = trial.get_pickled_error() or trial.get_error()
-        last = self._pop_last_words(request) or str(error).strip() or "its worker died"
+        words = self._pop_last_words(request) or str(error or "").strip() or last_error()
+        last = words or "its worker died without a word"
         decision = self._decision(trial)
         # Tune gives up at once a trial whose actor never came up: no limit was reached then.
         message = f"{decision.reason}; the last: {last}" if decision.action == "give_up" else last

@@ -26,5 +26,5 @@ def booleans_as_numbers(values: Any, checked: Any, keys: Keys = ()) -> Iterator[
 
 
 def _field(checked: Any, key: Any) -> Any:
-    known = isinstance(checked, BaseModel) and key in type(checked).model_fields
-    return getattr(checked, key) if known else None
+    has_field = isinstance(checked, BaseModel) and key in type(checked).model_fields
+    return getattr(checked, key) if has_field else None

@@ -45,32 +45,32 @@ def message_of(details: ErrorDetails) -> str:
         return f"{last}: {context['discriminator']} is missing".replace("'", "")
     if kind == "union_tag_invalid":
         tag, choices = context["tag"], str(context["expected_tags"]).replace("'", "").split(", ")
-        return f"no such {chooser(details)}: '{_shown(tag)}'{closest(tag, choices)}"
+        return f"no such {chooser(details)}: '{_readable(tag)}'{closest(tag, choices)}"
     if _unknown_network(details):
-        return f"no network is called '{_shown(value)}'{closest(value, get_args(NetworkName))}"
+        return f"no network is called '{_readable(value)}'{closest(value, get_args(NetworkName))}"
     if kind == "literal_error" and isinstance(value, str):
-        return f"no such {last}: '{_shown(value)}'{closest(value, _choices(context))}"
+        return f"no such {last}: '{_readable(value)}'{closest(value, _choices(context))}"
     if kind in _FORMS and isinstance(value, str | bool | int | float | date | None):
         return f"{last}: {_as_yaml(value)}, not {_FORMS[kind]}"
     message = details["msg"].removeprefix("Value error, ")
     return f"{last}: {message[0].lower()}{message[1:]}"
 
 
-def _shown(text: object) -> str:
+def _readable(text: object) -> str:
     return in_line(masked(str(text)))[:_LONGEST]
 
 
 def _as_yaml(value: str | bool | float | date | None) -> str:
     """Say what YAML 1.2 takes a value for."""
     if isinstance(value, str):
-        return f"'{_shown(value)}' is a text" + (
+        return f"'{_readable(value)}' is a text" + (
             " in YAML 1.2" if value.lower() in _YAML_1_1 else ""
         )
     if value is None:
         return "an empty value, `~` or `null` is nothing"
     if isinstance(value, bool):
         return f"{str(value).lower()} is true or false"
-    return f"{_shown(value)} is a {'date' if isinstance(value, date) else 'number'}"
+    return f"{_readable(value)} is a {'date' if isinstance(value, date) else 'number'}"
 
 
 def way_out(details: ErrorDetails) -> str:

@@ -166,7 +166,7 @@ def test_a_resolution_below_the_total_stride_is_refused(spec) -> None:
 @pytest.mark.parametrize(
     ("baseline", "said"),
     [
-        ("{name: resnet50}", "no such name: 'resnet50', did you mean 'resnet-50'?"),
+        ("{name: resnet50}", "no network is called 'resnet50', did you mean 'resnet-50'?"),
         (
             "{resolution: 8, stages: [{block: bottlneck, channels: 8}]}",
             "no such block: 'bottlneck', did you mean 'bottleneck'?",
