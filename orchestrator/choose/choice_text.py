@@ -50,8 +50,8 @@ def reason(
     number = f"{tied}" if len(eligible) == tied else f"{len(eligible)} of {tied}"
     beat = " that beat every single-axis control" if proven else ""
     return (
-        f"{number} tied candidates{beat} have about the same expected accuracy. Of these it is "
-        f"{_preferred(eligible[0], chosen, tie_break)}."
+        f"{number} tied candidates{beat} have about the same expected accuracy. "
+        f"Of these, the choice is {_preferred(eligible[0], chosen, tie_break)}."
     )
 
 

@@ -194,7 +194,7 @@ def test_seeds_that_are_few_for_the_level_are_told_with_what_would_do(seeds, net
 def test_few_seeds_are_in_the_verdict_too():
     scores = [row[:2] for row in NOISY]
     verdict = verdict_with(contestants(), scores, level=0.99)
-    assert any("with 2 seeds and search.level 0.99, " in text for text in verdict.warnings)
+    assert any("2 seeds and search.level 0.99, " in text for text in verdict.warnings)
 
 
 def test_missing_controls_say_why_and_what_to_change():

@@ -125,7 +125,12 @@ REFUSED = [
     ("batch: 64", "batch: 64, learning_rate: .nan", "13:46", "finite"),
     ("batch: 64", "batch: 64, accumulate: 3", "13:8", "does not divide"),
     ("kind: lattice, degree: 4", "kind: grid, alpha: [-1, 2]", "10:32", "alpha[0]"),
-    ("kind: lattice, degree: 4", "kind: grid, alpha: [2, 1]", "10:11", "no point"),
+    (
+        "kind: lattice, degree: 4",
+        "kind: grid, alpha: [2, 1]",
+        "10:11",
+        "write the smaller number first",
+    ),
     ("kind: lattice, degree: 4", "kind: grid, step: 0.001", "10:11", "251,252,001 grid points"),
     ("search:", "search: 3\nsearch_:", "9:9", "allowed: keys with values"),
     ("train: {epochs: 5, batch: 64}", "train: 5", "13:8", "not keys with values"),
