@@ -183,9 +183,7 @@ def test_a_run_imports_what_it_needs() -> None:
     ("module", "absent"),
     [
         ("schemas.study", ("torch", "ray", "pyarrow", "numpy")),
-        ("jobs.run_job", ("ray",)),
-        ("cluster.runner", ("ray",)),
-        ("cluster.local_runner", ("ray",)),
+        ("jobs.run_job, compound.cluster.runner, compound.cluster.local_runner", ("ray",)),
         ("orchestrator.cli.app", ("torch", "ray", "pyarrow", "plotly")),
         ("orchestrator.cli.plan", ("torch", "ray", "plotly")),
     ],

@@ -36,10 +36,14 @@ _LIBRARY = r"(cublas(lt)?|cudnn|cusolver|cusparse(lt)?|cufft|curand|nvrtc)"
 # Users' code raises RuntimeError too, with similar words. So a text counts only where it also names
 # the device, the library or the allocator.
 OF_DEVICE = r"cuda|\bhip\b|gpu|device-side|nccl|nvml|nvrm|nvlink|nvidia|triton|\bthc|" + _LIBRARY
+# oneDNN, on a CPU, names no cause (ideep's wrapper in torch 2.13 drops the status). A primitive
+# whose descriptor was made fails for lack of memory: for its code, its buffers or its weights. One
+# that is not supported fails at its descriptor. Tried with 20 to 700 MB of address space.
+_ONEDNN = r"^\W*could not (create|execute) a (primitive|memory object)\W*$"
 OF_MEMORY = (
     OF_DEVICE + r"|\bmps\b|\bxpu\b|\b(device|host|shared) memory|alloc(ator|_)|memalign|bad_alloc|"
     r"\bcannot allocate memory|\d (bytes|[kmgt]i?b)\b|/torch_|\bshm\b|dataloader|find an engine|"
-    r"^\W*out of memory\W*$"
+    r"^\W*out of memory\W*$|" + _ONEDNN
 )
 OF_GROUP = (
     r"nccl|gloo|c10d|torch\.distributed|process ?group|\bpair\.cc|pair closure|\btcp_?store|"
@@ -53,7 +57,7 @@ MEMORY = (
     r"_alloc(ation)?_failed|(memory|resource) allocation (failed|failure|error)",
     r"(can ?not|can't|could not|unable to|failed to) (be )?(cuda )?(host )?(c|m|re)?alloc(ate)?\b",
     r"(not enough|insufficient) (\w+ )?memory",
-    r"could not create a (primitive(?! desc)|memory object)",  # oneDNN, on a CPU
+    _ONEDNN,
     # A library without memory for its handle, plan or workspace reports the step that failed:
     # cuBLAS, cuDNN and cuSOLVER when a handle is made, cuFFT always (pytorch/pytorch#119420).
     _LIBRARY + r"\w*_(not_initialized|init\w*_failed)|library not initialized|cufft_internal_error",

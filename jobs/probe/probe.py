@@ -22,11 +22,13 @@ from compound.jobs.networks.amoebanet import amoebanet_d
 from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.scaling import stretch
 from compound.jobs.networks.workload import workload
+from compound.jobs.parallel.failure import GAVE_UP
 from compound.jobs.probe.model_fit import errors_of, memory_model, step_model
 from compound.jobs.probe.step_timing import Answer, Case, Measured, Ready
 from compound.jobs.runtime.child_processes import child_environment, module_command
 from compound.schemas.device import DeviceProfile, Precision, ProbePoint, Workload
 from compound.schemas.errors import RunError
+from compound.schemas.job import Cause
 
 LOG = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ ROUNDS = 3
 """Visits to each case: other load on the machine may slow one of them."""
 _FEWEST: dict[Kind, int] = {"cpu": 8, "cuda": 10}
 """Points that a fit needs. With fewer on a GPU, leaving out a family gives too small an error."""
+_DOCTOR = "`compound doctor` tries the device and says what it lacks"
 _SHARE = 0.85
 """The part of the time that is planned; the rest is a reserve."""
 
@@ -108,6 +111,8 @@ def probe(
 ) -> DeviceProfile:
     """Time networks on the device of this machine for at most `limit` seconds, and fit a profile.
 
+    The time begins when the device is ready, some seconds after the start.
+
     `on_point` is called with a text for each point. RunError: the device cannot be measured, or too
     few points for a fit were measured in that time.
     """
@@ -134,10 +139,11 @@ def measure_all(
     A case that does not fit into the device's memory is timed with fewer images, or left out where
     one image does not fit; `on_point` is called with both.
     """
-    end = time.monotonic() + _SHARE * limit
     best, left_out = dict[int, Measured](), set[int]()
     with _worker(kind, threads) as (requests, answers):
         ready = Ready.model_validate_json(_next_line(answers))
+        # Not before: on a machine with other load the child's imports alone may take the time.
+        end = time.monotonic() + _SHARE * limit
         sized = [_fitting(case, kind, ready) for case in chosen]
         for visit, index, seconds in _visits(len(chosen), end):
             if index in left_out:
@@ -269,8 +275,18 @@ def _worker(kind: Kind, threads: int) -> Iterator[tuple[IO[str], IO[str]]]:
 
 
 def _next_line(answers: IO[str]) -> str:
-    """Read one line. RunError: the child has ended; its message is on stderr already."""
+    """Read one line. RunError: the child has failed, or was ended, as for lack of memory."""
     line = answers.readline()
+    if line.startswith(GAVE_UP):
+        cause = Cause.model_validate_json(line.removeprefix(GAVE_UP))
+        LOG.debug(cause.traceback)
+        raise RunError(
+            f"the device cannot be measured: {cause.kind}: {cause.message}", next_step=_DOCTOR
+        )
     if not line:
-        raise RunError("the process that measures the device has ended before its answer")
+        raise RunError(
+            "the process that measures the device has ended before its answer, without a cause: "
+            "the system ends processes so when its memory is used up",
+            next_step=f"free memory and probe again; {_DOCTOR}",
+        )
     return line

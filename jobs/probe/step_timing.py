@@ -21,7 +21,7 @@ from compound.jobs.data.batches import Feeder
 from compound.jobs.data.images import Images
 from compound.jobs.data.images import statistics as statistics_of
 from compound.jobs.device_model import PROCESS_BYTES, worker_memory
-from compound.jobs.parallel.failure import classify
+from compound.jobs.parallel.failure import GAVE_UP, classify
 from compound.jobs.parallel.process import Process
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.runtime.precision import multiplied
@@ -141,7 +141,7 @@ def answer(case: Case, process: Process) -> Answer:
             sized = case.model_copy(update={"images": images})
             with settled(process.threads, multiplied(_job(sized).recipe)):  # as for a job
                 measured = measure(sized, process, per_epoch)
-        except (MemoryError, RuntimeError) as error:
+        except (MemoryError, OSError, RuntimeError) as error:
             cause = classify(error)
             if cause.kind != "out of memory":
                 raise
@@ -235,13 +235,20 @@ def _answers(lines: Iterator[str], process: Process) -> Iterator[Model]:
 
 
 def main() -> None:
-    """Write a line that describes the device, then one line for each case on stdin."""
+    """Write a line that describes the device, then one line for each case on stdin.
+
+    What ends it before is written as a last line, with its cause; the exit code is then 1.
+    """
     kind, threads = sys.argv[1:]
     keep_freed()  # as in the processes that train
-    for reply in _answers(iter(sys.stdin.readline, ""), Process.single(int(threads), kind)):
-        sys.stdout.write(reply.model_dump_json() + "\n")
-        # A pipe is block-buffered, and the parent waits for this line.
-        sys.stdout.flush()
+    try:
+        for reply in _answers(iter(sys.stdin.readline, ""), Process.single(int(threads), kind)):
+            sys.stdout.write(reply.model_dump_json() + "\n")
+            # A pipe is block-buffered, and the parent waits for this line.
+            sys.stdout.flush()
+    except Exception as error:  # the parent reports it
+        sys.stdout.write(f"{GAVE_UP}{classify(error).model_dump_json()}\n")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

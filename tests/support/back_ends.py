@@ -23,6 +23,11 @@ MANY_TIMES = BACK_ENDS if LONG else BACK_ENDS[:1]
 """The back ends for tests of many rounds, which take minutes in a bucket."""
 
 
+def examples(*, commit: int, full: int) -> int:
+    """Return how many examples hypothesis draws."""
+    return full if LONG else commit
+
+
 def sizes(names: str | Sequence[str], *, commit: Any, full: Any) -> pytest.MarkDecorator:
     """Parametrise a test by its size: a small one, and a full one that needs COMPOUND_LONG."""
     values = full if isinstance(full, tuple) else (full,)

@@ -12,6 +12,7 @@ from compound.jobs.probe.model_fit import larger_of
 from compound.jobs.probe.probe import cases, profile_of, variant
 from compound.jobs.probe.step_timing import Case, Ready
 from compound.schemas.device import DeviceProfile
+from tests.support.back_ends import LONG
 from tests.support.simulated_gpu import GPUS, traced
 
 READY = Ready(device="cuda imagined", memory=2**36)
@@ -43,7 +44,7 @@ NETWORKS_COUNTED = (
     "amoebanet-d 3, 16",
     "amoebanet-d 6, 32",
 )
-SEEDS = range(5)
+SEEDS = range(5 if LONG else 2)
 
 
 @cache

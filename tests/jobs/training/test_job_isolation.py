@@ -23,6 +23,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.jobs.training.job_isolation import isolated
 from compound.schemas.job import JobResult, TrainJob
+from tests.support.back_ends import sizes
 from tests.support.overflowing_networks import Overflow
 from tests.support.small_jobs import small_job
 
@@ -253,8 +254,11 @@ def test_a_factory_leaves_the_generators_as_they_were() -> None:
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_nothing_of_a_job_stays_in_memory(tmp_path: Path, monkeypatch, compiled: bool) -> None:
-    """Five jobs in one process: no trainer, module or buffer outlives its job."""
+@sizes("jobs", commit=2, full=5)
+def test_nothing_of_a_job_stays_in_memory(
+    tmp_path: Path, monkeypatch, compiled: bool, jobs: int
+) -> None:
+    """Several jobs in one process: no trainer, module or buffer outlives its job."""
     monkeypatch.setattr(torch, "compile", _eagerly(torch.compile))
     alive: list[weakref.ref[object]] = []
 
@@ -266,7 +270,7 @@ def test_nothing_of_a_job_stays_in_memory(tmp_path: Path, monkeypatch, compiled:
 
     monkeypatch.setattr(running, "Trainer", Watched)
     store = ArtifactStore.open(str(tmp_path))
-    for seed in range(5):
+    for seed in range(jobs):
         job = small_job(seed=seed, recipe="paper", epochs=1, compile=compiled)
         assert trained(job, store).status == "done"
         gc.collect()

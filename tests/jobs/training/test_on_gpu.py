@@ -17,6 +17,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import TrainJob
 from compound.schemas.stages import Stage, Stem
+from tests.support.back_ends import LONG
 from tests.support.gpu_session import graphs_compared as graphs
 from tests.support.gpu_session.host_waits import waits_of
 from tests.support.gpu_session.recorder import Recorder
@@ -25,7 +26,8 @@ from tests.support.small_network import SMALL
 from tests.support.taped_graphs import Tape
 
 KINDS = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
-SLOWLY = [pytest.param("cpu", marks=pytest.mark.slow), pytest.param("cuda", marks=pytest.mark.gpu)]
+COMPILED = KINDS if LONG else KINDS[1:]
+"""On a CPU a test of the compiler does the same with two networks in every run."""
 RECIPES: dict[str, dict[str, Any]] = {
     "modern": {},
     "paper": {"recipe": "paper"},
@@ -132,7 +134,7 @@ def test_a_session_judges_graphs(
     assert {line["name"] for line in lines if line["ok"] is False} == wrong
 
 
-@pytest.mark.parametrize("kind", SLOWLY)
+@pytest.mark.parametrize("kind", COMPILED)
 def test_the_last_network_of_many_is_compiled_like_the_first(bench: Bench, tmp_path: Path) -> None:
     from torch._dynamo.utils import counters
 

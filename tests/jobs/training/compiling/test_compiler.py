@@ -1,6 +1,5 @@
 """Compiling in a process that trains one job after another: never silently left out."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from compound.schemas.errors import PlanError
 from compound.schemas.job import JobResult, TrainJob
 from compound.schemas.recipe import Recipe
 from compound.schemas.stages import Stage
+from tests.support.back_ends import sizes
 from tests.support.small_jobs import small_job
 
 Graphs = list[nn.Module]
@@ -71,12 +71,13 @@ def test_twenty_networks_in_one_process_are_all_compiled(tmp_path: Path, graphs:
 
 
 @pytest.mark.slow
-def test_more_networks_than_dynamo_keeps_are_compiled_by_inductor(tmp_path: Path) -> None:
-    """Inductor takes seconds for each: ten of them here, twenty with COMPOUND_LONG."""
+@sizes("count", commit=2, full=20)
+def test_networks_are_compiled_by_inductor_one_after_another(tmp_path: Path, count: int) -> None:
+    """Inductor takes seconds for each; `full` is more than dynamo keeps, as in the test above."""
     from torch._dynamo.utils import counters
 
     store, before = ArtifactStore.open(str(tmp_path)), counters["stats"]["unique_graphs"]
-    jobs = twenty() if os.environ.get("COMPOUND_LONG") else twenty()[:10]
+    jobs = twenty()[:count]
     for job in jobs:
         result = trained(job, store)
         assert result.status == "done" and result.notes == (), result.cause

@@ -16,6 +16,7 @@ from compound.jobs.data.source import inspect, load, summarise
 from compound.jobs.data.stream import remote_decoding
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.errors import DataError, StoreError
+from tests.support.back_ends import S3_SERVERS
 from tests.support.fault_proxy import Proxy, proxy_of
 from tests.support.images_on_disk import folder_of, parquet_of
 from tests.support.servers import BUCKET, Servers
@@ -61,7 +62,7 @@ def agree(local, remote) -> None:
         assert same(local.validation(0, 1, 5), remote.validation(0, 1, 5))
 
 
-@pytest.mark.parametrize("server", ["moto", "s3rver"])
+@pytest.mark.parametrize("server", S3_SERVERS)
 def test_a_folder_is_streamed_as_from_disk(put: Put, tmp_path: Path, server: str) -> None:
     local = folder_of(tmp_path)
     far = moved(local, put(server, tmp_path))
@@ -70,9 +71,10 @@ def test_a_folder_is_streamed_as_from_disk(put: Put, tmp_path: Path, server: str
     assert np.array_equal(load(far).train_images, load(local).train_images)
 
 
-def test_parquet_is_streamed_as_from_disk(put: Put, tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", S3_SERVERS)
+def test_parquet_is_streamed_as_from_disk(put: Put, tmp_path: Path, server: str) -> None:
     local = parquet_of(tmp_path).model_copy(update={"buffer": 32})
-    far = moved(local, put("swift", tmp_path))
+    far = moved(local, put(server, tmp_path))
     agree(source_of(local), source_of(far))
     agree(source_of(local), source_of(far, decoder=InProcessDecoder()))
     assert np.array_equal(load(far).train_images, load(local).train_images)
@@ -100,10 +102,11 @@ def test_one_changed_object_changes_the_identity(
     assert summarise(far).fingerprint != before
 
 
-def test_names_of_others_are_read_as_they_are(put: Put, tmp_path: Path) -> None:
+@pytest.mark.parametrize("server", S3_SERVERS)
+def test_names_of_others_are_read_as_they_are(put: Put, tmp_path: Path, server: str) -> None:
     folder_of(tmp_path / "photos of ants, 50 % ümlaut=1")
     spec = ImageFolderData(
-        source="image_folder", path=f"{put('swift', tmp_path)}/photos of ants, 50 % ümlaut=1/"
+        source="image_folder", path=f"{put(server, tmp_path)}/photos of ants, 50 % ümlaut=1/"
     )
     assert inspect(spec).train == 40
 
@@ -147,11 +150,10 @@ def test_an_outage_of_seconds_is_waited_for(proxy, tmp_path: Path) -> None:
 
 def test_a_dead_endpoint_is_told_within_seconds(proxy) -> None:
     faulty, far = proxy
-    faulty.down_until = time.monotonic() + 60
-    began = time.monotonic()
+    over = faulty.down_until = time.monotonic() + 60
     with pytest.raises(StoreError, match=f"bucket '{BUCKET}'"):
         summarise(far)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() < over
 
 
 @pytest.mark.parametrize(
