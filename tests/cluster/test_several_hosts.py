@@ -20,7 +20,7 @@ from tests.support.requests import MakeRequest
 pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
-HOSTS = Hosts("compound", "10.77.0")
+HOSTS = Hosts("ch", "10.77.0")
 
 DRIVER = """
 import json, sys
@@ -57,7 +57,6 @@ def three_hosts() -> Iterator[str]:
     Yields a folder that one of the hosts has for itself.
     """
     require_namespaces()
-    HOSTS.clear()
     folder = tempfile.mkdtemp(prefix="ch-", dir="/tmp")  # short: socket paths have a limit
     environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
     before = {key: os.environ.get(key) for key in environment}
@@ -105,7 +104,8 @@ def test_a_submitted_study_ends_with_a_family_trained_across_hosts(
 ) -> None:
     store = tmp_path / "shared"
     submit = (str(RAY), "job", "submit", "--address", "http://127.0.0.1:8265")
-    settings = {"store": store, "search.seeds": 1, "family.phi": "[1, 2]", "train.epochs": 2}
+    settings = {"store": store, "search.seeds": 1, "family.phi": "[1]", "train.epochs": 1}
+    settings["search.design.degree"] = 1
     sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     run = (sys.executable, "-m", "compound", "run", "examples/quickstart.yaml", *sets)
     ended = HOSTS.on(HOSTS.head, *submit, "--working-dir", str(ROOT), "--", *run)
