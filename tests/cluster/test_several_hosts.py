@@ -104,8 +104,7 @@ def test_a_submitted_study_ends_with_a_family_trained_across_hosts(
 ) -> None:
     store = tmp_path / "shared"
     submit = (str(RAY), "job", "submit", "--address", "http://127.0.0.1:8265")
-    settings = {"store": store, "search.seeds": 1, "family.phi": "[1]", "train.epochs": 1}
-    settings["search.design.degree"] = 1
+    settings = {"store": store, "search.seeds": 1, "family.phi": "[1, 2]", "train.epochs": 2}
     sets = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     run = (sys.executable, "-m", "compound", "run", "examples/quickstart.yaml", *sets)
     ended = HOSTS.on(HOSTS.head, *submit, "--working-dir", str(ROOT), "--", *run)
