@@ -3,8 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Keeps the output of recipes apart that run at the same time; the make of macOS cannot.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+# Only files with such tests: to collect all of them takes longer than many a test.
+FILES = $(sort $(shell grep -rl 'mark\.$(1)' --include='test_*.py' tests))
 
-.PHONY: help setup quickstart test test-all test-alone test-ray test-faults test-store test-s3 test-fast check format clean
+.PHONY: help setup quickstart test test-all test-alone test-ray test-hosts test-faults test-store test-s3 test-fast check format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -26,19 +28,23 @@ check: setup  ## Lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Tests on Ray and on several hosts mostly wait, one after another; the rest runs beside them.
+# Tests on Ray often wait, and those on several hosts nearly always: the parts run beside each other.
 test: check  ## Everything that needs no GPU, buckets too: what CI runs
-	$(MAKE) --jobs=2 $(SYNC) test-alone test-ray
+	$(MAKE) --jobs=3 $(SYNC) test-alone test-ray test-hosts
 
 test-alone: setup  ## The part of `test` without Ray and hosts
 	$(BIN)/pytest -n auto --dist loadfile --durations=50 -m "not gpu and not ray and not hosts"
 
-test-ray: setup  ## The part of `test` on Ray and on several hosts
-	$(BIN)/pytest --durations=50 -m "(ray or hosts) and not gpu"
+test-ray: setup  ## The part of `test` on one Ray
+	$(BIN)/pytest --durations=50 -m "ray and not gpu" $(call FILES,ray)
+
+test-hosts: setup  ## The part of `test` on several hosts
+	$(BIN)/pytest --durations=50 -m "hosts and not gpu" $(call FILES,hosts)
 
 test-all: check  ## `test` with every back end and full numbers, and all faults: hours
 	COMPOUND_LONG=1 $(MAKE) test-alone
 	COMPOUND_LONG=1 $(MAKE) test-ray
+	$(MAKE) test-hosts
 	$(MAKE) test-faults
 
 test-faults: setup  ## Hosts cut off, frozen, drained, drivers and workers killed: about 20 minutes

@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,12 +88,20 @@ def make_request() -> MakeRequest:
 @pytest.fixture(scope="session")
 def ray_session() -> "Iterator[Session]":
     """One local Ray with two CPUs and token mode on, for all tests marked `ray`."""
+    from ray._private import parameter
+
     from compound.cluster.ray_session import connect
 
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(16))
     # A submitted job runs the `python` of the path that its Ray was started with.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    with connect("local", cpus=2) as session:
+    with pytest.MonkeyPatch.context() as patch:
+        # Its agent takes jobs on one fixed port, which another Ray on the machine may have: then no
+        # job can be submitted, "No available agent". ray.init has no setting for it (Ray 2.60).
+        params = partial(parameter.RayParams, dashboard_agent_listen_port=0)
+        patch.setattr(parameter, "RayParams", params)
+        session = connect("local", cpus=2)
+    with session:
         yield session
 
 

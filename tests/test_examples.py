@@ -13,6 +13,8 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from compound.jobs.device_model import describe
+from compound.jobs.store.artifacts import ArtifactStore
 from tests.support.command import compound
 
 if TYPE_CHECKING:
@@ -104,7 +106,10 @@ def readme_commands() -> list[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_every_command_of_the_readme(tmp_path: Path, ray_session: "Session") -> None:
-    """The first study starts a Ray of its own, as it does for newcomers; the rest join one."""
+    """The first study starts a Ray of its own, as it does for newcomers; the rest join one.
+
+    What needs no Ray runs in this process, where torch is imported already.
+    """
     import ray
 
     address = ray.get_runtime_context().gcs_address
@@ -113,8 +118,16 @@ def test_every_command_of_the_readme(tmp_path: Path, ray_session: "Session") -> 
     assert len(commands) >= 6
     alone = next(words for words in commands if words[0] == "run")
     for words in commands:
+        if words[0] != "run" and "--probe" not in words:
+            printed(*words, cwd=tmp_path)
+            continue
         environment = {} if words is alone else {"RAY_ADDRESS": address}
-        process(*words, cwd=tmp_path, timeout=280, env={**os.environ, **environment})
+        where = ["--address", address] if "--probe" in words else []
+        process(*words, *where, cwd=tmp_path, timeout=280, env={**os.environ, **environment})
     report = tmp_path / "runs" / "studies" / "quickstart" / "report.html"
     assert "http://" not in re.sub(r"<script.*?</script>", "", report.read_text(), flags=re.S)
     assert (tmp_path / "rows.csv").exists()
+    (profile,) = ArtifactStore.open(str(tmp_path / "runs"), create=False).profiles()
+    assert (profile.source, profile.device) == ("probe", describe("cpu", 1))
+    assert len(profile.points) >= 8
+    assert profile.seconds and profile.bytes

@@ -4,10 +4,12 @@ Requests that ask for the same resources form a group, and a group is one `Tuner
 of jobs is ours: Tune's search space is an index into it.
 """
 
+import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
@@ -33,6 +35,9 @@ from compound.schemas.retries import RetryLimits
 _KEYS = frozenset(
     {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
 )
+_ADDRESS = "RAY_ADDRESS"
+_A_JOBS = {"parallel"}
+"""What a job sets under `resources` for itself: workers need not be started anew for it."""
 
 
 class RayRunner:
@@ -113,15 +118,33 @@ class RayRunner:
                 _choose_variables_passed_on()
                 rule = Pruning(group, self._brackets, listener.prune) if self._brackets else None
                 retries = self._limits.lost_worker
-                _tuner(resources, shared, listener, most, retries, folder, rule).fit()
+                with _address_passed_on():
+                    _tuner(resources, shared, listener, most, retries, folder, rule).fit()
         finally:
             # A named actor would live as long as the driver, one for each group of requests.
             ray.kill(coordinator)
         return listener.finish()
 
 
+@contextmanager
+def _address_passed_on() -> Iterator[None]:
+    """Let the processes of a trial find this Ray where another one runs on the machine.
+
+    Ray Train's PlacementGroupCleaner asks the state API without an address: "Found multiple active
+    Ray instances" is all that it gets, and what a killed trial has reserved stays reserved, so that
+    its job waits for ever (Ray 2.60).
+    """
+    before = os.environ.get(_ADDRESS)
+    os.environ[_ADDRESS] = ray.get_runtime_context().gcs_address
+    try:
+        yield
+    finally:
+        os.environ.pop(_ADDRESS)
+        os.environ.update({_ADDRESS: before} if before is not None else {})
+
+
 def _choose_variables_passed_on() -> None:
-    """Let Tune pass the variables of NCCL and gloo to its actors, and no cloud keys.
+    """Let Tune pass Ray's address and the variables of NCCL and gloo to its actors, no cloud keys.
 
     Ray logs and shows what it passes on; every host has the keys in its own environment, as
     docs/store.md requires.
@@ -129,7 +152,7 @@ def _choose_variables_passed_on() -> None:
     # Tune copies AWS keys of the driver into the runtime_env of each trial, which anyone who can
     # read the cluster's metadata sees (Ray 2.60, tune/execution/class_cache.py).
     class_cache.ENV_VARS_TO_PROPAGATE.difference_update(_KEYS)
-    class_cache.ENV_VARS_TO_PROPAGATE.update(variables())
+    class_cache.ENV_VARS_TO_PROPAGATE.update({_ADDRESS, *variables()})
 
 
 def _tuner(
@@ -181,9 +204,12 @@ def _done(
 
 
 def _by_resources(requests: Iterable[JobRequest]) -> list[tuple[Resources, list[JobRequest]]]:
+    """Return the jobs in groups that the same warm actors can train, one after another."""
+
     def key(request: JobRequest) -> tuple[int, int, str]:
         resources = request.resources
-        return resources.least_workers, resources.cpus, resources.model_dump_json()
+        # Warm workers divide one network and average the gradients of the next.
+        return resources.least_workers, resources.cpus, resources.model_dump_json(exclude=_A_JOBS)
 
     groups = [list(group) for _, group in groupby(sorted(requests, key=key), key=key)]
     return [(group[0].resources, group) for group in groups]

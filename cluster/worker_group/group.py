@@ -20,13 +20,13 @@ from typing import Any
 import ray
 from ray import train
 from ray.train import TrainingFailedError
-from ray.train.torch import TorchTrainer
 
 from compound.cluster.network_interface import WorkerGroupTorchConfig, variables
 from compound.cluster.resources import gpus_of
 from compound.cluster.retries import InterruptionKind
 from compound.cluster.worker_group import host_health
 from compound.cluster.worker_group.coordinator import Message
+from compound.cluster.worker_group.group_trainer import WorkerGroupTrainer
 from compound.cluster.worker_group.heartbeat import Heartbeat, StalledWorker
 from compound.cluster.worker_group.interruption import (
     GroupState,
@@ -261,13 +261,15 @@ def _kill(beats: Iterable[Heartbeat]) -> set[str]:
     return host_health.kill(host_health.WorkerProcess(beat.node, beat.pid) for beat in beats)
 
 
-def _trainer(config: Mapping[str, Any], resources: Resources, excluded: set[str]) -> TorchTrainer:
+def _trainer(
+    config: Mapping[str, Any], resources: Resources, excluded: set[str]
+) -> WorkerGroupTrainer:
     gpus = gpus_of(resources)
     worker_environment = {} if gpus else environment()
     worker_environment |= variables()
     # Ray places workers on any host that it counts as alive, also on one that does not answer.
     away = {"ray.io/node-id": f"!in({','.join(sorted(excluded))})"} if excluded else None
-    return TorchTrainer(
+    return WorkerGroupTrainer(
         work,
         train_loop_config={
             **config,

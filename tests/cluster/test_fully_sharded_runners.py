@@ -1,4 +1,4 @@
-"""Divided networks as runners start them: by resources, under torch's launcher and on Ray."""
+"""Divided networks as the local runner starts them: by resources, under torch's launcher."""
 
 import os
 import signal
@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 
 from compound.cluster.local_runner import LocalRunner
-from compound.cluster.ray_session import Session
-from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, Resources
 from compound.schemas.retries import RetryLimits
@@ -52,17 +50,3 @@ def test_a_killed_rank_costs_no_more_than_the_running_epoch(
     checkpoint = opened.checkpoint(request.job.id)
     assert checkpoint and checkpoint.shards == 2
     assert not opened.audit(opened.jobs(), ()).damaged
-
-
-@pytest.mark.ray
-@pytest.mark.slow
-def test_a_worker_group_divides_one_job_and_not_the_next(
-    ray_session: Session, make_request: MakeRequest, store: str
-) -> None:
-    plain = make_request(1, workers=2)
-    requests = [divided(make_request(0, workers=2)), plain]
-    results = RayRunner(ray_session).run(requests, store, lambda event: None)
-    assert [result.status for result in results] == ["done", "done"]
-    opened = ArtifactStore.open(store)
-    checkpoints = [opened.checkpoint(request.job.id) for request in requests]
-    assert [checkpoint and checkpoint.shards for checkpoint in checkpoints] == [2, 0]

@@ -13,24 +13,28 @@ from pathlib import Path
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.schemas.data import SyntheticData
 from compound.schemas.job import JobRequest, Resources
 from tests.support.driver_processes import Driver
 from tests.support.failing_networks import hungry_request
 from tests.support.hosts import RAY, Hosts, require_namespaces
-from tests.support.requests import MakeRequest
 
 pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.timeout(600)]
 
 MINUTES = pytest.mark.skipif(
     not os.environ.get("COMPOUND_FAULTS"), reason="takes minutes: `make test-faults` runs it"
 )
-HOSTS = Hosts("elastic", "10.78.0")
+HOSTS = Hosts("cf", "10.78.0")
 HEAD = HOSTS.head
 SETTINGS = {
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(16),
     "OMP_NUM_THREADS": "1",
 }
+
+DATA = SyntheticData(source="synthetic", images=512, validation_images=32, size=8)
+SLEEPS = "__import__('time').sleep(0.03)"
+"""A job that computes as long as a fault takes would keep the processors from everything else."""
 
 Ask = Callable[..., JobRequest]
 
@@ -39,7 +43,6 @@ Ask = Callable[..., JobRequest]
 def cluster() -> Iterator[Path]:
     """A Ray of three hosts whose head has no CPU to give; yields the folder of their files."""
     require_namespaces()
-    HOSTS.clear()
     folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
     before = {key: os.environ.get(key) for key in SETTINGS}
     os.environ.update(SETTINGS)
@@ -56,13 +59,14 @@ def cluster() -> Iterator[Path]:
 
 
 @pytest.fixture
-def ask(make_request: MakeRequest) -> Ask:
-    """Make an elastic request: one or two workers, epochs of about half a second."""
+def ask(tmp_path: Path) -> Ask:
+    """Make an elastic request: one or two workers, 16 steps in epochs of half a second of sleep."""
 
     def make(seed: int, *, epochs: int, steps: int = 0, **resources: object) -> JobRequest:
         fields = {"workers": {"min": 1, "max": 2}, "gpus": 0, **resources}
-        request = make_request(seed, epochs=epochs, images=4096)
-        recipe = request.job.recipe.model_copy(update={"checkpoint_steps": steps})
+        request = hungry_request(tmp_path, "sleeps", 0, fails=SLEEPS, data=DATA, seed=seed)
+        changed = {"epochs": epochs, "checkpoint_steps": steps}
+        recipe = request.job.recipe.model_copy(update=changed)
         job = request.job.model_copy(update={"recipe": recipe})
         request = request.model_copy(update={"job": job})
         return request.model_copy(update={"resources": Resources.model_validate(fields)})
@@ -70,9 +74,10 @@ def ask(make_request: MakeRequest) -> Ask:
     return make
 
 
-def start(folder: Path, request: JobRequest, imports: str = "") -> Driver:
+def start(folder: Path, request: JobRequest) -> Driver:
+    """Start a driver on the head; the network's own code lies in the folder above its files."""
     on_head = ("ip", "netns", "exec", HEAD)
-    return Driver(folder, [request], HOSTS.ray, *on_head, imports=imports)
+    return Driver(folder / "run", [request], HOSTS.ray, *on_head, imports=str(folder))
 
 
 def assert_every_epoch_once(driver: Driver, request: JobRequest) -> None:
@@ -134,7 +139,7 @@ def test_a_worker_that_hangs_in_its_own_code_is_found_and_named(
     job = request.job.model_copy(update={"recipe": longer})
     resources = request.resources.model_copy(update={"patience": 15})
     request = request.model_copy(update={"job": job, "resources": resources})
-    driver = start(tmp_path / "run", request, imports=str(tmp_path))
+    driver = start(tmp_path, request)
     driver.epoch(3)
     trigger.touch()
     hangs = time.monotonic()
@@ -153,7 +158,7 @@ def test_a_worker_that_hangs_in_its_own_code_is_found_and_named(
 def test_a_drained_host_is_left_before_it_goes_and_a_killed_raylet_costs_workers(
     cluster: Path, ask: Ask, tmp_path: Path
 ) -> None:
-    request = ask(2, epochs=2000, steps=16)
+    request = ask(2, epochs=2000, steps=4)
     driver = start(tmp_path, request)
     driver.says("with 2 workers")
     driver.epoch(3)

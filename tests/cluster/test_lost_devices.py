@@ -14,30 +14,21 @@ from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
 from compound.schemas.job import Event, JobRequest
 from compound.schemas.retries import RetryLimits
-from tests.support.failing_networks import NO_MEMORY, hungry_request
+from tests.support.failing_networks import (
+    ASSERTS,
+    ASSERTS_ONCE,
+    DEVICE_ASSERT,
+    NO_MEMORY,
+    WRITES_PROCESS,
+    hungry_request,
+    process_ids,
+)
 from tests.support.phase_log import IMAGES, SMALLER, PhaseLog, planned
 
-TEXT = "CUDA error: device-side assert triggered"
-ASSERTS = f"raise torch.AcceleratorError({TEXT!r})"
-MARK = """import pathlib
-            here = pathlib.Path(__file__)
-            marks = list(here.parent.glob(here.stem + ".pid-*"))
-            here.with_suffix(f".pid-{os.getpid()}").touch()"""
-"""Writes down which processes come here."""
-ASSERTS_ONCE = f"""{MARK.replace("here.with_suffix", "marks or here.with_suffix")}
-            if not marks:
-                raise torch.AcceleratorError({TEXT!r})"""
-"""Fails in the first process that comes here, and writes down which one it was."""
 
-
-def writes_its_process(folder: Path, name: str, workers: int = 1) -> JobRequest:
+def writes_its_process(folder: Path, name: str) -> JobRequest:
     """Return a job that trains, and writes down which processes it trains in."""
-    return hungry_request(folder, name, 0, workers=workers, fails=MARK, seed=7)
-
-
-def process_ids(folder: Path, name: str) -> set[int]:
-    """Return the processes that a job's network has written down."""
-    return {int(mark.suffix.removeprefix(".pid-")) for mark in folder.glob(f"{name}.pid-*")}
+    return hungry_request(folder, name, 0, fails=WRITES_PROCESS, seed=7)
 
 
 def test_a_lost_device_costs_its_process_and_no_later_job(store: str, tmp_path: Path) -> None:
@@ -49,11 +40,11 @@ def test_a_lost_device_costs_its_process_and_no_later_job(store: str, tmp_path: 
     assert failed.cause is not None
     assert failed.cause.kind == "worker lost"
     limit = "retry limit reached: worker lost 2 times; the last: "
-    assert failed.cause.message == f"{limit}{TEXT}{GPU_LOST}"
+    assert failed.cause.message == f"{limit}{DEVICE_ASSERT}{GPU_LOST}"
     assert "AcceleratorError" in failed.cause.traceback
     messages = [event.message for event in events if event.kind == "waiting"]
     assert messages == [
-        f"{TEXT}{GPU_LOST} (worker lost: retry 1 of 1); continues from the last checkpoint"
+        f"{DEVICE_ASSERT}{GPU_LOST} (worker lost: retry 1 of 1); continues from the last checkpoint"
     ]
     assert done.status == "done"
     assert os.getpid() not in process_ids(tmp_path, "sound")
@@ -74,7 +65,7 @@ def test_a_rank_that_loses_its_device_takes_the_launcher_down_and_is_named(
     (failed,) = runner.run([request], store, lambda event: None)
     assert failed.cause is not None
     assert failed.cause.kind == "worker lost"
-    assert f"{TEXT}{GPU_LOST}" in failed.cause.message
+    assert f"{DEVICE_ASSERT}{GPU_LOST}" in failed.cause.message
 
 
 @pytest.mark.slow
@@ -109,29 +100,11 @@ def test_a_warm_trial_actor_that_loses_its_device_gives_way_to_another(
     assert failed.cause is not None
     assert failed.cause.kind == "worker lost"
     limit = "retry limit reached: worker lost 2 times; the last: "
-    assert failed.cause.message == f"{limit}{TEXT}{GPU_LOST}"
+    assert failed.cause.message == f"{limit}{DEVICE_ASSERT}{GPU_LOST}"
     assert (again.status, again.attempt, done.status) == ("done", 2, "done")
     messages = [event.message for event in events if event.kind == "waiting"]
-    retried = f"{TEXT}{GPU_LOST} (worker lost: retry 1 of 1); continues from the last checkpoint"
+    retried = (
+        f"{DEVICE_ASSERT}{GPU_LOST} (worker lost: retry 1 of 1); continues from the last checkpoint"
+    )
     assert messages.count(retried) == 2
     assert not process_ids(tmp_path, "once") & process_ids(tmp_path, "sound")
-
-
-@pytest.mark.ray
-@pytest.mark.slow
-def test_a_worker_group_whose_worker_loses_its_device_is_started_anew(
-    ray_session: Session, store: str, tmp_path: Path
-) -> None:
-    events: list[Event] = []
-    once = hungry_request(tmp_path, "once", 0, workers=2, ranks=(1,), fails=ASSERTS_ONCE)
-    sound = writes_its_process(tmp_path, "sound", workers=2)
-    runner = RayRunner(ray_session, limits=RetryLimits(lost_worker=1), imports=(str(tmp_path),))
-    again, done = runner.run([once, sound], store, events.append)
-    assert [(result.status, result.attempt) for result in (again, done)] == [
-        ("done", 2),
-        ("done", 1),
-    ]
-    messages = "\n".join(event.message for event in events if event.kind == "waiting")
-    (lost,) = process_ids(tmp_path, "once")
-    assert f"(pid {lost}): {TEXT}{GPU_LOST} (worker lost: retry 1 of 1)" in messages
-    assert lost not in process_ids(tmp_path, "sound")

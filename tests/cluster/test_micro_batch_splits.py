@@ -1,11 +1,10 @@
-"""Micro-batches in parts on Ray: with one worker, and with two of which one is out of memory."""
+"""Micro-batches in parts on Ray; tests/cluster/worker_group/test_group.py has several workers."""
 
 from pathlib import Path
 
 import pytest
 
 from compound.cluster.ray_session import Session
-from compound.cluster.trials.placement_groups import reserved
 from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
@@ -21,30 +20,13 @@ def test_a_job_out_of_memory_is_tried_again_in_smaller_micro_batches(
 ) -> None:
     ledger, log = ArtifactStore.open(store), PhaseLog()
     single = hungry_request(tmp_path, "hungry_solo", 16)
-    group = hungry_request(tmp_path, "hungry_group", 8, workers=2, seed=1)
     runner = RayRunner(ray_session, imports=(str(tmp_path),))
     history = History(ledger, "small")
     phase_runner = PhaseRunner(
         ledger, runner, log, images=IMAGES, history=history, index=ledger.study("small").done_jobs
     )
-    assert phase_runner.train("search", [planned(single), planned(group)]) == "done"
-    assert sorted(log.again) == [
-        f"{SMALLER} (16 instead of 32)",
-        f"{SMALLER} (8 instead of 16)",
-    ]
-    results = ledger.results([single.job.id, group.job.id])
-    assert [(result.status, result.splits, result.world_size) for result in results.values()] == [
-        ("done", 2, 1),
-        ("done", 2, 2),
-    ]
-
-
-def test_a_rank_out_of_memory_is_no_lost_worker(
-    ray_session: Session, store: str, tmp_path: Path
-) -> None:
-    request = hungry_request(tmp_path, "hungry_rank", 8, workers=2, ranks=(1,))
-    runner = RayRunner(ray_session, imports=(str(tmp_path),))
-    (result,) = runner.run([request], store, lambda event: None)
-    assert result.cause is not None
-    assert result.cause.kind == "out of memory", result.cause.message
-    assert reserved() == set(), "no group of workers is started for a job that has ended"
+    assert phase_runner.train("search", [planned(single)]) == "done"
+    assert log.again == [f"{SMALLER} (16 instead of 32)"]
+    result = ledger.result(single.job.id)
+    assert result is not None
+    assert (result.status, result.splits, result.world_size) == ("done", 2, 1)

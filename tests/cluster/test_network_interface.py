@@ -2,16 +2,12 @@
 
 import os
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 import ray
 
 from compound.cluster import network_interface as network
-from compound.cluster.ray_session import Session
-from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.parallel.collective import backend_for, collective_timeout
-from tests.support.failing_networks import hungry_request
 
 
 @pytest.fixture(autouse=True)
@@ -65,28 +61,3 @@ def test_workers_with_a_gpu_each_talk_over_nccl_and_no_others() -> None:
 def test_groups_wait_longer_than_a_driver_that_listens() -> None:
     assert collective_timeout(600) == timedelta(minutes=30)
     assert collective_timeout(3600) == timedelta(hours=2)
-
-
-TELLS = """import pathlib
-            pathlib.Path(__file__).with_suffix(".env").write_text(repr(dict(os.environ)))"""
-
-
-@pytest.mark.ray
-@pytest.mark.slow
-def test_what_the_user_says_to_nccl_reaches_every_worker(
-    ray_session: Session, store: str, tmp_path: Path
-) -> None:
-    os.environ.update({"NCCL_DEBUG": "WARN", "NCCL_IB_DISABLE": "1", "NCCLX": "no"})
-    request = hungry_request(tmp_path, "tells", 0, workers=2, ranks=(1,), fails=TELLS)
-    runner = RayRunner(ray_session, imports=(str(tmp_path),))
-    (done,) = runner.run([request], store, lambda event: None)
-    assert done.status == "done"
-    written = (tmp_path / "tells.env").read_text()
-    for variables_set in (
-        "'NCCL_DEBUG': 'WARN'",
-        "'NCCL_IB_DISABLE': '1'",
-        "'NCCL_SOCKET_IFNAME': '=",
-        "'TORCH_NCCL_ASYNC_ERROR_HANDLING': '3'",
-    ):
-        assert variables_set in written
-    assert "NCCLX" not in written

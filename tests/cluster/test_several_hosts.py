@@ -20,7 +20,7 @@ from tests.support.requests import MakeRequest
 pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
-HOSTS = Hosts("compound", "10.77.0")
+HOSTS = Hosts("ch", "10.77.0")
 
 DRIVER = """
 import json, sys
@@ -57,7 +57,6 @@ def three_hosts() -> Iterator[str]:
     Yields a folder that one of the hosts has for itself.
     """
     require_namespaces()
-    HOSTS.clear()
     folder = tempfile.mkdtemp(prefix="ch-", dir="/tmp")  # short: socket paths have a limit
     environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
     before = {key: os.environ.get(key) for key in environment}

@@ -1,11 +1,12 @@
 """Hosts as network namespaces on one machine, each with a Ray of its own."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -27,11 +28,21 @@ def require_namespaces() -> None:
 
 @dataclass(frozen=True)
 class Hosts:
-    """So many hosts on a bridge; the first is the head."""
+    """So many hosts on a bridge; the first is the head.
 
-    name: str
+    Their names hold the process that made them, since the same tests may run twice on a machine.
+    The bridge has no address, so that others may have the same subnet.
+    """
+
+    kind: str
+    """At most three letters: the kernel takes no more than 15 for an interface."""
     subnet: str
     count: int = 3
+    process: int = field(default_factory=os.getpid)
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}{self.process}"
 
     @cached_property
     def addresses(self) -> dict[str, str]:
@@ -52,11 +63,12 @@ class Hosts:
 
     def lay(self) -> None:
         """Make a bridge, and a veth pair and an address for each host."""
-        bridge = f"{self.name}0"
+        self._clear_abandoned()
+        bridge = self._interface(0)
         command("ip", "link", "add", bridge, "type", "bridge")
         command("ip", "link", "set", bridge, "up")
         for number, (host, address) in enumerate(self.addresses.items(), start=1):
-            outside = f"{self.name}{number}"
+            outside = self._interface(number)
             command("ip", "netns", "add", host)
             command("ip", "link", "add", outside, "type", "veth", "peer", "e0", "netns", host)
             command("ip", "link", "set", outside, "master", bridge, "up")
@@ -70,8 +82,19 @@ class Hosts:
         for number, host in enumerate(self.addresses, start=1):
             self.end_all(host)
             command("ip", "netns", "delete", host, check=False)
-            command("ip", "link", "delete", f"{self.name}{number}", check=False)
-        command("ip", "link", "delete", f"{self.name}0", check=False)
+            command("ip", "link", "delete", self._interface(number), check=False)
+        command("ip", "link", "delete", self._interface(0), check=False)
+
+    def _interface(self, number: int) -> str:
+        """Name a host's cable, or the bridge (0)."""
+        return f"{self.name}-{number}"
+
+    def _clear_abandoned(self) -> None:
+        """Clear the hosts of processes that were killed before they could."""
+        names = command("ip", "netns", "list").stdout
+        for process in set(re.findall(rf"^{self.kind}(\d+)-h", names, re.MULTILINE)):
+            if not Path(f"/proc/{process}").exists():
+                replace(self, process=int(process)).clear()
 
     def end_all(self, host: str) -> None:
         """End everything that runs on a host."""
@@ -86,7 +109,7 @@ class Hosts:
     def cable(self, host: str, state: str) -> None:
         """Plug a host in (`up`) or out (`down`)."""
         number = list(self.addresses).index(host) + 1
-        command("ip", "link", "set", f"{self.name}{number}", state)
+        command("ip", "link", "set", self._interface(number), state)
 
     def on(self, host: str, *words: str) -> subprocess.CompletedProcess[str]:
         return command("ip", "netns", "exec", host, *words, check=False)

@@ -8,43 +8,24 @@ from compound.cluster.local_runner import LocalRunner
 from compound.cluster.ray_session import Session
 from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.schemas.job import Event, JobRequest, JobResult
+from compound.schemas.job import Event
 from compound.schemas.promotion import Asha
 from compound.schemas.retries import RetryLimits
 from tests.support.ray_state import kill_actor
 from tests.support.requests import MakeRequest
+from tests.support.stored_rows import assert_pruned, numbers
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 ASHA = Asha(kind="asha", grace=1, factor=4)
 AHEAD, BEHIND, WORST = (0, 7), (3, 4, 8, 9), 1
 """Seeds by their score after the first epoch; who is behind is so whoever else came before."""
-TIMED = {"images_per_second", "seconds", "data_wait"}
-
-
-def rows(store: str, request: JobRequest) -> list[dict[str, float]]:
-    """All rows of a job, without what a clock says."""
-    stored = ArtifactStore.open(store).rows(request.job.id)
-    return [{k: v for k, v in row.metrics.items() if k not in TIMED} for row in stored]
-
-
-def assert_pruned(result: JobResult, store: str, epochs: int) -> None:
-    """See that a job was stopped for good after its first epoch, with everything it had."""
-    ledger = ArtifactStore.open(store)
-    assert (result.status, result.epochs) == ("stopped", 1)
-    assert result.cause is not None
-    message = f"stopped after epoch 1 of {epochs}: not in the best 1 of 4 at epoch 1"
-    assert (result.cause.kind, result.cause.message) == ("pruned", message)
-    assert ledger.result(result.job) == result
-    assert [row.epoch for row in ledger.rows(result.job)] == [1]
-    assert result.metrics == ledger.rows(result.job)[0].metrics
-    stored = ledger.checkpoint(result.job)
-    assert stored is not None and stored.epoch == 1
 
 
 def test_jobs_that_fall_behind_are_stopped_and_exempt_ones_are_not(
     ray_session: Session, make_request: MakeRequest, store: str
 ) -> None:
+    """Without the rule they go on later."""
     requests = [make_request(seed, epochs=6, prunable=True) for seed in AHEAD]
     requests += [make_request(WORST, epochs=6)]
     requests += [make_request(seed, epochs=6, prunable=True) for seed in BEHIND]
@@ -60,19 +41,11 @@ def test_jobs_that_fall_behind_are_stopped_and_exempt_ones_are_not(
     again: list[Event] = []
     assert RayRunner(ray_session, asha=ASHA).run(requests, store, again.append) == results
     assert {event.kind for event in again} == {"ended"}
-
-
-def test_without_promotion_pruned_jobs_go_on(
-    ray_session: Session, make_request: MakeRequest, store: str
-) -> None:
-    requests = [make_request(seed, epochs=6, cpus=2, prunable=True) for seed in (0, 3)]
-    _, pruned = RayRunner(ray_session, asha=ASHA).run(requests, store, lambda event: None)
-    assert_pruned(pruned, store, 6)
-    results = RayRunner(ray_session).run(requests, store, lambda event: None)
-    assert [result.status for result in results] == ["done", "done"]
+    continued = RayRunner(ray_session).run(requests, store, lambda event: None)
+    assert {result.status for result in continued} == {"done"}
     LocalRunner().run(requests, f"{store}-local", lambda event: None)
     for request in requests:
-        assert rows(store, request) == rows(f"{store}-local", request)
+        assert numbers(store, request) == numbers(f"{store}-local", request)
 
 
 @pytest.mark.parametrize("retries", [0, 1])
@@ -93,19 +66,3 @@ def test_a_worker_that_dies_after_the_decision_changes_nothing(
     first, second = runner.run(requests, store, on_event)
     assert first.status == "done"
     assert_pruned(second, store, 6)
-
-
-def test_a_pruned_job_leaves_its_group_to_the_next_one(
-    ray_session: Session, make_request: MakeRequest, store: str
-) -> None:
-    ahead, behind = (make_request(s, epochs=4, workers=2, prunable=True) for s in (0, 3))
-    exempt = make_request(WORST, epochs=4, workers=2)
-    requests = [ahead, behind, exempt]
-    runner = RayRunner(ray_session, asha=ASHA)
-    results = runner.run(requests, store, lambda event: None)
-    assert [result.status for result in results] == ["done", "stopped", "done"]
-    assert_pruned(results[1], store, 4)
-    assert [result.attempt for result in results] == [1, 2, 1]
-    LocalRunner().run([ahead, exempt], f"{store}-local", lambda event: None)
-    for request in (ahead, exempt):
-        assert rows(store, request) == rows(f"{store}-local", request)

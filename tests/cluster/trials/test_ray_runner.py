@@ -3,7 +3,6 @@
 import time
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import ray
@@ -18,19 +17,11 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.errors import ClusterError
 from compound.schemas.job import Event, JobRequest, JobResult
 from compound.schemas.retries import RetryLimits
-from tests.support.ray_state import kill_actor, own_cluster
+from tests.support.ray_state import CANARY_KEYS, find_in_ray, kill_actor, own_cluster
 from tests.support.requests import MakeRequest
+from tests.support.stored_rows import numbers
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
-
-TIMED = {"images_per_second", "seconds", "data_wait"}
-
-
-def numbers(store: str, request: JobRequest) -> list[dict[str, float]]:
-    """All rows of a job, without what a clock says."""
-    rows = ArtifactStore.open(store).rows(request.job.id)
-    assert [row.epoch for row in rows] == list(range(1, len(rows) + 1))
-    return [{k: v for k, v in row.metrics.items() if k not in TIMED} for row in rows]
 
 
 def at_epoch(epoch: int, job: JobRequest, action: Callable[[], None]) -> Callable[[Event], None]:
@@ -52,8 +43,14 @@ def placement_groups() -> list[str]:
 
 
 def test_one_worker_jobs_give_the_same_rows_as_without_ray(
-    ray_session: Session, make_request: MakeRequest, store: str
+    ray_session: Session,
+    make_request: MakeRequest,
+    store: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """And no key of the driver's environment reaches the logs of Ray."""
+    for name, value in CANARY_KEYS.items():
+        monkeypatch.setenv(name, value)
     events: list[Event] = []
     bad = make_request(7, fingerprint="0" * 16)
     requests = [make_request(seed) for seed in range(4)] + [bad]
@@ -70,23 +67,7 @@ def test_one_worker_jobs_give_the_same_rows_as_without_ray(
     assert placement_groups() == []
     names = [actor.repr_name for actor in list_actors(own_cluster(), detail=True)]
     assert any(name.startswith("SingleWorkerTrial(tiny, seed ") for name in names), names
-
-
-def test_no_key_reaches_the_logs_of_ray(
-    ray_session: Session,
-    make_request: MakeRequest,
-    store: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "canary-of-the-logs")
-    requests = [make_request(1), make_request(1, workers=2)]
-    RayRunner(ray_session).run(requests, store, lambda event: None)
-    top = Path(ray._private.worker._global_node.get_session_dir_path())
-    texts = [file.read_bytes() for file in (top / "logs").rglob("*") if file.is_file()]
-    assert sum(map(len, texts)) > 10_000
-    assert not [text for text in texts if b"canary-of-the-logs" in text]
-    assert "canary-of-the-logs" not in str(list_actors(own_cluster(), detail=True, limit=1000))
+    assert not find_in_ray(*CANARY_KEYS.values())
 
 
 def test_a_killed_trial_actor_is_tried_again_then_given_up(
@@ -126,35 +107,6 @@ def test_a_stop_ends_the_running_epochs_and_begins_nothing_new(
     assert checkpoint is not None
     assert checkpoint.epoch == begun.epochs
     assert [result.attempt for result in results[2:]] == [0, 0]
-
-
-def test_a_worker_group_trains_many_jobs_outlives_a_killed_worker_and_stops(
-    ray_session: Session, make_request: MakeRequest, store: str
-) -> None:
-    jobs = [make_request(seed, workers=2, epochs=4) for seed in range(3)]
-    jobs += [make_request(3, workers=2, epochs=300), make_request(4, workers=2)]
-    runner = RayRunner(ray_session)
-    killing = at_epoch(2, jobs[1], lambda: kill_actor("RayTrainWorker"))
-    stopping = at_epoch(2, jobs[3], runner.request_stop)
-    events: list[Event] = []
-
-    def on_event(event: Event) -> None:
-        events.append(event)
-        killing(event)
-        stopping(event)
-
-    results = runner.run(jobs, store, on_event)
-    assert [result.status for result in results] == ["done"] * 3 + ["stopped"] * 2
-    assert [result.attempt for result in results[:3]] == [1, 2, 1]
-    assert [result.world_size for result in results[:4]] == [2] * 4
-    assert 2 <= results[3].epochs < 300
-    started = [event.message for event in events if event.kind == "started"]
-    assert started == ["", "", "again", "", ""]
-    assert placement_groups() == []
-    local = f"{store}-local"
-    LocalRunner().run(jobs[:2], local, lambda event: None)
-    assert numbers(store, jobs[0]) == numbers(local, jobs[0])
-    assert numbers(store, jobs[1]) == numbers(local, jobs[1])
 
 
 def test_the_gauges_reach_rays_metrics(ray_session: Session) -> None:

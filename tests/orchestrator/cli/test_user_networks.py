@@ -18,7 +18,6 @@ from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.scale.family import plan_train
 from compound.orchestrator.spec.load import load
 from compound.schemas.errors import FactoryError, PlanError
-from compound.schemas.job import JobRequest
 from tests.support.command import compound
 from tests.support.user_networks import NET, SPEC, planned, write
 
@@ -191,30 +190,20 @@ def test_a_plan_is_refused_once_its_factory_builds_another_network(
         running.run(None, [], options)
 
 
-def requests(path: Path) -> list[JobRequest]:
-    """Return a one-worker job and a two-worker job of another seed."""
-    plan, _ = planned(path)
-    first = plan.jobs[0].request
-    resources = first.resources.model_copy(update={"workers": 2})
-    other = first.job.model_copy(update={"seed": 1})
-    return [first, first.model_copy(update={"resources": resources, "job": other})]
-
-
 @pytest.mark.ray
 @pytest.mark.slow
-def test_workers_on_ray_find_the_module(ray_session, tmp_path: Path) -> None:
+def test_a_worker_on_ray_finds_the_module(ray_session, tmp_path: Path) -> None:
     """The folder is neither where Ray was started nor on its workers' path."""
     from compound.cluster.trials.ray_runner import RayRunner
 
-    asked = requests(write(tmp_path))
+    request = planned(write(tmp_path))[0].jobs[0].request
     folders = (str(tmp_path),)
     runner = RayRunner(ray_session, imports=folders)
-    results = runner.run(asked, str(tmp_path / "ray"), lambda event: None)
-    assert [(result.status, result.cause) for result in results] == [("done", None)] * 2
-    local = LocalRunner(folders).run(asked, str(tmp_path / "local"), lambda event: None)
-    for one, other in zip(results, local, strict=True):
-        assert one.metrics["train_loss"] == other.metrics["train_loss"]
-    refused = RayRunner(ray_session).run(asked[:1], str(tmp_path / "no"), lambda event: None)
+    (result,) = runner.run([request], str(tmp_path / "ray"), lambda event: None)
+    assert (result.status, result.cause) == ("done", None)
+    (local,) = LocalRunner(folders).run([request], str(tmp_path / "local"), lambda event: None)
+    assert result.metrics["train_loss"] == local.metrics["train_loss"]
+    refused = RayRunner(ray_session).run([request], str(tmp_path / "no"), lambda event: None)
     assert "only if the command line allows it" in refused[0].cause.message
 
 
