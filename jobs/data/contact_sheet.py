@@ -17,7 +17,7 @@ _TILE, _GAP, _TEXT = 80, 4, 16
 _MARGIN = 12
 _WIDTH = 1800
 """Pixels that blocks of classes fill side by side; one class alone may be narrower."""
-_PAPER, _INK, _BROKEN = "white", "black", "red"
+_PAPER, _INK, _BROKEN = "gainsboro", "black", "red"
 
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
@@ -33,13 +33,13 @@ def contact_sheet(data: Dataset | Choice, resolution: int, central: float = 1.0)
     return sink.getvalue()
 
 
-def _heading(info: DataInfo, shown: int, resolution: int) -> str:
+def _heading(info: DataInfo, drawn_classes: int, resolution: int) -> str:
     total = len(info.classes)
-    missing = f" (every {total / shown:.1f}th; {total - shown:,} are left out)"
+    missing = f" (every {total / drawn_classes:.1f}th; {total - drawn_classes:,} are left out)"
     colour = "grey" if info.in_channels == 1 else "colour"
     return (
-        f"The first training images of {shown:,} of {total:,} classes"
-        f"{missing if shown < total else ''}: {resolution} x {resolution} pixels, {colour}"
+        f"The first training images of {drawn_classes:,} of {total:,} classes"
+        f"{missing if drawn_classes < total else ''}: {resolution} x {resolution} pixels, {colour}"
     )
 
 

@@ -38,8 +38,8 @@ def sheet_classes(
     """
     labels = data.train_labels if isinstance(data, Dataset) else data.train.labels
     positions = _first_positions(labels, len(data.info.classes))
-    wanted = np.sort(np.concatenate([*positions.values(), np.empty(0, dtype=np.int64)]))
-    pixels = dict(zip(wanted.tolist(), _pixels(data, wanted), strict=True))
+    first_ones = np.sort(np.concatenate([*positions.values(), np.empty(0, dtype=np.int64)]))
+    pixels = dict(zip(first_ones.tolist(), _pixels(data, first_ones), strict=True))
     counts = np.bincount(labels, minlength=len(data.info.classes))
     return tuple(
         SheetClass(

@@ -33,8 +33,8 @@ def test_its_size_is_bounded(classes, channels):
 
 
 def test_of_many_classes_some_are_taken_evenly():
-    shown = sheet_classes(synthetic(num_classes=1000, images=2000, size=4), 4)
-    numbers = [entry.number for entry in shown]
+    entries = sheet_classes(synthetic(num_classes=1000, images=2000, size=4), 4)
+    numbers = [entry.number for entry in entries]
     assert len(numbers) == MOST_CLASSES and numbers[0] == 0 and numbers[-1] == 999
     assert max(np.diff(numbers)) <= 9
 
@@ -57,9 +57,9 @@ def test_it_is_cropped_and_resized_as_for_evaluation():
 def test_streamed_images_are_the_same_and_a_broken_one_is_crossed_out(tmp_path):
     write_folder(tmp_path, 6)
     write_folder(tmp_path, 1, split="val")
-    kept = sheet_classes(opened(folder(str(tmp_path))), 8)
+    in_memory = sheet_classes(opened(folder(str(tmp_path))), 8)
     streamed = sheet_classes(opened(folder(str(tmp_path), memory="never")), 8)
-    for first, second in zip(kept, streamed, strict=True):
+    for first, second in zip(in_memory, streamed, strict=True):
         assert np.array_equal(np.stack(first.images), np.stack(second.images))
     (tmp_path / "train" / "ant" / "0.png").write_bytes(b"broken")
     (entry, _) = sheet_classes(opened(folder(str(tmp_path), memory="never")), 8)
