@@ -15,7 +15,7 @@ import time
 
 from compound.jobs.device_model import Kind
 from compound.jobs.probe.probe import measure_all, point, probe, variant
-from compound.schemas.device import DeviceProfile, Precision, ProbePoint
+from compound.schemas.machine.device import DeviceProfile, Precision, ProbePoint
 
 HELD_OUT = (
     ("resnet-18", 1.0, 0.5, 64, 16),

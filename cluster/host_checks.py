@@ -14,8 +14,8 @@ from compound.cluster.resources import Node
 from compound.jobs.gpu.visible_gpus import hindrance_here
 from compound.jobs.host.host_facts import gather
 from compound.schemas.errors import ClusterError
-from compound.schemas.host import Finding, HostFacts
 from compound.schemas.job import JobRequest
+from compound.schemas.machine.host import Finding, HostFacts
 
 _PATIENCE = 240.0
 """Seconds for all hosts to answer; each imports torch and trains a few steps on its devices."""

@@ -6,9 +6,9 @@ from compound.cluster.ray_session import Session
 from compound.cluster.resources import gpus_of, with_gpus
 from compound.jobs.device_model import Kind
 from compound.jobs.probe.probe import probe
-from compound.schemas.device import DeviceProfile, Precision
 from compound.schemas.errors import ClusterError
 from compound.schemas.job import Resources
+from compound.schemas.machine.device import DeviceProfile, Precision
 
 _PATIENCE = 120.0
 """Seconds for a worker to become free and to import torch."""

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from compound.schemas.device import DeviceProfile, Part, Precision, Workload
+from compound.schemas.machine.device import DeviceProfile, Part, Precision, Workload
 
 Kind = Literal["cpu", "cuda"]
 

@@ -22,9 +22,9 @@ from compound.orchestrator.plan.compile_choice import CompileChoice, compile_is_
 from compound.orchestrator.scale.family import plan_family
 from compound.schemas.data import DataInfo
 from compound.schemas.design import COUNTED
-from compound.schemas.device import DeviceProfile
 from compound.schemas.forecast import Forecast, Total
 from compound.schemas.job import JobRequest
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import AnyPlan, FamilyPlan
 from compound.schemas.study import AnySpec
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from compound.schemas.base import Model
-from compound.schemas.device import Workload
+from compound.schemas.machine.device import Workload
 
 FACTORY_PATTERN = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 

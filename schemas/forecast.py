@@ -3,7 +3,7 @@
 from typing import Literal
 
 from compound.schemas.base import Model
-from compound.schemas.device import Part, Precision
+from compound.schemas.machine.device import Part, Precision
 from compound.schemas.spending import Hosts, sum_money
 
 GIB = 2**30

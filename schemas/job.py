@@ -10,7 +10,7 @@ from compound.schemas.architecture import Architecture, Network
 from compound.schemas.base import Identified, Model, digest
 from compound.schemas.data import DataSpec
 from compound.schemas.factory import FactoryNetwork, Realised
-from compound.schemas.gpus import Gpus
+from compound.schemas.machine.gpus import Gpus
 from compound.schemas.parallel import ParallelKey, add_old_name, refuse_both_names
 from compound.schemas.recipe import Keep, Recipe
 from compound.schemas.weights import WeightsRef

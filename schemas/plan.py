@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 from compound.schemas.architecture import Candidate, Coefficients
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
-from compound.schemas.device import DeviceProfile
 from compound.schemas.job import JobRequest
+from compound.schemas.machine.device import DeviceProfile
 
 MOST_UNTRIED = 300
 

@@ -26,6 +26,8 @@ from tests.support.house import (
 )
 
 ORDER = (
+    "schemas/base",
+    "schemas/machine",
     "schemas",
     "jobs/seeds",
     "jobs/device_model",

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from compound.jobs.gpu import nvml
 from compound.jobs.gpu.nvml import Card, Driver, Gpu
-from compound.schemas.gpus import GPU_PARTS
+from compound.schemas.machine.gpus import GPU_PARTS
 
 AnyGpu = TypeVar("AnyGpu", bound=Gpu)
 

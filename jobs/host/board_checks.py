@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from compound.jobs.host.host_findings import gpus_of, note, wrong
-from compound.schemas.host import Finding, Gpu, HostFacts
+from compound.schemas.machine.host import Finding, Gpu, HostFacts
 
 GIB = 2**30
 _LEAST_FREE = 0.1

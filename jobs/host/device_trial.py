@@ -14,7 +14,7 @@ from compound.jobs.parallel.failure import classify
 from compound.jobs.parallel.process import Process
 from compound.jobs.probe.step_timing import Case, measure
 from compound.schemas.architecture import Architecture
-from compound.schemas.host import Trial
+from compound.schemas.machine.host import Trial
 from compound.schemas.stages import Stage, Stem
 
 _NETWORK = Architecture(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from compound.jobs.host.board_checks import boards, sharing
 from compound.jobs.host.host_findings import counted, gpus_of, note, wrong
 from compound.jobs.host.settings_checks import settings
-from compound.schemas.host import Finding, HostFacts, TorchFacts
+from compound.schemas.machine.host import Finding, HostFacts, TorchFacts
 
 _OLDEST_DRIVER = {11: 450, 12: 525, 13: 580}
 """The oldest branch of the driver for each CUDA; a newer driver runs older CUDAs too

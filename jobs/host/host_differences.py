@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from compound.schemas.host import Finding, HostFacts
+from compound.schemas.machine.host import Finding, HostFacts
 
 Level = Literal["wrong", "note"]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from compound.jobs.gpu.compilers import compilers
 from compound.jobs.host.nvidia_smi import driver_of, module_version
 from compound.jobs.runtime.child_processes import child_environment, module_command
-from compound.schemas.host import Driver, HostFacts, Interface, Node, TorchFacts, Trial
+from compound.schemas.machine.host import Driver, HostFacts, Interface, Node, TorchFacts, Trial
 
 PACKAGES = ("compound", "ray", "torch", "pyarrow", "pydantic")
 _SMI_S, _TORCH_S, _TRIAL_S = 20.0, 60.0, 60.0

@@ -1,6 +1,6 @@
 """Makes findings and counts GPUs, for all checks of a host."""
 
-from compound.schemas.host import Finding, Gpu, HostFacts
+from compound.schemas.machine.host import Finding, Gpu, HostFacts
 
 
 def wrong(text: str, fix: str = "") -> Finding:

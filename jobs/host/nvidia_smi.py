@@ -3,7 +3,7 @@
 import re
 from xml.etree import ElementTree
 
-from compound.schemas.host import Driver, Gpu, GpuUser, MigInstance
+from compound.schemas.machine.host import Driver, Gpu, GpuUser, MigInstance
 
 _MODULE = re.compile(r"NVRM version:.*?Kernel Module(?: for \S+)?\s+(\d+[\d.]+)")
 _LISTED_GPU = re.compile(r"GPU (\d+): .*\(UUID: (\S+)\)")

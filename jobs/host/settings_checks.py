@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from compound.schemas.host import Finding, HostFacts
+from compound.schemas.machine.host import Finding, HostFacts
 
 _LEAST_SHARED = 2**30
 """Bytes of /dev/shm that are enough for NCCL and Ray; Docker's default is 64 MiB."""

@@ -12,7 +12,7 @@ from itertools import permutations
 
 import torch
 
-from compound.schemas.host import TorchDevice, TorchFacts
+from compound.schemas.machine.host import TorchDevice, TorchFacts
 
 
 def build() -> TorchFacts:

@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_leaves
 
 from compound.jobs.models.decayed_weights import decayed, is_matrix, mark
 from compound.jobs.models.matrix_products import factors
-from compound.schemas.device import Workload
+from compound.schemas.machine.device import Workload
 
 IMAGES = 2
 """Images of the pass: with a single one, a network that mixes up images would pass the check."""

@@ -70,8 +70,8 @@ def starting(
 
 def _epsilon(file: WeightFile, naming: Naming, stated: float | None) -> float:
     """Return a file's epsilon: as the spec says, as the file itself says, or by its names."""
-    known = (stated, file.norm_epsilon, naming.epsilon)
-    return next(epsilon for epsilon in known if epsilon is not None)
+    candidates = (stated, file.norm_epsilon, naming.epsilon)
+    return next(epsilon for epsilon in candidates if epsilon is not None)
 
 
 def _shifted(tensors: Tensors, shift: float) -> Tensors:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from compound.jobs.networks.block_counts import Map
 from compound.jobs.networks.families import FAMILIES
 from compound.jobs.networks.padding import same_edges
-from compound.schemas.device import Workload
+from compound.schemas.machine.device import Workload
 
 if TYPE_CHECKING:
     from compound.schemas.architecture import BlockFamily

@@ -2,8 +2,8 @@
 
 from compound.jobs.networks.exact_cost import whole
 from compound.schemas.architecture import Network
-from compound.schemas.device import Workload
 from compound.schemas.factory import FactoryNetwork
+from compound.schemas.machine.device import Workload
 
 
 def workload(network: Network) -> Workload:

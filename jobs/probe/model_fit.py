@@ -13,7 +13,7 @@ import numpy as np
 from scipy import optimize
 
 from compound.jobs.device_model import LAUNCHED, TIMED, Kind, combine, guess
-from compound.schemas.device import DeviceProfile, Part, Precision
+from compound.schemas.machine.device import DeviceProfile, Part, Precision
 
 Features = Mapping[str, float]
 Timed = Sequence[tuple[Features, float]]

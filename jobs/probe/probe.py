@@ -26,9 +26,9 @@ from compound.jobs.parallel.failure import GAVE_UP
 from compound.jobs.probe.model_fit import errors_of, memory_model, step_model
 from compound.jobs.probe.step_timing import Answer, Case, Measured, Ready
 from compound.jobs.runtime.child_processes import child_environment, module_command
-from compound.schemas.device import DeviceProfile, Precision, ProbePoint, Workload
 from compound.schemas.errors import RunError
 from compound.schemas.job import Cause
+from compound.schemas.machine.device import DeviceProfile, Precision, ProbePoint, Workload
 
 LOG = logging.getLogger(__name__)
 

@@ -30,8 +30,8 @@ from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.architecture import Architecture
 from compound.schemas.base import Model
 from compound.schemas.data import SyntheticData
-from compound.schemas.device import Precision
 from compound.schemas.job import DataRef, TrainJob
+from compound.schemas.machine.device import Precision
 from compound.schemas.metrics import SECONDS, SPEED
 from compound.schemas.recipe import Recipe
 from compound.schemas.stages import Stage, Stem

@@ -27,9 +27,9 @@ from compound.jobs.store.format.rows import rows_of, table_of
 from compound.jobs.store.writing.checkpoint_shards import Shards
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.schemas.base import Model
-from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import StoreError
 from compound.schemas.job import EpochRow, JobResult, TrainJob
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.store_uri import bucket_of
 
 if TYPE_CHECKING:

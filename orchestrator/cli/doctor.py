@@ -16,7 +16,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.errors import ClusterError, CompoundError, after_check, end_with
-from compound.schemas.host import Finding, HostFacts, TorchDevice
+from compound.schemas.machine.host import Finding, HostFacts, TorchDevice
 
 GIB = 2**30
 _OPTIONAL = {

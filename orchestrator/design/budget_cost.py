@@ -11,8 +11,8 @@ from compound.jobs.networks.workload import workload
 from compound.jobs.parallel.strategy_table import STRATEGIES
 from compound.schemas.architecture import Network
 from compound.schemas.design import CostUnit
-from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import PlanError
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.parallel import Parallel
 from compound.schemas.recipe import Recipe
 from compound.schemas.study import AnySpec

@@ -6,9 +6,9 @@ from compound.cluster.resources import Node, lacking, way_out
 from compound.jobs.device_model import PROCESS_BYTES
 from compound.orchestrator.plan.step_time import unaccounted
 from compound.orchestrator.wording.numbers import counted, size
-from compound.schemas.device import Precision
 from compound.schemas.errors import PlanError
 from compound.schemas.forecast import GIB, Demand, Forecast, MemberForecast, Placed, Total
+from compound.schemas.machine.device import Precision
 from compound.schemas.spending import Spending, Spent
 from compound.schemas.study import AnySpec
 

@@ -6,8 +6,8 @@ from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.forecast.devices import kind_of
 from compound.orchestrator.wording.numbers import counted
-from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import ClusterError
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.study import AnySpec
 
 LIMIT = 60.0

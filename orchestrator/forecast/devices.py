@@ -8,10 +8,10 @@ from compound.jobs.device_model import PROCESS_BYTES, Kind, corrected, describe,
 from compound.jobs.gpu.visible_gpus import Gpus, gpus_here
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.forecast.job_cost import CostModel
-from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import StoreError
 from compound.schemas.forecast import GIB
 from compound.schemas.job import JobRequest
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.spending import Hosts
 from compound.schemas.study import AnySpec
 

@@ -26,9 +26,9 @@ from compound.orchestrator.forecast.placement import sharing
 from compound.orchestrator.plan.step_time import Pace
 from compound.schemas.architecture import Network
 from compound.schemas.data import DataInfo
-from compound.schemas.device import DeviceProfile, Workload
 from compound.schemas.forecast import GIB, Basis, Demand, Total
 from compound.schemas.job import JobRequest, Resources, TrainJob
+from compound.schemas.machine.device import DeviceProfile, Workload
 from compound.schemas.recipe import Recipe
 from compound.schemas.spending import Hosts, Spending
 

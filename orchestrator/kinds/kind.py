@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from compound.jobs.store.folders.study_folder import StudyFolder
     from compound.orchestrator.study import Outcome, Study
     from compound.schemas.data import DataInfo
-    from compound.schemas.device import DeviceProfile
     from compound.schemas.job import JobRequest
+    from compound.schemas.machine.device import DeviceProfile
 
 S = TypeVar("S", bound=AnySpec)
 P = TypeVar("P", bound=AnyPlan)

@@ -13,8 +13,8 @@ from compound.orchestrator.records.documents import PLAN
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.data import DataInfo
 from compound.schemas.design import COST_NAMES
-from compound.schemas.device import DeviceProfile
 from compound.schemas.job import JobRequest
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 

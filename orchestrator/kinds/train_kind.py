@@ -7,8 +7,8 @@ from compound.orchestrator.records import job_list
 from compound.orchestrator.records.documents import BASELINE, FAMILY, TrainRecord
 from compound.orchestrator.scale.family import plan_train
 from compound.schemas.data import DataInfo
-from compound.schemas.device import DeviceProfile
 from compound.schemas.job import JobRequest
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import Variant
 from compound.schemas.study import TrainSpec
 

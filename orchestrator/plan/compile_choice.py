@@ -13,8 +13,8 @@ from compound.jobs.data.progressive_resizing import MOST_COMPILED, sizes
 from compound.orchestrator.plan.step_time import Pace
 from compound.orchestrator.wording.numbers import counted, duration
 from compound.schemas.architecture import Network
-from compound.schemas.device import DeviceProfile
 from compound.schemas.job import JobRequest
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.recipe import Recipe
 from compound.schemas.study import AnySpec
 

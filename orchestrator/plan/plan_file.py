@@ -18,9 +18,9 @@ from compound.schemas.architecture import Network
 from compound.schemas.base import Model
 from compound.schemas.baseline import FactoryBaseline
 from compound.schemas.data import DataInfo
-from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import PlanError, StoreError
 from compound.schemas.forecast import Forecast, Placed
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import AnyPlan, Plan, Variant
 from compound.schemas.study import Spec
 

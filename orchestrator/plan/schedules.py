@@ -9,8 +9,8 @@ from compound.orchestrator.plan.compile_choice import CompileChoice
 from compound.orchestrator.plan.variant_dropout import of_variant
 from compound.schemas.architecture import AXES, Candidate
 from compound.schemas.data import DataInfo
-from compound.schemas.device import DeviceProfile
 from compound.schemas.job import DataRef, JobRequest, TrainJob, revision_of
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import PlannedJob
 from compound.schemas.promotion import Asha, Rungs
 from compound.schemas.recipe import Recipe, at_phi

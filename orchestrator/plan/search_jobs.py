@@ -23,8 +23,8 @@ from compound.schemas.architecture import Network
 from compound.schemas.baseline import FactoryBaseline
 from compound.schemas.data import DataInfo
 from compound.schemas.design import COUNTED
-from compound.schemas.device import DeviceProfile
 from compound.schemas.job import Resources
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import Plan
 from compound.schemas.recipe import Recipe
 from compound.schemas.study import StudySpec

@@ -18,8 +18,8 @@ from compound.jobs.networks.scaling import at
 from compound.jobs.networks.workload import workload
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.architecture import Architecture, Network
-from compound.schemas.device import DeviceProfile, Part, Precision, Workload
 from compound.schemas.forecast import Basis
+from compound.schemas.machine.device import DeviceProfile, Part, Precision, Workload
 from compound.schemas.recipe import Recipe
 
 COMPILING: dict[Kind, float] = {"cpu": 7.7, "cuda": 5.2}

@@ -9,9 +9,9 @@ from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.schemas.architecture import Candidate
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
-from compound.schemas.device import DeviceProfile
 from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.gate import GatePlan, GateResult
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
 from compound.schemas.spending import Spent

@@ -16,9 +16,9 @@ from compound.orchestrator.plan.compile_choice import compile_is_auto
 from compound.orchestrator.plan.schedules import job, label
 from compound.schemas.architecture import AXES, Candidate, Coefficients, Network
 from compound.schemas.data import DataInfo
-from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import PlanError
 from compound.schemas.job import JobRequest
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import FamilyPlan, Member, PlannedJob, Variant
 from compound.schemas.study import AnySpec, TrainSpec
 

@@ -21,7 +21,7 @@ from compound.jobs.networks.named import NETWORKS
 from compound.jobs.networks.scaling import at
 from compound.jobs.networks.workload import workload
 from compound.jobs.parallel.process import Process
-from compound.schemas.device import DeviceProfile, Precision
+from compound.schemas.machine.device import DeviceProfile, Precision
 from tests.support.family_networks import MIXED
 
 CPU = guess("cpu")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compound.schemas.host import (
+from compound.schemas.machine.host import (
     Driver,
     Gpu,
     GpuUser,

@@ -12,8 +12,8 @@ from compound.orchestrator.wording.final_texts import part_warnings, planned_tex
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import counted, duration, short, size
 from compound.schemas.architecture import Candidate
-from compound.schemas.device import DeviceProfile, ProbePoint
 from compound.schemas.forecast import Basis, Demand, MemberForecast, Range, Total
+from compound.schemas.machine.device import DeviceProfile, ProbePoint
 from compound.schemas.weights import WeightsRef
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from compound.jobs.networks.workload import workload
 from compound.jobs.probe.model_fit import larger_of
 from compound.jobs.probe.probe import cases, profile_of, variant
 from compound.jobs.probe.step_timing import Case, Ready
-from compound.schemas.device import DeviceProfile
+from compound.schemas.machine.device import DeviceProfile
 from tests.support.back_ends import LONG
 from tests.support.simulated_gpu import GPUS, traced
 

@@ -12,7 +12,7 @@ import compound
 from compound.jobs.probe.probe import cases, measure_all
 from compound.jobs.runtime import child_processes
 from compound.jobs.runtime.child_processes import child_environment, module_command
-from compound.schemas.host import TorchFacts
+from compound.schemas.machine.host import TorchFacts
 from tests.support.images_on_disk import folder_of
 from tests.support.streamed_sources import source_of
 from tests.support.users_folder import users_folder
@@ -22,7 +22,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import subprocess
 from compound.jobs.runtime.child_processes import child_environment, module_command
-from compound.schemas.host import TorchFacts
+from compound.schemas.machine.host import TorchFacts
 print_it = "import compound; print(compound.__file__)"
 subprocess.run([sys.executable, "-c", print_it], env=child_environment(), check=True)
 """

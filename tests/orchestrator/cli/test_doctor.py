@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from compound.orchestrator.cli import doctor as doctoring
-from compound.schemas.host import HostFacts, Trial
+from compound.schemas.machine.host import HostFacts, Trial
 from tests.support.hosts_with_gpus import host, mig, torch_facts
 
 BROKEN = host(torch=torch_facts(0, version="2.13.0+cpu", cuda=""), trials=())

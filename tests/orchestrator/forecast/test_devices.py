@@ -17,9 +17,9 @@ from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.prepare import Prepared, prepare
 from compound.orchestrator.records.documents import Record
 from compound.orchestrator.spec.load import load
-from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import PlanError
 from compound.schemas.job import JobResult
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 

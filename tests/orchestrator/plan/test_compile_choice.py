@@ -24,9 +24,9 @@ from compound.orchestrator.records.documents import Record, TrainRecord
 from compound.orchestrator.run.progress import Progress
 from compound.orchestrator.scale.gate_plan import gate_of
 from compound.orchestrator.spec.load import load
-from compound.schemas.device import DeviceProfile
 from compound.schemas.errors import SpecError
 from compound.schemas.job import Event, JobResult, TrainJob
+from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import Plan, Variant
 from compound.schemas.recipe import Recipe
 from compound.schemas.study import StudySpec
