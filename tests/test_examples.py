@@ -84,7 +84,9 @@ def exact(plan: dict[str, Any]) -> dict[str, Any]:
     """Return what a plan says of its networks; what they take depends on the machine."""
     counted = ("phi", "ratio", "params", "macs", "activations", "resolution")
     networks = [plan["baseline"], *plan["candidates"]]
-    first, *rest = [{k: v for k, v in each.items() if k != "predicted"} for each in networks]
+    apart = ("predicted", "macs_by_kind")
+    first, *rest = [{k: v for k, v in each.items() if k not in apart} for each in networks]
+    assert all(sum(each["macs_by_kind"].values()) == each["macs"] for each in networks)
     family = [{key: member[key] for key in counted} for member in plan["family"]]
     return {"points": plan["points"], "baseline": first, "candidates": rest, "family": family}
 

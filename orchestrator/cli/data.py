@@ -9,6 +9,7 @@ from compound.jobs.data.sources.pixel_digest import pixel_digest
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.spec.load import load
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.ledger_text import (
     appearance_lines,
     class_lines,
@@ -47,7 +48,9 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
     if sheet is not None:
         note(f"wrote {sheet}: look at it")
     elif not as_json:
-        say(f"next: compound data {path} --sheet {file.spec.name}.png, and look at the images")
+        sets = tuple(file.overrides.values())
+        drawn = command("data", (file.source.name,), sets, sheet=f"{file.spec.name}.png")
+        say(f"next: {drawn}    # and look at the images")
 
 
 def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:

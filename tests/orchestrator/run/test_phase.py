@@ -140,7 +140,8 @@ def test_a_host_at_fault_is_mended_before_its_jobs_are_tried_again(rig: Rig) -> 
     cause = rig.result(request).cause
     assert cause is not None
     assert cause.kind == "error"
-    assert cause.message.endswith(f"To fix it: {cause.fix}.")
+    assert f"\nTo fix it: {cause.fix}.\n" in cause.message
+    assert "no_kernel.py:13, in forward" in cause.message.splitlines()[-1]
     assert len(rig.train(request)[2].given) == 1, "it may be mended by now"
 
 

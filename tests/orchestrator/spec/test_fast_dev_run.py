@@ -28,7 +28,8 @@ def test_the_whole_way_is_gone_and_nothing_is_left(spec: Path, tmp_path: Path) -
     assert ran.returncode == 0, ran.stderr
     assert "that no decision has seen" not in ran.stderr, "a rehearsal reads no test part"
     assert "jobs trained 2 batches each, and the report was drawn; nothing is kept" in ran.stdout
-    assert ran.stdout.endswith(f"next: compound run {spec} --runner local\n")
+    again = f"compound run {spec} --set data.test_images=50 --runner local"
+    assert ran.stdout.endswith(f"next: {again}\n")
     for phase in ("search: ", "gate: ", "family: "):
         assert phase in ran.stderr
     assert not (tmp_path / "runs" / "studies").exists()
