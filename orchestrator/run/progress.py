@@ -69,8 +69,10 @@ class Progress:
             cause = f"{result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
             return f"{head} {cause}{f' ({reason})' if reason else ''}"
         accuracy = result.metrics.get(ACCURACY)
-        self._best = max(filter(None, (self._best, accuracy)), default=None)
-        scores = f" accuracy {accuracy:6.2%}  best {self._best:6.2%}" if accuracy else ""
+        scores = ""
+        if accuracy is not None:  # an accuracy of 0 is one too
+            self._best = accuracy if self._best is None else max(self._best, accuracy)
+            scores = f" accuracy {accuracy:6.2%}  best {self._best:6.2%}"
         return f"{head}{scores}  {result.seconds:6.1f} s  {self._rest()}".rstrip()
 
     def _rest(self) -> str:

@@ -26,7 +26,7 @@ def ledger_lines(info: DataInfo) -> list[str]:
 
 def part_line(part: PartLedger) -> str:
     """Say what became of a part: `train: 22 found in photos, 20 taken; left out: 2 hidden`."""
-    where = part.where if part.where.startswith("split off") else f"found in {part.where}"
+    where = part.where if part.where.startswith(("split off", "made")) else f"found in {part.where}"
     line = f"{part.part}: {part.found:,} {where}, {part.taken:,} taken"
     if not part.left_out:
         return line
