@@ -50,7 +50,7 @@ def test_a_study_lives_in_a_bucket(spec: Path, uri: str, tmp_path: Path, servers
     report = compound("report", *at, "-o", "small.html", cwd=tmp_path)
     assert report.stdout == "small.html\n" and "<html" in (tmp_path / "small.html").read_text()
     report = compound("report", *at, cwd=tmp_path)
-    assert report.stdout == f"{summary['report']}\n" and "-o small.html" in report.stderr
+    assert report.stdout == f"{summary['report']}\n" and "--output small.html" in report.stderr
     verify = compound("verify", "--store", uri, cwd=tmp_path)
     assert "all as they were written" in verify.stdout
     again = compound("run", str(spec), "--runner", "local", "--json", cwd=tmp_path)

@@ -15,6 +15,7 @@ from torch.overrides import BaseTorchFunctionMode
 from torch.utils._python_dispatch import BaseTorchDispatchMode
 
 import compound.jobs.run_job as running
+import compound.jobs.training.job_trainer as job_trainer
 from compound.jobs.models.build import build
 from compound.jobs.models.scaled import Networks
 from compound.jobs.run_job import Process, run
@@ -268,7 +269,7 @@ def test_nothing_of_a_job_stays_in_memory(
             held = (self, self.module, self.flat.values, self.flat.gradients, self.optimiser)
             alive.extend(map(weakref.ref, held))
 
-    monkeypatch.setattr(running, "Trainer", Watched)
+    monkeypatch.setattr(job_trainer, "Trainer", Watched)
     store = ArtifactStore.open(str(tmp_path))
     for seed in range(jobs):
         job = small_job(seed=seed, recipe="paper", epochs=1, compile=compiled)
@@ -285,7 +286,7 @@ def test_a_failed_job_leaves_nothing_either(tmp_path: Path, monkeypatch) -> None
             alive.append(weakref.ref(self.module))
             raise RuntimeError("broken")
 
-    monkeypatch.setattr(running, "Trainer", Broken)
+    monkeypatch.setattr(job_trainer, "Trainer", Broken)
     assert trained(small_job(), ArtifactStore.open(str(tmp_path))).status == "failed"
     gc.collect()
     assert [one() for one in alive] == [None]
@@ -294,7 +295,7 @@ def test_a_failed_job_leaves_nothing_either(tmp_path: Path, monkeypatch) -> None
 def test_a_diverged_job_is_looked_into_with_its_memory_free(tmp_path: Path, monkeypatch) -> None:
     """The first trainer is gone when the second is built, without help of the collector."""
     alive: list[weakref.ref[object]] = []
-    counts, built = [], running._trainer
+    counts, built = [], running.trainer_of
 
     def counted(*given: object) -> running.Trainer:
         counts.append(sum(trainer() is not None for trainer in alive))
@@ -303,7 +304,7 @@ def test_a_diverged_job_is_looked_into_with_its_memory_free(tmp_path: Path, monk
         alive.append(weakref.ref(trainer))
         return trainer
 
-    monkeypatch.setattr(running, "_trainer", counted)
+    monkeypatch.setattr(running, "trainer_of", counted)
     result = trained(small_job(), ArtifactStore.open(str(tmp_path)))
     assert (
         result.cause.kind == "diverged"

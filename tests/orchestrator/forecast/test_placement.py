@@ -165,7 +165,7 @@ def test_auto_says_what_it_came_to_and_why(spec) -> None:
         "2 share one; gloo exchanges the gradients" in shown.out
     )
     assert "family: 2 workers take turns on a GPU: their times are predicted" in shown.err
-    assert "search: a worker trains on one GPU, so 1 of its 2 would be idle" in idle.err
+    assert "search: a worker trains on one GPU, so 1 GPU of its 2 would be idle" in idle.err
     assert ran.code == 0, ran.err
     assert "family jobs: 2 workers x (1 CPU, no GPU)" in ran.err
 
