@@ -95,6 +95,6 @@ def test_entries_of_the_environment_stay_but_the_working_folder_goes(
 def test_site_packages_never_come_before_the_standard_library(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(child_processes, "_ROOT", sysconfig.get_path("purelib"))
+    monkeypatch.setattr(child_processes, "ROOT", sysconfig.get_path("purelib"))
     monkeypatch.setenv("PYTHONPATH", "/a")
     assert child_environment()["PYTHONPATH"] == "/a"
