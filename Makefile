@@ -6,7 +6,7 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # Only files with such tests: to collect all of them takes longer than many a test.
 FILES = $(sort $(shell grep -rl 'mark\.$(1)' --include='test_*.py' tests))
 
-.PHONY: help setup quickstart test test-all test-alone test-ray test-hosts test-faults test-store test-s3 test-fast check format clean
+.PHONY: help test-waiting setup quickstart test test-all test-alone test-ray test-hosts test-faults test-store test-s3 test-fast check format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -28,9 +28,13 @@ check: setup  ## Lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Tests on Ray often wait, and those on several hosts nearly always: the parts run beside each other.
+# Tests on Ray and on several hosts often wait, one after another; the rest runs beside them.
 test: check  ## Everything that needs no GPU, buckets too: what CI runs
-	$(MAKE) --jobs=3 $(SYNC) test-alone test-ray test-hosts
+	$(MAKE) --jobs=2 $(SYNC) test-alone test-waiting
+
+test-waiting: setup  ## The part of `test` on one Ray, then on several hosts
+	$(MAKE) test-ray
+	$(MAKE) test-hosts
 
 test-alone: setup  ## The part of `test` without Ray and hosts
 	$(BIN)/pytest -n auto --dist loadfile --durations=50 -m "not gpu and not ray and not hosts"

@@ -38,6 +38,9 @@ _QUIET = {
     # the more trials there are (ray-project/ray#45210).
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    # Processes that Ray starts with `python -c` would import a user's random.py from the working
+    # folder in place of Python's own (multiprocessing's fork server, which runs the dashboard).
+    "PYTHONSAFEPATH": "1",
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own progress would mix with the command's lines
     # Ray's former default hid all GPUs from tasks without one, such as the checks of hosts.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -144,21 +147,29 @@ def _start(cpus: int | None) -> Session:
     if any(map(is_instance, gpus)):
         # A worker reaches a MIG instance by its UUID only, and Ray passes this variable on.
         os.environ[VARIABLE] = ",".join(gpu.uuid for gpu in gpus)
-    context = ray.init(
-        # Without it Ray joins any other Ray that runs on this machine.
-        address="local",
-        job_config=job_config(),
-        num_cpus=cpus,
-        # Ray itself counts GPUs that torch cannot use, and entries of the variable without a GPU.
-        num_gpus=len(gpus),
-        # The state API, the metrics endpoint and the cleaner of placement groups need it.
-        include_dashboard=True,
-        dashboard_host="127.0.0.1",
-        object_store_memory=_OBJECT_STORE,
-        # Lines of workers would stand among those of the command; Ray keeps them in its log files.
-        log_to_driver=False,
-        logging_level=logging.CRITICAL,
-    )
+    try:
+        context = ray.init(
+            # Without it Ray joins any other Ray that runs on this machine.
+            address="local",
+            job_config=job_config(),
+            num_cpus=cpus,
+            # Ray itself counts GPUs that torch cannot use, and entries without a GPU.
+            num_gpus=len(gpus),
+            # The state API, the metrics endpoint and the cleaner of placement groups need it.
+            include_dashboard=True,
+            dashboard_host="127.0.0.1",
+            object_store_memory=_OBJECT_STORE,
+            # Lines of workers would stand among the command's; Ray keeps them in its log files.
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+        )
+    # Ray raises a bare Exception where its dashboard or raylet does not come up.
+    except Exception as error:
+        raise ClusterError(
+            f"Ray could not start on this machine: {_last_line(error)}",
+            where=os.environ.get("RAY_TMPDIR", ""),
+            next_step="compound doctor; or without Ray: compound run SPEC --runner local",
+        ) from error
     return Session(_url(context.dashboard_url), started=True)
 
 
@@ -224,6 +235,11 @@ def _ensure_token() -> None:
 
 def _url(host_and_port: str) -> str | None:
     return f"http://{host_and_port}" if host_and_port else None
+
+
+def _last_line(error: Exception) -> str:
+    """Return the end of an error, which has the last lines of a log in it."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
 
 
 def _first_line(error: Exception) -> str:

@@ -12,7 +12,7 @@ from ray.tune.search import Searcher
 from compound.cluster.driver_results import record_failure, record_pruned
 from compound.cluster.retries import Decision, decide
 from compound.cluster.runner import OnEvent, unfinished
-from compound.cluster.trials.worker_logs import last_error
+from compound.cluster.trials.worker_deaths import last_error
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
 from compound.schemas.retries import RetryLimits

@@ -43,6 +43,7 @@ SMALL: dict[str, dict[str, Any]] = {
 class Run:
     """How a job went on a device."""
 
+    job: TrainJob
     rows: list[EpochRow]
     result: JobResult
     tally: Tally = field(default_factory=Tally)
@@ -75,7 +76,7 @@ def trained(
                 epochs.close()
                 result = store.result(job.id)
     assert result is not None
-    return Run(rows, result, standin.tally if standin else Tally())
+    return Run(job, rows, result, standin.tally if standin else Tally())
 
 
 def network_job(name: str, side: int = 32, images: int = 24, **recipe: Any) -> TrainJob:
