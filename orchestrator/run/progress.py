@@ -69,9 +69,12 @@ class Progress:
             cause = f"{result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
             return f"{head} {cause}{f' ({reason})' if reason else ''}"
         accuracy = result.metrics.get(ACCURACY)
-        self._best = max(filter(None, (self._best, accuracy)), default=None)
-        scores = f" accuracy {accuracy:6.2%}  best {self._best:6.2%}" if accuracy else ""
+        scores = "" if accuracy is None else self._scores(accuracy)
         return f"{head}{scores}  {result.seconds:6.1f} s  {self._rest()}".rstrip()
+
+    def _scores(self, accuracy: float) -> str:
+        self._best = accuracy if self._best is None else max(self._best, accuracy)
+        return f" accuracy {accuracy:6.2%}  best {self._best:6.2%}"
 
     def _rest(self) -> str:
         left = self._total - self._ended
