@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from ray._private.utils import write_ray_address
 
 from compound.cluster.ray_jobs import Jobs

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -87,7 +88,7 @@ def junk(random: Random) -> Any:
         return random.choice(TEXTS)
     if kind < 4:
         return random.choice(NUMBERS)
-    return random.choice(JUNK) if kind == 4 else fitting(random)[1]
+    return deepcopy(random.choice(JUNK)) if kind == 4 else fitting(random)[1]
 
 
 def fitting(random: Random) -> tuple[str, Any]:
@@ -122,7 +123,7 @@ def change(spec: Any, random: Random) -> None:
         parent[key[:-1] or "x"] = parent.pop(key)
     elif what == 2 and isinstance(parent, dict):
         new, value = fitting(random)
-        parent[new] = value
+        parent[new] = deepcopy(value)
     elif what == 3:
         parent[key] = random.choice([[parent[key]], {"x": parent[key]}, str(parent[key])])
     elif what == 4:
