@@ -69,19 +69,11 @@ class Progress:
             cause = f"{result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
             return f"{head} {cause}{f' ({reason})' if reason else ''}"
         accuracy = result.metrics.get(ACCURACY)
-<<<<<<< HEAD
         scores = ""
         if accuracy is not None:  # an accuracy of 0 is one too
             self._best = accuracy if self._best is None else max(self._best, accuracy)
             scores = f" accuracy {accuracy:6.2%}  best {self._best:6.2%}"
-=======
-        scores = "" if accuracy is None else self._scores(accuracy)
->>>>>>> w/ierr
         return f"{head}{scores}  {result.seconds:6.1f} s  {self._rest()}".rstrip()
-
-    def _scores(self, accuracy: float) -> str:
-        self._best = accuracy if self._best is None else max(self._best, accuracy)
-        return f" accuracy {accuracy:6.2%}  best {self._best:6.2%}"
 
     def _rest(self) -> str:
         left = self._total - self._ended
