@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.models.build import build
 from compound.schemas.job import JobRequest, TrainJob
+from tests.support.forked import run_forked
 from tests.support.gpu_session.parts import ALL_SECONDS, PARTS, Part, chosen
 from tests.support.gpu_session.runner import Child
 from tests.support.gpu_session.table import opened_for_more, read, report, table
@@ -38,9 +39,7 @@ def test_the_command_prints_a_line_for_each_part(kind: str, tmp_path: Path) -> N
     assert lines[1]["measured"]["join"] == lines[1]["expected"]["join"] == "right"
     assert {line["kind"] for line in lines} == {kind} and all(line["date"] for line in lines)
     assert out.read_text() == ran.stdout
-    shown = subprocess.run(
-        [*command[:3], "--table", str(out)], capture_output=True, text=True, cwd=ROOT
-    )
+    shown = run_forked("benchmarks.gpu", "--table", str(out))
     assert "| 9 NCCL alone" in shown.stdout
 
 
@@ -127,10 +126,7 @@ print(json.dumps({"built": built, "kinds": on_ray.KINDS, "tried": tried, "figure
 @pytest.fixture(scope="module")
 def parts() -> dict[str, Any]:
     """What all parts train on three kinds of hosts, and what a refused kind of job leaves."""
-    ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=ROOT, timeout=200
-    )
-    assert ran.returncode == 0, ran.stderr
+    ran = run_forked("-c", PROGRAM)
     return json.loads(ran.stdout)
 
 

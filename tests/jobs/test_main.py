@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.job import JobRequest, JobResult, Resources, TrainJob
+from tests.support.forked import forked, run_forked
 from tests.support.small_jobs import science, small_job, weights
 
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -25,20 +27,23 @@ def request(folder: Path, job: TrainJob, workers: int = 1) -> str:
     return str(path)
 
 
-def command(job: str, store: Path, *launcher: str) -> list[str]:
-    return [sys.executable, *launcher, "-m", "compound.jobs", job, "--store", str(store)]
+def command(job: str, store: Path) -> list[str]:
+    return ["compound.jobs", job, "--store", str(store)]
 
 
-def interrupted(arguments: list[str], number: signal.Signals) -> tuple[int, str]:
+def launched(arguments: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Run two ranks under torch's launcher."""
+    words = [sys.executable, *TORCHRUN, "-m", *arguments]
+    return subprocess.run(words, capture_output=True, text=True, timeout=120)
+
+
+def interrupted(arguments: list[str], number: signal.Signals, ranks: int = 1) -> tuple[int, str]:
     """Send a signal as soon as the first epoch is reported; return exit code and stdout."""
-    pipe = subprocess.PIPE
-    with subprocess.Popen(arguments, stdout=pipe, stderr=pipe, text=True) as process:
-        for line in process.stderr:
-            if "epoch 1/" in line:
-                process.send_signal(number)
-                break
-        out, _ = process.communicate(timeout=120)
-        return process.returncode, out
+    with forked(*arguments, ranks=ranks) as child:
+        while "epoch 1/" not in child.stderr and child.poll() is None:
+            time.sleep(0.01)
+        child.send_signal(number)
+        return child.wait(), child.stdout
 
 
 def in_process(job: TrainJob, store: Path) -> ArtifactStore:
@@ -95,9 +100,7 @@ def test_two_workers_are_one_worker_with_two_micro_batches(tmp_path):
     noisy = {"epochs": 2, "ema": 0.9, "survival": 0.7, "dropout": 0.3}
     two = small_job(**noisy)
     path = request(tmp_path, two, workers=2)
-    done = subprocess.run(
-        command(path, tmp_path / "store", *TORCHRUN), capture_output=True, text=True, timeout=120
-    )
+    done = launched(command(path, tmp_path / "store"))
     assert done.returncode == 0, done.stderr
     assert JobResult.model_validate_json(done.stdout).world_size == 2
     one = small_job(**noisy, accumulate=2)
@@ -117,13 +120,11 @@ def test_two_workers_stop_together_and_resume_bit_identical(tmp_path):
     job = small_job(epochs=25, ema=0.9, survival=0.8, dropout=0.1)
     path = request(tmp_path, job, workers=2)
     cut, whole = tmp_path / "cut", tmp_path / "whole"
-    interrupted(command(path, cut, *TORCHRUN), signal.SIGTERM)
+    interrupted(command(path, cut), signal.SIGTERM, ranks=2)
     store = ArtifactStore.open(str(cut))
     assert store.result(job.id).status == "stopped"
     for place in (cut, whole):
-        subprocess.run(
-            command(path, place, *TORCHRUN), check=True, capture_output=True, timeout=120
-        )
+        run_forked(*command(path, place), ranks=2)
     assert store.result(job.id).attempt == 2
     assert weights(store, job) == weights(ArtifactStore.open(str(whole)), job)
 
@@ -133,8 +134,6 @@ def test_a_failure_on_one_rank_ends_all_of_them(tmp_path):
     path = request(tmp_path, small_job(), workers=2)
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "jobs").write_text("in the way")
-    ended = subprocess.run(
-        command(path, tmp_path / "store", *TORCHRUN), capture_output=True, text=True, timeout=60
-    )
+    ended = launched(command(path, tmp_path / "store"))
     assert ended.returncode == 1
     assert JobResult.model_validate_json(ended.stdout).cause.kind == "storage"

@@ -3,14 +3,16 @@
 import json
 import os
 import signal
-import subprocess
-import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from compound.orchestrator.records.documents import documents
 from tests.support.command import compound
+from tests.support.forked import Forked, forked
 from tests.support.small_study import SPEC, carry_out
 
 
@@ -85,22 +87,21 @@ def test_an_unknown_study_is_named_with_the_known_ones(spec: Path, tmp_path: Pat
     assert "Traceback" not in ran.stderr
 
 
-def start(spec: Path, epochs: int, told: str = "[2/8]") -> subprocess.Popen[str]:
+@contextmanager
+def started(spec: Path, epochs: int, told: str = "[2/8]") -> Iterator[Forked]:
     """Start a long run and wait until it tells something: by default that two jobs are done."""
-    command = [sys.executable, "-m", "compound", "run", str(spec), "--runner", "local"]
-    child = subprocess.Popen(
-        [*command, "--set", f"train.epochs={epochs}"], stderr=subprocess.PIPE, text=True
-    )
-    assert child.stderr is not None
-    while told not in child.stderr.readline():
-        assert child.poll() is None
-    return child
+    command = ["compound", "run", str(spec), "--runner", "local"]
+    with forked(*command, "--set", f"train.epochs={epochs}") as child:
+        while told not in child.stderr:
+            assert child.poll() is None, child.stderr
+            time.sleep(0.01)
+        yield child
 
 
 def test_kill_9_and_the_same_command_again(spec: Path) -> None:
-    child = start(spec, 3)
-    child.kill()
-    child.wait()
+    with started(spec, 3) as child:
+        child.kill()
+        assert child.wait() == -signal.SIGKILL
     log, store = carry_out(spec, "train.epochs=3")
     _, jobs, pending = log.phases[0]
     assert jobs == 8
@@ -113,11 +114,10 @@ def test_kill_9_and_the_same_command_again(spec: Path) -> None:
 
 
 def test_one_interrupt_stops_at_a_checkpoint(spec: Path) -> None:
-    child = start(spec, 60)
-    child.send_signal(signal.SIGINT)
-    _, errors = child.communicate(timeout=60)
-    assert child.returncode == 130, errors
-    assert "Traceback" not in errors
+    with started(spec, 20) as child:
+        child.send_signal(signal.SIGINT)
+        assert child.wait() == 130, child.stderr
+    assert "Traceback" not in child.stderr
     status = json.loads(compound("status", str(spec), "--json").stdout)
     counts = status["counts"]
     assert counts["done"] >= 2
@@ -126,15 +126,11 @@ def test_one_interrupt_stops_at_a_checkpoint(spec: Path) -> None:
 
 
 def test_a_second_run_of_the_same_study_is_refused(spec: Path) -> None:
-    child = start(spec, 200, told="8 jobs")
-    try:
+    with started(spec, 200, told="8 jobs") as child:
         second = compound("run", str(spec), "--runner", "local")
         assert second.returncode == 2
         assert str(child.pid) in second.stderr
         assert "Traceback" not in second.stderr
-    finally:
-        child.kill()
-        child.wait()
 
 
 def test_a_store_that_cannot_be_written(spec: Path, tmp_path: Path) -> None:

@@ -17,12 +17,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from tempfile import TemporaryFile
 from types import MappingProxyType
 from typing import Any, NoReturn
 
 from tests.support.processes import free_port
 
+_ROOT = Path(__file__).parents[2]
 _LARGEST = 2**20
 """Bytes of a message."""
 _POLL_S = 0.01
@@ -46,7 +48,7 @@ def _server(owner: int) -> socket.socket:
     with server_end:
         number = server_end.fileno()
         command = [sys.executable, "-m", "tests.support.forked", str(number)]
-        subprocess.Popen(command, pass_fds=[number], env=environment)
+        subprocess.Popen(command, pass_fds=[number], env=environment, cwd=_ROOT)
     return connection
 
 

@@ -1,6 +1,5 @@
 """Ranks that train jobs one after another: `torchrun -m tests.support.sharded_ranks RUNS.json`."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.base import Model
 from compound.schemas.job import EpochRow, JobResult, TrainJob
+from tests.support.forked import run_forked
 from tests.support.interrupted_jobs import After, drained
 
 
@@ -40,14 +40,7 @@ def on_ranks(folder: Path, *runs: Run, workers: int = 2) -> list[Ended]:
     """Train jobs on that many processes; return how each ended, as the first of them saw it."""
     file = folder / "runs.json"
     file.write_text(Runs(runs=runs).model_dump_json())
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(workers)]
-    done = subprocess.run(
-        [sys.executable, *launcher, "-m", "tests.support.sharded_ranks", str(file)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
+    done = run_forked("tests.support.sharded_ranks", str(file), ranks=workers, timeout=240)
     return [Ended.model_validate_json(line) for line in done.stdout.splitlines()]
 
 

@@ -1,9 +1,6 @@
 """Which workers of a group are stalled, and how an interruption is described. Without a cluster."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -21,6 +18,7 @@ from compound.cluster.worker_group.heartbeat import (
 )
 from compound.cluster.worker_group.interruption import GroupState, classify_interruption
 from compound.jobs.parallel.thread_progress import ThreadProgress
+from tests.support.forked import run_forked
 
 
 class Clock:
@@ -153,10 +151,7 @@ def test_real_processes_of_which_one_hangs(
     tmp_path: Path, monitor: HeartbeatMonitor, clock: Clock
 ) -> None:
     (tmp_path / "ranks.py").write_text(RANKS)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command = [*launcher, "--nproc-per-node", "3", str(tmp_path / "ranks.py")]
-    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    ran = run_forked(str(tmp_path / "ranks.py"), ranks=3)
     lines = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("[")]
     assert len(lines) == 3, ran.stderr
     beats = [

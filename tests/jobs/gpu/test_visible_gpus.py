@@ -11,7 +11,7 @@ import pytest
 from compound.jobs.device_model import PROCESS_BYTES, own_bytes
 from compound.jobs.gpu.nvml import Card, Driver, Gpu
 from compound.jobs.gpu.visible_gpus import Build, Gpus, part_for, sharers, usable, visible
-from tests.support.fake_driver import H200, environment
+from tests.support.fake_driver import H200, beside_driver, environment
 
 GIB = 2**30
 PLAIN = tuple(Card(f"GPU-{name}", "NVIDIA H200", 140 * GIB) for name in ("8f1c", "8f2d", "77aa"))
@@ -131,7 +131,7 @@ def test_the_driver_is_asked_through_its_library(
     tmp_path: Path, gpus: list[str], driver: str, cards: list[str], trouble: str
 ) -> None:
     variables = environment(tmp_path, *gpus, driver=driver)
-    text = subprocess.check_output([sys.executable, "-c", ASK], env=variables, text=True)
+    text = beside_driver(variables, ASK)
     result = json.loads(text)
     assert [card["name"] for card in result["cards"]] == cards
     assert result["trouble"] == trouble
@@ -170,7 +170,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "0,1"[: 2 * len(first["devices"]) - 1] or "
 print(json.dumps([first, asdict(gpus_here())]))
 """
     variables = environment(tmp_path, *gpus, build="12.8")
-    text = subprocess.check_output([sys.executable, "-c", ask], env=variables, text=True)
+    text = beside_driver(variables, ask)
     for answer in json.loads(text):
         read = [(gpu["uuid"], gpu["name"], gpu["memory"]) for gpu in answer["devices"]]
         assert (read, answer["lacking"]) == (devices, lacking)
@@ -206,7 +206,7 @@ print(json.dumps(os.environ.get(VARIABLE)))
 
 
 def ranks(variables: dict[str, str]) -> list:
-    text = subprocess.check_output([sys.executable, "-c", RANKS], env=variables, text=True)
+    text = beside_driver(variables, RANKS)
     return [json.loads(line) for line in text.splitlines()]
 
 

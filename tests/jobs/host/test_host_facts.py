@@ -1,7 +1,5 @@
 """The doctor's eyes: what drivers of several versions say, and what follows on broken hosts."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ from compound.jobs.host.host_differences import differences
 from compound.jobs.host.host_facts import gather
 from compound.jobs.host.nvidia_smi import driver_of, instances_of, module_version
 from compound.schemas.host import Driver, HostFacts, Interface, TorchDevice, Trial
+from tests.support.forked import run_forked
 from tests.support.hosts_with_gpus import (
     ALL_NODES,
     GIB,
@@ -440,13 +439,11 @@ def test_what_is_wrong_for_workers_on_a_cpu_is_told(
 
 @pytest.mark.parametrize("device", ["cpu", "cuda:99"])
 def test_a_device_is_tried_and_its_failure_told(device: str) -> None:
-    command = [sys.executable, "-m", "compound.jobs.host.device_trial", device]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    ran = run_forked("compound.jobs.host.device_trial", device)
     trial = Trial.model_validate_json(ran.stdout.splitlines()[-1])
     assert bool(trial.steps) == (device == "cpu") == (not trial.error)
 
 
 def test_torch_is_asked_in_two_lines() -> None:
-    command = [sys.executable, "-m", "compound.jobs.host.torch_facts"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    ran = run_forked("compound.jobs.host.torch_facts")
     assert len(ran.stdout.splitlines()) == 2

@@ -27,6 +27,7 @@ from compound.schemas.errors import FactoryError
 from compound.schemas.factory import FactoryNetwork
 from compound.schemas.job import JobRequest, JobResult, Resources, TrainJob
 from tests.support.family_networks import ONE_OF_EACH, small
+from tests.support.forked import run_forked
 from tests.support.random_architectures import ARCHITECTURES
 from tests.support.small_jobs import DATA, small_job
 
@@ -359,16 +360,7 @@ def test_python_m_jobs_takes_the_flag(
     Path("job.json").write_text(request.model_dump_json())
     assert main(["job.json", "--store", "one"]) == 1
     assert main(["job.json", "--store", "one", "--allow-import"]) == 0
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    ran = subprocess.run(
-        [
-            sys.executable,
-            *launcher,
-            *["-m", "compound.jobs", "job.json", "--store", "two", "--allow-import"],
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert ran.returncode == 0, ran.stderr
+    words = ["compound.jobs", "job.json", "--store", "two", "--allow-import"]
+    ran = run_forked(*words, ranks=2)
     both = JobResult.model_validate(json.loads(ran.stdout))
     assert (both.status, both.world_size) == ("done", 2)

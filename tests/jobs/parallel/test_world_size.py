@@ -1,8 +1,6 @@
 """The global batch is the same, and cut the same way where it can be, at every world size."""
 
 import copy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from compound.jobs.data.batches import Share
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.loop.batch_norm import Norms, with_norm_batch
 from compound.schemas.job import EpochRow, JobRequest, Resources, TrainJob
+from tests.support.forked import run_forked
 from tests.support.small_jobs import small_job
 
 sizes = st.integers(1, 64)
@@ -67,10 +66,7 @@ def trained(job: TrainJob, store: Path, world_size: int, planned: int = 4) -> li
     if world_size == 1 and not job.recipe.compile:  # compiled programs belong to a process
         assert main(words) == 0
     else:
-        ranks = ["--nproc-per-node", str(world_size)]
-        launcher = ["-m", "torch.distributed.run", "--standalone", *ranks] if world_size > 1 else []
-        command = [sys.executable, *launcher, "-m", "compound.jobs", *words]
-        subprocess.run(command, check=True, capture_output=True, timeout=600)
+        run_forked("compound.jobs", *words, ranks=world_size)
     return ArtifactStore.open(str(store)).rows(job.id)
 
 

@@ -2,8 +2,6 @@
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from compound.jobs.store.artifacts import ArtifactStore
 from tests.support.back_ends import LONG
 from tests.support.command import compound
+from tests.support.forked import Forked, forked
 from tests.support.servers import BUCKET, Servers
 from tests.support.small_study import SPEC
 
@@ -77,15 +76,11 @@ def test_a_rehearsal_leaves_nothing_in_the_bucket(
 
 @needs_time
 def test_a_killed_driver_is_followed_by_another(spec: Path, uri: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "compound", "run", str(spec), "--runner", "local"]
-    first = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    try:
+    with forked("compound", "run", str(spec), "--runner", "local") as first:
         store = _begun(uri, first)
         busy = compound("run", str(spec), "--runner", "local", cwd=tmp_path)
         assert busy.returncode == 2 or first.poll() is not None
         first.send_signal(signal.SIGKILL)
-    finally:
-        first.kill()
         first.wait()
     again = compound("run", str(spec), "--runner", "local", "--json", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
@@ -94,7 +89,7 @@ def test_a_killed_driver_is_followed_by_another(spec: Path, uri: str, tmp_path: 
     assert {state.status for state in store.states(store.jobs()).values()} == {"done"}
 
 
-def _begun(uri: str, driver: "subprocess.Popen[bytes]") -> ArtifactStore:
+def _begun(uri: str, driver: Forked) -> ArtifactStore:
     """Wait until a driver has begun its first jobs."""
     store = ArtifactStore.open(uri)
     deadline = time.monotonic() + 300

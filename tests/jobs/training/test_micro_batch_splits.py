@@ -15,6 +15,7 @@ from compound.schemas.errors import PlanError
 from compound.schemas.job import Cause, JobResult, TrainJob
 from compound.schemas.recipe import Recipe
 from tests.support.failing_networks import hungry_request
+from tests.support.forked import run_forked
 from tests.support.small_jobs import small_job
 
 
@@ -109,7 +110,11 @@ def test_a_rank_without_memory_is_no_lost_worker(store: str, tmp_path) -> None:
     (result,) = runner.run([request], store, lambda event: None)
     assert result.cause is not None
     assert result.cause.kind == "out of memory", result.cause.message
-    (result,) = runner.run([request.model_copy(update={"splits": 2})], store, lambda event: None)
+    file = tmp_path / "job.json"
+    file.write_text(request.model_copy(update={"splits": 2}).model_dump_json())
+    words = ["--store", store, "--allow-import", "--import-from", str(tmp_path)]
+    again = run_forked("compound.jobs", str(file), *words, ranks=2)
+    result = JobResult.model_validate_json(again.stdout)
     assert (result.status, result.splits, result.world_size) == ("done", 2, 2)
 
 

@@ -1,8 +1,6 @@
 """`compound compare`: the paper's claims beside our counts, and latency measured here."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -12,8 +10,10 @@ from compound.jobs.networks.named import NETWORKS
 from compound.jobs.probe.latency import Latency, measure
 from compound.orchestrator.paper import printed as paper
 from compound.orchestrator.paper.claims import Row, body_ratio, compare
+from tests.support.back_ends import LONG
 from tests.support.command import compound
 from tests.support.family_networks import small
+from tests.support.forked import run_forked
 
 MISPRINTED = (
     *("MACs: resnet-50 d=4", "MACs: resnet-50 w=2"),
@@ -98,9 +98,9 @@ def test_the_command_prints_a_table_and_numbers() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not LONG, reason="measures full networks: `make test-all` runs it")
 def test_latency_is_measured_within_a_minute() -> None:
-    command = [sys.executable, "-m", "compound", "compare", "--json"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
+    ran = run_forked("compound", "compare", "--json", timeout=100)
     answer = json.loads(ran.stdout)
     assert answer["machine"]["threads"] == 1
     assert len([row for row in answer["rows"] if row["origin"] == "measured here"]) == 3

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import chdir
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli import plan as planning
 from compound.orchestrator.spec.load import load
 from compound.schemas.errors import SpecError
-from tests.support.fake_driver import H200, environment
+from tests.support.fake_driver import H200, beside_driver, environment
 
 ROOT = Path(__file__).parents[3]
 SPEC = """\
@@ -86,9 +87,10 @@ for words in json.loads(sys.argv[1]):
 
 
 def compound(*commands: tuple[object, ...], env: dict[str, str] | None = None) -> list[Done]:
-    """Run commands, all in one process: starting one takes longer than most of them."""
+    """Run commands, all in one process, which has the driver of the environment."""
     words = json.dumps([[*map(str, command)] for command in commands])
-    text = subprocess.check_output([sys.executable, "-c", SEVERAL, words], cwd=ROOT, env=env)
+    with chdir(ROOT):
+        text = beside_driver(env or {}, SEVERAL, words)
     return [Done(*json.loads(line)) for line in text.splitlines()]
 
 

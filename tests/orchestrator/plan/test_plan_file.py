@@ -1,8 +1,7 @@
 """A plan in a file: run exactly so, or refused with what has changed."""
 
 import shutil
-import subprocess
-import sys
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from compound.orchestrator.plan import plan_file
 from compound.orchestrator.plan.plan_file import differences
 from compound.orchestrator.records.documents import documents
 from compound.schemas.errors import PlanError, SpecError
+from tests.support.forked import run_forked
 
 QUICKSTART = Path(__file__).parents[3] / "examples" / "quickstart.yaml"
 SMALL = ("search.seeds=1", "train.epochs=1", "family.phi=[1]", "search.design.degree=1")
@@ -54,11 +54,8 @@ def rewrite(folder: Path, **update: object) -> None:
 @pytest.mark.slow
 def test_a_plan_runs_exactly_as_planned(folder: Path) -> None:
     planned = [j.request.job.id for j in plan_file.read(folder / "plan.json").plan.jobs]
-    command = [sys.executable, "-m", "compound", "run", "--plan", "plan.json"]
-    done = subprocess.run(
-        [*command, "--runner", "local"], capture_output=True, text=True, timeout=120, cwd=folder
-    )
-    assert done.returncode == 0, done.stderr
+    with chdir(folder):
+        run_forked("compound", "run", "--plan", "plan.json", "--runner", "local")
     found = documents(ArtifactStore.open("runs").study("quickstart"))
     assert found and found.plan
     assert [job.request.job.id for job in found.plan.jobs] == planned

@@ -24,6 +24,7 @@ from compound.orchestrator.spec.load import load
 from compound.schemas.errors import ArchitectureError
 from compound.schemas.job import JobRequest, Resources, TrainJob
 from compound.schemas.weights import Weights, WeightsRef
+from tests.support.forked import run_forked
 from tests.support.small_jobs import small_job
 
 BASELINES = {
@@ -94,9 +95,9 @@ def refused(spec: Path, *overrides: str) -> str:
     return str(raised.value)
 
 
-def trained(job: TrainJob, store: str, workers: int = 1) -> dict[str, torch.Tensor]:
+def trained(job: TrainJob, store: str) -> dict[str, torch.Tensor]:
     """Train a job; return the tensors of its last checkpoint."""
-    request = JobRequest(job=job, resources=Resources(workers=workers, gpus=0))
+    request = JobRequest(job=job, resources=Resources(gpus=0))
     (result,) = LocalRunner().run([request], store, lambda event: None)
     assert result.status == "done", result.cause
     checkpoint = ArtifactStore.open(store).checkpoint(job.id)
@@ -276,7 +277,10 @@ def test_the_plan_says_what_training_starts_from(
 def test_every_rank_starts_from_the_weights(spec, store: str, tmp_path: Path) -> None:
     tensors = given(spec(), "torchvision")
     torch.save(tensors, tmp_path / "given.pth")
-    after = trained(job_of(spec()), store, workers=2)
+    request = JobRequest(job=job_of(spec()), resources=Resources(workers=2, gpus=0))
+    (tmp_path / "job.json").write_text(request.model_dump_json())
+    run_forked("compound.jobs", str(tmp_path / "job.json"), "--store", store, ranks=2)
+    after = ArtifactStore.open(store).checkpoint(request.job.id).model()
     torch.testing.assert_close(after["model.stem.0.weight"], tensors["conv1.weight"])
 
 

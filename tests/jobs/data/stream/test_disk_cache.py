@@ -1,8 +1,6 @@
 """The cache of decoded pixels: filled once, by whoever comes, and trusted only where it may be."""
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from hypothesis import strategies as st
 
 from compound.jobs.data.batches import Share
 from compound.jobs.data.stream.disk_cache import BAD, GOOD, Layout, RawCache
+from tests.support.forked import forked
 from tests.support.images_on_disk import folder_of, parquet_of
 from tests.support.streamed_sources import in_memory, same, source_of
 
@@ -75,8 +74,8 @@ def test_bad_images_are_remembered(tmp_path):
 
 
 FILL = """
-import sys
-sys.path[:0] = sys.argv[3:]
+import sys, time
+from pathlib import Path
 from tests.support.images_on_disk import ImageFolderData
 from tests.support.streamed_sources import source_of
 from compound.jobs.data.batches import Share
@@ -85,22 +84,23 @@ spec = ImageFolderData(
     source="image_folder", path=sys.argv[1], memory="never", cache=sys.argv[2], decoders=1
 )
 source = source_of(spec)
-print("ready", flush=True)
+rank, ready = int(sys.argv[4]), Path(sys.argv[3])
+ready.joinpath(str(rank)).touch()
+while len(list(ready.iterdir())) < 2:
+    time.sleep(0.01)
 for epoch in (1, 2, 3, 4):
-    list(source.training(int(sys.stdin.readline()), epoch, Share.of(8, 8, 0, 1)))
+    list(source.training(rank, epoch, Share.of(8, 8, 0, 1)))
     list(source.validation(0, 1, 8))
 """
 
 
 def test_two_processes_fill_it_together(tmp_path):
     spec = folder_of(tmp_path / "data").model_copy(update={"cache": str(tmp_path / "cache")})
-    command = [sys.executable, "-c", FILL, spec.path, spec.cache, *sys.path]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    both = [subprocess.Popen(command, **pipes) for _ in range(2)]
-    assert [process.stdout.readline() for process in both] == ["ready\n"] * 2
-    for rank, process in enumerate(both):
-        process.communicate(f"{rank}\n" * 4)
-        assert process.returncode == 0
+    ready = tmp_path / "ready"
+    ready.mkdir()
+    command = ("-c", FILL, spec.path, spec.cache, str(ready))
+    with forked(*command, "0") as first, forked(*command, "1") as second:
+        assert (first.wait(), second.wait()) == (0, 0), first.stderr + second.stderr
     source, memory = source_of(spec), in_memory(spec)
     assert (source._dataset.rows._cache.status == GOOD).mean() > 0.9
     assert same(source.training(9, 1, SHARE), memory.training(9, 1, SHARE))

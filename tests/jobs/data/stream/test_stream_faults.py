@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from compound.jobs.data.batches import Share
 from compound.jobs.data.stream.decode_worker import main as worker_main
 from compound.schemas.errors import DataError
+from tests.support.forked import forked
 from tests.support.images_on_disk import folder_of, parquet_of
 from tests.support.streamed_sources import same, source_of
 
@@ -96,7 +96,6 @@ def test_an_image_over_which_decoders_hang_is_named(tmp_path, monkeypatch):
 
 TRAINER = """
 import sys, time
-sys.path[:0] = sys.argv[2:]
 from tests.support.images_on_disk import ImageFolderData
 from tests.support.streamed_sources import source_of
 from compound.jobs.data.batches import Share
@@ -111,9 +110,8 @@ time.sleep(600)
 
 def test_decoders_end_with_a_killed_trainer(tmp_path):
     spec = folder_of(tmp_path)
-    command = [sys.executable, "-c", TRAINER, spec.path, *sys.path]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as trainer:
-        workers = [int(word) for word in trainer.stdout.readline().split()]
+    with forked("-c", TRAINER, spec.path) as trainer:
+        workers = [int(word) for word in trainer.line().split()]
         assert len(workers) == 2 and all(alive(worker) for worker in workers)
         trainer.kill()
     deadline = time.monotonic() + 20

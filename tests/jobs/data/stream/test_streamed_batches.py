@@ -1,8 +1,5 @@
 """Streamed batches are those of data in memory, for every world size and from every step."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ from compound.jobs.training.data_cache import DataCache
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.job import DataRef
 from compound.schemas.recipe import Augment, Recipe
+from tests.support.forked import run_forked
 from tests.support.images_on_disk import folder_of, parquet_of
 from tests.support.small_jobs import small_job
 from tests.support.streamed_sources import in_memory, same, source_of
@@ -166,9 +164,7 @@ print(seen, peak() - before)
 
 def test_memory_stays_bounded(tmp_path):
     folder_of(tmp_path, train=480, held=8, side=256)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", BOUNDED, str(tmp_path)]
-    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    ran = run_forked("-c", BOUNDED, str(tmp_path))
     seen, grown = (int(word) for word in ran.stdout.split())
     decoded = 480 * 3 * 256 * 256 >> 20
     assert seen == 480 and grown < 30 < decoded, f"{grown} MiB for {decoded} MiB of pixels"

@@ -1,13 +1,11 @@
 """A real process that is killed while it logs and saves, again and again."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
+from tests.support.forked import forked
 from tests.support.store_samples import JOB, epochs_of, files_of, result, row, whole
 
 TRAINING = """
@@ -28,22 +26,15 @@ with ArtifactStore.open(sys.argv[1]).writer(JOB) as writer:
 
 def killed_after(root: Path, seconds: float) -> dict[str, int]:
     """Kill -9 a training child some time after its first save; return what it acknowledged."""
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4])}
-    command = [sys.executable, "-c", TRAINING, str(root)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
-    try:
-        assert child.stdout is not None
-        lines = [child.stdout.readline()]
-        while not lines[-1].startswith("saved"):
-            lines.append(child.stdout.readline())
-            assert lines[-1], "the child ended by itself"
+    with forked("-c", TRAINING, str(root)) as child:
+        while "saved" not in child.stdout:
+            assert child.poll() is None, child.stderr
+            time.sleep(0.001)
         time.sleep(seconds)
         assert ArtifactStore.open(str(root)).state(JOB.id).status == "running"
-        os.kill(child.pid, signal.SIGKILL)
-        lines += child.stdout.read().splitlines()
-    finally:
         child.kill()
-        child.wait()
+        assert child.wait() == -signal.SIGKILL
+    lines = child.stdout.splitlines()
     return {word: int(epoch) for word, epoch in (line.split() for line in lines)}
 
 

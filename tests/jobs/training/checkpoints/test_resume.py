@@ -4,8 +4,8 @@ import hashlib
 import os
 import random
 import shutil
+import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from compound.jobs.training.data_cache import DataCache
 from compound.jobs.training.environment import environment, git_state
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import DataRef, JobRequest, Resources, TrainJob
+from tests.support.forked import Forked, forked, run_forked
 from tests.support.images_on_disk import folder_of
 from tests.support.interrupted_jobs import (
     RECIPE,
@@ -93,10 +94,10 @@ def command(job: TrainJob, folder: Path, workers: int = 1) -> list[str]:
     path = folder / "job.json"
     resources = Resources(workers=workers, gpus=0)
     path.write_text(JobRequest(job=job, resources=resources).model_dump_json())
-    return [sys.executable, "-m", "compound.jobs", str(path), "--store", str(folder / "store")]
+    return ["compound.jobs", str(path), "--store", str(folder / "store")]
 
 
-def reached(store: ArtifactStore, job: TrainJob, step: int, child: subprocess.Popen[bytes]) -> bool:
+def reached(store: ArtifactStore, job: TrainJob, step: int, child: Forked) -> bool:
     """Wait until a child's checkpoints have come to a step; False if it ended before."""
     while child.poll() is None:
         found = store.checkpoint(job.id)
@@ -113,10 +114,10 @@ def test_killed_with_9_again_and_again(tmp_path: Path, data: DataCache, whole: W
     job = small_job(**RECIPE, checkpoint_steps=2)
     store, killed = ArtifactStore.open(str(tmp_path / "store")), 0
     for step in (3, 12, 25, 33):
-        with subprocess.Popen(command(job, tmp_path), stderr=subprocess.DEVNULL) as child:
+        with forked(*command(job, tmp_path)) as child:
             if reached(store, job, step, child):
                 child.kill()
-                killed += 1
+                killed += child.wait() == -signal.SIGKILL
         found = store.checkpoint(job.id)
         assert found and found.step >= step
     _, done = attempt(job, store, data)
@@ -131,7 +132,7 @@ def test_sigterm_stops_a_lone_process_within_an_epoch(tmp_path: Path) -> None:
     spec = SyntheticData(source="synthetic", images=20_000, validation_images=16, size=8)
     job = small_job(spec, epochs=1, batch=10, checkpoint_steps=5)
     store = ArtifactStore.open(str(tmp_path / "store"))
-    with subprocess.Popen(command(job, tmp_path), stderr=subprocess.DEVNULL) as child:
+    with forked(*command(job, tmp_path)) as child:
         assert reached(store, job, 5, child)
         child.terminate()
         assert child.wait(60) == 130
@@ -180,22 +181,20 @@ def test_two_ranks_stop_and_go_on_inside_an_epoch(tmp_path: Path) -> None:
     """The network is the same to the bit; batch norm's statistics differ in rounding only."""
     spec = SyntheticData(source="synthetic", images=4000, validation_images=16, size=8)
     job = small_job(spec, epochs=2, batch=20, checkpoint_steps=7, ema=0.9)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     found = {}
     for name in ("cut", "whole"):
         folder = tmp_path / name
         folder.mkdir()
         words = command(job, folder, workers=2)
-        words[1:1] = launcher
         store = ArtifactStore.open(str(folder / "store"))
         if name == "cut":
-            with subprocess.Popen(words, stderr=subprocess.DEVNULL) as child:
+            with forked(*words, ranks=2) as child:
                 assert reached(store, job, 14, child)
                 child.terminate()
                 child.wait(60)
             stopped = store.checkpoint(job.id)
             assert stopped and stopped.epoch_step % 7 == 0 and stopped.epoch_step
-        subprocess.run(words, check=True, capture_output=True, timeout=200)
+        run_forked(*words, ranks=2)
         taken = store.checkpoint(job.id)
         assert taken and taken.step == 400
         found[name] = taken.model()
