@@ -8,11 +8,7 @@ from compound.jobs.host.gpu_checks import check, runs
 from compound.jobs.host.host_differences import differences
 from compound.jobs.host.host_facts import gather
 from compound.jobs.host.nvidia_smi import driver_of, instances_of, module_version
-<<<<<<< HEAD
 from compound.schemas.machine.host import Driver, HostFacts, Interface, TorchDevice, Trial
-=======
-from compound.schemas.host import Driver, HostFacts, Interface, TorchDevice, Trial
->>>>>>> w/halone
 from tests.support.forked import run_forked
 from tests.support.hosts_with_gpus import (
     ALL_NODES,

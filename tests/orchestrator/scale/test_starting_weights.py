@@ -26,13 +26,9 @@ from compound.schemas.architecture import Architecture
 from compound.schemas.errors import ArchitectureError
 from compound.schemas.job import JobRequest, Resources, TrainJob
 from compound.schemas.weights import Weights, WeightsRef
-<<<<<<< HEAD
 from tests.support.family_networks import small
 from tests.support.forked import run_forked
 from tests.support.reference_networks import torchvision_mnasnet
-=======
-from tests.support.forked import run_forked
->>>>>>> w/halone
 from tests.support.small_jobs import small_job
 
 BASELINES = {
