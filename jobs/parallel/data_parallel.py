@@ -1,10 +1,8 @@
 """Data-parallel training: every rank has the whole network, and the ranks average gradients."""
 
-import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from types import SimpleNamespace
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 import torch
@@ -59,7 +57,7 @@ STRATEGY: Strategy = DataParallel()
 
 
 def _averaging(module: nn.Module, recipe: Recipe) -> nn.Module:
-    with warnings.catch_warnings(), _dynamo_left_out():
+    with warnings.catch_warnings():
         # torch 2.13 has renamed broadcast_buffers and warns of the old name; older torch has only
         # the old one.
         warnings.simplefilter("ignore", FutureWarning)
@@ -67,25 +65,6 @@ def _averaging(module: nn.Module, recipe: Recipe) -> nn.Module:
     if recipe.gradients == "bfloat16":
         model.register_comm_hook(None, average_in_bfloat16)
     return model
-
-
-@contextmanager
-def _dynamo_left_out() -> Iterator[None]:
-    """Answer for Dynamo while the constructor of DistributedDataParallel runs.
-
-    It asks for one setting of Dynamo, which imports 800 modules: 1.5 s of CPU in every rank that
-    compiles nothing (torch 2.13). Where Dynamo is imported already, it answers itself.
-    """
-    if "torch._dynamo" in sys.modules:
-        yield
-        return
-    by_default = SimpleNamespace(get_optimize_ddp_mode=lambda: "ddp_optimizer")
-    # torch imports Dynamo when this attribute is first looked up and missing.
-    vars(torch)["_dynamo"] = SimpleNamespace(utils=by_default)
-    try:
-        yield
-    finally:
-        del vars(torch)["_dynamo"]
 
 
 def average_in_bfloat16(state: object, bucket: GradBucket) -> Future[Tensor]:
