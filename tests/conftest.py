@@ -88,7 +88,9 @@ def make_request() -> MakeRequest:
 @pytest.fixture(scope="session")
 def ray_session() -> "Iterator[Session]":
     """One local Ray with two CPUs and token mode on, for all tests marked `ray`."""
+    import ray
     from ray._private import parameter
+    from ray._private.utils import write_ray_address
 
     from compound.cluster.ray_session import connect
 
@@ -101,6 +103,9 @@ def ray_session() -> "Iterator[Session]":
         params = partial(parameter.RayParams, dashboard_agent_listen_port=0)
         patch.setattr(parameter, "RayParams", params)
         session = connect("local", cpus=2)
+    # As `ray start` does: a submitted job else joins any Ray of the machine.
+    address, node = ray.get_runtime_context().gcs_address, ray._private.worker._global_node
+    write_ray_address(address, node._ray_params.temp_dir)
     with session:
         yield session
 
