@@ -108,15 +108,16 @@ class ReportError(RunError):
     """The jobs are trained, but the package that draws the report is not installed."""
 
 
-def after_jobs(*, failed: int, stopped: bool = False) -> ExitCode:
+def after_jobs(*, failed: int, stopped: bool = False, tested: bool = True) -> ExitCode:
     """Return the code of a study, or of one job, by how its jobs ended.
 
     `failed`: jobs that ended so, those of earlier commands among them. Jobs that the search pruned
-    have not failed. `stopped`: by a signal; then not all jobs have ended.
+    have not failed. `stopped`: by a signal; then not all jobs have ended. `tested`: False where a
+    network could not be evaluated on the test part.
     """
     if stopped:
         return ExitCode.INTERRUPTED
-    return ExitCode.FAILED if failed else ExitCode.OK
+    return ExitCode.FAILED if failed or not tested else ExitCode.OK
 
 
 def after_check(*, sound: bool) -> ExitCode:

@@ -105,6 +105,11 @@ class FinalTest(Model):
     """The test accuracy of the choice or of the largest network, in words."""
 
     @property
+    def complete(self) -> bool:
+        """Whether every seed of these networks has a test accuracy, or none was to be read yet."""
+        return all(len(network.seeds) == network.planned for network in self.networks)
+
+    @property
     def scores(self) -> tuple[SeedScore, ...]:
         """Every evaluation so far, each job once for each of its weights."""
         read = [score for network in self.networks for score in network.seeds]

@@ -106,16 +106,17 @@ def run(path: Path | None, overrides: list[str], options: Options) -> None:
 def run_file(file: SpecFile, options: Options) -> None:
     """Run a spec that was read already; see `run`. ReportError: all but the report is done."""
     ending = run_to_end(file, options)
-    missing, failed = _summarised(file, options, ending)
-    end_with(after_jobs(failed=failed, stopped=ending == "stopped"))
+    missing, failed, tested = _summarised(file, options, ending)
+    end_with(after_jobs(failed=failed, stopped=ending == "stopped", tested=tested))
     if missing:
         raise missing
 
 
 def _summarised(
     file: SpecFile, options: Options, ending: Reached
-) -> tuple[ReportError | None, int]:
-    """Print how a run ended; return why there is no report, and how many jobs failed."""
+) -> tuple[ReportError | None, int, bool]:
+    """Print how a run ended; return why there is no report, how many jobs failed, and whether every
+    network that was to be evaluated on the test part was."""
     store, stored = _stored_documents(file)
     groups = stored_failures(store, stored)
     failed = sum(len(group.jobs) for group in groups)
@@ -130,7 +131,7 @@ def _summarised(
     with unread_output():
         missing = show(store, stored, summary)
     say_failures(groups)
-    return missing, failed
+    return missing, failed, stored.test is None or stored.test.complete
 
 
 def _following(file: SpecFile, stored: Documents, options: Options, ending: Reached) -> str:

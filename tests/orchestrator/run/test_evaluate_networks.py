@@ -163,6 +163,9 @@ def test_weights_that_are_gone_are_named_and_nothing_else_fails(spec: Path) -> N
     result = store.result(gone)
     assert result is not None
     assert result.status == "done"
+    again = compound("run", str(spec), "--runner", "local", "--no-report", "--set", IMAGES)
+    assert again.returncode == 1, "a test accuracy is missing"
+    assert "not evaluated on the test part: " in again.stderr
 
 
 def _unread(final: FinalTest) -> FinalTest:
