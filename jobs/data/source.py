@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from compound.jobs.data.listing.left_out import as_utf8
 from compound.jobs.data.sources import digits, encoded, idx, image_folder, parquet, synthetic
 from compound.jobs.data.sources.catalogue import Catalogue
 from compound.jobs.data.sources.dataset import Dataset, HeldOut
@@ -97,20 +98,16 @@ def _storable(info: DataInfo, spec: DataSpec) -> DataInfo:
 
     Python keeps bytes of such names as lone surrogates (PEP 383), which no JSON can have.
     """
-    unfit = next((name for name in info.classes if _as_text(name) != name), None)
+    unfit = next((name for name in info.classes if as_utf8(name) != name), None)
     if unfit is not None:
         path = getattr(spec, "path", "")
         raise DataError(
-            f"the class {_as_text(unfit)} has a name that is not UTF-8",
+            f"the class {as_utf8(unfit)} has a name that is not UTF-8",
             where=path,
             allowed="names of classes in UTF-8",
             next_step=f"convmv -f ISO-8859-1 -t UTF-8 --notest -r {shlex.quote(path)}",
         )
-    return info.model_copy(update={"quarantined": tuple(map(_as_text, info.quarantined))})
-
-
-def _as_text(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return info.model_copy(update={"quarantined": tuple(map(as_utf8, info.quarantined))})
 
 
 def load(spec: DataSpec) -> Dataset:

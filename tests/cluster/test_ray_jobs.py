@@ -9,12 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ray._private.utils import write_ray_address
 
 from compound.cluster.ray_jobs import Jobs
 from compound.cluster.ray_session import Session
 from compound.schemas.errors import ClusterError, SpecError
-from tests.support.ray_state import own_cluster
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -30,9 +28,6 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
 @pytest.fixture
 def server(ray_session: Session) -> Jobs:
     """The job server of the shared cluster."""
-    # Ray tells a job the address in this file (job_supervisor.py, 2.60), and a local Ray that has
-    # ended since, such as that of another test, took the file along: then any Ray of the machine.
-    write_ray_address(own_cluster())
     return Jobs(ray_session.dashboard_url)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from compound.jobs.data.listing.file_location import FileLocation
 from compound.jobs.data.listing.images_below import is_junk
-from compound.jobs.data.listing.left_out import LeftOutCounts, printable
+from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.split_names import by_part, part_of, parts_in
 from compound.schemas.data_ledger import LeftOut, PartName
 from compound.schemas.errors import DataError
@@ -55,7 +55,7 @@ def _flat(location: FileLocation, top: list[str]) -> ClassFolders:
     """Take the folders of the root as classes, where none has the name of a part."""
     classes = tuple(name for name in top if not is_junk(name))
     if len(set[PartName]().union(*map(parts_in, classes))) > 1:
-        names = [f"`{printable(name)}`" for name in classes if parts_in(name)]
+        names = [f"`{as_utf8(name)}`" for name in classes if parts_in(name)]
         raise DataError(
             f"these folders look like parts, not like classes: {', '.join(names[:5])}",
             where=location.where,
@@ -65,7 +65,7 @@ def _flat(location: FileLocation, top: list[str]) -> ClassFolders:
     if len(classes) < 2:
         raise DataError(
             "there is no folder `train`"
-            + (f", and only one other folder, `{printable(classes[0])}`" if classes else ""),
+            + (f", and only one other folder, `{as_utf8(classes[0])}`" if classes else ""),
             where=location.where,
             allowed=SHAPE,
             next_step="set `path` to the folder that holds `train`, or the class folders",
@@ -106,7 +106,7 @@ def _count_beside(location: FileLocation, used: set[str], unused: LeftOutCounts)
         if folder not in used:
             names = [name for name, _ in location.walk(folder)]
             if names:
-                reason = f"in a folder that is no part: {printable(folder)}"
+                reason = f"in a folder that is no part: {as_utf8(folder)}"
                 unused.add(reason, min(names), len(names))
 
 

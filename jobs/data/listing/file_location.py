@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from compound.jobs.data.listing.left_out import printable
+from compound.jobs.data.listing.left_out import as_utf8
 from compound.schemas.errors import DataError
 from compound.schemas.store_uri import data_bucket
 
@@ -136,8 +137,8 @@ def unreadable(path: str, error: OSError) -> DataError:
     """Return the error of a file or folder that the operating system does not open."""
     return DataError(
         f"cannot be read: {error.strerror or error}",
-        where=printable(path),
-        next_step=f"give yourself the right to read it: chmod -R u+rX {printable(path)}"
+        where=as_utf8(path),
+        next_step=right_to_read(path)
         if isinstance(error, PermissionError)
         else "check the disk or the mount, or remove it",
     )
@@ -147,9 +148,14 @@ def closed_folder(where: str, problem: str) -> DataError:
     """Return the error of a folder that `walk` could not list."""
     return DataError(
         problem,
-        where=printable(where),
-        next_step=f"give yourself the right to read it: chmod -R u+rX {printable(where)}",
+        where=as_utf8(where),
+        next_step=right_to_read(where),
     )
+
+
+def right_to_read(path: str) -> str:
+    """Return the next step where a file, or something in a folder, may not be read."""
+    return f"give yourself the right to read it: chmod -R u+rX {shlex.quote(as_utf8(path))}"
 
 
 def location_of(path: str, *, patient: bool = True) -> FileLocation:

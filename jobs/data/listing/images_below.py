@@ -9,7 +9,7 @@ from compound.jobs.data.listing.file_location import (
     closed_folder,
 )
 from compound.jobs.data.listing.image_file import FORMATS, SUFFIXES
-from compound.jobs.data.listing.left_out import LeftOutCounts, printable
+from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.jobs.data.listing.split_names import part_of
 from compound.schemas.errors import DataError
@@ -111,7 +111,7 @@ def _reason_of_folder(location: FileLocation, folder: str, start: int) -> str:
 
 
 def _part_in_class(location: FileLocation, folder: str, name: str) -> DataError:
-    where = printable(location.address(folder))
+    where = as_utf8(location.address(folder))
     return DataError(
         f"`{name}` is the name of a part, but the folder lies inside a class",
         where=where,
@@ -128,7 +128,7 @@ def suffix_of(name: str) -> str:
 
 def reason_of_suffix(suffix: str) -> str:
     """Return why a file of a suffix is left out."""
-    return f"not an image ({printable(suffix)})" if suffix else "not an image (no suffix)"
+    return f"not an image ({as_utf8(suffix)})" if suffix else "not an image (no suffix)"
 
 
 def _images_by_content(

@@ -1,4 +1,4 @@
-"""What was found and what is left out, by reason; names of any bytes as printable text."""
+"""What was found and what is left out, by reason; names of any bytes as valid UTF-8."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class FoundPart:
     left_out: tuple[LeftOut, ...] = ()
 
 
-def printable(name: str) -> str:
+def as_utf8(name: str) -> str:
     """Return a file's name as text of valid UTF-8: other bytes become `\\xe9`."""
     # Names on Linux are bytes. Python holds those that are not UTF-8 as lone surrogates, which
     # neither JSON nor a terminal can take.
@@ -39,7 +39,7 @@ class LeftOutCounts:
         self._counts[reason] = self._counts.get(reason, 0) + count
         examples = self._examples.setdefault(reason, [])
         if name and len(examples) < EXAMPLES:
-            examples.append(printable(name))
+            examples.append(as_utf8(name))
 
     def merge(self, entries: Iterable[LeftOut]) -> None:
         """Count what other counts had."""

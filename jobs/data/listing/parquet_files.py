@@ -12,7 +12,7 @@ from compound.jobs.data.listing.file_location import (
     location_of,
     split_address,
 )
-from compound.jobs.data.listing.left_out import LeftOutCounts, printable
+from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.split_names import part_of, parts_in
 from compound.schemas.data import ParquetData
 from compound.schemas.data_ledger import PARTS, PartName
@@ -122,7 +122,7 @@ def _by_part(
         if len(parts) > 1:
             raise DataError(
                 f"the name names two parts: {' and '.join(sorted(parts))}",
-                where=printable(location.address(name)),
+                where=as_utf8(location.address(name)),
                 allowed=SHAPE,
                 next_step="give it another name, or name the files of each part with `path`, "
                 "`validation_path` and `test_path`",
@@ -187,7 +187,7 @@ def _in_folder(location: FileLocation, unused: LeftOutCounts) -> list[str]:
     base = _chosen(sorted(by_base), location.where)
     for folder, names in by_base.items():
         if folder != base:
-            unused.add(f"Parquet in another folder, `{printable(folder)}`", names[0], len(names))
+            unused.add(f"Parquet in another folder, `{as_utf8(folder)}`", names[0], len(names))
     return sorted(by_base[base])
 
 
@@ -204,7 +204,7 @@ def _chosen(bases: Sequence[str], where: str) -> str:
             return base
     if len(bases) > 1:
         raise DataError(
-            f"Parquet files in several folders: {', '.join(map(printable, bases[:5]))}",
+            f"Parquet files in several folders: {', '.join(map(as_utf8, bases[:5]))}",
             where=where,
             allowed=SHAPE,
             next_step="set `path` to one of them",

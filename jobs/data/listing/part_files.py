@@ -13,7 +13,7 @@ from compound.jobs.data.listing.images_below import (
     is_junk,
     suffix_of,
 )
-from compound.jobs.data.listing.left_out import FoundPart, LeftOutCounts, printable
+from compound.jobs.data.listing.left_out import FoundPart, LeftOutCounts, as_utf8
 from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.schemas.data_ledger import PartName
 from compound.schemas.errors import DataError
@@ -34,7 +34,7 @@ class PartFiles:
     @property
     def where(self) -> str:
         """The folder in messages."""
-        return printable(self.location.address(self.folder) if self.folder else self.location.where)
+        return as_utf8(self.location.address(self.folder) if self.folder else self.location.where)
 
     @property
     def images(self) -> int:
@@ -91,7 +91,7 @@ class PartFiles:
         if len(undecoded) > max_bad * self.images:
             raise DataError(
                 f"{len(undecoded):,} of {self.images:,} images cannot be decoded here, such as "
-                f"{printable(undecoded[0])}",
+                f"{as_utf8(undecoded[0])}",
                 where=self.where,
                 allowed=f"{max_bad:.2%} (`max_bad`)",
                 next_step="pip install pillow-heif (for HEIC), pip install --upgrade pillow (for "
@@ -123,7 +123,7 @@ def _class_images(location: FileLocation, folder: str) -> tuple[list[str], LeftO
 def _no_image(where: str, counts: LeftOutCounts) -> DataError:
     return DataError(
         f"a class without images: none of its {counts.total:,} files can be taken: {counts}",
-        where=printable(where),
+        where=as_utf8(where),
         allowed="images in formats that are decoded here",
         next_step="convert them to PNG or JPEG, or move the folder out of the data",
     )

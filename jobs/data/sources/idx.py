@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 
 from compound.jobs.data.listing.file_location import FileLocation, location_of, unreadable
-from compound.jobs.data.listing.left_out import printable
+from compound.jobs.data.listing.left_out import as_utf8
 from compound.jobs.data.sources.arrays import ArrayListing, Arrays, arranged
 from compound.jobs.data.sources.dataset import Dataset, HeldOut, Pixels, check_labels
 from compound.schemas.data import DataInfo, IdxData
@@ -84,7 +84,7 @@ def _files(
         return None
     for kind, files in by_kind.items():
         if len(files) != 1:
-            listed = " and ".join(map(printable, files)) or "none"
+            listed = " and ".join(map(as_utf8, files)) or "none"
             raise DataError(
                 f"{len(files)} files of {starts[0]} {kind}: {listed}",
                 where=location.where,
@@ -98,10 +98,10 @@ def _listing(location: FileLocation, files: _PartFiles) -> tuple[ArrayListing, s
     """Read the files of a part; return a hash of their content too."""
     pixels = _array(location, files.images, dimensions=3)
     labels = _array(location, files.labels, dimensions=1)
-    where = printable(location.address(files.images))
+    where = as_utf8(location.address(files.images))
     if len(pixels) != len(labels):
         raise DataError(
-            f"{len(pixels):,} images, but {len(labels):,} labels in {printable(files.labels)}",
+            f"{len(pixels):,} images, but {len(labels):,} labels in {as_utf8(files.labels)}",
             where=where,
             next_step="take both files from one data set",
         )
@@ -120,7 +120,7 @@ def _listing(location: FileLocation, files: _PartFiles) -> tuple[ArrayListing, s
 
 def _array(location: FileLocation, name: str, dimensions: int) -> Pixels:
     """Read a file of unsigned bytes. DataError: its header or its length is wrong."""
-    where = printable(location.address(name))
+    where = as_utf8(location.address(name))
     data = _unpacked(location, name, where)
     header = 4 + 4 * dimensions
     magic = (0, 0, _UNSIGNED_BYTES, dimensions)

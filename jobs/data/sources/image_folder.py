@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from compound.jobs.data.listing.class_folders import class_folders
-from compound.jobs.data.listing.file_location import FileLocation, location_of, unreadable
+from compound.jobs.data.listing.file_location import (
+    FileLocation,
+    location_of,
+    right_to_read,
+    unreadable,
+)
 from compound.jobs.data.listing.images_below import reason_of_error
-from compound.jobs.data.listing.left_out import LeftOutCounts, printable
+from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.part_files import PartFiles, list_part
 from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.jobs.data.listing.reading_progress import progress
@@ -36,7 +41,7 @@ class FolderListing:
 
     def name(self, index: int) -> str:
         """Return a file's path under the root."""
-        return printable(self.names[index])
+        return as_utf8(self.names[index])
 
     def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
         """Yield the path under the root, and the content of the files at `indices`.
@@ -45,7 +50,7 @@ class FolderListing:
         """
         names = [self.names[index] for index in indices]
         contents = read_ahead(self._content, names, self.location.parallel_reads)
-        yield from zip(map(printable, names), contents, strict=True)
+        yield from zip(map(as_utf8, names), contents, strict=True)
 
     def _content(self, name: str) -> bytes:
         try:
@@ -106,7 +111,7 @@ def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
         files.check(spec.max_bad)
     _check_every_class(listings["train"], classes, parts["train"])
     return Catalogue(
-        tuple(map(printable, classes)),
+        tuple(map(as_utf8, classes)),
         listings["train"],
         listings.get("validation"),
         content.hexdigest(),
@@ -126,7 +131,7 @@ def _shares_classes(test: PartFiles, classes: Sequence[str], unused: LeftOutCoun
     files = test.count().entries
     if files:
         example = min((min(names) for names in test.names.values() if names), default=test.folder)
-        reason = f"of classes that training does not have, in `{printable(test.folder)}`"
+        reason = f"of classes that training does not have, in `{as_utf8(test.folder)}`"
         unused.add(reason, example, files)
     return False
 
@@ -134,7 +139,7 @@ def _shares_classes(test: PartFiles, classes: Sequence[str], unused: LeftOutCoun
 def _check_classes(files: PartFiles, classes: Sequence[str], train: PartFiles) -> None:
     """Raise DataError where a part has a class that training does not have."""
     unknown = [
-        printable(name)
+        as_utf8(name)
         for name, images in files.names.items()
         if name not in classes and (images or name not in train.names)
     ]
@@ -167,17 +172,17 @@ def _listing(files: PartFiles, classes: Sequence[str], total: "hashlib._Hash") -
 def _check_every_class(train: FolderListing, classes: Sequence[str], files: PartFiles) -> None:
     """Raise DataError where no image of a class could be read."""
     counts = np.bincount(train.labels, minlength=len(classes))
-    lost = [printable(name) for name, count in zip(classes, counts, strict=True) if not count]
+    lost = [as_utf8(name) for name, count in zip(classes, counts, strict=True) if not count]
     if lost:
         raise DataError(
             f"classes of which no image can be read: {', '.join(lost[:5])}",
             where=files.where,
-            next_step="give yourself the right to read them: chmod -R u+rX",
+            next_step=right_to_read(files.where),
         )
 
 
 def _notes(train: PartFiles, classes: Sequence[str]) -> Iterator[str]:
-    empty = [printable(name) for name in train.names if name not in classes]
+    empty = [as_utf8(name) for name in train.names if name not in classes]
     if empty:
         listed = ", ".join(f"`{name}`" for name in empty[:5])
         yield f"no class, for want of images: {listed}{' and more' if len(empty) > 5 else ''}"
@@ -185,4 +190,4 @@ def _notes(train: PartFiles, classes: Sequence[str]) -> Iterator[str]:
     for name in classes:
         same = by_lower.setdefault(name.lower(), name)
         if same != name:
-            yield f"two classes differ in case alone: `{printable(same)}`, `{printable(name)}`"
+            yield f"two classes differ in case alone: `{as_utf8(same)}`, `{as_utf8(name)}`"

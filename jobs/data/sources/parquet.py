@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from compound.jobs.data.listing.file_location import FileLocation, unreadable
-from compound.jobs.data.listing.left_out import FoundPart, printable
+from compound.jobs.data.listing.left_out import FoundPart, as_utf8
 from compound.jobs.data.listing.parquet_files import PartNames, part_files
 from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.jobs.data.sources.catalogue import Catalogue
@@ -60,9 +60,7 @@ class ParquetListing:
         """Return file and row."""
         ends = np.cumsum(self.rows)
         number = int(np.searchsorted(ends, index, side="right"))
-        return (
-            f"{printable(self.names[number])} row {index - int(ends[number]) + self.rows[number]}"
-        )
+        return f"{as_utf8(self.names[number])} row {index - int(ends[number]) + self.rows[number]}"
 
     def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
         """Yield name and bytes of the rows at ascending indices, a batch of rows at a time."""
@@ -142,7 +140,7 @@ def _read(spec: ParquetData, names: PartNames) -> list[_FileRows]:
 
 def _file_rows(spec: ParquetData, location: FileLocation, name: str) -> _FileRows:
     """Return a file's labels and the hash of its content."""
-    where = printable(location.address(name))
+    where = as_utf8(location.address(name))
     try:
         with location.opened(name) as file:
             schema = pq.read_schema(file)
@@ -184,7 +182,7 @@ def _check_different(
     address_by_content: dict[str, str] = {}
     for part, names in parts.items():
         for name, entry in zip(names.names, rows[part], strict=True):
-            address = printable(names.location.address(name))
+            address = as_utf8(names.location.address(name))
             first = address_by_content.setdefault(entry.content, address)
             if first is not address:
                 same = "the same file" if first == address else f"identical to {first}"
