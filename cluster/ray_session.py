@@ -4,10 +4,11 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import ray
 from ray._private.services import canonicalize_bootstrap_address
@@ -38,9 +39,6 @@ _QUIET = {
     # the more trials there are (ray-project/ray#45210).
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    # Processes that Ray starts with `python -c` would import a user's random.py from the working
-    # folder in place of Python's own (multiprocessing's fork server, which runs the dashboard).
-    "PYTHONSAFEPATH": "1",
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's own progress would mix with the command's lines
     # Ray's former default hid all GPUs from tasks without one, such as the checks of hosts.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -148,7 +146,7 @@ def _start(cpus: int | None) -> Session:
         # A worker reaches a MIG instance by its UUID only, and Ray passes this variable on.
         os.environ[VARIABLE] = ",".join(gpu.uuid for gpu in gpus)
     try:
-        context = ray.init(
+        context = _init(
             # Without it Ray joins any other Ray that runs on this machine.
             address="local",
             job_config=job_config(),
@@ -171,6 +169,26 @@ def _start(cpus: int | None) -> Session:
             next_step="compound doctor; or without Ray: compound run SPEC --runner local",
         ) from error
     return Session(_url(context.dashboard_url), started=True)
+
+
+def _init(**settings: Any) -> Any:
+    # Processes that Ray starts with `python -c` would import a user's random.py from the working
+    # folder in place of Python's own (multiprocessing's fork server, which runs the dashboard).
+    # They inherit the variable now; processes that this one starts later must find its modules.
+    with variable_set("PYTHONSAFEPATH", "1"):
+        return ray.init(**settings)
+
+
+@contextmanager
+def variable_set(name: str, value: str) -> Iterator[None]:
+    """Set a variable of this process's environment for a while; then it is as it was before."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        os.environ.update({name: before} if before is not None else {})
 
 
 def _join(address: str) -> Session:

@@ -4,12 +4,11 @@ Requests that ask for the same resources form a group, and a group is one `Tuner
 of jobs is ours: Tune's search space is an index into it.
 """
 
-import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import Any
 
@@ -19,7 +18,7 @@ from ray.tune.execution import class_cache
 
 from compound.cluster import host_checks
 from compound.cluster.network_interface import variables
-from compound.cluster.ray_session import Session
+from compound.cluster.ray_session import Session, variable_set
 from compound.cluster.resources import at_once, gpus_of, preflight, resolve
 from compound.cluster.runner import OnEvent, unfinished
 from compound.cluster.trials.asha import Brackets, Pruning
@@ -126,21 +125,14 @@ class RayRunner:
         return listener.finish()
 
 
-@contextmanager
-def _address_passed_on() -> Iterator[None]:
+def _address_passed_on() -> AbstractContextManager[None]:
     """Let the processes of a trial find this Ray where another one runs on the machine.
 
     Ray Train's PlacementGroupCleaner asks the state API without an address: "Found multiple active
     Ray instances" is all that it gets, and what a killed trial has reserved stays reserved, so that
     its job waits for ever (Ray 2.60).
     """
-    before = os.environ.get(_ADDRESS)
-    os.environ[_ADDRESS] = ray.get_runtime_context().gcs_address
-    try:
-        yield
-    finally:
-        os.environ.pop(_ADDRESS)
-        os.environ.update({_ADDRESS: before} if before is not None else {})
+    return variable_set(_ADDRESS, ray.get_runtime_context().gcs_address)
 
 
 def _choose_variables_passed_on() -> None:

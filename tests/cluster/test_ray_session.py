@@ -1,11 +1,13 @@
 """Joining a Ray cluster that is not there ends at once, with a sentence."""
 
+import os
 import socket
 
 import pytest
+import ray
 from ray.exceptions import ActorDiedError, RayTaskError
 
-from compound.cluster.ray_session import Session, connect, ray_fault
+from compound.cluster.ray_session import Session, connect, ray_fault, variable_set
 from compound.schemas.errors import ClusterError, RunError
 
 
@@ -75,3 +77,22 @@ def test_other_errors_are_not_rays() -> None:
     interrupted.__context__ = actor_error()
     for error in (ValueError("of ours"), code, known, interrupted):
         assert ray_fault(error) == ""
+
+
+@pytest.mark.parametrize("before", [None, "old"])
+def test_a_variable_is_afterwards_as_it_was(monkeypatch: pytest.MonkeyPatch, before) -> None:
+    monkeypatch.setenv("NAME", "old")
+    if before is None:
+        monkeypatch.delenv("NAME")
+    with pytest.raises(RuntimeError), variable_set("NAME", "new"):
+        assert os.environ["NAME"] == "new"
+        raise RuntimeError
+    assert os.environ.get("NAME") == before
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+def test_a_local_ray_has_the_safe_path_and_the_driver_has_not(ray_session: Session) -> None:
+    inherited = ray.remote(lambda: os.environ.get("PYTHONSAFEPATH"))
+    assert ray.get(inherited.remote()) == "1"
+    assert "PYTHONSAFEPATH" not in os.environ

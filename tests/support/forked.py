@@ -44,8 +44,6 @@ def _server(owner: int) -> socket.socket:
     # OpenBLAS starts threads when numpy is imported, and no thread survives a fork. OpenMP reads
     # its variable when torch is loaded; torchrun sets the same for its ranks.
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    # A local Ray that this process has started sets it, and the module is in the working folder.
-    environment.pop("PYTHONSAFEPATH", None)
     connection, server_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with server_end:
         number = server_end.fileno()
