@@ -39,6 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     find, and finds others by it. `/tmp`: its sockets have paths of at most 107 bytes.
     """
     os.environ.pop("RAY_ADDRESS", None)
+    # Ray's default of 15 keeps its workers off the processor while other tests compute.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     if not hasattr(config, "workerinput"):  # the workers of xdist inherit the folder
         os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="compound-", dir="/tmp")
 
@@ -100,7 +102,10 @@ def ray_session() -> "Iterator[Session]":
     with pytest.MonkeyPatch.context() as patch:
         # Its agent takes jobs on one fixed port, which another Ray on the machine may have: then no
         # job can be submitted, "No available agent". ray.init has no setting for it (Ray 2.60).
-        params = partial(parameter.RayParams, dashboard_agent_listen_port=0)
+        # No worker's line goes to this driver, and to look for some takes 2 % of a core.
+        params = partial(
+            parameter.RayParams, dashboard_agent_listen_port=0, include_log_monitor=False
+        )
         patch.setattr(parameter, "RayParams", params)
         session = connect("local", cpus=2)
     # As `ray start` does: a submitted job else joins any Ray of the machine.
