@@ -157,12 +157,15 @@ def test_a_plan_without_the_grant_is_refused_in_code_too(tmp_path: Path) -> None
 def test_the_example_runs_and_is_read_without_its_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Search, a family of two workers, status, report: in a folder that lacks the module."""
+    """Search, family, status, report: in a folder that lacks the module.
+
+    tests/test_one_root.py has a factory's family of two workers.
+    """
     monkeypatch.chdir(tmp_path)
     options = running.Options("local", None, False, True, allow_import=True)
     smaller = ["search.seeds=1", "search.design.degree=1", "family.phi=[2]", "train.epochs=1"]
     smaller.append("search.controls=[depth, width, resolution]")
-    workers = ["resources.family.workers=2", "resources.family.gpus=0"]
+    workers = ["resources.family.workers=1", "resources.family.gpus=0"]
     running.run(ROOT / "examples" / "factory.yaml", [*smaller, *workers], options)
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [member["done"] for member in answer["family"]] == [1]
