@@ -1,6 +1,7 @@
 # Local commands are what CI runs.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Keeps the output of recipes apart that run at the same time; the make of macOS cannot.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # Only files with such tests: to collect all of them takes longer than many a test.
@@ -14,9 +15,12 @@ help:  ## Show this list
 .venv/.done: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Compound needs python >= 3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	# pip would compile on one core, the packages' tests too; files for a later Python cannot be.
+	# pip unpacks and compiles on one core. Here two of it unpack, then all cores compile.
+	grep -v '^#' requirements.lock | xargs -n 40 -P 2 $(PIP) --no-compile --no-deps
+	# What the build of torch needs is not in the lock: libraries of CUDA, for one.
+	$(PIP) --no-compile -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	# Some packages have files for a later Python.
 	$(BIN)/python -m compileall -j 0 -qq -x '[/]tests?/' .venv/lib || true
 	touch $@
 
@@ -34,17 +38,17 @@ style: setup
 types: setup
 	$(BIN)/mypy
 
-# Tests on Ray and on several hosts often wait, one after another; the rest runs beside them, and
-# gives way to them: their chain is the longest, and has limits on how long a host may be silent.
+# Tests on Ray and on several hosts often wait, one after another, and take the longest: what only
+# computes runs beside them and gives way to them.
 test: style  ## Everything that needs no GPU, buckets too: what CI runs
-	$(MAKE) --jobs=3 $(SYNC) types test-waiting test-beside
+	$(MAKE) --jobs=3 $(SYNC) test-waiting test-beside
 
 test-waiting: setup  ## The part of `test` on one Ray, then on several hosts
 	$(MAKE) test-ray
 	$(MAKE) test-hosts
 
 test-beside: setup
-	nice -n 10 $(MAKE) test-alone
+	nice -n 10 $(MAKE) types test-alone
 
 test-alone: setup  ## The part of `test` without Ray and hosts
 	$(BIN)/pytest -n auto --dist loadfile --durations=50 -m "not gpu and not ray and not hosts"
