@@ -23,6 +23,7 @@ from tests.support.requests import MakeRequest
 
 if TYPE_CHECKING:
     from compound.cluster.ray_session import Session
+    from tests.support.hosts import Cluster
     from tests.support.servers import Servers
 
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -113,6 +114,23 @@ def ray_session() -> "Iterator[Session]":
     write_ray_address(address, node._ray_params.temp_dir)
     with session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def shared_hosts() -> "Iterator[Cluster]":
+    """Three hosts on one machine, for all tests marked `hosts`; to start them takes 20 s of CPU."""
+    from tests.support.hosts import Hosts, cluster_of_three
+
+    with cluster_of_three(Hosts("ch", "10.77.0")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def three_hosts(shared_hosts: "Cluster") -> "Iterator[Cluster]":
+    """The shared hosts; those that the test takes away are there again for the next one."""
+    yield shared_hosts
+    for host in sorted(shared_hosts.away):
+        shared_hosts.bring_back(host)
 
 
 @pytest.fixture(scope="session")
