@@ -171,7 +171,7 @@ class Listener(tune.Callback):  # type: ignore[misc]
     def _starved(self, pending: list[Any]) -> None:
         for trial in pending:
             request = self._request(trial)
-            self._emit("waiting", request, message=f"for {_size(request)}: the cluster is busy")
+            self._emit("waiting", request, message=f"for {_size(request)}: no free resources yet")
 
     def _request(self, trial: Any) -> JobRequest:
         index: int = trial.config["index"]

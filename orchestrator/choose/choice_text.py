@@ -41,7 +41,7 @@ def reason(
     if scored == 1:
         return "The choice is the only candidate with a score."
     if tied == 0:
-        return "The choice has the highest score. With one seed per candidate, ties cannot be determined."
+        return "The choice has the highest score. One seed per candidate cannot show ties."
     if tied == 1:
         return "The choice is the best: every other candidate is significantly worse."
     if len(eligible) == 1:

@@ -7,9 +7,7 @@ from compound.schemas.data import DataInfo
 from compound.schemas.data_ledger import DataLedger
 from compound.schemas.final_evaluation import FinalTest, NetworkScore
 
-NO_TEST = (
-    "no test part: all accuracies are of validation images, which were also used for every choice"
-)
+NO_TEST = "no test part: accuracies are of validation images, which were used for every choice"
 _NAMED = 5
 
 
