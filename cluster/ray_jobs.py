@@ -61,8 +61,8 @@ class Jobs:
         """Run a study on the cluster; return the submission id, which begins with its name.
 
         `working_dir` (here by default) is uploaded without stores and without what .gitignore and
-        .rayignore name; relative data paths are found in it. Where it does not hold this program, the program is
-        uploaded beside it. ClusterError and SpecError: what was refused, and why.
+        .rayignore name; relative data paths are found in it. Where it does not hold this program,
+        the program is uploaded beside it. ClusterError and SpecError: what was refused, and why.
         """
         folder = (working_dir or Path.cwd()).resolve()
         check_uploaded(folder)
