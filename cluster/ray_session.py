@@ -203,11 +203,18 @@ def _join(address: str) -> Session:
         )
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ClusterError(
-            f"cannot join the Ray cluster: {_first_line(error)}",
+            f"cannot join the Ray cluster: {_first_line(error)}{_without_token()}",
             where=address,
-            next_step="check RAY_ADDRESS, RAY_AUTH_MODE and RAY_AUTH_TOKEN, then `ray status`",
+            next_step="check it; with a token: export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=...",
         ) from error
     return Session(_url(context.dashboard_url), started=False)
+
+
+def _without_token() -> str:
+    """Return a hint where no token is used: Ray 2.60 says only that it cannot connect then."""
+    if os.environ.get("RAY_AUTH_MODE") == "token":
+        return ""
+    return " (no token is set here: a cluster that requires a token refuses the connection)"
 
 
 def _reach(address: str) -> None:

@@ -82,7 +82,8 @@ def _check(subject: str, find: Callable[[], str]) -> Check:
     try:
         return Check(subject, True, find())
     except CompoundError as error:
-        return Check(subject, False, str(error))
+        # One cell of a table: a line break in it would be printed as its escape.
+        return Check(subject, False, "; ".join(line.strip() for line in str(error).splitlines()))
 
 
 def _address_of(interface: str) -> str | None:

@@ -73,5 +73,6 @@ class StudyKind:
 
 def _became(plan: Plan) -> str:
     networks = counted(len(plan.candidates), "network")
+    networks += ", controls included" if len(plan.candidates) > plan.points else ""
     dropped = len(plan.dropped)
     return f"{networks}, {counted(dropped, 'point')} dropped" if dropped else networks

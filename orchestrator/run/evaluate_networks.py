@@ -141,7 +141,7 @@ class Evaluation:
             return []
         self.observer.note(
             f"test: {counted(len(pending), 'trained network')} on "
-            f"{counted(part.images, 'image')} that no decision has seen"
+            f"{counted(part.images, 'image')} that were used for no decision"
         )
         requests = [self._request(job, part) for job in pending]
         return self.runner.run(requests, self.store.uri, lambda event: None)

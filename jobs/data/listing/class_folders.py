@@ -117,7 +117,7 @@ def _drop_unlabelled(
     names = [name for name, _ in location.walk(folder)]
     if part == "validation":
         raise DataError(
-            f"no class folders, but {len(names):,} files whose classes nobody knows",
+            f"no class folders, but {len(names):,} files, whose classes are therefore unknown",
             where=location.address(folder),
             allowed=SHAPE,
             next_step="sort them into class folders, or remove the folder: then a fraction of the "

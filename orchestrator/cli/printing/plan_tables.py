@@ -230,7 +230,7 @@ def _say_totals(prepared: "Prepared") -> None:
     if any(total.jobs for total in later.values()):
         say(f"in all: at most {_total(forecast.most)}")
     for placed in forecast.resources:
-        say(sentence(placed, f"{counted(placed.at_once, 'job')} at once"))
+        say(sentence(placed, f"{counted(placed.at_once, 'job')} at a time"))
     if forecast.compiling:
         say(forecast.compiling)
     say(basis(forecast.basis))
@@ -248,7 +248,7 @@ def _total(total: Total) -> str:
         *gpus,
         f"{total.cpu_hours:.2g} CPU-hours",
         *money,
-        f"{size(total.memory)} a worker at most",
+        f"{size(total.memory)} per worker at most",
     ]
     return ", ".join(parts)
 
