@@ -71,6 +71,8 @@ class Study(Generic[S]):
     """Whether the test part is read when all phases have ended."""
     retry_command: str = "compound retry STUDY"
     """What people type to train failed jobs again."""
+    resume: str = ""
+    """What people type, in any folder, to go on with the study."""
 
     @property
     def folder(self) -> StudyFolder:
@@ -102,7 +104,7 @@ class Study(Generic[S]):
             retry_failed=self.retry_failed,
         )
         self.folder.write(DATA, info)
-        self.folder.write(SPEC, Record(spec=self.spec, text=self.text))
+        self.folder.write(SPEC, Record(spec=self.spec, text=self.text, resume=self.resume))
         self._evaluation(info).expect()
         return phases
 

@@ -27,7 +27,7 @@ from compound.orchestrator.run.trackers import check as check_trackers
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.study import Outcome, Study
 from compound.orchestrator.wording.commands import Value, command
-from compound.orchestrator.wording.ledger_text import ledger_lines
+from compound.orchestrator.wording.ledger_text import data_lines
 from compound.schemas.errors import (
     CompoundError,
     ReportError,
@@ -84,6 +84,16 @@ class Options:
         if self.plan is None or sets:
             return file.command("run", sets, **options)
         return command("run", plan=self.plan, allow_import=file.is_code, **options)
+
+    def anywhere(self, file: SpecFile, previous: Documents | None) -> str:
+        """Return the command that goes on with a study from any folder.
+
+        A retry by name runs the stored spec, which is no file: the command before stays.
+        """
+        if self.resume:
+            return previous.record.resume if previous else ""
+        plan = self.plan.resolve() if self.plan else None
+        return replace(self, plan=plan).again(file.absolute(), retry_failed=None)
 
     def retry(self, study: str, store: str, *, is_code: bool) -> str:
         """Return the command that retries a study's failed jobs on the same runner."""
@@ -201,9 +211,11 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
     networks = networks_for(file, options.again(file), options.allow_import)
     with folder.lease(_holder()):
         info = inspect(spec.data)
-        _say_data(info)
+        for line in data_lines(info):
+            note(line)
         prepared = _prepared(spec, info, store, networks, options)
-        require_extension(documents(folder), prepared.plan)
+        previous = documents(folder)
+        require_extension(previous, prepared.plan)
         check_budget(spec, prepared.forecast)
         imports = folders(file, options.allow_import)
         requests = samples(prepared, networks)
@@ -236,6 +248,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
                     networks,
                     options.reads_test,
                     options.retry(spec.name, spec.store, is_code=file.is_code),
+                    options.anywhere(file, previous),
                 )
                 return _reached(KINDS[spec.kind].run(study, prepared.plan), limit)
 
@@ -280,12 +293,3 @@ def _prepared(
 
 def _holder() -> dict[str, str]:
     return {"job": os.environ.get("RAY_JOB_ID", ""), "host": socket.gethostname()}
-
-
-def _say_data(info: "DataInfo") -> None:
-    for line in ledger_lines(info):
-        note(f"data: {line}")
-    for line in info.quarantined[:5]:
-        note(f"left out: {line}")
-    if len(info.quarantined) > 5:
-        note(f"left out: {len(info.quarantined)} images in all; the report names them")

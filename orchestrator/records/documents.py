@@ -42,6 +42,8 @@ class Record(Model):
     spec: Spec
     text: str
     """The spec file as the user wrote it."""
+    resume: str = ""
+    """The command that was typed, with what goes on from any folder; empty in older stores."""
 
 
 class TrainRecord(Model):
