@@ -222,3 +222,18 @@ def test_a_job_at_another_resolution_trains_on_resized_images(store):
     job = job.model_copy(update={"architecture": larger})
     assert finish(job, store, cache)[1].status == "done"
     assert torch.equal(cache.at(job.data, 12).train, at_resolution(load(DATA), 12).train)
+
+
+def test_the_draws_of_randaugment_are_those_of_the_jobs_revision(store, data):
+    """An old job keeps its own, also when it is resumed; one of a newer version is refused."""
+    job = small_job(epochs=2, augment={"policy": "randaugment"})
+    new = job.model_copy(update={"revision": 1})
+    finish(job, store, data, close_after=1)
+    resumed, _ = finish(job, store, data)
+    other = ArtifactStore.open(store.uri + "-whole")
+    whole, _ = finish(job, other, data)
+    assert science(resumed) == science(whole)[1:]
+    assert science(finish(new, store, data)[0]) != science(whole)
+    _, refused = finish(job.model_copy(update={"revision": 2}), store, data)
+    assert refused.status == "failed"
+    assert "has revision 2 of its augmentation" in refused.cause.message
