@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compound.jobs.data.source import inspect
+from compound.jobs.host.users_compound import WAY_OUT, users_compound
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.allow_import import folders, networks_for
 from compound.orchestrator.cli.printing.closed_streams import unread_output
@@ -63,9 +64,9 @@ class Options:
     fast_dev_run: bool = False
     """Two batches of every job; keep nothing."""
     resume: str = ""
+    """The command that resumes; by default `again`."""
     reads_test: bool = True
     """Evaluate on the test part at the end; a rehearsal does not see it."""
-    """The command that resumes; by default `again`."""
 
     def again(self, file: SpecFile, *, sets: Sequence[str] = (), **changes: Value) -> str:
         """Return the command as it was typed, with changes, and the grant that the spec needs."""
@@ -110,6 +111,8 @@ class Options:
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
     """Run or resume a study, print what it found, and end with the code of how its jobs ended."""
+    if hiding := users_compound(Path()):
+        note(f"warning: {hiding}; not affected: {WAY_OUT}")
     run_file(source(path, overrides, options), options)
 
 

@@ -59,3 +59,34 @@ def test_a_command_runs_without_a_stdout(tmp_path: Path) -> None:
     line = f"exec {sys.executable} -m compound models >&-"
     ran = subprocess.run(["sh", "-c", line], stderr=subprocess.PIPE, cwd=tmp_path, timeout=120)
     assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def ended(line: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of the shell in which COMPOUND is the command."""
+    return subprocess.run(
+        ["bash", "-c", line.replace("COMPOUND", f"{sys.executable} -m compound")],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, **variables},
+        timeout=240,
+    )
+
+
+def refused(ran: subprocess.CompletedProcess[str], *texts: str) -> None:
+    assert ran.returncode == 2, ran.stderr
+    assert all(text in ran.stderr for text in (*texts, "next: ")), ran.stderr
+    assert "Traceback" not in ran.stderr and "internal error" not in ran.stderr
+
+
+def test_a_deleted_working_folder_is_told(tmp_path: Path) -> None:
+    line = f"mkdir gone && cd gone && rmdir ../gone && COMPOUND run {QUICKSTART} --runner local"
+    refused(ended(line, tmp_path), "the folder that this command runs in has been deleted")
+
+
+def test_a_locale_without_the_letters_of_a_name_is_told(tmp_path: Path) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(Path(QUICKSTART).read_text() + f"store: {tmp_path}/läufe\n", encoding="utf-8")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ran = ended("COMPOUND run spec.yaml --runner local", tmp_path, **plain)
+    refused(ran, "the locale has no letters", "export PYTHONUTF8=1")
