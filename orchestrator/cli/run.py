@@ -21,7 +21,7 @@ from compound.orchestrator.forecast.placement import decided, placed
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.plan import plan_file
 from compound.orchestrator.prepare import Prepared, prepare, samples, with_plan
-from compound.orchestrator.records.documents import Documents, documents
+from compound.orchestrator.records.documents import Documents, documents, written
 from compound.orchestrator.run.assemble import RunnerName, assembled, started
 from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.run.trackers import check as check_trackers
@@ -169,8 +169,7 @@ def run_to_end(file: SpecFile, options: Options) -> Reached:
 def _stored_documents(file: SpecFile) -> tuple[ArtifactStore, Documents]:
     """Return what a run has left in the store."""
     store = ArtifactStore.open(file.spec.store, patient=True)
-    stored = documents(store.study(file.spec.name))
-    assert stored is not None, "a run writes its spec before anything fails"
+    stored = written(store.study(file.spec.name))
     return store.knowing(file.spec.name), stored
 
 

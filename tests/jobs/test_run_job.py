@@ -1,5 +1,7 @@
 """One job, begun, interrupted, resumed, failed: the store and the numbers afterwards."""
 
+import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -237,3 +239,18 @@ def test_the_draws_of_randaugment_are_those_of_the_jobs_revision(store, data):
     _, refused = finish(job.model_copy(update={"revision": 2}), store, data)
     assert refused.status == "failed"
     assert "has revision 2 of its augmentation" in refused.cause.message
+
+
+def test_a_clock_that_goes_backwards_changes_no_order_and_no_duration(store, data, monkeypatch):
+    """The wall clock is set back by an hour before every call: NTP, a resumed laptop."""
+    hours = itertools.count()
+    monkeypatch.setattr(time, "time", lambda: 2e9 - 3600 * next(hours))
+    job = small_job(epochs=4)
+    first, _ = finish(job, store, data, close_after=2)
+    rest, result = finish(job, store, data)
+    assert result.status == "done" and result.seconds >= 0
+    rows = store.rows(job.id)
+    assert [row.epoch for row in rows] == [1, 2, 3, 4]
+    assert all(later.wall_time < row.wall_time for row, later in itertools.pairwise(rows))
+    assert all(row.metrics["seconds"] > 0 for row in (*first, *rest))
+    assert store.checkpoint(job.id).epoch == 4
