@@ -158,3 +158,33 @@ def test_a_run_needs_no_more_of_the_machine_than_its_store(small: Path, line: st
     ran = ended(line, small)
     assert ran.returncode == 0, ran.stderr
     assert "done" in ran.stderr
+
+
+@pytest.mark.ray
+@pytest.mark.slow
+@ROOT_ONLY
+@pytest.mark.parametrize(
+    "line",
+    [
+        "HOME=/proc/1/none COMPOUND",
+        "unshare -m bash -c 'mount -t tmpfs -o size=1m tmpfs /dev/shm && COMPOUND",
+    ],
+    ids=["HOME not writable", "1 MiB of shared memory"],
+)
+def test_ray_runs_where_home_or_shared_memory_lack(small: Path, line: str) -> None:
+    end = "'" if line.count("'") == 1 else ""
+    ran = ended(f"{line} run small.yaml --no-report{end}", small, RAY_ADDRESS="")
+    assert ran.returncode == 0, ran.stderr
+    assert "[1/1] done" in ran.stderr
+
+
+@ROOT_ONLY
+def test_ray_without_any_home_is_refused(tmp_path: Path) -> None:
+    code = (
+        "import os; from compound.cluster.machine_checks import check_home; "
+        "os.environ.pop('HOME', None); os.setuid(54321); check_home()"
+    )
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert "user 54321 has no home folder, which Ray needs" in ran.stderr
+    assert "export HOME=$(mktemp -d)" in ran.stderr
