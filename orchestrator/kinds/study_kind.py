@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from compound.jobs.models.scaled import Networks
 from compound.orchestrator.forecast.upper_bounds import (
     compared_in_last_rung,
+    upper_bound_evaluated,
     upper_bound_gate,
     upper_bound_rounds,
 )
@@ -42,6 +43,10 @@ class StudyKind:
     ) -> tuple[list[JobRequest], list[JobRequest]]:
         """Return the most expensive jobs that rounds can add, and those of the gate."""
         return upper_bound_rounds(spec, plan), upper_bound_gate(spec, plan, networks)
+
+    def evaluated(self, spec: StudySpec, plan: Plan) -> list[list[JobRequest]]:
+        """Return the jobs of baseline, best single axis and choice, for each possible choice."""
+        return [upper_bound_evaluated(spec, plan, choice) for choice in plan.candidates]
 
     def run(self, study: "Study[StudySpec]", plan: Plan) -> "Outcome":
         """Search, choose, scale."""

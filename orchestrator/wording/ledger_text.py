@@ -8,6 +8,8 @@ from compound.schemas.data_ledger import DataLedger, Duplicates, PartLedger
 
 _LISTED = 4
 """Reasons that a line names; the rest is counted."""
+_NAMED = 5
+"""Images left out that a run names."""
 
 
 def ledger_lines(info: DataInfo) -> list[str]:
@@ -90,3 +92,11 @@ def appearance_lines(ledger: DataLedger) -> Iterator[str]:
         f"with an orientation tag: {looks.oriented:,}; transparent: {looks.transparent:,}; "
         f"more than 8 bits: {looks.deep:,}"
     )
+
+
+def data_lines(info: DataInfo) -> Iterator[str]:
+    """Yield what a run says of its data as it begins, with the first images that are left out."""
+    yield from (f"data: {line}" for line in ledger_lines(info))
+    yield from (f"left out: {line}" for line in info.quarantined[:_NAMED])
+    if len(info.quarantined) > _NAMED:
+        yield f"left out: {len(info.quarantined)} images in all; the report names them"

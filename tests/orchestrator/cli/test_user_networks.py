@@ -221,3 +221,52 @@ def test_planning_prints_a_table(
     assert "--allow-import" in out
     assert inspect(load(path).spec.data).train == 64
     assert ArtifactStore.open(str(tmp_path / "runs")).studies() == []
+
+
+LEAVES_OUT = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, channels, width, classes):
+        super().__init__()
+        self.stem = nn.Conv2d(channels, round(8 * width), 3, padding=1)
+        self.extra = nn.Conv2d(round(8 * width), round(8 * width), 1)
+        self.out = nn.Linear(round(8 * width), classes)
+        self.passes = 0
+    def forward(self, x):
+        x = self.stem(x).relu()
+        self.passes += self.training
+        if not self.training or CONDITION:
+            x = x + self.extra(x)
+        return self.out(x.mean((2, 3)))
+
+def build(*, depth, width, resolution, num_classes, in_channels):
+    return Net(in_channels, width, num_classes)
+"""
+ALONE = """\
+kind: train
+name: own
+store: {store}
+data: {{source: synthetic, images: 64, validation_images: 32, size: 8}}
+baseline: {{factory: "{factory}", resolution: 8}}
+train: {{epochs: 8, batch: 16}}
+resources: {{workers: 2, gpus: 0}}
+"""
+
+
+def test_a_branch_that_is_left_out_at_times_is_refused_for_several_workers(tmp_path: Path) -> None:
+    spec = write(tmp_path, LEAVES_OUT.replace("CONDITION", "torch.rand(()) < 0.5"), ALONE)
+    planned = compound("plan", str(spec), "--allow-import")
+    assert planned.returncode == 2
+    assert "leaves the weight 'extra.weight', 'extra.bias' out of some passes" in planned.stderr
+    alone = compound("plan", str(spec), "--allow-import", "--set", "resources.workers=1")
+    assert alone.returncode == 0, alone.stderr
+
+
+def test_a_branch_that_is_left_out_late_fails_with_its_cause(tmp_path: Path) -> None:
+    spec = write(tmp_path, LEAVES_OUT.replace("CONDITION", "self.passes < 9"), ALONE)
+    ran = compound("run", str(spec), "--allow-import", "--runner", "local", "--no-report")
+    assert ran.returncode == 1
+    assert "the network leaves some weights out of some passes" in ran.stderr
+    assert "Expected to have finished" not in ran.stderr
