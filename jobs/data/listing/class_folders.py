@@ -102,6 +102,8 @@ def _count_beside(location: FileLocation, used: set[str], unused: LeftOutCounts)
     """Count the files that lie beside the parts, and in other folders beside them."""
     for name in location.files("", hidden=True):
         unused.add("beside the folders of the parts", name)
+    for name, reason in location.circles(""):
+        unused.add(reason, name)
     for folder in location.folders("", hidden=True) or ():
         if folder not in used:
             names = [name for name, _ in location.walk(folder)]

@@ -134,6 +134,8 @@ def _count_outside(location: FileLocation, folder: str, left_out: LeftOutCounts)
     for name in location.files(folder, hidden=True):
         hidden = name.rpartition("/")[2].startswith(".")
         left_out.add("hidden" if hidden else "in no class folder", name)
+    for name, reason in location.circles(folder):
+        left_out.add(reason, name)
     start = f"{folder}/" if folder else ""
     for sub in location.folders(folder, hidden=True) or ():
         if is_junk(sub):

@@ -13,7 +13,7 @@ from compound.jobs.data.listing.file_location import (
     right_to_read,
     unreadable,
 )
-from compound.jobs.data.listing.images_below import reason_of_error
+from compound.jobs.data.listing.folder_entries import reason_of_error
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.part_files import PartFiles, list_part
 from compound.jobs.data.listing.read_ahead import read_ahead
