@@ -151,18 +151,19 @@ def _named(path: str, patient: bool) -> tuple[FileLocation, list[str], bool, Lef
     location = location_of(path, patient=patient)
     if location.folders("") is not None:
         return location, _in_folder(location, unused), True, unused
-    if _WILD.search(path):
-        root, steps = _split_pattern(path)
-        location = location_of(root, patient=patient)
-        names = sorted(set(_matches(location, "", steps)))
-        if not names:
-            raise _no_file("no file matches this pattern", path)
-        return location, names, False, unused
     root, name = split_address(path)
     parent = location_of(root, patient=patient)
-    if name not in parent.files(name.rpartition("/")[0]):
+    # First the plain name: a file may be called `part[1].parquet`.
+    if name in parent.files(name.rpartition("/")[0]):
+        return parent, [name], False, unused
+    if not _WILD.search(path):
         raise _no_file("no such file or folder", path)
-    return parent, [name], False, unused
+    root, steps = _split_pattern(path)
+    location = location_of(root, patient=patient)
+    names = sorted(set(_matches(location, "", steps)))
+    if not names:
+        raise _no_file("no file matches this pattern", path)
+    return location, names, False, unused
 
 
 def _no_file(problem: str, path: str) -> DataError:
