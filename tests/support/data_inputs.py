@@ -59,6 +59,11 @@ FOLDERS: dict[str, str] = {
     "`test/unknown/`": f"{SPLITS} test/unknown:5",
     "a class named in Latin-1 bytes": "train/caf\udce9:10 train/dog:10",
     "`Cat/` and `cat/`": "train/Cat:10 train/cat:10",
+    "`train/cat/` and `val/Cat/`": f"{SPLITS} val/Cat:3 val/dog:3",
+    "`Café/` as Linux writes it in `train/`, as macOS does in `val/`": (
+        "train/Caf\u00e9:10 train/dog:10 val/Cafe\u0301:3 val/dog:3"
+    ),
+    "both in `train/`": "train/Caf\u00e9:10 train/Cafe\u0301:10 train/dog:10",
     "one class": "train/cat:10",
     "no folder": "",
 }
@@ -123,6 +128,13 @@ b.parquet",
     "measured values as labels": "a.parquet:20@0.5,1.7 | a.parquet",
     "a text that training does not have": "a.parquet:20@cat,dog b.parquet:4@cat,emu | a.parquet \
 b.parquet",
+    "a text that differs in case from one of training": (
+        "a.parquet:20@cat,dog b.parquet:4@Cat,dog | a.parquet b.parquet"
+    ),
+    "`Café` in two ways of Unicode in two files": (
+        "a.parquet:20@caf\u00e9,dog b.parquet:4@cafe\u0301,dog | a.parquet b.parquet"
+    ),
+    "both in one file": "a.parquet:20@caf\u00e9,cafe\u0301 | a.parquet",
     "texts in one file and numbers in another": "a.parquet:10@cat,dog b.parquet:10@0,1 | .",
     "missing labels": "a.parquet:20@0,null | a.parquet",
     "labels of -1": "a.parquet:20@-1,1 | a.parquet",

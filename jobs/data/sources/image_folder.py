@@ -1,7 +1,8 @@
 """A folder of images: a folder for each class, in one for each part or without parts."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +20,12 @@ from compound.jobs.data.listing.part_files import PartFiles, list_part
 from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.sources.catalogue import Catalogue
+from compound.jobs.data.sources.class_names import (
+    case_twins,
+    check_distinct,
+    composed,
+    matched_note,
+)
 from compound.jobs.data.sources.dataset import Hashes, Indices, Labels
 from compound.schemas.data import ImageFolderData
 from compound.schemas.errors import DataError
@@ -97,6 +104,7 @@ def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
     location = location_of(spec.path, patient=patient)
     layout = class_folders(location)
     parts = {part: list_part(location, layout, part) for part in layout.parts}
+    spellings = [note for files in parts.values() for note in _matched(files, parts["train"])]
     classes = parts["train"].classes_with_images()
     unused = LeftOutCounts()
     unused.merge(layout.unused)
@@ -120,8 +128,24 @@ def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
         test_content=test_content.hexdigest() if "test" in parts else "",
         parts=tuple(files.count() for files in parts.values()),
         unused=unused.entries(),
-        notes=tuple(_notes(parts["train"], classes)),
+        notes=(*spellings, *_notes(parts["train"], classes)),
     )
+
+
+def _matched(files: PartFiles, train: PartFiles) -> Iterator[str]:
+    """Give the classes of a part the names that they have in train; tell those that differed.
+
+    DataError: two folders of the part have one name, in other characters.
+    """
+    filled = [name for name, images in files.names.items() if images]
+    check_distinct(filled, files.where, "move the images of one folder into the other")
+    # Where a folder without images has the same name, the one with images comes last, and counts.
+    by_filling = sorted(train.names, key=lambda name: bool(train.names[name]))
+    name_by_form = {composed(name): name for name in by_filling}
+    ordered = sorted(files.names, key=lambda name: bool(files.names[name]))
+    matches = {name: name_by_form.get(composed(name), name) for name in ordered}
+    files.names = {matches[name]: files.names[name] for name in ordered}
+    yield from matched_note(((n, matches[n]) for n in filled if n != matches[n]), files.where)
 
 
 def _shares_classes(test: PartFiles, classes: Sequence[str], unused: LeftOutCounts) -> bool:
@@ -139,17 +163,29 @@ def _shares_classes(test: PartFiles, classes: Sequence[str], unused: LeftOutCoun
 def _check_classes(files: PartFiles, classes: Sequence[str], train: PartFiles) -> None:
     """Raise DataError where a part has a class that training does not have."""
     unknown = [
-        as_utf8(name)
+        name
         for name, images in files.names.items()
         if name not in classes and (images or name not in train.names)
     ]
     if unknown:
         raise DataError(
-            f"{len(unknown)} classes are not in train: {', '.join(unknown[:5])}",
+            f"{len(unknown)} classes are not in train: {', '.join(map(as_utf8, unknown[:5]))}",
             where=files.where,
             allowed=f"the {len(classes)} classes of train that have images",
-            next_step="give training images of them, or move these folders out of the data",
+            next_step=_rename(files, case_twins(unknown, classes))
+            or "give training images of them, or move these folders out of the data",
         )
+
+
+def _rename(files: PartFiles, matches: Mapping[str, str]) -> str:
+    """Return the next step where a folder differs from a class in case alone; else empty."""
+    for name, match in matches.items():
+        start = f"{files.folder}/" if files.folder else ""
+        paths = (files.location.address(start + folder) for folder in (name, match))
+        tool = "aws s3 mv --recursive" if files.location.where.startswith("s3:") else "mv -T"
+        renamed = " ".join(shlex.quote(as_utf8(path)) for path in paths)
+        return f"`{as_utf8(name)}` is `{as_utf8(match)}` in train: {tool} {renamed}"
+    return ""
 
 
 def _listing(files: PartFiles, classes: Sequence[str], total: "hashlib._Hash") -> FolderListing:
