@@ -3,21 +3,17 @@
 import hashlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from compound.jobs.data.listing.class_folders import class_folders
 from compound.jobs.data.listing.file_location import (
-    FileLocation,
     location_of,
     right_to_read,
-    unreadable,
 )
 from compound.jobs.data.listing.folder_entries import reason_of_error
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.part_files import PartFiles, list_part
-from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.sources.catalogue import Catalogue
 from compound.jobs.data.sources.class_names import (
@@ -26,72 +22,9 @@ from compound.jobs.data.sources.class_names import (
     composed,
     matched_note,
 )
-from compound.jobs.data.sources.dataset import Hashes, Indices, Labels
+from compound.jobs.data.sources.file_listing import FileEntries, FileListing
 from compound.schemas.data import ImageFolderData
 from compound.schemas.errors import DataError
-
-_EMPTY = hashlib.sha256().digest()
-
-
-@dataclass(frozen=True)
-class FolderListing:
-    """Image files under one root, class by class, in the order of their names."""
-
-    location: FileLocation
-    names: tuple[str, ...]
-    """As the location names them."""
-    labels: Labels
-    hashes: Hashes
-    """Of each file's content: equal for equal files."""
-    empty: Indices
-    """The indices of the files of 0 bytes."""
-
-    def name(self, index: int) -> str:
-        """Return a file's path under the root."""
-        return as_utf8(self.names[index])
-
-    def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
-        """Yield the path under the root, and the content of the files at `indices`.
-
-        DataError: a file can no longer be read.
-        """
-        names = [self.names[index] for index in indices]
-        contents = read_ahead(self._content, names, self.location.parallel_reads)
-        yield from zip(map(as_utf8, names), contents, strict=True)
-
-    def _content(self, name: str) -> bytes:
-        try:
-            return self.location.read(name)
-        except OSError as error:
-            raise unreadable(self.location.address(name), error) from None
-
-
-@dataclass
-class _Entries:
-    """What a listing is made of, while its files are hashed."""
-
-    names: list[str] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    hashes: bytearray = field(default_factory=bytearray)
-    empty: list[int] = field(default_factory=list)
-
-    def add(self, name: str, label: int, content: bytes) -> None:
-        """Add a file by the SHA-256 of its content, of which 64 bits are kept."""
-        if content == _EMPTY:
-            self.empty.append(len(self.names))
-        self.names.append(name)
-        self.labels.append(label)
-        self.hashes += content[:8]
-
-    def listing(self, location: FileLocation) -> FolderListing:
-        """Return what was added."""
-        return FolderListing(
-            location,
-            tuple(self.names),
-            np.array(self.labels, dtype=np.int64),
-            np.frombuffer(self.hashes, dtype=np.int64),
-            np.array(self.empty, dtype=np.int64),
-        )
 
 
 def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
@@ -188,9 +121,9 @@ def _rename(files: PartFiles, matches: Mapping[str, str]) -> str:
     return ""
 
 
-def _listing(files: PartFiles, classes: Sequence[str], total: "hashlib._Hash") -> FolderListing:
+def _listing(files: PartFiles, classes: Sequence[str], total: "hashlib._Hash") -> FileListing:
     """Hash every file, and list those that can be read; `total` gets names and contents."""
-    entries = _Entries()
+    entries = FileEntries()
     labelled = ((name, label) for label, cls in enumerate(classes) for name in files.of(cls))
     for name, label in progress(labelled, files.images, f"hashing {files.where}:"):
         try:
@@ -205,7 +138,7 @@ def _listing(files: PartFiles, classes: Sequence[str], total: "hashlib._Hash") -
     return entries.listing(files.location)
 
 
-def _check_every_class(train: FolderListing, classes: Sequence[str], files: PartFiles) -> None:
+def _check_every_class(train: FileListing, classes: Sequence[str], files: PartFiles) -> None:
     """Raise DataError where no image of a class could be read."""
     counts = np.bincount(train.labels, minlength=len(classes))
     lost = [as_utf8(name) for name, count in zip(classes, counts, strict=True) if not count]
