@@ -16,6 +16,7 @@ from compound.jobs.data.listing.folder_entries import (
 from compound.jobs.data.listing.image_file import FORMATS, SUFFIXES
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.read_ahead import read_ahead
+from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.listing.split_names import part_of
 from compound.schemas.errors import DataError
 
@@ -74,7 +75,8 @@ def images_below(
     names: list[str] = []
     unclear: list[str] = []
     reasons: dict[str, str] = {}
-    for name, problem in location.walk(folder):
+    where = as_utf8(location.address(folder))
+    for name, problem in progress(location.walk(folder), None, f"listing {where}:"):
         if problem.startswith(FOLDER_UNREADABLE) and not _reason_of_folder(location, name, start):
             raise closed_folder(location.address(name), problem)
         within, _, plain = name.rpartition("/")

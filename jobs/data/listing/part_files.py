@@ -12,7 +12,6 @@ from compound.jobs.data.listing.images_below import (
     UNDECODED,
     images_below,
     is_junk,
-    suffix_of,
 )
 from compound.jobs.data.listing.left_out import FoundPart, LeftOutCounts, as_utf8
 from compound.jobs.data.listing.read_ahead import read_ahead
@@ -80,7 +79,8 @@ class PartFiles:
         if not UNDECODED:
             return
         everything = (name for files in self.names.values() for name in files)
-        undecoded = [name for name in everything if suffix_of(name) in UNDECODED]
+        suffixes = tuple(UNDECODED)
+        undecoded = [name for name in everything if name.lower().endswith(suffixes)]
         if len(undecoded) > max_bad * self.images:
             raise DataError(
                 f"{len(undecoded):,} of {self.images:,} images cannot be decoded here, such as "
