@@ -38,6 +38,7 @@ FOLDERS: dict[str, str] = {
     "a link to itself": f"{SPLITS} train/cat/loop=>train/cat/loop",
     "a link to another class folder's images": f"{SPLITS} train/emu=>train/dog",
     "a broken link": f"{SPLITS} train/cat/gone.png=>nowhere",
+    "`val` as a link that leads nowhere": f"{SPLITS} val=>nowhere",
     "an empty class folder": f"{SPLITS} train/bird/",
     "a class folder with `.DS_Store` alone": f"{SPLITS} train/bird/.DS_Store=x",
     "a class folder with documents alone": f"{SPLITS} train/bird/a.txt=x",
