@@ -72,6 +72,9 @@ class ParquetData(_Encoded):
     validation: Fraction = 0.1
     image_column: str = "image"
     label_column: str = "label"
+    image_root: DataPath | None = None
+    """The folder that paths in `image_column` are relative to, where the file has paths in place of
+    images; without one, the folder of the Parquet file, else that of the data."""
 
 
 class ImageFolderData(_Encoded):

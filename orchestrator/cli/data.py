@@ -47,6 +47,7 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
         _show(file.spec.name, info)
     if sheet is not None:
         note(f"wrote {sheet}: look at it")
+        _note_codes(info)
     elif not as_json:
         sets = tuple(file.overrides.values())
         drawn = command("data", (file.source.name,), sets, sheet=f"{file.spec.name}.png")
@@ -66,6 +67,18 @@ def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:
             where=str(sheet),
             next_step="compound data SPEC --sheet FILE.png, with a file that can be written",
         ) from None
+
+
+def _note_codes(info: DataInfo) -> None:
+    """Say which names the sheet has as codes."""
+    from compound.jobs.data.contact_sheet import coded_names
+
+    names = coded_names(info.classes)
+    if names:
+        note(
+            f"{counted(len(names), 'class name')} drawn as codes, such as {names[0]}: no font here "
+            "has these letters (on Debian: apt-get install fonts-noto-cjk fonts-noto-core)"
+        )
 
 
 def _side(spec: AnySpec, info: DataInfo) -> int:

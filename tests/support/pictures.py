@@ -92,3 +92,17 @@ def png(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         for name, data in pixels
     )
+
+
+def ycck(inks: Image.Image) -> bytes:
+    """Return a JPEG of CMYK inks, inverted and as YCCK, as Adobe's programs write it."""
+    # Adobe stores 255 minus the inks; of those, the first three are turned into YCbCr as if RGB.
+    cyan, magenta, yellow, black = inks.split()
+    luminance = Image.merge("RGB", (cyan, magenta, yellow)).convert("YCbCr").split()
+    inverted = [channel.point(lambda value: 255 - value) for channel in (*luminance, black)]
+    # Pillow inverts what it stores, so these channels reach the file as they were.
+    inverted[3] = black
+    data = encode(Image.merge("CMYK", inverted), "JPEG", quality=100)
+    marker = data.index(b"Adobe")
+    # The last byte of Adobe's marker: 0 for CMYK, 2 for YCCK.
+    return data[: marker + 11] + b"\x02" + data[marker + 12 :]

@@ -245,7 +245,7 @@ def _check_empty(choice: Choice) -> None:
     """Raise DataError where more images have 0 bytes than `max_bad` allows."""
     bad = []
     for part in (choice.train, choice.validation):
-        empty = np.intersect1d(part.indices, part.listing.empty)
+        empty = part.indices[np.isin(part.indices, part.listing.empty)]
         bad += [f"{part.listing.name(int(index))}: 0 bytes" for index in empty]
     choice.check_bad(tuple(bad))
 

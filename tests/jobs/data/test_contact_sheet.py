@@ -68,7 +68,9 @@ def test_streamed_images_are_the_same_and_a_broken_one_is_crossed_out(tmp_path):
     assert tile.getpixel((40, 40)) == (255, 0, 0)
 
 
-@pytest.mark.parametrize("name", ["猫", "Собаки", "\udcff", "a\nb", "", "x" * 10_000, "Ünïcödé"])
+@pytest.mark.parametrize(
+    "name", ["猫", "Собаки", "\udcff", "a\nb", "", "x" * 10_000, "Ünïcödé", "\ue001"]
+)
 def test_every_class_name_can_be_drawn(name):
     pixels = np.zeros((1, 4, 4), np.uint8)
     sheet = drawn([SheetClass(0, name, (pixels,), 1)], name)

@@ -19,6 +19,7 @@ from tests.support.pictures import (
     encode,
     picture,
     png,
+    ycck,
 )
 
 FORM = Form(3, HEIGHT)
@@ -179,6 +180,46 @@ def test_inks_of_a_jpeg_are_not_inverted():
     data = encode(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG")
     assert b"Adobe" in data
     assert decode(data, Form(3, 8))[:, 4, 4].tolist() == [255, 0, 0]
+
+
+INKS = {
+    (0, 255, 255, 0): [255, 0, 0],
+    (255, 0, 255, 0): [0, 255, 0],
+    (0, 0, 0, 255): [0, 0, 0],
+    (0, 0, 0, 0): [255, 255, 255],
+    (40, 80, 120, 60): [164, 134, 103],
+}
+"""Cyan, magenta, yellow and black, and the colour on paper."""
+
+
+@pytest.mark.parametrize(("inks", "colour"), INKS.items())
+def test_inks_of_a_jpeg_as_adobe_writes_them_are_the_colour_on_paper(inks, colour):
+    data = ycck(Image.new("CMYK", (16, 16), inks))
+    assert Image.open(io.BytesIO(data)).info["adobe_transform"] == 2
+    pixels = decode(data, Form(3, 16))
+    assert np.array_equal(pixels, as_pillow_shows(data))
+    assert np.abs(pixels[:, 8, 8].astype(int) - colour).max() <= 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_inks_of_a_jpeg_are_as_pillow_shows_them_whichever_way_they_are_stored(
+    orientation, channels
+):
+    inks = picture("CMYK", orientation, 32, 24)
+    plain = encode(inks, "JPEG", orientation)
+    marker = plain.index(b"Adobe")
+    adobe = plain[: marker + 11] + b"\x02" + plain[marker + 12 :]
+    for data in (plain, adobe):
+        pixels = decode(data, Form(channels, 24))
+        assert np.array_equal(pixels, as_pillow_shows(data, channels))
+
+
+def test_inks_that_libjpeg_decodes_smaller_are_the_same_colours():
+    data = ycck(picture("CMYK", 5, 6, 4).resize((96, 64), Image.Resampling.BICUBIC))
+    whole = Image.fromarray(as_pillow_shows(data).transpose(1, 2, 0))
+    expected = np.asarray(whole.resize((8, 8), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
+    assert difference(decode(data, Form(3, 8)), expected) <= 8
 
 
 def test_a_colour_profile_is_ignored():
