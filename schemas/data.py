@@ -129,6 +129,7 @@ class DataInfo(Model):
     """Images of the test part; 0: there is none."""
     pixels: int = 1
     """The version of the rules that make pixels of a file. 2: the data have images of which the
-    first rules made other pixels (orientation, transparency, grey beside colour, more formats)."""
+    first rules made other pixels (orientation, transparency, grey beside colour, more formats). 3:
+    the second did too (deep grey whose 0 is white or of 32 bits, a GIF smaller than its canvas)."""
     ledger: DataLedger | None = None
     """None: planned before there was a ledger."""

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from compound.schemas.data import DataSpec, IdxData
 from tests.support.image_files import encoded, folder, parquet
+from tests.support.pixel_inputs import PIXELS, pixels_of
 
 KINDS = {".jpg": "JPEG", ".tif": "TIFF", ".gif": "GIF", ".ppm": "PPM"}
 SPLITS = "train/cat:10 train/dog:10"
@@ -204,5 +205,6 @@ INPUTS = {
     **{row: (folder_of, layout) for row, layout in FOLDERS.items()},
     **{row: (files_of, layout) for row, layout in FILES.items()},
     **{row: (idx_of, layout) for row, layout in IDX.items()},
+    **{row: (pixels_of, layout) for row, layout in PIXELS.items()},
 }
 """By the first cell of a row: what writes the input, and its layout."""

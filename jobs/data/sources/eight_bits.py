@@ -4,11 +4,10 @@ A scale of its own for each image would make dark images bright, and classes tha
 brightness alike. So the scale comes from the brightest of a sample of all images.
 """
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
+
+from compound.jobs.data.sources.tiff_values import Values, corrected
 
 HIGH_BYTE = 256.0
 """The scale of images that use all 16 bits: their high byte is taken."""
@@ -16,12 +15,13 @@ _UNIT = 1 / 255
 _BIT_DEPTHS = (8, 10, 12, 14, 16, 24, 32)
 """The depths that cameras and scanners have."""
 
-Values = npt.NDArray[Any]
-
 
 def values_of(image: Image.Image) -> Values:
-    """Return the values of an image of mode I, I;16 or F as they are stored, (H, W)."""
-    values: Values = np.nan_to_num(np.asarray(image), posinf=0, neginf=0)
+    """Return the values of an image of mode I, I;16 or F as its file means them, (H, W).
+
+    What is no finite number becomes 0. BadImage: see `corrected`.
+    """
+    values: Values = np.nan_to_num(corrected(image, np.asarray(image)), posinf=0, neginf=0)
     return values
 
 

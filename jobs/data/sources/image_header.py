@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from PIL import ExifTags, Image
 
 from compound.jobs.data.listing.image_file import opened
+from compound.jobs.data.sources.tiff_values import correction
 from compound.schemas.data_ledger import Appearance, Tally
 
 PLAIN_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP")
@@ -37,6 +38,8 @@ class Header:
     """Whether it has more than 8 bits a channel."""
     grey: bool
     """Whether its mode has no colour, or it is a GIF whose palette has none."""
+    correction: str = ""
+    """Why the second version of the rules made other pixels of it; "": it made the same."""
 
     @property
     def raw(self) -> bool:
@@ -56,6 +59,7 @@ def header(data: bytes) -> Header:
         return Header(
             *(image.format or "", image.mode, width, height),
             *(orientation > 1, transparent, _deep(image, data), _grey(image, data)),
+            correction(image),
         )
 
 

@@ -78,7 +78,7 @@ def sampled_form(
         headers = [image.header for image in sample]
         form = replace(_decided(spec, headers, largest), step=_step(sample))
     before = _common([image.header for image in first], largest) if first else None
-    version = 2 if _is_changed(headers, form, before) else 1
+    version = _version(headers, form, before)
     marks = [] if (before or form).exact else [_RESIZING]
     if version > 1:
         marks.append(f"pixels {version}: {form.channels} {form.size} {form.step:g}")
@@ -158,6 +158,12 @@ def _values(image: _Image) -> Values:
         return np.zeros(0, dtype=np.uint16)
 
 
+def _version(headers: Sequence[Header], form: Form, first: Form | None) -> int:
+    if any(header.correction for header in headers):
+        return 3
+    return 2 if _is_changed(headers, form, first) else 1
+
+
 def _is_changed(headers: Sequence[Header], form: Form, first: Form | None) -> bool:
     """Return whether the first version would have made other pixels of these images."""
     decided = (form.channels, form.size, form.step)
@@ -188,6 +194,7 @@ def _notes(spec: EncodedSpec, headers: Sequence[Header], form: Form) -> Iterator
 
 def _depth_notes(headers: Sequence[Header], form: Form, sampled: str) -> Iterator[str]:
     raw = sum(header.raw for header in headers)
+    inverted = sum(header.correction == "inverted" for header in headers)
     clipped = sum(header.deep and not header.raw for header in headers)
     if raw and form.step < 1:
         yield f"{raw:,} {sampled} are grey fractions: 0 is black, 1 is white"
@@ -196,5 +203,7 @@ def _depth_notes(headers: Sequence[Header], form: Form, sampled: str) -> Iterato
             f"{raw:,} {sampled} are grey of more than 8 bits: 0 is black, "
             f"{form.step * 256 - 1:,.0f} and more is white"
         )
+    if inverted:
+        yield f"{inverted:,} {sampled} are TIFF of more than 8 bits whose 0 is white: inverted"
     if clipped:
         yield f"{clipped:,} {sampled} have 16 bits a channel: their high 8 bits are used"

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compound.jobs.data.sources.decode import Form, decode
-from compound.jobs.data.sources.eight_bits import HIGH_BYTE, step_for
-from tests.support.pictures import encode
+from compound.jobs.data.listing.image_file import opened
+from compound.jobs.data.source import summarise
+from compound.jobs.data.sources.decode import BadImage, Form, decode
+from compound.jobs.data.sources.eight_bits import HIGH_BYTE, step_for, values_of
+from tests.support.image_files import parquet, write_parquet
+from tests.support.pictures import encode, tiff
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,38 @@ def test_a_file_that_says_its_depth_is_scaled_by_it():
     data = b"P5 2 1 4095\n" + np.array([[0, 4095]], ">u2").tobytes()
     assert decode(data, Form(1, 1))[0].tolist() == [[0]]
     assert decode(data[:-4] + data[-2:] * 2, Form(1, 1))[0].tolist() == [[255]]
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "f4"])
+@pytest.mark.parametrize("white_is_zero", [False, True])
+def test_zero_is_the_colour_that_a_tiff_says(kind, white_is_zero):
+    brightest = {"u1": 255, "u2": 65535, "f4": 1.0}[kind]
+    data = tiff(np.array([[0, brightest]] * 2, kind), white_is_zero)
+    form = Form(1, 2, step=1 / 255 if kind == "f4" else HIGH_BYTE)
+    if kind == "f4" and white_is_zero:
+        with pytest.raises(BadImage, match="no tag says which number is black"):
+            decode(data, form)
+    else:
+        assert decode(data, form)[0, 0].tolist() == ([255, 0] if white_is_zero else [0, 255])
+
+
+@pytest.mark.parametrize("kind", ["u2", "i2", "u4", "i4", "f4"])
+def test_the_largest_number_of_every_type_is_white(kind):
+    largest = 255.0 if kind == "f4" else np.iinfo(kind).max
+    data = tiff(np.array([[0, largest]] * 2, kind))
+    step = step_for(largest, kind == "f4")
+    assert decode(data, Form(1, 2, step=step))[0, 0, 0] == 0
+    assert decode(data, Form(1, 2, step=step))[0, 0, 1] >= 127
+    with opened(data) as image:
+        assert values_of(image).max() == largest
+
+
+@pytest.mark.parametrize("kind", ["u2", "u4"])
+def test_data_that_an_earlier_version_read_otherwise_have_another_fingerprint(tmp_path, kind):
+    values = [np.full((2, 2), 40_000 + number, kind) for number in range(20)]
+    infos = []
+    for white_is_zero in (False, True):
+        path = tmp_path / f"{white_is_zero}.parquet"
+        images = [tiff(image, white_is_zero and kind == "u2") for image in values]
+        infos.append(summarise(parquet(write_parquet(path, images, [0, 1] * 10))))
+    assert [info.pixels for info in infos] == ([2, 3] if kind == "u2" else [3, 3])
