@@ -58,6 +58,9 @@ class _Encoded(_TestSplit):
     """The colour behind transparent pixels."""
     channels: Literal["auto", 1, 3] = "auto"
     """Channels of every decoded image; `auto`: 1 where all sampled images are grey, else 3."""
+    white: Literal["auto"] | Annotated[float, Field(gt=0, allow_inf_nan=False)] = "auto"
+    """The value that is white in grey images of more than 8 bits, such as 4095. `auto`: the largest
+    of 8, 10, 12, 14, 16, 24 or 32 bits that holds all sampled values, or 1 for fractions."""
 
 
 class ParquetData(_Encoded):

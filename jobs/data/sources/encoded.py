@@ -20,6 +20,8 @@ from compound.jobs.data.sources.dataset import (
     fits,
 )
 from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
+from compound.jobs.data.sources.form_notes import form_notes, range_notes
+from compound.jobs.data.sources.image_header import appearance
 from compound.jobs.data.sources.ledger_of_parts import LedgerPart, ledger_of
 from compound.jobs.data.sources.own_test_part import (
     check_apart,
@@ -27,6 +29,7 @@ from compound.jobs.data.sources.own_test_part import (
     check_own_test_part,
 )
 from compound.jobs.data.sources.sampled_form import Readable, Sample, sampled_form
+from compound.jobs.data.sources.seen_images import SeenImages, check_form
 from compound.jobs.data.sources.subset import limited, parts
 from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
 from compound.schemas.data_ledger import PARTS, DataLedger, PartName
@@ -81,10 +84,14 @@ def summarise(spec: EncodedData, catalogue: Catalogue) -> DataInfo:
 
 
 def inspect(choice: Choice) -> DataInfo:
-    """Decode every chosen image and keep none. DataError: as for `decoded`."""
+    """Decode every chosen image and keep none.
+
+    DataError: as for `decoded`, or the form that a sample decided does not fit all images.
+    """
     _check_test_apart(choice)
+    seen = SeenImages(choice.form)
     images = {
-        part: checked(images, choice.form, f"decoding {part}:")
+        part: checked(images, choice.form, f"decoding {part}:", seen.add)
         for part, images in choice.parts.items()
     }
     train, validation, test = (images.get(part) for part in PARTS)
@@ -94,7 +101,8 @@ def inspect(choice: Choice) -> DataInfo:
     if test:
         _check_bad(test.bad, choice.info.test, choice.spec)
         bad += test.bad
-    update = {"quarantined": bad, "ledger": _ledger(choice, images)}
+    check_form(seen, choice.sample.appearance.sampled, choice.spec)
+    update = {"quarantined": bad, "ledger": _ledger(_with_all(choice, seen), images)}
     if not choice.streamed:
         train_labels = choice.train.labels[train.good]
         held_out_labels = choice.validation.labels[validation.good]
@@ -230,6 +238,17 @@ def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:
             except BadImage as error:
                 bad.append(f"{name}: {error}")
     return pixels[: len(good)], np.array(good, dtype=np.int64), tuple(bad)
+
+
+def _with_all(choice: Choice, seen: SeenImages) -> Choice:
+    """Return a choice whose notes and appearance are those of all images."""
+    listed = sum(len(part.indices) for part in choice.parts.values())
+    notes = (
+        *form_notes(choice.spec, seen.headers, choice.form, "images"),
+        *range_notes(seen.greys, choice.form),
+    )
+    looks = appearance(seen.headers, listed)
+    return replace(choice, sample=replace(choice.sample, appearance=looks, notes=notes))
 
 
 def _ledger(choice: Choice, images: Mapping[PartName, CheckedImages] | None = None) -> DataLedger:

@@ -1,13 +1,13 @@
 """An image's properties from its header: no pixels are decoded."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import ExifTags, Image
 
 from compound.jobs.data.listing.image_file import opened
-from compound.jobs.data.sources.tiff_values import correction
+from compound.jobs.data.sources.eight_bits import correction
 from compound.schemas.data_ledger import Appearance, Tally
 
 PLAIN_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP")
@@ -125,18 +125,21 @@ def _deep(image: Image.Image, data: bytes) -> bool:
     return isinstance(values, tuple) and any(isinstance(v, int) and v > 255 for v in values)
 
 
-def appearance(headers: Sequence[Header], listed: int) -> Appearance:
-    """Count the properties of a sample of `listed` images."""
+def appearance(headers: Counter[Header], listed: int) -> Appearance:
+    """Count the properties of some of `listed` images."""
     return Appearance(
-        sampled=len(headers),
+        sampled=headers.total(),
         listed=listed,
-        sizes=_tallies(f"{header.width} x {header.height}" for header in headers),
-        modes=_tallies(header.mode for header in headers),
-        oriented=sum(header.oriented for header in headers),
-        transparent=sum(header.transparent for header in headers),
-        deep=sum(header.deep for header in headers),
+        sizes=_tallies(headers, lambda header: f"{header.width} x {header.height}"),
+        modes=_tallies(headers, lambda header: header.mode),
+        oriented=sum(count for header, count in headers.items() if header.oriented),
+        transparent=sum(count for header, count in headers.items() if header.transparent),
+        deep=sum(count for header, count in headers.items() if header.deep),
     )
 
 
-def _tallies(values: Iterable[str]) -> tuple[Tally, ...]:
-    return tuple(Tally(value=value, count=n) for value, n in Counter(values).most_common())
+def _tallies(headers: Counter[Header], value_of: Callable[[Header], str]) -> tuple[Tally, ...]:
+    counts: Counter[str] = Counter()
+    for header, count in headers.items():
+        counts[value_of(header)] += count
+    return tuple(Tally(value=value, count=n) for value, n in counts.most_common())
