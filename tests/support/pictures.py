@@ -106,3 +106,10 @@ def tiff(values: np.ndarray, white_is_zero: bool = False) -> bytes:
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
     head = b"II*\0" + struct.pack("<I", 8 + len(data))
     return head + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def small_gif(corner: tuple[int, int] = (1, 1), before: bytes = b"") -> bytes:
+    """Return a GIF of a red pixel at `corner` (x, y) of a canvas of 4 x 4; `before`: extensions."""
+    screen = b"GIF89a\x04\0\x04\0\x80\0\0" + bytes([255, 0, 0, 0, 0, 255])
+    block = struct.pack("<cHHHHB", b",", *corner, 1, 1, 0) + b"\x02\x02\x44\x01\0"
+    return screen + before + block + b";"

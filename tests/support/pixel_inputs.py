@@ -7,7 +7,7 @@ import numpy as np
 
 from compound.schemas.data import DataSpec
 from tests.support.image_files import encoded, folder
-from tests.support.pictures import tiff
+from tests.support.pictures import small_gif, tiff
 
 
 def _filled(value: float, kind: str) -> bytes:
@@ -21,6 +21,7 @@ def _random(seed: int, end: int, kind: str) -> bytes:
 PICTURES: dict[str, Callable[[int], bytes]] = {
     "colour": encoded,
     "grey": lambda number: encoded(number, mode="L"),
+    "framed": lambda number: small_gif((number % 4, number // 4 % 4)),
     "inverted": lambda number: tiff(np.full((8, 8), 60_000 + number, "u2"), white_is_zero=True),
     "deep12": lambda number: _random(number, 4096, "u2"),
     "deep14": lambda number: _random(number, 16384, "u2"),
@@ -34,6 +35,7 @@ PICTURES: dict[str, Callable[[int], bytes]] = {
 """By a word of a layout: an image of a number."""
 
 PIXELS: dict[str, str] = {
+    "a GIF that is smaller than its canvas": "framed:40",
     "TIFF of 16 bits whose 0 is white": "inverted:40",
     "TIFF of 32 bits without a sign": "whole32:40",
     "a colour image beyond the 256 that are sampled": "grey:306 colour:2 grey:492",

@@ -25,6 +25,9 @@ def form_notes(
     if transparent:
         yield f"{transparent:,} {of_all} are transparent: they are put on {spec.background} \
 (`background`)"
+    framed = _count(headers, lambda header: header.correction == "framed")
+    if framed:
+        yield f"{framed:,} {of_all} are GIF smaller than their canvas: the rest is transparent"
     if form.channels == 3 and grey:
         yield f"{grey:,} {of_all} are grey: they get 3 equal channels"
     if form.channels == 1 and grey < headers.total():

@@ -55,12 +55,23 @@ def header(data: bytes) -> Header:
         # Pillow gives the size of a TIFF upright already.
         if orientation > 4 and image.format != "TIFF":
             width, height = height, width
-        transparent = image.has_transparency_data
+        undrawn = drawn_area(image) is not None
+        transparent = image.has_transparency_data or undrawn
         return Header(
             *(image.format or "", image.mode, width, height),
             *(orientation > 1, transparent, _deep(image, data), _grey(image, data)),
-            correction(image),
+            "framed" if undrawn else correction(image),
         )
+
+
+def drawn_area(image: Image.Image) -> tuple[int, int, int, int] | None:
+    """Return the part of its canvas that a GIF which is not loaded draws: left, top, right, bottom.
+
+    None where that is all. Viewers show nothing in the rest; Pillow has a colour of the palette.
+    """
+    tiles = getattr(image, "tile", ()) if image.format == "GIF" else ()
+    area = tiles[0].extents if tiles else None
+    return None if area in (None, (0, 0, *image.size)) else area
 
 
 def orientation_of(image: Image.Image) -> int:
