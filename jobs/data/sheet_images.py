@@ -74,7 +74,8 @@ def _pixels(data: Dataset | Choice, positions: Indices) -> list[Pixels | None]:
 
 def _decoded(image: bytes, choice: Choice) -> Pixels | None:
     try:
-        return np.ascontiguousarray(decode(image, choice.form))
+        # A copy: torch takes no array that cannot be written, as Pillow's are.
+        return np.array(decode(image, choice.form), order="C")
     except BadImage:
         return None
 
