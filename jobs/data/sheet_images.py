@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from compound.jobs.data.images import centre, resize
+from compound.jobs.data.pixels.decode import BadImage, decode, guarded
 from compound.jobs.data.sources.dataset import Dataset, Indices, Labels, Pixels
-from compound.jobs.data.sources.decode import BadImage, decode, guarded
 from compound.jobs.data.sources.encoded import Choice
 
 MOST_CLASSES = 120

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from compound.jobs.data.listing.reading_progress import progress
+from compound.jobs.data.pixels.decode import BadImage, Form, decode, guarded
 from compound.jobs.data.sources.catalogue import Part
 from compound.jobs.data.sources.dataset import Hashes, Indices
-from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compound.jobs.data.listing.image_file import FORMAT_NAMES
+from compound.jobs.data.pixels.decode import BadImage, Form, decode, guarded
+from compound.jobs.data.pixels.form_notes import form_notes, range_notes
+from compound.jobs.data.pixels.image_header import appearance
+from compound.jobs.data.pixels.seen_images import SeenImages, check_form
 from compound.jobs.data.sources.catalogue import Catalogue, Listing, Part
 from compound.jobs.data.sources.checked_images import CheckedImages, checked
 from compound.jobs.data.sources.dataset import (
@@ -19,9 +23,6 @@ from compound.jobs.data.sources.dataset import (
     fingerprint,
     fits,
 )
-from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
-from compound.jobs.data.sources.form_notes import form_notes, range_notes
-from compound.jobs.data.sources.image_header import appearance
 from compound.jobs.data.sources.ledger_of_parts import LedgerPart, ledger_of
 from compound.jobs.data.sources.own_test_part import (
     check_apart,
@@ -29,7 +30,6 @@ from compound.jobs.data.sources.own_test_part import (
     check_own_test_part,
 )
 from compound.jobs.data.sources.sampled_form import Readable, Sample, sampled_form
-from compound.jobs.data.sources.seen_images import SeenImages, check_form
 from compound.jobs.data.sources.subset import limited, parts
 from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
 from compound.schemas.data_ledger import PARTS, DataLedger, PartName

@@ -9,12 +9,12 @@ import numpy as np
 from PIL import ImageColor
 
 from compound.jobs.data.listing.image_file import BadImage, guarded, opened
+from compound.jobs.data.pixels.decode import Form
+from compound.jobs.data.pixels.eight_bits import HIGH_BYTE
+from compound.jobs.data.pixels.form_notes import form_notes
+from compound.jobs.data.pixels.image_header import PLAIN_FORMATS, Header, appearance, header
+from compound.jobs.data.pixels.white_point import GreyRange, step_of
 from compound.jobs.data.sources.dataset import Indices
-from compound.jobs.data.sources.decode import Form
-from compound.jobs.data.sources.eight_bits import HIGH_BYTE
-from compound.jobs.data.sources.form_notes import form_notes
-from compound.jobs.data.sources.image_header import PLAIN_FORMATS, Header, appearance, header
-from compound.jobs.data.sources.white_point import GreyRange, step_of
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.data_ledger import Appearance
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from compound.jobs.data.pixels.decode import Form, decode
 from compound.jobs.data.sources.dataset import Pixels
-from compound.jobs.data.sources.decode import Form, decode
 
 Make = Callable[[bytes], Pixels]
 

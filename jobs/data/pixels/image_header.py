@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from PIL import ExifTags, Image
 
 from compound.jobs.data.listing.image_file import opened
-from compound.jobs.data.sources.eight_bits import correction
+from compound.jobs.data.pixels.eight_bits import correction
 from compound.schemas.data_ledger import Appearance, Tally
 
 PLAIN_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compound.jobs.data.sources.decode import BadImage, Form
-from compound.jobs.data.sources.seen_images import SeenImages
+from compound.jobs.data.pixels.decode import BadImage, Form
+from compound.jobs.data.pixels.seen_images import SeenImages
 from tests.support.pictures import encode, picture
 
 

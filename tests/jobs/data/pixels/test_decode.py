@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from compound.jobs.data.listing.image_file import FORMATS, guarded
+from compound.jobs.data.pixels.decode import BadImage, Form, decode
+from compound.jobs.data.pixels.image_header import header
 from compound.jobs.data.source import opened
-from compound.jobs.data.sources.decode import BadImage, Form, decode
-from compound.jobs.data.sources.image_header import header
 from compound.jobs.data.stream.remote_decoding import RemoteSettings, decoded
 from compound.jobs.data.stream.streamed_dataset import StreamedDataset
 from tests.support.image_files import folder

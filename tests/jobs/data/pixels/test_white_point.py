@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from compound.jobs.data.listing.image_file import opened
-from compound.jobs.data.sources.eight_bits import step_to, white_of
-from compound.jobs.data.sources.white_point import GreyRange, step_of
+from compound.jobs.data.pixels.eight_bits import step_to, white_of
+from compound.jobs.data.pixels.white_point import GreyRange, step_of
 from compound.schemas.errors import DataError
 from tests.support.image_files import folder
 from tests.support.pictures import tiff

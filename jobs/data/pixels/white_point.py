@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from compound.jobs.data.sources.eight_bits import (
+from compound.jobs.data.pixels.eight_bits import (
     HIGH_BYTE,
     declared_white,
     step_for,

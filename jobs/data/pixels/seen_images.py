@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from compound.jobs.data.listing.image_file import opened
-from compound.jobs.data.sources.decode import Form, decode
-from compound.jobs.data.sources.eight_bits import white_of
-from compound.jobs.data.sources.image_header import Header, header
-from compound.jobs.data.sources.white_point import DEEP, GreyRange, stated, step_of
+from compound.jobs.data.pixels.decode import Form, decode
+from compound.jobs.data.pixels.eight_bits import white_of
+from compound.jobs.data.pixels.image_header import Header, header
+from compound.jobs.data.pixels.white_point import DEEP, GreyRange, stated, step_of
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.errors import DataError
 

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from compound.jobs.data.listing.image_file import opened
+from compound.jobs.data.pixels.decode import BadImage, Form, decode
+from compound.jobs.data.pixels.eight_bits import HIGH_BYTE, step_for, values_of
 from compound.jobs.data.source import summarise
-from compound.jobs.data.sources.decode import BadImage, Form, decode
-from compound.jobs.data.sources.eight_bits import HIGH_BYTE, step_for, values_of
 from tests.support.image_files import parquet, write_parquet
 from tests.support.pictures import encode, tiff
 

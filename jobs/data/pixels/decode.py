@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from compound.jobs.data.listing.image_file import BadImage, guarded, opened
-from compound.jobs.data.sources.dataset import Pixels
-from compound.jobs.data.sources.eight_bits import HIGH_BYTE, eight_bits
-from compound.jobs.data.sources.image_header import drawn_area, orientation_of
+from compound.jobs.data.pixels.eight_bits import HIGH_BYTE, eight_bits
+from compound.jobs.data.pixels.image_header import drawn_area, orientation_of
 
 try:
     import simplejpeg
@@ -16,6 +16,8 @@ except ImportError:  # an optional package: the same pixels, a little faster
     simplejpeg = None
 
 __all__ = ["BadImage", "Form", "decode", "guarded"]
+
+Pixels = npt.NDArray[np.uint8]
 
 WHITE = (255, 255, 255)
 

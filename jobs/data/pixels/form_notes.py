@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from compound.jobs.data.sources.decode import Form
-from compound.jobs.data.sources.eight_bits import white_of
-from compound.jobs.data.sources.image_header import Header
-from compound.jobs.data.sources.white_point import GreyRange
+from compound.jobs.data.pixels.decode import Form
+from compound.jobs.data.pixels.eight_bits import white_of
+from compound.jobs.data.pixels.image_header import Header
+from compound.jobs.data.pixels.white_point import GreyRange
 from compound.schemas.data import ImageFolderData, ParquetData
 
 EncodedSpec = ParquetData | ImageFolderData

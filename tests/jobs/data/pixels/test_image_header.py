@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from compound.jobs.data.listing.image_file import BadImage, opened
-from compound.jobs.data.sources.image_header import appearance, header
+from compound.jobs.data.pixels.image_header import appearance, header
 from tests.support.pictures import HEIGHT, WIDTH, all_pictures, encode, picture, png
 
 
