@@ -7,7 +7,6 @@ import numpy as np
 
 from compound.jobs.data.listing.image_file import FORMAT_NAMES
 from compound.jobs.data.pixels.decode import BadImage, Form, decode, guarded
-from compound.jobs.data.pixels.form_notes import form_notes, range_notes
 from compound.jobs.data.pixels.image_header import appearance
 from compound.jobs.data.pixels.seen_images import SeenImages, check_form
 from compound.jobs.data.sources.catalogue import Catalogue, Listing, Part
@@ -243,10 +242,7 @@ def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:
 def _with_all(choice: Choice, seen: SeenImages) -> Choice:
     """Return a choice whose notes and appearance are those of all images."""
     listed = sum(len(part.indices) for part in choice.parts.values())
-    notes = (
-        *form_notes(choice.spec, seen.headers, choice.form, "images"),
-        *range_notes(seen.greys, choice.form),
-    )
+    notes = tuple(seen.notes(choice.spec))
     looks = appearance(seen.headers, listed)
     return replace(choice, sample=replace(choice.sample, appearance=looks, notes=notes))
 
