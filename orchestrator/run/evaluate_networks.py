@@ -86,7 +86,7 @@ class Evaluation:
             return "done"
         stored = documents(self._folder)
         assert stored is not None, "a run writes its spec before its jobs"
-        before, part = stored.test, evaluated_part(self.spec.data)
+        before, part = stored.test, evaluated_part(self.spec.data, self.info.undecodable)
         if before and before.readings and before.readings[-1].content != part.content:
             outdated = outdated_text(before.readings[-1].content, part.content)
             self.observer.note(outdated)
@@ -150,7 +150,11 @@ class Evaluation:
         """Return the request that evaluates a job where and as it was trained."""
         request = trained.planned.request
         # The id of a job has no paths: one that was planned earlier may name no test files.
-        data = DataRef(spec=self.spec.data, fingerprint=request.job.data.fingerprint)
+        data = DataRef(
+            spec=self.spec.data,
+            fingerprint=request.job.data.fingerprint,
+            undecodable=self.info.undecodable,
+        )
         update = {
             "job": request.job.model_copy(update={"data": data}),
             "splits": trained.result.splits,

@@ -87,6 +87,19 @@ def sampled_form(
     return Sample(form, tuple(marks), version, appearance(headers, listed), notes)
 
 
+def unreadable(parts: Sequence[Readable]) -> list[str]:
+    """Return the sampled images whose header cannot be read, by name, with the reason."""
+    bad = []
+    with guarded():
+        for part, count in zip(parts, (SAMPLES, HELD_OUT_SAMPLES), strict=False):
+            for name, data in part.read(evenly(part.indices, count)):
+                try:
+                    header(data)
+                except BadImage as error:
+                    bad.append(f"{name}: {error}")
+    return bad
+
+
 def evenly(indices: Indices, count: int) -> Indices:
     """Return at most `count` of the indices, evenly spaced, the first and the last among them."""
     if count >= len(indices):
