@@ -12,6 +12,7 @@ from compound.schemas.data import DataSpec, IdxData
 from tests.support.image_files import encoded, folder, parquet
 
 KINDS = {".jpg": "JPEG", ".tif": "TIFF", ".gif": "GIF", ".ppm": "PPM"}
+KINDS |= dict.fromkeys((".nef", ".psd", ".fits", ".jxl", ".lsm"), "TIFF")
 SPLITS = "train/cat:10 train/dog:10"
 
 FOLDERS: dict[str, str] = {
@@ -46,6 +47,10 @@ FOLDERS: dict[str, str] = {
     "another folder beside `train/`": f"{SPLITS} extra:4",
     "images without a suffix": "train/cat:10- train/dog:10",
     "TIFF, GIF and PPM": "train/cat:5.tif train/cat:5.gif train/dog:10.ppm",
+    "photographs as JPEG and camera RAW": f"{SPLITS} train/cat:5.nef",
+    "Photoshop, FITS and JPEG XL": (f"{SPLITS} train/cat:1.psd train/cat:1.fits train/cat:1.jxl"),
+    "TIFF with the suffix of another format": f"{SPLITS} train/cat:5.lsm",
+    "PNG with an unknown suffix": "train/cat:10.large train/dog:10",
     "an image of 0 bytes": f"{SPLITS} train/cat/e.png=",
     "text that is called `.png`": f"{SPLITS} train/cat/e.png=text",
     "two of 22 images of 0 bytes": f"{SPLITS} train/cat/e.png= train/dog/e.png=",
