@@ -77,11 +77,12 @@ def _duplicate(entry: Duplicates, ledger: DataLedger) -> str:
 
 
 def appearance_lines(ledger: DataLedger) -> Iterator[str]:
-    """Say how the sampled images look, from their headers."""
+    """Say how the images look that were looked at, from their headers."""
     looks = ledger.appearance
     if looks is None:
         return
-    yield f"sampled: {looks.sampled:,} of {counted(looks.listed, 'image')}"
+    of_all = "all " if looks.sampled == looks.listed else f"{looks.sampled:,} of "
+    yield f"looked at: {of_all}{counted(looks.listed, 'image')}"
     for name, tallies in (("sizes", looks.sizes), ("modes", looks.modes)):
         parts = [f"{tally.count:,} x {tally.value}" for tally in tallies[:_LISTED]]
         rest = sum(tally.count for tally in tallies[_LISTED:])

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from compound.schemas.data import DataSpec, IdxData
 from tests.support.image_files import encoded, folder, parquet
+from tests.support.pixel_inputs import PIXELS, pixels_of
 
 KINDS = {".jpg": "JPEG", ".tif": "TIFF", ".gif": "GIF", ".ppm": "PPM"}
 KINDS |= dict.fromkeys((".nef", ".psd", ".fits", ".jxl", ".lsm"), "TIFF")
@@ -182,8 +183,10 @@ IDX: dict[str, str] = {
     "a file that is cut off": "train:40!",
     "images without labels": "train:40?",
     "a file both packed and not": "train:40 train:40.gz",
+    "test images of another size": "train:40 t10k:10+",
 }
-"""`part:N` are the two files of N images; `.gz`: packed, `!`: cut off, `?`: images alone."""
+"""`part:N` are the two files of N images; `.gz`: packed, `!`: cut off, `?`: images alone,
+`+`: larger."""
 
 
 def idx_of(root: Path, layout: str) -> DataSpec:
@@ -191,8 +194,10 @@ def idx_of(root: Path, layout: str) -> DataSpec:
     root.mkdir(exist_ok=True)
     for word in layout.split():
         part, _, rest = word.partition(":")
-        count = int(rest.rstrip(".gz!?"))
-        pixels = np.random.default_rng(len(part)).integers(0, 256, (count, 6, 6), dtype=np.uint8)
+        count = int(rest.rstrip(".gz!?+"))
+        side = 8 if "+" in rest else 6
+        shape = (count, side, side)
+        pixels = np.random.default_rng(len(part)).integers(0, 256, shape, dtype=np.uint8)
         labels = (np.arange(count) % 4).astype(np.uint8)
         for kind, values in (("images", pixels), ("labels", labels)):
             if kind == "labels" and "?" in rest:
@@ -209,5 +214,6 @@ INPUTS = {
     **{row: (folder_of, layout) for row, layout in FOLDERS.items()},
     **{row: (files_of, layout) for row, layout in FILES.items()},
     **{row: (idx_of, layout) for row, layout in IDX.items()},
+    **{row: (pixels_of, layout) for row, layout in PIXELS.items()},
 }
 """By the first cell of a row: what writes the input, and its layout."""

@@ -6,27 +6,32 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compound.jobs.data.listing.image_file import FORMAT_NAMES
+from compound.jobs.data.pixels.decode import Form
+from compound.jobs.data.pixels.seen_images import SeenImages, check_form
 from compound.jobs.data.sources.catalogue import Catalogue, Listing, Part
-from compound.jobs.data.sources.checked_images import CheckedImages, checked
+from compound.jobs.data.sources.checked_images import CheckedImages, checked, pixels_of
 from compound.jobs.data.sources.dataset import (
     Dataset,
     HeldOut,
-    Indices,
-    Pixels,
     check_labels,
     check_memory,
     check_splits,
     fingerprint,
     fits,
 )
-from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
 from compound.jobs.data.sources.ledger_of_parts import LedgerPart, ledger_of
 from compound.jobs.data.sources.own_test_part import (
     check_apart,
     check_one_test_part,
     check_own_test_part,
 )
-from compound.jobs.data.sources.sampled_form import Readable, Sample, sampled_form, unreadable
+from compound.jobs.data.sources.sampled_form import (
+    Readable,
+    Sample,
+    of_all_images,
+    sampled_form,
+    unreadable,
+)
 from compound.jobs.data.sources.subset import limited, parts
 from compound.jobs.data.sources.taken_images import (
     check_bad,
@@ -102,12 +107,12 @@ def summarise(spec: EncodedData, catalogue: Catalogue) -> DataInfo:
 
 
 def inspect(choice: Choice) -> DataInfo:
-    """Decode every chosen image and keep none. DataError: as for `decoded`."""
+    """Decode every chosen image and keep none.
+
+    DataError: as for `decoded`, or the form that a sample decided does not fit all images.
+    """
     _check_test_apart(choice)
-    images = {
-        part: checked(images, choice.form, f"decoding {part}:")
-        for part, images in choice.parts.items()
-    }
+    images, seen = _checked(choice)
     train, validation, test = (images.get(part) for part in PARTS)
     assert train and validation, "every choice has these parts"
     bad = (*train.bad, *validation.bad)
@@ -116,15 +121,29 @@ def inspect(choice: Choice) -> DataInfo:
         check_bad(test.bad, choice.info.test, choice.spec)
         bad += test.bad
     # Chosen again, so that the form too is decided by images that every worker takes.
-    taken = choose(choice.spec, choice.catalogue, undecodable_of(images))
-    update = {"quarantined": bad, "ledger": _ledger(choice, images)}
-    return taken.info.model_copy(update=update)
+    decodable = choose(choice.spec, choice.catalogue, undecodable_of(images))
+    if decodable.form != choice.form:
+        _, seen = _checked(decodable)
+    check_form(seen, decodable.sample.appearance.sampled, choice.spec)
+    sample = of_all_images(decodable.sample, choice.spec, seen)
+    ledger = _ledger(replace(choice, sample=sample), images)
+    return decodable.info.model_copy(update={"quarantined": bad, "ledger": ledger})
+
+
+def _checked(choice: Choice) -> tuple[dict[PartName, CheckedImages], SeenImages]:
+    """Decode every chosen image of every part."""
+    seen = SeenImages(choice.form)
+    images = {
+        part: checked(images, choice.form, f"decoding {part}:", seen.add)
+        for part, images in choice.parts.items()
+    }
+    return images, seen
 
 
 def decoded(choice: Choice) -> Dataset:
     """Decode every chosen image. DataError: too many are bad, or what is left is unfit."""
-    train, train_good, train_bad = _decoded(choice.train, choice.form)
-    held_out, held_out_good, held_out_bad = _decoded(choice.validation, choice.form)
+    train, train_good, train_bad = pixels_of(choice.train, choice.form)
+    held_out, held_out_good, held_out_bad = pixels_of(choice.validation, choice.form)
     bad = (*train_bad, *held_out_bad)
     choice.check_bad(bad)
     train_labels = choice.train.labels[train_good]
@@ -252,21 +271,6 @@ def _check_test_apart(choice: Choice) -> None:
         used = [("training", choice.train), ("validation", choice.validation)]
         listings = [(name, part.listing) for name, part in used]
         check_apart(choice.test.listing, listings, _test_address(choice.spec))
-
-
-def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:
-    """Return the pixels, the positions of their images in the part, and the images left out."""
-    pixels = np.empty((len(part.indices), form.channels, form.size, form.size), dtype=np.uint8)
-    good: list[int] = []
-    bad: list[str] = []
-    with guarded():
-        for position, (name, data) in enumerate(part.listing.images(part.indices)):
-            try:
-                pixels[len(good)] = decode(data, form)
-                good.append(position)
-            except BadImage as error:
-                bad.append(f"{name}: {error}")
-    return pixels[: len(good)], np.array(good, dtype=np.int64), tuple(bad)
 
 
 def _ledger(choice: Choice, images: Mapping[PartName, CheckedImages] | None = None) -> DataLedger:

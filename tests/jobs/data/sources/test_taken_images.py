@@ -15,6 +15,7 @@ from compound.schemas.errors import DataError
 from compound.schemas.job import DataRef
 from compound.schemas.recipe import Recipe
 from tests.support.image_files import encoded, folder, write_folder
+from tests.support.pictures import encode, picture
 
 CPU = torch.device("cpu")
 MEMORY = ["always", "never"]
@@ -120,3 +121,22 @@ def test_a_plan_says_what_its_sample_cannot_decode(
     assert ledger is not None
     (note,) = [note for note in ledger.notes if "cannot be decoded here" in note]
     assert "pip install --upgrade pillow" in note and "`compound data` decodes all" in note
+
+
+def test_how_images_look_is_counted_over_all_of_all_parts(tmp_path: Path) -> None:
+    for part, count in (("train", 150), ("val", 50), ("test", 50)):
+        write_folder(tmp_path, count, split=part)
+    turned = ["train/ant/101.jpg", "train/bee/77.jpg", "val/ant/33.jpg", "test/bee/9.jpg"]
+    for name in turned:
+        (tmp_path / name).write_bytes(encode(picture("RGB"), "JPEG", 6))
+    (tmp_path / "test/ant/8.png").write_bytes(encode(picture("RGBA"), "PNG"))
+    (tmp_path / "train/ant/7.png").write_bytes(b"text")
+    spec = folder(str(tmp_path), max_bad=0.01)
+    ledger, planned_ledger = inspect(spec).ledger, summarise(spec).ledger
+    assert ledger and ledger.appearance and planned_ledger and planned_ledger.appearance
+    looks, sampled = ledger.appearance, planned_ledger.appearance
+    taken = sum(part.taken for part in ledger.parts)
+    assert looks.sampled == looks.listed == taken == sum(tally.count for tally in looks.modes)
+    assert (looks.oriented, looks.transparent) == (len(turned), 1)
+    assert any(f"{len(turned)} of {taken} images have an orientation" in n for n in ledger.notes)
+    assert sampled.sampled < sampled.listed < taken, "a plan samples training and validation"
