@@ -23,12 +23,15 @@ PICTURES: dict[str, Callable[[int], bytes]] = {
     "grey": lambda number: encoded(number, mode="L"),
     "framed": lambda number: small_gif((number % 4, number // 4 % 4)),
     "inverted": lambda number: tiff(np.full((8, 8), 60_000 + number, "u2"), white_is_zero=True),
+    "deep8": lambda number: _random(number, 256, "u2"),
+    "colour12": lambda number: b"P6 1 1 65535\n" + bytes((8, number, 15, 0, 3, 1)),
     "deep12": lambda number: _random(number, 4096, "u2"),
     "deep14": lambda number: _random(number, 16384, "u2"),
     "deep16": lambda number: _random(number, 65536, "u2"),
     "fractions": lambda number: _filled(number / 10_000, "f4"),
     "overshot": lambda number: _filled(1 + number / 10_000, "f4"),
     "missing": lambda _: _filled(3.4e38, "f4"),
+    "holes": lambda number: _filled(float("nan") if number % 4 else number / 100, "f4"),
     "signed": lambda number: _filled(number - 20, "i2"),
     "whole32": lambda number: _filled(4_000_000_000 + number, "u4"),
 }
@@ -49,6 +52,9 @@ PIXELS: dict[str, str] = {
     "one image of floating point among whole numbers": "deep16:39 missing:1",
     "fractions and one missing value": "fractions:39 missing:1",
     "fractions a little above 1": "fractions:20 overshot:20",
+    "four images of 16 bits among 36 of 8 in 16": "deep8:36 deep16:4",
+    "fractions that are not numbers": "holes:40",
+    "colour of 12 bits in 16": "colour12:40",
     "numbers below 0": "signed:40",
 }
 """`word:N` are N images of a kind, of `cat` and `dog` in turn; `key=value` are keys of the spec."""

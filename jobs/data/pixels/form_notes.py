@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from compound.jobs.data.pixels.decode import Form
 from compound.jobs.data.pixels.eight_bits import white_of
 from compound.jobs.data.pixels.image_header import Header
-from compound.jobs.data.pixels.white_point import GreyRange
+from compound.jobs.data.pixels.white_point import FAR, GreyRange
 from compound.schemas.data import ImageFolderData, ParquetData
 
 EncodedSpec = ParquetData | ImageFolderData
@@ -37,13 +37,21 @@ them grey"
 
 
 def range_notes(greys: GreyRange, form: Form) -> Iterator[str]:
-    """Say which values of images of more than 8 bits are cut off."""
+    """Say which values of images of more than 8 bits are cut off, or hardly seen."""
+    white = white_of(form.step)
     of_all = f"of {len(greys.brightest):,} images of more than 8 bits have values"
-    above = greys.above(white_of(form.step))
+    above = greys.above(white)
     if above:
-        yield f"{above:,} {of_all} above {white_of(form.step):,.10g} (`white`): these are white"
+        yield f"{above:,} {of_all} above {white:,.10g} (`white`): these are white"
     if greys.negative:
         yield f"{greys.negative:,} {of_all} below 0: these are black"
+    if greys.missing:
+        yield f"{greys.missing:,} {of_all} that are no finite number: these are black"
+    if greys.brightest and greys.median * FAR < white:
+        yield (
+            f"half of {len(greys.brightest):,} images of more than 8 bits have no value above "
+            f"{greys.median:,.10g}: they are nearly black (`white`)"
+        )
 
 
 def _count(headers: Counter[Header], has: Callable[[Header], bool]) -> int:

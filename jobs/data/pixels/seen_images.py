@@ -1,6 +1,7 @@
 """What reading all images shows, and whether the form that a sample decided fits them."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,12 +9,14 @@ import numpy as np
 from compound.jobs.data.listing.image_file import opened
 from compound.jobs.data.pixels.decode import Form, decode
 from compound.jobs.data.pixels.eight_bits import white_of
+from compound.jobs.data.pixels.form_notes import form_notes, range_notes
 from compound.jobs.data.pixels.image_header import Header, header
 from compound.jobs.data.pixels.white_point import DEEP, GreyRange, stated, step_of
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.errors import DataError
 
 _NAMED = 3
+_DARK = 16
 
 EncodedSpec = ParquetData | ImageFolderData
 
@@ -31,6 +34,9 @@ class SeenImages:
     examples: list[str] = field(default_factory=list)
     """Names of the first few of them."""
 
+    dark: int = 0
+    """Images of 16 bits a channel whose high 8 bits are next to nothing."""
+
     def add(self, name: str, data: bytes) -> None:
         """Add an encoded image. BadImage: it cannot be decoded."""
         properties = header(data)
@@ -38,9 +44,21 @@ class SeenImages:
         if properties.raw:
             with opened(data) as image:
                 self.greys.add(name, image)
+        elif properties.deep:
+            self.dark += int(decode(data, self.form).max()) < _DARK
         if _may_lose_colour(properties, self.form) and _has_colour(data, self.form):
             self.coloured += 1
             self.examples += [name] if len(self.examples) < _NAMED else []
+
+    def notes(self, spec: EncodedSpec) -> Iterator[str]:
+        """Say what became of images of some kinds, with their number."""
+        yield from form_notes(spec, self.headers, self.form, "images")
+        yield from range_notes(self.greys, self.form)
+        if self.dark:
+            yield (
+                f"{self.dark:,} of {self.headers.total():,} images have 16 bits a channel, and "
+                "values of 12 bits or fewer: they are nearly black"
+            )
 
 
 def check_form(seen: SeenImages, sampled: int, spec: EncodedSpec) -> None:

@@ -19,7 +19,7 @@ from compound.schemas.errors import DataError
 _DEEPEST = 2.0**32
 _FEWEST = 8
 """Images below which none is an outlier."""
-_FEW, _FAR = 0.01, 16
+_FEW, FAR = 0.01, 16
 """Outliers: at most this share of the images, whose white is so many times the others'."""
 DEEP = "grey images of more than 8 bits"
 
@@ -34,6 +34,8 @@ class GreyRange:
     """Images of floating point."""
     negative: int = 0
     """Images with values below 0."""
+    missing: int = 0
+    """Images with values that are no finite number."""
     largest: float = -np.inf
     name: str = ""
     """Of the image with the largest value."""
@@ -47,6 +49,12 @@ class GreyRange:
         self.brightest.append(brightest)
         self.floating += values.dtype.kind == "f"
         self.negative += bool(values.min() < 0)
+        self.missing += not np.isfinite(np.asarray(image)).all()
+
+    @property
+    def median(self) -> float:
+        """The largest value of the image in the middle; 0: there is no image."""
+        return float(np.median(self.brightest)) if self.brightest else 0.0
 
     def above(self, white: float) -> int:
         """Return how many images have values above white."""
@@ -100,7 +108,7 @@ def _check_outliers(greys: GreyRange, where: str) -> None:
     few = max(1, int(len(values) * _FEW))
     floating = greys.floating > 0
     rest = step_for(float(values[-1 - few]) if len(values) > few else 0, floating)
-    if len(values) < _FEWEST or step_for(float(values[-1]), floating) < _FAR * rest:
+    if len(values) < _FEWEST or step_for(float(values[-1]), floating) < FAR * rest:
         return
     white = white_of(rest)
     raise _no_common_white(

@@ -11,7 +11,7 @@ from PIL import ImageColor
 from compound.jobs.data.listing.image_file import BadImage, guarded, opened
 from compound.jobs.data.pixels.decode import Form
 from compound.jobs.data.pixels.eight_bits import HIGH_BYTE
-from compound.jobs.data.pixels.form_notes import form_notes, range_notes
+from compound.jobs.data.pixels.form_notes import form_notes
 from compound.jobs.data.pixels.image_header import PLAIN_FORMATS, Header, appearance, header
 from compound.jobs.data.pixels.seen_images import SeenImages
 from compound.jobs.data.pixels.white_point import GreyRange, step_of
@@ -98,12 +98,8 @@ def sampled_form(
 
 def of_all_images(sample: Sample, spec: EncodedSpec, seen: SeenImages) -> Sample:
     """Return a sample whose notes and appearance are those of all images of all parts."""
-    notes = (
-        *form_notes(spec, seen.headers, sample.form, "images"),
-        *range_notes(seen.greys, sample.form),
-    )
     looks = appearance(seen.headers, seen.headers.total())
-    return replace(sample, appearance=looks, notes=notes)
+    return replace(sample, appearance=looks, notes=tuple(seen.notes(spec)))
 
 
 def _sampled_note(sampled: int, listed: int, form: Form) -> str:
