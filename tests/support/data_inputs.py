@@ -53,6 +53,7 @@ FOLDERS: dict[str, str] = {
     "TIFF with the suffix of another format": f"{SPLITS} train/cat:5.lsm",
     "PNG with an unknown suffix": "train/cat:10.large train/dog:10",
     "an image of 0 bytes": f"{SPLITS} train/cat/e.png=",
+    "an image of 0 bytes in `test/`": f"{SPLITS} test/cat:10 test/dog:11 test/cat/e.png=",
     "text that is called `.png`": f"{SPLITS} train/cat/e.png=text",
     "two of 22 images of 0 bytes": f"{SPLITS} train/cat/e.png= train/dog/e.png=",
     "a class in `val/` alone": f"{SPLITS} val/cat:3 val/emu:3",
