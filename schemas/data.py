@@ -118,6 +118,23 @@ DataSpec = Annotated[
 ]
 
 
+class Undecodable(Model):
+    """The images that cannot be decoded, by their positions among those that the spec selects.
+
+    Which images these are depends on the packages of the machine that decodes. So the machine that
+    plans decides, and all workers leave out exactly these.
+    """
+
+    train: tuple[int, ...] = ()
+    validation: tuple[int, ...] = ()
+    test: tuple[int, ...] = ()
+
+
+def is_unknown(value: object) -> bool:
+    """Return whether a field is None, and left out where it is stored."""
+    return value is None
+
+
 class DataInfo(Model):
     """What a data source holds: it is read once, before any training."""
 
@@ -131,6 +148,8 @@ class DataInfo(Model):
     validation: int
     quarantined: tuple[str, ...] = ()
     """Images that could not be decoded, by name, with the reason."""
+    undecodable: Annotated[Undecodable | None, Field(exclude_if=is_unknown)] = None
+    """The same by position; None: they are not known, since no image was decoded."""
     test: int = 0
     """Images of the test part; 0: there is none."""
     pixels: int = 1

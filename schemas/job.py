@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from compound.schemas.architecture import Architecture, Network
 from compound.schemas.base import Identified, Model, digest
-from compound.schemas.data import DataSpec
+from compound.schemas.data import DataSpec, Undecodable, is_unknown
 from compound.schemas.factory import FactoryNetwork, Realised
 from compound.schemas.machine.gpus import Gpus
 from compound.schemas.parallel import ParallelKey, add_old_name, refuse_both_names
@@ -117,6 +117,9 @@ class DataRef(Model):
 
     spec: DataSpec
     fingerprint: str
+    undecodable: Annotated[Undecodable | None, Field(exclude_if=is_unknown)] = None
+    """The images that every worker leaves out, and no other. None: nobody has decoded them yet, as
+    in older stores; each worker then leaves out what it cannot decode."""
 
 
 _NOT_SCIENCE = {

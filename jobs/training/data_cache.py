@@ -13,7 +13,7 @@ from compound.jobs.data.images import WHOLE, Images, View, at_resolution, train_
 from compound.jobs.data.progressive_resizing import size_at
 from compound.jobs.data.source import evaluated_part, opened
 from compound.jobs.data.sources.dataset import Dataset, HeldOut
-from compound.jobs.data.sources.encoded import Choice, decoded
+from compound.jobs.data.sources.encoded import Choice, check_readable, decoded
 from compound.schemas.errors import DataError
 from compound.schemas.job import DataRef
 from compound.schemas.recipe import Recipe
@@ -85,7 +85,7 @@ class DataCache:
     def test_content(self, data: DataRef) -> str:
         """Return the hash of the test part, which is listed once for each data set."""
         if self._tested is None or self._tested[0] != data:
-            self._tested = data, evaluated_part(data.spec).content
+            self._tested = data, evaluated_part(data.spec, data.undecodable).content
         return self._tested[1]
 
     def _streamed(self, choice: Choice, side: int, threads: int) -> "StreamedDataset":
@@ -147,8 +147,10 @@ def _warn_of_few_decoders(decoders: int) -> None:
 
 
 def _load(data: DataRef, part: HeldOut) -> Dataset | Choice:
-    dataset = opened(data.spec, part=part)
+    dataset = opened(data.spec, part=part, undecodable=data.undecodable)
     if not _matches(dataset, data):
+        if isinstance(dataset, Choice):
+            check_readable(dataset)
         raise DataError(
             f"the data has changed since the job was planned: fingerprint "
             f"{dataset.info.fingerprint}, not {data.fingerprint}",
@@ -160,4 +162,5 @@ def _load(data: DataRef, part: HeldOut) -> Dataset | Choice:
 
 
 def _matches(dataset: Dataset | Choice, data: DataRef) -> bool:
-    return dataset.info.fingerprint == data.fingerprint
+    info = dataset.info
+    return (info.fingerprint, info.undecodable) == (data.fingerprint, data.undecodable)

@@ -43,7 +43,7 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
     except CompoundError as error:
         raise file.explain(error) from None
     if as_json:
-        source = {"source": file.spec.data.source, **_pixels(file.spec.data)}
+        source = {"source": file.spec.data.source, **_pixels(file.spec.data, info)}
         print_json({**source, **info.model_dump(mode="json")})
     else:
         _show(file.spec.name, info)
@@ -71,7 +71,8 @@ def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:
     # Imported here: resizing needs torch, which the ledger alone does not.
     from compound.jobs.data.contact_sheet import contact_sheet
 
-    png = contact_sheet(_undecoded(spec.data), _side(spec, info), spec.first_recipe.central)
+    images, central = _undecoded(spec.data, info), spec.first_recipe.central
+    png = contact_sheet(images, _side(spec, info), central)
     try:
         sheet.write_bytes(png)
     except OSError as error:
@@ -101,16 +102,16 @@ def _side(spec: AnySpec, info: DataInfo) -> int:
     return baseline_of(spec, info).resolution
 
 
-def _undecoded(spec: DataSpec) -> Dataset | Choice:
-    """Open data without decoding all of them, where they are encoded."""
+def _undecoded(spec: DataSpec, info: DataInfo) -> Dataset | Choice:
+    """Open the images that are taken, without decoding all of them where they are encoded."""
     if isinstance(spec, EncodedData):
         spec = spec.model_copy(update={"memory": "never"})
-    return opened(spec, patient=False)
+    return opened(spec, patient=False, undecodable=info.undecodable)
 
 
-def _pixels(spec: DataSpec) -> dict[str, str]:
+def _pixels(spec: DataSpec, info: DataInfo) -> dict[str, str]:
     """Return the fingerprint of the pixels of encoded images, which are decoded once more."""
-    images = _undecoded(spec)
+    images = _undecoded(spec, info)
     if not isinstance(images, Choice):
         return {}
     digest = pixel_digest(images.parts.values(), images.form, images.info.classes)

@@ -39,7 +39,7 @@ JOBS: pa.Schema = pa.schema(
         "message": _TEXT,
     }
 )
-"""One line per job of a study; `epoch` is its last epoch so far, `epochs` its schedule."""
+"""One line per job of a phase; `epoch` is its last epoch so far, `epochs` its schedule."""
 CANDIDATES: pa.Schema = pa.schema(
     {
         "study": _TEXT,
@@ -134,10 +134,10 @@ def _labelled(jobs: pa.DictionaryArray, labels: Mapping[str, str]) -> pa.Array:
 
 
 def jobs(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
-    """Return the states of a study's jobs."""
+    """Return the states of a study's jobs; a job that phases share has a line in each."""
     states = store.states([job.request.job.id for job in study_documents.jobs])
     lines = []
-    for planned in study_documents.jobs:
+    for planned in study_documents.jobs_of_phases:
         job = planned.request.job
         state = states[job.id]
         lines.append(

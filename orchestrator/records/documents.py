@@ -81,10 +81,17 @@ class Documents:
     @cached_property
     def jobs(self) -> list[PlannedJob]:
         """Every planned job once: first the search's, then the gate's, then the family's."""
+        phases = reversed(self.jobs_of_phases)
+        return list({job.request.job.id: job for job in phases}.values())[::-1]
+
+    @cached_property
+    def jobs_of_phases(self) -> list[PlannedJob]:
+        """The planned jobs of every phase: one that phases share is there for each of them."""
         planned = [*(self.search.jobs if self.search else ())]
         planned += self.gate_plan.jobs if self.gate_plan else ()
         planned += self.family.jobs if self.family else ()
-        return list({job.request.job.id: job for job in reversed(planned)}.values())[::-1]
+        once = {(job.phase, job.request.job.id): job for job in reversed(planned)}
+        return list(once.values())[::-1]
 
 
 class SentenceOnly(BaseModel):

@@ -75,10 +75,14 @@ class Evaluation:
         if before is None and not self.info.test:
             return
         if before and before.readings:
-            part = evaluated_part(self.spec.data) if self.info.test else None
+            part = self._part() if self.info.test else None
             self._folder.write(FINAL_TEST, self._compared(before, part))
         else:
             self._folder.write(FINAL_TEST, _pending(self.spec, self.info))
+
+    def _part(self) -> EvaluatedPart:
+        """Hash the test part, without the images that the plan could not decode."""
+        return evaluated_part(self.spec.data, self.info.undecodable)
 
     def _compared(self, before: FinalTest, part: EvaluatedPart | None) -> FinalTest:
         """Return what was read, with what has become of its test part; a change is told."""
@@ -98,7 +102,7 @@ class Evaluation:
         if not self.info.test:
             return "done"
         stored = written(self._folder)
-        before, part = stored.test, evaluated_part(self.spec.data)
+        before, part = stored.test, self._part()
         if before and before.readings and before.readings[-1].content != part.content:
             if before.changed != part:
                 self._folder.write(FINAL_TEST, self._compared(before, part))
@@ -161,7 +165,11 @@ class Evaluation:
         """Return the request that evaluates a job where and as it was trained."""
         request = trained.planned.request
         # The id of a job has no paths: one that was planned earlier may name no test files.
-        data = DataRef(spec=self.spec.data, fingerprint=request.job.data.fingerprint)
+        data = DataRef(
+            spec=self.spec.data,
+            fingerprint=request.job.data.fingerprint,
+            undecodable=self.info.undecodable,
+        )
         update = {
             "job": request.job.model_copy(update={"data": data}),
             "splits": trained.result.splits,

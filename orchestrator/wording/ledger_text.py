@@ -96,7 +96,8 @@ def appearance_lines(ledger: DataLedger) -> Iterator[str]:
     looks = ledger.appearance
     if looks is None:
         return
-    yield f"looked at: {looks.sampled:,} of {counted(looks.listed, 'image')}"
+    of_all = "all " if looks.sampled == looks.listed else f"{looks.sampled:,} of "
+    yield f"looked at: {of_all}{counted(looks.listed, 'image')}"
     for name, tallies in (("sizes", looks.sizes), ("modes", looks.modes)):
         parts = [f"{tally.count:,} x {tally.value}" for tally in tallies[:_LISTED]]
         rest = sum(tally.count for tally in tallies[_LISTED:])

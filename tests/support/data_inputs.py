@@ -14,6 +14,7 @@ from tests.support.pixel_inputs import PIXELS, pixels_of
 
 KINDS = {".jpg": "JPEG", ".tif": "TIFF", ".gif": "GIF", ".ppm": "PPM"}
 _STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+KINDS |= dict.fromkeys((".nef", ".psd", ".fits", ".jxl", ".lsm"), "TIFF")
 SPLITS = "train/cat:10 train/dog:10"
 
 FOLDERS: dict[str, str] = {
@@ -52,7 +53,12 @@ FOLDERS: dict[str, str] = {
     "another folder beside `train/`": f"{SPLITS} extra:4",
     "images without a suffix": "train/cat:10- train/dog:10",
     "TIFF, GIF and PPM": "train/cat:5.tif train/cat:5.gif train/dog:10.ppm",
+    "photographs as JPEG and camera RAW": f"{SPLITS} train/cat:5.nef",
+    "Photoshop, FITS and JPEG XL": (f"{SPLITS} train/cat:1.psd train/cat:1.fits train/cat:1.jxl"),
+    "TIFF with the suffix of another format": f"{SPLITS} train/cat:5.lsm",
+    "PNG with an unknown suffix": "train/cat:10.large train/dog:10",
     "an image of 0 bytes": f"{SPLITS} train/cat/e.png=",
+    "an image of 0 bytes in `test/`": f"{SPLITS} test/cat:10 test/dog:11 test/cat/e.png=",
     "text that is called `.png`": f"{SPLITS} train/cat/e.png=text",
     "two of 22 images of 0 bytes": f"{SPLITS} train/cat/e.png= train/dog/e.png=",
     "a class in `val/` alone": f"{SPLITS} val/cat:3 val/emu:3",

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 ORIENTATION = 0x112
 WIDTH, HEIGHT = 17, 13
@@ -33,6 +33,13 @@ def encode(image: Image.Image, kind: str, orientation: int = 1, **options: objec
     sink = io.BytesIO()
     image.save(sink, kind, **options)
     return sink.getvalue()
+
+
+def camera_raw(seed: int) -> bytes:
+    """Return a TIFF that says that its first picture is a small copy, as camera RAW does."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[254] = 1
+    return encode(picture("RGB", seed), "TIFF", tiffinfo=tags)
 
 
 def picture(mode: str, seed: int = 0, width: int = WIDTH, height: int = HEIGHT) -> Image.Image:

@@ -7,7 +7,7 @@ import numpy as np
 
 from compound.schemas.data import DataSpec
 from tests.support.image_files import encoded, folder
-from tests.support.pictures import small_gif, tiff
+from tests.support.pictures import camera_raw, encode, picture, small_gif, tiff
 
 
 def _filled(value: float, kind: str) -> bytes:
@@ -20,6 +20,8 @@ def _random(seed: int, end: int, kind: str) -> bytes:
 
 PICTURES: dict[str, Callable[[int], bytes]] = {
     "colour": encoded,
+    "turned": lambda number: encode(picture("RGB", number), "JPEG", 6),
+    "raw": camera_raw,
     "grey": lambda number: encoded(number, mode="L"),
     "framed": lambda number: small_gif((number % 4, number // 4 % 4)),
     "inverted": lambda number: tiff(np.full((8, 8), 60_000 + number, "u2"), white_is_zero=True),
@@ -38,6 +40,8 @@ PICTURES: dict[str, Callable[[int], bytes]] = {
 """By a word of a layout: an image of a number."""
 
 PIXELS: dict[str, str] = {
+    "orientation tags, in the test part too": "turned:40 test=0.2",
+    "camera RAW with the suffix of an image": "colour:39 raw:1",
     "a GIF that is smaller than its canvas": "framed:40",
     "TIFF of 16 bits whose 0 is white": "inverted:40",
     "TIFF of 32 bits without a sign": "whole32:40",

@@ -23,8 +23,29 @@ from compound.schemas.errors import DataError
 _DOCUMENTS = ("txt", "md", "json", "jsonl", "csv", "tsv", "xml", "yaml", "yml", "html", "pdf", "py")
 _BINARIES = ("npy", "npz", "pt", "mat", "h5", "log", "db", "ini", "parquet", "svg")
 _FILMS_AND_ARCHIVES = ("mov", "mp4", "avi", "mkv", "wav", "mp3", "zip", "tar", "gz", "rar", "7z")
-_NO_IMAGES = frozenset(f".{suffix}" for suffix in _DOCUMENTS + _BINARIES + _FILMS_AND_ARCHIVES)
+_CAMERA_RAW = (
+    *("3fr", "ari", "arw", "bay", "cap", "cr2", "cr3", "crw", "dcr", "dcs", "dng", "drf", "eip"),
+    *("erf", "fff", "gpr", "iiq", "k25", "kdc", "mdc", "mef", "mos", "mrw", "nef", "nrw", "orf"),
+    *("orw", "pef", "ptx", "pxn", "r3d", "raf", "raw", "rw2", "rwl", "rwz", "sr2", "srf", "srw"),
+    *("x3f", "thm"),
+)
+"""They have a small preview that any program can open, as TIFF or JPEG, and the photograph behind
+it in a form of their own. A `.thm` is the preview alone."""
+_OTHER_PICTURES = (
+    *("psd", "psb", "xcf", "ai", "eps", "fits", "fit", "fts", "jxl", "exr", "hdr", "dcm", "nii"),
+    *("svs", "ndpi", "scn", "vms", "vsi", "qptiff", "czi", "lif"),
+)
+"""Pictures in layers, of telescopes, in high range, of hospitals and of microscopes: some begin as
+TIFF does."""
+_NO_IMAGES = frozenset(
+    f".{suffix}"
+    for suffix in (
+        *(_DOCUMENTS + _BINARIES + _FILMS_AND_ARCHIVES),
+        *(_CAMERA_RAW + _OTHER_PICTURES),
+    )
+)
 """Suffixes of files that are not opened to see whether they are images."""
+_TIFF = (b"II*\0", b"MM\0*")
 _IMAGES = frozenset(SUFFIXES)
 UNDECODED = frozenset(
     suffix
@@ -143,10 +164,13 @@ def _images_by_content(
     images = []
     heads = read_ahead(partial(_head, location), names, location.parallel_reads)
     for name, head in zip(names, heads, strict=True):
-        if isinstance(head, bytes) and is_image(head):
+        suffix = suffix_of(name.rpartition("/")[2])
+        # Cameras and scientific devices write TIFF under suffixes of their own, a preview first.
+        is_other_tiff = bool(suffix) and isinstance(head, bytes) and head.startswith(_TIFF)
+        if isinstance(head, bytes) and is_image(head) and not is_other_tiff:
             images.append(name)
         else:
-            reason = reason_of_suffix(suffix_of(name.rpartition("/")[2]))
+            reason = reason_of_suffix(suffix)
             left_out.add(head if isinstance(head, str) else reason, name)
     return images
 
@@ -165,7 +189,7 @@ def is_image(head: bytes) -> bool:
 
     Pillow would say the same, 100 times slower.
     """
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"BM")):
+    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", *_TIFF, b"BM")):
         return True
     if head[4:8] == b"ftyp":
         return head[8:12] in _BRANDS

@@ -8,7 +8,7 @@ import numpy as np
 from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.pixels.decode import BadImage, Form, decode, guarded
 from compound.jobs.data.sources.catalogue import Part
-from compound.jobs.data.sources.dataset import Hashes, Indices
+from compound.jobs.data.sources.dataset import Hashes, Indices, Pixels
 
 
 @dataclass(frozen=True)
@@ -50,3 +50,18 @@ def checked(part: Part, form: Form, doing: str, see: Callable[[str, bytes], None
         tuple(bad),
         hashes if listed is None else listed[part.indices],
     )
+
+
+def pixels_of(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:
+    """Return the pixels, the positions of their images in the part, and the images left out."""
+    pixels = np.empty((len(part.indices), form.channels, form.size, form.size), dtype=np.uint8)
+    good: list[int] = []
+    bad: list[str] = []
+    with guarded():
+        for position, (name, data) in enumerate(part.listing.images(part.indices)):
+            try:
+                pixels[len(good)] = decode(data, form)
+                good.append(position)
+            except BadImage as error:
+                bad.append(f"{name}: {error}")
+    return pixels[: len(good)], np.array(good, dtype=np.int64), tuple(bad)

@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compound.jobs.data.listing.image_file import FORMAT_NAMES
-from compound.jobs.data.pixels.decode import BadImage, Form, decode, guarded
-from compound.jobs.data.pixels.image_header import appearance
+from compound.jobs.data.pixels.decode import Form
 from compound.jobs.data.pixels.seen_images import SeenImages, check_form
 from compound.jobs.data.sources.catalogue import Catalogue, Listing, Part
-from compound.jobs.data.sources.checked_images import CheckedImages, checked
+from compound.jobs.data.sources.checked_images import CheckedImages, checked, pixels_of
 from compound.jobs.data.sources.dataset import (
     Dataset,
     HeldOut,
-    Indices,
-    Pixels,
     check_labels,
     check_memory,
     check_splits,
@@ -28,9 +25,22 @@ from compound.jobs.data.sources.own_test_part import (
     check_one_test_part,
     check_own_test_part,
 )
-from compound.jobs.data.sources.sampled_form import Readable, Sample, sampled_form
+from compound.jobs.data.sources.sampled_form import (
+    Readable,
+    Sample,
+    of_all_images,
+    sampled_form,
+    unreadable,
+)
 from compound.jobs.data.sources.subset import limited, parts
-from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
+from compound.jobs.data.sources.taken_images import (
+    check_bad,
+    marks,
+    other_images,
+    undecodable_of,
+    undecoded_notes,
+)
+from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData, Undecodable
 from compound.schemas.data_ledger import PARTS, DataLedger, PartName
 from compound.schemas.errors import DataError
 
@@ -70,16 +80,30 @@ class Choice:
         parts: dict[PartName, Part] = {"train": self.train, "validation": self.validation}
         return parts if self.test is None else {**parts, "test": self.test}
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it is known which images cannot be decoded: they are not among those chosen."""
+        return self.info.undecodable is not None
+
     def check_bad(self, bad: tuple[str, ...]) -> None:
-        """Raise DataError when more images cannot be decoded than `max_bad` allows."""
-        _check_bad(bad, self.info.train + self.info.validation, self.spec)
+        """Raise DataError when more images cannot be decoded than `max_bad` allows.
+
+        None may be bad where it was known before which ones are: all workers take the same images.
+        """
+        total = self.info.train + self.info.validation
+        if bad and self.is_settled:
+            raise other_images(bad, total, self.spec)
+        check_bad(bad, total, self.spec)
 
 
 def summarise(spec: EncodedData, catalogue: Catalogue) -> DataInfo:
     """Describe the data from labels and a few headers; broken images still count."""
     choice = choose(spec, catalogue)
     _check_test_apart(choice)
-    return choice.info.model_copy(update={"ledger": _ledger(choice)})
+    ledger = _ledger(choice)
+    bad = unreadable(_readable((choice.train, choice.validation)))
+    notes = (*ledger.notes, *undecoded_notes(bad))
+    return choice.info.model_copy(update={"ledger": ledger.model_copy(update={"notes": notes})})
 
 
 def inspect(choice: Choice) -> DataInfo:
@@ -88,32 +112,38 @@ def inspect(choice: Choice) -> DataInfo:
     DataError: as for `decoded`, or the form that a sample decided does not fit all images.
     """
     _check_test_apart(choice)
-    seen = SeenImages(choice.form)
-    images = {
-        part: checked(images, choice.form, f"decoding {part}:", seen.add)
-        for part, images in choice.parts.items()
-    }
+    images, seen = _checked(choice)
     train, validation, test = (images.get(part) for part in PARTS)
     assert train and validation, "every choice has these parts"
     bad = (*train.bad, *validation.bad)
     choice.check_bad(bad)
     if test:
-        _check_bad(test.bad, choice.info.test, choice.spec)
+        check_bad(test.bad, choice.info.test, choice.spec)
         bad += test.bad
-    check_form(seen, choice.sample.appearance.sampled, choice.spec)
-    update = {"quarantined": bad, "ledger": _ledger(_with_all(choice, seen), images)}
-    if not choice.streamed:
-        train_labels = choice.train.labels[train.good]
-        held_out_labels = choice.validation.labels[validation.good]
-        check_splits(train_labels, held_out_labels, choice.info.classes, choice.spec.path)
-        update |= {"train": len(train.good), "validation": len(validation.good)}
-    return choice.info.model_copy(update=update)
+    # Chosen again, so that the form too is decided by images that every worker takes.
+    decodable = choose(choice.spec, choice.catalogue, undecodable_of(images))
+    if decodable.form != choice.form:
+        _, seen = _checked(decodable)
+    check_form(seen, decodable.sample.appearance.sampled, choice.spec)
+    sample = of_all_images(decodable.sample, choice.spec, seen)
+    ledger = _ledger(replace(choice, sample=sample), images)
+    return decodable.info.model_copy(update={"quarantined": bad, "ledger": ledger})
+
+
+def _checked(choice: Choice) -> tuple[dict[PartName, CheckedImages], SeenImages]:
+    """Decode every chosen image of every part."""
+    seen = SeenImages(choice.form)
+    images = {
+        part: checked(images, choice.form, f"decoding {part}:", seen.add)
+        for part, images in choice.parts.items()
+    }
+    return images, seen
 
 
 def decoded(choice: Choice) -> Dataset:
     """Decode every chosen image. DataError: too many are bad, or what is left is unfit."""
-    train, train_good, train_bad = _decoded(choice.train, choice.form)
-    held_out, held_out_good, held_out_bad = _decoded(choice.validation, choice.form)
+    train, train_good, train_bad = pixels_of(choice.train, choice.form)
+    held_out, held_out_good, held_out_bad = pixels_of(choice.validation, choice.form)
     bad = (*train_bad, *held_out_bad)
     choice.check_bad(bad)
     train_labels = choice.train.labels[train_good]
@@ -125,20 +155,29 @@ def decoded(choice: Choice) -> Dataset:
 
 
 def read_or_stream(
-    spec: EncodedData, catalogue: Catalogue, part: HeldOut = "validation"
+    spec: EncodedData,
+    catalogue: Catalogue,
+    part: HeldOut = "validation",
+    undecodable: Undecodable | None = None,
 ) -> Dataset | Choice:
     """Return the decoded images where they are kept in memory, else the choice to stream."""
-    choice = choose(spec, catalogue)
+    choice = choose(spec, catalogue, undecodable)
     choice = choice.for_test() if part == "test" else choice
     return choice if choice.streamed else decoded(choice)
 
 
-def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
-    """Return the images that a spec selects.
+def choose(
+    spec: EncodedData, catalogue: Catalogue, undecodable: Undecodable | None = None
+) -> Choice:
+    """Return the images that a spec selects, without those that cannot be decoded.
 
     DataError: a split is empty or of one class, or `memory: always` and they do not fit.
     """
     train, validation, test = _parts(spec, catalogue)
+    if undecodable:
+        train = train.without(undecodable.train)
+        validation = validation.without(undecodable.validation)
+        test = test.without(undecodable.test) if test else None
     check_splits(train.labels, validation.labels, catalogue.classes, spec.path)
     sample = _sample((train, validation), spec, catalogue.largest)
     form = sample.form
@@ -146,7 +185,7 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
     streamed = streams(spec, images, form.channels, form.size)
     if not streamed:
         check_memory(images, form.channels, form.size, spec.path)
-    content = " ".join((catalogue.content, *sample.marks))
+    content = " ".join((catalogue.content, *sample.marks, *marks(undecodable)))
     # The fraction has no effect where the source has a validation split of its own.
     ignored = ("validation",) if catalogue.validation else ()
     info = DataInfo(
@@ -158,10 +197,17 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
         validation=len(validation.indices),
         test=len(test.indices) if test else 0,
         pixels=sample.pixels,
+        undecodable=undecodable,
     )
     choice = Choice(spec, catalogue, train, validation, form, info, streamed, sample, test)
     _check_empty(choice)
     return choice
+
+
+def check_readable(choice: Choice) -> None:
+    """Raise DataError where an image of the sample cannot be read, but was to be taken."""
+    if choice.is_settled:
+        choice.check_bad(tuple(unreadable(_readable((choice.train, choice.validation)))))
 
 
 def streams(spec: DataSpec, images: int, channels: int, size: int) -> bool:
@@ -192,8 +238,7 @@ def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part, Part | 
 
 
 def _sample(parts: Sequence[Part], spec: EncodedData, largest: int | None) -> Sample:
-    sources = [Readable(part.listing.images, part.indices) for part in parts]
-    sample = sampled_form(spec, sources, largest)
+    sample = sampled_form(spec, _readable(parts), largest)
     if sample is None:
         raise DataError(
             f"none of the {len(parts[0].indices):,} training images can be decoded",
@@ -201,6 +246,10 @@ def _sample(parts: Sequence[Part], spec: EncodedData, largest: int | None) -> Sa
             allowed=", ".join(FORMAT_NAMES),
         )
     return sample
+
+
+def _readable(parts: Sequence[Part]) -> list[Readable]:
+    return [Readable(part.listing.images, part.indices) for part in parts]
 
 
 def _own_test_part(spec: EncodedData, catalogue: Catalogue, test: Listing) -> Part:
@@ -224,29 +273,6 @@ def _check_test_apart(choice: Choice) -> None:
         check_apart(choice.test.listing, listings, _test_address(choice.spec))
 
 
-def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:
-    """Return the pixels, the positions of their images in the part, and the images left out."""
-    pixels = np.empty((len(part.indices), form.channels, form.size, form.size), dtype=np.uint8)
-    good: list[int] = []
-    bad: list[str] = []
-    with guarded():
-        for position, (name, data) in enumerate(part.listing.images(part.indices)):
-            try:
-                pixels[len(good)] = decode(data, form)
-                good.append(position)
-            except BadImage as error:
-                bad.append(f"{name}: {error}")
-    return pixels[: len(good)], np.array(good, dtype=np.int64), tuple(bad)
-
-
-def _with_all(choice: Choice, seen: SeenImages) -> Choice:
-    """Return a choice whose notes and appearance are those of all images."""
-    listed = sum(len(part.indices) for part in choice.parts.values())
-    notes = tuple(seen.notes(choice.spec))
-    looks = appearance(seen.headers, listed)
-    return replace(choice, sample=replace(choice.sample, appearance=looks, notes=notes))
-
-
 def _ledger(choice: Choice, images: Mapping[PartName, CheckedImages] | None = None) -> DataLedger:
     """Return the ledger of a choice, with what decoding all `images` showed."""
     parts = {
@@ -263,14 +289,3 @@ def _check_empty(choice: Choice) -> None:
         empty = part.indices[np.isin(part.indices, part.listing.empty)]
         bad += [f"{part.listing.name(int(index))}: 0 bytes" for index in empty]
     choice.check_bad(tuple(bad))
-
-
-def _check_bad(bad: tuple[str, ...], total: int, spec: EncodedData) -> None:
-    if len(bad) > spec.max_bad * total:
-        raise DataError(
-            f"{len(bad):,} of {total:,} images cannot be decoded: {'; '.join(bad[:5])}"
-            + (f"; and {len(bad) - 5:,} more" if len(bad) > 5 else ""),
-            where=spec.path,
-            allowed=f"{spec.max_bad:.2%} (`max_bad`)",
-            next_step="repair or remove them, or raise `max_bad` to train without them",
-        )

@@ -13,6 +13,7 @@ from compound.jobs.data.pixels.decode import Form
 from compound.jobs.data.pixels.eight_bits import HIGH_BYTE
 from compound.jobs.data.pixels.form_notes import form_notes
 from compound.jobs.data.pixels.image_header import PLAIN_FORMATS, Header, appearance, header
+from compound.jobs.data.pixels.seen_images import SeenImages
 from compound.jobs.data.pixels.white_point import GreyRange, step_of
 from compound.jobs.data.sources.dataset import Indices
 from compound.schemas.data import ImageFolderData, ParquetData
@@ -95,12 +96,31 @@ def sampled_form(
     return Sample(form, tuple(marks), version, appearance(counts, listed), tuple(notes))
 
 
+def of_all_images(sample: Sample, spec: EncodedSpec, seen: SeenImages) -> Sample:
+    """Return a sample whose notes and appearance are those of all images of all parts."""
+    looks = appearance(seen.headers, seen.headers.total())
+    return replace(sample, appearance=looks, notes=tuple(seen.notes(spec)))
+
+
 def _sampled_note(sampled: int, listed: int, form: Form) -> str:
     return (
         f"{sampled:,} of {listed:,} images were sampled, which decides {form.channels} channel"
         f"{'s' if form.channels > 1 else ''} and {form.size} pixels: `compound data` and "
         "`compound run` look at all"
     )
+
+
+def unreadable(parts: Sequence[Readable]) -> list[str]:
+    """Return the sampled images whose header cannot be read, by name, with the reason."""
+    bad = []
+    with guarded():
+        for part, count in zip(parts, (SAMPLES, HELD_OUT_SAMPLES), strict=False):
+            for name, data in part.read(evenly(part.indices, count)):
+                try:
+                    header(data)
+                except BadImage as error:
+                    bad.append(f"{name}: {error}")
+    return bad
 
 
 def evenly(indices: Indices, count: int) -> Indices:

@@ -48,7 +48,8 @@ def test_every_table_has_its_schema_and_lines(store: str, name: str) -> None:
 
 
 def test_questions_in_sql(store: str, capsys: pytest.CaptureFixture[str]) -> None:
-    jobs = query_rows("select count(*) n, min(status) s from jobs", store, capsys)
+    distinct = "select count(distinct job) n, min(status) s from jobs"
+    jobs = query_rows(distinct, store, capsys)
     opened, study_documents = find("small", store)
     assert jobs == [{"n": len(study_documents.jobs), "s": "done"}]
     (best,) = query_rows(
@@ -69,6 +70,20 @@ def test_questions_in_sql(store: str, capsys: pytest.CaptureFixture[str]) -> Non
             scores.setdefault(job.candidate, []).append(score)
     assert best["a"] == pytest.approx(max(sum(s) / len(s) for s in scores.values()), abs=0.2)
     assert query_rows("select 1 where 1 = 0", store, capsys) == []
+
+
+def test_a_job_of_two_phases_is_a_row_in_both(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, study_documents = find("small", store)
+    search, family = study_documents.search, study_documents.family
+    assert search and family
+    by_phase = {"search": search.jobs, "family": family.jobs}
+    ids = {phase: {job.request.job.id for job in jobs} for phase, jobs in by_phase.items()}
+    assert ids["search"] & ids["family"], "the first of the family is a network of the search"
+    rows = query_rows("select phase, count(*) n from jobs group by 1", store, capsys)
+    assert {row["phase"]: row["n"] for row in rows} == {p: len(jobs) for p, jobs in ids.items()}
+    assert len(study_documents.jobs) == len(ids["search"] | ids["family"])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from compound.jobs.data.listing.image_file import FORMATS, guarded
 from compound.jobs.data.pixels.decode import BadImage, Form, decode
@@ -239,6 +239,22 @@ def test_a_file_that_ends_early_is_bad(kind):
     for end in (20, len(data) // 3, 2 * len(data) // 3):
         with guarded(), pytest.raises(BadImage):
             decode(data[:end], Form(3, 40))
+
+
+@pytest.mark.parametrize(("tag", "value"), [(254, 1), (50706, b"\1\4\0\0")])
+def test_the_preview_of_a_camera_raw_file_is_no_photograph(tag, value):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[tag] = value
+    data = encode(picture("RGB"), "TIFF", tiffinfo=tags)
+    with pytest.raises(BadImage, match="camera RAW, whose first picture is a preview"):
+        decode(data, FORM)
+
+
+def test_a_tiff_of_several_pages_is_its_first_page():
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[254] = 2
+    data = encode(picture("RGB"), "TIFF", tiffinfo=tags)
+    assert np.array_equal(decode(data, FORM), decode(encode(picture("RGB"), "TIFF"), FORM))
 
 
 @pytest.mark.skipif("HEIF" in FORMATS, reason="HEIC can be read here")
