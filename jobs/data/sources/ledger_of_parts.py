@@ -1,7 +1,7 @@
 """The ledger of a data set: what each part has, what was left out of it, and duplicates."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -50,6 +50,17 @@ class LedgerPart:
         """Of the images that are taken."""
         return self.part.labels[self.good]
 
+    @property
+    def hashed(self) -> HashedPart | None:
+        """The images that are taken, with their hashes; None where they were not read.
+
+        An image that is left out is no duplicate: all files of 0 bytes are equal.
+        """
+        if self.hashes is None:
+            return None
+        taken = replace(self.part, indices=self.part.indices[self.good])
+        return HashedPart(taken, self.hashes[self.good])
+
 
 def ledger_of(
     catalogue: Catalogue,
@@ -58,11 +69,7 @@ def ledger_of(
     notes: tuple[str, ...] = (),
 ) -> DataLedger:
     """Return the ledger of a source's parts; `notes`: what was decided about the pixels."""
-    hashed = {
-        name: HashedPart(entry.part, entry.hashes)
-        for name, entry in parts.items()
-        if entry.hashes is not None
-    }
+    hashed = {name: entry.hashed for name, entry in parts.items() if entry.hashed is not None}
     return DataLedger(
         parts=tuple(_part_ledger(catalogue, parts, name) for name in parts),
         unused=catalogue.unused,
