@@ -27,7 +27,7 @@ from compound.jobs.data.sources.own_test_part import (
 )
 from compound.jobs.data.sources.subset import limited, parts
 from compound.schemas.data import DataInfo, DigitsData, IdxData
-from compound.schemas.data_ledger import Appearance, PartName, Tally
+from compound.schemas.data_ledger import Appearance, LeftOut, PartName, Tally
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Arrays:
     """A hash of the training images."""
     test: ArrayListing | None = None
     test_content: str = ""
+    unused: tuple[LeftOut, ...] = ()
+    """Files beside those of the parts."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -75,7 +77,13 @@ class Arrays:
         listings = [listing for listing in (self.train, self.test) if listing]
         parts_listed = tuple(FoundPart(listing.where, len(listing.labels)) for listing in listings)
         return Catalogue(
-            self.classes, self.train, None, self.content, test=self.test, parts=parts_listed
+            self.classes,
+            self.train,
+            None,
+            self.content,
+            test=self.test,
+            parts=parts_listed,
+            unused=self.unused,
         )
 
 
