@@ -27,6 +27,12 @@ FOLDERS: dict[str, str] = {
     "class folders without parts": "cat:10 dog:10",
     "class folders and `test/` without `train/`": "cat:10 dog:10 test/x:3",
     "`seg_train/` and `seg_test/`": "seg_train/cat:3 seg_test/cat:3",
+    "`trainset/` and `testset/`": "trainset/cat:3 trainset/dog:3 testset/cat:3 testset/dog:3",
+    "`TrainData/` and `TestData/`": "TrainData/cat:3 TestData/cat:3",
+    "`tr/` and `va/` alone": "tr/cat:3 tr/dog:3 va/cat:3 va/dog:3",
+    "`tr/` and `te/` among other classes": "tr:10 te:10 en:10",
+    "the same folders in all class folders": "fold1/cat:5 fold1/dog:5 fold2/cat:5 fold2/dog:5",
+    "folders in a class that is called like a part": "trainset/a:5 trainset/b:5 cat:10",
     "one folder, `archive/`, with the parts in it": "archive/train/cat:3 archive/test/cat:3",
     "`CLASS/train/` and `CLASS/test/`": "cat/train:3 cat/test:3 dog/train:3 dog/test:3",
     "`train/train/CLASS/`": "train/train/cat:3 train/train/dog:3",
@@ -149,6 +155,17 @@ b.parquet",
     "paths in one file of a part and images in another": (
         "a.parquet:10@0,1 b.parquet:10@0,1~text/img | ."
     ),
+    "`TRAIN.PARQUET` and `Test.Parquet`": "TRAIN.PARQUET:20@0,1 Test.Parquet:6@0,1 | .",
+    "one shard of two": "train-00000-of-00002.parquet:20@0,1 | .",
+    "`trainset.parquet` and `testset.parquet`": (
+        "trainset.parquet:20@0,1 testset.parquet:6@0,1 | ."
+    ),
+    "`split=train/` and `split=test/`": (
+        "split=train/a.parquet:20@0,1 split=test/a.parquet:6@0,1 | ."
+    ),
+    "labels in the names of folders, `label=cat/`": (
+        "label=cat/a.parquet:10@none label=dog/a.parquet:10@none | ."
+    ),
     "a shard without rows beside one of texts": (
         "train-0.parquet:20@cat,dog train-1.parquet:0@cat | ."
     ),
@@ -165,8 +182,8 @@ b.parquet",
 """`file:N@LABELS` has N rows, whose labels are these in turn; `{...}` are names of numbers, `<...>`
 categories; `?` has paths of no files, `!` is text. `~text/F` has paths of files in the folder F
 beside the file, `~struct/F` the same in a struct without bytes, `~root/F` in a folder of the root;
-a `-` at the end: the first file is missing. `+`: two columns of labels. After the bar: path, and
-validation_path."""
+a `-` at the end: the first file is missing. `+`: two columns of labels, `none`: no such column.
+After the bar: path, and validation_path."""
 
 
 def files_of(root: Path, layout: str) -> DataSpec:
@@ -216,6 +233,8 @@ def _table(rows: int, labels: str, first: int) -> pa.Table:
         for row in range(rows)
     ]
     table = pa.table({"image": pa.array(images, _STRUCT), "label": column})
+    if labels == "none":
+        return table.drop_columns(["label"])
     if labels.endswith("+"):
         return pa.table([*table.columns, column], names=["image", "label", "label"])
     if not labels.startswith("{"):

@@ -15,6 +15,7 @@ from compound.jobs.data.listing.folder_entries import (
 )
 from compound.jobs.data.listing.image_file import FORMATS, SUFFIXES
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
+from compound.jobs.data.listing.moving_commands import rename_command, sort_by_part
 from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.jobs.data.listing.split_names import part_of
 from compound.schemas.errors import DataError
@@ -114,13 +115,25 @@ def _reason_of_folder(location: FileLocation, folder: str, start: int) -> str:
 
 
 def _part_in_class(location: FileLocation, folder: str, name: str) -> DataError:
-    where = as_utf8(location.address(folder))
+    steps = folder.split("/")
+    number = max(place for place, step in enumerate(steps) if step == name)
     return DataError(
-        f"`{name}` is the name of a part, but the folder lies inside a class",
-        where=where,
+        f"`{as_utf8(name)}` is the name of a part, but the folder lies inside a class",
+        where=as_utf8(location.address(folder)),
         allowed="train/CLASS/image.png: the parts are above the classes",
-        next_step=f"set `path` to the folder that holds `{name}`, or give it another name",
+        next_step=_out_of_class(location, steps[: number + 1]),
     )
+
+
+def _out_of_class(location: FileLocation, steps: list[str]) -> str:
+    """Return the next step for a part inside a class; the last of `steps` is its folder."""
+    name, above = as_utf8(steps[-1]), "/".join(steps[:-1])
+    if location.folders("/".join(steps)):
+        return f"set `path: {as_utf8(location.address(above))}`: it holds the folder `{name}`"
+    if len(steps) == 2 and not part_of(steps[0]):
+        return sort_by_part(location, name)
+    renamed = rename_command(location, [("/".join(steps), f"{above}/{steps[-1]}-images")])
+    return f"if its images are of this class: {renamed}"
 
 
 def suffix_of(name: str) -> str:

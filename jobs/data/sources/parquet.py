@@ -142,6 +142,7 @@ def catalogue(spec: ParquetData, patient: bool = True) -> Catalogue:
         parts=tuple(entry.origin for entry in parts.values()),
         unused=files.unused.entries(),
         notes=(
+            *files.notes,
             *_empty_notes(files.parts, rows),
             *matched.notes,
             *(entry.note for entry in parts.values() if entry.note),

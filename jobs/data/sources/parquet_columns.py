@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from compound.jobs.data.listing.hive_folders import column_in_folders, column_in_path
 from compound.jobs.data.sources.class_labels import is_text
 from compound.schemas.data import ParquetData
 from compound.schemas.errors import DataError
@@ -73,6 +74,9 @@ def _all_null(metadata: pq.FileMetaData, path: str) -> bool:
 def _check_names(schema: pa.Schema, spec: ParquetData, where: str) -> None:
     for column in (spec.image_column, spec.label_column):
         count = schema.names.count(column)
+        root = column_in_path(where, column) if column == spec.label_column else None
+        if not count and root is not None:
+            raise column_in_folders(root, column)
         if not count:
             raise _wrong_column(f"no column {column!r}", schema, where)
         if count > 1:
