@@ -16,9 +16,8 @@ _PART_BY_NAME = {name: part for part, names in NAMES.items() for name in names}
 _WORD = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"(?<=[^\W\d_A-Z])(?=[A-Z])")
 """Between the words of `TrainData`."""
-_NOUNS = frozenset(
-    ("data", "dataset", "datasets", "set", "sets", "split", "part", "samples")
-    + ("image", "images", "img", "imgs", "photos", "pics", "dir", "folder", "file", "files")
+_NOUN = re.compile(
+    "(data|(data)?sets?|split|part|samples|(image|img|file)s?|photos|pics|dir|folder)?"
 )
 """What follows the name of a part in `trainset` or `testimages`."""
 _ABBREVIATIONS: Mapping[str, PartName] = {
@@ -74,7 +73,7 @@ def _begins_with(word: str) -> set[PartName]:
     return {
         part
         for name, part in _PART_BY_NAME.items()
-        if word.startswith(name) and word[len(name) :] in ("", *_NOUNS)
+        if word.startswith(name) and _NOUN.fullmatch(word[len(name) :])
     }
 
 
