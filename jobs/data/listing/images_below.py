@@ -116,7 +116,7 @@ def _reason_of_folder(location: FileLocation, folder: str, start: int) -> str:
 
 def _part_in_class(location: FileLocation, folder: str, name: str) -> DataError:
     steps = folder.split("/")
-    number = max(place for place, step in enumerate(steps) if step == name)
+    number = max(at for at, step in enumerate(steps) if step == name)
     return DataError(
         f"`{as_utf8(name)}` is the name of a part, but the folder lies inside a class",
         where=as_utf8(location.address(folder)),

@@ -1,18 +1,20 @@
 """Tells class folders that may be parts: the classes may be the folders in them."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from compound.jobs.data.listing.left_out import as_utf8
-from compound.jobs.data.listing.part_files import PartFiles
 from compound.jobs.data.listing.split_names import is_like_part
 
 _LISTED = 5
 
 
-def nested_notes(train: PartFiles) -> Iterator[str]:
-    """Tell class folders that all hold the same folders, or that are called like a part."""
-    depth = train.folder.count("/") + 2 if train.folder else 1
-    inside = {name: _folders(files, depth) for name, files in train.names.items() if files}
+def nested_notes(images: Mapping[str, Sequence[str]], folder: str) -> Iterator[str]:
+    """Tell class folders that all hold the same folders, or that are called like a part.
+
+    `images`: the files of each class folder by their names under the root, in the part `folder`.
+    """
+    depth = folder.count("/") + 2 if folder else 1
+    inside = {name: _folders(files, depth) for name, files in images.items() if files}
     same = set.intersection(*inside.values()) if inside else set()
     if len(inside) > 1 and len(same) > 1:
         yield (

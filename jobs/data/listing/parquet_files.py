@@ -17,7 +17,7 @@ from compound.jobs.data.listing.hive_folders import (
     next_of_folders,
 )
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
-from compound.jobs.data.listing.parquet_names import is_parquet, missing_shards, without_suffix
+from compound.jobs.data.listing.parquet_names import is_parquet, missing_files, without_suffix
 from compound.jobs.data.listing.split_names import like_parts, part_of, parts_in
 from compound.schemas.data import ParquetData
 from compound.schemas.data_ledger import PARTS, PartName
@@ -85,7 +85,7 @@ def part_files(spec: ParquetData, patient: bool) -> FilesByPart:
                     )
                     counted.add(address)
     ordered = {part: parts[part] for part in PARTS if part in parts}
-    missing = (note for part in ordered for note in missing_shards(part, ordered[part].names))
+    missing = (note for part in ordered for note in missing_files(part, ordered[part].names))
     return FilesByPart(ordered, unused, tuple(missing))
 
 

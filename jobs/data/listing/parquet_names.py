@@ -21,7 +21,7 @@ def without_suffix(name: str) -> str:
     return name[: -len(SUFFIX)] if is_parquet(name) else name
 
 
-def missing_shards(part: str, names: Sequence[str]) -> Iterator[str]:
+def missing_files(part: str, names: Sequence[str]) -> Iterator[str]:
     """Tell the shards that are missing from those of a part, by the total in the files' names."""
     present: dict[tuple[str, str], dict[int, str]] = {}
     for match in filter(None, map(_SHARD.match, names)):

@@ -64,7 +64,7 @@ def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
         unused=unused.entries(),
         notes=(
             *spellings,
-            *nested_notes(parts["train"]),
+            *nested_notes(parts["train"].names, parts["train"].folder),
             *_notes(parts["train"], classes),
         ),
     )

@@ -58,8 +58,8 @@ class LedgerPart:
         """
         if self.hashes is None:
             return None
-        taken = replace(self.part, indices=self.part.indices[self.good])
-        return HashedPart(taken, self.hashes[self.good])
+        images = replace(self.part, indices=self.part.indices[self.good])
+        return HashedPart(images, self.hashes[self.good])
 
 
 def ledger_of(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compound.jobs.data.listing.parquet_names import missing_shards
+from compound.jobs.data.listing.parquet_names import missing_files
 from compound.jobs.data.listing.split_names import like_parts
 from compound.jobs.data.source import inspect, summarise
 from compound.schemas.errors import DataError
@@ -153,8 +153,8 @@ SHARDS = {
 
 
 @pytest.mark.parametrize("names", SHARDS)
-def test_missing_shards_are_told(names):
-    notes = list(missing_shards("train", names.split()))
+def test_missing_files_are_told(names):
+    notes = list(missing_files("train", names.split()))
     assert [SHARDS[names] in note for note in notes] == [True] * bool(SHARDS[names])
 
 
