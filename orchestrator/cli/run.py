@@ -26,6 +26,7 @@ from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.run.trackers import check as check_trackers
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.study import Outcome, Study
+from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import Value, command
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.schemas.errors import (
@@ -283,6 +284,8 @@ def _holder() -> dict[str, str]:
 
 
 def _say_data(info: "DataInfo") -> None:
+    for text in class_warnings(info):
+        note(f"warning: {text}")
     for line in ledger_lines(info):
         note(f"data: {line}")
     for line in info.quarantined[:5]:

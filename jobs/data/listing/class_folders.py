@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from compound.jobs.data.listing.file_location import FileLocation
-from compound.jobs.data.listing.images_below import is_junk
+from compound.jobs.data.listing.junk_folders import is_junk
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.moving_commands import rename_command
 from compound.jobs.data.listing.split_names import NAMES, by_part, like_parts, part_of

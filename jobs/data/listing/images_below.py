@@ -14,6 +14,7 @@ from compound.jobs.data.listing.folder_entries import (
     reason_of_error,
 )
 from compound.jobs.data.listing.image_file import FORMATS, SUFFIXES
+from compound.jobs.data.listing.junk_folders import JUNK
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.moving_commands import rename_command, sort_by_part
 from compound.jobs.data.listing.read_ahead import read_ahead
@@ -38,29 +39,12 @@ _HEAD = 16
 """Bytes that tell the format of an image."""
 _BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """Of AVIF and HEIC; ISO/IEC 23008-12."""
-JUNK = frozenset(
-    (
-        "__MACOSX",
-        "__pycache__",
-        "@eaDir",
-        "#recycle",
-        "$RECYCLE.BIN",
-        "lost+found",
-        "System Volume Information",
-    )
-)
-"""Folders that systems and programs make beside a user's: never a class."""
 _SYSTEM_FILES = frozenset(("Thumbs.db", "desktop.ini", "Icon\r"))
 _MADE_BY_SYSTEM = "made by a system (Thumbs.db and the like)"
 IGNORABLE = ("hidden", "in a hidden folder", _MADE_BY_SYSTEM)
 """Reasons for which a class folder counts as empty where nothing else is in it."""
 BAD = (NO_PERMISSION, UNREADABLE, BROKEN_LINK)
 """Reasons that count as bad images: without them these would have been taken."""
-
-
-def is_junk(folder: str) -> bool:
-    """Return whether a folder of this name is no class: hidden, or made by a system."""
-    return folder in JUNK or folder.startswith(".")
 
 
 def images_below(

@@ -27,7 +27,7 @@ from compound.jobs.data.sources.own_test_part import (
     check_own_test_part,
 )
 from compound.jobs.data.sources.sampled_form import Readable, Sample, sampled_form
-from compound.jobs.data.sources.subset import limited, parts
+from compound.jobs.data.sources.subset import SPARED, limited, parts, spared_notes
 from compound.schemas.data import DataInfo, DataSpec, ImageFolderData, ParquetData
 from compound.schemas.data_ledger import PARTS, DataLedger, PartName
 from compound.schemas.errors import DataError
@@ -49,6 +49,8 @@ class Choice:
     """Whether they are decoded during training instead of kept in memory."""
     sample: Sample
     """What a sample of the images showed."""
+    notes: tuple[str, ...] = ()
+    """What was decided about pixels and parts."""
     test: Part | None = None
     """Images that no job trains or chooses with; None: there is no test part."""
 
@@ -131,7 +133,7 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
 
     DataError: a split is empty or of one class, or `memory: always` and they do not fit.
     """
-    train, validation, test = _parts(spec, catalogue)
+    (train, validation, test), spared = _parts(spec, catalogue)
     check_splits(train.labels, validation.labels, catalogue.classes, spec.path)
     sample = _sample((train, validation), spec, catalogue.largest)
     form = sample.form
@@ -139,7 +141,7 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
     streamed = streams(spec, images, form.channels, form.size)
     if not streamed:
         check_memory(images, form.channels, form.size, spec.path)
-    content = " ".join((catalogue.content, *sample.marks))
+    content = " ".join((catalogue.content, *sample.marks)) + (SPARED if spared else "")
     # The fraction has no effect where the source has a validation split of its own.
     ignored = ("validation",) if catalogue.validation else ()
     info = DataInfo(
@@ -152,7 +154,8 @@ def choose(spec: EncodedData, catalogue: Catalogue) -> Choice:
         test=len(test.indices) if test else 0,
         pixels=sample.pixels,
     )
-    choice = Choice(spec, catalogue, train, validation, form, info, streamed, sample, test)
+    notes = (*sample.notes, *spared_notes(spared))
+    choice = Choice(spec, catalogue, train, validation, form, info, streamed, sample, notes, test)
     _check_empty(choice)
     return choice
 
@@ -164,24 +167,22 @@ def streams(spec: DataSpec, images: int, channels: int, size: int) -> bool:
     return spec.memory == "never" or (spec.memory == "auto" and not fits(images, channels, size))
 
 
-def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part, Part | None]:
+def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[tuple[Part, Part, Part | None], int]:
+    """Return the parts, and how many images stayed in training as the last ones of a class."""
     train, validation = catalogue.train, catalogue.validation or catalogue.train
     classes, seed = len(catalogue.classes), spec.split_seed
     check_labels(train.labels, classes, spec.path)
     check_labels(validation.labels, classes, getattr(spec, "validation_path", None) or spec.path)
     fraction = None if catalogue.validation else spec.validation
-    used, held_out, tested = parts(train.labels, fraction, spec.test, seed)
+    used, held_out, tested, spared = parts(train.labels, fraction, spec.test, seed)
     if catalogue.validation:
         held_out = np.arange(len(validation.labels))
     test = Part(train, tested, len(tested)) if spec.test is not None else None
     if catalogue.test:
         test = _own_test_part(spec, catalogue, catalogue.test)
     few_held_out = limited(validation.labels[held_out], spec.validation_limit, seed)
-    return (
-        Part(train, used[limited(train.labels[used], spec.limit, seed)], len(used)),
-        Part(validation, held_out[few_held_out], len(held_out)),
-        test,
-    )
+    chosen = Part(train, used[limited(train.labels[used], spec.limit, seed)], len(used))
+    return (chosen, Part(validation, held_out[few_held_out], len(held_out)), test), spared
 
 
 def _sample(parts: Sequence[Part], spec: EncodedData, largest: int | None) -> Sample:
@@ -238,7 +239,7 @@ def _ledger(choice: Choice, images: Mapping[PartName, CheckedImages] | None = No
         part: LedgerPart.of(chosen, images[part] if images else None)
         for part, chosen in choice.parts.items()
     }
-    return ledger_of(choice.catalogue, parts, choice.sample.appearance, choice.sample.notes)
+    return ledger_of(choice.catalogue, parts, choice.sample.appearance, choice.notes)
 
 
 def _check_empty(choice: Choice) -> None:

@@ -14,7 +14,6 @@ from compound.schemas.data_ledger import Appearance, DataLedger, PartLedger, Par
 
 _EMPTY, _OF_NO_BYTES = "0 bytes", "of 0 bytes"
 """The reason of a bad image as decoding says it, and as the ledger does."""
-_NAMED = 5
 SPLIT_OFF = "held out for the {part} part"
 
 
@@ -80,7 +79,6 @@ def ledger_of(
             *catalogue.notes,
             *notes,
             *_contradiction_notes(hashed),
-            *class_notes(catalogue.classes, parts["train"].labels),
         ),
     )
 
@@ -133,16 +131,3 @@ def _contradiction_notes(hashed: Mapping[PartName, HashedPart]) -> Iterator[str]
     count, names = contradictions(hashed)
     if count:
         yield f"{count:,} images have the same content and different labels: {', '.join(names)}"
-
-
-def class_notes(classes: tuple[str, ...], labels: Labels) -> Iterator[str]:
-    """Name the classes without training images."""
-    present = np.zeros(len(classes), dtype=bool)
-    present[labels] = True
-    missing = [classes[label] for label in np.flatnonzero(~present)[:_NAMED]]
-    count = int((~present).sum())
-    if count:
-        more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
-        yield f"{count:,} of {len(classes):,} classes have no training image: " + (
-            f"{', '.join(missing)}{more}"
-        )
