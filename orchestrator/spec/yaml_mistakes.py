@@ -173,7 +173,7 @@ def impossible_value(root: Node | None, error: ValueError) -> Mistake:
         try:
             yaml.load(node.value)
         except ValueError as own:
-            form = "date" if node.tag.endswith(":timestamp") else "number"
+            form = "date" if str(node.tag).endswith(":timestamp") else "number"
             return Mistake(
                 f"{node.value} has the form of a {form}, and is none: {own}; '{node.value}' in "
                 "quotes is a text",

@@ -77,9 +77,9 @@ def _check_size(tested: int, images: int, test: float) -> None:
         )
 
 
-def _check_divided(labels: Labels, taken: int, held_out: int, part: str) -> None:
+def _check_divided(labels: Labels, size: int, held_out: int, part: str) -> None:
     """Raise DataError where nothing can be held out: training needs every image."""
-    if held_out and not taken and len(labels):
+    if held_out and not size and len(labels):
         classes = len(np.unique(labels))
         raise DataError(
             f"no image can be held out for the {part} part: {len(labels):,} images are of "
