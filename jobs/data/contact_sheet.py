@@ -14,6 +14,8 @@ from compound.schemas.data import DataInfo
 _TILE, _GAP, _TEXT = 80, 4, 16
 """Sides of an image on the sheet, of the space around it and of a line of text, in pixels."""
 _MARGIN = 12
+_NARROWEST = 4
+"""Images that a block has room for at least, so that the name of a class of one image fits."""
 _WIDTH = 1800
 """Pixels that blocks of classes fill side by side; one class alone may be narrower."""
 _PAPER, _BROKEN = "gainsboro", "red"
@@ -45,7 +47,7 @@ def drawn(classes: Sequence[SheetClass], heading: str) -> Image.Image:
     """Draw the classes in blocks: a line with number, name and images, and the images below."""
     lettering = Lettering(_LETTERS)
     most = max((len(entry.images) for entry in classes), default=1)
-    block_width = most * (_TILE + _GAP) + 2 * _MARGIN
+    block_width = max(most, _NARROWEST) * (_TILE + _GAP) + 2 * _MARGIN
     block_height = _TEXT + _TILE + 2 * _GAP + _MARGIN // 2
     columns = max(1, min(-(-len(classes) // 2), _WIDTH // block_width))
     rows = -(-len(classes) // columns)

@@ -35,6 +35,8 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
     `sheet`: a PNG of the first images of each class, as the network will see them.
     """
     file = load(path, overrides)
+    if sheet is not None:
+        _check_sheet(sheet, file.source.name)
     try:
         info = inspect(file.spec.data)
         if sheet is not None:
@@ -54,6 +56,17 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
         sets = tuple(file.overrides.values())
         drawn = command("data", (file.source.name,), sets, sheet=f"{file.spec.name}.png")
         say(f"next: {drawn}    # and look at the images")
+
+
+def _check_sheet(sheet: Path, spec: str) -> None:
+    """Raise SpecError where the name of a sheet promises another format than PNG."""
+    if sheet.suffix.lower() != ".png":
+        raise SpecError(
+            f"a sheet is a PNG, and the name ends with {sheet.suffix or 'nothing'}",
+            where=str(sheet),
+            allowed="FILE.png",
+            next_step=command("data", (spec,), sheet=str(sheet.with_suffix(".png"))),
+        )
 
 
 def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:

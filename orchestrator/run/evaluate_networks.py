@@ -11,7 +11,7 @@ from compound.jobs.data.source import evaluated_part
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.analyse.final_scores import network_score, seed_score
-from compound.orchestrator.records.documents import FINAL_TEST, documents
+from compound.orchestrator.records.documents import FINAL_TEST, written
 from compound.orchestrator.records.final_networks import FinalNetwork, final_networks
 from compound.orchestrator.wording.final_texts import (
     WITHDRAWN,
@@ -97,8 +97,7 @@ class Evaluation:
         """
         if not self.info.test:
             return "done"
-        stored = documents(self._folder)
-        assert stored is not None, "a run writes its spec before its jobs"
+        stored = written(self._folder)
         before, part = stored.test, evaluated_part(self.spec.data)
         if before and before.readings and before.readings[-1].content != part.content:
             if before.changed != part:
@@ -153,7 +152,7 @@ class Evaluation:
             return []
         self.observer.note(
             f"test: {counted(len(pending), 'trained network')} on "
-            f"{counted(part.images, 'image')} that no decision has seen"
+            f"{counted(part.images, 'image')} that were used for no decision"
         )
         requests = [self._request(job, part) for job in pending]
         return self.runner.run(requests, self.store.uri, lambda event: None)

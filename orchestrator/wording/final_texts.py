@@ -8,7 +8,7 @@ from compound.schemas.data import DataInfo
 from compound.schemas.data_ledger import DataLedger
 from compound.schemas.final_evaluation import EvaluatedPart, FinalTest, NetworkScore
 
-NO_TEST = "no test part: all accuracies are of validation images, which every choice has seen"
+NO_TEST = "no test part: accuracies are of validation images, which were used for every choice"
 _NAMED = 5
 
 
@@ -44,7 +44,7 @@ def result_text(networks: Sequence[NetworkScore], images: int, level: float) -> 
     if not parts:
         return f"test part: {counted(images, 'image')}, and no network could be evaluated on it"
     return (
-        f"test accuracy on {counted(images, 'image')} that no decision has seen, "
+        f"test accuracy on {counted(images, 'image')} that were used for no decision, "
         f"{100 * level:g} % intervals: {'; '.join(parts)}"
     )
 

@@ -9,6 +9,8 @@ from compound.schemas.data_ledger import DataLedger, Duplicates, PartLedger
 
 _LISTED = 4
 """Reasons that a line names; the rest is counted."""
+_NAMED = 5
+"""Images left out that a run names."""
 MADE = "made"
 """How the place of images that are made from a seed begins."""
 
@@ -90,11 +92,11 @@ def _duplicate(entry: Duplicates, ledger: DataLedger) -> str:
 
 
 def appearance_lines(ledger: DataLedger) -> Iterator[str]:
-    """Say how the sampled images look, from their headers."""
+    """Say how the images look that were looked at, from their headers."""
     looks = ledger.appearance
     if looks is None:
         return
-    yield f"sampled: {looks.sampled:,} of {counted(looks.listed, 'image')}"
+    yield f"looked at: {looks.sampled:,} of {counted(looks.listed, 'image')}"
     for name, tallies in (("sizes", looks.sizes), ("modes", looks.modes)):
         parts = [f"{tally.count:,} x {tally.value}" for tally in tallies[:_LISTED]]
         rest = sum(tally.count for tally in tallies[_LISTED:])
@@ -103,3 +105,11 @@ def appearance_lines(ledger: DataLedger) -> Iterator[str]:
         f"with an orientation tag: {looks.oriented:,}; transparent: {looks.transparent:,}; "
         f"more than 8 bits: {looks.deep:,}"
     )
+
+
+def data_lines(info: DataInfo) -> Iterator[str]:
+    """Yield what a run says of its data as it begins, with the first images that are left out."""
+    yield from (f"data: {line}" for line in ledger_lines(info))
+    yield from (f"left out: {line}" for line in info.quarantined[:_NAMED])
+    if len(info.quarantined) > _NAMED:
+        yield f"left out: {len(info.quarantined)} images in all; the report names them"

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from compound.schemas.data import DataSpec
 from tests.support.idx_files import IDX, idx_of
 from tests.support.image_files import encoded, folder, parquet
+from tests.support.pixel_inputs import PIXELS, pixels_of
 
 KINDS = {".jpg": "JPEG", ".tif": "TIFF", ".gif": "GIF", ".ppm": "PPM"}
 _STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -47,6 +48,7 @@ FOLDERS: dict[str, str] = {
     "a link to itself": f"{SPLITS} train/cat/loop=>train/cat/loop",
     "a link to another class folder's images": f"{SPLITS} train/emu=>train/dog",
     "a broken link": f"{SPLITS} train/cat/gone.png=>nowhere",
+    "`val` as a link that leads nowhere": f"{SPLITS} val=>nowhere",
     "an empty class folder": f"{SPLITS} train/bird/",
     "a class folder with `.DS_Store` alone": f"{SPLITS} train/bird/.DS_Store=x",
     "a class folder with documents alone": f"{SPLITS} train/bird/a.txt=x",
@@ -255,5 +257,6 @@ INPUTS = {
     **{row: (folder_of, layout) for row, layout in FOLDERS.items()},
     **{row: (files_of, layout) for row, layout in FILES.items()},
     **{row: (idx_of, layout) for row, layout in IDX.items()},
+    **{row: (pixels_of, layout) for row, layout in PIXELS.items()},
 }
 """By the first cell of a row: what writes the input, and its layout."""

@@ -18,6 +18,7 @@ from compound.jobs.data.listing.junk_folders import JUNK
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.moving_commands import rename_command, sort_by_part
 from compound.jobs.data.listing.read_ahead import read_ahead
+from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.listing.split_names import part_of
 from compound.schemas.errors import DataError
 
@@ -59,7 +60,8 @@ def images_below(
     names: list[str] = []
     unclear: list[str] = []
     reasons: dict[str, str] = {}
-    for name, problem in location.walk(folder):
+    where = as_utf8(location.address(folder))
+    for name, problem in progress(location.walk(folder), None, f"listing {where}:"):
         if problem.startswith(FOLDER_UNREADABLE) and not _reason_of_folder(location, name, start):
             raise closed_folder(location.address(name), problem)
         within, _, plain = name.rpartition("/")

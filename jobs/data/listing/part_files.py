@@ -11,7 +11,6 @@ from compound.jobs.data.listing.images_below import (
     IGNORABLE,
     UNDECODED,
     images_below,
-    suffix_of,
 )
 from compound.jobs.data.listing.junk_folders import is_junk
 from compound.jobs.data.listing.left_out import FoundPart, LeftOutCounts, as_utf8
@@ -80,7 +79,8 @@ class PartFiles:
         if not UNDECODED:
             return
         everything = (name for files in self.names.values() for name in files)
-        undecoded = [name for name in everything if suffix_of(name) in UNDECODED]
+        suffixes = tuple(UNDECODED)
+        undecoded = [name for name in everything if name.lower().endswith(suffixes)]
         if len(undecoded) > max_bad * self.images:
             raise DataError(
                 f"{len(undecoded):,} of {self.images:,} images cannot be decoded here, such as "

@@ -157,7 +157,8 @@ def _notes(train: PartFiles, classes: Sequence[str]) -> Iterator[str]:
     empty = [as_utf8(name) for name in train.names if name not in classes]
     if empty:
         listed = ", ".join(f"`{name}`" for name in empty[:5])
-        yield f"no class, for want of images: {listed}{' and more' if len(empty) > 5 else ''}"
+        more = " and more" if len(empty) > 5 else ""
+        yield f"not a class, because it has no images: {listed}{more}"
     by_lower: dict[str, str] = {}
     for name in classes:
         same = by_lower.setdefault(name.lower(), name)

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from compound.jobs.data.pixels.decode import BadImage, Form, decode, guarded
 from compound.jobs.data.sources.catalogue import Part
-from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
 
 
 def pixel_digest(parts: Iterable[Part], form: Form, classes: tuple[str, ...]) -> str:

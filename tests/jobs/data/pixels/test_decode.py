@@ -7,8 +7,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from compound.jobs.data.listing.image_file import FORMATS, guarded
+from compound.jobs.data.pixels.decode import BadImage, Form, decode
+from compound.jobs.data.pixels.image_header import header
 from compound.jobs.data.source import opened
-from compound.jobs.data.sources.decode import BadImage, Form, decode
 from compound.jobs.data.stream.remote_decoding import RemoteSettings, decoded
 from compound.jobs.data.stream.streamed_dataset import StreamedDataset
 from tests.support.image_files import folder
@@ -19,6 +20,7 @@ from tests.support.pictures import (
     encode,
     picture,
     png,
+    small_gif,
     ycck,
 )
 
@@ -167,13 +169,15 @@ def test_the_first_of_several_pictures_is_taken(kind):
     assert red > 250 and green < 5 and blue < 5
 
 
-def test_a_picture_smaller_than_the_canvas_of_its_gif_stands_on_the_background():
-    screen = b"GIF89a\x04\0\x04\0\x80\0\0" + bytes([255, 0, 0, 0, 0, 255])
-    transparent = b"\x21\xf9\x04\x01\0\0\x01\0"
-    block = b"\x2c\x01\0\x01\0\x01\0\x01\0\0" + b"\x02\x02\x44\x01\0"
-    pixels = decode(screen + transparent + block + b"\x3b", Form(3, 4))
-    assert pixels[:, 1, 1].tolist() == [255, 0, 0]
-    assert pixels[:, 0, 0].tolist() == [255, 255, 255]
+@pytest.mark.parametrize("key", [b"", b"\x21\xf9\x04\x01\0\0\x01\0"])
+@pytest.mark.parametrize("corner", [(0, 0), (1, 1), (3, 3)])
+def test_a_picture_smaller_than_the_canvas_of_its_gif_stands_on_the_background(key, corner):
+    pixels = decode(small_gif(corner, key), Form(3, 4, background=(9, 8, 7)))
+    assert pixels[:, corner[1], corner[0]].tolist() == [255, 0, 0]
+    expected = np.tile([[[9]], [[8]], [[7]]], (4, 4))
+    expected[:, corner[1], corner[0]] = [255, 0, 0]
+    assert np.array_equal(pixels, expected)
+    assert header(small_gif(corner, key)).transparent
 
 
 def test_inks_of_a_jpeg_are_not_inverted():
