@@ -9,6 +9,7 @@ from compound.jobs.data.sources.pixel_digest import pixel_digest
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.spec.load import load
+from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.ledger_text import (
     appearance_lines,
@@ -44,7 +45,8 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
         raise file.explain(error) from None
     if as_json:
         source = {"source": file.spec.data.source, **_pixels(file.spec.data, info)}
-        print_json({**source, **info.model_dump(mode="json")})
+        warnings = {"warnings": list(class_warnings(info))}
+        print_json({**source, **info.model_dump(mode="json"), **warnings})
     else:
         _show(file.spec.name, info)
     if sheet is not None:
@@ -139,6 +141,8 @@ def _show(name: str, info: DataInfo) -> None:
         columns = ("class", *(f">{part.part}" for part in ledger.parts))
         print_table("\nimages of each class", columns, _classes(info, ledger))
     say()
+    for text in class_warnings(info):
+        say(f"warning: {text}")
     for lines in (class_lines(info), appearance_lines(ledger), duplicate_lines(ledger)):
         for line in lines:
             say(line)

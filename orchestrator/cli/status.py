@@ -30,6 +30,7 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
+from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import closest
@@ -127,6 +128,8 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
             say(line)
     for line in final_lines(study_status.test):
         say(line)
+    for text in class_warnings(study_status.data) if study_status.data else ():
+        say(f"warning: {text}")
     for line in ledger_lines(study_status.data) if study_status.data else ():
         say(f"data: {line}")
 

@@ -73,6 +73,12 @@ class Documents:
     test: FinalTest | None = None
     """None: the study has no test part, or is older than test parts."""
 
+    @property
+    def data(self) -> DataInfo | None:
+        """The data, as they were planned with; None: there is no plan yet."""
+        planned = self.plan or self.trained
+        return planned.data if planned else None
+
     @cached_property
     def search(self) -> Plan | None:
         """The plan of the search, extended by its rounds."""

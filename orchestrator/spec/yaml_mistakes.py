@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StringMark
 from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, ScalarEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -144,16 +145,41 @@ def _digits(event: Event) -> str:
 
 def mistakes(root: Node | None) -> Iterator[Mistake]:
     """Yield what a parsed document has that is read otherwise elsewhere, or that no spec has."""
+    for node in _nodes(root):
+        if isinstance(node, MappingNode):
+            yield from _of_keys(node)
+        elif isinstance(node, ScalarNode):
+            yield from _of_number(node)
+
+
+def _nodes(root: Node | None) -> Iterator[Node]:
+    """Yield every value of a document, in its order."""
     waiting = [root] if root else []
     while waiting:
         node = waiting.pop()
+        yield node
         if isinstance(node, MappingNode):
-            yield from _of_keys(node)
             waiting += [value for _, value in reversed(node.value)]
         elif isinstance(node, SequenceNode):
             waiting += reversed(node.value)
-        elif isinstance(node, ScalarNode):
-            yield from _of_number(node)
+
+
+def impossible_value(root: Node | None, error: ValueError) -> Mistake:
+    """Return which value has the form of a type, and is none: `2024-13-45` has that of a date."""
+    yaml = YAML(typ="safe", pure=True)
+    for node in _nodes(root):
+        if not isinstance(node, ScalarNode) or node.tag == _TEXT:
+            continue
+        try:
+            yaml.load(node.value)
+        except ValueError as own:
+            form = "date" if str(node.tag).endswith(":timestamp") else "number"
+            return Mistake(
+                f"{node.value} has the form of a {form}, and is none: {own}; '{node.value}' in "
+                "quotes is a text",
+                node.start_mark,
+            )
+    return Mistake(f"not YAML: {error}")
 
 
 def _of_keys(node: MappingNode) -> Iterator[Mistake]:

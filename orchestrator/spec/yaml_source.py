@@ -21,6 +21,7 @@ from ruamel.yaml.reader import ReaderError
 
 from compound.orchestrator.spec.yaml_mistakes import (
     Mistake,
+    impossible_value,
     mark_of,
     mistakes,
     syntax_mistake,
@@ -154,14 +155,22 @@ def parse(text: str, name: str) -> Source:
         root = YAML(typ="safe", pure=True).compose(text)
         for mistake in mistakes(root):
             raise _error(source, mistake)
-        return Source(name, text, YAML(typ="safe", pure=True).load(text), root)
+        return Source(name, text, _values(source, root), root)
     except MarkedYAMLError as error:
         raise _error(source, syntax_mistake(error, text)) from None
     except ReaderError as error:
         raise _error(source, unreadable_character(error, text)) from None
-    # A date that no calendar has is a ValueError of Python's.
     except (YAMLError, ValueError, RecursionError) as error:
         raise SpecError(f"not YAML: {_first_line(error)}", where=name) from None
+
+
+def _values(source: Source, root: Node | None) -> Any:
+    """Return the values of a document. SpecError: one cannot be built."""
+    try:
+        return YAML(typ="safe", pure=True).load(source.text)
+    # A date that no calendar has is a ValueError of Python's.
+    except ValueError as error:
+        raise _error(source, impossible_value(root, error)) from None
 
 
 def _error(source: Source, mistake: Mistake) -> SpecError:

@@ -1,14 +1,13 @@
 """Data sets as people have them, by the sentence that docs/data.md has for each."""
 
-import gzip
 import json
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from compound.schemas.data import DataSpec, IdxData
+from compound.schemas.data import DataSpec
+from tests.support.idx_files import IDX, idx_of
 from tests.support.image_files import encoded, folder, parquet
 from tests.support.pixel_inputs import PIXELS, pixels_of
 
@@ -30,6 +29,16 @@ FOLDERS: dict[str, str] = {
     "class folders without parts": "cat:10 dog:10",
     "class folders and `test/` without `train/`": "cat:10 dog:10 test/x:3",
     "`seg_train/` and `seg_test/`": "seg_train/cat:3 seg_test/cat:3",
+    "`trainset/` and `testset/`": "trainset/cat:3 trainset/dog:3 testset/cat:3 testset/dog:3",
+    "`TrainData/` and `TestData/`": "TrainData/cat:3 TestData/cat:3",
+    "`tr/` and `va/` alone": "tr/cat:3 tr/dog:3 va/cat:3 va/dog:3",
+    "`tr/` and `te/` among other classes": "tr:10 te:10 en:10",
+    "the same folders in all class folders": "fold1/cat:5 fold1/dog:5 fold2/cat:5 fold2/dog:5",
+    "folders in a class that is called like a part": "trainset/a:5 trainset/b:5 cat:10",
+    "ten classes of one image": "".join(f"train/c{number}:1 " for number in range(10)),
+    "a class of one image": "train/cat:18 train/dog:18 train/emu:1",
+    "`val/` without a class of training": f"{SPLITS} train/emu:4 val/cat:3",
+    "`test/` without a class of training": f"{SPLITS} test/cat:3",
     "one folder, `archive/`, with the parts in it": "archive/train/cat:3 archive/test/cat:3",
     "`CLASS/train/` and `CLASS/test/`": "cat/train:3 cat/test:3 dog/train:3 dog/test:3",
     "`train/train/CLASS/`": "train/train/cat:3 train/train/dog:3",
@@ -158,12 +167,35 @@ b.parquet",
     "paths in one file of a part and images in another": (
         "a.parquet:10@0,1 b.parquet:10@0,1~text/img | ."
     ),
+    "`TRAIN.PARQUET` and `Test.Parquet`": "TRAIN.PARQUET:20@0,1 Test.Parquet:6@0,1 | .",
+    "one shard of two": "train-00000-of-00002.parquet:20@0,1 | .",
+    "`trainset.parquet` and `testset.parquet`": (
+        "trainset.parquet:20@0,1 testset.parquet:6@0,1 | ."
+    ),
+    "`split=train/` and `split=test/`": (
+        "split=train/a.parquet:20@0,1 split=test/a.parquet:6@0,1 | ."
+    ),
+    "labels in the names of folders, `label=cat/`": (
+        "label=cat/a.parquet:10@none label=dog/a.parquet:10@none | ."
+    ),
+    "a shard without rows beside one of texts": (
+        "train-0.parquet:20@cat,dog train-1.parquet:0@cat | ."
+    ),
+    "two shards without rows": (
+        "train-0.parquet:20@cat,dog train-1.parquet:0@cat train-2.parquet:0@cat | ."
+    ),
+    "training files without rows": "a.parquet:0@cat,dog | a.parquet",
+    "a validation file without rows": "a.parquet:20@cat,dog b.parquet:0@cat | a.parquet b.parquet",
+    "two columns of one name": "a.parquet:20@cat,dog+ | a.parquet",
+    "numbers that no class can have": f"a.parquet:20@0,{2**63 + 1} | a.parquet",
+    "a file whose name has brackets": "a[1].parquet:20@0,1 | a[1].parquet",
     "a file that is no Parquet": "a.parquet:0@0,1! | a.parquet",
 }
 """`file:N@LABELS` has N rows, whose labels are these in turn; `{...}` are names of numbers, `<...>`
 categories; `?` has paths of no files, `!` is text. `~text/F` has paths of files in the folder F
 beside the file, `~struct/F` the same in a struct without bytes, `~root/F` in a folder of the root;
-a `-` at the end: the first file is missing. After the bar: path, and validation_path."""
+a `-` at the end: the first file is missing. `+`: two columns of labels, `none`: no such column.
+After the bar: path, and validation_path."""
 
 
 def files_of(root: Path, layout: str) -> DataSpec:
@@ -201,10 +233,11 @@ def _with_files(table: pa.Table, root: Path, beside: Path, files: str) -> pa.Tab
 
 
 def _table(rows: int, labels: str, first: int) -> pa.Table:
-    names = labels.strip("?<>{}").split(",")
+    names = labels.strip("?<>{}+").split(",")
     values = [json.loads(name) if _is_json(name) else name for name in names]
     values = list(range(len(names))) if labels.startswith("{") else values
-    column = pa.array([values[row % len(values)] for row in range(rows)])
+    kind = pa.uint64() if 2**63 + 1 in values else None
+    column = pa.array([values[row % len(values)] for row in range(rows)], kind)
     column = column.dictionary_encode() if labels.startswith("<") else column
     embedded = not labels.endswith("?")
     images = [
@@ -212,6 +245,10 @@ def _table(rows: int, labels: str, first: int) -> pa.Table:
         for row in range(rows)
     ]
     table = pa.table({"image": pa.array(images, _STRUCT), "label": column})
+    if labels == "none":
+        return table.drop_columns(["label"])
+    if labels.endswith("+"):
+        return pa.table([*table.columns, column], names=["image", "label", "label"])
     if not labels.startswith("{"):
         return table
     features = {"info": {"features": {"label": {"names": names}}}}
@@ -220,40 +257,6 @@ def _table(rows: int, labels: str, first: int) -> pa.Table:
 
 def _is_json(text: str) -> bool:
     return text in ("true", "false", "null") or text.lstrip("-")[:1].isdigit()
-
-
-IDX: dict[str, str] = {
-    "the four files of MNIST": "train:40 t10k:10",
-    "the same, packed": "train:40.gz t10k:10.gz",
-    "training files alone": "train:40",
-    "a file that is cut off": "train:40!",
-    "images without labels": "train:40?",
-    "a file both packed and not": "train:40 train:40.gz",
-    "test images of another size": "train:40 t10k:10+",
-}
-"""`part:N` are the two files of N images; `.gz`: packed, `!`: cut off, `?`: images alone,
-`+`: larger."""
-
-
-def idx_of(root: Path, layout: str) -> DataSpec:
-    """Write files of MNIST's format, and return their spec."""
-    root.mkdir(exist_ok=True)
-    for word in layout.split():
-        part, _, rest = word.partition(":")
-        count = int(rest.rstrip(".gz!?+"))
-        side = 8 if "+" in rest else 6
-        shape = (count, side, side)
-        pixels = np.random.default_rng(len(part)).integers(0, 256, shape, dtype=np.uint8)
-        labels = (np.arange(count) % 4).astype(np.uint8)
-        for kind, values in (("images", pixels), ("labels", labels)):
-            if kind == "labels" and "?" in rest:
-                continue
-            header = bytes((0, 0, 8, values.ndim)) + np.array(values.shape, ">i4").tobytes()
-            data = header + values.tobytes()
-            data = data[:-5] if "!" in rest else data
-            name = f"{part}-{kind}-idx{values.ndim}-ubyte" + (".gz" if "gz" in rest else "")
-            (root / name).write_bytes(gzip.compress(data) if "gz" in rest else data)
-    return IdxData(source="idx", path=str(root), validation=0.25)
 
 
 INPUTS = {

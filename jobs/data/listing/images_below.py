@@ -14,7 +14,9 @@ from compound.jobs.data.listing.folder_entries import (
     reason_of_error,
 )
 from compound.jobs.data.listing.image_file import FORMATS, SUFFIXES
+from compound.jobs.data.listing.junk_folders import JUNK
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
+from compound.jobs.data.listing.moving_commands import rename_command, sort_by_part
 from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.listing.split_names import part_of
@@ -59,29 +61,12 @@ _HEAD = 16
 """Bytes that tell the format of an image."""
 _BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """Of AVIF and HEIC; ISO/IEC 23008-12."""
-JUNK = frozenset(
-    (
-        "__MACOSX",
-        "__pycache__",
-        "@eaDir",
-        "#recycle",
-        "$RECYCLE.BIN",
-        "lost+found",
-        "System Volume Information",
-    )
-)
-"""Folders that systems and programs make beside a user's: never a class."""
 _SYSTEM_FILES = frozenset(("Thumbs.db", "desktop.ini", "Icon\r"))
 _MADE_BY_SYSTEM = "made by a system (Thumbs.db and the like)"
 IGNORABLE = ("hidden", "in a hidden folder", _MADE_BY_SYSTEM)
 """Reasons for which a class folder counts as empty where nothing else is in it."""
 BAD = (NO_PERMISSION, UNREADABLE, BROKEN_LINK)
 """Reasons that count as bad images: without them these would have been taken."""
-
-
-def is_junk(folder: str) -> bool:
-    """Return whether a folder of this name is no class: hidden, or made by a system."""
-    return folder in JUNK or folder.startswith(".")
 
 
 def images_below(
@@ -137,13 +122,25 @@ def _reason_of_folder(location: FileLocation, folder: str, start: int) -> str:
 
 
 def _part_in_class(location: FileLocation, folder: str, name: str) -> DataError:
-    where = as_utf8(location.address(folder))
+    steps = folder.split("/")
+    number = max(at for at, step in enumerate(steps) if step == name)
     return DataError(
-        f"`{name}` is the name of a part, but the folder lies inside a class",
-        where=where,
+        f"`{as_utf8(name)}` is the name of a part, but the folder lies inside a class",
+        where=as_utf8(location.address(folder)),
         allowed="train/CLASS/image.png: the parts are above the classes",
-        next_step=f"set `path` to the folder that holds `{name}`, or give it another name",
+        next_step=_out_of_class(location, steps[: number + 1]),
     )
+
+
+def _out_of_class(location: FileLocation, steps: list[str]) -> str:
+    """Return the next step for a part inside a class; the last of `steps` is its folder."""
+    name, above = as_utf8(steps[-1]), "/".join(steps[:-1])
+    if location.folders("/".join(steps)):
+        return f"set `path: {as_utf8(location.address(above))}`: it holds the folder `{name}`"
+    if len(steps) == 2 and not part_of(steps[0]):
+        return sort_by_part(location, name)
+    renamed = rename_command(location, [("/".join(steps), f"{above}/{steps[-1]}-images")])
+    return f"if its images are of this class: {renamed}"
 
 
 def suffix_of(name: str) -> str:

@@ -11,8 +11,8 @@ from compound.jobs.data.listing.images_below import (
     IGNORABLE,
     UNDECODED,
     images_below,
-    is_junk,
 )
+from compound.jobs.data.listing.junk_folders import is_junk
 from compound.jobs.data.listing.left_out import FoundPart, LeftOutCounts, as_utf8
 from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.schemas.data_ledger import PartName

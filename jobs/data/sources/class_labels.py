@@ -30,6 +30,11 @@ class FileLabels:
     declared: bool = False
     """Whether the file lists its classes, in an order of its own; else its rows name them."""
 
+    @property
+    def silent(self) -> bool:
+        """Whether the file says nothing of classes: it has no rows and lists none."""
+        return not len(self.ids) and not self.names
+
 
 @dataclass(frozen=True)
 class MatchedLabels:
@@ -46,7 +51,12 @@ class MatchedLabels:
 def read_labels(
     column: pa.ChunkedArray, declared: tuple[str, ...], name: str, where: str
 ) -> FileLabels:
-    """Return the labels of a column. DataError: of a type that names no class, or missing ones."""
+    """Return the labels of a column. DataError: of a type that names no class, or missing ones.
+
+    Without rows any type will do: writers choose one when they see no value.
+    """
+    if not len(column):
+        return FileLabels(where, np.empty(0, dtype=np.int64), declared, declared=bool(declared))
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
@@ -54,7 +64,7 @@ def read_labels(
     if column.null_count:
         raise _missing(column.null_count, len(column), where)
     if pa.types.is_integer(column.type):
-        ids = np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
+        ids = _class_numbers(column, name, where)
         check_distinct(dict.fromkeys(declared), where, "give each class a name of its own")
         return FileLabels(where, ids, declared, declared=bool(declared))
     if pa.types.is_boolean(column.type):
@@ -67,6 +77,18 @@ def read_labels(
             next_step="set `label_column`",
         )
     return _named(column, where)
+
+
+def _class_numbers(column: pa.ChunkedArray, name: str, where: str) -> Labels:
+    largest = pc.max(column).as_py()
+    if largest is not None and largest > np.iinfo(np.int64).max:
+        raise DataError(
+            f"column {name!r} has numbers that are too large for classes: {largest}",
+            where=where,
+            allowed=f"classes from 0 to {MAX_CLASSES - 1:,}",
+            next_step="write the labels as texts: any numbers can be names of classes",
+        )
+    return np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -87,7 +109,7 @@ def _whole_numbers(column: pa.ChunkedArray, name: str, where: str) -> pa.Chunked
         return column.cast(pa.int64())
     except pa.ArrowInvalid as error:
         raise DataError(
-            f"column {name!r} has numbers that are not whole: {error}",
+            f"column {name!r} has numbers that are not whole, or too large: {error}",
             where=where,
             allowed="one whole number, text or category a class",
             next_step="set `label_column`; a measured value is no class",
@@ -129,7 +151,8 @@ def match(train: Sequence[FileLabels], rest: Sequence[FileLabels] = ()) -> Match
     listing = next((file for file in files if file.declared), None)
     if listing is not None:
         return _by_list(listing, files)
-    texts, numbers = ([f for f in files if bool(f.names) is named] for named in (True, False))
+    telling = [file for file in files if not file.silent]
+    texts, numbers = ([f for f in telling if bool(f.names) is named] for named in (True, False))
     if texts and numbers:
         raise DataError(
             f"labels are texts in {texts[0].where}, and numbers here",
@@ -141,7 +164,8 @@ def match(train: Sequence[FileLabels], rest: Sequence[FileLabels] = ()) -> Match
     # Of spellings that are one name, the first counts.
     name_by_form = {composed(name): name for file in reversed(train) for name in file.names}
     classes = tuple(sorted(name_by_form.values()))
-    labels = tuple(_mapped(file, classes, train[0].where) for file in files)
+    named = next((file.where for file in train if file.names), train[0].where)
+    labels = tuple(_mapped(file, classes, named) for file in files)
     merged = len(classes) < len({name for file in train for name in file.names})
     return MatchedLabels(classes, labels, tuple(_spellings(files, classes)), merged)
 
@@ -158,7 +182,9 @@ def _by_list(listing: FileLabels, files: Iterable[FileLabels]) -> MatchedLabels:
         )
     labels, notes, mapped = [], [], False
     for file in files:
-        if not file.names:
+        if file.silent:
+            labels.append(file.ids)
+        elif not file.names:
             notes.append(
                 f"{file.where} names no classes: its numbers count those of {listing.where}"
             )

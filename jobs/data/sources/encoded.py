@@ -32,7 +32,7 @@ from compound.jobs.data.sources.sampled_form import (
     sampled_form,
     unreadable,
 )
-from compound.jobs.data.sources.subset import limited, parts
+from compound.jobs.data.sources.subset import SPARED, limited, parts, spared_notes
 from compound.jobs.data.sources.taken_images import (
     check_bad,
     marks,
@@ -61,6 +61,8 @@ class Choice:
     """Whether they are decoded during training instead of kept in memory."""
     sample: Sample
     """What a sample of the images showed."""
+    spared: int = 0
+    """Images that stayed in training as the last ones of their class."""
     test: Part | None = None
     """Images that no job trains or chooses with; None: there is no test part."""
 
@@ -173,7 +175,7 @@ def choose(
 
     DataError: a split is empty or of one class, or `memory: always` and they do not fit.
     """
-    train, validation, test = _parts(spec, catalogue)
+    (train, validation, test), spared = _parts(spec, catalogue)
     if undecodable:
         train = train.without(undecodable.train)
         validation = validation.without(undecodable.validation)
@@ -186,6 +188,7 @@ def choose(
     if not streamed:
         check_memory(images, form.channels, form.size, spec.path)
     content = " ".join((catalogue.content, *sample.marks, *marks(undecodable)))
+    content += SPARED if spared else ""
     # The fraction has no effect where the source has a validation split of its own.
     ignored = ("validation",) if catalogue.validation else ()
     info = DataInfo(
@@ -199,7 +202,7 @@ def choose(
         pixels=sample.pixels,
         undecodable=undecodable,
     )
-    choice = Choice(spec, catalogue, train, validation, form, info, streamed, sample, test)
+    choice = Choice(spec, catalogue, train, validation, form, info, streamed, sample, spared, test)
     _check_empty(choice)
     return choice
 
@@ -217,24 +220,22 @@ def streams(spec: DataSpec, images: int, channels: int, size: int) -> bool:
     return spec.memory == "never" or (spec.memory == "auto" and not fits(images, channels, size))
 
 
-def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[Part, Part, Part | None]:
+def _parts(spec: EncodedData, catalogue: Catalogue) -> tuple[tuple[Part, Part, Part | None], int]:
+    """Return the parts, and how many images stayed in training as the last ones of a class."""
     train, validation = catalogue.train, catalogue.validation or catalogue.train
     classes, seed = len(catalogue.classes), spec.split_seed
     check_labels(train.labels, classes, spec.path)
     check_labels(validation.labels, classes, getattr(spec, "validation_path", None) or spec.path)
     fraction = None if catalogue.validation else spec.validation
-    used, held_out, tested = parts(train.labels, fraction, spec.test, seed)
+    used, held_out, tested, spared = parts(train.labels, fraction, spec.test, seed)
     if catalogue.validation:
         held_out = np.arange(len(validation.labels))
     test = Part(train, tested, len(tested)) if spec.test is not None else None
     if catalogue.test:
         test = _own_test_part(spec, catalogue, catalogue.test)
     few_held_out = limited(validation.labels[held_out], spec.validation_limit, seed)
-    return (
-        Part(train, used[limited(train.labels[used], spec.limit, seed)], len(used)),
-        Part(validation, held_out[few_held_out], len(held_out)),
-        test,
-    )
+    chosen = Part(train, used[limited(train.labels[used], spec.limit, seed)], len(used))
+    return (chosen, Part(validation, held_out[few_held_out], len(held_out)), test), spared
 
 
 def _sample(parts: Sequence[Part], spec: EncodedData, largest: int | None) -> Sample:
@@ -279,7 +280,8 @@ def _ledger(choice: Choice, images: Mapping[PartName, CheckedImages] | None = No
         part: LedgerPart.of(chosen, images[part] if images else None)
         for part, chosen in choice.parts.items()
     }
-    return ledger_of(choice.catalogue, parts, choice.sample.appearance, choice.sample.notes)
+    notes = (*choice.sample.notes, *spared_notes(choice.spared))
+    return ledger_of(choice.catalogue, parts, choice.sample.appearance, notes)
 
 
 def _check_empty(choice: Choice) -> None:

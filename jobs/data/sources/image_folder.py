@@ -1,7 +1,6 @@
 """A folder of images: a folder for each class, in one for each part or without parts."""
 
 import hashlib
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -13,6 +12,8 @@ from compound.jobs.data.listing.file_location import (
 )
 from compound.jobs.data.listing.folder_entries import reason_of_error
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
+from compound.jobs.data.listing.moving_commands import rename_command
+from compound.jobs.data.listing.nested_classes import nested_notes
 from compound.jobs.data.listing.part_files import PartFiles, list_part
 from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.sources.catalogue import Catalogue
@@ -61,7 +62,11 @@ def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
         test_content=test_content.hexdigest() if "test" in parts else "",
         parts=tuple(files.count() for files in parts.values()),
         unused=unused.entries(),
-        notes=(*spellings, *_notes(parts["train"], classes)),
+        notes=(
+            *spellings,
+            *nested_notes(parts["train"].names, parts["train"].folder),
+            *_notes(parts["train"], classes),
+        ),
     )
 
 
@@ -114,10 +119,8 @@ def _rename(files: PartFiles, matches: Mapping[str, str]) -> str:
     """Return the next step where a folder differs from a class in case alone; else empty."""
     for name, match in matches.items():
         start = f"{files.folder}/" if files.folder else ""
-        paths = (files.location.address(start + folder) for folder in (name, match))
-        tool = "aws s3 mv --recursive" if files.location.where.startswith("s3:") else "mv -T"
-        renamed = " ".join(shlex.quote(as_utf8(path)) for path in paths)
-        return f"`{as_utf8(name)}` is `{as_utf8(match)}` in train: {tool} {renamed}"
+        renamed = rename_command(files.location, [(start + name, start + match)])
+        return f"`{as_utf8(name)}` is `{as_utf8(match)}` in train: {renamed}"
     return ""
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from compound.jobs.data.listing.file_location import FileLocation, unreadable
-from compound.jobs.data.listing.left_out import FoundPart, as_utf8
+from compound.jobs.data.listing.left_out import EXAMPLES, FoundPart, as_utf8
 from compound.jobs.data.listing.parquet_files import (
     NOT_PARQUET,
     FilesByPart,
@@ -119,6 +119,7 @@ def catalogue(spec: ParquetData, patient: bool = True) -> Catalogue:
     """
     files = part_files(spec, patient)
     rows = {part: _read(spec, names) for part, names in files.parts.items()}
+    _check_filled(files.parts["train"], rows["train"])
     everything = [entry.labels for part in rows.values() for entry in part]
     in_train = len(rows["train"])
     matched = match(everything[:in_train], everything[in_train:])
@@ -127,7 +128,7 @@ def catalogue(spec: ParquetData, patient: bool = True) -> Catalogue:
         labels = matched.labels[start : start + len(names.names)]
         start += len(names.names)
         parts[part] = _part(spec, names, rows[part], labels, patient)
-    _check_different(files.parts, {part: entry.contents for part, entry in parts.items()})
+    _check_different(files.parts, rows, parts)
     _take_back(files, parts)
     _drop_unlabelled(files, parts)
     contents = {part: " ".join(entry.contents) for part, entry in parts.items()}
@@ -140,7 +141,12 @@ def catalogue(spec: ParquetData, patient: bool = True) -> Catalogue:
         test_content=contents.get("test", ""),
         parts=tuple(entry.origin for entry in parts.values()),
         unused=files.unused.entries(),
-        notes=(*matched.notes, *(entry.note for entry in parts.values() if entry.note)),
+        notes=(
+            *files.notes,
+            *_empty_notes(files.parts, rows),
+            *matched.notes,
+            *(entry.note for entry in parts.values() if entry.note),
+        ),
     )
 
 
@@ -152,8 +158,9 @@ def _part(
     patient: bool,
 ) -> _ListedPart:
     """List a part by its rows, or by the files that they name. DataError: some are of each kind."""
-    paths = [entry.paths for entry in rows if entry.paths is not None]
-    if not paths:
+    filled = [entry for entry in rows if len(entry.labels.ids)]
+    by_path = [entry for entry in filled if entry.paths is not None]
+    if not by_path:
         listing = ParquetListing(
             names.location,
             names.names,
@@ -163,13 +170,14 @@ def _part(
         )
         origin = FoundPart(names.where, len(listing.labels))
         return _ListedPart(listing, tuple(entry.content for entry in rows), origin)
-    if len(paths) < len(rows):
+    if len(by_path) < len(filled):
         raise DataError(
-            f"{len(paths):,} of {len(rows):,} files have paths in place of images",
+            f"{len(by_path):,} of {len(filled):,} files have paths in place of images",
             where=names.where,
             allowed="images in all files of a part, or paths in all",
             next_step="write them in the same way, or name the files to use",
         )
+    paths = [entry.paths or () for entry in rows]
     images = path_images(spec, names, list(map(PathRows, paths, labels)), patient)
     contents = [f"{entry.content} {own}" for entry, own in zip(rows, images.contents, strict=True)]
     origin = FoundPart(names.where, sum(map(len, paths)), images.left_out.entries())
@@ -189,10 +197,34 @@ def _take_back(files: FilesByPart, parts: Mapping[PartName, _ListedPart]) -> Non
 
 def _drop_unlabelled(files: FilesByPart, parts: dict[PartName, _ListedPart]) -> None:
     """Count the rows of a test part that has no labels, and drop it."""
-    if "test" in parts and (parts["test"].listing.labels < 0).all():
+    if "test" in parts and _is_unlabelled(parts["test"].listing.labels):
         count = parts.pop("test").origin.entries
         reason = "rows of a test part without labels (-1)"
         files.unused.add(reason, files.parts["test"].where, count)
+
+
+def _check_filled(names: PartNames, rows: Sequence[_FileRows]) -> None:
+    if not any(len(entry.labels.ids) for entry in rows):
+        raise DataError(
+            "the training split is empty: none of its files has a row",
+            where=names.where,
+            next_step="check `path`",
+        )
+
+
+def _is_unlabelled(labels: Labels) -> bool:
+    return len(labels) > 0 and bool((labels < 0).all())
+
+
+def _empty_notes(
+    parts: Mapping[PartName, PartNames], rows: Mapping[PartName, Sequence[_FileRows]]
+) -> Iterator[str]:
+    """Tell the files without rows of each part."""
+    for part, names in parts.items():
+        empty = [n for n, e in zip(names.names, rows[part], strict=True) if not len(e.labels.ids)]
+        if empty:
+            listed = ", ".join(map(as_utf8, empty[:EXAMPLES]))
+            yield f"{len(empty):,} of {len(names.names):,} {part} files have no rows: {listed}"
 
 
 def _read(spec: ParquetData, names: PartNames) -> list[_FileRows]:
@@ -235,15 +267,17 @@ def _content(spec: ParquetData, contents: Mapping[PartName, str]) -> str:
 
 
 def _check_different(
-    parts: Mapping[PartName, PartNames], contents: Mapping[PartName, Sequence[str]]
+    names_by_part: Mapping[PartName, PartNames],
+    rows: Mapping[PartName, Sequence[_FileRows]],
+    parts: Mapping[PartName, _ListedPart],
 ) -> None:
-    """Raise DataError where two files have the same content."""
+    """Raise DataError where two files have the same content, which is not that of no rows."""
     address_by_content: dict[str, str] = {}
-    for part, names in parts.items():
-        for name, content in zip(names.names, contents[part], strict=True):
+    for part, names in names_by_part.items():
+        for name, entry, content in zip(names.names, rows[part], parts[part].contents, strict=True):
             address = as_utf8(names.location.address(name))
             first = address_by_content.setdefault(content, address)
-            if first is not address:
+            if first is not address and len(entry.labels.ids):
                 same = "the same file" if first == address else f"identical to {first}"
                 raise DataError(
                     f"{same}, which is in the data already",

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from compound.jobs.data.listing.hive_folders import column_in_folders, column_in_path
 from compound.jobs.data.sources.class_labels import is_text
 from compound.schemas.data import ParquetData
 from compound.schemas.errors import DataError
@@ -17,8 +18,14 @@ ImageKind = Literal["bytes", "paths"]
 def image_kind(
     schema: pa.Schema, metadata: pq.FileMetaData, spec: ParquetData, where: str
 ) -> ImageKind:
-    """Return whether a file has its images' bytes or only their paths. DataError: neither."""
-    _check_columns(schema, spec, where)
+    """Return whether a file has its images' bytes or only their paths. DataError: neither.
+
+    Without rows the types of the columns do not matter: writers choose one when they see no value.
+    """
+    _check_names(schema, spec, where)
+    if not metadata.num_rows:
+        return "bytes"
+    _check_types(schema, spec, where)
     column = schema.field(spec.image_column)
     if is_text(column.type):
         return "paths"
@@ -64,10 +71,19 @@ def _all_null(metadata: pq.FileMetaData, path: str) -> bool:
     return bool(missing == metadata.num_rows > 0)
 
 
-def _check_columns(schema: pa.Schema, spec: ParquetData, where: str) -> None:
+def _check_names(schema: pa.Schema, spec: ParquetData, where: str) -> None:
     for column in (spec.image_column, spec.label_column):
-        if column not in schema.names:
+        count = schema.names.count(column)
+        root = column_in_path(where, column) if column == spec.label_column else None
+        if not count and root is not None:
+            raise column_in_folders(root, column)
+        if not count:
             raise _wrong_column(f"no column {column!r}", schema, where)
+        if count > 1:
+            raise _ambiguous(column, count, schema, where)
+
+
+def _check_types(schema: pa.Schema, spec: ParquetData, where: str) -> None:
     images, labels = (schema.field(c).type for c in (spec.image_column, spec.label_column))
     if not _is_images(images):
         raise _wrong_column(
@@ -82,6 +98,15 @@ def _check_columns(schema: pa.Schema, spec: ParquetData, where: str) -> None:
             schema,
             where,
         )
+
+
+def _ambiguous(column: str, count: int, schema: pa.Schema, where: str) -> DataError:
+    error = _wrong_column(f"{count} columns are called {column!r}", schema, where)
+    error.next_step = (
+        "give one of them another name, or name another column with `image_column` or "
+        "`label_column`"
+    )
+    return error
 
 
 def _wrong_column(problem: str, schema: pa.Schema, where: str) -> DataError:

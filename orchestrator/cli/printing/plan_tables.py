@@ -8,6 +8,7 @@ from compound.orchestrator.cli.printing.plan_notes import plan_notes
 from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.forecast.placement import sentence
 from compound.orchestrator.kinds.all_kinds import KINDS
+from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import part_warnings, planned_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import counted, duration, short, size
@@ -109,6 +110,7 @@ def show(prepared: "Prepared") -> None:
         )
     _say_totals(prepared)
     cautions = (
+        *class_warnings(plan.data),
         *plan.warnings,
         *part_warnings(plan.data),
         *warnings(prepared.spec, prepared.forecast),

@@ -160,7 +160,7 @@ def test_what_is_not_there(tmp_path):
 
 
 def test_empty_splits(rows, tmp_path):
-    refused(summarise, rows([], []), "the training split is empty", "0 training and 0 validation")
+    refused(summarise, rows([], []), "the training split is empty: none of its files has a row")
     refused(summarise, rows(validation=0.001), "validation split is empty", "20 training")
     for name in ("ant", "bee"):
         (tmp_path / "train" / name).mkdir(parents=True)

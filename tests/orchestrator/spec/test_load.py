@@ -69,7 +69,14 @@ STAGES = """\
     - {kernel: 3, channels: 8}
     - {kernel: 3, channels: 16, stride: 2}
 """
+DATES = [
+    ("2024-13-45", "month must be in 1..12; '2024-13-45' in quotes is a text"),
+    ("2024-02-30", "has the form of a date, and is none: day is out of range"),
+    ("2024-12-01 25:00:00", "hour must be in 0..23"),
+    ("2024-12-01T10:00:00+99:99", "offset must be"),
+]
 MISTAKES = [
+    *(("degree: 4", f"degree: {date}", "10:35", words) for date, words in DATES),
     ("name: quick", 'name: "quick', "2:7", "this quote is never closed"),
     ("name: quick", "name quick", "2:1", "a key without a colon"),
     ("name: quick", "name: a: b", "2:8", "put a value with a colon in quotes"),
