@@ -27,7 +27,6 @@ from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.run.trackers import check as check_trackers
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.study import Outcome, Study
-from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import Value, command
 from compound.orchestrator.wording.ledger_text import data_lines
 from compound.schemas.errors import (
@@ -214,8 +213,6 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
     networks = networks_for(file, options.again(file), options.allow_import)
     with folder.lease(_holder()):
         info = inspect(spec.data)
-        for text in class_warnings(info):
-            note(f"warning: {text}")
         for line in data_lines(info):
             note(line)
         prepared = _prepared(spec, info, store, networks, options)

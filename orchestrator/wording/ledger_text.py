@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.data import DataInfo
@@ -110,6 +111,7 @@ def appearance_lines(ledger: DataLedger) -> Iterator[str]:
 
 def data_lines(info: DataInfo) -> Iterator[str]:
     """Yield what a run says of its data as it begins, with the first images that are left out."""
+    yield from (f"warning: {text}" for text in class_warnings(info))
     yield from (f"data: {line}" for line in ledger_lines(info))
     yield from (f"left out: {line}" for line in info.quarantined[:_NAMED])
     if len(info.quarantined) > _NAMED:
