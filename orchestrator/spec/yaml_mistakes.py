@@ -11,8 +11,10 @@ from ruamel.yaml.reader import ReaderError
 
 MAX_DEPTH = 40
 MAX_NODES = 10_000
-_DIGITS = 400
-"""Python refuses to read more than 4,300 digits as a number; no key of a spec needs this many."""
+_DIGITS = 250
+"""A whole number of more digits, in any base, may not fit into a float, and Python refuses
+to read more than 4,300; no key of a spec needs this many."""
+_WHOLE = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|0[ob][0-7_]+|[0-9_]+)")
 _TEXT = "tag:yaml.org,2002:str"
 _OCTAL = re.compile(r"[-+]?0[0-9_]+")
 
@@ -136,10 +138,11 @@ def _directive(event: Event) -> str:
 
 
 def _digits(event: Event) -> str:
-    if isinstance(event, ScalarEvent) and not event.style and len(event.value) > _DIGITS:
-        number = event.value.lstrip("+-").replace("_", "")
-        return f"not YAML: a number of {len(number):,} digits" if number.isdigit() else ""
-    return ""
+    if not isinstance(event, ScalarEvent) or event.style or len(event.value) <= _DIGITS:
+        return ""
+    digits = sum(character.isalnum() for character in event.value)
+    is_number = digits > _DIGITS and _WHOLE.fullmatch(event.value)
+    return f"too large: a number of {digits:,} digits" if is_number else ""
 
 
 def mistakes(root: Node | None) -> Iterator[Mistake]:
