@@ -17,6 +17,7 @@ from compound.orchestrator.spec.spec_messages import allowed, chooser, label, me
 from compound.orchestrator.spec.yaml_source import Key, Position, Source, parse, read
 from compound.orchestrator.wording.commands import Value, command
 from compound.orchestrator.wording.numbers import counted
+from compound.schemas.base import MisfitError
 from compound.schemas.baseline import FactoryBaseline
 from compound.schemas.errors import CompoundError, SpecError
 from compound.schemas.parallel import OTHER_NAMES
@@ -147,7 +148,7 @@ def _translate(
 ) -> SpecError:
     """Turn pydantic's first finding into what, where, and what is allowed."""
     details = min(error.errors(include_url=False), key=lambda e: e["type"] == "missing")
-    path = [*keys_of(details["loc"]), *_discriminator(details)]
+    path = _blamed(details, source, origins)
     position = _origin(path, origins) or source.locate(
         path, key=details["type"] == "extra_forbidden"
     )
@@ -157,6 +158,24 @@ def _translate(
     return SpecError(
         message, **position._asdict(), allowed=allowed(details), next_step=way_out(details)
     )
+
+
+def _blamed(
+    details: ErrorDetails, source: Source, origins: Mapping[tuple[str, ...], str]
+) -> tuple[Key, ...]:
+    """Return the keys of what has to change: of several that do not fit, a setting comes first."""
+    path = (*keys_of(details["loc"]), *_discriminator(details))
+    misfit = details.get("ctx", {}).get("error")
+    if not isinstance(misfit, MisfitError):
+        return path
+    paths = [(*path, *map(_step, key.split("."))) for key in misfit.keys]
+    settings = [below for below in paths if _origin(below, origins)]
+    written = [below for below in paths if source.has(below)]
+    return next(iter([*settings, *written]), path)
+
+
+def _step(text: str) -> Key:
+    return int(text) if text.isdigit() else text
 
 
 def _mistakes(error: ValidationError) -> int:

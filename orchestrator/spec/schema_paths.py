@@ -123,10 +123,10 @@ def _own_key(member: Any, members: Sequence[Any]) -> str:
 
     "" where another member is no mapping: `workers: 2` beside `workers: {min: 2, max: 8}`.
     """
-    if not all(any(models_in(other)) for other in members):
+    if not all(any(models_in(choice)) for choice in members):
         return ""
-    others = {name for other in members if other is not member for name in _required(other)}
-    return next((f"`{name}`" for name in _required(member) if name not in others), "")
+    elsewhere = {key for choice in members if choice is not member for key in _required(choice)}
+    return next((f"`{key}`" for key in _required(member) if key not in elsewhere), "")
 
 
 def _required(member: Any) -> list[str]:
