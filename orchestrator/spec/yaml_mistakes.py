@@ -9,6 +9,8 @@ from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, ScalarEven
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from compound.orchestrator.spec.open_quotes import open_quote
+
 MAX_DEPTH = 40
 MAX_NODES = 10_000
 _DIGITS = 250
@@ -35,7 +37,9 @@ def syntax_mistake(error: MarkedYAMLError, text: str) -> Mistake:
     problem, begun = str(error.problem or error).strip(), error.context_mark
     context, noticed = str(error.context or ""), error.problem_mark or error.context_mark
     if "quoted scalar" in context and begun:
-        return Mistake("this quote is never closed", begun)
+        return _run_on(text, begun) or Mistake("this quote is never closed", begun)
+    if noticed and (run_on := _run_on(text, noticed)):
+        return run_on
     if "could not find expected ':'" in problem and begun:
         return Mistake("a key without a colon: write `key: value`", begun)
     if "parsing a flow" in context and begun and noticed and begun.line != noticed.line:
@@ -45,6 +49,17 @@ def syntax_mistake(error: MarkedYAMLError, text: str) -> Mistake:
     if "mapping values are not allowed" in problem and noticed:
         return _second_colon(problem, noticed, text)
     return Mistake(_with_advice(problem), noticed)
+
+
+def _run_on(text: str, mark: Any) -> Mistake | None:
+    quote = open_quote(text, mark.line)
+    if quote is None:
+        return None
+    return Mistake(
+        f"this quote is not closed in its line: the next quote, in line {quote.last_line + 1}, "
+        "ends its text",
+        quote.mark,
+    )
 
 
 _ADVICE = (

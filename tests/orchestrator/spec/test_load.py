@@ -70,6 +70,9 @@ STAGES = """\
     - {kernel: 3, channels: 16, stride: 2}
 """
 MISTAKES = [
+    ("kind: study\nname: quick", 'kind: "study\nname: "quick"', "1:7", "in line 2, ends its text"),
+    ("name: quick", "name: 'quick\nstore: ''\n'seed': 1", "2:7", "in line 4, ends its text"),
+    ("{source: digits}", '{source: "digits}\nseed: 3\n"retries": 1', "3:16", "in line 5, ends"),
     ("name: quick", 'name: "quick', "2:7", "this quote is never closed"),
     ("name: quick", "name quick", "2:1", "a key without a colon"),
     ("name: quick", "name: a: b", "2:8", "put a value with a colon in quotes"),
@@ -276,6 +279,35 @@ def test_a_path_that_cannot_be_written_out_is_refused(
     with pytest.raises(SpecError, match=re.escape(words)) as caught:
         spec("data: {source: digits}", DATA % f"'{written}'")
     assert caught.value.where.endswith("spec.yaml:3:36")
+
+
+QUOTED = """\
+"kind": "study"
+"name": "quick"
+"data": {"source": "digits"}
+"baseline":
+  "name": "resnet-18"
+"search":
+  "design": {"kind": "lattice"}
+  "controls":
+    - "width"
+    - "depth"
+"store": "runs"
+"""
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_an_open_quote_is_blamed_on_its_own_line(tmp_path: Path, quote: str) -> None:
+    path, text = tmp_path / "spec.yaml", QUOTED.replace('"', quote)
+    quotes = [at for at, letter in enumerate(text) if letter == quote]
+    path.write_text(text)
+    load(path)
+    for closing in quotes[1::2]:
+        path.write_text(text[:closing] + text[closing + 1 :])
+        with pytest.raises(SpecError) as caught:
+            load(path)
+        line = text.count("\n", 0, closing) + 1
+        assert caught.value.where.startswith(f"{path}:{line}:"), str(caught.value)
 
 
 @settings(max_examples=150, deadline=None)
