@@ -11,7 +11,7 @@ from compound.schemas.base import Identified, MisfitError, Model, digest
 from compound.schemas.data import DataSpec
 from compound.schemas.factory import FactoryNetwork, Realised
 from compound.schemas.machine.gpus import Gpus
-from compound.schemas.parallel import ParallelKey, add_old_name, refuse_both_names
+from compound.schemas.parallel import PARALLEL_KEYS, ParallelKey, add_old_name, refuse_both_names
 from compound.schemas.recipe import Keep, Recipe
 from compound.schemas.weights import WeightsRef
 
@@ -83,7 +83,7 @@ class Resources(Model):
             )
         if self.parallel == "full" and self.workers == 1:
             raise MisfitError(
-                ("workers", "parallel", "sharding"),
+                ("workers", *PARALLEL_KEYS),
                 "parallel: full divides a network among workers, but there is only one: "
                 "set workers to 2 or more, or parallel to none",
             )

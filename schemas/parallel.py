@@ -12,6 +12,9 @@ Parallel = Literal["none", "full"]
 _OLD_NAME = "sharding"
 """The key's first name, which stored and printed documents keep."""
 
+PARALLEL_KEYS = ("parallel", _OLD_NAME)
+"""What a spec may call the key."""
+
 OTHER_NAMES = {"parallel": _OLD_NAME, _OLD_NAME: "parallel"}
 """Of a key that has two names: setting it by the first of a pair takes the second away."""
 

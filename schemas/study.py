@@ -11,6 +11,7 @@ from compound.schemas.data import DataSpec
 from compound.schemas.design import Budget, Design, LatticeDesign
 from compound.schemas.forecast import Phase
 from compound.schemas.job import Resources
+from compound.schemas.parallel import PARALLEL_KEYS
 from compound.schemas.promotion import Asha, Gate, Promotion, Rungs
 from compound.schemas.recipe import Recipe
 from compound.schemas.retries import Retries, RetryLimits
@@ -116,7 +117,7 @@ class Placement(Model):
             )
         if self.search.parallel != "none":
             raise MisfitError(
-                ("search.parallel", "search.sharding"),
+                tuple(f"search.{key}" for key in PARALLEL_KEYS),
                 f"search.parallel is {self.search.parallel}, which only family jobs may have: "
                 "search jobs train networks about as large as the baseline, one on each worker",
             )

@@ -11,11 +11,11 @@ _MOST = 3
 def other_home(loc: Sequence[Key]) -> str:
     """Return where the unknown key at a location of pydantic's belongs; "" for a key of nowhere."""
     key, (above, _) = str(loc[-1]), along(loc[:-1])
-    known = [path for path in all_paths() if path.keys[-1] == key]
-    beside = [path for path in known if path.keys[:-1] == above.keys]
+    homes = [path for path in all_paths() if path.keys[-1] == key]
+    beside = [path for path in homes if path.keys[:-1] == above.keys]
     if beside:
         return _choice_that_has(key, beside, above.choices)
-    below = [path for path in known if len(path.keys) > 1]
+    below = [path for path in homes if len(path.keys) > 1]
     return _key_that_has(key, _of_own_kind(below, above), above)
 
 
@@ -27,8 +27,8 @@ def _choice_that_has(key: str, homes: Sequence[SchemaPath], own: Sequence[str]) 
     chosen = next((ours for _, ours in pairs if ours), "")
     if not instead:
         return ""
-    here = f", not of {chosen}" if chosen else ""
-    return f"`{key}` is a key of {instead}{here}: take it out, or choose {instead}"
+    contrast = f", not of {chosen}" if chosen else ""
+    return f"`{key}` is a key of {instead}{contrast}: take it out, or choose {instead}"
 
 
 def _differing(theirs: Sequence[str], ours: Sequence[str]) -> Iterator[tuple[str, str]]:
