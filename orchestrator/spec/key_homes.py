@@ -27,8 +27,8 @@ def _choice_that_has(key: str, homes: Sequence[SchemaPath], own: Sequence[str]) 
     chosen = next((ours for _, ours in pairs if ours), "")
     if not instead:
         return ""
-    contrast = f", not of {chosen}" if chosen else ""
-    return f"`{key}` is a key of {instead}{contrast}: take it out, or choose {instead}"
+    contrast = f", not with {chosen}" if chosen else ""
+    return f"`{key}` goes with {instead}{contrast}: take it out, or choose {instead}"
 
 
 def _differing(theirs: Sequence[str], ours: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -111,11 +111,11 @@ def test_tags_are_told_from_keys_of_the_same_name() -> None:
 
 
 HOMES = [
-    ("study", "data", "source: parquet\npath: x\nsize: 64", "`size` is a key of `source: "),
-    ("study", "data", "source: parquet\npath: x\nsize: 64", "not of `source: parquet`: take it"),
+    ("study", "data", "source: parquet\npath: x\nsize: 64", "`size` goes with `source: "),
+    ("study", "data", "source: parquet\npath: x\nsize: 64", "not with `source: parquet`: take it"),
     ("train", "resources", "family: {gpus: 1}", "or choose `kind: study`"),
-    ("study", "resources", "gpus: 1", "`gpus` is a key of `kind: train`, not of `kind: study`"),
-    ("study", "baseline", "factory: 'a:b'\nresolution: 8\npadding: same", "not of `factory`"),
+    ("study", "resources", "gpus: 1", "`gpus` goes with `kind: train`, not with `kind: study`"),
+    ("study", "baseline", "factory: 'a:b'\nresolution: 8\npadding: same", "not with `factory`"),
     ("train", "train", "rounds: 2", "`rounds` belongs under `search` in `kind: study`"),
     ("train", "train", "degree: 2", "`degree` belongs under `search.design` in `kind: study`"),
     ("study", "search.design", "kind: star\ndegree: 3", "choose `kind: lattice`"),
