@@ -144,7 +144,8 @@ class _Science(Model):
 def revision_of(recipe: Recipe) -> int:
     """Return the newest revision of a recipe: 1 where RandAugment makes all drawn operations.
 
-    Jobs of older stores have revision 0; RandAugment made about half of the operations in them.
+    Jobs of older stores have revision 0: RandAugment makes about half of the operations in them,
+    and goes on so when they are resumed.
     """
     return int(recipe.augment.policy == "randaugment")
 

@@ -216,6 +216,11 @@ class StudySpec(_Common):
         return self.gate.mode != "off"
 
     @property
+    def stops_at_gate(self) -> bool:
+        """Whether the family is left out where the gate closes."""
+        return self.gate.mode == "stop"
+
+    @property
     def phases(self) -> dict[Phase, Resources]:
         """The resources of each phase's jobs; the gate trains as the search."""
         gate: dict[Phase, Resources] = {"gate": self.resources.search} if self.gated else {}
@@ -271,6 +276,11 @@ class TrainSpec(_Common):
     @property
     def gated(self) -> bool:
         """Whether a gate comes before the family: never."""
+        return False
+
+    @property
+    def stops_at_gate(self) -> bool:
+        """Whether a gate may end it: never."""
         return False
 
     @property

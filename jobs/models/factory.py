@@ -12,6 +12,7 @@ from compound.jobs.models.meta_trace import IMAGES, Trace, trace
 from compound.jobs.models.training_check import (
     Buffers,
     Untrainable,
+    left_out,
     require_types,
     require_used,
     require_weights,
@@ -51,6 +52,7 @@ class Factory:
         self._folders = (*folders, code_folder(name))
         self._built: dict[Point, FactoryNetwork | FactoryError] = {}
         self._weights: dict[Point, frozenset[str]] = {}
+        self._passes = 0
 
     @property
     def builds(self) -> int:
@@ -75,6 +77,13 @@ class Factory:
         """
         self._check_training((network.depth, network.width, network.resolution))
 
+    def left_out(self, network: FactoryNetwork) -> list[str]:
+        """Return the weights that some passes in training use, and others leave out."""
+        point = (network.depth, network.width, network.resolution)
+        module = self._without_numbers(point)
+        with self._factory_errors("in training", point):
+            return left_out(module, lambda: self._training_output(module, point, "meta"))
+
     def _check_training(self, point: Point) -> None:
         module = self._without_numbers(point)
         buffers = Buffers(module)
@@ -89,7 +98,11 @@ class Factory:
 
     def _training_output(self, module: nn.Module, point: Point, device: str) -> Tensor:
         images = torch.zeros(IMAGES, self._channels, point[2], point[2], device=device)
+        self._passes += 1
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            # fork_rng restores the generator, so without a seed of its own each pass would take
+            # the same branches. torch.manual_seed would seed the generators of GPUs too.
+            torch.default_generator.manual_seed(self._passes)
             output: Tensor = module.train()(images)
         return output
 

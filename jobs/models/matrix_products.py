@@ -1,7 +1,8 @@
 """The multiplications of one operation below autograd: matrix products and convolutions.
 
-The same as torch.utils.flop_counter over two. That leaves out products with a vector (mv), which
-are counted here, and some of the fused attention of CPUs, which never runs on the meta device.
+The same as torch.utils.flop_counter over two. That leaves out products with a vector (mv, dot), of
+three factors (bilinear) and distances, which are counted here, and some of the fused attention of
+CPUs, which never runs on the meta device.
 """
 
 import math
@@ -21,10 +22,34 @@ def _attention(query: Tensor, key: Tensor, value: Tensor) -> int:
     return scores * (query.shape[-1] + value.shape[-1])
 
 
+def _three(terms: tuple[Tensor, ...], settings: tuple[list[int], ...]) -> int:
+    """Count a product of three factors, summed: the first two by each other, then by the third.
+
+    `settings`: for each factor the dimensions that it is expanded in, and those summed over.
+    F.bilinear of (N, I), (O, I, J) and (N, J) is N O I J, and N O J more.
+    """
+    *expanded, summed = settings
+    shapes: list[tuple[int, ...]] = []
+    for term, dimensions in zip(terms, expanded, strict=True):
+        for dimension in sorted(dimensions):
+            term = term.unsqueeze(dimension)
+        shapes.append(tuple(term.shape))
+    whole: list[int] = [max(sizes) for sizes in zip(*shapes, strict=True)]
+    contracted = math.prod(whole[d] for d in summed if d in expanded[2])
+    return math.prod(whole) + math.prod(whole) // max(1, contracted)
+
+
+def _distances(left: Tensor, right: Tensor) -> int:
+    """Count the product behind the distances of (..., m, k) and (..., n, k)."""
+    return left.numel() * right.shape[-2]
+
+
 _FIRST = {
     "aten::mm": 0,
     "aten::bmm": 0,
     "aten::mv": 0,
+    "aten::dot": 0,
+    "aten::vdot": 0,
     "aten::addmm": 1,
     "aten::addbmm": 1,
     "aten::baddbmm": 1,
@@ -42,4 +67,8 @@ def factors(name: str, args: tuple[Any, ...]) -> tuple[tuple[Tensor, ...], int] 
     if name.startswith(_FUSED) and not name.endswith("_backward"):
         query, key, value = args[:3]
         return (query, key, value), _attention(query, key, value)
+    if name == "aten::_trilinear":
+        return args[:3], _three(args[:3], args[3:7])
+    if name == "aten::_euclidean_dist":
+        return args[:2], _distances(*args[:2])
     return None

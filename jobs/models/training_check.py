@@ -96,13 +96,24 @@ def require_used(module: nn.Module, gradients_of: Callable[[], None]) -> None:
             return
     ordered = [name for name, _ in module.named_parameters() if name in unused]
     raise Untrainable(
-        f"never uses the weight {_listed(ordered)} in training",
+        f"never uses the weight {listed(ordered)} in training",
         "a network in which every trained weight has an effect on the logits",
         f"take it out of the network, or freeze it: {ordered[0]}.requires_grad_(False)",
     )
 
 
-def _listed(names: Iterable[str]) -> str:
+def left_out(module: nn.Module, output_of: Callable[[], Tensor]) -> list[str]:
+    """Return the trained weights that some passes use and others leave out, of a few passes.
+
+    A branch that is rarely left out, or only in some epochs, may not be noticed.
+    """
+    unused = [unreached(module, output_of()) for _ in range(2 * _PASSES)]
+    always = set.intersection(*unused)
+    sometimes = set.union(*unused) - always
+    return [name for name, _ in module.named_parameters() if name in sometimes]
+
+
+def listed(names: Iterable[str]) -> str:
     names = [f"'{name}'" for name in names]
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

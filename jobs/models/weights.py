@@ -233,6 +233,7 @@ def _shape(tensor: torch.Tensor) -> str:
 
 
 def _first_names(names: Iterable[str]) -> str:
-    names = list(names)
+    # A name in a file may have any character; a new line would end the message's line.
+    names = [name if name.isprintable() else repr(name)[1:-1] for name in names]
     more = len(names) - LISTED_NAMES
     return ", ".join(names[:LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")

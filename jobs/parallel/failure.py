@@ -14,6 +14,15 @@ GAVE_UP = "gave up: "
 GPU_LOST = "; this process can no longer use its GPU"
 """Ends the message of a worker that has met an error from which CUDA never recovers."""
 
+_UNREDUCED = "Expected to have finished reduction in the prior iteration"
+"""DDP's words where a worker has no gradient for some weight (torch 2.13)."""
+LEFT_OUT = (
+    "the network leaves some weights out of some passes, and several workers average the gradients "
+    "of all weights in each step: train with `workers: 1`, or multiply a branch by 0 instead of "
+    "leaving it out"
+)
+"""A conditional branch that `plan` has not noticed."""
+
 _STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
 _KINDS = {
     "memory": "out of memory",
@@ -106,6 +115,8 @@ def _kind_by_class(error: Exception) -> str:
 
 def _of_torch(error: Exception, text: str) -> dict[str, str]:
     """Return the fields of a cause for an error of torch, CUDA or a collective."""
+    if _UNREDUCED in text:
+        return {"kind": "error", "message": LEFT_OUT}
     diagnosis = finding(error, text)
     message = plain(text)
     if diagnosis.meaning == "process":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from compound.jobs.data.augment.policies import NEWEST
 from compound.jobs.data.batches import Feeder, Source
 from compound.jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
 from compound.jobs.data.progressive_resizing import size_at
@@ -59,11 +60,12 @@ class DataCache:
         device: torch.device,
         threads: int = 1,
         part: HeldOut = "validation",
+        revision: int = NEWEST,
     ) -> Source:
         """Return a trainer's source of batches. DataError as for `at`.
 
         `threads`: CPUs of this process, and the number of images decoded at the same time. `part`:
-        what it evaluates; the test part is read only where it is asked for.
+        what it evaluates; the test part is read only where it is asked for. `revision`: the job's.
         """
         dataset, view = self._current(data, part), view_of(recipe)
         size_of = partial(size_at, recipe, resolution) if recipe.resizing else None
@@ -74,9 +76,11 @@ class DataCache:
             opened = self._streamed(dataset, side, threads)
             if device.type != "cpu" and self._decoder is None:
                 _warn_of_few_decoders(dataset.spec.decoders or threads)
-            return Streamed(opened, recipe.augment, device, resolution, view.central, size_of)
+            return Streamed(
+                opened, recipe.augment, device, resolution, view.central, size_of, revision
+            )
         images = self._at(dataset, resolution, view)
-        return Feeder(images, recipe.augment, device, size_of)
+        return Feeder(images, recipe.augment, device, size_of, revision)
 
     def test_content(self, data: DataRef) -> str:
         """Return the hash of the test part, which is listed once for each data set."""

@@ -34,6 +34,8 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
     `sheet`: a PNG of the first images of each class, as the network will see them.
     """
     file = load(path, overrides)
+    if sheet is not None:
+        _check_sheet(sheet, file.source.name)
     try:
         info = inspect(file.spec.data)
         if sheet is not None:
@@ -48,10 +50,22 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
         _show(file.spec.name, info)
     if sheet is not None:
         note(f"wrote {sheet}: look at it")
+        _note_codes(info)
     elif not as_json:
         sets = tuple(file.overrides.values())
         drawn = command("data", (file.source.name,), sets, sheet=f"{file.spec.name}.png")
         say(f"next: {drawn}    # and look at the images")
+
+
+def _check_sheet(sheet: Path, spec: str) -> None:
+    """Raise SpecError where the name of a sheet promises another format than PNG."""
+    if sheet.suffix.lower() != ".png":
+        raise SpecError(
+            f"a sheet is a PNG, and the name ends with {sheet.suffix or 'nothing'}",
+            where=str(sheet),
+            allowed="FILE.png",
+            next_step=command("data", (spec,), sheet=str(sheet.with_suffix(".png"))),
+        )
 
 
 def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:
@@ -67,6 +81,18 @@ def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:
             where=str(sheet),
             next_step="compound data SPEC --sheet FILE.png, with a file that can be written",
         ) from None
+
+
+def _note_codes(info: DataInfo) -> None:
+    """Say which names the sheet has as codes."""
+    from compound.jobs.data.contact_sheet import coded_names
+
+    names = coded_names(info.classes)
+    if names:
+        note(
+            f"{counted(len(names), 'class name')} drawn as codes, such as {names[0]}: no font here "
+            "has these letters (on Debian: apt-get install fonts-noto-cjk fonts-noto-core)"
+        )
 
 
 def _side(spec: AnySpec, info: DataInfo) -> int:

@@ -12,7 +12,7 @@ from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.cli.report import write_report
 from compound.orchestrator.cli.status import say_failures, stored_failures
 from compound.orchestrator.kinds.all_kinds import KINDS
-from compound.orchestrator.records.documents import documents
+from compound.orchestrator.records.documents import written
 from compound.orchestrator.spec.fast_dev_run import BATCHES
 from compound.orchestrator.spec.load import SpecFile
 from compound.orchestrator.wording.commands import command
@@ -63,8 +63,7 @@ def _clear(store: str) -> None:
 def _check(file: SpecFile, options: run_command.Options) -> int:
     """Return how many jobs have trained. RunError: some have not."""
     store = ArtifactStore.open(file.spec.store, patient=True)
-    stored = documents(store.study(file.spec.name))
-    assert stored is not None, "a run writes its spec before anything fails"
+    stored = written(store.study(file.spec.name))
     groups = stored_failures(store, stored)
     say_failures(groups)
     if options.report:

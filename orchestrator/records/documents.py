@@ -9,6 +9,7 @@ from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.schemas.architecture import Candidate
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
+from compound.schemas.errors import StoreError
 from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.machine.device import DeviceProfile
@@ -42,6 +43,8 @@ class Record(Model):
     spec: Spec
     text: str
     """The spec file as the user wrote it."""
+    resume: str = ""
+    """The command that was typed, with what goes on from any folder; empty in older stores."""
 
 
 class TrainRecord(Model):
@@ -111,3 +114,19 @@ def documents(folder: StudyFolder) -> Documents | None:
         spent=folder.read(SPENDING, Spent),
         test=folder.read(FINAL_TEST, FinalTest),
     )
+
+
+def written(folder: StudyFolder) -> Documents:
+    """Read the documents of a study that runs, and has written its spec.
+
+    StoreError: they are gone, since the store was deleted or moved meanwhile.
+    """
+    stored = documents(folder)
+    if stored is None:
+        raise StoreError(
+            f"the documents of study {folder.name} are gone: the store was deleted or moved while "
+            "the study ran",
+            where=folder.path(SPEC),
+            next_step="bring the store back, or type the same command again to begin anew",
+        )
+    return stored

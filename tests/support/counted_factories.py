@@ -69,6 +69,25 @@ class OwnLinear(nn.Module):
         return functional.linear(x, self.gain * self.direction)
 
 
+class Bilinear(nn.Bilinear):
+    """Pairs of all features of a token, (8 x 8) to 8."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x, x)
+
+
+class Prototypes(nn.Module):
+    """The distances of tokens to eight points."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.points = nn.Parameter(torch.zeros(8, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        euclidean = "use_mm_for_euclid_dist"
+        return torch.cdist(x, self.points.expand(len(x), 8, 8), compute_mode=euclidean)
+
+
 class Tied(nn.Module):
     """One weight in two layers."""
 
@@ -160,3 +179,8 @@ COUNTED = {
     "experts": Experts,
     "hybrid": _hybrid,
 }
+UNCOUNTED = {
+    "bilinear": lambda: Patches(Bilinear(8, 8, 8)),
+    "prototypes": lambda: Patches(Prototypes()),
+}
+"""What torch's counter leaves out."""

@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 
 from compound.schemas.data import DataSpec, IdxData
 from tests.support.image_files import encoded, folder, parquet
+from tests.support.pixel_inputs import PIXELS, pixels_of
 
 KINDS = {".jpg": "JPEG", ".tif": "TIFF", ".gif": "GIF", ".ppm": "PPM"}
+_STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 SPLITS = "train/cat:10 train/dog:10"
 
 FOLDERS: dict[str, str] = {
@@ -32,8 +34,12 @@ FOLDERS: dict[str, str] = {
     "`train/train/CLASS/`": "train/train/cat:3 train/train/dog:3",
     "images in folders within a class": f"{SPLITS} train/cat/2024/may:4",
     "a link from a class folder to itself": f"{SPLITS} train/cat/again=>train/cat",
+    "a link from a class folder to the folder of all classes": f"{SPLITS} train/cat/all=>train",
+    "a link to the whole data set in place of a class folder": f"{SPLITS} train/all=>.",
+    "a link to itself": f"{SPLITS} train/cat/loop=>train/cat/loop",
     "a link to another class folder's images": f"{SPLITS} train/emu=>train/dog",
     "a broken link": f"{SPLITS} train/cat/gone.png=>nowhere",
+    "`val` as a link that leads nowhere": f"{SPLITS} val=>nowhere",
     "an empty class folder": f"{SPLITS} train/bird/",
     "a class folder with `.DS_Store` alone": f"{SPLITS} train/bird/.DS_Store=x",
     "a class folder with documents alone": f"{SPLITS} train/bird/a.txt=x",
@@ -56,6 +62,11 @@ FOLDERS: dict[str, str] = {
     "`test/unknown/`": f"{SPLITS} test/unknown:5",
     "a class named in Latin-1 bytes": "train/caf\udce9:10 train/dog:10",
     "`Cat/` and `cat/`": "train/Cat:10 train/cat:10",
+    "`train/cat/` and `val/Cat/`": f"{SPLITS} val/Cat:3 val/dog:3",
+    "`Café/` as Linux writes it in `train/`, as macOS does in `val/`": (
+        "train/Caf\u00e9:10 train/dog:10 val/Cafe\u0301:3 val/dog:3"
+    ),
+    "both in `train/`": "train/Caf\u00e9:10 train/Cafe\u0301:10 train/dog:10",
     "one class": "train/cat:10",
     "no folder": "",
 }
@@ -120,16 +131,33 @@ b.parquet",
     "measured values as labels": "a.parquet:20@0.5,1.7 | a.parquet",
     "a text that training does not have": "a.parquet:20@cat,dog b.parquet:4@cat,emu | a.parquet \
 b.parquet",
+    "a text that differs in case from one of training": (
+        "a.parquet:20@cat,dog b.parquet:4@Cat,dog | a.parquet b.parquet"
+    ),
+    "`Café` in two ways of Unicode in two files": (
+        "a.parquet:20@caf\u00e9,dog b.parquet:4@cafe\u0301,dog | a.parquet b.parquet"
+    ),
+    "both in one file": "a.parquet:20@caf\u00e9,cafe\u0301 | a.parquet",
     "texts in one file and numbers in another": "a.parquet:10@cat,dog b.parquet:10@0,1 | .",
     "missing labels": "a.parquet:20@0,null | a.parquet",
     "labels of -1": "a.parquet:20@-1,1 | a.parquet",
     "a test part with labels of -1 alone": "train-0.parquet:20@0,1 test-0.parquet:6@-1 | .",
     "numbers with gaps": "a.parquet:20@0,3 | a.parquet",
-    "paths in place of images": "a.parquet:20@0,1? | a.parquet",
+    "paths of images below the folder of the file": "a.parquet:20@0,1~text/img | a.parquet",
+    "paths in a struct whose bytes are all missing": "a.parquet:20@0,1~struct/img | a.parquet",
+    "paths below the folder of the data": "data/train-0.parquet:20@0,1~root/img | .",
+    "paths of which one names no file": "a.parquet:40@0,1~text/img- | a.parquet",
+    "paths that name no files": "a.parquet:20@0,1? | a.parquet",
+    "paths that lead out of the data": "x/a.parquet:20@0,1~text/../img | x/a.parquet",
+    "paths in one file of a part and images in another": (
+        "a.parquet:10@0,1 b.parquet:10@0,1~text/img | ."
+    ),
     "a file that is no Parquet": "a.parquet:0@0,1! | a.parquet",
 }
 """`file:N@LABELS` has N rows, whose labels are these in turn; `{...}` are names of numbers, `<...>`
-categories; `?` has paths alone, `!` is text. After the bar: path, and validation_path."""
+categories; `?` has paths of no files, `!` is text. `~text/F` has paths of files in the folder F
+beside the file, `~struct/F` the same in a struct without bytes, `~root/F` in a folder of the root;
+a `-` at the end: the first file is missing. After the bar: path, and validation_path."""
 
 
 def files_of(root: Path, layout: str) -> DataSpec:
@@ -142,9 +170,28 @@ def files_of(root: Path, layout: str) -> DataSpec:
         if labels.endswith("!"):
             (root / name).write_text("no Parquet")
         else:
-            pq.write_table(_table(int(rows), labels, 100 * number), root / name)
+            labels, _, files = labels.partition("~")
+            table = _table(int(rows), labels, 100 * number)
+            table = _with_files(table, root, (root / name).parent, files) if files else table
+            pq.write_table(table, root / name)
     path, *held_out = (str(root / part) for part in paths.split())
-    return parquet(path, **({"validation_path": held_out[0]} if held_out else {}))
+    spec = parquet(path, max_bad=0.05)
+    return spec.model_copy(update={"validation_path": held_out[0]}) if held_out else spec
+
+
+def _with_files(table: pa.Table, root: Path, beside: Path, files: str) -> pa.Table:
+    """Write the images of a table as files, and return it with their paths."""
+    kind, _, folder = files.rstrip("-").partition("/")
+    images = (root if kind == "root" else beside) / folder
+    images.mkdir(parents=True, exist_ok=True)
+    rows = table.column("image").to_pylist()
+    for row in rows[1:] if files.endswith("-") else rows:
+        (images / row["path"]).write_bytes(row["bytes"])
+    paths = [f"{folder}/{row['path']}" for row in rows]
+    column = pa.array(paths)
+    if kind == "struct":
+        column = pa.array([{"bytes": None, "path": path} for path in paths], _STRUCT)
+    return table.set_column(0, "image", column)
 
 
 def _table(rows: int, labels: str, first: int) -> pa.Table:
@@ -158,8 +205,7 @@ def _table(rows: int, labels: str, first: int) -> pa.Table:
         {"bytes": encoded(first + row) if embedded else None, "path": f"{row}.png"}
         for row in range(rows)
     ]
-    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    table = pa.table({"image": pa.array(images, kind), "label": column})
+    table = pa.table({"image": pa.array(images, _STRUCT), "label": column})
     if not labels.startswith("{"):
         return table
     features = {"info": {"features": {"label": {"names": names}}}}
@@ -177,8 +223,10 @@ IDX: dict[str, str] = {
     "a file that is cut off": "train:40!",
     "images without labels": "train:40?",
     "a file both packed and not": "train:40 train:40.gz",
+    "test images of another size": "train:40 t10k:10+",
 }
-"""`part:N` are the two files of N images; `.gz`: packed, `!`: cut off, `?`: images alone."""
+"""`part:N` are the two files of N images; `.gz`: packed, `!`: cut off, `?`: images alone,
+`+`: larger."""
 
 
 def idx_of(root: Path, layout: str) -> DataSpec:
@@ -186,8 +234,10 @@ def idx_of(root: Path, layout: str) -> DataSpec:
     root.mkdir(exist_ok=True)
     for word in layout.split():
         part, _, rest = word.partition(":")
-        count = int(rest.rstrip(".gz!?"))
-        pixels = np.random.default_rng(len(part)).integers(0, 256, (count, 6, 6), dtype=np.uint8)
+        count = int(rest.rstrip(".gz!?+"))
+        side = 8 if "+" in rest else 6
+        shape = (count, side, side)
+        pixels = np.random.default_rng(len(part)).integers(0, 256, shape, dtype=np.uint8)
         labels = (np.arange(count) % 4).astype(np.uint8)
         for kind, values in (("images", pixels), ("labels", labels)):
             if kind == "labels" and "?" in rest:
@@ -204,5 +254,6 @@ INPUTS = {
     **{row: (folder_of, layout) for row, layout in FOLDERS.items()},
     **{row: (files_of, layout) for row, layout in FILES.items()},
     **{row: (idx_of, layout) for row, layout in IDX.items()},
+    **{row: (pixels_of, layout) for row, layout in PIXELS.items()},
 }
 """By the first cell of a row: what writes the input, and its layout."""

@@ -28,12 +28,13 @@ class ClassFolders:
 def class_folders(location: FileLocation) -> ClassFolders:
     """Find the parts and the class folders of a root.
 
-    DataError: no such folder, no training part, two folders for one part, no class folders, or
-    parts inside of classes.
+    DataError: no such folder, no training part, two folders for one part, no class folders, parts
+    inside of classes, or a link in place of a part that leads nowhere.
     """
     top = location.folders("")
     if top is None:
         raise DataError("no such folder", where=location.where, next_step="check `path`")
+    _check_links(location)
     parts = by_part(top, location.where)
     if not parts:
         return _flat(location, top)
@@ -45,6 +46,23 @@ def class_folders(location: FileLocation) -> ClassFolders:
         if part in parts and not classes[part]:
             _drop_unlabelled(location, part, parts.pop(part), unused)
     return ClassFolders(parts, {part: classes[part] for part in parts}, unused.entries())
+
+
+def _check_links(location: FileLocation) -> None:
+    """Raise DataError where a part is a link that leads nowhere, as to a disk that is not there."""
+    for name in location.files(""):
+        part = part_of(name)
+        try:
+            if part is not None:
+                location.opened(name).close()
+        except FileNotFoundError:
+            raise DataError(
+                f"the {part} part is a link that leads nowhere",
+                where=as_utf8(location.address(name)),
+                next_step="mount the disk that it leads to, or remove the link",
+            ) from None
+        except OSError:
+            continue
 
 
 def _classes(location: FileLocation, folder: str) -> tuple[str, ...]:
@@ -102,6 +120,8 @@ def _count_beside(location: FileLocation, used: set[str], unused: LeftOutCounts)
     """Count the files that lie beside the parts, and in other folders beside them."""
     for name in location.files("", hidden=True):
         unused.add("beside the folders of the parts", name)
+    for name, reason in location.circles(""):
+        unused.add(reason, name)
     for folder in location.folders("", hidden=True) or ():
         if folder not in used:
             names = [name for name, _ in location.walk(folder)]
@@ -117,7 +137,7 @@ def _drop_unlabelled(
     names = [name for name, _ in location.walk(folder)]
     if part == "validation":
         raise DataError(
-            f"no class folders, but {len(names):,} files whose classes nobody knows",
+            f"no class folders, but {len(names):,} files, whose classes are therefore unknown",
             where=location.address(folder),
             allowed=SHAPE,
             next_step="sort them into class folders, or remove the folder: then a fraction of the "

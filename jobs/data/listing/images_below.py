@@ -4,14 +4,20 @@ import re
 from functools import partial
 
 from compound.jobs.data.listing.file_location import (
-    BROKEN_LINK,
     FOLDER_UNREADABLE,
     FileLocation,
     closed_folder,
 )
+from compound.jobs.data.listing.folder_entries import (
+    BROKEN_LINK,
+    NO_PERMISSION,
+    UNREADABLE,
+    reason_of_error,
+)
 from compound.jobs.data.listing.image_file import FORMATS, SUFFIXES
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.read_ahead import read_ahead
+from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.listing.split_names import part_of
 from compound.schemas.errors import DataError
 
@@ -54,8 +60,6 @@ _SYSTEM_FILES = frozenset(("Thumbs.db", "desktop.ini", "Icon\r"))
 _MADE_BY_SYSTEM = "made by a system (Thumbs.db and the like)"
 IGNORABLE = ("hidden", "in a hidden folder", _MADE_BY_SYSTEM)
 """Reasons for which a class folder counts as empty where nothing else is in it."""
-NO_PERMISSION = "no permission to read"
-UNREADABLE = "cannot be read"
 BAD = (NO_PERMISSION, UNREADABLE, BROKEN_LINK)
 """Reasons that count as bad images: without them these would have been taken."""
 
@@ -77,7 +81,8 @@ def images_below(
     names: list[str] = []
     unclear: list[str] = []
     reasons: dict[str, str] = {}
-    for name, problem in location.walk(folder):
+    where = as_utf8(location.address(folder))
+    for name, problem in progress(location.walk(folder), None, f"listing {where}:"):
         if problem.startswith(FOLDER_UNREADABLE) and not _reason_of_folder(location, name, start):
             raise closed_folder(location.address(name), problem)
         within, _, plain = name.rpartition("/")
@@ -159,11 +164,6 @@ def _head(location: FileLocation, name: str) -> bytes | str:
             return file.read(_HEAD)
     except OSError as error:
         return reason_of_error(error)
-
-
-def reason_of_error(error: OSError) -> str:
-    """Return why a file is left out that the operating system does not open."""
-    return NO_PERMISSION if isinstance(error, PermissionError) else UNREADABLE
 
 
 def is_image(head: bytes) -> bool:

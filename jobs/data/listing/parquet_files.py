@@ -10,7 +10,6 @@ from compound.jobs.data.listing.file_location import (
     FileLocation,
     closed_folder,
     location_of,
-    split_address,
 )
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.split_names import part_of, parts_in
@@ -19,6 +18,8 @@ from compound.schemas.data_ledger import PARTS, PartName
 from compound.schemas.errors import DataError
 
 SUFFIX = ".parquet"
+NOT_PARQUET = "not Parquet"
+"""The reason of a file in a folder of Parquet files."""
 _WILD = re.compile(r"[*?[]")
 SHAPE = "train-*.parquet, validation-*.parquet and test-*.parquet in one folder"
 """As Hugging Face writes data sets."""
@@ -151,18 +152,19 @@ def _named(path: str, patient: bool) -> tuple[FileLocation, list[str], bool, Lef
     location = location_of(path, patient=patient)
     if location.folders("") is not None:
         return location, _in_folder(location, unused), True, unused
-    if _WILD.search(path):
-        root, steps = _split_pattern(path)
-        location = location_of(root, patient=patient)
-        names = sorted(set(_matches(location, "", steps)))
-        if not names:
-            raise _no_file("no file matches this pattern", path)
-        return location, names, False, unused
-    root, name = split_address(path)
-    parent = location_of(root, patient=patient)
-    if name not in parent.files(name.rpartition("/")[0]):
+    folder, slash, name = path.rpartition("/")
+    parent = location_of(folder or slash or ".", patient=patient)
+    # First the plain name: a file may be called `part[1].parquet`.
+    if name in parent.files(""):
+        return parent, [name], False, unused
+    if not _WILD.search(path):
         raise _no_file("no such file or folder", path)
-    return parent, [name], False, unused
+    root, steps = _split_pattern(path)
+    location = location_of(root, patient=patient)
+    names = sorted(set(_matches(location, "", steps)))
+    if not names:
+        raise _no_file("no file matches this pattern", path)
+    return location, names, False, unused
 
 
 def _no_file(problem: str, path: str) -> DataError:
@@ -179,7 +181,7 @@ def _in_folder(location: FileLocation, unused: LeftOutCounts) -> list[str]:
             raise closed_folder(location.address(name), problem)
         hidden = name.startswith(".") or "/." in name
         if problem or hidden or not name.endswith(SUFFIX):
-            unused.add(problem or ("hidden" if hidden else "not Parquet"), name)
+            unused.add(problem or ("hidden" if hidden else NOT_PARQUET), name)
         else:
             by_base.setdefault(_base(name), []).append(name)
     if not by_base:

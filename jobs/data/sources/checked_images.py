@@ -1,13 +1,14 @@
 """Decoding all images of a part to see which are bad; no pixels are kept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from compound.jobs.data.listing.reading_progress import progress
+from compound.jobs.data.pixels.decode import BadImage, Form, decode, guarded
 from compound.jobs.data.sources.catalogue import Part
 from compound.jobs.data.sources.dataset import Hashes, Indices
-from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,12 @@ class CheckedImages:
     """Of all images, (N,)."""
 
 
-def checked(part: Part, form: Form, doing: str) -> CheckedImages:
-    """Decode every image of a part; `doing` begins the line of progress on a terminal."""
+def checked(part: Part, form: Form, doing: str, see: Callable[[str, bytes], None]) -> CheckedImages:
+    """Decode every image of a part.
+
+    `doing` begins the line of progress on a terminal. `see` gets name and encoded bytes of every
+    image that can be decoded, and may raise BadImage too.
+    """
     good: list[int] = []
     bad: list[str] = []
     hashes = np.empty(len(part.indices), dtype=np.int64)
@@ -35,6 +40,7 @@ def checked(part: Part, form: Form, doing: str) -> CheckedImages:
             hashes[position] = hash(data)
             try:
                 decode(data, form)
+                see(name, data)
                 good.append(position)
             except BadImage as error:
                 bad.append(f"{name}: {error}")

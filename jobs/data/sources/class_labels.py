@@ -1,12 +1,18 @@
 """Labels of several files as numbers of one list of classes, matched by name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from compound.jobs.data.sources.class_names import (
+    case_twins,
+    check_distinct,
+    composed,
+    matched_note,
+)
 from compound.jobs.data.sources.dataset import MAX_CLASSES, Labels, check_labels
 from compound.schemas.errors import DataError
 
@@ -33,7 +39,8 @@ class MatchedLabels:
     labels: tuple[Labels, ...]
     notes: tuple[str, ...] = ()
     mapped: bool = False
-    """Whether labels of a file changed, because it lists the classes in another order."""
+    """Whether labels of a file are other numbers than its own: it lists the classes in another
+    order, or in other characters."""
 
 
 def read_labels(
@@ -48,6 +55,7 @@ def read_labels(
         raise _missing(column.null_count, len(column), where)
     if pa.types.is_integer(column.type):
         ids = np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
+        check_distinct(dict.fromkeys(declared), where, "give each class a name of its own")
         return FileLabels(where, ids, declared, declared=bool(declared))
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.string())
@@ -105,6 +113,7 @@ def _named(column: pa.ChunkedArray, where: str) -> FileLabels:
     if "" in texts:
         raise _missing(int((ids == texts.index("")).sum()), len(ids), where)
     names = tuple(sorted(texts))
+    check_distinct(names, where, "write the name in one way in all rows")
     place_of = {text: number for number, text in enumerate(names)}
     order = np.array([place_of[text] for text in texts], dtype=np.int64)
     return FileLabels(where, order[ids] if len(ids) else ids, names)
@@ -129,8 +138,12 @@ def match(train: Sequence[FileLabels], rest: Sequence[FileLabels] = ()) -> Match
         )
     if not texts:
         return _numbered(train, files)
-    classes = tuple(sorted(set[str]().union(*(file.names for file in train))))
-    return MatchedLabels(classes, tuple(_mapped(file, classes, train[0].where) for file in files))
+    # Of spellings that are one name, the first counts.
+    name_by_form = {composed(name): name for file in reversed(train) for name in file.names}
+    classes = tuple(sorted(name_by_form.values()))
+    labels = tuple(_mapped(file, classes, train[0].where) for file in files)
+    merged = len(classes) < len({name for file in train for name in file.names})
+    return MatchedLabels(classes, labels, tuple(_spellings(files, classes)), merged)
 
 
 def _by_list(listing: FileLabels, files: Iterable[FileLabels]) -> MatchedLabels:
@@ -155,10 +168,23 @@ def _by_list(listing: FileLabels, files: Iterable[FileLabels]) -> MatchedLabels:
         else:
             if file.declared:
                 _check_same(listing, file)
+            if file.declared and _forms(file.names) != _forms(classes):
                 notes.append(f"{file.where} lists the classes in another order: matched by name")
                 mapped = True
             labels.append(_mapped(file, classes, listing.where))
-    return MatchedLabels(classes, tuple(labels), tuple(notes), mapped)
+    return MatchedLabels(classes, tuple(labels), (*notes, *_spellings(files, classes)), mapped)
+
+
+def _forms(names: Sequence[str]) -> list[str]:
+    return [composed(name) for name in names]
+
+
+def _spellings(files: Iterable[FileLabels], classes: Sequence[str]) -> Iterator[str]:
+    """Tell the names of each file that are in other characters than those of the classes."""
+    name_by_form = {composed(name): name for name in classes}
+    for file in files:
+        pairs = ((name, name_by_form.get(composed(name), name)) for name in file.names)
+        yield from matched_note(((name, own) for name, own in pairs if name != own), file.where)
 
 
 def _repeats(names: Sequence[str]) -> bool:
@@ -167,7 +193,7 @@ def _repeats(names: Sequence[str]) -> bool:
 
 def _check_same(listing: FileLabels, file: FileLabels) -> None:
     """Raise DataError where two files list different classes."""
-    first, second = set(listing.names), set(file.names)
+    first, second = set(_forms(listing.names)), set(_forms(file.names))
     if first != second:
         alone, missing = sorted(second - first), sorted(first - second)
         parts = [f"only here: {', '.join(alone[:_LISTED])}"] if alone else []
@@ -176,7 +202,8 @@ def _check_same(listing: FileLabels, file: FileLabels) -> None:
             f"its classes are not those of {listing.where}; {'; '.join(parts)}",
             where=file.where,
             allowed="the same names in any order",
-            next_step="take files of one data set, or write their labels as texts",
+            next_step=_rename(alone, missing)
+            or "take files of one data set, or write their labels as texts",
         )
 
 
@@ -185,20 +212,28 @@ def _mapped(file: FileLabels, classes: Sequence[str], where: str) -> Labels:
 
     Numbers that the file itself does not name stay, and are refused later.
     """
-    place_of = {name: number for number, name in enumerate(classes)}
-    unknown = [name for name in file.names if name not in place_of]
+    place_of = {composed(name): number for number, name in enumerate(classes)}
+    unknown = [name for name in file.names if composed(name) not in place_of]
     if unknown:
         raise DataError(
             f"{len(unknown)} classes are not in {where}: {', '.join(unknown[:_LISTED])}",
             where=file.where,
             allowed=f"the {len(classes)} classes of training",
-            next_step="give training images of them, or drop these rows",
+            next_step=_rename(unknown, classes)
+            or "give training images of them, or drop these rows",
         )
-    order = np.array([place_of[name] for name in file.names], dtype=np.int64)
+    order = np.array([place_of[form] for form in _forms(file.names)], dtype=np.int64)
     inside = (file.ids >= 0) & (file.ids < len(order))
     labels = file.ids.copy()
     labels[inside] = order[file.ids[inside]]
     return labels
+
+
+def _rename(unknown: Iterable[str], classes: Iterable[str]) -> str:
+    """Return the next step where a name differs from a class in case alone; else empty."""
+    for name, match in case_twins(unknown, classes).items():
+        return f"write `{name}` as `{match}` in the column of this file, as there"
+    return ""
 
 
 def _numbered(train: Sequence[FileLabels], files: Sequence[FileLabels]) -> MatchedLabels:

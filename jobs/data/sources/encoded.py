@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from compound.jobs.data.listing.image_file import FORMAT_NAMES
+from compound.jobs.data.pixels.decode import BadImage, Form, decode, guarded
+from compound.jobs.data.pixels.image_header import appearance
+from compound.jobs.data.pixels.seen_images import SeenImages, check_form
 from compound.jobs.data.sources.catalogue import Catalogue, Listing, Part
 from compound.jobs.data.sources.checked_images import CheckedImages, checked
 from compound.jobs.data.sources.dataset import (
@@ -19,7 +22,6 @@ from compound.jobs.data.sources.dataset import (
     fingerprint,
     fits,
 )
-from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
 from compound.jobs.data.sources.ledger_of_parts import LedgerPart, ledger_of
 from compound.jobs.data.sources.own_test_part import (
     check_apart,
@@ -81,10 +83,14 @@ def summarise(spec: EncodedData, catalogue: Catalogue) -> DataInfo:
 
 
 def inspect(choice: Choice) -> DataInfo:
-    """Decode every chosen image and keep none. DataError: as for `decoded`."""
+    """Decode every chosen image and keep none.
+
+    DataError: as for `decoded`, or the form that a sample decided does not fit all images.
+    """
     _check_test_apart(choice)
+    seen = SeenImages(choice.form)
     images = {
-        part: checked(images, choice.form, f"decoding {part}:")
+        part: checked(images, choice.form, f"decoding {part}:", seen.add)
         for part, images in choice.parts.items()
     }
     train, validation, test = (images.get(part) for part in PARTS)
@@ -94,7 +100,8 @@ def inspect(choice: Choice) -> DataInfo:
     if test:
         _check_bad(test.bad, choice.info.test, choice.spec)
         bad += test.bad
-    update = {"quarantined": bad, "ledger": _ledger(choice, images)}
+    check_form(seen, choice.sample.appearance.sampled, choice.spec)
+    update = {"quarantined": bad, "ledger": _ledger(_with_all(choice, seen), images)}
     if not choice.streamed:
         train_labels = choice.train.labels[train.good]
         held_out_labels = choice.validation.labels[validation.good]
@@ -232,6 +239,14 @@ def _decoded(part: Part, form: Form) -> tuple[Pixels, Indices, tuple[str, ...]]:
     return pixels[: len(good)], np.array(good, dtype=np.int64), tuple(bad)
 
 
+def _with_all(choice: Choice, seen: SeenImages) -> Choice:
+    """Return a choice whose notes and appearance are those of all images."""
+    listed = sum(len(part.indices) for part in choice.parts.values())
+    notes = tuple(seen.notes(choice.spec))
+    looks = appearance(seen.headers, listed)
+    return replace(choice, sample=replace(choice.sample, appearance=looks, notes=notes))
+
+
 def _ledger(choice: Choice, images: Mapping[PartName, CheckedImages] | None = None) -> DataLedger:
     """Return the ledger of a choice, with what decoding all `images` showed."""
     parts = {
@@ -245,7 +260,7 @@ def _check_empty(choice: Choice) -> None:
     """Raise DataError where more images have 0 bytes than `max_bad` allows."""
     bad = []
     for part in (choice.train, choice.validation):
-        empty = np.intersect1d(part.indices, part.listing.empty)
+        empty = part.indices[np.isin(part.indices, part.listing.empty)]
         bad += [f"{part.listing.name(int(index))}: 0 bytes" for index in empty]
     choice.check_bad(tuple(bad))
 

@@ -69,8 +69,22 @@ def _arranged(spec: IdxData, part: HeldOut, *, with_test: bool) -> Dataset:
     classes = int(images.labels.max(initial=0)) + 1
     if tested is not None:
         check_labels(tested.labels, classes, tested.where)
+        _check_sizes(images, tested)
     arrays = Arrays(tuple(map(str, range(classes))), images, content, tested, test_content)
     return arranged(spec, arrays, spec.path, part)
+
+
+def _check_sizes(train: ArrayListing, test: ArrayListing) -> None:
+    """Raise DataError where the parts have images of different sizes."""
+    sides = [listing.pixels.shape[-1] for listing in (train, test)]
+    if sides[0] != sides[1]:
+        trained, tested = (f"{side} x {side}" for side in sides)
+        raise DataError(
+            f"test images of {tested} pixels, and training images of {trained} in {train.where}",
+            where=test.where,
+            allowed="images of one size",
+            next_step="take all files from one data set, or take the test files out of the folder",
+        )
 
 
 def _files(

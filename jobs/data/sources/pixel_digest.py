@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from compound.jobs.data.pixels.decode import BadImage, Form, decode, guarded
 from compound.jobs.data.sources.catalogue import Part
 from compound.jobs.data.sources.dataset import Labels, Pixels
-from compound.jobs.data.sources.decode import BadImage, Form, decode, guarded
 
 
 def pixel_digest(parts: Iterable[Part], form: Form, classes: tuple[str, ...]) -> str:

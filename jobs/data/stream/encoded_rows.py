@@ -9,7 +9,7 @@ import pyarrow as pa
 from compound.jobs.data.sources.catalogue import Part
 from compound.jobs.data.sources.dataset import Indices, Labels, Pixels
 from compound.jobs.data.sources.encoded import Choice
-from compound.jobs.data.sources.image_folder import FolderListing
+from compound.jobs.data.sources.file_listing import FileListing
 from compound.jobs.data.sources.parquet import ParquetListing
 from compound.jobs.data.stream.disk_cache import BAD, GOOD, RawCache
 from compound.jobs.data.stream.encoded_source import (
@@ -136,7 +136,7 @@ class EncodedRows:
 
 def images_of(part: Part) -> EncodedImages:
     """Return the reader of a split's images. DataError: its listing cannot be streamed."""
-    if isinstance(part.listing, FolderListing):
+    if isinstance(part.listing, FileListing):
         local = part.listing.location.parallel_reads == 1
         return FolderImages(part.listing) if local else PrefetchedFolderImages(part.listing)
     if isinstance(part.listing, ParquetListing):

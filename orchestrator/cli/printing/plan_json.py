@@ -102,6 +102,7 @@ def _prediction(forecast: Forecast) -> dict[str, Any]:
             "least": forecast.family.least.model_dump(),
             "most": forecast.family.most.model_dump(),
         },
+        "test": forecast.test.total.model_dump(),
         "most": forecast.most.model_dump(),
         "basis": forecast.basis.model_dump(),
         "compiling": forecast.compiling,

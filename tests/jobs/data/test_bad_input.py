@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from compound.jobs.data.pixels import decode as pixels
 from compound.jobs.data.source import inspect, summarise
-from compound.jobs.data.sources import decode as pixels
 from compound.schemas.data import DigitsData, SyntheticData
 from compound.schemas.errors import DataError
 from tests.support.image_files import encoded, folder, parquet, write_folder, write_parquet

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from compound.jobs.models.decayed_weights import decayed
 from compound.jobs.models.meta_trace import Trace, trace
-from tests.support.counted_factories import COUNTED, Attention, Patches
+from tests.support.counted_factories import COUNTED, UNCOUNTED, Attention, Patches
 
 
 def traced(build: Callable[[], nn.Module]) -> Trace:
@@ -45,6 +45,26 @@ def test_what_was_counted_is_told_by_kind() -> None:
     }
     assert kinds["low rank"]["weights"] == 8 * 2 * 8
     assert kinds["folded"]["weights"] == 4 * 6 * 3 * 9 and kinds["folded"]["linear"] == 0
+
+
+def test_products_that_torch_leaves_out_are_counted() -> None:
+    """Three factors: the first two by each other (N O I J), then by the third (N O J)."""
+    around = 4 * 8 * 3 * 16 + 8 * 4
+    bilinear, distances = (traced(UNCOUNTED[name]).workload for name in UNCOUNTED)
+    assert bilinear.macs == around + 4 * 8 * 8 * 8 + 4 * 8 * 8
+    assert bilinear.macs_by_kind["linear"] == bilinear.macs - 4 * 8 * 3 * 16
+    assert distances.macs == around + 4 * 8 * 8
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (2, 3)])
+def test_a_bilinear_layer_is_counted_in_any_shape(shape: tuple[int, ...]) -> None:
+    class Pairs(nn.Bilinear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            features = x.mean((1, 2)).view(-1, *(1,) * len(shape), 8).expand(-1, *shape, -1)
+            return super().forward(features[..., :4], features[..., :5])
+
+    positions = torch.Size(shape).numel()
+    assert traced(lambda: Pairs(4, 5, 3)).workload.macs == positions * (3 * 4 * 5 + 3 * 5)
 
 
 DECAYED = {
