@@ -27,6 +27,7 @@ from compound.jobs.models.user_code import (
     factory_errors,
     load,
 )
+from compound.jobs.runtime.python_command import python_command
 from compound.schemas.architecture import AXES, Axis
 from compound.schemas.errors import FactoryError
 from compound.schemas.factory import FactoryNetwork
@@ -236,7 +237,8 @@ class Factory:
         arguments = ", ".join(f"{name}={value:.6g}" for name, value in values)
         side = _point(at)[2]
         images = f"torch.zeros({IMAGES}, {self._channels}, {side}, {side})"
-        return f"python -c 'import torch, {module} as m; m.{function}({arguments})({images})'"
+        code = f"import torch, {module} as m; m.{function}({arguments})({images})"
+        return python_command(code, self._folders[:-1])
 
     @contextmanager
     def _factory_errors(self, doing: str, at: Point | FactoryNetwork) -> Iterator[None]:

@@ -10,6 +10,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from compound.jobs.runtime.python_command import python_command
 from compound.jobs.runtime.torch_settings import unchanged
 from compound.jobs.runtime.users_line import LINE
 from compound.schemas.errors import FactoryError
@@ -37,7 +38,8 @@ def load(name: str, folders: Sequence[str]) -> Build:
     """
     module_name, _, attribute = name.partition(":")
     sys.path[:0] = [folder for folder in folders if folder not in sys.path]
-    with factory_errors(f"importing {module_name}", folders, f"python -c 'import {module_name}'"):
+    command = python_command(f"import {module_name}", folders)
+    with factory_errors(f"importing {module_name}", folders, command):
         try:
             module = import_module(module_name)
         except ModuleNotFoundError as error:

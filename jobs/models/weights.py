@@ -39,7 +39,7 @@ def load_weights(
     norms were trained with another epsilon than the network's, the difference is added to their
     running variances, in float32, so the logits stay the same; `starting` gives a network the
     file's epsilon instead. `norm_epsilon` states it for a file whose epsilon does not follow from
-    its names (timm's tf_ networks: 1e-3, and `padding: same`).
+    its names and padding.
 
     Raises ArchitectureError: unreadable, holding code, not the file of that sha256, or tensors
     that are unknown, missing, or of another shape; the module is then unchanged.
@@ -112,6 +112,27 @@ def epsilon_of(architecture: Architecture, source: Source) -> float:
     """Return batch norm's epsilon that a source builds the network with."""
     namings_of = {naming.source: naming for naming in _all_namings(architecture)}
     return namings_of[source].epsilon
+
+
+def other_padding(architecture: Network, source: Source) -> str:
+    """Say what gives a source's network the logits of one with `padding: same`; "" for others.
+
+    By default no library pads so, except timm's tf_ networks.
+    """
+    if not isinstance(architecture, Architecture) or architecture.padding == "half":
+        return ""
+    if source == "compound":
+        return ""
+    if source == "timm" and architecture.family != "resnet":
+        epsilon = epsilon_of(architecture, source)
+        return (
+            f"the network has `padding: same`: in timm build it with pad_type='same' and "
+            f"bn_eps={epsilon:g}, as its tf_ networks are with 0.001"
+        )
+    return (
+        f"the network has `padding: same`, and {source} pads by half a kernel: there it has "
+        "other logits, unless the padding is changed"
+    )
 
 
 def _versioned(tensors: Tensors, version: int) -> Tensors:

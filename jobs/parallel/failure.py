@@ -5,7 +5,7 @@ import traceback
 
 from compound.jobs.gpu.cuda_errors import finding, plain
 from compound.jobs.runtime.users_line import with_users_line
-from compound.schemas.errors import ArchitectureError, DataError, StoreError
+from compound.schemas.errors import ArchitectureError, CompoundError, DataError, StoreError
 from compound.schemas.job import Cause
 
 GAVE_UP = "gave up: "
@@ -64,7 +64,7 @@ def classify(error: Exception) -> Cause:
     """
     if isinstance(error, PeerFailed):
         return error.cause
-    text = str(error) or type(error).__name__
+    text = _words(error)
     trace = "".join(traceback.format_exception(error))
     fields = (
         {"kind": _kind_by_class(error), "message": text}
@@ -72,6 +72,19 @@ def classify(error: Exception) -> Cause:
         else _of_torch(error, text)
     )
     return Cause.model_validate({**fields, "traceback": trace})
+
+
+def _words(error: Exception) -> str:
+    """Return an error's message, after its class where the message alone does not explain it.
+
+    A KeyError's is only the key. Our own errors, and those of torch and of the operating system,
+    are sentences.
+    """
+    text, kind = str(error), type(error)
+    sentences = isinstance(error, CompoundError | Diverged | OSError) or kind is RuntimeError
+    if text and (sentences or kind.__module__.partition(".")[0] == "torch"):
+        return text
+    return f"{kind.__name__}: {text}" if text else kind.__name__
 
 
 def has_lost_gpu(cause: Cause) -> bool:

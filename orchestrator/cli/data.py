@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from compound.jobs.data.source import inspect, opened
-from compound.jobs.data.sources.dataset import Dataset
+from compound.jobs.data.sources.dataset import Dataset, Labels, Pixels
 from compound.jobs.data.sources.encoded import Choice, EncodedData
-from compound.jobs.data.sources.pixel_digest import pixel_digest
+from compound.jobs.data.sources.pixel_digest import array_digest, pixel_digest
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.spec.load import load
@@ -44,7 +44,8 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
     except CompoundError as error:
         raise file.explain(error) from None
     if as_json:
-        source = {"source": file.spec.data.source, **_pixels(file.spec.data, info)}
+        digest = _digest(file.spec.data, info)
+        source = {"source": file.spec.data.source, "pixel_digest": digest}
         warnings = {"warnings": list(class_warnings(info))}
         print_json({**source, **info.model_dump(mode="json"), **warnings})
     else:
@@ -111,13 +112,22 @@ def _undecoded(spec: DataSpec, info: DataInfo) -> Dataset | Choice:
     return opened(spec, patient=False, undecodable=info.undecodable)
 
 
-def _pixels(spec: DataSpec, info: DataInfo) -> dict[str, str]:
-    """Return the fingerprint of the pixels of encoded images, which are decoded once more."""
+def _digest(spec: DataSpec, info: DataInfo) -> str:
+    """Return the fingerprint of the pixels of all parts; encoded images are decoded once more."""
     images = _undecoded(spec, info)
-    if not isinstance(images, Choice):
-        return {}
-    digest = pixel_digest(images.parts.values(), images.form, images.info.classes)
-    return {"pixel_digest": digest}
+    if isinstance(images, Choice):
+        return pixel_digest(images.parts.values(), images.form, images.info.classes)
+    parts = [(images.train_images, images.train_labels), _held_out(images)]
+    if info.test:
+        # Here nothing is decided, so the images of the test part may be read.
+        of_test = opened(spec, part="test")
+        assert isinstance(of_test, Dataset), "a source is arrays for every part or for none"
+        parts.append(_held_out(of_test))
+    return array_digest(parts, images.info.classes)
+
+
+def _held_out(images: Dataset) -> tuple[Pixels, Labels]:
+    return images.validation_images, images.validation_labels
 
 
 def _show(name: str, info: DataInfo) -> None:

@@ -10,10 +10,14 @@ from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, ScalarEven
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from compound.orchestrator.spec.open_quotes import open_quote
+
 MAX_DEPTH = 40
 MAX_NODES = 10_000
-_DIGITS = 400
-"""Python refuses to read more than 4,300 digits as a number; no key of a spec needs this many."""
+_DIGITS = 250
+"""A whole number of more digits, in any base, may not fit into a float, and Python refuses
+to read more than 4,300; no key of a spec needs this many."""
+_WHOLE = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|0[ob][0-7_]+|[0-9_]+)")
 _TEXT = "tag:yaml.org,2002:str"
 _OCTAL = re.compile(r"[-+]?0[0-9_]+")
 
@@ -34,7 +38,9 @@ def syntax_mistake(error: MarkedYAMLError, text: str) -> Mistake:
     problem, begun = str(error.problem or error).strip(), error.context_mark
     context, noticed = str(error.context or ""), error.problem_mark or error.context_mark
     if "quoted scalar" in context and begun:
-        return Mistake("this quote is never closed", begun)
+        return _run_on(text, begun) or Mistake("this quote is never closed", begun)
+    if noticed and (run_on := _run_on(text, noticed)):
+        return run_on
     if "could not find expected ':'" in problem and begun:
         return Mistake("a key without a colon: write `key: value`", begun)
     if "parsing a flow" in context and begun and noticed and begun.line != noticed.line:
@@ -44,6 +50,17 @@ def syntax_mistake(error: MarkedYAMLError, text: str) -> Mistake:
     if "mapping values are not allowed" in problem and noticed:
         return _second_colon(problem, noticed, text)
     return Mistake(_with_advice(problem), noticed)
+
+
+def _run_on(text: str, mark: Any) -> Mistake | None:
+    quote = open_quote(text, mark.line)
+    if quote is None:
+        return None
+    return Mistake(
+        f"this quote is not closed in its line: the next quote, in line {quote.last_line + 1}, "
+        "ends its text",
+        quote.mark,
+    )
 
 
 _ADVICE = (
@@ -137,10 +154,11 @@ def _directive(event: Event) -> str:
 
 
 def _digits(event: Event) -> str:
-    if isinstance(event, ScalarEvent) and not event.style and len(event.value) > _DIGITS:
-        number = event.value.lstrip("+-").replace("_", "")
-        return f"not YAML: a number of {len(number):,} digits" if number.isdigit() else ""
-    return ""
+    if not isinstance(event, ScalarEvent) or event.style or len(event.value) <= _DIGITS:
+        return ""
+    digits = sum(character.isalnum() for character in event.value)
+    is_number = digits > _DIGITS and _WHOLE.fullmatch(event.value)
+    return f"too large: a number of {digits:,} digits" if is_number else ""
 
 
 def mistakes(root: Node | None) -> Iterator[Mistake]:

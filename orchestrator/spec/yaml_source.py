@@ -69,6 +69,16 @@ class Source:
         node = name if key else node
         return self.position(node.start_mark) if node else Position(self.name)
 
+    def has(self, path: Sequence[Key]) -> bool:
+        """Whether each step is a key of the document, or an index."""
+        node = self.root
+        for step in path:
+            child = _child(node, step)
+            if child is None:
+                return False
+            node = child[1]
+        return True
+
     def position(self, mark: Any) -> Position:
         """Return the place of a parser's mark, lines and columns counted from 1."""
         lines = _BREAKS.split(self.text)

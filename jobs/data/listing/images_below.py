@@ -1,5 +1,6 @@
 """Which files are images: by their suffix, and without a known one by their first bytes."""
 
+import re
 from functools import partial
 
 from compound.jobs.data.listing.file_location import (
@@ -13,7 +14,7 @@ from compound.jobs.data.listing.folder_entries import (
     UNREADABLE,
     reason_of_error,
 )
-from compound.jobs.data.listing.image_file import FORMATS, SUFFIXES
+from compound.jobs.data.listing.image_file import FORMATS
 from compound.jobs.data.listing.junk_folders import JUNK
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.moving_commands import rename_command, sort_by_part
@@ -47,7 +48,6 @@ _NO_IMAGES = frozenset(
     )
 )
 """Suffixes of files that are not opened to see whether they are images."""
-_TIFF = (b"II*\0", b"MM\0*")
 _IMAGES = frozenset(SUFFIXES)
 UNDECODED = frozenset(
     suffix
@@ -61,6 +61,11 @@ _HEAD = 16
 """Bytes that tell the format of an image."""
 _BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """Of AVIF and HEIC; ISO/IEC 23008-12."""
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
+"""Of both orders of bytes; of BigTIFF; and of a wrong order, which Pillow reads."""
+_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", *_TIFF)
+_NETPBM = re.compile(rb"P([1-6fF]|0CMYK|yP|yRGBA|yCMYK)\s")
+"""P and a digit, or a float's f (grey) or F; then Pillow's own additions."""
 _SYSTEM_FILES = frozenset(("Thumbs.db", "desktop.ini", "Icon\r"))
 _MADE_BY_SYSTEM = "made by a system (Thumbs.db and the like)"
 IGNORABLE = ("hidden", "in a hidden folder", _MADE_BY_SYSTEM)
@@ -186,10 +191,8 @@ def is_image(head: bytes) -> bool:
 
     Pillow would say the same, 100 times slower.
     """
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", *_TIFF, b"BM")):
+    if head.startswith(_BEGINNINGS):
         return True
     if head[4:8] == b"ftyp":
         return head[8:12] in _BRANDS
-    # Netpbm: P and a digit, then white space.
-    is_netpbm = head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace()
-    return (is_netpbm and len(head) > 2) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+    return _NETPBM.match(head) is not None or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
