@@ -14,7 +14,7 @@ from compound.jobs.data.listing.folder_entries import (
     UNREADABLE,
     reason_of_error,
 )
-from compound.jobs.data.listing.image_file import FORMATS
+from compound.jobs.data.listing.image_file import FORMATS, SUFFIXES
 from compound.jobs.data.listing.junk_folders import JUNK
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.moving_commands import rename_command, sort_by_part
