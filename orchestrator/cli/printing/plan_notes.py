@@ -23,7 +23,8 @@ def plan_notes(prepared: "Prepared") -> list[str]:
     """Return the sentences of a plan."""
     plan = prepared.plan
     start = plan.jobs[0].request.job.architecture
-    return [*_counted(plan.baseline), *variant_note(prepared.spec), *_epsilon(start)]
+    of_family = plan.family.notes if plan.family else ()
+    return [*_counted(plan.baseline), *variant_note(prepared.spec), *_epsilon(start), *of_family]
 
 
 def _epsilon(network: Network) -> Iterator[str]:
