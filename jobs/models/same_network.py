@@ -72,15 +72,16 @@ def _differences(counted: Layout, built: Layout) -> Iterator[str]:
 def _of_one_kind(kind: str, counted: Mapping[str, str], built: Mapping[str, str]) -> Iterator[str]:
     for name, text in built.items():
         if name not in counted:
-            yield f"{kind}'{name}' was not counted: it is {_shown(text)}"
+            yield f"{kind}'{name}' was not counted: it is {_shortened(text)}"
         elif counted[name] != text:
-            yield f"{kind}'{name}' is {_shown(text)}, and was counted as {_shown(counted[name])}"
+            before = _shortened(counted[name])
+            yield f"{kind}'{name}' is {_shortened(text)}, and was counted as {before}"
     for name in counted:
         if name not in built:
-            yield f"{kind}'{name}' is missing, which was counted as {_shown(counted[name])}"
+            yield f"{kind}'{name}' is missing, which was counted as {_shortened(counted[name])}"
 
 
-def _shown(text: str) -> str:
+def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 

@@ -10,6 +10,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from compound.jobs.runtime.process_exit import exits_raised
 from compound.jobs.runtime.torch_settings import unchanged
 from compound.jobs.runtime.users_line import LINE
 from compound.schemas.errors import FactoryError
@@ -109,7 +110,7 @@ def factory_errors(doing: str, folders: Sequence[str], alone: str = "") -> Itera
     """
     changed: list[str] = []
     try:
-        with redirect_stdout(sys.stderr), unchanged() as changed:
+        with redirect_stdout(sys.stderr), exits_raised(), unchanged() as changed:
             yield
     except FactoryError:
         raise

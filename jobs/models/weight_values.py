@@ -48,13 +48,13 @@ def _require_numbers(weights: Mapping[str, Tensor], path: Path) -> None:
 
 
 def _refuse(
-    weights: Mapping[str, Tensor], what: str, count: Callable[[Tensor], int], path: Path
+    weights: Mapping[str, Tensor], fault: str, count: Callable[[Tensor], int], path: Path
 ) -> None:
     counts = {name: count(tensor) for name, tensor in weights.items()}
     listed = [f"{name} ({n:,} of {weights[name].numel():,})" for name, n in counts.items() if n]
     if listed:
         raise ArchitectureError(
-            f"{what}: {first_names(listed)}",
+            f"{fault}: {first_names(listed)}",
             where=str(path),
             allowed="weights with which the network can compute",
             next_step="start from an earlier checkpoint, from before its training diverged",

@@ -177,15 +177,15 @@ def _loadable(file: WeightFile, expected: Tensors, naming: Naming, *, classifier
         loaded |= {name: t for name, t in expected.items() if name.startswith(_CLASSIFIER)}
     unknown = [name for name in file.tensors if name not in ours]
     _require_fit(loaded, unknown, expected, naming, file.path)
-    kept = {name for name in ours if loaded.get(ours[name]) is not expected[ours[name]]}
-    taken = {name: tensor for name, tensor in file.tensors.items() if name in kept}
-    _require_values(taken, file.path)
+    from_file = {name for name in ours if loaded.get(ours[name]) is not expected[ours[name]]}
+    tensors = {name: tensor for name, tensor in file.tensors.items() if name in from_file}
+    _require_values(tensors, file.path)
     return loaded
 
 
-def _require_values(taken: Tensors, path: Path) -> None:
-    counters = {name: tensor for name, tensor in taken.items() if name.endswith(_COUNTER)}
-    weights = {name: tensor for name, tensor in taken.items() if name not in counters}
+def _require_values(tensors: Tensors, path: Path) -> None:
+    counters = {name: tensor for name, tensor in tensors.items() if name.endswith(_COUNTER)}
+    weights = {name: tensor for name, tensor in tensors.items() if name not in counters}
     require_loadable(weights, counters, path)
 
 
