@@ -302,6 +302,23 @@ def test_what_to_do_about_an_unused_weight_is_told(write: Write, tmp_path: Path)
     assert caught.value.next_step.endswith("or freeze it: spare.weight.requires_grad_(False)")
 
 
+ELSEWHERE = ("x + torch.arange(8.0)", "torch.cat([x, torch.ones(2, 3, 8, 8)])")
+
+
+@pytest.mark.parametrize("line", ELSEWHERE)
+def test_a_tensor_on_another_device_is_told_as_one(line: str, write: Write, tmp_path: Path) -> None:
+    text = f"""
+    class Net(nn.Module):
+        def forward(self, x):
+            return ({line}).flatten(1)[:, :4]
+    return Net()
+    """
+    with pytest.raises(FactoryError) as caught:
+        own(write(body(text)), tmp_path)
+    assert caught.value.message.endswith(f"in forward: return ({line}).flatten(1)[:, :4]")
+    assert "as in torch.arange(8, device=x.device)" in caught.value.next_step
+
+
 USED = {
     "now and then": """
         wide = round(8 * width)
