@@ -10,6 +10,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Checkpoint
 from compound.jobs.training.checkpoints.restore import load_checkpoint
 from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.ended_program import RAISED, network_error
 from compound.jobs.training.job_isolation import Epochs, isolated
 from compound.jobs.training.job_trainer import trainer_of
 from compound.schemas.errors import DataError, StoreError
@@ -50,8 +51,9 @@ def _evaluated(
     try:
         together(process, lambda: _check_content(request, process, data))
         loss, correct, images = held_out_sums(request, store, process, data, "test")
-    except Exception as error:
-        update = {"status": "failed", "cause": classify(error)}
+    except RAISED as error:
+        cause = classify(network_error(error, process))
+        update = {"status": "failed", "cause": cause}
         return ended.model_copy(update={**update, "seconds": time.monotonic() - begun})
     metrics = {TEST_ACCURACY: correct / images, TEST_LOSS: loss / images, TEST_IMAGES: images}
     return ended.model_copy(update={"metrics": metrics, "seconds": time.monotonic() - begun})

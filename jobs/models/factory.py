@@ -9,10 +9,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from compound.jobs.models.decayed_weights import mark
 from compound.jobs.models.meta_trace import IMAGES, Trace, trace
+from compound.jobs.models.same_network import (
+    Layout,
+    differing_counts,
+    first_difference,
+    layout,
+    runs_otherwise,
+)
 from compound.jobs.models.training_check import (
     Buffers,
     Untrainable,
     left_out,
+    require_even,
     require_types,
     require_used,
     require_weights,
@@ -29,7 +37,7 @@ from compound.jobs.models.user_code import (
 )
 from compound.jobs.runtime.python_command import python_command
 from compound.schemas.architecture import AXES, Axis
-from compound.schemas.errors import FactoryError
+from compound.schemas.errors import FactoryError, OtherNetworkError
 from compound.schemas.factory import FactoryNetwork
 
 _LARGER = (2, 4)
@@ -53,6 +61,7 @@ class Factory:
         self._built: dict[Point, FactoryNetwork | FactoryError] = {}
         self._weights: dict[Point, frozenset[str]] = {}
         self._passes = 0
+        self._layouts: dict[Point, Layout] = {}
 
     @property
     def builds(self) -> int:
@@ -143,22 +152,32 @@ class Factory:
     def module(self, network: FactoryNetwork) -> nn.Module:
         """Build with weights, drawn from torch's current generator.
 
-        Raises FactoryError where the network is not the one that was planned.
+        Raises OtherNetworkError where the network is not the one that was planned: as it is
+        counted in this process, or as it is built now.
         """
         now = self.realise(network.depth, network.width, network.resolution)
         if now != network:
-            raise FactoryError(
-                f"the factory builds another network than the planned one: {self.name} at "
-                f"{_point_text(network)} has {now.workload.params:,} params and shapes "
-                f"{now.shapes}, not {network.workload.params:,} and {network.shapes}",
-                where=WHERE,
-                allowed="the code, and the version of torch, that the plan was made with",
-                next_step="plan again: compound plan SPEC --allow-import",
-            )
+            raise self._other_network(network, differing_counts(network, now))
         point = (network.depth, network.width, network.resolution)
         module = self._called(point)
+        with self._factory_errors("on the meta device", point):
+            otherwise = runs_otherwise(module, self._channels, point[2], network.shapes)
+        if otherwise:
+            difference = "its layers are those that were counted, but its forward runs others"
+            raise self._other_network(network, difference)
         mark(module, self._weights[point])
         return module
+
+    def _other_network(self, at: Point | FactoryNetwork, difference: str) -> OtherNetworkError:
+        return OtherNetworkError(
+            f"the factory builds another network than the planned one: {self.name} at "
+            f"{_point_text(at)}: {difference}{defined_at(self._build)}",
+            where=WHERE,
+            allowed="the same network for the same arguments, on every device and in every "
+            "process, with the code and the version of torch that the plan was made with",
+            next_step="let the code depend on its arguments alone, and plan again: "
+            "compound plan SPEC --allow-import",
+        )
 
     def _realised(self, point: Point) -> FactoryNetwork | FactoryError:
         try:
@@ -182,6 +201,8 @@ class Factory:
         with self._factory_errors("on the meta device", point):
             traced = trace(module, self._channels, point[2])
         self._check_output(traced.output)
+        with self._untrainable(point):
+            require_even(traced.macs)
         return traced
 
     def _without_numbers(self, point: Point) -> nn.Module:
@@ -192,6 +213,8 @@ class Factory:
             try:
                 with torch.device("meta"):
                     return self._called(point)
+            except OtherNetworkError:
+                raise
             except FactoryError:
                 return self._called(point).to("meta")
 
@@ -206,7 +229,16 @@ class Factory:
                 where=WHERE,
                 next_step="return the network from this function",
             )
+        self._require_same(point, module)
         return module
+
+    def _require_same(self, point: Point, module: nn.Module) -> None:
+        """Compare a network with what the first call for this point has built."""
+        difference = first_difference(
+            self._layouts.setdefault(point, layout(module)), layout(module)
+        )
+        if difference:
+            raise self._other_network(point, difference)
 
     def _check_output(self, output: object, when: str = "") -> None:
         shape = (IMAGES, self._classes)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from compound.jobs.models.macs_of_passes import PassMacs
 from compound.jobs.store.format.tensors import storable
 
 _PASSES = 4
@@ -64,6 +65,18 @@ def require_types(module: nn.Module) -> None:
                 "real numbers, integers and bools",
                 "store it as real numbers (torch.view_as_real), or make it in forward",
             )
+
+
+def require_even(macs: PassMacs) -> None:
+    """Raise Untrainable where an image costs another amount among more images."""
+    if macs.uneven:
+        once, twice = sum(macs.once.values()), sum(macs.twice.values())
+        raise Untrainable(
+            f"has no cost of an image: {macs.images} images take {once:,} MACs, and "
+            f"{2 * macs.images} take {twice:,}",
+            "MACs that are a number for each image, and one more for the whole batch",
+            "compute each image alone: no products between the images of a batch",
+        )
 
 
 class Buffers:

@@ -5,7 +5,13 @@ import traceback
 
 from compound.jobs.gpu.cuda_errors import finding, plain
 from compound.jobs.runtime.users_line import with_users_line
-from compound.schemas.errors import ArchitectureError, CompoundError, DataError, StoreError
+from compound.schemas.errors import (
+    ArchitectureError,
+    CompoundError,
+    DataError,
+    OtherNetworkError,
+    StoreError,
+)
 from compound.schemas.job import Cause
 
 GAVE_UP = "gave up: "
@@ -104,7 +110,7 @@ def _kind_by_class(error: Exception) -> str:
     """Return the kind of an error that its class decides; "" if it does not."""
     if isinstance(error, Diverged):
         return "diverged"
-    if isinstance(error, DataError | ArchitectureError):
+    if isinstance(error, DataError | ArchitectureError | OtherNetworkError):
         return "data"
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, StoreError) or number in _STORAGE:
