@@ -32,6 +32,7 @@ from compound.jobs.models.user_code import (
     Build,
     code_folder,
     defined_at,
+    described,
     factory_errors,
     load,
 )
@@ -224,7 +225,7 @@ class Factory:
             module = self._build(**arguments)
         if not isinstance(module, nn.Module):
             raise FactoryError(
-                f"{self.name} returned {_described(module)}, not an nn.Module"
+                f"{self.name} returned {described(module)}, not an nn.Module"
                 f"{defined_at(self._build)}",
                 where=WHERE,
                 next_step="return the network from this function",
@@ -245,7 +246,7 @@ class Factory:
         if isinstance(output, Tensor) and tuple(output.shape) == shape:
             return
         raise FactoryError(
-            f"{self.name}: {when}the network returns {_described(output)} for {IMAGES} images"
+            f"{self.name}: {when}the network returns {described(output)} for {IMAGES} images"
             f"{defined_at(self._build)}",
             where=WHERE,
             allowed=f"one tensor of logits (N, {self._classes}): a row an image, a column a class",
@@ -295,10 +296,3 @@ def _point_text(at: Point | FactoryNetwork) -> str:
 
 def _point(at: Point | FactoryNetwork) -> Point:
     return (at.depth, at.width, at.resolution) if isinstance(at, FactoryNetwork) else at
-
-
-def _described(value: object) -> str:
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    name = type(value).__name__
-    return "nothing" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

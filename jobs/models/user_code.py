@@ -11,6 +11,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from compound.jobs.models.shadowed_imports import find_needed_elsewhere, shadowed
 from compound.jobs.runtime.process_exit import exits_raised
 from compound.jobs.runtime.python_command import python_command
@@ -108,6 +110,14 @@ def defined_at(function: object) -> str:
     """Return the line where a function of the user begins, as the end of a message."""
     code = getattr(function, "__code__", None)
     return f"{LINE}{code.co_filename}:{code.co_firstlineno}, in {code.co_name}" if code else ""
+
+
+def described(value: object) -> str:
+    """Say what the user's code has returned."""
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    name = type(value).__name__
+    return "nothing" if value is None else f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 @contextmanager
