@@ -2,9 +2,9 @@
 
 from functools import cached_property
 from operator import not_
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from compound.schemas.architecture import Architecture, Network
 from compound.schemas.base import Identified, MisfitError, Model, digest
@@ -14,34 +14,7 @@ from compound.schemas.machine.gpus import Gpus
 from compound.schemas.parallel import PARALLEL_KEYS, ParallelKey, add_old_name, refuse_both_names
 from compound.schemas.recipe import Keep, Recipe
 from compound.schemas.weights import WeightsRef
-
-Count = Annotated[int, Field(ge=1, le=10_000)]
-
-
-class WorkerRange(Model):
-    """Workers of an elastic job: as many as fit into the cluster, at least `min`."""
-
-    min: Count
-    max: Count
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "WorkerRange":
-        if self.min > self.max:
-            raise MisfitError(("min",), f"min is {self.min}, more than max, which is {self.max}")
-        return self
-
-
-_NUMBER, _RANGE = "number of workers", "range of workers"
-"""Names of the two ways to write `workers` in error messages."""
-
-
-def _workers(workers: Any) -> str:
-    return _RANGE if isinstance(workers, dict | WorkerRange) else _NUMBER
-
-
-Workers = Annotated[
-    Annotated[Count, Tag(_NUMBER)] | Annotated[WorkerRange, Tag(_RANGE)], Discriminator(_workers)
-]
+from compound.schemas.worker_count import Count, Workers
 
 
 class Resources(Model):
