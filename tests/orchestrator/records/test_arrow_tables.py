@@ -124,7 +124,7 @@ def test_the_test_part_is_a_table_of_every_evaluation(
     held_out_metrics("small", store, "json", None)
     assert json.loads(capsys.readouterr().out) == rows
     (joined,) = query_rows(
-        "select count(*) n from test join jobs using (study, job) "
+        "select count(distinct job) n from test join jobs using (study, job) "
         "where test.validation_accuracy = jobs.validation_accuracy",
         store,
         capsys,

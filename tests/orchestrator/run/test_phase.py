@@ -114,9 +114,8 @@ def test_a_job_that_raises_is_tried_again_within_its_bound(
     request = hungry_request(rig.folder, f"raising_{retries}", 0, fails=fails)
     ending, log, runner = rig.train(request, limits=RetryLimits(error=retries))
     assert (ending, len(runner.given)) == ("done", attempts)
-    assert log.again[:1] == [
-        f"layer 7 is missing (error: retry 1 of {retries})" for _ in range(min(retries, 1))
-    ]
+    again = f"ValueError: layer 7 is missing (error: retry 1 of {retries})"
+    assert log.again[:1] == [again] * min(retries, 1)
     assert rig.result(request).attempt == attempts
     assert rig.train(request)[2].given == []
     assert len(rig.train(request, retry_failed=True, limits=RetryLimits(error=0))[2].given) == 1
