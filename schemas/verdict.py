@@ -22,6 +22,8 @@ class Standing(Model):
     """Lower end of the mean's confidence interval; None where nothing can be said."""
     high: Accuracy | None
     failed: int = 0
+    collapsed: tuple[tuple[int, Accuracy], ...] = ()
+    """Seeds and accuracies of runs that ended near chance while others learned; not in `scores`."""
     tied: bool = False
     """Not distinguishable from the best at the study's level."""
     at_budget: Accuracy | None = None

@@ -43,7 +43,7 @@ def test_an_interval_that_holds_zero_is_no_gain_and_the_cheapest_is_chosen():
             [0.90, 0.91, 0.92],
             [0.91, 0.90, 0.92],
             [0.92, 0.91, 0.9],
-            [0.905, 0.92, 0.91],
+            [0.902, 0.92, 0.909],
             around(0.91),
         ],
     )
