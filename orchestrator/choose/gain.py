@@ -59,11 +59,15 @@ def _ends(scored: ScoredCandidates, comparison: Comparison, mix: int) -> tuple[f
 def _lead(
     scored: ScoredCandidates, comparison: Comparison, mix: int, control: int
 ) -> tuple[float, float]:
-    """Return the ends of the lead over one control, around the middle of the two means."""
+    """Return the ends of the lead over one control, as accuracies.
+
+    Each mean moves by its part of the difference's variance: the more uncertain one moves more.
+    """
     margin = comparison.superiority(scored.mixes, control)
     margin *= float(comparison.spread(control, [mix])[0])
-    lead = float(comparison.means[mix] - comparison.means[control])
-    middle = float(comparison.means[mix] + comparison.means[control]) / 2
-    ends = np.array([lead - margin, lead + margin]) / 2
-    low, high = (accuracy(middle + ends) - accuracy(middle - ends)).tolist()
+    variances = comparison.mean_variances
+    part = float(variances[mix] / (variances[mix] + variances[control]))
+    ends = np.array([-margin, margin])
+    ahead = accuracy(comparison.means[mix] + part * ends)
+    low, high = (ahead - accuracy(comparison.means[control] - (1 - part) * ends)).tolist()
     return low, high

@@ -37,6 +37,7 @@ from compound.orchestrator.choose import verdict_text
 from compound.orchestrator.choose.choice_text import reason
 from compound.orchestrator.choose.gain import gain_of
 from compound.orchestrator.choose.tie_break import TieBreak, choose, eligible
+from compound.orchestrator.choose.worth import worth_of
 from compound.orchestrator.statistics.power import POWER, resolvable, seeds_to_resolve
 from compound.orchestrator.wording.names import SPLITS
 from compound.schemas.architecture import AXES
@@ -73,15 +74,9 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         beside=_beside(scored, chosen),
         warnings=(
             *_job_warnings(jobs, results),
-            *_warnings(
-                spec,
-                searched,
-                scored,
-                gain,
-                bool(baseline.scores),
-                resolution(plan.data.validation),
-            ),
+            *_warnings(spec, searched, scored, gain, bool(baseline.scores)),
         ),
+        worth=worth_of(scored, chosen),
         resolution=_resolution(scored),
         optimum=optimum(scored, plan.untried),
         predictions=predict(scored, plan.untried, scored.level),
@@ -166,9 +161,11 @@ def _warnings(
             len(entries),
             sum(entry.pruned > 0 and not entry.scores for entry in entries),
         ),
+        verdict_text.collapsed_runs(entries),
         warnings.absent_controls(absent, entries) if scored.candidates else "",
         verdict_text.thin_noise(scored.noise, floor) if scored.candidates else "",
         verdict_text.uneven_cost(gain, ratios, corrected),
+        verdict_text.hangs_on_cost(scored),
         *warnings.after(scored, spec.search.seeds, floor),
     ]
     return [text for text in texts if text]

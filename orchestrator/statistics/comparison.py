@@ -46,8 +46,8 @@ class Comparison:
 
     def margin(self, position: int, against: Sequence[int]) -> Floats:
         """Return the least differences that show that `against` differ from one candidate."""
-        others = [i for i in range(len(self.means)) if i != position]
-        return self.critical(position, others, self.level) * self.spread(position, against)
+        rivals = [i for i in range(len(self.means)) if i != position]
+        return self.critical(position, rivals, self.level) * self.spread(position, against)
 
     @cached_property
     def tied(self) -> tuple[int, ...]:
@@ -58,10 +58,10 @@ class Comparison:
         return tuple(i for i in range(len(self.means)) if self._may_be_best(i))
 
     def _may_be_best(self, position: int) -> bool:
-        others = [i for i in range(len(self.means)) if i != position]
-        leads = (self.means[others] - self.means[position]) / self.spread(position, others)
+        rivals = [i for i in range(len(self.means)) if i != position]
+        leads = (self.means[rivals] - self.means[position]) / self.spread(position, rivals)
         highest = float(leads.max(initial=-np.inf))
-        return highest <= 0 or highest <= self.critical(position, others, self.level)
+        return highest <= 0 or highest <= self.critical(position, rivals, self.level)
 
     def superiority(self, candidates: Sequence[int], rival: int) -> float:
         """Return the critical value of the proof that one of the candidates beats a rival.
@@ -70,8 +70,8 @@ class Comparison:
         1 - level, also if it is picked from the list. The rival is then not in the tied set.
         """
         proof = self.critical(rival, candidates, (1 + self.level) / 2)
-        others = [i for i in range(len(self.means)) if i != rival]
-        return max(proof, self.critical(rival, others, self.level))
+        rest_of_all = [i for i in range(len(self.means)) if i != rival]
+        return max(proof, self.critical(rival, rest_of_all, self.level))
 
     def proven(self, candidates: Sequence[int], rivals: Sequence[int]) -> list[int]:
         """Return the candidates that are proven better than every rival.

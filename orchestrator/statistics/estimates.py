@@ -98,8 +98,8 @@ def _borrowed(
 ) -> tuple[Floats, float]:
     """Return the variances of candidates with one score, from those that are nearest in mean."""
     order = np.argsort(means[repeated])
-    known, logs = means[repeated][order], np.log(variances[order])
-    return np.exp(np.interp(means[~repeated], known, logs)), float(np.median(df))
+    measured, logs = means[repeated][order], np.log(variances[order])
+    return np.exp(np.interp(means[~repeated], measured, logs)), float(np.median(df))
 
 
 def _seed_variance(effects: Floats, weights: Floats) -> float:

@@ -33,10 +33,10 @@ class Moderated:
 def moderated(variances: Floats, df: Floats, means: Floats) -> Moderated:
     """Moderate positive variances with positive degrees of freedom, given the groups' means."""
     logs = np.log(variances) - special.digamma(df / 2) + np.log(df / 2)
-    known = special.polygamma(1, df / 2)
-    fitted, coefficients = _trend(logs, 1 / known, means)
+    scatter = special.polygamma(1, df / 2)
+    fitted, coefficients = _trend(logs, 1 / scatter, means)
     spare = len(logs) - coefficients
-    excess = float(np.square(logs - fitted).sum()) / spare - float(known.mean()) if spare else 0.0
+    excess = float(np.square(logs - fitted).sum()) / spare - float(scatter.mean()) if spare else 0.0
     prior = 2 * inverse_trigamma(excess) if excess > 0 else np.inf
     prior = min(prior, MOST_PRIOR, max(float(df.sum()) - coefficients, 0.0))
     return Moderated((prior * np.exp(fitted) + df * variances) / (prior + df), df + prior)

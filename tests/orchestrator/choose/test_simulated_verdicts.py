@@ -24,7 +24,7 @@ def judged() -> list[Judged]:
 
 def test_intervals_hold_what_they_say(judged: list[Judged]) -> None:
     assert 0.85 <= np.mean([study.means for study in judged]) <= 0.95
-    assert 0.85 <= np.mean([study.gain for study in judged]) <= 0.97
+    assert np.mean([study.gain for study in judged]) >= 0.86
 
 
 def test_the_best_is_in_the_tied_set_and_the_choice_is_close_to_it(judged: list[Judged]) -> None:
