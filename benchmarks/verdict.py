@@ -9,9 +9,9 @@ that collapse, compute that saturates. Sizes are in sigma, the noise between see
 for each truth and plan.
 
 Goals at the level of 0.9: intervals of means cover 0.86 to 0.94, of the gain at least 0.86; the
-best is in the tied set in 0.9; a false gain and a false loss in at most 0.05 each; the choice loses at
-most 0.05 sigma against the highest mean; its accuracy errs by at most 0.1 sigma on average, and
-lies outside of its interval in at most 0.07 on either side.
+best is in the tied set in 0.9; a false gain and a false loss in at most 0.05 each; the choice
+loses at most 0.05 sigma against the highest mean; its accuracy errs by at most 0.1 sigma on
+average, and lies outside of its interval in at most 0.07 on either side.
 """
 
 import argparse
