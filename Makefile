@@ -1,12 +1,13 @@
 # Local commands are what CI runs.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Keeps the output of recipes apart that run at the same time; the make of macOS cannot.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # Only files with such tests: to collect all of them takes longer than many a test.
 FILES = $(sort $(shell grep -rl 'mark\.$(1)' --include='test_*.py' tests))
 
-.PHONY: help test-waiting setup quickstart test test-all test-alone test-ray test-hosts test-faults test-store test-s3 test-fast check format clean
+.PHONY: help test-waiting setup quickstart test test-all test-alone test-beside test-ray test-hosts test-faults test-store test-s3 test-fast check style types format clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/'
@@ -14,8 +15,13 @@ help:  ## Show this list
 .venv/.done: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Compound needs python >= 3.11" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	# pip unpacks and compiles on one core. Here two of it unpack, then all cores compile.
+	grep -v '^#' requirements.lock | xargs -n 40 -P 2 $(PIP) --no-compile --no-deps
+	# What the build of torch needs is not in the lock: libraries of CUDA, for one.
+	$(PIP) --no-compile -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	# Some packages have files for a later Python.
+	$(BIN)/python -m compileall -j 0 -qq -x '[/]tests?/' .venv/lib || true
 	touch $@
 
 setup: .venv/.done  ## Make .venv from the lock, with the command at .venv/bin/compound
@@ -23,18 +29,26 @@ setup: .venv/.done  ## Make .venv from the lock, with the command at .venv/bin/c
 quickstart: setup  ## Search, verdict, family and report on real handwritten digits
 	$(BIN)/compound run examples/quickstart.yaml
 
-check: setup  ## Lint, format and types
+check: style types  ## Lint, format and types
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: setup
 	$(BIN)/mypy
 
-# Tests on Ray and on several hosts often wait, one after another; the rest runs beside them.
-test: check  ## Everything that needs no GPU, buckets too: what CI runs
-	$(MAKE) --jobs=2 $(SYNC) test-alone test-waiting
+# Tests on Ray and on several hosts often wait, one after another, and take the longest: what only
+# computes runs beside them and gives way to them.
+test: style  ## Everything that needs no GPU, buckets too: what CI runs
+	$(MAKE) --jobs=3 $(SYNC) test-waiting test-beside
 
 test-waiting: setup  ## The part of `test` on one Ray, then on several hosts
 	$(MAKE) test-ray
 	$(MAKE) test-hosts
+
+test-beside: setup
+	nice -n 10 $(MAKE) types test-alone
 
 test-alone: setup  ## The part of `test` without Ray and hosts
 	$(BIN)/pytest -n auto --dist loadfile --durations=50 -m "not gpu and not ray and not hosts"

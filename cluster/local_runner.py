@@ -134,7 +134,7 @@ class LocalRunner:
             return before
         with tempfile.TemporaryDirectory(prefix="compound-job-") as folder:
             file = Path(folder) / "job.json"
-            file.write_text(request.model_dump_json())
+            file.write_text(request.model_dump_json(), encoding="utf-8")
             output, errors = Path(folder) / "stdout", Path(folder) / "stderr"
             with output.open("w") as stdout, errors.open("w") as stderr:
                 streams = stdout.fileno(), stderr.fileno()

@@ -37,6 +37,18 @@ def check_local_ray() -> None:
         )
 
 
+def check_home() -> None:
+    """Raise ClusterError where this user has no home, without which Ray's own code fails."""
+    if os.path.isabs(os.path.expanduser("~")):
+        return
+    raise ClusterError(
+        f"user {os.getuid()} has no home folder, which Ray needs: HOME is not set, and /etc/passwd "
+        "does not have this user",
+        next_step="export HOME=$(mktemp -d), then the same command again; or compound run SPEC "
+        "--runner local",
+    )
+
+
 def _check_length(folder: str, where: str) -> None:
     size, most = len(os.fsencode(folder)), _SOCKET_BYTES - len(_SOCKET)
     if size > most:

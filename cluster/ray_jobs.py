@@ -14,9 +14,11 @@ from ray.job_submission import JobSubmissionClient
 
 from compound.cluster.ray_session import settle_auth
 from compound.cluster.shadowed_modules import check_uploaded
+from compound.jobs.store.artifacts import MARKER
 from compound.schemas.errors import ClusterError, SpecError
 
 _ROOT = Path(__file__).parents[1]
+_TALKATIVE = ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
 
 
 def lasting(store: str) -> str:
@@ -39,8 +41,10 @@ class Jobs:
         ClusterError: nothing answers there, or it requires another token.
         """
         settle_auth(new_cluster=False)
-        # Ray logs every package that it uploads, in the midst of the command's own output.
-        logging.getLogger("ray").setLevel(logging.ERROR)
+        # Ray logs every package that it uploads, in the midst of the command's own output, by
+        # loggers that set levels of their own when they are imported (Ray 2.60).
+        for name in _TALKATIVE:
+            logging.getLogger(name).setLevel(logging.ERROR)
         self._address = address
         with self._explained():
             self._client = JobSubmissionClient(address)
@@ -56,9 +60,9 @@ class Jobs:
     ) -> str:
         """Run a study on the cluster; return the submission id, which begins with its name.
 
-        `working_dir` (here by default) is uploaded without what .gitignore and .rayignore name;
-        relative data paths are found in it. Where it does not hold this program, the program is
-        uploaded beside it. ClusterError and SpecError: what was refused, and why.
+        `working_dir` (here by default) is uploaded without stores and without what .gitignore and
+        .rayignore name; relative data paths are found in it. Where it does not hold this program,
+        the program is uploaded beside it. ClusterError and SpecError: what was refused, and why.
         """
         folder = (working_dir or Path.cwd()).resolve()
         check_uploaded(folder)
@@ -131,8 +135,18 @@ def _explained(error: Exception, address: str | None) -> ClusterError:
             where=where or "",
             next_step="export RAY_AUTH_TOKEN=... (on the cluster: ray get-auth-token)",
         )
-    next_step = "check the address with `ray status`, and that the dashboard's port is reachable"
-    return ClusterError(f"Ray's job server: {lines[0]}", where=where or "", next_step=next_step)
+    return ClusterError(
+        f"Ray's job server: {lines[0]}", where=where or "", next_step=_next_step(str(error))
+    )
+
+
+def _next_step(text: str) -> str:
+    """Return what to do about an error of Ray's client, known by its text (Ray 2.60)."""
+    if "multiple active Ray instances" in text:
+        return "choose the cluster with --address HOST:PORT"
+    if "404" in text or "does not exist" in text:
+        return "no such job there: `ray job list` shows all, and --address chooses another cluster"
+    return "check the address with `ray status`, and that the dashboard's port is reachable"
 
 
 def _inside(spec: Path, folder: Path) -> str:
@@ -147,11 +161,19 @@ def _inside(spec: Path, folder: Path) -> str:
         ) from error
 
 
+def stores_in(folder: Path) -> list[str]:
+    """Return the stores in a folder and two levels below, which no submitted job needs."""
+    marked = [path for depth in ("*", "*/*", "*/*/*") for path in folder.glob(f"{depth}/{MARKER}")]
+    return sorted(str(path.parent.relative_to(folder)) for path in marked)
+
+
 def runtime_environment(folder: Path) -> dict[str, object]:
     """Return the runtime environment: the folder, and this program unless the folder has it."""
     # Ray uploads through the dashboard, which refuses more than 100 MiB (ray-project/ray#55877):
     # .rayignore keeps data out.
-    uploaded = {"working_dir": str(folder)}
+    uploaded: dict[str, object] = {"working_dir": str(folder)}
+    if stores := stores_in(folder):
+        uploaded["excludes"] = [f"/{store}/" for store in stores]
     # A folder that holds a clone named `compound` has the second file too, but not the first.
     files = ("__init__.py", "orchestrator/__main__.py")
     if all((folder / _ROOT.name / name).exists() for name in files):

@@ -1,5 +1,6 @@
 """A connection to Ray: a local one that is started and ended here, or a cluster that is joined."""
 
+import errno
 import logging
 import os
 import secrets
@@ -15,7 +16,7 @@ from ray._private.services import canonicalize_bootstrap_address
 from ray._private.state import state as cluster_state
 from ray._raylet import Config  # type: ignore[attr-defined]
 
-from compound.cluster.machine_checks import check_local_ray
+from compound.cluster.machine_checks import check_home, check_local_ray
 from compound.cluster.resources import Node
 from compound.cluster.shadowed_modules import job_config
 from compound.jobs.gpu.visible_gpus import VARIABLE, Gpus, gpus_here, is_instance
@@ -124,8 +125,9 @@ def connect(address: str | None = None, *, cpus: int | None = None) -> Session:
         cpus: cores that a local Ray may use; all of them by default.
 
     Raises:
-        ClusterError: no cluster answers there, or it refuses the token.
+        ClusterError: no cluster answers there, or it refuses the token; this user has no home.
     """
+    check_home()
     os.environ.update({key: os.environ.get(key, value) for key, value in _QUIET.items()})
     for name in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -203,11 +205,18 @@ def _join(address: str) -> Session:
         )
     except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise ClusterError(
-            f"cannot join the Ray cluster: {_first_line(error)}",
+            f"cannot join the Ray cluster: {_first_line(error)}{_without_token()}",
             where=address,
-            next_step="check RAY_ADDRESS, RAY_AUTH_MODE and RAY_AUTH_TOKEN, then `ray status`",
+            next_step="check it; with a token: export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=...",
         ) from error
     return Session(_url(context.dashboard_url), started=False)
+
+
+def _without_token() -> str:
+    """Return a hint where no token is used: Ray 2.60 says only that it cannot connect then."""
+    if os.environ.get("RAY_AUTH_MODE") == "token":
+        return ""
+    return " (no token is set here: a cluster that requires a token refuses the connection)"
 
 
 def _reach(address: str) -> None:
@@ -237,18 +246,28 @@ _TOKEN_VARIABLES = {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"}
 
 
 def _token_file() -> Path:
-    return Path.home() / ".ray" / "auth_token"
+    """Return where Ray keeps a token; a user of no name, without HOME, has no such file."""
+    return Path(os.path.expanduser("~"), ".ray", "auth_token")
 
 
 def _ensure_token() -> None:
-    """Make the token where Ray looks for it, readable by its owner only (Ray's own file is not)."""
-    path = _token_file()
+    """Make the token where Ray looks for it, readable by its owner only (Ray's own file is not).
+
+    Where there is no home that can be written, the token is in the environment of this process and
+    of the Ray that it starts, so no other command reaches that Ray.
+    """
+    path, token = _token_file(), secrets.token_hex(32)
     if path.exists() or _TOKEN_VARIABLES & set(os.environ):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    with os.fdopen(os.open(path, flags, 0o600), "w") as file:
-        file.write(secrets.token_hex(32))
+    try:
+        if not path.is_absolute():
+            raise FileNotFoundError(errno.ENOENT, "no home", str(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(path, flags, 0o600), "w") as file:
+            file.write(token)
+    except OSError:
+        os.environ["RAY_AUTH_TOKEN"] = token
 
 
 def _url(host_and_port: str) -> str | None:

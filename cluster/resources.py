@@ -70,7 +70,7 @@ def share(resources: Resources, nodes: Sequence[Node], limit: Node | None = None
         if _fits(sized, nodes) or _may_fit(sized, limit):
             return Share(part, _shared(resources, number, nodes))
     return Share(
-        1.0, f"auto: one GPU a worker, and no fraction fits: {_undivided(resources, nodes)}"
+        1.0, f"auto: one GPU per worker, and no fraction fits: {_undivided(resources, nodes)}"
     )
 
 
@@ -90,7 +90,7 @@ def _none(nodes: Sequence[Node]) -> str:
 
 def _shared(resources: Resources, number: int, nodes: Sequence[Node]) -> str:
     if number == 1:
-        return "auto: one GPU a worker"
+        return "auto: one GPU per worker"
     workers, gpus = resources.least_workers, sum(node.gpus for node in nodes)
     return f"auto: {workers} workers on {_amount(gpus, 'GPU')}, so {number} share one"
 

@@ -1,5 +1,7 @@
 """Evaluates what a job has trained on the test part. It reads the store and writes nothing."""
 
+import time
+
 from compound.jobs.data.sources.dataset import HeldOut
 from compound.jobs.parallel.collective import together
 from compound.jobs.parallel.failure import classify
@@ -8,6 +10,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Checkpoint
 from compound.jobs.training.checkpoints.restore import load_checkpoint
 from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.ended_program import RAISED, network_error
 from compound.jobs.training.job_isolation import Epochs, isolated
 from compound.jobs.training.job_trainer import trainer_of
 from compound.schemas.errors import DataError, StoreError
@@ -19,6 +22,8 @@ def evaluate(
     request: JobRequest, store: ArtifactStore, process: Process, data: DataCache
 ) -> Epochs:
     """Evaluate a job's last weights on the test part; yield no row, and return the numbers.
+
+    The result's `seconds` are all that it took, with opening the data.
 
     The network is evaluated as its validation images are after an epoch: by the same code, at the
     job's resolution and precision, its average where the recipe has one, with mean and deviation
@@ -33,6 +38,7 @@ def _evaluated(
     request: JobRequest, store: ArtifactStore, process: Process, data: DataCache
 ) -> Epochs:
     yield from ()
+    begun = time.monotonic()
     ended = JobResult(
         job=request.job.id,
         status="done",
@@ -45,10 +51,12 @@ def _evaluated(
     try:
         together(process, lambda: _check_content(request, process, data))
         loss, correct, images = held_out_sums(request, store, process, data, "test")
-    except Exception as error:
-        return ended.model_copy(update={"status": "failed", "cause": classify(error)})
+    except RAISED as error:
+        cause = classify(network_error(error, process))
+        update = {"status": "failed", "cause": cause}
+        return ended.model_copy(update={**update, "seconds": time.monotonic() - begun})
     metrics = {TEST_ACCURACY: correct / images, TEST_LOSS: loss / images, TEST_IMAGES: images}
-    return ended.model_copy(update={"metrics": metrics})
+    return ended.model_copy(update={"metrics": metrics, "seconds": time.monotonic() - begun})
 
 
 def held_out_sums(

@@ -15,20 +15,18 @@ from compound.jobs.training.compiling.compiler import (
     from_compiling,
 )
 from compound.jobs.training.data_cache import DataCache
+from compound.jobs.training.ended_program import RAISED, network_error
 from compound.jobs.training.job_isolation import Epochs, isolated
 from compound.jobs.training.job_recorder import JobRecorder
 from compound.jobs.training.job_trainer import trainer_of
 from compound.jobs.training.loop.epoch_position import Interrupted
 from compound.jobs.training.loop.trainer import Trainer
-from compound.schemas.errors import FactoryError, StoreError
+from compound.schemas.errors import StoreError
 from compound.schemas.job import EpochRow, JobRequest, JobResult, TrainJob
 
 __all__ = ["Process", "run", "run_request"]
 
 _log = logging.getLogger(__name__)
-
-_RAISED = (Exception, SystemExit, GeneratorExit)
-"""What the code of a network may raise: `sys.exit()` in it ends its job, but not the process."""
 
 
 def run_request(
@@ -126,11 +124,11 @@ def _attempt(
         # The diagnosis needs the memory of this trainer, to which frames of the traceback refer.
         trainer, error.__traceback__ = None, None
         return _failed(recorder, _located(error, job, store, process, data, recorder), trainer)
-    except _RAISED as error:
+    except RAISED as error:
         # Ctrl-C in a terminal signals the whole process group, so it also ends compiler processes.
         if recorder.stopping and from_compiling(error):
             return recorder.abandon()
-        return _failed(recorder, explained(_network_error(error, process)), trainer)
+        return _failed(recorder, explained(network_error(error, process)), trainer)
 
 
 def _yielded(row: EpochRow) -> Generator[EpochRow, None, None]:
@@ -139,20 +137,6 @@ def _yielded(row: EpochRow) -> Generator[EpochRow, None, None]:
         yield row
     except GeneratorExit:
         raise Interrupted from None
-
-
-def _network_error(error: BaseException, process: Process) -> Exception:
-    """Turn SystemExit and the like of a network into an error; return other errors as they are."""
-    if isinstance(error, Exception):
-        return error
-    from compound.jobs.models.user_code import error_text
-
-    ended_program = FactoryError(
-        f"the network's own code ended the program: {error_text(error, process.imports)}",
-        next_step="raise an Exception there, or return",
-    )
-    ended_program.__cause__ = error
-    return ended_program
 
 
 def _notes(trainer: Trainer, compiled: Compiled | None) -> tuple[str, ...]:
@@ -191,7 +175,7 @@ def _located(
         epoch, within = rewind(trainer, job, store, process)
         trainer.connect()
         return diagnose(trainer, epoch, within, error)
-    except _RAISED as second:  # the first error is the cause of the job's end
+    except RAISED as second:  # the first error is the cause of the job's end
         _log.warning("the layer could not be found: %s", second)
         return error
 

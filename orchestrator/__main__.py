@@ -4,6 +4,7 @@ schemas/errors.py decides the codes; docs/exit_codes.md has their table.
 """
 
 import gc
+import locale
 import sys
 import traceback
 
@@ -11,7 +12,7 @@ from compound.orchestrator.cli.app import app
 from compound.orchestrator.cli.printing.closed_streams import drop_stdout, ends_with_its_reader
 from compound.orchestrator.cli.printing.streams import open_streams
 from compound.orchestrator.wording.os_errors import machine_error
-from compound.orchestrator.wording.printable import printable
+from compound.orchestrator.wording.printable import in_line, printable
 from compound.schemas.errors import CompoundError, ExitCode
 
 _GC_THRESHOLDS = (100_000, 50, 100)
@@ -25,6 +26,12 @@ _NOT_UTF8 = (
 )
 """Of UnicodeEncodeError and of pydantic's error with the same text: Python keeps such names as lone
 surrogates (PEP 383), which JSON and hashes refuse."""
+
+
+_LOCALE = "the locale has no letters for a name or a text"
+_TO_UTF8 = (
+    "\n  allowed: a locale with UTF-8\n  next: export PYTHONUTF8=1, then the same command again"
+)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -57,11 +64,19 @@ def _in_words(error: BaseException) -> tuple[str, ExitCode]:
             return str(refused), refused.exit_code
         case _ if "surrogates not allowed" in str(error):
             return _NOT_UTF8, ExitCode.REFUSED
+        case UnicodeError() if not _is_utf8():
+            return f"{_LOCALE} ({in_line(str(error))}){_TO_UTF8}", ExitCode.REFUSED
         case MemoryError():
             return "there is not enough memory\n  next: a machine with more", ExitCode.FAILED
         case ModuleNotFoundError():
             return _missing_package(error), ExitCode.FAILED
     return _internal(error), ExitCode.FAILED
+
+
+def _is_utf8() -> bool:
+    """Whether names of files and texts without an encoding of their own are UTF-8."""
+    names = (sys.getfilesystemencoding(), locale.getencoding())
+    return all(name.lower().replace("-", "") == "utf8" for name in names)
 
 
 def _internal(error: BaseException) -> str:

@@ -14,6 +14,7 @@ from compound.orchestrator.forecast.devices import (
     profile_of,
     unsized,
 )
+from compound.orchestrator.forecast.evaluation_cost import evaluation_forecast
 from compound.orchestrator.forecast.family_cost import family_forecast
 from compound.orchestrator.forecast.job_cost import CostModel
 from compound.orchestrator.forecast.placement import placed, placement_warnings
@@ -117,6 +118,11 @@ def _forecast(
         rounds=_bound(costs, rounds, planned_ids),
         gate=_bound(costs, gate, planned_ids),
         family=family_forecast(costs, families, planned_ids),
+        test=evaluation_forecast(
+            costs,
+            KINDS[spec.kind].evaluated(spec, planned),
+            [planned.family] if planned.family else families,
+        ),
         demands=demands,
         compiling=_compiling(spec, planned, families),
         resources=placed(spec, nodes_of(spec)),

@@ -28,7 +28,7 @@ from compound.orchestrator.records.documents import (
     SPEC,
     VERDICT,
     Record,
-    documents,
+    written,
 )
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.evaluate_networks import Evaluation
@@ -71,6 +71,8 @@ class Study(Generic[S]):
     """Whether the test part is read when all phases have ended."""
     retry_command: str = "compound retry STUDY"
     """What people type to train failed jobs again."""
+    resume: str = ""
+    """What people type, in any folder, to go on with the study."""
 
     @property
     def folder(self) -> StudyFolder:
@@ -102,7 +104,7 @@ class Study(Generic[S]):
             retry_failed=self.retry_failed,
         )
         self.folder.write(DATA, info)
-        self.folder.write(SPEC, Record(spec=self.spec, text=self.text))
+        self.folder.write(SPEC, Record(spec=self.spec, text=self.text, resume=self.resume))
         self._evaluation(info).expect()
         return phases
 
@@ -204,9 +206,7 @@ class Study(Generic[S]):
         networks = job_list.by_id([plan.baseline], plan, family.members)
         self.record_jobs(FAMILY, family, family.jobs, networks)
         ending = phases.train("family", family.jobs)
-        stored = documents(self.folder)
-        assert stored is not None
-        results = self.store.results([job.request.job.id for job in stored.jobs])
+        results = self.store.results([job.request.job.id for job in written(self.folder).jobs])
         if law := law_of(spec, plan, family, results, self.networks):
             self.folder.write(POWER_LAW, law)
         return ending

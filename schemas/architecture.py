@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from compound.schemas.base import Identified, Model, digest
+from compound.schemas.base import Identified, MisfitError, Model, digest
 from compound.schemas.factory import FactoryNetwork
 from compound.schemas.stages import Stages, Stem
 
@@ -122,9 +122,10 @@ class Rounding(Model):
     @model_validator(mode="after")
     def _attainable(self) -> "Rounding":
         if self.max_resolution is not None and self.max_resolution < self.resolution:
-            raise ValueError(
+            raise MisfitError(
+                ("max_resolution",),
                 f"max_resolution {self.max_resolution} is below {self.resolution}, "
-                "the smallest multiple that resolution allows"
+                "the smallest multiple that resolution allows",
             )
         return self
 

@@ -20,6 +20,17 @@ class Model(BaseModel):
     )
 
 
+class MisfitError(ValueError):
+    """A value that does not fit another one, or its own rule, and the keys that hold them.
+
+    `keys` are dotted, below the model that is validated, the one to blame first.
+    """
+
+    def __init__(self, keys: tuple[str, ...], message: str) -> None:
+        super().__init__(message)
+        self.keys = keys
+
+
 class Identified(Model):
     """A record with an `id` of its content, a cached property: studies ask for it many times."""
 

@@ -58,6 +58,9 @@ class _Encoded(_TestSplit):
     """The colour behind transparent pixels."""
     channels: Literal["auto", 1, 3] = "auto"
     """Channels of every decoded image; `auto`: 1 where all sampled images are grey, else 3."""
+    white: Literal["auto"] | Annotated[float, Field(gt=0, allow_inf_nan=False)] = "auto"
+    """The value that is white in grey images of more than 8 bits, such as 4095. `auto`: the largest
+    of 8, 10, 12, 14, 16, 24 or 32 bits that holds all sampled values, or 1 for fractions."""
 
 
 class ParquetData(_Encoded):
@@ -72,6 +75,9 @@ class ParquetData(_Encoded):
     validation: Fraction = 0.1
     image_column: str = "image"
     label_column: str = "label"
+    image_root: DataPath | None = None
+    """The folder that paths in `image_column` are relative to, where the file has paths in place of
+    images; without one, the folder of the Parquet file, else that of the data."""
 
 
 class ImageFolderData(_Encoded):
@@ -112,6 +118,23 @@ DataSpec = Annotated[
 ]
 
 
+class Undecodable(Model):
+    """The images that cannot be decoded, by their positions among those that the spec selects.
+
+    Which images these are depends on the packages of the machine that decodes. So the machine that
+    plans decides, and all workers leave out exactly these.
+    """
+
+    train: tuple[int, ...] = ()
+    validation: tuple[int, ...] = ()
+    test: tuple[int, ...] = ()
+
+
+def is_unknown(value: object) -> bool:
+    """Return whether a field is None, and left out where it is stored."""
+    return value is None
+
+
 class DataInfo(Model):
     """What a data source holds: it is read once, before any training."""
 
@@ -125,10 +148,13 @@ class DataInfo(Model):
     validation: int
     quarantined: tuple[str, ...] = ()
     """Images that could not be decoded, by name, with the reason."""
+    undecodable: Annotated[Undecodable | None, Field(exclude_if=is_unknown)] = None
+    """The same by position; None: they are not known, since no image was decoded."""
     test: int = 0
     """Images of the test part; 0: there is none."""
     pixels: int = 1
     """The version of the rules that make pixels of a file. 2: the data have images of which the
-    first rules made other pixels (orientation, transparency, grey beside colour, more formats)."""
+    first rules made other pixels (orientation, transparency, grey beside colour, more formats). 3:
+    the second did too (deep grey whose 0 is white or of 32 bits, a GIF smaller than its canvas)."""
     ledger: DataLedger | None = None
     """None: planned before there was a ledger."""

@@ -45,17 +45,20 @@ class PartLedger(Model):
 
 
 class Tally(Model):
-    """How many sampled images have one property."""
+    """How many images have one property."""
 
     value: str
     count: Number
 
 
 class Appearance(Model):
-    """Properties of an even sample of the listed images, from their headers."""
+    """Properties of images, from their headers."""
 
     sampled: Number
+    """Images that were looked at. Where all were decoded: all that are taken, of all parts; else an
+    even sample of those of training and validation."""
     listed: Number
+    """Images that were there to look at."""
     sizes: tuple[Tally, ...] = ()
     """Width x height, most frequent first."""
     modes: tuple[Tally, ...] = ()

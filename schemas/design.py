@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from compound.schemas.architecture import Coefficients
-from compound.schemas.base import Model
+from compound.schemas.base import MisfitError, Model
 
 MAX_POINTS = 1_000_000
 """Grid points, before the tolerance picks from them."""
@@ -35,12 +35,13 @@ class GridDesign(Model):
         for name in ("alpha", "beta", "gamma"):
             low, high = getattr(self, name)
             if low > high:
-                raise ValueError(
-                    f"{name} runs from {low:g} to {high:g}: write the smaller number first"
+                raise MisfitError(
+                    (name,), f"{name} runs from {low:g} to {high:g}: write the smaller number first"
                 )
             number *= (high - low) / self.step + 1
         if number > MAX_POINTS:
-            raise ValueError(f"{number:,.0f} grid points, at most {MAX_POINTS:,}: enlarge the step")
+            message = f"{number:,.0f} grid points, at most {MAX_POINTS:,}: enlarge the step"
+            raise MisfitError(("step", "alpha", "beta", "gamma"), message)
         return self
 
 

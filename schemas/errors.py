@@ -4,6 +4,7 @@ CompoundError
 |-- SpecError      a spec that cannot be read or is invalid (exit 2)
 |-- PlanError      a valid spec that cannot be carried out (exit 2)
 |   `-- FactoryError   the user's own network cannot be imported, built or run
+|       `-- OtherNetworkError  it builds another network than the one that was counted
 |-- ArchitectureError  weights that do not fit the network, or are no weights (exit 2)
 |-- DataError      images or labels that cannot be used (exit 2)
 |-- StoreError     the artifact store cannot be read or written (exit 2)
@@ -72,6 +73,10 @@ class PlanError(CompoundError):
 
 class FactoryError(PlanError):
     """The user's own network cannot be imported, built, or run on torch's meta device."""
+
+
+class OtherNetworkError(FactoryError):
+    """The user's own function builds another network than the one that was counted."""
 
 
 class ArchitectureError(CompoundError):

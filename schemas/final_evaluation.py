@@ -100,14 +100,21 @@ class FinalTest(Model):
     """Of weights that are no longer in any of these roles."""
     outdated: str = ""
     """Why the accuracies are not those of the data as they are now; empty: they are."""
+    changed: EvaluatedPart | None = None
+    """The test part as it is now, where it is not the one that was read: it is not read."""
     warnings: tuple[str, ...] = ()
     sentence: str
     """The test accuracy of the choice or of the largest network, in words."""
 
     @property
     def complete(self) -> bool:
-        """Whether every seed of these networks has a test accuracy, or none was to be read yet."""
-        return all(len(network.seeds) == network.planned for network in self.networks)
+        """Whether every seed of these networks has a test accuracy, or none was to be read yet.
+
+        False where the test part is no longer the one that was read.
+        """
+        return self.changed is None and all(
+            len(network.seeds) == network.planned for network in self.networks
+        )
 
     @property
     def scores(self) -> tuple[SeedScore, ...]:

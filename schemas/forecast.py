@@ -50,7 +50,7 @@ class Total(Model):
     memory: int = 0
     """Peak bytes of the largest worker, over all jobs."""
     seconds: float = 0.0
-    """All jobs one after anmore."""
+    """All jobs one after another."""
     wall_seconds: float = 0.0
     """On the given cluster, as many jobs at once as fit, start-up included."""
     gpu_hours: float = 0.0
@@ -58,7 +58,7 @@ class Total(Model):
     money: float | None = None
 
     def plus(self, more: "Total") -> "Total":
-        """Return the total of both, one after the more."""
+        """Return the total of both, one after the other."""
         return Total(
             jobs=self.jobs + more.jobs,
             epochs=self.epochs + more.epochs,
@@ -163,6 +163,15 @@ class FamilyForecast(Model):
     members: tuple[MemberForecast, ...] = ()
 
 
+class EvaluationForecast(Model):
+    """What evaluating the trained networks on the test part takes, at most."""
+
+    total: Total = Total()
+    """Its jobs are evaluations, which have no epochs."""
+    demands: tuple[Demand, ...] = ()
+    """Of each evaluation."""
+
+
 class Forecast(Model):
     """What a plan takes: the search exactly, everything after it within bounds."""
 
@@ -173,6 +182,7 @@ class Forecast(Model):
     gate: Total = Total()
     """At most, without jobs that the search trains."""
     family: FamilyForecast
+    test: EvaluationForecast = EvaluationForecast()
     demands: dict[str, Demand]
     """By job id; the search's jobs, and for one scaled variant its own."""
     compiling: str = ""
@@ -184,5 +194,6 @@ class Forecast(Model):
 
     @property
     def most(self) -> Total:
-        """The most that search, gate and family take together."""
-        return self.search.plus(self.rounds).plus(self.gate).plus(self.family.most)
+        """The most that all phases and the test part take together; its jobs are those trained."""
+        trained = self.search.plus(self.rounds).plus(self.gate).plus(self.family.most)
+        return trained.plus(self.test.total.model_copy(update={"jobs": 0}))

@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Discriminator, Field, Tag, model_validator
 
 from compound.schemas.architecture import Architecture, Network
-from compound.schemas.base import Identified, Model, digest
-from compound.schemas.data import DataSpec
+from compound.schemas.base import Identified, MisfitError, Model, digest
+from compound.schemas.data import DataSpec, Undecodable, is_unknown
 from compound.schemas.factory import FactoryNetwork, Realised
 from compound.schemas.machine.gpus import Gpus
-from compound.schemas.parallel import ParallelKey, add_old_name, refuse_both_names
+from compound.schemas.parallel import PARALLEL_KEYS, ParallelKey, add_old_name, refuse_both_names
 from compound.schemas.recipe import Keep, Recipe
 from compound.schemas.weights import WeightsRef
 
@@ -27,7 +27,7 @@ class WorkerRange(Model):
     @model_validator(mode="after")
     def _in_order(self) -> "WorkerRange":
         if self.min > self.max:
-            raise ValueError(f"min is {self.min}, more than max, which is {self.max}")
+            raise MisfitError(("min",), f"min is {self.min}, more than max, which is {self.max}")
         return self
 
 
@@ -76,19 +76,22 @@ class Resources(Model):
     @model_validator(mode="after")
     def _divisible(self) -> "Resources":
         if self.parallel == "full" and not isinstance(self.workers, int):
-            raise ValueError(
+            raise MisfitError(
+                ("workers",),
                 "parallel: full needs a fixed number of workers, such as "
-                f"{self.workers.max}: each holds its part of the network"
+                f"{self.workers.max}: each holds its part of the network",
             )
         if self.parallel == "full" and self.workers == 1:
-            raise ValueError(
+            raise MisfitError(
+                ("workers", *PARALLEL_KEYS),
                 "parallel: full divides a network among workers, but there is only one: "
-                "set workers to 2 or more, or parallel to none"
+                "set workers to 2 or more, or parallel to none",
             )
         if self.parallel == "full" and self.gpus != "auto" and 0 < self.gpus < 1:
-            raise ValueError(
+            raise MisfitError(
+                ("gpus",),
                 f"parallel: full divides a network among GPUs, but with gpus: {self.gpus:g} "
-                "several workers share one GPU: set gpus to 1, or parallel to none"
+                "several workers share one GPU: set gpus to 1, or parallel to none",
             )
         return self
 
@@ -117,6 +120,9 @@ class DataRef(Model):
 
     spec: DataSpec
     fingerprint: str
+    undecodable: Annotated[Undecodable | None, Field(exclude_if=is_unknown)] = None
+    """The images that every worker leaves out, and no other. None: nobody has decoded them yet, as
+    in older stores; each worker then leaves out what it cannot decode."""
 
 
 _NOT_SCIENCE = {
@@ -141,7 +147,8 @@ class _Science(Model):
 def revision_of(recipe: Recipe) -> int:
     """Return the newest revision of a recipe: 1 where RandAugment makes all drawn operations.
 
-    Jobs of older stores have revision 0; RandAugment made about half of the operations in them.
+    Jobs of older stores have revision 0: RandAugment makes about half of the operations in them,
+    and goes on so when they are resumed.
     """
     return int(recipe.augment.policy == "randaugment")
 

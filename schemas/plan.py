@@ -1,6 +1,9 @@
 """What a study will train: the plan that is written before the first job."""
 
-from typing import ClassVar, Literal
+from operator import not_
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
 
 from compound.schemas.architecture import Candidate, Coefficients
 from compound.schemas.base import Model
@@ -127,6 +130,8 @@ class FamilyPlan(Model):
     coefficients: Coefficients
     members: tuple[Member, ...]
     warnings: tuple[str, ...] = ()
+    notes: Annotated[tuple[str, ...], Field(exclude_if=not_)] = ()
+    """What was decided and is no reason for doubt, a sentence each."""
 
     @property
     def jobs(self) -> tuple[PlannedJob, ...]:

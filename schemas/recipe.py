@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from compound.schemas.base import Model
+from compound.schemas.base import MisfitError, Model
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -67,7 +67,8 @@ class Augment(Model):
     def _in_order(self) -> "Augment":
         for name, (least, largest) in (("area", self.area), ("aspect", self.aspect)):
             if least > largest:
-                raise ValueError(f"{name} is from {least} to {largest}: write the smaller first")
+                message = f"{name} is from {least} to {largest}: write the smaller first"
+                raise MisfitError((name,), message)
         return self
 
 
@@ -169,7 +170,8 @@ class Recipe(Model):
     @model_validator(mode="after")
     def _divisible(self) -> "Recipe":
         if self.batch % self.accumulate:
-            raise ValueError(f"batch {self.batch} does not divide by accumulate {self.accumulate}")
+            message = f"batch {self.batch} does not divide by accumulate {self.accumulate}"
+            raise MisfitError(("accumulate", "batch"), message)
         return self
 
 

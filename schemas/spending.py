@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from compound.schemas.base import Model
+from compound.schemas.base import MisfitError, Model
 
 Hours = Annotated[float, Field(gt=0, le=1e9)]
 Price = Annotated[float, Field(ge=0, le=1e6)]
@@ -41,7 +41,8 @@ class Spending(Model):
     @model_validator(mode="after")
     def _priced(self) -> "Spending":
         if self.money is not None and not self.priced:
-            raise ValueError("money needs price_per_gpu_hour or price_per_cpu_hour beside it")
+            message = "money needs price_per_gpu_hour or price_per_cpu_hour beside it"
+            raise MisfitError(("money",), message)
         return self
 
     @property

@@ -5,12 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from compound.schemas.architecture import CONTROLS, Coefficients, Control, Rounding
-from compound.schemas.base import Model
+from compound.schemas.base import MisfitError, Model
 from compound.schemas.baseline import Baseline
 from compound.schemas.data import DataSpec
 from compound.schemas.design import Budget, Design, LatticeDesign
 from compound.schemas.forecast import Phase
 from compound.schemas.job import Resources
+from compound.schemas.parallel import PARALLEL_KEYS
 from compound.schemas.promotion import Asha, Gate, Promotion, Rungs
 from compound.schemas.recipe import Recipe
 from compound.schemas.retries import Retries, RetryLimits
@@ -27,17 +28,10 @@ Phi = Annotated[float, Field(ge=-20, le=20)]
 Tracker = Literal["tensorboard", "mlflow"]
 
 
-def _no_control_twice(names: tuple[Control, ...]) -> tuple[Control, ...]:
-    twice = [name for name in CONTROLS if names.count(name) > 1]
-    if twice:
-        raise ValueError(f"{twice[0]} is named twice")
-    return names
-
-
-def _no_tracker_twice(names: tuple[Tracker, ...]) -> tuple[Tracker, ...]:
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise ValueError(f"{twice[0]} is named twice")
+def _no_name_twice(names: tuple[str, ...]) -> tuple[str, ...]:
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise MisfitError((str(number),), f"{name} is named twice")
     return names
 
 
@@ -47,7 +41,7 @@ def _store_address(store: str) -> str:
     return store
 
 
-Controls = Annotated[tuple[Control, ...], AfterValidator(_no_control_twice)]
+Controls = Annotated[tuple[Control, ...], AfterValidator(_no_name_twice)]
 
 
 class Search(Model):
@@ -78,18 +72,21 @@ class Search(Model):
     def _promotion_can_work(self) -> "Search":
         promotion, epochs = self.promotion, self.train.epochs
         if self.tie_break == "step_time" and self.train.compile == "auto":
-            raise ValueError(
+            raise MisfitError(
+                ("train.compile", "tie_break"),
                 "tie_break: step_time compares measured speeds, and with train.compile: auto some "
-                "candidates may be compiled and others not; set it to true or false"
+                "candidates may be compiled and others not; set it to true or false",
             )
         if isinstance(promotion, Asha) and promotion.grace >= epochs:
-            raise ValueError(
+            raise MisfitError(
+                ("promotion.grace", "train.epochs", "promotion"),
                 f"promotion.grace is {promotion.grace}, and the schedule has {epochs} epochs: "
-                "no job could be stopped early"
+                "no job could be stopped early",
             )
         if isinstance(promotion, Rungs) and self.rounds and promotion.seeds < 2:
-            raise ValueError(
-                "rounds need an estimate of the noise: set promotion.seeds to 2 or more"
+            raise MisfitError(
+                ("promotion.seeds", "rounds"),
+                "rounds need an estimate of the noise: set promotion.seeds to 2 or more",
             )
         return self
 
@@ -113,14 +110,16 @@ class Placement(Model):
     @model_validator(mode="after")
     def _search_is_plain(self) -> "Placement":
         if not isinstance(self.search.workers, int):
-            raise ValueError(
+            raise MisfitError(
+                ("search.workers",),
                 "search.workers is a range, which only family jobs may have: search jobs are "
-                "compared with each other, so all have the same number of workers"
+                "compared with each other, so all have the same number of workers",
             )
         if self.search.parallel != "none":
-            raise ValueError(
+            raise MisfitError(
+                tuple(f"search.{key}" for key in PARALLEL_KEYS),
                 f"search.parallel is {self.search.parallel}, which only family jobs may have: "
-                "search jobs train networks about as large as the baseline, one on each worker"
+                "search jobs train networks about as large as the baseline, one on each worker",
             )
         return self
 
@@ -142,7 +141,7 @@ class _Common(Model):
     retries: Retries = 1
     """How often a job that raised an error is retried, or `{error: 1, lost_worker: 3,
     preemption: 100}`: each limit counts for itself. A job that diverged is never retried."""
-    trackers: Annotated[tuple[Tracker, ...], AfterValidator(_no_tracker_twice)] = ()
+    trackers: Annotated[tuple[Tracker, ...], AfterValidator(_no_name_twice)] = ()
     """Trackers that get the rows too; each is an extra to install: compound[mlflow]."""
 
     @property
@@ -217,6 +216,11 @@ class StudySpec(_Common):
         return self.gate.mode != "off"
 
     @property
+    def stops_at_gate(self) -> bool:
+        """Whether the family is left out where the gate closes."""
+        return self.gate.mode == "stop"
+
+    @property
     def phases(self) -> dict[Phase, Resources]:
         """The resources of each phase's jobs; the gate trains as the search."""
         gate: dict[Phase, Resources] = {"gate": self.resources.search} if self.gated else {}
@@ -272,6 +276,11 @@ class TrainSpec(_Common):
     @property
     def gated(self) -> bool:
         """Whether a gate comes before the family: never."""
+        return False
+
+    @property
+    def stops_at_gate(self) -> bool:
+        """Whether a gate may end it: never."""
         return False
 
     @property

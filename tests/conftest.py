@@ -23,6 +23,7 @@ from tests.support.requests import MakeRequest
 
 if TYPE_CHECKING:
     from compound.cluster.ray_session import Session
+    from tests.support.hosts import Cluster
     from tests.support.servers import Servers
 
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -39,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
     find, and finds others by it. `/tmp`: its sockets have paths of at most 107 bytes.
     """
     os.environ.pop("RAY_ADDRESS", None)
+    # Ray's default of 15 keeps its workers off the processor while other tests compute.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     if not hasattr(config, "workerinput"):  # the workers of xdist inherit the folder
         os.environ["RAY_TMPDIR"] = tempfile.mkdtemp(prefix="compound-", dir="/tmp")
 
@@ -100,7 +103,10 @@ def ray_session() -> "Iterator[Session]":
     with pytest.MonkeyPatch.context() as patch:
         # Its agent takes jobs on one fixed port, which another Ray on the machine may have: then no
         # job can be submitted, "No available agent". ray.init has no setting for it (Ray 2.60).
-        params = partial(parameter.RayParams, dashboard_agent_listen_port=0)
+        # No worker's line goes to this driver, and to look for some takes 2 % of a core.
+        params = partial(
+            parameter.RayParams, dashboard_agent_listen_port=0, include_log_monitor=False
+        )
         patch.setattr(parameter, "RayParams", params)
         session = connect("local", cpus=2)
     # As `ray start` does: a submitted job else joins any Ray of the machine.
@@ -108,6 +114,23 @@ def ray_session() -> "Iterator[Session]":
     write_ray_address(address, node._ray_params.temp_dir)
     with session:
         yield session
+
+
+@pytest.fixture(scope="session")
+def shared_hosts() -> "Iterator[Cluster]":
+    """Three hosts on one machine, for all tests marked `hosts`; to start them takes 20 s of CPU."""
+    from tests.support.hosts import Hosts, cluster_of_three
+
+    with cluster_of_three(Hosts("ch", "10.77.0")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def three_hosts(shared_hosts: "Cluster") -> "Iterator[Cluster]":
+    """The shared hosts; those that the test takes away are there again for the next one."""
+    yield shared_hosts
+    for host in sorted(shared_hosts.away):
+        shared_hosts.bring_back(host)
 
 
 @pytest.fixture(scope="session")

@@ -42,6 +42,7 @@ ORDER = (
     "jobs/runtime",
     "jobs/data/augment",
     "jobs/data/listing",
+    "jobs/data/pixels",
     "jobs/data/sources",
     "jobs/data",
     "jobs/data/stream",

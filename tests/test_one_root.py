@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from compound.cluster.ray_jobs import runtime_environment
+from compound.jobs.host.users_compound import users_compound
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import JobRequest
 from compound.schemas.job import Resources as JobResources
@@ -135,6 +136,60 @@ def test_a_folder_called_compound_is_only_a_folder(folder: Path, start: tuple[st
     words += ["--set", "resources.family.workers=1"]
     printed = started([sys.executable, *start, *words], folder, os.environ)
     assert json.loads(printed.splitlines()[-1])["status"] == "done"
+
+
+@pytest.fixture
+def shadowed(folder: Path) -> Path:
+    """The user's folder with a compound.py of their own, which ends whatever imports it."""
+    (folder / "compound.py").write_text("raise SystemExit('the compound.py of the user')")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "start",
+    [[sys.executable, str(BIN / "compound")], [sys.executable, "-P", "-m", "compound"]],
+    ids=["script", "-P -m"],
+)
+def test_beside_a_compound_of_the_user_the_command_runs_and_says_so(
+    shadowed: Path, start: list[str]
+) -> None:
+    words = ["run", "spec.yaml", "--allow-import", "--runner", "local", "--json", "--no-report"]
+    words += ["--set", "resources.family.workers=1", "--set", "family.phi=[]"]
+    done = subprocess.run(
+        [*start, *words], cwd=shadowed, capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["status"] == "done"
+    assert "compound.py is what `python -m compound` and torchrun" in done.stderr
+    assert "export PYTHONSAFEPATH=1" in done.stderr
+
+
+def test_python_runs_the_users_file_unless_its_path_is_safe(shadowed: Path) -> None:
+    """Python imports the file before anything of Compound runs: only the way out can be told."""
+    command = [sys.executable, "-m", "compound", "models"]
+    done = subprocess.run(command, cwd=shadowed, capture_output=True, text=True, timeout=120)
+    assert "the compound.py of the user" in done.stderr
+    printed = started(command, shadowed, {**os.environ, "PYTHONSAFEPATH": "1"})
+    assert "efficientnet-b0" in printed
+
+
+def test_torchrun_trains_beside_a_compound_of_the_user_with_a_safe_path(shadowed: Path) -> None:
+    request = JobRequest(job=small_job(epochs=1), resources=JobResources(cpus=1, gpus=0))
+    (shadowed / "job.json").write_text(request.model_dump_json())
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    words = ["--nproc-per-node", "1", "-m", "compound.jobs", "job.json", "--store", "runs"]
+    started([*launcher, *words], shadowed, {**os.environ, "PYTHONSAFEPATH": "1"})
+    result = ArtifactStore.open(str(shadowed / "runs")).result(request.job.id)
+    assert result is not None and result.status == "done"
+
+
+def test_which_files_of_a_folder_hide_compound(tmp_path: Path) -> None:
+    assert not users_compound(tmp_path)
+    (tmp_path / "compound" / "runs").mkdir(parents=True)
+    assert not users_compound(tmp_path), "a plain folder hides nothing"
+    (tmp_path / "compound" / "__init__.py").touch()
+    assert "compound/__init__.py is what" in users_compound(tmp_path)
+    assert not users_compound(ROOT)
 
 
 def test_the_program_is_uploaded_unless_the_folder_is_a_checkout(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """What is installed, uploaded and released."""
 
+import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from compound.cluster.ray_jobs import runtime_environment
 from tests.support.house import ROOT, trees
 
 
@@ -56,3 +59,18 @@ def test_the_lock_pins_everything_and_names_no_index() -> None:
     pins = [line for line in lines if not line.startswith("#")]
     assert all("==" in line and "://" not in line for line in pins)
     assert "torch==2.13.0" in pins
+
+
+def test_a_cloud_installs_what_the_package_needs() -> None:
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    lines = (ROOT / "ray-cluster.yaml").read_text().splitlines()
+    (installed,) = [shlex.split(line)[3:] for line in lines if "pip install" in line]
+    assert installed == needed
+
+
+def test_a_submission_leaves_stores_at_home(tmp_path: Path) -> None:
+    for store in ("runs", "old/runs"):
+        (tmp_path / store).mkdir(parents=True)
+        (tmp_path / store / "store.json").write_text("{}")
+    assert runtime_environment(tmp_path)["excludes"] == ["/old/runs/", "/runs/"]
+    assert "excludes" not in runtime_environment(tmp_path / "old" / "runs")

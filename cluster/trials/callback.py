@@ -135,7 +135,7 @@ class Listener(tune.Callback):  # type: ignore[misc]
         request = self._request(trial)
         error = trial.get_pickled_error() or trial.get_error()
         words = self._pop_last_words(request) or str(error or "").strip() or last_error()
-        last = words or "its worker died without a word"
+        last = words or "its worker ended without an error message"
         decision = self._decision(trial)
         # Tune gives up at once a trial whose actor never came up: no limit was reached then.
         message = f"{decision.reason}; the last: {last}" if decision.action == "give_up" else last
@@ -171,7 +171,7 @@ class Listener(tune.Callback):  # type: ignore[misc]
     def _starved(self, pending: list[Any]) -> None:
         for trial in pending:
             request = self._request(trial)
-            self._emit("waiting", request, message=f"for {_size(request)}: the cluster is busy")
+            self._emit("waiting", request, message=f"for {_size(request)}: no free resources yet")
 
     def _request(self, trial: Any) -> JobRequest:
         index: int = trial.config["index"]

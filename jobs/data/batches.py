@@ -11,6 +11,7 @@ from torch import Tensor
 from compound.jobs.data.augment.augment import Augmenter
 from compound.jobs.data.augment.epoch_draws import Draws, EpochDraws
 from compound.jobs.data.augment.mixing import Batch
+from compound.jobs.data.augment.policies import NEWEST
 from compound.jobs.data.images import Images
 from compound.jobs.device_model import IMAGES_PART
 from compound.jobs.gpu.device_transfer import picked, sent
@@ -164,15 +165,17 @@ class Feeder:
         augment: Augment,
         device: torch.device,
         size_of: SizeOf | None = None,
+        revision: int = NEWEST,
     ) -> None:
-        """`size_of`: see Finisher."""
+        """`size_of`: see Finisher; `revision`: see Augmenter."""
         self._device, storage = device, _storage_device(images, device)
         self.images, self.held_out = len(images.train), len(images.validation)
         self.channels = images.train.shape[1]
         self.moments = images.mean, images.deviation
         labels = images.train_labels, images.validation_labels
         self.highest_label = max(int(part.max()) for part in labels)
-        augmenter = Augmenter(augment, images.mean.to(device), images.validation.shape[-1])
+        side = images.validation.shape[-1]
+        augmenter = Augmenter(augment, images.mean.to(device), side, revision)
         self._finisher = Finisher(augmenter, images.mean, images.deviation, device, size_of)
         self._on_device = storage == device
         self._train, self._held_out = images.train.to(storage), images.validation.to(storage)

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 
 from compound.jobs.data.images import centre, resize
+from compound.jobs.data.pixels.decode import BadImage, decode, guarded
 from compound.jobs.data.sources.dataset import Dataset, Indices, Labels, Pixels
-from compound.jobs.data.sources.decode import BadImage, decode, guarded
 from compound.jobs.data.sources.encoded import Choice
 
 MOST_CLASSES = 120
@@ -74,7 +74,8 @@ def _pixels(data: Dataset | Choice, positions: Indices) -> list[Pixels | None]:
 
 def _decoded(image: bytes, choice: Choice) -> Pixels | None:
     try:
-        return np.ascontiguousarray(decode(image, choice.form))
+        # A copy: torch takes no array that cannot be written, as Pillow's are.
+        return np.array(decode(image, choice.form), order="C")
     except BadImage:
         return None
 

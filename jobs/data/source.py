@@ -18,6 +18,7 @@ from compound.schemas.data import (
     ImageFolderData,
     ParquetData,
     SyntheticData,
+    Undecodable,
 )
 from compound.schemas.errors import DataError
 from compound.schemas.final_evaluation import EvaluatedPart
@@ -31,10 +32,10 @@ class DataSource:
     """Describe the data without decoding all of it."""
     inspect: Callable[[Any], DataInfo]
     """Describe the data, and decode all of it."""
-    opened: Callable[[Any, bool, HeldOut], Dataset | encoded.Choice]
+    opened: Callable[[Any, bool, HeldOut, Undecodable | None], Dataset | encoded.Choice]
     """Return the data, or what to stream; the second argument is `patient`, the third the part in
-    the place of validation."""
-    tested: Callable[[Any], EvaluatedPart]
+    the place of validation, the fourth the images to leave out."""
+    tested: Callable[[Any, Undecodable | None], EvaluatedPart]
     """Describe the test part by its content. Only called where there is one."""
 
 
@@ -45,8 +46,8 @@ def _in_memory(
     return DataSource(
         summarise,
         summarise,
-        lambda spec, patient, part: load(spec, part),
-        lambda spec: pixels_part(load(spec, "test")),
+        lambda spec, patient, part, undecodable: load(spec, part),
+        lambda spec, undecodable: pixels_part(load(spec, "test")),
     )
 
 
@@ -55,13 +56,17 @@ def _from_files(catalogue: Callable[[Any, bool], Catalogue]) -> DataSource:
     return DataSource(
         lambda spec: encoded.summarise(spec, catalogue(spec, False)),
         lambda spec: encoded.inspect(encoded.choose(spec, catalogue(spec, False))),
-        lambda spec, patient, part: encoded.read_or_stream(spec, catalogue(spec, patient), part),
-        lambda spec: _listed_part(spec, catalogue(spec, True)),
+        lambda spec, patient, part, undecodable: encoded.read_or_stream(
+            spec, catalogue(spec, patient), part, undecodable
+        ),
+        lambda spec, undecodable: _listed_part(spec, catalogue(spec, True), undecodable),
     )
 
 
-def _listed_part(spec: encoded.EncodedData, listed: Catalogue) -> EvaluatedPart:
-    return encoded_part(encoded.choose(spec, listed), listed)
+def _listed_part(
+    spec: encoded.EncodedData, listed: Catalogue, undecodable: Undecodable | None
+) -> EvaluatedPart:
+    return encoded_part(encoded.choose(spec, listed, undecodable), listed)
 
 
 SOURCES: Mapping[type[object], DataSource] = {
@@ -87,8 +92,8 @@ def inspect(spec: DataSpec) -> DataInfo:
 def summarise(spec: DataSpec) -> DataInfo:
     """Describe the data from labels, hashes and a few headers, in well under a second per GB.
 
-    The fingerprint is that of `inspect`; broken images are neither found nor subtracted from the
-    counts. DataError as for `inspect`, but for bad images.
+    Broken images are neither found nor subtracted from the counts. Where there is none, the
+    fingerprint is that of `inspect`. DataError as for `inspect`, but for bad images.
     """
     return _storable(SOURCES[type(spec)].summarise(spec), spec)
 
@@ -117,19 +122,25 @@ def load(spec: DataSpec) -> Dataset:
 
 
 def opened(
-    spec: DataSpec, *, patient: bool = True, part: HeldOut = "validation"
+    spec: DataSpec,
+    *,
+    patient: bool = True,
+    part: HeldOut = "validation",
+    undecodable: Undecodable | None = None,
 ) -> Dataset | encoded.Choice:
     """Return a data set in memory, or the images to stream. DataError as for `inspect`.
 
     `patient`: wait for a bucket that does not answer. `part`: what is evaluated. Images of the
-    test part are read only for `test`; those of validation are not returned then.
+    test part are read only for `test`; those of validation are not returned then. `undecodable`:
+    images to leave out, as `inspect` has found them: another one that cannot be decoded here is a
+    DataError. None: they are not known, and as many may be bad as `max_bad` allows.
     """
-    return SOURCES[type(spec)].opened(spec, patient, part)
+    return SOURCES[type(spec)].opened(spec, patient, part, undecodable)
 
 
-def evaluated_part(spec: DataSpec) -> EvaluatedPart:
+def evaluated_part(spec: DataSpec, undecodable: Undecodable | None = None) -> EvaluatedPart:
     """Return the test part of data that have one, with a hash of its content.
 
-    Of files it reads what a listing reads. DataError as for `inspect`.
+    Of files it reads what a listing reads. `undecodable`: see `opened`. DataError as for `inspect`.
     """
-    return SOURCES[type(spec)].tested(spec)
+    return SOURCES[type(spec)].tested(spec, undecodable)

@@ -53,7 +53,7 @@ def _driver(facts: HostFacts) -> Iterator[Finding]:
     elif refused := [node.path for node in facts.nodes if not node.usable]:
         yield wrong(
             f"this user may not open {', '.join(refused)}",
-            f'sudo usermod -aG "$(stat -c %G {refused[0]})" "$USER", then log in anew',
+            f'sudo usermod -aG "$(stat -c %G {refused[0]})" "$USER", then log in again',
         )
     elif not any(node.path.endswith("nvidia-uvm") for node in facts.nodes):
         yield wrong("/dev/nvidia-uvm is missing, which CUDA opens", "sudo nvidia-modprobe -u -c=0")

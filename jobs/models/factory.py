@@ -9,9 +9,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from compound.jobs.models.decayed_weights import mark
 from compound.jobs.models.meta_trace import IMAGES, Trace, trace
+from compound.jobs.models.same_network import (
+    Layout,
+    differing_counts,
+    first_difference,
+    layout,
+    runs_otherwise,
+)
 from compound.jobs.models.training_check import (
     Buffers,
     Untrainable,
+    left_out,
+    require_even,
     require_types,
     require_used,
     require_weights,
@@ -26,8 +35,9 @@ from compound.jobs.models.user_code import (
     factory_errors,
     load,
 )
+from compound.jobs.runtime.python_command import python_command
 from compound.schemas.architecture import AXES, Axis
-from compound.schemas.errors import FactoryError
+from compound.schemas.errors import FactoryError, OtherNetworkError
 from compound.schemas.factory import FactoryNetwork
 
 _LARGER = (2, 4)
@@ -50,6 +60,8 @@ class Factory:
         self._folders = (*folders, code_folder(name))
         self._built: dict[Point, FactoryNetwork | FactoryError] = {}
         self._weights: dict[Point, frozenset[str]] = {}
+        self._passes = 0
+        self._layouts: dict[Point, Layout] = {}
 
     @property
     def builds(self) -> int:
@@ -74,6 +86,13 @@ class Factory:
         """
         self._check_training((network.depth, network.width, network.resolution))
 
+    def left_out(self, network: FactoryNetwork) -> list[str]:
+        """Return the weights that some passes in training use, and others leave out."""
+        point = (network.depth, network.width, network.resolution)
+        module = self._without_numbers(point)
+        with self._factory_errors("in training", point):
+            return left_out(module, lambda: self._training_output(module, point, "meta"))
+
     def _check_training(self, point: Point) -> None:
         module = self._without_numbers(point)
         buffers = Buffers(module)
@@ -88,7 +107,11 @@ class Factory:
 
     def _training_output(self, module: nn.Module, point: Point, device: str) -> Tensor:
         images = torch.zeros(IMAGES, self._channels, point[2], point[2], device=device)
+        self._passes += 1
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
+            # fork_rng restores the generator, so without a seed of its own each pass would take
+            # the same branches. torch.manual_seed would seed the generators of GPUs too.
+            torch.default_generator.manual_seed(self._passes)
             output: Tensor = module.train()(images)
         return output
 
@@ -129,22 +152,32 @@ class Factory:
     def module(self, network: FactoryNetwork) -> nn.Module:
         """Build with weights, drawn from torch's current generator.
 
-        Raises FactoryError where the network is not the one that was planned.
+        Raises OtherNetworkError where the network is not the one that was planned: as it is
+        counted in this process, or as it is built now.
         """
         now = self.realise(network.depth, network.width, network.resolution)
         if now != network:
-            raise FactoryError(
-                f"the factory builds another network than the planned one: {self.name} at "
-                f"{_point_text(network)} has {now.workload.params:,} params and shapes "
-                f"{now.shapes}, not {network.workload.params:,} and {network.shapes}",
-                where=WHERE,
-                allowed="the code, and the version of torch, that the plan was made with",
-                next_step="plan again: compound plan SPEC --allow-import",
-            )
+            raise self._other_network(network, differing_counts(network, now))
         point = (network.depth, network.width, network.resolution)
         module = self._called(point)
+        with self._factory_errors("on the meta device", point):
+            otherwise = runs_otherwise(module, self._channels, point[2], network.shapes)
+        if otherwise:
+            difference = "its layers are those that were counted, but its forward runs others"
+            raise self._other_network(network, difference)
         mark(module, self._weights[point])
         return module
+
+    def _other_network(self, at: Point | FactoryNetwork, difference: str) -> OtherNetworkError:
+        return OtherNetworkError(
+            f"the factory builds another network than the planned one: {self.name} at "
+            f"{_point_text(at)}: {difference}{defined_at(self._build)}",
+            where=WHERE,
+            allowed="the same network for the same arguments, on every device and in every "
+            "process, with the code and the version of torch that the plan was made with",
+            next_step="let the code depend on its arguments alone, and plan again: "
+            "compound plan SPEC --allow-import",
+        )
 
     def _realised(self, point: Point) -> FactoryNetwork | FactoryError:
         try:
@@ -168,6 +201,8 @@ class Factory:
         with self._factory_errors("on the meta device", point):
             traced = trace(module, self._channels, point[2])
         self._check_output(traced.output)
+        with self._untrainable(point):
+            require_even(traced.macs)
         return traced
 
     def _without_numbers(self, point: Point) -> nn.Module:
@@ -178,6 +213,8 @@ class Factory:
             try:
                 with torch.device("meta"):
                     return self._called(point)
+            except OtherNetworkError:
+                raise
             except FactoryError:
                 return self._called(point).to("meta")
 
@@ -192,7 +229,16 @@ class Factory:
                 where=WHERE,
                 next_step="return the network from this function",
             )
+        self._require_same(point, module)
         return module
+
+    def _require_same(self, point: Point, module: nn.Module) -> None:
+        """Compare a network with what the first call for this point has built."""
+        difference = first_difference(
+            self._layouts.setdefault(point, layout(module)), layout(module)
+        )
+        if difference:
+            raise self._other_network(point, difference)
 
     def _check_output(self, output: object, when: str = "") -> None:
         shape = (IMAGES, self._classes)
@@ -223,7 +269,8 @@ class Factory:
         arguments = ", ".join(f"{name}={value:.6g}" for name, value in values)
         side = _point(at)[2]
         images = f"torch.zeros({IMAGES}, {self._channels}, {side}, {side})"
-        return f"python -c 'import torch, {module} as m; m.{function}({arguments})({images})'"
+        code = f"import torch, {module} as m; m.{function}({arguments})({images})"
+        return python_command(code, self._folders[:-1])
 
     @contextmanager
     def _factory_errors(self, doing: str, at: Point | FactoryNetwork) -> Iterator[None]:

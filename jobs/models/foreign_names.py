@@ -7,6 +7,7 @@ below a layer have the same names everywhere.
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
+from compound.jobs.networks.families import FAMILIES
 from compound.schemas.architecture import Architecture, BlockFamily
 from compound.schemas.stages import AnyStage, LayerKind
 
@@ -142,6 +143,17 @@ def _epsilon_of_size(architecture: Architecture) -> float:
     return 1e-3 if architecture.depth > _B4_BLOCKS else 1e-5
 
 
+def _epsilon_of_padding(architecture: Architecture) -> float:
+    """Return timm's 1e-5, or the network's own where it pads as TensorFlow does.
+
+    timm has such EfficientNets as tf_ networks, whose epsilon is the paper's, as ours is.
+    """
+    if architecture.padding != "same" or architecture.family != "mbconv":
+        return 1e-5
+    own = architecture.norm_epsilon
+    return FAMILIES[architecture.family].epsilon if own is None else own
+
+
 _UNGATED = frozenset[LayerKind](("expand", "depthwise", "project"))
 _INVERTED = frozenset[LayerKind](("expand", "depthwise", "gate", "project"))
 _RESIDUAL = frozenset[LayerKind](("residual",))
@@ -161,7 +173,7 @@ class _Convention(NamedTuple):
 _CONVENTIONS = (
     _Convention("torchvision", "resnet", _RESIDUAL, _resnet),
     _Convention("timm", "resnet", _RESIDUAL, _resnet),
-    _Convention("timm", None, _INVERTED, _timm),
+    _Convention("timm", None, _INVERTED, _timm, _epsilon_of_padding),
     _Convention("torchvision", "mbconv", _INVERTED, _torchvision_mbconv, _epsilon_of_size),
     _Convention("torchvision", "mobilenet-v2", _UNGATED, _torchvision_v2),
     # Version 2 of torchvision's MNASNet scales its first layers too, and so do ours.

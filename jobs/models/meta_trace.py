@@ -1,14 +1,16 @@
-"""What a built module is and does, recorded in one forward pass on torch's meta device.
+"""What a built module is and does, recorded in forward passes on torch's meta device.
 
 The meta device has shapes and no numbers, so a pass through any network takes milliseconds and no
 memory. The module is in evaluation mode, which is not random; autograd records it, so that the
-tensors saved for backward are counted too.
+tensors saved for backward are counted too. A second pass, over twice as many images, tells the
+work of an image from that of a whole batch.
 """
 
 import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -21,7 +23,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from compound.jobs.models.decayed_weights import decayed, is_matrix, mark
-from compound.jobs.models.matrix_products import factors
+from compound.jobs.models.macs_of_passes import PassMacs
+from compound.jobs.models.matrix_products import factors, multiplies
 from compound.schemas.machine.device import Workload
 
 IMAGES = 2
@@ -44,7 +47,7 @@ _LAYER_FUNCTIONS = frozenset(
 
 
 class Trace(NamedTuple):
-    """One pass through a network."""
+    """What the passes through a network showed."""
 
     workload: Workload
     digest: str
@@ -52,22 +55,42 @@ class Trace(NamedTuple):
     output: Any
     weights: frozenset[str]
     """Parameters that are weights by their use: see jobs/models/decayed_weights.py."""
+    macs: PassMacs
 
 
 def trace(module: nn.Module, in_channels: int, resolution: int) -> Trace:
-    """Run a module on the meta device once, in evaluation mode, and count its work."""
+    """Run a module on the meta device twice, in evaluation mode, and count its work."""
+    recorder, output = _recorded(module, IMAGES, in_channels, resolution)
+    twice, _ = _recorded(module, 2 * IMAGES, in_channels, resolution)
+    mark(module, recorder.weights)
+    params = sum(weight.numel() for weight in module.parameters())
+    macs = PassMacs(IMAGES, recorder.macs, twice.macs)
+    workload = recorder.workload(params, macs)
+    return Trace(workload, _digest(module, recorder), output, frozenset(recorder.weights), macs)
+
+
+def digest(module: nn.Module, in_channels: int, resolution: int) -> str:
+    """Return the digest of a trace, from one pass."""
+    recorder, _ = _recorded(module, IMAGES, in_channels, resolution)
+    mark(module, recorder.weights)
+    return _digest(module, recorder)
+
+
+def _recorded(
+    module: nn.Module, count: int, in_channels: int, resolution: int
+) -> "tuple[_Recorder, Any]":
     module.eval()
-    images = torch.empty(IMAGES, in_channels, resolution, resolution, device="meta")
+    images = torch.empty(count, in_channels, resolution, resolution, device="meta")
     recorder = _Recorder(module, images)
     functions = _LayerFunctions(recorder)
     with torch.enable_grad(), saved_tensors_hooks(recorder.keep, _unchanged), functions, recorder:
-        output = module(images)
-    mark(module, recorder.weights)
-    params = sum(weight.numel() for weight in module.parameters())
+        return recorder, module(images)
+
+
+def _digest(module: nn.Module, recorder: "_Recorder") -> str:
     content = [_layers(module), recorder.steps, *_treated(module)]
     text = json.dumps(content, separators=(",", ":"))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    return Trace(recorder.workload(params), digest, output, frozenset(recorder.weights))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _unchanged(tensor: Tensor) -> Tensor:
@@ -141,9 +164,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._origins[storage] = self._origins.get(storage, frozenset()) | {parameter_name}
         self.weights: set[str] = set()
         self._saved: dict[int, int] = {}
-        self._work = {"dense": 0, "pointwise": 0, "depthwise": 0}
-        self._products = {"linear": 0, "attention": 0}
-        self._folded = 0
+        self.macs = Counter[str]()
+        self._uncounted = Counter[str]()
         self._activations = self._largest = self._layers = 0
         self._spatial = self._cramped = 0
 
@@ -165,6 +187,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._convolution(args, result)
         elif product := factors(name, args):
             self._product(*product)
+        elif multiplies(name):
+            self._uncounted[name.removeprefix("aten::")] += 1
         return result
 
     def _follow(self, read: list[Tensor], made: list[Tensor]) -> None:
@@ -204,10 +228,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         pixels = images if transposed else result
         area = math.prod(weight.shape[2:])
         kind = "depthwise" if groups > 1 else "dense" if area > 1 else "pointwise"
+        macs = pixels.numel() * weight[0].numel()
         if not self._of_images & {_storage(images), _storage(weight)}:
-            self._folded += pixels.numel() * weight[0].numel()
+            self.macs["alone"] += macs
             return
-        self._work[kind] += pixels.numel() * weight[0].numel()
+        self.macs[kind] += macs
         if kind == "dense":
             self._spatial += weight.numel()
         elif kind == "depthwise" and area > math.prod(result.shape[2:]):
@@ -219,12 +244,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _product(self, terms: tuple[Tensor, ...], macs: int) -> None:
         """Count a product of matrices by how many of them depend on the images."""
         variable = [_storage(term) in self._of_images for term in terms]
-        if not any(variable):
-            self._folded += macs
-            return
-        self._products["attention" if all(variable) else "linear"] += macs
-        self._work["dense"] += macs
-        self._layers += 1
+        kind = "attention" if all(variable) else "linear" if any(variable) else "alone"
+        self.macs[kind] += macs
+        self._layers += any(variable)
 
     def keep(self, tensor: Tensor) -> Tensor:
         """Count a tensor that autograd saves: each storage once, weights and statistics never."""
@@ -235,16 +257,13 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._saved[storage] = max(words, self._saved.get(storage, 0))
         return tensor
 
-    def workload(self, params: int) -> Workload:
+    def workload(self, params: int, macs: PassMacs) -> Workload:
         """Return the counts, for one image."""
         largest = max(self._largest, *self._saved.values(), 0)
-        work = {kind: macs // IMAGES for kind, macs in self._work.items()}
-        work["dense"] += self._folded
         return Workload(
             params=params,
-            **work,
-            **{kind: macs // IMAGES for kind, macs in self._products.items()},
-            folded=self._folded,
+            **macs.fields(),
+            uncounted=tuple(sorted(self._uncounted.items())),
             activations=self._activations // IMAGES,
             saved=sum(self._saved.values()) // IMAGES,
             largest=largest // IMAGES,

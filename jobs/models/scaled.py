@@ -52,6 +52,24 @@ class Networks:
             )
         return network
 
+    def check_shared_training(self, network: FactoryNetwork) -> None:
+        """Check that several workers can train a network together.
+
+        Raises FactoryError: some passes leave out weights, whose gradients the others wait for.
+        """
+        names = self._maker(network).left_out(network)
+        if names:
+            from compound.jobs.models.training_check import listed
+
+            raise FactoryError(
+                f"{network.factory} leaves the weight {listed(names)} out of some passes in "
+                "training, and several workers average the gradients of all weights in each step",
+                where="baseline.factory",
+                allowed="a network whose every pass uses all its weights, such as one that "
+                "multiplies a branch by 0 instead of leaving it out; or `workers: 1` everywhere",
+                next_step="set `workers: 1` under `resources`, or change the forward",
+            )
+
     def stretch(
         self,
         base: Network,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
+from compound.jobs.models.macs_of_passes import PassMacs
 from compound.jobs.store.format.tensors import storable
 
 _PASSES = 4
@@ -66,6 +67,18 @@ def require_types(module: nn.Module) -> None:
             )
 
 
+def require_even(macs: PassMacs) -> None:
+    """Raise Untrainable where an image costs another amount among more images."""
+    if macs.uneven:
+        once, twice = sum(macs.once.values()), sum(macs.twice.values())
+        raise Untrainable(
+            f"has no cost of an image: {macs.images} images take {once:,} MACs, and "
+            f"{2 * macs.images} take {twice:,}",
+            "MACs that are a number for each image, and one more for the whole batch",
+            "compute each image alone: no products between the images of a batch",
+        )
+
+
 class Buffers:
     """Notices the buffers that a pass changes, and that averages of ranks would not reach."""
 
@@ -96,13 +109,24 @@ def require_used(module: nn.Module, gradients_of: Callable[[], None]) -> None:
             return
     ordered = [name for name, _ in module.named_parameters() if name in unused]
     raise Untrainable(
-        f"never uses the weight {_listed(ordered)} in training",
+        f"never uses the weight {listed(ordered)} in training",
         "a network in which every trained weight has an effect on the logits",
         f"take it out of the network, or freeze it: {ordered[0]}.requires_grad_(False)",
     )
 
 
-def _listed(names: Iterable[str]) -> str:
+def left_out(module: nn.Module, output_of: Callable[[], Tensor]) -> list[str]:
+    """Return the trained weights that some passes use and others leave out, of a few passes.
+
+    A branch that is rarely left out, or only in some epochs, may not be noticed.
+    """
+    unused = [unreached(module, output_of()) for _ in range(2 * _PASSES)]
+    always = set.intersection(*unused)
+    sometimes = set.union(*unused) - always
+    return [name for name, _ in module.named_parameters() if name in sometimes]
+
+
+def listed(names: Iterable[str]) -> str:
     names = [f"'{name}'" for name in names]
     more = len(names) - _NAMED
     return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")

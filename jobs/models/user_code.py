@@ -1,6 +1,7 @@
 """The border to the user's own code: importing it, and reporting its errors with its lines."""
 
 import logging
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -10,6 +11,9 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from compound.jobs.models.shadowed_imports import find_needed_elsewhere, shadowed
+from compound.jobs.runtime.process_exit import exits_raised
+from compound.jobs.runtime.python_command import python_command
 from compound.jobs.runtime.torch_settings import unchanged
 from compound.jobs.runtime.users_line import LINE
 from compound.schemas.errors import FactoryError
@@ -27,6 +31,9 @@ _OURS = (_ROOT.resolve(), *((_ROOT / layer).resolve() for layer in _LAYERS))
 _INSTALLED = {"site-packages", "dist-packages"}
 _LONGEST = 600
 WHERE = "baseline.factory"
+_MIXED = re.compile(r"not on the expected device|on the same device|at least two devices")
+"""How torch says that tensors of two devices meet."""
+_RENAME = "rename this file"
 
 
 def load(name: str, folders: Sequence[str]) -> Build:
@@ -37,7 +44,11 @@ def load(name: str, folders: Sequence[str]) -> Build:
     """
     module_name, _, attribute = name.partition(":")
     sys.path[:0] = [folder for folder in folders if folder not in sys.path]
-    with factory_errors(f"importing {module_name}", folders, f"python -c 'import {module_name}'"):
+    find_needed_elsewhere(folders)
+    if hiding := shadowed(module_name):
+        raise FactoryError(hiding, where=WHERE, allowed="any other name", next_step=_RENAME)
+    command = python_command(f"import {module_name}", folders)
+    with factory_errors(f"importing {module_name}", folders, command):
         try:
             module = import_module(module_name)
         except ModuleNotFoundError as error:
@@ -109,7 +120,7 @@ def factory_errors(doing: str, folders: Sequence[str], alone: str = "") -> Itera
     """
     changed: list[str] = []
     try:
-        with redirect_stdout(sys.stderr), unchanged() as changed:
+        with redirect_stdout(sys.stderr), exits_raised(), unchanged() as changed:
             yield
     except FactoryError:
         raise
@@ -126,15 +137,29 @@ def factory_errors(doing: str, folders: Sequence[str], alone: str = "") -> Itera
 def _way_out(error: BaseException, alone: str) -> str:
     """Return what to do about an error of the user's code."""
     text = str(error)
+    if hiding := shadowed(_module_of(error)):
+        return f"{hiding}: {_RENAME}"
     if isinstance(error, ModuleNotFoundError) and error.name:
         name = error.name.partition(".")[0]
         return f"pip install {name}, or put {name}.py beside the spec"
+    if _MIXED.search(text):
+        return (
+            "a tensor in this line is on another device than the images: make it there, as in "
+            "torch.arange(8, device=x.device), or register it as a buffer"
+        )
     if "meta" in text or isinstance(error, NotImplementedError):
         return (
             "plans run a network without numbers, on torch's meta device: let its code depend on "
             "shapes, not on values (docs/weights.md)"
         )
     return f"correct this line; alone: {alone}" if alone else "correct this line, then again"
+
+
+def _module_of(error: BaseException) -> str:
+    """Return the module that lacks what an import, or a dot, asks of it."""
+    if isinstance(error, AttributeError):
+        return str(getattr(error.obj, "__name__", ""))
+    return (error.name if isinstance(error, ImportError) else None) or ""
 
 
 def error_text(error: BaseException, folders: Sequence[str]) -> str:

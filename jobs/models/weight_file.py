@@ -4,7 +4,7 @@ import hashlib
 import io
 import json
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +35,14 @@ class WeightFile(NamedTuple):
     tensors: Tensors
     norm_epsilon: float | None = None
     """Batch norm's epsilon, where the file itself says it."""
+
+
+def first_names(names: Iterable[str]) -> str:
+    """List names for an error, and count those after the first few."""
+    # A name in a file may have any character; a new line would end the message's line.
+    names = [name if name.isprintable() else repr(name)[1:-1] for name in names]
+    more = len(names) - LISTED_NAMES
+    return ", ".join(names[:LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def read(path: str | Path) -> WeightFile:

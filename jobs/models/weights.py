@@ -1,10 +1,10 @@
 """Pretrained weights, loaded by name: torchvision's, timm's, or our own.
 
 The file and the network must have the same tensors, of the same shapes; an error lists the
-differences.
+differences. Floating-point numbers of other types are cast to float32.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from torch import nn
 from compound.jobs.models.build import build
 from compound.jobs.models.foreign_names import Naming, Source, namings
 from compound.jobs.models.numerics import NUMERICS
-from compound.jobs.models.weight_file import LISTED_NAMES, Tensors, WeightFile, read
+from compound.jobs.models.weight_file import Tensors, WeightFile, first_names, read
+from compound.jobs.models.weight_values import cast_types, require_loadable
 from compound.schemas.architecture import Architecture, Network
 from compound.schemas.errors import ArchitectureError
 from compound.schemas.factory import FactoryNetwork
@@ -39,10 +40,11 @@ def load_weights(
     norms were trained with another epsilon than the network's, the difference is added to their
     running variances, in float32, so the logits stay the same; `starting` gives a network the
     file's epsilon instead. `norm_epsilon` states it for a file whose epsilon does not follow from
-    its names (timm's tf_ networks: 1e-3, and `padding: same`).
+    its names and padding.
 
     Raises ArchitectureError: unreadable, holding code, not the file of that sha256, or tensors
-    that are unknown, missing, or of another shape; the module is then unchanged.
+    that are unknown, missing, of another shape, of a type that is no weight's, or not finite; the
+    module is then unchanged.
     """
     file = read(path)
     _require_unchanged(file, sha256)
@@ -83,11 +85,19 @@ def _shifted(tensors: Tensors, shift: float) -> Tensors:
     }
 
 
-def check_weights(file: WeightFile, architecture: Architecture, *, classifier: bool = True) -> None:
-    """Raise the ArchitectureError of load_weights, without memory for the network."""
+def check_weights(
+    file: WeightFile, architecture: Architecture, *, classifier: bool = True
+) -> Counter[str]:
+    """Return how many of the file's tensors are cast to float32, by their type.
+
+    Raises the ArchitectureError of load_weights, without memory for the network.
+    """
     with torch.device("meta"):
         expected = build(architecture).state_dict()
-    _loadable(file, expected, _naming(file.tensors, expected, architecture), classifier=classifier)
+    naming = _naming(file.tensors, expected, architecture)
+    loaded = _loadable(file, expected, naming, classifier=classifier)
+    weights = {name: tensor for name, tensor in loaded.items() if not name.endswith(_COUNTER)}
+    return cast_types(weights.values())
 
 
 def exported(tensors: Tensors, architecture: Network, source: Source) -> Tensors:
@@ -112,6 +122,27 @@ def epsilon_of(architecture: Architecture, source: Source) -> float:
     """Return batch norm's epsilon that a source builds the network with."""
     namings_of = {naming.source: naming for naming in _all_namings(architecture)}
     return namings_of[source].epsilon
+
+
+def other_padding(architecture: Network, source: Source) -> str:
+    """Say what gives a source's network the logits of one with `padding: same`; "" for others.
+
+    By default no library pads so, except timm's tf_ networks.
+    """
+    if not isinstance(architecture, Architecture) or architecture.padding == "half":
+        return ""
+    if source == "compound":
+        return ""
+    if source == "timm" and architecture.family != "resnet":
+        epsilon = epsilon_of(architecture, source)
+        return (
+            f"the network has `padding: same`: in timm build it with pad_type='same' and "
+            f"bn_eps={epsilon:g}, as its tf_ networks are with 0.001"
+        )
+    return (
+        f"the network has `padding: same`, and {source} pads by half a kernel: there it has "
+        "other logits, unless the padding is changed"
+    )
 
 
 def _versioned(tensors: Tensors, version: int) -> Tensors:
@@ -167,7 +198,16 @@ def _loadable(file: WeightFile, expected: Tensors, naming: Naming, *, classifier
         loaded |= {name: t for name, t in expected.items() if name.startswith(_CLASSIFIER)}
     unknown = [name for name in file.tensors if name not in ours]
     _require_fit(loaded, unknown, expected, naming, file.path)
+    from_file = {name for name in ours if loaded.get(ours[name]) is not expected[ours[name]]}
+    tensors = {name: tensor for name, tensor in file.tensors.items() if name in from_file}
+    _require_values(tensors, file.path)
     return loaded
+
+
+def _require_values(tensors: Tensors, path: Path) -> None:
+    counters = {name: tensor for name, tensor in tensors.items() if name.endswith(_COUNTER)}
+    weights = {name: tensor for name, tensor in tensors.items() if name not in counters}
+    require_loadable(weights, counters, path)
 
 
 def _layer_renamed(layers: Mapping[str, str], name: str) -> str:
@@ -189,7 +229,7 @@ def _require_fit(
         ("missing", [named[name] for name in missing]),
         ("of another shape", shapes),
     )
-    listed = [f"{len(names)} {kind}: {_first_names(names)}" for kind, names in kinds if names]
+    listed = [f"{len(names)} {kind}: {first_names(names)}" for kind, names in kinds if names]
     if listed:
         other_classes = not unknown and _classifier_only([*missing, *misshapen])
         raise ArchitectureError(
@@ -209,9 +249,3 @@ def _classifier_only(names: Iterable[str]) -> bool:
 
 def _shape(tensor: torch.Tensor) -> str:
     return "x".join(map(str, tensor.shape)) or "a scalar"
-
-
-def _first_names(names: Iterable[str]) -> str:
-    names = list(names)
-    more = len(names) - LISTED_NAMES
-    return ", ".join(names[:LISTED_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -12,6 +12,7 @@ from torch import Tensor, distributed
 
 from compound.jobs.parallel.failure import PeerFailed, classify
 from compound.jobs.parallel.process import Process
+from compound.jobs.runtime.process_exit import end_now
 from compound.schemas.job import Cause
 
 Value = TypeVar("Value")
@@ -153,4 +154,4 @@ def end_process(code: int) -> NoReturn:
     # and a lost CUDA context aborts the process or hangs.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)
+    end_now(code)

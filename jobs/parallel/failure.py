@@ -5,7 +5,13 @@ import traceback
 
 from compound.jobs.gpu.cuda_errors import finding, plain
 from compound.jobs.runtime.users_line import with_users_line
-from compound.schemas.errors import ArchitectureError, DataError, StoreError
+from compound.schemas.errors import (
+    ArchitectureError,
+    CompoundError,
+    DataError,
+    OtherNetworkError,
+    StoreError,
+)
 from compound.schemas.job import Cause
 
 GAVE_UP = "gave up: "
@@ -13,6 +19,15 @@ GAVE_UP = "gave up: "
 
 GPU_LOST = "; this process can no longer use its GPU"
 """Ends the message of a worker that has met an error from which CUDA never recovers."""
+
+_UNREDUCED = "Expected to have finished reduction in the prior iteration"
+"""DDP's words where a worker has no gradient for some weight (torch 2.13)."""
+LEFT_OUT = (
+    "the network leaves some weights out of some passes, and several workers average the gradients "
+    "of all weights in each step: train with `workers: 1`, or multiply a branch by 0 instead of "
+    "leaving it out"
+)
+"""A conditional branch that `plan` has not noticed."""
 
 _STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE}
 _KINDS = {
@@ -55,7 +70,7 @@ def classify(error: Exception) -> Cause:
     """
     if isinstance(error, PeerFailed):
         return error.cause
-    text = str(error) or type(error).__name__
+    text = _words(error)
     trace = "".join(traceback.format_exception(error))
     fields = (
         {"kind": _kind_by_class(error), "message": text}
@@ -63,6 +78,19 @@ def classify(error: Exception) -> Cause:
         else _of_torch(error, text)
     )
     return Cause.model_validate({**fields, "traceback": trace})
+
+
+def _words(error: Exception) -> str:
+    """Return an error's message, after its class where the message alone does not explain it.
+
+    A KeyError's is only the key. Our own errors, and those of torch and of the operating system,
+    are sentences.
+    """
+    text, kind = str(error), type(error)
+    sentences = isinstance(error, CompoundError | Diverged | OSError) or kind is RuntimeError
+    if text and (sentences or kind.__module__.partition(".")[0] == "torch"):
+        return text
+    return f"{kind.__name__}: {text}" if text else kind.__name__
 
 
 def has_lost_gpu(cause: Cause) -> bool:
@@ -82,7 +110,7 @@ def _kind_by_class(error: Exception) -> str:
     """Return the kind of an error that its class decides; "" if it does not."""
     if isinstance(error, Diverged):
         return "diverged"
-    if isinstance(error, DataError | ArchitectureError):
+    if isinstance(error, DataError | ArchitectureError | OtherNetworkError):
         return "data"
     number = error.errno if isinstance(error, OSError) else None
     if isinstance(error, StoreError) or number in _STORAGE:
@@ -93,6 +121,8 @@ def _kind_by_class(error: Exception) -> str:
 
 def _of_torch(error: Exception, text: str) -> dict[str, str]:
     """Return the fields of a cause for an error of torch, CUDA or a collective."""
+    if _UNREDUCED in text:
+        return {"kind": "error", "message": LEFT_OUT}
     diagnosis = finding(error, text)
     message = plain(text)
     if diagnosis.meaning == "process":

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from compound.jobs.store.checking.gc import Pruning, Retention
     from compound.jobs.store.checking.verify import Audit
 
-_MARKER, _DEVICES, _PROFILES = "store.json", "devices", "profiles"
+MARKER, _DEVICES, _PROFILES = "store.json", "devices", "profiles"
 _HURRY = 4.0
 """Seconds after which a silent back end is an error, where a user waits for it."""
 _TOPS = ("jobs", "studies", _DEVICES, _PROFILES)
@@ -72,23 +72,23 @@ class ArtifactStore:
         """
         files, address = files_at(uri)
         probed = files if patient else files.within(_HURRY)
-        marker = probed.read(_MARKER)
+        marker = probed.read(MARKER)
         if marker is not None:
-            unseal(marker, _Store, files.locate(_MARKER))
+            unseal(marker, _Store, files.locate(MARKER))
         elif not create:
             advice = "check the `store`, or run a study first: compound run SPEC"
             raise StoreError("there is no store here", where=address, next_step=advice)
         if create and not (patient and marker):
             probed.prove_writable()
         if create and (marker is None or version_of(marker) < SCHEMA_VERSION):
-            files.put({_MARKER: seal("store", _Store())})
+            files.put({MARKER: seal("store", _Store())})
         return ArtifactStore(files, address)
 
     def erase(self) -> None:
         """Delete all that a store holds, and its marker last. Other files stay."""
         for top in _TOPS:
             self._files.delete(self._files.walk(top))
-        self._files.delete([_MARKER])
+        self._files.delete([MARKER])
 
     def knowing(self, study: str) -> "ArtifactStore":
         """Return the store with a study's index, so that its done jobs need not be opened.

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from compound.jobs.data.augment.policies import NEWEST
 from compound.jobs.data.batches import Feeder, Source
 from compound.jobs.data.images import WHOLE, Images, View, at_resolution, train_side, view_of
 from compound.jobs.data.progressive_resizing import size_at
 from compound.jobs.data.source import evaluated_part, opened
 from compound.jobs.data.sources.dataset import Dataset, HeldOut
-from compound.jobs.data.sources.encoded import Choice, decoded
+from compound.jobs.data.sources.encoded import Choice, check_readable, decoded
 from compound.schemas.errors import DataError
 from compound.schemas.job import DataRef
 from compound.schemas.recipe import Recipe
@@ -59,11 +60,12 @@ class DataCache:
         device: torch.device,
         threads: int = 1,
         part: HeldOut = "validation",
+        revision: int = NEWEST,
     ) -> Source:
         """Return a trainer's source of batches. DataError as for `at`.
 
         `threads`: CPUs of this process, and the number of images decoded at the same time. `part`:
-        what it evaluates; the test part is read only where it is asked for.
+        what it evaluates; the test part is read only where it is asked for. `revision`: the job's.
         """
         dataset, view = self._current(data, part), view_of(recipe)
         size_of = partial(size_at, recipe, resolution) if recipe.resizing else None
@@ -74,14 +76,16 @@ class DataCache:
             opened = self._streamed(dataset, side, threads)
             if device.type != "cpu" and self._decoder is None:
                 _warn_of_few_decoders(dataset.spec.decoders or threads)
-            return Streamed(opened, recipe.augment, device, resolution, view.central, size_of)
+            return Streamed(
+                opened, recipe.augment, device, resolution, view.central, size_of, revision
+            )
         images = self._at(dataset, resolution, view)
-        return Feeder(images, recipe.augment, device, size_of)
+        return Feeder(images, recipe.augment, device, size_of, revision)
 
     def test_content(self, data: DataRef) -> str:
         """Return the hash of the test part, which is listed once for each data set."""
         if self._tested is None or self._tested[0] != data:
-            self._tested = data, evaluated_part(data.spec).content
+            self._tested = data, evaluated_part(data.spec, data.undecodable).content
         return self._tested[1]
 
     def _streamed(self, choice: Choice, side: int, threads: int) -> "StreamedDataset":
@@ -143,8 +147,10 @@ def _warn_of_few_decoders(decoders: int) -> None:
 
 
 def _load(data: DataRef, part: HeldOut) -> Dataset | Choice:
-    dataset = opened(data.spec, part=part)
+    dataset = opened(data.spec, part=part, undecodable=data.undecodable)
     if not _matches(dataset, data):
+        if isinstance(dataset, Choice):
+            check_readable(dataset)
         raise DataError(
             f"the data has changed since the job was planned: fingerprint "
             f"{dataset.info.fingerprint}, not {data.fingerprint}",
@@ -156,4 +162,5 @@ def _load(data: DataRef, part: HeldOut) -> Dataset | Choice:
 
 
 def _matches(dataset: Dataset | Choice, data: DataRef) -> bool:
-    return dataset.info.fingerprint == data.fingerprint
+    info = dataset.info
+    return (info.fingerprint, info.undecodable) == (data.fingerprint, data.undecodable)

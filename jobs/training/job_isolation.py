@@ -8,6 +8,7 @@ import torch
 
 from compound.jobs.parallel.process import Process
 from compound.jobs.runtime.precision import multiplied
+from compound.jobs.runtime.process_exit import exits_raised
 from compound.jobs.runtime.torch_settings import settled
 from compound.jobs.training.compiling.compiler import compiling, drop_programs
 from compound.schemas.job import EpochRow, JobResult, TrainJob
@@ -45,7 +46,7 @@ def isolated(job: TrainJob, process: Process, splits: int, epochs: Epochs) -> Ep
 @contextmanager
 def _job_settings(job: TrainJob, process: Process, splits: int) -> Iterator[None]:
     precision = multiplied(job.recipe)
-    with settled(process.threads, precision), compiling(job, process, splits):
+    with settled(process.threads, precision), compiling(job, process, splits), exits_raised():
         yield
 
 

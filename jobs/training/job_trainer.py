@@ -8,8 +8,8 @@ from compound.jobs.runtime.precision import check_precision
 from compound.jobs.training.compiling.compiler import check_compiler
 from compound.jobs.training.data_cache import DataCache
 from compound.jobs.training.loop.trainer import Trainer
-from compound.schemas.errors import DataError
-from compound.schemas.job import TrainJob
+from compound.schemas.errors import DataError, PlanError
+from compound.schemas.job import TrainJob, revision_of
 
 
 def trainer_of(
@@ -26,11 +26,29 @@ def trainer_of(
     check_sizes(job.recipe, job.architecture.resolution, job.architecture.total_stride)
     check_compiler(job.recipe, process.device)
     check_precision(job.recipe, process.device)
+    _check_revision(job)
     source = data.source(
-        job.data, job.architecture.resolution, job.recipe, process.device, process.threads, part
+        job.data,
+        job.architecture.resolution,
+        job.recipe,
+        process.device,
+        process.threads,
+        part,
+        job.revision,
     )
     _check_fit(job, source)
     return Trainer(job, source, process, splits=splits)
+
+
+def _check_revision(job: TrainJob) -> None:
+    """Refuse a job whose draws only a newer Compound knows. PlanError."""
+    newest = revision_of(job.recipe)
+    if job.revision > newest:
+        raise PlanError(
+            f"job {job.id} has revision {job.revision} of its augmentation",
+            allowed=f"revisions up to {newest}, which this version of Compound knows",
+            next_step="train it with the version of Compound that planned it",
+        )
 
 
 def _check_fit(job: TrainJob, source: Source) -> None:

@@ -39,14 +39,14 @@ def reason(
     `proven`: the eligible ones are mixes that beat every single-axis control.
     """
     if scored == 1:
-        return "It is the only candidate with a score."
+        return "The choice is the only candidate with a score."
     if tied == 0:
-        return "It has the highest score. With one seed per candidate, ties cannot be determined."
+        return "The choice has the highest score. One seed per candidate cannot show ties."
     if tied == 1:
-        return "It is the best: every other candidate is significantly worse."
+        return "The choice is the best: every other candidate is significantly worse."
     if len(eligible) == 1:
         beats = " and beats every single-axis control" if proven else ""
-        return f"Of {tied} tied candidates it has the highest expected accuracy{beats}."
+        return f"Of {tied} tied candidates the choice has the highest expected accuracy{beats}."
     number = f"{tied}" if len(eligible) == tied else f"{len(eligible)} of {tied}"
     beat = " that beat every single-axis control" if proven else ""
     return (

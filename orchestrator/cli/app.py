@@ -12,6 +12,7 @@ from compound.orchestrator.cli import unused_options
 from compound.orchestrator.cli.options import (
     DEFAULT_STORE,
     AddressOption,
+    CheckedAddressOption,
     ImportOption,
     JsonOption,
     OutputOption,
@@ -163,7 +164,7 @@ def report(
 
 @app.command()
 def doctor(
-    store: StoreOption = None, address: AddressOption = None, as_json: JsonOption = False
+    store: StoreOption = None, address: CheckedAddressOption = None, as_json: JsonOption = False
 ) -> None:
     """Check this machine and its GPUs, the store and the hosts of the cluster."""
     from compound.orchestrator.cli import doctor as doctor_command

@@ -115,8 +115,9 @@ def _scaled(name: str, scaling: Scaling) -> tuple[Architecture, str]:
     if scaling.phi is not None:
         _within("--phi", scaling.phi, PHI)
         bases = _bases(scaling)
-        triple = ", ".join(f"{base:g}" for base in bases)
-        title = f"{name}, phi {scaling.phi:g} of {triple}: {_label(name)}"
+        pairs = zip(("depth", "width", "resolution"), bases, strict=True)
+        scaled = ", ".join(f"{axis} x {base**scaling.phi:.3g}" for axis, base in pairs)
+        title = f"{name} at phi {scaling.phi:g}: {scaled}"
         return _pure(network, bases, scaling.phi), title
     depth = 1.0 if scaling.depth is None else scaling.depth
     width = 1.0 if scaling.width is None else scaling.width

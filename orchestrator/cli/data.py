@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from compound.jobs.data.source import inspect, opened
-from compound.jobs.data.sources.dataset import Dataset
+from compound.jobs.data.sources.dataset import Dataset, Labels, Pixels
 from compound.jobs.data.sources.encoded import Choice, EncodedData
-from compound.jobs.data.sources.pixel_digest import pixel_digest
+from compound.jobs.data.sources.pixel_digest import array_digest, pixel_digest
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.spec.load import load
+from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.ledger_text import (
     appearance_lines,
@@ -34,6 +35,8 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
     `sheet`: a PNG of the first images of each class, as the network will see them.
     """
     file = load(path, overrides)
+    if sheet is not None:
+        _check_sheet(sheet, file.source.name)
     try:
         info = inspect(file.spec.data)
         if sheet is not None:
@@ -41,23 +44,38 @@ def data(path: Path, overrides: list[str], sheet: Path | None, *, as_json: bool)
     except CompoundError as error:
         raise file.explain(error) from None
     if as_json:
-        source = {"source": file.spec.data.source, **_pixels(file.spec.data)}
-        print_json({**source, **info.model_dump(mode="json")})
+        digest = _digest(file.spec.data, info)
+        source = {"source": file.spec.data.source, "pixel_digest": digest}
+        warnings = {"warnings": list(class_warnings(info))}
+        print_json({**source, **info.model_dump(mode="json"), **warnings})
     else:
         _show(file.spec.name, info)
     if sheet is not None:
         note(f"wrote {sheet}: look at it")
+        _note_codes(info)
     elif not as_json:
         sets = tuple(file.overrides.values())
         drawn = command("data", (file.source.name,), sets, sheet=f"{file.spec.name}.png")
         say(f"next: {drawn}    # and look at the images")
 
 
+def _check_sheet(sheet: Path, spec: str) -> None:
+    """Raise SpecError where the name of a sheet promises another format than PNG."""
+    if sheet.suffix.lower() != ".png":
+        raise SpecError(
+            f"a sheet is a PNG, and the name ends with {sheet.suffix or 'nothing'}",
+            where=str(sheet),
+            allowed="FILE.png",
+            next_step=command("data", (spec,), sheet=str(sheet.with_suffix(".png"))),
+        )
+
+
 def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:
     # Imported here: resizing needs torch, which the ledger alone does not.
     from compound.jobs.data.contact_sheet import contact_sheet
 
-    png = contact_sheet(_undecoded(spec.data), _side(spec, info), spec.first_recipe.central)
+    images, central = _undecoded(spec.data, info), spec.first_recipe.central
+    png = contact_sheet(images, _side(spec, info), central)
     try:
         sheet.write_bytes(png)
     except OSError as error:
@@ -68,6 +86,18 @@ def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:
         ) from None
 
 
+def _note_codes(info: DataInfo) -> None:
+    """Say which names the sheet has as codes."""
+    from compound.jobs.data.contact_sheet import coded_names
+
+    names = coded_names(info.classes)
+    if names:
+        note(
+            f"{counted(len(names), 'class name')} drawn as codes, such as {names[0]}: no font here "
+            "has these letters (on Debian: apt-get install fonts-noto-cjk fonts-noto-core)"
+        )
+
+
 def _side(spec: AnySpec, info: DataInfo) -> int:
     """Return the resolution of the baseline; a network of the user's is not built for it."""
     if isinstance(spec.baseline, FactoryBaseline):
@@ -75,20 +105,29 @@ def _side(spec: AnySpec, info: DataInfo) -> int:
     return baseline_of(spec, info).resolution
 
 
-def _undecoded(spec: DataSpec) -> Dataset | Choice:
-    """Open data without decoding all of them, where they are encoded."""
+def _undecoded(spec: DataSpec, info: DataInfo) -> Dataset | Choice:
+    """Open the images that are taken, without decoding all of them where they are encoded."""
     if isinstance(spec, EncodedData):
         spec = spec.model_copy(update={"memory": "never"})
-    return opened(spec, patient=False)
+    return opened(spec, patient=False, undecodable=info.undecodable)
 
 
-def _pixels(spec: DataSpec) -> dict[str, str]:
-    """Return the fingerprint of the pixels of encoded images, which are decoded once more."""
-    images = _undecoded(spec)
-    if not isinstance(images, Choice):
-        return {}
-    digest = pixel_digest(images.parts.values(), images.form, images.info.classes)
-    return {"pixel_digest": digest}
+def _digest(spec: DataSpec, info: DataInfo) -> str:
+    """Return the fingerprint of the pixels of all parts; encoded images are decoded once more."""
+    images = _undecoded(spec, info)
+    if isinstance(images, Choice):
+        return pixel_digest(images.parts.values(), images.form, images.info.classes)
+    parts = [(images.train_images, images.train_labels), _held_out(images)]
+    if info.test:
+        # Here nothing is decided, so the images of the test part may be read.
+        of_test = opened(spec, part="test")
+        assert isinstance(of_test, Dataset), "a source is arrays for every part or for none"
+        parts.append(_held_out(of_test))
+    return array_digest(parts, images.info.classes)
+
+
+def _held_out(images: Dataset) -> tuple[Pixels, Labels]:
+    return images.validation_images, images.validation_labels
 
 
 def _show(name: str, info: DataInfo) -> None:
@@ -112,6 +151,8 @@ def _show(name: str, info: DataInfo) -> None:
         columns = ("class", *(f">{part.part}" for part in ledger.parts))
         print_table("\nimages of each class", columns, _classes(info, ledger))
     say()
+    for text in class_warnings(info):
+        say(f"warning: {text}")
     for lines in (class_lines(info), appearance_lines(ledger), duplicate_lines(ledger)):
         for line in lines:
             say(line)

@@ -8,10 +8,12 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from compound.jobs.host.gpu_checks import check
 from compound.jobs.host.host_differences import differences
 from compound.jobs.host.host_facts import PACKAGES, gather
+from compound.jobs.host.users_compound import WAY_OUT, users_compound
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.wording.numbers import counted
@@ -52,6 +54,8 @@ def doctor(store: str, address: str | None, *, as_json: bool) -> None:
     hosts = hosts or [facts]
     findings += [finding for host in hosts for finding in check(host)]
     findings += differences(hosts)
+    if hiding := users_compound(Path()):
+        findings.append(Finding(level="note", text=hiding, fix=WAY_OUT))
     findings.sort(key=lambda finding: finding.level, reverse=True)  # what is wrong comes first
     right = all(item.ok for item in checks) and not any(f.level == "wrong" for f in findings)
     if as_json:
@@ -82,7 +86,8 @@ def _check(subject: str, find: Callable[[], str]) -> Check:
     try:
         return Check(subject, True, find())
     except CompoundError as error:
-        return Check(subject, False, str(error))
+        # One cell of a table: a line break in it would be printed as its escape.
+        return Check(subject, False, "; ".join(line.strip() for line in str(error).splitlines()))
 
 
 def _address_of(interface: str) -> str | None:

@@ -10,7 +10,7 @@ import torch
 
 from compound.jobs.models.foreign_names import Source
 from compound.jobs.models.weight_file import Tensors, evaluated
-from compound.jobs.models.weights import epsilon_of, exported
+from compound.jobs.models.weights import epsilon_of, exported, other_padding
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import NORM_EPSILON, Checkpoint
 from compound.orchestrator.cli.printing.output import note, print_json, say
@@ -48,6 +48,9 @@ def export(job_id: str, path: Path, naming: Source, uri: str, *, best: bool, as_
             f"{naming} loads this network by a version that only a .pth file can hold: "
             f"export to {path.with_suffix('.pth')}, or load it with our names"
         )
+    padding = other_padding(job.architecture, naming)
+    if padding:
+        note(padding)
     missing = [name for name in ("classes", "mean", "deviation") if _KEY + name not in about]
     if missing:
         note(f"the store has no {' and no '.join(missing)} of this job: the file lacks them")

@@ -1,7 +1,6 @@
 """`compound run --fast-dev-run`: two batches of everything, and nothing of it is kept."""
 
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -9,10 +8,11 @@ from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli import run as run_command
-from compound.orchestrator.cli.printing.output import note, print_json, say
+from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.cli.report import write_report
+from compound.orchestrator.cli.status import say_failures, stored_failures
 from compound.orchestrator.kinds.all_kinds import KINDS
-from compound.orchestrator.records.documents import documents
+from compound.orchestrator.records.documents import written
 from compound.orchestrator.spec.fast_dev_run import BATCHES
 from compound.orchestrator.spec.load import SpecFile
 from compound.orchestrator.wording.commands import command
@@ -63,20 +63,15 @@ def _clear(store: str) -> None:
 def _check(file: SpecFile, options: run_command.Options) -> int:
     """Return how many jobs have trained. RunError: some have not."""
     store = ArtifactStore.open(file.spec.store, patient=True)
-    stored = documents(store.study(file.spec.name))
-    assert stored is not None, "a run writes its spec before anything fails"
-    states = store.states([job.request.job.id for job in stored.jobs]).values()
-    causes = Counter(
-        state.cause.message for state in states if state.cause and state.status != "done"
-    )
-    for message, count in causes.most_common():
-        note(f"failed: {count} of {len(states)}: {message.partition(chr(10))[0]}")
+    stored = written(store.study(file.spec.name))
+    groups = stored_failures(store, stored)
+    say_failures(groups)
     if options.report:
         write_report(store, stored)
-    if causes:
-        failed = f"{sum(causes.values())} of {counted(len(states), 'job')}"
+    if groups:
+        failed = f"{sum(len(group.jobs) for group in groups)} of {counted(len(stored.jobs), 'job')}"
         raise RunError(
             f"{failed} could not train {BATCHES} batches: see the causes above",
             next_step=options.again(file),
         )
-    return len(states)
+    return len(stored.jobs)

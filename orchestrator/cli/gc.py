@@ -106,7 +106,7 @@ def _show(
     if rows:
         title = "removed" if options.yes else "would be removed"
         print_table(
-            f"{title} of {store.uri}", ("job", "label", "checkpoints", ">kept", ">MB"), rows
+            f"{title} from {store.uri}", ("job", "label", "checkpoints", ">kept", ">MB"), rows
         )
     left = [pruning for pruning in done if pruning.reason and pruning.reason != "it has not ended"]
     for pruning in left:

@@ -48,6 +48,18 @@ AddressOption = Annotated[
     str | None,
     typer.Option("--address", help="A running Ray; default: RAY_ADDRESS, else a local one."),
 ]
+CheckedAddressOption = Annotated[
+    str | None,
+    typer.Option("--address", help="A running Ray; default: RAY_ADDRESS, else none is checked."),
+]
+JobServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="The cluster's job server; default: RAY_API_SERVER_ADDRESS, RAY_ADDRESS, "
+        "else a Ray on this machine.",
+    ),
+]
 ImportOption = Annotated[
     bool,
     typer.Option("--allow-import", help="Import the spec's factory, which runs its code."),

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from compound.jobs.data.source import summarise
+from compound.jobs.data.source import inspect, summarise
 from compound.orchestrator.cli.allow_import import networks_for, say_builds
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.printing.plan_json import as_json
@@ -44,7 +44,9 @@ def plan(path: Path, overrides: list[str], options: Options) -> None:
         if options.probe:
             _probe(file, options)
         networks = networks_for(file, options.again(file), options.allow_import)
-        info, store = summarise(file.spec.data), existing(file.spec.store)
+        # A plan that will run exactly as it is has to know which images can be decoded.
+        described = inspect if options.output else summarise
+        info, store = described(file.spec.data), existing(file.spec.store)
         prepared = prepare(file.spec, info, store, networks)
     except CompoundError as error:
         raise file.explain(error, output=options.output) from None

@@ -8,20 +8,31 @@ from compound.orchestrator.cli import run
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json
 from compound.orchestrator.cli.status import find, is_spec
+from compound.orchestrator.cli.unfinished import unfinished, unfinished_error
+from compound.orchestrator.plan.plan_file import differences
 from compound.orchestrator.records.documents import Documents
-from compound.orchestrator.spec.load import SpecFile
+from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.spec.yaml_source import parse
 from compound.orchestrator.wording.numbers import counted
+
+_LISTED = 3
+"""Changes of a spec that are named."""
 
 
 def retry(study: str, uri: str | None, options: run.Options) -> None:
     """Run a study again with its failed jobs; `study` is its name in a store, or its spec.
 
-    Raises StoreError: there is no such store, or no such study in it.
+    Raises StoreError: there is no such store, or no such study in it; SpecError: no job has failed,
+    and the study is unfinished, which `compound run` goes on with.
     """
     store, stored = find(study, uri)
     failed = _failed(store, stored)
     name = stored.record.spec.name
+    rest = [] if failed else unfinished(store, stored)
+    if rest:
+        if options.as_json:
+            print_json({"study": name, "store": store.uri, "status": "stopped", "failed": 0})
+        raise unfinished_error(stored, rest)
     if not failed:
         note(f"no job of study {name} has failed: nothing to retry")
         if options.as_json:
@@ -29,6 +40,7 @@ def retry(study: str, uri: str | None, options: run.Options) -> None:
         return
     note(f"retrying {counted(failed, 'failed job')}")
     if is_spec(study):
+        _say_changes(Path(study), stored, options)
         run.run(Path(study), [], options)
         return
     file = _stored_spec(store, stored)
@@ -39,6 +51,19 @@ def retry(study: str, uri: str | None, options: run.Options) -> None:
 def _failed(store: ArtifactStore, stored: Documents) -> int:
     results = store.results([job.request.job.id for job in stored.jobs])
     return sum(result.status == "failed" for result in results.values())
+
+
+def _say_changes(path: Path, stored: Documents, options: run.Options) -> None:
+    """Say where a spec is not what the study was run with: a retry runs the spec as it is."""
+    file, spec = load(path), stored.record.spec
+    changed = list(differences(spec.model_dump(mode="json"), file.spec.model_dump(mode="json")))
+    if changed:
+        more = f" and {len(changed) - _LISTED} more" if len(changed) > _LISTED else ""
+        again = options.retry(spec.name, file.spec.store, is_code=file.is_code)
+        note(
+            f"warning: {path} is not the study as it was run: "
+            f"{', '.join(changed[:_LISTED])}{more}; as it was run: {again}"
+        )
 
 
 def _stored_spec(store: ArtifactStore, stored: Documents) -> SpecFile:

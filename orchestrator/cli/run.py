@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compound.jobs.data.source import inspect
+from compound.jobs.host.users_compound import WAY_OUT, users_compound
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.allow_import import folders, networks_for
 from compound.orchestrator.cli.printing.closed_streams import unread_output
@@ -20,14 +21,14 @@ from compound.orchestrator.forecast.placement import decided, placed
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.plan import plan_file
 from compound.orchestrator.prepare import Prepared, prepare, samples, with_plan
-from compound.orchestrator.records.documents import Documents, documents
+from compound.orchestrator.records.documents import Documents, documents, written
 from compound.orchestrator.run.assemble import RunnerName, assembled, started
 from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.run.trackers import check as check_trackers
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.study import Outcome, Study
 from compound.orchestrator.wording.commands import Value, command
-from compound.orchestrator.wording.ledger_text import ledger_lines
+from compound.orchestrator.wording.ledger_text import data_lines
 from compound.schemas.errors import (
     CompoundError,
     ReportError,
@@ -63,9 +64,9 @@ class Options:
     fast_dev_run: bool = False
     """Two batches of every job; keep nothing."""
     resume: str = ""
+    """The command that resumes; by default `again`."""
     reads_test: bool = True
     """Evaluate on the test part at the end; a rehearsal does not see it."""
-    """The command that resumes; by default `again`."""
 
     def again(self, file: SpecFile, *, sets: Sequence[str] = (), **changes: Value) -> str:
         """Return the command as it was typed, with changes, and the grant that the spec needs."""
@@ -85,6 +86,16 @@ class Options:
             return file.command("run", sets, **options)
         return command("run", plan=self.plan, allow_import=file.is_code, **options)
 
+    def anywhere(self, file: SpecFile, previous: Documents | None) -> str:
+        """Return the command that goes on with a study from any folder.
+
+        A retry by name runs the stored spec, which is no file: the command before stays.
+        """
+        if self.resume:
+            return previous.record.resume if previous else ""
+        plan = self.plan.resolve() if self.plan else None
+        return replace(self, plan=plan).again(file.absolute(), retry_failed=None)
+
     def retry(self, study: str, store: str, *, is_code: bool) -> str:
         """Return the command that retries a study's failed jobs on the same runner."""
         return command(
@@ -100,6 +111,8 @@ class Options:
 
 def run(path: Path | None, overrides: list[str], options: Options) -> None:
     """Run or resume a study, print what it found, and end with the code of how its jobs ended."""
+    if hiding := users_compound(Path()):
+        note(f"warning: {hiding}; not affected: {WAY_OUT}")
     run_file(source(path, overrides, options), options)
 
 
@@ -156,8 +169,7 @@ def run_to_end(file: SpecFile, options: Options) -> Reached:
 def _stored_documents(file: SpecFile) -> tuple[ArtifactStore, Documents]:
     """Return what a run has left in the store."""
     store = ArtifactStore.open(file.spec.store, patient=True)
-    stored = documents(store.study(file.spec.name))
-    assert stored is not None, "a run writes its spec before anything fails"
+    stored = written(store.study(file.spec.name))
     return store.knowing(file.spec.name), stored
 
 
@@ -201,9 +213,11 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
     networks = networks_for(file, options.again(file), options.allow_import)
     with folder.lease(_holder()):
         info = inspect(spec.data)
-        _say_data(info)
+        for line in data_lines(info):
+            note(line)
         prepared = _prepared(spec, info, store, networks, options)
-        require_extension(documents(folder), prepared.plan)
+        previous = documents(folder)
+        require_extension(previous, prepared.plan)
         check_budget(spec, prepared.forecast)
         imports = folders(file, options.allow_import)
         requests = samples(prepared, networks)
@@ -236,6 +250,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
                     networks,
                     options.reads_test,
                     options.retry(spec.name, spec.store, is_code=file.is_code),
+                    options.anywhere(file, previous),
                 )
                 return _reached(KINDS[spec.kind].run(study, prepared.plan), limit)
 
@@ -280,12 +295,3 @@ def _prepared(
 
 def _holder() -> dict[str, str]:
     return {"job": os.environ.get("RAY_JOB_ID", ""), "host": socket.gethostname()}
-
-
-def _say_data(info: "DataInfo") -> None:
-    for line in ledger_lines(info):
-        note(f"data: {line}")
-    for line in info.quarantined[:5]:
-        note(f"left out: {line}")
-    if len(info.quarantined) > 5:
-        note(f"left out: {len(info.quarantined)} images in all; the report names them")

@@ -10,6 +10,7 @@ from compound.orchestrator.cli.report import report_or_reason
 from compound.orchestrator.forecast.budget_check import exceeded
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.study import Outcome
+from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import short
 from compound.schemas.errors import ReportError
@@ -55,6 +56,8 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     if summary.as_json:
         print_json(_answer(store, stored, summary, family, report), indent=None)
         return missing
+    for text in class_warnings(stored.data) if stored.data else ():
+        note(f"warning: {text}")
     _say_verdict(stored)
     if family:
         print_table("\nfamily", FAMILY, [family_cells(row) for row in family])
@@ -95,6 +98,7 @@ def _answer(
         "store": store.uri,
         "status": summary.ending,
         "failed": summary.failed,
+        "warnings": list(class_warnings(stored.data)) if stored.data else [],
         **{name: part.model_dump(mode="json") if part else None for name, part in parts.items()},
         "family": family,
         "report": report,

@@ -30,6 +30,7 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
+from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import closest
@@ -127,6 +128,8 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
             say(line)
     for line in final_lines(study_status.test):
         say(line)
+    for text in class_warnings(study_status.data) if study_status.data else ():
+        say(f"warning: {text}")
     for line in ledger_lines(study_status.data) if study_status.data else ():
         say(f"data: {line}")
 
@@ -254,3 +257,15 @@ def metrics(study: str, uri: str | None, format: "Format", output: Path | None) 
     emit_parts(
         arrow_tables.METRICS, arrow_tables.metrics_in_parts(store, name, labels), format, output
     )
+
+
+def held_out_metrics(study: str, uri: str | None, format: "Format", output: Path | None) -> None:
+    """Print or write what was measured on the test part, and say where that is nothing."""
+    from compound.orchestrator.cli.printing.table_output import emit
+    from compound.orchestrator.records import arrow_tables
+
+    store, stored = find(study, uri)
+    emit(arrow_tables.test(store, stored.record.spec.name, stored), format, output)
+    if stored.test is None or not stored.test.scores or stored.test.outdated:
+        for line in final_lines(stored.test):
+            note(line)

@@ -27,6 +27,9 @@ def metrics(
     as_json: JsonOption = False,
     parquet: Annotated[Path | None, typer.Option(help="Short for --output FILE.parquet.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Short for --output FILE.csv.")] = None,
+    test: Annotated[
+        bool, typer.Option("--test", help="Of the test part: a row for each evaluated network.")
+    ] = False,
 ) -> None:
     """Print or export every metric of every epoch; as CSV if nothing else is asked for."""
     from compound.orchestrator.cli import status as status_command
@@ -39,7 +42,8 @@ def metrics(
     files |= {parquet: "parquet"} if parquet else {}
     files |= {csv: "csv"} if csv else {}
     for path, kind in (files or {output: chosen or table_output.format_of(output, "csv")}).items():
-        status_command.metrics(study, store, kind, path)
+        show = status_command.held_out_metrics if test else status_command.metrics
+        show(study, store, kind, path)
 
 
 @app.command()

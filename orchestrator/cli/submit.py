@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from compound.cluster.ray_jobs import Jobs
+from compound.cluster.ray_jobs import Jobs, stores_in
 from compound.orchestrator.cli.allow_import import require_grant
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.spec.load import SpecFile, load
@@ -43,6 +43,8 @@ def submit(path: Path, overrides: list[str], options: Options) -> None:
     require_grant(file, options.again(file), options.allow_import)
     grant = ("--allow-import",) if options.allow_import else ()
     jobs = Jobs(address)
+    for store in stores_in((options.working_dir or Path()).resolve()):
+        note(f"not uploaded: {store}, which is a store")
     job = jobs.submit(path, spec.name, overrides, working_dir=options.working_dir, options=grant)
     if options.follow:
         note(f"submitted {job}")

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from compound.orchestrator.cli.options import (
-    AddressOption,
     ImportOption,
+    JobServerOption,
     JsonOption,
     SetOption,
     SpecArgument,
@@ -20,7 +20,7 @@ app = typer.Typer()
 def submit(
     spec: SpecArgument,
     overrides: SetOption = None,
-    address: AddressOption = None,
+    address: JobServerOption = None,
     working_dir: Annotated[Path, typer.Option(help="The folder to upload.")] = Path(),
     allow_import: ImportOption = False,
     follow: Annotated[
@@ -38,7 +38,7 @@ def submit(
 @app.command()
 def logs(
     job: Annotated[str, typer.Argument(metavar="JOB")],
-    address: AddressOption = None,
+    address: JobServerOption = None,
     follow: Annotated[bool, typer.Option(help="Print new lines until the job ends.")] = False,
 ) -> None:
     """Print what a submitted job wrote."""
@@ -50,7 +50,7 @@ def logs(
 @app.command()
 def stop(
     job: Annotated[str, typer.Argument(metavar="JOB")],
-    address: AddressOption = None,
+    address: JobServerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Stop a submitted job; submitting its spec again resumes."""

@@ -24,7 +24,10 @@ def baseline_of(spec: AnySpec, info: DataInfo, networks: Networks = DATA_ONLY) -
     stated, update = spec.baseline, _fitted(info)
     match stated:
         case FactoryBaseline(factory=factory, resolution=pixels):
-            return networks.own(factory, pixels, len(info.classes), info.in_channels)
+            own = networks.own(factory, pixels, len(info.classes), info.in_channels)
+            if any(resources.most_workers > 1 for resources in spec.phases.values()):
+                networks.check_shared_training(own)
+            return own
         case NamedBaseline():
             network = NETWORKS[stated.name]
             pixels = stated.resolution or network.resolution

@@ -15,6 +15,7 @@ from compound.orchestrator.design.controls import (
     add_control,
     nearest_in_use,
 )
+from compound.orchestrator.design.lost_axes import lost_axes
 from compound.orchestrator.design.points import nominal_shares, points
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
@@ -43,6 +44,8 @@ class Designed:
     warnings: tuple[str, ...]
     untried: tuple[Candidate, ...] = ()
     """Networks that the budget admits and the design left out, evenly chosen."""
+    lost: tuple[str, ...] = ()
+    """Warnings of axes that the search cannot try."""
 
 
 def design(space: "Space", plan: Design, controls: tuple[Control, ...] = CONTROLS) -> Designed:
@@ -62,7 +65,14 @@ def design(space: "Space", plan: Design, controls: tuple[Control, ...] = CONTROL
     used = [draft for draft in drafts.values() if draft.roles]
     candidates = sorted((_candidate(space, draft) for draft in used), key=_corner_order)
     untried = (_candidate(space, draft) for draft in even_choice(drafts.values(), MOST_UNTRIED))
-    return Designed(tuple(candidates), tuple(dropped), number, tuple(warnings), tuple(untried))
+    return Designed(
+        tuple(candidates),
+        tuple(dropped),
+        number,
+        tuple(warnings),
+        tuple(untried),
+        tuple(lost_axes(space)),
+    )
 
 
 def _reachable(

@@ -126,6 +126,7 @@ def scaled_pixels(baseline: Network, rounding: Rounding, gamma: float, phi: floa
 
 def design_warnings(spec: StudySpec, baseline: Network, designed: "Designed") -> Iterator[str]:
     """Yield what a user should know of a search before it is trained."""
+    yield from designed.lost
     yield from _collapsed(designed)
     if spec.search.design.kind == "explicit":
         yield from _left_out(designed.dropped)

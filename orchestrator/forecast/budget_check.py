@@ -158,12 +158,17 @@ def edits(spec: AnySpec, forecast: Forecast) -> list[str]:
 
 def _too_large(forecast: Forecast) -> Iterator[str]:
     """Name the jobs that need more memory than a worker has, with a remedy."""
-    jobs = [demand for demand in forecast.demands.values() if not demand.fits]
-    if jobs:
-        most = max(jobs, key=lambda demand: demand.memory)
-        remedy = _remedy(most.micro_batch, min(demand.fitting_batch for demand in jobs))
-        room = _room(most, forecast)
-        yield f"{counted(len(jobs), 'job')}: memory of up to {size(most.memory)} {room}: {remedy}"
+    units = {
+        ("job", "jobs"): forecast.demands.values(),
+        ("evaluation on the test part", "evaluations on the test part"): forecast.test.demands,
+    }
+    for unit, demands in units.items():
+        large = [demand for demand in demands if not demand.fits]
+        if large:
+            most = max(large, key=lambda demand: demand.memory)
+            remedy = _remedy(most.micro_batch, min(demand.fitting_batch for demand in large))
+            number, room = counted(len(large), *unit), _room(most, forecast)
+            yield f"{number}: memory of up to {size(most.memory)} {room}: {remedy}"
     phis = [m for m in forecast.family.members if m.micro_batch[1] > m.fitting_batch[0]]
     if phis:
         largest = max(phis, key=lambda member: member.memory[1])

@@ -99,13 +99,13 @@ class CostModel:
         profile = in_turns(self.profile, sharing(resources))
         pace = Pace(profile, job.architecture, job.recipe, plan.micro, pieces)
         shared = self._sent(work.params, resources) * STRATEGIES[resources.parallel].sent(pieces)
-        ending = self._evaluation(profile, work, plan, workers) + EPOCH_SECONDS
+        ending = evaluation_pass(profile, work, plan, workers, self.data.validation) + EPOCH_SECONDS
         seconds = pace.compiling + plan.total * (pace.mean_step + shared)
         seconds += job.recipe.epochs * ending
-        gpu_hours, cpu_hours = _hours(seconds, resources)
+        gpu_hours, cpu_hours = hours(seconds, resources)
         state = training_state(job.recipe, workers, resources.parallel)
         whole = self.room(resources)
-        images, room = self._images(job, resources), int(SPARE * whole)
+        images, room = self.images(job, resources), int(SPARE * whole)
         return Demand(
             job=job.id,
             architecture=job.architecture.id,
@@ -123,13 +123,6 @@ class CostModel:
             money=self.spending.money_for(gpu_hours, cpu_hours),
         )
 
-    def _evaluation(
-        self, profile: DeviceProfile, work: Workload, plan: Steps, workers: int
-    ) -> float:
-        """Return the seconds of one pass of a worker over its part of the validation images."""
-        batches = math.ceil(self.data.validation / (workers * plan.micro))
-        return batches * evaluation_seconds(profile, work, plan.micro)
-
     def room(self, resources: Resources) -> int:
         """Return the bytes that one worker of this size may use on its device.
 
@@ -144,14 +137,16 @@ class CostModel:
         nccl = NCCL_BYTES if resources.most_workers > 1 else 0
         return max(0, self.worker_memory - nccl)
 
-    def _images(self, job: TrainJob, resources: Resources) -> int:
+    def images(self, job: TrainJob, resources: Resources, held_out: int | None = None) -> int:
         """Return the bytes of decoded images in the memory of a worker's device.
 
         A CPU worker keeps all of them; a GPU keeps them where they take a small part of it.
+        `held_out`: the images that it evaluates, by default those of validation.
         """
         images, on_gpu = self.data.train + self.data.validation, self.profile.kind == "cuda"
         if streams(job.data.spec, images, self.data.in_channels, self.data.size):
             return 0 if on_gpu else STREAMED_BYTES
+        images = images if held_out is None else self.data.train + held_out
         bytes = images * job.architecture.in_channels * job.architecture.resolution**2
         gpu = self.worker_memory + PROCESS_BYTES
         fits = bytes <= own_bytes(gpu, gpus_of(resources)) // IMAGES_PART
@@ -211,6 +206,14 @@ class CostModel:
         return seconds
 
 
+def evaluation_pass(
+    profile: DeviceProfile, work: Workload, plan: Steps, workers: int, images: int
+) -> float:
+    """Return the seconds in which each of so many workers evaluates its part of the images."""
+    batches = math.ceil(images / (workers * plan.micro))
+    return batches * evaluation_seconds(profile, work, plan.micro)
+
+
 def in_turns(profile: DeviceProfile, number: int) -> DeviceProfile:
     """Return how a GPU looks to each of so many workers that share it at the same time.
 
@@ -224,7 +227,7 @@ def in_turns(profile: DeviceProfile, number: int) -> DeviceProfile:
     return profile.model_copy(update={"seconds": seconds})
 
 
-def _hours(seconds: float, resources: Resources) -> tuple[float, float]:
+def hours(seconds: float, resources: Resources) -> tuple[float, float]:
     """Return the GPU-hours and the CPU-hours that a job occupies."""
     hours = seconds * resources.most_workers / 3600
     return hours * gpus_of(resources), hours * (resources.cpus + resources.decode_cpus)

@@ -44,6 +44,19 @@ def upper_bound_gate(spec: StudySpec, plan: Plan, networks: Networks) -> list[Jo
     return [job.request for job in planned.jobs]
 
 
+def upper_bound_evaluated(spec: StudySpec, plan: Plan, choice: Candidate) -> list[JobRequest]:
+    """Return the jobs of the search that are evaluated on the test part where this is chosen.
+
+    They are those of the baseline, of the most expensive single axis and of the choice, with every
+    seed that the search may give them.
+    """
+    axes = [candidate for candidate in plan.candidates if _is_axis(candidate)]
+    networks = (plan.baseline, *_most_expensive(axes)[:1], choice)
+    whole = rung_schedules(spec)[-1]
+    jobs = _trained(spec, plan, networks, whole, whole.seeds)
+    return list({job.request.job.id: job.request for job in jobs}.values())
+
+
 def compared_in_last_rung(spec: StudySpec, candidates: Sequence[Candidate]) -> int:
     """Return how many networks the last schedule compares, of the design's."""
     running = list(candidates)

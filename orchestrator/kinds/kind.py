@@ -31,6 +31,12 @@ class Kind(Protocol[S, P]):
     ) -> tuple[list["JobRequest"], list["JobRequest"]]:
         """Return the most expensive jobs that rounds can add, and those of the gate."""
 
+    def evaluated(self, spec: S, plan: P) -> list[list["JobRequest"]]:
+        """Return the jobs whose weights are evaluated on the test part, beside those of a family.
+
+        A list for each family that the plan may lead to, in the order of its candidates.
+        """
+
     def run(self, study: "Study[S]", plan: P) -> "Outcome":
         """Train everything that the spec asks for. RunError: no network can be chosen."""
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from compound.jobs.models.scaled import Networks
 from compound.orchestrator.forecast.upper_bounds import (
     compared_in_last_rung,
+    upper_bound_evaluated,
     upper_bound_gate,
     upper_bound_rounds,
 )
@@ -43,6 +44,10 @@ class StudyKind:
         """Return the most expensive jobs that rounds can add, and those of the gate."""
         return upper_bound_rounds(spec, plan), upper_bound_gate(spec, plan, networks)
 
+    def evaluated(self, spec: StudySpec, plan: Plan) -> list[list[JobRequest]]:
+        """Return the jobs of baseline, best single axis and choice, for each possible choice."""
+        return [upper_bound_evaluated(spec, plan, choice) for choice in plan.candidates]
+
     def run(self, study: "Study[StudySpec]", plan: Plan) -> "Outcome":
         """Search, choose, scale."""
         return study.run(plan)
@@ -73,5 +78,6 @@ class StudyKind:
 
 def _became(plan: Plan) -> str:
     networks = counted(len(plan.candidates), "network")
+    networks += ", controls included" if len(plan.candidates) > plan.points else ""
     dropped = len(plan.dropped)
     return f"{networks}, {counted(dropped, 'point')} dropped" if dropped else networks

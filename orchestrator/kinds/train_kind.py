@@ -37,6 +37,10 @@ class TrainKind:
         """Return no jobs: the plan is complete."""
         return [], []
 
+    def evaluated(self, spec: TrainSpec, plan: Variant) -> list[list[JobRequest]]:
+        """Return no job for its one family, whose members are all that is evaluated."""
+        return [[]]
+
     def run(self, study: "Study[TrainSpec]", plan: Variant) -> "Outcome":
         """Train the variant's jobs."""
         phases = study.begin(plan.data)

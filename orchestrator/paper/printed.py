@@ -29,7 +29,7 @@ RATIOS = (
         "efficientnet-b7",
         8.4,
         "Table 2",
-        "AmoebaNet-B's 557M parameters are the print of GPipe's paper, not counted here",
+        "AmoebaNet-B's 557M parameters are as printed in GPipe's paper, not counted here",
     ),
     Ratio("params", "resnet-152", "efficientnet-b1", 7.6, "Table 2"),
     Ratio("MACs", "resnet-152", "efficientnet-b1", 16, "Table 2"),
@@ -131,7 +131,7 @@ class Scaled(NamedTuple):
     note: str = ""
 
 
-_EXCHANGED = "the rows d=4 and w=2 look exchanged in print: each count is near the other's"
+_EXCHANGED = "the rows d=4 and w=2 seem to be swapped in the paper: each count is near the other's"
 _UNEXPLAINED = "the print does not follow from the baseline of Table 1, its compound row does"
 _PIXELS = "291 pixels here; 288 would give 2.24G"
 

@@ -149,7 +149,7 @@ def job(
         architecture=network,
         recipe=judge.settled(network, at_phi(of_variant(recipe, spec), phi)),
         revision=revision_of(recipe),
-        data=DataRef(spec=spec.data, fingerprint=info.fingerprint),
+        data=DataRef(spec=spec.data, fingerprint=info.fingerprint, undecodable=info.undecodable),
         seed=seed,
     )
 

@@ -1,4 +1,4 @@
-"""The studies of a store as five Arrow tables, which any tool can read."""
+"""The studies of a store as six Arrow tables, which any tool can read."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -9,7 +9,9 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.rows import METRICS as ROWS
 from compound.orchestrator.records.documents import Documents, documents
 from compound.schemas.architecture import Candidate
-from compound.schemas.metrics import ACCURACY
+from compound.schemas.final_evaluation import FinalTest, SeedScore
+from compound.schemas.metrics import ACCURACY, TEST_ACCURACY, TEST_IMAGES, TEST_LOSS
+from compound.schemas.plan import PlannedJob
 
 _TEXT, _WHOLE, _NUMBER = pa.string(), pa.int64(), pa.float64()
 _AT_A_TIME = 500
@@ -37,7 +39,7 @@ JOBS: pa.Schema = pa.schema(
         "message": _TEXT,
     }
 )
-"""One line per job of a study; `epoch` is its last epoch so far, `epochs` its schedule."""
+"""One line per job of a phase; `epoch` is its last epoch so far, `epochs` its schedule."""
 CANDIDATES: pa.Schema = pa.schema(
     {
         "study": _TEXT,
@@ -81,6 +83,26 @@ CHECKPOINTS: pa.Schema = pa.schema(
     }
 )
 """One line per file of a stored checkpoint; the hash of a large file is over pieces of 1 MiB."""
+TEST: pa.Schema = pa.schema(
+    {
+        **_OF_JOB,
+        "job": _TEXT,
+        "phase": _TEXT,
+        "phi": _NUMBER,
+        "candidate": _TEXT,
+        "roles": _TEXT,
+        "seed": _WHOLE,
+        TEST_ACCURACY: _NUMBER,
+        TEST_LOSS: _NUMBER,
+        TEST_IMAGES: _WHOLE,
+        ACCURACY: _NUMBER,
+        "weights": _TEXT,
+        "outdated": _TEXT,
+    }
+)
+"""One line per evaluation of a job's weights on the test part. `roles`: of its network when the
+test part was read last; empty where it has none any more. `outdated`: why the accuracies are not
+those of the data as they are now."""
 
 
 def metrics(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
@@ -112,20 +134,17 @@ def _labelled(jobs: pa.DictionaryArray, labels: Mapping[str, str]) -> pa.Array:
 
 
 def jobs(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
-    """Return the states of a study's jobs."""
+    """Return the states of a study's jobs; a job that phases share has a line in each."""
     states = store.states([job.request.job.id for job in study_documents.jobs])
     lines = []
-    for planned in study_documents.jobs:
-        request = planned.request
-        job, state = request.job, states[request.job.id]
+    for planned in study_documents.jobs_of_phases:
+        job = planned.request.job
+        state = states[job.id]
         lines.append(
             {
                 "study": study,
-                "label": request.label,
+                **_planned(planned),
                 "job": job.id,
-                "phase": planned.phase,
-                "phi": planned.phi,
-                "candidate": planned.candidate,
                 "seed": job.seed,
                 "epochs": job.recipe.epochs,
                 **state.model_dump(include={"status", "attempt", "epoch", "updated", "host"}),
@@ -135,6 +154,10 @@ def jobs(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Tab
             }
         )
     return pa.Table.from_pylist(lines, JOBS)
+
+
+def _planned(job: PlannedJob) -> dict[str, Any]:
+    return {"label": job.request.label, **job.model_dump(include={"phase", "phi", "candidate"})}
 
 
 def candidates(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
@@ -199,12 +222,41 @@ def _checkpoint_lines(store: ArtifactStore, job: str) -> Iterator[dict[str, Any]
             }
 
 
+def test(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
+    """Return what was measured on a study's test part."""
+    del store
+    final = study_documents.test
+    if final is None:
+        return TEST.empty_table()
+    planned = {job.request.job.id: job for job in study_documents.jobs}
+    lines = [
+        {
+            "study": study,
+            **(_planned(planned[score.job]) if score.job in planned else {}),
+            **score.model_dump(include={"job", "seed", "weights"}),
+            "roles": ", ".join(_roles(final, score)),
+            TEST_ACCURACY: score.accuracy,
+            TEST_LOSS: score.loss,
+            TEST_IMAGES: score.images,
+            ACCURACY: score.validation,
+            "outdated": final.outdated,
+        }
+        for score in final.scores
+    ]
+    return pa.Table.from_pylist(lines, TEST)
+
+
+def _roles(final: FinalTest, score: SeedScore) -> list[str]:
+    return [network.role for network in final.networks if score in network.seeds]
+
+
 TABLES: Mapping[str, tuple[pa.Schema, Callable[[ArtifactStore, str, Documents], pa.Table]]] = {
     "metrics": (METRICS, metrics),
     "jobs": (JOBS, jobs),
     "candidates": (CANDIDATES, candidates),
     "events": (EVENTS, events),
     "checkpoints": (CHECKPOINTS, checkpoints),
+    "test": (TEST, test),
 }
 """The tables by name."""
 

@@ -9,6 +9,7 @@ from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.schemas.architecture import Candidate
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
+from compound.schemas.errors import StoreError
 from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.machine.device import DeviceProfile
@@ -42,6 +43,8 @@ class Record(Model):
     spec: Spec
     text: str
     """The spec file as the user wrote it."""
+    resume: str = ""
+    """The command that was typed, with what goes on from any folder; empty in older stores."""
 
 
 class TrainRecord(Model):
@@ -70,6 +73,12 @@ class Documents:
     test: FinalTest | None = None
     """None: the study has no test part, or is older than test parts."""
 
+    @property
+    def data(self) -> DataInfo | None:
+        """The data, as they were planned with; None: there is no plan yet."""
+        planned = self.plan or self.trained
+        return planned.data if planned else None
+
     @cached_property
     def search(self) -> Plan | None:
         """The plan of the search, extended by its rounds."""
@@ -78,10 +87,17 @@ class Documents:
     @cached_property
     def jobs(self) -> list[PlannedJob]:
         """Every planned job once: first the search's, then the gate's, then the family's."""
+        phases = reversed(self.jobs_of_phases)
+        return list({job.request.job.id: job for job in phases}.values())[::-1]
+
+    @cached_property
+    def jobs_of_phases(self) -> list[PlannedJob]:
+        """The planned jobs of every phase: one that phases share is there for each of them."""
         planned = [*(self.search.jobs if self.search else ())]
         planned += self.gate_plan.jobs if self.gate_plan else ()
         planned += self.family.jobs if self.family else ()
-        return list({job.request.job.id: job for job in reversed(planned)}.values())[::-1]
+        once = {(job.phase, job.request.job.id): job for job in reversed(planned)}
+        return list(once.values())[::-1]
 
 
 class SentenceOnly(BaseModel):
@@ -111,3 +127,19 @@ def documents(folder: StudyFolder) -> Documents | None:
         spent=folder.read(SPENDING, Spent),
         test=folder.read(FINAL_TEST, FinalTest),
     )
+
+
+def written(folder: StudyFolder) -> Documents:
+    """Read the documents of a study that runs, and has written its spec.
+
+    StoreError: they are gone, since the store was deleted or moved meanwhile.
+    """
+    stored = documents(folder)
+    if stored is None:
+        raise StoreError(
+            f"the documents of study {folder.name} are gone: the store was deleted or moved while "
+            "the study ran",
+            where=folder.path(SPEC),
+            next_step="bring the store back, or type the same command again to begin anew",
+        )
+    return stored

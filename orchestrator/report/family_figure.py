@@ -36,7 +36,7 @@ def family(inputs: ReportInputs) -> go.Figure | None:
     return figure(
         [_measured(line, costs_text, "lines+markers+text"), *_seeds(line)],
         400,
-        xaxis={"type": "log", **log_axis("MACs an image (log scale)", costs, ROOM, short)},
+        xaxis={"type": "log", **log_axis("MACs per image (log scale)", costs, ROOM, short)},
         yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
         showlegend=False,
     )

@@ -23,6 +23,7 @@ from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
 from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
 from compound.orchestrator.report.table_cells import Table
+from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.names import multipliers
 from compound.orchestrator.wording.numbers import counted, percent, points
@@ -47,6 +48,7 @@ def render(inputs: ReportInputs) -> str:
             headline=_headline(inputs),
             advice=_advice(inputs),
             tiles=[*tiles(inputs), *final_tiles(inputs)],
+            cautions=[*class_warnings(inputs.data), *(verdict.warnings if verdict else ())],
             tested=final_text(inputs.test),
             drawn=drawn,
             tables=_tables(inputs),

@@ -137,7 +137,7 @@ def _stopped_by_signals(runner: Runner, note: Note) -> Iterator[None]:
         # Python's own handler raises KeyboardInterrupt, which ends waiting for Ray at once.
         for name in signals:
             signal.signal(name, signal.default_int_handler)
-        note("stopping after the running epochs; press Ctrl-C again to stop at once")
+        note("stopping after the running epochs; press Ctrl-C again to stop immediately")
         runner.request_stop()
 
     before = {name: signal.signal(name, handle) for name in signals}

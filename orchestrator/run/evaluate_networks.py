@@ -11,7 +11,7 @@ from compound.jobs.data.source import evaluated_part
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.analyse.final_scores import network_score, seed_score
-from compound.orchestrator.records.documents import FINAL_TEST, documents
+from compound.orchestrator.records.documents import FINAL_TEST, written
 from compound.orchestrator.records.final_networks import FinalNetwork, final_networks
 from compound.orchestrator.wording.final_texts import (
     WITHDRAWN,
@@ -67,15 +67,32 @@ class Evaluation:
         return self.store.study(self.spec.name)
 
     def expect(self) -> None:
-        """Record, before the first job, that there is a test part, or that there is none."""
+        """Record, before the first job, that there is a test part, or that there is none.
+
+        A test part that was read and has changed since is told before anything trains.
+        """
         before = self._folder.read(FINAL_TEST, FinalTest)
         if before is None and not self.info.test:
             return
         if before and before.readings:
-            outdated = "" if self.info.test else WITHDRAWN
-            self._folder.write(FINAL_TEST, before.model_copy(update={"outdated": outdated}))
+            part = self._part() if self.info.test else None
+            self._folder.write(FINAL_TEST, self._compared(before, part))
         else:
             self._folder.write(FINAL_TEST, _pending(self.spec, self.info))
+
+    def _part(self) -> EvaluatedPart:
+        """Hash the test part, without the images that the plan could not decode."""
+        return evaluated_part(self.spec.data, self.info.undecodable)
+
+    def _compared(self, before: FinalTest, part: EvaluatedPart | None) -> FinalTest:
+        """Return what was read, with what has become of its test part; a change is told."""
+        if part is None:
+            return before.model_copy(update={"outdated": WITHDRAWN, "changed": None})
+        if part.content == before.readings[-1].content:
+            return before.model_copy(update={"outdated": "", "changed": None})
+        outdated = outdated_text(before, part, self.spec.name)
+        self.observer.note(f"warning: {outdated}")
+        return before.model_copy(update={"outdated": outdated, "changed": part})
 
     def run(self) -> "Ending":
         """Evaluate what was not evaluated yet, and write test.json.
@@ -84,13 +101,11 @@ class Evaluation:
         """
         if not self.info.test:
             return "done"
-        stored = documents(self._folder)
-        assert stored is not None, "a run writes its spec before its jobs"
-        before, part = stored.test, evaluated_part(self.spec.data)
+        stored = written(self._folder)
+        before, part = stored.test, self._part()
         if before and before.readings and before.readings[-1].content != part.content:
-            outdated = outdated_text(before.readings[-1].content, part.content)
-            self.observer.note(outdated)
-            self._folder.write(FINAL_TEST, before.model_copy(update={"outdated": outdated}))
+            if before.changed != part:
+                self._folder.write(FINAL_TEST, self._compared(before, part))
             return "done"
         networks = final_networks(stored)
         trained, unread = self._trained(networks)
@@ -141,7 +156,7 @@ class Evaluation:
             return []
         self.observer.note(
             f"test: {counted(len(pending), 'trained network')} on "
-            f"{counted(part.images, 'image')} that no decision has seen"
+            f"{counted(part.images, 'image')} that were used for no decision"
         )
         requests = [self._request(job, part) for job in pending]
         return self.runner.run(requests, self.store.uri, lambda event: None)
@@ -150,7 +165,11 @@ class Evaluation:
         """Return the request that evaluates a job where and as it was trained."""
         request = trained.planned.request
         # The id of a job has no paths: one that was planned earlier may name no test files.
-        data = DataRef(spec=self.spec.data, fingerprint=request.job.data.fingerprint)
+        data = DataRef(
+            spec=self.spec.data,
+            fingerprint=request.job.data.fingerprint,
+            undecodable=self.info.undecodable,
+        )
         update = {
             "job": request.job.model_copy(update={"data": data}),
             "splits": trained.result.splits,

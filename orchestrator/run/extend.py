@@ -1,6 +1,6 @@
 """Whether a study that ran before may continue with a changed spec."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from compound.orchestrator.plan.plan_file import differences
 from compound.orchestrator.records.documents import Documents
@@ -44,10 +44,22 @@ def require_extension(previous: Documents | None, plan: AnyPlan) -> None:
 
 
 def _data_changes(was: DataInfo, now: DataInfo) -> list[str]:
-    # The ledger says why; the counts and the fingerprint say what is different.
-    before, after = (info.model_dump(mode="json", exclude={"ledger"}) for info in (was, now))
-    changed = differences(before, after)
-    return sorted(changed, key=lambda change: change.startswith("fingerprint"))
+    # The ledger and the names of images say why; counts and fingerprint say what is different.
+    names = {"ledger", "quarantined", "undecodable"}
+    before, after = (info.model_dump(mode="json", exclude=names) for info in (was, now))
+    changed = sorted(
+        differences(before, after), key=lambda change: change.startswith("fingerprint")
+    )
+    return [*_undecodable_changes(was, now), *changed]
+
+
+def _undecodable_changes(was: DataInfo, now: DataInfo) -> Iterator[str]:
+    """Say that other images are left out, which the packages of a machine decide too."""
+    left_out, leaves_out = len(was.quarantined), len(now.quarantined)
+    if was.quarantined and was.undecodable is None:
+        yield f"{left_out:,} images that cannot be decoded, of which an older version kept no list"
+    elif was.undecodable != now.undecodable and (left_out or leaves_out):
+        yield f"images that cannot be decoded: {left_out:,} -> {leaves_out:,}"
 
 
 def _other_pixels(study: str) -> PlanError:

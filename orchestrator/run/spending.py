@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from compound.cluster.resources import Node, gpus_of, resolve
 from compound.cluster.runner import OnEvent, Runner, unfinished
 from compound.orchestrator.forecast.budget_check import exceeded
-from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, Resources
+from compound.schemas.job import Event, JobRequest, JobResult, Resources
 from compound.schemas.metrics import SECONDS
 from compound.schemas.spending import Spending, Spent
 
@@ -18,8 +18,9 @@ _HOUR = 3600
 class SpendingLimit:
     """A runner that counts the hours of its jobs, and stops the runner behind it at the limit.
 
-    Hours are those of the epochs as their workers timed them; an epoch that was trained twice
-    counts twice. Jobs finish their epoch, so the limit is exceeded by up to that.
+    Hours are those of the epochs, and of evaluations on the test part, as their workers timed them;
+    an epoch that was trained twice counts twice. Jobs finish their epoch, so the limit is exceeded
+    by up to that. A limit on epochs does not stop evaluations, which have none.
     """
 
     def __init__(
@@ -38,8 +39,9 @@ class SpendingLimit:
         self._runner, self._budget, self._nodes, self._most = runner, budget, nodes, limit
         self._keep, self._saved_at = keep, 0.0
         self._sizes: dict[str, Resources] = {}
+        self._open: set[str] = set()
         self.spent = spent
-        self.limit = next((text for _, text in exceeded(budget, spent)), "")
+        self.limit = self._reached(training=True)
         """Which limit is reached, as a text; empty while none is."""
 
     def request_stop(self) -> None:
@@ -48,15 +50,26 @@ class SpendingLimit:
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Train every request as long as the budget lasts; see `Runner.run`."""
-        if self.limit:
+        evaluated = {request.job.id for request in requests if request.evaluates is not None}
+        if self._reached(training=len(evaluated) < len(requests)):
             return [unfinished(request) for request in requests]
         self._sizes = {r.job.id: r.resources for r in resolve(requests, self._nodes, self._most)}
+        self._open = {*self._sizes}
+        epochs = {request.job.id: request.job.recipe.epochs for request in requests}
 
         def count(event: Event) -> None:
             if event.workers is not None:
                 self._sizes[event.job] = self._sizes[event.job].sized(event.workers)
+            if event.kind == "started":
+                self._open.add(event.job)
             if event.kind == "epoch" and event.row is not None:
-                self._count(event.row)
+                if event.row.epoch == epochs[event.job]:
+                    self._open.discard(event.job)
+                self._count(event.job, event.row.metrics.get(SECONDS, 0.0), epochs=1)
+            if event.kind == "ended" and event.result is not None:
+                self._open.discard(event.job)
+                if event.job in evaluated:
+                    self._count(event.job, event.result.seconds, epochs=0)
             on_event(event)
 
         try:
@@ -64,19 +77,25 @@ class SpendingLimit:
         finally:
             self._keep(self.spent)
 
-    def _count(self, row: EpochRow) -> None:
-        self.spent = self.spent.plus(_spent_on(row, self._sizes[row.job], self._budget))
-        if not self.limit:
-            self.limit = next((text for _, text in exceeded(self._budget, self.spent)), "")
-            if self.limit:
-                self._runner.request_stop()
+    def _reached(self, *, training: bool) -> str:
+        """Return which limit is reached, as a text; that on epochs is one of training only."""
+        reached = exceeded(self._budget, self.spent)
+        return next((text for name, text in reached if training or name != "epochs"), "")
+
+    def _count(self, job: str, seconds: float, epochs: int) -> None:
+        spent = _spent_on(seconds, epochs, self._sizes[job], self._budget)
+        self.spent = self.spent.plus(spent)
+        self.limit = self.limit or self._reached(training=True)
+        # A runner that was stopped starts nothing more, and the test part may follow.
+        if self._open and self._reached(training=epochs > 0):
+            self._runner.request_stop()
         if time.monotonic() - self._saved_at > _EVERY_S:
             self._keep(self.spent)
             self._saved_at = time.monotonic()
 
 
-def _spent_on(row: EpochRow, size: Resources, budget: Spending) -> Spent:
-    hours = row.metrics.get(SECONDS, 0.0) * size.most_workers / _HOUR
+def _spent_on(seconds: float, epochs: int, size: Resources, budget: Spending) -> Spent:
+    hours = seconds * size.most_workers / _HOUR
     gpu_hours, cpu_hours = hours * gpus_of(size), hours * (size.cpus + size.decode_cpus)
     money = budget.money_for(gpu_hours, cpu_hours)
-    return Spent(epochs=1, gpu_hours=gpu_hours, cpu_hours=cpu_hours, money=money)
+    return Spent(epochs=epochs, gpu_hours=gpu_hours, cpu_hours=cpu_hours, money=money)

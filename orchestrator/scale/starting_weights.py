@@ -1,6 +1,7 @@
 """The weights that a spec names, checked before anything starts and tied to every job."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from compound.jobs.models.weight_file import WeightFile, read
@@ -19,17 +20,24 @@ def with_weights(weights: Weights, baseline: Candidate, family: FamilyPlan) -> F
     """
     with _said_of_the_spec():
         file = read(weights.path)
+    casts = Counter[str]()
     for member in family.members:
-        _check(file, weights, member, baseline)
+        casts |= _check(file, weights, member, baseline)
     members = tuple(_member(member, file, weights) for member in family.members)
-    return family.model_copy(update={"members": members})
+    return family.model_copy(update={"members": members, "notes": tuple(_cast_notes(casts))})
 
 
-def _check(file: WeightFile, weights: Weights, member: Member, baseline: Candidate) -> None:
+def _cast_notes(casts: Mapping[str, int]) -> Iterator[str]:
+    for kind, count in casts.items():
+        yield f"cast to float32: {count:,} tensors of the weights, which are {kind} in the file"
+
+
+def _check(file: WeightFile, weights: Weights, member: Member, baseline: Candidate) -> Counter[str]:
+    """Return how many tensors are cast, by their type."""
     network = member.network
-    scaled = network.id != baseline.id
-    with _said_of_the_spec(_scaled_hint(member) if scaled else ""):
-        check_weights(file, _of_ours(network.architecture), classifier=weights.classifier == "keep")
+    keep = weights.classifier == "keep"
+    with _said_of_the_spec(_scaled_hint(member) if network.id != baseline.id else ""):
+        return check_weights(file, _of_ours(network.architecture), classifier=keep)
 
 
 def _of_ours(network: Network) -> Architecture:

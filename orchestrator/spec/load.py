@@ -4,18 +4,20 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from compound.orchestrator.spec.booleans import booleans_as_numbers
+from compound.orchestrator.spec.schema_paths import keys_of
 from compound.orchestrator.spec.spec_messages import allowed, chooser, label, message_of, way_out
 from compound.orchestrator.spec.yaml_source import Key, Position, Source, parse, read
 from compound.orchestrator.wording.commands import Value, command
 from compound.orchestrator.wording.numbers import counted
+from compound.schemas.base import MisfitError
 from compound.schemas.baseline import FactoryBaseline
 from compound.schemas.errors import CompoundError, SpecError
 from compound.schemas.parallel import OTHER_NAMES
@@ -48,6 +50,13 @@ class SpecFile:
         settings = (*self.overrides.values(), *sets)
         return command(name, (self.source.name,), settings, allow_import=self.is_code, **options)
 
+    def absolute(self) -> "SpecFile":
+        """Return the same under its absolute path, which names it in any folder."""
+        path = Path(self.source.name)
+        if not path.is_file():
+            return self
+        return replace(self, source=replace(self.source, name=str(path.resolve())))
+
     def explain(self, error: CompoundError, **options: Value) -> CompoundError:
         """Return the error with file:line:col for its dotted key, and the spec for `SPEC`.
 
@@ -61,11 +70,6 @@ class SpecFile:
             lambda match: self.command(match[1], **options), error.next_step
         )
         return explained
-
-
-_KINDS = {
-    kind for spec in get_args(AnySpec) for kind in get_args(spec.model_fields["kind"].annotation)
-}
 
 
 def load(
@@ -151,7 +155,7 @@ def _translate(
 ) -> SpecError:
     """Turn pydantic's first finding into what, where, and what is allowed."""
     details = min(error.errors(include_url=False), key=lambda e: e["type"] == "missing")
-    path = [*_without_kind(details["loc"]), *_discriminator(details)]
+    path = _blamed(details, source, origins)
     position = _origin(path, origins) or source.locate(
         path, key=details["type"] == "extra_forbidden"
     )
@@ -163,6 +167,24 @@ def _translate(
     )
 
 
+def _blamed(
+    details: ErrorDetails, source: Source, origins: Mapping[tuple[str, ...], str]
+) -> tuple[Key, ...]:
+    """Return the keys of what has to change: of several that do not fit, a setting comes first."""
+    path = (*keys_of(details["loc"]), *_discriminator(details))
+    misfit = details.get("ctx", {}).get("error")
+    if not isinstance(misfit, MisfitError):
+        return path
+    paths = [(*path, *map(_step, key.split("."))) for key in misfit.keys]
+    settings = [below for below in paths if _origin(below, origins)]
+    written = [below for below in paths if source.has(below)]
+    return next(iter([*settings, *written]), path)
+
+
+def _step(text: str) -> Key:
+    return int(text) if text.isdigit() else text
+
+
 def _mistakes(error: ValidationError) -> int:
     """Count what a user has to correct: pydantic has several findings for one mistake.
 
@@ -172,7 +194,7 @@ def _mistakes(error: ValidationError) -> int:
     keys: dict[tuple[str, ...], dict[str, set[str]]] = {}
     wrong = set[tuple[str, ...]]()
     for details in error.errors(include_url=False):
-        *parents, key = map(str, _once(_without_kind(details["loc"])) or ("",))
+        *parents, key = map(str, _once(keys_of(details["loc"])) or ("",))
         if details["type"] in ("extra_forbidden", "missing"):
             keys.setdefault(tuple(parents), {}).setdefault(details["type"], set()).add(key)
         else:
@@ -183,11 +205,6 @@ def _mistakes(error: ValidationError) -> int:
 def _once(loc: tuple[Key, ...]) -> tuple[Key, ...]:
     """Return where a value was written: `search.train` takes what it does not say from `train`."""
     return loc[1:] if loc[:2] == ("search", "train") else loc
-
-
-def _without_kind(loc: tuple[Key, ...]) -> tuple[Key, ...]:
-    """Drop the tag of the outermost union, which could be taken for the key `train`."""
-    return loc[1:] if loc[:1] and loc[0] in _KINDS else loc
 
 
 def _discriminator(details: ErrorDetails) -> list[str]:

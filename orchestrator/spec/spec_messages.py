@@ -1,23 +1,19 @@
 """What pydantic found in a spec, in words: the value, what is allowed, and the way out."""
 
-from collections.abc import Iterator
 from datetime import date
-from functools import cache
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, get_args
 
-from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from compound.orchestrator.spec.key_homes import other_home
+from compound.orchestrator.spec.schema_paths import along, models_in
 from compound.orchestrator.spec.yaml_source import Key
 from compound.orchestrator.wording.numbers import closest
 from compound.orchestrator.wording.printable import in_line
 from compound.schemas.baseline import NetworkName
 from compound.schemas.store_uri import masked
-from compound.schemas.study import AnySpec
 
 _LONGEST = 60
-_MOST_HOMES = 3
-_DEEPEST = 3
 _YAML_1_1 = {"yes", "no", "on", "off", "y", "n"}
 """What YAML 1.1 takes for true or false."""
 _OWN_NETWORK = (
@@ -37,7 +33,7 @@ def message_of(details: ErrorDetails) -> str:
     last, kind, context = in_line(label(details["loc"])), details["type"], details.get("ctx", {})
     value = details["input"]
     if kind == "extra_forbidden":
-        near = "" if _homes(last) else closest(last, _siblings(details))
+        near = "" if other_home(details["loc"]) else closest(last, _siblings(details))
         return f"unknown key '{last}'{near}"
     if kind == "missing":
         return f"'{last}' is missing"
@@ -75,9 +71,9 @@ def _as_yaml(value: str | bool | float | date | None) -> str:
 
 def way_out(details: ErrorDetails) -> str:
     """Return what to do about a finding, where that is more than what is allowed."""
-    kind, last = details["type"], str(details["loc"][-1]) if details["loc"] else ""
-    if kind == "extra_forbidden" and (homes := _homes(last)):
-        return f"`{last}` belongs under {' or '.join(f'`{home}`' for home in homes)}"
+    kind = details["type"]
+    if kind == "extra_forbidden":
+        return other_home(details["loc"])
     if _unknown_network(details):
         return _OWN_NETWORK
     if kind == "string_type" and not isinstance(details["input"], dict | list):
@@ -91,29 +87,6 @@ def _unknown_network(details: ErrorDetails) -> bool:
     named = loc[-2:] == ("named", "name") and details["type"] == "literal_error"
     bare = loc[-1:] == ("baseline",) and value not in get_args(NetworkName)
     return isinstance(value, str) and (named or bare)
-
-
-def _homes(key: str) -> list[str]:
-    """Return the keys of a spec under which a key is known, the shallowest ones."""
-    paths = [path for path in _paths() if path[-1] == key and len(path) > 1]
-    least = min(map(len, paths), default=0)
-    dotted = [".".join(path[:-1]) for path in paths if len(path) == least]
-    return list(dict.fromkeys(dotted))[:_MOST_HOMES]
-
-
-@cache
-def _paths() -> tuple[tuple[str, ...], ...]:
-    """Return every key of a spec with the keys that lead to it."""
-    waiting: list[tuple[tuple[str, ...], type[BaseModel]]] = []
-    waiting += [((), model) for model in get_args(AnySpec)]
-    paths: dict[tuple[str, ...], None] = {}
-    while waiting:
-        before, model = waiting.pop(0)
-        for name, field in model.model_fields.items():
-            paths[(*before, name)] = None
-            if len(before) < _DEEPEST:
-                waiting += [((*before, name), inner) for inner in _models_in(field.annotation)]
-    return tuple(paths)
 
 
 def _choices(context: dict[str, Any]) -> list[str]:
@@ -148,34 +121,5 @@ def allowed(details: ErrorDetails) -> str:
 
 def _siblings(details: ErrorDetails) -> list[str]:
     """Return the keys that the model at an error's place knows."""
-    models: list[type[BaseModel]] = [*get_args(AnySpec)]
-    for step in details["loc"][:-1]:
-        models = _descend(models, step)
-    return [name for model in models[:1] for name in model.model_fields]
-
-
-def _descend(models: list[type[BaseModel]], step: Key) -> list[type[BaseModel]]:
-    """Follow one step of a location: a field, a union's tag, or an index that changes nothing."""
-    tagged = [model for model in models if step in _tags(model)]
-    if tagged:
-        return tagged
-    fields = [model.model_fields[step] for model in models if step in model.model_fields]
-    return [inner for field in fields for inner in _models_in(field.annotation)] or models
-
-
-_BASELINES = {"NamedBaseline": "named", "FactoryBaseline": "factory", "CustomBaseline": "custom"}
-"""The tags of a union that has no key to choose by."""
-
-
-def _tags(model: type[BaseModel]) -> set[Key]:
-    """Return the names under which a model appears as a member of a union."""
-    own = _BASELINES.get(model.__name__, "")
-    literals = [f.annotation for f in model.model_fields.values()]
-    return {own, *(v for a in literals if get_origin(a) is Literal for v in get_args(a))}
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models_in(inner)
+    _, annotation = along(details["loc"][:-1])
+    return [name for model in [*models_in(annotation)][:1] for name in model.model_fields]

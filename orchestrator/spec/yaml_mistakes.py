@@ -4,15 +4,20 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, StringMark
 from ruamel.yaml.events import AliasEvent, DocumentStartEvent, Event, ScalarEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from compound.orchestrator.spec.open_quotes import open_quote
+
 MAX_DEPTH = 40
 MAX_NODES = 10_000
-_DIGITS = 400
-"""Python refuses to read more than 4,300 digits as a number; no key of a spec needs this many."""
+_DIGITS = 250
+"""A whole number of more digits, in any base, may not fit into a float, and Python refuses
+to read more than 4,300; no key of a spec needs this many."""
+_WHOLE = re.compile(r"[-+]?(0x[0-9a-fA-F_]+|0[ob][0-7_]+|[0-9_]+)")
 _TEXT = "tag:yaml.org,2002:str"
 _OCTAL = re.compile(r"[-+]?0[0-9_]+")
 
@@ -33,7 +38,9 @@ def syntax_mistake(error: MarkedYAMLError, text: str) -> Mistake:
     problem, begun = str(error.problem or error).strip(), error.context_mark
     context, noticed = str(error.context or ""), error.problem_mark or error.context_mark
     if "quoted scalar" in context and begun:
-        return Mistake("this quote is never closed", begun)
+        return _run_on(text, begun) or Mistake("this quote is never closed", begun)
+    if noticed and (run_on := _run_on(text, noticed)):
+        return run_on
     if "could not find expected ':'" in problem and begun:
         return Mistake("a key without a colon: write `key: value`", begun)
     if "parsing a flow" in context and begun and noticed and begun.line != noticed.line:
@@ -43,6 +50,17 @@ def syntax_mistake(error: MarkedYAMLError, text: str) -> Mistake:
     if "mapping values are not allowed" in problem and noticed:
         return _second_colon(problem, noticed, text)
     return Mistake(_with_advice(problem), noticed)
+
+
+def _run_on(text: str, mark: Any) -> Mistake | None:
+    quote = open_quote(text, mark.line)
+    if quote is None:
+        return None
+    return Mistake(
+        f"this quote is not closed in its line: the next quote, in line {quote.last_line + 1}, "
+        "ends its text",
+        quote.mark,
+    )
 
 
 _ADVICE = (
@@ -136,24 +154,50 @@ def _directive(event: Event) -> str:
 
 
 def _digits(event: Event) -> str:
-    if isinstance(event, ScalarEvent) and not event.style and len(event.value) > _DIGITS:
-        number = event.value.lstrip("+-").replace("_", "")
-        return f"not YAML: a number of {len(number):,} digits" if number.isdigit() else ""
-    return ""
+    if not isinstance(event, ScalarEvent) or event.style or len(event.value) <= _DIGITS:
+        return ""
+    digits = sum(character.isalnum() for character in event.value)
+    is_number = digits > _DIGITS and _WHOLE.fullmatch(event.value)
+    return f"too large: a number of {digits:,} digits" if is_number else ""
 
 
 def mistakes(root: Node | None) -> Iterator[Mistake]:
     """Yield what a parsed document has that is read otherwise elsewhere, or that no spec has."""
+    for node in _nodes(root):
+        if isinstance(node, MappingNode):
+            yield from _of_keys(node)
+        elif isinstance(node, ScalarNode):
+            yield from _of_number(node)
+
+
+def _nodes(root: Node | None) -> Iterator[Node]:
+    """Yield every value of a document, in its order."""
     waiting = [root] if root else []
     while waiting:
         node = waiting.pop()
+        yield node
         if isinstance(node, MappingNode):
-            yield from _of_keys(node)
             waiting += [value for _, value in reversed(node.value)]
         elif isinstance(node, SequenceNode):
             waiting += reversed(node.value)
-        elif isinstance(node, ScalarNode):
-            yield from _of_number(node)
+
+
+def impossible_value(root: Node | None, error: ValueError) -> Mistake:
+    """Return which value has the form of a type, and is none: `2024-13-45` has that of a date."""
+    yaml = YAML(typ="safe", pure=True)
+    for node in _nodes(root):
+        if not isinstance(node, ScalarNode) or node.tag == _TEXT:
+            continue
+        try:
+            yaml.load(node.value)
+        except ValueError as own:
+            form = "date" if str(node.tag).endswith(":timestamp") else "number"
+            return Mistake(
+                f"{node.value} has the form of a {form}, and is none: {own}; '{node.value}' in "
+                "quotes is a text",
+                node.start_mark,
+            )
+    return Mistake(f"not YAML: {error}")
 
 
 def _of_keys(node: MappingNode) -> Iterator[Mistake]:

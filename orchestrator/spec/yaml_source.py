@@ -21,6 +21,7 @@ from ruamel.yaml.reader import ReaderError
 
 from compound.orchestrator.spec.yaml_mistakes import (
     Mistake,
+    impossible_value,
     mark_of,
     mistakes,
     syntax_mistake,
@@ -67,6 +68,16 @@ class Source:
             name, node = child if child else (name, node)
         node = name if key else node
         return self.position(node.start_mark) if node else Position(self.name)
+
+    def has(self, path: Sequence[Key]) -> bool:
+        """Whether each step is a key of the document, or an index."""
+        node = self.root
+        for step in path:
+            child = _child(node, step)
+            if child is None:
+                return False
+            node = child[1]
+        return True
 
     def position(self, mark: Any) -> Position:
         """Return the place of a parser's mark, lines and columns counted from 1."""
@@ -154,14 +165,22 @@ def parse(text: str, name: str) -> Source:
         root = YAML(typ="safe", pure=True).compose(text)
         for mistake in mistakes(root):
             raise _error(source, mistake)
-        return Source(name, text, YAML(typ="safe", pure=True).load(text), root)
+        return Source(name, text, _values(source, root), root)
     except MarkedYAMLError as error:
         raise _error(source, syntax_mistake(error, text)) from None
     except ReaderError as error:
         raise _error(source, unreadable_character(error, text)) from None
-    # A date that no calendar has is a ValueError of Python's.
     except (YAMLError, ValueError, RecursionError) as error:
         raise SpecError(f"not YAML: {_first_line(error)}", where=name) from None
+
+
+def _values(source: Source, root: Node | None) -> Any:
+    """Return the values of a document. SpecError: one cannot be built."""
+    try:
+        return YAML(typ="safe", pure=True).load(source.text)
+    # A date that no calendar has is a ValueError of Python's.
+    except ValueError as error:
+        raise _error(source, impossible_value(root, error)) from None
 
 
 def _error(source: Source, mistake: Mistake) -> SpecError:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted, percent
 from compound.schemas.data import DataInfo
 from compound.schemas.data_ledger import DataLedger
-from compound.schemas.final_evaluation import FinalTest, NetworkScore
+from compound.schemas.final_evaluation import EvaluatedPart, FinalTest, NetworkScore
 
-NO_TEST = "no test part: all accuracies are of validation images, which every choice has seen"
+NO_TEST = "no test part: accuracies are of validation images, which were used for every choice"
 _NAMED = 5
 
 
@@ -43,7 +44,7 @@ def result_text(networks: Sequence[NetworkScore], images: int, level: float) -> 
     if not parts:
         return f"test part: {counted(images, 'image')}, and no network could be evaluated on it"
     return (
-        f"test accuracy on {counted(images, 'image')} that no decision has seen, "
+        f"test accuracy on {counted(images, 'image')} that were used for no decision, "
         f"{100 * level:g} % intervals: {'; '.join(parts)}"
     )
 
@@ -114,11 +115,16 @@ def readings_warning(readings: int) -> str:
     )
 
 
-def outdated_text(was: str, now: str) -> str:
-    """Say that the test part has changed since it was read."""
+def outdated_text(before: FinalTest, now: EvaluatedPart, study: str) -> str:
+    """Say that the test part has changed since it was read, and what reads the new one."""
+    was = before.part.images if before.part else before.images
+    afresh = command("run", ("SPEC",), (f"name={study}-2",))
     return (
-        f"the test part has changed since it was read (hash {was}, now {now}): the accuracies are "
-        "of the old one, and it is not read again; another study `name` reads the new one"
+        f"the test part has changed since it was read: {counted(was, 'image')} then "
+        f"(hash {before.readings[-1].content}), {now.images:,} now ({now.content}). The accuracies "
+        "are of the old one, and new networks have none: one study never mixes two test parts. "
+        f"Put the old images back, or read the new ones as another study, which trains nothing "
+        f"again: {afresh}"
     )
 
 

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 
+from compound.orchestrator.wording.class_warnings import class_warnings
+from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.data import DataInfo
 from compound.schemas.data_ledger import DataLedger, Duplicates, PartLedger
 
 _LISTED = 4
 """Reasons that a line names; the rest is counted."""
+_NAMED = 5
+"""Images left out that a run names."""
+MADE = "made"
+"""How the place of images that are made from a seed begins."""
 
 
 def ledger_lines(info: DataInfo) -> list[str]:
@@ -26,7 +32,7 @@ def ledger_lines(info: DataInfo) -> list[str]:
 
 def part_line(part: PartLedger) -> str:
     """Say what became of a part: `train: 22 found in photos, 20 taken; left out: 2 hidden`."""
-    where = part.where if part.where.startswith(("split off", "made")) else f"found in {part.where}"
+    where = part.where if part.where.startswith(("split off", MADE)) else f"found in {part.where}"
     line = f"{part.part}: {part.found:,} {where}, {part.taken:,} taken"
     if not part.left_out:
         return line
@@ -63,9 +69,19 @@ def class_lines(info: DataInfo) -> Iterator[str]:
 
 
 def duplicate_lines(ledger: DataLedger) -> Iterator[str]:
-    """Say which images are there twice, and how many were compared."""
+    """Say which images are there twice, or that nobody has looked yet."""
+    if not ledger.compared and not _is_made(ledger):
+        yield (
+            "duplicates: not looked for yet: these images are compared when they are read, by "
+            f"{command('data', ('SPEC',))} or {command('run', ('SPEC',))}"
+        )
     for entry in ledger.duplicates:
         yield f"duplicates: {_duplicate(entry, ledger)}: {', '.join(entry.examples)}"
+
+
+def _is_made(ledger: DataLedger) -> bool:
+    """Return whether the images are made from a seed: there is nothing to compare."""
+    return all(part.where.startswith(MADE) for part in ledger.parts)
 
 
 def _duplicate(entry: Duplicates, ledger: DataLedger) -> str:
@@ -77,11 +93,12 @@ def _duplicate(entry: Duplicates, ledger: DataLedger) -> str:
 
 
 def appearance_lines(ledger: DataLedger) -> Iterator[str]:
-    """Say how the sampled images look, from their headers."""
+    """Say how the images look that were looked at, from their headers."""
     looks = ledger.appearance
     if looks is None:
         return
-    yield f"sampled: {looks.sampled:,} of {counted(looks.listed, 'image')}"
+    of_all = "all " if looks.sampled == looks.listed else f"{looks.sampled:,} of "
+    yield f"looked at: {of_all}{counted(looks.listed, 'image')}"
     for name, tallies in (("sizes", looks.sizes), ("modes", looks.modes)):
         parts = [f"{tally.count:,} x {tally.value}" for tally in tallies[:_LISTED]]
         rest = sum(tally.count for tally in tallies[_LISTED:])
@@ -90,3 +107,12 @@ def appearance_lines(ledger: DataLedger) -> Iterator[str]:
         f"with an orientation tag: {looks.oriented:,}; transparent: {looks.transparent:,}; "
         f"more than 8 bits: {looks.deep:,}"
     )
+
+
+def data_lines(info: DataInfo) -> Iterator[str]:
+    """Yield what a run says of its data as it begins, with the first images that are left out."""
+    yield from (f"warning: {text}" for text in class_warnings(info))
+    yield from (f"data: {line}" for line in ledger_lines(info))
+    yield from (f"left out: {line}" for line in info.quarantined[:_NAMED])
+    if len(info.quarantined) > _NAMED:
+        yield f"left out: {len(info.quarantined)} images in all; the report names them"

@@ -64,11 +64,27 @@ def machine_error(error: OSError) -> MachineError:
             where=os.environ.get("TMPDIR", ""),
             next_step="mkdir -p ~/tmp && export TMPDIR=~/tmp",
         )
+    if error.errno == errno.ENOENT and _no_working_folder(error.filename):
+        return MachineError(
+            "the folder that this command runs in has been deleted",
+            next_step="cd to a folder that is there, then the same command again",
+        )
     problem, next_step = _WAYS_OUT.get(error.errno or 0, ("", _UNUSUAL))
     text = problem or error.strerror or str(error) or type(error).__name__
     # EACCES and the like may name two paths (rename), of which the second is the one written.
     paths = [_named(path) for path in (error.filename, error.filename2) if path is not None]
     return MachineError(in_line(text), where=" -> ".join(paths), next_step=next_step)
+
+
+def _no_working_folder(path: object) -> bool:
+    """Whether the working folder is gone, on which a path depends that is not absolute."""
+    if path is not None and os.path.isabs(_named(path)):
+        return False
+    try:
+        os.getcwd()
+    except OSError:
+        return True
+    return False
 
 
 def refused_as(

@@ -1,6 +1,7 @@
 """What a network needs from a device, and how fast a device was measured to be."""
 
-from typing import Literal
+from operator import not_
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -35,11 +36,13 @@ class Workload(Model):
     """Weights of grouped convolutions whose kernel is larger than the map that they make."""
 
     linear: int = 0
-    """Of `dense`: MACs of products of an image's numbers with weights."""
+    """Of `dense`: MACs of products of an image's numbers, or of others as many, with weights."""
     attention: int = 0
     """Of `dense`: MACs of products of two results of an image, as in attention."""
     folded: int = 0
-    """Of `dense`: MACs of products of weights alone, which are the same for any batch."""
+    """Of `dense`: MACs that are the same for any batch, such as those of products of weights."""
+    uncounted: Annotated[tuple[tuple[str, int], ...], Field(exclude_if=not_)] = ()
+    """Operations that multiply and are in no count, and how often a pass calls them."""
 
     @property
     def macs(self) -> int:

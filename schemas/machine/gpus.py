@@ -16,6 +16,8 @@ def _a_number(gpus: Any) -> Any:
         float(gpus)
     except (TypeError, ValueError):
         raise ValueError(f"{gpus!r} is no number; allowed are {_ALLOWED}") from None
+    except OverflowError:
+        raise ValueError(f"too large; allowed are {_ALLOWED}") from None
     if isinstance(gpus, bool):
         raise ValueError(f"{str(gpus).lower()} is no number; allowed are {_ALLOWED}")
     return gpus

@@ -77,8 +77,8 @@ def shared(cards: float, **resources: object) -> tuple[float, str]:
 
 def test_auto_shares_the_gpus_so_that_the_job_fits() -> None:
     assert shared(1, workers=2) == (0.5, "auto: 2 workers on 1 GPU, so 2 share one")
-    assert shared(2, workers=2) == (1, "auto: one GPU a worker")
-    assert shared(8, workers=1) == (1, "auto: one GPU a worker")
+    assert shared(2, workers=2) == (1, "auto: one GPU per worker")
+    assert shared(8, workers=1) == (1, "auto: one GPU per worker")
     assert shared(1, workers=3) == (0.3333, "auto: 3 workers on 1 GPU, so 3 share one")
     assert shared(1, workers=7)[0] == 0.1428
     assert shared(2, workers=8)[0] == 0.25
@@ -92,7 +92,7 @@ def test_auto_shares_the_gpus_so_that_the_job_fits() -> None:
 
 def test_auto_leaves_a_gpu_whole_where_sharing_helps_nobody() -> None:
     few = [Node(cpus=1, gpus=1, host="")]
-    none = "auto: one GPU a worker, and no fraction fits: "
+    none = "auto: one GPU per worker, and no fraction fits: "
     why = "at most 16 workers share one: each has a CUDA context of its own there"
     assert shared(1, workers=17) == (1, none + why)
     why = "parallel: full divides a network among whole GPUs"

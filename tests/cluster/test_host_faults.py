@@ -1,11 +1,8 @@
 """Three hosts, one of which goes: cut off, killed, drained, or only one of its workers hangs."""
 
 import os
-import secrets
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,45 +14,19 @@ from compound.schemas.data import SyntheticData
 from compound.schemas.job import JobRequest, Resources
 from tests.support.driver_processes import Driver
 from tests.support.failing_networks import hungry_request
-from tests.support.hosts import RAY, Hosts, require_namespaces
+from tests.support.hosts import RAY, Cluster, Hosts
 
-pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.hosts, pytest.mark.slow, pytest.mark.timeout(900)]
 
 MINUTES = pytest.mark.skipif(
     not os.environ.get("COMPOUND_FAULTS"), reason="takes minutes: `make test-faults` runs it"
 )
-HOSTS = Hosts("cf", "10.78.0")
-HEAD = HOSTS.head
-SETTINGS = {
-    "RAY_AUTH_MODE": "token",
-    "RAY_AUTH_TOKEN": secrets.token_hex(16),
-    "OMP_NUM_THREADS": "1",
-}
-
 DATA = SyntheticData(source="synthetic", images=512, validation_images=32, size=8)
 SLEEPS = "__import__('time').sleep(0.03)"
 """A job that computes as long as a fault takes would keep the processors from everything else."""
 
 Ask = Callable[..., JobRequest]
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Path]:
-    """A Ray of three hosts whose head has no CPU to give; yields the folder of their files."""
-    require_namespaces()
-    folder = tempfile.mkdtemp(prefix="cf-", dir="/tmp")
-    before = {key: os.environ.get(key) for key in SETTINGS}
-    os.environ.update(SETTINGS)
-    try:
-        HOSTS.lay()
-        for host in HOSTS.addresses:
-            HOSTS.start_ray(host, f"{folder}/{host[-2:]}")
-        yield Path(folder)
-    finally:
-        HOSTS.clear()
-        shutil.rmtree(folder, ignore_errors=True)
-        for key, value in before.items():
-            os.environ.pop(key) if value is None else os.environ.update({key: value})
+Start = Callable[[JobRequest], Driver]
 
 
 @pytest.fixture
@@ -74,10 +45,23 @@ def ask(tmp_path: Path) -> Ask:
     return make
 
 
-def start(folder: Path, request: JobRequest) -> Driver:
-    """Start a driver on the head; the network's own code lies in the folder above its files."""
-    on_head = ("ip", "netns", "exec", HEAD)
-    return Driver(folder / "run", [request], HOSTS.ray, *on_head, imports=str(folder))
+@pytest.fixture
+def start(three_hosts: Cluster, tmp_path: Path) -> Iterator[Start]:
+    """Start a driver on the head, which leaves the hosts to the next test.
+
+    The network's own code lies in the folder above its files.
+    """
+    hosts, drivers = three_hosts.hosts, list[Driver]()
+
+    def begin(request: JobRequest) -> Driver:
+        on_head = ("ip", "netns", "exec", hosts.head)
+        folder = tmp_path / "run"
+        drivers.append(Driver(folder, [request], hosts.ray, *on_head, imports=str(tmp_path)))
+        return drivers[-1]
+
+    yield begin
+    for driver in drivers:
+        driver.kill()
 
 
 def assert_every_epoch_once(driver: Driver, request: JobRequest) -> None:
@@ -85,12 +69,13 @@ def assert_every_epoch_once(driver: Driver, request: JobRequest) -> None:
     assert [row.epoch for row in rows] == list(range(1, request.job.recipe.epochs + 1))
 
 
-def test_a_host_is_cut_off_and_brought_back(cluster: Path, ask: Ask, tmp_path: Path) -> None:
+def test_a_host_is_cut_off_and_brought_back(three_hosts: Cluster, ask: Ask, start: Start) -> None:
+    hosts = three_hosts.hosts
     request = ask(0, epochs=2000)
-    driver = start(tmp_path, request)
+    driver = start(request)
     driver.says("with 2 workers")
     driver.epoch(3)
-    HOSTS.cable(HOSTS.last, "down")
+    three_hosts.cut_off(hosts.last)
     cut, before = time.monotonic(), driver.last_epoch
     lost = driver.says("(worker lost: retry 1 of 3)")
     smaller = driver.says("again, with 1 workers")
@@ -101,9 +86,7 @@ def test_a_host_is_cut_off_and_brought_back(cluster: Path, ask: Ask, tmp_path: P
         cut_to_epoch=first["at"] - cut,
     )
     assert first["epoch"] >= before, "no more than an epoch is trained again"
-    HOSTS.end_all(HOSTS.last)
-    HOSTS.cable(HOSTS.last, "up")
-    HOSTS.start_ray(HOSTS.last, f"{cluster}/again")
+    three_hosts.bring_back(hosts.last)
     back = time.monotonic()
     larger = driver.says("again, with 2 workers")
     report(back_to_larger=larger["at"] - back)
@@ -112,15 +95,16 @@ def test_a_host_is_cut_off_and_brought_back(cluster: Path, ask: Ask, tmp_path: P
 
 
 @MINUTES
-def test_a_frozen_worker_is_found_and_named(cluster: Path, ask: Ask, tmp_path: Path) -> None:
+def test_a_frozen_worker_is_found_and_named(three_hosts: Cluster, ask: Ask, start: Start) -> None:
+    hosts = three_hosts.hosts
     request = ask(1, epochs=30, workers=2)
-    driver = start(tmp_path, request)
+    driver = start(request)
     driver.epoch(3)
-    frozen = worker_on(HOSTS.last)
+    frozen = worker_on(hosts, hosts.last)
     os.kill(frozen, signal.SIGSTOP)
     stopped, before = time.monotonic(), driver.last_epoch
     stall = driver.says("has sent no heartbeat for")
-    assert f"on {HOSTS.addresses[HOSTS.last]} (pid {frozen})" in stall["message"]
+    assert f"on {hosts.addresses[hosts.last]} (pid {frozen})" in stall["message"]
     again = driver.says("again")
     report(frozen_to_told=stall["at"] - stopped, frozen_to_again=again["at"] - stopped)
     assert driver.epoch(1)["epoch"] >= before, "no more than an epoch is trained again"
@@ -130,7 +114,7 @@ def test_a_frozen_worker_is_found_and_named(cluster: Path, ask: Ask, tmp_path: P
 
 
 def test_a_worker_that_hangs_in_its_own_code_is_found_and_named(
-    cluster: Path, tmp_path: Path
+    start: Start, tmp_path: Path
 ) -> None:
     trigger = tmp_path / "hang"
     sleep = f"__import__('time').sleep(1e6 if os.path.exists({str(trigger)!r}) else 0)"
@@ -139,14 +123,14 @@ def test_a_worker_that_hangs_in_its_own_code_is_found_and_named(
     job = request.job.model_copy(update={"recipe": longer})
     resources = request.resources.model_copy(update={"patience": 15})
     request = request.model_copy(update={"job": job, "resources": resources})
-    driver = start(tmp_path, request)
+    driver = start(request)
     driver.epoch(3)
     trigger.touch()
     hangs = time.monotonic()
     stall = driver.says("hangs: no progress for")
     trigger.unlink()
     report(hang_to_told=stall["at"] - hangs)
-    assert stall["message"].startswith("worker 1 on 10.78.0.")
+    assert stall["message"].startswith("worker 1 on 10.77.0.")
     assert "at stuck.py:" in stall["message"]
     assert "in Hungry.forward" in stall["message"]
     result = driver.result()
@@ -156,23 +140,25 @@ def test_a_worker_that_hangs_in_its_own_code_is_found_and_named(
 
 @MINUTES
 def test_a_drained_host_is_left_before_it_goes_and_a_killed_raylet_costs_workers(
-    cluster: Path, ask: Ask, tmp_path: Path
+    three_hosts: Cluster, ask: Ask, start: Start
 ) -> None:
+    hosts = three_hosts.hosts
     request = ask(2, epochs=2000, steps=4)
-    driver = start(tmp_path, request)
+    driver = start(request)
     driver.says("with 2 workers")
     driver.epoch(3)
-    drain(HOSTS.last, seconds=60)
+    three_hosts.away.add(hosts.last)
+    drain(hosts, hosts.last, seconds=60)
     notice, before = driver.says("taken away"), driver.last_epoch
     assert "(preempted: retry 1 of 100)" in notice["message"]
     alone = driver.says("again, with 1 workers")
     assert driver.epoch(1)["epoch"] >= before, "no more than an epoch is trained again"
     report(drain_to_again=alone["at"] - notice["at"])
-    HOSTS.end_all(HOSTS.last)
-    HOSTS.start_ray(HOSTS.last, f"{cluster}/drained")
+    three_hosts.bring_back(hosts.last)
     driver.says("again, with 2 workers")
     driver.epoch(1)
-    (raylet,) = HOSTS.pids(HOSTS.last, "raylet/raylet")
+    (raylet,) = hosts.pids(hosts.last, "raylet/raylet")
+    three_hosts.away.add(hosts.last)
     os.kill(raylet, signal.SIGKILL)
     killed = time.monotonic()
     lost = driver.says("(worker lost: retry 1 of 3)")
@@ -183,14 +169,12 @@ def test_a_drained_host_is_left_before_it_goes_and_a_killed_raylet_costs_workers
 
 
 @MINUTES
-def test_a_killed_driver_is_started_again_and_goes_on(
-    cluster: Path, ask: Ask, tmp_path: Path
-) -> None:
+def test_a_killed_driver_is_started_again_and_goes_on(ask: Ask, start: Start) -> None:
     request = ask(3, epochs=20)
-    driver = start(tmp_path, request)
+    driver = start(request)
     before = driver.epoch(5)["epoch"]
     driver.kill()
-    again = start(tmp_path, request)
+    again = start(request)
     first = again.epoch(1)["epoch"]
     assert before <= first <= before + 4
     result = again.result()
@@ -209,23 +193,23 @@ def assert_stops_whole(driver: Driver, request: JobRequest) -> None:
     assert checkpoint.epoch == result["epochs"]
 
 
-def worker_on(host: str) -> int:
-    (pid,) = HOSTS.pids(host, "RayTrainWorker")
+def worker_on(hosts: Hosts, host: str) -> int:
+    (pid,) = hosts.pids(host, "RayTrainWorker")
     return pid
 
 
-def drain(host: str, *, seconds: int) -> None:
+def drain(hosts: Hosts, host: str, *, seconds: int) -> None:
     """Tell a host to go, as a cloud does some time before it takes a machine back."""
     node = (
         "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False)\n"
         "print(next(n['NodeID'] for n in ray.nodes()"
         " if n['Alive'] and n['NodeManagerAddress'] == sys.argv[2]))"
     )
-    command = HOSTS.on(HEAD, sys.executable, "-c", node, HOSTS.ray, HOSTS.addresses[host])
-    words = ("--address", HOSTS.ray, "--node-id", command.stdout.split()[-1])
+    command = hosts.on(hosts.head, sys.executable, "-c", node, hosts.ray, hosts.addresses[host])
+    words = ("--address", hosts.ray, "--node-id", command.stdout.split()[-1])
     why = ("--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot")
     limit = ("--deadline-remaining-seconds", str(seconds))
-    drained = HOSTS.on(HEAD, str(RAY), "drain-node", *words, *why, *limit)
+    drained = hosts.on(hosts.head, str(RAY), "drain-node", *words, *why, *limit)
     assert drained.returncode == 0, drained.stdout + drained.stderr
 
 

@@ -86,7 +86,7 @@ def test_the_newest_reason_is_found_in_events() -> None:
     result = JobResult(job="c", status="done", attempt=2, epochs=1)
     events = [
         event("a", retried),
-        event("a", "for 1 CPU: the cluster is busy"),
+        event("a", "for 1 CPU: no free resources yet"),
         event("b", f"{smaller} (16 instead of 32)", "again"),
         event("c", retried),
         Event(kind="ended", job="c", result=result),

@@ -1,5 +1,7 @@
 """One job, begun, interrupted, resumed, failed: the store and the numbers afterwards."""
 
+import itertools
+import time
 from pathlib import Path
 
 import pytest
@@ -222,3 +224,33 @@ def test_a_job_at_another_resolution_trains_on_resized_images(store):
     job = job.model_copy(update={"architecture": larger})
     assert finish(job, store, cache)[1].status == "done"
     assert torch.equal(cache.at(job.data, 12).train, at_resolution(load(DATA), 12).train)
+
+
+def test_the_draws_of_randaugment_are_those_of_the_jobs_revision(store, data):
+    """An old job keeps its own, also when it is resumed; one of a newer version is refused."""
+    job = small_job(epochs=2, augment={"policy": "randaugment"})
+    new = job.model_copy(update={"revision": 1})
+    finish(job, store, data, close_after=1)
+    resumed, _ = finish(job, store, data)
+    other = ArtifactStore.open(store.uri + "-whole")
+    whole, _ = finish(job, other, data)
+    assert science(resumed) == science(whole)[1:]
+    assert science(finish(new, store, data)[0]) != science(whole)
+    _, refused = finish(job.model_copy(update={"revision": 2}), store, data)
+    assert refused.status == "failed"
+    assert "has revision 2 of its augmentation" in refused.cause.message
+
+
+def test_a_clock_that_goes_backwards_changes_no_order_and_no_duration(store, data, monkeypatch):
+    """The wall clock is set back by an hour before every call: NTP, a resumed laptop."""
+    hours = itertools.count()
+    monkeypatch.setattr(time, "time", lambda: 2e9 - 3600 * next(hours))
+    job = small_job(epochs=4)
+    first, _ = finish(job, store, data, close_after=2)
+    rest, result = finish(job, store, data)
+    assert result.status == "done" and result.seconds >= 0
+    rows = store.rows(job.id)
+    assert [row.epoch for row in rows] == [1, 2, 3, 4]
+    assert all(later.wall_time < row.wall_time for row, later in itertools.pairwise(rows))
+    assert all(row.metrics["seconds"] > 0 for row in (*first, *rest))
+    assert store.checkpoint(job.id).epoch == 4

@@ -1,4 +1,4 @@
-"""Twelve small networks of different kinds, whose matrix products torch counts too."""
+"""Small networks of different kinds, whose matrix products torch counts too."""
 
 import torch
 from torch import Tensor, nn
@@ -69,6 +69,25 @@ class OwnLinear(nn.Module):
         return functional.linear(x, self.gain * self.direction)
 
 
+class Bilinear(nn.Bilinear):
+    """Pairs of all features of a token, (8 x 8) to 8."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x, x)
+
+
+class Prototypes(nn.Module):
+    """The distances of tokens to eight points."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.points = nn.Parameter(torch.zeros(8, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        euclidean = "use_mm_for_euclid_dist"
+        return torch.cdist(x, self.points.expand(len(x), 8, 8), compute_mode=euclidean)
+
+
 class Tied(nn.Module):
     """One weight in two layers."""
 
@@ -134,6 +153,55 @@ class Experts(nn.Module):
         return y.view(count, 4, -1).mean(2)
 
 
+class Latents(nn.Module):
+    """Attention of learned queries, which are projected for every image, or once a batch."""
+
+    def __init__(self, *, expanded: bool) -> None:
+        super().__init__()
+        self.expanded, self.latent = expanded, nn.Parameter(torch.zeros(1, 3, 8))
+        self.query, self.key, self.value = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.expanded:
+            query = self.query(self.latent.expand(len(x), -1, -1))
+        else:
+            query = self.query(self.latent).expand(len(x), -1, -1)
+        return functional.scaled_dot_product_attention(query, self.key(x), self.value(x))
+
+
+class Recurrent(nn.Module):
+    """A recurrent layer over the tokens, which starts from zeros for every image."""
+
+    def __init__(self, layer: nn.RNNBase) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x)[0]
+
+
+class Zeros(nn.Module):
+    """Adds what two linear layers make of as many zeros as there are images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(8, 16), nn.Linear(16, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.down(self.up(torch.zeros(len(x), 4, 8, device=x.device)))
+
+
+class OfTheBatch(nn.Module):
+    """Adds what a linear layer makes of the mean of all images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.mean(x.mean((0, 1)))
+
+
 def _low_rank() -> nn.Module:
     layer = nn.Linear(8, 8)
     parametrize.register_parametrization(layer, "weight", LowRank())
@@ -159,4 +227,17 @@ COUNTED = {
     "folded": FoldedPair,
     "experts": Experts,
     "hybrid": _hybrid,
+    "latents of an image": lambda: Patches(Latents(expanded=True)),
+    "latents of a batch": lambda: Patches(Latents(expanded=False)),
+    "lstm": lambda: Patches(Recurrent(nn.LSTM(8, 8, batch_first=True))),
+    "two-way gru": lambda: Patches(
+        Recurrent(nn.GRU(8, 4, 2, batch_first=True, bidirectional=True))
+    ),
+    "zeros": lambda: Patches(Zeros()),
+    "of the batch": lambda: Patches(OfTheBatch()),
 }
+LEFT_OUT_BY_TORCH = {
+    "bilinear": lambda: Patches(Bilinear(8, 8, 8)),
+    "prototypes": lambda: Patches(Prototypes()),
+}
+"""What torch's counter leaves out."""

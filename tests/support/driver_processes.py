@@ -76,7 +76,7 @@ class Driver:
                 self._news.put(json.loads(line) | {"at": time.monotonic()})
         self._news.put({"kind": "end", "at": time.monotonic()})
 
-    def until(self, wanted: Callable[[Told], bool], seconds: float = 240) -> Told:
+    def until(self, wanted: Callable[[Told], bool], seconds: float = 400) -> Told:
         """Wait until it tells something wanted; return that."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -2,10 +2,14 @@
 
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -116,13 +120,70 @@ class Hosts:
 
     def start_ray(self, host: str, folder: str, *wrapped: str, cpus: int = 1) -> None:
         """Start Ray on a host, with files of its own as on a machine of its own."""
-        common = ("--object-store-memory", str(100 * 2**20), "--disable-usage-stats")
+        memory = ("--object-store-memory", str(100 * 2**20))
+        common = (*memory, "--disable-usage-stats", "--include-log-monitor", "false")
         join = ("--address", self.ray, "--num-cpus", str(cpus))
         lead = ("--head", "--port", "6379", "--num-cpus", "0")
         own = ("--node-ip-address", self.addresses[host], "--temp-dir", folder)
         role = lead if host == self.head else join
         started = self.on(host, *wrapped, str(RAY), "start", *role, *own, *common)
         assert started.returncode == 0, started.stdout + started.stderr
+
+
+@dataclass
+class Cluster:
+    """A Ray of three hosts with token mode on, whose head has no CPU to give."""
+
+    hosts: Hosts
+    folder: Path
+    away: set[str] = field(default_factory=set)
+    """Hosts that a test has taken away, and not brought back."""
+
+    @property
+    def private(self) -> Path:
+        """A folder of which only the last host sees the content."""
+        return self.folder / "private"
+
+    def start(self, host: str) -> None:
+        """Start Ray on a host, with files of its own for each start."""
+        hide = ("sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', str(self.private))
+        wrapped = hide if host == self.hosts.last else ()
+        starts = len(list(self.folder.iterdir()))
+        self.hosts.start_ray(host, f"{self.folder}/{host[-2:]}-{starts}", *wrapped)
+
+    def cut_off(self, host: str) -> None:
+        """Plug a host out."""
+        self.away.add(host)
+        self.hosts.cable(host, "down")
+
+    def bring_back(self, host: str) -> None:
+        """End what is left on a host, plug it in and start its Ray anew."""
+        self.hosts.end_all(host)
+        self.hosts.cable(host, "up")
+        self.start(host)
+        self.away.discard(host)
+
+
+@contextmanager
+def cluster_of_three(hosts: Hosts) -> Iterator[Cluster]:
+    """Start the hosts and their Ray; end all of it."""
+    require_namespaces()
+    folder = Path(tempfile.mkdtemp(prefix="ch-", dir="/tmp"))  # short: socket paths have a limit
+    cluster = Cluster(hosts, folder)
+    cluster.private.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        patch.setenv("RAY_AUTH_MODE", "token")
+        # Another Ray of this process may have made one before, which it needs to its end.
+        patch.setenv("RAY_AUTH_TOKEN", os.environ.get("RAY_AUTH_TOKEN", secrets.token_hex(16)))
+        try:
+            hosts.lay()
+            for host in hosts.addresses:
+                cluster.start(host)
+            yield cluster
+        finally:
+            hosts.clear()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def end(pid: int) -> None:

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, TiffImagePlugin
 
 ORIENTATION = 0x112
 WIDTH, HEIGHT = 17, 13
@@ -33,6 +33,13 @@ def encode(image: Image.Image, kind: str, orientation: int = 1, **options: objec
     sink = io.BytesIO()
     image.save(sink, kind, **options)
     return sink.getvalue()
+
+
+def camera_raw(seed: int) -> bytes:
+    """Return a TIFF that says that its first picture is a small copy, as camera RAW does."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[254] = 1
+    return encode(picture("RGB", seed), "TIFF", tiffinfo=tags)
 
 
 def picture(mode: str, seed: int = 0, width: int = WIDTH, height: int = HEIGHT) -> Image.Image:
@@ -92,3 +99,38 @@ def png(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
         for name, data in pixels
     )
+
+
+def ycck(inks: Image.Image) -> bytes:
+    """Return a JPEG of CMYK inks, inverted and as YCCK, as Adobe's programs write it."""
+    # Adobe stores 255 minus the inks; of those, the first three are turned into YCbCr as if RGB.
+    cyan, magenta, yellow, black = inks.split()
+    luminance = Image.merge("RGB", (cyan, magenta, yellow)).convert("YCbCr").split()
+    inverted = [channel.point(lambda value: 255 - value) for channel in (*luminance, black)]
+    # Pillow inverts what it stores, so these channels reach the file as they were.
+    inverted[3] = black
+    data = encode(Image.merge("CMYK", inverted), "JPEG", quality=100)
+    marker = data.index(b"Adobe")
+    # The last byte of Adobe's marker: 0 for CMYK, 2 for YCCK.
+    return data[: marker + 11] + b"\x02" + data[marker + 12 :]
+
+
+def tiff(values: np.ndarray, white_is_zero: bool = False) -> bytes:
+    """Return a TIFF of one strip with values as they are, (H, W), of any type of number."""
+    bits, kind = 8 * values.itemsize, {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    height, width = values.shape
+    data = values.astype(values.dtype.newbyteorder("<")).tobytes()
+    tags = [
+        *((256, width), (257, height), (258, bits), (259, 1), (262, int(not white_is_zero))),
+        *((273, 8), (277, 1), (278, height), (279, len(data)), (339, kind)),
+    ]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    head = b"II*\0" + struct.pack("<I", 8 + len(data))
+    return head + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def small_gif(corner: tuple[int, int] = (1, 1), before: bytes = b"") -> bytes:
+    """Return a GIF of a red pixel at `corner` (x, y) of a canvas of 4 x 4; `before`: extensions."""
+    screen = b"GIF89a\x04\0\x04\0\x80\0\0" + bytes([255, 0, 0, 0, 0, 255])
+    block = struct.pack("<cHHHHB", b",", *corner, 1, 1, 0) + b"\x02\x02\x44\x01\0"
+    return screen + before + block + b";"

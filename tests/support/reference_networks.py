@@ -203,6 +203,28 @@ def timm_efficientnet(network: Architecture, act: type[nn.Module]) -> Network:
     return Network(parts, ("classifier", nn.Linear(features, network.num_classes)))
 
 
+class TensorFlowConv(nn.Conv2d):
+    """Pads by as much as TensorFlow's `SAME` needs, more at the end."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        edges: list[int] = []
+        for side, kernel, stride in zip(x.shape[:1:-1], self.kernel_size, self.stride, strict=True):
+            needed = max(0, (-(-side // stride) - 1) * stride + kernel - side)
+            edges += [needed // 2, needed - needed // 2]
+        padded = nn.functional.pad(x, edges)
+        return nn.functional.conv2d(padded, self.weight, self.bias, self.stride, groups=self.groups)
+
+
+def as_tf(network: nn.Module, eps: float = 1e-3) -> nn.Module:
+    """Return one of timm's networks as its tf_ variant: other padding, another epsilon."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.__class__ = TensorFlowConv
+        elif isinstance(layer, nn.BatchNorm2d):
+            layer.eps = eps
+    return network
+
+
 def timm_block(stage, cin: int, stride: int, act: type[nn.Module]) -> Block:
     """InvertedResidual where the block expands, else DepthwiseSeparableConv."""
     expand, se = getattr(stage, "expand", 1), getattr(stage, "se", 0)

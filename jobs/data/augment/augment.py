@@ -8,7 +8,7 @@ from torch import Tensor
 from compound.jobs.data.augment.epoch_draws import Draws
 from compound.jobs.data.augment.mixing import Batch, draw_shares, mix
 from compound.jobs.data.augment.operations import apply_policy
-from compound.jobs.data.augment.policies import draw_policy
+from compound.jobs.data.augment.policies import NEWEST, draw_policy
 from compound.jobs.data.augment.random_crop import crop, draw_boxes, shrink
 from compound.jobs.seeds import Purpose, derive
 from compound.schemas.recipe import Augment
@@ -24,8 +24,14 @@ class Augmenter:
     padded copy is made.
     """
 
-    def __init__(self, augment: Augment, mean: Tensor, resolution: int) -> None:
-        """Keep tables for one resolution on the device of `mean`, float (C,) in 0 to 255."""
+    def __init__(
+        self, augment: Augment, mean: Tensor, resolution: int, revision: int = NEWEST
+    ) -> None:
+        """Keep tables for one resolution on the device of `mean`, float (C,) in 0 to 255.
+
+        `revision`: of the policy's draws, the job's.
+        """
+        self._revision = revision
         self._augment, self._resolution, self._mean = augment, resolution, mean
         self._resized = augment.crop == "resized"
         self._pad = 0 if self._resized else min(round(augment.pad * resolution), resolution - 1)
@@ -39,7 +45,7 @@ class Augmenter:
         """Return the augmenter of the same changes at another resolution; it shrinks the images."""
         if resolution == self._resolution:
             return self
-        return Augmenter(self._augment, self._mean, resolution)
+        return Augmenter(self._augment, self._mean, resolution, self._revision)
 
     def draw(self, seed: int, epoch: int, count: int) -> Draws:
         """Draw for images 0 to count - 1 in one epoch; the same on every rank."""
@@ -57,7 +63,8 @@ class Augmenter:
             drawn["boxes"] = draw_boxes(augment, count, _generator(seed, epoch, _BOXES))
         if augment.policy != "none":
             generator = _generator(seed, epoch, _POLICY)
-            drawn["codes"], drawn["amounts"] = draw_policy(augment, count, generator)
+            policy = draw_policy(augment, count, generator, self._revision)
+            drawn["codes"], drawn["amounts"] = policy
         if augment.mixup or augment.cutmix:
             own = derive(Purpose.AUGMENT, seed, epoch, _SHARES)
             drawn["share"], drawn["boxed"] = draw_shares(augment, count, own)

@@ -3,7 +3,7 @@
 Policy, levels and probabilities are those of EfficientNet's published code (autoaugment.py in
 tensorflow/tpu). Lengths, which it has in pixels of a 224-pixel image, are fractions of the side.
 That code draws a probability for each operation of RandAugment too, but does not use it: every
-drawn operation is made.
+drawn operation is made. Jobs of revision 0 used it, and do so to their end.
 """
 
 from enum import IntEnum
@@ -42,6 +42,10 @@ WARPING = (Op.ROTATE, Op.TRANSLATE_Y)
 """The first and last of the operations that move pixels; each has two directions."""
 KINDS = (TABLED, (Op.COLOR, Op.COLOR), (Op.SHARPNESS, Op.SHARPNESS), WARPING, (Op.CUTOUT,) * 2)
 """The first and last of each kind of operation that is computed in the same way, ascending."""
+NEWEST = 1
+"""The newest revision of a policy's draws."""
+_LEAST, _MOST = 0.2, 0.8
+"""Bounds of the probability that RandAugment of revision 0 makes an operation, drawn for each."""
 HIGHEST = 10.0
 """The level that AutoAugment's strengths are given for."""
 _SPAN = {
@@ -98,10 +102,17 @@ def amount(op: Op, level: float) -> float:
     return 0.1 + 1.8 * part if op in _BLENDING else part * _SPAN.get(op, 0.0)
 
 
-def draw_policy(augment: Augment, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Draw for `count` images: codes of Op, uint8 (N, L), and signed amounts, float32 (N, L)."""
+def draw_policy(
+    augment: Augment, count: int, generator: Generator, revision: int = NEWEST
+) -> tuple[Tensor, Tensor]:
+    """Draw for `count` images: codes of Op, uint8 (N, L), and signed amounts, float32 (N, L).
+
+    `revision`: the job's, see schemas/job.py.
+    """
     if augment.policy == "autoaugment":
         codes, amounts = _from_v0(count, generator)
+    elif revision == 0:
+        codes, amounts = _from_some(augment, count, generator)
     else:
         codes, amounts = _from_all(augment, count, generator)
     backwards = torch.rand(codes.shape, generator=generator) < 0.5
@@ -121,3 +132,12 @@ def _from_all(augment: Augment, count: int, generator: Generator) -> tuple[Tenso
     """Draw one of all operations for every layer, each with the same probability."""
     codes = torch.randint(1, len(Op), (count, augment.layers), generator=generator)
     return codes, torch.tensor([amount(op, augment.magnitude) for op in Op])[codes]
+
+
+def _from_some(augment: Augment, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Draw as `_from_all` does, and leave out about half: revision 0."""
+    shape = (count, augment.layers)
+    codes = torch.randint(1, len(Op), shape, generator=generator)
+    chance = _LEAST + (_MOST - _LEAST) * torch.rand(shape, generator=generator)
+    amounts = torch.tensor([amount(op, augment.magnitude) for op in Op])[codes]
+    return codes * (torch.rand(shape, generator=generator) < chance), amounts

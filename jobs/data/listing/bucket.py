@@ -60,6 +60,10 @@ class BucketFolder:
                     self._listed[entry["Key"]] = (entry["Size"], entry["ETag"].strip('"'))
         return sorted(names)
 
+    def circles(self, folder: str) -> list[tuple[str, str]]:
+        """Return nothing: a bucket has no links."""
+        return []
+
     def walk(self, folder: str) -> Iterator[tuple[str, str]]:
         """Yield every object whose key begins with the folder's prefix."""
         root = self._top("")

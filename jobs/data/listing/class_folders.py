@@ -1,12 +1,13 @@
 """How a folder of images is laid out: a folder for each part, or class folders without parts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from compound.jobs.data.listing.file_location import FileLocation
-from compound.jobs.data.listing.images_below import is_junk
+from compound.jobs.data.listing.junk_folders import is_junk
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
-from compound.jobs.data.listing.split_names import by_part, part_of, parts_in
+from compound.jobs.data.listing.moving_commands import rename_command
+from compound.jobs.data.listing.split_names import NAMES, by_part, like_parts, part_of
 from compound.schemas.data_ledger import LeftOut, PartName
 from compound.schemas.errors import DataError
 
@@ -28,12 +29,13 @@ class ClassFolders:
 def class_folders(location: FileLocation) -> ClassFolders:
     """Find the parts and the class folders of a root.
 
-    DataError: no such folder, no training part, two folders for one part, no class folders, or
-    parts inside of classes.
+    DataError: no such folder, no training part, two folders for one part, no class folders, parts
+    inside of classes, or a link in place of a part that leads nowhere.
     """
     top = location.folders("")
     if top is None:
         raise DataError("no such folder", where=location.where, next_step="check `path`")
+    _check_links(location)
     parts = by_part(top, location.where)
     if not parts:
         return _flat(location, top)
@@ -47,6 +49,23 @@ def class_folders(location: FileLocation) -> ClassFolders:
     return ClassFolders(parts, {part: classes[part] for part in parts}, unused.entries())
 
 
+def _check_links(location: FileLocation) -> None:
+    """Raise DataError where a part is a link that leads nowhere, as to a disk that is not there."""
+    for name in location.files(""):
+        part = part_of(name)
+        try:
+            if part is not None:
+                location.opened(name).close()
+        except FileNotFoundError:
+            raise DataError(
+                f"the {part} part is a link that leads nowhere",
+                where=as_utf8(location.address(name)),
+                next_step="mount the disk that it leads to, or remove the link",
+            ) from None
+        except OSError:
+            continue
+
+
 def _classes(location: FileLocation, folder: str) -> tuple[str, ...]:
     return tuple(name for name in location.folders(folder) or () if not is_junk(name))
 
@@ -54,13 +73,14 @@ def _classes(location: FileLocation, folder: str) -> tuple[str, ...]:
 def _flat(location: FileLocation, top: list[str]) -> ClassFolders:
     """Take the folders of the root as classes, where none has the name of a part."""
     classes = tuple(name for name in top if not is_junk(name))
-    if len(set[PartName]().union(*map(parts_in, classes))) > 1:
-        names = [f"`{as_utf8(name)}`" for name in classes if parts_in(name)]
+    parts = like_parts(classes)
+    if parts:
         raise DataError(
-            f"these folders look like parts, not like classes: {', '.join(names[:5])}",
+            f"these folders look like parts, not like classes: {_quoted(parts)}",
             where=location.where,
             allowed=SHAPE,
-            next_step="call them `train`, `val` and `test`",
+            next_step="if they are classes, move all class folders into a folder `train`; if they "
+            f"are parts: {_rename(location, parts)}",
         )
     if len(classes) < 2:
         raise DataError(
@@ -71,6 +91,20 @@ def _flat(location: FileLocation, top: list[str]) -> ClassFolders:
             next_step="set `path` to the folder that holds `train`, or the class folders",
         )
     return ClassFolders({"train": ""}, {"train": classes})
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join([f"`{as_utf8(name)}`" for name in names][:5])
+
+
+def _rename(location: FileLocation, parts: Mapping[str, set[PartName]]) -> str:
+    """Return the command that names the parts, where one folder is training and none is two."""
+    named = [(folder, part) for folder, named in parts.items() for part in named]
+    pairs = [(folder, NAMES[part][0]) for folder, part in named]
+    targets = [target for _, target in pairs]
+    if "train" in targets and len(set(targets)) == len(targets) == len(parts):
+        return rename_command(location, pairs)
+    return "call them `train`, `val` and `test`"
 
 
 def _check_train(
@@ -89,7 +123,9 @@ def _check_train(
     where = location.address(parts["train"])
     if not classes["train"]:
         raise DataError("no class folders", where=where, allowed=SHAPE)
-    if all(part_of(name) for name in classes["train"]):
+    if len(like_parts(classes["train"])) == len(classes["train"]) or all(
+        part_of(name) for name in classes["train"]
+    ):
         raise DataError(
             f"the folders in it are parts again: {', '.join(classes['train'])}",
             where=where,
@@ -102,6 +138,8 @@ def _count_beside(location: FileLocation, used: set[str], unused: LeftOutCounts)
     """Count the files that lie beside the parts, and in other folders beside them."""
     for name in location.files("", hidden=True):
         unused.add("beside the folders of the parts", name)
+    for name, reason in location.circles(""):
+        unused.add(reason, name)
     for folder in location.folders("", hidden=True) or ():
         if folder not in used:
             names = [name for name, _ in location.walk(folder)]
@@ -117,7 +155,7 @@ def _drop_unlabelled(
     names = [name for name, _ in location.walk(folder)]
     if part == "validation":
         raise DataError(
-            f"no class folders, but {len(names):,} files whose classes nobody knows",
+            f"no class folders, but {len(names):,} files, whose classes are therefore unknown",
             where=location.address(folder),
             allowed=SHAPE,
             next_step="sort them into class folders, or remove the folder: then a fraction of the "

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from compound.jobs.data.listing.folder_entries import FILE, FOLDER, NOT_FOLLOWED, kind_of
 from compound.jobs.data.listing.left_out import as_utf8
 from compound.schemas.errors import DataError
 from compound.schemas.store_uri import data_bucket
 
 FOLDER_UNREADABLE = "a folder that cannot be read"
-BROKEN_LINK = "a broken link"
 _SMALL = 2**24
 """Bytes up to which a file is hashed in one piece."""
 
@@ -33,6 +33,10 @@ class FileLocation(Protocol):
 
     def files(self, folder: str, hidden: bool = False) -> list[str]:
         """The names under the root of the files directly in a folder, sorted; "" is the root."""
+
+    def circles(self, folder: str) -> list[tuple[str, str]]:
+        """The links directly in a folder that lead in a circle, by their names under the root, each
+        with the reason; they are neither `files` nor `folders`."""
 
     def walk(self, folder: str) -> Iterator[tuple[str, str]]:
         """Every file below a folder, at any depth, by its name under the root, with the reason why
@@ -62,47 +66,46 @@ class LocalFolder:
 
     def folders(self, folder: str, hidden: bool = False) -> list[str] | None:
         """Return the folders in a folder. DataError: it cannot be listed."""
-        path = self._top + folder
         # Unlike Path.is_dir this is false, not an error, for a name that is too long.
-        if not os.path.isdir(path):
+        if not os.path.isdir(self._top + folder):
             return None
-        return sorted(entry.name for entry in _entries(path, hidden) if entry.is_dir())
+        return sorted(n for n, kind in self._entries(folder, hidden) if kind == FOLDER)
 
     def files(self, folder: str, hidden: bool = False) -> list[str]:
         """Return the files in a folder; none where there is no such folder."""
-        path = self._top + folder
-        if not os.path.isdir(path):
+        if not os.path.isdir(self._top + folder):
             return []
-        names = [entry.name for entry in _entries(path, hidden) if not entry.is_dir()]
-        return [f"{folder}/{name}" if folder else name for name in sorted(names)]
+        entries = self._entries(folder, hidden)
+        names = [name for name, kind in entries if kind not in (FOLDER, *NOT_FOLLOWED)]
+        return [_below(folder, name) for name in sorted(names)]
+
+    def circles(self, folder: str) -> list[tuple[str, str]]:
+        """Return the links in a folder that lead in a circle, hidden ones too."""
+        entries = sorted(self._entries(folder, hidden=True))
+        return [(_below(folder, name), kind) for name, kind in entries if kind in NOT_FOLLOWED]
 
     def walk(self, folder: str) -> Iterator[tuple[str, str]]:
         """Yield every file below a folder; links are followed, but never in a circle."""
-        yield from self._walk(folder, frozenset())
-
-    def _walk(self, folder: str, above: frozenset[tuple[int, int]]) -> Iterator[tuple[str, str]]:
         try:
-            status = os.stat(self._top + folder)
             entries = list(os.scandir(self._top + folder))
         except OSError as error:
             yield folder, f"{FOLDER_UNREADABLE}: {error.strerror}"
             return
-        identity = (status.st_dev, status.st_ino)
-        if identity in above:
-            yield folder, "a link to a folder that it lies in"
-            return
-        above |= {identity}
-        start = f"{folder}/" if folder else ""
         for entry in entries:
-            name = start + entry.name
-            # The entries of scandir carry the type: a folder of a million images needs no `stat`
-            # of each.
-            if entry.is_dir():
-                yield from self._walk(name, above)
-            elif entry.is_file():
-                yield name, ""
+            name, kind = _below(folder, entry.name), kind_of(entry, self._top, folder)
+            if kind == FOLDER:
+                yield from self.walk(name)
             else:
-                yield name, BROKEN_LINK if entry.is_symlink() else "neither file nor folder"
+                yield name, "" if kind == FILE else kind
+
+    def _entries(self, folder: str, hidden: bool) -> list[tuple[str, str]]:
+        """Return name and kind of what is in a folder. DataError: it cannot be listed."""
+        path = self._top + folder
+        try:
+            entries = [entry for entry in os.scandir(path) if hidden or entry.name[0] != "."]
+        except OSError as error:
+            raise unreadable(path, error) from None
+        return [(entry.name, kind_of(entry, self._top, folder)) for entry in entries]
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes."""
@@ -126,11 +129,8 @@ class LocalFolder:
         return os.path.join(os.getcwd(), self._top + name)
 
 
-def _entries(path: str, hidden: bool) -> list[os.DirEntry[str]]:
-    try:
-        return [entry for entry in os.scandir(path) if hidden or entry.name[0] != "."]
-    except OSError as error:
-        raise unreadable(path, error) from None
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def unreadable(path: str, error: OSError) -> DataError:

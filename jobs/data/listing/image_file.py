@@ -24,6 +24,8 @@ _BRANDS = {
     "HEIC": (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"),
 }
 """ISO/IEC 23008-12: the first brand of a file follows `ftyp`, at byte 8."""
+_NEW_SUBFILE_TYPE, _DNG_VERSION = 254, 50706
+"""Tags of TIFF 6.0 and of Adobe's DNG. Bit 0 of the first: a reduced copy of another picture."""
 _REMEDY = {
     "AVIF": "AVIF, which this Pillow was built without: pip install --upgrade pillow",
     "HEIC": "HEIC, which needs a package: pip install pillow-heif",
@@ -73,6 +75,8 @@ def opened(data: bytes) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image.width, image.height)
+            if image.format == "TIFF" and _is_camera_raw(image, data):
+                raise BadImage("camera RAW, whose first picture is a preview: convert it to JPEG")
             yield image
     except BadImage:
         raise
@@ -87,6 +91,13 @@ def _check_size(width: int, height: int) -> None:
         raise BadImage(f"{width} x {height} pixels are too many")
     if width * height == 0:
         raise BadImage(f"{width} x {height} pixels")
+
+
+def _is_camera_raw(image: Image.Image, data: bytes) -> bool:
+    """Return whether a TIFF is a photograph in a camera's own form, with a preview before it."""
+    tags = getattr(image, "tag_v2", {})
+    is_reduced = bool(int(tags.get(_NEW_SUBFILE_TYPE, 0)) & 1)
+    return is_reduced or _DNG_VERSION in tags or data[8:10] == b"CR"  # CR: Canon's CR2
 
 
 def _unidentified(data: bytes) -> str:

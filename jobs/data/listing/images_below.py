@@ -1,23 +1,52 @@
 """Which files are images: by their suffix, and without a known one by their first bytes."""
 
+import re
 from functools import partial
 
 from compound.jobs.data.listing.file_location import (
-    BROKEN_LINK,
     FOLDER_UNREADABLE,
     FileLocation,
     closed_folder,
 )
+from compound.jobs.data.listing.folder_entries import (
+    BROKEN_LINK,
+    NO_PERMISSION,
+    UNREADABLE,
+    reason_of_error,
+)
 from compound.jobs.data.listing.image_file import FORMATS, SUFFIXES
+from compound.jobs.data.listing.junk_folders import JUNK
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
+from compound.jobs.data.listing.moving_commands import rename_command, sort_by_part
 from compound.jobs.data.listing.read_ahead import read_ahead
+from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.listing.split_names import part_of
 from compound.schemas.errors import DataError
 
 _DOCUMENTS = ("txt", "md", "json", "jsonl", "csv", "tsv", "xml", "yaml", "yml", "html", "pdf", "py")
 _BINARIES = ("npy", "npz", "pt", "mat", "h5", "log", "db", "ini", "parquet", "svg")
 _FILMS_AND_ARCHIVES = ("mov", "mp4", "avi", "mkv", "wav", "mp3", "zip", "tar", "gz", "rar", "7z")
-_NO_IMAGES = frozenset(f".{suffix}" for suffix in _DOCUMENTS + _BINARIES + _FILMS_AND_ARCHIVES)
+_CAMERA_RAW = (
+    *("3fr", "ari", "arw", "bay", "cap", "cr2", "cr3", "crw", "dcr", "dcs", "dng", "drf", "eip"),
+    *("erf", "fff", "gpr", "iiq", "k25", "kdc", "mdc", "mef", "mos", "mrw", "nef", "nrw", "orf"),
+    *("orw", "pef", "ptx", "pxn", "r3d", "raf", "raw", "rw2", "rwl", "rwz", "sr2", "srf", "srw"),
+    *("x3f", "thm"),
+)
+"""They have a small preview that any program can open, as TIFF or JPEG, and the photograph behind
+it in a form of their own. A `.thm` is the preview alone."""
+_OTHER_PICTURES = (
+    *("psd", "psb", "xcf", "ai", "eps", "fits", "fit", "fts", "jxl", "exr", "hdr", "dcm", "nii"),
+    *("svs", "ndpi", "scn", "vms", "vsi", "qptiff", "czi", "lif"),
+)
+"""Pictures in layers, of telescopes, in high range, of hospitals and of microscopes: some begin as
+TIFF does."""
+_NO_IMAGES = frozenset(
+    f".{suffix}"
+    for suffix in (
+        *(_DOCUMENTS + _BINARIES + _FILMS_AND_ARCHIVES),
+        *(_CAMERA_RAW + _OTHER_PICTURES),
+    )
+)
 """Suffixes of files that are not opened to see whether they are images."""
 _IMAGES = frozenset(SUFFIXES)
 UNDECODED = frozenset(
@@ -32,31 +61,17 @@ _HEAD = 16
 """Bytes that tell the format of an image."""
 _BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """Of AVIF and HEIC; ISO/IEC 23008-12."""
-JUNK = frozenset(
-    (
-        "__MACOSX",
-        "__pycache__",
-        "@eaDir",
-        "#recycle",
-        "$RECYCLE.BIN",
-        "lost+found",
-        "System Volume Information",
-    )
-)
-"""Folders that systems and programs make beside a user's: never a class."""
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"II\0*", b"MM*\0")
+"""Of both orders of bytes; of BigTIFF; and of a wrong order, which Pillow reads."""
+_BEGINNINGS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", *_TIFF)
+_NETPBM = re.compile(rb"P([1-6fF]|0CMYK|yP|yRGBA|yCMYK)\s")
+"""P and a digit, or a float's f (grey) or F; then Pillow's own additions."""
 _SYSTEM_FILES = frozenset(("Thumbs.db", "desktop.ini", "Icon\r"))
 _MADE_BY_SYSTEM = "made by a system (Thumbs.db and the like)"
 IGNORABLE = ("hidden", "in a hidden folder", _MADE_BY_SYSTEM)
 """Reasons for which a class folder counts as empty where nothing else is in it."""
-NO_PERMISSION = "no permission to read"
-UNREADABLE = "cannot be read"
 BAD = (NO_PERMISSION, UNREADABLE, BROKEN_LINK)
 """Reasons that count as bad images: without them these would have been taken."""
-
-
-def is_junk(folder: str) -> bool:
-    """Return whether a folder of this name is no class: hidden, or made by a system."""
-    return folder in JUNK or folder.startswith(".")
 
 
 def images_below(
@@ -71,7 +86,8 @@ def images_below(
     names: list[str] = []
     unclear: list[str] = []
     reasons: dict[str, str] = {}
-    for name, problem in location.walk(folder):
+    where = as_utf8(location.address(folder))
+    for name, problem in progress(location.walk(folder), None, f"listing {where}:"):
         if problem.startswith(FOLDER_UNREADABLE) and not _reason_of_folder(location, name, start):
             raise closed_folder(location.address(name), problem)
         within, _, plain = name.rpartition("/")
@@ -111,13 +127,25 @@ def _reason_of_folder(location: FileLocation, folder: str, start: int) -> str:
 
 
 def _part_in_class(location: FileLocation, folder: str, name: str) -> DataError:
-    where = as_utf8(location.address(folder))
+    steps = folder.split("/")
+    number = max(at for at, step in enumerate(steps) if step == name)
     return DataError(
-        f"`{name}` is the name of a part, but the folder lies inside a class",
-        where=where,
+        f"`{as_utf8(name)}` is the name of a part, but the folder lies inside a class",
+        where=as_utf8(location.address(folder)),
         allowed="train/CLASS/image.png: the parts are above the classes",
-        next_step=f"set `path` to the folder that holds `{name}`, or give it another name",
+        next_step=_out_of_class(location, steps[: number + 1]),
     )
+
+
+def _out_of_class(location: FileLocation, steps: list[str]) -> str:
+    """Return the next step for a part inside a class; the last of `steps` is its folder."""
+    name, above = as_utf8(steps[-1]), "/".join(steps[:-1])
+    if location.folders("/".join(steps)):
+        return f"set `path: {as_utf8(location.address(above))}`: it holds the folder `{name}`"
+    if len(steps) == 2 and not part_of(steps[0]):
+        return sort_by_part(location, name)
+    renamed = rename_command(location, [("/".join(steps), f"{above}/{steps[-1]}-images")])
+    return f"if its images are of this class: {renamed}"
 
 
 def suffix_of(name: str) -> str:
@@ -138,10 +166,13 @@ def _images_by_content(
     images = []
     heads = read_ahead(partial(_head, location), names, location.parallel_reads)
     for name, head in zip(names, heads, strict=True):
-        if isinstance(head, bytes) and is_image(head):
+        suffix = suffix_of(name.rpartition("/")[2])
+        # Cameras and scientific devices write TIFF under suffixes of their own, a preview first.
+        is_other_tiff = bool(suffix) and isinstance(head, bytes) and head.startswith(_TIFF)
+        if isinstance(head, bytes) and is_image(head) and not is_other_tiff:
             images.append(name)
         else:
-            reason = reason_of_suffix(suffix_of(name.rpartition("/")[2]))
+            reason = reason_of_suffix(suffix)
             left_out.add(head if isinstance(head, str) else reason, name)
     return images
 
@@ -155,20 +186,13 @@ def _head(location: FileLocation, name: str) -> bytes | str:
         return reason_of_error(error)
 
 
-def reason_of_error(error: OSError) -> str:
-    """Return why a file is left out that the operating system does not open."""
-    return NO_PERMISSION if isinstance(error, PermissionError) else UNREADABLE
-
-
 def is_image(head: bytes) -> bool:
     """Return whether a file that begins with these 16 bytes is an image in a format that we know.
 
     Pillow would say the same, 100 times slower.
     """
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"BM")):
+    if head.startswith(_BEGINNINGS):
         return True
     if head[4:8] == b"ftyp":
         return head[8:12] in _BRANDS
-    # Netpbm: P and a digit, then white space.
-    is_netpbm = head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace()
-    return (is_netpbm and len(head) > 2) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+    return _NETPBM.match(head) is not None or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")

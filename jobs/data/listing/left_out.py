@@ -1,6 +1,6 @@
 """What was found and what is left out, by reason; names of any bytes as valid UTF-8."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from compound.schemas.data_ledger import LeftOut
@@ -40,6 +40,16 @@ class LeftOutCounts:
         examples = self._examples.setdefault(reason, [])
         if name and len(examples) < EXAMPLES:
             examples.append(as_utf8(name))
+
+    def take_back(self, reason: str, names: Collection[str]) -> None:
+        """Count files no longer that are in use after all; `names`: each was counted once."""
+        count = self._counts.get(reason, 0) - len(names)
+        if reason in self._counts:
+            used = set(map(as_utf8, names))
+            self._counts[reason] = max(count, 0)
+            self._examples[reason] = [n for n in self._examples[reason] if n not in used]
+        if count <= 0:
+            self._counts.pop(reason, None)
 
     def merge(self, entries: Iterable[LeftOut]) -> None:
         """Count what other counts had."""

@@ -10,15 +10,21 @@ from compound.jobs.data.listing.file_location import (
     FileLocation,
     closed_folder,
     location_of,
-    split_address,
+)
+from compound.jobs.data.listing.hive_folders import (
+    column_in_folders,
+    column_in_path,
+    next_of_folders,
 )
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
-from compound.jobs.data.listing.split_names import part_of, parts_in
+from compound.jobs.data.listing.parquet_names import is_parquet, missing_files, without_suffix
+from compound.jobs.data.listing.split_names import like_parts, part_of, parts_in
 from compound.schemas.data import ParquetData
 from compound.schemas.data_ledger import PARTS, PartName
 from compound.schemas.errors import DataError
 
-SUFFIX = ".parquet"
+NOT_PARQUET = "not Parquet"
+"""The reason of a file in a folder of Parquet files."""
 _WILD = re.compile(r"[*?[]")
 SHAPE = "train-*.parquet, validation-*.parquet and test-*.parquet in one folder"
 """As Hugging Face writes data sets."""
@@ -51,6 +57,7 @@ class FilesByPart:
 
     parts: dict[PartName, PartNames]
     unused: LeftOutCounts = field(default_factory=LeftOutCounts)
+    notes: tuple[str, ...] = ()
 
 
 def part_files(spec: ParquetData, patient: bool) -> FilesByPart:
@@ -63,7 +70,8 @@ def part_files(spec: ParquetData, patient: bool) -> FilesByPart:
         "validation": spec.validation_path,
         "test": spec.test_path,
     }
-    by_path = {part: files_of(path, part, patient) for part, path in paths.items() if path}
+    column = spec.label_column
+    by_path = {part: files_of(path, part, patient, column) for part, path in paths.items() if path}
     parts = {**by_path["train"].parts, **{part: by_path[part].parts[part] for part in by_path}}
     unused = LeftOutCounts()
     counted = {address for names in parts.values() for address in names.addresses()}
@@ -76,17 +84,23 @@ def part_files(spec: ParquetData, patient: bool) -> FilesByPart:
                         f"Parquet of the {part} part, which is read from another path", address
                     )
                     counted.add(address)
-    return FilesByPart({part: parts[part] for part in PARTS if part in parts}, unused)
+    ordered = {part: parts[part] for part in PARTS if part in parts}
+    missing = (note for part in ordered for note in missing_files(part, ordered[part].names))
+    return FilesByPart(ordered, unused, tuple(missing))
 
 
-def files_of(path: str, own_part: PartName, patient: bool) -> FilesByPart:
+def files_of(
+    path: str, own_part: PartName, patient: bool, label_column: str = "label"
+) -> FilesByPart:
     """Return the files of a path. DataError: none, or files whose part is not clear.
 
     A path that names one file or files of one part alone makes up the part that is `own_part`.
+    `label_column`: folders such as `label=cat` are refused, which hold it in their names.
     """
-    location, names, is_folder, unused = _named(path, patient)
+    location, names, is_folder, unused = _named(path, patient, label_column)
     by_part, unclear = _by_part(names, location)
     if not by_part:
+        _check_unlike_parts(location, unclear)
         return FilesByPart({own_part: PartNames(location, tuple(unclear))}, unused)
     for name in unclear:
         unused.add("Parquet of no part by its name, beside files that name theirs", name)
@@ -98,6 +112,26 @@ def files_of(path: str, own_part: PartName, patient: bool) -> FilesByPart:
     return FilesByPart(parts, unused)
 
 
+def _check_unlike_parts(location: FileLocation, names: Sequence[str]) -> None:
+    """Raise DataError where files that would be one part are called like several."""
+    stems = [" ".join(without_suffix(name).split("/")[-2:]) for name in names]
+    likely = like_parts(stems)
+    if likely:
+        examples = [name for name, stem in zip(names, stems, strict=True) if stem in likely]
+        raise DataError(
+            f"these files look like several parts: {', '.join(map(as_utf8, examples[:5]))}",
+            where=location.where,
+            allowed=SHAPE,
+            next_step=_PATHS,
+        )
+
+
+_PATHS = (
+    "name the files of each part with `path`, `validation_path` and `test_path`: a file, or a "
+    "pattern such as data/train-*.parquet"
+)
+
+
 def _no_files_of(
     own_part: PartName, by_part: Mapping[PartName, Sequence[str]], path: str
 ) -> DataError:
@@ -106,8 +140,7 @@ def _no_files_of(
         f"no files of the {own_part} part, only of {present}",
         where=path,
         allowed=SHAPE,
-        next_step="name the files of each part with `path`, `validation_path` and `test_path`: "
-        "a file, or a pattern such as data/train-*.parquet",
+        next_step=_PATHS,
     )
 
 
@@ -134,35 +167,38 @@ def _by_part(
 def _parts_of(name: str) -> set[PartName]:
     folder, _, plain = name.rpartition("/")
     by_folder = _part_of_folder(folder.rpartition("/")[2])
-    return parts_in(plain.removesuffix(SUFFIX)) | by_folder
+    return parts_in(without_suffix(plain)) | by_folder
 
 
 def _part_of_folder(folder: str) -> set[PartName]:
     """Return the part that a folder holds: `train`, or `train.parquet` as Spark writes it."""
-    if folder.endswith(SUFFIX):
-        return parts_in(folder.removesuffix(SUFFIX))
+    if is_parquet(folder):
+        return parts_in(without_suffix(folder))
     part = part_of(folder)
     return {part} if part else set()
 
 
-def _named(path: str, patient: bool) -> tuple[FileLocation, list[str], bool, LeftOutCounts]:
+def _named(
+    path: str, patient: bool, label_column: str
+) -> tuple[FileLocation, list[str], bool, LeftOutCounts]:
     """Return the files of a path, sorted, whether it is a folder, and what is not used."""
     unused = LeftOutCounts()
     location = location_of(path, patient=patient)
     if location.folders("") is not None:
-        return location, _in_folder(location, unused), True, unused
-    if _WILD.search(path):
-        root, steps = _split_pattern(path)
-        location = location_of(root, patient=patient)
-        names = sorted(set(_matches(location, "", steps)))
-        if not names:
-            raise _no_file("no file matches this pattern", path)
-        return location, names, False, unused
-    root, name = split_address(path)
-    parent = location_of(root, patient=patient)
-    if name not in parent.files(name.rpartition("/")[0]):
+        return location, _in_folder(location, unused, label_column), True, unused
+    folder, slash, name = path.rpartition("/")
+    parent = location_of(folder or slash or ".", patient=patient)
+    # First the plain name: a file may be called `part[1].parquet`.
+    if name in parent.files(""):
+        return parent, [name], False, unused
+    if not _WILD.search(path):
         raise _no_file("no such file or folder", path)
-    return parent, [name], False, unused
+    root, steps = _split_pattern(path)
+    location = location_of(root, patient=patient)
+    names = sorted(set(_matches(location, "", steps)))
+    if not names:
+        raise _no_file("no file matches this pattern", path)
+    return location, names, False, unused
 
 
 def _no_file(problem: str, path: str) -> DataError:
@@ -171,20 +207,20 @@ def _no_file(problem: str, path: str) -> DataError:
     )
 
 
-def _in_folder(location: FileLocation, unused: LeftOutCounts) -> list[str]:
+def _in_folder(location: FileLocation, unused: LeftOutCounts, label_column: str) -> list[str]:
     """Return the Parquet files of one folder, or of the folders of parts in it."""
     by_base: dict[str, list[str]] = {}
     for name, problem in location.walk(""):
         if problem.startswith(FOLDER_UNREADABLE):
             raise closed_folder(location.address(name), problem)
         hidden = name.startswith(".") or "/." in name
-        if problem or hidden or not name.endswith(SUFFIX):
-            unused.add(problem or ("hidden" if hidden else "not Parquet"), name)
+        if problem or hidden or not is_parquet(name):
+            unused.add(problem or ("hidden" if hidden else NOT_PARQUET), name)
         else:
             by_base.setdefault(_base(name), []).append(name)
     if not by_base:
         raise _no_file("no Parquet file in this folder", location.where)
-    base = _chosen(sorted(by_base), location.where)
+    base = _chosen(sorted(by_base), location.where, label_column)
     for folder, names in by_base.items():
         if folder != base:
             unused.add(f"Parquet in another folder, `{as_utf8(folder)}`", names[0], len(names))
@@ -198,16 +234,18 @@ def _base(name: str) -> str:
     return above if _part_of_folder(plain) else folder
 
 
-def _chosen(bases: Sequence[str], where: str) -> str:
+def _chosen(bases: Sequence[str], where: str, label_column: str) -> str:
     for base in ("", _DATA):
         if base in bases:
             return base
+    if len(bases) > 1 and any(column_in_path(base, label_column) for base in bases):
+        raise column_in_folders(where, label_column)
     if len(bases) > 1:
         raise DataError(
             f"Parquet files in several folders: {', '.join(map(as_utf8, bases[:5]))}",
             where=where,
             allowed=SHAPE,
-            next_step="set `path` to one of them",
+            next_step=next_of_folders(where, bases),
         )
     return bases[0]
 
@@ -234,5 +272,5 @@ def _matches(location: FileLocation, folder: str, steps: Sequence[str]) -> Itera
                 yield from _matches(location, start + sub, rest)
     else:
         for name in location.files(folder):
-            if fnmatchcase(name.removeprefix(start), step) and name.endswith(SUFFIX):
+            if fnmatchcase(name.removeprefix(start), step) and is_parquet(name):
                 yield name

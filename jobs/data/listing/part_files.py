@@ -1,5 +1,6 @@
 """The image files of one part of a folder, class by class, and what was left out."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,9 +11,8 @@ from compound.jobs.data.listing.images_below import (
     IGNORABLE,
     UNDECODED,
     images_below,
-    is_junk,
-    suffix_of,
 )
+from compound.jobs.data.listing.junk_folders import is_junk
 from compound.jobs.data.listing.left_out import FoundPart, LeftOutCounts, as_utf8
 from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.schemas.data_ledger import PartName
@@ -69,25 +69,18 @@ class PartFiles:
     def check(self, max_bad: float) -> None:
         """Raise DataError where too many images cannot be read, or not be decoded here."""
         self._check_decoded(max_bad)
-        bad = self.left_out.count(BAD)
-        if bad > max_bad * (self.images + bad):
-            reasons = [entry for entry in self.left_out.entries() if entry.reason in BAD]
-            listed = "; ".join(
-                f"{entry.count:,} {entry.reason}: {', '.join(entry.examples)}" for entry in reasons
-            )
-            raise DataError(
-                f"{bad:,} of {self.images + bad:,} images cannot be taken: {listed}",
-                where=self.where,
-                allowed=f"{max_bad:.2%} (`max_bad`)",
-                next_step="convert or remove them, make them readable (chmod u+r), or raise "
-                "`max_bad` to train without them",
-            )
+        remedy = (
+            "convert or remove them, make them readable (chmod u+r), or raise `max_bad` to train "
+            "without them"
+        )
+        check_taken(self.left_out, BAD, self.images, self.where, max_bad, remedy)
 
     def _check_decoded(self, max_bad: float) -> None:
         if not UNDECODED:
             return
         everything = (name for files in self.names.values() for name in files)
-        undecoded = [name for name in everything if suffix_of(name) in UNDECODED]
+        suffixes = tuple(UNDECODED)
+        undecoded = [name for name in everything if name.lower().endswith(suffixes)]
         if len(undecoded) > max_bad * self.images:
             raise DataError(
                 f"{len(undecoded):,} of {self.images:,} images cannot be decoded here, such as "
@@ -97,6 +90,33 @@ class PartFiles:
                 next_step="pip install pillow-heif (for HEIC), pip install --upgrade pillow (for "
                 "AVIF), or convert them to JPEG",
             )
+
+
+def check_taken(
+    left_out: LeftOutCounts,
+    reasons: Collection[str],
+    images: int,
+    where: str,
+    max_bad: float,
+    remedy: str,
+) -> None:
+    """Raise DataError where more images are left out for these reasons than `max_bad` allows.
+
+    `images`: those that are taken.
+    """
+    bad = left_out.count(reasons)
+    if bad <= max_bad * (images + bad):
+        return
+    entries = [entry for entry in left_out.entries() if entry.reason in reasons]
+    listed = "; ".join(
+        f"{entry.count:,} {entry.reason}: {', '.join(entry.examples)}" for entry in entries
+    )
+    raise DataError(
+        f"{bad:,} of {images + bad:,} images cannot be taken: {listed}",
+        where=where,
+        allowed=f"{max_bad:.2%} (`max_bad`)",
+        next_step=remedy,
+    )
 
 
 def list_part(location: FileLocation, layout: ClassFolders, part: PartName) -> PartFiles:
@@ -134,6 +154,8 @@ def _count_outside(location: FileLocation, folder: str, left_out: LeftOutCounts)
     for name in location.files(folder, hidden=True):
         hidden = name.rpartition("/")[2].startswith(".")
         left_out.add("hidden" if hidden else "in no class folder", name)
+    for name, reason in location.circles(folder):
+        left_out.add(reason, name)
     start = f"{folder}/" if folder else ""
     for sub in location.folders(folder, hidden=True) or ():
         if is_junk(sub):

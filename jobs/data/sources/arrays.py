@@ -25,9 +25,9 @@ from compound.jobs.data.sources.own_test_part import (
     check_one_test_part,
     check_own_test_part,
 )
-from compound.jobs.data.sources.subset import limited, parts
+from compound.jobs.data.sources.subset import SPARED, limited, parts, spared_notes
 from compound.schemas.data import DataInfo, DigitsData, IdxData
-from compound.schemas.data_ledger import Appearance, PartName, Tally
+from compound.schemas.data_ledger import Appearance, LeftOut, PartName, Tally
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Arrays:
     """A hash of the training images."""
     test: ArrayListing | None = None
     test_content: str = ""
+    unused: tuple[LeftOut, ...] = ()
+    """Files beside those of the parts."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -75,7 +77,13 @@ class Arrays:
         listings = [listing for listing in (self.train, self.test) if listing]
         parts_listed = tuple(FoundPart(listing.where, len(listing.labels)) for listing in listings)
         return Catalogue(
-            self.classes, self.train, None, self.content, test=self.test, parts=parts_listed
+            self.classes,
+            self.train,
+            None,
+            self.content,
+            test=self.test,
+            parts=parts_listed,
+            unused=self.unused,
         )
 
 
@@ -83,13 +91,13 @@ def arranged(
     spec: DigitsData | IdxData, arrays: Arrays, where: str, part: HeldOut = "validation"
 ) -> Dataset:
     """Split the images of a source as its spec says. DataError: a part is empty or unfit."""
-    chosen = _chosen(spec, arrays, where)
+    chosen, spared = _chosen(spec, arrays, where)
     train, validation = chosen["train"], chosen["validation"]
     check_splits(train.labels, validation.labels, arrays.classes, where)
     _, channels, size, _ = arrays.train.pixels.shape
     check_memory(sum(len(images.indices) for images in chosen.values()), channels, size, where)
     info = DataInfo(
-        fingerprint=fingerprint(spec, arrays.content),
+        fingerprint=fingerprint(spec, arrays.content + (SPARED if spared else "")),
         classes=arrays.classes,
         in_channels=channels,
         size=size,
@@ -100,15 +108,19 @@ def arranged(
             arrays.catalogue,
             {name: LedgerPart.of(images, None) for name, images in chosen.items()},
             _appearance(arrays),
+            spared_notes(spared),
         ),
     )
     held_out = chosen[part]
     return Dataset(*_pixels(train), *_pixels(held_out), info)
 
 
-def _chosen(spec: DigitsData | IdxData, arrays: Arrays, where: str) -> dict[PartName, Part]:
+def _chosen(
+    spec: DigitsData | IdxData, arrays: Arrays, where: str
+) -> tuple[dict[PartName, Part], int]:
+    """Return the parts, and how many images stayed in training as the last ones of a class."""
     labels, seed = arrays.train.labels, spec.split_seed
-    train, held_out, tested = parts(labels, spec.validation, spec.test, seed)
+    train, held_out, tested, spared = parts(labels, spec.validation, spec.test, seed)
     few = train[limited(labels[train], spec.limit, seed)]
     few_held_out = held_out[limited(labels[held_out], spec.validation_limit, seed)]
     chosen: dict[PartName, Part] = {
@@ -124,7 +136,7 @@ def _chosen(spec: DigitsData | IdxData, arrays: Arrays, where: str) -> dict[Part
         chosen["test"] = Part(arrays.test, everything, len(everything))
     elif spec.test is not None:
         chosen["test"] = Part(arrays.train, tested, len(tested))
-    return chosen
+    return chosen, spared
 
 
 def _pixels(part: Part) -> tuple[Pixels, Labels]:

@@ -1,8 +1,10 @@
 """What a source of encoded images lists before any image is decoded."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
+
+import numpy as np
 
 from compound.jobs.data.listing.left_out import FoundPart
 from compound.jobs.data.sources.dataset import Hashes, Indices, Labels
@@ -71,3 +73,9 @@ class Part:
     def labels(self) -> Labels:
         """The labels of the chosen images, int64 (N,)."""
         return self.listing.labels[self.indices]
+
+    def without(self, positions: Sequence[int]) -> "Part":
+        """Return the part without the images at these positions in it."""
+        # Some may lie behind the end: the data have changed, which the fingerprint will say.
+        present = [position for position in positions if position < len(self.indices)]
+        return replace(self, indices=np.delete(self.indices, present))

@@ -1,12 +1,18 @@
 """Labels of several files as numbers of one list of classes, matched by name."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from compound.jobs.data.sources.class_names import (
+    case_twins,
+    check_distinct,
+    composed,
+    matched_note,
+)
 from compound.jobs.data.sources.dataset import MAX_CLASSES, Labels, check_labels
 from compound.schemas.errors import DataError
 
@@ -24,6 +30,11 @@ class FileLabels:
     declared: bool = False
     """Whether the file lists its classes, in an order of its own; else its rows name them."""
 
+    @property
+    def silent(self) -> bool:
+        """Whether the file says nothing of classes: it has no rows and lists none."""
+        return not len(self.ids) and not self.names
+
 
 @dataclass(frozen=True)
 class MatchedLabels:
@@ -33,13 +44,19 @@ class MatchedLabels:
     labels: tuple[Labels, ...]
     notes: tuple[str, ...] = ()
     mapped: bool = False
-    """Whether labels of a file changed, because it lists the classes in another order."""
+    """Whether labels of a file are other numbers than its own: it lists the classes in another
+    order, or in other characters."""
 
 
 def read_labels(
     column: pa.ChunkedArray, declared: tuple[str, ...], name: str, where: str
 ) -> FileLabels:
-    """Return the labels of a column. DataError: of a type that names no class, or missing ones."""
+    """Return the labels of a column. DataError: of a type that names no class, or missing ones.
+
+    Without rows any type will do: writers choose one when they see no value.
+    """
+    if not len(column):
+        return FileLabels(where, np.empty(0, dtype=np.int64), declared, declared=bool(declared))
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
@@ -47,7 +64,8 @@ def read_labels(
     if column.null_count:
         raise _missing(column.null_count, len(column), where)
     if pa.types.is_integer(column.type):
-        ids = np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
+        ids = _class_numbers(column, name, where)
+        check_distinct(dict.fromkeys(declared), where, "give each class a name of its own")
         return FileLabels(where, ids, declared, declared=bool(declared))
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.string())
@@ -59,6 +77,18 @@ def read_labels(
             next_step="set `label_column`",
         )
     return _named(column, where)
+
+
+def _class_numbers(column: pa.ChunkedArray, name: str, where: str) -> Labels:
+    largest = pc.max(column).as_py()
+    if largest is not None and largest > np.iinfo(np.int64).max:
+        raise DataError(
+            f"column {name!r} has numbers that are too large for classes: {largest}",
+            where=where,
+            allowed=f"classes from 0 to {MAX_CLASSES - 1:,}",
+            next_step="write the labels as texts: any numbers can be names of classes",
+        )
+    return np.asarray(column.cast(pa.int64()).to_numpy(), dtype=np.int64)
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -79,7 +109,7 @@ def _whole_numbers(column: pa.ChunkedArray, name: str, where: str) -> pa.Chunked
         return column.cast(pa.int64())
     except pa.ArrowInvalid as error:
         raise DataError(
-            f"column {name!r} has numbers that are not whole: {error}",
+            f"column {name!r} has numbers that are not whole, or too large: {error}",
             where=where,
             allowed="one whole number, text or category a class",
             next_step="set `label_column`; a measured value is no class",
@@ -105,6 +135,7 @@ def _named(column: pa.ChunkedArray, where: str) -> FileLabels:
     if "" in texts:
         raise _missing(int((ids == texts.index("")).sum()), len(ids), where)
     names = tuple(sorted(texts))
+    check_distinct(names, where, "write the name in one way in all rows")
     place_of = {text: number for number, text in enumerate(names)}
     order = np.array([place_of[text] for text in texts], dtype=np.int64)
     return FileLabels(where, order[ids] if len(ids) else ids, names)
@@ -120,7 +151,8 @@ def match(train: Sequence[FileLabels], rest: Sequence[FileLabels] = ()) -> Match
     listing = next((file for file in files if file.declared), None)
     if listing is not None:
         return _by_list(listing, files)
-    texts, numbers = ([f for f in files if bool(f.names) is named] for named in (True, False))
+    telling = [file for file in files if not file.silent]
+    texts, numbers = ([f for f in telling if bool(f.names) is named] for named in (True, False))
     if texts and numbers:
         raise DataError(
             f"labels are texts in {texts[0].where}, and numbers here",
@@ -129,8 +161,13 @@ def match(train: Sequence[FileLabels], rest: Sequence[FileLabels] = ()) -> Match
         )
     if not texts:
         return _numbered(train, files)
-    classes = tuple(sorted(set[str]().union(*(file.names for file in train))))
-    return MatchedLabels(classes, tuple(_mapped(file, classes, train[0].where) for file in files))
+    # Of spellings that are one name, the first counts.
+    name_by_form = {composed(name): name for file in reversed(train) for name in file.names}
+    classes = tuple(sorted(name_by_form.values()))
+    named = next((file.where for file in train if file.names), train[0].where)
+    labels = tuple(_mapped(file, classes, named) for file in files)
+    merged = len(classes) < len({name for file in train for name in file.names})
+    return MatchedLabels(classes, labels, tuple(_spellings(files, classes)), merged)
 
 
 def _by_list(listing: FileLabels, files: Iterable[FileLabels]) -> MatchedLabels:
@@ -145,7 +182,9 @@ def _by_list(listing: FileLabels, files: Iterable[FileLabels]) -> MatchedLabels:
         )
     labels, notes, mapped = [], [], False
     for file in files:
-        if not file.names:
+        if file.silent:
+            labels.append(file.ids)
+        elif not file.names:
             notes.append(
                 f"{file.where} names no classes: its numbers count those of {listing.where}"
             )
@@ -155,10 +194,23 @@ def _by_list(listing: FileLabels, files: Iterable[FileLabels]) -> MatchedLabels:
         else:
             if file.declared:
                 _check_same(listing, file)
+            if file.declared and _forms(file.names) != _forms(classes):
                 notes.append(f"{file.where} lists the classes in another order: matched by name")
                 mapped = True
             labels.append(_mapped(file, classes, listing.where))
-    return MatchedLabels(classes, tuple(labels), tuple(notes), mapped)
+    return MatchedLabels(classes, tuple(labels), (*notes, *_spellings(files, classes)), mapped)
+
+
+def _forms(names: Sequence[str]) -> list[str]:
+    return [composed(name) for name in names]
+
+
+def _spellings(files: Iterable[FileLabels], classes: Sequence[str]) -> Iterator[str]:
+    """Tell the names of each file that are in other characters than those of the classes."""
+    name_by_form = {composed(name): name for name in classes}
+    for file in files:
+        pairs = ((name, name_by_form.get(composed(name), name)) for name in file.names)
+        yield from matched_note(((name, own) for name, own in pairs if name != own), file.where)
 
 
 def _repeats(names: Sequence[str]) -> bool:
@@ -167,7 +219,7 @@ def _repeats(names: Sequence[str]) -> bool:
 
 def _check_same(listing: FileLabels, file: FileLabels) -> None:
     """Raise DataError where two files list different classes."""
-    first, second = set(listing.names), set(file.names)
+    first, second = set(_forms(listing.names)), set(_forms(file.names))
     if first != second:
         alone, missing = sorted(second - first), sorted(first - second)
         parts = [f"only here: {', '.join(alone[:_LISTED])}"] if alone else []
@@ -176,7 +228,8 @@ def _check_same(listing: FileLabels, file: FileLabels) -> None:
             f"its classes are not those of {listing.where}; {'; '.join(parts)}",
             where=file.where,
             allowed="the same names in any order",
-            next_step="take files of one data set, or write their labels as texts",
+            next_step=_rename(alone, missing)
+            or "take files of one data set, or write their labels as texts",
         )
 
 
@@ -185,20 +238,28 @@ def _mapped(file: FileLabels, classes: Sequence[str], where: str) -> Labels:
 
     Numbers that the file itself does not name stay, and are refused later.
     """
-    place_of = {name: number for number, name in enumerate(classes)}
-    unknown = [name for name in file.names if name not in place_of]
+    place_of = {composed(name): number for number, name in enumerate(classes)}
+    unknown = [name for name in file.names if composed(name) not in place_of]
     if unknown:
         raise DataError(
             f"{len(unknown)} classes are not in {where}: {', '.join(unknown[:_LISTED])}",
             where=file.where,
             allowed=f"the {len(classes)} classes of training",
-            next_step="give training images of them, or drop these rows",
+            next_step=_rename(unknown, classes)
+            or "give training images of them, or drop these rows",
         )
-    order = np.array([place_of[name] for name in file.names], dtype=np.int64)
+    order = np.array([place_of[form] for form in _forms(file.names)], dtype=np.int64)
     inside = (file.ids >= 0) & (file.ids < len(order))
     labels = file.ids.copy()
     labels[inside] = order[file.ids[inside]]
     return labels
+
+
+def _rename(unknown: Iterable[str], classes: Iterable[str]) -> str:
+    """Return the next step where a name differs from a class in case alone; else empty."""
+    for name, match in case_twins(unknown, classes).items():
+        return f"write `{name}` as `{match}` in the column of this file, as there"
+    return ""
 
 
 def _numbered(train: Sequence[FileLabels], files: Sequence[FileLabels]) -> MatchedLabels:

@@ -22,7 +22,10 @@ Hashes = npt.NDArray[np.int64]
 
 MAX_CLASSES = 1_000_000
 _ACCESS_FIELDS = frozenset(
-    {"path", "validation_path", "test_path", "max_bad", "memory", "cache", "decoders"}
+    {
+        *("path", "validation_path", "test_path", "image_root"),
+        *("max_bad", "memory", "cache", "decoders"),
+    }
 )
 """Fields that say where the data is, how it is read or when it is refused: images do not differ."""
 _TEST_FIELDS = frozenset({"test_path", "test_images"})

@@ -27,7 +27,9 @@ def duplicates(parts: Mapping[PartName, HashedPart]) -> tuple[Duplicates, ...]:
 def _within(parts: Mapping[PartName, HashedPart]) -> Iterator[Duplicates]:
     for name, images in parts.items():
         _, first = np.unique(images.hashes, return_index=True)
-        repeated = np.setdiff1d(np.arange(len(images.hashes)), first)
+        is_repeated = np.ones(len(images.hashes), dtype=bool)
+        is_repeated[first] = False
+        repeated = np.flatnonzero(is_repeated)
         if len(repeated):
             yield _entry((name, name), images, repeated)
 

@@ -14,15 +14,24 @@ from math import prod
 import numpy as np
 
 from compound.jobs.data.listing.file_location import FileLocation, location_of, unreadable
-from compound.jobs.data.listing.left_out import as_utf8
+from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.sources.arrays import ArrayListing, Arrays, arranged
 from compound.jobs.data.sources.dataset import Dataset, HeldOut, Pixels, check_labels
 from compound.schemas.data import DataInfo, IdxData
+from compound.schemas.data_ledger import LeftOut
 from compound.schemas.errors import DataError
 
 SHAPE = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-..., each may end with .gz"
 _UNSIGNED_BYTES = 8
-"""The type of the values; the format has others, which no images have."""
+_TYPES = {
+    _UNSIGNED_BYTES: "unsigned bytes",
+    9: "signed bytes",
+    11: "integers of 2 bytes",
+    12: "integers of 4 bytes",
+    13: "floats of 4 bytes",
+    14: "floats of 8 bytes",
+}
+"""The types of values that the format has, by their code."""
 _GZIP = b"\x1f\x8b"
 _TRAIN, _TEST = ("train", "training"), ("t10k", "test")
 """How the names of the files of a part begin."""
@@ -64,13 +73,41 @@ def _arranged(spec: IdxData, part: HeldOut, *, with_test: bool) -> Dataset:
             next_step="set `path` to the folder of these files",
         )
     images, content = _listing(location, train)
-    test = _files(location, names, _TEST) if with_test else None
+    test = _files(location, names, _TEST)
+    unused = _unused(location, (train, test))
+    test = test if with_test else None
     tested, test_content = _listing(location, test) if test else (None, "")
     classes = int(images.labels.max(initial=0)) + 1
     if tested is not None:
         check_labels(tested.labels, classes, tested.where)
-    arrays = Arrays(tuple(map(str, range(classes))), images, content, tested, test_content)
+        _check_size(images, tested)
+    arrays = Arrays(tuple(map(str, range(classes))), images, content, tested, test_content, unused)
     return arranged(spec, arrays, spec.path, part)
+
+
+def _unused(location: FileLocation, parts: Sequence[_PartFiles | None]) -> tuple[LeftOut, ...]:
+    """Count what lies beside the files of the parts."""
+    used = {name for files in parts if files for name in (files.images, files.labels)}
+    unused = LeftOutCounts()
+    for name, problem in sorted(location.walk("")):
+        if name not in used:
+            unused.add(problem or "beside the files of the parts", name)
+    return unused.entries()
+
+
+def _check_size(images: ArrayListing, tested: ArrayListing) -> None:
+    """Raise DataError where test images have another size than training images."""
+    (_, _, height, width), (_, _, tested_height, tested_width) = (
+        listing.pixels.shape for listing in (images, tested)
+    )
+    if (height, width) != (tested_height, tested_width):
+        raise DataError(
+            f"test images of {tested_width} x {tested_height} pixels, and training images of "
+            f"{width} x {height}",
+            where=tested.where,
+            allowed="one size: the same files hold one data set",
+            next_step="take all files from one data set, or move the test files elsewhere",
+        )
 
 
 def _files(
@@ -123,17 +160,10 @@ def _array(location: FileLocation, name: str, dimensions: int) -> Pixels:
     where = as_utf8(location.address(name))
     data = _unpacked(location, name, where)
     header = 4 + 4 * dimensions
-    magic = (0, 0, _UNSIGNED_BYTES, dimensions)
-    if len(data) < header or tuple(data[:4]) != magic:
-        raise DataError(
-            f"not an idx file of {dimensions} dimensions: it begins with {data[:4].hex(' ')}",
-            where=where,
-            allowed=f"{bytes(magic).hex(' ')}, then {dimensions} numbers of 4 bytes",
-            next_step="download the file again",
-        )
-    shape = tuple(np.frombuffer(data, dtype=">i4", count=dimensions, offset=4).tolist())
+    _check_magic(data, dimensions, where)
+    shape = tuple(np.frombuffer(data, dtype=">u4", count=dimensions, offset=4).tolist())
     values = len(data) - header
-    if min(shape) < 0 or prod(shape) != values:
+    if prod(shape) != values:
         raise DataError(
             f"its header says {' x '.join(map(str, shape))} = {prod(shape):,} bytes, and "
             f"{values:,} follow",
@@ -141,6 +171,37 @@ def _array(location: FileLocation, name: str, dimensions: int) -> Pixels:
             next_step="download the file again: it is cut off, or was changed",
         )
     return np.frombuffer(data, dtype=np.uint8, offset=header).reshape(shape)
+
+
+def _check_magic(data: bytes, dimensions: int, where: str) -> None:
+    """Raise DataError where a file is of no idx format, or of other types or dimensions."""
+    magic = bytes((0, 0, _UNSIGNED_BYTES, dimensions))
+    allowed = f"{magic.hex(' ')}: unsigned bytes in {_in_dimensions(dimensions)}"
+    if data[:2] != magic[:2] or len(data) < 4 or data[2] not in _TYPES or not data[3]:
+        raise DataError(
+            f"not an idx file: it begins with {data[:4].hex(' ') or 'nothing'}",
+            where=where,
+            allowed=allowed,
+            next_step="download the file again",
+        )
+    if tuple(data[2:4]) != (_UNSIGNED_BYTES, dimensions):
+        raise DataError(
+            f"an idx file of {_TYPES[data[2]]} in {_in_dimensions(data[3])}",
+            where=where,
+            allowed=allowed,
+            next_step="write grey images of 0 to 255 and labels as unsigned bytes, or write image "
+            "files, and use `source: image_folder`",
+        )
+    if len(data) < 4 + 4 * dimensions:
+        raise DataError(
+            f"only {len(data)} bytes: its header is cut off",
+            where=where,
+            next_step="download the file again",
+        )
+
+
+def _in_dimensions(number: int) -> str:
+    return f"{number} dimension{'' if number == 1 else 's'}"
 
 
 def _unpacked(location: FileLocation, name: str, where: str) -> bytes:

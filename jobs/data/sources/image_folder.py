@@ -1,90 +1,31 @@
 """A folder of images: a folder for each class, in one for each part or without parts."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from compound.jobs.data.listing.class_folders import class_folders
 from compound.jobs.data.listing.file_location import (
-    FileLocation,
     location_of,
     right_to_read,
-    unreadable,
 )
-from compound.jobs.data.listing.images_below import reason_of_error
+from compound.jobs.data.listing.folder_entries import reason_of_error
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
+from compound.jobs.data.listing.moving_commands import rename_command
+from compound.jobs.data.listing.nested_classes import nested_notes
 from compound.jobs.data.listing.part_files import PartFiles, list_part
-from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.jobs.data.listing.reading_progress import progress
 from compound.jobs.data.sources.catalogue import Catalogue
-from compound.jobs.data.sources.dataset import Hashes, Indices, Labels
+from compound.jobs.data.sources.class_names import (
+    case_twins,
+    check_distinct,
+    composed,
+    matched_note,
+)
+from compound.jobs.data.sources.file_listing import FileEntries, FileListing
 from compound.schemas.data import ImageFolderData
 from compound.schemas.errors import DataError
-
-_EMPTY = hashlib.sha256().digest()
-
-
-@dataclass(frozen=True)
-class FolderListing:
-    """Image files under one root, class by class, in the order of their names."""
-
-    location: FileLocation
-    names: tuple[str, ...]
-    """As the location names them."""
-    labels: Labels
-    hashes: Hashes
-    """Of each file's content: equal for equal files."""
-    empty: Indices
-    """The indices of the files of 0 bytes."""
-
-    def name(self, index: int) -> str:
-        """Return a file's path under the root."""
-        return as_utf8(self.names[index])
-
-    def images(self, indices: Indices) -> Iterator[tuple[str, bytes]]:
-        """Yield the path under the root, and the content of the files at `indices`.
-
-        DataError: a file can no longer be read.
-        """
-        names = [self.names[index] for index in indices]
-        contents = read_ahead(self._content, names, self.location.parallel_reads)
-        yield from zip(map(as_utf8, names), contents, strict=True)
-
-    def _content(self, name: str) -> bytes:
-        try:
-            return self.location.read(name)
-        except OSError as error:
-            raise unreadable(self.location.address(name), error) from None
-
-
-@dataclass
-class _Entries:
-    """What a listing is made of, while its files are hashed."""
-
-    names: list[str] = field(default_factory=list)
-    labels: list[int] = field(default_factory=list)
-    hashes: bytearray = field(default_factory=bytearray)
-    empty: list[int] = field(default_factory=list)
-
-    def add(self, name: str, label: int, content: bytes) -> None:
-        """Add a file by the SHA-256 of its content, of which 64 bits are kept."""
-        if content == _EMPTY:
-            self.empty.append(len(self.names))
-        self.names.append(name)
-        self.labels.append(label)
-        self.hashes += content[:8]
-
-    def listing(self, location: FileLocation) -> FolderListing:
-        """Return what was added."""
-        return FolderListing(
-            location,
-            tuple(self.names),
-            np.array(self.labels, dtype=np.int64),
-            np.frombuffer(self.hashes, dtype=np.int64),
-            np.array(self.empty, dtype=np.int64),
-        )
 
 
 def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
@@ -97,6 +38,7 @@ def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
     location = location_of(spec.path, patient=patient)
     layout = class_folders(location)
     parts = {part: list_part(location, layout, part) for part in layout.parts}
+    spellings = [note for files in parts.values() for note in _matched(files, parts["train"])]
     classes = parts["train"].classes_with_images()
     unused = LeftOutCounts()
     unused.merge(layout.unused)
@@ -120,8 +62,28 @@ def catalogue(spec: ImageFolderData, patient: bool = True) -> Catalogue:
         test_content=test_content.hexdigest() if "test" in parts else "",
         parts=tuple(files.count() for files in parts.values()),
         unused=unused.entries(),
-        notes=tuple(_notes(parts["train"], classes)),
+        notes=(
+            *spellings,
+            *nested_notes(parts["train"].names, parts["train"].folder),
+            *_notes(parts["train"], classes),
+        ),
     )
+
+
+def _matched(files: PartFiles, train: PartFiles) -> Iterator[str]:
+    """Give the classes of a part the names that they have in train; tell those that differed.
+
+    DataError: two folders of the part have one name, in other characters.
+    """
+    filled = [name for name, images in files.names.items() if images]
+    check_distinct(filled, files.where, "move the images of one folder into the other")
+    # Where a folder without images has the same name, the one with images comes last, and counts.
+    by_filling = sorted(train.names, key=lambda name: bool(train.names[name]))
+    name_by_form = {composed(name): name for name in by_filling}
+    ordered = sorted(files.names, key=lambda name: bool(files.names[name]))
+    matches = {name: name_by_form.get(composed(name), name) for name in ordered}
+    files.names = {matches[name]: files.names[name] for name in ordered}
+    yield from matched_note(((n, matches[n]) for n in filled if n != matches[n]), files.where)
 
 
 def _shares_classes(test: PartFiles, classes: Sequence[str], unused: LeftOutCounts) -> bool:
@@ -139,22 +101,32 @@ def _shares_classes(test: PartFiles, classes: Sequence[str], unused: LeftOutCoun
 def _check_classes(files: PartFiles, classes: Sequence[str], train: PartFiles) -> None:
     """Raise DataError where a part has a class that training does not have."""
     unknown = [
-        as_utf8(name)
+        name
         for name, images in files.names.items()
         if name not in classes and (images or name not in train.names)
     ]
     if unknown:
         raise DataError(
-            f"{len(unknown)} classes are not in train: {', '.join(unknown[:5])}",
+            f"{len(unknown)} classes are not in train: {', '.join(map(as_utf8, unknown[:5]))}",
             where=files.where,
             allowed=f"the {len(classes)} classes of train that have images",
-            next_step="give training images of them, or move these folders out of the data",
+            next_step=_rename(files, case_twins(unknown, classes))
+            or "give training images of them, or move these folders out of the data",
         )
 
 
-def _listing(files: PartFiles, classes: Sequence[str], total: "hashlib._Hash") -> FolderListing:
+def _rename(files: PartFiles, matches: Mapping[str, str]) -> str:
+    """Return the next step where a folder differs from a class in case alone; else empty."""
+    for name, match in matches.items():
+        start = f"{files.folder}/" if files.folder else ""
+        renamed = rename_command(files.location, [(start + name, start + match)])
+        return f"`{as_utf8(name)}` is `{as_utf8(match)}` in train: {renamed}"
+    return ""
+
+
+def _listing(files: PartFiles, classes: Sequence[str], total: "hashlib._Hash") -> FileListing:
     """Hash every file, and list those that can be read; `total` gets names and contents."""
-    entries = _Entries()
+    entries = FileEntries()
     labelled = ((name, label) for label, cls in enumerate(classes) for name in files.of(cls))
     for name, label in progress(labelled, files.images, f"hashing {files.where}:"):
         try:
@@ -169,7 +141,7 @@ def _listing(files: PartFiles, classes: Sequence[str], total: "hashlib._Hash") -
     return entries.listing(files.location)
 
 
-def _check_every_class(train: FolderListing, classes: Sequence[str], files: PartFiles) -> None:
+def _check_every_class(train: FileListing, classes: Sequence[str], files: PartFiles) -> None:
     """Raise DataError where no image of a class could be read."""
     counts = np.bincount(train.labels, minlength=len(classes))
     lost = [as_utf8(name) for name, count in zip(classes, counts, strict=True) if not count]
@@ -185,7 +157,8 @@ def _notes(train: PartFiles, classes: Sequence[str]) -> Iterator[str]:
     empty = [as_utf8(name) for name in train.names if name not in classes]
     if empty:
         listed = ", ".join(f"`{name}`" for name in empty[:5])
-        yield f"no class, for want of images: {listed}{' and more' if len(empty) > 5 else ''}"
+        more = " and more" if len(empty) > 5 else ""
+        yield f"not a class, because it has no images: {listed}{more}"
     by_lower: dict[str, str] = {}
     for name in classes:
         same = by_lower.setdefault(name.lower(), name)

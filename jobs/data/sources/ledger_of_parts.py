@@ -1,7 +1,7 @@
 """The ledger of a data set: what each part has, what was left out of it, and duplicates."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from compound.schemas.data_ledger import Appearance, DataLedger, PartLedger, Par
 
 _EMPTY, _OF_NO_BYTES = "0 bytes", "of 0 bytes"
 """The reason of a bad image as decoding says it, and as the ledger does."""
-_NAMED = 5
 SPLIT_OFF = "held out for the {part} part"
 
 
@@ -50,6 +49,17 @@ class LedgerPart:
         """Of the images that are taken."""
         return self.part.labels[self.good]
 
+    @property
+    def hashed(self) -> HashedPart | None:
+        """The images that are taken, with their hashes; None where they were not read.
+
+        An image that is left out is no duplicate: all files of 0 bytes are equal.
+        """
+        if self.hashes is None:
+            return None
+        images = replace(self.part, indices=self.part.indices[self.good])
+        return HashedPart(images, self.hashes[self.good])
+
 
 def ledger_of(
     catalogue: Catalogue,
@@ -58,11 +68,7 @@ def ledger_of(
     notes: tuple[str, ...] = (),
 ) -> DataLedger:
     """Return the ledger of a source's parts; `notes`: what was decided about the pixels."""
-    hashed = {
-        name: HashedPart(entry.part, entry.hashes)
-        for name, entry in parts.items()
-        if entry.hashes is not None
-    }
+    hashed = {name: entry.hashed for name, entry in parts.items() if entry.hashed is not None}
     return DataLedger(
         parts=tuple(_part_ledger(catalogue, parts, name) for name in parts),
         unused=catalogue.unused,
@@ -73,7 +79,6 @@ def ledger_of(
             *catalogue.notes,
             *notes,
             *_contradiction_notes(hashed),
-            *class_notes(catalogue.classes, parts["train"].labels),
         ),
     )
 
@@ -126,16 +131,3 @@ def _contradiction_notes(hashed: Mapping[PartName, HashedPart]) -> Iterator[str]
     count, names = contradictions(hashed)
     if count:
         yield f"{count:,} images have the same content and different labels: {', '.join(names)}"
-
-
-def class_notes(classes: tuple[str, ...], labels: Labels) -> Iterator[str]:
-    """Name the classes without training images."""
-    present = np.zeros(len(classes), dtype=bool)
-    present[labels] = True
-    missing = [classes[label] for label in np.flatnonzero(~present)[:_NAMED]]
-    count = int((~present).sum())
-    if count:
-        more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
-        yield f"{count:,} of {len(classes):,} classes have no training image: " + (
-            f"{', '.join(missing)}{more}"
-        )

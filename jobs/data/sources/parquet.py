@@ -1,22 +1,33 @@
 """Parquet files of encoded images, as Hugging Face data sets write them."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from compound.jobs.data.listing.file_location import FileLocation, unreadable
-from compound.jobs.data.listing.left_out import FoundPart, as_utf8
-from compound.jobs.data.listing.parquet_files import PartNames, part_files
+from compound.jobs.data.listing.left_out import EXAMPLES, FoundPart, as_utf8
+from compound.jobs.data.listing.parquet_files import (
+    NOT_PARQUET,
+    FilesByPart,
+    PartNames,
+    part_files,
+)
 from compound.jobs.data.listing.read_ahead import read_ahead
 from compound.jobs.data.sources.catalogue import Catalogue
-from compound.jobs.data.sources.class_labels import FileLabels, is_text, match, read_labels
+from compound.jobs.data.sources.class_labels import FileLabels, match, read_labels
 from compound.jobs.data.sources.dataset import Indices, Labels
+from compound.jobs.data.sources.file_listing import FileListing
+from compound.jobs.data.sources.parquet_columns import (
+    class_names,
+    fields,
+    image_kind,
+    image_paths,
+)
+from compound.jobs.data.sources.parquet_paths import PathRows, path_images
 from compound.schemas.data import ParquetData
 from compound.schemas.data_ledger import PartName
 from compound.schemas.errors import DataError
@@ -35,6 +46,8 @@ class _FileRows:
 
     labels: FileLabels
     content: str
+    paths: Sequence[str | None] | None = None
+    """Of the images of all rows; None: the file has their bytes."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +100,17 @@ class ParquetListing:
             start += len(batch)
 
 
+@dataclass(frozen=True)
+class _ListedPart:
+    """A part of the data."""
+
+    listing: ParquetListing | FileListing
+    contents: tuple[str, ...]
+    """Of each Parquet file a hash, with the images that it names."""
+    origin: FoundPart
+    note: str = ""
+
+
 def catalogue(spec: ParquetData, patient: bool = True) -> Catalogue:
     """List the rows of a spec's files.
 
@@ -95,42 +119,112 @@ def catalogue(spec: ParquetData, patient: bool = True) -> Catalogue:
     """
     files = part_files(spec, patient)
     rows = {part: _read(spec, names) for part, names in files.parts.items()}
-    _check_different(files.parts, rows)
+    _check_filled(files.parts["train"], rows["train"])
     everything = [entry.labels for part in rows.values() for entry in part]
     in_train = len(rows["train"])
     matched = match(everything[:in_train], everything[in_train:])
-    listings, start = {}, 0
+    parts, start = {}, 0
     for part, names in files.parts.items():
         labels = matched.labels[start : start + len(names.names)]
         start += len(names.names)
-        listings[part] = ParquetListing(
+        parts[part] = _part(spec, names, rows[part], labels, patient)
+    _check_different(files.parts, rows, parts)
+    _take_back(files, parts)
+    _drop_unlabelled(files, parts)
+    contents = {part: " ".join(entry.contents) for part, entry in parts.items()}
+    return Catalogue(
+        matched.classes,
+        parts["train"].listing,
+        parts["validation"].listing if "validation" in parts else None,
+        _content(spec, contents) + (_MAPPED if matched.mapped else ""),
+        test=parts["test"].listing if "test" in parts else None,
+        test_content=contents.get("test", ""),
+        parts=tuple(entry.origin for entry in parts.values()),
+        unused=files.unused.entries(),
+        notes=(
+            *files.notes,
+            *_empty_notes(files.parts, rows),
+            *matched.notes,
+            *(entry.note for entry in parts.values() if entry.note),
+        ),
+    )
+
+
+def _part(
+    spec: ParquetData,
+    names: PartNames,
+    rows: Sequence[_FileRows],
+    labels: Sequence[Labels],
+    patient: bool,
+) -> _ListedPart:
+    """List a part by its rows, or by the files that they name. DataError: some are of each kind."""
+    filled = [entry for entry in rows if len(entry.labels.ids)]
+    by_path = [entry for entry in filled if entry.paths is not None]
+    if not by_path:
+        listing = ParquetListing(
             names.location,
             names.names,
             np.concatenate(labels),
             spec.image_column,
             tuple(map(len, labels)),
         )
-    if "test" in listings and (listings["test"].labels < 0).all():
-        unlabelled = listings.pop("test")
-        files.unused.add(
-            "rows of a test part without labels (-1)",
-            files.parts["test"].where,
-            len(unlabelled.labels),
+        origin = FoundPart(names.where, len(listing.labels))
+        return _ListedPart(listing, tuple(entry.content for entry in rows), origin)
+    if len(by_path) < len(filled):
+        raise DataError(
+            f"{len(by_path):,} of {len(filled):,} files have paths in place of images",
+            where=names.where,
+            allowed="images in all files of a part, or paths in all",
+            next_step="write them in the same way, or name the files to use",
         )
-    return Catalogue(
-        matched.classes,
-        listings["train"],
-        listings.get("validation"),
-        _content(spec, rows) + (_MAPPED if matched.mapped else ""),
-        test=listings.get("test"),
-        test_content=_joined(rows["test"]) if "test" in listings else "",
-        parts=tuple(
-            FoundPart(files.parts[part].where, len(listing.labels))
-            for part, listing in listings.items()
-        ),
-        unused=files.unused.entries(),
-        notes=matched.notes,
-    )
+    paths = [entry.paths or () for entry in rows]
+    images = path_images(spec, names, list(map(PathRows, paths, labels)), patient)
+    contents = [f"{entry.content} {own}" for entry, own in zip(rows, images.contents, strict=True)]
+    origin = FoundPart(names.where, sum(map(len, paths)), images.left_out.entries())
+    return _ListedPart(images.listing, tuple(contents), origin, images.note)
+
+
+def _take_back(files: FilesByPart, parts: Mapping[PartName, _ListedPart]) -> None:
+    """Count images no longer as files that are not Parquet, where Parquet names them."""
+    roots = {names.location.where for names in files.parts.values()}
+    listings = [entry.listing for entry in parts.values()]
+    files_by_path = [entry for entry in listings if isinstance(entry, FileListing)]
+    within = [entry.names for entry in files_by_path if entry.location.where in roots]
+    names = set[str]().union(*within)
+    counted = [name for name in names if not name.startswith(".") and "/." not in name]
+    files.unused.take_back(NOT_PARQUET, counted)
+
+
+def _drop_unlabelled(files: FilesByPart, parts: dict[PartName, _ListedPart]) -> None:
+    """Count the rows of a test part that has no labels, and drop it."""
+    if "test" in parts and _is_unlabelled(parts["test"].listing.labels):
+        count = parts.pop("test").origin.entries
+        reason = "rows of a test part without labels (-1)"
+        files.unused.add(reason, files.parts["test"].where, count)
+
+
+def _check_filled(names: PartNames, rows: Sequence[_FileRows]) -> None:
+    if not any(len(entry.labels.ids) for entry in rows):
+        raise DataError(
+            "the training split is empty: none of its files has a row",
+            where=names.where,
+            next_step="check `path`",
+        )
+
+
+def _is_unlabelled(labels: Labels) -> bool:
+    return len(labels) > 0 and bool((labels < 0).all())
+
+
+def _empty_notes(
+    parts: Mapping[PartName, PartNames], rows: Mapping[PartName, Sequence[_FileRows]]
+) -> Iterator[str]:
+    """Tell the files without rows of each part."""
+    for part, names in parts.items():
+        empty = [n for n, e in zip(names.names, rows[part], strict=True) if not len(e.labels.ids)]
+        if empty:
+            listed = ", ".join(map(as_utf8, empty[:EXAMPLES]))
+            yield f"{len(empty):,} of {len(names.names):,} {part} files have no rows: {listed}"
 
 
 def _read(spec: ParquetData, names: PartNames) -> list[_FileRows]:
@@ -144,12 +238,14 @@ def _file_rows(spec: ParquetData, location: FileLocation, name: str) -> _FileRow
     try:
         with location.opened(name) as file:
             schema = pq.read_schema(file)
-            _check_columns(schema, spec, where)
-            _check_embedded(pq.read_metadata(file), spec.image_column, where)
+            kind = image_kind(schema, pq.read_metadata(file), spec, where)
             column = pq.read_table(file, columns=[spec.label_column]).column(spec.label_column)
-            declared = _class_names(schema, spec.label_column)
+            declared = class_names(schema, spec.label_column)
             labels = read_labels(column, declared, spec.label_column, where)
-            return _FileRows(labels, location.content(name).hex())
+            paths = None
+            if kind == "paths":
+                paths = image_paths(pq.read_table(file, columns=[spec.image_column]).column(0))
+            return _FileRows(labels, location.content(name).hex(), paths)
     except PermissionError as error:
         raise unreadable(where, error) from None
     except (pa.ArrowException, OSError) as error:
@@ -160,31 +256,28 @@ def _file_rows(spec: ParquetData, location: FileLocation, name: str) -> _FileRow
         ) from error
 
 
-def _joined(rows: Sequence[_FileRows]) -> str:
-    return " ".join(entry.content for entry in rows)
-
-
-def _content(spec: ParquetData, rows: Mapping[PartName, Sequence[_FileRows]]) -> str:
+def _content(spec: ParquetData, contents: Mapping[PartName, str]) -> str:
     """Hash the files that training sees."""
-    train = _joined(rows["train"])
-    if "validation" not in rows:
-        return train
+    if "validation" not in contents:
+        return contents["train"]
     # Never change the first form: it is part of the id of stored jobs. Files that a folder's
     # layout makes the validation part were training data before, under the same text.
     between = " " if spec.validation_path else " validation "
-    return f"{train}{between}{_joined(rows['validation'])}"
+    return f"{contents['train']}{between}{contents['validation']}"
 
 
 def _check_different(
-    parts: Mapping[PartName, PartNames], rows: Mapping[PartName, Sequence[_FileRows]]
+    names_by_part: Mapping[PartName, PartNames],
+    rows: Mapping[PartName, Sequence[_FileRows]],
+    parts: Mapping[PartName, _ListedPart],
 ) -> None:
-    """Raise DataError where two files have the same content."""
+    """Raise DataError where two files have the same content, which is not that of no rows."""
     address_by_content: dict[str, str] = {}
-    for part, names in parts.items():
-        for name, entry in zip(names.names, rows[part], strict=True):
+    for part, names in names_by_part.items():
+        for name, entry, content in zip(names.names, rows[part], parts[part].contents, strict=True):
             address = as_utf8(names.location.address(name))
-            first = address_by_content.setdefault(entry.content, address)
-            if first is not address:
+            first = address_by_content.setdefault(content, address)
+            if first is not address and len(entry.labels.ids):
                 same = "the same file" if first == address else f"identical to {first}"
                 raise DataError(
                     f"{same}, which is in the data already",
@@ -192,93 +285,3 @@ def _check_different(
                     allowed="each file once, in one part",
                     next_step=f"remove the copy, or name another file for the {part} part",
                 )
-
-
-def _check_columns(schema: pa.Schema, spec: ParquetData, where: str) -> None:
-    for column in (spec.image_column, spec.label_column):
-        if column not in schema.names:
-            raise _wrong_column(f"no column {column!r}", schema, where)
-    images, labels = (schema.field(c).type for c in (spec.image_column, spec.label_column))
-    if is_text(images):
-        raise _not_embedded(f"column {spec.image_column!r} has texts, not images", where)
-    if not _is_images(images):
-        raise _wrong_column(
-            f"column {spec.image_column!r} has the type {images}, not struct<bytes, path> or "
-            "binary",
-            schema,
-            where,
-        )
-    if pa.types.is_nested(labels) or _is_binary(labels):
-        raise _wrong_column(
-            f"column {spec.label_column!r} has the type {labels}, not integers or texts",
-            schema,
-            where,
-        )
-
-
-def _not_embedded(problem: str, where: str) -> DataError:
-    return DataError(
-        problem,
-        where=where,
-        allowed="the encoded bytes of each image in the file",
-        next_step="embed them, as `Dataset.push_to_hub` and `embed_external_files` of Hugging "
-        "Face's `datasets` do, or use `source: image_folder`",
-    )
-
-
-def _check_embedded(metadata: pq.FileMetaData, column: str, where: str) -> None:
-    """Raise DataError where all bytes are null: the images lie elsewhere."""
-    paths = {column, f"{column}.bytes"}
-    missing = 0
-    for number in range(metadata.num_row_groups):
-        group = metadata.row_group(number)
-        for index in range(group.num_columns):
-            chunk = group.column(index)
-            if chunk.path_in_schema in paths and chunk.statistics is not None:
-                missing += chunk.statistics.null_count or 0
-    if missing == metadata.num_rows > 0:
-        raise _not_embedded(
-            f"the images are not embedded: all {missing:,} bytes of column {column!r} are null, "
-            "and only their paths are in the file",
-            where,
-        )
-
-
-def _wrong_column(problem: str, schema: pa.Schema, where: str) -> DataError:
-    columns = ", ".join(f"{field.name}: {field.type}" for field in schema)
-    return DataError(
-        problem,
-        where=where,
-        allowed=f"the file has {columns}",
-        next_step="set `image_column` and `label_column`",
-    )
-
-
-def _is_images(kind: pa.DataType) -> bool:
-    if pa.types.is_struct(kind):
-        index = kind.get_field_index("bytes")
-        return index >= 0 and _is_binary(kind.field(index).type)
-    return _is_binary(kind)
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-
-def _class_names(schema: pa.Schema, column: str) -> tuple[str, ...]:
-    # Hugging Face's `datasets` writes the features of a table as JSON under this key of its schema.
-    try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return tuple(str(name) for name in features[column]["names"])
-    except (KeyError, TypeError, ValueError):
-        return ()
-
-
-def fields(images: pa.Array) -> tuple[list[str | None], list[bytes | None]]:
-    """Return the paths and the encoded bytes of some rows; None where there are none."""
-    if not pa.types.is_struct(images.type):
-        return [None] * len(images), images.to_pylist()
-    encoded: list[bytes | None] = pc.struct_field(images, "bytes").to_pylist()
-    if images.type.get_field_index("path") < 0:
-        return [None] * len(images), encoded
-    return pc.struct_field(images, "path").to_pylist(), encoded

@@ -23,7 +23,9 @@ def encoded_part(choice: Choice, catalogue: Catalogue) -> EvaluatedPart:
     """
     assert choice.test is not None, "there is a test part"
     listed = catalogue.test_content if catalogue.test else choice.info.fingerprint
-    return _part(listed, choice.test.labels, len(choice.info.classes))
+    left_out = choice.info.undecodable.test if choice.info.undecodable else ()
+    content = f"{listed} without {left_out}" if left_out else listed
+    return _part(content, choice.test.labels, len(choice.info.classes))
 
 
 def _part(images: str, labels: Labels, classes: int) -> EvaluatedPart:

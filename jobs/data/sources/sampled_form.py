@@ -1,5 +1,6 @@
 """The form of a data set's decoded images, decided from an even sample of them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -8,10 +9,13 @@ import numpy as np
 from PIL import ImageColor
 
 from compound.jobs.data.listing.image_file import BadImage, guarded, opened
+from compound.jobs.data.pixels.decode import Form
+from compound.jobs.data.pixels.eight_bits import HIGH_BYTE
+from compound.jobs.data.pixels.form_notes import form_notes
+from compound.jobs.data.pixels.image_header import PLAIN_FORMATS, Header, appearance, header
+from compound.jobs.data.pixels.seen_images import SeenImages
+from compound.jobs.data.pixels.white_point import GreyRange, step_of
 from compound.jobs.data.sources.dataset import Indices
-from compound.jobs.data.sources.decode import Form
-from compound.jobs.data.sources.eight_bits import HIGH_BYTE, Values, step_for, values_of
-from compound.jobs.data.sources.image_header import PLAIN_FORMATS, Header, appearance, header
 from compound.schemas.data import ImageFolderData, ParquetData
 from compound.schemas.data_ledger import Appearance
 
@@ -61,7 +65,8 @@ def sampled_form(
 ) -> Sample | None:
     """Decide the form from an even sample of training and validation images.
 
-    `parts`: training first. None: no image of the training part can be read.
+    `parts`: training first. None: no image of the training part can be read. DataError: grey
+    images of more than 8 bits have no common white.
 
     Colour if one image has any; the most frequent shorter side, at most `largest`.
     """
@@ -76,15 +81,46 @@ def sampled_form(
         if not sample:
             return None
         headers = [image.header for image in sample]
-        form = replace(_decided(spec, headers, largest), step=_step(sample))
+        step = step_of(_ranges(sample) if spec.white == "auto" else GreyRange(), spec)
+        form = replace(_decided(spec, headers, largest), step=step)
     before = _common([image.header for image in first], largest) if first else None
-    version = 2 if _is_changed(headers, form, before) else 1
+    version = _version(headers, form, before)
     marks = [] if (before or form).exact else [_RESIZING]
     if version > 1:
         marks.append(f"pixels {version}: {form.channels} {form.size} {form.step:g}")
     listed = sum(len(part.indices) for part in parts)
-    notes = tuple(_notes(spec, headers, form))
-    return Sample(form, tuple(marks), version, appearance(headers, listed), notes)
+    counts = Counter(headers)
+    notes = [*form_notes(spec, counts, form, "sampled images")]
+    if len(headers) < listed:
+        notes.append(_sampled_note(len(headers), listed, form))
+    return Sample(form, tuple(marks), version, appearance(counts, listed), tuple(notes))
+
+
+def of_all_images(sample: Sample, spec: EncodedSpec, seen: SeenImages) -> Sample:
+    """Return a sample whose notes and appearance are those of all images of all parts."""
+    looks = appearance(seen.headers, seen.headers.total())
+    return replace(sample, appearance=looks, notes=tuple(seen.notes(spec)))
+
+
+def _sampled_note(sampled: int, listed: int, form: Form) -> str:
+    return (
+        f"{sampled:,} of {listed:,} images were sampled, which decides {form.channels} channel"
+        f"{'s' if form.channels > 1 else ''} and {form.size} pixels: `compound data` and "
+        "`compound run` look at all"
+    )
+
+
+def unreadable(parts: Sequence[Readable]) -> list[str]:
+    """Return the sampled images whose header cannot be read, by name, with the reason."""
+    bad = []
+    with guarded():
+        for part, count in zip(parts, (SAMPLES, HELD_OUT_SAMPLES), strict=False):
+            for name, data in part.read(evenly(part.indices, count)):
+                try:
+                    header(data)
+                except BadImage as error:
+                    bad.append(f"{name}: {error}")
+    return bad
 
 
 def evenly(indices: Indices, count: int) -> Indices:
@@ -135,27 +171,29 @@ def _common(headers: Sequence[Header], largest: int | None) -> Form:
     return Form(1 if grey else 3, side, exact=set(sizes) == {(side, side)})
 
 
-def _step(sample: Sequence[_Image]) -> float:
-    """Return the scale of grey images of more than 8 bits, from the brightest of a few."""
+def _ranges(sample: Sequence[_Image]) -> GreyRange:
+    """Return the values of a few of the grey images of more than 8 bits."""
     deep = [image for image in sample if image.header.raw]
-    if not deep:
-        return HIGH_BYTE
-    brightest, floating = 0.0, False
+    greys = GreyRange()
     for number in evenly(np.arange(len(deep)), _DEEP_SAMPLES):
-        values = _values(deep[number])
-        brightest = max(brightest, float(values.max(initial=0)))
-        floating = floating or values.dtype.kind == "f"
-    return step_for(brightest, floating)
+        _add(greys, deep[number])
+    return greys
 
 
-def _values(image: _Image) -> Values:
-    """Decode a deep image again; nothing where it is broken behind its header."""
-    (data,) = (data for _, data in image.part.read(np.array([image.number])))
+def _add(greys: GreyRange, image: _Image) -> None:
+    """Decode a deep image again; nothing is added where it is broken behind its header."""
+    ((name, data),) = image.part.read(np.array([image.number]))
     try:
         with opened(data) as picture:
-            return values_of(picture)
+            greys.add(name, picture)
     except BadImage:
-        return np.zeros(0, dtype=np.uint16)
+        return
+
+
+def _version(headers: Sequence[Header], form: Form, first: Form | None) -> int:
+    if any(header.correction for header in headers):
+        return 3
+    return 2 if _is_changed(headers, form, first) else 1
 
 
 def _is_changed(headers: Sequence[Header], form: Form, first: Form | None) -> bool:
@@ -167,34 +205,3 @@ def _is_changed(headers: Sequence[Header], form: Form, first: Form | None) -> bo
         header.oriented or header.transparent or header.format not in PLAIN_FORMATS
         for header in headers
     )
-
-
-def _notes(spec: EncodedSpec, headers: Sequence[Header], form: Form) -> Iterator[str]:
-    sampled = f"of {len(headers):,} sampled images"
-    transparent = sum(header.transparent for header in headers)
-    oriented = sum(header.oriented for header in headers)
-    grey = sum(header.grey for header in headers)
-    if oriented:
-        yield f"{oriented:,} {sampled} have an orientation tag: they are turned upright"
-    if transparent:
-        yield f"{transparent:,} {sampled} are transparent: they are put on {spec.background} \
-(`background`)"
-    if form.channels == 3 and grey:
-        yield f"{grey:,} {sampled} are grey: they get 3 equal channels"
-    if form.channels == 1 and grey < len(headers):
-        yield f"{len(headers) - grey:,} {sampled} have colour: `channels: 1` makes them grey"
-    yield from _depth_notes(headers, form, sampled)
-
-
-def _depth_notes(headers: Sequence[Header], form: Form, sampled: str) -> Iterator[str]:
-    raw = sum(header.raw for header in headers)
-    clipped = sum(header.deep and not header.raw for header in headers)
-    if raw and form.step < 1:
-        yield f"{raw:,} {sampled} are grey fractions: 0 is black, 1 is white"
-    elif raw:
-        yield (
-            f"{raw:,} {sampled} are grey of more than 8 bits: 0 is black, "
-            f"{form.step * 256 - 1:,.0f} and more is white"
-        )
-    if clipped:
-        yield f"{clipped:,} {sampled} have 16 bits a channel: their high 8 bits are used"

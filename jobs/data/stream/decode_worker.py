@@ -11,8 +11,8 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
+from compound.jobs.data.pixels.decode import BadImage, guarded
 from compound.jobs.data.sources.dataset import Pixels
-from compound.jobs.data.sources.decode import BadImage, guarded
 from compound.jobs.data.stream.messages import Item, Settings, read_task, write_answer
 from compound.jobs.data.stream.pixel_maker import Make, maker
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from compound.jobs.data.sources.catalogue import Part
 from compound.jobs.data.sources.dataset import Indices, Labels, Pixels
 from compound.jobs.data.sources.encoded import Choice
-from compound.jobs.data.sources.image_folder import FolderListing
+from compound.jobs.data.sources.file_listing import FileListing
 from compound.jobs.data.sources.parquet import ParquetListing
 from compound.jobs.data.stream.disk_cache import BAD, GOOD, RawCache
 from compound.jobs.data.stream.encoded_source import (
@@ -73,7 +73,8 @@ class EncodedRows:
 
     def settled(self, rows: Indices, replace: bool) -> Indices:
         """Return the rows; a bad one becomes the next good one with `replace`, else -1."""
-        if self._cache:
+        # Where it is known which images are left out, a decoder may have been installed since.
+        if self._cache and not self._choice.is_settled:
             for row in rows[self._cache.status[rows] == BAD].tolist():
                 self.mark_bad(row, "could not be decoded before")
         if not self._bad:
@@ -89,14 +90,14 @@ class EncodedRows:
         return row
 
     def mark_bad(self, row: int, reason: str) -> None:
-        """Remember a bad image. DataError: there are more than `max_bad` allows."""
+        """Remember a bad image. DataError: see `Choice.check_bad`."""
         if row in self._bad:
             return
         self._bad[row] = f"{self.name(row)}: {reason}"
         _log.warning("left out: %s", self._bad[row])
+        self._choice.check_bad(tuple(self._bad.values()))
         if self._cache:
             self._cache.bad(row)
-        self._choice.check_bad(tuple(self._bad.values()))
 
     def cached(self, rows: Indices) -> Indices:
         """Return the positions in `rows` whose pixels the cache has."""
@@ -136,7 +137,7 @@ class EncodedRows:
 
 def images_of(part: Part) -> EncodedImages:
     """Return the reader of a split's images. DataError: its listing cannot be streamed."""
-    if isinstance(part.listing, FolderListing):
+    if isinstance(part.listing, FileListing):
         local = part.listing.location.parallel_reads == 1
         return FolderImages(part.listing) if local else PrefetchedFolderImages(part.listing)
     if isinstance(part.listing, ParquetListing):

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 from compound.jobs.data.listing.file_location import FileLocation
 from compound.jobs.data.listing.read_ahead import Prefetcher, read_ahead
 from compound.jobs.data.sources.dataset import Indices
-from compound.jobs.data.sources.image_folder import FolderListing
-from compound.jobs.data.sources.parquet import ParquetListing, fields
+from compound.jobs.data.sources.file_listing import FileListing
+from compound.jobs.data.sources.parquet import ParquetListing
+from compound.jobs.data.sources.parquet_columns import fields
 
 _PARALLEL_GROUPS = 4
 _GROUPS_AHEAD = 2
@@ -59,7 +60,7 @@ class EncodedImages(Protocol):
 class FolderImages:
     """Local files: the decoding processes read them."""
 
-    def __init__(self, listing: FolderListing) -> None:
+    def __init__(self, listing: FileListing) -> None:
         self._listing = listing
 
     def groups(self) -> Indices:
@@ -96,7 +97,7 @@ class FolderImages:
 class PrefetchedFolderImages(FolderImages):
     """Files with a long latency: read in this process, several at a time, before they are taken."""
 
-    def __init__(self, listing: FolderListing) -> None:
+    def __init__(self, listing: FileListing) -> None:
         super().__init__(listing)
         self._prefetcher = Prefetcher(self._read, listing.location.parallel_reads)
 

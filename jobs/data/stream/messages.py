@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from compound.jobs.data.sources.decode import Form
+from compound.jobs.data.pixels.decode import Form
 from compound.schemas.base import Model
 
 _HEAD = struct.Struct("<qq?q")

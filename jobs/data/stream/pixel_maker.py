@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from compound.jobs.data.pixels.decode import Form, decode
 from compound.jobs.data.sources.dataset import Pixels
-from compound.jobs.data.sources.decode import Form, decode
 
 Make = Callable[[bytes], Pixels]
 
@@ -23,7 +23,8 @@ def maker(form: Form, side: int) -> Make:
     from compound.jobs.data.images import resize
 
     def make(data: bytes) -> Pixels:
-        pixels = torch.from_numpy(np.ascontiguousarray(decode(data, form)))
+        # A copy: torch takes no array that cannot be written, as Pillow's are.
+        pixels = torch.from_numpy(np.array(decode(data, form), order="C"))
         return resize(pixels[None], side)[0].numpy()
 
     return make

@@ -13,8 +13,8 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 
+from compound.jobs.data.pixels.decode import Form
 from compound.jobs.data.sources.dataset import Pixels
-from compound.jobs.data.sources.decode import Form
 from compound.jobs.data.stream.messages import Settings
 from compound.jobs.runtime.child_processes import child_environment, module_command
 

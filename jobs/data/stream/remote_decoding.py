@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from compound.jobs.data.listing.file_location import FileLocation, location_of, split_address
 from compound.jobs.data.listing.read_ahead import read_ahead
+from compound.jobs.data.pixels.decode import BadImage, Form, guarded
 from compound.jobs.data.sources.dataset import Pixels
-from compound.jobs.data.sources.decode import BadImage, Form, guarded
-from compound.jobs.data.sources.parquet import fields
+from compound.jobs.data.sources.parquet_columns import fields
 from compound.jobs.data.stream.encoded_source import read_group
 from compound.jobs.data.stream.pixel_maker import Make, maker
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from compound.jobs.data.augment.augment import Augmenter
+from compound.jobs.data.augment.policies import NEWEST
 from compound.jobs.data.batches import Batch, Finisher, Share, SizeOf
 from compound.jobs.data.images import centre, resize
 from compound.jobs.data.sources.dataset import Indices, Pixels
@@ -31,11 +32,13 @@ class Streamed:
         resolution: int | None = None,
         central: float = 1.0,
         size_of: SizeOf | None = None,
+        revision: int = NEWEST,
     ) -> None:
         """Measure mean and deviation. DataError: too many images of the sample are bad.
 
         `resolution` of the batches, by default the side that images are decoded at. `central`: the
-        part of the side that validation takes. `size_of`: see Finisher.
+        part of the side that validation takes. `size_of`: see Finisher;
+        `revision`: see Augmenter.
         """
         self._dataset, self._device = dataset, device
         self._resolution, self._central = resolution or dataset.side, central
@@ -44,7 +47,7 @@ class Streamed:
         self.highest_label = int(dataset.rows.labels.max())
         self._labels = torch.from_numpy(dataset.rows.labels).to(device)
         self.moments = mean, deviation = dataset.moments
-        augmenter = Augmenter(augment, mean.to(device), self._resolution)
+        augmenter = Augmenter(augment, mean.to(device), self._resolution, revision)
         self._finisher = Finisher(augmenter, mean, deviation, device, size_of)
         self.waited = 0.0
         """Seconds that training and validation had to wait for images, in all."""

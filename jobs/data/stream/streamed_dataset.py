@@ -28,7 +28,7 @@ _AHEAD_BYTES = 2**28
 """Memory for frames that wait; two frames are kept even where they take more."""
 _MOST_FRAMES = 8
 
-_RULES = "-2"
+_RULES = "-3"
 """Part of a cache's name: raised when some image's pixels change. The fingerprint may stay then:
 it follows a sample of the images alone."""
 

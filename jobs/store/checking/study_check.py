@@ -30,7 +30,7 @@ _SEALED = ("marker", "device", "document")
 _HASHED = re.compile(r"-([0-9a-f]{16})\.(json\.gz|parquet)$")
 _PIECE = 1 << 20
 _INDEX = "--repair deletes it; jobs are read themselves until the next run"
-_NOTE = "nothing: the next run of the study writes it anew"
+_NOTE = "nothing: the next run of the study writes it again"
 _EVENTS = "nothing: a crash cuts off what it was just writing"
 
 

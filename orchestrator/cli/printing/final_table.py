@@ -14,7 +14,7 @@ def show_final(final: FinalTest | None) -> None:
         say(f"\n{final_text(final)}")
     else:
         images = counted(final.part.images if final.part else final.images, "image")
-        title = f"test part: {images} that no decision has seen, {100 * final.level:g} % intervals"
+        title = f"test part: {images} used for no decision, {100 * final.level:g} % intervals"
         print_table(f"\n{title}", COLUMNS, [_cells(network) for network in final.networks])
     if final:
         for warning in filter(None, (final.outdated, *final.warnings)):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from compound.jobs.networks.workload import workload
 from compound.orchestrator.cli.printing.plan_notes import plan_notes
 from compound.orchestrator.forecast.budget_check import warnings
+from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import part_warnings
 from compound.schemas.architecture import Candidate, describe
 from compound.schemas.forecast import Demand, Forecast
@@ -26,6 +27,7 @@ def as_json(prepared: "Prepared") -> dict[str, Any]:
         "family": _family(plan.family, forecast, demands),
         "notes": plan_notes(prepared),
         "warnings": [
+            *class_warnings(plan.data),
             *plan.warnings,
             *part_warnings(plan.data),
             *warnings(prepared.spec, forecast),
@@ -102,6 +104,7 @@ def _prediction(forecast: Forecast) -> dict[str, Any]:
             "least": forecast.family.least.model_dump(),
             "most": forecast.family.most.model_dump(),
         },
+        "test": forecast.test.total.model_dump(),
         "most": forecast.most.model_dump(),
         "basis": forecast.basis.model_dump(),
         "compiling": forecast.compiling,

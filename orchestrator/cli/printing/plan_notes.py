@@ -14,7 +14,7 @@ MADE_BY = {
     "convolution": "in convolutions",
     "linear": "in products with weights",
     "attention": "in products of results, as in attention",
-    "weights": "in products of weights alone",
+    "weights": "in products that are made once a batch, as of weights alone",
 }
 """What multiplies, by the key of `macs_by_kind`."""
 
@@ -23,7 +23,8 @@ def plan_notes(prepared: "Prepared") -> list[str]:
     """Return the sentences of a plan."""
     plan = prepared.plan
     start = plan.jobs[0].request.job.architecture
-    return [*_counted(plan.baseline), *variant_note(prepared.spec), *_epsilon(start)]
+    of_family = plan.family.notes if plan.family else ()
+    return [*_counted(plan.baseline), *variant_note(prepared.spec), *_epsilon(start), *of_family]
 
 
 def _epsilon(network: Network) -> Iterator[str]:
@@ -38,3 +39,7 @@ def _counted(baseline: Candidate) -> Iterator[str]:
         kinds = baseline.architecture.workload.macs_by_kind.items()
         parts = [f"{macs:,} MACs {MADE_BY[kind]}" for kind, macs in kinds if macs]
         yield f"counted in the baseline: {', '.join(parts) or 'no MACs'}"
+        uncounted = baseline.architecture.workload.uncounted
+        calls = [f"{name} ({times:,} a pass)" for name, times in uncounted]
+        if calls:
+            yield f"not counted in the MACs, though they multiply: {', '.join(calls)}"

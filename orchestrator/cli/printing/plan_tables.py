@@ -8,6 +8,7 @@ from compound.orchestrator.cli.printing.plan_notes import plan_notes
 from compound.orchestrator.forecast.budget_check import warnings
 from compound.orchestrator.forecast.placement import sentence
 from compound.orchestrator.kinds.all_kinds import KINDS
+from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import part_warnings, planned_text
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import counted, duration, short, size
@@ -109,6 +110,7 @@ def show(prepared: "Prepared") -> None:
         )
     _say_totals(prepared)
     cautions = (
+        *class_warnings(plan.data),
         *plan.warnings,
         *part_warnings(plan.data),
         *warnings(prepared.spec, prepared.forecast),
@@ -227,10 +229,12 @@ def _say_totals(prepared: "Prepared") -> None:
     for name, total in later.items():
         if total.jobs:
             say(f"{name}: at most {_total(total)}")
-    if any(total.jobs for total in later.values()):
+    if forecast.test.total.jobs:
+        say(f"test part: at most {_total(forecast.test.total, 'evaluation')}")
+    if any(total.jobs for total in (*later.values(), forecast.test.total)):
         say(f"in all: at most {_total(forecast.most)}")
     for placed in forecast.resources:
-        say(sentence(placed, f"{counted(placed.at_once, 'job')} at once"))
+        say(sentence(placed, f"{counted(placed.at_once, 'job')} at a time"))
     if forecast.compiling:
         say(forecast.compiling)
     say(basis(forecast.basis))
@@ -238,17 +242,17 @@ def _say_totals(prepared: "Prepared") -> None:
         say(text)
 
 
-def _total(total: Total) -> str:
+def _total(total: Total, unit: str = "job") -> str:
     money = [] if total.money is None else [f"money {total.money:.2f}"]
     gpus = [f"{total.gpu_hours:.3g} GPU-hours"] if total.gpu_hours else []
     parts = [
-        counted(total.jobs, "job"),
-        counted(total.epochs, "epoch"),
+        counted(total.jobs, unit),
+        *([counted(total.epochs, "epoch")] if total.epochs else []),
         f"{duration(total.wall_seconds)} on the cluster",
         *gpus,
         f"{total.cpu_hours:.2g} CPU-hours",
         *money,
-        f"{size(total.memory)} a worker at most",
+        f"{size(total.memory)} per worker at most",
     ]
     return ", ".join(parts)
 

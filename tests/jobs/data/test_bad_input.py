@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from compound.jobs.data.pixels import decode as pixels
 from compound.jobs.data.source import inspect, summarise
-from compound.jobs.data.sources import decode as pixels
 from compound.schemas.data import DigitsData, SyntheticData
 from compound.schemas.errors import DataError
 from tests.support.image_files import encoded, folder, parquet, write_folder, write_parquet
@@ -69,7 +69,8 @@ def test_a_broken_image_is_left_out_and_named(rows, kind):
     assert len(info.quarantined) == 1
     assert info.quarantined[0].startswith("a.parquet row 3 (3.png): ")
     assert reason in info.quarantined[0]
-    assert summarise(spec).fingerprint == info.fingerprint
+    assert summarise(spec).fingerprint != info.fingerprint
+    assert summarise(rows()).fingerprint == inspect(rows()).fingerprint
 
 
 @pytest.mark.parametrize("kind", ["empty", "truncated jpeg", "huge"])
@@ -159,7 +160,7 @@ def test_what_is_not_there(tmp_path):
 
 
 def test_empty_splits(rows, tmp_path):
-    refused(summarise, rows([], []), "the training split is empty", "0 training and 0 validation")
+    refused(summarise, rows([], []), "the training split is empty: none of its files has a row")
     refused(summarise, rows(validation=0.001), "validation split is empty", "20 training")
     for name in ("ant", "bee"):
         (tmp_path / "train" / name).mkdir(parents=True)

@@ -9,6 +9,7 @@ from PIL import Image
 from compound.jobs.data.contact_sheet import contact_sheet, drawn
 from compound.jobs.data.sheet_images import MOST_CLASSES, SheetClass, sheet_classes
 from compound.jobs.data.source import opened
+from compound.jobs.data.stream.pixel_maker import maker
 from compound.schemas.data import SyntheticData
 from tests.support.image_files import folder, write_folder
 
@@ -68,7 +69,33 @@ def test_streamed_images_are_the_same_and_a_broken_one_is_crossed_out(tmp_path):
     assert tile.getpixel((40, 40)) == (255, 0, 0)
 
 
-@pytest.mark.parametrize("name", ["猫", "Собаки", "\udcff", "a\nb", "", "x" * 10_000, "Ünïcödé"])
+@pytest.mark.parametrize("images", [1, 2, 8])
+def test_the_names_of_classes_with_few_images_can_be_told_apart(images):
+    pixels = (np.zeros((1, 4, 4), np.uint8),) * images
+    sheets = [
+        drawn([SheetClass(0, f"Yorkshire terrier {name}", pixels, images)] * 3, "heading")
+        for name in ("old", "new")
+    ]
+    assert sheets[0].size == sheets[1].size and sheets[0].tobytes() != sheets[1].tobytes()
+
+
+@pytest.mark.filterwarnings("error:The given NumPy array is not writable")
+@pytest.mark.parametrize("kind", ["uint16", "uint8"])
+@pytest.mark.parametrize("side", [4, 8])
+def test_grey_of_any_depth_is_drawn_and_streamed_without_a_warning(tmp_path, kind, side):
+    for number in range(20):
+        path = tmp_path / "train" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8), 200 + number, kind)).save(path)
+    choice = opened(folder(str(tmp_path), memory="never"))
+    contact_sheet(choice, side)
+    make = maker(choice.form, side)
+    assert make(path.read_bytes()).shape == (1, side, side)
+
+
+@pytest.mark.parametrize(
+    "name", ["猫", "Собаки", "\udcff", "a\nb", "", "x" * 10_000, "Ünïcödé", "\ue001"]
+)
 def test_every_class_name_can_be_drawn(name):
     pixels = np.zeros((1, 4, 4), np.uint8)
     sheet = drawn([SheetClass(0, name, (pixels,), 1)], name)

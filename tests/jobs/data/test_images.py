@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from compound.jobs.data.images import at_resolution, resize, statistics
+from compound.jobs.data.pixels.decode import BadImage, Form, decode
 from compound.jobs.data.source import load, summarise
-from compound.jobs.data.sources.decode import BadImage, Form, decode
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.errors import DataError
 from compound.schemas.job import DataRef
@@ -71,7 +71,7 @@ def test_the_quick_decoder_gives_the_same_pixels(side, monkeypatch):
     quick = [decode(data, form) for form in forms]
     with pytest.raises(BadImage):
         decode(data[: len(data) // 2], forms[0])
-    monkeypatch.setattr("compound.jobs.data.sources.decode.simplejpeg", None)
+    monkeypatch.setattr("compound.jobs.data.pixels.decode.simplejpeg", None)
     assert all(
         np.array_equal(decode(data, form), fast) for form, fast in zip(forms, quick, strict=True)
     )

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from compound.jobs.data.source import SOURCES, inspect, load, summarise
-from compound.schemas.data import DataSpec, DigitsData, SyntheticData
+from compound.schemas.data import DataSpec, DigitsData, SyntheticData, Undecodable
 from tests.support.image_files import encoded, folder, parquet, write_folder, write_parquet
 
 CIFAR10 = os.environ.get("COMPOUND_CIFAR10", "")
@@ -49,7 +49,9 @@ def test_summary_and_inspection_agree(sources):
         assert by_listing.ledger and by_decoding.ledger
         # Parquet's images are compared when they are read.
         assert by_listing.ledger.parts == by_decoding.ledger.parts
-        assert by_listing == by_decoding.model_copy(update={"ledger": by_listing.ledger})
+        assert by_decoding.undecodable == Undecodable()
+        unread = {"ledger": by_listing.ledger, "undecodable": None}
+        assert by_listing == by_decoding.model_copy(update=unread)
 
 
 def test_parquet_pixels_and_labels_stay_together(tmp_path):

@@ -210,7 +210,8 @@ def test_an_error_that_was_raised_from_another_means_what_that_means():
     assert classify(wrapped(torch.OutOfMemoryError("CUDA out of memory"))).kind == "out of memory"
     lost = classify(wrapped(accelerator_error(700)))
     assert has_lost_gpu(lost)
-    assert lost.message == "the network's own words; this process can no longer use its GPU"
+    message = "ValueError: the network's own words; this process can no longer use its GPU"
+    assert lost.message == message
     assert "words of a later release" in lost.traceback
     assert classify(wrapped(KeyError("layer"))).kind == "error"
 

@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from torch import nn
 
+from compound.cluster.local_runner import LocalRunner
 from compound.jobs.__main__ import main
 from compound.jobs.models import build as built
 from compound.jobs.models.build import build
@@ -23,7 +24,7 @@ from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.architecture import Architecture
-from compound.schemas.errors import FactoryError
+from compound.schemas.errors import FactoryError, OtherNetworkError
 from compound.schemas.factory import FactoryNetwork
 from compound.schemas.job import JobRequest, JobResult, Resources, TrainJob
 from tests.support.family_networks import ONE_OF_EACH, small
@@ -301,6 +302,23 @@ def test_what_to_do_about_an_unused_weight_is_told(write: Write, tmp_path: Path)
     assert caught.value.next_step.endswith("or freeze it: spare.weight.requires_grad_(False)")
 
 
+ELSEWHERE = ("x + torch.arange(8.0)", "torch.cat([x, torch.ones(2, 3, 8, 8)])")
+
+
+@pytest.mark.parametrize("line", ELSEWHERE)
+def test_a_tensor_on_another_device_is_told_as_one(line: str, write: Write, tmp_path: Path) -> None:
+    text = f"""
+    class Net(nn.Module):
+        def forward(self, x):
+            return ({line}).flatten(1)[:, :4]
+    return Net()
+    """
+    with pytest.raises(FactoryError) as caught:
+        own(write(body(text)), tmp_path)
+    assert caught.value.message.endswith(f"in forward: return ({line}).flatten(1)[:, :4]")
+    assert "as in torch.arange(8, device=x.device)" in caught.value.next_step
+
+
 USED = {
     "now and then": """
         wide = round(8 * width)
@@ -513,3 +531,137 @@ def test_python_m_jobs_takes_the_flag(
     ran = run_forked(*words, ranks=2)
     both = JobResult.model_validate(json.loads(ran.stdout))
     assert (both.status, both.world_size) == ("done", 2)
+
+
+ANOTHER = {
+    "by the device": (
+        "size = 3 if torch.empty(0).is_meta else 1\n"
+        "layers = [nn.Conv2d(in_channels, round(4 * width), size, padding='same')]",
+        "'0.weight' is 4x3x1x1, float32, trained, and was counted as 4x3x3x3, float32, trained",
+    ),
+    "a layer more": (
+        "layers = [nn.Conv2d(in_channels, round(4 * width), 1)]\n"
+        "layers += [] if torch.empty(0).is_meta else [nn.PReLU()]",
+        "'1.weight' was not counted: it is 1, float32, trained",
+    ),
+    "frozen": (
+        "layers = [nn.Conv2d(in_channels, round(4 * width), 1)]\n"
+        "layers[0].requires_grad_(torch.empty(0).is_meta)",
+        "'0.weight' is 4x3x1x1, float32, frozen, and was counted as 4x3x1x1, float32, trained",
+    ),
+    "a setting": (
+        "layers = [nn.Conv2d(in_channels, round(4 * width), 1)]\n"
+        "layers += [nn.Dropout(0.5 if torch.empty(0).is_meta else 0.1)]",
+        "the layer '1' is Dropout(p=0.1, inplace=False), and was counted as Dropout(p=0.5, ",
+    ),
+    "in forward": (
+        "layers = [nn.Conv2d(in_channels, round(4 * width), 1)]\n"
+        "if not torch.empty(0).is_meta:\n"
+        "    layers[0].forward = lambda x: x.new_zeros(len(x), round(4 * width), 8, 8)",
+        "its layers are those that were counted, but its forward runs others",
+    ),
+}
+"""Factories that build another network with numbers than without, and the first difference."""
+ENDS = """
+return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                     nn.Linear(round(4 * width), num_classes))
+"""
+
+
+@pytest.mark.parametrize("name", ANOTHER)
+def test_another_network_with_numbers_than_without_is_not_trained(
+    name: str, write: Write, tmp_path: Path
+) -> None:
+    lines, told = ANOTHER[name]
+    job = factory_job(write(body(lines + ENDS)), tmp_path)
+    result = trained(job, tmp_path / "store", str(tmp_path))
+    assert result.cause is not None
+    assert (result.status, result.epochs, result.cause.kind) == ("failed", 0, "data")
+    assert told in result.cause.message
+
+
+EVERY_CALL = """
+import itertools
+SIZES = itertools.count(1)
+def build(*, depth, width, resolution, num_classes, in_channels):
+    conv = nn.Conv2d(in_channels, round(4 * width), 2 * next(SIZES) + 1, padding="same")
+    return nn.Sequential(conv, nn.Flatten(), nn.Linear(256, num_classes))
+"""
+
+
+def test_another_network_at_every_call_is_refused_by_plan(write: Write, tmp_path: Path) -> None:
+    with pytest.raises(OtherNetworkError) as caught:
+        own(write("from torch import nn\n" + EVERY_CALL), tmp_path)
+    assert "'0.weight' is 4x3x5x5, float32, trained, and was counted" in caught.value.message
+
+
+def test_every_start_compares_what_it_builds(write: Write, tmp_path: Path) -> None:
+    lines = "layers = [nn.Conv2d(in_channels, round(4 * width), 3, padding='same')]"
+    switch = "size = 3 if torch.empty(0).is_meta or not Path(SWITCH).exists() else 1"
+    text = body(switch + "\n" + lines.replace(", 3,", ", size,") + ENDS)
+    head = f"from pathlib import Path\nSWITCH = {str(tmp_path / 'switch')!r}\n"
+    job = factory_job(write(head + text), tmp_path, epochs=2)
+    store = ArtifactStore.open(str(tmp_path / "store"))
+    rows = run(job, store, Process.single(imports=(str(tmp_path),)), DataCache())
+    next(rows)
+    rows.close()
+    (tmp_path / "switch").touch()
+    resumed = trained(job, tmp_path / "store", str(tmp_path))
+    assert (resumed.status, resumed.cause.kind) == ("failed", "data")
+    assert "'0.weight' is 4x3x1x1" in resumed.cause.message
+    request = JobRequest(job=job, resources=Resources(workers=2, gpus=0))
+    (result,) = LocalRunner((str(tmp_path),)).run([request], store.uri, lambda event: None)
+    assert (result.status, result.cause.kind) == ("failed", "data")
+    assert "'0.weight' is 4x3x1x1" in result.cause.message
+
+
+ALIKE = {
+    "plain tensors": """
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.mean, self.out = torch.tensor([0.5]), nn.Linear(192, round(4 * width))
+                self.last = nn.Linear(round(4 * width), 4)
+            def forward(self, x):
+                return self.last(self.out((x - self.mean.to(x.device)).flatten(1)))
+        return Net()
+        """,
+    "built with numbers": """
+        rates = [rate.item() for rate in torch.linspace(0, 0.1, 3)]
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.mean, self.out = torch.tensor([0.5]), nn.Linear(192, round(4 * width))
+                self.last = nn.Linear(round(4 * width), 4)
+            def forward(self, x):
+                return self.last(self.out((x - self.mean.to(x.device)).flatten(1)))
+        return Net()
+        """,
+    "a forward that keeps the first weights": """
+        wide = round(4 * width)
+        net = nn.Sequential(nn.Flatten(), nn.Linear(192, wide), nn.Linear(wide, 4))
+        net[1].forward = lambda x: x @ net[1].weight.T + net[1].bias
+        return net
+        """,
+    "weight norm": """
+        norm = nn.utils.parametrizations.weight_norm
+        return nn.Sequential(nn.Flatten(), norm(nn.Linear(192, round(4 * width))),
+                             nn.Linear(round(4 * width), 4))
+        """,
+    "older weight norm": """
+        import warnings
+        warnings.simplefilter("ignore")
+        norm = nn.utils.weight_norm
+        return nn.Sequential(nn.Flatten(), norm(nn.Linear(192, round(4 * width))),
+                             nn.Linear(round(4 * width), 4))
+        """,
+    "mixed": MIXED,
+}
+"""Networks that are the same with numbers and without, though it is not plain to see."""
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_the_same_network_is_trained(name: str, write: Write, tmp_path: Path) -> None:
+    job = factory_job(write(body(ALIKE[name])), tmp_path, epochs=1)
+    result = trained(job, tmp_path / "store", str(tmp_path))
+    assert result.status == "done", result.cause

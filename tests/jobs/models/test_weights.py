@@ -191,6 +191,14 @@ def test_what_differs_is_listed_and_nothing_is_loaded(tmp_path: Path) -> None:
     assert torch.equal(ours.stem[0].weight, before)
 
 
+def test_a_name_with_control_characters_stays_on_the_line_of_the_error(tmp_path: Path) -> None:
+    network = small("mobilenet-v2")
+    tensors = {**build(network).state_dict(), "x\x1b[31my\n": torch.zeros(1)}
+    torch.save(tensors, tmp_path / "odd.pth")
+    with pytest.raises(ArchitectureError, match=r"1 unknown: x\\x1b\[31my\\n\)"):
+        load_weights(build(network), network, tmp_path / "odd.pth")
+
+
 def test_files_of_before_norms_counted_batches_load(tmp_path: Path) -> None:
     network = small("resnet-18")
     theirs = scrambled(torchvision_resnet(network))

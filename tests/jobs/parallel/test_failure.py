@@ -36,6 +36,24 @@ def test_kinds(error, kind):
     assert type(error).__name__ in cause.traceback
 
 
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyError("my key"), "KeyError: 'my key'"),
+        (ValueError("too wide"), "ValueError: too wide"),
+        (IndexError(3), "IndexError: 3"),
+        (AssertionError(), "AssertionError"),
+        (NotImplementedError("later"), "NotImplementedError: later"),
+        (type("OwnError", (Exception,), {})("x"), "OwnError: x"),
+        (RuntimeError("shapes differ"), "shapes differ"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x"), "[Errno 2] No such file: 'x'"),
+        (PlanError("batch"), "batch"),
+    ],
+)
+def test_a_message_that_is_no_sentence_has_its_class(error, message):
+    assert classify(error).message == message
+
+
 def test_divergence_names_the_epoch():
     assert (
         classify(Diverged(3, "train_loss", float("inf"))).message == "train_loss is inf in epoch 3"

@@ -10,7 +10,7 @@ from tests.support.back_ends import LONG
 from tests.support.simulated_verdicts import Judged, benches, simulate
 from tests.support.surfaces import SCENARIOS, SURFACES
 
-STUDIES = 12 if LONG else 4
+STUDIES = 12 if LONG else 2
 """For each of two plans and every surface."""
 
 

@@ -131,7 +131,7 @@ def test_a_tie_break_never_takes_one_that_is_not_tied(tie_break):
     scores = [around(0.90), around(0.88), around(0.87), around(0.95)]
     verdict = verdict_with(contestants(), scores, dict(enumerate(SPEEDS)), tie_break=tie_break)
     assert verdict.tied == (verdict.chosen,) == (contestants()[3].id,)
-    assert verdict.reason == "It is the best: every other candidate is significantly worse."
+    assert verdict.reason == "The choice is the best: every other candidate is significantly worse."
 
 
 def test_candidates_that_were_only_screened_are_not_missed():

@@ -138,7 +138,7 @@ def test_no_control_is_no_verdict_and_still_a_choice():
     assert verdict.outcome == "no verdict"
     assert "single-axis control" in verdict.sentence
     assert verdict.chosen == controls_and_mixes(1)[3].id
-    assert verdict.reason == "It is the only candidate with a score."
+    assert verdict.reason == "The choice is the only candidate with a score."
 
 
 def test_only_controls_is_no_verdict_and_the_best_of_them_is_chosen():

@@ -8,8 +8,11 @@ import pytest
 from PIL import Image
 
 from compound.jobs.data.contact_sheet import contact_sheet
+from compound.jobs.data.sheet_images import sheet_classes
 from compound.jobs.data.source import opened
 from compound.orchestrator.cli import data as data_command
+from compound.schemas.data import Undecodable
+from compound.schemas.errors import SpecError
 from tests.support.command import compound
 from tests.support.image_files import folder, write_folder
 from tests.support.small_study import SPEC as SMALL
@@ -46,6 +49,12 @@ def test_the_ledger_in_words(spec, tmp_path):
     assert sheet.read_bytes().startswith(b"\x89PNG")
 
 
+def test_names_that_the_sheet_has_as_codes_are_told(spec, tmp_path):
+    (tmp_path / "photos/train/ant").rename(tmp_path / "photos/train/\ue001")
+    done = compound("data", spec, "--sheet", str(tmp_path / "sheet.png"))
+    assert done.returncode == 0 and "1 class name drawn as codes, such as \ue001" in done.stderr
+
+
 def test_the_ledger_as_json_adds_up(spec):
     printed = json.loads(compound("data", spec, "--json").stdout)
     for part in printed["ledger"]["parts"]:
@@ -63,6 +72,14 @@ def test_the_short_form_in_a_plan(spec):
 def test_a_sheet_that_cannot_be_written(spec, tmp_path):
     done = compound("data", spec, "--sheet", str(tmp_path / "none" / "sheet.png"))
     assert done.returncode == 2 and "cannot be written" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["sheet.jpg", "sheet", "sheet.png.gif"])
+def test_a_sheet_of_another_format_is_refused(small, name):
+    sheet = small.parent / name
+    with pytest.raises(SpecError, match=r"a sheet is a PNG.*") as caught:
+        data_command.data(small, overrides(small), sheet, as_json=False)
+    assert ".png" in str(caught.value.next_step) and not sheet.exists()
 
 
 @pytest.fixture
@@ -86,6 +103,24 @@ def test_a_sheet_shows_images_at_the_baselines_resolution_and_evaluation_crop(sm
     assert sheet.read_bytes() == contact_sheet(choice, 10, 0.5)
     assert Image.open(io.BytesIO(sheet.read_bytes())).format == "PNG"
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("memory", ["auto", "never"])
+def test_the_sheet_and_the_json_count_what_is_taken(
+    small: Path, capsys: pytest.CaptureFixture[str], memory: str
+) -> None:
+    (small.parent / "images/train/ant/0.png").write_bytes(b"text")
+    fields = {"source": "image_folder", "path": str(small.parent / "images"), "memory": memory}
+    (small.parent / "data.json").write_text(json.dumps({**fields, "max_bad": 0.1}))
+    sheet = small.parent / "sheet.png"
+    data_command.data(small, overrides(small), sheet, as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    train, validation = printed["ledger"]["parts"]
+    assert (printed["train"], printed["validation"]) == (train["taken"], validation["taken"])
+    spec = folder(fields["path"], memory="never", max_bad=0.1)
+    choice = opened(spec, undecodable=Undecodable.model_validate(printed["undecodable"]))
+    assert [entry.count for entry in sheet_classes(choice, 10)] == train["class_counts"]
+    assert sheet.read_bytes() == contact_sheet(choice, 10)
 
 
 def test_the_fingerprint_of_the_pixels_is_in_the_json(small, capsys):

@@ -1,6 +1,7 @@
 """Exit codes of commands, as docs/exit_codes.md promises them."""
 
 import json
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -72,6 +73,10 @@ def test_the_page_has_every_code_command_and_ending() -> None:
     ]
     names = [callback.__name__ for callback in callbacks if callback]
     assert len(names) > 15 and not [name for name in names if f"`{name}" not in PAGE]
+    known = {name.replace("_", "-") for name in names}
+    cells = [line.split("|")[1] for line in PAGE.splitlines() if line.startswith("| `")]
+    written = [words.split()[0] for cell in cells for words in re.findall(r"`(.+?)`", cell)]
+    assert [word for word in written if word not in known and word.isalpha()] == []
     assert not [code for code in ExitCode if f"\n| {int(code)} |" not in PAGE]
     endings = [word for part in get_args(Reached) for word in get_args(part) or (part,)]
     assert not [word for word in endings if word in ("closed", "spent") and f'"{word}"' not in PAGE]

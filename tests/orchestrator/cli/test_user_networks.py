@@ -157,12 +157,15 @@ def test_a_plan_without_the_grant_is_refused_in_code_too(tmp_path: Path) -> None
 def test_the_example_runs_and_is_read_without_its_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Search, a family of two workers, status, report: in a folder that lacks the module."""
+    """Search, family, status, report: in a folder that lacks the module.
+
+    tests/test_one_root.py has a factory's family of two workers.
+    """
     monkeypatch.chdir(tmp_path)
     options = running.Options("local", None, False, True, allow_import=True)
     smaller = ["search.seeds=1", "search.design.degree=1", "family.phi=[2]", "train.epochs=1"]
     smaller.append("search.controls=[depth, width, resolution]")
-    workers = ["resources.family.workers=2", "resources.family.gpus=0"]
+    workers = ["resources.family.workers=1", "resources.family.gpus=0"]
     running.run(ROOT / "examples" / "factory.yaml", [*smaller, *workers], options)
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert [member["done"] for member in answer["family"]] == [1]
@@ -218,3 +221,52 @@ def test_planning_prints_a_table(
     assert "--allow-import" in out
     assert inspect(load(path).spec.data).train == 64
     assert ArtifactStore.open(str(tmp_path / "runs")).studies() == []
+
+
+LEAVES_OUT = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, channels, width, classes):
+        super().__init__()
+        self.stem = nn.Conv2d(channels, round(8 * width), 3, padding=1)
+        self.extra = nn.Conv2d(round(8 * width), round(8 * width), 1)
+        self.out = nn.Linear(round(8 * width), classes)
+        self.passes = 0
+    def forward(self, x):
+        x = self.stem(x).relu()
+        self.passes += self.training
+        if not self.training or CONDITION:
+            x = x + self.extra(x)
+        return self.out(x.mean((2, 3)))
+
+def build(*, depth, width, resolution, num_classes, in_channels):
+    return Net(in_channels, width, num_classes)
+"""
+ALONE = """\
+kind: train
+name: own
+store: {store}
+data: {{source: synthetic, images: 64, validation_images: 32, size: 8}}
+baseline: {{factory: "{factory}", resolution: 8}}
+train: {{epochs: 8, batch: 16}}
+resources: {{workers: 2, gpus: 0}}
+"""
+
+
+def test_a_branch_that_is_left_out_at_times_is_refused_for_several_workers(tmp_path: Path) -> None:
+    spec = write(tmp_path, LEAVES_OUT.replace("CONDITION", "torch.rand(()) < 0.5"), ALONE)
+    planned = compound("plan", str(spec), "--allow-import")
+    assert planned.returncode == 2
+    assert "leaves the weight 'extra.weight', 'extra.bias' out of some passes" in planned.stderr
+    alone = compound("plan", str(spec), "--allow-import", "--set", "resources.workers=1")
+    assert alone.returncode == 0, alone.stderr
+
+
+def test_a_branch_that_is_left_out_late_fails_with_its_cause(tmp_path: Path) -> None:
+    spec = write(tmp_path, LEAVES_OUT.replace("CONDITION", "self.passes < 9"), ALONE)
+    ran = compound("run", str(spec), "--allow-import", "--runner", "local", "--no-report")
+    assert ran.returncode == 1
+    assert "the network leaves some weights out of some passes" in ran.stderr
+    assert "Expected to have finished" not in ran.stderr

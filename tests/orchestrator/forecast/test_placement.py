@@ -159,9 +159,9 @@ def test_auto_says_what_it_came_to_and_why(spec) -> None:
     assert (search["phase"], search["gpus"], search["asked"]) == ("search", 0, "auto")
     assert family["why"] == "auto: on this machine there is no NVIDIA driver"
     assert not any("GPU" in text for text in planned.plan["warnings"])
-    assert "search jobs: 1 worker x (1 CPU, 1 GPU), 1 job at once; auto: one GPU" in shown.out
+    assert "search jobs: 1 worker x (1 CPU, 1 GPU), 1 job at a time; auto: one GPU" in shown.out
     assert (
-        "family jobs: 2 workers x (1 CPU, 0.5 GPUs), 1 job at once; auto: 2 workers on 1 GPU, so "
+        "family jobs: 2 workers x (1 CPU, 0.5 GPUs), 1 job at a time; auto: 2 workers on 1 GPU, so "
         "2 share one; gloo exchanges the gradients" in shown.out
     )
     assert "family: 2 workers take turns on a GPU: their times are predicted" in shown.err
@@ -232,7 +232,7 @@ def test_a_plan_that_cannot_run_names_the_edit_that_makes_it_fit(
     planning.plan(path, [hosts, change], planning.Options())
     found = capsys.readouterr()
     assert message in found.err
-    assert ("0 jobs at once" in found.out) == ("budget" not in change)
+    assert ("0 jobs at a time" in found.out) == ("budget" not in change)
     told = found.out.splitlines()[-1].partition("next: ")[2]
     assert told.startswith("compound plan ") and told.endswith(f" --set {edit}")
     words = shlex.split(told)[2:]

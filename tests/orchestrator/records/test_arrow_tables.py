@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli import export_tables as lakehouse
 from compound.orchestrator.cli.printing.table_output import Format, emit_parts
 from compound.orchestrator.cli.query import answer, query
-from compound.orchestrator.cli.status import find, metrics
+from compound.orchestrator.cli.status import find, held_out_metrics, metrics
 from compound.orchestrator.records.arrow_tables import TABLES, table
 from compound.schemas.errors import SpecError, StoreError
 from tests.support.command import compound
@@ -28,7 +29,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("study")
     spec = folder / "small.yaml"
     spec.write_text(SPEC.format(store=folder / "runs", epochs=2))
-    ran = compound("run", str(spec), "--runner", "local")
+    ran = compound("run", str(spec), "--runner", "local", "--set", "data.test_images=40")
     assert ran.returncode == 0, ran.stderr
     return str(folder / "runs")
 
@@ -47,7 +48,8 @@ def test_every_table_has_its_schema_and_lines(store: str, name: str) -> None:
 
 
 def test_questions_in_sql(store: str, capsys: pytest.CaptureFixture[str]) -> None:
-    jobs = query_rows("select count(*) n, min(status) s from jobs", store, capsys)
+    distinct = "select count(distinct job) n, min(status) s from jobs"
+    jobs = query_rows(distinct, store, capsys)
     opened, study_documents = find("small", store)
     assert jobs == [{"n": len(study_documents.jobs), "s": "done"}]
     (best,) = query_rows(
@@ -70,6 +72,20 @@ def test_questions_in_sql(store: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert query_rows("select 1 where 1 = 0", store, capsys) == []
 
 
+def test_a_job_of_two_phases_is_a_row_in_both(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, study_documents = find("small", store)
+    search, family = study_documents.search, study_documents.family
+    assert search and family
+    by_phase = {"search": search.jobs, "family": family.jobs}
+    ids = {phase: {job.request.job.id for job in jobs} for phase, jobs in by_phase.items()}
+    assert ids["search"] & ids["family"], "the first of the family is a network of the search"
+    rows = query_rows("select phase, count(*) n from jobs group by 1", store, capsys)
+    assert {row["phase"]: row["n"] for row in rows} == {p: len(jobs) for p, jobs in ids.items()}
+    assert len(study_documents.jobs) == len(ids["search"] | ids["family"])
+
+
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
@@ -83,6 +99,49 @@ def test_questions_in_sql(store: str, capsys: pytest.CaptureFixture[str]) -> Non
 def test_what_is_no_question_is_refused(sql: str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
         answer(sql, {"jobs": pa.table({"job": ["a"]})})
+
+
+def test_the_test_part_is_a_table_of_every_evaluation(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened, study_documents = find("small", store)
+    final = study_documents.test
+    assert final is not None
+    rows = table(opened, "test", ["small"]).to_pylist()
+    assert {(row["job"], row["test_accuracy"], row["test_images"]) for row in rows} == {
+        (score.job, score.accuracy, 40) for score in final.scores
+    }
+    planned = {job.request.job.id: job for job in study_documents.jobs}
+    for row in rows:
+        job = planned[row["job"]]
+        assert (row["phase"], row["phi"], row["label"], row["seed"]) == (
+            job.phase,
+            job.phi,
+            job.request.label,
+            job.request.job.seed,
+        )
+    assert any("choice" in row["roles"] for row in rows)
+    held_out_metrics("small", store, "json", None)
+    assert json.loads(capsys.readouterr().out) == rows
+    (joined,) = query_rows(
+        "select count(*) n from test join jobs using (study, job) "
+        "where test.validation_accuracy = jobs.validation_accuracy",
+        store,
+        capsys,
+    )
+    assert joined["n"] == len(rows)
+
+
+def test_outdated_test_accuracies_say_so_in_the_table(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened, study_documents = find("small", store)
+    assert study_documents.test is not None
+    changed = study_documents.test.model_copy(update={"outdated": "other images"})
+    held_out = TABLES["test"][1]
+    lines = held_out(opened, "small", replace(study_documents, test=changed)).to_pylist()
+    assert {line["outdated"] for line in lines} == {"other images"}
+    assert held_out(opened, "small", replace(study_documents, test=None)).num_rows == 0
 
 
 def test_an_unknown_study_is_named(store: str) -> None:

@@ -129,18 +129,35 @@ def test_an_interrupted_reading_is_continued_and_counts_once(tmp_path: Path) -> 
     assert not any(network.unread for network in final.networks)
 
 
-def test_changed_test_images_are_told_and_not_read(spec: Path) -> None:
+def test_changed_test_images_are_told_before_training_and_never_read(spec: Path) -> None:
     first, runner = stored(spec)[2], Recorded()
     log, _ = carry_out(spec, "data.test_images=60", "family.phi=[1,2,1.5]", runner=runner)
     final = stored(spec)[2]
     assert not runner.evaluated
     assert final.networks == first.networks
-    assert "has changed since it was read" in final.outdated
-    assert final.outdated in log.notes
+    assert "has changed since it was read: 50 images then" in final.outdated
+    assert final.changed is not None and final.changed.images == 60
+    assert log.notes[0] == f"warning: {final.outdated}", "told before anything trains"
     printed = compound("status", str(spec)).stdout
     assert f"warning: {final.outdated}" in printed
     carry_out(spec, IMAGES, "family.phi=[1,2]")
     assert not stored(spec)[2].outdated, "the old images are back"
+    assert stored(spec)[2].complete
+
+
+def test_a_study_whose_test_images_changed_ends_with_1_and_names_what_reads_them(
+    spec: Path,
+) -> None:
+    options = ("--runner", "local", "--no-report", "--set", "data.test_images=60")
+    again = compound("run", str(spec), *options)
+    assert again.returncode == 1, "its test accuracies are not of these data"
+    assert "compound run SPEC --set name=small-2" in again.stderr
+    renamed = compound("run", str(spec), *options, "--set", "name=small-2")
+    assert renamed.returncode == 0
+    store = ArtifactStore.open(str(spec.parent / "runs"))
+    final = store.study("small-2").read(FINAL_TEST, FinalTest)
+    assert final is not None and final.images == 60 and final.complete
+    assert {score.job for score in final.scores} == {s.job for s in stored(spec)[2].scores}
 
 
 def test_a_test_part_that_is_taken_away_is_told(spec: Path) -> None:
@@ -194,17 +211,17 @@ def test_people_and_programs_see_it_everywhere(spec: Path) -> None:
     answer = json.loads(ran.stdout.splitlines()[-1])
     assert FinalTest.model_validate(answer["test"]) == final
     printed = compound("run", str(spec), "--runner", "local", "--no-report", "--set", IMAGES).stdout
-    assert "test part: 50 images that no decision has seen, 90 % intervals" in printed
+    assert "test part: 50 images used for no decision, 90 % intervals" in printed
     status = compound("status", "small", "--store", str(spec.parent / "runs"))
     assert final.sentence in status.stdout
     as_json = compound("status", "small", "--store", str(spec.parent / "runs"), "--json")
     assert json.loads(as_json.stdout)["test"] == answer["test"]
     page = Path(answer["report"]).read_text()
-    assert "50 images that no decision has seen" in page
+    assert "50 images that were used for no decision" in page
     plan = compound("plan", str(spec), "--set", IMAGES).stdout
     assert "test part: 50 images, read once at the end" in plan
     without = compound("plan", str(spec)).stdout
-    assert "no test part: all accuracies are of validation images" in without
+    assert "no test part: accuracies are of validation images" in without
 
 
 def test_a_poor_test_part_is_told_before_anything_is_trained(spec: Path) -> None:
@@ -238,7 +255,7 @@ def test_one_variant_is_evaluated_as_well(tmp_path: Path) -> None:
     assert (network.role, network.name, len(network.seeds)) == ("family", "phi 1", 2)
     assert network.seeds[0].images == 359
     printed = compound("status", str(path)).stdout
-    assert "test accuracy on 359 images that no decision has seen" in printed
+    assert "test accuracy on 359 images that were used for no decision" in printed
 
 
 def test_a_study_without_a_test_part_says_so(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A study run again with a changed spec: what is new trains, what cannot extend is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from compound.orchestrator.records.documents import Documents, Record, documents
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.extend import require_extension
 from compound.orchestrator.spec.load import load
+from compound.schemas.data import Undecodable
 from compound.schemas.errors import PlanError
 from compound.schemas.job import JobRequest
 from compound.schemas.plan import AnyPlan
@@ -74,6 +76,19 @@ def test_images_whose_pixels_are_read_otherwise_today_are_refused_with_the_reaso
     data = plan.data.model_copy(update={"fingerprint": "0" * 16, "pixels": 2})
     with pytest.raises(PlanError, match="was begun when some of these images were read with other"):
         require_extension(begun, plan.model_copy(update={"data": data}))
+
+
+def test_other_images_that_cannot_be_decoded_are_other_data(begun: Documents, spec: Path) -> None:
+    plan = planned(spec)
+    bad, other = ("a.heic: HEIC, which needs a package",), {"fingerprint": "0" * 16}
+    now = plan.data.model_copy(update={**other, "quarantined": bad, "undecodable": Undecodable()})
+    with pytest.raises(PlanError, match="images that cannot be decoded: 0 -> 1, fingerprint"):
+        require_extension(begun, plan.model_copy(update={"data": now}))
+    assert begun.plan is not None
+    was = begun.plan.data.model_copy(update={"quarantined": bad})
+    older = replace(begun, plan=begun.plan.model_copy(update={"data": was}))
+    with pytest.raises(PlanError, match="of which an older version kept no list"):
+        require_extension(older, plan.model_copy(update={"data": now}))
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from compound.schemas.spending import Spending, Spent
 from tests.support.command import compound
 from tests.support.small_jobs import small_job
 
+TWO = Resources(workers=2, cpus=1)
 NODES = [Node(cpus=4, gpus=0, host="here")]
 numbers = st.floats(min_value=0, max_value=1e6)
 
@@ -52,7 +53,7 @@ class Epochs:
 
 
 def request(seed: int) -> JobRequest:
-    return JobRequest(job=small_job(seed=seed), resources=Resources(workers=2, cpus=1))
+    return JobRequest(job=small_job(seed=seed), resources=TWO)
 
 
 def metered(
@@ -114,6 +115,54 @@ def test_nothing_begins_once_the_budget_is_spent() -> None:
     again = limited.run([request(7)], "", lambda event: None)
     assert [result.status for result in again] == ["stopped"]
     assert limited.spent == before
+
+
+class Evaluating(Epochs):
+    """A runner that takes half an hour for each evaluation."""
+
+    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+        if not requests[0].evaluates:
+            return super().run(requests, store, on_event)
+        results = []
+        for request in requests:
+            status = "stopped" if self.stopped else "done"
+            result = JobResult(job=request.job.id, status=status, attempt=0, epochs=4, seconds=1800)
+            results.append(result)
+            if not self.stopped:
+                on_event(Event(kind="ended", job=request.job.id, result=result))
+        return results
+
+
+def evaluating(spending: Spending) -> tuple[SpendingLimit, list[str], list[str]]:
+    """Train three jobs of four epochs, and evaluate them; return how both ended."""
+    limited = SpendingLimit(Evaluating(4), spending, NODES, Spent(), lambda spent: None)
+    jobs = [JobRequest(job=small_job(seed=s, epochs=4), resources=TWO) for s in range(3)]
+    trained = limited.run(jobs, "", lambda event: None)
+    tests = [job.model_copy(update={"evaluates": "a part"}) for job in jobs]
+    tested = limited.run(tests, "", lambda event: None)
+    return limited, *([result.status for result in results] for results in (trained, tested))
+
+
+def test_evaluations_on_the_test_part_are_counted_and_have_no_epochs() -> None:
+    limited, _, tested = evaluating(Spending())
+    assert tested == ["done"] * 3
+    assert limited.spent == Spent(epochs=12, cpu_hours=12.0 + 3.0)
+
+
+def test_a_limit_on_epochs_that_training_uses_up_leaves_the_test_part() -> None:
+    limited, trained, tested = evaluating(Spending(epochs=12))
+    assert (trained, tested) == (["done"] * 3, ["done"] * 3)
+    _, trained, _ = evaluating(Spending(epochs=11))
+    assert trained[-1] == "stopped"
+    assert limited.run([request(7)], "", lambda event: None)[0].status == "stopped"
+
+
+def test_a_limit_on_hours_stops_evaluations_too() -> None:
+    limited, trained, tested = evaluating(Spending(cpu_hours=13))
+    assert (trained, tested) == (["done"] * 3, ["done", "stopped", "stopped"])
+    assert limited.limit == "13 CPU-hours, the budget is 13"
+    _, trained, tested = evaluating(Spending(cpu_hours=12))
+    assert (trained, tested) == (["done"] * 3, ["stopped"] * 3)
 
 
 @given(numbers, numbers, st.none() | numbers, numbers)

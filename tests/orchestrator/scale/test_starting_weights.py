@@ -280,6 +280,23 @@ def test_the_plan_says_what_training_starts_from(
     assert f"given.pth (sha256 {digest[:12]})" in capsys.readouterr().out
 
 
+def test_the_plan_says_what_is_cast_and_refuses_what_cannot_be(
+    spec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tensors = given(spec(), "torchvision")
+    floats = {name: t for name, t in tensors.items() if t.is_floating_point()}
+    half = {name: tensor.half() for name, tensor in floats.items()}
+    torch.save({**tensors, **half}, tmp_path / "given.pth")
+    with pytest.raises(SystemExit):
+        main(["plan", str(spec())])
+    cast = f"cast to float32: {len(floats)} tensors of the weights, which are float16 in the file"
+    assert cast in capsys.readouterr().out
+    torch.save({**tensors, "conv1.weight": floats["conv1.weight"] / 0}, tmp_path / "given.pth")
+    assert f"{tmp_path}/given.pth: numbers that are NaN" in refused(spec())
+    torch.save({**tensors, "conv1.weight": floats["conv1.weight"].int()}, tmp_path / "given.pth")
+    assert "conv1.weight is int32" in refused(spec())
+
+
 @pytest.mark.slow
 def test_every_rank_starts_from_the_weights(spec, store: str, tmp_path: Path) -> None:
     tensors = given(spec(), "torchvision")

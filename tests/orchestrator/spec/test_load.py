@@ -69,7 +69,17 @@ STAGES = """\
     - {kernel: 3, channels: 8}
     - {kernel: 3, channels: 16, stride: 2}
 """
+DATES = [
+    ("2024-13-45", "month must be in 1..12; '2024-13-45' in quotes is a text"),
+    ("2024-02-30", "has the form of a date, and is none: day is out of range"),
+    ("2024-12-01 25:00:00", "hour must be in 0..23"),
+    ("2024-12-01T10:00:00+99:99", "offset must be"),
+]
 MISTAKES = [
+    *(("degree: 4", f"degree: {date}", "10:35", words) for date, words in DATES),
+    ("kind: study\nname: quick", 'kind: "study\nname: "quick"', "1:7", "in line 2, ends its text"),
+    ("name: quick", "name: 'quick\nstore: ''\n'seed': 1", "2:7", "in line 4, ends its text"),
+    ("{source: digits}", '{source: "digits}\nseed: 3\n"retries": 1', "3:16", "in line 5, ends"),
     ("name: quick", 'name: "quick', "2:7", "this quote is never closed"),
     ("name: quick", "name quick", "2:1", "a key without a colon"),
     ("name: quick", "name: a: b", "2:8", "put a value with a colon in quotes"),
@@ -123,15 +133,15 @@ REFUSED = [
     ("resolution: 16", "resolution: -1", "5:15", "greater than or equal to 1"),
     ("seeds: 3", "seeds: many", "11:10", "allowed: a whole number"),
     ("batch: 64", "batch: 64, learning_rate: .nan", "13:46", "finite"),
-    ("batch: 64", "batch: 64, accumulate: 3", "13:8", "does not divide"),
+    ("batch: 64", "batch: 64, accumulate: 3", "13:43", "does not divide"),
     ("kind: lattice, degree: 4", "kind: grid, alpha: [-1, 2]", "10:32", "alpha[0]"),
     (
         "kind: lattice, degree: 4",
         "kind: grid, alpha: [2, 1]",
-        "10:11",
+        "10:31",
         "write the smaller number first",
     ),
-    ("kind: lattice, degree: 4", "kind: grid, step: 0.001", "10:11", "251,252,001 grid points"),
+    ("kind: lattice, degree: 4", "kind: grid, step: 0.001", "10:30", "251,252,001 grid points"),
     ("search:", "search: 3\nsearch_:", "9:9", "allowed: keys with values"),
     ("train: {epochs: 5, batch: 64}", "train: 5", "13:8", "not keys with values"),
     ("name: quick", "name: quick\nname: quick", "3:1", "duplicate key"),
@@ -139,8 +149,8 @@ REFUSED = [
     ("name: quick", "name: !!python/object:os.system x", "2:7", "tags are not supported"),
     ("name: quick", "name: &a quick", "2:7", "anchors"),
     ("kind: study", "kind: study\n---\nkind: study", "2:1", "one document"),
-    ("kind: study", f"kind: study\n{SEARCH_RANGE}", "2:12", "only family jobs may have"),
-    ("kind: study", f"kind: study\n{FAMILY_RANGE % (3, 2)}", "2:31", "more than max, which is 2"),
+    ("kind: study", f"kind: study\n{SEARCH_RANGE}", "2:31", "only family jobs may have"),
+    ("kind: study", f"kind: study\n{FAMILY_RANGE % (3, 2)}", "2:37", "more than max, which is 2"),
     ("kind: study", f"kind: study\n{FAMILY_RANGE % (0, 2)}", "2:37", "greater than or equal to 1"),
     *MISTAKES,
     ("seeds: 3", f"seeds: {'[' * 50}{']' * 50}", "11:46", "nested more than 40 deep"),
@@ -276,6 +286,35 @@ def test_a_path_that_cannot_be_written_out_is_refused(
     with pytest.raises(SpecError, match=re.escape(words)) as caught:
         spec("data: {source: digits}", DATA % f"'{written}'")
     assert caught.value.where.endswith("spec.yaml:3:36")
+
+
+QUOTED = """\
+"kind": "study"
+"name": "quick"
+"data": {"source": "digits"}
+"baseline":
+  "name": "resnet-18"
+"search":
+  "design": {"kind": "lattice"}
+  "controls":
+    - "width"
+    - "depth"
+"store": "runs"
+"""
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_an_open_quote_is_blamed_on_its_own_line(tmp_path: Path, quote: str) -> None:
+    path, text = tmp_path / "spec.yaml", QUOTED.replace('"', quote)
+    quotes = [at for at, letter in enumerate(text) if letter == quote]
+    path.write_text(text)
+    load(path)
+    for closing in quotes[1::2]:
+        path.write_text(text[:closing] + text[closing + 1 :])
+        with pytest.raises(SpecError) as caught:
+            load(path)
+        line = text.count("\n", 0, closing) + 1
+        assert caught.value.where.startswith(f"{path}:{line}:"), str(caught.value)
 
 
 @settings(max_examples=150, deadline=None)

@@ -206,3 +206,29 @@ def test_switching_one_change_on_leaves_the_other_draws() -> None:
     assert torch.equal(plain.rows, full.rows) and torch.equal(plain.columns, full.columns)
     policy = Augmenter(Augment(policy="randaugment"), torch.zeros(1), 16).draw(3, 2, 50)
     assert torch.equal(policy.codes, full.codes) and torch.equal(policy.amounts, full.amounts)
+
+
+def test_randaugment_of_revision_0_draws_as_it_did() -> None:
+    """The draws of a store from before every operation was made, as they were recorded then."""
+    augment = Augment(policy="randaugment", layers=2, magnitude=9)
+    old, new = (
+        draw_policy(augment, 4_000, torch.Generator().manual_seed(5), revision)
+        for revision in (0, 1)
+    )
+    made = [float((codes > 0).float().mean()) for codes, _ in (old, new)]
+    assert made[0] == pytest.approx(0.5, abs=0.02) and made[1] == 1.0
+    first = draw_policy(augment, 6, torch.Generator().manual_seed(5), 0)[0]
+    assert first.tolist() == [[0, 15], [16, 0], [7, 7], [1, 10], [9, 0], [0, 0]]
+
+
+def test_a_source_draws_by_the_revision_of_its_job() -> None:
+    augment = Augment(policy="randaugment")
+    means = torch.full((3,), 90.0)
+    draws = {
+        (side, revision): Augmenter(augment, means, SIDE, revision).at(side).draw(1, 1, 30)
+        for side in (SIDE, SIDE // 2)
+        for revision in (0, 1)
+    }
+    assert all(
+        bool((drawn.codes == 0).any()) == (revision == 0) for (_, revision), drawn in draws.items()
+    )

@@ -137,3 +137,22 @@ def test_a_closed_folder_is_refused(root, request):
     with pytest.raises(DataError, match="cannot be read: Permission denied") as caught:
         summarise(folder(str(root)))
     assert f"chmod -R u+rX {root}/train/bee" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image"])
+def test_images_that_are_left_out_are_no_duplicates(tmp_path, content):
+    write_folder(tmp_path, 10)
+    for number in range(4):
+        name = ("ant", "bee")[number % 2]
+        (tmp_path / "train" / name / f"bad{number}.png").write_bytes(content)
+    ledger = inspect(folder(str(tmp_path), max_bad=0.5)).ledger
+    assert not ledger.duplicates and not any("same content" in note for note in ledger.notes)
+    assert ledger.compared == sum(part.taken for part in ledger.parts) == 20
+
+
+def test_rows_without_an_image_are_no_duplicates(tmp_path):
+    images = [*(encoded(number) for number in range(16)), None, None, b"", b""]
+    ledger = inspect(
+        parquet(write_parquet(tmp_path / "a", images, [0, 1] * 10), max_bad=0.5)
+    ).ledger
+    assert not ledger.duplicates and not any("same content" in note for note in ledger.notes)

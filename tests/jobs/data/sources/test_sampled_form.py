@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from compound.jobs.data.source import load, opened, summarise
+from compound.jobs.data.source import inspect, load, opened, summarise
 from compound.jobs.data.sources.sampled_form import evenly
 from tests.support.image_files import encoded, folder, parquet, write_folder, write_parquet
 from tests.support.pictures import encode, picture
@@ -130,3 +130,26 @@ def test_broken_images_where_the_sample_is_taken_do_not_stop_it(tmp_path):
     for number in (0, 1, 20, 39):
         images[number] = b"broken"
     assert summarise(data_of(tmp_path, images)).in_channels == 3
+
+
+@pytest.mark.parametrize("images", [40, 800])
+def test_a_summary_says_that_it_sampled_and_what_looks_at_all(tmp_path, images):
+    data = [encoded(number, 4) for number in range(images)]
+    labels = [number % 2 for number in range(images)]
+    spec = parquet(write_parquet(tmp_path / "a.parquet", data, labels))
+    notes = summarise(spec).ledger.notes
+    sampled = [note for note in notes if "images were sampled" in note]
+    assert len(sampled) == (images > 256)
+    assert all(note.startswith("256 of 800 images were sampled") for note in sampled)
+    assert not any("sampled" in note for note in inspect(spec).ledger.notes)
+    assert inspect(spec).ledger.appearance.sampled == images
+
+
+@pytest.mark.parametrize("white", [1, 100, 255, 1000, 4095, 65535, 5.5])
+def test_a_white_of_the_spec_is_white_and_part_of_the_fingerprint(tmp_path, white):
+    images = [np.full((4, 4), value, np.float32) for value in (0, white / 2, white, 2 * white)]
+    encoded_images = [encode(Image.fromarray(image), "TIFF") for image in images]
+    spec = data_of(tmp_path, encoded_images, white=white)
+    values = sorted(set(load(spec).train_images.flatten().tolist()))
+    assert values[0] == 0 and values[-1] == 255 and abs(values[1] - 127) <= 1 and len(values) == 3
+    assert summarise(spec).fingerprint != summarise(data_of(tmp_path, encoded_images)).fingerprint

@@ -1,10 +1,12 @@
 """Which images are used: balanced, disjoint, and the same everywhere."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from compound.jobs.data.sources.subset import limited, parts, split
+from compound.schemas.errors import DataError
 
 labels_of = st.lists(st.integers(0, 5), min_size=1, max_size=200).map(
     lambda values: np.array(values, dtype=np.int64)
@@ -16,10 +18,13 @@ seeds = st.integers(0, 2**32 - 1)
 def test_split_parts_everything_once_and_every_class_alike(labels, fraction, seed):
     train, held_out = split(labels, fraction, seed)
     assert sorted([*train, *held_out]) == list(range(len(labels)))
-    assert len(held_out) == round(fraction * len(labels))
-    for label in np.unique(labels):
+    classes = np.unique(labels)
+    assert set(labels[train]) == set(classes)
+    assert len(held_out) == min(round(fraction * len(labels)), len(labels) - len(classes))
+    spared = parts(labels, fraction, None, seed).spared if len(held_out) else len(classes)
+    for label in classes:
         expected = fraction * (labels == label).sum()
-        assert abs((labels[held_out] == label).sum() - expected) <= 1.5
+        assert abs((labels[held_out] == label).sum() - expected) <= 1.5 + spared
 
 
 @given(labels_of, st.integers(1, 250), seeds)
@@ -55,12 +60,15 @@ def test_selection_is_fixed_by_its_seed():
 def test_parts_divide_all_images_evenly_by_class(labels, validation, test, seed):
     labels = np.array(labels)
     divided = parts(labels, validation, test, seed)
-    everything = np.concatenate(divided)
+    everything = np.concatenate(divided[:3])
     assert sorted(everything.tolist()) == list(range(len(labels)))
+    classes = np.unique(labels)
+    left = len(labels) - round(test * len(labels)) - len(classes)
+    assert set(labels[divided.train]) == set(classes)
     assert len(divided.test) == round(test * len(labels))
-    assert len(divided.validation) == round(validation * len(labels))
+    assert len(divided.validation) == min(round(validation * len(labels)), left)
     for count, taken in zip(np.bincount(labels), np.bincount(labels[divided.test]), strict=False):
-        assert abs(taken - test * count) <= 2
+        assert abs(taken - test * count) <= 2 + divided.spared
     assert parts(labels, validation, test, seed).test.tolist() == divided.test.tolist()
     # How much validation takes moves no image into or out of the test part.
     assert parts(labels, validation / 2, test, seed).test.tolist() == divided.test.tolist()
@@ -68,7 +76,20 @@ def test_parts_divide_all_images_evenly_by_class(labels, validation, test, seed)
 
 def test_parts_without_a_test_part_are_those_of_a_split():
     labels = np.arange(100) % 3
-    train, held_out, test = parts(labels, 0.25, None, 7)
+    train, held_out, test, spared = parts(labels, 0.25, None, 7)
     for own, before in zip((train, held_out), split(labels, 0.25, 7), strict=True):
         assert own.tolist() == before.tolist()
-    assert not len(test)
+    assert not len(test) and not spared
+
+
+def test_only_images_of_a_class_train_and_others_are_held_out_in_their_place():
+    labels = np.array([*range(60), *[60] * 40])
+    divided = parts(labels, 0.15, 0.23, 0)
+    assert set(divided.train) >= set(range(60)) and divided.spared > 0
+    assert (len(divided.validation), len(divided.test)) == (15, 23)
+
+
+@pytest.mark.parametrize("fractions", [(0.2, None), (0.2, 0.2)])
+def test_nothing_can_be_held_out_of_classes_of_one_image(fractions):
+    with pytest.raises(DataError, match="10 images are of 10 classes, and training needs one"):
+        parts(np.arange(10), *fractions, 0)

@@ -1,12 +1,13 @@
 """An image's properties from its header: no pixels are decoded."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PIL import ExifTags, Image
 
 from compound.jobs.data.listing.image_file import opened
+from compound.jobs.data.pixels.eight_bits import correction
 from compound.schemas.data_ledger import Appearance, Tally
 
 PLAIN_FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "BMP")
@@ -37,6 +38,8 @@ class Header:
     """Whether it has more than 8 bits a channel."""
     grey: bool
     """Whether its mode has no colour, or it is a GIF whose palette has none."""
+    correction: str = ""
+    """Why the second version of the rules made other pixels of it; "": it made the same."""
 
     @property
     def raw(self) -> bool:
@@ -52,11 +55,23 @@ def header(data: bytes) -> Header:
         # Pillow gives the size of a TIFF upright already.
         if orientation > 4 and image.format != "TIFF":
             width, height = height, width
-        transparent = image.has_transparency_data
+        undrawn = drawn_area(image) is not None
+        transparent = image.has_transparency_data or undrawn
         return Header(
             *(image.format or "", image.mode, width, height),
             *(orientation > 1, transparent, _deep(image, data), _grey(image, data)),
+            "framed" if undrawn else correction(image),
         )
+
+
+def drawn_area(image: Image.Image) -> tuple[int, int, int, int] | None:
+    """Return the part of its canvas that a GIF which is not loaded draws: left, top, right, bottom.
+
+    None where that is all. Viewers show nothing in the rest; Pillow has a colour of the palette.
+    """
+    tiles = getattr(image, "tile", ()) if image.format == "GIF" else ()
+    area = tiles[0].extents if tiles else None
+    return None if area in (None, (0, 0, *image.size)) else area
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -121,18 +136,21 @@ def _deep(image: Image.Image, data: bytes) -> bool:
     return isinstance(values, tuple) and any(isinstance(v, int) and v > 255 for v in values)
 
 
-def appearance(headers: Sequence[Header], listed: int) -> Appearance:
-    """Count the properties of a sample of `listed` images."""
+def appearance(headers: Counter[Header], listed: int) -> Appearance:
+    """Count the properties of some of `listed` images."""
     return Appearance(
-        sampled=len(headers),
+        sampled=headers.total(),
         listed=listed,
-        sizes=_tallies(f"{header.width} x {header.height}" for header in headers),
-        modes=_tallies(header.mode for header in headers),
-        oriented=sum(header.oriented for header in headers),
-        transparent=sum(header.transparent for header in headers),
-        deep=sum(header.deep for header in headers),
+        sizes=_tallies(headers, lambda header: f"{header.width} x {header.height}"),
+        modes=_tallies(headers, lambda header: header.mode),
+        oriented=sum(count for header, count in headers.items() if header.oriented),
+        transparent=sum(count for header, count in headers.items() if header.transparent),
+        deep=sum(count for header, count in headers.items() if header.deep),
     )
 
 
-def _tallies(values: Iterable[str]) -> tuple[Tally, ...]:
-    return tuple(Tally(value=value, count=n) for value, n in Counter(values).most_common())
+def _tallies(headers: Counter[Header], value_of: Callable[[Header], str]) -> tuple[Tally, ...]:
+    counts: Counter[str] = Counter()
+    for header, count in headers.items():
+        counts[value_of(header)] += count
+    return tuple(Tally(value=value, count=n) for value, n in counts.most_common())

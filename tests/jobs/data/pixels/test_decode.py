@@ -4,11 +4,12 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from compound.jobs.data.listing.image_file import FORMATS, guarded
+from compound.jobs.data.pixels.decode import BadImage, Form, decode
+from compound.jobs.data.pixels.image_header import header
 from compound.jobs.data.source import opened
-from compound.jobs.data.sources.decode import BadImage, Form, decode
 from compound.jobs.data.stream.remote_decoding import RemoteSettings, decoded
 from compound.jobs.data.stream.streamed_dataset import StreamedDataset
 from tests.support.image_files import folder
@@ -19,6 +20,8 @@ from tests.support.pictures import (
     encode,
     picture,
     png,
+    small_gif,
+    ycck,
 )
 
 FORM = Form(3, HEIGHT)
@@ -166,19 +169,61 @@ def test_the_first_of_several_pictures_is_taken(kind):
     assert red > 250 and green < 5 and blue < 5
 
 
-def test_a_picture_smaller_than_the_canvas_of_its_gif_stands_on_the_background():
-    screen = b"GIF89a\x04\0\x04\0\x80\0\0" + bytes([255, 0, 0, 0, 0, 255])
-    transparent = b"\x21\xf9\x04\x01\0\0\x01\0"
-    block = b"\x2c\x01\0\x01\0\x01\0\x01\0\0" + b"\x02\x02\x44\x01\0"
-    pixels = decode(screen + transparent + block + b"\x3b", Form(3, 4))
-    assert pixels[:, 1, 1].tolist() == [255, 0, 0]
-    assert pixels[:, 0, 0].tolist() == [255, 255, 255]
+@pytest.mark.parametrize("key", [b"", b"\x21\xf9\x04\x01\0\0\x01\0"])
+@pytest.mark.parametrize("corner", [(0, 0), (1, 1), (3, 3)])
+def test_a_picture_smaller_than_the_canvas_of_its_gif_stands_on_the_background(key, corner):
+    pixels = decode(small_gif(corner, key), Form(3, 4, background=(9, 8, 7)))
+    assert pixels[:, corner[1], corner[0]].tolist() == [255, 0, 0]
+    expected = np.tile([[[9]], [[8]], [[7]]], (4, 4))
+    expected[:, corner[1], corner[0]] = [255, 0, 0]
+    assert np.array_equal(pixels, expected)
+    assert header(small_gif(corner, key)).transparent
 
 
 def test_inks_of_a_jpeg_are_not_inverted():
     data = encode(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), "JPEG")
     assert b"Adobe" in data
     assert decode(data, Form(3, 8))[:, 4, 4].tolist() == [255, 0, 0]
+
+
+INKS = {
+    (0, 255, 255, 0): [255, 0, 0],
+    (255, 0, 255, 0): [0, 255, 0],
+    (0, 0, 0, 255): [0, 0, 0],
+    (0, 0, 0, 0): [255, 255, 255],
+    (40, 80, 120, 60): [164, 134, 103],
+}
+"""Cyan, magenta, yellow and black, and the colour on paper."""
+
+
+@pytest.mark.parametrize(("inks", "colour"), INKS.items())
+def test_inks_of_a_jpeg_as_adobe_writes_them_are_the_colour_on_paper(inks, colour):
+    data = ycck(Image.new("CMYK", (16, 16), inks))
+    assert Image.open(io.BytesIO(data)).info["adobe_transform"] == 2
+    pixels = decode(data, Form(3, 16))
+    assert np.array_equal(pixels, as_pillow_shows(data))
+    assert np.abs(pixels[:, 8, 8].astype(int) - colour).max() <= 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_inks_of_a_jpeg_are_as_pillow_shows_them_whichever_way_they_are_stored(
+    orientation, channels
+):
+    inks = picture("CMYK", orientation, 32, 24)
+    plain = encode(inks, "JPEG", orientation)
+    marker = plain.index(b"Adobe")
+    adobe = plain[: marker + 11] + b"\x02" + plain[marker + 12 :]
+    for data in (plain, adobe):
+        pixels = decode(data, Form(channels, 24))
+        assert np.array_equal(pixels, as_pillow_shows(data, channels))
+
+
+def test_inks_that_libjpeg_decodes_smaller_are_the_same_colours():
+    data = ycck(picture("CMYK", 5, 6, 4).resize((96, 64), Image.Resampling.BICUBIC))
+    whole = Image.fromarray(as_pillow_shows(data).transpose(1, 2, 0))
+    expected = np.asarray(whole.resize((8, 8), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
+    assert difference(decode(data, Form(3, 8)), expected) <= 8
 
 
 def test_a_colour_profile_is_ignored():
@@ -194,6 +239,22 @@ def test_a_file_that_ends_early_is_bad(kind):
     for end in (20, len(data) // 3, 2 * len(data) // 3):
         with guarded(), pytest.raises(BadImage):
             decode(data[:end], Form(3, 40))
+
+
+@pytest.mark.parametrize(("tag", "value"), [(254, 1), (50706, b"\1\4\0\0")])
+def test_the_preview_of_a_camera_raw_file_is_no_photograph(tag, value):
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[tag] = value
+    data = encode(picture("RGB"), "TIFF", tiffinfo=tags)
+    with pytest.raises(BadImage, match="camera RAW, whose first picture is a preview"):
+        decode(data, FORM)
+
+
+def test_a_tiff_of_several_pages_is_its_first_page():
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[254] = 2
+    data = encode(picture("RGB"), "TIFF", tiffinfo=tags)
+    assert np.array_equal(decode(data, FORM), decode(encode(picture("RGB"), "TIFF"), FORM))
 
 
 @pytest.mark.skipif("HEIF" in FORMATS, reason="HEIC can be read here")

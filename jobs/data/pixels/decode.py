@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from compound.jobs.data.listing.image_file import BadImage, guarded, opened
-from compound.jobs.data.sources.dataset import Pixels
-from compound.jobs.data.sources.eight_bits import HIGH_BYTE, eight_bits
-from compound.jobs.data.sources.image_header import orientation_of
+from compound.jobs.data.pixels.eight_bits import HIGH_BYTE, eight_bits
+from compound.jobs.data.pixels.image_header import drawn_area, orientation_of
 
 try:
     import simplejpeg
@@ -16,6 +16,8 @@ except ImportError:  # an optional package: the same pixels, a little faster
     simplejpeg = None
 
 __all__ = ["BadImage", "Form", "decode", "guarded"]
+
+Pixels = npt.NDArray[np.uint8]
 
 WHITE = (255, 255, 255)
 
@@ -86,11 +88,14 @@ def _decode_jpeg(data: bytes) -> Pixels | None:
 def _flat(image: Image.Image, data: bytes, form: Form) -> Image.Image:
     """Return 8 bits of grey or RGB, transparent pixels on the background."""
     mode = "L" if form.channels == 1 else "RGB"
+    area = drawn_area(image)
     image.load()
     if image.mode.startswith(("I", "F")):
         shallow = eight_bits(image, form.step)
     else:
         shallow = _with_scaled_key(image, data)
+    if area:
+        shallow = _drawn_alone(shallow, area)
     if not shallow.has_transparency_data or _is_unused_alpha(shallow, image.format):
         return shallow.convert(mode)
     canvas = Image.new("RGBA", shallow.size, (*form.background, 255))
@@ -107,6 +112,13 @@ def _with_scaled_key(image: Image.Image, data: bytes) -> Image.Image:
     if isinstance(key, tuple) and depth == 16:
         image.info["transparency"] = tuple(value >> 8 for value in key)
     return image
+
+
+def _drawn_alone(image: Image.Image, area: tuple[int, int, int, int]) -> Image.Image:
+    """Return an image that is transparent outside of an area."""
+    canvas = Image.new("RGBA", image.size)
+    canvas.paste(image.convert("RGBA").crop(area), area)
+    return canvas
 
 
 def _is_unused_alpha(image: Image.Image, kind: str | None) -> bool:

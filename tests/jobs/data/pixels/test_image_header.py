@@ -1,11 +1,13 @@
 """What a header says, without decoding pixels."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from compound.jobs.data.listing.image_file import BadImage, opened
-from compound.jobs.data.sources.image_header import appearance, header
+from compound.jobs.data.pixels.image_header import appearance, header
 from tests.support.pictures import HEIGHT, WIDTH, all_pictures, encode, picture, png
 
 
@@ -47,7 +49,7 @@ def test_an_appearance_counts_a_sample():
     properties = [
         header(encode(picture(mode), "PNG", turn)) for mode, turn in (("RGB", 1), ("RGBA", 6))
     ]
-    counts = appearance(properties * 2, 1000)
+    counts = appearance(Counter(properties * 2), 1000)
     assert (counts.sampled, counts.listed, counts.oriented, counts.transparent) == (4, 1000, 2, 2)
     assert [(tally.value, tally.count) for tally in counts.modes] == [("RGB", 2), ("RGBA", 2)]
     assert {tally.value for tally in counts.sizes} == {"17 x 13", "13 x 17"}
