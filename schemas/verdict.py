@@ -22,12 +22,14 @@ class Standing(Model):
     """Lower end of the mean's confidence interval; None where nothing can be said."""
     high: Accuracy | None
     failed: int = 0
+    collapsed: tuple[tuple[int, Accuracy], ...] = ()
+    """Seeds and accuracies of runs that ended near chance while others learned; not in `scores`."""
     tied: bool = False
     """Not distinguishable from the best at the study's level."""
     at_budget: Accuracy | None = None
     """The mean that comparisons use: what the budget's exact cost would have brought."""
     expected: Accuracy | None = None
-    """`at_budget`, drawn towards the surface over all candidates; the choice looks at it."""
+    """`at_budget`, drawn towards the surface over all candidates."""
     screened: tuple[float, ...] = ()
     """Scores after the longest shorter schedule that it trained, where the search has rungs."""
 
@@ -108,6 +110,16 @@ class Gain(Model):
     high: float | None
 
 
+class Worth(Model):
+    """The accuracy to expect of the choice, free of the luck that made it the choice."""
+
+    value: Accuracy
+    """From seeds that took no part in the choice: each is left out once, and the others choose."""
+    low: Accuracy
+    """Ends of its interval at the study's level, which allows for the choice."""
+    high: Accuracy
+
+
 class Resolution(Model):
     """The smallest differences that a study can see, at its level and with all its comparisons."""
 
@@ -129,7 +141,8 @@ class Verdict(Model):
     metric: str
     level: float
     noise: float | None
-    """Pooled standard deviation of one score between seeds; None with one seed each."""
+    """Standard deviation of one score between seeds, the median of the tied candidates'; None with
+    one seed each."""
     baseline: Standing | None
     standings: tuple[Standing, ...]
     """Candidates and controls, best mean first; the ones without a score last."""
@@ -146,6 +159,8 @@ class Verdict(Model):
     beside: str = ""
     """How the published split and dWr compare with it."""
     warnings: tuple[str, ...] = ()
+    worth: Worth | None = None
+    """None without a choice, or with one seed."""
     resolution: Resolution | None = None
     """None where fewer than two candidates have a score."""
     optimum: Optimum | None = None

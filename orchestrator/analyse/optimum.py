@@ -75,8 +75,8 @@ def probabilities(scored: ScoredCandidates, surface: Surface, points: Floats) ->
 
     The noise and the lack of fit are only estimates, so their size is drawn as well.
     """
-    assert scored.comparison
-    noise, rng = scored.comparison.noise, np.random.default_rng(0)
+    assert scored.noise
+    noise, rng = scored.noise, np.random.default_rng(0)
     posterior = surface.posterior(points.mean(axis=0, keepdims=True))
     df = float(freedom(surface, noise, posterior)[0])
     sds = noise.sd * np.sqrt(df / rng.chisquare(df, DRAWS))

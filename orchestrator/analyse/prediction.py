@@ -36,14 +36,14 @@ def predict(
     Networks without shares are left out, and those that the surface does not cover because they
     scale an axis that no candidate scales. Without a surface there are no predictions.
     """
-    if scored.surface is None or scored.comparison is None:
+    if scored.surface is None or scored.noise is None:
         return ()
     candidates = _within_reach(scored.surface, untried)
     if not candidates:
         return ()
     posterior = scored.surface.posterior(_splits(candidates))
     low, high = intervals(scored, posterior, level)
-    gains = improvements(scored.surface, scored.comparison.noise, posterior)
+    gains = improvements(scored.surface, scored.noise, posterior)
     order = np.argsort(-gains, kind="stable")
     # No network can gain more than the best one lacks, though the surface may expect it.
     gains = np.minimum(gains, max(1 - float(scored.surface.expected.max()), 0.0))
@@ -57,9 +57,9 @@ def next_points(
     scored: ScoredCandidates, untried: Sequence[Candidate], count: int
 ) -> tuple[Candidate, ...]:
     """Return at most `count` distinct untried networks, in the order of their priority."""
-    if scored.surface is None or scored.comparison is None:
+    if scored.surface is None or scored.noise is None:
         return ()
-    surface, noise = scored.surface, scored.comparison.noise
+    surface, noise = scored.surface, scored.noise
     remaining, chosen = _within_reach(surface, untried), list[Candidate]()
     occupied = [entry.candidate for entry in scored.candidates]
     while remaining and len(chosen) < count:
@@ -79,8 +79,8 @@ def intervals(
     scored: ScoredCandidates, posterior: Posterior, level: float
 ) -> tuple[Floats, Floats]:
     """Return the ends of the intervals of true means, clipped to 0 and 1."""
-    assert scored.surface and scored.comparison
-    noise, seed_effect = scored.comparison.noise, scored.seed_effect
+    assert scored.surface and scored.noise
+    noise, seed_effect = scored.noise, scored.seed_effect
     df = freedom(scored.surface, noise, posterior, seed_effect)
     deviation = np.sqrt(noise.sd**2 * posterior.variance + seed_effect.sd**2)
     half = stats.t.ppf((1 + level) / 2, df) * deviation

@@ -4,12 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from compound.orchestrator.analyse.scores import (
-    CandidateScores,
-    Jobs,
-    at_equal_cost,
-    candidate_scores,
-)
+from compound.orchestrator.analyse.equal_cost import at_equal_cost
+from compound.orchestrator.analyse.scores import CandidateScores, Jobs, candidate_scores
 from compound.orchestrator.plan.schedules import RungSchedule, rung_schedules
 from compound.orchestrator.statistics.noise import Noise, pooled
 from compound.orchestrator.statistics.rank_correlation import correlation
@@ -70,12 +66,8 @@ def rungs(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> tupl
 
 def _agreement(rung: _RungScores, last: _RungScores, level: float) -> Correlation | None:
     both = [candidate for candidate in rung.entries if candidate in last.entries]
-    early, late = ([_at_budget(side.entries[i]) for i in both] for side in (rung, last))
+    early, late = ([side.entries[i].values_at_budget for i in both] for side in (rung, last))
     return correlation(early, late, level, fallback=(rung.noise, last.noise))
-
-
-def _at_budget(scores: CandidateScores) -> list[float]:
-    return [value + scores.shift for value in scores.values]
 
 
 def _scores_of_rungs(
@@ -90,10 +82,10 @@ def _scores_of_rungs(
 def _scores_of_rung(
     spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], schedule: RungSchedule
 ) -> _RungScores:
-    jobs = by_length(plan, schedule.recipe.epochs)
-    baseline = candidate_scores(plan.baseline, jobs, results)
+    jobs, classes = by_length(plan, schedule.recipe.epochs), len(plan.data.classes)
+    baseline = candidate_scores(plan.baseline, jobs, results, classes)
     entered = [
-        candidate_scores(candidate, jobs, results)
+        candidate_scores(candidate, jobs, results, classes)
         for candidate in plan.candidates
         if candidate.id in jobs
     ]

@@ -1,25 +1,28 @@
 """The candidates of a search with their scores, moved to equal cost and compared."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
 from typing import Literal
 
+import numpy as np
+
+from compound.orchestrator.statistics.collapsed_runs import collapsed
+from compound.orchestrator.statistics.comparison import Comparison
+from compound.orchestrator.statistics.estimates import Estimates, estimate
 from compound.orchestrator.statistics.gaussian_process import ESTIMATED, GaussianProcess
+from compound.orchestrator.statistics.log_odds import Floats, accuracy, log_odds
 from compound.orchestrator.statistics.noise import Noise, pooled, residual, total
 from compound.orchestrator.statistics.scheffe import SPARE, Scheffe, basis
 from compound.orchestrator.statistics.surface import Surface, splits_of
-from compound.orchestrator.statistics.tied_set import Comparison
 from compound.schemas.architecture import AXES, Axis, Candidate, Shares
 from compound.schemas.job import JobResult
-from compound.schemas.metrics import ACCURACY, SPEED, limited
+from compound.schemas.metrics import ACCURACY, SPEED
 from compound.schemas.plan import Plan
-from compound.schemas.study import StudySpec
 
-LONGEST = 2.0
-"""Longest extrapolation along a candidate's line, in lengths of the line."""
+MOST = 1_000_000
+"""Validation images that keep an accuracy of exactly 0 or 1 from infinite log odds."""
 
 Jobs = dict[str, list[tuple[str, int]]]
 RequestedSurface = Literal["quadratic", "gaussian process"]
@@ -33,12 +36,15 @@ class CandidateScores:
     id: str
     candidate: Candidate
     scores: dict[int, float]
+    """Accuracies by seed, without those of collapsed runs."""
     failed: int
     shift: float = 0.0
-    """Correction of its scores to the budget's exact cost."""
+    """Correction of its scores to the budget's exact cost, on log odds."""
     speed: float | None = None
     """Images per second in training, the median of its jobs; None where no job reported it."""
     pruned: int = 0
+    collapsed: Mapping[int, float] = field(default_factory=dict)
+    """Accuracies of the runs that ended near chance while others learned, by seed."""
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -50,10 +56,19 @@ class CandidateScores:
         """The mean score; there must be one."""
         return sum(self.values) / len(self.scores)
 
+    def moved(self, score: float) -> float:
+        """Return what a score would be at the budget's exact cost."""
+        return score if self.shift == 0 else float(accuracy(log_odds(score, MOST) + self.shift))
+
     @property
     def at_budget(self) -> float:
         """The mean score at the budget's exact cost."""
-        return self.mean + self.shift
+        return self.moved(self.mean)
+
+    @property
+    def values_at_budget(self) -> list[float]:
+        """The scores at the budget's exact cost, in the order of the seeds."""
+        return [self.moved(value) for value in self.values]
 
     @property
     def axis(self) -> Axis | None:
@@ -72,9 +87,16 @@ class ScoredCandidates:
     candidates: tuple[CandidateScores, ...]
     level: float
     noise: Noise | None
-    comparison: Comparison | None
-    """Over `candidates`, in that order; None where fewer than two can be compared."""
-    surface: Surface | None
+    """Pooled over the candidates, as an accuracy: what the surface is fitted with."""
+    images: int
+    """Validation images of a score."""
+    estimates: Estimates | None = None
+    """Over `candidates`, in that order, at their own cost; None without repeated scores."""
+    comparison: Comparison | None = None
+    """At the budget's cost; None where fewer than two can be compared."""
+    uncorrected: Comparison | None = None
+    """The same at the candidates' own costs."""
+    surface: Surface | None = None
     """Over `candidates` too, and with `comparison`."""
     seed_effect: Noise = NO_SEED_EFFECT
     """What the seeds add to all means alike; estimated where the table of scores is complete."""
@@ -93,15 +115,29 @@ class ScoredCandidates:
     def tied(self) -> list[int]:
         """Positions of the candidates that may be the best; empty where the noise is unknown."""
         if self.comparison:
-            return self.comparison.tied()
-        return [0] if self.noise and self.candidates else []
+            return list(self.comparison.tied)
+        return [0] if self.estimates and self.candidates else []
+
+    @property
+    def contenders_noise(self) -> float | None:
+        """The noise of one score between seeds, as an accuracy: the median of the tied ones'."""
+        if self.estimates is None or not self.tied:
+            return None
+        means = accuracy(self.estimates.means[self.tied])
+        slopes = means * (1 - means)
+        return float(np.median(np.sqrt(self.estimates.variances[self.tied]) * slopes))
 
     @cached_property
     def proven(self) -> list[int]:
-        """Positions of the mixes that are proven better than every control."""
-        if self.comparison is None or not self.controls or not self.mixes:
+        """Positions of the mixes that are proven better than every control.
+
+        A proof holds with and without the correction for uneven cost.
+        """
+        comparisons = [self.comparison, self.uncorrected]
+        if not self.controls or not self.mixes:
             return []
-        return self.comparison.proven(self.mixes, self.controls, (1 - self.level) / 2)
+        sets = [set(c.proven(self.mixes, self.controls)) for c in comparisons if c is not None]
+        return [i for i in self.mixes if sets and all(i in proven for proven in sets)]
 
 
 def planned(plan: Plan) -> Jobs:
@@ -115,9 +151,9 @@ def planned(plan: Plan) -> Jobs:
 
 
 def candidate_scores(
-    candidate: Candidate, jobs: Jobs, results: Mapping[str, JobResult]
+    candidate: Candidate, jobs: Jobs, results: Mapping[str, JobResult], classes: int
 ) -> CandidateScores:
-    """Return a candidate with the scores of its jobs."""
+    """Return a candidate with the scores of its jobs; `classes` say what chance is."""
     scores: dict[int, float] = {}
     speeds: list[float] = []
     failed = pruned = 0
@@ -131,88 +167,93 @@ def candidate_scores(
             pruned += 1
         elif result and result.status != "stopped":
             failed += 1
-    speed = median(speeds) if speeds else None
-    return CandidateScores(identity, candidate, scores, failed, speed=speed, pruned=pruned)
-
-
-def at_equal_cost(
-    entries: Sequence[CandidateScores], baseline: CandidateScores, multiple: float
-) -> list[CandidateScores]:
-    """Move every candidate to a cost of exactly `multiple` times the baseline's.
-
-    A candidate moves along the line from the baseline's point through its own, over the logarithm
-    of cost: candidates are too close in cost to estimate a slope from each other. Without a score
-    of the baseline nothing moves, nor does a candidate that would move farther than LONGEST. The
-    line may leave [0, 1], no accuracy can: a candidate moves to the end of the scale at most.
-    """
-    if not baseline.scores:
-        return list(entries)
-    return [
-        replace(entry, shift=_shift(entry, baseline, multiple)) if entry.scores else entry
-        for entry in entries
-    ]
-
-
-def _shift(entry: CandidateScores, baseline: CandidateScores, multiple: float) -> float:
-    rise = (_stretch(entry, multiple) - 1) * (entry.mean - baseline.mean)
-    return rise if 0 <= entry.mean + rise <= 1 else limited(entry.mean + rise) - entry.mean
-
-
-def _stretch(entry: CandidateScores, multiple: float) -> float:
-    """Return the length of the line to the multiple over that of the line to the candidate."""
-    doublings = math.log2(entry.candidate.ratio)
-    doublings_to_multiple = math.log2(multiple)
-    return doublings_to_multiple / doublings if doublings > doublings_to_multiple / LONGEST else 1.0
+    left_out = {seed: scores.pop(seed) for seed in collapsed(scores, classes)}
+    return CandidateScores(
+        identity,
+        candidate,
+        scores,
+        failed,
+        speed=median(speeds) if speeds else None,
+        pruned=pruned,
+        collapsed=left_out,
+    )
 
 
 def compare(
     entries: Sequence[CandidateScores],
     level: float,
-    floor: float,
+    images: int,
     surface: RequestedSurface = "quadratic",
 ) -> ScoredCandidates:
-    """Compare the candidates that have a score; `floor` is the least noise."""
-    ordered = sorted((e for e in entries if e.scores), key=lambda e: -e.at_budget)
-    scored = tuple(ordered)
-    groups = [[value + entry.shift for value in entry.values] for entry in scored]
-    noise = pooled(groups)
-    if noise is None:
-        return ScoredCandidates(scored, level, None, None, None)
-    noise = noise.at_least(floor)
+    """Compare the candidates that have a score, an accuracy of so many validation images each."""
+    scored = tuple(sorted((e for e in entries if e.scores), key=lambda e: -e.at_budget))
+    noise = pooled([entry.values_at_budget for entry in scored])
+    estimates = estimate(score_table(scored, images), images) if noise else None
+    if noise is None or estimates is None:
+        return ScoredCandidates(scored, level, None, images)
+    noise = noise.at_least(resolution(images))
     if len(scored) < 2:
-        return ScoredCandidates(scored, level, noise, None, None)
+        return ScoredCandidates(scored, level, noise, images, estimates)
+    groups = [entry.values_at_budget for entry in scored]
     complete = all(entry.scores.keys() == scored[0].scores.keys() for entry in scored)
-    differences = noise
+    differences, seed_effect = noise, NO_SEED_EFFECT
     if complete:
-        noise, differences = (of(groups).at_least(floor) for of in (total, residual))
-    comparison = Comparison.of(groups, differences, level)
-    fitted = _surface(scored, comparison, surface)
-    seed_effect = _seed_effect(noise, differences, len(groups[0])) if complete else NO_SEED_EFFECT
-    return ScoredCandidates(scored, level, noise, comparison, fitted, seed_effect)
+        noise, differences = (of(groups).at_least(resolution(images)) for of in (total, residual))
+        seed_effect = _seed_effect(noise, differences, len(groups[0]))
+    shifts = np.array([entry.shift for entry in scored])
+    return ScoredCandidates(
+        scored,
+        level,
+        differences,
+        images,
+        estimates,
+        _comparison(estimates, shifts, level),
+        _comparison(estimates, np.zeros_like(shifts), level),
+        _surface(scored, differences, surface),
+        seed_effect,
+    )
+
+
+def score_table(scored: Sequence[CandidateScores], images: int) -> Floats:
+    """Return log odds of shape (candidates, seeds), NaN where a candidate lacks a seed."""
+    seeds = sorted({seed for entry in scored for seed in entry.scores})
+    table = [[entry.scores.get(seed, np.nan) for seed in seeds] for entry in scored]
+    return log_odds(np.array(table, dtype=np.float64).reshape(len(scored), len(seeds)), images)
+
+
+def _comparison(estimates: Estimates, shifts: Floats, level: float) -> Comparison:
+    """Compare at the budget's cost; half of a correction counts as its standard error."""
+    variances = estimates.mean_variances + np.square(shifts / 2)
+    return Comparison(estimates.means + shifts, variances, estimates.df, level)
 
 
 def _surface(
-    scored: Sequence[CandidateScores], comparison: Comparison, requested: RequestedSurface
+    scored: Sequence[CandidateScores], noise: Noise, requested: RequestedSurface
 ) -> Surface:
+    means = np.array([entry.at_budget for entry in scored])
+    counts = np.array([len(entry.scores) for entry in scored], dtype=np.float64)
     shares = [entry.candidate.shares for entry in scored]
-    return FITS[requested](comparison, shares)
+    return FITS[requested](means, counts, noise, shares)
 
 
-def _scheffe(comparison: Comparison, shares: Sequence[Shares | None]) -> Surface:
-    means, counts, noise = comparison.means, comparison.counts, comparison.noise
+def _scheffe(
+    means: Floats, counts: Floats, noise: Noise, shares: Sequence[Shares | None]
+) -> Surface:
     return Scheffe.fit(means, counts, noise, basis(shares))
 
 
-def _gaussian_process(comparison: Comparison, shares: Sequence[Shares | None]) -> Surface:
+def _gaussian_process(
+    means: Floats, counts: Floats, noise: Noise, shares: Sequence[Shares | None]
+) -> Surface:
     """Fit a process; Scheffé's constant where shares are unknown or candidates too few."""
     known_shares = [split for split in shares if split is not None]
     if len(known_shares) < max(len(shares), ESTIMATED + SPARE):
-        return _scheffe(comparison, shares)
-    means, counts, noise = comparison.means, comparison.counts, comparison.noise
+        return _scheffe(means, counts, noise, shares)
     return GaussianProcess.fit(means, counts, noise, splits_of(known_shares))
 
 
-FITS: dict[RequestedSurface, Callable[[Comparison, Sequence[Shares | None]], Surface]] = {
+Fit = Callable[[Floats, Floats, Noise, Sequence[Shares | None]], Surface]
+FITS: dict[RequestedSurface, Fit] = {
     "quadratic": _scheffe,
     "gaussian process": _gaussian_process,
 }
@@ -225,18 +266,6 @@ def _seed_effect(total: Noise, differences: Noise, seeds: int) -> Noise:
     return Noise(variance**0.5, max(seeds - 1, 1))
 
 
-def gathered(
-    spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], jobs: Jobs
-) -> tuple[CandidateScores, list[CandidateScores], ScoredCandidates]:
-    """Return the baseline, the candidates at equal cost, and those with a score, compared."""
-    search = spec.search
-    baseline = candidate_scores(plan.baseline, jobs, results)
-    entries = [candidate_scores(candidate, jobs, results) for candidate in plan.candidates]
-    entries = at_equal_cost(entries, baseline, search.budget.multiple)
-    resolution = accuracy_resolution(plan)
-    return baseline, entries, compare(entries, search.level, resolution, search.surface)
-
-
-def accuracy_resolution(plan: Plan) -> float:
+def resolution(images: int) -> float:
     """Return the standard deviation of rounding to whole validation images: the least noise."""
-    return float(1 / (plan.data.validation * 12**0.5))
+    return float(1 / (images * 12**0.5))

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy import special
 
-from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates
-from compound.orchestrator.statistics.noise import mean_interval
+from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates, score_table
+from compound.orchestrator.statistics.estimates import Estimates, estimate
+from compound.orchestrator.statistics.log_odds import accuracy
+from compound.orchestrator.statistics.noise import Estimate
 from compound.schemas.verdict import Standing
 
 
@@ -13,7 +16,39 @@ def baseline_standing(baseline: CandidateScores, scored: ScoredCandidates) -> St
     """Return the baseline's standing; None where none of its jobs has ended."""
     if not baseline.scores and not baseline.failed:
         return None
-    return _standing(baseline, scored)
+    interval = _interval_of_baseline(baseline, scored) if baseline.scores else None
+    return _standing(baseline, interval)
+
+
+def interval_of(
+    scored: ScoredCandidates, position: int, mean: float, at_budget: bool = False
+) -> Estimate | None:
+    """Return a candidate's mean accuracy with its t interval, computed on log odds.
+
+    The interval contains `mean`, the plain mean of the accuracies. None without repeated scores.
+    """
+    if scored.estimates is None:
+        return None
+    shift = scored.candidates[position].shift if at_budget else 0.0
+    return _interval(scored.estimates, position, mean, scored.level, shift)
+
+
+def _interval(
+    estimates: Estimates, position: int, mean: float, level: float, shift: float = 0.0
+) -> Estimate:
+    variance = float(estimates.mean_variances[position]) + estimates.seed_variance
+    times = float(special.stdtrit(estimates.df[position], (1 + level) / 2))
+    half = times * (variance + (shift / 2) ** 2) ** 0.5
+    middle = float(estimates.means[position]) + shift
+    low, high = accuracy([middle - half, middle + half]).tolist()
+    return Estimate(mean, min(low, mean), max(high, mean))
+
+
+def _interval_of_baseline(baseline: CandidateScores, scored: ScoredCandidates) -> Estimate | None:
+    """Return the baseline's interval: its noise is moderated by that of the candidates."""
+    entries = (baseline, *scored.candidates)
+    estimates = estimate(score_table(entries, scored.images), scored.images)
+    return _interval(estimates, 0, baseline.mean, scored.level) if estimates else None
 
 
 def standings(
@@ -30,9 +65,17 @@ def standings(
     if scored.surface is not None:
         values = scored.surface.expected.tolist()
         expected = {entry.id: value for entry, value in zip(scored.candidates, values, strict=True)}
+    intervals = {
+        entry.id: interval_of(scored, position, entry.mean)
+        for position, entry in enumerate(scored.candidates)
+    }
     rows = [
         _standing(
-            entry, scored, entry.id in tied, expected.get(entry.id), screened.get(entry.id, ())
+            entry,
+            intervals.get(entry.id),
+            entry.id in tied,
+            expected.get(entry.id),
+            screened.get(entry.id, ()),
         )
         for entry in entries
     ]
@@ -47,14 +90,11 @@ def _best_first(standing: Standing) -> tuple[bool, float]:
 
 def _standing(
     entry: CandidateScores,
-    scored: ScoredCandidates,
+    interval: Estimate | None,
     tied: bool = False,
     expected: float | None = None,
     screened: tuple[float, ...] = (),
 ) -> Standing:
-    interval = None
-    if entry.scores and scored.noise:
-        interval = mean_interval(entry.mean, len(entry.scores), scored.noise, scored.level)
     compared = bool(entry.scores) and "baseline" not in entry.candidate.roles
     return Standing(
         candidate=entry.id,
@@ -66,6 +106,7 @@ def _standing(
         low=interval.low if interval else None,
         high=interval.high if interval else None,
         failed=entry.failed,
+        collapsed=tuple(entry.collapsed.items()),
         tied=tied,
         at_budget=entry.at_budget if compared else None,
         expected=expected,

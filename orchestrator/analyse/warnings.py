@@ -21,8 +21,8 @@ def after(scored: ScoredCandidates, seeds: int, floor: float) -> list[str]:
 def _alike(scored: ScoredCandidates, floor: float) -> str:
     """Warn where all candidates have the same score, as after too long or too short a schedule."""
     assert scored.comparison
-    means = scored.comparison.means
-    if float(means.max() - means.min()) > floor:
+    means = [entry.at_budget for entry in scored.candidates]
+    if max(means) - min(means) > floor:
         return ""
     return (
         f"All {len(means)} candidates have the same score, {points(float(means[0]))} %: the task "

@@ -3,28 +3,27 @@
 import numpy as np
 
 from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates
-from compound.orchestrator.choose.tie_break import TieBreak
-from compound.orchestrator.statistics.post_selection import MixVersusControls, lead_interval
+from compound.orchestrator.statistics.comparison import Comparison
+from compound.orchestrator.statistics.log_odds import accuracy
 from compound.schemas.verdict import Gain
 
 
-def gain_of(
-    scored: ScoredCandidates, chosen: CandidateScores | None, tie_break: TieBreak
-) -> Gain | None:
+def gain_of(scored: ScoredCandidates, chosen: CandidateScores | None) -> Gain | None:
     """Return the gain of the mix that represents compound scaling; None without mix or control."""
     if chosen is None or not scored.controls or not scored.mixes:
         return None
     mix = _mix(scored, chosen)
     control = scored.candidates[scored.controls[0]]
     assert control.axis
-    low, high = _interval(scored, mix, tie_break)
+    low, high = _interval(scored, mix)
+    estimate = scored.candidates[mix].at_budget - control.at_budget
     return Gain(
         mix=scored.candidates[mix].id,
         over=control.axis,
         candidate=control.id,
-        estimate=scored.candidates[mix].at_budget - control.at_budget,
-        low=low,
-        high=high,
+        estimate=estimate,
+        low=None if low is None else min(low, estimate),
+        high=None if high is None else max(high, estimate),
     )
 
 
@@ -36,25 +35,39 @@ def _mix(scored: ScoredCandidates, chosen: CandidateScores) -> int:
     return next((i for i in scored.mixes if i in tied), scored.mixes[0])
 
 
-def _contest(scored: ScoredCandidates, tie_break: TieBreak) -> MixVersusControls:
-    keys = [tie_break.key(scored.candidates[i]) for i in scored.mixes]
-    preferred_first = sorted(range(len(keys)), key=keys.__getitem__)
-    rank = np.argsort(preferred_first).astype(np.float64)
-    return MixVersusControls(scored.mixes, scored.controls, rank)
+def _interval(scored: ScoredCandidates, mix: int) -> tuple[float, float] | tuple[None, None]:
+    """Return the ends of the gain's interval, as differences of accuracies.
 
-
-def _interval(
-    scored: ScoredCandidates, mix: int, tie_break: TieBreak
-) -> tuple[float, float] | tuple[None, None]:
-    """Return the ends of the gain's interval.
-
-    An interval that would exclude 0 is extended to 0 unless the comparison proves a gain, or a
-    loss: a loss is proven where the mix is not in the tied set.
+    It is the union of two: with the correction for uneven cost, and without. Each allows for the
+    mix having been picked among all mixes. So 0 is outside only where the gain, or the loss, is
+    proven, and does not hang on the correction.
     """
-    if scored.comparison is None or scored.surface is None:
+    if scored.comparison is None or scored.uncorrected is None:
         return None, None
-    noise, contest = scored.comparison.noise, _contest(scored, tie_break)
-    interval = lead_interval(contest, scored.surface, noise, mix, scored.level)
-    low = interval.low if mix in scored.proven else min(interval.low, 0.0)
-    high = max(interval.high, 0.0) if mix in scored.tied else interval.high
+    ends = [
+        _ends(scored, comparison, mix) for comparison in (scored.comparison, scored.uncorrected)
+    ]
+    return min(low for low, _ in ends), max(high for _, high in ends)
+
+
+def _ends(scored: ScoredCandidates, comparison: Comparison, mix: int) -> tuple[float, float]:
+    """Return the lead over the best control: the least of the leads over each."""
+    leads = [_lead(scored, comparison, mix, control) for control in scored.controls]
+    return min(low for low, _ in leads), min(high for _, high in leads)
+
+
+def _lead(
+    scored: ScoredCandidates, comparison: Comparison, mix: int, control: int
+) -> tuple[float, float]:
+    """Return the ends of the lead over one control, as accuracies.
+
+    Each mean moves by its part of the difference's variance: the more uncertain one moves more.
+    """
+    margin = comparison.superiority(scored.mixes, control)
+    margin *= float(comparison.spread(control, [mix])[0])
+    variances = comparison.mean_variances
+    part = float(variances[mix] / (variances[mix] + variances[control]))
+    ends = np.array([-margin, margin])
+    ahead = accuracy(comparison.means[mix] + part * ends)
+    low, high = (ahead - accuracy(comparison.means[control] - (1 - part) * ends)).tolist()
     return low, high

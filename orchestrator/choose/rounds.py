@@ -9,13 +9,12 @@ decisions from the same results, and needs no state beside the store.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from compound.orchestrator.analyse.equal_cost import at_equal_cost
 from compound.orchestrator.analyse.prediction import next_points, predict
 from compound.orchestrator.analyse.rungs import by_length
 from compound.orchestrator.analyse.scores import (
     CandidateScores,
     ScoredCandidates,
-    accuracy_resolution,
-    at_equal_cost,
     candidate_scores,
     compare,
 )
@@ -69,9 +68,10 @@ class Search:
         """Return the baseline and the candidates of a rung with their scores at equal cost."""
         jobs = by_length(self.plan, schedule.recipe.epochs)
         results = self.results_of(job for group in jobs.values() for job, _ in group)
-        baseline = candidate_scores(self.plan.baseline, jobs, results)
+        classes = len(self.plan.data.classes)
+        baseline = candidate_scores(self.plan.baseline, jobs, results, classes)
         entered = [candidate for candidate in self.plan.candidates if candidate.id in jobs]
-        entries = [candidate_scores(candidate, jobs, results) for candidate in entered]
+        entries = [candidate_scores(network, jobs, results, classes) for network in entered]
         return baseline, at_equal_cost(entries, baseline, self.spec.search.budget.multiple)
 
     def scored(self, schedule: RungSchedule) -> ScoredCandidates:
@@ -81,7 +81,7 @@ class Search:
     def compared(self, entries: Sequence[CandidateScores]) -> ScoredCandidates:
         """Compare entries as the verdict does."""
         settings = self.spec.search
-        return compare(entries, settings.level, accuracy_resolution(self.plan), settings.surface)
+        return compare(entries, settings.level, self.plan.data.validation, settings.surface)
 
 
 def next_round(search: Search) -> Round | None:
@@ -103,10 +103,10 @@ def _points(search: Search, schedule: RungSchedule) -> Round | None:
     scored, untried = search.scored(schedule), search.plan.untried
     chosen = next_points(scored, untried, search.spec.search.points)
     predictions = {round_.candidate: round_ for round_ in predict(scored, untried, scored.level)}
-    if not chosen or scored.comparison is None:
+    if not chosen or scored.noise is None:
         return None
     best = predictions[chosen[0].id]
-    if best.improvement < PROMISING * scored.comparison.noise.sd:
+    if best.improvement < PROMISING * scored.noise.sd:
         return None
     seeds = range(first_seeds(search.spec, schedule))
     return Round(

@@ -1,21 +1,18 @@
 """From the results of a search to its verdict: standings, tied set, gain, choice, surface.
 
-The noise is the standard deviation of a score between seeds, pooled over the candidates.
-Scores are first moved to the budget's exact cost, each along the line from the baseline. Two
-candidates differ where their means differ by critical value x noise x sqrt(1/n + 1/m); the
-critical value accounts for all comparisons with the best (Dunnett 1955; Hsu 1984). Candidates
-within this margin of the highest mean are tied with it. Among the tied, the spec's tie-break
-decides between those whose expected accuracy is nearly the same.
+Scores are compared on log odds, where each candidate has a noise of its own, moderated by that of
+all (statistics/estimates.py). Runs that collapsed are named and left out. Scores are first moved to
+the budget's exact cost, each along the line from the baseline; half of the way counts as its
+standard error. The tied set is Hsu's (1984), simulated with these variances
+(statistics/comparison.py). Among the tied, the spec's tie-break decides between those whose means
+are nearly the same.
 
-The gain is the difference between a mix and the best control. Its interval corrects for the
-selection of both by the data (statistics/post_selection.py). It excludes 0 only where a test
-without that model agrees: a false gain has a probability of at most (1 - level) / 2.
+The gain is the difference between a mix and the best control. A false gain has a probability of at
+most (1 - level) / 2, also where the mix was picked from many; it is only told where it holds with
+and without the correction for uneven cost.
 
-Candidates share their seeds. Where every candidate has every seed, seeds are blocks: what a
-seed adds to all is removed from the noise of differences (two-way additive model). This costs
-seeds - 1 degrees of freedom and is valid also where seeds have no effect. With a gap in the
-table the pooled noise is used, which a seed's effect only widens. A single mean contains the
-seed effect; its interval counts that by seeds, not by scores (Satterthwaite).
+Candidates share their seeds, so seeds are blocks: what a seed adds to all is removed from
+differences, and widens the interval of a single mean.
 
 The baseline costs less than the candidates, so it is shown but neither compared nor pooled.
 """
@@ -24,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median_low
 
 from compound.orchestrator.analyse import warnings
+from compound.orchestrator.analyse.equal_cost import gathered
 from compound.orchestrator.analyse.optimum import optimum
 from compound.orchestrator.analyse.prediction import predict
 from compound.orchestrator.analyse.rungs import rungs, screened
@@ -31,15 +29,15 @@ from compound.orchestrator.analyse.scores import (
     CandidateScores,
     Jobs,
     ScoredCandidates,
-    accuracy_resolution,
-    gathered,
     planned,
+    resolution,
 )
 from compound.orchestrator.analyse.standings import baseline_standing, standings
 from compound.orchestrator.choose import verdict_text
 from compound.orchestrator.choose.choice_text import reason
 from compound.orchestrator.choose.gain import gain_of
 from compound.orchestrator.choose.tie_break import TieBreak, choose, eligible
+from compound.orchestrator.choose.worth import worth_of
 from compound.orchestrator.statistics.power import POWER, resolvable, seeds_to_resolve
 from compound.orchestrator.wording.names import SPLITS
 from compound.schemas.architecture import AXES
@@ -56,12 +54,12 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
     baseline, entries, scored = gathered(spec, plan, results, jobs)
     pool, tie_break = eligible(scored), TieBreak.of(spec.search.tie_break, scored.candidates)
     chosen = choose(scored, pool, tie_break)
-    gain = gain_of(scored, chosen, tie_break)
+    gain = gain_of(scored, chosen)
     searched = [entry for entry in entries if jobs.get(entry.id)]
     return Verdict(
         metric=ACCURACY,
         level=scored.level,
-        noise=scored.noise.sd if scored.noise else None,
+        noise=scored.contenders_noise,
         baseline=baseline_standing(baseline, scored),
         standings=standings(entries, scored, screened(spec, plan, results)),
         tied=tuple(scored.candidates[i].id for i in scored.tied),
@@ -76,10 +74,9 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         beside=_beside(scored, chosen),
         warnings=(
             *_job_warnings(jobs, results),
-            *_warnings(
-                spec, searched, scored, gain, bool(baseline.scores), accuracy_resolution(plan)
-            ),
+            *_warnings(spec, searched, scored, gain, bool(baseline.scores)),
         ),
+        worth=worth_of(scored, chosen),
         resolution=_resolution(scored),
         optimum=optimum(scored, plan.untried),
         predictions=predict(scored, plan.untried, scored.level),
@@ -93,7 +90,7 @@ def _resolution(scored: ScoredCandidates) -> Resolution | None:
         return None
     seeds = median_low(len(entry.scores) for entry in scored.candidates)
     multiple = resolvable(seeds, networks, scored.level)
-    sd = scored.comparison.noise.sd if scored.comparison else None
+    sd = scored.contenders_noise if scored.comparison else None
     return Resolution(
         seeds=seeds,
         networks=networks,
@@ -153,8 +150,8 @@ def _warnings(
     scored: ScoredCandidates,
     gain: Gain | None,
     corrected: bool,
-    floor: float,
 ) -> list[str]:
+    floor = resolution(scored.images)
     scored_roles = {role for entry in scored.candidates for role in entry.candidate.roles}
     absent = [axis for axis in AXES if axis in spec.search.controls and axis not in scored_roles]
     ratios = {entry.id: entry.candidate.ratio for entry in entries}
@@ -164,9 +161,11 @@ def _warnings(
             len(entries),
             sum(entry.pruned > 0 and not entry.scores for entry in entries),
         ),
+        verdict_text.collapsed_runs(entries),
         warnings.absent_controls(absent, entries) if scored.candidates else "",
         verdict_text.thin_noise(scored.noise, floor) if scored.candidates else "",
         verdict_text.uneven_cost(gain, ratios, corrected),
+        verdict_text.hangs_on_cost(scored),
         *warnings.after(scored, spec.search.seeds, floor),
     ]
     return [text for text in texts if text]

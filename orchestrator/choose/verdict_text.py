@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates
 from compound.orchestrator.statistics.noise import Noise
 from compound.orchestrator.statistics.power import resolvable, seeds_to_resolve
-from compound.orchestrator.wording.names import SPLITS, triple
-from compound.orchestrator.wording.numbers import counted, points
+from compound.orchestrator.wording.names import SPLITS, name, triple
+from compound.orchestrator.wording.numbers import counted, percent, points
 from compound.schemas.architecture import Control
 from compound.schemas.job import JobResult
 from compound.schemas.verdict import Gain, Resolution, Verdict
@@ -16,6 +17,8 @@ Outcome = Literal["gain", "no gain", "loss", "undecided", "no verdict"]
 
 FEW_DEGREES = 6
 """Below this many degrees of freedom the noise is known only within a factor of about two."""
+NAMED = 4
+"""Collapsed runs that a warning names."""
 UNEVEN = 0.02
 """A relative difference in cost from which on the verdict mentions it."""
 
@@ -56,10 +59,10 @@ def verdict(gain: Gain, level: float, which: str) -> str:
 def beside(leads: Mapping[Control, tuple[float, bool]]) -> str:
     """Compare named splits with the choice: by their lead over it, and whether they are tied."""
     sentences = []
-    for name, (lead, tied) in leads.items():
+    for split, (lead, tied) in leads.items():
         difference = f"{points(abs(lead))} points {'above' if lead > 0 else 'below'} it"
         tie = " and tied with the best" if tied else ""
-        sentences.append(f"The {SPLITS[name]} split is {difference}{tie}.")
+        sentences.append(f"The {SPLITS[split]} split is {difference}{tie}.")
     return " ".join(sentences)
 
 
@@ -149,6 +152,39 @@ def unscored(number: int, total: int, pruned: int = 0) -> str:
         return ""
     text = f"{number} of {counted(total, 'candidate')} have no score and are not compared"
     return f"{text}: {pruned} of them had jobs pruned." if pruned else f"{text}."
+
+
+def collapsed_runs(entries: Sequence[CandidateScores]) -> str:
+    """Name the runs that ended near chance while other seeds of their network learned."""
+    runs = [
+        f"seed {seed} of {name(entry.candidate)} ended at {percent(score)}"
+        for entry in entries
+        for seed, score in entry.collapsed.items()
+    ]
+    if not runs:
+        return ""
+    more = f", and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
+    return (
+        f"{counted(len(runs), 'run')} collapsed and took no part in the verdict: "
+        f"{', '.join(runs[:NAMED])}{more}."
+    )
+
+
+def hangs_on_cost(scored: ScoredCandidates) -> str:
+    """Warn where a gain is proven only with, or only without, the correction for uneven cost."""
+    if scored.comparison is None or scored.uncorrected is None:
+        return ""
+    if not scored.controls or not scored.mixes:
+        return ""
+    comparisons = (scored.comparison, scored.uncorrected)
+    sides = [comparison.proven(scored.mixes, scored.controls) for comparison in comparisons]
+    if scored.proven or not any(sides):
+        return ""
+    side = "with" if sides[0] else "without"
+    return (
+        f"A gain is proven only {side} the correction for uneven cost, so none is reported. A "
+        "smaller search.budget.tolerance, finer rounding or a larger baseline evens costs out."
+    )
 
 
 def thin_noise(noise: Noise | None, resolution: float) -> str:

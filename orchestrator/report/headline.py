@@ -50,20 +50,28 @@ def _search_tiles(inputs: ReportInputs, verdict: Verdict) -> list[Tile]:
         )
     chosen = next((row for row in report_rows(inputs) if row.chosen), None)
     if chosen and chosen.standing.mean is not None:
-        tiles.append(
-            Tile("accuracy of the choice", percent(chosen.standing.mean), name(chosen.candidate))
-        )
+        tiles.append(_choice_tile(verdict, chosen.standing.mean, name(chosen.candidate)))
     if verdict.noise is not None:
         seeds = max((len(standing.scores) for standing in verdict.standings), default=0)
         tiles.append(
             Tile(
-                "noise between seeds, points", points(verdict.noise), f"{seeds} seeds per candidate"
+                "noise between seeds, points",
+                points(verdict.noise),
+                f"tied candidates, {seeds} seeds",
             )
         )
     if verdict.tied:
         scored = sum(standing.mean is not None for standing in verdict.standings)
         tiles.append(Tile("tied with the best", f"{len(verdict.tied)} of {scored}", "candidates"))
     return tiles
+
+
+def _choice_tile(verdict: Verdict, mean: float, label: str) -> Tile:
+    """Show the accuracy to expect of the choice; its mean where seeds cannot say more."""
+    if verdict.worth is None:
+        return Tile("accuracy of the choice", percent(mean), label)
+    ends = f"{100 * verdict.worth.low:.1f} to {percent(verdict.worth.high)}"
+    return Tile("expected of the choice", percent(verdict.worth.value), f"{label}, {ends}")
 
 
 def _family_tiles(inputs: ReportInputs) -> list[Tile]:

@@ -10,8 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from compound.orchestrator.analyse.scores import RequestedSurface
 from compound.orchestrator.choose.choice_text import WHICH
+from compound.orchestrator.choose.tie_break import INDIFFERENT
 from compound.orchestrator.choose.verdict_text import next_step, resolution
 from compound.orchestrator.report import tables
 from compound.orchestrator.report.figures import MOST, figures
@@ -23,7 +23,6 @@ from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
 from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
 from compound.orchestrator.report.table_cells import Table
-from compound.orchestrator.statistics.post_selection import DRAWS, INDIFFERENT
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_text
 from compound.orchestrator.wording.names import multipliers
@@ -32,11 +31,6 @@ from compound.schemas.design import COST_NAMES
 
 TEMPLATES = Path(__file__).parent
 QUARANTINED_SHOWN = 20
-SURFACES: dict[RequestedSurface, str] = {
-    "quadratic": "Scheffé's quadratic where there are enough candidates",
-    "gaussian process": "a Gaussian process",
-}
-"""The surfaces of a spec in words."""
 
 
 def render(inputs: ReportInputs) -> str:
@@ -75,9 +69,7 @@ def render(inputs: ReportInputs) -> str:
             surface_text=surface_text(verdict) if verdict else "",
             preferred=_preferred(inputs),
             indifferent=f"{INDIFFERENT:g}",
-            draws=DRAWS,
             promotion=_promotion(inputs),
-            surface=_surface(inputs),
             multipliers=multipliers,
         )
     )
@@ -165,11 +157,6 @@ def _cost_name(inputs: ReportInputs) -> str:
 def _promotion(inputs: ReportInputs) -> str:
     search = inputs.spec.search
     return promotion_text(search.promotion) if search else ""
-
-
-def _surface(inputs: ReportInputs) -> str:
-    search = inputs.spec.search
-    return SURFACES[search.surface] if search else ""
 
 
 def _preferred(inputs: ReportInputs) -> str:

@@ -7,18 +7,18 @@ Only then is the family worth its cost. The study trains a GatePlan's jobs
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from compound.orchestrator.analyse.equal_cost import at_equal_cost
 from compound.orchestrator.analyse.scores import (
     CandidateScores,
     Jobs,
     ScoredCandidates,
-    accuracy_resolution,
-    at_equal_cost,
     candidate_scores,
     compare,
+    resolution,
 )
+from compound.orchestrator.analyse.standings import interval_of
 from compound.orchestrator.choose.verdict_text import job_warnings
 from compound.orchestrator.scale.gate_text import GateText, Outcome, no_correction
-from compound.orchestrator.statistics.noise import mean_interval
 from compound.orchestrator.statistics.rank_correlation import correlation
 from compound.schemas.gate import Contender, Correlation, Entrant, GatePlan, GateResult
 from compound.schemas.job import JobResult
@@ -104,22 +104,18 @@ def _gate_data(
     for entrant in gate.jobs:
         job = entrant.request.job
         jobs.setdefault(entrant.candidate, []).append((job.id, job.seed))
+    images, classes = plan.data.validation, len(plan.data.classes)
     entries = at_equal_cost(
-        [candidate_scores(entrant.network, jobs, results) for entrant in gate.entrants],
-        candidate_scores(plan.baseline, jobs, results),
+        [candidate_scores(entrant.network, jobs, results, classes) for entrant in gate.entrants],
+        candidate_scores(plan.baseline, jobs, results, classes),
         gate.multiple,
     )
-    floor = accuracy_resolution(plan)
     by_id = {entrant.candidate: e for entrant, e in zip(gate.entrants, entries, strict=True)}
-    pairs = [(_searched(verdict, id_), _scores(e)) for id_, e in by_id.items()]
+    pairs = [(_searched(verdict, id_), e.values_at_budget) for id_, e in by_id.items()]
     before, now = [scores for scores, _ in pairs], [scores for _, scores in pairs]
     level = spec.search.level
-    agreement = correlation(before, now, level, floor)
-    return _GateData(verdict, gate, compare(entries, level, floor), by_id, agreement)
-
-
-def _scores(entry: CandidateScores) -> list[float]:
-    return [value + entry.shift for value in entry.values]
+    agreement = correlation(before, now, level, resolution(images))
+    return _GateData(verdict, gate, compare(entries, level, images), by_id, agreement)
 
 
 def _standing(verdict: Verdict, candidate: str) -> Standing:
@@ -187,14 +183,14 @@ def _contenders(data: _GateData) -> tuple[Contender, ...]:
 
 def _contender(data: _GateData, entrant: Entrant) -> Contender:
     entry, standing = data.entries[entrant.candidate], _standing(data.verdict, entrant.candidate)
-    position, noise = data.position(entrant.candidate), data.scored_candidates.noise
+    position = data.position(entrant.candidate)
     searched = standing.mean if standing.at_budget is None else standing.at_budget
     assert searched is not None, "only candidates with a score enter"
-    interval = None
-    if position is not None and noise:
-        interval = mean_interval(
-            entry.at_budget, len(entry.scores), noise, data.scored_candidates.level
-        )
+    interval = (
+        None
+        if position is None
+        else interval_of(data.scored_candidates, position, entry.at_budget, at_budget=True)
+    )
     return Contender(
         candidate=entrant.candidate,
         name=entrant.name,

@@ -78,13 +78,6 @@ class GaussianProcess:
         smoothed: Floats = level + (means - level) @ self._smoother
         return smoothed
 
-    def draw_true_means(self, rng: np.random.Generator, draws: int, sd: float) -> Floats:
-        """Draw true means from their posterior, shape (draws, candidates)."""
-        covariance = self.mean_variances[:, None] * self._smoother
-        root = np.linalg.cholesky((covariance + covariance.T) / 2)
-        drawn: Floats = self.expected + sd * rng.standard_normal((draws, len(root))) @ root.T
-        return drawn
-
     def covers(self, splits: Floats) -> Bools:
         """Return True for all shares: a process covers them all, with a variance for each."""
         return np.ones(len(splits), dtype=np.bool_)

@@ -1,15 +1,13 @@
-"""Noise of scores, and intervals of means.
+"""Noise of scores that is pooled over candidates.
 
 Scores are accuracies as fractions of 1, as plain numbers.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -71,15 +69,3 @@ def total(table: Sequence[Sequence[float]]) -> Noise:
     spread = seed_effect**2 / (columns - 1) + residual_part**2 / ((rows - 1) * (columns - 1))
     df = (seed_effect + residual_part) ** 2 / spread if spread > 0 else rows * (columns - 1)
     return Noise((seed_effect + residual_part) ** 0.5, max(int(df), 1))
-
-
-def mean_interval(mean: float, count: int, noise: Noise, level: float) -> Estimate:
-    """Return a mean of `count` scores with its two-sided t interval, clipped to 0 and 1."""
-    half = _two_sided(level, noise.df) * noise.sd / count**0.5
-    return Estimate(mean, max(mean - half, min(mean, 0.0)), min(mean + half, max(mean, 1.0)))
-
-
-# All candidates of a study need the same few values.
-@lru_cache(maxsize=64)
-def _two_sided(level: float, df: int) -> float:
-    return float(special.stdtrit(df, (1 + level) / 2))

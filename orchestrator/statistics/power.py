@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from scipy import optimize, special
 
-from compound.orchestrator.statistics.tied_set import critical_value
+from compound.orchestrator.statistics.critical_value import critical_value
 
 POWER = 0.8
 MOST_SEEDS = 1000

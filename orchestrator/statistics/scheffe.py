@@ -168,15 +168,6 @@ class Scheffe:
         smoothed: Floats = fitted + self.retained * (means - fitted)
         return smoothed
 
-    def draw_true_means(self, rng: np.random.Generator, draws: int, sd: float) -> Floats:
-        """Draw true means from their posterior, shape (draws, candidates)."""
-        fitted = self._drawn(rng, np.full(draws, sd)) @ self.columns.T
-        deviations = rng.standard_normal(fitted.shape) * np.sqrt(
-            self.retained * self.mean_variances
-        )
-        drawn: Floats = fitted + self.retained * (self.means - fitted) + sd * deviations
-        return drawn
-
     def covers(self, splits: Floats) -> Bools:
         """Return which shares lie in the span of the candidates' shares."""
         return self.basis.covers(splits)

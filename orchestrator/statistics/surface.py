@@ -62,9 +62,6 @@ class Surface(Protocol):
     def smooth(self, means: Floats) -> Floats:
         """Shrink means, shape (..., candidates), towards the surface that fits them."""
 
-    def draw_true_means(self, rng: np.random.Generator, draws: int, sd: float) -> Floats:
-        """Draw true means from their posterior, shape (draws, candidates)."""
-
     def covers(self, splits: Floats) -> Bools:
         """Return for which shares, shape (points, 3), the surface can predict."""
 

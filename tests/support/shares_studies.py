@@ -58,4 +58,4 @@ def measured(
     entries = [
         CandidateScores(network.id, network, dict(enumerate(row)), 0) for network, row in rows
     ]
-    return compare(entries, 0.9, 1e-5, surface)
+    return compare(entries, 0.9, 30_000, surface)

@@ -9,7 +9,7 @@ import hashlib
 import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Verdict
-from tests.support.surfaces import Bools, Floats
+from tests.support.surfaces import Bools, Floats, Runs
 
 SIGMA = 0.01
 """The standard deviation of a score between seeds, without what a seed brings to all."""
@@ -38,6 +38,9 @@ SLOW = 0.35
 """Errors grow as that power of how much shorter a schedule is."""
 SHRUNK, STRAYED, NOISIER = 0.8, 0.6, 1.2
 """A short schedule's differences, the stray of each network from them in sigma, its noise."""
+CHANCE = 0.1
+"""Where a run that collapses ends."""
+EVEN = Runs()
 MEMORY = Path("/dev/shm")
 Answer = Callable[[TrainJob], float]
 
@@ -51,28 +54,40 @@ class World:
     worth: Mapping[str, float]
     """In sigma, at equal cost, by candidate."""
     seed: int
+    runs: Runs = EVEN
+    sds: Mapping[str, float] = field(default_factory=dict)
+    """Noise in sigma, by candidate; 1 where there is none."""
 
     @classmethod
-    def of(cls, spec: StudySpec, plan: Plan, truth: Floats, seed: int) -> "World":
+    def of(
+        cls, spec: StudySpec, plan: Plan, truth: Floats, seed: int, runs: Runs = EVEN
+    ) -> "World":
         """Give the candidates of a plan their worth, in their order."""
         ids = [candidate.id for candidate in plan.candidates]
         candidates = dict(zip(ids, plan.candidates, strict=True))
-        return cls(spec, candidates, dict(zip(ids, truth.tolist(), strict=True)), seed)
+        sds = dict(zip(ids, runs.sds(truth, single(plan)).tolist(), strict=True))
+        worth = dict(zip(ids, truth.tolist(), strict=True))
+        return cls(spec, candidates, worth, seed, runs, sds)
 
     def reached(self, network: str, stray: float = 0.0) -> float:
         """Return the true accuracy of a network at the cost that it has."""
         candidate = self.candidates.get(network)
         if candidate is None:
             return 1 - BASELINE
-        part = math.log(candidate.ratio) / math.log(self.spec.search.budget.multiple)
-        error = BASELINE * float(candidate.ratio**-DECAY)
+        multiple = self.spec.search.budget.multiple
+        ratio = multiple if self.runs.saturates else candidate.ratio
+        part = math.log(ratio) / math.log(multiple)
+        error = BASELINE * float(ratio**-DECAY)
         return 1 - error + SIGMA * part * (self.worth[network] + stray)
 
     def answer(self, job: TrainJob) -> float:
         """Return the score of one training."""
         network, seed = job.architecture.id, job.seed
         shorter = self.spec.search.train.epochs / job.recipe.epochs
-        noise = self._normal("luck", seed) * LUCK + self._normal(network, seed, job.recipe.epochs)
+        own = self._normal(network, seed, job.recipe.epochs)
+        noise = self._normal("luck", seed) * LUCK + self.sds.get(network, 1.0) * own
+        if self._uniform("collapse", network, seed) < self.runs.collapse:
+            return _score(CHANCE + SIGMA * own)
         if shorter <= 1:
             return _score(self.reached(network) + SIGMA * noise)
         lost = (SHRUNK - 1) * self.worth.get(network, 0.0)
@@ -81,8 +96,14 @@ class World:
         return _score(1 - error + SIGMA * NOISIER * noise)
 
     def _normal(self, *key_parts: object) -> float:
+        return float(self._rng(key_parts).standard_normal())
+
+    def _uniform(self, *key_parts: object) -> float:
+        return float(self._rng(key_parts).random())
+
+    def _rng(self, key_parts: tuple[object, ...]) -> np.random.Generator:
         key = hashlib.sha256(repr((self.seed, key_parts)).encode()).digest()
-        return float(np.random.default_rng(int.from_bytes(key[:8])).standard_normal())
+        return np.random.default_rng(int.from_bytes(key[:8]))
 
 
 def _score(accuracy: float) -> float:

@@ -11,8 +11,8 @@ from compound.schemas.data import DataInfo
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Standing
-from tests.support.simulated_studies import SIGMA, World, carry_out, shares_of, single
-from tests.support.surfaces import SURFACES, Bools, Floats, Truth
+from tests.support.simulated_studies import EVEN, SIGMA, World, carry_out, shares_of, single
+from tests.support.surfaces import SCENARIOS, SURFACES, Bools, Floats, Runs, Truth
 
 DATA = DataInfo(
     fingerprint="0" * 16,
@@ -56,8 +56,8 @@ class Bench:
 class Judged:
     """One verdict beside the truth; sizes in sigma."""
 
-    means: float
-    """The part of the candidates' intervals that contain the true mean."""
+    means: Bools
+    """Of each candidate's interval, whether it contains the true mean; in the plan's order."""
     gain: bool
     width: float
     tied: bool
@@ -70,12 +70,21 @@ class Judged:
     regret: float
     tied_count: int
     """Tied candidates."""
+    loss: bool
+    """A loss was reported for a mix that has none."""
+    highest: float
+    """The regret of the candidate with the highest mean."""
+    worth: float
+    """The error of the accuracy reported for the choice, in units of its noise."""
+    above: bool
+    """The true accuracy of the choice lies above its interval."""
+    below: bool
 
 
-def judge(bench: Bench, surface: Truth, rng: np.random.Generator) -> Judged:
+def judge(bench: Bench, surface: Truth, rng: np.random.Generator, runs: Runs = EVEN) -> Judged:
     """Simulate one study and compare its verdict with the truth."""
     truth = surface(bench.shares, bench.single, rng)
-    world = World.of(bench.spec, bench.plan, truth, int(rng.integers(2**31)))
+    world = World.of(bench.spec, bench.plan, truth, int(rng.integers(2**31)), runs)
     verdict = carry_out(bench.spec, bench.plan, world.answer).verdict
     value = dict(zip(bench.ids, truth.tolist(), strict=True))
     gain, best = verdict.gain, float(truth.max())
@@ -83,11 +92,12 @@ def judge(bench: Bench, surface: Truth, rng: np.random.Generator) -> Judged:
     assert verdict.chosen is not None
     control = float(truth[bench.single].max())
     real = value[gain.mix] - control
-    contained = [
-        _within(standing, world.reached(standing.candidate)) for standing in verdict.standings
-    ]
+    standings = {standing.candidate: standing for standing in verdict.standings}
+    contained = [_within(standings[id_], world.reached(id_)) for id_ in bench.ids]
+    assert verdict.worth is not None
+    reached = world.reached(verdict.chosen)
     return Judged(
-        means=float(np.mean(contained)),
+        means=np.array(contained),
         gain=gain.low <= SIGMA * real <= gain.high,
         width=(gain.high - gain.low) / SIGMA,
         tied=any(value[candidate] >= best - 1e-9 for candidate in verdict.tied),
@@ -96,6 +106,11 @@ def judge(bench: Bench, surface: Truth, rng: np.random.Generator) -> Judged:
         false=verdict.outcome == "gain" and real <= 1e-9,
         regret=best - value[verdict.chosen],
         tied_count=len(verdict.tied),
+        loss=verdict.outcome == "loss" and real >= -1e-9,
+        highest=best - value[verdict.standings[0].candidate],
+        worth=(verdict.worth.value - reached) / (SIGMA * world.sds[verdict.chosen]),
+        above=reached > verdict.worth.high,
+        below=reached < verdict.worth.low,
     )
 
 
@@ -111,6 +126,8 @@ def benches(seeds: int) -> dict[str, Bench]:
 
 
 def simulate(bench: Bench, surface: str, studies: int, seed: int = 0) -> list[Judged]:
-    """Return verdicts on studies of one surface, the same for the same seed."""
-    rng = np.random.default_rng([seed, list(SURFACES).index(surface)])
-    return [judge(bench, SURFACES[surface], rng) for _ in range(studies)]
+    """Return verdicts on studies of one surface or scenario, the same for the same seed."""
+    names = [*SURFACES, *SCENARIOS]
+    truth, runs = SCENARIOS[surface] if surface in SCENARIOS else (SURFACES[surface], EVEN)
+    rng = np.random.default_rng([seed, names.index(surface)])
+    return [judge(bench, truth, rng, runs) for _ in range(studies)]

@@ -1,6 +1,7 @@
 """Truths for simulated studies: how good every allocation is, in sigma at equal cost."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,46 @@ def trap(shares: Floats, single: Bools, rng: np.random.Generator) -> Floats:
     truth[rng.choice(np.flatnonzero(single))] = 0
     return truth
 
+
+@dataclass(frozen=True)
+class Runs:
+    """How training departs from even noise around a power law of cost."""
+
+    sds: Callable[[Floats, Bools], Floats] = lambda worth, single: np.ones(len(worth))
+    """The noise of each candidate, in sigma, from its worth and whether it scales one axis."""
+    collapse: float = 0.0
+    """The part of runs that end at chance."""
+    saturates: bool = False
+    """Whether all candidates have gained all that compute can bring, whatever their exact cost."""
+
+
+def steep(shares: Floats, single: Bools, rng: np.random.Generator) -> Floats:
+    """Fall off by tens of sigma, as where the worse half hardly trains."""
+    truth = bowl(40)(shares, single, rng)
+    return np.asarray(truth - truth.max(), dtype=np.float64)
+
+
+def _growing(worth: Floats, single: Bools) -> Floats:
+    return np.asarray(10 ** np.clip(-worth / 20, 0, 1), dtype=np.float64)
+
+
+def _noisy_mix(worth: Floats, single: Bools) -> Floats:
+    sds = np.ones(len(worth))
+    sds[np.flatnonzero(~single)[0]] = 5
+    return sds
+
+
+SCENARIOS: dict[str, tuple[Truth, Runs]] = {
+    "noise grows as accuracy falls": (steep, Runs(sds=_growing)),
+    "one mix five times as noisy": (flat, Runs(sds=_noisy_mix)),
+    "weak axes quiet": (trap, Runs(sds=lambda worth, single: np.where(worth < 0, 0.3, 1.0))),
+    "axes quiet, mixes noisy": (flat, Runs(sds=lambda worth, single: np.where(single, 0.3, 1.5))),
+    "5 % collapse, flat": (flat, Runs(collapse=0.05)),
+    "5 % collapse, bowl": (bowl(6), Runs(collapse=0.05)),
+    "compute saturates, flat": (flat, Runs(saturates=True)),
+    "compute saturates, trap": (trap, Runs(saturates=True)),
+}
+"""Truths with runs as real studies have them."""
 
 SURFACES: dict[str, Truth] = {
     "flat": flat,

@@ -121,7 +121,7 @@ def test_next_points_end_with_the_untried():
 
 def test_nothing_is_predicted_without_noise_or_shares():
     one_seed = [replace(entry, scores={0: entry.mean}) for entry in scored().candidates]
-    nothing = compare(one_seed, 0.9, 1e-5)
+    nothing = compare(one_seed, 0.9, 30_000)
     assert predict(nothing, UNTRIED, 0.9) == next_points(nothing, UNTRIED, 3) == ()
     bare = [entry.model_copy(update={"shares": None}) for entry in UNTRIED]
     assert predict(scored(), bare, 0.9) == ()

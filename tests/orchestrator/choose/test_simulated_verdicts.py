@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.back_ends import LONG
 from tests.support.simulated_verdicts import Judged, benches, simulate
-from tests.support.surfaces import SURFACES
+from tests.support.surfaces import SCENARIOS, SURFACES
 
 STUDIES = 12 if LONG else 2
 """For each of two plans and every surface."""
@@ -18,13 +18,16 @@ STUDIES = 12 if LONG else 2
 def judged() -> list[Judged]:
     plans = benches(seeds=3).values()
     return [
-        study for bench in plans for name in SURFACES for study in simulate(bench, name, STUDIES)
+        study
+        for bench in plans
+        for name in (*SURFACES, *SCENARIOS)
+        for study in simulate(bench, name, STUDIES)
     ]
 
 
 def test_intervals_hold_what_they_say(judged: list[Judged]) -> None:
-    assert 0.85 <= np.mean([study.means for study in judged]) <= 0.95
-    assert 0.85 <= np.mean([study.gain for study in judged]) <= 0.97
+    assert 0.85 <= np.mean([study.means.mean() for study in judged]) <= 0.95
+    assert np.mean([study.gain for study in judged]) >= 0.86
 
 
 def test_the_best_is_in_the_tied_set_and_the_choice_is_close_to_it(judged: list[Judged]) -> None:

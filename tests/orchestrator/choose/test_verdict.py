@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit, logit
 
 from compound.orchestrator.choose.verdict import analyse
 from compound.schemas.architecture import Coefficients
@@ -43,7 +44,7 @@ def test_an_interval_that_holds_zero_is_no_gain_and_the_cheapest_is_chosen():
             [0.90, 0.91, 0.92],
             [0.91, 0.90, 0.92],
             [0.92, 0.91, 0.9],
-            [0.905, 0.92, 0.91],
+            [0.902, 0.92, 0.909],
             around(0.91),
         ],
     )
@@ -60,7 +61,7 @@ def test_the_choice_may_fall_on_a_control_and_the_gain_is_then_the_best_mixs():
         [0.90, 0.91, 0.92],
         [0.91, 0.90, 0.92],
         [0.92, 0.91, 0.9],
-        around(0.913),
+        around(0.9105),
         around(0.91),
     ]
     verdict = verdict_of(network, scores)
@@ -102,7 +103,7 @@ def test_what_a_seed_adds_to_every_candidate_widens_no_difference():
     scores = [list(mean + seed_effect + row) for mean, row in zip(means, jitter, strict=True)]
     verdict = verdict_of(controls_and_mixes(1), scores)
     assert verdict.outcome == "gain"
-    assert verdict.noise == pytest.approx(0.05, rel=0.05)
+    assert verdict.noise < 0.01, "without what the seeds add to all"
 
 
 def test_one_seed_is_undecided_and_takes_the_highest():
@@ -157,7 +158,7 @@ def test_one_candidate_alone():
 def test_all_equal_scores_have_a_floor_under_their_noise():
     verdict = verdict_of(controls_and_mixes(1), [[0.9] * 3] * 4)
     assert verdict.outcome == "no gain"
-    assert verdict.noise == pytest.approx(1 / (10_000 * 12**0.5))
+    assert 1 <= verdict.noise * 10_000 * 12**0.5 <= 2
     assert verdict.gain is not None and verdict.gain.low is not None
     assert verdict.gain.low < 0 == verdict.gain.estimate
     assert any("within one validation image" in text for text in verdict.warnings)
@@ -174,6 +175,55 @@ def test_a_failed_job_leaves_its_candidate_in_with_fewer_scores():
     assert any("control of resolution" in text for text in verdict.warnings)
 
 
+def test_a_collapsed_run_is_named_and_takes_no_part():
+    """Chance is 50 % here: one seed of the best mix ends there."""
+    scores = [around(0.90), around(0.88), around(0.87), [0.93, 0.935, 0.5], around(0.91)]
+    verdict = verdict_of(controls_and_mixes(2), scores)
+    best = verdict.standings[0]
+    assert (best.candidate, best.scores) == (controls_and_mixes(2)[3].id, (0.93, 0.935))
+    assert best.collapsed == ((2, 0.5),)
+    assert verdict.chosen == best.candidate and verdict.outcome == "gain"
+    (warning,) = [text for text in verdict.warnings if "collapsed" in text]
+    assert warning.startswith("1 run collapsed and took no part in the verdict: seed 2 of ")
+    assert "ended at 50.0 %" in warning
+
+
+def test_a_network_that_never_learns_has_not_collapsed():
+    verdict = verdict_of(controls_and_mixes(1), [around(0.9), around(0.9), [0.5] * 3, around(0.9)])
+    assert verdict.standings[-1].mean == pytest.approx(0.5)
+    assert not [text for text in verdict.warnings if "collapsed" in text]
+
+
+def test_noise_of_bad_networks_widens_no_interval_of_good_ones():
+    bad = [[0.6, 0.75, 0.68], [0.7, 0.58, 0.64], [0.66, 0.74, 0.59]]
+    verdict = verdict_of(controls_and_mixes(4), [*bad, *[around(0.9 + i / 500) for i in range(4)]])
+    widths = [standing.high - standing.low for standing in verdict.standings]
+    assert max(widths[:4]) < 0.03 and min(widths[4:]) > 0.05
+    assert verdict.noise < 0.01
+
+
+def test_a_gain_that_hangs_on_the_correction_for_cost_is_not_reported():
+    network = controls_and_mixes(1)
+    network[3] = candidate(3, ratio=2**0.9)
+    verdict = verdict_of(network, [around(0.90), around(0.85), around(0.85), around(0.895)])
+    assert verdict.outcome == "no gain"
+    assert verdict.gain.low <= 0 < verdict.gain.high
+
+
+def test_the_choice_is_expected_below_the_mean_that_made_it_the_choice():
+    rng = np.random.default_rng(6)
+    leads = []
+    for _ in range(20):
+        rows = (0.9 + rng.normal(0, 0.01, (8, 3))).tolist()
+        verdict = verdict_of(controls_and_mixes(5), rows)
+        chosen = next(s for s in verdict.standings if s.candidate == verdict.chosen)
+        assert verdict.worth.low <= verdict.worth.value <= verdict.worth.high
+        leads.append((chosen.mean - 0.9, verdict.worth.value - 0.9))
+    measured, expected = np.mean(leads, axis=0)
+    assert measured > 0.004 and abs(expected) < measured / 2
+    assert verdict_of(controls_and_mixes(2), [[0.9]] * 5).worth is None
+
+
 def test_a_mix_that_costs_more_is_said_to():
     network = controls_and_mixes(1)
     network[3] = candidate(3, ratio=2.1)
@@ -182,15 +232,15 @@ def test_a_mix_that_costs_more_is_said_to():
 
 
 def test_scores_are_compared_at_equal_cost():
-    """Half of the step from the baseline for a tenth of a doubling less is a tie, not a loss."""
+    """A tenth less of the step from the baseline, for a tenth of a doubling less, is a tie."""
     network = controls_and_mixes(1)
     network[3] = candidate(3, ratio=2**0.9)
-    scores = [around(0.90), around(0.85), around(0.85), around(0.5 + 0.9 * 0.4)]
+    scores = [around(0.90), around(0.85), around(0.85), around(expit(0.9 * logit(0.9)))]
     verdict = verdict_of(network, scores)
     mix = next(standing for standing in verdict.standings if standing.candidate == network[3].id)
-    assert (mix.mean, mix.at_budget) == (pytest.approx(0.86), pytest.approx(0.90))
+    assert mix.at_budget == pytest.approx(0.90, abs=1e-4) and mix.mean < 0.88
     assert mix.tied
-    assert verdict.gain is not None and verdict.gain.estimate == pytest.approx(0)
+    assert verdict.gain is not None and verdict.gain.estimate == pytest.approx(0, abs=1e-4)
     assert any("costs 7 % less" in text for text in verdict.warnings)
 
 
@@ -200,8 +250,8 @@ def test_equal_cost_moves_no_accuracy_beyond_100_percent():
     network[3] = candidate(3, ratio=2**0.9)
     verdict = verdict_of(network, [around(0.90), around(0.85), around(0.85), around(0.99)])
     mix = next(standing for standing in verdict.standings if standing.candidate == network[3].id)
-    assert mix.at_budget == pytest.approx(1.0) and mix.at_budget <= 1
-    assert verdict.gain is not None and verdict.gain.estimate == pytest.approx(0.1)
+    assert 0.99 < mix.at_budget < 1
+    assert verdict.gain is not None and 0.09 < verdict.gain.estimate <= verdict.gain.high < 0.105
 
 
 def test_without_a_baseline_nothing_is_moved():

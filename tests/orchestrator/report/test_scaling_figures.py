@@ -14,7 +14,7 @@ from compound.orchestrator.report.figure_style import COLOURS, LABELS, SYMBOLS
 from compound.orchestrator.report.figures import FIRST_UNIT, UNITS
 from compound.orchestrator.report.gate_figure import contenders
 from compound.orchestrator.report.inputs import ReportInputs, all_jobs
-from compound.orchestrator.report.page import SURFACES, render
+from compound.orchestrator.report.page import render
 from compound.orchestrator.report.power_law_table import law_table
 from compound.orchestrator.report.rungs_figure import PROMOTIONS, rung_table
 from compound.orchestrator.report.ternary_figure import GROUPS
@@ -168,7 +168,6 @@ def test_halving_is_told_in_its_own_words():
 def test_every_kind_of_a_spec_has_its_place_on_the_page():
     kinds = {get_args(kind.model_fields["kind"].annotation)[0] for kind in (Rungs, Asha)}
     assert set(PROMOTIONS) == kinds
-    assert set(SURFACES) == set(get_args(Search.model_fields["surface"].annotation))
     assert set(FIRST_UNIT) == set(get_args(CostUnit)) and {*FIRST_UNIT.values()} <= set(UNITS)
     assert set(WHICH) == set(get_args(Search.model_fields["tie_break"].annotation))
 

@@ -52,13 +52,6 @@ def test_it_is_scikit_learns_regressor():
     assert posterior.variance == pytest.approx(np.square(deviation), rel=1e-3)
 
 
-def test_truths_are_drawn_around_what_is_expected():
-    fitted = process()
-    drawn = fitted.draw_true_means(np.random.default_rng(0), 20_000, 0.01)
-    assert np.allclose(drawn.mean(axis=0), fitted.expected, atol=3e-4)
-    assert np.all(drawn.std(axis=0) <= 1.02 * 0.01 * np.sqrt(fitted.mean_variances))
-
-
 @settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 100), shift=st.floats(-0.5, 0.5))
 def test_smoothing_commutes_with_a_shift_and_takes_many_studies_at_once(seed, shift):

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compound.orchestrator.statistics.noise import Noise
-from compound.orchestrator.statistics.post_selection import MixVersusControls, lead_interval, pick
 from compound.orchestrator.statistics.scheffe import Scheffe, basis
 from compound.schemas.architecture import Shares
 
@@ -78,47 +77,6 @@ def test_smoothing_commutes_with_a_shift_and_stays_within_the_means(means, shift
         <= plain.expected.max()
         <= measured_means.max() + 1e-9
     )
-
-
-def test_truths_are_drawn_around_what_is_expected():
-    means = 0.8 + np.random.default_rng(4).normal(0, 0.01, 15)
-    surface = Scheffe.fit(means, np.full(15, 3.0), Noise(0.01, 30), basis(lattice(4)))
-    drawn = surface.draw_true_means(np.random.default_rng(0), 20_000, 0.01)
-    assert np.allclose(drawn.mean(axis=0), surface.expected, atol=3e-4)
-    assert np.all(drawn.std(axis=0) <= 1.05 * 0.01 / 3**0.5)
-
-
-@settings(max_examples=60, deadline=None)
-@given(values=st.lists(st.floats(0, 1), min_size=1, max_size=8), slack=st.floats(0, 0.5))
-def test_pick_takes_the_lowest_rank_within_the_slack(values, slack):
-    expected, rank = np.array(values), np.arange(len(values))[::-1].astype(float)
-    position = int(pick(expected, np.asarray(slack), rank))
-    assert expected[position] >= expected.max() - slack
-    assert np.all(expected[position + 1 :] < expected.max() - slack)
-
-
-CONTEST = MixVersusControls([3, 4, 5, 6, 7, 8, 9], [0, 1, 2], np.arange(7.0))
-
-
-def interval(means: np.ndarray, mix: int, level: float = 0.9):
-    surface = Scheffe.fit(means, np.full(10, 3.0), Noise(0.01, 18), basis([None] * 10))
-    return lead_interval(CONTEST, surface, Noise(0.01, 18), mix, level)
-
-
-def test_an_interval_lies_lower_where_many_mixes_were_as_good_and_has_the_lead_inside():
-    level = np.full(10, 0.8)
-    level[:3] = [0.8, 0.7, 0.7]
-    estimate = interval(level, 3)
-    assert estimate.value == pytest.approx(0)
-    assert estimate.low < estimate.value < estimate.high
-    assert estimate.value - estimate.low > 1.1 * (estimate.high - estimate.value)
-    wider = interval(level, 3, 0.99)
-    assert wider.low < estimate.low and estimate.high < wider.high
-
-
-def test_the_same_scores_give_the_same_interval():
-    means = 0.8 + np.random.default_rng(4).normal(0, 0.01, 10)
-    assert interval(means, 5) == interval(means, 5)
 
 
 def test_a_kind_that_is_no_polynomial_is_refused():

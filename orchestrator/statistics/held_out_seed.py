@@ -1,0 +1,62 @@
+"""What the best of many candidates is worth, free of the luck that made it the best.
+
+The highest of several means also had a favourable error. So each seed is left out once: the other
+seeds choose, and the seed that was left out says what the choice is worth. Its score took no part
+in the choice (Stone 1974, cross-validatory choice and assessment).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from compound.orchestrator.statistics.estimates import Estimates
+from compound.orchestrator.statistics.log_odds import Floats
+
+
+@dataclass(frozen=True)
+class Worth:
+    """The expected log odds of the choice, with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def held_out_mean(scores: Floats, shifts: Floats, pool: np.ndarray) -> float | None:
+    """Return the mean score, on the seed left out, of the best by the other seeds.
+
+    `scores` has shape (candidates, seeds), NaN where one is missing; `shifts` bring candidates to
+    equal cost; the choice is among the `pool`'s positions. None with one seed.
+    """
+    seeds = [seed for seed in range(scores.shape[1]) if np.isfinite(scores[pool, seed]).any()]
+    if len(seeds) < 2:
+        return None
+    return float(np.mean([_left_out(scores, shifts, pool, seed) for seed in seeds]))
+
+
+def _left_out(scores: Floats, shifts: Floats, pool: np.ndarray, seed: int) -> float:
+    rest = np.delete(scores[pool], seed, axis=1)
+    usable = np.isfinite(scores[pool, seed]) & np.isfinite(rest).any(axis=1)
+    usable = usable if usable.any() else np.isfinite(scores[pool, seed])
+    counts = np.maximum(np.isfinite(rest).sum(axis=1), 1)
+    means = np.nansum(rest, axis=1) / counts + shifts[pool]
+    best = pool[int(np.where(usable, means, -np.inf).argmax())]
+    return float(scores[best, seed])
+
+
+def worth(
+    estimates: Estimates, chosen: int, mean: float, held_out: float | None, tied: int, level: float
+) -> Worth:
+    """Return what the choice is worth: `held_out`, in place of its own `mean` that was selected.
+
+    The lower end allows for the choice having been made among `tied` candidates (Bonferroni); the
+    upper end for the doubt about the correction, half of it as a standard error.
+    """
+    value = mean if held_out is None else held_out
+    df, tail = float(estimates.df[chosen]), (1 - level) / 2
+    variance = float(estimates.mean_variances[chosen]) + estimates.seed_variance
+    below = -float(special.stdtrit(df, tail / max(tied, 1)))
+    above = -float(special.stdtrit(df, tail))
+    low = min(mean - below * variance**0.5, value)
+    return Worth(value, low, value + above * (variance + (mean - value) ** 2 / 4) ** 0.5)

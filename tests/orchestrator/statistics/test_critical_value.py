@@ -1,0 +1,82 @@
+"""Pooled noise and critical values: against scipy, and as properties."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from compound.orchestrator.statistics.critical_value import many_to_one
+from compound.orchestrator.statistics.noise import Noise, pooled, residual, total
+
+SCORE = st.floats(0.0, 1.0).map(lambda value: round(value, 4))
+TABLE = st.tuples(st.integers(2, 6), st.integers(2, 4)).flatmap(
+    lambda shape: st.lists(
+        st.lists(SCORE, min_size=shape[1], max_size=shape[1]),
+        min_size=shape[0],
+        max_size=shape[0],
+    )
+)
+
+
+def test_pooled_noise_by_hand():
+    noise = pooled([[0.1, 0.3], [0.5, 0.5, 0.8], [0.9]])
+    assert noise is not None
+    assert noise.df == 3
+    assert noise.sd == pytest.approx(((0.02 + 0.06) / 3) ** 0.5)
+    assert pooled([[0.1], [0.2], []]) is None
+
+
+def test_residual_is_what_an_additive_model_leaves():
+    candidates, seeds = np.array([0.5, 0.6, 0.8]), np.array([0.0, 0.02, -0.05, 0.01])
+    assert residual(candidates[:, None] + seeds).sd == pytest.approx(0, abs=1e-12)
+    noise = residual([[0.0, 0.1], [0.1, 0.0]])
+    assert noise == Noise(pytest.approx(0.1), 1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(table=TABLE)
+def test_total_noise_is_the_pooled_one_on_fewer_degrees_of_freedom(table):
+    noise, within = total(table), pooled(table)
+    assert within is not None
+    assert noise.sd == pytest.approx(within.sd, abs=1e-9)
+    assert len(table[0]) - 1 <= noise.df <= within.df
+
+
+def test_where_luck_is_shared_by_all_only_the_seeds_count():
+    seed_effect = np.array([-0.1, 0.0, 0.1])
+    assert total((np.linspace(0.3, 0.6, 8)[:, None] + seed_effect).tolist()) == Noise(
+        pytest.approx(0.1), 2
+    )
+    opposed = [[0.1, 0.2], [0.2, 0.1]]
+    assert total(opposed).df == 1
+
+
+@pytest.mark.parametrize(("groups", "df"), [(3, 4), (5, 8), (9, 40)])
+def test_critical_value_agrees_with_scipys_multivariate_t(groups, df):
+    value = many_to_one([3] * groups, df, 0.9)
+    shape = np.full((groups - 1, groups - 1), 0.5) + 0.5 * np.eye(groups - 1)
+    together = stats.multivariate_t(shape=shape, df=df, seed=1)
+    assert together.cdf([value] * (groups - 1)) == pytest.approx(0.9, abs=2e-3)
+
+
+def test_critical_value_of_two_groups_is_students():
+    assert many_to_one([4, 4], 6, 0.95) == pytest.approx(stats.t.ppf(0.95, 6), abs=2e-3)
+
+
+def test_critical_value_grows_with_groups_and_level():
+    values = [many_to_one([3] * groups, 20, 0.9) for groups in (2, 3, 10, 100, 1000)]
+    assert values == sorted(values)
+    assert many_to_one([3] * 5, 20, 0.95) > many_to_one([3] * 5, 20, 0.9)
+
+
+def test_unequal_counts_hold_the_level_whichever_group_is_the_reference():
+    counts, rng = np.array([2, 3, 3, 5]), np.random.default_rng(7)
+    value = many_to_one(counts.tolist(), 9, 0.9)
+    means = rng.normal(size=(40_000, 4)) / np.sqrt(counts)
+    deviation = np.sqrt(rng.chisquare(9, size=40_000) / 9)
+    for reference in range(4):
+        rest = np.arange(4) != reference
+        spread = np.sqrt(1 / counts + 1 / counts[reference])
+        lead = (means - means[:, [reference]]) / (spread * deviation[:, None])
+        assert np.mean(np.max(lead[:, rest], axis=1) <= value) > 0.893
