@@ -1,4 +1,7 @@
-"""What the search may try: the points of a design, and what a candidate may cost."""
+"""What the search may try: the points of a design, and what a candidate may cost.
+
+The points of each kind: orchestrator/design/points.py.
+"""
 
 from typing import Annotated, Literal
 

@@ -14,16 +14,11 @@ from compound.jobs.store.folders.done_jobs import Ended
 from compound.jobs.store.folders.job_folder import JobFolder, JobState
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.checkpoint import Checkpoint, opened
-from compound.jobs.store.format.checksummed_json import (
-    SCHEMA_VERSION,
-    seal,
-    sha256,
-    unseal,
-    version_of,
-)
+from compound.jobs.store.format.checksummed_json import seal, sha256, unseal, version_of
 from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.manifest import Attempt, CheckpointFiles, Environment, StoredFile
 from compound.jobs.store.format.rows import rows_of, table_of
+from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.jobs.store.writing.checkpoint_shards import Shards
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.schemas.base import Model

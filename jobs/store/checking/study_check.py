@@ -15,14 +15,9 @@ from compound.jobs.store.checking.findings import (
 )
 from compound.jobs.store.checking.job_view import read_file
 from compound.jobs.store.folders.study_folder import StudyFolder, holder_of
-from compound.jobs.store.format.checksummed_json import (
-    SCHEMA_VERSION,
-    DamagedError,
-    intact,
-    sha256,
-    version_of,
-)
+from compound.jobs.store.format.checksummed_json import DamagedError, intact, sha256, version_of
 from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
+from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.schemas.errors import StoreError
 
 _FOLDERS = re.compile("jobs|studies|devices|profiles")

@@ -15,9 +15,10 @@ from pydantic import BaseModel, ValidationError
 from compound.jobs.store.backend.files import Content, Files
 from compound.jobs.store.format import tensors
 from compound.jobs.store.format.checksummed_files import read_verified
-from compound.jobs.store.format.checksummed_json import SCHEMA_VERSION, damaged, refuse_newer
+from compound.jobs.store.format.checksummed_json import damaged
 from compound.jobs.store.format.file_kinds import SHARD, shard_name
 from compound.jobs.store.format.manifest import CheckpointFiles, StoredFile
+from compound.jobs.store.format.schema_version import SCHEMA_VERSION, refuse_newer
 
 if TYPE_CHECKING:  # torch takes seconds to import, and only those who train or restore need it
     from torch import Tensor

@@ -10,13 +10,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from compound.jobs.store.format.schema_version import SCHEMA_VERSION, refuse_newer
 from compound.schemas.errors import StoreError
-
-SCHEMA_VERSION = 2
-"""The version of everything in the store that this program writes; it reads all up to it.
-
-2: the names of attempts' folders end with a nonce, see manifest.Attempt.
-"""
 
 _HEAD = b'{"sha256": "'
 _HEX = 64
@@ -62,13 +57,6 @@ def version_of(data: bytes) -> int:
     """Return the schema that a sealed record was written with; 0 for bytes that are none."""
     fields = _FIELDS.match(data, len(_HEAD) + _HEX)
     return int(fields[1]) if fields else 0
-
-
-def refuse_newer(version: int, where: str) -> None:
-    """Raise StoreError if a record's schema is newer than this program's."""
-    if version > SCHEMA_VERSION:
-        problem = f"written with store schema {version}; this program reads up to {SCHEMA_VERSION}"
-        raise StoreError(problem, where=where, next_step="update compound, or use another store")
 
 
 def damaged(reason: str, where: str) -> DamagedError:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from compound.jobs.store.format.checksummed_json import SCHEMA_VERSION, damaged, refuse_newer
+from compound.jobs.store.format.checksummed_json import damaged
+from compound.jobs.store.format.schema_version import SCHEMA_VERSION, refuse_newer
 from compound.schemas.errors import StoreError
 from compound.schemas.job import EpochRow
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.format.checksummed_json import SCHEMA_VERSION, sha256
+from compound.jobs.store.format.checksummed_json import sha256
+from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.orchestrator.__main__ import main
 
 FOLDER = Path(__file__).parents[2] / "stores"

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.format.checksummed_json import SCHEMA_VERSION, DamagedError, seal, unseal
+from compound.jobs.store.format.checksummed_json import DamagedError, seal, unseal
 from compound.jobs.store.format.manifest import Manifest
 from compound.jobs.store.format.rows import LIVE_HEADER, METRICS, from_live, from_parquet
+from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.schemas.architecture import Coefficients
 from compound.schemas.errors import StoreError
 from tests.support.damaged_files import LOADED, Canary, newest, parquet, point_at

@@ -10,7 +10,8 @@ import pytest
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.fsck import CheckOptions
-from compound.jobs.store.format.checksummed_json import SCHEMA_VERSION, sha256
+from compound.jobs.store.format.checksummed_json import sha256
+from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.orchestrator.__main__ import main
 from compound.schemas.architecture import Coefficients
