@@ -74,3 +74,14 @@ def test_a_submission_leaves_stores_at_home(tmp_path: Path) -> None:
         (tmp_path / store / "store.json").write_text("{}")
     assert runtime_environment(tmp_path)["excludes"] == ["/old/runs/", "/runs/"]
     assert "excludes" not in runtime_environment(tmp_path / "old" / "runs")
+
+
+def test_every_folder_of_modules_is_in_the_wheel() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    listed = project["tool"]["setuptools"]["packages"]
+    layers = ("jobs", "schemas", "cluster", "orchestrator")
+    folders = {path.parent for layer in layers for path in (ROOT / layer).rglob("*.py")}
+    packages = {
+        f"compound.{folder.relative_to(ROOT).as_posix().replace('/', '.')}" for folder in folders
+    }
+    assert packages | {"compound"} == set(listed)

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -128,6 +129,24 @@ def loaded_by(module: str) -> set[str]:
     return set(done.stdout.split()) & set(modules())
 
 
+_RUN = """
+import atexit, runpy, sys
+out = sys.argv.pop(1)
+atexit.register(lambda: open(out, "w").write(" ".join(sys.modules)))
+runpy.run_module("compound", run_name="__main__", alter_sys=True)
+"""
+
+
+def loaded_in_a_run(runner: str) -> set[str]:
+    """Return the product's modules that the process of a real run has when it ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "modules"
+        command = [sys.executable, "-c", _RUN, str(out), "run", "examples/quickstart.yaml"]
+        options = ["--fast-dev-run", "--runner", runner, "--set", f"store={folder}/runs"]
+        subprocess.run([*command, *options], capture_output=True, check=True, cwd=ROOT)
+        return set(out.read_text().split()) & set(modules())
+
+
 def functions() -> Iterator[tuple[str, int, bool]]:
     """Yield every function's place, lines, and whether all of it is annotated."""
     for path, tree in trees().items():
@@ -193,7 +212,8 @@ def figures() -> dict[str, str]:
         "file names used for different things": str(len(repeated_names())),
         "bound names that say nothing": f"{empty} of {bound} ({empty / bound:.2%})",
         "longest import chain": f"{len(chain)} modules",
-        "modules that `compound run` imports": f"{loaded} of {count} ({loaded / count:.0%})",
+        "modules that `compound run` imports before it starts": _share(loaded, count),
+        "modules that a whole local run imports": _share(len(loaded_in_a_run("local")), count),
         "isinstance on kinds of spec or plan": str(len(kind_tests())),
         "files that name shard outside the strategy and the stored format": str(
             len(files_that_name("shard", ("jobs/parallel", "jobs/store")))
@@ -202,6 +222,10 @@ def figures() -> dict[str, str]:
         "annotated functions": f"{sum(annotated) / len(annotated):.1%}",
         "lines that are comments": f"{comment_share():.1%}",
     }
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({part / whole:.0%})"
 
 
 if __name__ == "__main__":
