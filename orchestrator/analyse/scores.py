@@ -9,13 +9,13 @@ from typing import Literal
 import numpy as np
 
 from compound.orchestrator.statistics.collapsed_runs import collapsed
-from compound.orchestrator.statistics.comparison import Comparison
 from compound.orchestrator.statistics.estimates import Estimates, estimate
 from compound.orchestrator.statistics.gaussian_process import ESTIMATED, GaussianProcess
 from compound.orchestrator.statistics.log_odds import Floats, accuracy, log_odds
 from compound.orchestrator.statistics.noise import Noise, pooled, residual, total
 from compound.orchestrator.statistics.scheffe import SPARE, Scheffe, basis
 from compound.orchestrator.statistics.surface import Surface, splits_of
+from compound.orchestrator.statistics.tied_set import Comparison
 from compound.schemas.architecture import AXES, Axis, Candidate, Shares
 from compound.schemas.job import JobResult
 from compound.schemas.metrics import ACCURACY, SPEED

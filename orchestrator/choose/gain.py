@@ -3,8 +3,8 @@
 import numpy as np
 
 from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates
-from compound.orchestrator.statistics.comparison import Comparison
 from compound.orchestrator.statistics.log_odds import accuracy
+from compound.orchestrator.statistics.tied_set import Comparison
 from compound.schemas.verdict import Gain
 
 

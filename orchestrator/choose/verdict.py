@@ -4,7 +4,7 @@ Scores are compared on log odds, where each candidate has a noise of its own, mo
 all (statistics/estimates.py). Runs that collapsed are named and left out. Scores are first moved to
 the budget's exact cost, each along the line from the baseline; half of the way counts as its
 standard error. The tied set is Hsu's (1984), simulated with these variances
-(statistics/comparison.py). Among the tied, the spec's tie-break decides between those whose means
+(statistics/tied_set.py). Among the tied, the spec's tie-break decides between those whose means
 are nearly the same.
 
 The gain is the difference between a mix and the best control. A false gain has a probability of at

@@ -1,6 +1,6 @@
 """Critical values of comparisons with the best where all groups have one noise: for plans.
 
-After a study every candidate has a noise of its own; see comparison.py.
+After a study every candidate has a noise of its own; see tied_set.py.
 """
 
 from collections.abc import Sequence

@@ -25,7 +25,7 @@ def test_a_port_where_nothing_listens_is_refused_before_ray_starts_to_wait() -> 
     assert refused.value.where == address
     assert (
         refused.value.next_step
-        == "check RAY_ADDRESS, RAY_AUTH_MODE and RAY_AUTH_TOKEN, then `ray status`"
+        == "check it; with a token: export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=..."
     )
 
 

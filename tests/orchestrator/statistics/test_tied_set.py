@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from compound.orchestrator.statistics.comparison import Comparison
 from compound.orchestrator.statistics.critical_value import many_to_one
+from compound.orchestrator.statistics.tied_set import Comparison
 
 MEANS = st.lists(st.floats(-2, 2), min_size=3, max_size=7)
 
