@@ -7,9 +7,6 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 # Only files with such tests: to collect all of them takes longer than many a test.
 FILES = $(sort $(shell grep -rl 'mark\.$(1)' --include='test_*.py' tests))
 
-# Many tests wait for processes of their own: half as many again as cores keep the cores busy.
-WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3 // 2 or 1)')
-
 .PHONY: help test-waiting setup quickstart test test-all test-alone test-beside test-ray test-hosts test-faults test-store test-s3 test-fast check style types format clean
 
 help:  ## Show this list
@@ -54,7 +51,7 @@ test-beside: setup
 	nice -n 10 $(MAKE) types test-alone
 
 test-alone: setup  ## The part of `test` without Ray and hosts
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --durations=50 -m "not gpu and not ray and not hosts"
+	$(BIN)/pytest -n auto --dist loadfile --durations=50 -m "not gpu and not ray and not hosts"
 
 test-ray: setup  ## The part of `test` on one Ray
 	$(BIN)/pytest --durations=50 -m "ray and not gpu" $(call FILES,ray)
