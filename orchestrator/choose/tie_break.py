@@ -9,7 +9,7 @@ from compound.orchestrator.design.controls import NAMED, distance
 
 INDIFFERENT = 0.1
 """Difference of means, in units of the best candidate's noise, below which cost decides. The
-choice then loses at most 0.05 sigma against the highest mean; with 0.25 it loses 0.1."""
+smaller it is, the less accuracy a cheap choice costs (benchmarks/verdict.py: regret, highest)."""
 
 Kind = Literal["activations", "step_time", "params", "macs", "published"]
 

@@ -15,7 +15,8 @@ def worth_of(scored: ScoredCandidates, chosen: CandidateScores | None) -> Worth 
     position = scored.candidates.index(chosen)
     table = score_table(scored.candidates, scored.images)
     shifts = np.array([entry.shift for entry in scored.candidates])
-    pool = np.arange(len(shifts)) if chosen.axis or not scored.mixes else np.array(scored.mixes)
+    # As the choice itself: among all, but only among mixes where one is proven the best.
+    pool = np.array(scored.mixes) if scored.proven else np.arange(len(shifts))
     held_out = held_out_mean(table, shifts, pool) if len(scored.tied) > 1 else None
     mean = float(scored.estimates.means[position])
     tied = len(scored.tied)

@@ -15,8 +15,8 @@ from compound.orchestrator.statistics.log_odds import Floats
 
 MOST_PRIOR = 6.0
 """Most degrees of freedom that the trend lends to a group. Without a limit it lends all of them
-where the variances happen to be even, and the noisiest group is covered in 0.80 in place of 0.90
-of simulated studies; the price where all are truly even is 2 % of an interval's width."""
+where the variances happen to be even. In simulated studies the limit covers the worst covered group
+by 0.01 to 0.02 more often, and makes intervals of truly even groups 1 to 4 % wider."""
 FEWEST_FOR_TREND = 5
 """Groups below which the trend is a constant."""
 STEPS = 50
