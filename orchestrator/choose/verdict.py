@@ -20,7 +20,6 @@ The baseline costs less than the candidates, so it is shown but neither compared
 from collections.abc import Mapping, Sequence
 from statistics import median_low
 
-from compound.orchestrator.analyse import warnings
 from compound.orchestrator.analyse.equal_cost import gathered
 from compound.orchestrator.analyse.optimum import optimum
 from compound.orchestrator.analyse.prediction import predict
@@ -33,7 +32,7 @@ from compound.orchestrator.analyse.scores import (
     resolution,
 )
 from compound.orchestrator.analyse.standings import baseline_standing, standings
-from compound.orchestrator.choose import verdict_text
+from compound.orchestrator.choose import outcomes, warnings
 from compound.orchestrator.choose.choice_text import reason
 from compound.orchestrator.choose.gain import gain_of
 from compound.orchestrator.choose.tie_break import TieBreak, choose, eligible
@@ -66,10 +65,10 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         chosen=chosen.id if chosen else None,
         coefficients=chosen.candidate.coefficients if chosen else None,
         gain=gain,
-        outcome=verdict_text.outcome(gain),
+        outcome=outcomes.outcome(gain),
         sentence=_sentence(spec, scored, gain, chosen, len(searched))
         if scored.candidates
-        else verdict_text.no_verdict(warnings.nothing_scored(jobs, results)),
+        else outcomes.no_verdict(warnings.nothing_scored(jobs, results)),
         reason=_reason(scored, pool, chosen, tie_break),
         beside=_beside(scored, chosen),
         warnings=(
@@ -111,8 +110,9 @@ def _sentence(
 ) -> str:
     if gain and chosen:
         which = "chosen" if gain.mix == chosen.id else "best"
-        return verdict_text.verdict(gain, scored.level, which)
-    return verdict_text.no_verdict(warnings.incomparable(scored, searched, spec.search.controls))
+        tied = [axis for i in scored.tied if (axis := scored.candidates[i].axis)]
+        return outcomes.sentence(gain, scored.level, which, chosen.axis or "", tied)
+    return outcomes.no_verdict(warnings.incomparable(scored, searched, spec.search.controls))
 
 
 def _reason(
@@ -137,11 +137,11 @@ def _beside(scored: ScoredCandidates, chosen: CandidateScores | None) -> str:
         for position, entry in enumerate(scored.candidates):
             if name in entry.candidate.roles and entry is not chosen:
                 leads[name] = entry.at_budget - chosen.at_budget, position in scored.tied
-    return verdict_text.beside(leads)
+    return outcomes.beside(leads)
 
 
 def _job_warnings(jobs: Jobs, results: Mapping[str, JobResult]) -> list[str]:
-    return verdict_text.job_warnings([job for group in jobs.values() for job, _ in group], results)
+    return warnings.job_warnings([job for group in jobs.values() for job, _ in group], results)
 
 
 def _warnings(
@@ -156,16 +156,16 @@ def _warnings(
     absent = [axis for axis in AXES if axis in spec.search.controls and axis not in scored_roles]
     ratios = {entry.id: entry.candidate.ratio for entry in entries}
     texts = [
-        verdict_text.unscored(
+        warnings.unscored(
             len(entries) - len(scored.candidates),
             len(entries),
             sum(entry.pruned > 0 and not entry.scores for entry in entries),
         ),
-        verdict_text.collapsed_runs(entries),
+        warnings.collapsed_runs(entries),
         warnings.absent_controls(absent, entries) if scored.candidates else "",
-        verdict_text.thin_noise(scored.noise, floor) if scored.candidates else "",
-        verdict_text.uneven_cost(gain, ratios, corrected),
-        verdict_text.hangs_on_cost(scored),
+        warnings.thin_noise(scored.noise, floor) if scored.candidates else "",
+        warnings.uneven_cost(gain, ratios, corrected),
+        warnings.hangs_on_cost(scored),
         *warnings.after(scored, spec.search.seeds, floor),
     ]
     return [text for text in texts if text]

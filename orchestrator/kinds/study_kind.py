@@ -70,7 +70,7 @@ class StudyKind:
     def resolvable(self, spec: StudySpec, plan: Plan) -> str:
         """Say which differences the search can tell from noise."""
         # SciPy takes a second to import, which JSON output does not need.
-        from compound.orchestrator.choose.verdict_text import foresight
+        from compound.orchestrator.choose.resolution_text import foresight
 
         networks = compared_in_last_rung(spec, plan.candidates)
         return foresight(spec.search.seeds, networks, spec.search.level)

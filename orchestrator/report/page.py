@@ -11,8 +11,9 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from compound.orchestrator.choose.choice_text import WHICH
+from compound.orchestrator.choose.outcomes import next_step
+from compound.orchestrator.choose.resolution_text import resolution
 from compound.orchestrator.choose.tie_break import INDIFFERENT
-from compound.orchestrator.choose.verdict_text import next_step, resolution
 from compound.orchestrator.report import tables
 from compound.orchestrator.report.figures import MOST, figures
 from compound.orchestrator.report.final_report import final_table, final_tiles

@@ -17,7 +17,7 @@ from compound.orchestrator.analyse.scores import (
     resolution,
 )
 from compound.orchestrator.analyse.standings import interval_of
-from compound.orchestrator.choose.verdict_text import job_warnings
+from compound.orchestrator.choose.warnings import job_warnings
 from compound.orchestrator.scale.gate_text import GateText, Outcome, no_correction
 from compound.orchestrator.statistics.rank_correlation import correlation
 from compound.schemas.gate import Contender, Correlation, Entrant, GatePlan, GateResult

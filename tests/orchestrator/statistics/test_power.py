@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compound.orchestrator.choose.verdict_text import foresight, resolution
+from compound.orchestrator.choose.resolution_text import foresight, resolution
 from compound.orchestrator.statistics.critical_value import critical_value
 from compound.orchestrator.statistics.noise import residual
 from compound.orchestrator.statistics.power import MOST_SEEDS, POWER, resolvable, seeds_to_resolve
