@@ -1,6 +1,6 @@
 """The outcomes of a search in plain English, as a table; accuracies as percent points."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from compound.orchestrator.wording.names import SPLITS, triple
@@ -49,11 +49,11 @@ def outcome(gain: Gain | None) -> Outcome:
     return "loss" if gain.high < 0 else "no gain"
 
 
-def sentence(gain: Gain, level: float, which: str, chosen: str, tied: list[str]) -> str:
+def sentence(gain: Gain, level: float, which: str, chosen: str, tied: Sequence[str]) -> str:
     """Return the verdict as a text; `chosen`: the chosen axis or "", `tied`: all tied axes."""
     case = _case(gain, chosen, tied)
     size, rival = points(abs(gain.estimate)), f"{gain.over} alone"
-    axes = [chosen] if chosen else tied
+    axes = (chosen,) if chosen else tied
     return SENTENCES[case].format(
         size=size,
         rival=rival,
@@ -64,7 +64,7 @@ def sentence(gain: Gain, level: float, which: str, chosen: str, tied: list[str])
     )
 
 
-def _case(gain: Gain, chosen: str, tied: list[str]) -> Case:
+def _case(gain: Gain, chosen: str, tied: Sequence[str]) -> Case:
     reached = outcome(gain)
     if reached == "no gain":
         return "axis chosen" if chosen else "axis tied" if tied else "no axis tied"
@@ -78,7 +78,7 @@ def _interval(gain: Gain, level: float) -> str:
     return f"{100 * level:g} % interval {points(gain.low)} to {points(gain.high)}"
 
 
-def _alone(axes: list[str]) -> str:
+def _alone(axes: Sequence[str]) -> str:
     return f"{' or '.join(axes)} alone"
 
 

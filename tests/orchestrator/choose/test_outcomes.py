@@ -1,4 +1,4 @@
-"""The table of outcomes: every sentence is reached by a study, and contradicts nothing beside it."""
+"""The table of outcomes: a study reaches every sentence, and none contradicts another."""
 
 from typing import get_args
 
