@@ -22,7 +22,7 @@ from statistics import median_low
 
 from compound.orchestrator.analyse import warnings
 from compound.orchestrator.analyse.equal_cost import gathered
-from compound.orchestrator.analyse.optimum import optimum
+from compound.orchestrator.analyse.optimum import no_optimum, optimum
 from compound.orchestrator.analyse.prediction import predict
 from compound.orchestrator.analyse.rungs import rungs, screened
 from compound.orchestrator.analyse.scores import (
@@ -79,7 +79,8 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         worth=worth_of(scored, chosen),
         resolution=_resolution(scored),
         optimum=optimum(scored, plan.untried),
-        predictions=predict(scored, plan.untried, scored.level),
+        no_optimum=no_optimum(scored, plan.untried),
+        predictions=predict(scored, plan.untried),
         rungs=rungs(spec, plan, results),
     )
 
