@@ -52,16 +52,18 @@ def _optimum(
     )
 
 
-def no_optimum(scored: ScoredCandidates, untried: Sequence[Candidate] = ()) -> str:
-    """Return why there is no optimum, as a sentence; "" where there is one."""
-    if not scored.candidates or optimum(scored, untried):
+def no_optimum(scored: ScoredCandidates) -> str:
+    """Return why there is no optimum, as a sentence; "" where no candidate has a score."""
+    if not scored.candidates:
         return ""
     if scored.comparison is None:
         return "No optimum: the noise between seeds is unknown."
-    networks = [scored.candidates[i].candidate for i in scored.placed]
-    needed = coefficients(splits_of(networks))
     if scored.surface is not None:
         return "No optimum: the expected accuracies cannot be told from 0 or 100 %."
+    if not scored.placed:
+        return "No optimum: the networks' shares of depth, width and resolution are unknown."
+    networks = [scored.candidates[i].candidate for i in scored.placed]
+    needed = coefficients(splits_of(networks))
     which = " with known shares" if len(networks) < len(scored.candidates) else ""
     leave = "leaves" if len(networks) == 1 else "leave"
     return (

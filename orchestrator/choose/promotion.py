@@ -10,7 +10,7 @@ def best_part(mixes: Sequence[CandidateScores], part: float) -> list[str]:
     """Return this part of the mixes, at least FEWEST, highest mean first.
 
     Mixes without a score are left out. Means are taken as they are: drawn towards a surface they
-    promoted no better networks in simulated studies (benchmarks/surface.py).
+    promote hardly better networks, and worse ones where one mix stands out (benchmarks/surface.py).
     """
     scored = sorted((mix for mix in mixes if mix.scores), key=lambda mix: -mix.at_budget)
     return [mix.id for mix in scored[: promoted_count(len(mixes), part)]]

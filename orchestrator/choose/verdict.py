@@ -54,7 +54,7 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
     baseline, entries, scored = gathered(spec, plan, results, jobs)
     pool, tie_break = eligible(scored), TieBreak.of(spec.search.tie_break, scored.candidates)
     chosen = choose(scored, pool, tie_break)
-    gain = gain_of(scored, chosen)
+    gain, best = gain_of(scored, chosen), optimum(scored, plan.untried)
     searched = [entry for entry in entries if jobs.get(entry.id)]
     return Verdict(
         metric=ACCURACY,
@@ -78,8 +78,8 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         ),
         worth=worth_of(scored, chosen),
         resolution=_resolution(scored),
-        optimum=optimum(scored, plan.untried),
-        no_optimum=no_optimum(scored, plan.untried),
+        optimum=best,
+        no_optimum="" if best else no_optimum(scored),
         predictions=predict(scored, plan.untried),
         rungs=rungs(spec, plan, results),
     )

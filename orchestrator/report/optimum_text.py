@@ -12,10 +12,12 @@ def surface_text(verdict: Verdict) -> str:
     if optimum is None or optimum.coefficients is None:
         return verdict.no_optimum
     state = "trained" if optimum.trained else "not trained"
+    after = "" if optimum.candidate == verdict.chosen else " The choice follows measured means."
     return (
         "Of all networks that can be built at this cost, a quadratic surface over the shares "
         f"expects the most of {triple(optimum.coefficients)} ({_split(optimum.shares)}; {state}): "
-        f"{percent(optimum.expected)} ({percent(optimum.low)} to {percent(optimum.high)})."
+        f"{percent(optimum.expected)} ({percent(optimum.low)} to {percent(optimum.high)}).{after}"
+        f"{'' if optimum.trained else ' `search.rounds: 1` trains the best predicted ones.'}"
     )
 
 

@@ -118,7 +118,7 @@ class Surface:
 def coefficients(shares: Floats) -> int:
     """Return the coefficients of a quadratic in the axes that some network scales: 6 for three."""
     axes = int((np.abs(shares) > REACH).any(axis=0).sum())
-    return axes * (axes + 1) // 2
+    return max(axes * (axes + 1) // 2, int(np.linalg.matrix_rank(_terms(shares), rtol=RANK)))
 
 
 def _terms(shares: Floats) -> Floats:

@@ -56,6 +56,14 @@ def test_with_fewer_than_four_candidates_to_spare_there_is_no_surface(shares, ne
     assert SPARE == 4
 
 
+def test_axes_that_are_scaled_a_little_only_need_their_coefficients_too():
+    little = np.random.default_rng(0).dirichlet([1, 1, 400], 12)
+    assert (little[:, :2] < 0.05).all()
+    assert coefficients(little) == 6
+    assert Surface.fit(little[:9], np.zeros(9), np.ones(9), 60.0) is None
+    assert Surface.fit(little, np.zeros(12), np.ones(12), 60.0) is not None
+
+
 def test_shares_beyond_the_span_of_the_candidates_are_not_covered():
     surface = fitted(bowl(LINE), LINE)
     covered = surface.covers(OTHERS)
