@@ -59,9 +59,10 @@ def test_with_fewer_than_four_candidates_to_spare_there_is_no_surface(shares, ne
 def test_axes_that_are_scaled_a_little_only_need_their_coefficients_too():
     little = np.random.default_rng(0).dirichlet([1, 1, 400], 12)
     assert (little[:, :2] < 0.05).all()
-    assert coefficients(little) == 6
-    assert Surface.fit(little[:9], np.zeros(9), np.ones(9), 60.0) is None
-    assert Surface.fit(little, np.zeros(12), np.ones(12), 60.0) is not None
+    for number in range(1, 13):
+        surface = Surface.fit(little[:number], np.zeros(number), np.ones(number), 60.0)
+        assert surface is None or surface.columns.shape[1] + SPARE <= number
+    assert surface is not None and coefficients(little) == 6
 
 
 def test_shares_beyond_the_span_of_the_candidates_are_not_covered():
