@@ -3,9 +3,9 @@
 The points of each kind: orchestrator/design/points.py.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from compound.schemas.architecture import Coefficients
 from compound.schemas.base import MisfitError, Model
@@ -101,3 +101,19 @@ class Budget(Model):
     multiple: Annotated[float, Field(gt=1, le=64)] = 2.0
     tolerance: Annotated[float, Field(gt=0, le=1)] = 0.05
     """Relative: 0.05 admits 1.90x to 2.10x of a multiple of 2."""
+
+
+def without_surface(search: Any, info: ValidationInfo) -> Any:
+    """Drop `search.surface` of a stored study, which is validated without a context.
+
+    MisfitError: it is in a user's spec.
+    """
+    if not isinstance(search, dict) or "surface" not in search:
+        return search
+    if info.context is not None:
+        raise MisfitError(
+            ("surface",),
+            "surface is no choice any more: every study has the quadratic surface over the shares; "
+            "take this line out",
+        )
+    return {key: value for key, value in search.items() if key != "surface"}

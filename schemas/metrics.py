@@ -21,6 +21,6 @@ def limited(accuracy: float) -> float:
 
 
 Accuracy = Annotated[float, AfterValidator(limited)]
-"""A predicted accuracy, or an end of its interval. A straight line or a surface may leave [0, 1],
+"""A predicted accuracy, or an end of its interval. An extrapolation may leave [0, 1],
 no network can: the nearest end is closer to the truth, and an interval keeps its level without what
 lies outside. Documents of older studies are limited when they are read."""

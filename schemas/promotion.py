@@ -45,7 +45,7 @@ class Gate(Model):
     scale: Literal["phi", "epochs"] = "phi"
     """What is doubled: phi = 2, or the search's epochs."""
     top: Annotated[int, Field(ge=1, le=100)] = 3
-    """Of the candidates by expected accuracy, the choice among them; axis controls come on top."""
+    """Of the candidates by mean accuracy, the choice among them; axis controls come on top."""
     seeds: Annotated[int, Field(ge=1, le=1000)] | None = None
     """By default the search's."""
 

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
 
 from compound.schemas.architecture import CONTROLS, Coefficients, Control, Rounding
 from compound.schemas.base import MisfitError, Model
 from compound.schemas.baseline import Baseline
 from compound.schemas.data import DataSpec
-from compound.schemas.design import Budget, Design, LatticeDesign
+from compound.schemas.design import Budget, Design, LatticeDesign, without_surface
 from compound.schemas.forecast import Phase
 from compound.schemas.job import Resources
 from compound.schemas.parallel import PARALLEL_KEYS
@@ -54,13 +54,12 @@ class Search(Model):
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Confidence of the intervals in the verdict."""
-    surface: Literal["quadratic", "gaussian process"] = "quadratic"
-    """The model of accuracy over the shares of depth, width and resolution."""
     tie_break: Literal["activations", "step_time", "params", "macs", "published"] = "activations"
     """Which of the candidates that are about equally good is chosen: the lowest in this count,
     the fastest as measured, or the nearest to the published split."""
     rounds: Annotated[int, Field(ge=0, le=50)] = 0
-    """How often networks outside the design are added, where the surface expects the most."""
+    """How often networks outside the design are added, where the surface expects the most.
+    Below 10 candidates there is no surface: then those farthest from all others."""
     points: Annotated[int, Field(ge=1, le=100)] = 3
     """Networks that a round adds."""
     promotion: Promotion | None = None
@@ -164,7 +163,7 @@ class StudySpec(_Common):
     """A study: search on the small baseline, verdict, then the scaled family."""
 
     kind: Literal["study"]
-    search: Search = Search()
+    search: Annotated[Search, BeforeValidator(without_surface)] = Search()
     family: Family = Family()
     gate: Gate = Gate()
     resources: Placement = Placement()

@@ -29,7 +29,7 @@ class Standing(Model):
     at_budget: Accuracy | None = None
     """The mean that comparisons use: what the budget's exact cost would have brought."""
     expected: Accuracy | None = None
-    """`at_budget`, drawn towards the surface over all candidates."""
+    """Only in older studies: `at_budget`, drawn towards a surface over all candidates."""
     screened: tuple[float, ...] = ()
     """Scores after the longest shorter schedule that it trained, where the search has rungs."""
 
@@ -45,41 +45,43 @@ class Prediction(Model):
     low: Accuracy
     """Ends of the interval for its true mean, at the study's level."""
     high: Accuracy
-    improvement: float
-    """Expected improvement over the best candidate, as a fraction of 1 (Jones et al. 1998)."""
+    improvement: float | None = None
+    """Only in older studies: the expected improvement over the best candidate."""
 
 
 class RegionPoint(Model):
-    """A point of the simplex, and how probably the surface's optimum lies there."""
+    """Only in older studies: how probably the surface's optimum lies at a point."""
 
     shares: Shares
     probability: float
 
 
 class SurfaceValue(Model):
-    """A point of the simplex, and the accuracy that the surface has there."""
+    """Only in older studies: the accuracy that the surface has at a point."""
 
     shares: Shares
     expected: Accuracy
 
 
 class Optimum(Model):
-    """Where the surface over the shares is highest, and the region that it may lie in."""
+    """The network of this cost, trained or not, of which the surface expects the most."""
 
     surface: Literal["quadratic", "linear", "gaussian process"]
     shares: Shares
     expected: Accuracy
-    """Accuracy there, at the budget's cost."""
+    """Accuracy at the budget's cost."""
     low: Accuracy
-    """Ends of the interval for the true mean of a network there, at the study's level."""
+    """Ends of the interval for its true mean, at the study's level."""
     high: Accuracy
-    region: tuple[RegionPoint, ...]
-    """The highest points of a fine lattice that together contain the optimum with the study's
-    level, from a bootstrap; the most probable first."""
-    error: float | None
-    """Leave-one-out: root mean square error of the surface, as a fraction of 1."""
+    candidate: str = ""
+    """Empty in older studies, whose optimum is a point that no network need have."""
+    coefficients: Coefficients | None = None
+    trained: bool = False
+    """Whether it is among the candidates with a score."""
+    region: tuple[RegionPoint, ...] = ()
+    error: float | None = None
     heights: tuple[SurfaceValue, ...] = ()
-    """The surface at the lattice's points that networks of this cost surround."""
+    """The last three only in older studies."""
 
 
 class Rung(Model):
@@ -164,8 +166,10 @@ class Verdict(Model):
     resolution: Resolution | None = None
     """None where fewer than two candidates have a score."""
     optimum: Optimum | None = None
-    """None where no surface can be fitted."""
+    """None where the candidates are too few for a surface."""
+    no_optimum: str = ""
+    """Why there is no optimum, as a sentence."""
     predictions: tuple[Prediction, ...] = ()
-    """Of untried networks, the largest expected improvement first."""
+    """Of untried networks, the best first; in older studies by expected improvement."""
     rungs: tuple[Rung, ...] = ()
     """Shortest schedule first; empty where all candidates train the whole one."""

@@ -59,5 +59,5 @@ def gathered(
     baseline = candidate_scores(plan.baseline, jobs, results, classes)
     entries = [candidate_scores(network, jobs, results, classes) for network in plan.candidates]
     entries = at_equal_cost(entries, baseline, search.budget.multiple)
-    scored = compare(entries, search.level, plan.data.validation, search.surface)
+    scored = compare(entries, search.level, plan.data.validation)
     return baseline, entries, scored

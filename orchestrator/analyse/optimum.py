@@ -1,128 +1,73 @@
-"""The maximum of the surface over the shares, with its confidence region.
-
-The search is over the points of a fine lattice within the convex hull of all networks that the
-budget admits, tried or not. Outside there is no network of this cost: the surface would only
-extrapolate.
-
-The region consists of the highest points that together contain the optimum at the study's level.
-Their probabilities come from surfaces drawn from the posterior, each with its own maximum (a
-parametric bootstrap; Box and Hunter 1954 have the theory for a quadratic without bounds). A region
-of the points that are drawn most often would be smaller, but draws of a nearly flat surface gather
-in corners: it contained the true optimum in only 55 % of simulated studies at a level of 90 %.
-"""
+"""The network of which the surface expects the most, among all that can be built at this cost."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
-import numpy as np
-
-from compound.orchestrator.analyse.prediction import freedom, intervals
-from compound.orchestrator.analyse.scores import ScoredCandidates
-from compound.orchestrator.statistics.surface import Bools, Floats, Surface, splits_of
-from compound.schemas.architecture import Candidate, Shares
-from compound.schemas.verdict import Optimum, RegionPoint, SurfaceValue
-
-DEGREE = 20
-"""Shares of the lattice are multiples of 1 / DEGREE: 231 points on the whole simplex."""
-DRAWS = 2000
-"""Surfaces drawn; a probability of 0.5 has a standard error of 0.011."""
-ANGLES = 72
-"""Directions that approximate the hull, 5 degrees apart."""
+from compound.orchestrator.analyse.prediction import reachable
+from compound.orchestrator.analyse.scores import ScoredCandidates, splits_of
+from compound.orchestrator.statistics.log_odds import accuracy
+from compound.orchestrator.statistics.surface import SPARE, coefficients
+from compound.orchestrator.wording.numbers import counted
+from compound.schemas.architecture import Candidate
+from compound.schemas.verdict import Optimum
 
 
 def optimum(scored: ScoredCandidates, untried: Sequence[Candidate] = ()) -> Optimum | None:
-    """Return the optimum of the surface; None where there is no surface, or it is constant."""
-    surface = scored.surface
-    if surface is None or surface.kind == "constant":
+    """Return the best of the candidates and of the untried networks; None without a surface.
+
+    The lower end of its interval allows for the choice among all networks whose own intervals reach
+    it (Bonferroni): the highest of many expectations is too high.
+    """
+    surface, estimates = scored.surface, scored.estimates
+    if surface is None or estimates is None:
         return None
-    networks = [network.candidate for network in scored.candidates] + list(untried)
-    points = _points_to_search(
-        surface, splits_of([network.shares for network in networks if network.shares is not None])
+    trained = [scored.candidates[i].candidate for i in scored.placed]
+    networks = [*trained, *reachable(scored, untried)]
+    expected = surface.expected.joined(surface.predicted(splits_of(networks[len(trained) :])))
+    best = int(expected.means.argmax())
+    _, high = expected.ends(scored.level, estimates.seed_variance)
+    rivals = int((high >= expected.means[best]).sum())
+    low, _ = expected.ends(1 - (1 - scored.level) / rivals, estimates.seed_variance)
+    return _optimum(
+        networks[best],
+        best < len(trained),
+        *accuracy([expected.means[best], low[best], high[best]]).tolist(),
     )
-    means = surface.predicted(points)
-    best = int(means.argmax())
-    posterior = surface.posterior(points[[best]])
-    low, high = intervals(scored, posterior, scored.level)
-    errors = surface.errors()
+
+
+def _optimum(
+    network: Candidate, trained: bool, expected: float, low: float, high: float
+) -> Optimum | None:
+    """Return None where the interval has no width as an accuracy."""
+    if network.shares is None or not low < expected < high:
+        return None
     return Optimum(
-        surface=surface.kind,
-        shares=_shares(points[best]),
-        expected=float(means[best]),
-        low=float(low[0]),
-        high=float(high[0]),
-        region=_region(scored, surface, points, means),
-        error=float(np.sqrt(np.square(errors).mean())) if len(errors) else None,
-        heights=_surface_values(points, means),
+        surface="quadratic",
+        candidate=network.id,
+        coefficients=network.coefficients,
+        shares=network.shares,
+        expected=expected,
+        low=low,
+        high=high,
+        trained=trained,
     )
 
 
-def _region(
-    scored: ScoredCandidates, surface: Surface, points: Floats, means: Floats
-) -> tuple[RegionPoint, ...]:
-    """Return the highest points that contain the optimum at the level, most probable first."""
-    chance = probabilities(scored, surface, points)
-    down = np.argsort(-means, kind="stable")
-    # The sum of floats may be a rounding error below the level that it reaches.
-    needed = int(np.searchsorted(np.cumsum(chance[down]), scored.level - 1e-9)) + 1
-    inside = sorted(down[:needed].tolist(), key=lambda i: -chance[i])
-    return tuple(
-        RegionPoint(shares=_shares(points[i]), probability=float(chance[i])) for i in inside
+def no_optimum(scored: ScoredCandidates) -> str:
+    """Return why there is no optimum, as a sentence; "" where no candidate has a score."""
+    if not scored.candidates:
+        return ""
+    if scored.comparison is None:
+        return "No optimum: the noise between seeds is unknown."
+    if scored.surface is not None:
+        return "No optimum: the expected accuracies cannot be told from 0 or 100 %."
+    if not scored.placed:
+        return "No optimum: the networks' shares of depth, width and resolution are unknown."
+    networks = [scored.candidates[i].candidate for i in scored.placed]
+    needed = coefficients(splits_of(networks))
+    which = " with known shares" if len(networks) < len(scored.candidates) else ""
+    leave = "leaves" if len(networks) == 1 else "leave"
+    return (
+        f"No optimum: {counted(len(networks), 'network')}{which} {leave} "
+        f"{counted(max(len(networks) - needed, 0), 'degree')} of freedom for a surface of "
+        f"{counted(needed, 'coefficient')}; {needed + SPARE} or more networks are needed."
     )
-
-
-def probabilities(scored: ScoredCandidates, surface: Surface, points: Floats) -> Floats:
-    """Return the probability of each point to be the maximum of the surface; they sum to 1.
-
-    The noise and the lack of fit are only estimates, so their size is drawn as well.
-    """
-    assert scored.noise
-    noise, rng = scored.noise, np.random.default_rng(0)
-    posterior = surface.posterior(points.mean(axis=0, keepdims=True))
-    df = float(freedom(surface, noise, posterior)[0])
-    sds = noise.sd * np.sqrt(df / rng.chisquare(df, DRAWS))
-    highest = surface.draw_surfaces(rng, sds, points).argmax(axis=1)
-    counts = np.bincount(highest, minlength=len(points))
-    return np.asarray(counts / DRAWS, dtype=np.float64)
-
-
-def _points_to_search(surface: Surface, shares: Floats) -> Floats:
-    """Return the points of the lattice that networks surround and the surface covers.
-
-    A point half a step outside counts as inside: rounding seldom leaves a network exactly in a
-    corner.
-    """
-    lattice = _lattice()
-    inside = _surrounded(lattice, shares, 0.5 / DEGREE) & surface.covers(lattice)
-    return lattice[inside] if inside.any() else shares
-
-
-@lru_cache(maxsize=1)
-def _lattice() -> Floats:
-    numbers = [(d, w, DEGREE - d - w) for d in range(DEGREE + 1) for w in range(DEGREE + 1 - d)]
-    lattice: Floats = np.array(numbers) / DEGREE
-    # The cache returns the same array to all callers.
-    lattice.setflags(write=False)
-    return lattice
-
-
-def _surrounded(points: Floats, shares: Floats, slack: float) -> Bools:
-    """Return which points lie in the convex hull of the shares, or less than `slack` outside.
-
-    A point is outside where in some direction it lies farther out than all shares.
-    """
-    turns = np.linspace(0, 2 * np.pi, ANGLES, endpoint=False, dtype=np.float64)
-    first_axis = np.array([1.0, -1.0, 0.0]) / 2**0.5
-    second_axis = np.array([1.0, 1.0, -2.0]) / 6**0.5
-    directions = np.outer(first_axis, np.cos(turns)) + np.outer(second_axis, np.sin(turns))
-    inside: Bools = np.all(points @ directions <= (shares @ directions).max(axis=0) + slack, axis=1)
-    return inside
-
-
-def _shares(point: Floats) -> Shares:
-    depth, width, resolution = point.tolist()
-    return Shares(depth=depth, width=width, resolution=resolution)
-
-
-def _surface_values(points: Floats, means: Floats) -> tuple[SurfaceValue, ...]:
-    pairs = zip(points, means.tolist(), strict=True)
-    return tuple(SurfaceValue(shares=_shares(point), expected=value) for point, value in pairs)

@@ -1,22 +1,19 @@
 """The candidates of a search with their scores, moved to equal cost and compared."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import median
-from typing import Literal
 
 import numpy as np
 
 from compound.orchestrator.statistics.collapsed_runs import collapsed
 from compound.orchestrator.statistics.estimates import Estimates, estimate
-from compound.orchestrator.statistics.gaussian_process import ESTIMATED, GaussianProcess
 from compound.orchestrator.statistics.log_odds import Floats, accuracy, log_odds
-from compound.orchestrator.statistics.noise import Noise, pooled, residual, total
-from compound.orchestrator.statistics.scheffe import SPARE, Scheffe, basis
-from compound.orchestrator.statistics.surface import Surface, splits_of
+from compound.orchestrator.statistics.noise import Noise, pooled, residual
+from compound.orchestrator.statistics.surface import Surface
 from compound.orchestrator.statistics.tied_set import Comparison
-from compound.schemas.architecture import AXES, Axis, Candidate, Shares
+from compound.schemas.architecture import AXES, Axis, Candidate
 from compound.schemas.job import JobResult
 from compound.schemas.metrics import ACCURACY, SPEED
 from compound.schemas.plan import Plan
@@ -25,8 +22,6 @@ MOST = 1_000_000
 """Validation images that keep an accuracy of exactly 0 or 1 from infinite log odds."""
 
 Jobs = dict[str, list[tuple[str, int]]]
-RequestedSurface = Literal["quadratic", "gaussian process"]
-"""The surfaces that a spec may request."""
 
 
 @dataclass(frozen=True)
@@ -76,18 +71,12 @@ class CandidateScores:
         return next((axis for axis in AXES if axis in self.candidate.roles), None)
 
 
-NO_SEED_EFFECT = Noise(0.0, 1)
-"""For scores from which it cannot be estimated."""
-
-
 @dataclass(frozen=True)
 class ScoredCandidates:
     """The candidates with a score, best mean at the budget's cost first."""
 
     candidates: tuple[CandidateScores, ...]
     level: float
-    noise: Noise | None
-    """Pooled over the candidates, as an accuracy: what the surface is fitted with."""
     images: int
     """Validation images of a score."""
     estimates: Estimates | None = None
@@ -96,10 +85,6 @@ class ScoredCandidates:
     """At the budget's cost; None where fewer than two can be compared."""
     uncorrected: Comparison | None = None
     """The same at the candidates' own costs."""
-    surface: Surface | None = None
-    """Over `candidates` too, and with `comparison`."""
-    seed_effect: Noise = NO_SEED_EFFECT
-    """What the seeds add to all means alike; estimated where the table of scores is complete."""
 
     @property
     def controls(self) -> list[int]:
@@ -110,6 +95,30 @@ class ScoredCandidates:
     def mixes(self) -> list[int]:
         """Positions of the candidates that scale more than one axis."""
         return [i for i, entry in enumerate(self.candidates) if not entry.axis]
+
+    @property
+    def noise(self) -> Noise | None:
+        """The noise of one score between seeds, pooled over all candidates, as an accuracy."""
+        groups = [entry.values for entry in self.candidates]
+        complete = len({tuple(entry.scores) for entry in self.candidates}) == 1
+        if complete and len(groups) > 1 and len(groups[0]) > 1:
+            return residual(groups)
+        return pooled(groups)
+
+    @property
+    def placed(self) -> list[int]:
+        """Positions of the candidates whose shares are known."""
+        return [i for i, entry in enumerate(self.candidates) if entry.candidate.shares]
+
+    @cached_property
+    def surface(self) -> Surface | None:
+        """The surface through the placed candidates at the budget's cost; see `Surface.fit`."""
+        if self.comparison is None or not self.placed:
+            return None
+        shares = splits_of([self.candidates[i].candidate for i in self.placed])
+        means, variances = self.comparison.means, self.comparison.mean_variances
+        df = float(self.comparison.df[self.placed].sum())
+        return Surface.fit(shares, means[self.placed], variances[self.placed], df)
 
     @cached_property
     def tied(self) -> list[int]:
@@ -138,6 +147,12 @@ class ScoredCandidates:
             return []
         sets = [set(c.proven(self.mixes, self.controls)) for c in comparisons if c is not None]
         return [i for i in self.mixes if sets and all(i in proven for proven in sets)]
+
+
+def splits_of(networks: Sequence[Candidate]) -> Floats:
+    """Return the shares of networks that have them, shape (networks, 3)."""
+    splits = [network.shares.split for network in networks if network.shares]
+    return np.array(splits, dtype=np.float64).reshape(-1, 3)
 
 
 def planned(plan: Plan) -> Jobs:
@@ -179,38 +194,20 @@ def candidate_scores(
     )
 
 
-def compare(
-    entries: Sequence[CandidateScores],
-    level: float,
-    images: int,
-    surface: RequestedSurface = "quadratic",
-) -> ScoredCandidates:
+def compare(entries: Sequence[CandidateScores], level: float, images: int) -> ScoredCandidates:
     """Compare the candidates that have a score, an accuracy of so many validation images each."""
     scored = tuple(sorted((e for e in entries if e.scores), key=lambda e: -e.at_budget))
-    noise = pooled([entry.values_at_budget for entry in scored])
-    estimates = estimate(score_table(scored, images), images) if noise else None
-    if noise is None or estimates is None:
-        return ScoredCandidates(scored, level, None, images)
-    noise = noise.at_least(resolution(images))
-    if len(scored) < 2:
-        return ScoredCandidates(scored, level, noise, images, estimates)
-    groups = [entry.values_at_budget for entry in scored]
-    complete = all(entry.scores.keys() == scored[0].scores.keys() for entry in scored)
-    differences, seed_effect = noise, NO_SEED_EFFECT
-    if complete:
-        noise, differences = (of(groups).at_least(resolution(images)) for of in (total, residual))
-        seed_effect = _seed_effect(noise, differences, len(groups[0]))
+    estimates = estimate(score_table(scored, images), images)
+    if estimates is None or len(scored) < 2:
+        return ScoredCandidates(scored, level, images, estimates)
     shifts = np.array([entry.shift for entry in scored])
     return ScoredCandidates(
         scored,
         level,
-        differences,
         images,
         estimates,
         _comparison(estimates, shifts, level),
         _comparison(estimates, np.zeros_like(shifts), level),
-        _surface(scored, differences, surface),
-        seed_effect,
     )
 
 
@@ -225,45 +222,6 @@ def _comparison(estimates: Estimates, shifts: Floats, level: float) -> Compariso
     """Compare at the budget's cost; half of a correction counts as its standard error."""
     variances = estimates.mean_variances + np.square(shifts / 2)
     return Comparison(estimates.means + shifts, variances, estimates.df, level)
-
-
-def _surface(
-    scored: Sequence[CandidateScores], noise: Noise, requested: RequestedSurface
-) -> Surface:
-    means = np.array([entry.at_budget for entry in scored])
-    counts = np.array([len(entry.scores) for entry in scored], dtype=np.float64)
-    shares = [entry.candidate.shares for entry in scored]
-    return FITS[requested](means, counts, noise, shares)
-
-
-def _scheffe(
-    means: Floats, counts: Floats, noise: Noise, shares: Sequence[Shares | None]
-) -> Surface:
-    return Scheffe.fit(means, counts, noise, basis(shares))
-
-
-def _gaussian_process(
-    means: Floats, counts: Floats, noise: Noise, shares: Sequence[Shares | None]
-) -> Surface:
-    """Fit a process; Scheffé's constant where shares are unknown or candidates too few."""
-    known_shares = [split for split in shares if split is not None]
-    if len(known_shares) < max(len(shares), ESTIMATED + SPARE):
-        return _scheffe(means, counts, noise, shares)
-    return GaussianProcess.fit(means, counts, noise, splits_of(known_shares))
-
-
-Fit = Callable[[Floats, Floats, Noise, Sequence[Shares | None]], Surface]
-FITS: dict[RequestedSurface, Fit] = {
-    "quadratic": _scheffe,
-    "gaussian process": _gaussian_process,
-}
-"""How each surface of a spec is fitted."""
-
-
-def _seed_effect(total: Noise, differences: Noise, seeds: int) -> Noise:
-    """Return the deviation of what `seeds` seeds add to every mean."""
-    variance = max(total.sd**2 - differences.sd**2, 0.0) / seeds
-    return Noise(variance**0.5, max(seeds - 1, 1))
 
 
 def resolution(images: int) -> float:

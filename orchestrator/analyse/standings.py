@@ -61,10 +61,6 @@ def standings(
     `screened`: scores after shorter schedules, by candidate.
     """
     tied = {scored.candidates[i].id for i in scored.tied}
-    expected: dict[str, float] = {}
-    if scored.surface is not None:
-        values = scored.surface.expected.tolist()
-        expected = {entry.id: value for entry, value in zip(scored.candidates, values, strict=True)}
     intervals = {
         entry.id: interval_of(scored, position, entry.mean)
         for position, entry in enumerate(scored.candidates)
@@ -74,7 +70,6 @@ def standings(
             entry,
             intervals.get(entry.id),
             entry.id in tied,
-            expected.get(entry.id),
             screened.get(entry.id, ()),
         )
         for entry in entries
@@ -92,7 +87,6 @@ def _standing(
     entry: CandidateScores,
     interval: Estimate | None,
     tied: bool = False,
-    expected: float | None = None,
     screened: tuple[float, ...] = (),
 ) -> Standing:
     compared = bool(entry.scores) and "baseline" not in entry.candidate.roles
@@ -109,6 +103,5 @@ def _standing(
         collapsed=tuple(entry.collapsed.items()),
         tied=tied,
         at_budget=entry.at_budget if compared else None,
-        expected=expected,
         screened=screened,
     )

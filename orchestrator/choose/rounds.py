@@ -25,7 +25,7 @@ from compound.orchestrator.plan.schedules import (
     rung_schedules,
     search_jobs,
 )
-from compound.orchestrator.wording.numbers import counted, percent, points, predicted
+from compound.orchestrator.wording.numbers import counted, percent
 from compound.schemas.architecture import Candidate
 from compound.schemas.job import JobResult
 from compound.schemas.plan import Plan, PlannedJob, Round, Rounds
@@ -34,9 +34,6 @@ from compound.schemas.study import StudySpec
 
 ResultsOf = Callable[[Iterable[str]], Mapping[str, JobResult]]
 """Returns the results of jobs by their ids, without those of jobs that have not ended."""
-
-PROMISING = 0.05
-"""Expected improvement, in units of the noise, below which no network is worth a round."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +77,7 @@ class Search:
 
     def compared(self, entries: Sequence[CandidateScores]) -> ScoredCandidates:
         """Compare entries as the verdict does."""
-        settings = self.spec.search
-        return compare(entries, settings.level, self.plan.data.validation, settings.surface)
+        return compare(entries, self.spec.search.level, self.plan.data.validation)
 
 
 def next_round(search: Search) -> Round | None:
@@ -96,28 +92,32 @@ def next_round(search: Search) -> Round | None:
 
 
 def _points(search: Search, schedule: RungSchedule) -> Round | None:
-    """Add the networks with the largest expected improvement, up to the rounds of the spec."""
+    """Add the best predicted networks, up to the rounds of the spec."""
     made = sum(round_.kind == "points" for round_ in search.rounds.rounds)
     if made == search.spec.search.rounds:
         return None
-    scored, untried = search.scored(schedule), search.plan.untried
-    chosen = next_points(scored, untried, search.spec.search.points)
-    predictions = {round_.candidate: round_ for round_ in predict(scored, untried, scored.level)}
-    if not chosen or scored.noise is None:
-        return None
-    best = predictions[chosen[0].id]
-    if best.improvement < PROMISING * scored.noise.sd:
+    scored = search.scored(schedule)
+    chosen = next_points(scored, search.plan.untried, search.spec.search.points)
+    if not chosen:
         return None
     seeds = range(first_seeds(search.spec, schedule))
     return Round(
         kind="points",
-        reason=(
-            f"{counted(len(chosen), 'network')} of the {len(untried)} that the design left out. "
-            f"The first is predicted at {predicted(best.expected)} ({100 * best.low:.1f} to "
-            f"{percent(best.high)}), an improvement of {points(best.improvement)} points."
-        ),
+        reason=_reason(search, scored, chosen),
         candidates=chosen,
         jobs=tuple(_trained(search, chosen, schedule, seeds)),
+    )
+
+
+def _reason(search: Search, scored: ScoredCandidates, chosen: Sequence[Candidate]) -> str:
+    untried = search.plan.untried
+    added = f"{counted(len(chosen), 'network')} of the {len(untried)} that the design left out."
+    if scored.surface is None:
+        return f"{added} They are the farthest from all others: a surface needs more networks."
+    first = predict(scored, untried)[0]
+    return (
+        f"{added} The first is predicted at {percent(first.expected)} "
+        f"({100 * first.low:.1f} to {percent(first.high)})."
     )
 
 
@@ -125,9 +125,9 @@ def _promotion(search: Search, schedule: RungSchedule, following: RungSchedule) 
     """Promote the best part of the mixes, and all single-axis controls, to the next schedule."""
     promotion = search.spec.search.promotion
     assert isinstance(promotion, Rungs)
-    baseline, entries = search.entries(schedule)
+    _, entries = search.entries(schedule)
     mixes, axes = [e for e in entries if not e.axis], [e.id for e in entries if e.axis]
-    best = best_part(baseline, mixes, promotion.keep)
+    best = best_part(mixes, promotion.keep)
     chosen = [candidate for candidate in search.plan.candidates if candidate.id in {*axes, *best}]
     number = first_seeds(search.spec, following)
     reason = (

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median_low
 
 from compound.orchestrator.analyse.equal_cost import gathered
-from compound.orchestrator.analyse.optimum import optimum
+from compound.orchestrator.analyse.optimum import no_optimum, optimum
 from compound.orchestrator.analyse.prediction import predict
 from compound.orchestrator.analyse.rungs import rungs, screened
 from compound.orchestrator.analyse.scores import (
@@ -53,7 +53,7 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
     baseline, entries, scored = gathered(spec, plan, results, jobs)
     pool, tie_break = eligible(scored), TieBreak.of(spec.search.tie_break, scored.candidates)
     chosen = choose(scored, pool, tie_break)
-    gain = gain_of(scored, chosen)
+    gain, best = gain_of(scored, chosen), optimum(scored, plan.untried)
     searched = [entry for entry in entries if jobs.get(entry.id)]
     return Verdict(
         metric=ACCURACY,
@@ -77,8 +77,9 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         ),
         worth=worth_of(scored, chosen),
         resolution=_resolution(scored),
-        optimum=optimum(scored, plan.untried),
-        predictions=predict(scored, plan.untried, scored.level),
+        optimum=best,
+        no_optimum="" if best else no_optimum(scored),
+        predictions=predict(scored, plan.untried),
         rungs=rungs(spec, plan, results),
     )
 

@@ -6,10 +6,12 @@ import plotly.graph_objects as go
 
 from compound.orchestrator.report.figure_style import CLEAR, GOLD, LABELS, SYMBOLS, figure, hover
 from compound.orchestrator.report.inputs import ReportRow
-from compound.orchestrator.report.surface_contours import peak, region, relief, untried
-from compound.schemas.architecture import AXES, Shares
-from compound.schemas.verdict import Verdict
+from compound.orchestrator.wording.names import triple
+from compound.orchestrator.wording.numbers import percent
+from compound.schemas.architecture import AXES, Coefficients, Shares
+from compound.schemas.verdict import Optimum, Prediction, Verdict
 
+RED = "#c62828"
 OUTLINE = "rgba(127,127,127,0.9)"
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (LABELS["mix"], ("mix",)),
@@ -20,14 +22,12 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Names in the legend with their kinds of candidates; the baseline has no shares."""
 CROWD = 30
 """More candidates than this are drawn with smaller marks."""
-NEXT = 3
-"""Untried networks that are drawn."""
 
 
 def ternary(rows: Sequence[ReportRow], verdict: Verdict | None = None) -> go.Figure | None:
     """Draw the candidates in the triangle of shares; None where none has a score.
 
-    Below the marks is the verdict's surface, above it the optimum's region and what to try next.
+    Untried networks are diamonds in the colour of what the verdict's surface expects of them.
     """
     with_shares = [row for row in rows if row.candidate.shares]
     scored = [row for row in with_shares if row.standing.mean is not None]
@@ -39,14 +39,12 @@ def ternary(rows: Sequence[ReportRow], verdict: Verdict | None = None) -> go.Fig
     scale = _scale([100 * (row.standing.mean or 0) for row in scored])
     optimum = verdict.optimum if verdict else None
     marks = [
-        *(relief(optimum, scale) if optimum else ()),
-        region(optimum, verdict.level) if verdict and optimum else None,
+        _untried(verdict.predictions, scale) if verdict and optimum else None,
         _marks([row for row in scored if row.standing.tied], "tied with the best", ring, skip=True),
         _marks([row for row in with_shares if row.standing.mean is None], "no score", missing),
         *_kinds([row for row in scored if not row.chosen], scale, size),
-        untried(verdict.predictions, NEXT) if verdict else None,
         _marks([row for row in scored if row.chosen], "chosen", _star()),
-        peak(optimum) if optimum else None,
+        _optimum(optimum) if optimum else None,
     ]
     return figure(
         marks,
@@ -130,9 +128,54 @@ def _marks(
 ) -> go.Scatterternary | None:
     if not rows:
         return None
-    points = [_inside(row.candidate.shares) for row in rows if row.candidate.shares]
-    depth, width, resolution = zip(*points, strict=True)
-    hover_texts = {"hoverinfo": "skip"} if skip else {"hovertemplate": [hover(row) for row in rows]}
+    points = [row.candidate.shares for row in rows if row.candidate.shares]
+    texts = None if skip else [hover(row) for row in rows]
+    return _placed(points, label, marker, texts)
+
+
+def _untried(
+    predictions: Sequence[Prediction], scale: dict[str, object]
+) -> go.Scatterternary | None:
+    """Return the marks of untried networks; older studies predicted otherwise, and show none."""
+    if not predictions or predictions[0].improvement is not None:
+        return None
+    marker = {
+        **scale,
+        "showscale": False,
+        "size": 8,
+        "symbol": "diamond",
+        "color": [100 * prediction.expected for prediction in predictions],
+        "line": {"color": OUTLINE, "width": 1},
+    }
+    texts = [
+        _expected(p.coefficients, "not trained", p.expected, p.low, p.high) for p in predictions
+    ]
+    return _placed([p.shares for p in predictions], "not trained, predicted", marker, texts)
+
+
+def _optimum(optimum: Optimum) -> go.Scatterternary | None:
+    """Return the mark of the network that the surface expects the most of."""
+    if optimum.coefficients is None:
+        return None
+    state = "best by the surface, trained" if optimum.trained else "best by the surface"
+    text = _expected(optimum.coefficients, state, optimum.expected, optimum.low, optimum.high)
+    marker = {"size": 15, "symbol": "cross-thin", "line": {"width": 3, "color": RED}}
+    return _placed([optimum.shares], "best by the surface", marker, [text])
+
+
+def _expected(c: Coefficients, state: str, expected: float, low: float, high: float) -> str:
+    return (
+        f"<b>{triple(c)}</b>, {state}<br>expected accuracy {percent(expected)} "
+        f"({percent(low)} to {percent(high)})<extra></extra>"
+    )
+
+
+def _placed(
+    points: Sequence[Shares], label: str, marker: dict[str, object], texts: list[str] | None
+) -> go.Scatterternary:
+    """Return marks at points; without texts, the mouse shows nothing."""
+    depth, width, resolution = zip(*(_inside(shares) for shares in points), strict=True)
+    hover_texts = {"hoverinfo": "skip"} if texts is None else {"hovertemplate": texts}
     return go.Scatterternary(
         a=depth,
         b=width,

@@ -25,7 +25,7 @@ LONGER = 2
 
 
 def contenders(spec: StudySpec, plan: Plan, verdict: Verdict) -> tuple[Candidate, ...]:
-    """Return what the gate trains again: the choice, the top by expected accuracy, the controls.
+    """Return what the gate trains again: the choice, the top by mean accuracy, the controls.
 
     Single-axis controls without a score in the search are left out, and all candidates where the
     search has chosen none. `plan` holds the candidates of all rounds.
@@ -33,7 +33,7 @@ def contenders(spec: StudySpec, plan: Plan, verdict: Verdict) -> tuple[Candidate
     if verdict.chosen is None:
         return ()
     scored = [standing for standing in verdict.standings if standing.mean is not None]
-    top = sorted(scored, key=_promise, reverse=True)[: spec.gate.top]
+    top = sorted(scored, key=_mean, reverse=True)[: spec.gate.top]
     if verdict.chosen not in {standing.candidate for standing in top}:
         top = top[: spec.gate.top - 1]
     controls = [standing for standing in scored if {*AXES} & {*standing.roles}]
@@ -42,8 +42,9 @@ def contenders(spec: StudySpec, plan: Plan, verdict: Verdict) -> tuple[Candidate
     return tuple(by_id[identity] for identity in dict.fromkeys(identities))
 
 
-def _promise(standing: Standing) -> float:
-    scores = (standing.expected, standing.at_budget, standing.mean)
+def _mean(standing: Standing) -> float:
+    """Return the mean that comparisons use; the plain one in older studies."""
+    scores = (standing.at_budget, standing.mean)
     return next(value for value in scores if value is not None)
 
 

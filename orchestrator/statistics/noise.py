@@ -53,19 +53,3 @@ def residual(table: Sequence[Sequence[float]]) -> Noise:
     remainder = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
     df = (rows - 1) * (columns - 1)
     return Noise(float(np.sqrt(np.square(remainder).sum() / df)), df)
-
-
-def total(table: Sequence[Sequence[float]]) -> Noise:
-    """Return the noise of one score in a complete table: seed effect plus residual.
-
-    The deviation is that within rows, as in `pooled`. The seed effect shows only between columns,
-    so the degrees of freedom are Satterthwaite's (1946): from columns - 1, where it is all of the
-    noise, to rows x (columns - 1), where there is none. The table needs two rows and two columns.
-    """
-    scores = np.asarray(table, dtype=np.float64)
-    rows, columns = scores.shape
-    seed_effect = float(scores.mean(axis=0).var(ddof=1))
-    residual_part = residual(table).sd ** 2 * (rows - 1) / rows
-    spread = seed_effect**2 / (columns - 1) + residual_part**2 / ((rows - 1) * (columns - 1))
-    df = (seed_effect + residual_part) ** 2 / spread if spread > 0 else rows * (columns - 1)
-    return Noise((seed_effect + residual_part) ** 0.5, max(int(df), 1))

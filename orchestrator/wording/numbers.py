@@ -18,11 +18,6 @@ def percent(accuracy: float) -> str:
     return f"{100 * accuracy:.1f} %"
 
 
-def predicted(accuracy: float) -> str:
-    """Write a predicted accuracy in percent; at an end of the scale it was capped there."""
-    return percent(accuracy) + (" (capped)" if accuracy in (0.0, 1.0) else "")
-
-
 def short(count: float) -> str:
     """Write a count with three digits and a unit: 385,814,752 is 386 M."""
     for scale, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):

@@ -4,18 +4,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from compound.orchestrator.analyse.scores import (
-    CandidateScores,
-    RequestedSurface,
-    ScoredCandidates,
-    compare,
-)
+from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates, compare
+from compound.orchestrator.statistics.log_odds import accuracy, log_odds
 from compound.schemas.architecture import Candidate, Role, Shares
 from tests.support.verdict_studies import candidate
 
 Truth = Callable[[np.ndarray], np.ndarray]
 PEAK = np.array([0.2, 0.5, 0.3])
-"""A place of the fine lattice, so that an optimum can be met exactly."""
+"""Shares of the best network; no point of a lattice of degree 4."""
 SIGMA = 0.01
 
 
@@ -39,15 +35,14 @@ def splits(candidates: Sequence[Candidate]) -> np.ndarray:
 
 
 def bowl(points: np.ndarray) -> np.ndarray:
-    """A quadratic that Scheffé's polynomial holds exactly: 0.8 at PEAK."""
-    return 0.8 - 0.1 * np.square(points - PEAK).sum(axis=1)
+    """Accuracies whose log odds are a quadratic: 0.8 at PEAK."""
+    return accuracy(log_odds(0.8, 30_000) - 0.6 * np.square(points - PEAK).sum(axis=1))
 
 
 def measured(
     candidates: Sequence[Candidate],
     truth: np.ndarray,
     rng: np.random.Generator,
-    surface: RequestedSurface = "quadratic",
     noise: float = SIGMA,
     seeds: int = 3,
 ) -> ScoredCandidates:
@@ -58,4 +53,4 @@ def measured(
     entries = [
         CandidateScores(network.id, network, dict(enumerate(row)), 0) for network, row in rows
     ]
-    return compare(entries, 0.9, 30_000, surface)
+    return compare(entries, 0.9, 30_000)

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from base64 import b64encode
+from dataclasses import replace
 
 import pytest
 
@@ -144,14 +145,22 @@ def test_one_scaled_variant_has_no_verdict_and_no_map():
     assert "reaches 95.3 % validation accuracy" in " ".join(page.shown)
 
 
-def test_the_map_shows_the_surface_its_optimum_and_what_to_try_next():
+def test_the_map_shows_the_best_network_by_the_surface_and_what_is_untried():
     inputs = study(seeds=3)
-    assert inputs.verdict.optimum is not None
+    assert inputs.verdict.optimum is not None and inputs.verdict.predictions
     traces = figures_in(Page(render(inputs)))["ternary"]["data"]
     names = [trace.get("name") for trace in traces]
-    assert "optimum of the surface" in names and "90 % region of the optimum" in names
-    assert ("worth trying next" in names) == bool(inputs.verdict.predictions)
-    filled = [trace for trace in traces if trace.get("fill") == "toself"]
-    assert filled and len(filled) == names.index("90 % region of the optimum")
-    hover_text = traces[names.index("optimum of the surface")]["hovertemplate"][0]
-    assert "optimum of the surface" in hover_text and "% depth / width / resolution" in hover_text
+    hover_text = traces[names.index("best by the surface")]["hovertemplate"][0]
+    assert "expected accuracy" in hover_text and "alpha" in hover_text
+    untried = traces[names.index("not trained, predicted")]
+    assert len(untried["hovertemplate"]) == len(inputs.verdict.predictions)
+
+
+def test_predictions_of_an_older_study_are_not_drawn():
+    inputs = study(seeds=3)
+    older = [entry.model_copy(update={"improvement": 0.1}) for entry in inputs.verdict.predictions]
+    peak = inputs.verdict.optimum.model_copy(update={"coefficients": None, "candidate": ""})
+    verdict = inputs.verdict.model_copy(update={"predictions": tuple(older), "optimum": peak})
+    page = Page(render(replace(inputs, verdict=verdict)))
+    names = {trace.get("name") for trace in figures_in(page)["ternary"]["data"]}
+    assert not names & {"best by the surface", "not trained, predicted"}

@@ -1,12 +1,14 @@
 """Keys that do not fit each other: the one to change is blamed, not the first key of its block."""
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
 
 from compound.orchestrator.spec.load import load
 from compound.schemas.errors import SpecError
+from compound.schemas.study import SPEC
 
 ROOT = Path(__file__).parents[3]
 NO_PART_OF_A_SPEC = {"data_ledger.py", "job.py"}
@@ -43,6 +45,7 @@ MISFITS = [
         "    compile: auto",
     ),
     ("search:\n  controls:\n    - width\n    - depth\n    - width", "    - width"),
+    ("search:\n  seeds: 3\n  surface: gaussian process", "  surface: gaussian process"),
     ("trackers:\n  - mlflow\n  - mlflow", "  - mlflow"),
     (
         "resources:\n  search:\n    cpus: 2\n    workers:\n      min: 1\n      max: 2",
@@ -101,3 +104,21 @@ def test_every_rule_between_keys_names_them() -> None:
             if is_rule and "raise ValueError" in ast.unparse(node):
                 without.append(file.name)
     assert set(without) == NO_PART_OF_A_SPEC
+
+
+def test_the_surface_of_a_stored_study_is_dropped_and_that_of_a_spec_refused(tmp_path):
+    stored = {
+        "kind": "study",
+        "name": "old",
+        "data": {"source": "digits"},
+        "baseline": {"name": "efficientnet-b0"},
+        "search": {"seeds": 5},
+    }
+    old = {**stored, "search": {"seeds": 5, "surface": "gaussian process"}}
+    assert SPEC.validate_python(old) == SPEC.validate_python(stored)
+    assert SPEC.validate_json(json.dumps(old)) == SPEC.validate_python(stored)
+    file = tmp_path / "old.yaml"
+    file.write_text(json.dumps(old))
+    with pytest.raises(SpecError, match="take this line out"):
+        load(file)
+    assert "search.surface" not in load(file, ["search={seeds: 5}"]).spec.model_dump_json()

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from compound.orchestrator.statistics.critical_value import many_to_one
-from compound.orchestrator.statistics.noise import Noise, pooled, residual, total
+from compound.orchestrator.statistics.noise import Noise, pooled, residual
 
 SCORE = st.floats(0.0, 1.0).map(lambda value: round(value, 4))
 TABLE = st.tuples(st.integers(2, 6), st.integers(2, 4)).flatmap(
@@ -32,24 +31,6 @@ def test_residual_is_what_an_additive_model_leaves():
     assert residual(candidates[:, None] + seeds).sd == pytest.approx(0, abs=1e-12)
     noise = residual([[0.0, 0.1], [0.1, 0.0]])
     assert noise == Noise(pytest.approx(0.1), 1)
-
-
-@settings(max_examples=40, deadline=None)
-@given(table=TABLE)
-def test_total_noise_is_the_pooled_one_on_fewer_degrees_of_freedom(table):
-    noise, within = total(table), pooled(table)
-    assert within is not None
-    assert noise.sd == pytest.approx(within.sd, abs=1e-9)
-    assert len(table[0]) - 1 <= noise.df <= within.df
-
-
-def test_where_luck_is_shared_by_all_only_the_seeds_count():
-    seed_effect = np.array([-0.1, 0.0, 0.1])
-    assert total((np.linspace(0.3, 0.6, 8)[:, None] + seed_effect).tolist()) == Noise(
-        pytest.approx(0.1), 2
-    )
-    opposed = [[0.1, 0.2], [0.2, 0.1]]
-    assert total(opposed).df == 1
 
 
 @pytest.mark.parametrize(("groups", "df"), [(3, 4), (5, 8), (9, 40)])

@@ -1,85 +1,123 @@
-"""The surface over the shares, and what selection does to an interval."""
-
-from dataclasses import replace
+"""The quadratic surface over the shares."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compound.orchestrator.statistics.noise import Noise
-from compound.orchestrator.statistics.scheffe import Scheffe, basis
-from compound.schemas.architecture import Shares
+from compound.orchestrator.statistics.surface import SPARE, Surface, coefficients
+from tests.support.shares_studies import PEAK, lattice
+
+LATTICE = np.array([shares.split for shares in lattice(4)])
+OTHERS = np.array([shares.split for shares in lattice(7)])
+LINE = np.array([(i / 9, 1 - i / 9, 0.0) for i in range(10)])
 
 
-def lattice(degree: int) -> list[Shares]:
-    return [
-        Shares(depth=d / degree, width=w / degree, resolution=(degree - d - w) / degree)
-        for d in range(degree + 1)
-        for w in range(degree + 1 - d)
-    ]
+def bowl(shares: np.ndarray) -> np.ndarray:
+    return 1.5 - 4 * np.square(shares - PEAK).sum(axis=1)
 
 
-def split(shares: list[Shares]) -> np.ndarray:
-    return np.array([entry.split for entry in shares])
+def fitted(
+    means: np.ndarray, shares: np.ndarray = LATTICE, variances: np.ndarray | float = 0.01
+) -> Surface:
+    surface = Surface.fit(shares, means, np.broadcast_to(variances, len(means)), 60.0)
+    assert surface is not None
+    return surface
 
 
-@pytest.mark.parametrize(("degree", "columns"), [(4, 6), (3, 6), (2, 3), (1, 1)])
-def test_the_surface_is_as_rich_as_the_candidates_allow(degree, columns):
-    basis_columns = basis(lattice(degree)).columns
-    assert basis_columns.shape[1] == columns
-    assert np.allclose(basis_columns.T @ basis_columns, np.eye(columns))
+def test_a_quadratic_is_predicted_exactly():
+    surface = fitted(bowl(LATTICE))
+    assert surface.lack_of_fit == 0
+    assert surface.predicted(OTHERS).means == pytest.approx(bowl(OTHERS))
+    assert surface.expected.means == pytest.approx(bowl(LATTICE))
 
 
-def test_an_idle_axis_takes_its_terms_along_and_unknown_shares_leave_a_constant():
-    line = [Shares(depth=i / 9, width=1 - i / 9, resolution=0) for i in range(10)]
-    assert basis(line).columns.shape[1] == 3
-    assert basis([None, *line]).columns.shape[1] == 1
+def test_precise_candidates_count_more():
+    noisy = bowl(LATTICE)
+    noisy[3] += 2
+    variances = np.full(len(LATTICE), 0.0001)
+    variances[3] = 4.0
+    exact = fitted(noisy, variances=variances).predicted(OTHERS).means
+    assert exact == pytest.approx(bowl(OTHERS), abs=0.01)
+    assert np.abs(fitted(noisy).predicted(OTHERS).means - bowl(OTHERS)).max() > 0.1
 
 
-def test_scores_on_a_quadratic_are_smoothed_onto_it():
-    shares = lattice(4)
-    truth = 0.8 - np.square(split(shares) - [0.2, 0.5, 0.3]).sum(axis=1)
-    rng, noise = np.random.default_rng(1), Noise(0.05, 200)
-    counts = np.full(len(truth), 3.0)
+@pytest.mark.parametrize(("shares", "needed"), [(LATTICE, 6), (LINE, 3), (LATTICE[:1], 1)])
+def test_a_quadratic_needs_a_coefficient_for_each_axis_and_pair(shares, needed):
+    assert coefficients(shares) == needed
+
+
+@pytest.mark.parametrize(("shares", "needed"), [(LATTICE, 10), (LINE, 7)])
+def test_with_fewer_than_four_candidates_to_spare_there_is_no_surface(shares, needed):
+    spread = shares[np.random.default_rng(0).permutation(len(shares))]
+    for number in range(len(shares) + 1):
+        surface = Surface.fit(spread[:number], bowl(spread[:number]), np.ones(number), 60.0)
+        assert (surface is not None) == (number >= needed)
+    assert SPARE == 4
+
+
+def test_axes_that_are_scaled_a_little_only_need_their_coefficients_too():
+    little = np.random.default_rng(0).dirichlet([1, 1, 400], 12)
+    assert (little[:, :2] < 0.05).all()
+    for number in range(1, 13):
+        surface = Surface.fit(little[:number], np.zeros(number), np.ones(number), 60.0)
+        assert surface is None or surface.columns.shape[1] + SPARE <= number
+    assert surface is not None and coefficients(little) == 6
+
+
+def test_shares_beyond_the_span_of_the_candidates_are_not_covered():
+    surface = fitted(bowl(LINE), LINE)
+    covered = surface.covers(OTHERS)
+    assert covered.tolist() == (OTHERS[:, 2] == 0).tolist()
+    assert surface.predicted(OTHERS[covered]).means == pytest.approx(bowl(OTHERS[covered]))
+    assert fitted(bowl(LATTICE)).covers(OTHERS).all()
+
+
+def test_lack_of_fit_is_found_widens_and_leaves_measured_means_alone():
+    rng = np.random.default_rng(1)
+    rough = bowl(LATTICE) + rng.normal(0, 1, len(LATTICE))
+    smooth, surface = fitted(bowl(LATTICE)), fitted(rough)
+    assert 0.3 < surface.lack_of_fit < 3
+    assert np.abs(surface.expected.means - rough).max() < 0.1
+    assert (surface.predicted(OTHERS).variances > smooth.predicted(OTHERS).variances + 0.3).all()
+    assert (surface.predicted(OTHERS).df < 12).all()
+
+
+def test_noise_is_smoothed_away():
+    rng = np.random.default_rng(1)
     raw, smooth = [], []
     for _ in range(50):
-        means = truth + rng.normal(0, 0.05 / 3**0.5, len(truth))
-        surface = Scheffe.fit(means, counts, noise, basis(shares))
-        raw.append(np.square(means - truth).mean())
-        smooth.append(np.square(surface.expected - truth).mean())
+        means = bowl(LATTICE) + rng.normal(0, 0.1, len(LATTICE))
+        raw.append(np.square(means - bowl(LATTICE)).mean())
+        smooth.append(np.square(fitted(means).expected.means - bowl(LATTICE)).mean())
     assert np.mean(smooth) < 0.65 * np.mean(raw)
 
 
-def test_candidates_that_follow_no_surface_keep_their_own_means():
-    rng = np.random.default_rng(1)
-    means = 0.8 + rng.normal(0, 0.1, 15)
-    surface = Scheffe.fit(means, np.full(15, 3.0), Noise(0.005, 30), basis(lattice(4)))
-    assert np.allclose(surface.expected, means, atol=0.003)
-    assert np.all(surface.retained > 0.95)
+def test_lack_of_fit_has_the_size_that_it_was_drawn_with():
+    rng = np.random.default_rng(0)
+    sizes = [
+        fitted(bowl(LATTICE) + rng.normal(0, (0.01 + 0.04) ** 0.5, len(LATTICE))).lack_of_fit
+        for _ in range(200)
+    ]
+    assert np.mean(sizes) == pytest.approx(0.04, rel=0.2)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
-    means=st.lists(st.floats(0, 1), min_size=10, max_size=10),
-    shift=st.floats(-1, 1),
-    counts=st.lists(st.integers(1, 5), min_size=10, max_size=10),
+    means=st.lists(st.floats(-12, 12), min_size=15, max_size=15),
+    variances=st.lists(st.floats(1e-9, 10), min_size=15, max_size=15),
+    shift=st.floats(-5, 5),
 )
-def test_smoothing_commutes_with_a_shift_and_stays_within_the_means(means, shift, counts):
-    columns, noise = basis([None] * 10), Noise(0.01, 20)
-    measured_means = np.array(means)
-    plain = Scheffe.fit(measured_means, np.array(counts, dtype=float), noise, columns)
-    shifted = Scheffe.fit(measured_means + shift, np.array(counts, dtype=float), noise, columns)
-    assert np.allclose(plain.expected + shift, shifted.expected, atol=1e-6)
-    assert (
-        measured_means.min() - 1e-9
-        <= plain.expected.min()
-        <= plain.expected.max()
-        <= measured_means.max() + 1e-9
-    )
-
-
-def test_a_kind_that_is_no_polynomial_is_refused():
-    quadratic = basis(lattice(4))
-    with pytest.raises(ValueError, match="no gaussian process polynomial"):
-        replace(quadratic, kind="gaussian process").at(split(lattice(2)))
+def test_any_means_give_finite_intervals_that_move_with_them(means, variances, shift):
+    surface = fitted(np.array(means), variances=np.array(variances))
+    moved = fitted(np.array(means) + shift, variances=np.array(variances))
+    for expected, other in (
+        (surface.predicted(OTHERS), moved.predicted(OTHERS)),
+        (surface.expected, moved.expected),
+    ):
+        low, high = expected.ends(0.9)
+        assert np.isfinite([low, high]).all()
+        assert (low < expected.means).all() and (expected.means < high).all()
+        assert other.means == pytest.approx(expected.means + shift, abs=1e-3)
+    wide = surface.predicted(OTHERS).ends(0.9, 1.0)
+    assert (wide[0] < surface.predicted(OTHERS).ends(0.9)[0]).all()
