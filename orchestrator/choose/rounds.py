@@ -125,9 +125,9 @@ def _promotion(search: Search, schedule: RungSchedule, following: RungSchedule) 
     """Promote the best part of the mixes, and all single-axis controls, to the next schedule."""
     promotion = search.spec.search.promotion
     assert isinstance(promotion, Rungs)
-    baseline, entries = search.entries(schedule)
+    _, entries = search.entries(schedule)
     mixes, axes = [e for e in entries if not e.axis], [e.id for e in entries if e.axis]
-    best = best_part(baseline, mixes, promotion.keep)
+    best = best_part(mixes, promotion.keep)
     chosen = [candidate for candidate in search.plan.candidates if candidate.id in {*axes, *best}]
     number = first_seeds(search.spec, following)
     reason = (

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates
+from compound.orchestrator.choose import rungs_text
 from compound.orchestrator.statistics.noise import Noise
 from compound.orchestrator.statistics.power import resolvable, seeds_to_resolve
 from compound.orchestrator.wording.names import SPLITS, name, triple
@@ -70,6 +71,8 @@ def next_step(verdict: Verdict) -> str:
     """Return what to do with a verdict."""
     if verdict.coefficients is None:
         return "Look at the failed jobs below. Correct the cause, then run the same command again."
+    if verdict.selected:
+        return rungs_text.AFTER_ASHA
     take = f"Scale by {triple(verdict.coefficients)}."
     return {
         "gain": take,

@@ -14,7 +14,7 @@ from compound.orchestrator.forecast.upper_bounds import (
     upper_bound_gate,
     upper_bound_rounds,
 )
-from compound.orchestrator.plan.schedules import of_length, rung_schedules
+from compound.orchestrator.plan.schedules import FIRST_SEEDS, of_length, rung_schedules
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.spec.load import load
 from compound.schemas.architecture import AXES
@@ -122,7 +122,7 @@ def test_seeds_are_added_until_the_tied_set_stays() -> None:
     assert kinds[0] == "promotion"
     assert set(kinds[1:]) <= {"seeds"}
     seeds = {entry.request.job.seed for entry in search.plan.jobs if entry.phase == "search"}
-    assert len(seeds) == 3 + len(kinds) - 1
+    assert len(seeds) == FIRST_SEEDS + len(kinds) - 1
     table = [
         len(entry.scores) for entry in analyse(search.spec, search.plan, search.results).standings
     ]
