@@ -17,8 +17,8 @@ from compound.schemas.recipe import Recipe, at_phi
 from compound.schemas.study import AnySpec, StudySpec
 
 FIRST_SEEDS = 4
-"""Seeds that the last rung begins with. With 3 the noise is known less well, and in 0.7 % more of the
-studies of benchmarks/agreement.py the verdict is not that of the full search."""
+"""Seeds that the last rung begins with. With 3 the noise is known less well, and the verdict is less
+often that of the full search (benchmarks/agreement.py)."""
 
 
 @dataclass(frozen=True)
