@@ -17,7 +17,7 @@ from compound.schemas.recipe import Recipe, at_phi
 from compound.schemas.study import AnySpec, StudySpec
 
 FIRST_SEEDS = 4
-"""Seeds that the last rung begins with. With 3 the noise is known less well, and the verdict is less
+"""Seeds that the last rung begins with. With 3 the noise is known less well, and the verdict less
 often that of the full search (benchmarks/agreement.py)."""
 
 

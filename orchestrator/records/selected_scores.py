@@ -18,11 +18,13 @@ def has_asha(spec: AnySpec) -> bool:
 
 def as_read(spec: AnySpec, verdict: Verdict | None) -> Verdict | None:
     """Return a stored verdict; one over scores that ASHA selected is undecided, and says why."""
-    if verdict is None or verdict.outcome == "no verdict" or not has_asha(spec):
+    if verdict is None or not has_asha(spec):
         return verdict
-    update = {
-        "outcome": "undecided",
-        "selected": True,
-        "sentence": f"{SELECTED} It was: {verdict.sentence}",
-    }
+    sentence = sentence_as_read(spec, verdict.sentence)
+    update = {"outcome": "undecided", "selected": True, "sentence": sentence}
     return verdict.model_copy(update=update)
+
+
+def sentence_as_read(spec: AnySpec, sentence: str) -> str:
+    """Return a stored verdict's sentence, after what its scores are worth."""
+    return f"{SELECTED} It was: {sentence}" if has_asha(spec) else sentence

@@ -114,6 +114,17 @@ def test_a_verdict_after_rungs_tells_who_was_only_screened() -> None:
     unpromoted = [entry for entry in verdict.standings if entry.mean is None]
     assert len(unpromoted) == short.entered - whole.entered
     assert not any("no score" in entry for entry in verdict.warnings)
+    assert verdict.promoted is not None and verdict.promoted.rate is not None
+    assert (verdict.promoted.networks, verdict.promoted.promoted) == (short.entered, whole.entered)
+    assert verdict.promoted.rate > 0.5
+    assert f"the {whole.entered} of {short.entered} candidates promoted" in verdict.sentence
+
+
+def test_a_verdict_over_whole_schedules_speaks_of_all() -> None:
+    search = carried("search.seeds=2")
+    verdict = analyse(search.spec, search.plan, search.results)
+    assert verdict.promoted is None
+    assert "promoted" not in verdict.sentence
 
 
 def test_seeds_are_added_until_the_tied_set_stays() -> None:
