@@ -19,31 +19,16 @@ def record_failure(request: JobRequest, store: ArtifactStore, cause: Cause) -> J
     return _record(request, store, failed) if request.evaluates is None else failed
 
 
-def record_pruned(
-    request: JobRequest, store: ArtifactStore, why: str, stopped: JobResult
-) -> JobResult:
-    """Write, as an attempt of its own, that a job was stopped for good; return the result.
-
-    `stopped` is the result that its worker left. The worker has closed the job by then, or is dead;
-    its checkpoint and the rows up to it stay: a study without promotion can continue from there.
-    """
-    return _record(request, store, stopped, why)
-
-
-def _record(
-    request: JobRequest, store: ArtifactStore, ended: JobResult, pruned: str = ""
-) -> JobResult:
+def _record(request: JobRequest, store: ArtifactStore, ended: JobResult) -> JobResult:
     with store.writer(request.job, world_size=request.resources.least_workers) as writer:
         writer.resume(request.continues)
         rows = store.rows(request.job.id)
         epochs, metrics = (rows[-1].epoch, rows[-1].metrics) if rows else (0, {})
-        message = f"stopped after epoch {epochs} of {request.job.recipe.epochs}: {pruned}"
         result = ended.model_copy(
             update={
                 "attempt": writer.attempt,
                 "epochs": epochs,
                 "metrics": metrics,
-                "cause": Cause(kind="pruned", message=message) if pruned else ended.cause,
                 "world_size": request.resources.least_workers,
             }
         )

@@ -36,7 +36,6 @@ from compound.orchestrator.run.phase import Ending, Observer, PhaseRunner
 from compound.orchestrator.scale.family import plan_family
 from compound.orchestrator.scale.family_errors import law_of
 from compound.orchestrator.scale.gate_plan import gate_plan
-from compound.orchestrator.statistics.rank_correlation import correlation
 from compound.orchestrator.wording.commands import command
 from compound.schemas.architecture import Candidate, Coefficients
 from compound.schemas.base import Model
@@ -44,9 +43,8 @@ from compound.schemas.data import DataInfo
 from compound.schemas.errors import RunError
 from compound.schemas.job import JobResult
 from compound.schemas.plan import Plan, PlannedJob, Rounds
-from compound.schemas.promotion import Asha
 from compound.schemas.study import AnySpec, StudySpec
-from compound.schemas.verdict import Rung, Verdict
+from compound.schemas.verdict import Verdict
 
 Outcome = Literal["done", "stopped", "closed"]
 """`closed`: the gate's mode is `stop`, and the order of the search did not carry over."""
@@ -164,21 +162,8 @@ class Study(Generic[S]):
 
     def _verdict(self, search: Search) -> Verdict:
         verdict = analyse(search.spec, search.plan, search.results)
-        if isinstance(search.spec.search.promotion, Asha):
-            verdict = verdict.model_copy(update={"rungs": self._halved(search)})
         self.folder.write(VERDICT, verdict)
         return verdict
-
-    def _halved(self, search: Search) -> tuple[Rung, ...]:
-        """Return what successive halving did, from the rows of every epoch."""
-        # Few studies stop jobs early, and few have a gate: the others load less.
-        from compound.orchestrator.analyse.halving import halving_rungs
-
-        spec, jobs = search.spec.search, search.plan.jobs
-        assert isinstance(spec.promotion, Asha)
-        rows = {job.request.job.id: self.store.rows(job.request.job.id) for job in jobs}
-        epochs = spec.train.epochs
-        return halving_rungs(spec.promotion, epochs, jobs, rows, correlation, spec.level)
 
     def _gate(self, search: Search, verdict: Verdict, phases: PhaseRunner) -> Outcome:
         """Train the best again at a larger scale; return whether the family follows."""

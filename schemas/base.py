@@ -23,12 +23,13 @@ class Model(BaseModel):
 class MisfitError(ValueError):
     """A value that does not fit another one, or its own rule, and the keys that hold them.
 
-    `keys` are dotted, below the model that is validated, the one to blame first.
+    `keys` are dotted, below the model that is validated, the one to blame first. `next_step`: what
+    to write instead, where that is more than another value.
     """
 
-    def __init__(self, keys: tuple[str, ...], message: str) -> None:
+    def __init__(self, keys: tuple[str, ...], message: str, next_step: str = "") -> None:
         super().__init__(message)
-        self.keys = keys
+        self.keys, self.next_step = keys, next_step
 
 
 class Identified(Model):

@@ -181,7 +181,8 @@ class JobRequest(Model):
     profile: bool = False
     """Whether the first rank traces a few steps of the first epoch that it trains."""
     prunable: bool = False
-    """Whether the search's promotion may stop the job before its last epoch."""
+    """Whether the search could stop the job before its last epoch; only studies of older versions
+    have such jobs."""
     evaluates: str | None = None
     """The hash of the test part on which the job's last weights are evaluated. Nothing is trained
     then, and nothing is written: the runner returns the numbers."""

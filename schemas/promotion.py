@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from compound.schemas.base import Model
 
@@ -25,16 +26,19 @@ class Rungs(Model):
 
 
 class Asha(Model):
-    """Ray's asynchronous successive halving: every job begins the whole schedule, few end it."""
+    """Ray's asynchronous successive halving, which studies of older versions have; only read.
+
+    Every job began the whole schedule, and few ended it. These were selected by their own scores.
+    """
 
     kind: Literal["asha"]
     grace: Annotated[int, Field(ge=1, le=100_000)] = 1
-    """Epochs before a job may be stopped."""
+    """Epochs before a job might be stopped."""
     factor: Annotated[int, Field(ge=2, le=64)] = 4
-    """One in so many is promoted from each rung."""
+    """One in so many was promoted from each rung."""
 
 
-Promotion = Annotated[Rungs | Asha, Field(discriminator="kind")]
+Promotion = Annotated[Rungs | SkipJsonSchema[Asha], Field(discriminator="kind")]
 
 
 class Gate(Model):

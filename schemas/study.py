@@ -2,7 +2,15 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from compound.schemas.architecture import CONTROLS, Coefficients, Control, Rounding
 from compound.schemas.base import MisfitError, Model
@@ -67,20 +75,29 @@ class Search(Model):
     train: Recipe = Recipe()
     """The recipe of the search; a spec writes only what differs from `train`."""
 
+    @field_validator("promotion")
+    @classmethod
+    def _asha_is_only_read(cls, promotion: Promotion | None, info: ValidationInfo) -> Any:
+        """Refuse ASHA in a spec that is written now; stored ones are read without a context."""
+        if isinstance(promotion, Asha) and info.context is not None:
+            raise MisfitError(
+                ("kind",),
+                "`asha` is no longer offered: the jobs that it let finish were selected "
+                "by the scores that the verdict compares",
+                next_step="write promotion: {kind: rungs, factor: 4, keep: 0.25}, which costs less "
+                "than ASHA with fresh seeds and agrees more often with the full search; a study "
+                "that ran with ASHA is read by its name: compound report NAME",
+            )
+        return promotion
+
     @model_validator(mode="after")
     def _promotion_can_work(self) -> "Search":
-        promotion, epochs = self.promotion, self.train.epochs
+        promotion = self.promotion
         if self.tie_break == "step_time" and self.train.compile == "auto":
             raise MisfitError(
                 ("train.compile", "tie_break"),
                 "tie_break: step_time compares measured speeds, and with train.compile: auto some "
                 "candidates may be compiled and others not; set it to true or false",
-            )
-        if isinstance(promotion, Asha) and promotion.grace >= epochs:
-            raise MisfitError(
-                ("promotion.grace", "train.epochs", "promotion"),
-                f"promotion.grace is {promotion.grace}, and the schedule has {epochs} epochs: "
-                "no job could be stopped early",
             )
         if isinstance(promotion, Rungs) and self.rounds and promotion.seeds < 2:
             raise MisfitError(

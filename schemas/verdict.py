@@ -96,6 +96,20 @@ class Rung(Model):
     """Between this rung's ranking and the last rung's, over the candidates in both."""
 
 
+class Promoted(Model):
+    """What a verdict after rungs is over: the promoted candidates, and what that may have cost."""
+
+    networks: int
+    """Candidates that entered the first rung."""
+    promoted: int
+    """Candidates compared after the whole schedule."""
+    rate: float | None
+    """The part of simulated studies like this one in which the best of all candidates, or one at
+    most `close` below it, was promoted; None where the noise is unknown."""
+    close: float | None
+    """As a fraction of 1: half of the noise between seeds."""
+
+
 class Gain(Model):
     """The gain of compound scaling over the best of the single-axis controls."""
 
@@ -173,3 +187,7 @@ class Verdict(Model):
     """Of untried networks, the best first; in older studies by expected improvement."""
     rungs: tuple[Rung, ...] = ()
     """Shortest schedule first; empty where all candidates train the whole one."""
+    promoted: Promoted | None = None
+    """None where all candidates train the whole schedule, and in verdicts of older versions."""
+    selected: bool = False
+    """Whether ASHA, of older versions, selected jobs by the scores that the verdict compares."""

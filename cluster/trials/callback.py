@@ -9,7 +9,7 @@ import ray
 from ray import tune
 from ray.tune.search import Searcher
 
-from compound.cluster.driver_results import record_failure, record_pruned
+from compound.cluster.driver_results import record_failure
 from compound.cluster.retries import Decision, decide
 from compound.cluster.runner import OnEvent, unfinished
 from compound.cluster.trials.worker_deaths import last_error
@@ -59,7 +59,6 @@ class Listener(tune.Callback):  # type: ignore[misc]
         self.requests, self.stop, self._limits = requests, stop, limits
         self._store, self._on_event, self._coordinator = store, on_event, coordinator
         self._results: dict[str, JobResult] = {}
-        self._pruned: dict[str, str] = {}
         self._stop_sent = False
         self._busy = time.monotonic()
 
@@ -78,11 +77,6 @@ class Listener(tune.Callback):  # type: ignore[misc]
             if request.job.id not in self._results:
                 self._end(request, unfinished(request))
         return self._results
-
-    def prune(self, request: JobRequest, why: str) -> None:
-        """Let a job end for good, before its next epoch begins."""
-        self._pruned.setdefault(request.job.id, why)
-        ray.get(self._coordinator.prune.remote(request.job.id))
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Pass a stop on, outside of any signal handler; report jobs that wait for resources."""
@@ -126,7 +120,7 @@ class Listener(tune.Callback):  # type: ignore[misc]
             self._emit("epoch", request, row=row)
         if "result" in result:
             ended = JobResult.model_validate_json(result["result"])
-            self._end(request, self._settled(request, ended))
+            self._end(request, ended)
         if "failure" in result:
             self._give_up(request, Cause.model_validate_json(result["failure"]))
 
@@ -150,19 +144,9 @@ class Listener(tune.Callback):  # type: ignore[misc]
         text: str = ray.get(self._coordinator.pop_last_words.remote(request.job.id))
         return text
 
-    def _settled(self, request: JobRequest, result: JobResult) -> JobResult:
-        """Return how a job has ended: for good where it was to be pruned."""
-        why = self._pruned.get(request.job.id)
-        if why is None or result.status != "stopped":
-            return result
-        return record_pruned(request, self._store, why, result)
-
     def _give_up(self, request: JobRequest, cause: Cause) -> None:
-        """End a job that has no worker left; one that was to be pruned anyway has not failed."""
-        if request.job.id in self._pruned:
-            self._end(request, self._settled(request, unfinished(request)))
-        else:
-            self._end(request, record_failure(request, self._store, cause))
+        """End a job that has no worker left."""
+        self._end(request, record_failure(request, self._store, cause))
 
     def _end(self, request: JobRequest, result: JobResult) -> None:
         self._results[request.job.id] = result

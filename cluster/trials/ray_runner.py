@@ -21,14 +21,12 @@ from compound.cluster.network_interface import variables
 from compound.cluster.ray_session import Session, variable_set
 from compound.cluster.resources import at_once, gpus_of, preflight, resolve
 from compound.cluster.runner import OnEvent, unfinished
-from compound.cluster.trials.asha import Brackets, Pruning
 from compound.cluster.trials.callback import JobList, Listener
 from compound.cluster.trials.placement_groups import given_back
 from compound.cluster.trials.trainables import GroupTrial, SingleWorkerTrial
 from compound.cluster.worker_group.coordinator import driver_resource, open_coordinator
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, JobResult, Resources
-from compound.schemas.promotion import Asha
 from compound.schemas.retries import RetryLimits
 
 _KEYS = frozenset(
@@ -48,16 +46,12 @@ class RayRunner:
         *,
         limits: RetryLimits | None = None,
         imports: tuple[str, ...] = (),
-        asha: Asha | None = None,
     ) -> None:
         """Take a connected Ray.
 
         `limits`: how often a job continues after it lost workers or hosts; `imports`: folders from
-        which the workers may import networks' own code, by default none; `asha`: the rule that
-        stops prunable jobs early, by default none. Its rungs last as long as the runner: in a later
-        process they fill anew.
+        which the workers may import networks' own code, by default none.
         """
-        self._brackets = Brackets(asha) if asha else None
         self._imports = imports
         self._session = session
         self._limits = limits or RetryLimits()
@@ -84,8 +78,6 @@ class RayRunner:
         artifacts = ArtifactStore.open(store, patient=True)
         host_checks.check_shared(artifacts.uri, nodes)
         host_checks.check_interfaces(requests)
-        if self._brackets is None:
-            requests = [request.model_copy(update={"prunable": False}) for request in requests]
         results = _done(requests, artifacts, on_event)
         resolved = resolve(requests, nodes, limit)
         fresh = {r.job.id: r for r in resolved if r.job.id not in results}
@@ -115,10 +107,9 @@ class RayRunner:
                 shared = {"coordinator": name, "store": store.uri, "imports": self._imports}
                 shared["beside"] = driver_resource()
                 _choose_variables_passed_on()
-                rule = Pruning(group, self._brackets, listener.prune) if self._brackets else None
                 retries = self._limits.lost_worker
                 with _address_passed_on():
-                    _tuner(resources, shared, listener, most, retries, folder, rule).fit()
+                    _tuner(resources, shared, listener, most, retries, folder).fit()
         finally:
             # A named actor would live as long as the driver, one for each group of requests.
             ray.kill(coordinator)
@@ -154,7 +145,6 @@ def _tuner(
     most: int,
     retries: int,
     folder: str,
-    rule: Pruning | None,
 ) -> tune.Tuner:
     labels = [request.label or request.job.id for request in listener.requests]
     return tune.Tuner(
@@ -162,7 +152,6 @@ def _tuner(
         param_space={**shared, "cpus": resources.cpus, "gpus": gpus_of(resources)},
         tune_config=tune.TuneConfig(
             search_alg=JobList(labels, listener.stop),
-            scheduler=rule,
             num_samples=len(labels),
             # As many as fit: every further worker group would start a trial actor and Train's
             # processes, which only wait.

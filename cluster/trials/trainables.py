@@ -58,7 +58,7 @@ class Trial(tune.Trainable):  # type: ignore[misc]
 
     def stopping(self) -> bool:
         """Return whether the driver wants the job to end."""
-        return bool(ray.get(self.coordinator.stopping.remote(self.request.job.id)))
+        return bool(ray.get(self.coordinator.stopping.remote()))
 
     def __repr__(self) -> str:
         """Name the actor in Ray's dashboard, which asks once, after the first job is taken."""

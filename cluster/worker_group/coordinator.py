@@ -15,7 +15,6 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from compound.cluster.retries import InterruptionKind, RetryBudget
 from compound.cluster.worker_group.heartbeat import Heartbeat, HeartbeatMonitor, StalledWorker
 from compound.schemas.job import EpochRow
-from compound.schemas.metrics import ACCURACY
 from compound.schemas.retries import RetryLimits
 
 Message = dict[str, Any]
@@ -41,13 +40,10 @@ class _GroupState:
     """They end at the next checkpoint already, even within the epoch."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     job: str | None = None
-    job_id: str = ""
     number: int = 0
     starts: int = 0
     failure: str | None = None
     closed: bool = False
-    undecided: bool = False
-    """The driver has not yet decided whether to continue after the newest message."""
     messages: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
 
 
@@ -59,7 +55,6 @@ class Coordinator:
         self._limits = limits
         self._groups: dict[str, _GroupState] = {}
         self._stopping = False
-        self._pruned: set[str] = set()
         self._last_words: dict[str, str] = {}
 
     async def request(self, index: int) -> str:
@@ -73,13 +68,9 @@ class Coordinator:
             async with state.changed:
                 state.changed.notify_all()
 
-    async def prune(self, job: str) -> None:
-        """Let a job end before its next epoch, for good."""
-        self._pruned.add(job)
-
-    async def stopping(self, job: str) -> bool:
-        """Return whether the driver wants this job to end."""
-        return self._stopping or job in self._pruned
+    async def stopping(self) -> bool:
+        """Return whether the driver wants every job to end."""
+        return self._stopping
 
     async def record_last_words(self, job: str, text: str) -> None:
         """Record why a single worker is about to end its process."""
@@ -96,7 +87,6 @@ class Coordinator:
         """Give a worker group its next job."""
         state = self._state(group_id)
         async with state.changed:
-            state.job_id, state.undecided = job, False
             state.retries = RetryBudget(self._limits)
             state.monitor.mark_idle()
             state.job, state.failure = request, None
@@ -166,7 +156,7 @@ class Coordinator:
     ) -> tuple[tuple[Heartbeat, ...], tuple[StalledWorker, ...]]:
         """Return the newest heartbeats, and the workers stalled for longer than `patience` s."""
         state = self._state(group_id)
-        if state.job is None or state.undecided:
+        if state.job is None:
             state.monitor.mark_idle()
         return state.monitor.beats, state.monitor.stalled(patience)
 
@@ -214,14 +204,8 @@ class Coordinator:
             except TimeoutError:
                 return False
 
-    async def put(
-        self, group_id: str, number: int, message: Message, waits: bool = False
-    ) -> Ending:
-        """Deliver what happened to job `number`; return how to continue.
-
-        With `waits` it returns once the driver has decided on the message, which is when the
-        trial asks for the next one.
-        """
+    async def put(self, group_id: str, number: int, message: Message) -> Ending:
+        """Deliver what happened to job `number`; return how to continue."""
         state = self._groups[group_id]
         async with state.changed:
             if state.job is None or number != state.number:
@@ -229,21 +213,12 @@ class Coordinator:
             state.job = None if "result" in message else state.job
             state.changed.notify_all()
             state.messages.put_nowait(message)
-            state.undecided = waits
-            await state.changed.wait_for(lambda: not state.undecided or self._ends(state, number))
-            return "stop" if self._ends(state, number) else "regroup" if state.regroup else ""
-
-    def _ends(self, state: _GroupState, number: int) -> bool:
-        superseded = state.closed or number != state.number
-        return self._stopping or superseded or state.job_id in self._pruned
+            ends = self._stopping or state.closed
+            return "stop" if ends else "regroup" if state.regroup else ""
 
     async def next(self, group_id: str, timeout: float) -> Message | None:
         """Wait up to `timeout` seconds for the group's next message."""
         state = self._state(group_id)
-        if state.undecided and state.messages.empty():
-            async with state.changed:
-                state.undecided = False
-                state.changed.notify_all()
         try:
             return await asyncio.wait_for(state.messages.get(), timeout)
         except TimeoutError:
@@ -252,7 +227,7 @@ class Coordinator:
 
 def epoch_message(row: EpochRow) -> Message:
     """Return the message that reports an epoch."""
-    return {"row": row.model_dump_json(), EPOCH: row.epoch, ACCURACY: row.metrics[ACCURACY]}
+    return {"row": row.model_dump_json()}
 
 
 def driver_resource() -> str:
@@ -285,7 +260,7 @@ def open_coordinator(name: str, requests: list[str], limits: RetryLimits) -> Any
         try:
             # Under load Ray cancels the creation of an actor ("Actor creation cancelled", 2.60),
             # which otherwise only the first call notices.
-            ray.get(coordinator.stopping.remote(""))
+            ray.get(coordinator.stopping.remote())
         except ray.exceptions.RayActorError:
             if attempt == _STARTS:
                 raise

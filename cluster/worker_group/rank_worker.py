@@ -130,7 +130,7 @@ class _Worker:
                 row = next(rows)
             except StopIteration as end:
                 return self._ended(number, end.value)
-            ending = self._report(number, epoch_message(row), waits=request.prunable)
+            ending = self._report(number, epoch_message(row))
             ending = self._share(ending)
             if ending and row.epoch < last:
                 rows.close()
@@ -188,10 +188,10 @@ class _Worker:
         if not ray.get(ended):
             raise RunError(f"the other workers cannot continue without this one: {failure.message}")
 
-    def _report(self, number: int, message: Message, *, waits: bool = False) -> Ending:
+    def _report(self, number: int, message: Message) -> Ending:
         if self._process.rank:
             return ""
-        sent = self._coordinator.put.remote(self._group_id, number, message, waits=waits)
+        sent = self._coordinator.put.remote(self._group_id, number, message)
         ending: Ending = ray.get(sent)
         return ending
 

@@ -17,7 +17,7 @@ from compound.schemas.verdict import Rung
 
 
 @dataclass(frozen=True)
-class _RungScores:
+class RungScores:
     """The candidates of one rung, at equal cost, by identity."""
 
     schedule: RungSchedule
@@ -27,25 +27,22 @@ class _RungScores:
     """Between the seeds of the baseline."""
 
 
-def screened(
-    spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]
-) -> dict[str, tuple[float, ...]]:
+def screened(by_rung: Sequence[RungScores]) -> dict[str, tuple[float, ...]]:
     """Return each candidate's scores after the longest schedule below the whole one."""
     scores: dict[str, tuple[float, ...]] = {}
-    for rung in _scores_of_rungs(spec, plan, results, rung_schedules(spec)[:-1]):
+    for rung in by_rung[:-1]:
         scores |= {
             candidate: entry.values for candidate, entry in rung.entries.items() if entry.scores
         }
     return scores
 
 
-def rungs(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> tuple[Rung, ...]:
+def rungs(by_rung: Sequence[RungScores], level: float) -> tuple[Rung, ...]:
     """Return how many candidates entered and left each rung; nothing for a search without rungs.
 
     The correlation is over the candidates that reached the last rung, so only over the best of
     each rung: their order is the hardest to determine.
     """
-    by_rung = _scores_of_rungs(spec, plan, results, rung_schedules(spec))
     if len(by_rung) < 2:
         return ()
     last = by_rung[-1]
@@ -55,7 +52,7 @@ def rungs(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> tupl
             seeds=rung.seeds,
             entered=len(rung.entries),
             promoted=len(rung.entries.keys() & following.entries.keys()),
-            correlation=_agreement(rung, last, spec.search.level),
+            correlation=_agreement(rung, last, level),
         )
         for rung, following in pairwise(by_rung)
     ]
@@ -64,24 +61,23 @@ def rungs(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> tupl
     return (*earlier, final)
 
 
-def _agreement(rung: _RungScores, last: _RungScores, level: float) -> Correlation | None:
+def _agreement(rung: RungScores, last: RungScores, level: float) -> Correlation | None:
     both = [candidate for candidate in rung.entries if candidate in last.entries]
     early, late = ([side.entries[i].values_at_budget for i in both] for side in (rung, last))
     return correlation(early, late, level, fallback=(rung.noise, last.noise))
 
 
-def _scores_of_rungs(
-    spec: StudySpec,
-    plan: Plan,
-    results: Mapping[str, JobResult],
-    schedules: Sequence[RungSchedule],
-) -> list[_RungScores]:
+def scores_of_rungs(
+    spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]
+) -> list[RungScores]:
+    """Return the scores of every schedule of a search, the shortest first."""
+    schedules = rung_schedules(spec)
     return [_scores_of_rung(spec, plan, results, schedule) for schedule in schedules]
 
 
 def _scores_of_rung(
     spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], schedule: RungSchedule
-) -> _RungScores:
+) -> RungScores:
     jobs, classes = by_length(plan, schedule.recipe.epochs), len(plan.data.classes)
     baseline = candidate_scores(plan.baseline, jobs, results, classes)
     entered = [
@@ -91,7 +87,7 @@ def _scores_of_rung(
     ]
     entries = at_equal_cost(entered, baseline, spec.search.budget.multiple)
     seeds = max((len(jobs[candidate.id]) for candidate in entries), default=0)
-    return _RungScores(
+    return RungScores(
         schedule,
         seeds,
         {candidate.id: candidate for candidate in entries},

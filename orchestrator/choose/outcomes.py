@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from compound.orchestrator.choose import rungs_text
 from compound.orchestrator.wording.names import SPLITS, triple
 from compound.orchestrator.wording.numbers import points
 from compound.schemas.architecture import Control
@@ -101,6 +102,8 @@ def next_step(verdict: Verdict) -> str:
     """Return what to do with a verdict."""
     if verdict.coefficients is None:
         return "Look at the failed jobs below. Correct the cause, then run the same command again."
+    if verdict.selected:
+        return rungs_text.AFTER_ASHA
     text = FOLLOWING[verdict.outcome]
     return text.format(triple=triple(verdict.coefficients), finer=_finer(verdict)).rstrip()
 

@@ -23,7 +23,8 @@ from statistics import median_low
 from compound.orchestrator.analyse.equal_cost import gathered
 from compound.orchestrator.analyse.optimum import no_optimum, optimum
 from compound.orchestrator.analyse.prediction import predict
-from compound.orchestrator.analyse.rungs import rungs, screened
+from compound.orchestrator.analyse.promoted import promoted
+from compound.orchestrator.analyse.rungs import rungs, scores_of_rungs, screened
 from compound.orchestrator.analyse.scores import (
     CandidateScores,
     Jobs,
@@ -32,7 +33,7 @@ from compound.orchestrator.analyse.scores import (
     resolution,
 )
 from compound.orchestrator.analyse.standings import baseline_standing, standings
-from compound.orchestrator.choose import outcomes, warnings
+from compound.orchestrator.choose import outcomes, rungs_text, warnings
 from compound.orchestrator.choose.choice_text import reason
 from compound.orchestrator.choose.gain import gain_of
 from compound.orchestrator.choose.tie_break import TieBreak, choose, eligible
@@ -44,7 +45,7 @@ from compound.schemas.job import JobResult
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
-from compound.schemas.verdict import Gain, Resolution, Verdict
+from compound.schemas.verdict import Gain, Promoted, Resolution, Verdict
 
 
 def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Verdict:
@@ -54,19 +55,21 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
     pool, tie_break = eligible(scored), TieBreak.of(spec.search.tie_break, scored.candidates)
     chosen = choose(scored, pool, tie_break)
     gain, best = gain_of(scored, chosen), optimum(scored, plan.untried)
+    by_rung = scores_of_rungs(spec, plan, results)
+    after_rungs = promoted(by_rung, scored)
     searched = [entry for entry in entries if jobs.get(entry.id)]
     return Verdict(
         metric=ACCURACY,
         level=scored.level,
         noise=scored.contenders_noise,
         baseline=baseline_standing(baseline, scored),
-        standings=standings(entries, scored, screened(spec, plan, results)),
+        standings=standings(entries, scored, screened(by_rung)),
         tied=tuple(scored.candidates[i].id for i in scored.tied),
         chosen=chosen.id if chosen else None,
         coefficients=chosen.candidate.coefficients if chosen else None,
         gain=gain,
         outcome=outcomes.outcome(gain),
-        sentence=_sentence(spec, scored, gain, chosen, len(searched))
+        sentence=_sentence(spec, scored, gain, chosen, len(searched), after_rungs)
         if scored.candidates
         else outcomes.no_verdict(warnings.nothing_scored(jobs, results)),
         reason=_reason(scored, pool, chosen, tie_break),
@@ -80,7 +83,8 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         optimum=best,
         no_optimum="" if best else no_optimum(scored),
         predictions=predict(scored, plan.untried),
-        rungs=rungs(spec, plan, results),
+        rungs=rungs(by_rung, scored.level),
+        promoted=after_rungs,
     )
 
 
@@ -108,11 +112,13 @@ def _sentence(
     gain: Gain | None,
     chosen: CandidateScores | None,
     searched: int,
+    after_rungs: Promoted | None,
 ) -> str:
     if gain and chosen:
         which = "chosen" if gain.mix == chosen.id else "best"
         tied = [axis for i in scored.tied if (axis := scored.candidates[i].axis)]
-        return outcomes.sentence(gain, scored.level, which, chosen.axis or "", tied)
+        text = outcomes.sentence(gain, scored.level, which, chosen.axis or "", tied)
+        return f"{text} {rungs_text.claim(after_rungs, scored.level)}".rstrip()
     return outcomes.no_verdict(warnings.incomparable(scored, searched, spec.search.controls))
 
 

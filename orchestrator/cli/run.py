@@ -23,7 +23,7 @@ from compound.orchestrator.plan import plan_file
 from compound.orchestrator.prepare import Prepared, prepare, samples, with_plan
 from compound.orchestrator.records.documents import Documents, documents, written
 from compound.orchestrator.run.assemble import RunnerName, assembled, started
-from compound.orchestrator.run.extend import require_extension
+from compound.orchestrator.run.extend import require_extension, require_unselected
 from compound.orchestrator.run.trackers import check as check_trackers
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.study import Outcome, Study
@@ -37,7 +37,6 @@ from compound.schemas.errors import (
     after_jobs,
     end_with,
 )
-from compound.schemas.promotion import Asha
 
 if TYPE_CHECKING:
     from compound.jobs.models.scaled import Networks
@@ -206,8 +205,8 @@ def _with_lasting_store(file: SpecFile) -> SpecFile:
 def _carry_out(file: SpecFile, options: Options) -> Reached:
     """Check everything that can be checked first; then take the lease and train."""
     spec = file.spec
-    asha = _asha(file, options)
     check_trackers(spec)
+    require_unselected(spec)
     store = ArtifactStore.open(spec.store)
     folder = store.study(spec.name)
     networks = networks_for(file, options.again(file), options.allow_import)
@@ -227,7 +226,6 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             requests,
             limits=spec.retry_limits,
             imports=imports,
-            asha=asha,
             note=note,
         ) as backend:
             phases = placed(spec, backend.nodes, backend.limit)
@@ -261,20 +259,6 @@ def _reached(outcome: Outcome, spending: "SpendingLimit") -> Reached:
         return outcome
     note(f"stopped at the budget's limit: {spending.limit}")
     return "spent"
-
-
-def _asha(file: SpecFile, options: Options) -> Asha | None:
-    """Return what stops jobs early. SpecError: only Ray can, and the runner is another."""
-    search = file.spec.search
-    asha = search.promotion if search and isinstance(search.promotion, Asha) else None
-    if asha and options.runner == "local":
-        raise SpecError(
-            "promotion `asha` needs Ray, and the local runner trains without it",
-            where="search.promotion",
-            allowed="`kind: rungs`, which works with every runner",
-            next_step=f"{options.again(file, runner=None)}    # on Ray",
-        )
-    return asha
 
 
 def _prepared(

@@ -30,6 +30,7 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
+from compound.orchestrator.records.selected_scores import sentence_as_read
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
@@ -168,7 +169,7 @@ class StudyStatus:
             record.spec,
             _planned(folder, record.spec, listed),
             listed,
-            verdict.sentence if verdict else None,
+            sentence_as_read(record.spec, verdict.sentence) if verdict else None,
             gate.sentence if gate and gated else None,
             spent,
             folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,

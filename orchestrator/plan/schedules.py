@@ -3,21 +3,22 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal
 
 from compound.orchestrator.plan.compile_choice import CompileChoice
 from compound.orchestrator.plan.variant_dropout import of_variant
-from compound.schemas.architecture import AXES, Candidate
+from compound.schemas.architecture import Candidate
 from compound.schemas.data import DataInfo
 from compound.schemas.job import DataRef, JobRequest, TrainJob, revision_of
 from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import PlannedJob
-from compound.schemas.promotion import Asha, Rungs
+from compound.schemas.promotion import Rungs
 from compound.schemas.recipe import Recipe, at_phi
 from compound.schemas.study import AnySpec, StudySpec
 
-FIRST_SEEDS = 3
-"""Seeds that the last rung begins with: with fewer there is no noise to speak of."""
+FIRST_SEEDS = 4
+"""Seeds that the last rung begins with. With 3 the noise is known less well, and the verdict less
+often that of the full search (benchmarks/agreement.py)."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,8 @@ def rung_schedules(spec: StudySpec) -> tuple[RungSchedule, ...]:
     """Return the schedules of a search; without rungs there is only the whole one."""
     search, promotion = spec.search, spec.search.promotion
     whole = RungSchedule(search.train, search.seeds, "search")
-    match promotion:
-        case None | Asha():
-            return (whole,)
-        case Rungs():
-            pass
-        case _:
-            assert_never(promotion)
+    if not isinstance(promotion, Rungs):
+        return (whole,)
     lengths = {_length(search.train.epochs, promotion, rung) for rung in range(promotion.rungs - 1)}
     seeds = min(promotion.seeds, search.seeds)
     short = sorted(lengths - {search.train.epochs})
@@ -114,19 +110,8 @@ def _search_job(
             job=job(spec, info, network, rung.recipe, seed, phi=0.0, profile=profile),
             resources=spec.resources.search,
             label=name,
-            prunable=_prunable(spec, network),
         ),
     )
-
-
-def _prunable(spec: StudySpec, network: Candidate) -> bool:
-    """Return whether a candidate competes in successive halving.
-
-    The baseline does not, whose cost is another and whose scores correct all others for cost; nor
-    do the single-axis controls, without which there is no verdict.
-    """
-    asha = isinstance(spec.search.promotion, Asha)
-    return asha and not {"baseline", *AXES} & set(network.roles)
 
 
 def job(

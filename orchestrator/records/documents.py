@@ -6,6 +6,7 @@ from functools import cached_property
 from pydantic import BaseModel, ConfigDict
 
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.orchestrator.records.selected_scores import as_read
 from compound.schemas.architecture import Candidate
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
@@ -118,7 +119,7 @@ def documents(folder: StudyFolder) -> Documents | None:
         record=record,
         plan=folder.read(PLAN, Plan),
         trained=folder.read(BASELINE, TrainRecord),
-        verdict=folder.read(VERDICT, Verdict),
+        verdict=as_read(record.spec, folder.read(VERDICT, Verdict)),
         family=folder.read(FAMILY, FamilyPlan),
         rounds=folder.read(ROUNDS, Rounds),
         gate_plan=folder.read(GATE_PLAN, GatePlan) if gated else None,

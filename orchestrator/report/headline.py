@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from statistics import fmean
 
+from compound.orchestrator.choose.rungs_text import tied_with
 from compound.orchestrator.report.inputs import (
     PHI,
     ReportInputs,
@@ -62,7 +63,9 @@ def _search_tiles(inputs: ReportInputs, verdict: Verdict) -> list[Tile]:
         )
     if verdict.tied:
         scored = sum(standing.mean is not None for standing in verdict.standings)
-        tiles.append(Tile("tied with the best", f"{len(verdict.tied)} of {scored}", "candidates"))
+        tiles.append(
+            Tile("tied with the best", f"{len(verdict.tied)} of {scored}", tied_with(verdict))
+        )
     return tiles
 
 

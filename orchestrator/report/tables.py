@@ -47,7 +47,8 @@ def standings(inputs: ReportInputs) -> Table:
 def _standing_row(row: ReportRow) -> tuple[Cell, ...]:
     standing = row.standing
     tied = "chosen" if row.chosen else "yes" if standing.tied else "no"
-    tied = NOTHING if row.kind == "baseline" or standing.mean is None else tied
+    if row.kind == "baseline" or standing.mean is None:
+        tied = "not promoted" if standing.screened and row.kind != "baseline" else NOTHING
     scores = "  ".join(f"{100 * score:.2f}" for score in standing.scores) or NOTHING
     return (
         _named(row.candidate),

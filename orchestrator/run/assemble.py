@@ -16,7 +16,6 @@ from compound.orchestrator.run.progress import Progress
 from compound.orchestrator.run.spending import SpendingLimit
 from compound.orchestrator.run.trackers import Opens, Trackers
 from compound.schemas.job import JobRequest
-from compound.schemas.promotion import Asha
 from compound.schemas.retries import RetryLimits
 from compound.schemas.spending import Spent
 from compound.schemas.study import AnySpec, Tracker
@@ -47,7 +46,6 @@ def started(
     *,
     limits: RetryLimits,
     imports: tuple[str, ...],
-    asha: Asha | None,
     note: Note,
 ) -> Iterator[Backend]:
     """Start a runner. ClusterError: its hosts can never fit one of the requests."""
@@ -63,7 +61,7 @@ def started(
     from compound.cluster.trials.ray_runner import RayRunner
 
     with connect(address) as session:
-        runner = RayRunner(session, limits=limits, imports=imports, asha=asha)
+        runner = RayRunner(session, limits=limits, imports=imports)
         runner.preflight(requests)
         if session.dashboard_url:
             note(f"Ray dashboard: {session.dashboard_url}")

@@ -175,7 +175,6 @@ class Evaluation:
             "splits": trained.result.splits,
             "evaluates": part.content,
             "continues": None,
-            "prunable": False,
         }
         return request.model_copy(update=update)
 

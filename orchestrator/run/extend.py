@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from compound.orchestrator.plan.plan_file import differences
 from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.records.selected_scores import has_asha
 from compound.schemas.data import DataInfo
 from compound.schemas.errors import PlanError
 from compound.schemas.plan import AnyPlan
+from compound.schemas.study import AnySpec
 
 _LISTED_CHANGES = 3
 
@@ -26,6 +28,7 @@ def require_extension(previous: Documents | None, plan: AnyPlan) -> None:
     """
     if previous is None:
         return
+    require_unselected(previous.record.spec)
     if previous.record.spec.kind != plan.kind:
         raise _refused(plan.study, "kind", [f"{previous.record.spec.kind} -> {plan.kind}"])
     begun = previous.plan or previous.trained
@@ -41,6 +44,21 @@ def require_extension(previous: Documents | None, plan: AnyPlan) -> None:
             for candidate in (begun.baseline, plan.baseline)
         )
         raise _refused(plan.study, "baseline", list(differences(was, now)))
+
+
+def require_unselected(spec: AnySpec) -> None:
+    """Raise PlanError where ASHA stops jobs of a search: their scores decide nothing."""
+    if not has_asha(spec) or spec.search is None:
+        return
+    raise PlanError(
+        f"study '{spec.name}' lets ASHA stop its jobs, which is no longer offered: the jobs that "
+        "finished were selected by the scores that the verdict compares",
+        where="search.promotion",
+        allowed="seeds that no selection has seen, under another name",
+        next_step=f"write name: {spec.name}-rungs, seed: {spec.seed + spec.search.seeds} and "
+        "search.promotion: {kind: rungs, factor: 4, keep: 0.25}, and run the spec again; the "
+        "report of the old study can still be made",
+    )
 
 
 def _data_changes(was: DataInfo, now: DataInfo) -> list[str]:

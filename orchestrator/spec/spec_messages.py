@@ -10,10 +10,13 @@ from compound.orchestrator.spec.schema_paths import along, models_in
 from compound.orchestrator.spec.yaml_source import Key
 from compound.orchestrator.wording.numbers import closest
 from compound.orchestrator.wording.printable import in_line
+from compound.schemas.base import MisfitError
 from compound.schemas.baseline import NetworkName
 from compound.schemas.store_uri import masked
 
 _LONGEST = 60
+_ONLY_READ = ", 'asha'"
+"""A choice that only stored specs of older versions have."""
 _YAML_1_1 = {"yes", "no", "on", "off", "y", "n"}
 """What YAML 1.1 takes for true or false."""
 _OWN_NETWORK = (
@@ -76,6 +79,9 @@ def way_out(details: ErrorDetails) -> str:
         return other_home(details["loc"])
     if _unknown_network(details):
         return _OWN_NETWORK
+    misfit = details.get("ctx", {}).get("error")
+    if isinstance(misfit, MisfitError):
+        return misfit.next_step
     if kind == "string_type" and not isinstance(details["input"], dict | list):
         return "put the value in quotes"
     return ""
@@ -116,7 +122,8 @@ def allowed(details: ErrorDetails) -> str:
     if details["type"] in ("extra_forbidden", "missing"):
         return ", ".join(_siblings(details))
     context, form = details.get("ctx", {}), _FORMS.get(details["type"], "")
-    return str(context.get("expected_tags") or context.get("expected") or form)
+    tags = str(context.get("expected_tags", "")).replace(_ONLY_READ, "")
+    return str(tags or context.get("expected") or form)
 
 
 def _siblings(details: ErrorDetails) -> list[str]:

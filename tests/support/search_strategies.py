@@ -116,15 +116,15 @@ def _halved(factor: int, seeds: int, table: Table, rng: np.random.Generator) -> 
         reduction_factor=factor,
     )
     trials = [table.curves[network][seed] for seed in range(seeds) for network in table.networks]
-    reached = _reached(rule, trials, rng)
-    ended = [curve for curve, last in zip(trials, reached, strict=True) if last == table.length]
-    return Choice(max(ended, key=lambda curve: curve.final).network, sum(reached))
+    last = reached(rule, trials, rng)
+    ended = [curve for curve, end in zip(trials, last, strict=True) if end == table.length]
+    return Choice(max(ended, key=lambda curve: curve.final).network, sum(last))
 
 
-def _reached(rule: Any, trials: Sequence[Curve], rng: np.random.Generator) -> list[int]:
+def reached(rule: Any, trials: Sequence[Curve], rng: np.random.Generator) -> list[int]:
     """Return the epoch that each trial came to under a rule of Ray's."""
     handles = [SimpleNamespace(trial_id=str(index)) for index in range(len(trials))]
-    reached, waiting = [0] * len(trials), iter(range(len(trials)))
+    epochs, waiting = [0] * len(trials), iter(range(len(trials)))
     running: list[tuple[float, int]] = []
 
     def begin(now: float) -> None:
@@ -136,14 +136,14 @@ def _reached(rule: Any, trials: Sequence[Curve], rng: np.random.Generator) -> li
         begin(0.0)
     while running:
         now, index = heappop(running)
-        reached[index] = epoch = reached[index] + 1
+        epochs[index] = epoch = epochs[index] + 1
         result = {"epoch": epoch, "accuracy": trials[index].epochs[epoch - 1]}
         if rule.on_trial_result(None, handles[index], result) == rule.CONTINUE:
             heappush(running, (now + rng.uniform(0.8, 1.2), index))
             continue
         rule.on_trial_complete(None, handles[index], result)
         begin(now)
-    return reached
+    return epochs
 
 
 def strategies() -> dict[str, Strategy]:

@@ -1,7 +1,7 @@
 """One worker group of a real Ray, which is started once and meets nearly everything in turn.
 
-To start the workers takes most of the time, so the jobs of all tests here are one list: the driver
-prunes one, workers are killed and lose their device, and the last job runs out of memory.
+To start the workers takes most of the time, so the jobs of all tests here are one list: workers are
+killed and lose their device, and the last job runs out of memory.
 """
 
 import os
@@ -18,7 +18,6 @@ from compound.cluster.trials.ray_runner import RayRunner
 from compound.jobs.parallel.failure import GPU_LOST
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, JobResult, Resources
-from compound.schemas.promotion import Asha
 from compound.schemas.retries import RetryLimits
 from tests.support.back_ends import LONG
 from tests.support.failing_networks import (
@@ -30,7 +29,7 @@ from tests.support.failing_networks import (
 )
 from tests.support.ray_state import CANARY_KEYS, find_in_ray, kill_actor, own_cluster
 from tests.support.requests import MakeRequest
-from tests.support.stored_rows import assert_pruned, numbers
+from tests.support.stored_rows import numbers
 from tests.support.user_networks import planned, write
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -64,16 +63,15 @@ def two_workers(request: JobRequest, **resources: object) -> JobRequest:
 
 
 def jobs(make_request: MakeRequest, folder: Path) -> dict[str, JobRequest]:
-    """Return the jobs in their order; the driver prunes by the scores of these seeds.
+    """Return the jobs in their order.
 
     The networks that fail are the same to the store, so each has a seed of its own.
     """
     split = hungry_request(folder, "split", 8, workers=2, seed=8)
     own = planned(write(folder))[0].jobs[0].request
     named = {
-        "ahead": make_request(0, epochs=EPOCHS, workers=2, prunable=True),
-        "behind": make_request(3, epochs=EPOCHS, workers=2, prunable=True),
-        "exempt": make_request(1, epochs=EPOCHS, workers=2),
+        "first": make_request(0, epochs=EPOCHS, workers=2),
+        "second": make_request(1, epochs=EPOCHS, workers=2),
         "environment": hungry_request(
             folder, "environment", 0, workers=2, ranks=(1,), fails=WRITES_ENVIRONMENT, seed=9
         ),
@@ -111,7 +109,6 @@ def trained(
         ray_session,
         limits=RetryLimits(lost_worker=1),
         imports=(str(folder),),
-        asha=Asha(kind="asha", grace=1, factor=4),
     )
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (PASSED_ON | CANARY_KEYS).items():
@@ -126,7 +123,7 @@ def test_jobs_end_in_their_order_each_as_it_must(trained: Trained) -> None:
     assert ends == list(trained.requests)
     ended = {name: (result.status, result.attempt) for name, result in trained.results.items()}
     assert ended.pop("hungry")[0] == "failed"
-    again = {"killed": ("done", 2), "lost": ("done", 2), "behind": ("stopped", 2)}
+    again = {"killed": ("done", 2), "lost": ("done", 2)}
     assert ended == dict.fromkeys(ended, ("done", 1)) | again
     assert {result.world_size for result in trained.results.values()} == {2}
 
@@ -137,7 +134,7 @@ def test_one_start_of_the_workers_serves_all_jobs_until_one_is_lost(trained: Tra
     assert begun == {name: ["", "again"][: 1 + (name in twice)] for name in trained.requests}
 
 
-@pytest.mark.parametrize("name", ["own", "killed", *(["ahead", "exempt"] * LONG)])
+@pytest.mark.parametrize("name", ["own", "killed", *(["first", "second"] * LONG)])
 def test_numbers_are_those_of_a_run_without_ray(trained: Trained, name: str, store: str) -> None:
     """Also where the workers import a module of the user's.
 
@@ -147,10 +144,6 @@ def test_numbers_are_those_of_a_run_without_ray(trained: Trained, name: str, sto
     LocalRunner((str(trained.folder),)).run([request], store, lambda event: None)
     assert numbers(trained.store, request) == numbers(store, request)
     assert numbers(store, request)
-
-
-def test_a_pruned_job_leaves_the_group_to_the_next_one(trained: Trained) -> None:
-    assert_pruned(trained.results["behind"], trained.store, EPOCHS)
 
 
 def test_a_group_divides_one_job_and_not_the_next(trained: Trained) -> None:

@@ -14,7 +14,7 @@ from compound.orchestrator.forecast.upper_bounds import (
     upper_bound_gate,
     upper_bound_rounds,
 )
-from compound.orchestrator.plan.schedules import of_length, rung_schedules
+from compound.orchestrator.plan.schedules import FIRST_SEEDS, of_length, rung_schedules
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.spec.load import load
 from compound.schemas.architecture import AXES
@@ -114,6 +114,17 @@ def test_a_verdict_after_rungs_tells_who_was_only_screened() -> None:
     unpromoted = [entry for entry in verdict.standings if entry.mean is None]
     assert len(unpromoted) == short.entered - whole.entered
     assert not any("no score" in entry for entry in verdict.warnings)
+    assert verdict.promoted is not None and verdict.promoted.rate is not None
+    assert (verdict.promoted.networks, verdict.promoted.promoted) == (short.entered, whole.entered)
+    assert verdict.promoted.rate > 0.5
+    assert f"the {whole.entered} of {short.entered} candidates promoted" in verdict.sentence
+
+
+def test_a_verdict_over_whole_schedules_speaks_of_all() -> None:
+    search = carried("search.seeds=2")
+    verdict = analyse(search.spec, search.plan, search.results)
+    assert verdict.promoted is None
+    assert "promoted" not in verdict.sentence
 
 
 def test_seeds_are_added_until_the_tied_set_stays() -> None:
@@ -122,7 +133,7 @@ def test_seeds_are_added_until_the_tied_set_stays() -> None:
     assert kinds[0] == "promotion"
     assert set(kinds[1:]) <= {"seeds"}
     seeds = {entry.request.job.seed for entry in search.plan.jobs if entry.phase == "search"}
-    assert len(seeds) == 3 + len(kinds) - 1
+    assert len(seeds) == FIRST_SEEDS + len(kinds) - 1
     table = [
         len(entry.scores) for entry in analyse(search.spec, search.plan, search.results).standings
     ]

@@ -3,6 +3,7 @@
 What quotes and orders its words is tested in tests/orchestrator/wording/test_commands.py.
 """
 
+import re
 import shlex
 from pathlib import Path
 
@@ -93,11 +94,13 @@ def test_a_study_at_its_limit_goes_on_by_one_command(spec: Path) -> None:
         assert followed(ran.stdout, name)[2] == "small"
 
 
-def test_asha_on_the_local_runner_is_followed_by_the_same_on_ray(spec: Path) -> None:
-    promotion = ("--set", "search.promotion={kind: asha}", "--set", "search.train.epochs=8")
-    ran = compound("run", str(spec), *promotion, *LOCAL, "--retry-failed")
-    words = followed(ran.stderr, "run")
-    assert words == ["compound", "run", str(spec), *promotion, "--retry-failed"]
+def test_asha_is_refused_and_what_is_written_next_is_a_spec(spec: Path) -> None:
+    ran = compound("run", str(spec), "--set", "search.promotion={kind: asha}", *LOCAL)
+    assert ran.returncode == 2
+    following = re.search(r"next: write promotion: ({.*?}),", ran.stderr)
+    assert following is not None
+    sets = [f"search.promotion={following[1]}", "search.train.epochs=8"]
+    assert load(spec, sets).spec.search.promotion.kind == "rungs"
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from compound.schemas.job import JobResult
 from compound.schemas.plan import PlannedJob, Round, Rounds
 from compound.schemas.promotion import Asha, Rungs
 from compound.schemas.study import SPEC, Search
-from compound.schemas.verdict import Rung, Verdict
+from compound.schemas.verdict import Promoted, Rung, Verdict
 from tests.support.gated_studies import spec_of
 from tests.support.report_pages import DATA, Page, ended, figures_in, rows_of
 
@@ -163,6 +163,19 @@ def test_halving_is_told_in_its_own_words():
     short = SPEC.validate_python({**inputs.spec.model_dump(), **rungs})
     assert "A row counts networks" in render(replace(inputs, spec=short))
     assert "A row counts jobs" in render(replace(inputs, spec=spec))
+
+
+def test_candidates_left_behind_are_shown_as_not_promoted():
+    inputs = complete()
+    first, *rest = inputs.verdict.standings
+    behind = first.model_copy(update={"mean": None, "scores": (), "low": None, "high": None})
+    promoted = Promoted(networks=10, promoted=9, rate=0.9, close=0.01)
+    update = {"standings": (*rest, behind), "promoted": promoted}
+    verdict = inputs.verdict.model_copy(update=update)
+    text_ = render(replace(inputs, verdict=verdict))
+    assert "not promoted" in text_ and "not promoted" not in render(inputs)
+    assert "best candidate of those promoted" in text_
+    assert "promoted candidates" in text_
 
 
 def test_every_kind_of_a_spec_has_its_place_on_the_page():

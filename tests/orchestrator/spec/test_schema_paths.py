@@ -29,10 +29,7 @@ DESIGNS = {
     "star": "kind: star\nlevels: 2",
     "explicit": "kind: explicit\ntriples:\n  - alpha: 1.2\n    beta: 1.1",
 }
-PROMOTIONS = {
-    "rungs": "kind: rungs\nrungs: 2\nfactor: 4\nkeep: 0.25",
-    "asha": "kind: asha\ngrace: 1\nfactor: 4",
-}
+PROMOTIONS = {"rungs": "kind: rungs\nrungs: 2\nfactor: 4\nkeep: 0.25"}
 RESOURCES = {
     "range": "family:\n  workers:\n    min: 1\n    max: 2\n  gpus: 1",
     "number": "search:\n  workers: 1\n  gpus: 0.5\n  cpus: 2",
@@ -98,7 +95,7 @@ def test_a_mistake_below_every_choice_is_blamed_on_its_own_line(
 def test_every_choice_of_data_baseline_design_and_promotion_is_tried() -> None:
     choices = {choice for path in all_paths() for choice in path.choices if choice}
     named = {f"`source: {name}`" for name in DATA} | {f"`{name}`" for name in BASELINES}
-    named |= {f"`kind: {name}`" for name in (*DESIGNS, *PROMOTIONS, "study", "train")}
+    named |= {f"`kind: {name}`" for name in (*DESIGNS, *PROMOTIONS, "study", "train", "asha")}
     assert {choice for choice in choices if not choice.startswith("`block: ")} == named
 
 
