@@ -29,7 +29,7 @@ def doubling(
     high end is that of a pure power law (the delta method on its two coefficients). None with fewer
     than three networks, or where errors do not fall.
     """
-    line = line_through([point for point in points if point.errors], floor)
+    line = line_through([point for point in points if point.errors], floor, level)
     if line is None or not line.bounded or line.slope >= 0:
         return None
     expected = line.expected(ratio) - line.expected(2 * ratio)

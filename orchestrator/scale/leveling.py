@@ -6,7 +6,7 @@ how well it fits (Bayesian model averaging; Hoeting et al. 1999, Statistical Sci
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, log
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-EXPONENTS = np.geomspace(0.05, 2, 30)[:, None]
+EXPONENTS = np.geomspace(0.05, 6, 36)[:, None]
 SHARES = np.linspace(0, 0.95, 20)[None, :]
 PURE = 0.7
 """Prior probability that there is no floor; all other shares are equally likely. With it,
@@ -40,6 +40,11 @@ class Leveling:
         """Return the geometric mean of all curves at a cost."""
         logs = self.heights + _shape(log(ratio / self.last))
         return exp(min(float((self.probabilities * logs).sum()), 0.0))
+
+    def with_floor(self) -> "Leveling":
+        """Return the curves that level off, where that is shown."""
+        probabilities = self.probabilities * (SHARES > 0)
+        return replace(self, probabilities=probabilities / probabilities.sum())
 
 
 def leveling(ratios: Sequence[float], errors: Floats, weights: Floats) -> Leveling:

@@ -71,13 +71,13 @@ class LogErrors:
         scaled = columns / self.steps[:, None]
         values = np.log(self.errors) / self.steps
         rest = values - scaled @ np.linalg.lstsq(scaled, values, rcond=None)[0]
-        found = self._deviations(float(rest @ rest), columns.shape[1])
+        deviations = self._deviations(float(rest @ rest), columns.shape[1])
         counts = np.array([len(point.errors) for point in self.trained])
         least = counted(self.errors, self.floor) / counts
-        root = 1 / np.sqrt(np.maximum(found.network + found.seed / counts, least))
+        root = 1 / np.sqrt(np.maximum(deviations.network + deviations.seed / counts, least))
         weighted = scaled * root[:, None]
         coefficients = np.linalg.lstsq(weighted, values * root, rcond=None)[0]
-        return coefficients, np.linalg.inv(weighted.T @ weighted), found
+        return coefficients, np.linalg.inv(weighted.T @ weighted), deviations
 
     def _deviations(self, squares: float, coefficients: int) -> Deviations:
         """Split what a fit leaves into networks' own deviations and their seeds'.

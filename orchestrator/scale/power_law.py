@@ -12,7 +12,7 @@ from math import exp
 from compound.orchestrator.scale.doubling import last_step
 from compound.orchestrator.scale.log_errors import by_cost, mean_error, moved
 from compound.orchestrator.scale.power_law_text import tell
-from compound.orchestrator.scale.power_line import Line, bend_by_chance, line_through
+from compound.orchestrator.scale.power_line import Line, false_warnings, line_through
 from compound.schemas.power_law import Law, LawPoint
 
 FLOOR = 1e-9
@@ -44,7 +44,7 @@ def fit(
     What a trained network was expected to reach comes from all that cost less than it.
     """
     trained = by_cost([point for point in points if point.errors])
-    line = line_through(trained, floor)
+    line = line_through(trained, floor, level)
     if line is None:
         return None
     untrained = [*((point.phi, point.ratio) for point in points if not point.errors), *predict]
@@ -56,7 +56,6 @@ def fit(
     )
     predicted = (_expected(point, line, level, trained) for point in by_cost(list(ahead)))
     low, high = _exponent(line, level)
-    bend = bend_by_chance(trained, floor)
     law = Law(
         scale=exp(min(line.intercept, MOST_EXPONENT)),
         exponent=-line.slope,
@@ -64,7 +63,7 @@ def fit(
         high=high,
         level=level,
         points=(*_compared(trained, level, floor), *predicted),
-        levels_off=bend is not None and bend <= false_warnings(level) / 2,
+        levels_off=line.levels_off,
         last_step=last_step(trained, level, floor),
         sentence="",
     )
@@ -79,16 +78,12 @@ def band(
     Without the costs that it does not predict: all of them, where they make no law or their errors
     do not fall. The points' phi means nothing.
     """
-    line, trained = line_through(trained, floor), by_cost(trained)
+    trained = by_cost(trained)
+    line = line_through(trained, floor, level)
     if line is None:
         return []
     points = (_expected(LawPoint(phi=0, ratio=ratio), line, level, trained) for ratio in ratios)
     return [point for point in points if point.expected is not None]
-
-
-def false_warnings(level: float) -> float:
-    """Return the part of studies that are warned of although their errors follow a pure law."""
-    return (1 - level) / 2
 
 
 def _exponent(line: Line, level: float) -> tuple[float | None, float | None]:
@@ -111,13 +106,13 @@ def _expected(point: LawPoint, line: Line, level: float, trained: Sequence[LawPo
     if not line.bounded:
         return point.model_copy(update={"expected": middle})
     seeds, probability = max(len(point.errors), 1), (1 + level) / 2
-    margin = line.margin(point.ratio, seeds, probability)
     near = min(point.ratio, line.last)
-    low = moved(line.at(point.ratio), -margin)
-    high = moved(line.at(near), line.margin(near, seeds, probability))
+    far_margin, margin = (line.margin(x, seeds, probability) for x in (point.ratio, near))
+    low = moved(line.at(point.ratio), -far_margin)
+    high = moved(line.reached(near), margin)
     if near == line.last:
         high = max(high, mean_error(trained[-1], line.floor))
-    middle = min(max(middle, moved(low, APART * margin)), moved(high, -APART * margin))
+    middle = min(max(middle, moved(low, APART * far_margin)), moved(high, -APART * margin))
     ends = {"low": max(low, INSIDE * line.floor), "high": min(high, 1 - INSIDE * line.floor)}
     return point.model_copy(update={"expected": middle, **ends})
 
@@ -128,7 +123,7 @@ def _compared(trained: Sequence[LawPoint], level: float, floor: float) -> list[L
     A network worse than that appears in half of the false warnings, by Bonferroni's correction for
     all networks that are compared; a bend that is none is the other half.
     """
-    smaller = [[other for other in trained if other.ratio < point.ratio] for point in trained]
+    smaller = [[network for network in trained if network.ratio < point.ratio] for point in trained]
     lines = [line_through(points, floor) for points in smaller]
     count = sum(1 for line in lines if line and line.bounded and line.slope < 0)
     chance = false_warnings(level) / 2 / max(count, 1)

@@ -34,14 +34,14 @@ def between(point: LawPoint) -> str:
 
 def _exponent(law: Law) -> str:
     power = f"cost^{_signed(-law.exponent)}"
-    known = " between two networks, which give no interval"
+    interval = " between two networks, which give no interval"
     if law.low is not None and law.high is not None:
         unsure = ", which includes 0" if law.low <= 0 <= law.high else ""
         ends = f"{_signed(-law.high)} to {_signed(-law.low)}"
-        known = f" ({100 * law.level:g} % interval {ends}{unsure})"
+        interval = f" ({100 * law.level:g} % interval {ends}{unsure})"
     if law.exponent > 0:
-        return f"Errors fall as {power}{known}"
-    return f"Over all trained networks errors do not fall: they change as {power}{known}"
+        return f"Errors fall as {power}{interval}"
+    return f"Over all trained networks errors do not fall: they change as {power}{interval}"
 
 
 def _signed(power: float) -> str:
@@ -99,7 +99,9 @@ def _missed(point: LawPoint, law: Law) -> str:
     """Name a network that is worse than a pure law through the smaller ones allows."""
     limit = point.high if point.worst is None else point.worst
     assert limit is not None
-    smaller = [other.phi for other in law.points if other.errors and other.ratio < point.ratio]
+    smaller = [
+        network.phi for network in law.points if network.errors and network.ratio < point.ratio
+    ]
     reached = percent(1 - sum(point.errors) / len(point.errors))
     return (
         f"Phi {point.phi:g} reached {reached}, less than the {percent(1 - limit)} that a power law "

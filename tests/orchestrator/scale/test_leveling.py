@@ -21,8 +21,8 @@ def test_a_pure_law_is_nearly_followed():
 
 def test_a_plain_floor_is_seen():
     found = leveling(RATIOS, curve(0.1, 1.0), np.ones(6))
-    assert found.at(1000.0) > 0.085
-    assert found.probabilities[:, 0].sum() < 0.1
+    assert found.at(1000.0) > 0.075
+    assert found.probabilities[:, 0].sum() < 0.2
 
 
 def test_errors_fall_with_cost_whatever_was_measured():
