@@ -44,8 +44,8 @@ def fit(
     What a trained network was expected to reach comes from all that cost less than it.
     """
     trained = by_cost([point for point in points if point.errors])
-    line = line_through(trained, floor, level)
-    if line is None:
+    straight, line = line_through(trained, floor), line_through(trained, floor, level)
+    if straight is None or line is None:
         return None
     untrained = [*((point.phi, point.ratio) for point in points if not point.errors), *predict]
     measured = {point.phi for point in trained}
@@ -55,7 +55,7 @@ def fit(
         if phi not in measured
     )
     predicted = (_expected(point, line, level, trained) for point in by_cost(list(ahead)))
-    low, high = _exponent(line, level)
+    low, high = _exponent(straight, level)
     law = Law(
         scale=exp(min(line.intercept, MOST_EXPONENT)),
         exponent=-line.slope,
