@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 from compound.orchestrator.report.figure_style import COLOURS, figure, log_axis
 from compound.orchestrator.report.inputs import PHI, ReportInputs, baseline_row, member_scores
 from compound.orchestrator.scale.power_law import band
-from compound.orchestrator.wording.numbers import percent, short
+from compound.orchestrator.scale.power_law_text import between
+from compound.orchestrator.wording.numbers import short
 from compound.schemas.power_law import Law, LawPoint
 
 STEPS = 60
@@ -79,12 +80,14 @@ def _view(law: Law) -> list[float]:
 
 
 def _law(law: Law, images: int) -> list[go.Scatter]:
-    """Draw the law over all costs of the figure, with the prediction band for one seed."""
+    """Draw what is expected at all costs of the figure, with the prediction band for one seed."""
     trained = [point for point in law.points if point.errors]
     ratios = [point.ratio for point in law.points]
     low, high = min(ratios) / ROOM, max(ratios) * ROOM
     costs = [low * (high / low) ** (step / STEPS) for step in range(STEPS + 1)]
     drawn = band(trained, costs, law.level, 0.5 / images)
+    if not drawn:
+        return []
     x = [point.ratio for point in drawn]
     upper, lower = (
         [100 * (1 - end) for point in drawn if (end := getattr(point, name)) is not None]
@@ -98,7 +101,7 @@ def _law(law: Law, images: int) -> list[go.Scatter]:
     ]
     y = [100 * (1 - point.expected) for point in drawn if point.expected is not None]
     line = {"color": LINE, "width": 1.6, "dash": "dash"}
-    curve = go.Scatter(x=x, y=y, mode="lines", line=line, name="power law", hoverinfo="skip")
+    curve = go.Scatter(x=x, y=y, mode="lines", line=line, name="expected", hoverinfo="skip")
     return [*(bands if upper else []), curve]
 
 
@@ -143,12 +146,8 @@ def _hollow(label: str, points: Sequence[LawPoint], colour: str) -> go.Scatter |
 
 
 def _hover_text(point: LawPoint) -> str:
-    assert point.expected is not None
-    ends = ""
-    if point.low is not None and point.high is not None:
-        ends = f" ({percent(1 - point.high)} to {percent(1 - point.low)})"
     cost = f"{point.ratio:.2f}x the baseline's cost"
-    accuracy = f"{PHI} {point.phi:g}, predicted {percent(1 - point.expected)}{ends}"
+    accuracy = f"{PHI} {point.phi:g}, predicted {between(point)}"
     return f"{accuracy}<br>{cost}<extra></extra>"
 
 

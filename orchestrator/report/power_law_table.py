@@ -11,7 +11,7 @@ def law_table(inputs: ReportInputs) -> Table:
     """Return every network of the power law, trained ones first."""
     head = ("phi", "cost ratio", "predicted, %", "interval, %", "measured, %", "seeds")
     points = inputs.law.points if inputs.law else ()
-    return Table((*head, "inside"), tuple(_row(point) for point in points))
+    return Table((*head, "power law"), tuple(_row(point) for point in points))
 
 
 def _row(point: LawPoint) -> tuple[Cell, ...]:
@@ -23,11 +23,11 @@ def _row(point: LawPoint) -> tuple[Cell, ...]:
         spans(None if high is None else 1 - high, None if low is None else 1 - low),
         number(100 * (1 - fmean(point.errors)) if point.errors else None, "{:.2f}"),
         number(len(point.errors)),
-        _inside(point),
+        _holds(point),
     )
 
 
-def _inside(point: LawPoint) -> Cell:
+def _holds(point: LawPoint) -> Cell:
     if point.checked is None:
         return text("–" if point.errors else "not trained", "quiet")
-    return text("yes", "good") if point.checked else text("no", "bad")
+    return text("holds", "good") if point.checked else text("worse", "bad")

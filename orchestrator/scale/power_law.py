@@ -1,30 +1,28 @@
 """The power law through a family's errors: error = scale * ratio ^ -exponent.
 
-Errors of networks of one kind fall about as a power of their cost (Hestness et al. 2017; Rosenfeld
-et al. 2020), which is a straight line on logarithms. It predicts
-what the next larger network should reach before it is trained; and each trained network is compared
-with the prediction from the smaller ones.
+It predicts what the next larger network should reach before it is trained; and each trained
+network is compared with the prediction from the smaller ones. Real errors level off at a floor that
+a few networks do not show (Rosenfeld et al. 2020). So the law itself is the optimistic end of a
+prediction; the pessimistic end is that nothing beyond the largest trained network helps.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import exp, log
-from statistics import fmean
+from math import exp
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
-
+from compound.orchestrator.scale.doubling import last_step
+from compound.orchestrator.scale.log_errors import by_cost, mean_error, moved
 from compound.orchestrator.scale.power_law_text import tell
-from compound.orchestrator.statistics.noise import pooled
+from compound.orchestrator.scale.power_line import Line, false_warnings, line_through
 from compound.schemas.power_law import Law, LawPoint
 
-FEWEST = 2
-"""Networks of different cost that a line needs."""
 FLOOR = 1e-9
 """The least error, where the number of validation images is unknown."""
-
-Floats = NDArray[np.float64]
+APART = 0.05
+"""Share of an interval's half that keeps its ends apart from what is expected."""
+MOST_EXPONENT = 700.0
+"""What exp can take; costs that hardly differ give lines of any steepness."""
+INSIDE = 0.1
+"""Share of the least error that the ends of intervals keep from 0 and 1."""
 
 
 def fit(
@@ -39,36 +37,34 @@ def fit(
     predicted like those of `predict`. An error below `floor` counts as `floor`, since 0 has no
     logarithm: half a validation image is a fair floor.
 
-    Least squares on the logarithms, a network weighted by its seeds. The residual, a network's
-    own deviation and the noise of its seeds, is one variance, with networks - 2 degrees of
-    freedom. Where that is less than the seeds alone show, the line misses nothing that they do
-    not explain, and both are pooled. With two networks only the seeds' is left, and with one seed
-    each nothing: then there are no intervals. Intervals of single points are prediction
+    Nothing is predicted where errors do not fall. Two networks give no interval, and predict only
+    as far beyond the larger as that is from the smaller. Intervals of single points are prediction
     intervals for the mean of their seeds, one for a network that is not trained.
 
     What a trained network was expected to reach comes from all that cost less than it.
     """
-    trained = [point for point in points if point.errors]
-    line = _Line.through(trained, floor)
-    if line is None:
+    trained = by_cost([point for point in points if point.errors])
+    straight, line = line_through(trained, floor), line_through(trained, floor, level)
+    if straight is None or line is None:
         return None
     untrained = [*((point.phi, point.ratio) for point in points if not point.errors), *predict]
     measured = {point.phi for point in trained}
-    predicted = [
-        _expected(LawPoint(phi=phi, ratio=ratio), line, level)
+    ahead = (
+        LawPoint(phi=phi, ratio=ratio)
         for phi, ratio in dict(untrained).items()
         if phi not in measured
-    ]
-    every = [*(_checked(point, trained, level, floor) for point in trained), *predicted]
-    every.sort(key=lambda point: (not point.errors, point.ratio, point.phi))
-    spread = line.exponent_margin(level)
+    )
+    predicted = (_expected(point, line, level, trained) for point in by_cost(list(ahead)))
+    low, high = _exponent(straight, level)
     law = Law(
-        scale=exp(line.intercept),
+        scale=exp(min(line.intercept, MOST_EXPONENT)),
         exponent=-line.slope,
-        low=None if spread is None else -line.slope - spread,
-        high=None if spread is None else -line.slope + spread,
+        low=low,
+        high=high,
         level=level,
-        points=tuple(every),
+        points=(*_compared(trained, level, floor), *predicted),
+        levels_off=line.levels_off,
+        last_step=last_step(trained, level, floor),
         sentence="",
     )
     return law.model_copy(update={"sentence": tell(law)})
@@ -79,80 +75,68 @@ def band(
 ) -> list[LawPoint]:
     """Return the law of trained networks at many costs, with prediction intervals for one seed.
 
-    Empty where they make no law. The points' phi means nothing.
+    Without the costs that it does not predict: all of them, where they make no law or their errors
+    do not fall. The points' phi means nothing.
     """
-    line = _Line.through(trained, floor)
-    return (
-        [_expected(LawPoint(phi=0, ratio=ratio), line, level) for ratio in ratios] if line else []
-    )
+    trained = by_cost(trained)
+    line = line_through(trained, floor, level)
+    if line is None:
+        return []
+    points = (_expected(LawPoint(phi=0, ratio=ratio), line, level, trained) for ratio in ratios)
+    return [point for point in points if point.expected is not None]
 
 
-def _checked(point: LawPoint, trained: Sequence[LawPoint], level: float, floor: float) -> LawPoint:
-    smaller = _Line.through([earlier for earlier in trained if earlier.ratio < point.ratio], floor)
-    return _expected(point, smaller, level) if smaller else point
+def _exponent(line: Line, level: float) -> tuple[float | None, float | None]:
+    """Return the ends of the exponent's interval; None from two networks."""
+    if not line.bounded:
+        return None, None
+    margin = line.times((1 + level) / 2) * float(line.covariance[1, 1]) ** 0.5
+    return -line.slope - margin, -line.slope + margin
 
 
-def _expected(point: LawPoint, line: "_Line", level: float) -> LawPoint:
-    middle = line.at(point.ratio)
-    margin = line.margin(point.ratio, max(len(point.errors), 1), level)
-    ends = {} if margin is None else {"low": exp(middle - margin), "high": exp(middle + margin)}
-    update = {"expected": exp(middle), **ends}
-    return point.model_copy(update={key: min(value, 1.0) for key, value in update.items()})
+def _expected(point: LawPoint, line: Line, level: float, trained: Sequence[LawPoint]) -> LawPoint:
+    """Return a point with what the line through `trained` predicts, if it does.
+
+    The low end of the error is the pure law's. The high end does not fall beyond the largest
+    trained network, and holds what that has reached. `trained` is in order of cost.
+    """
+    if not line.reaches(point.ratio):
+        return point
+    middle = line.expected(point.ratio)
+    if not line.bounded:
+        return point.model_copy(update={"expected": middle})
+    seeds, probability = max(len(point.errors), 1), (1 + level) / 2
+    near = min(point.ratio, line.last)
+    far_margin, margin = (line.margin(x, seeds, probability) for x in (point.ratio, near))
+    low = moved(line.at(point.ratio), -far_margin)
+    high = moved(line.reached(near), margin)
+    if near == line.last:
+        high = max(high, mean_error(trained[-1], line.floor))
+    middle = min(max(middle, moved(low, APART * far_margin)), moved(high, -APART * margin))
+    ends = {"low": max(low, INSIDE * line.floor), "high": min(high, 1 - INSIDE * line.floor)}
+    return point.model_copy(update={"expected": middle, **ends})
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A weighted straight line through logarithms, and how well it is known."""
+def _compared(trained: Sequence[LawPoint], level: float, floor: float) -> list[LawPoint]:
+    """Return trained networks with what the smaller ones predicted, and the worst of a pure law.
 
-    intercept: float
-    slope: float
-    noise: float
-    """Standard deviation of one seed around the line."""
-    df: int
-    inverse: Floats
-    """Covariance of intercept and slope, in units of the noise's variance; shape (2, 2)."""
-
-    @classmethod
-    def through(cls, trained: Sequence[LawPoint], floor: float) -> "_Line | None":
-        """Fit networks with errors; None where they do not differ in cost."""
-        if len({point.ratio for point in trained}) < FEWEST:
-            return None
-        ordered = sorted(trained, key=lambda point: (point.ratio, point.phi))
-        seeds = np.array([len(point.errors) for point in ordered], dtype=np.float64)
-        columns = np.array([[1.0, log(point.ratio)] for point in ordered])
-        values = np.array([log(max(fmean(point.errors), floor)) for point in ordered])
-        weighted = columns * np.sqrt(seeds)[:, None]
-        coefficients = np.linalg.lstsq(weighted, values * np.sqrt(seeds), rcond=None)[0]
-        squares = float(seeds @ np.square(values - columns @ coefficients))
-        noise, df = _noise(ordered, squares, floor)
-        inverse = np.linalg.inv(weighted.T @ weighted)
-        return cls(float(coefficients[0]), float(coefficients[1]), noise, df, inverse)
-
-    def at(self, ratio: float) -> float:
-        """Return the logarithm of the error at a cost."""
-        return self.intercept + self.slope * log(ratio)
-
-    def exponent_margin(self, level: float) -> float | None:
-        """Return half of the exponent's interval; None where no noise is known."""
-        return self._times(float(self.inverse[1, 1]) ** 0.5, level)
-
-    def margin(self, ratio: float, seeds: int, level: float) -> float | None:
-        """Return half of the prediction interval of a mean of seeds, on logarithms."""
-        row = np.array([1.0, log(ratio)])
-        return self._times(float(row @ self.inverse @ row + 1 / seeds) ** 0.5, level)
-
-    def _times(self, spread: float, level: float) -> float | None:
-        if self.df == 0:
-            return None
-        return float(stats.t.ppf((1 + level) / 2, self.df)) * self.noise * spread
+    A network worse than that appears in half of the false warnings, by Bonferroni's correction for
+    all networks that are compared; a bend that is none is the other half.
+    """
+    smaller = [[network for network in trained if network.ratio < point.ratio] for point in trained]
+    lines = [line_through(points, floor) for points in smaller]
+    count = sum(1 for line in lines if line and line.bounded and line.slope < 0)
+    chance = false_warnings(level) / 2 / max(count, 1)
+    both = zip(trained, smaller, lines, strict=True)
+    return [
+        _worst(_expected(point, line, level, points), line, chance) if line else point
+        for point, points, line in both
+    ]
 
 
-def _noise(trained: Sequence[LawPoint], squares: float, floor: float) -> tuple[float, int]:
-    """Return the deviation of one seed's logarithm around the line, and its degrees of freedom."""
-    seeds = pooled([[log(max(error, floor)) for error in point.errors] for point in trained])
-    df = len(trained) - 2
-    sd = (squares / df) ** 0.5 if df else 0.0
-    if seeds is None or (df and sd >= seeds.sd):
-        return sd, df
-    both = df + seeds.df
-    return float(((squares + seeds.df * seeds.sd**2) / both) ** 0.5), both
+def _worst(point: LawPoint, line: Line, chance: float) -> LawPoint:
+    if point.high is None:
+        return point
+    margin = line.margin(point.ratio, len(point.errors), 1 - chance)
+    worst = min(moved(line.at(point.ratio), margin), 1 - INSIDE * line.floor)
+    return point.model_copy(update={"worst": worst})

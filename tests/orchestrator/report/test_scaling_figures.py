@@ -150,7 +150,7 @@ def test_tables_have_a_cell_for_every_column():
 
 def test_family_figure_draws_the_law_and_what_it_foretells():
     traces = {item.get("name"): item for item in figures_in(page())["family"]["data"]}
-    assert {"power law", "trained", "predicted"} <= set(traces)
+    assert {"expected", "trained", "predicted"} <= set(traces)
     untrained = [item for item in complete().law.points if not item.errors]
     assert len(traces["predicted"]["x"]) == len(untrained)
 
