@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationInfo, model_validator
 
 from compound.schemas.architecture import CONTROLS, Coefficients, Control, Rounding
-from compound.schemas.base import MisfitError, Model
+from compound.schemas.base import STORED, MisfitError, Model
 from compound.schemas.baseline import Baseline
 from compound.schemas.data import DataSpec
 from compound.schemas.design import Budget, Design, LatticeDesign
@@ -51,6 +51,9 @@ class Search(Model):
     budget: Budget = Budget()
     controls: Controls = CONTROLS
     """What is trained beside the design at the same cost; the gain is over the single axes."""
+    recipe_check: bool = True
+    """Whether the baseline first trains at several learning rates: to warn where another is better
+    than the recipe's, or to choose with `train.learning_rate: auto`."""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Confidence of the intervals in the verdict."""
@@ -171,14 +174,15 @@ class StudySpec(_Common):
 
     @model_validator(mode="before")
     @classmethod
-    def _search_inherits_train(cls, spec: Any) -> Any:
+    def _search_inherits_train(cls, spec: Any, info: ValidationInfo) -> Any:
         if not isinstance(spec, dict):
             return spec
         search, train = spec.get("search", {}), spec.get("train", {})
         if not _both_maps(search, train) or not isinstance(search.get("train", {}), dict):
             return spec
         inherited = _merged(train, search.get("train", {}))
-        return {**spec, "search": {**search, "train": inherited}}
+        former = {"recipe_check": False} if info.context == STORED else {}
+        return {**spec, "search": {**former, **search, "train": inherited}}
 
     @property
     def phis(self) -> tuple[float, ...]:

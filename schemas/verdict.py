@@ -169,3 +169,41 @@ class Verdict(Model):
     """Of untried networks, the largest expected improvement first."""
     rungs: tuple[Rung, ...] = ()
     """Shortest schedule first; empty where all candidates train the whole one."""
+
+
+class RateScore(Model):
+    """The baseline's accuracies at one learning rate."""
+
+    multiple: float
+    """Of the spec's rate, or of the usual one with `learning_rate: auto`."""
+    rate: float
+    """Per 256 images, as in a spec."""
+    scores: tuple[Accuracy, ...]
+    """Of the seeds that trained to their end."""
+    failed: int = 0
+    """Seeds that did not, mostly because they diverged."""
+
+    @property
+    def mean(self) -> float | None:
+        """The mean accuracy; None where a seed has none."""
+        return sum(self.scores) / len(self.scores) if self.scores and not self.failed else None
+
+
+class RecipeCheck(Model):
+    """How the baseline trains at several learning rates, and what follows; recipe.json."""
+
+    jobs: tuple[str, ...]
+    """The jobs that were compared; the decision stands for as long as the plan has these."""
+    rates: tuple[RateScore, ...]
+    """The lowest rate first."""
+    noise: float
+    """Standard deviation between two seeds at one rate, as a fraction of 1."""
+    multiple: float
+    """What all jobs of the study train at, of the usual rate; 1 without `auto`."""
+    sentence: str
+    warning: str = ""
+    """Says at which rate the baseline would train better than at the spec's; "" where none is."""
+
+
+UNCHECKED = RecipeCheck(jobs=(), rates=(), noise=0.0, multiple=1.0, sentence="")
+"""Of a study without a recipe check."""

@@ -87,6 +87,7 @@ def _answer(
     report: str | None,
 ) -> dict[str, Any]:
     parts = {
+        "recipe_check": stored.recipe_check,
         "verdict": stored.verdict,
         "gate": stored.gate,
         "law": stored.law,

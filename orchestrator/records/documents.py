@@ -17,7 +17,7 @@ from compound.schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
 from compound.schemas.spending import Spent
 from compound.schemas.study import Spec
-from compound.schemas.verdict import Verdict
+from compound.schemas.verdict import RecipeCheck, Verdict
 
 SPEC = "spec.json"
 """Record; without this document there is no study."""
@@ -26,6 +26,7 @@ DATA = "data.json"
 PLAN = "plan.json"
 BASELINE = "baseline.json"
 """TrainRecord; a single variant has it in place of a plan."""
+RECIPE_CHECK = "recipe.json"
 ROUNDS = "rounds.json"
 VERDICT = "verdict.json"
 GATE_PLAN = "gateplan.json"
@@ -65,6 +66,7 @@ class Documents:
     trained: TrainRecord | None
     verdict: Verdict | None
     family: FamilyPlan | None
+    recipe_check: RecipeCheck | None = None
     rounds: Rounds | None = None
     gate_plan: GatePlan | None = None
     gate: GateResult | None = None
@@ -86,7 +88,7 @@ class Documents:
 
     @cached_property
     def jobs(self) -> list[PlannedJob]:
-        """Every planned job once: first the search's, then the gate's, then the family's."""
+        """Every planned job once: the search's, the recipe check's, the gate's, the family's."""
         phases = reversed(self.jobs_of_phases)
         return list({job.request.job.id: job for job in phases}.values())[::-1]
 
@@ -94,6 +96,7 @@ class Documents:
     def jobs_of_phases(self) -> list[PlannedJob]:
         """The planned jobs of every phase: one that phases share is there for each of them."""
         planned = [*(self.search.jobs if self.search else ())]
+        planned += self.plan.rate_jobs if self.plan else ()
         planned += self.gate_plan.jobs if self.gate_plan else ()
         planned += self.family.jobs if self.family else ()
         once = {(job.phase, job.request.job.id): job for job in reversed(planned)}
@@ -120,6 +123,7 @@ def documents(folder: StudyFolder) -> Documents | None:
         trained=folder.read(BASELINE, TrainRecord),
         verdict=folder.read(VERDICT, Verdict),
         family=folder.read(FAMILY, FamilyPlan),
+        recipe_check=folder.read(RECIPE_CHECK, RecipeCheck),
         rounds=folder.read(ROUNDS, Rounds),
         gate_plan=folder.read(GATE_PLAN, GatePlan) if gated else None,
         gate=folder.read(GATE_RESULT, GateResult) if gated else None,

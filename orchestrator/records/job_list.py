@@ -28,7 +28,7 @@ def lines_of(study_documents: Documents) -> list[Line]:
     search, family = study_documents.search, study_documents.family
     networks = networks_of(study_documents, search, family.members if family else ())
     groups = (
-        (PLAN, study_documents.plan.jobs if study_documents.plan else ()),
+        (PLAN, study_documents.plan.planned if study_documents.plan else ()),
         (
             ROUNDS,
             [job for round_ in study_documents.rounds.rounds for job in round_.jobs]
