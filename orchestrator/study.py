@@ -1,7 +1,8 @@
 """A study from spec to verdict and family. Every step reads what the one before left in the store:
 
     plan.json -> jobs -> recipe.json -> jobs -> rounds.json -> jobs -> ... -> verdict.json
-        -> gateplan.json -> jobs -> gate.json -> family.json -> jobs -> law.json -> test.json
+        -> sensitivity.json -> jobs -> gateplan.json -> jobs -> gate.json
+        -> family.json -> jobs -> law.json -> test.json
 
 so the same command again resumes: what is done is read, never done again.
 """
@@ -27,6 +28,7 @@ from compound.orchestrator.records.documents import (
     POWER_LAW,
     RECIPE_CHECK,
     ROUNDS,
+    SENSITIVITY,
     SPEC,
     VERDICT,
     Record,
@@ -148,7 +150,9 @@ class Study(Generic[S]):
                 where=self.spec.name,
                 next_step=self._after_no_verdict(search.results),
             )
-        outcome = self._gate(search, verdict, phases)
+        outcome: Outcome = self._sensitivity(search, verdict, phases)
+        if outcome == "done":
+            outcome = self._gate(search, verdict, phases)
         if outcome == "done":
             outcome = self._family(search, verdict.coefficients, phases)
         return self.evaluated(outcome, plan.data)
@@ -216,6 +220,23 @@ class Study(Generic[S]):
         rows = {job.request.job.id: self.store.rows(job.request.job.id) for job in jobs}
         epochs = spec.train.epochs
         return halving_rungs(spec.promotion, epochs, jobs, rows, correlation, spec.level)
+
+    def _sensitivity(self, search: Search, verdict: Verdict, phases: PhaseRunner) -> Ending:
+        """Train the choice and the best single axis again at other rates, if the spec asks so."""
+        spec, plan = search.spec, search.plan
+        if not spec.search.sensitivity:
+            return "done"
+        from compound.orchestrator.choose.sensitivity import judge_sensitivity, plan_sensitivity
+
+        planned = plan_sensitivity(spec, plan, verdict)
+        networks = job_list.by_id([plan.baseline], plan, ())
+        self.record_jobs(SENSITIVITY, planned, planned.jobs, networks)
+        ending = phases.train("sensitivity", planned.jobs)
+        results = self.store.results([job.request.job.id for job in planned.jobs])
+        judged = judge_sensitivity(spec, plan, verdict, planned, results)
+        self.record_jobs(SENSITIVITY, judged, judged.jobs, networks)
+        self.observer.note(judged.sentence)
+        return ending
 
     def _gate(self, search: Search, verdict: Verdict, phases: PhaseRunner) -> Outcome:
         """Train the best again at a larger scale; return whether the family follows."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, model_validator
 
 from compound.schemas.base import STORED, MisfitError, Model
 
@@ -111,8 +111,16 @@ class Keep(Model):
     """The one after every so many epochs; 0: none for that reason."""
 
 
+def _show_modern(schema: dict[str, Any]) -> None:
+    """Let the JSON Schema have the values that a spec gets: `modern` with sgd."""
+    for name, value in _preset("modern", "sgd").items():
+        schema["properties"][name]["default"] = value
+
+
 class Recipe(Model):
     """A training recipe, complete: with data, architecture and seed it determines the result."""
+
+    model_config = ConfigDict(json_schema_extra=_show_modern)
 
     recipe: Literal["modern", "paper"] = "modern"
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 10

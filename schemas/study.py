@@ -52,8 +52,9 @@ class Search(Model):
     controls: Controls = CONTROLS
     """What is trained beside the design at the same cost; the gain is over the single axes."""
     recipe_check: bool = True
-    """Whether the baseline first trains at several learning rates: to warn where another is better
-    than the recipe's, or to choose with `train.learning_rate: auto`."""
+    """Train the baseline at several learning rates first; `learning_rate: auto` takes the best."""
+    sensitivity: bool = False
+    """Train choice and best single axis again at half and double the rate: does the order hold?"""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Confidence of the intervals in the verdict."""

@@ -6,6 +6,7 @@ from compound.schemas.architecture import Axis, Coefficients, Role, Shares
 from compound.schemas.base import Model
 from compound.schemas.gate import Correlation
 from compound.schemas.metrics import Accuracy
+from compound.schemas.plan import PlannedJob
 
 
 class Standing(Model):
@@ -197,7 +198,7 @@ class RecipeCheck(Model):
     rates: tuple[RateScore, ...]
     """The lowest rate first."""
     noise: float
-    """Standard deviation between two seeds at one rate, as a fraction of 1."""
+    """Standard deviation between two seeds at the best rate, as a fraction of 1."""
     multiple: float
     """What all jobs of the study train at, of the usual rate; 1 without `auto`."""
     sentence: str
@@ -207,3 +208,23 @@ class RecipeCheck(Model):
 
 UNCHECKED = RecipeCheck(jobs=(), rates=(), noise=0.0, multiple=1.0, sentence="")
 """Of a study without a recipe check."""
+
+
+class Difference(Model):
+    """How far the mix is ahead of the best single axis at one learning rate, as a fraction of 1."""
+
+    multiple: float
+    """Of the rate that the search trains at."""
+    estimate: float
+    low: float | None
+    """Ends of its interval at the study's level; None with one seed."""
+    high: float | None
+
+
+class Sensitivity(Model):
+    """The choice and the best single axis at other learning rates; sensitivity.json."""
+
+    jobs: tuple[PlannedJob, ...]
+    differences: tuple[Difference, ...] = ()
+    sentence: str = ""
+    """Whether the order holds; "" until the jobs have ended."""

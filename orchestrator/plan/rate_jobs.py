@@ -1,6 +1,6 @@
-"""The recipe check before a search: jobs that train the baseline at several learning rates."""
+"""Jobs at other learning rates: the recipe check before a search, the sensitivity after it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from compound.orchestrator.plan.schedules import job, label
 from compound.schemas.architecture import Candidate
@@ -34,21 +34,32 @@ def rate_jobs(
                 yield _rate_job(spec, info, baseline, multiple, seed, profile)
 
 
+def at_other_rates(
+    spec: StudySpec, plan: Plan, networks: Sequence[Candidate], multiples: Sequence[float]
+) -> Iterator[PlannedJob]:
+    """Yield the jobs of networks at multiples of the search's rate, with all its seeds."""
+    for seed in range(spec.seed, spec.seed + spec.search.seeds):
+        for multiple in multiples:
+            for network in networks:
+                yield _rate_job(spec, plan.data, network, multiple, seed, plan.profile)
+
+
 def _rate_job(
     spec: StudySpec,
     info: DataInfo,
-    baseline: Candidate,
+    network: Candidate,
     multiple: float,
     seed: int,
     profile: DeviceProfile | None,
 ) -> PlannedJob:
-    recipe = at_rate(spec.search.train, multiple)
+    recipe, baseline = at_rate(spec.search.train, multiple), "baseline" in network.roles
     request = JobRequest(
-        job=job(spec, info, baseline, recipe, seed, phi=0.0, profile=profile),
+        job=job(spec, info, network, recipe, seed, phi=0.0, profile=profile),
         resources=spec.resources.search,
-        label=f"{label(baseline, seed)}-lr{rate_of(recipe):g}",
+        label=f"{label(network, seed)}-lr{rate_of(recipe):g}",
     )
-    return PlannedJob(phase="recipe", candidate=baseline.id, phi=0.0, request=request)
+    phi = 0.0 if baseline else 1.0
+    return PlannedJob(phase="recipe", candidate=network.id, phi=phi, request=request)
 
 
 def with_rate(spec: StudySpec, multiple: float) -> StudySpec:

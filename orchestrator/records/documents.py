@@ -17,7 +17,7 @@ from compound.schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
 from compound.schemas.spending import Spent
 from compound.schemas.study import Spec
-from compound.schemas.verdict import RecipeCheck, Verdict
+from compound.schemas.verdict import RecipeCheck, Sensitivity, Verdict
 
 SPEC = "spec.json"
 """Record; without this document there is no study."""
@@ -29,6 +29,7 @@ BASELINE = "baseline.json"
 RECIPE_CHECK = "recipe.json"
 ROUNDS = "rounds.json"
 VERDICT = "verdict.json"
+SENSITIVITY = "sensitivity.json"
 GATE_PLAN = "gateplan.json"
 GATE_RESULT = "gate.json"
 FAMILY = "family.json"
@@ -67,6 +68,7 @@ class Documents:
     verdict: Verdict | None
     family: FamilyPlan | None
     recipe_check: RecipeCheck | None = None
+    sensitivity: Sensitivity | None = None
     rounds: Rounds | None = None
     gate_plan: GatePlan | None = None
     gate: GateResult | None = None
@@ -97,6 +99,7 @@ class Documents:
         """The planned jobs of every phase: one that phases share is there for each of them."""
         planned = [*(self.search.jobs if self.search else ())]
         planned += self.plan.rate_jobs if self.plan else ()
+        planned += self.sensitivity.jobs if self.sensitivity else ()
         planned += self.gate_plan.jobs if self.gate_plan else ()
         planned += self.family.jobs if self.family else ()
         once = {(job.phase, job.request.job.id): job for job in reversed(planned)}
@@ -116,7 +119,8 @@ def documents(folder: StudyFolder) -> Documents | None:
     record = folder.read(SPEC, Record)
     if record is None:
         return None
-    gated = record.spec.gated
+    gated, search = record.spec.gated, record.spec.search
+    sensitive = search is not None and search.sensitivity
     return Documents(
         record=record,
         plan=folder.read(PLAN, Plan),
@@ -124,6 +128,7 @@ def documents(folder: StudyFolder) -> Documents | None:
         verdict=folder.read(VERDICT, Verdict),
         family=folder.read(FAMILY, FamilyPlan),
         recipe_check=folder.read(RECIPE_CHECK, RecipeCheck),
+        sensitivity=folder.read(SENSITIVITY, Sensitivity) if sensitive else None,
         rounds=folder.read(ROUNDS, Rounds),
         gate_plan=folder.read(GATE_PLAN, GatePlan) if gated else None,
         gate=folder.read(GATE_RESULT, GateResult) if gated else None,

@@ -64,6 +64,21 @@ def test_the_recipe_check_comes_first_and_decides_for_the_whole_study(spec: Path
     assert len(found.jobs) == len({job.request.job.id for job in found.jobs})
 
 
+def test_the_sensitivity_trains_two_networks_at_other_rates_and_says_what_it_saw(
+    spec: Path,
+) -> None:
+    log, store = carry_out(spec, "search.sensitivity=true")
+    assert ("sensitivity", 8, 8) in log.phases
+    found = documents(store.study("small"))
+    assert found and found.sensitivity
+    assert found.sensitivity.sentence.startswith("sensitivity: ")
+    assert found.sensitivity.sentence in log.notes
+    assert [d.multiple for d in found.sensitivity.differences] == [0.5, 2.0]
+    assert {*found.sensitivity.jobs} <= {*found.jobs}
+    again, _ = carry_out(spec, "search.sensitivity=true")
+    assert ("sensitivity", 8, 0) in again.phases and not again.events
+
+
 def test_rates_at_which_the_baseline_diverges_are_no_failed_jobs(spec: Path) -> None:
     fast = ("--set", "search.recipe_check=true", "--set", "train.learning_rate=25")
     loose = ("--set", "train.clip_norm=null", "--set", "train.weight_decay=1")
