@@ -33,9 +33,9 @@ def plan_sensitivity(spec: StudySpec, plan: Plan, verdict: Verdict) -> Sensitivi
 
 def _pair(plan: Plan, verdict: Verdict) -> list[Candidate]:
     """Return the mix that stands for compound scaling, and the best single axis."""
-    wanted = (verdict.gain.mix, verdict.gain.candidate) if verdict.gain else ()
+    identities = (verdict.gain.mix, verdict.gain.candidate) if verdict.gain else ()
     by_id = {candidate.id: candidate for candidate in plan.candidates}
-    return [by_id[identity] for identity in dict.fromkeys(wanted)]
+    return [by_id[identity] for identity in dict.fromkeys(identities)]
 
 
 def judge_sensitivity(
@@ -87,9 +87,9 @@ def _sentence(mix: str, axis: str, searched: float, differences: tuple[Differenc
     if len(differences) < len(RATES):
         return "sensitivity: jobs at other learning rates failed, so nothing can be said"
     parts = [f"at {RATES[d.multiple]} the learning rate {_written(d)}" for d in differences]
-    place = "ahead of" if searched >= 0 else "behind"
+    relation = "ahead of" if searched >= 0 else "behind"
     return (
-        f"sensitivity: {mix} is {points(abs(searched))} points {place} {axis} in the search, "
+        f"sensitivity: {mix} is {points(abs(searched))} points {relation} {axis} in the search, "
         f"{', '.join(parts)}: {_conclusion(searched, differences)}"
     )
 

@@ -7,6 +7,7 @@ from compound.orchestrator.records.documents import Documents
 from compound.schemas.data import DataInfo
 from compound.schemas.errors import PlanError
 from compound.schemas.plan import AnyPlan
+from compound.schemas.study import AnySpec
 
 _LISTED_CHANGES = 3
 
@@ -41,6 +42,31 @@ def require_extension(previous: Documents | None, plan: AnyPlan) -> None:
             for candidate in (begun.baseline, plan.baseline)
         )
         raise _refused(plan.study, "baseline", list(differences(was, now)))
+
+
+def other_defaults(previous: Documents | None, spec: AnySpec, text: str) -> str:
+    """Say which defaults have changed since a study ran with the same text of a spec; or ""."""
+    if previous is None or previous.record.text != text:
+        return ""
+    was, now = (_recipes(each) for each in (previous.record.spec, spec))
+    changed = list(differences(was, now))
+    if not changed:
+        return ""
+    more = len(changed) - _LISTED_CHANGES
+    return (
+        f"study '{spec.name}' was begun by another version, or with other --set, and its jobs are "
+        f"trained anew with {', '.join(changed[:_LISTED_CHANGES])}"
+        f"{f' and {more} other changes' if more > 0 else ''}: to keep what was, write it into the "
+        "spec"
+    )
+
+
+def _recipes(spec: AnySpec) -> dict[str, object]:
+    """Return what the jobs of a spec are trained by."""
+    return {
+        "train": spec.train.model_dump(mode="json"),
+        "search.train": spec.first_recipe.model_dump(mode="json"),
+    }
 
 
 def _data_changes(was: DataInfo, now: DataInfo) -> list[str]:
