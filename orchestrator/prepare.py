@@ -26,7 +26,7 @@ from compound.schemas.design import COUNTED
 from compound.schemas.forecast import Forecast, Total
 from compound.schemas.job import JobRequest
 from compound.schemas.machine.device import DeviceProfile
-from compound.schemas.plan import AnyPlan, FamilyPlan
+from compound.schemas.plan import AnyPlan, FamilyPlan, PlannedJob
 from compound.schemas.study import AnySpec
 
 
@@ -114,6 +114,7 @@ def _forecast(
     rounds, gate = KINDS[spec.kind].later_jobs(spec, planned, networks)
     return Forecast(
         basis=costs.basis,
+        recipe=_bound(costs, [job.request for job in _rate_jobs(planned)], planned_ids),
         search=costs.total(requests, demands),
         rounds=_bound(costs, rounds, planned_ids),
         gate=_bound(costs, gate, planned_ids),
@@ -137,6 +138,10 @@ def _compiling(spec: AnySpec, planned: AnyPlan, families: Sequence[FamilyPlan]) 
     choices = [[job.request for job in family.jobs] for family in families]
     choice = CompileChoice.of(spec, planned.data.train, planned.profile)
     return decided(spec, choice, [job.request for job in planned.jobs], choices)
+
+
+def _rate_jobs(planned: AnyPlan) -> tuple[PlannedJob, ...]:
+    return planned.search.rate_jobs if planned.search else ()
 
 
 def samples(prepared: Prepared, networks: Networks) -> list[JobRequest]:

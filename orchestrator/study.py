@@ -1,13 +1,14 @@
 """A study from spec to verdict and family. Every step reads what the one before left in the store:
 
-    plan.json -> jobs -> rounds.json -> jobs -> ... -> verdict.json
-        -> gateplan.json -> jobs -> gate.json -> family.json -> jobs -> law.json -> test.json
+    plan.json -> jobs -> recipe.json -> jobs -> rounds.json -> jobs -> ... -> verdict.json
+        -> sensitivity.json -> jobs -> gateplan.json -> jobs -> gate.json
+        -> family.json -> jobs -> law.json -> test.json
 
 so the same command again resumes: what is done is read, never done again.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, Literal, TypeVar
 
 from compound.cluster.runner import Runner
@@ -16,6 +17,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.choose.rounds import Search, next_round
 from compound.orchestrator.choose.verdict import analyse
+from compound.orchestrator.plan.rate_jobs import plan_at, with_rate
 from compound.orchestrator.records import job_list
 from compound.orchestrator.records.documents import (
     DATA,
@@ -24,7 +26,9 @@ from compound.orchestrator.records.documents import (
     GATE_RESULT,
     PLAN,
     POWER_LAW,
+    RECIPE_CHECK,
     ROUNDS,
+    SENSITIVITY,
     SPEC,
     VERDICT,
     Record,
@@ -44,7 +48,7 @@ from compound.schemas.errors import RunError
 from compound.schemas.job import JobResult
 from compound.schemas.plan import Plan, PlannedJob, Rounds
 from compound.schemas.study import AnySpec, StudySpec
-from compound.schemas.verdict import Verdict
+from compound.schemas.verdict import UNCHECKED, RecipeCheck, Verdict
 
 Outcome = Literal["done", "stopped", "closed"]
 """`closed`: the gate's mode is `stop`, and the order of the search did not carry over."""
@@ -121,20 +125,32 @@ class Study(Generic[S]):
 
         Raises RunError where nothing of the search can be used to choose a network.
         """
-        spec, phases = self.spec, self.begin(plan.data)
-        networks = job_list.by_id([plan.baseline], plan, ())
-        self.record_jobs(PLAN, plan, plan.jobs, networks)
-        search, ending = self._search(spec, plan, phases)
-        verdict = self._verdict(search)
+        phases = self.begin(plan.data)
+        self._record_plan(plan)
+        check = self._recipe_check(plan, phases)
+        if check is None:
+            self._verdict(Search.of(self.spec, plan, Rounds(), self.store.results))
+            return "stopped"
+        settled = replace(self, spec=with_rate(self.spec, check.multiple))
+        return settled._searched(plan_at(self.spec, plan, check.multiple), check, phases)
+
+    def _searched(
+        self: "Study[StudySpec]", plan: Plan, check: RecipeCheck, phases: PhaseRunner
+    ) -> Outcome:
+        self._record_plan(plan)
+        search, ending = self._search(self.spec, plan, phases)
+        verdict = self._verdict(search, check.warning)
         if ending == "stopped":
             return ending
         if verdict.coefficients is None:
             raise RunError(
                 verdict.sentence,
-                where=spec.name,
+                where=self.spec.name,
                 next_step=self._after_no_verdict(search.results),
             )
-        outcome = self._gate(search, verdict, phases)
+        outcome: Outcome = self._sensitivity(search, verdict, phases)
+        if outcome == "done":
+            outcome = self._gate(search, verdict, phases)
         if outcome == "done":
             outcome = self._family(search, verdict.coefficients, phases)
         return self.evaluated(outcome, plan.data)
@@ -144,6 +160,29 @@ class Study(Generic[S]):
         if all(result.status != "failed" for result in results.values()):
             return command("status", (self.spec.name,), store=self.spec.store)
         return f"{self.retry_command}    # or change the spec and run it again"
+
+    def _record_plan(self, plan: Plan) -> None:
+        networks = job_list.by_id([plan.baseline], plan, ())
+        self.record_jobs(PLAN, plan, plan.planned, networks)
+
+    def _recipe_check(
+        self: "Study[StudySpec]", plan: Plan, phases: PhaseRunner
+    ) -> RecipeCheck | None:
+        """Return at which rate to train, as decided before for the same jobs; None: interrupted."""
+        identities = tuple(job.request.job.id for job in plan.rate_jobs)
+        decided = self.folder.read(RECIPE_CHECK, RecipeCheck)
+        if not identities:
+            return UNCHECKED
+        if decided is None or decided.jobs != identities:
+            if phases.train("recipe", plan.rate_jobs) == "stopped":
+                return None
+            # SciPy takes a second to import, and a study that goes on has decided.
+            from compound.orchestrator.choose.recipe_check import check_recipe
+
+            decided = check_recipe(self.spec, plan, self.store.results(identities))
+            self.folder.write(RECIPE_CHECK, decided)
+        self.observer.note(decided.sentence)
+        return decided
 
     def _search(self, spec: StudySpec, plan: Plan, phases: PhaseRunner) -> tuple[Search, Ending]:
         """Train the design and every round after it, until there is nothing more to decide."""
@@ -160,10 +199,29 @@ class Study(Generic[S]):
             self.observer.note(following.reason)
             rounds, jobs = rounds.plus(following), following.jobs
 
-    def _verdict(self, search: Search) -> Verdict:
+    def _verdict(self, search: Search, warning: str = "") -> Verdict:
         verdict = analyse(search.spec, search.plan, search.results)
+        if warning:
+            verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, warning)})
         self.folder.write(VERDICT, verdict)
         return verdict
+
+    def _sensitivity(self, search: Search, verdict: Verdict, phases: PhaseRunner) -> Ending:
+        """Train the choice and the best single axis again at other rates, if the spec asks so."""
+        spec, plan = search.spec, search.plan
+        if not spec.search.sensitivity:
+            return "done"
+        from compound.orchestrator.choose.sensitivity import judge_sensitivity, plan_sensitivity
+
+        planned = plan_sensitivity(spec, plan, verdict)
+        networks = job_list.by_id([plan.baseline], plan, ())
+        self.record_jobs(SENSITIVITY, planned, planned.jobs, networks)
+        ending = phases.train("sensitivity", planned.jobs)
+        results = self.store.results([job.request.job.id for job in planned.jobs])
+        judged = judge_sensitivity(spec, plan, verdict, planned, results)
+        self.record_jobs(SENSITIVITY, judged, judged.jobs, networks)
+        self.observer.note(judged.sentence)
+        return ending
 
     def _gate(self, search: Search, verdict: Verdict, phases: PhaseRunner) -> Outcome:
         """Train the best again at a larger scale; return whether the family follows."""

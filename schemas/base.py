@@ -7,6 +7,10 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+STORED = {"stored": True}
+"""The validation context of stored documents. What they leave out did not exist when they were
+written, so it keeps its former value; a spec that leaves it out gets today's."""
+
 SCIENCE_VERSION = 1
 """Part of every identity. Raised whenever a default or the meaning of a field changes."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, model_validator
 
 from compound.schemas.architecture import Coefficients
-from compound.schemas.base import MisfitError, Model
+from compound.schemas.base import STORED, MisfitError, Model
 
 MAX_POINTS = 1_000_000
 """Grid points, before the tolerance picks from them."""
@@ -104,13 +104,13 @@ class Budget(Model):
 
 
 def without_surface(search: Any, info: ValidationInfo) -> Any:
-    """Drop `search.surface` of a stored study, which is validated without a context.
+    """Drop `search.surface` of a stored study.
 
     MisfitError: it is in a user's spec.
     """
     if not isinstance(search, dict) or "surface" not in search:
         return search
-    if info.context is not None:
+    if info.context != STORED:
         raise MisfitError(
             ("surface",),
             "surface is no choice any more: every study has the quadratic surface over the shares; "

@@ -176,6 +176,8 @@ class Forecast(Model):
     """What a plan takes: the search exactly, everything after it within bounds."""
 
     basis: Basis
+    recipe: Total = Total()
+    """The recipe check, without the jobs that the search trains."""
     search: Total
     rounds: Total = Total()
     """What rounds of the search may add at most: new networks, longer schedules, more seeds."""
@@ -195,5 +197,6 @@ class Forecast(Model):
     @property
     def most(self) -> Total:
         """The most that all phases and the test part take together; its jobs are those trained."""
-        trained = self.search.plus(self.rounds).plus(self.gate).plus(self.family.most)
+        trained = self.recipe.plus(self.search).plus(self.rounds).plus(self.gate)
+        trained = trained.plus(self.family.most)
         return trained.plus(self.test.total.model_copy(update={"jobs": 0}))

@@ -149,6 +149,8 @@ class TrainJob(Identified):
     def _settled(self) -> "TrainJob":
         if self.recipe.compile == "auto":
             raise ValueError("compile: auto is for specs; the recipe of a job says true or false")
+        if self.recipe.learning_rate == "auto":
+            raise ValueError("learning_rate: auto is for specs; the recipe of a job has a number")
         return self
 
     @cached_property

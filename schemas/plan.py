@@ -26,8 +26,9 @@ class Dropped(Model):
 class PlannedJob(Model):
     """One job of a plan: search candidate x seed, or family member x seed."""
 
-    phase: Literal["screening", "search", "gate", "family"]
-    """`screening` has a shorter schedule than the search's and decides on promotion only."""
+    phase: Literal["recipe", "screening", "search", "gate", "family"]
+    """`recipe` trains the baseline at several learning rates. `screening` has a shorter schedule
+    than the search's and decides on promotion only."""
     candidate: str
     phi: float
     request: JobRequest
@@ -47,6 +48,8 @@ class Plan(Model):
     points: int
     """Points of the design before realisation."""
     jobs: tuple[PlannedJob, ...]
+    rate_jobs: tuple[PlannedJob, ...] = ()
+    """The recipe check's, which come first; some may be jobs of the search too."""
     warnings: tuple[str, ...] = ()
     profile: DeviceProfile | None = None
     """The device that decided the budget and `compile: auto`; None where the budget binds an exact
@@ -74,8 +77,13 @@ class Plan(Model):
         return self.candidates
 
     @property
+    def planned(self) -> tuple[PlannedJob, ...]:
+        """The jobs of the search, then those of the recipe check."""
+        return (*self.jobs, *self.rate_jobs)
+
+    @property
     def first_phase(self) -> str:
-        """The name of the first jobs' phase."""
+        """The name of the search's first phase."""
         return self.jobs[0].phase
 
     def extended(self, rounds: "Rounds") -> "Plan":

@@ -2,19 +2,21 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, model_validator
 
-from compound.schemas.base import MisfitError, Model
+from compound.schemas.base import STORED, MisfitError, Model
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
+MOST_RATE = 100
+Rate = Annotated[float, Field(gt=0, le=MOST_RATE)]
 Ratio = Annotated[float, Field(ge=0.05, le=20)]
 
 LAST_PHI = 7
 """EfficientNet-B7, where the paper's dropout ends."""
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "modern": {},
+    "modern": {"initialisation": "torch", "warmup": 0.25},
     "paper": {
         "optimizer": "rmsprop",
         "learning_rate": 0.016,
@@ -31,7 +33,16 @@ PRESETS: dict[str, dict[str, Any]] = {
         "central": 0.875,
     },
 }
-"""`modern` is the defaults of Recipe; `paper` follows EfficientNet, section 5."""
+"""What the named recipes set, beside Recipe's defaults; `paper` follows EfficientNet, section 5.
+
+Recipe's defaults are what `modern` was in older stores, whose documents do not have every key.
+"""
+BY_OPTIMIZER: dict[str, dict[str, Any]] = {
+    "sgd": {"learning_rate": 0.4, "nesterov": True},
+    "rmsprop": {"learning_rate": 0.016},
+    "adamw": {"learning_rate": 0.004},
+}
+"""What `modern` sets beside an optimiser."""
 
 
 class Augment(Model):
@@ -100,8 +111,16 @@ class Keep(Model):
     """The one after every so many epochs; 0: none for that reason."""
 
 
+def _show_modern(schema: dict[str, Any]) -> None:
+    """Let the JSON Schema have the values that a spec gets: `modern` with sgd."""
+    for name, value in _preset("modern", "sgd").items():
+        schema["properties"][name]["default"] = value
+
+
 class Recipe(Model):
     """A training recipe, complete: with data, architecture and seed it determines the result."""
+
+    model_config = ConfigDict(json_schema_extra=_show_modern)
 
     recipe: Literal["modern", "paper"] = "modern"
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
@@ -110,14 +129,19 @@ class Recipe(Model):
     accumulate: Annotated[int, Field(ge=1, le=4096)] = 1
     """Micro-batches per optimiser step."""
     optimizer: Literal["sgd", "rmsprop", "adamw"] = "sgd"
-    learning_rate: Annotated[float, Field(gt=0, le=100)] = 0.1
-    """Per 256 images of the batch: the rate used is learning_rate * batch / 256."""
+    learning_rate: Rate | Literal["auto"] = 0.1
+    """Per 256 images of the batch: the rate used is learning_rate * batch / 256. `auto`: the best
+    that a study's recipe check trains the baseline with; jobs themselves have a number."""
     momentum: Probability = 0.9
+    nesterov: bool = False
+    """Whether `sgd` looks ahead along the momentum (Sutskever et al. 2013), as torch's does."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 5e-4
     """On weights of convolutions and linear layers only; never on norms, biases, gains, embeddings
     or what a network has beside its layers. `adamw` decouples it."""
     schedule: Literal["cosine", "exponential"] = "cosine"
     warmup_epochs: Annotated[float, Field(ge=0, le=1000)] = 1
+    warmup: Probability | None = None
+    """The fraction of all steps over which the learning rate rises; None: `warmup_epochs`."""
     decay: Annotated[float, Field(gt=0, le=1)] = 0.97
     decay_epochs: Annotated[float, Field(gt=0, le=1000)] = 2.4
     label_smoothing: Probability = 0.1
@@ -130,6 +154,9 @@ class Recipe(Model):
     EfficientNet `recipe: paper` begins with that variant's dropout: 0.2 for B0 to 0.5 for B7."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of the averaged weights that are evaluated; 0 turns the average off."""
+    initialisation: Literal["family", "torch"] = "family"
+    """How the first weights are drawn: as the network's family was published, or as torch's layers
+    draw theirs. A network of your own draws its own."""
     norm_momentum: Annotated[float, Field(gt=0, le=1)] | None = None
     """Weight of the newest batch in batch norm's running statistics (the paper's 0.99 is 0.01);
     without one it is fitted to the number of steps."""
@@ -162,10 +189,18 @@ class Recipe(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_from_preset(cls, recipe: Any) -> Any:
-        name = recipe.get("recipe", "modern") if isinstance(recipe, dict) else None
-        preset = PRESETS.get(name) if isinstance(name, str) else None
+    def _fill_from_preset(cls, recipe: Any, info: ValidationInfo) -> Any:
+        if not isinstance(recipe, dict) or info.context == STORED:
+            return recipe
+        preset = _preset(recipe.get("recipe", "modern"), recipe.get("optimizer", "sgd"))
         return _filled(preset, recipe) if preset else recipe
+
+    @model_validator(mode="after")
+    def _nesterov_is_sgds(self) -> "Recipe":
+        if self.nesterov and self.optimizer != "sgd":
+            message = f"nesterov is a form of sgd's momentum, which {self.optimizer} does not have"
+            raise MisfitError(("nesterov", "optimizer"), message)
+        return self
 
     @model_validator(mode="after")
     def _divisible(self) -> "Recipe":
@@ -173,6 +208,24 @@ class Recipe(Model):
             message = f"batch {self.batch} does not divide by accumulate {self.accumulate}"
             raise MisfitError(("accumulate", "batch"), message)
         return self
+
+
+def rate_of(recipe: Recipe) -> float:
+    """Return the learning rate per 256 images; of `auto` the one that the check begins with."""
+    if recipe.learning_rate != "auto":
+        return recipe.learning_rate
+    usual: float = _preset(recipe.recipe, recipe.optimizer)["learning_rate"]
+    return usual
+
+
+def at_rate(recipe: Recipe, multiple: float) -> Recipe:
+    """Return the recipe at a multiple of its learning rate, in which it is a number."""
+    return recipe.model_copy(update={"learning_rate": rate_of(recipe) * multiple})
+
+
+def settled_rate(recipe: Recipe, multiple: float) -> Recipe:
+    """Return the recipe with a number for `auto`: a multiple of the usual one."""
+    return at_rate(recipe, multiple) if recipe.learning_rate == "auto" else recipe
 
 
 def at_phi(recipe: Recipe, phi: float) -> Recipe:
@@ -187,11 +240,25 @@ def at_phi(recipe: Recipe, phi: float) -> Recipe:
     return recipe.model_copy(update={"dropout": dropout, "dropout_phi7": None})
 
 
+def _preset(name: Any, optimizer: Any) -> dict[str, Any]:
+    """Return what a named recipe sets beside an optimiser; nothing for names that there are not."""
+    if not isinstance(name, str) or not isinstance(optimizer, str):
+        return {}
+    beside = BY_OPTIMIZER.get(optimizer, {}) if name == "modern" else {}
+    return {**PRESETS.get(name, {}), **beside}
+
+
 def _filled(preset: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
-    """Fill what a spec leaves out, inside `augment` too; a spec's own dropout is for every phi."""
+    """Fill what a spec leaves out, inside `augment` too.
+
+    A spec's own dropout is for every phi. A warm-up in epochs takes the place of the preset's
+    fraction, and so does a schedule that counts epochs.
+    """
     merged = {**preset, **recipe}
     if "dropout" in recipe and "dropout_phi7" not in recipe:
         merged["dropout_phi7"] = None
+    if "warmup_epochs" in recipe or merged.get("schedule") == "exponential":
+        merged["warmup"] = recipe.get("warmup")
     if isinstance(preset.get("augment"), dict) and isinstance(recipe.get("augment"), dict):
         merged["augment"] = {**preset["augment"], **recipe["augment"]}
     return merged

@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from compound.schemas.architecture import CONTROLS, Coefficients, Control, Rounding
-from compound.schemas.base import MisfitError, Model
+from compound.schemas.base import STORED, MisfitError, Model
 from compound.schemas.baseline import Baseline
 from compound.schemas.data import DataSpec
 from compound.schemas.design import Budget, Design, LatticeDesign, without_surface
@@ -59,6 +59,10 @@ class Search(Model):
     budget: Budget = Budget()
     controls: Controls = CONTROLS
     """What is trained beside the design at the same cost; the gain is over the single axes."""
+    recipe_check: bool = True
+    """Train the baseline at several learning rates first; `learning_rate: auto` takes the best."""
+    sensitivity: bool = False
+    """Train choice and best single axis again at half and double the rate: does the order hold?"""
     seeds: Annotated[int, Field(ge=1, le=1000)] = 3
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     """Confidence of the intervals in the verdict."""
@@ -78,8 +82,8 @@ class Search(Model):
     @field_validator("promotion")
     @classmethod
     def _asha_is_only_read(cls, promotion: Promotion | None, info: ValidationInfo) -> Any:
-        """Refuse ASHA in a spec that is written now; stored ones are read without a context."""
-        if isinstance(promotion, Asha) and info.context is not None:
+        """Refuse ASHA in a spec that is written now; stored ones stay readable."""
+        if isinstance(promotion, Asha) and info.context != STORED:
             raise MisfitError(
                 ("kind",),
                 "`asha` is no longer offered: the jobs that it let finish were selected "
@@ -187,14 +191,15 @@ class StudySpec(_Common):
 
     @model_validator(mode="before")
     @classmethod
-    def _search_inherits_train(cls, spec: Any) -> Any:
+    def _search_inherits_train(cls, spec: Any, info: ValidationInfo) -> Any:
         if not isinstance(spec, dict):
             return spec
         search, train = spec.get("search", {}), spec.get("train", {})
         if not _both_maps(search, train) or not isinstance(search.get("train", {}), dict):
             return spec
         inherited = _merged(train, search.get("train", {}))
-        return {**spec, "search": {**search, "train": inherited}}
+        former = {"recipe_check": False} if info.context == STORED else {}
+        return {**spec, "search": {**former, **search, "train": inherited}}
 
     @property
     def phis(self) -> tuple[float, ...]:

@@ -31,7 +31,8 @@ class ConvNet(nn.Module):
         self.dropout = nn.Dropout(dropout)
         features = architecture.head or last.out_channels
         self.classifier = nn.Linear(features, architecture.num_classes)
-        initialise(self, numerics)
+        if numerics.drawn == "family":
+            initialise(self, numerics)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits (N, num_classes) of images (N, in_channels, R, R)."""

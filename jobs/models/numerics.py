@@ -20,6 +20,8 @@ class Numerics(NamedTuple):
     grouped: bool
     classifier: Literal["uniform", "normal", "fan-in"]
     padding: Literal["half", "same"] = "half"
+    drawn: Literal["family", "torch"] = "family"
+    """Whether `initialise` draws the first weights, or each layer as torch has it."""
 
     def conv(
         self, cin: int, cout: int, kernel: int | tuple[int, int], stride: int = 1, groups: int = 1

@@ -159,6 +159,11 @@ def _written(value: Value) -> str:
     return f"{value:,.0f}" if value == round(value) else f"{value:.4g}"
 
 
+def too_fast(phase: str, cause: Cause | None) -> bool:
+    """Whether a job of the recipe check diverged: that is an answer, and no failure."""
+    return phase == "recipe" and cause is not None and cause.kind == "diverged"
+
+
 def outcomes(ended: Mapping[str, JobResult | JobState]) -> dict[str, Cause | None]:
     """Return the ended jobs: the cause where a job failed, else None.
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.analyse.failed_jobs import too_fast
 from compound.orchestrator.cli import run
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json
@@ -49,8 +50,12 @@ def retry(study: str, uri: str | None, options: run.Options) -> None:
 
 
 def _failed(store: ArtifactStore, stored: Documents) -> int:
-    results = store.results([job.request.job.id for job in stored.jobs])
-    return sum(result.status == "failed" for result in results.values())
+    planned = {job.request.job.id: job.phase for job in stored.jobs}
+    results = store.results(planned)
+    return sum(
+        result.status == "failed" and not too_fast(planned[job], result.cause)
+        for job, result in results.items()
+    )
 
 
 def _say_changes(path: Path, stored: Documents, options: run.Options) -> None:

@@ -87,7 +87,9 @@ def _answer(
     report: str | None,
 ) -> dict[str, Any]:
     parts = {
+        "recipe_check": stored.recipe_check,
         "verdict": stored.verdict,
+        "sensitivity": stored.sensitivity,
         "gate": stored.gate,
         "law": stored.law,
         "spent": stored.spent,
@@ -112,6 +114,8 @@ def _say_verdict(stored: Documents) -> None:
         )
         for warning in stored.verdict.warnings:
             note(f"warning: {warning}")
+    if stored.sensitivity:
+        say(stored.sensitivity.sentence)
     if stored.gate:
         say(stored.gate.sentence)
         for warning in stored.gate.warnings:

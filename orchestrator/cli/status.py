@@ -12,7 +12,7 @@ from compound.jobs.store.folders.job_folder import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.file_kinds import STUDY_NAME
-from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes
+from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.forecast.budget_check import used_parts
@@ -200,7 +200,8 @@ def _spent(status: StudyStatus) -> list[str]:
 def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:
     """Return a study's failed jobs by first cause."""
     hosts = {job: state.host for job, state in states.items()}
-    return grouped(facts(planned, outcomes(states), hosts))
+    counted = [line for line in planned if not too_fast(line.phase, states[line.job].cause)]
+    return grouped(facts(counted, outcomes(states), hosts))
 
 
 def stored_failures(store: ArtifactStore, stored: Documents) -> list[Group]:

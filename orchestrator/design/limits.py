@@ -48,6 +48,18 @@ def require_recipe(recipe: Recipe, resources: Resources) -> None:
     STRATEGIES[resources.parallel].check(recipe)
 
 
+def require_rate(spec: AnySpec) -> None:
+    """PlanError where no recipe check would put a number in the place of `learning_rate: auto`."""
+    checked = spec.search is not None and spec.search.recipe_check
+    if not checked and "auto" in (spec.first_recipe.learning_rate, spec.train.learning_rate):
+        raise PlanError(
+            "learning_rate: auto takes the best rate of a study's recipe check, and there is none",
+            where="train.learning_rate",
+            allowed="a number; `auto` in a `kind: study` with `search.recipe_check: true`",
+            next_step="set `train.learning_rate` to a number",
+        )
+
+
 def require_sizes(
     recipe: Recipe, scaled: Iterable[Network], networks: Networks, where: str = "train"
 ) -> None:

@@ -52,7 +52,7 @@ def exceeded(spending: Spending, amounts: Total | Spent) -> Iterator[tuple[str, 
 def unlimited(spec: AnySpec, phases: Sequence[Placed], forecast: Forecast) -> Iterator[str]:
     """Warn of limits on GPU-hours, or on their price, beside jobs that train on CPUs."""
     totals = {
-        "search": forecast.search.plus(forecast.rounds),
+        "search": forecast.recipe.plus(forecast.search).plus(forecast.rounds),
         "train": forecast.search,
         "gate": forecast.gate,
         "family": forecast.family.most,

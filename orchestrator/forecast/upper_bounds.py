@@ -7,6 +7,7 @@ candidates with the most activations, which take longest, go on.
 from collections.abc import Iterator, Sequence
 
 from compound.jobs.models.scaled import Networks
+from compound.orchestrator.plan.rate_jobs import at_other_rates
 from compound.orchestrator.plan.schedules import (
     RungSchedule,
     first_seeds,
@@ -23,7 +24,7 @@ from compound.schemas.study import StudySpec
 
 
 def upper_bound_rounds(spec: StudySpec, plan: Plan) -> list[JobRequest]:
-    """Return the most expensive jobs that rounds can add: points, promotion, seeds."""
+    """Return the most expensive jobs that rounds can add: points, promotion, seeds, sensitivity."""
     first, *later = rung_schedules(spec)
     added = _most_expensive(plan.untried)[: spec.search.rounds * spec.search.points]
     jobs = [*_trained(spec, plan, added, first, first_seeds(spec, first))]
@@ -31,7 +32,16 @@ def upper_bound_rounds(spec: StudySpec, plan: Plan) -> list[JobRequest]:
     for rung in later:
         running = _promoted(spec, running)
         jobs += _trained(spec, plan, (plan.baseline, *running), rung, rung.seeds)
+    if spec.search.sensitivity:
+        jobs += at_other_rates(spec, plan, _dearest_pair(plan), (0.5, 2.0))
     return [job.request for job in jobs]
+
+
+def _dearest_pair(plan: Plan) -> list[Candidate]:
+    """Return the most expensive mix and the most expensive single axis."""
+    axes = [candidate for candidate in plan.candidates if _is_axis(candidate)]
+    mixes = [candidate for candidate in plan.candidates if not _is_axis(candidate)]
+    return [*_most_expensive(mixes)[:1], *_most_expensive(axes)[:1]]
 
 
 def upper_bound_gate(spec: StudySpec, plan: Plan, networks: Networks) -> list[JobRequest]:

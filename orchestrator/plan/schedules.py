@@ -13,7 +13,7 @@ from compound.schemas.job import DataRef, JobRequest, TrainJob, revision_of
 from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.plan import PlannedJob
 from compound.schemas.promotion import Rungs
-from compound.schemas.recipe import Recipe, at_phi
+from compound.schemas.recipe import Recipe, at_phi, settled_rate
 from compound.schemas.study import AnySpec, StudySpec
 
 FIRST_SEEDS = 4
@@ -127,12 +127,13 @@ def job(
     """Return the training of one network with one seed, by the recipe as it is at `phi`.
 
     All networks of a search train as the baseline does, at phi 0: they are compared. `profile`:
-    the device that `compile: auto` is settled by, the same in all of a study.
+    the device that `compile: auto` is settled by, the same in all of a study. With
+    `learning_rate: auto` it is the rate that the recipe check begins with.
     """
     network, judge = candidate.architecture, CompileChoice.of(spec, info.train, profile)
     return TrainJob(
         architecture=network,
-        recipe=judge.settled(network, at_phi(of_variant(recipe, spec), phi)),
+        recipe=judge.settled(network, at_phi(of_variant(settled_rate(recipe, 1.0), spec), phi)),
         revision=revision_of(recipe),
         data=DataRef(spec=spec.data, fingerprint=info.fingerprint, undecodable=info.undecodable),
         seed=seed,

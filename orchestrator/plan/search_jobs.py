@@ -11,11 +11,13 @@ from compound.orchestrator.design.candidates import Designed, design
 from compound.orchestrator.design.limits import (
     design_warnings,
     require_phi,
+    require_rate,
     require_recipe,
     require_sizes,
 )
 from compound.orchestrator.design.network_space import Space
 from compound.orchestrator.plan.compile_choice import compile_is_auto
+from compound.orchestrator.plan.rate_jobs import rate_jobs
 from compound.orchestrator.plan.resolution_warnings import resolution_warnings
 from compound.orchestrator.plan.schedules import first_seeds, rung_schedules, search_jobs
 from compound.orchestrator.wording.numbers import counted
@@ -46,6 +48,7 @@ def plan_study(
     Raises PlanError: the spec is valid, but no candidate can be made of it.
     """
     check_batch(spec.search.train, spec.resources.search.most_workers, "search.train.batch")
+    require_rate(spec)
     require_recipe(spec.train, spec.resources.family)
     if spec.gate.mode != "off" and spec.gate.scale == "phi":
         check_batch(spec.train, spec.resources.search.most_workers)
@@ -68,6 +71,7 @@ def plan_study(
         jobs=tuple(
             search_jobs(spec, info, (baseline, *designed.candidates), first, seeds, profile)
         ),
+        rate_jobs=tuple(rate_jobs(spec, info, baseline, profile)),
         warnings=(
             *design_warnings(spec, network, designed),
             *_warnings(spec, info),

@@ -18,7 +18,7 @@ from compound.schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
 from compound.schemas.spending import Spent
 from compound.schemas.study import Spec
-from compound.schemas.verdict import Verdict
+from compound.schemas.verdict import RecipeCheck, Sensitivity, Verdict
 
 SPEC = "spec.json"
 """Record; without this document there is no study."""
@@ -27,8 +27,10 @@ DATA = "data.json"
 PLAN = "plan.json"
 BASELINE = "baseline.json"
 """TrainRecord; a single variant has it in place of a plan."""
+RECIPE_CHECK = "recipe.json"
 ROUNDS = "rounds.json"
 VERDICT = "verdict.json"
+SENSITIVITY = "sensitivity.json"
 GATE_PLAN = "gateplan.json"
 GATE_RESULT = "gate.json"
 FAMILY = "family.json"
@@ -66,6 +68,8 @@ class Documents:
     trained: TrainRecord | None
     verdict: Verdict | None
     family: FamilyPlan | None
+    recipe_check: RecipeCheck | None = None
+    sensitivity: Sensitivity | None = None
     rounds: Rounds | None = None
     gate_plan: GatePlan | None = None
     gate: GateResult | None = None
@@ -87,7 +91,7 @@ class Documents:
 
     @cached_property
     def jobs(self) -> list[PlannedJob]:
-        """Every planned job once: first the search's, then the gate's, then the family's."""
+        """Every planned job once: the search's, the recipe check's, the gate's, the family's."""
         phases = reversed(self.jobs_of_phases)
         return list({job.request.job.id: job for job in phases}.values())[::-1]
 
@@ -95,6 +99,8 @@ class Documents:
     def jobs_of_phases(self) -> list[PlannedJob]:
         """The planned jobs of every phase: one that phases share is there for each of them."""
         planned = [*(self.search.jobs if self.search else ())]
+        planned += self.plan.rate_jobs if self.plan else ()
+        planned += self.sensitivity.jobs if self.sensitivity else ()
         planned += self.gate_plan.jobs if self.gate_plan else ()
         planned += self.family.jobs if self.family else ()
         once = {(job.phase, job.request.job.id): job for job in reversed(planned)}
@@ -114,13 +120,16 @@ def documents(folder: StudyFolder) -> Documents | None:
     record = folder.read(SPEC, Record)
     if record is None:
         return None
-    gated = record.spec.gated
+    gated, search = record.spec.gated, record.spec.search
+    sensitive = search is not None and search.sensitivity
     return Documents(
         record=record,
         plan=folder.read(PLAN, Plan),
         trained=folder.read(BASELINE, TrainRecord),
         verdict=as_read(record.spec, folder.read(VERDICT, Verdict)),
         family=folder.read(FAMILY, FamilyPlan),
+        recipe_check=folder.read(RECIPE_CHECK, RecipeCheck),
+        sensitivity=folder.read(SENSITIVITY, Sensitivity) if sensitive else None,
         rounds=folder.read(ROUNDS, Rounds),
         gate_plan=folder.read(GATE_PLAN, GatePlan) if gated else None,
         gate=folder.read(GATE_RESULT, GateResult) if gated else None,

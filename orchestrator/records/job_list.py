@@ -9,6 +9,7 @@ from compound.orchestrator.records.documents import (
     GATE_PLAN,
     PLAN,
     ROUNDS,
+    SENSITIVITY,
     Documents,
     documents,
 )
@@ -20,7 +21,9 @@ from compound.schemas.study import AnySpec
 
 def planning(spec: AnySpec) -> tuple[str, ...]:
     """Return the documents that plan a study's jobs, in the order of their phases."""
-    return (PLAN, ROUNDS, GATE_PLAN, FAMILY) if spec.gated else (PLAN, ROUNDS, FAMILY)
+    sensitive = spec.search is not None and spec.search.sensitivity
+    between = (*((SENSITIVITY,) if sensitive else ()), *((GATE_PLAN,) if spec.gated else ()))
+    return (PLAN, ROUNDS, *between, FAMILY)
 
 
 def lines_of(study_documents: Documents) -> list[Line]:
@@ -28,13 +31,14 @@ def lines_of(study_documents: Documents) -> list[Line]:
     search, family = study_documents.search, study_documents.family
     networks = networks_of(study_documents, search, family.members if family else ())
     groups = (
-        (PLAN, study_documents.plan.jobs if study_documents.plan else ()),
+        (PLAN, study_documents.plan.planned if study_documents.plan else ()),
         (
             ROUNDS,
             [job for round_ in study_documents.rounds.rounds for job in round_.jobs]
             if study_documents.rounds
             else (),
         ),
+        (SENSITIVITY, study_documents.sensitivity.jobs if study_documents.sensitivity else ()),
         (GATE_PLAN, study_documents.gate_plan.jobs if study_documents.gate_plan else ()),
         (FAMILY, family.jobs if family else ()),
     )

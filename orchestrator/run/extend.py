@@ -61,6 +61,31 @@ def require_unselected(spec: AnySpec) -> None:
     )
 
 
+def other_defaults(previous: Documents | None, spec: AnySpec, text: str) -> str:
+    """Say which defaults have changed since a study ran with the same text of a spec; or ""."""
+    if previous is None or previous.record.text != text:
+        return ""
+    was, now = (_recipes(each) for each in (previous.record.spec, spec))
+    changed = list(differences(was, now))
+    if not changed:
+        return ""
+    more = len(changed) - _LISTED_CHANGES
+    return (
+        f"study '{spec.name}' was begun by another version, or with other --set, and its jobs are "
+        f"trained anew with {', '.join(changed[:_LISTED_CHANGES])}"
+        f"{f' and {more} other changes' if more > 0 else ''}: to keep what was, write it into the "
+        "spec"
+    )
+
+
+def _recipes(spec: AnySpec) -> dict[str, object]:
+    """Return what the jobs of a spec are trained by."""
+    return {
+        "train": spec.train.model_dump(mode="json"),
+        "search.train": spec.first_recipe.model_dump(mode="json"),
+    }
+
+
 def _data_changes(was: DataInfo, now: DataInfo) -> list[str]:
     # The ledger and the names of images say why; counts and fingerprint say what is different.
     names = {"ledger", "quarantined", "undecodable"}

@@ -9,6 +9,7 @@ from compound.orchestrator.design.budget_cost import Measure, measure_of
 from compound.orchestrator.design.limits import (
     padding_warning,
     require_phi,
+    require_rate,
     require_recipe,
     require_sizes,
 )
@@ -69,6 +70,7 @@ def plan_train(
     `profile` is of the device that `compile: auto` is settled by.
     Raises ArchitectureError where its `weights` do not fit that network.
     """
+    require_rate(spec)
     require_recipe(spec.train, spec.resources)
     baseline = baseline_candidate(baseline_of(spec, info, networks))
     _require_axes(spec.coefficients, baseline.architecture, networks)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from compound.schemas.promotion import Gate
-from compound.schemas.recipe import Recipe
+from compound.schemas.recipe import Recipe, settled_rate
 from compound.schemas.spending import Spending
 from compound.schemas.store_uri import below
 from compound.schemas.study import AnySpec, Search, StudySpec, TrainSpec
@@ -16,8 +16,8 @@ _SEEDS = 2
 def rehearse_study(spec: StudySpec) -> StudySpec:
     """Return a study whose jobs train and validate on two batches, in a store of its own.
 
-    Promotion is left out, because there is no shorter schedule. A gate only warns, so that the
-    family is trained as well.
+    The recipe check is left out, and so is promotion, because there is no shorter schedule. A gate
+    only warns, so that the family is trained as well.
     """
     update = _shortened(spec) | {"search": _search(spec.search), "gate": _gate(spec.gate)}
     return spec.model_copy(update=update)
@@ -45,13 +45,15 @@ def _shortened(spec: AnySpec) -> dict[str, Any]:
 
 
 def _once(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"epochs": 2 if recipe.resizing else 1})
+    short = recipe.model_copy(update={"epochs": 2 if recipe.resizing else 1})
+    return settled_rate(short, 1.0)
 
 
 def _search(search: Search) -> Search:
     update = {
         "train": _once(search.train),
         "promotion": None,
+        "recipe_check": False,
         "seeds": min(search.seeds, _SEEDS),
         "rounds": min(search.rounds, 1),
     }

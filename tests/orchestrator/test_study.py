@@ -44,6 +44,51 @@ def test_an_edited_study_trains_only_what_is_new(spec: Path) -> None:
     assert phi.phases[1][1:] in ((3, 1), (3, 2))
 
 
+CHECKED = ("search.recipe_check=true", "train.learning_rate=auto")
+
+
+def test_the_recipe_check_comes_first_and_decides_for_the_whole_study(spec: Path) -> None:
+    log, store = carry_out(spec, *CHECKED)
+    assert log.phases[0] == ("recipe", 10, 10)
+    assert log.notes[0].startswith("recipe check: the baseline by learning rate, 0.1: ")
+    found = documents(store.study("small"))
+    assert found and found.recipe_check and found.family
+    rate = 0.4 * found.recipe_check.multiple
+    for planned in (*found.search.jobs, *found.family.jobs):
+        assert planned.request.job.recipe.learning_rate == rate
+    assert found.record.spec.train.learning_rate == "auto"
+    again, _ = carry_out(spec, *CHECKED)
+    # What was decided stands: the check's jobs are not even looked at again.
+    assert [phase[0] for phase in again.phases] == ["search", "family"]
+    assert not again.events
+    assert len(found.jobs) == len({job.request.job.id for job in found.jobs})
+
+
+def test_the_sensitivity_trains_two_networks_at_other_rates_and_says_what_it_saw(
+    spec: Path,
+) -> None:
+    log, store = carry_out(spec, "search.sensitivity=true")
+    assert ("sensitivity", 8, 8) in log.phases
+    found = documents(store.study("small"))
+    assert found and found.sensitivity
+    assert found.sensitivity.sentence.startswith("sensitivity: ")
+    assert found.sensitivity.sentence in log.notes
+    assert [d.multiple for d in found.sensitivity.differences] == [0.5, 2.0]
+    assert {*found.sensitivity.jobs} <= {*found.jobs}
+    again, _ = carry_out(spec, "search.sensitivity=true")
+    assert ("sensitivity", 8, 0) in again.phases and not again.events
+
+
+def test_rates_at_which_the_baseline_diverges_are_no_failed_jobs(spec: Path) -> None:
+    fast = ("--set", "search.recipe_check=true", "--set", "train.learning_rate=25")
+    loose = ("--set", "train.clip_norm=null", "--set", "train.weight_decay=1")
+    ran = compound("run", str(spec), "--runner", "local", "--json", *fast, *loose)
+    answer = json.loads(ran.stdout.splitlines()[-1])
+    failed = [rate["failed"] for rate in answer["recipe_check"]["rates"]]
+    assert failed[-1] > 0
+    assert failed[2] > 0 or ran.returncode == 0
+
+
 def test_a_failed_job_is_listed_and_the_study_goes_on(spec: Path) -> None:
     log, store = carry_out(spec, "search.train.learning_rate=100", "search.train.clip_norm=null")
     results = [event.result for event in log.events if event.result is not None]

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from compound.schemas.base import digest
-from compound.schemas.job import revision_of
-from compound.schemas.recipe import Augment, Recipe, at_phi
+from compound.schemas.base import STORED, digest
+from compound.schemas.job import TrainJob, revision_of
+from compound.schemas.recipe import Augment, Recipe, at_phi, rate_of, settled_rate
 from tests.support.small_jobs import small_job
 
 
@@ -38,10 +38,13 @@ def test_a_preset_fills_inside_augment_and_every_part_switches_off_alone() -> No
     assert paper.central == 0.875
     neutral = {
         "optimizer": "sgd",
-        "learning_rate": 0.1,
+        "learning_rate": 0.4,
+        "nesterov": True,
+        "initialisation": "torch",
         "weight_decay": 5e-4,
         "schedule": "cosine",
         "warmup_epochs": 1,
+        "warmup": 0.25,
         "survival": 1,
         "dropout": 0,
         "ema": 0,
@@ -54,9 +57,43 @@ def test_a_preset_fills_inside_augment_and_every_part_switches_off_alone() -> No
     assert off.model_copy(update={"recipe": "modern"}) == recipe()
 
 
-def test_new_options_leave_the_identity_of_modern_recipes() -> None:
-    assert digest(recipe()) == "ede0de8074924080"
-    assert digest(recipe(epochs=5, augment={"cutout": 0.25})) == "65d28b2169614279"
+def stored(**fields) -> Recipe:
+    return Recipe.model_validate(fields, context=STORED)
+
+
+def test_stored_recipes_keep_their_meaning_and_their_identity() -> None:
+    assert digest(stored(recipe="modern")) == "ede0de8074924080"
+    assert digest(stored(epochs=5, augment={"cutout": 0.25})) == "65d28b2169614279"
+    former = stored(recipe="modern", learning_rate=0.2)
+    assert (former.nesterov, former.initialisation, former.warmup) == (False, "family", None)
+    for fresh in (recipe(), recipe(recipe="paper"), recipe(optimizer="adamw")):
+        assert stored(**fresh.model_dump(mode="json")) == fresh
+
+
+def test_modern_fills_in_what_suits_the_optimiser_and_the_schedule() -> None:
+    usual = recipe()
+    assert (usual.learning_rate, usual.nesterov, usual.warmup) == (0.4, True, 0.25)
+    assert recipe(optimizer="sgd") == usual
+    for optimizer, rate in (("adamw", 0.004), ("rmsprop", 0.016)):
+        other = recipe(optimizer=optimizer)
+        assert (other.learning_rate, other.nesterov) == (rate, False)
+    assert recipe(warmup_epochs=2).warmup is None
+    assert recipe(schedule="exponential").warmup is None
+    assert recipe(schedule="exponential", warmup=0.1).warmup == 0.1
+    paper = recipe(recipe="paper")
+    assert (paper.learning_rate, paper.nesterov, paper.initialisation) == (0.016, False, "family")
+    with pytest.raises(ValidationError, match="nesterov is a form of sgd"):
+        recipe(optimizer="adamw", nesterov=True)
+
+
+def test_an_automatic_rate_becomes_a_number_before_there_is_a_job() -> None:
+    automatic = recipe(learning_rate="auto")
+    assert rate_of(automatic) == 0.4
+    assert settled_rate(automatic, 2.0) == recipe(learning_rate=0.8)
+    assert settled_rate(recipe(learning_rate=0.3), 2.0).learning_rate == 0.3
+    assert rate_of(recipe(recipe="paper", learning_rate="auto")) == 0.016
+    with pytest.raises(ValidationError, match="the recipe of a job has a number"):
+        TrainJob(**{**dict(small_job()), "recipe": automatic})
 
 
 @pytest.mark.parametrize("augment", [{"area": [0.9, 0.1]}, {"aspect": [2, 1]}, {"area": [0, 1]}])

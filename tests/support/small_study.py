@@ -31,6 +31,7 @@ search:
   budget: {{tolerance: 0.15}}
   controls: [depth, width, resolution]
   seeds: 2
+  recipe_check: false
 family: {{phi: [1, 2]}}
 train: {{epochs: {epochs}, batch: 32}}
 resources: {{search: {{gpus: 0}}, family: {{gpus: 0}}}}

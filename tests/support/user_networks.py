@@ -34,6 +34,7 @@ search:
   design: {{kind: lattice, degree: 1}}
   budget: {{tolerance: 0.2}}
   seeds: 1
+  recipe_check: false
 family: {{phi: [1]}}
 train: {{epochs: 1, batch: 32}}
 resources: {{search: {{gpus: 0}}, family: {{workers: 2, gpus: 0}}}}

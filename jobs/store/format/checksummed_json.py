@@ -11,6 +11,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION, refuse_newer
+from compound.schemas.base import STORED
 from compound.schemas.errors import StoreError
 
 _HEAD = b'{"sha256": "'
@@ -41,7 +42,7 @@ def unseal(data: bytes, cls: type[M], where: str) -> M:
         raise damaged("it is not a record", where)
     refuse_newer(int(fields[1]), where)
     try:
-        return cls.model_validate_json(data[fields.end() : -len(_TAIL)])
+        return cls.model_validate_json(data[fields.end() : -len(_TAIL)], context=STORED)
     except ValidationError as error:
         reason = _short(error)
         raise damaged(f"it cannot be read as {cls.__name__} ({reason})", where) from error

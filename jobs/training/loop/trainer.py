@@ -237,6 +237,7 @@ def network_of(job: TrainJob, plan: Steps, imports: tuple[str, ...]) -> nn.Modul
             survival=job.recipe.survival,
             dropout=job.recipe.dropout,
             norm_momentum=job.recipe.norm_momentum or norm_momentum(plan),
+            initialisation=job.recipe.initialisation,
             imports=imports,
         )
     return with_norm_batch(network, job.recipe.norm_batch)

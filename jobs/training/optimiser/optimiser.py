@@ -29,19 +29,25 @@ class Optimiser(Protocol):
 
 
 class Sgd:
-    """Stochastic gradient descent with momentum; the rate multiplies the whole momentum."""
+    """Stochastic gradient descent with momentum; the rate multiplies the whole momentum.
+
+    `nesterov`: the form of Sutskever et al. (2013) that torch has: the step is the gradient and the
+    momentum after it.
+    """
 
     decoupled = False
 
-    def __init__(self, momentum: float) -> None:
-        self._momentum = momentum
+    def __init__(self, momentum: float, *, nesterov: bool = False) -> None:
+        self._momentum, self._nesterov = momentum, nesterov
         self.starts = {"momentum": 0.0}
 
     def move(self, block: CacheBlock, rate: float, step: int) -> None:
         """Move against the decaying sum of gradients."""
         momentum = block.slots["momentum"]
         momentum.mul_(self._momentum).add_(block.gradients)
-        block.parameters.add_(momentum, alpha=-rate)
+        if self._nesterov:
+            block.parameters.add_(block.gradients, alpha=-rate)
+        block.parameters.add_(momentum, alpha=-rate * (self._momentum if self._nesterov else 1.0))
 
 
 class RmsProp:
@@ -88,11 +94,9 @@ class AdamW:
 
 def optimiser(recipe: Recipe) -> Optimiser:
     """Build the optimiser that a recipe names."""
-    kinds: dict[str, type[Sgd | RmsProp | AdamW]] = {
-        "sgd": Sgd,
-        "rmsprop": RmsProp,
-        "adamw": AdamW,
-    }
+    if recipe.optimizer == "sgd":
+        return Sgd(recipe.momentum, nesterov=recipe.nesterov)
+    kinds: dict[str, type[RmsProp | AdamW]] = {"rmsprop": RmsProp, "adamw": AdamW}
     return kinds[recipe.optimizer](recipe.momentum)
 
 

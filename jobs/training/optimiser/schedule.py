@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from compound.schemas.errors import PlanError
-from compound.schemas.recipe import Recipe
+from compound.schemas.recipe import Recipe, rate_of
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def learning_rate(recipe: Recipe, plan: Steps, step: int) -> float:
 
     The staircase counts its epochs from the start of training, warm-up included.
     """
-    base = recipe.learning_rate * plan.batch / 256
-    warmup = min(recipe.warmup_epochs * plan.per_epoch, plan.total)
+    base = rate_of(recipe) * plan.batch / 256
+    warmup = _warmup(recipe, plan)
     if step < warmup:
         return base * min(1.0, (step + 1) / warmup)
     if recipe.schedule == "cosine":
@@ -85,13 +85,22 @@ def learning_rate(recipe: Recipe, plan: Steps, step: int) -> float:
     return base * recipe.decay**stairs
 
 
+def _warmup(recipe: Recipe, plan: Steps) -> float:
+    """Return the steps over which the rate rises."""
+    if recipe.warmup is not None:
+        return recipe.warmup * plan.total
+    return min(recipe.warmup_epochs * plan.per_epoch, plan.total)
+
+
 def begins_alike(recipe: Recipe, plan: Steps, epochs: int) -> bool:
     """Whether the run of `plan` begins, bit for bit, like a run of only so many `epochs`.
 
-    It does not with cosine decay, a warm-up cut short, growing images or a fitted norm_momentum:
-    they depend on the length of the run.
+    It does not with cosine decay, a warm-up cut short or by a fraction, growing images or a fitted
+    norm_momentum: they depend on the length of the run.
     """
-    if recipe.schedule == "cosine" or recipe.resizing or epochs < recipe.warmup_epochs:
+    if recipe.schedule == "cosine" or recipe.resizing or recipe.warmup:
+        return False
+    if recipe.warmup is None and epochs < recipe.warmup_epochs:
         return False
     short = replace(plan, total=plan.per_epoch * epochs)
     return recipe.norm_momentum is not None or norm_momentum(short) == norm_momentum(plan)

@@ -98,6 +98,7 @@ def _prediction(forecast: Forecast) -> dict[str, Any]:
     """Return the search's totals, the family's bounds, and what they are based on."""
     return {
         **forecast.search.model_dump(),
+        "recipe": forecast.recipe.model_dump(),
         "rounds": forecast.rounds.model_dump(),
         "gate": forecast.gate.model_dump(),
         "family": {

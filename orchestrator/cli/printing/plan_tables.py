@@ -225,13 +225,16 @@ def seconds(number: float) -> str:
 def _say_totals(prepared: "Prepared") -> None:
     forecast = prepared.forecast
     say(f"\n{prepared.plan.first_phase}: {_total(forecast.search)}")
+    if forecast.recipe.jobs:
+        share = forecast.recipe.seconds / forecast.search.seconds
+        say(f"recipe check: {_total(forecast.recipe)}, {share:.0%} of the search's time")
     later = {"rounds": forecast.rounds, "gate": forecast.gate, "family": forecast.family.most}
     for name, total in later.items():
         if total.jobs:
             say(f"{name}: at most {_total(total)}")
     if forecast.test.total.jobs:
         say(f"test part: at most {_total(forecast.test.total, 'evaluation')}")
-    if any(total.jobs for total in (*later.values(), forecast.test.total)):
+    if any(total.jobs for total in (forecast.recipe, *later.values(), forecast.test.total)):
         say(f"in all: at most {_total(forecast.most)}")
     for placed in forecast.resources:
         say(sentence(placed, f"{counted(placed.at_once, 'job')} at a time"))

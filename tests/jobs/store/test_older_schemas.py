@@ -89,12 +89,21 @@ def test_every_reading_command(
     assert code == 0, err
 
 
+FORMER = (
+    "train.learning_rate=0.1",
+    "train.nesterov=false",
+    "train.initialisation=family",
+    "train.warmup_epochs=1",
+    "search.recipe_check=false",
+)
+"""What a spec that said nothing got when these stores were written."""
+
+
 def test_it_goes_on(
     store: Path, capsys: pytest.CaptureFixture[str], expected: dict[str, tuple[str, list[float]]]
 ) -> None:
-    code, _, err = compound(
-        capsys, "run", str(SPEC), "--runner", "local", "--set", f"store={store}", "--json"
-    )
+    sets = [word for text in (*FORMER, f"store={store}") for word in ("--set", text)]
+    code, _, err = compound(capsys, "run", str(SPEC), "--runner", "local", "--json", *sets)
     assert code == 1, "one of its jobs ended failed, years ago"
     assert "search: 8 jobs, 2 done before, 1 failed before" in err, err
     opened = ArtifactStore.open(str(store), create=False)
@@ -125,3 +134,22 @@ def test_a_newer_one_is_refused_with_both_versions(
         assert code == 2 and f"schema {SCHEMA_VERSION + 1}" in err, err
         assert f"reads up to {SCHEMA_VERSION}" in err and "Traceback" not in err
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
+
+
+def test_todays_defaults_train_anew_and_say_so(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--runner", "local", "--set", f"store={store}", "--set", "train.epochs=4")
+    code, _, err = compound(capsys, "run", str(SPEC), *where, "--json")
+    assert code == 0, "the failed job is no job of today's recipe"
+    assert "search: 8 jobs, 2 done before" in err, "the recipe check has trained two"
+    assert "warning: study 'small' was begun by another version" in err
+    assert "train.learning_rate: 0.1 -> 0.4, train.nesterov: False -> True" in err
+
+
+def test_a_retry_by_name_goes_on_with_the_stored_recipe(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = compound(capsys, "retry", "small", "--store", str(store), "--runner", "local")
+    assert code == 0, err
+    assert "recipe:" not in err and "search: 8 jobs, 2 done before" in err

@@ -164,7 +164,7 @@ def test_the_example_runs_and_is_read_without_its_code(
     monkeypatch.chdir(tmp_path)
     options = running.Options("local", None, False, True, allow_import=True)
     smaller = ["search.seeds=1", "search.design.degree=1", "family.phi=[2]", "train.epochs=1"]
-    smaller.append("search.controls=[depth, width, resolution]")
+    smaller += ["search.controls=[depth, width, resolution]", "search.recipe_check=false"]
     workers = ["resources.family.workers=1", "resources.family.gpus=0"]
     running.run(ROOT / "examples" / "factory.yaml", [*smaller, *workers], options)
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])

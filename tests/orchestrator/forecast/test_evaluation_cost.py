@@ -28,7 +28,7 @@ def test_without_a_test_part_it_takes_nothing() -> None:
     forecast = prepared().forecast
     assert forecast.test == EvaluationForecast()
     assert forecast.most.cpu_hours == pytest.approx(
-        forecast.search.cpu_hours + forecast.family.most.cpu_hours
+        forecast.recipe.cpu_hours + forecast.search.cpu_hours + forecast.family.most.cpu_hours
     )
 
 
@@ -55,10 +55,11 @@ def test_a_network_in_two_roles_is_evaluated_once() -> None:
 def test_it_grows_with_the_images_and_is_part_of_the_whole() -> None:
     small, large = (prepared(f"data.test={part}").forecast for part in ("0.1", "0.4"))
     assert small.test.total.seconds < large.test.total.seconds
+    trained = (large.recipe, large.search, large.family.most)
     assert large.most.cpu_hours == pytest.approx(
-        large.search.cpu_hours + large.family.most.cpu_hours + large.test.total.cpu_hours
+        sum(total.cpu_hours for total in trained) + large.test.total.cpu_hours
     )
-    assert large.most.jobs == large.search.jobs + large.family.most.jobs
+    assert large.most.jobs == sum(total.jobs for total in trained)
     prediction = as_json(prepared("data.test=0.4"))["prediction"]
     assert prediction["test"] == large.test.total.model_dump()
 

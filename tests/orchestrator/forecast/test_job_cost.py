@@ -56,7 +56,15 @@ def test_totals_are_the_sums_of_their_jobs() -> None:
     assert found.search.memory == max(d.memory for d in demands)
     assert found.search.cpu_hours == pytest.approx(found.search.seconds / 3600)
     assert found.search.money == pytest.approx(found.search.cpu_hours * 0.1)
-    assert found.most.seconds == pytest.approx(found.search.seconds + found.family.most.seconds)
+    parts = (found.recipe, found.search, found.family.most)
+    assert found.most.seconds == pytest.approx(sum(part.seconds for part in parts))
+
+
+def test_the_recipe_check_takes_what_the_search_does_not_train() -> None:
+    found = prepared().forecast
+    assert found.recipe.jobs == 8, "five rates and two seeds, without the search's own rate"
+    assert 0 < found.recipe.seconds < found.search.seconds / 4
+    assert prepared("search.recipe_check=false").forecast.recipe.jobs == 0
 
 
 def test_the_family_counts_no_job_that_the_search_trains() -> None:

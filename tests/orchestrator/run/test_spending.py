@@ -200,6 +200,7 @@ search:
   budget: {{tolerance: 0.3}}
   controls: [depth, width, resolution]
   seeds: 2
+  recipe_check: false
 family: {{phi: [1]}}
 train: {{epochs: 2, batch: 32}}
 budget: {{epochs: 7, at_limit: {limit}}}

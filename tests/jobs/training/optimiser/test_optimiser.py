@@ -76,17 +76,20 @@ def test_clipping_is_torchs(limit):
         assert torch.allclose(a.grad, b.grad, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_sgd_and_adamw_are_torchs(optimizer):
+@pytest.mark.parametrize(
+    ("optimizer", "nesterov"), [("sgd", False), ("sgd", True), ("adamw", False)]
+)
+def test_sgd_and_adamw_are_torchs(optimizer, nesterov):
     one, other = network(), network()
     flat = flatten(other, CPU)
-    chosen = recipe(optimizer=optimizer, weight_decay=0.1, momentum=0.8, clip_norm=None)
+    given = {"optimizer": optimizer, "nesterov": nesterov, "momentum": 0.8}
+    chosen = recipe(**given, weight_decay=0.1, clip_norm=None)
     ours = Update(chosen, flat, None, 50)
     weights = [p for p in one.parameters() if p.ndim > 1]
     rest = [p for p in one.parameters() if p.ndim <= 1]
     groups = [{"params": weights, "weight_decay": 0.1}, {"params": rest, "weight_decay": 0}]
     if optimizer == "sgd":
-        theirs = torch.optim.SGD(groups, lr=0.1, momentum=0.8)
+        theirs = torch.optim.SGD(groups, lr=0.1, momentum=0.8, nesterov=nesterov)
     else:
         theirs = torch.optim.AdamW(groups, lr=0.1, betas=(0.8, 0.999))
     for step in range(6):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compound.jobs.training.optimiser.schedule import (
+    begins_alike,
     check_batch,
     learning_rate,
     norm_momentum,
@@ -70,6 +71,19 @@ def test_cosine_by_hand():
     rates = [learning_rate(spec, plan, step) for step in (0, 3, 4, 10, 15)]
     last = 0.2 * (1 + math.cos(math.pi * 11 / 12))
     assert rates == pytest.approx([0.1, 0.4, 0.4, 0.2, last])
+
+
+@given(st.integers(1, 30), st.floats(0, 0.99), st.integers(1, 20))
+def test_a_warm_up_by_a_fraction_follows_the_length_of_the_schedule(epochs, part, per_epoch):
+    spec = recipe(epochs=epochs, warmup=part, batch=64, learning_rate=1)
+    plan = steps(spec, 64 * per_epoch, 1)
+    rates = [learning_rate(spec, plan, step) for step in range(plan.total)]
+    rising = math.floor(part * plan.total)
+    assert all(a < b for a, b in pairwise(rates[:rising]))
+    assert all(a >= b for a, b in pairwise(rates[rising:]))
+    assert max(rates) == pytest.approx(0.25)
+    longer = spec.model_copy(update={"epochs": 3 * epochs, "schedule": "exponential"})
+    assert part == 0 or not begins_alike(longer, steps(longer, 64 * per_epoch, 1), epochs)
 
 
 def test_the_papers_staircase_counts_from_the_start():
