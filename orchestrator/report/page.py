@@ -14,6 +14,7 @@ from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.tie_break import INDIFFERENT
 from compound.orchestrator.choose.verdict_text import next_step, resolution
 from compound.orchestrator.report import tables
+from compound.orchestrator.report.along_figure import along_table
 from compound.orchestrator.report.figures import MOST, figures
 from compound.orchestrator.report.final_report import final_table, final_tiles
 from compound.orchestrator.report.gate_figure import contenders
@@ -112,6 +113,7 @@ def _tables(inputs: ReportInputs) -> dict[str, Table]:
         "gate": contenders(inputs),
         "family": tables.family(inputs),
         "law": law_table(inputs),
+        "along": along_table(inputs),
         "tested": final_table(inputs),
         "dropped": tables.dropped(inputs),
         "jobs": tables.jobs(inputs),
