@@ -67,7 +67,7 @@ Phi = Annotated[float, Field(ge=-20, le=20)]
 def _with_the_choice(ways: tuple[Way, ...]) -> tuple[Way, ...]:
     if "choice" not in ways:
         raise ValueError(
-            "choice is missing: all other ways are held to its cost and compared with it"
+            "choice is missing, at whose cost all others are trained: [choice, depth, width]"
         )
     return ways
 

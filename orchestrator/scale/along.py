@@ -8,7 +8,7 @@ largest phi where the choice is not ahead. What is said of ways that are ahead o
 picked from all of them, and counts them all (Bonferroni).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compound.orchestrator.analyse.equal_cost import at_equal_cost
@@ -17,7 +17,7 @@ from compound.orchestrator.analyse.scores import (
     candidate_scores,
     score_table,
 )
-from compound.orchestrator.scale.along_text import collapsed_text, tell
+from compound.orchestrator.scale.along_text import collapsed_text, tell, uneven_text
 from compound.orchestrator.statistics.estimates import Estimates, estimate
 from compound.orchestrator.statistics.lead import Spread, lead_ends, mean_ends
 from compound.schemas.architecture import AXES, Way
@@ -26,6 +26,8 @@ from compound.schemas.outcomes.along import WayLead, WayPoint, WaysCompared
 from compound.schemas.plan import FamilyPlan, Member, Plan
 from compound.schemas.study import StudySpec
 
+MOST_UNEVEN = 0.005
+"""Relative difference of cost from which on it is said that nothing corrects for it."""
 Estimated = tuple[Spread, float]
 """A mean with its spread, and what the seeds add to the variance of all means alike."""
 
@@ -77,14 +79,22 @@ def compared_ways(
         first=ahead_from(entries, leads),
         baseline=start.values if start else (),
         left_out=family.left_out,
-        warnings=tuple(
-            collapsed_text(entry.along, entry.phi, entry.scored.collapsed)
-            for entry in entries
-            if entry.scored.collapsed
-        ),
+        warnings=tuple(_warnings(entries, start)),
         sentence="",
     )
     return compared.model_copy(update={"sentence": tell(compared)})
+
+
+def _warnings(entries: Sequence[Entry], baseline: CandidateScores | None) -> Iterator[str]:
+    for entry in entries:
+        if entry.scored.collapsed:
+            yield collapsed_text(entry.along, entry.phi, entry.scored.collapsed)
+    costs = {entry.phi: entry.ratio for entry in entries if entry.along == "choice"}
+    started = baseline is not None and baseline.scores
+    uneven = [e for e in entries if e.scored.scores and not (started and e.phi > 0)]
+    gap = max((abs(entry.ratio / costs[entry.phi] - 1) for entry in uneven), default=0.0)
+    if gap > MOST_UNEVEN:
+        yield uneven_text(gap)
 
 
 def _entry(member: Member, results: Mapping[str, JobResult], classes: int) -> Entry:

@@ -132,3 +132,11 @@ def collapsed_text(way: Way, phi: float, collapsed: Mapping[int, float]) -> str:
     """Name the seeds of a network that ended near chance."""
     seeds = ", ".join(f"seed {seed} at {percent(score)}" for seed, score in collapsed.items())
     return f"{WAYS[way]} at phi {phi:g}: runs ended near chance and are left out ({seeds})"
+
+
+def uneven_text(gap: float) -> str:
+    """Say that differences of cost are not corrected."""
+    return (
+        f"costs that differ from the choice's by up to {percent(gap)} are not corrected: that "
+        "takes a score of the baseline by the family's recipe, and a phi above 0"
+    )

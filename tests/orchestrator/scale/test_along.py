@@ -189,6 +189,20 @@ def test_uneven_cost_is_corrected_by_the_baseline_and_costs_certainty():
     assert lead.low < 0 < lead.high
 
 
+def test_uneven_cost_that_nothing_corrects_is_said():
+    spec = spec_of()
+    plan, family = planned(spec)
+    assert family.baseline is not None
+    results = scored(family, {})
+    for job in family.baseline.jobs:
+        results.pop(job.request.job.id)
+    ways = compared_ways(spec, plan, family, results)
+    assert ways is not None
+    assert not ways.baseline
+    assert len(ways.warnings) == 1
+    assert "are not corrected: that takes a score of the baseline" in ways.warnings[0]
+
+
 def test_the_law_is_fitted_to_the_choices_line_alone():
     alone, several = spec_of(("choice",)), spec_of()
     laws = []
