@@ -1,6 +1,6 @@
 """How often the comparison of ways of scaling is right: simulated families with a known truth.
 
-    python -m benchmarks.along [--studies 400] [--seeds 3]
+    python -m benchmarks.along [--studies 400] [--seeds 3] [--draw 0]
 
 A family of phi 1, 2 and 3 along five ways is planned for a real baseline, so costs are as uneven as
 rounding leaves them; only training is replaced (tests/support/simulated_ways.py).
@@ -45,11 +45,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--draw", type=int, default=0, help="other studies of the same truths")
     options = parser.parse_args()
     started = time.perf_counter()
     print(f"{'truth':32}" + "".join(f"{name:>8}" for name in HEAD))
     for name in SCENARIOS:
-        print(row(name, simulate(name, options.studies, options.seeds)), flush=True)
+        print(row(name, simulate(name, options.studies, options.seeds, options.draw)), flush=True)
     print(f"{time.perf_counter() - started:.0f} s, {options.studies} studies each")
 
 
