@@ -15,12 +15,12 @@ from compound.orchestrator.forecast.devices import (
     unsized,
 )
 from compound.orchestrator.forecast.evaluation_cost import evaluation_forecast
-from compound.orchestrator.forecast.family_cost import family_forecast
+from compound.orchestrator.forecast.family_cost import family_forecast, left_out_warnings
 from compound.orchestrator.forecast.job_cost import CostModel
 from compound.orchestrator.forecast.placement import placed, placement_warnings
 from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.plan.compile_choice import CompileChoice, compile_is_auto, decided
-from compound.orchestrator.scale.family import plan_family
+from compound.orchestrator.scale.family import plan_family, ways_of
 from compound.schemas.data import DataInfo
 from compound.schemas.design import COUNTED
 from compound.schemas.forecast import Forecast, Total
@@ -95,8 +95,9 @@ def _families(spec: AnySpec, planned: AnyPlan, networks: Networks) -> tuple[Fami
     """Return every family that the search may choose."""
     candidates = planned.search.candidates if planned.search else ()
     baseline, info, profile = planned.baseline, planned.data, planned.profile
+    ways = ways_of(spec, baseline, profile, networks, candidates)
     return tuple(
-        plan_family(spec, baseline, info, candidate.coefficients, profile, networks)
+        plan_family(spec, baseline, info, candidate.coefficients, profile, networks, ways)
         for candidate in candidates
     )
 
@@ -130,6 +131,7 @@ def _forecast(
         cautions=(
             *placement_warnings(spec, nodes_of(spec)),
             *unsized(spec, costs.profile),
+            *left_out_warnings(families),
         ),
     )
 

@@ -2,7 +2,7 @@
 
     plan.json -> jobs -> recipe.json -> jobs -> rounds.json -> jobs -> ... -> verdict.json
         -> sensitivity.json -> jobs -> gateplan.json -> jobs -> gate.json
-        -> family.json -> jobs -> law.json -> test.json
+        -> family.json -> jobs -> law.json, along.json -> test.json
 
 so the same command again resumes: what is done is read, never done again.
 """
@@ -20,6 +20,7 @@ from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.plan.rate_jobs import plan_at, with_rate
 from compound.orchestrator.records import job_list
 from compound.orchestrator.records.documents import (
+    ALONG,
     DATA,
     FAMILY,
     GATE_PLAN,
@@ -37,7 +38,8 @@ from compound.orchestrator.records.documents import (
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.evaluate_networks import Evaluation
 from compound.orchestrator.run.phase import Ending, Observer, PhaseRunner
-from compound.orchestrator.scale.family import plan_family
+from compound.orchestrator.scale.along import compared_ways
+from compound.orchestrator.scale.family import plan_family, ways_of
 from compound.orchestrator.scale.family_errors import law_of
 from compound.orchestrator.scale.gate_plan import gate_plan
 from compound.orchestrator.wording.commands import command
@@ -243,8 +245,9 @@ class Study(Generic[S]):
 
     def _family(self, search: Search, coefficients: Coefficients, phases: PhaseRunner) -> Ending:
         spec, plan = search.spec, search.plan
+        ways = ways_of(spec, plan.baseline, plan.profile, self.networks, plan.candidates)
         family = plan_family(
-            spec, plan.baseline, plan.data, coefficients, plan.profile, self.networks
+            spec, plan.baseline, plan.data, coefficients, plan.profile, self.networks, ways
         )
         networks = job_list.by_id([plan.baseline], plan, family.members)
         self.record_jobs(FAMILY, family, family.jobs, networks)
@@ -252,4 +255,6 @@ class Study(Generic[S]):
         results = self.store.results([job.request.job.id for job in written(self.folder).jobs])
         if law := law_of(spec, plan, family, results, self.networks):
             self.folder.write(POWER_LAW, law)
+        if compared := compared_ways(spec, plan, family, results):
+            self.folder.write(ALONG, compared)
         return ending

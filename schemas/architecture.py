@@ -24,6 +24,8 @@ Control = Literal["depth", "width", "resolution", "published", "dwr"]
 `published` is EfficientNet's (1.2, 1.1, 1.15); `dwr` is Dollar et al. 2021 with alpha = 0.8."""
 CONTROLS: tuple[Control, ...] = ("depth", "width", "resolution", "published", "dwr")
 Role = Literal["baseline", "design", "depth", "width", "resolution", "published", "dwr"]
+Way = Literal["choice", "depth", "width", "resolution", "published"]
+"""How a baseline is scaled by phi: as the search chose, along one axis, or by (1.2, 1.1, 1.15)."""
 
 
 class Coefficients(Model):

@@ -36,6 +36,14 @@ class MisfitError(ValueError):
         self.keys, self.next_step = keys, next_step
 
 
+def no_name_twice(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a list that names something twice."""
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise MisfitError((str(number),), f"{name} is named twice")
+    return names
+
+
 class Identified(Model):
     """A record with an `id` of its content, a cached property: studies ask for it many times."""
 

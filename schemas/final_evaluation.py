@@ -10,7 +10,8 @@ from pydantic import Field
 from compound.schemas.base import Model
 
 Count = Annotated[int, Field(ge=0)]
-FinalRole = Literal["baseline", "best single axis", "choice", "family"]
+FinalRole = Literal["baseline", "best single axis", "choice", "family", "compared"]
+"""`family` is scaled as the search chose, `compared` in another way at the same cost."""
 
 
 class EvaluatedPart(Model):

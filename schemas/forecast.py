@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from compound.schemas.architecture import Way
 from compound.schemas.base import Model
 from compound.schemas.machine.device import Part, Precision
 from compound.schemas.spending import Hosts, sum_money
@@ -134,6 +135,8 @@ class MemberForecast(Model):
     """What one phi of the family is and takes; sums are over its seeds."""
 
     phi: float
+    along: Way = "choice"
+    """The way of scaling."""
     jobs: int
     ratio: Range
     params: Counts

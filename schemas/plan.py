@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from compound.schemas.architecture import Candidate, Coefficients
+from compound.schemas.architecture import Candidate, Coefficients, Way
 from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
 from compound.schemas.job import JobRequest
@@ -128,7 +128,18 @@ class Member(Model):
     network: Candidate
     """Its ratio is the realised cost over the baseline's; `nominal` is what phi promises."""
     nominal: float
+    along: Way = "choice"
+    """The other ways have the cost that the choice has at this phi."""
     jobs: tuple[PlannedJob, ...]
+
+
+class LeftOut(Model):
+    """A way of scaling that has no network at the choice's cost at a phi, and why."""
+
+    along: Way
+    phi: float
+    reason: str
+    """With the nearest cost that it could have had."""
 
 
 class FamilyPlan(Model):
@@ -140,11 +151,26 @@ class FamilyPlan(Model):
     warnings: tuple[str, ...] = ()
     notes: Annotated[tuple[str, ...], Field(exclude_if=not_)] = ()
     """What was decided and is no reason for doubt, a sentence each."""
+    left_out: Annotated[tuple[LeftOut, ...], Field(exclude_if=not_)] = ()
+    baseline: Annotated[Member | None, Field(exclude_if=not_)] = None
+    """The baseline by the family's recipe, trained beside several ways: all start there, and its
+    scores correct for the cost that rounding leaves uneven."""
+
+    @property
+    def trained(self) -> tuple[Member, ...]:
+        """All networks with their jobs, the baseline first."""
+        return (self.baseline, *self.members) if self.baseline else self.members
+
+    @property
+    def line(self) -> tuple[Member, ...]:
+        """The members on the choice's line: what power law, answer and headline are about."""
+        return tuple(member for member in self.members if member.along == "choice")
 
     @property
     def jobs(self) -> tuple[PlannedJob, ...]:
-        """All jobs, the smallest network's first."""
-        return tuple(job for member in self.members for job in member.jobs)
+        """All jobs, the smallest phi first; one that several ways share is there once."""
+        jobs = (job for member in self.trained for job in member.jobs)
+        return tuple({job.request.job.id: job for job in reversed(list(jobs))}.values())[::-1]
 
 
 class Variant(Model):

@@ -1,11 +1,12 @@
-"""How a search spends its epochs, and what the gate checks before the family is trained."""
+"""How a search spends its epochs, what the gate checks, and the family that follows it."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from compound.schemas.base import Model
+from compound.schemas.architecture import Way
+from compound.schemas.base import Model, no_name_twice
 
 
 class Rungs(Model):
@@ -61,3 +62,31 @@ class Gate(Model):
         if gate is False:
             return {"mode": "off"}
         return {"mode": gate} if isinstance(gate, str) else gate
+
+
+Phi = Annotated[float, Field(ge=-20, le=20)]
+"""Negative ones scale down."""
+
+
+def _with_the_choice(ways: tuple[Way, ...]) -> tuple[Way, ...]:
+    if "choice" not in ways:
+        raise ValueError(
+            "choice is missing, at whose cost all others are trained: [choice, depth, width]"
+        )
+    return ways
+
+
+Ways = Annotated[tuple[Way, ...], AfterValidator(no_name_twice), AfterValidator(_with_the_choice)]
+
+
+class Family(Model):
+    """The scaled networks to train once the search has chosen."""
+
+    phi: Annotated[tuple[Phi, ...], Field(max_length=20)] = (1.0, 2.0, 3.0)
+    along: Ways = ("choice",)
+    """The ways of scaling that are trained at every phi, the others at the cost that the choice has
+    there: the paper's Figures 3 and 8. Two seeds or more give intervals."""
+    seeds: Annotated[int, Field(ge=1, le=1000)] = 1
+    predict: Annotated[tuple[Phi, ...], Field(max_length=20)] = ()
+    """Further phi, not trained, whose errors the power law through the family predicts; the one
+    after the largest is always predicted."""

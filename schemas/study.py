@@ -12,15 +12,15 @@ from pydantic import (
     model_validator,
 )
 
-from compound.schemas.architecture import CONTROLS, Coefficients, Control, Rounding
-from compound.schemas.base import STORED, MisfitError, Model
+from compound.schemas.architecture import CONTROLS, Coefficients, Control, Rounding, Way
+from compound.schemas.base import STORED, MisfitError, Model, no_name_twice
 from compound.schemas.baseline import Baseline
 from compound.schemas.data import DataSpec
 from compound.schemas.design import Budget, Design, LatticeDesign, without_surface
 from compound.schemas.forecast import Phase
 from compound.schemas.job import Resources
 from compound.schemas.parallel import PARALLEL_KEYS
-from compound.schemas.promotion import Asha, Gate, Promotion, Rungs
+from compound.schemas.promotion import Asha, Family, Gate, Phi, Promotion, Rungs
 from compound.schemas.recipe import Recipe
 from compound.schemas.retries import Retries, RetryLimits
 from compound.schemas.spending import Hosts, Spending
@@ -31,16 +31,7 @@ NAME_PATTERN = r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"
 """Lower case, so that no two names differ in case only; no dots, no slashes."""
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Phi = Annotated[float, Field(ge=-20, le=20)]
-"""Negative ones scale down."""
 Tracker = Literal["tensorboard", "mlflow"]
-
-
-def _no_name_twice(names: tuple[str, ...]) -> tuple[str, ...]:
-    for number, name in enumerate(names):
-        if name in names[:number]:
-            raise MisfitError((str(number),), f"{name} is named twice")
-    return names
 
 
 def _store_address(store: str) -> str:
@@ -49,7 +40,7 @@ def _store_address(store: str) -> str:
     return store
 
 
-Controls = Annotated[tuple[Control, ...], AfterValidator(_no_name_twice)]
+Controls = Annotated[tuple[Control, ...], AfterValidator(no_name_twice)]
 
 
 class Search(Model):
@@ -111,16 +102,6 @@ class Search(Model):
         return self
 
 
-class Family(Model):
-    """The scaled networks to train once the search has chosen."""
-
-    phi: Annotated[tuple[Phi, ...], Field(max_length=20)] = (1.0, 2.0, 3.0)
-    seeds: Annotated[int, Field(ge=1, le=1000)] = 1
-    predict: Annotated[tuple[Phi, ...], Field(max_length=20)] = ()
-    """Further phi, not trained, whose errors the power law through the family predicts; the one
-    after the largest is always predicted."""
-
-
 class Placement(Model):
     """Resources of a search job and of a family job."""
 
@@ -161,7 +142,7 @@ class _Common(Model):
     retries: Retries = 1
     """How often a job that raised an error is retried, or `{error: 1, lost_worker: 3,
     preemption: 100}`: each limit counts for itself. A job that diverged is never retried."""
-    trackers: Annotated[tuple[Tracker, ...], AfterValidator(_no_name_twice)] = ()
+    trackers: Annotated[tuple[Tracker, ...], AfterValidator(no_name_twice)] = ()
     """Trackers that get the rows too; each is an extra to install: compound[mlflow]."""
 
     @property
@@ -205,6 +186,11 @@ class StudySpec(_Common):
     def phis(self) -> tuple[float, ...]:
         """Every phi that a scaled network is trained at."""
         return self.family.phi
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The ways of scaling that are trained at every phi, the choice first."""
+        return "choice", *(way for way in self.family.along if way != "choice")
 
     @property
     def phi_key(self) -> str:
@@ -268,6 +254,11 @@ class TrainSpec(_Common):
     def phis(self) -> tuple[float, ...]:
         """Every phi that a scaled network is trained at: one."""
         return (self.phi,)
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The ways of scaling: by its coefficients."""
+        return ("choice",)
 
     @property
     def phi_key(self) -> str:

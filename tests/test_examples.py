@@ -71,6 +71,16 @@ def test_every_example_fits_the_schema_that_editors_use(example: Path) -> None:
     jsonschema.validate(YAML(typ="safe", pure=True).load(example.read_text()), schema)
 
 
+def test_the_papers_comparison_fits_workers_of_24_gib() -> None:
+    plan = json.loads(printed("plan", str(ROOT / "examples" / "paper-grid.yaml"), "--json"))
+    assert not [text for text in plan["warnings"] if "memory of up to" in text or "not fit" in text]
+    ways = {"choice", "depth", "width", "resolution", "published"}
+    assert {(row["phi"], row["along"]) for row in plan["family"] if row["phi"]} == {
+        (phi, way) for phi in (1, 2, 3) for way in ways
+    }
+    assert max(row["memory"][1] for row in plan["family"]) < 24 * 2**30
+
+
 def test_the_committed_schema_is_current() -> None:
     assert (ROOT / "examples" / "schema.json").read_text() == printed("schema")
 

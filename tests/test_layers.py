@@ -29,6 +29,7 @@ ORDER = (
     "schemas/base",
     "schemas/machine",
     "schemas",
+    "schemas/outcomes",
     "jobs/seeds",
     "jobs/device_model",
     "jobs/store/backend",

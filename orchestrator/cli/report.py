@@ -88,6 +88,7 @@ def _inputs(store: ArtifactStore, stored: Documents) -> ReportInputs:
         gate_plan=stored.gate_plan,
         gate=stored.gate,
         law=stored.law,
+        along=stored.along,
         test=stored.test,
         rows={id_: store.rows(id_) for id_ in ids},
         hosts=_hosts(store, results),

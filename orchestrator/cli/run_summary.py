@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.cli.printing.along_table import show_along
 from compound.orchestrator.cli.printing.final_table import show_final
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.report import report_or_reason
@@ -64,6 +65,7 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     show_final(stored.test)
     if stored.law:
         say(f"\n{stored.law.sentence}")
+    show_along(stored.along)
     _say_next(stored.record.spec, summary, report)
     return missing
 
@@ -92,6 +94,7 @@ def _answer(
         "sensitivity": stored.sensitivity,
         "gate": stored.gate,
         "law": stored.law,
+        "along": stored.along,
         "spent": stored.spent,
         "test": stored.test,
     }
@@ -136,8 +139,8 @@ def further(stored: Documents, ending: Reached) -> tuple[list[str], str]:
 
 
 def family_rows(store: ArtifactStore, stored: Documents) -> list[dict[str, Any]]:
-    """Return each member of a study's family with its cost and mean accuracy."""
-    members = stored.family.members if stored.family else ()
+    """Return each member on the choice's line with its cost and mean accuracy."""
+    members = stored.family.line if stored.family else ()
     return [_family_row(member, store) for member in members]
 
 

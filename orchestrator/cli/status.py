@@ -17,6 +17,7 @@ from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.forecast.budget_check import used_parts
 from compound.orchestrator.records.documents import (
+    ALONG,
     DATA,
     FINAL_TEST,
     GATE_PLAN,
@@ -109,6 +110,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
                 "counts": dict(counts),
                 "verdict": study_status.verdict,
                 "gate": study_status.gate,
+                "along": study_status.along,
                 "spent": study_status.spent.model_dump() if study_status.spent else None,
                 "test": study_status.test.model_dump(mode="json") if study_status.test else None,
                 "data": study_status.data.model_dump(mode="json") if study_status.data else None,
@@ -124,7 +126,12 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     say(f"\n{', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}")
     for group in groups:
         say("\n  ".join(filter(None, (group.headline, group.users_line))))
-    for line in (*_spent(study_status), study_status.verdict, study_status.gate):
+    for line in (
+        *_spent(study_status),
+        study_status.verdict,
+        study_status.gate,
+        study_status.along,
+    ):
         if line:
             say(line)
     for line in final_lines(study_status.test):
@@ -145,6 +152,8 @@ class StudyStatus:
     """What lies in the study's folder, with its bytes."""
     verdict: str | None
     gate: str | None
+    along: str | None
+    """From which phi on the choice is ahead; None without other ways of scaling."""
     spent: Spent | None
     test: FinalTest | None
     """None: it has no test part, or is older than test parts."""
@@ -159,9 +168,9 @@ class StudyStatus:
         record = folder.read(SPEC, Record) if folder and SPEC in listed else None
         if folder is None or record is None:
             raise _unknown(study, store)
-        verdict, gate = (
+        verdict, gate, along = (
             folder.read(name, SentenceOnly) if name in listed else None
-            for name in (VERDICT, GATE_RESULT)
+            for name in (VERDICT, GATE_RESULT, ALONG)
         )
         spent = folder.read(SPENDING, Spent) if SPENDING in listed else None
         gated = GATE_PLAN in planning(record.spec)
@@ -171,6 +180,7 @@ class StudyStatus:
             listed,
             sentence_as_read(record.spec, verdict.sentence) if verdict else None,
             gate.sentence if gate and gated else None,
+            along.sentence if along and len(record.spec.ways) > 1 else None,
             spent,
             folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,
             folder.read(DATA, DataInfo) if DATA in listed else None,

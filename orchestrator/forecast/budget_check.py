@@ -172,7 +172,7 @@ def _too_large(forecast: Forecast) -> Iterator[str]:
     phis = [m for m in forecast.family.members if m.micro_batch[1] > m.fitting_batch[0]]
     if phis:
         largest = max(phis, key=lambda member: member.memory[1])
-        names = ", ".join(f"{member.phi:g}" for member in phis)
+        names = ", ".join(dict.fromkeys(f"{member.phi:g}" for member in phis))
         remedy = _remedy(largest.micro_batch[1], min(m.fitting_batch[0] for m in phis))
         room = _room(largest, forecast)
         yield f"phi {names}: memory of up to {size(largest.memory[1])} {room}: {remedy}"

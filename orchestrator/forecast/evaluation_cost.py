@@ -33,7 +33,8 @@ def evaluation_forecast(
         return EvaluationForecast()
     forecasts = []
     for jobs, family in zip(searched, families, strict=True):
-        requests = [*jobs, *(planned.request for planned in family.jobs)]
+        evaluated = (planned for member in family.members for planned in member.jobs)
+        requests = [*jobs, *(planned.request for planned in evaluated)]
         forecasts.append(_forecast(costs, requests))
     return max(forecasts, key=lambda forecast: forecast.total.seconds, default=EvaluationForecast())
 

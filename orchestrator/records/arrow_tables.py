@@ -170,8 +170,8 @@ def candidates(store: ArtifactStore, study: str, study_documents: Documents) -> 
         for candidate in (study_documents.search.candidates if study_documents.search else ())
     ]
     networks += [
-        ("family", candidate.network)
-        for candidate in (study_documents.family.members if study_documents.family else ())
+        (" ".join(("family", *member.network.roles)), member.network)
+        for member in (study_documents.family.members if study_documents.family else ())
     ]
     return pa.Table.from_pylist([_network(study, *network) for network in networks], CANDIDATES)
 

@@ -14,6 +14,7 @@ from compound.schemas.errors import StoreError
 from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.machine.device import DeviceProfile
+from compound.schemas.outcomes.along import WaysCompared
 from compound.schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
 from compound.schemas.spending import Spent
@@ -35,6 +36,7 @@ GATE_PLAN = "gateplan.json"
 GATE_RESULT = "gate.json"
 FAMILY = "family.json"
 POWER_LAW = "law.json"
+ALONG = "along.json"
 SPENDING = "spending.json"
 FINAL_TEST = "test.json"
 """The documents of a study; events and leases are files of the store (jobs/store/format)."""
@@ -74,6 +76,8 @@ class Documents:
     gate_plan: GatePlan | None = None
     gate: GateResult | None = None
     law: Law | None = None
+    along: WaysCompared | None = None
+    """None: the family has no way of scaling but the choice's, or is not trained yet."""
     spent: Spent | None = None
     test: FinalTest | None = None
     """None: the study has no test part, or is older than test parts."""
@@ -134,6 +138,7 @@ def documents(folder: StudyFolder) -> Documents | None:
         gate_plan=folder.read(GATE_PLAN, GatePlan) if gated else None,
         gate=folder.read(GATE_RESULT, GateResult) if gated else None,
         law=folder.read(POWER_LAW, Law),
+        along=folder.read(ALONG, WaysCompared) if len(record.spec.ways) > 1 else None,
         spent=folder.read(SPENDING, Spent),
         test=folder.read(FINAL_TEST, FinalTest),
     )

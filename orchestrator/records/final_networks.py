@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from compound.orchestrator.wording.names import name
+from compound.orchestrator.wording.names import WAYS, name
 from compound.schemas.architecture import AXES, Candidate
 from compound.schemas.final_evaluation import FinalRole
-from compound.schemas.plan import Plan, PlannedJob
+from compound.schemas.plan import Member, Plan, PlannedJob
 from compound.schemas.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -33,11 +33,15 @@ def final_networks(stored: "Documents") -> list[FinalNetwork]:
     search, verdict = stored.search, stored.verdict
     searched = list(_searched(search, verdict)) if search and verdict else []
     members = stored.family.members if stored.family else ()
-    family = [
-        FinalNetwork("family", member.network, f"phi {member.phi:g}", member.jobs, member.phi)
-        for member in members
-    ]
-    return [*searched, *family]
+    return [*searched, *(_member(member) for member in members)]
+
+
+def _member(member: Member) -> FinalNetwork:
+    label = f"phi {member.phi:g}"
+    if member.along == "choice":
+        return FinalNetwork("family", member.network, label, member.jobs, member.phi)
+    label += f", {WAYS[member.along]}"
+    return FinalNetwork("compared", member.network, label, member.jobs, member.phi)
 
 
 def _searched(search: Plan, verdict: Verdict) -> Iterator[FinalNetwork]:

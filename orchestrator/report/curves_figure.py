@@ -64,7 +64,7 @@ def _epochs() -> dict[str, object]:
 def family_curves(inputs: ReportInputs) -> go.Figure | None:
     """Draw accuracy by epoch, a line per member of the family."""
     lines = []
-    for position, member in enumerate(inputs.family):
+    for position, member in enumerate(inputs.line):
         jobs = [planned.request.job.id for planned in member.jobs]
         curve = mean_curve(inputs, jobs)
         colour = FAMILY_COLOURS[position % len(FAMILY_COLOURS)]

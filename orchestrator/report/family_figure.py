@@ -25,7 +25,7 @@ def family(inputs: ReportInputs) -> go.Figure | None:
     """Draw the family against MACs, the baseline as phi 0; with a law against the cost ratio."""
     if inputs.law:
         return _lawful(inputs.law, inputs.data.validation)
-    scored = [(member, member_scores(inputs, member)) for member in inputs.family]
+    scored = [(member, member_scores(inputs, member)) for member in inputs.line]
     base = baseline_row(inputs)
     start = [(inputs.baseline.cost.macs, list(base.standing.scores), 0.0)] if base else []
     points = [*start, *((m.network.cost.macs, scores, m.phi) for m, scores in scored)]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from compound.orchestrator.report.along_figure import along_figure
 from compound.orchestrator.report.curves_figure import family_curves, search_curves
 from compound.orchestrator.report.family_figure import family
 from compound.orchestrator.report.figure_style import (
@@ -49,6 +50,7 @@ def figures(inputs: ReportInputs) -> dict[str, go.Figure]:
         "rungs": rungs(rows),
         "gate": gate(inputs, rows),
         "family": family(inputs),
+        "along": along_figure(inputs),
         "search-curves": search_curves(inputs, shown_rows),
         "family-curves": family_curves(inputs),
     }

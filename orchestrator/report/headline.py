@@ -78,7 +78,7 @@ def _choice_tile(verdict: Verdict, mean: float, label: str) -> Tile:
 
 
 def _family_tiles(inputs: ReportInputs) -> list[Tile]:
-    scored = [(member, member_scores(inputs, member)) for member in inputs.family]
+    scored = [(member, member_scores(inputs, member)) for member in inputs.line]
     best = max(
         ((fmean(scores), member) for member, scores in scored if scores),
         key=lambda pair: pair[0],

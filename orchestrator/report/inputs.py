@@ -11,6 +11,7 @@ from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.job import EpochRow, JobResult
 from compound.schemas.metrics import ACCURACY
+from compound.schemas.outcomes.along import WaysCompared
 from compound.schemas.plan import Member, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
 from compound.schemas.study import AnySpec
@@ -43,8 +44,15 @@ class ReportInputs:
     gate_plan: GatePlan | None = None
     gate: GateResult | None = None
     law: Law | None = None
+    along: WaysCompared | None = None
+    """None: the family has no way of scaling but the choice's."""
     test: FinalTest | None = None
     """None: there is no test part, or the study is older than test parts."""
+
+    @property
+    def line(self) -> list[Member]:
+        """The family's members on the choice's line."""
+        return [member for member in self.family if member.along == "choice"]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from compound.orchestrator.choose.outcomes import next_step
 from compound.orchestrator.choose.resolution_text import resolution
 from compound.orchestrator.choose.tie_break import INDIFFERENT
 from compound.orchestrator.report import tables
+from compound.orchestrator.report.along_figure import along_table
 from compound.orchestrator.report.figures import MOST, figures
 from compound.orchestrator.report.final_report import final_table, final_tiles
 from compound.orchestrator.report.gate_figure import contenders
@@ -113,6 +114,7 @@ def _tables(inputs: ReportInputs) -> dict[str, Table]:
         "gate": contenders(inputs),
         "family": tables.family(inputs),
         "law": law_table(inputs),
+        "along": along_table(inputs),
         "tested": final_table(inputs),
         "dropped": tables.dropped(inputs),
         "jobs": tables.jobs(inputs),

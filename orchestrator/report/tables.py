@@ -120,7 +120,7 @@ def family(inputs: ReportInputs) -> Table:
     """Return the scaled networks with their costs and scores."""
     head = ("phi", "accuracy, %", "seeds", "nominal", "realised", "blocks", "pixels")
     heads = (*head, "parameters", "MACs", "activations")
-    return Table(heads, tuple(_member_row(inputs, member) for member in inputs.family))
+    return Table(heads, tuple(_member_row(inputs, member) for member in inputs.line))
 
 
 def _member_row(inputs: ReportInputs, member: Member) -> tuple[Cell, ...]:

@@ -1,6 +1,6 @@
 """The family: the baseline scaled by phi, and the jobs that train it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from compound.jobs.models.scaled import Networks
 from compound.jobs.networks.exact_cost import count
@@ -13,15 +13,21 @@ from compound.orchestrator.design.limits import (
     require_recipe,
     require_sizes,
 )
+from compound.orchestrator.design.network_space import Space
 from compound.orchestrator.plan.compile_choice import compile_is_auto
 from compound.orchestrator.plan.schedules import job, label
-from compound.schemas.architecture import AXES, Candidate, Coefficients, Network
+from compound.orchestrator.scale.way_networks import WayNetworks, scales_along
+from compound.schemas.architecture import AXES, Candidate, Coefficients, Network, Way
 from compound.schemas.data import DataInfo
 from compound.schemas.errors import PlanError
 from compound.schemas.job import JobRequest
 from compound.schemas.machine.device import DeviceProfile
-from compound.schemas.plan import FamilyPlan, Member, PlannedJob, Variant
+from compound.schemas.plan import FamilyPlan, LeftOut, Member, PlannedJob, Variant
+from compound.schemas.recipe import Recipe
 from compound.schemas.study import AnySpec, TrainSpec
+
+Option = tuple[Way, Candidate] | LeftOut
+"""A way with its network, or why it has none."""
 
 
 def plan_family(
@@ -31,32 +37,97 @@ def plan_family(
     coefficients: Coefficients,
     profile: DeviceProfile | None = None,
     networks: Networks = DATA_ONLY,
+    ways: WayNetworks | None = None,
 ) -> FamilyPlan:
     """Plan the scaled networks: phi times the coefficients that the search found or a spec gave.
 
-    `profile` as for plan_study. Raises PlanError for a phi that cannot be built.
+    At every phi the other ways of `family.along` follow, at the cost of the choice's network; one
+    without such a network is left out. `ways`: their networks, for plans of several choices.
+    `profile` as for plan_study. Raises PlanError for a phi at which the choice cannot be built.
     """
     require_phi(spec, baseline.architecture, [coefficients])
     measure = measure_of(spec, profile)
-    networks_by_phi = [
+    choices = [
         (phi, scaled(spec, baseline, coefficients, phi, measure, networks)) for phi in spec.phis
     ]
-    pixels = {network.architecture.resolution for _, network in networks_by_phi}
-    require_sizes(spec.train, (network.architecture for _, network in networks_by_phi), networks)
+    require_sizes(spec.train, (choice.architecture for _, choice in choices), networks)
+    ways = ways or ways_of(spec, baseline, profile, networks)
+    members, left_out = [], []
+    for phi, choice in choices:
+        options = _other_ways(spec, baseline, phi, choice, ways, networks) if ways else ()
+        left_out += [option for option in options if isinstance(option, LeftOut)]
+        built = [("choice", choice), *(pair for pair in options if not isinstance(pair, LeftOut))]
+        for way, network in built:
+            nominal = coefficients.nominal**phi if way == "choice" else network.coefficients.nominal
+            jobs = tuple(_family_jobs(spec, info, network, phi, profile))
+            members.append(Member(phi=phi, network=network, nominal=nominal, along=way, jobs=jobs))
+    pixels = {member.network.architecture.resolution for member in members}
     return FamilyPlan(
         study=spec.name,
         coefficients=coefficients,
-        members=tuple(
-            Member(
-                phi=phi,
-                network=network,
-                nominal=coefficients.nominal**phi,
-                jobs=tuple(_family_jobs(spec, info, network, phi, profile)),
-            )
-            for phi, network in networks_by_phi
-        ),
+        members=tuple(members),
         warnings=tuple(padding_warning(baseline.architecture, pixels)),
+        left_out=tuple(left_out),
+        baseline=_baseline_member(spec, baseline, info, profile) if ways else None,
     )
+
+
+def _baseline_member(
+    spec: AnySpec, baseline: Candidate, info: DataInfo, profile: DeviceProfile | None
+) -> Member:
+    jobs = tuple(_family_jobs(spec, info, baseline, 0.0, profile))
+    return Member(phi=0.0, network=baseline, nominal=1.0, jobs=jobs)
+
+
+def ways_of(
+    spec: AnySpec,
+    baseline: Candidate,
+    profile: DeviceProfile | None,
+    networks: Networks,
+    controls: Sequence[Candidate] = (),
+) -> WayNetworks | None:
+    """Return the networks along other ways than the choice's; None where none is to be trained.
+
+    `controls`: the search's candidates.
+    """
+    if spec.search is None or len(spec.ways) < 2:
+        return None
+    measure = measure_of(spec, profile)
+    space = Space(baseline.architecture, spec.search.budget, spec.rounding, measure, networks)
+    return WayNetworks(space, controls)
+
+
+def _other_ways(
+    spec: AnySpec,
+    baseline: Candidate,
+    phi: float,
+    choice: Candidate,
+    ways: WayNetworks,
+    networks: Networks,
+) -> list[Option]:
+    """Return each way's network at the cost of the choice, or why it has none."""
+    if choice.id == baseline.id:
+        reason = "the choice is the baseline itself, as every way is there"
+        return [LeftOut(along=way, phi=phi, reason=reason) for way in spec.ways[1:]]
+    options: list[Option] = []
+    for way in spec.ways[1:]:
+        own = scales_along(choice.coefficients, way)
+        network = choice if own else ways.at(way, phi, choice.ratio)
+        reason = network if isinstance(network, str) else _unfit(spec.train, network, networks)
+        if reason or isinstance(network, str):
+            options.append(LeftOut(along=way, phi=phi, reason=reason))
+        else:
+            options.append((way, network))
+    return options
+
+
+def _unfit(recipe: Recipe, network: Candidate, networks: Networks) -> str:
+    """Return why a recipe cannot train a network; "" where it can."""
+    try:
+        require_sizes(recipe, [network.architecture], networks)
+    except PlanError as error:
+        return error.message
+    return ""
 
 
 def plan_train(

@@ -52,7 +52,7 @@ def _points(
     networks: Networks,
 ) -> list[LawPoint]:
     """Return the family's networks, and others of its line that have errors; none twice."""
-    phis = {member.phi for member in family.members}
+    phis = {member.phi for member in family.line}
     points: dict[str, LawPoint] = {}
     for phi in (*sorted(phis), *sorted({0.0, 1.0, PHI} - phis)):
         network = _network(spec, plan, family, phi, networks)
@@ -70,7 +70,7 @@ def _network(
     """Return the network at phi; None where it cannot be built."""
     if phi == 0:
         return plan.baseline
-    member = next((member for member in family.members if member.phi == phi), None)
+    member = next((member for member in family.line if member.phi == phi), None)
     if member:
         return member.network
     if any(obstacles(spec, plan.baseline.architecture, family.coefficients, phi)):

@@ -38,7 +38,7 @@ def pending_text(images: int) -> str:
 
 def result_text(networks: Sequence[NetworkScore], images: int, level: float) -> str:
     """Say the test accuracies in one sentence, each beside the validation accuracy."""
-    named = [network for network in networks if network.role != "family"]
+    named = [network for network in networks if network.role not in ("family", "compared")]
     named += [network for network in networks if network.role == "family"][-1:]
     parts = [_accuracy(network) for network in named if network.accuracy is not None]
     if not parts:

@@ -1,6 +1,6 @@
 """Names of candidates for people, the same everywhere."""
 
-from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control
+from compound.schemas.architecture import AXES, CONTROLS, Candidate, Coefficients, Control, Way
 
 
 def kind(candidate: Candidate) -> str:
@@ -34,3 +34,11 @@ def triple(coefficients: Coefficients) -> str:
     """Write the multipliers of depth, width and resolution."""
     c = coefficients
     return f"alpha {c.alpha:.3f}, beta {c.beta:.3f}, gamma {c.gamma:.3f}"
+
+
+WAYS: dict[Way, str] = {
+    "choice": "the choice",
+    **{axis: f"{axis} alone" for axis in AXES},
+    "published": "the published split",
+}
+"""The ways of scaling, for people."""

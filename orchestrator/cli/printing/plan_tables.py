@@ -104,10 +104,11 @@ def show(prepared: "Prepared") -> None:
     hours = _hours_name(prepared)
     print_table("\nwhat each network's jobs take", (*DEMANDS, *hours), _demands(prepared))
     if prepared.forecast.family.members:
-        members = [_member(member) for member in prepared.forecast.family.members]
-        print_table(
-            "\nfamily: least and most of all that the search may choose", (*FAMILY, *hours), members
-        )
+        along = len(prepared.spec.ways) > 1
+        members = [_member(member, along) for member in prepared.forecast.family.members]
+        columns = (*FAMILY[:1], *(["along"] if along else []), *FAMILY[1:], *hours)
+        title = "family: least and most of all that the search may choose"
+        print_table(f"\n{title}", columns, members)
     _say_totals(prepared)
     cautions = (
         *class_warnings(plan.data),
@@ -175,9 +176,10 @@ def _demands(prepared: "Prepared") -> Iterator[list[str]]:
         ]
 
 
-def _member(member: MemberForecast) -> list[str]:
+def _member(member: MemberForecast, along: bool) -> list[str]:
     return [
         f"{member.phi:g}",
+        *([member.along] if along else []),
         _ratios(member.ratio),
         _span(member.macs),
         _span(member.resolution),

@@ -1,0 +1,147 @@
+"""The ways of scaling at equal cost: accuracy over cost, a curve a way, and the table of it.
+
+The paper's Figures 3 and 8 from one's own data, with intervals.
+"""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from compound.orchestrator.report.figure_style import COLOURS, SYMBOLS, figure, log_axis
+from compound.orchestrator.report.inputs import PHI, ReportInputs
+from compound.orchestrator.report.table_cells import Cell, Table, count, number, spans, text
+from compound.orchestrator.wording.names import WAYS
+from compound.orchestrator.wording.numbers import percent, points, short
+from compound.schemas.architecture import Way
+from compound.schemas.outcomes.along import WayLead, WayPoint, WaysCompared
+
+APART = 1.025
+"""Factor of cost by which marks of one phi are moved apart, so that intervals can be read."""
+ROOM = 1.3
+
+
+def along_figure(inputs: ReportInputs) -> go.Figure | None:
+    """Draw a curve a way from the baseline on; None without a score of two ways."""
+    compared = inputs.along
+    if compared is None:
+        return None
+    scored = [point for point in compared.points if point.mean is not None]
+    ways = [way for way in WAYS if any(point.along == way for point in scored)]
+    if len(ways) < 2:
+        return None
+    costs = [point.ratio for point in scored] + [1.0] * bool(compared.baseline)
+    axis = log_axis("cost over the baseline's (log scale)", costs, ROOM, lambda x: f"{x:g}x")
+    middle = (len(ways) - 1) / 2
+    curves = [
+        _curve(way, [point for point in scored if point.along == way], compared, i - middle)
+        for i, way in enumerate(ways)
+    ]
+    return figure(
+        [*curves[1:], curves[0], *_baseline(compared)],
+        440,
+        xaxis={"type": "log", **axis},
+        yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
+        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left"},
+        margin={"l": 64, "r": 20, "t": 24, "b": 120},
+    )
+
+
+def _curve(way: Way, line: Sequence[WayPoint], compared: WaysCompared, steps: float) -> go.Scatter:
+    colour = COLOURS["mix" if way == "choice" else way]
+    ordered = sorted(line, key=lambda point: point.ratio)
+    start = [(1.0, _mean(compared.baseline))] if compared.baseline else []
+    means = [100 * (point.mean or 0.0) for point in ordered]
+    up = [_reach(point.mean, point.high) for point in ordered]
+    down = [_reach(point.low, point.mean) for point in ordered]
+    hidden = [0.0] * len(start)
+    return go.Scatter(
+        x=[x for x, _ in start] + [point.ratio * APART**steps for point in ordered],
+        y=[y for _, y in start] + means,
+        mode="lines+markers",
+        name=WAYS[way],
+        line={"color": colour, "width": 3 if way == "choice" else 1.6},
+        marker={
+            "symbol": SYMBOLS["mix" if way == "choice" else way],
+            "size": [0.0] * len(start) + [10.0] * len(ordered),
+            "color": colour,
+        },
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": hidden + up,
+            "arrayminus": hidden + down,
+            "color": colour,
+            "thickness": 1.3,
+            "width": 3,
+        },
+        hovertemplate=["baseline<extra></extra>"] * len(start)
+        + [_hover_text(point) for point in ordered],
+    )
+
+
+def _baseline(compared: WaysCompared) -> list[go.Scatter]:
+    if not compared.baseline:
+        return []
+    marker = {"symbol": "square", "size": 11, "color": COLOURS["baseline"]}
+    y = [_mean(compared.baseline)]
+    return [go.Scatter(x=[1.0], y=y, mode="markers", name="baseline", marker=marker)]
+
+
+def _mean(scores: Sequence[float]) -> float:
+    return 100 * sum(scores) / len(scores)
+
+
+def _reach(low: float | None, high: float | None) -> float:
+    return 0.0 if low is None or high is None else 100 * (high - low)
+
+
+def _hover_text(point: WayPoint) -> str:
+    ends = ""
+    if point.low is not None and point.high is not None:
+        ends = f" ({percent(point.low)} to {percent(point.high)})"
+    return "<br>".join(
+        (
+            f"{WAYS[point.along]}, {PHI} {point.phi:g}",
+            f"accuracy {percent(point.mean or 0.0)}{ends}",
+            f"{point.ratio:.2f}x the baseline's cost, {point.resolution} px",
+            f"{short(point.cost.macs)} MACs, {short(point.cost.params)} parameters<extra></extra>",
+        )
+    )
+
+
+def along_table(inputs: ReportInputs) -> Table:
+    """Return every way at every phi, with the lead of the choice over it."""
+    head = ("phi", "way", "accuracy, %", "interval, %", "the choice leads by, points", "interval")
+    heads = (*head, "seeds", "realised", "pixels", "parameters", "MACs", "single scores, %")
+    compared = inputs.along
+    leads = {(lead.phi, lead.over): lead for lead in compared.leads} if compared else {}
+    rows = [
+        _row(point, leads.get((point.phi, point.along)))
+        for point in (compared.points if compared else ())
+    ]
+    return Table(heads, tuple(rows))
+
+
+def _row(point: WayPoint, lead: WayLead | None) -> tuple[Cell, ...]:
+    scores = "  ".join(f"{100 * score:.2f}" for score in point.scores)
+    return (
+        number(point.phi, "{:g}", "strong"),
+        text(WAYS[point.along], title=f"network {point.network}"),
+        number(None if point.mean is None else 100 * point.mean, "{:.2f}"),
+        spans(point.low, point.high),
+        number(None) if lead is None else Cell(points(lead.estimate), lead.estimate),
+        _ends(lead),
+        Cell(f"{len(point.scores)} of {point.planned}", len(point.scores)),
+        number(point.ratio, "{:.3f}x"),
+        number(point.resolution),
+        count(point.cost.params),
+        count(point.cost.macs),
+        Cell(scores, point.mean or 0.0, "quiet"),
+    )
+
+
+def _ends(lead: WayLead | None) -> Cell:
+    if lead is None or lead.low is None or lead.high is None:
+        return number(None)
+    tone = "good" if lead.ahead else "bad" if lead.behind else ""
+    return Cell(f"{points(lead.low)} to {points(lead.high)}", lead.low, tone)
