@@ -2,14 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    TypeAdapter,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from compound.schemas.architecture import CONTROLS, Coefficients, Control, Rounding
 from compound.schemas.base import MisfitError, Model
@@ -19,7 +12,7 @@ from compound.schemas.design import Budget, Design, LatticeDesign
 from compound.schemas.forecast import Phase
 from compound.schemas.job import Resources
 from compound.schemas.parallel import PARALLEL_KEYS
-from compound.schemas.promotion import Asha, Gate, Promotion, Rungs
+from compound.schemas.promotion import Gate, Promotion, Rungs
 from compound.schemas.recipe import Recipe
 from compound.schemas.retries import Retries, RetryLimits
 from compound.schemas.spending import Hosts, Spending
@@ -74,21 +67,6 @@ class Search(Model):
     """Cheap schedules first; by default every candidate trains the whole one with all seeds."""
     train: Recipe = Recipe()
     """The recipe of the search; a spec writes only what differs from `train`."""
-
-    @field_validator("promotion")
-    @classmethod
-    def _asha_is_only_read(cls, promotion: Promotion | None, info: ValidationInfo) -> Any:
-        """Refuse ASHA in a spec that is written now; stored ones are read without a context."""
-        if isinstance(promotion, Asha) and info.context is not None:
-            raise MisfitError(
-                ("kind",),
-                "`asha` is no longer offered: the jobs that it let finish were selected "
-                "by the scores that the verdict compares",
-                next_step="write promotion: {kind: rungs, factor: 4, keep: 0.25}, which costs less "
-                "than ASHA with fresh seeds and agrees more often with the full search; a study "
-                "that ran with ASHA is read by its name: compound report NAME",
-            )
-        return promotion
 
     @model_validator(mode="after")
     def _promotion_can_work(self) -> "Search":
