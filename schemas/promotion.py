@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from compound.schemas.architecture import Way
-from compound.schemas.base import Model, no_name_twice
+from compound.schemas.base import STORED, MisfitError, Model, no_name_twice
 
 
 class Rungs(Model):
@@ -39,7 +39,25 @@ class Asha(Model):
     """One in so many was promoted from each rung."""
 
 
-Promotion = Annotated[Rungs | SkipJsonSchema[Asha], Field(discriminator="kind")]
+def _asha_is_only_read(promotion: Rungs | Asha, info: ValidationInfo) -> Rungs | Asha:
+    """Refuse ASHA in a spec that is written now; stored ones stay readable."""
+    if isinstance(promotion, Asha) and info.context != STORED:
+        raise MisfitError(
+            ("kind",),
+            "`asha` is no longer offered: the jobs that it let finish were selected by the scores "
+            "that the verdict compares",
+            next_step="write promotion: {kind: rungs, factor: 4, keep: 0.25}, which costs less "
+            "than ASHA with fresh seeds and agrees more often with the full search; a study that ran "
+            "with ASHA is read by its name: compound report NAME",
+        )
+    return promotion
+
+
+Promotion = Annotated[
+    Rungs | SkipJsonSchema[Asha],
+    Field(discriminator="kind"),
+    AfterValidator(_asha_is_only_read),
+]
 
 
 class Gate(Model):

@@ -8,7 +8,6 @@ from pydantic import (
     Field,
     TypeAdapter,
     ValidationInfo,
-    field_validator,
     model_validator,
 )
 
@@ -20,7 +19,7 @@ from compound.schemas.design import Budget, Design, LatticeDesign, without_surfa
 from compound.schemas.forecast import Phase
 from compound.schemas.job import Resources
 from compound.schemas.parallel import PARALLEL_KEYS
-from compound.schemas.promotion import Asha, Family, Gate, Phi, Promotion, Rungs
+from compound.schemas.promotion import Family, Gate, Phi, Promotion, Rungs
 from compound.schemas.recipe import Recipe
 from compound.schemas.retries import Retries, RetryLimits
 from compound.schemas.spending import Hosts, Spending
@@ -70,21 +69,7 @@ class Search(Model):
     train: Recipe = Recipe()
     """The recipe of the search; a spec writes only what differs from `train`."""
 
-    @field_validator("promotion")
-    @classmethod
-    def _asha_is_only_read(cls, promotion: Promotion | None, info: ValidationInfo) -> Any:
-        """Refuse ASHA in a spec that is written now; stored ones stay readable."""
-        if isinstance(promotion, Asha) and info.context != STORED:
-            raise MisfitError(
-                ("kind",),
-                "`asha` is no longer offered: the jobs that it let finish were selected "
-                "by the scores that the verdict compares",
-                next_step="write promotion: {kind: rungs, factor: 4, keep: 0.25}, which costs less "
-                "than ASHA with fresh seeds and agrees more often with the full search; a study "
-                "that ran with ASHA is read by its name: compound report NAME",
-            )
-        return promotion
-
+<<<<<<< HEAD
     @model_validator(mode="after")
     def _promotion_can_work(self) -> "Search":
         promotion = self.promotion

@@ -90,8 +90,8 @@ def _short(screening: Screening, rng: np.random.Generator) -> tuple[Floats, Floa
     middle, _, likelihood = _centre(screening.short[mixes], spread + noise[:, mixes])
     chosen = _pick(np.tile(likelihood, (draws, 1)), rng)
     noise, spread, middle = noise[chosen], spread[chosen], middle[chosen][:, None]
-    kept = np.where(mixes, spread / (spread + noise), 1.0)
-    return middle + kept * (screening.short - middle), kept * noise
+    believed = np.where(mixes, spread / (spread + noise), 1.0)
+    return middle + believed * (screening.short - middle), believed * noise
 
 
 def _centre(values: Floats, variances: Floats) -> tuple[Floats, Floats, Floats]:
