@@ -69,7 +69,6 @@ class Search(Model):
     train: Recipe = Recipe()
     """The recipe of the search; a spec writes only what differs from `train`."""
 
-<<<<<<< HEAD
     @model_validator(mode="after")
     def _promotion_can_work(self) -> "Search":
         promotion = self.promotion

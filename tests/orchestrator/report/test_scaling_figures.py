@@ -24,6 +24,7 @@ from compound.orchestrator.scale.gate import judge
 from compound.orchestrator.scale.gate_plan import gate_plan
 from compound.orchestrator.statistics.rank_correlation import correlation
 from compound.schemas.architecture import CONTROLS
+from compound.schemas.base import STORED
 from compound.schemas.design import CostUnit
 from compound.schemas.job import JobResult
 from compound.schemas.plan import PlannedJob, Round, Rounds
@@ -158,7 +159,7 @@ def test_family_figure_draws_the_law_and_what_it_foretells():
 def test_halving_is_told_in_its_own_words():
     inputs = complete()
     asha = {"search": {"promotion": {"kind": "asha"}, "budget": {"tolerance": 0.1}}}
-    spec = SPEC.validate_python({**inputs.spec.model_dump(), **asha})
+    spec = SPEC.validate_python({**inputs.spec.model_dump(), **asha}, context=STORED)
     rungs = {"search": {"promotion": {"kind": "rungs"}}}
     short = SPEC.validate_python({**inputs.spec.model_dump(), **rungs})
     assert "A row counts networks" in render(replace(inputs, spec=short))

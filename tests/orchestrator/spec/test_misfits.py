@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from compound.orchestrator.spec.load import load
+from compound.schemas.base import STORED
 from compound.schemas.errors import SpecError
 from compound.schemas.study import SPEC
 
@@ -103,8 +104,10 @@ def test_the_surface_of_a_stored_study_is_dropped_and_that_of_a_spec_refused(tmp
         "search": {"seeds": 5},
     }
     old = {**stored, "search": {"seeds": 5, "surface": "gaussian process"}}
-    assert SPEC.validate_python(old) == SPEC.validate_python(stored)
-    assert SPEC.validate_json(json.dumps(old)) == SPEC.validate_python(stored)
+    assert SPEC.validate_python(old, context=STORED) == SPEC.validate_python(stored, context=STORED)
+    assert SPEC.validate_json(json.dumps(old), context=STORED) == SPEC.validate_python(
+        stored, context=STORED
+    )
     file = tmp_path / "old.yaml"
     file.write_text(json.dumps(old))
     with pytest.raises(SpecError, match="take this line out"):
