@@ -119,3 +119,36 @@ class Answer(Model):
     def text(self) -> str:
         """All that is said first."""
         return " ".join(filter(None, (self.sentence, self.scaling)))
+
+
+LimitName = Literal["gpu_hours", "params", "macs", "latency", "multiple", "accuracy"]
+
+
+class Limit(Model):
+    """What a network may take at most; of an accuracy, what it should reach at least."""
+
+    name: LimitName
+    value: float
+    """Hours of the device that was measured, counts, seconds for one image, a ratio of cost, a
+    fraction of 1."""
+
+
+class Advice(Model):
+    """The network of the line to take within some limits, and why."""
+
+    study: str
+    limits: tuple[Limit, ...]
+    binding: tuple[LimitName, ...]
+    """Which of the limits keep it from being larger, or for an accuracy smaller."""
+    level: float
+    coefficients: Coefficients
+    row: AnswerRow
+    latency: float | None = None
+    """Seconds for one image, as measured on this machine; None where it was not asked for."""
+    beyond: Doubling | None
+    """What the next doubling brings; None where it is not known."""
+    sentence: str
+    why: str
+    next_step: str
+    """The command to type."""
+    notes: tuple[str, ...] = ()

@@ -252,7 +252,7 @@ def pick(rows: Sequence[AnswerRow]) -> AnswerRow | None:
     """
     trained = [row for row in rows if row.trained]
     worth = [row for row in trained[1:] if row.doubling is None or row.doubling.worth is not False]
-    return (worth or trained[:1] or [None])[-1]
+    return next(reversed(worth or trained[:1]), None)
 
 
 def beyond(rows: Sequence[AnswerRow], chosen: AnswerRow | None, law: Law | None) -> Doubling | None:

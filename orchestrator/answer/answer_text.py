@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FAR = 4.0
 """Times the largest trained network's cost from which on a prediction is called far."""
-PARTS = {"test": "on test images", "validation": "on validation images", "law": "predicted"}
+PARTS = {"test": " on test images", "validation": " on validation images", "law": ""}
 
 
 def sentence(answer: Answer, stored: "Documents") -> str:
@@ -97,7 +97,7 @@ def accuracy_text(reached: Reached) -> str:
     """Return an accuracy with its interval, and of which images it is."""
     expected = "expected " if reached.part == "law" else ""
     ends = f" ({ends_text(reached.low, reached.high)})" if reached.low is not None else ""
-    return f"{expected}{percent(reached.value)} {PARTS[reached.part]}{ends}"
+    return f"{expected}{percent(reached.value)}{PARTS[reached.part]}{ends}"
 
 
 def ends_text(low: float | None, high: float | None) -> str:
@@ -114,12 +114,21 @@ def doubling_text(doubling: Doubling) -> str:
 
 def _next(answer: Answer) -> str:
     """Say what a doubling beyond the network brings."""
-    doubling, row = answer.beyond, answer.row
+    row = answer.row
+    return beyond_text(answer.beyond, following_phi(answer, row) if row else None)
+
+
+def following_phi(answer: Answer, row: AnswerRow) -> float | None:
+    """Return the phi of the next larger network that is trained; None after the last."""
     trained = [r for r in answer.rows if r.trained]
-    following = next((b for a, b in pairwise(trained) if row and a.phi == row.phi), None)
-    if following and doubling:
-        brought = doubling_text(doubling)
-        return f"phi {following.phi:g} is not shown to be worth it: {brought} a doubling"
+    return next((b.phi for a, b in pairwise(trained) if a.phi == row.phi), None)
+
+
+def beyond_text(doubling: Doubling | None, following: float | None) -> str:
+    """Say what a doubling beyond a network brings; `following`: the phi of a trained one."""
+    if following is not None and doubling and doubling.basis == "measured":
+        shown = "brought more" if doubling.worth else "is not shown to be worth it"
+        return f"phi {following:g} {shown}: {doubling_text(doubling)} a doubling"
     if doubling is None:
         return "what a doubling beyond it brings is not known: no power law without two networks"
     return expected_text(doubling)

@@ -1,6 +1,6 @@
 """What a doubling of cost brings: measured between two networks, or expected of the power law."""
 
-from math import hypot, log2
+from math import exp2, hypot, log2
 
 from compound.schemas.answer import Doubling, Reached
 from compound.schemas.power_law import Law
@@ -45,6 +45,6 @@ def expected_doubling(law: Law, ratio: float, doublings: float = 1.0) -> Doublin
 
 
 def _gain(law: Law, exponent: float, ratio: float, doublings: float) -> float:
-    error = min(law.scale * ratio**-law.exponent, 1.0)
-    later = min(error * 2.0 ** (-exponent * doublings), 1.0)
+    error = min(law.scale * exp2(-law.exponent * log2(ratio)), 1.0)
+    later = min(error * exp2(-exponent * doublings), 1.0)
     return (error - later) / doublings

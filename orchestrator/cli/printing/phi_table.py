@@ -27,7 +27,8 @@ def show_phis(answer: Answer | None) -> None:
     """Print the table of phi, and what its rows are of; nothing for a line of one network."""
     if answer is None or len(answer.rows) < 2:
         return
-    unit = next((row.training.unit for row in answer.rows[::-1] if row.training), "GPU-hours")
+    units: list[HourUnit] = [row.training.unit for row in answer.rows if row.training]
+    unit = next(reversed(units), "GPU-hours")
     priced = any(row.training and row.training.money is not None for row in answer.rows)
     money = (">money",) if priced else ()
     hours = f">{_short(unit)}"
