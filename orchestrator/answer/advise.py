@@ -139,11 +139,11 @@ def law_at(inputs: AnswerInputs, ratio: float) -> Reached | None:
 def _no_more_than_larger(
     expected: Reached | None, ratio: float, rows: Sequence[AnswerRow]
 ) -> Reached | None:
-    """Return what is expected, at most what larger networks have been measured to reach."""
+    """Return what is expected, at most the best that larger networks have reached."""
     larger = [row.validation.value for row in rows if row.validation and row.ratio >= ratio]
-    if expected is None or not larger or expected.value <= min(larger):
+    if expected is None or not larger or expected.value <= max(larger):
         return expected
-    value = min(larger)
+    value = max(larger)
     low = None if expected.low is None else min(expected.low, value)
     return expected.model_copy(update={"value": value, "low": low})
 

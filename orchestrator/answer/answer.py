@@ -85,7 +85,7 @@ def answer_of(inputs: AnswerInputs) -> Answer:
     """Return the answer of a study as far as it is. Pure; also works where no job has ended."""
     stored, search = inputs.stored, inputs.stored.record.spec.search
     law = law_of_line(stored)
-    rows = with_doublings([*planned_rows(inputs), *predicted_rows(inputs)], law)
+    rows = with_doublings([*planned_rows(inputs), *predicted_rows(inputs)], law, inputs.images)
     chosen = pick(rows)
     answer = Answer(
         cost=search.budget.cost if search else "macs",
@@ -226,19 +226,23 @@ def law_accuracy(point: LawPoint) -> Reached | None:
     return Reached(value=1 - point.expected, low=low, high=high, part="law")
 
 
-def with_doublings(rows: Sequence[AnswerRow], law: Law | None) -> list[AnswerRow]:
+def with_doublings(rows: Sequence[AnswerRow], law: Law | None, images: int) -> list[AnswerRow]:
     """Return rows by cost, each with what a doubling before it brought or is expected to."""
     ordered = sorted(rows, key=lambda row: (row.ratio, row.phi))
-    return [_with_doubling(row, ordered[:number], law) for number, row in enumerate(ordered)]
+    return [
+        _with_doubling(row, ordered[:number], law, images) for number, row in enumerate(ordered)
+    ]
 
 
-def _with_doubling(row: AnswerRow, before: Sequence[AnswerRow], law: Law | None) -> AnswerRow:
+def _with_doubling(
+    row: AnswerRow, before: Sequence[AnswerRow], law: Law | None, images: int
+) -> AnswerRow:
     comparable = [r for r in before if r.validation and r.recipe == row.recipe]
     doubling: Doubling | None = None
     if row.validation and comparable and comparable[-1].validation:
         ratios = comparable[-1].ratio, row.ratio
-        doubling = measured_doubling(comparable[-1].validation, row.validation, ratios)
-    elif row.accuracy and law and before and before[-1].ratio < row.ratio:
+        doubling = measured_doubling(comparable[-1].validation, row.validation, ratios, images)
+    elif row.accuracy and not row.trained and law and before and before[-1].ratio < row.ratio:
         steps = log2(row.ratio / before[-1].ratio)
         doubling = expected_doubling(law, before[-1].ratio, steps)
     return row.model_copy(update={"doubling": doubling})

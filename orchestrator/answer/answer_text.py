@@ -127,11 +127,18 @@ def following_phi(answer: Answer, row: AnswerRow) -> float | None:
 def beyond_text(doubling: Doubling | None, following: float | None) -> str:
     """Say what a doubling beyond a network brings; `following`: the phi of a trained one."""
     if following is not None and doubling and doubling.basis == "measured":
-        shown = "brought more" if doubling.worth else "is not shown to be worth it"
-        return f"phi {following:g} {shown}: {doubling_text(doubling)} a doubling"
+        return f"phi {following:g} {_shown(doubling)}: {doubling_text(doubling)} a doubling"
     if doubling is None:
         return "what a doubling beyond it brings is not known: no power law without two networks"
     return expected_text(doubling)
+
+
+def _shown(doubling: Doubling) -> str:
+    """Say whether a larger network that is trained is worth its cost."""
+    if doubling.worth or doubling.low is None:
+        return "brought more" if doubling.gain > 0 else "brought nothing"
+    worse = doubling.high is not None and doubling.high < 0
+    return "beyond it is worse" if worse else "beyond it is not shown to be worth it"
 
 
 def expected_text(doubling: Doubling) -> str:

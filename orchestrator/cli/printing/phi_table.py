@@ -28,7 +28,7 @@ def show_phis(answer: Answer | None) -> None:
     if answer is None or len(answer.rows) < 2:
         return
     units: list[HourUnit] = [row.training.unit for row in answer.rows if row.training]
-    unit = next(reversed(units), "GPU-hours")
+    unit: HourUnit = units[-1] if units else "GPU-hours"
     priced = any(row.training and row.training.money is not None for row in answer.rows)
     money = (">money",) if priced else ()
     hours = f">{_short(unit)}"
