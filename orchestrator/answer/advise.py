@@ -25,6 +25,8 @@ from compound.schemas.architecture import Candidate
 
 STEP = 0.25
 """Of phi between two networks that are considered: some 19 % of cost where a step doubles it."""
+HOPELESS = 4.0
+"""Times a limit from which on no larger network is looked at: measured hours do not always grow."""
 MOST_PHI = 20.0
 """The largest that a spec may have."""
 
@@ -84,15 +86,19 @@ def _fitting(
     They end too where one is expected to reach `target`.
     """
     fitting: list[Option] = []
+    larger: Option | None = None
     for option in options(inputs, answer):
-        if over := _over(option.row, limits):
-            if not fitting:
-                raise none_fits(over[0], option.row)
-            return fitting, option
-        fitting.append(option)
-        if target and (amount_of("accuracy", option.row) or 0.0) >= target.value:
+        if not _over(option.row, limits):
+            fitting, larger = [*fitting, option], None
+            if target and (amount_of("accuracy", option.row) or 0.0) >= target.value:
+                break
+            continue
+        larger = larger or option
+        if _over(option.row, limits, HOPELESS):
             break
-    return fitting, None
+    if not fitting and larger:
+        raise none_fits(_over(larger.row, limits)[0], larger.row)
+    return fitting, larger
 
 
 def options(inputs: AnswerInputs, answer: Answer) -> Iterator[Option]:
@@ -148,14 +154,14 @@ def _no_more_than_larger(
     return expected.model_copy(update={"value": value, "low": low})
 
 
-def _over(row: AnswerRow, limits: Sequence[Limit]) -> tuple[LimitName, ...]:
-    """Return the limits that a network exceeds."""
-    return tuple(limit.name for limit in limits if _exceeds(row, limit))
+def _over(row: AnswerRow, limits: Sequence[Limit], times: float = 1.0) -> tuple[LimitName, ...]:
+    """Return the limits that a network exceeds so many times."""
+    return tuple(limit.name for limit in limits if _exceeds(row, limit, times))
 
 
-def _exceeds(row: AnswerRow, limit: Limit) -> bool:
+def _exceeds(row: AnswerRow, limit: Limit, times: float) -> bool:
     amount = amount_of(limit.name, row)
-    return amount is None or amount > limit.value
+    return amount is None or amount > times * limit.value
 
 
 def _smallest(inputs: AnswerInputs, fitting: Sequence[Option], target: Limit) -> Choice:

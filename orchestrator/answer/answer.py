@@ -125,6 +125,7 @@ def _planned_row(
     reached = tested(entry, inputs.stored.test)
     if reached is None and mean:
         reached = with_images(mean, inputs.images, inputs.level)
+    reached = reached or _predicted_at(entry.phi, law_of_line(inputs.stored))
     by_search = any(job.phase == "search" for job in entry.jobs)
     row = row_of(entry.phi, entry.network, coefficients_of(inputs.stored))
     return row.model_copy(
@@ -135,6 +136,12 @@ def _planned_row(
             "validation": mean,
         }
     )
+
+
+def _predicted_at(phi: float, law: Law | None) -> Reached | None:
+    """Return what the law predicts of a planned network that has no score."""
+    points = [point for point in law.points if point.phi == phi and not point.errors] if law else []
+    return law_accuracy(points[0]) if points else None
 
 
 def row_of(phi: float, network: Candidate, coefficients: Coefficients | None) -> AnswerRow:

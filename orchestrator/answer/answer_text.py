@@ -184,7 +184,7 @@ def _beside_axes(verdict: Verdict, search: Plan) -> str:
     axes = list(_axes(search, verdict.tied))
     if axes:
         are = "is" if len(axes) == 1 else "are"
-        return f"{' and '.join(axes)} alone {are} tied with the mix that was chosen"
+        return f"{listed(axes)} alone {are} tied with the mix that was chosen"
     if verdict.gain and verdict.gain.estimate < 0:
         return f"the mix that was chosen has a lower mean than {verdict.gain.over} alone"
     return "a mix was chosen"
@@ -215,6 +215,10 @@ def notes(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:
             f"{phis_text(far)}: predicted far beyond the data, over {FAR:g} times the cost of the "
             "largest trained network"
         )
+    planned = {row.phi for row in rows if not row.trained} & {*stored.record.spec.phis}
+    missing = [row for row in rows if row.phi in planned and row.accuracy]
+    if missing:
+        yield f"{phis_text(missing)}: not trained, and predicted by the power law"
     unknown = [row for row in rows if row.accuracy is None]
     if unknown:
         yield f"{phis_text(unknown)}: not trained, and no power law predicts it"
@@ -233,5 +237,9 @@ def _counted_seeds(rows: Sequence[AnswerRow]) -> Iterator[str]:
 
 def phis_text(rows: Sequence[AnswerRow]) -> str:
     """Return the phi of rows: phi 0, 1 and 3."""
-    named = [f"{row.phi:g}" for row in rows]
-    return f"phi {' and '.join(filter(None, (', '.join(named[:-1]), named[-1])))}"
+    return f"phi {listed([f'{row.phi:g}' for row in rows])}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names as people list them: 0, 1 and 3."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

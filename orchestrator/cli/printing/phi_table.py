@@ -15,6 +15,8 @@ from compound.schemas.answer import Answer, AnswerRow, Doubling, HourUnit, Reach
 
 WIDTH = 80
 """Columns of a terminal that nobody has made wider."""
+LEAST = 0.001
+"""Hours, and money, below which a table has no digits; JSON has all of them."""
 NONE_YET = "There is no answer yet: the search has no verdict."
 
 
@@ -44,9 +46,9 @@ def _short(unit: HourUnit) -> str:
 
 def _cells(row: AnswerRow, unit: HourUnit, *, priced: bool) -> list[str]:
     cost = row.training
-    hours = f"{_about(cost.basis != 'measured')}{amount_text(cost.hours)}" if cost else ""
+    hours = f"{_about(cost.basis != 'measured')}{_amount(cost.hours)}" if cost else ""
     hours += f" {_short(cost.unit)}" if cost and cost.unit != unit else ""
-    money = "" if cost is None or cost.money is None else amount_text(cost.money)
+    money = "" if cost is None or cost.money is None else _amount(cost.money)
     return [
         f"{row.phi:g}",
         multiple_text(row.ratio),
@@ -81,8 +83,13 @@ def _doubling(doubling: Doubling | None) -> str:
 
 
 def _tenths(difference: float) -> str:
-    """Write a difference of accuracies in points, and 0 without a sign."""
-    return f"{round(100 * difference, 1) + 0.0:.1f}"
+    """Write a difference of accuracies in points: tenths below 10, and 0 without a sign."""
+    digits = 1 if abs(difference) < 0.0995 else 0
+    return f"{round(100 * difference, digits) + 0.0:.{digits}f}"
+
+
+def _amount(amount: float) -> str:
+    return amount_text(amount) if amount >= LEAST else f"<{LEAST}"
 
 
 def explained(answer: Answer) -> Iterator[str]:
