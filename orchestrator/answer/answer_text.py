@@ -127,13 +127,13 @@ def following_phi(answer: Answer, row: AnswerRow) -> float | None:
 def beyond_text(doubling: Doubling | None, following: float | None) -> str:
     """Say what a doubling beyond a network brings; `following`: the phi of a trained one."""
     if following is not None and doubling and doubling.basis == "measured":
-        return f"phi {following:g} {_shown(doubling)}: {doubling_text(doubling)} a doubling"
+        return f"phi {following:g} {_brought(doubling)}: {doubling_text(doubling)} a doubling"
     if doubling is None:
         return "what a doubling beyond it brings is not known: no power law without two networks"
     return expected_text(doubling)
 
 
-def _shown(doubling: Doubling) -> str:
+def _brought(doubling: Doubling) -> str:
     """Say whether a larger network that is trained is worth its cost."""
     if doubling.worth or doubling.low is None:
         return "brought more" if doubling.gain > 0 else "brought nothing"

@@ -115,10 +115,10 @@ def _next_step(store: ArtifactStore, stored: Documents, choice: Choice, typed: s
         if entry.network.id == choice.option.network.id
         for job in entry.jobs
     ]
-    kept = [job for job in jobs if store.checkpoints(job)]
-    if row.trained and kept:
+    exportable = [job for job in jobs if store.checkpoints(job)]
+    if row.trained and exportable:
         target = f"{spec.name}-phi{row.phi:g}.safetensors"
-        return command("export", (kept[0], target), store=store.uri)
+        return command("export", (exportable[0], target), store=store.uri)
     if row.trained:
         return command("report", (spec.name,), store=store.uri)
     return advice_text.training_command(spec, typed, row.phi)
