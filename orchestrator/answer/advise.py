@@ -72,10 +72,13 @@ def choose(
     fitting, larger = _fitting(inputs, answer, [*by_name.values()], target)
     if target:
         choice = _smallest(inputs, fitting, target)
-        return _timed(choice, latency, measure) if latency else choice
+        timed = _fast_enough(fitting, choice, latency, measure) if latency else choice
+        if timed.option is not choice.option:
+            raise none_reaches(target, timed.option.row)
+        return timed
     over = _over(larger.row, [*by_name.values()]) if larger else ()
     choice = Choice(fitting[-1], over, larger.row if larger else None)
-    return _fastest(fitting, choice, latency, measure) if latency else choice
+    return _fast_enough(fitting, choice, latency, measure) if latency else choice
 
 
 def _fitting(
@@ -177,27 +180,25 @@ def _smallest(inputs: AnswerInputs, fitting: Sequence[Option], target: Limit) ->
     return Choice(last, ("accuracy",), smaller)
 
 
-def _timed(choice: Choice, limit: Limit, measure: Measure) -> Choice:
-    """Return a choice with its latency. SpecError: it is above the limit."""
-    latency = measure(choice.option.network)
-    if latency > limit.value:
-        raise none_fits("latency", choice.option.row, latency)
-    return Choice(choice.option, choice.binding, choice.neighbour, latency)
+def _fast_enough(
+    fitting: Sequence[Option], choice: Choice, limit: Limit, measure: Measure
+) -> Choice:
+    """Return the largest network within a latency, which grows along the line.
 
-
-def _fastest(fitting: Sequence[Option], choice: Choice, limit: Limit, measure: Measure) -> Choice:
-    """Return the largest network within a latency, by halving: latencies grow along the line."""
-    times = {len(fitting) - 1: measure(fitting[-1].network)}
-    if times[len(fitting) - 1] <= limit.value:
-        latency = times[len(fitting) - 1]
-        return Choice(choice.option, choice.binding, choice.neighbour, latency)
-    low, high = -1, len(fitting) - 1
+    Each whole phi is measured until one is too slow, then the steps before that: no network is
+    built that takes many times the limit. SpecError: the smallest is too slow.
+    """
+    times: dict[int, float] = {}
+    low, high, last = -1, len(fitting), len(fitting) - 1
     while high - low > 1:
-        middle = (low + high) // 2
-        times[middle] = measure(fitting[middle].network)
-        low, high = (middle, high) if times[middle] <= limit.value else (low, middle)
+        ahead = min(low + round(1 / STEP), last)
+        position = 0 if low < 0 else ahead if high > last else (low + high) // 2
+        times[position] = measure(fitting[position].network)
+        low, high = (position, high) if times[position] <= limit.value else (low, position)
     if low < 0:
         raise none_fits("latency", fitting[0].row, times[0])
+    if low == last:
+        return Choice(choice.option, choice.binding, choice.neighbour, times[low])
     return Choice(fitting[low], ("latency",), fitting[high].row, times[low], times[high])
 
 

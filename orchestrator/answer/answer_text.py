@@ -28,10 +28,15 @@ def sentence(answer: Answer, stored: "Documents") -> str:
     if row is None:
         return _untrained(answer)
     trained = [r for r in answer.rows if r.trained]
-    if row is trained[0] and len(trained) > 1:
+    if len(trained) == 1:
+        return f"{network_text(answer, row)}; {_ALONE}."
+    if row is trained[0]:
         return f"No larger network is shown to be worth its cost: {_small(row)}; {_next(answer)}."
-    parts = [f"{network_text(answer, row)}", _next(answer), _doubt(row)]
+    parts = [network_text(answer, row), _next(answer), _doubt(row)]
     return f"{'; '.join(filter(None, parts))}."
+
+
+_ALONE = "one network alone does not say what a doubling of cost brings"
 
 
 def _nothing_chosen(verdict: Verdict | None) -> str:
@@ -107,9 +112,21 @@ def ends_text(low: float | None, high: float | None) -> str:
 
 def doubling_text(doubling: Doubling) -> str:
     """Write points of accuracy with their interval: 0.4 points (0.1 to 0.8)."""
+    ends = gain_ends(doubling)
+    return f"{gain_text(doubling.gain)} points ({ends or 'no interval'})"
+
+
+def gain_ends(doubling: Doubling) -> str:
+    """Write the interval of a gain, in points; empty where it has none."""
     if doubling.low is None or doubling.high is None:
-        return f"{points(doubling.gain)} points (no interval)"
-    return f"{points(doubling.gain)} points ({points(doubling.low)} to {points(doubling.high)})"
+        return ""
+    return f"{gain_text(doubling.low)} to {gain_text(doubling.high)}"
+
+
+def gain_text(difference: float) -> str:
+    """Write a difference of accuracies in points; hundredths where it has no tenths."""
+    tenths = round(100 * difference, 1) + 0.0
+    return f"{tenths:.1f}" if tenths or not round(100 * difference, 2) else points(difference)
 
 
 def _next(answer: Answer) -> str:

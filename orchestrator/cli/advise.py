@@ -21,6 +21,9 @@ from compound.schemas.answer import Advice, Answer, Limit, LimitName
 from compound.schemas.architecture import Architecture, Candidate
 from compound.schemas.errors import SpecError
 
+LATENCY_S = 10.0
+"""Seconds after which no further pass of a network is timed."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -82,7 +85,7 @@ def _latency(candidate: Candidate) -> float:
             where="--latency",
             allowed="another limit",
         )
-    return measure([candidate.architecture])[0].median
+    return measure([candidate.architecture], limit=LATENCY_S)[0].median
 
 
 def _advice(

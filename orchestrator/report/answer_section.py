@@ -1,6 +1,12 @@
 """The answer in a report: its numbers at the head, and the table of phi."""
 
-from compound.orchestrator.answer.answer_text import amount_text, ends_text, multiple_text
+from compound.orchestrator.answer.answer_text import (
+    amount_text,
+    ends_text,
+    gain_ends,
+    gain_text,
+    multiple_text,
+)
 from compound.orchestrator.report.headline import Tile
 from compound.orchestrator.report.inputs import PHI, ReportInputs
 from compound.orchestrator.report.table_cells import (
@@ -12,10 +18,10 @@ from compound.orchestrator.report.table_cells import (
     number,
     text,
 )
-from compound.orchestrator.wording.numbers import percent, points
+from compound.orchestrator.wording.numbers import percent
 from compound.schemas.answer import Answer, AnswerRow, Doubling, Reached, TrainingCost
 
-PARTS = {"test": "test images", "validation": "validation images", "law": "the power law"}
+PARTS = {"test": "test", "validation": "validation", "law": "power law"}
 
 
 def answer_tiles(answer: Answer | None) -> list[Tile]:
@@ -31,7 +37,7 @@ def answer_tiles(answer: Answer | None) -> list[Tile]:
 
 def _accuracy_tile(row: AnswerRow, reached: Reached) -> Tile:
     ends = ends_text(reached.low, reached.high)
-    context = ", ".join(filter(None, (PARTS[reached.part], ends)))
+    context = ", ".join(filter(None, (f"{PARTS[reached.part]} images", ends)))
     return Tile(f"accuracy at {PHI} {row.phi:g}", percent(reached.value), context)
 
 
@@ -42,10 +48,8 @@ def _training_tile(cost: TrainingCost) -> Tile:
 
 def _doubling_tile(doubling: Doubling) -> Tile:
     basis = "measured" if doubling.basis == "measured" else "by the power law"
-    ends = "no interval"
-    if doubling.low is not None and doubling.high is not None:
-        ends = f"{points(doubling.low)} to {points(doubling.high)}"
-    return Tile("points of a doubling beyond it", points(doubling.gain), f"{ends}, {basis}")
+    ends = gain_ends(doubling) or "no interval"
+    return Tile("points of a doubling beyond it", gain_text(doubling.gain), f"{ends}, {basis}")
 
 
 def answer_table(inputs: ReportInputs) -> Table:
@@ -55,8 +59,8 @@ def answer_table(inputs: ReportInputs) -> Table:
     unit = next((row.training.unit for row in reversed(rows) if row.training), "hours")
     priced = any(row.training and row.training.money is not None for row in rows)
     money = ("money",) if priced else ()
-    heads = ("phi", "cost", "accuracy, %", "interval, %", "points a doubling", "interval, points")
-    size = ("pixels", "parameters", "MACs", "depth", "width")
+    heads = ("phi", "cost", "accuracy, %", "interval, %", "points a doubling", "interval")
+    size = ("pixels", "params", "MACs", "depth x width")
     columns = (*heads, "worth it", unit, *money, *size, "accuracy of")
     cells = tuple(
         _row(row, chosen=answer is not None and row == answer.row, priced=priced) for row in rows
@@ -79,8 +83,7 @@ def _row(row: AnswerRow, *, chosen: bool, priced: bool) -> tuple[Cell, ...]:
         number(row.resolution),
         number(None) if row.params is None else count(row.params),
         number(None) if row.macs is None else count(row.macs),
-        number(row.depth, "{:.2f}"),
-        number(row.width, "{:.2f}"),
+        Cell(f"{row.depth:.2f} x {row.width:.2f}", row.depth),
         text(PARTS[reached.part] if reached else "not trained", "quiet"),
     )
 
@@ -93,10 +96,8 @@ def _interval(reached: Reached | None) -> Cell:
 def _doubling_cells(doubling: Doubling | None) -> tuple[Cell, Cell]:
     if doubling is None:
         return number(None), number(None)
-    gain = Cell(points(doubling.gain), doubling.gain)
-    if doubling.low is None or doubling.high is None:
-        return gain, Cell(NOTHING, LAST)
-    return gain, Cell(f"{points(doubling.low)} to {points(doubling.high)}", doubling.low)
+    gain, ends = Cell(gain_text(doubling.gain), doubling.gain), gain_ends(doubling)
+    return gain, Cell(ends or NOTHING, LAST if doubling.low is None else doubling.low)
 
 
 def _worth(row: AnswerRow) -> Cell:

@@ -148,7 +148,8 @@ def test_networks_of_another_recipe_are_not_compared():
     assert [row.recipe for row in answer.rows] == ["search", *4 * ["family"]]
     assert answer.rows[1].doubling is None and answer.rows[2].doubling.worth
     assert any("phi 0: trained by the search's recipe" in note for note in answer.notes)
-    bare = answer_of(with_family(searched(spec=study_spec(family={"phi": [1]})), {1.0: 0.84}))
+    with_one = searched(spec=study_spec(family={"phi": [1]}))
+    bare = answer_of(with_family(with_one, {1.0: 0.84}))
     assert bare.phi == 1 and bare.rows[1].doubling.worth
 
 
@@ -254,5 +255,5 @@ def test_one_scaled_network_says_what_it_can():
     assert bare.rows[1].training.basis == "forecast"
     answer = answer_of(variant((0.9, 0.92), train_spec(seeds=2)))
     assert answer.phi == 2 and "91.0 % on validation images (" in answer.sentence
-    assert "what a doubling beyond it brings is not known" in answer.sentence
+    assert "one network alone does not say what a doubling of cost brings." in answer.sentence
     assert answer.scaling == ""
