@@ -20,6 +20,7 @@ from compound.orchestrator.answer.choice_line import (
 from compound.orchestrator.answer.doublings import expected_doubling, measured_doubling
 from compound.orchestrator.answer.line_network import LineBuilder
 from compound.orchestrator.answer.row_accuracy import (
+    covers_images,
     scores_of,
     search_noise,
     tested,
@@ -124,7 +125,8 @@ def _planned_row(
     mean = _validation(inputs, entry)
     reached = tested(entry, inputs.stored.test)
     if reached is None and mean:
-        reached = with_images(mean, inputs.images, inputs.level)
+        whole = entry.phi == 1 and entry.standing and covers_images(inputs.stored.verdict)
+        reached = mean if whole else with_images(mean, inputs.images, inputs.level)
     reached = reached or _predicted_at(entry.phi, law_of_line(inputs.stored))
     by_search = any(job.phase == "search" for job in entry.jobs)
     row = row_of(entry.phi, entry.network, coefficients_of(inputs.stored))

@@ -102,6 +102,12 @@ def worth_of_choice(verdict: Verdict | None, standing: Standing | None) -> Reach
     return Reached(value=worth.value, **ends, part="validation", seeds=len(standing.scores))
 
 
+def covers_images(verdict: Verdict | None) -> bool:
+    """Whether the intervals of a verdict allow for other images already."""
+    doubt = getattr(verdict, "images", None)
+    return getattr(doubt, "error", None) is not None
+
+
 def with_images(reached: Reached, images: int, level: float) -> Reached:
     """Return an accuracy with what the choice of so many images adds to its interval.
 

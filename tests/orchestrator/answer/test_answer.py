@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from compound.orchestrator.answer.answer import answer_of
 from compound.orchestrator.answer.answer_text import scaling
@@ -257,3 +259,27 @@ def test_one_scaled_network_says_what_it_can():
     assert answer.phi == 2 and "91.0 % on validation images (" in answer.sentence
     assert "one network alone does not say what a doubling of cost brings." in answer.sentence
     assert answer.scaling == ""
+
+
+@settings(max_examples=8, deadline=None)
+@given(data=st.data())
+def test_no_study_gives_an_impossible_number_or_contradicts_itself(data):
+    score = st.one_of(st.sampled_from([0.0, 1.0, 0.5]), st.floats(0.01, 0.99))
+    scores = {role: min(max(data.draw(score), 0.001), 0.999) for role in MIXED}
+    family = {phi: data.draw(st.one_of(st.none(), score)) for phi in (1.0, 2.0, 3.0)}
+    spec = study_spec(search={"seeds": data.draw(st.integers(1, 3))})
+    inputs = with_family(searched(scores, spec), family)
+    answer, outcome = answer_of(inputs), inputs.stored.verdict.outcome
+    for row in answer.rows:
+        for reached in filter(None, (row.accuracy, row.validation)):
+            low, high = (reached.low, reached.high)
+            assert 0 <= reached.value <= 1
+            assert low is None or high is None or 0 <= low <= reached.value <= high <= 1
+        assert row.training is None or row.training.hours > 0
+        gain = row.doubling
+        if gain and gain.low is not None and gain.high is not None:
+            assert -1 <= gain.low <= gain.gain <= gain.high <= 1
+    assert "nan" not in answer.text and "inf" not in answer.text.replace("infor", "")
+    if answer.row and answer.phi:
+        assert answer.row.doubling is None or answer.row.doubling.worth is not False
+    assert ("brought nothing" in answer.scaling) == (outcome in ("no gain", "loss"))
