@@ -4,6 +4,7 @@
         -> sensitivity.json -> jobs -> gateplan.json -> jobs -> gate.json
         -> family.json -> jobs -> law.json, along.json -> test.json
 
+and answer.json is made of them as each of them arrives,
 so the same command again resumes: what is done is read, never done again.
 """
 
@@ -15,12 +16,14 @@ from compound.cluster.runner import Runner
 from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.orchestrator.answer.stored_answer import made_answer
 from compound.orchestrator.choose.rounds import Search, next_round
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.plan.rate_jobs import plan_at, with_rate
 from compound.orchestrator.records import job_list
 from compound.orchestrator.records.documents import (
     ALONG,
+    ANSWER,
     DATA,
     FAMILY,
     GATE_PLAN,
@@ -117,10 +120,18 @@ class Study(Generic[S]):
 
     def evaluated(self, outcome: Outcome, info: DataInfo) -> Outcome:
         """Read the test part, if all phases have ended; return how the run ends."""
-        if outcome == "stopped" or not self.reads_test:
+        self.keep_answer()
+        if outcome == "stopped" or not self.reads_test or not info.test:
             return outcome
         ending = self._evaluation(info).run()
+        self.keep_answer()
         return ending if ending == "stopped" else outcome
+
+    def keep_answer(self) -> None:
+        """Write what the study can answer by now, with the user's own networks where allowed."""
+        answer = made_answer(self.store, written(self.folder), self.networks)
+        if answer:
+            self.folder.write(ANSWER, answer)
 
     def run(self: "Study[StudySpec]", plan: Plan) -> Outcome:
         """Carry the study as far as it goes, exactly as planned.
@@ -206,6 +217,7 @@ class Study(Generic[S]):
         if warning:
             verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, warning)})
         self.folder.write(VERDICT, verdict)
+        self.keep_answer()
         return verdict
 
     def _sensitivity(self, search: Search, verdict: Verdict, phases: PhaseRunner) -> Ending:

@@ -11,10 +11,16 @@ from compound.schemas.base import Identified, MisfitError, Model, digest
 from compound.schemas.data import DataSpec, Undecodable, is_unknown
 from compound.schemas.factory import FactoryNetwork, Realised
 from compound.schemas.machine.gpus import Gpus
-from compound.schemas.parallel import PARALLEL_KEYS, ParallelKey, add_old_name, refuse_both_names
+from compound.schemas.parallel import (
+    PARALLEL_KEYS,
+    Count,
+    ParallelKey,
+    Workers,
+    add_old_name,
+    refuse_both_names,
+)
 from compound.schemas.recipe import Keep, Recipe
 from compound.schemas.weights import WeightsRef
-from compound.schemas.worker_count import Count, Workers
 
 
 class Resources(Model):

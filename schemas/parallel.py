@@ -1,10 +1,10 @@
-"""Strategies to train one network on several workers, and their key in specs and documents."""
+"""How many workers train one network and by which strategy, and its key in specs and documents."""
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Discriminator, Field, Tag, model_validator
 
-from compound.schemas.base import MisfitError
+from compound.schemas.base import MisfitError, Model
 
 Parallel = Literal["none", "full"]
 """Names of the strategies; jobs/parallel/strategy_table.py has a row for each."""
@@ -45,3 +45,32 @@ def add_old_name(schema: dict[str, Any]) -> None:
         "deprecated": True,
     }
     schema["not"] = {"required": ["parallel", _OLD_NAME]}
+
+
+Count = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class WorkerRange(Model):
+    """Workers of an elastic job: as many as fit into the cluster, at least `min`."""
+
+    min: Count
+    max: Count
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "WorkerRange":
+        if self.min > self.max:
+            raise MisfitError(("min",), f"min is {self.min}, more than max, which is {self.max}")
+        return self
+
+
+_NUMBER, _RANGE = "number of workers", "range of workers"
+"""Names of the two ways to write `workers` in error messages."""
+
+
+def _workers(workers: Any) -> str:
+    return _RANGE if isinstance(workers, dict | WorkerRange) else _NUMBER
+
+
+Workers = Annotated[
+    Annotated[Count, Tag(_NUMBER)] | Annotated[WorkerRange, Tag(_RANGE)], Discriminator(_workers)
+]

@@ -73,6 +73,7 @@ ORDER = (
     "orchestrator/choose",
     "orchestrator/scale",
     "orchestrator/forecast",
+    "orchestrator/answer",
     "orchestrator/report",
     "orchestrator/run",
     "orchestrator/study",

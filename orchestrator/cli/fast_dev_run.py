@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.cli import run as run_command
 from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.cli.report import write_report
@@ -67,7 +68,7 @@ def _check(file: SpecFile, options: run_command.Options) -> int:
     groups = stored_failures(store, stored)
     say_failures(groups)
     if options.report:
-        write_report(store, stored)
+        write_report(store, stored, stored_answer(store, stored))
     if groups:
         failed = f"{sum(len(group.jobs) for group in groups)} of {counted(len(stored.jobs), 'job')}"
         raise RunError(

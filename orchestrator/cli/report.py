@@ -3,12 +3,14 @@
 from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.os_errors import refused_as
+from compound.schemas.answer import Answer
 from compound.schemas.errors import ReportError, SpecError
 from compound.schemas.job import JobResult
 from compound.schemas.store_uri import bucket_of
@@ -19,7 +21,10 @@ REPORT = "report.html"
 def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -> None:
     """Write report.html from the store as it is now; with `output` a copy for a browser."""
     store, stored = find(study, uri)
-    path = write_report(store, stored)
+    answer = stored_answer(store, stored)
+    path = write_report(store, stored, answer)
+    if answer:
+        note(answer.text)
     if output is not None:
         _copy(store.study(stored.record.spec.name).text(REPORT), output)
         path = str(output)
@@ -28,7 +33,7 @@ def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -
         copy = command("report", (name,), store=store.uri, output=f"{name}.html")
         note(f"to open it: {copy}")
     if as_json:
-        print_json({"report": path})
+        print_json({"report": path, "answer": answer and answer.model_dump(mode="json")})
     else:
         say(path)
 
@@ -40,7 +45,7 @@ def _copy(text: str, path: Path) -> None:
         raise refused_as(SpecError, "cannot write", path, error) from None
 
 
-def write_report(store: ArtifactStore, stored: Documents) -> str:
+def write_report(store: ArtifactStore, stored: Documents, answer: Answer | None) -> str:
     """Render a study's report into the store and return its address.
 
     Raises:
@@ -57,19 +62,21 @@ def write_report(store: ArtifactStore, stored: Documents) -> str:
             next_step=f"pip install {error.name} && {command('report', (name,), store=store.uri)}",
         ) from error
     folder = store.study(name)
-    folder.put_text(REPORT, render(_inputs(store, stored)))
+    folder.put_text(REPORT, render(_inputs(store, stored, answer)))
     return folder.path(REPORT)
 
 
-def report_or_reason(store: ArtifactStore, stored: Documents) -> str | ReportError:
+def report_or_reason(
+    store: ArtifactStore, stored: Documents, answer: Answer | None
+) -> str | ReportError:
     """Write a study's report; return its address, or else why it cannot be drawn here."""
     try:
-        return write_report(store, stored)
+        return write_report(store, stored, answer)
     except ReportError as error:
         return error
 
 
-def _inputs(store: ArtifactStore, stored: Documents) -> ReportInputs:
+def _inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> ReportInputs:
     """Read what a report shows."""
     planned = stored.plan or stored.trained
     assert planned is not None, "a study's plan is written before its jobs begin"
@@ -90,6 +97,7 @@ def _inputs(store: ArtifactStore, stored: Documents) -> ReportInputs:
         law=stored.law,
         along=stored.along,
         test=stored.test,
+        answer=answer,
         rows={id_: store.rows(id_) for id_ in ids},
         hosts=_hosts(store, results),
     )

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.cli.printing.along_table import show_along
 from compound.orchestrator.cli.printing.final_table import show_final
-from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
+from compound.orchestrator.cli.printing.output import note, print_json, say
+from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
 from compound.orchestrator.cli.report import report_or_reason
 from compound.orchestrator.forecast.budget_check import exceeded
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.study import Outcome
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.numbers import short
+from compound.schemas.answer import Answer
 from compound.schemas.errors import ReportError
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Member
@@ -21,8 +23,6 @@ from compound.schemas.study import AnySpec
 
 Reached = Outcome | Literal["spent", "failed"]
 """`spent`: stopped at the budget's limit; `failed`: nothing of the search can be used."""
-
-FAMILY = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,23 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
 
     Returns why there is no report, where one is wanted and cannot be drawn here.
     """
-    drawn = report_or_reason(store, stored) if summary.drawn else None
+    answer = stored_answer(store, stored)
+    drawn = report_or_reason(store, stored, answer) if summary.drawn else None
     report = drawn if isinstance(drawn, str) else None
     missing = drawn if isinstance(drawn, ReportError) else None
-    family = family_rows(store, stored)
     if summary.ending == "failed" and not summary.as_json:
         if drawn:
             note(f"report: {drawn}")
         return missing
     if summary.as_json:
-        print_json(_answer(store, stored, summary, family, report), indent=None)
+        print_json(_in_json(store, stored, summary, answer, report), indent=None)
         return missing
+    say()
+    say_answer(answer)
     for text in class_warnings(stored.data) if stored.data else ():
         note(f"warning: {text}")
     _say_verdict(stored)
-    if family:
-        print_table("\nfamily", FAMILY, [family_cells(row) for row in family])
+    show_phis(answer)
     show_final(stored.test)
     if stored.law:
         say(f"\n{stored.law.sentence}")
@@ -81,15 +82,16 @@ def _say_next(spec: AnySpec, summary: RunSummary, report: str | None) -> None:
     say("\n".join([f"\nreport: {report or 'not made'}", "next:", *steps]))
 
 
-def _answer(
+def _in_json(
     store: ArtifactStore,
     stored: Documents,
     summary: RunSummary,
-    family: list[dict[str, Any]],
+    answer: Answer | None,
     report: str | None,
 ) -> dict[str, Any]:
     parts = {
         "recipe_check": stored.recipe_check,
+        "answer": answer,
         "verdict": stored.verdict,
         "sensitivity": stored.sensitivity,
         "gate": stored.gate,
@@ -105,7 +107,7 @@ def _answer(
         "failed": summary.failed,
         "warnings": list(class_warnings(stored.data)) if stored.data else [],
         **{name: part.model_dump(mode="json") if part else None for name, part in parts.items()},
-        "family": family,
+        "family": family_rows(store, stored),
         "report": report,
     }
 
@@ -157,18 +159,3 @@ def _family_row(member: Member, store: ArtifactStore) -> dict[str, Any]:
         "done": len(scores),
         "accuracy": sum(scores) / len(scores) if scores else None,
     }
-
-
-def family_cells(row: dict[str, Any]) -> list[str]:
-    """Return a member as the cells of a table."""
-    accuracy = row["accuracy"]
-    return [
-        row["architecture"][:8],
-        f"{row['phi']:g}",
-        f"{row['ratio']:.2f}x",
-        f"{row['params']:,}",
-        short(row["macs"]),
-        str(row["resolution"]),
-        f"{row['done']} of {row['jobs']} done",
-        "" if accuracy is None else f"{accuracy:.2%}",
-    ]

@@ -15,9 +15,12 @@ from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
+from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
 from compound.orchestrator.forecast.budget_check import used_parts
 from compound.orchestrator.records.documents import (
     ALONG,
+    ANSWER,
+    BASELINE,
     DATA,
     FINAL_TEST,
     GATE_PLAN,
@@ -36,6 +39,7 @@ from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.numbers import closest
+from compound.schemas.answer import Answer
 from compound.schemas.data import DataInfo
 from compound.schemas.errors import SpecError, StoreError
 from compound.schemas.final_evaluation import FinalTest
@@ -102,12 +106,14 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     groups = failed_groups(study_status.planned, states)
     pairs = [(line, states[line.job]) for line in study_status.planned]
     counts = Counter(_status(state) for _, state in pairs)
+    answer = study_status.answer or _made_answer(store, name, study_status)
     if as_json:
         print_json(
             {
                 "study": name,
                 "store": store.uri,
                 "counts": dict(counts),
+                "answer": answer.model_dump(mode="json") if answer else None,
                 "verdict": study_status.verdict,
                 "gate": study_status.gate,
                 "along": study_status.along,
@@ -122,7 +128,9 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
     reasons = _retry_reasons(store.study(name), states)
     cells = [_cells(line, state, reasons.get(line.job, "")) for line, state in pairs]
-    print_table(f"{name} in {store.uri}", columns, cells)
+    say_answer(answer)
+    show_phis(answer)
+    print_table(f"\n{name} in {store.uri}", columns, cells)
     say(f"\n{', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}")
     for group in groups:
         say("\n  ".join(filter(None, (group.headline, group.users_line))))
@@ -150,6 +158,8 @@ class StudyStatus:
     planned: list[Line]
     listed: Mapping[str, int]
     """What lies in the study's folder, with its bytes."""
+    answer: Answer | None
+    """None: nothing can be answered yet, or it is older than answers."""
     verdict: str | None
     gate: str | None
     along: str | None
@@ -178,6 +188,7 @@ class StudyStatus:
             record.spec,
             _planned(folder, record.spec, listed),
             listed,
+            folder.read(ANSWER, Answer) if ANSWER in listed else None,
             sentence_as_read(record.spec, verdict.sentence) if verdict else None,
             gate.sentence if gate and gated else None,
             along.sentence if along and len(record.spec.ways) > 1 else None,
@@ -185,6 +196,16 @@ class StudyStatus:
             folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,
             folder.read(DATA, DataInfo) if DATA in listed else None,
         )
+
+
+def _made_answer(store: ArtifactStore, name: str, status: StudyStatus) -> Answer | None:
+    """Make the answer of a study that is older than answers, once there is one to make."""
+    if not {VERDICT, BASELINE} & {*status.listed}:
+        return None
+    from compound.orchestrator.answer.stored_answer import made_answer  # statistics, which take 1 s
+
+    stored = documents(store.study(name))
+    return made_answer(store, stored) if stored else None
 
 
 def _planned(folder: StudyFolder, spec: AnySpec, listed: Mapping[str, int]) -> list[Line]:

@@ -1,7 +1,7 @@
-"""The command line of a store: its tables, and its keeping."""
+"""The command line of a store: what its studies advise, its tables, and its keeping."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,13 +9,53 @@ from compound.orchestrator.cli import unused_options
 from compound.orchestrator.cli.options import (
     DEFAULT_STORE,
     FormatOption,
+    ImportOption,
     JsonOption,
     OutputOption,
     StoreOption,
     StudyArgument,
 )
 
+if TYPE_CHECKING:
+    from compound.schemas.answer import LimitName  # pydantic, which --help need not wait for
+
 app = typer.Typer()
+
+
+@app.command()
+def advise(
+    study: StudyArgument,
+    gpu_hours: Annotated[
+        str | None, typer.Option(help="At most so many hours of training: 40, 90min.")
+    ] = None,
+    params: Annotated[str | None, typer.Option(help="At most so many parameters: 5M.")] = None,
+    macs: Annotated[str | None, typer.Option(help="At most so many MACs: 1.5G.")] = None,
+    latency: Annotated[
+        str | None, typer.Option(help="At most that long for one image, timed here: 20ms.")
+    ] = None,
+    multiple: Annotated[
+        str | None, typer.Option(help="At most so many times the baseline's cost: 16.")
+    ] = None,
+    accuracy: Annotated[
+        str | None, typer.Option(help="The smallest that should reach it: 0.85, 85%.")
+    ] = None,
+    store: StoreOption = None,
+    allow_import: ImportOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which network to take for so many hours, parameters, MACs, milliseconds."""
+    from compound.orchestrator.cli import advise as advise_command
+
+    texts: dict[LimitName, str | None] = {
+        "gpu_hours": gpu_hours,
+        "params": params,
+        "macs": macs,
+        "latency": latency,
+        "multiple": multiple,
+        "accuracy": accuracy,
+    }
+    options = advise_command.Options(texts, store, allow_import, as_json)
+    advise_command.advise(study, options)
 
 
 @app.command()

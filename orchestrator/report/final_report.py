@@ -1,9 +1,7 @@
-"""The test part in a report: its table, its number at the head, and what is said of it."""
+"""The test part in a report: its table."""
 
-from compound.orchestrator.report.headline import Tile
 from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.report.table_cells import NOTHING, Cell, Table, number, spans, text
-from compound.orchestrator.wording.numbers import percent
 from compound.schemas.final_evaluation import NetworkScore
 
 
@@ -39,13 +37,3 @@ def _row(network: NetworkScore) -> tuple[Cell, ...]:
 
 def _percent(fraction: float | None) -> float | None:
     return None if fraction is None else 100 * fraction
-
-
-def final_tiles(inputs: ReportInputs) -> list[Tile]:
-    """Return the test accuracy of the choice, or of the largest network where nothing is chosen."""
-    measured = [n for n in (inputs.test.networks if inputs.test else ()) if n.accuracy is not None]
-    chosen = [network for network in measured if network.role == "choice"] or measured[-1:]
-    if not chosen or chosen[0].accuracy is None:
-        return []
-    context = f"validation {percent(chosen[0].validation)}" if chosen[0].validation else ""
-    return [Tile(f"test accuracy, {chosen[0].name}", percent(chosen[0].accuracy), context)]

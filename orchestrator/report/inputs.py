@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from compound.orchestrator.wording.names import kind, name
+from compound.schemas.answer import Answer
 from compound.schemas.architecture import Candidate
 from compound.schemas.data import DataInfo
 from compound.schemas.final_evaluation import FinalTest
@@ -48,6 +49,7 @@ class ReportInputs:
     """None: the family has no way of scaling but the choice's."""
     test: FinalTest | None = None
     """None: there is no test part, or the study is older than test parts."""
+    answer: Answer | None = None
 
     @property
     def line(self) -> list[Member]:

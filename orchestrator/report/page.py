@@ -16,8 +16,9 @@ from compound.orchestrator.choose.resolution_text import resolution
 from compound.orchestrator.choose.tie_break import INDIFFERENT
 from compound.orchestrator.report import tables
 from compound.orchestrator.report.along_figure import along_table
+from compound.orchestrator.report.answer_section import answer_table, answer_tiles
 from compound.orchestrator.report.figures import MOST, figures
-from compound.orchestrator.report.final_report import final_table, final_tiles
+from compound.orchestrator.report.final_report import final_table
 from compound.orchestrator.report.gate_figure import contenders
 from compound.orchestrator.report.headline import tiles
 from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores, report_rows
@@ -49,7 +50,8 @@ def render(inputs: ReportInputs) -> str:
             verdict=verdict,
             headline=_headline(inputs),
             advice=_advice(inputs),
-            tiles=[*tiles(inputs), *final_tiles(inputs)],
+            tiles=[*answer_tiles(inputs.answer), *tiles(inputs)],
+            worded=_worded(inputs),
             cautions=[*class_warnings(inputs.data), *(verdict.warnings if verdict else ())],
             tested=final_text(inputs.test),
             drawn=drawn,
@@ -108,6 +110,7 @@ def _embedded(value: object) -> Markup:
 
 def _tables(inputs: ReportInputs) -> dict[str, Table]:
     named = {
+        "answer": answer_table(inputs),
         "standings": tables.standings(inputs),
         "networks": tables.networks(inputs),
         "rungs": rung_table(inputs),
@@ -123,6 +126,8 @@ def _tables(inputs: ReportInputs) -> dict[str, Table]:
 
 
 def _headline(inputs: ReportInputs) -> str:
+    if inputs.answer and inputs.answer.rows:
+        return inputs.answer.sentence
     if inputs.verdict:
         return inputs.verdict.sentence
     if inputs.spec.search:
@@ -132,6 +137,14 @@ def _headline(inputs: ReportInputs) -> str:
     if not reached:
         return f"The network {at} has no score yet."
     return f"The network {at} reaches {percent(fmean(reached))} validation accuracy."
+
+
+def _worded(inputs: ReportInputs) -> str:
+    """Return what the head says after its first sentence."""
+    if inputs.answer is None or not inputs.answer.rows:
+        return ""
+    verdict = inputs.verdict.sentence if inputs.verdict else ""
+    return " ".join(filter(None, (inputs.answer.scaling, verdict)))
 
 
 def _advice(inputs: ReportInputs) -> str:

@@ -1,0 +1,262 @@
+"""The answer in words: first the network, its cost and its accuracy, then what follows."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from compound.orchestrator.wording.names import triple
+from compound.orchestrator.wording.numbers import percent, points, short
+from compound.schemas.answer import Answer, AnswerRow, Doubling, Reached, TrainingCost
+from compound.schemas.architecture import AXES, Axis
+from compound.schemas.design import COST_NAMES, CostUnit
+from compound.schemas.plan import Plan
+from compound.schemas.verdict import Verdict
+
+if TYPE_CHECKING:
+    from compound.orchestrator.records.documents import Documents
+
+FAR = 4.0
+"""Times the largest trained network's cost from which on a prediction is called far."""
+PARTS = {"test": " on test images", "validation": " on validation images", "law": ""}
+
+
+def sentence(answer: Answer, stored: "Documents") -> str:
+    """Return the network that the study would take, and what a doubling beyond it brings."""
+    row = answer.row
+    if answer.coefficients is None:
+        return _nothing_chosen(stored.verdict)
+    if row is None:
+        return _untrained(answer)
+    trained = [r for r in answer.rows if r.trained]
+    if len(trained) == 1:
+        return f"{network_text(answer, row)}; {_ALONE}."
+    if row is trained[0]:
+        return f"No larger network is shown to be worth its cost: {_small(row)}; {_next(answer)}."
+    parts = [network_text(answer, row), _next(answer), _doubt(row)]
+    return f"{'; '.join(filter(None, parts))}."
+
+
+_ALONE = "one network alone does not say what a doubling of cost brings"
+
+
+def _nothing_chosen(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return "There is no answer yet: nothing is chosen to scale by."
+    return "There is no answer: the search could choose no network."
+
+
+def _untrained(answer: Answer) -> str:
+    planned = [row for row in answer.rows if row.phi != 0]
+    texts = [network_text(answer, row) for row in planned[-1:]]
+    return f"{' '.join(texts)}; it has no score yet." if texts else "There is no answer yet."
+
+
+def network_text(answer: Answer, row: AnswerRow) -> str:
+    """Return a network of the line with its cost and accuracy."""
+    assert answer.coefficients is not None
+    size = size_text(row)
+    parts = [triple(answer.coefficients), f"phi {row.phi:g}", *([size] if size else [])]
+    parts += [hours_text(row.training)] if row.training else []
+    parts += [accuracy_text(row.accuracy)] if row.accuracy else []
+    return f"For {multiple_text(row.ratio)} {compute_text(answer.cost)}: {', '.join(parts)}"
+
+
+def _small(row: AnswerRow) -> str:
+    """Return the smallest network of the line, usually the baseline."""
+    label = "the baseline" if row.phi == 0 else f"phi {row.phi:g}"
+    parts = [size_text(row), hours_text(row.training) if row.training else ""]
+    reached = f" reaches {accuracy_text(row.accuracy)}" if row.accuracy else ""
+    return f"{label} ({', '.join(filter(None, parts))}){reached}"
+
+
+def size_text(row: AnswerRow) -> str:
+    """Return pixels and parameters; empty for a network that cannot be built here."""
+    if row.params is None:
+        return ""
+    return f"{row.resolution} px, {short(row.params)} params"
+
+
+def compute_text(cost: CostUnit) -> str:
+    """Return what the ratios of cost count."""
+    return f"the compute ({COST_NAMES[cost]})"
+
+
+def multiple_text(ratio: float) -> str:
+    """Write a ratio of costs: 7.94x, 15.8x, 128x."""
+    return f"{ratio:.0f}x" if ratio >= 99.95 else f"{ratio:#.3g}x"
+
+
+def hours_text(cost: TrainingCost) -> str:
+    """Return hours, and money where they have a price; `about` where they were not measured."""
+    about = "" if cost.basis == "measured" else "about "
+    money = "" if cost.money is None else f", {about}{amount_text(cost.money)} units of money"
+    return f"{about}{amount_text(cost.hours)} {cost.unit}{money}"
+
+
+def amount_text(amount: float) -> str:
+    """Write hours or money: 0.0017, 0.31, 4.2, 31, 1,240."""
+    return f"{amount:,.0f}" if amount >= 9.95 else f"{amount:.2g}"
+
+
+def accuracy_text(reached: Reached) -> str:
+    """Return an accuracy with its interval, and of which images it is."""
+    expected = "expected " if reached.part == "law" else ""
+    ends = f" ({ends_text(reached.low, reached.high)})" if reached.low is not None else ""
+    return f"{expected}{percent(reached.value)}{PARTS[reached.part]}{ends}"
+
+
+def ends_text(low: float | None, high: float | None) -> str:
+    """Write an interval of accuracies in percent: 82.9 to 85.0; empty where it has no ends."""
+    return "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def doubling_text(doubling: Doubling) -> str:
+    """Write points of accuracy with their interval: 0.4 points (0.1 to 0.8)."""
+    ends = gain_ends(doubling)
+    return f"{gain_text(doubling.gain)} points ({ends or 'no interval'})"
+
+
+def gain_ends(doubling: Doubling) -> str:
+    """Write the interval of a gain, in points; empty where it has none."""
+    if doubling.low is None or doubling.high is None:
+        return ""
+    return f"{gain_text(doubling.low)} to {gain_text(doubling.high)}"
+
+
+def gain_text(difference: float) -> str:
+    """Write a difference of accuracies in points; hundredths where it has no tenths."""
+    tenths = round(100 * difference, 1) + 0.0
+    return f"{tenths:.1f}" if tenths or not round(100 * difference, 2) else points(difference)
+
+
+def _next(answer: Answer) -> str:
+    """Say what a doubling beyond the network brings."""
+    row = answer.row
+    return beyond_text(answer.beyond, following_phi(answer, row) if row else None)
+
+
+def following_phi(answer: Answer, row: AnswerRow) -> float | None:
+    """Return the phi of the next larger network that is trained; None after the last."""
+    trained = [r for r in answer.rows if r.trained]
+    return next((b.phi for a, b in pairwise(trained) if a.phi == row.phi), None)
+
+
+def beyond_text(doubling: Doubling | None, following: float | None) -> str:
+    """Say what a doubling beyond a network brings; `following`: the phi of a trained one."""
+    if following is not None and doubling and doubling.basis == "measured":
+        return f"phi {following:g} {_brought(doubling)}: {doubling_text(doubling)} a doubling"
+    if doubling is None:
+        return "what a doubling beyond it brings is not known: no power law without two networks"
+    return expected_text(doubling)
+
+
+def _brought(doubling: Doubling) -> str:
+    """Say whether a larger network that is trained is worth its cost."""
+    if doubling.worth or doubling.low is None:
+        return "brought more" if doubling.gain > 0 else "brought nothing"
+    worse = doubling.high is not None and doubling.high < 0
+    return "beyond it is worse" if worse else "beyond it is not shown to be worth it"
+
+
+def expected_text(doubling: Doubling) -> str:
+    """Say what the power law expects of a doubling."""
+    if doubling.gain <= 0:
+        return "by the power law a doubling beyond it brings nothing: errors do not fall with cost"
+    return f"a doubling beyond it is expected to bring {doubling_text(doubling)}"
+
+
+def _doubt(row: AnswerRow) -> str:
+    """Say why it is not known whether a network is worth its cost; empty where it is."""
+    if row.phi == 0 or (row.doubling and row.doubling.worth):
+        return ""
+    if row.doubling is None:
+        return "no smaller network was trained by the same recipe, so its gain is not known"
+    return "one seed each shows no noise, so whether it is worth its cost is not known"
+
+
+def scaling(verdict: Verdict | None, search: Plan | None) -> str:
+    """Say what was chosen where compound scaling brought nothing, or nothing that is shown.
+
+    Empty where a gain is proven, which the verdict's own sentence says.
+    """
+    if verdict is None or search is None or verdict.chosen is None:
+        return ""
+    chosen = next(iter(_axes(search, (verdict.chosen,))), None)
+    if verdict.outcome == "gain":
+        return f"{chosen} alone was chosen.".capitalize() if chosen else ""
+    choice = f"{chosen} alone was chosen" if chosen else _beside_axes(verdict, search)
+    return f"{_BROUGHT[verdict.outcome]}: {choice}."
+
+
+_BROUGHT = {
+    "loss": "Compound scaling brought nothing here",
+    "no gain": "Compound scaling brought nothing here that this study can show",
+    "undecided": "Whether compound scaling brings anything here is undecided",
+    "no verdict": "Whether compound scaling brings anything here is not known",
+}
+
+
+def _beside_axes(verdict: Verdict, search: Plan) -> str:
+    """Say that a mix was chosen, and which single axes it is no better than."""
+    axes = list(_axes(search, verdict.tied))
+    if axes:
+        are = "is" if len(axes) == 1 else "are"
+        return f"{listed(axes)} alone {are} tied with the mix that was chosen"
+    if verdict.gain and verdict.gain.estimate < 0:
+        return f"the mix that was chosen has a lower mean than {verdict.gain.over} alone"
+    return "a mix was chosen"
+
+
+def _axes(search: Plan, candidates: Sequence[str]) -> Iterator[Axis]:
+    """Yield the single axes among candidates."""
+    for network in search.candidates:
+        if network.id in candidates:
+            yield from (axis for axis in AXES if axis in network.roles)
+
+
+def notes(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:
+    """Yield what was guessed, left out, or is of other images."""
+    short_ones = [row for row in rows if row.recipe == "search"]
+    if short_ones:
+        yield (
+            f"{phis_text(short_ones)}: trained by the search's recipe, which differs from the "
+            "family's, so not compared with the others"
+        )
+    if stored.test and stored.test.outdated and stored.test.readings:
+        yield f"accuracies are of validation images: {stored.test.outdated}"
+    yield from _counted_seeds(rows)
+    largest = max((row.ratio for row in rows if row.trained), default=0.0)
+    far = [row for row in rows if largest and not row.trained and row.ratio > FAR * largest]
+    if far:
+        yield (
+            f"{phis_text(far)}: predicted far beyond the data, over {FAR:g} times the cost of the "
+            "largest trained network"
+        )
+    planned = {row.phi for row in rows if not row.trained} & {*stored.record.spec.phis}
+    missing = [row for row in rows if row.phi in planned and row.accuracy]
+    if missing:
+        yield f"{phis_text(missing)}: not trained, and predicted by the power law"
+    unknown = [row for row in rows if row.accuracy is None]
+    if unknown:
+        yield f"{phis_text(unknown)}: not trained, and no power law predicts it"
+
+
+def _counted_seeds(rows: Sequence[AnswerRow]) -> Iterator[str]:
+    """Say where the noise of one seed is the search's, and where it is not known."""
+    single = [row for row in rows if row.validation and row.validation.seeds == 1]
+    if not single:
+        return
+    if any(row.validation and row.validation.low is None for row in single):
+        yield f"{phis_text(single)}: one seed, and the noise between seeds is not known"
+    else:
+        yield f"{phis_text(single)}: one seed; the noise between seeds is the search's"
+
+
+def phis_text(rows: Sequence[AnswerRow]) -> str:
+    """Return the phi of rows: phi 0, 1 and 3."""
+    return f"phi {listed([f'{row.phi:g}' for row in rows])}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names as people list them: 0, 1 and 3."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

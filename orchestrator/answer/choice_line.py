@@ -1,0 +1,95 @@
+"""The networks on the choice's line: the baseline, the choice, and the family between them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from compound.schemas.architecture import Candidate, Coefficients
+from compound.schemas.plan import FamilyPlan, Member, Plan, PlannedJob
+from compound.schemas.power_law import Law
+from compound.schemas.verdict import Standing, Verdict
+
+if TYPE_CHECKING:
+    from compound.orchestrator.records.documents import Documents
+
+
+@dataclass(frozen=True)
+class LineNetwork:
+    """A network of the line, and the jobs that trained it, a seed each."""
+
+    phi: float
+    network: Candidate
+    jobs: tuple[PlannedJob, ...]
+    standing: Standing | None = None
+    """Of the search, where the search's jobs are among these."""
+
+
+def line(family: FamilyPlan | None) -> tuple[Member, ...]:
+    """Return the members that are scaled by the choice's coefficients."""
+    members = family.members if family else ()
+    return tuple(member for member in members if getattr(member, "along", "choice") == "choice")
+
+
+def coefficients_of(stored: "Documents") -> Coefficients | None:
+    """Return what the line is scaled by: the search's choice, or what a spec of one network says.
+
+    None where the search has chosen none.
+    """
+    if stored.verdict:
+        return stored.verdict.coefficients
+    return stored.family.coefficients if stored.family else None
+
+
+def family_of(stored: "Documents") -> FamilyPlan | None:
+    """Return the family; None where it is of an earlier choice, and will be planned anew."""
+    verdict, family = stored.verdict, stored.family
+    moved = verdict and family and verdict.coefficients != family.coefficients
+    return None if moved else family
+
+
+def law_of_line(stored: "Documents") -> Law | None:
+    """Return the power law; None where it is of an earlier choice."""
+    return stored.law if family_of(stored) else None
+
+
+def choice_line(stored: "Documents") -> list[LineNetwork]:
+    """Return the planned networks of the line, by cost; one that several phi share is there once.
+
+    Phi 1 has the jobs of the search too where these are by the family's recipe.
+    """
+    networks = {entry.network.id: entry for entry in reversed(list(_networks(stored)))}
+    return sorted(networks.values(), key=lambda entry: (entry.network.ratio, entry.phi))
+
+
+def _networks(stored: "Documents") -> Iterator[LineNetwork]:
+    members = line(family_of(stored))
+    if stored.trained:
+        yield LineNetwork(0.0, stored.trained.baseline, ())
+    for searched in _searched(stored.search, stored.verdict) if stored.search else ():
+        if _takes_part(searched, members):
+            yield searched
+    for member in members:
+        yield LineNetwork(member.phi, member.network, member.jobs)
+
+
+def _takes_part(searched: LineNetwork, members: tuple[Member, ...]) -> bool:
+    """Whether the family has not trained this network anew, by its own recipe or more seeds."""
+    by_search = {job.request.job.id for job in searched.jobs}
+    same = [member for member in members if member.network.id == searched.network.id]
+    return all(job.request.job.id in by_search for member in same for job in member.jobs)
+
+
+def _searched(search: Plan, verdict: Verdict | None) -> Iterator[LineNetwork]:
+    """Yield the baseline and the choice, as the search has trained them."""
+    baseline = search.baseline
+    standing = verdict.baseline if verdict else None
+    yield LineNetwork(0.0, baseline, _jobs(search, baseline), standing)
+    chosen = verdict.chosen if verdict else None
+    for network in search.candidates:
+        if verdict and network.id == chosen:
+            standing = next((s for s in verdict.standings if s.candidate == chosen), None)
+            yield LineNetwork(1.0, network, _jobs(search, network), standing)
+
+
+def _jobs(search: Plan, network: Candidate) -> tuple[PlannedJob, ...]:
+    return tuple(j for j in search.jobs if j.phase == "search" and j.candidate == network.id)

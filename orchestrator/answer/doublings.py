@@ -1,0 +1,76 @@
+"""What a doubling of cost brings: measured between two networks, or expected of the power law."""
+
+from collections.abc import Sequence
+from math import exp2, hypot, log2
+
+from compound.orchestrator.statistics.log_odds import accuracy, log_odds
+from compound.schemas.answer import Doubling, Reached
+from compound.schemas.power_law import Law
+
+
+def measured_doubling(
+    smaller: Reached, larger: Reached, ratios: tuple[float, float], images: int
+) -> Doubling | None:
+    """Return the difference of two accuracies for each doubling of cost between them.
+
+    `ratios`: of the smaller and the larger network, measured on `images`. None where they cost the
+    same. Networks less than a doubling apart are extended to one on log odds, where no accuracy
+    leaves 0 to 1. The interval is made of both networks' intervals (MOVER: Zou and Donner,
+    Statistics in Medicine 27:10, 2008), so it holds for independent noise.
+    """
+    doublings = log2(ratios[1] / ratios[0])
+    if doublings <= 0:
+        return None
+    points = [smaller.value, larger.value, *(_ends(smaller, larger) or ())]
+    if doublings < 1:
+        return _extended(points, doublings, images)
+    gain, low, high = _difference(points)
+    ends = {} if low is None or high is None else {"low": low / doublings, "high": high / doublings}
+    return Doubling(gain=gain / doublings, **ends, basis="measured")
+
+
+def _ends(smaller: Reached, larger: Reached) -> tuple[float, float, float, float] | None:
+    """Return both networks' ends, the smaller's first; None where one has none."""
+    if smaller.low is None or smaller.high is None or larger.low is None or larger.high is None:
+        return None
+    return smaller.low, smaller.high, larger.low, larger.high
+
+
+def _difference(points: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """Return the larger's value less the smaller's with its ends; `points` as in `_ends`."""
+    first, second, *ends = points
+    gain = second - first
+    if not ends:
+        return gain, None, None
+    low, high, low_second, high_second = ends
+    below = hypot(second - low_second, high - first)
+    return gain, gain - below, gain + hypot(high_second - second, first - low)
+
+
+def _extended(points: Sequence[float], doublings: float, images: int) -> Doubling:
+    """Return what a whole doubling brings at the rate of a part of one, on log odds."""
+    first = points[0]
+    odds = log_odds(points, images).tolist()
+    steps = [end / doublings for end in _difference(odds) if end is not None]
+    gain, *ends = (float(accuracy(odds[0] + step)) - first for step in steps)
+    return Doubling(gain=gain, **dict(zip(("low", "high"), ends, strict=False)), basis="measured")
+
+
+def expected_doubling(law: Law, ratio: float, doublings: float = 1.0) -> Doubling:
+    """Return what each of so many doublings beyond a cost is expected to bring, by a power law.
+
+    Of less than one doubling it is what a whole one brings. The interval is the exponent's. Its lower end is at most 0: where errors level off, no law
+    through smaller networks shows it.
+    """
+    doublings = max(doublings, 1.0)
+    gain = _gain(law, law.exponent, ratio, doublings)
+    if law.low is None or law.high is None:
+        return Doubling(gain=gain, basis="law")
+    ends = [_gain(law, exponent, ratio, doublings) for exponent in (law.low, law.high)]
+    return Doubling(gain=gain, low=min(*ends, 0.0), high=max(*ends, gain), basis="law")
+
+
+def _gain(law: Law, exponent: float, ratio: float, doublings: float) -> float:
+    error = min(law.scale * exp2(-law.exponent * log2(ratio)), 1.0)
+    later = min(error * exp2(-exponent * doublings), 1.0)
+    return (error - later) / doublings

@@ -1,0 +1,109 @@
+"""The answer on a terminal: its sentence, and a row for each phi in at most 80 columns."""
+
+from collections.abc import Iterator
+from textwrap import fill
+
+from compound.orchestrator.answer.answer_text import (
+    amount_text,
+    ends_text,
+    multiple_text,
+    phis_text,
+)
+from compound.orchestrator.cli.printing.output import print_table, say
+from compound.orchestrator.wording.numbers import short
+from compound.schemas.answer import Answer, AnswerRow, Doubling, HourUnit, Reached
+
+WIDTH = 80
+"""Columns of a terminal that nobody has made wider."""
+LEAST = 0.001
+"""Hours, and money, below which a table has no digits; JSON has all of them."""
+NONE_YET = "There is no answer yet: the search has no verdict."
+
+
+def say_answer(answer: Answer | None) -> None:
+    """Print what a study says first."""
+    say(answer.text if answer else NONE_YET)
+
+
+def show_phis(answer: Answer | None) -> None:
+    """Print the table of phi, and what its rows are of; nothing for a line of one network."""
+    if answer is None or len(answer.rows) < 2:
+        return
+    units: list[HourUnit] = [row.training.unit for row in answer.rows if row.training]
+    unit: HourUnit = units[-1] if units else "GPU-hours"
+    priced = any(row.training and row.training.money is not None for row in answer.rows)
+    money = (">money",) if priced else ()
+    hours = f">{_short(unit)}"
+    columns = ("phi", ">cost", ">px", ">params", hours, *money, ">accuracy, %", ">points")
+    print_table("\nfamily", columns, [_cells(row, unit, priced=priced) for row in answer.rows])
+    for line in explained(answer):
+        say(fill(line, WIDTH))
+
+
+def _short(unit: HourUnit) -> str:
+    return unit.removesuffix("ours")
+
+
+def _cells(row: AnswerRow, unit: HourUnit, *, priced: bool) -> list[str]:
+    cost = row.training
+    hours = f"{_about(cost.basis != 'measured')}{_amount(cost.hours)}" if cost else ""
+    hours += f" {_short(cost.unit)}" if cost and cost.unit != unit else ""
+    money = "" if cost is None or cost.money is None else _amount(cost.money)
+    return [
+        f"{row.phi:g}",
+        multiple_text(row.ratio),
+        "" if row.resolution is None else str(row.resolution),
+        "" if row.params is None else short(row.params),
+        hours,
+        *([money] if priced else []),
+        _accuracy(row.accuracy),
+        _doubling(row.doubling),
+    ]
+
+
+def _about(guessed: bool) -> str:
+    return "~" if guessed else ""
+
+
+def _accuracy(reached: Reached | None) -> str:
+    if reached is None:
+        return ""
+    ends = ends_text(reached.low, reached.high)
+    text = f"{_about(reached.part == 'law')}{100 * reached.value:.1f}"
+    return f"{text} ({ends})" if ends else text
+
+
+def _doubling(doubling: Doubling | None) -> str:
+    if doubling is None:
+        return ""
+    text = f"{_about(doubling.basis == 'law')}{_tenths(doubling.gain)}"
+    if doubling.low is None or doubling.high is None:
+        return text
+    return f"{text} ({_tenths(doubling.low)} to {_tenths(doubling.high)})"
+
+
+def _tenths(difference: float) -> str:
+    """Write a difference of accuracies in points: tenths below 10, and 0 without a sign."""
+    digits = 1 if abs(difference) < 0.0995 else 0
+    return f"{round(100 * difference, digits) + 0.0:.{digits}f}"
+
+
+def _amount(amount: float) -> str:
+    return amount_text(amount) if amount >= LEAST else f"<{LEAST}"
+
+
+def explained(answer: Answer) -> Iterator[str]:
+    """Yield what the columns are, which networks are not worth it, and every note."""
+    parts = {"test": "test images", "validation": "validation images"}
+    seen = {row.accuracy.part for row in answer.rows if row.accuracy}
+    images = " or ".join(name for part, name in parts.items() if part in seen)
+    level = f"{100 * answer.level:g} % intervals"
+    yield f"accuracy: {f'on {images}, ' if images else ''}with {level}; ~: forecast"
+    yield "points: what a doubling of cost brings, against the row before"
+    if {"test", "validation"} <= seen:
+        tested = [row for row in answer.rows if row.accuracy and row.accuracy.part == "test"]
+        yield f"on test images: {phis_text(tested)}"
+    not_worth = [row for row in answer.rows if row.doubling and row.doubling.worth is False]
+    if not_worth:
+        yield f"not worth it (the interval of the points is not above 0): {phis_text(not_worth)}"
+    yield from answer.notes

@@ -1,0 +1,115 @@
+"""The answer in a report: its numbers at the head, and the table of phi."""
+
+from compound.orchestrator.answer.answer_text import (
+    amount_text,
+    ends_text,
+    gain_ends,
+    gain_text,
+    multiple_text,
+)
+from compound.orchestrator.report.headline import Tile
+from compound.orchestrator.report.inputs import PHI, ReportInputs
+from compound.orchestrator.report.table_cells import (
+    LAST,
+    NOTHING,
+    Cell,
+    Table,
+    count,
+    number,
+    text,
+)
+from compound.orchestrator.wording.numbers import percent
+from compound.schemas.answer import Answer, AnswerRow, Doubling, Reached, TrainingCost
+
+PARTS = {"test": "test", "validation": "validation", "law": "power law"}
+
+
+def answer_tiles(answer: Answer | None) -> list[Tile]:
+    """Return accuracy, training and the next doubling of the network that the answer takes."""
+    row = answer.row if answer else None
+    if answer is None or row is None:
+        return []
+    accuracy = [_accuracy_tile(row, row.accuracy)] if row.accuracy else []
+    training = [_training_tile(row.training)] if row.training else []
+    following = [_doubling_tile(answer.beyond)] if answer.beyond else []
+    return [*accuracy, *training, *following]
+
+
+def _accuracy_tile(row: AnswerRow, reached: Reached) -> Tile:
+    ends = ends_text(reached.low, reached.high)
+    context = ", ".join(filter(None, (f"{PARTS[reached.part]} images", ends)))
+    return Tile(f"accuracy at {PHI} {row.phi:g}", percent(reached.value), context)
+
+
+def _training_tile(cost: TrainingCost) -> Tile:
+    money = "" if cost.money is None else f"{amount_text(cost.money)} units of money, "
+    return Tile(f"{cost.unit} to train it", amount_text(cost.hours), f"{money}{cost.basis}")
+
+
+def _doubling_tile(doubling: Doubling) -> Tile:
+    basis = "measured" if doubling.basis == "measured" else "by the power law"
+    ends = gain_ends(doubling) or "no interval"
+    return Tile("points of a doubling beyond it", gain_text(doubling.gain), f"{ends}, {basis}")
+
+
+def answer_table(inputs: ReportInputs) -> Table:
+    """Return a row for each phi: its accuracy, what a doubling brought, its cost, its network."""
+    answer = inputs.answer
+    rows = answer.rows if answer else ()
+    unit = next((row.training.unit for row in reversed(rows) if row.training), "hours")
+    priced = any(row.training and row.training.money is not None for row in rows)
+    money = ("money",) if priced else ()
+    heads = ("phi", "cost", "accuracy, %", "interval, %", "points a doubling", "interval")
+    size = ("pixels", "params", "MACs", "depth x width")
+    columns = (*heads, "worth it", unit, *money, *size, "accuracy of")
+    cells = tuple(
+        _row(row, chosen=answer is not None and row == answer.row, priced=priced) for row in rows
+    )
+    return Table(columns, cells)
+
+
+def _row(row: AnswerRow, *, chosen: bool, priced: bool) -> tuple[Cell, ...]:
+    reached, cost = row.accuracy, row.training
+    tone = "strong" if chosen else ""
+    return (
+        number(row.phi, "{:g}", tone),
+        Cell(multiple_text(row.ratio), row.ratio),
+        number(100 * reached.value if reached else None, "{:.1f}", tone),
+        _interval(reached),
+        *_doubling_cells(row.doubling),
+        _worth(row),
+        Cell(_hours(cost), cost.hours, title=cost.basis) if cost else number(None),
+        *([number(cost.money if cost else None, "{:,.3g}")] if priced else []),
+        number(row.resolution),
+        number(None) if row.params is None else count(row.params),
+        number(None) if row.macs is None else count(row.macs),
+        Cell(f"{row.depth:.2f} x {row.width:.2f}", row.depth),
+        text(PARTS[reached.part] if reached else "not trained", "quiet"),
+    )
+
+
+def _interval(reached: Reached | None) -> Cell:
+    ends = ends_text(reached.low, reached.high) if reached else ""
+    return Cell(ends, reached.low or 0.0) if reached and ends else number(None)
+
+
+def _doubling_cells(doubling: Doubling | None) -> tuple[Cell, Cell]:
+    if doubling is None:
+        return number(None), number(None)
+    gain, ends = Cell(gain_text(doubling.gain), doubling.gain), gain_ends(doubling)
+    return gain, Cell(ends or NOTHING, LAST if doubling.low is None else doubling.low)
+
+
+def _worth(row: AnswerRow) -> Cell:
+    if row.doubling is None:
+        return text(NOTHING)
+    if row.doubling.basis == "law":
+        return text(NOTHING, "quiet")
+    if row.doubling.worth is None:
+        return text("not known", "quiet")
+    return text("yes", "good") if row.doubling.worth else text("not worth it", "bad")
+
+
+def _hours(cost: TrainingCost) -> str:
+    about = "" if cost.basis == "measured" else "about "
+    return f"{about}{amount_text(cost.hours)}"

@@ -1,0 +1,154 @@
+"""What so much compute buys: the networks on the choice's line, by cost; answer.json of a study."""
+
+from typing import Literal
+
+from compound.schemas.architecture import Coefficients
+from compound.schemas.base import Model
+from compound.schemas.design import CostUnit
+from compound.schemas.metrics import Accuracy
+
+HourUnit = Literal["GPU-hours", "CPU-hours"]
+
+
+class TrainingCost(Model):
+    """What it takes to train one network once, with one seed."""
+
+    hours: float
+    """All workers together."""
+    unit: HourUnit
+    """CPU-hours where the jobs have no GPU."""
+    basis: Literal["measured", "scaled", "forecast"]
+    """`measured`: the mean over the trained seeds; `scaled`: a measured training, times what the
+    forecast's model says of both; `forecast`: the model alone, which may be wrong by a factor."""
+    device: str = ""
+    """What was measured, as a DeviceProfile calls it."""
+    money: float | None = None
+    """None where the spec's budget has no price for these hours."""
+
+
+class Reached(Model):
+    """The accuracy of a network, measured or predicted."""
+
+    value: Accuracy
+    low: Accuracy | None = None
+    """Ends of the interval at the study's level, which allows for the noise between seeds and for
+    the number of images. Predicted: of the power law's, for one more training."""
+    high: Accuracy | None = None
+    part: Literal["test", "validation", "law"]
+    """`law`: not trained, and predicted by the power law."""
+    seeds: int = 0
+
+
+class Doubling(Model):
+    """What a doubling of cost brings, as a difference of accuracies, a fraction of 1."""
+
+    gain: float
+    low: float | None = None
+    high: float | None = None
+    """Ends of the interval at the study's level."""
+    basis: Literal["measured", "law"]
+    """`measured`: between two networks on the same validation images, so the interval is of the
+    noise between seeds; `law`: by the power law."""
+
+    @property
+    def worth(self) -> bool | None:
+        """Whether the interval is above 0; None for what is predicted, or has no interval."""
+        if self.low is None or self.basis == "law":
+            return None
+        return self.low > 0
+
+
+class AnswerRow(Model):
+    """One network of the choice's line."""
+
+    phi: float
+    """0 is the baseline, 1 the choice."""
+    network: str | None
+    """The identity of its architecture; None: it cannot be built here."""
+    depth: float
+    width: float
+    """Multipliers of depth and width: alpha and beta to the power of phi."""
+    resolution: int | None
+    params: int | None
+    macs: int | None
+    ratio: float
+    """Realised cost over the baseline's."""
+    recipe: Literal["family", "search"] = "family"
+    """Whose recipe has trained it; `search`: the search's, which differs from the family's."""
+    training: TrainingCost | None = None
+    accuracy: Reached | None = None
+    """None: not trained, and not predicted."""
+    validation: Reached | None = None
+    """The accuracy that decisions see; its interval is of the noise between seeds alone."""
+    doubling: Doubling | None = None
+    """Against the last row before it that the same recipe has trained."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether the network has a measured accuracy."""
+        return self.accuracy is not None and self.accuracy.part != "law"
+
+
+class Answer(Model):
+    """The networks that a study has for so much compute, and the one that it would take."""
+
+    cost: CostUnit
+    """What the ratios count."""
+    level: float
+    coefficients: Coefficients | None
+    """None: the search has chosen none."""
+    rows: tuple[AnswerRow, ...] = ()
+    """The smallest cost first."""
+    phi: float | None = None
+    """The largest trained network that is worth it, which the sentence is about."""
+    beyond: Doubling | None = None
+    """What a doubling beyond it brings."""
+    sentence: str
+    """The network, its cost and its accuracy, and what a doubling beyond it brings."""
+    scaling: str = ""
+    """Whether compound scaling brought anything, and what was chosen where it did not."""
+    notes: tuple[str, ...] = ()
+    """What was guessed, left out, or is of other images."""
+
+    @property
+    def row(self) -> AnswerRow | None:
+        """The row of the network that the sentence is about."""
+        return next((row for row in self.rows if row.phi == self.phi), None)
+
+    @property
+    def text(self) -> str:
+        """All that is said first."""
+        return " ".join(filter(None, (self.sentence, self.scaling)))
+
+
+LimitName = Literal["gpu_hours", "params", "macs", "latency", "multiple", "accuracy"]
+
+
+class Limit(Model):
+    """What a network may take at most; of an accuracy, what it should reach at least."""
+
+    name: LimitName
+    value: float
+    """Hours of the device that was measured, counts, seconds for one image, a ratio of cost, a
+    fraction of 1."""
+
+
+class Advice(Model):
+    """The network of the line to take within some limits, and why."""
+
+    study: str
+    limits: tuple[Limit, ...]
+    binding: tuple[LimitName, ...]
+    """Which of the limits keep it from being larger, or for an accuracy smaller."""
+    level: float
+    coefficients: Coefficients
+    row: AnswerRow
+    latency: float | None = None
+    """Seconds for one image, as measured on this machine; None where it was not asked for."""
+    beyond: Doubling | None
+    """What the next doubling brings; None where it is not known."""
+    sentence: str
+    why: str
+    next_step: str
+    """The command to type."""
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,73 @@
+"""The answer on the page: its sentence before everything, its tiles, and the table of phi."""
+
+import pytest
+
+from compound.orchestrator.answer.answer import AnswerInputs, answer_of
+from compound.orchestrator.report.answer_section import answer_table, answer_tiles
+from compound.orchestrator.report.inputs import ReportInputs
+from compound.orchestrator.report.page import render
+from tests.support.answers import WIDE, searched, study_spec, variant, with_family
+from tests.support.report_pages import DATA, Page
+
+
+def page_of(inputs: AnswerInputs) -> ReportInputs:
+    stored = inputs.stored
+    planned = stored.plan or stored.trained
+    return ReportInputs(
+        spec=stored.record.spec,
+        spec_text="",
+        baseline=planned.baseline,
+        data=DATA,
+        plan=stored.plan,
+        verdict=stored.verdict,
+        family=stored.family.members if stored.family else (),
+        results=inputs.results,
+        law=stored.law,
+        answer=answer_of(inputs),
+    )
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        with_family(searched(WIDE)),
+        searched(),
+        searched(breaks=True),
+        with_family(searched(spec=study_spec(search={"seeds": 1}))),
+        variant(),
+        variant((0.9,)),
+    ],
+    ids=["whole", "no family", "all failed", "one seed", "no score", "one network"],
+)
+def test_a_page_begins_with_the_answer(inputs: AnswerInputs):
+    page = page_of(inputs)
+    text = render(page)
+    shown = " ".join(Page(text).shown)
+    assert page.answer.sentence in shown and page.answer.scaling in shown
+    assert text.index("<h1") < text.index('class="tiles"') < text.index('<section id="answer">')
+    table = answer_table(page)
+    assert len(table.rows) == len(page.answer.rows)
+    assert all(len(row) == len(table.columns) for row in table.rows)
+
+
+def test_tiles_are_of_the_network_that_is_taken():
+    tiles = answer_tiles(answer_of(with_family(searched())))
+    assert [tile.label for tile in tiles] == [
+        "accuracy at φ 3",
+        "CPU-hours to train it",
+        "points of a doubling beyond it",
+    ]
+    assert tiles[0].value == "91.0 %" and tiles[1].context == "measured"
+    assert answer_tiles(None) == [] == answer_tiles(answer_of(searched(breaks=True)))
+
+
+def test_no_tile_is_the_best_of_single_seeds():
+    text = render(page_of(with_family(searched())))
+    assert "best of the family" not in text and "expected of the choice" not in text
+
+
+def test_money_has_a_column_where_hours_have_a_price():
+    inputs = with_family(searched(spec=study_spec(budget={"price_per_cpu_hour": 3})))
+    priced, free = answer_table(page_of(inputs)), answer_table(page_of(with_family(searched())))
+    assert "money" in priced.columns and "money" not in free.columns
+    assert priced.rows[1][priced.columns.index("money")].text == "0.03"
