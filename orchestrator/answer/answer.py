@@ -260,12 +260,19 @@ def _with_doubling(
 def pick(rows: Sequence[AnswerRow]) -> AnswerRow | None:
     """Return the largest trained network that is worth it; None where none is trained.
 
-    That is one whose doubling is above 0 with all of its interval. Where the doubling is unknown,
-    as with one seed each, a larger network counts as worth it, and the sentence says so.
+    That is one whose doubling is above 0 with all of its interval. Without an interval, as with one
+    seed each, it is one whose doubling brought anything, and the sentence says so.
     """
     trained = [row for row in rows if row.trained]
-    worth = [row for row in trained[1:] if row.doubling is None or row.doubling.worth is not False]
+    worth = [row for row in trained[1:] if _may_be_worth_it(row.doubling)]
     return next(reversed(worth or trained[:1]), None)
+
+
+def _may_be_worth_it(doubling: Doubling | None) -> bool:
+    """Whether that is shown, or not known: None is between networks of different recipes."""
+    if doubling is None or doubling.worth is not None:
+        return doubling is None or doubling.worth is True
+    return doubling.gain > 0
 
 
 def beyond(rows: Sequence[AnswerRow], chosen: AnswerRow | None, law: Law | None) -> Doubling | None:

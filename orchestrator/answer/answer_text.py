@@ -153,7 +153,7 @@ def beyond_text(doubling: Doubling | None, following: float | None) -> str:
 def _brought(doubling: Doubling) -> str:
     """Say whether a larger network that is trained is worth its cost."""
     if doubling.worth or doubling.low is None:
-        return "brought more" if doubling.gain > 0 else "brought nothing"
+        return "brought more" if doubling.gain > 0 else "beyond it brought nothing"
     worse = doubling.high is not None and doubling.high < 0
     return "beyond it is worse" if worse else "beyond it is not shown to be worth it"
 

@@ -59,8 +59,8 @@ def _extended(points: Sequence[float], doublings: float, images: int) -> Doublin
 def expected_doubling(law: Law, ratio: float, doublings: float = 1.0) -> Doubling:
     """Return what each of so many doublings beyond a cost is expected to bring, by a power law.
 
-    Of less than one doubling it is what a whole one brings. The interval is the exponent's. Its lower end is at most 0: where errors level off, no law
-    through smaller networks shows it.
+    Of less than one doubling it is what a whole one brings. The interval is the exponent's. Its
+    lower end is at most 0: where errors level off, no law through smaller networks shows it.
     """
     doublings = max(doublings, 1.0)
     gain = _gain(law, law.exponent, ratio, doublings)

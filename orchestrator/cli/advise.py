@@ -19,8 +19,12 @@ from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.wording.commands import command
 from compound.schemas.answer import Advice, Answer, Limit, LimitName
 from compound.schemas.architecture import Architecture, Candidate
+from compound.schemas.baseline import FactoryBaseline
 from compound.schemas.errors import SpecError
 
+_PLANNED_ONLY = (
+    "only planned networks: to build others runs your factory's code, which takes --allow-import"
+)
 LATENCY_S = 10.0
 """Seconds after which no further pass of a network is timed."""
 
@@ -52,7 +56,10 @@ def advise(study: str, options: Options) -> None:
     answer = answer_of(inputs)
     choice = choose(inputs, answer, limits, _latency)
     following = _next_step(store, stored, choice, typed)
-    _print(_advice(inputs, answer, limits, choice, following), as_json=options.as_json)
+    advice = _advice(inputs, answer, limits, choice, following)
+    if isinstance(spec.baseline, FactoryBaseline) and not options.allow_import:
+        advice = advice.model_copy(update={"notes": (*advice.notes, _PLANNED_ONLY)})
+    _print(advice, as_json=options.as_json)
 
 
 def _limits(texts: Mapping[LimitName, str | None]) -> list[Limit]:

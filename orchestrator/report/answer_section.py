@@ -79,7 +79,7 @@ def _row(row: AnswerRow, *, chosen: bool, priced: bool) -> tuple[Cell, ...]:
         *_doubling_cells(row.doubling),
         _worth(row),
         Cell(_hours(cost), cost.hours, title=cost.basis) if cost else number(None),
-        *([number(cost.money if cost else None, "{:,.3g}")] if priced else []),
+        *([_money(cost)] if priced else []),
         number(row.resolution),
         number(None) if row.params is None else count(row.params),
         number(None) if row.macs is None else count(row.macs),
@@ -104,10 +104,15 @@ def _worth(row: AnswerRow) -> Cell:
     if row.doubling is None:
         return text(NOTHING)
     if row.doubling.basis == "law":
-        return text(NOTHING, "quiet")
+        return text("predicted", "quiet")
     if row.doubling.worth is None:
         return text("not known", "quiet")
     return text("yes", "good") if row.doubling.worth else text("not worth it", "bad")
+
+
+def _money(cost: TrainingCost | None) -> Cell:
+    money = cost.money if cost else None
+    return number(None) if money is None else Cell(amount_text(money), money)
 
 
 def _hours(cost: TrainingCost) -> str:

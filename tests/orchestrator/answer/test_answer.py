@@ -131,6 +131,14 @@ def test_one_seed_each_shows_no_noise():
     assert "one seed each shows no noise, so whether it is worth its cost" in answer.sentence
 
 
+def test_without_an_interval_what_brought_nothing_is_not_the_answer():
+    one = searched(spec=study_spec(search={"seeds": 1}))
+    answer = answer_of(with_family(one, {1.0: 0.84, 2.0: 0.5, 3.0: 0.4}))
+    assert answer.phi == 1
+    assert "phi 2 beyond it brought nothing: -" in answer.sentence
+    assert "points (no interval) a doubling; one seed each shows no noise" in answer.sentence
+
+
 def test_a_family_of_one_seed_takes_the_noise_of_the_search():
     answer = answer_of(with_family(searched()))
     assert answer.notes == ("phi 2 and 3: one seed; the noise between seeds is the search's",)
