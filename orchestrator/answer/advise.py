@@ -206,5 +206,5 @@ def beyond_choice(inputs: AnswerInputs, answer: Answer, row: AnswerRow) -> Doubl
     """Return what a doubling beyond a network brings; None where that is not known."""
     law = law_of_line(inputs.stored)
     if row.trained:
-        return beyond(answer.rows, row, law)
-    return expected_doubling(law, row.ratio) if law else None
+        return beyond(answer.rows, row, law, inputs.images)
+    return expected_doubling(law, row.ratio, inputs.images)

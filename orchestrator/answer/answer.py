@@ -6,7 +6,7 @@ Validation accuracies decide, test accuracies report: no test image has a part i
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import log, log2
+from math import log
 from typing import TYPE_CHECKING
 
 from compound.jobs.models.scaled import Networks
@@ -94,7 +94,7 @@ def answer_of(inputs: AnswerInputs) -> Answer:
         coefficients=coefficients_of(stored),
         rows=tuple(rows),
         phi=chosen.phi if chosen else None,
-        beyond=beyond(rows, chosen, law),
+        beyond=beyond(rows, chosen, law, inputs.images),
         sentence="",
         scaling=answer_text.scaling(stored.verdict, stored.search),
         notes=tuple(answer_text.notes(rows, stored)),
@@ -251,9 +251,8 @@ def _with_doubling(
     if row.validation and comparable and comparable[-1].validation:
         ratios = comparable[-1].ratio, row.ratio
         doubling = measured_doubling(comparable[-1].validation, row.validation, ratios, images)
-    elif row.accuracy and not row.trained and law and before and before[-1].ratio < row.ratio:
-        steps = log2(row.ratio / before[-1].ratio)
-        doubling = expected_doubling(law, before[-1].ratio, steps)
+    elif row.accuracy and not row.trained and before and before[-1].ratio < row.ratio:
+        doubling = expected_doubling(law, before[-1].ratio, images)
     return row.model_copy(update={"doubling": doubling})
 
 
@@ -275,7 +274,9 @@ def _may_be_worth_it(doubling: Doubling | None) -> bool:
     return doubling.gain > 0
 
 
-def beyond(rows: Sequence[AnswerRow], chosen: AnswerRow | None, law: Law | None) -> Doubling | None:
+def beyond(
+    rows: Sequence[AnswerRow], chosen: AnswerRow | None, law: Law | None, images: int
+) -> Doubling | None:
     """Return what a doubling beyond a network brings: of the next trained one, else by the law."""
     if chosen is None:
         return None
@@ -283,7 +284,7 @@ def beyond(rows: Sequence[AnswerRow], chosen: AnswerRow | None, law: Law | None)
     following = next((b for a, b in pairwise(trained) if a.phi == chosen.phi), None)
     if following:
         return following.doubling
-    return expected_doubling(law, chosen.ratio) if law else None
+    return expected_doubling(law, chosen.ratio, images)
 
 
 def line_jobs(stored: "Documents") -> list[str]:

@@ -146,7 +146,10 @@ def beyond_text(doubling: Doubling | None, following: float | None) -> str:
     if following is not None and doubling and doubling.basis == "measured":
         return f"phi {following:g} {_brought(doubling)}: {doubling_text(doubling)} a doubling"
     if doubling is None:
-        return "what a doubling beyond it brings is not known: no power law without two networks"
+        return (
+            "what a doubling beyond it brings is not known: the power law needs three networks "
+            "whose errors fall with cost"
+        )
     return expected_text(doubling)
 
 
@@ -160,8 +163,6 @@ def _brought(doubling: Doubling) -> str:
 
 def expected_text(doubling: Doubling) -> str:
     """Say what the power law expects of a doubling."""
-    if doubling.gain <= 0:
-        return "by the power law a doubling beyond it brings nothing: errors do not fall with cost"
     return f"a doubling beyond it is expected to bring {doubling_text(doubling)}"
 
 

@@ -24,12 +24,6 @@ class LineNetwork:
     """Of the search, where the search's jobs are among these."""
 
 
-def line(family: FamilyPlan | None) -> tuple[Member, ...]:
-    """Return the members that are scaled by the choice's coefficients."""
-    members = family.members if family else ()
-    return tuple(member for member in members if getattr(member, "along", "choice") == "choice")
-
-
 def coefficients_of(stored: "Documents") -> Coefficients | None:
     """Return what the line is scaled by: the search's choice, or what a spec of one network says.
 
@@ -62,7 +56,8 @@ def choice_line(stored: "Documents") -> list[LineNetwork]:
 
 
 def _networks(stored: "Documents") -> Iterator[LineNetwork]:
-    members = line(family_of(stored))
+    family = family_of(stored)
+    members = family.line if family else ()
     if stored.trained:
         yield LineNetwork(0.0, stored.trained.baseline, ())
     for searched in _searched(stored.search, stored.verdict) if stored.search else ():

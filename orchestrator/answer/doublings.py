@@ -1,8 +1,9 @@
 """What a doubling of cost brings: measured between two networks, or expected of the power law."""
 
 from collections.abc import Sequence
-from math import exp2, hypot, log2
+from math import hypot, log2
 
+from compound.orchestrator.scale.doubling import doubling
 from compound.orchestrator.statistics.log_odds import accuracy, log_odds
 from compound.schemas.answer import Doubling, Reached
 from compound.schemas.power_law import Law
@@ -56,21 +57,12 @@ def _extended(points: Sequence[float], doublings: float, images: int) -> Doublin
     return Doubling(gain=gain, **dict(zip(("low", "high"), ends, strict=False)), basis="measured")
 
 
-def expected_doubling(law: Law, ratio: float, doublings: float = 1.0) -> Doubling:
-    """Return what each of so many doublings beyond a cost is expected to bring, by a power law.
+def expected_doubling(law: Law | None, ratio: float, images: int) -> Doubling | None:
+    """Return what a doubling beyond a cost is expected to bring, by a power law; None without it.
 
-    Of less than one doubling it is what a whole one brings. The interval is the exponent's. Its
-    lower end is at most 0: where errors level off, no law through smaller networks shows it.
+    `images`: those that its errors were measured on.
     """
-    doublings = max(doublings, 1.0)
-    gain = _gain(law, law.exponent, ratio, doublings)
-    if law.low is None or law.high is None:
-        return Doubling(gain=gain, basis="law")
-    ends = [_gain(law, exponent, ratio, doublings) for exponent in (law.low, law.high)]
-    return Doubling(gain=gain, low=min(*ends, 0.0), high=max(*ends, gain), basis="law")
-
-
-def _gain(law: Law, exponent: float, ratio: float, doublings: float) -> float:
-    error = min(law.scale * exp2(-law.exponent * log2(ratio)), 1.0)
-    later = min(error * exp2(-exponent * doublings), 1.0)
-    return (error - later) / doublings
+    expected = doubling(law.points, ratio, law.level, 0.5 / images) if law else None
+    if expected is None:
+        return None
+    return Doubling(gain=expected.value, low=expected.low, high=expected.high, basis="law")

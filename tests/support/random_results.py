@@ -4,35 +4,47 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from compound.orchestrator.answer.answer import AnswerInputs, answer_of
 from compound.orchestrator.choose.verdict import analyse
+from compound.orchestrator.records.documents import Documents, Record
 from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.scale.family import plan_family
 from compound.orchestrator.scale.family_errors import law_of
 from compound.schemas.job import JobResult
 from compound.schemas.plan import Plan, PlannedJob
 from compound.schemas.study import StudySpec
+from tests.support.answers import costs
 from tests.support.report_pages import DATA, ended, failed
 
 
 def random_study(spec: StudySpec, plan: Plan, rng: np.random.Generator) -> ReportInputs:
-    """Return a study with its verdict, family and law; any job may have failed or be missing."""
+    """Return a study with verdict, family, law and answer; any job may have failed, or be missing."""
     results = _results(plan.jobs, rng)
-    verdict = analyse(spec, plan, results)
-    inputs = ReportInputs(
+    verdict, family, law = analyse(spec, plan, results), None, None
+    if verdict.coefficients is not None:
+        family = plan_family(spec, plan.baseline, DATA, verdict.coefficients)
+        results |= _results(family.jobs, rng)
+        law = law_of(spec, plan, family, results)
+    stored = Documents(
+        record=Record(spec=spec, text=""),
+        plan=plan,
+        trained=None,
+        verdict=verdict,
+        family=family,
+        law=law,
+    )
+    return ReportInputs(
         spec=spec,
         spec_text="",
         baseline=plan.baseline,
         data=DATA,
         plan=plan,
         verdict=verdict,
+        family=family.members if family else (),
         results=results,
+        law=law,
+        answer=answer_of(AnswerInputs(stored, results, costs(spec))),
     )
-    if verdict.coefficients is None:
-        return inputs
-    family = plan_family(spec, plan.baseline, DATA, verdict.coefficients)
-    results |= _results(family.jobs, rng)
-    law = law_of(spec, plan, family, results)
-    return ReportInputs(**{**vars(inputs), "family": family.members, "law": law})
 
 
 def _results(jobs: Iterable[PlannedJob], rng: np.random.Generator) -> dict[str, JobResult]:

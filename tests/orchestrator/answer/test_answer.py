@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from compound.orchestrator.answer.answer import answer_of
 from compound.orchestrator.answer.answer_text import scaling
-from compound.orchestrator.answer.choice_line import choice_line, line
+from compound.orchestrator.answer.choice_line import choice_line
 from compound.schemas.answer import Answer
 from compound.schemas.final_evaluation import EvaluatedPart, FinalTest, NetworkScore
 from compound.schemas.plan import FamilyPlan
@@ -199,7 +199,7 @@ def test_members_off_the_choices_line_have_no_row():
     members = [member.model_copy() for member in family.members]
     members[0].__dict__["along"] = "depth"
     beside = FamilyPlan.model_construct(**{**family.__dict__, "members": tuple(members)})
-    assert [member.phi for member in line(beside)] == [2, 3]
+    assert [member.phi for member in beside.line] == [2, 3]
 
 
 def test_a_phi_that_is_the_baseline_has_no_row_of_its_own():

@@ -1,24 +1,21 @@
 """What a doubling brings: arithmetic where it is plain, and never an impossible number."""
 
+from math import log2
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compound.orchestrator.answer.doublings import expected_doubling, measured_doubling
+from compound.orchestrator.scale.power_law import fit
 from compound.schemas.answer import Reached
-from compound.schemas.power_law import Law
+from compound.schemas.power_law import LawPoint
 
 ACCURACY = st.floats(0, 1)
 
 
 def reached(value: float, below: float = 0.01, above: float = 0.01) -> Reached:
     return Reached(value=value, low=value - below, high=value + above, part="validation", seeds=3)
-
-
-def law(exponent: float, low: float | None, high: float | None, scale: float = 0.2) -> Law:
-    return Law(
-        scale=scale, exponent=exponent, low=low, high=high, level=0.9, points=(), sentence=""
-    )
 
 
 def test_two_doublings_bring_half_of_the_difference_each():
@@ -78,17 +75,19 @@ def test_a_part_of_a_doubling_joins_a_whole_one():
     assert part.gain == pytest.approx(whole.gain, abs=1e-4)
 
 
-def test_a_law_brings_the_fall_of_its_error():
-    doubling = expected_doubling(law(0.5, 0.25, 0.75), 4.0)
-    assert doubling.gain == pytest.approx(0.1 * (1 - 2**-0.5))
-    assert doubling.high == pytest.approx(0.1 * (1 - 2**-0.75))
+def test_a_law_brings_less_than_the_fall_of_its_error():
+    errors = {1.0: (0.4, 0.41), 2.0: (0.3, 0.29), 4.0: (0.21, 0.22), 8.0: (0.16, 0.155)}
+    points = [LawPoint(phi=log2(r), ratio=r, errors=e) for r, e in errors.items()]
+    law = fit(points, [], 0.9, floor=1e-4)
+    doubling = expected_doubling(law, 8.0, 5000)
+    assert doubling is not None and doubling.high is not None
+    assert 0.01 < doubling.gain < 0.05 and doubling.gain < doubling.high
     assert doubling.low == 0.0, "errors may level off beyond the largest network"
     assert doubling.worth is None, "a prediction decides nothing"
 
 
-@pytest.mark.parametrize(("exponent", "ends"), [(-0.3, (-0.5, -0.1)), (0.3, (None, None))])
-def test_a_law_that_does_not_fall_or_has_no_interval(exponent, ends):
-    doubling = expected_doubling(law(exponent, *ends), 2.0, doublings=3)
-    assert (doubling.gain > 0) == (exponent > 0)
-    if doubling.low is not None and doubling.high is not None:
-        assert doubling.low <= doubling.gain <= doubling.high
+def test_no_law_expects_nothing():
+    rising = [LawPoint(phi=log2(r), ratio=r, errors=(0.1 * r,)) for r in (1.0, 2.0, 4.0)]
+    assert expected_doubling(None, 2.0, 500) is None
+    assert expected_doubling(fit(rising, [], 0.9, floor=1e-4), 4.0, 500) is None
+    assert expected_doubling(fit(rising[:2], [], 0.9, floor=1e-4), 2.0, 500) is None

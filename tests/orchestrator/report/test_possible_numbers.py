@@ -10,7 +10,8 @@ import pytest
 from compound.orchestrator.choose.outcomes import next_step
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.report import tables
-from compound.orchestrator.report.final_report import final_table, final_tiles
+from compound.orchestrator.report.answer_section import answer_table, answer_tiles
+from compound.orchestrator.report.final_report import final_table
 from compound.orchestrator.report.headline import tiles
 from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.report.optimum_text import surface_text
@@ -54,7 +55,9 @@ def assert_document(document: Model) -> None:
     for path, value in numbers(dumped):
         assert np.isfinite(value), path
     for part in intervals(dumped):
-        middle = (part.get(name) for name in ("value", "estimate", "mean", "expected", "exponent"))
+        middle = (
+            part.get(name) for name in ("value", "estimate", "mean", "expected", "gain", "exponent")
+        )
         estimate = next((value for value in middle if value is not None), None)
         assert part["low"] < part["high"], part
         assert estimate is None or part["low"] <= estimate <= part["high"], part
@@ -62,18 +65,28 @@ def assert_document(document: Model) -> None:
 
 def texts(inputs: ReportInputs) -> Iterator[str]:
     """Yield every sentence and cell that has an accuracy."""
-    verdict, law = inputs.verdict, inputs.law
-    assert verdict is not None
+    verdict, law, answer = inputs.verdict, inputs.law, inputs.answer
+    assert verdict is not None and answer is not None
+    yield from (answer.text, *answer.notes)
     yield from (verdict.sentence, verdict.reason, verdict.beside, *verdict.warnings)
     yield from (next_step(verdict), surface_text(verdict), law.sentence if law else "")
-    yield from (f"{tile.value} {tile.context}" for tile in (*tiles(inputs), *final_tiles(inputs)))
-    for make in (tables.standings, tables.family, tables.jobs, law_table, final_table):
+    yield from (
+        f"{tile.value} {tile.context}" for tile in (*answer_tiles(inputs.answer), *tiles(inputs))
+    )
+    for make in (
+        answer_table,
+        tables.standings,
+        tables.family,
+        tables.jobs,
+        law_table,
+        final_table,
+    ):
         for row in make(inputs).rows:
             yield from (cell.text for cell in row)
 
 
 def assert_possible(inputs: ReportInputs) -> None:
-    for document in (inputs.verdict, inputs.law):
+    for document in (inputs.verdict, inputs.law, inputs.answer):
         if document is not None:
             assert_document(document)
     for text in texts(inputs):
