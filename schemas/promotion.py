@@ -47,8 +47,8 @@ def _asha_is_only_read(promotion: Rungs | Asha, info: ValidationInfo) -> Rungs |
             "`asha` is no longer offered: the jobs that it let finish were selected by the scores "
             "that the verdict compares",
             next_step="write promotion: {kind: rungs, factor: 4, keep: 0.25}, which costs less "
-            "than ASHA with fresh seeds and agrees more often with the full search; a study that "
-            "ran with ASHA is read by its name: compound report NAME",
+            "than ASHA with fresh seeds and chooses better networks; a study that ran with ASHA is "
+            "read by its name: compound report NAME",
         )
     return promotion
 

@@ -18,7 +18,7 @@ from tests.support.report_pages import DATA, ended, failed
 
 
 def random_study(spec: StudySpec, plan: Plan, rng: np.random.Generator) -> ReportInputs:
-    """Return a study with verdict, family, law and answer; any job may have failed, or be missing."""
+    """Return a study with verdict, family, law and answer; any job may have failed."""
     results = _results(plan.jobs, rng)
     verdict, family, law = analyse(spec, plan, results), None, None
     if verdict.coefficients is not None:

@@ -25,6 +25,16 @@ STUDIES = 2500 if os.environ.get("COMPOUND_LONG") else 25
 PERCENT = re.compile(r"(-?[\d.]+) %")
 RANGE = re.compile(r"(-?\d[\d.]*) (?:%|points)? ?to (-?\d[\d.]*)")
 
+MIDDLES = ("value", "estimate", "mean", "expected", "gain", "exponent")
+TABLES = (
+    answer_table,
+    tables.standings,
+    tables.family,
+    tables.jobs,
+    law_table,
+    final_table,
+)
+
 
 def numbers(value: object, path: str = "") -> Iterator[tuple[str, float]]:
     """Yield every number of a document with its path."""
