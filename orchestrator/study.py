@@ -230,7 +230,7 @@ class Study(Generic[S]):
         planned = plan_sensitivity(spec, plan, verdict)
         networks = job_list.by_id([plan.baseline], plan, ())
         self.record_jobs(SENSITIVITY, planned, planned.jobs, networks)
-        ending = phases.train("sensitivity", planned.jobs)
+        ending = phases.train("sensitivity", planned.jobs) if planned.jobs else "done"
         results = self.store.results([job.request.job.id for job in planned.jobs])
         judged = judge_sensitivity(spec, plan, verdict, planned, results)
         self.record_jobs(SENSITIVITY, judged, judged.jobs, networks)

@@ -85,7 +85,7 @@ def _differences(
 
 def _sentence(mix: str, axis: str, searched: float, differences: tuple[Difference, ...]) -> str:
     if len(differences) < len(RATES):
-        return "sensitivity: jobs at other learning rates failed, so nothing can be said"
+        return "sensitivity: not every rate has results of both, so nothing can be said"
     parts = [f"at {RATES[d.multiple]} the learning rate {_written(d)}" for d in differences]
     relation = "ahead of" if searched >= 0 else "behind"
     return (

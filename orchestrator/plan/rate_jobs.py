@@ -27,11 +27,9 @@ def rate_jobs(
     """
     if not spec.search.recipe_check:
         return
-    own = rate_of(spec.search.train)
     for seed in range(spec.seed, spec.seed + min(SEEDS, spec.search.seeds)):
-        for multiple in MULTIPLES:
-            if own * multiple <= MOST_RATE:
-                yield _rate_job(spec, info, baseline, multiple, seed, profile)
+        for multiple in _allowed(spec, MULTIPLES):
+            yield _rate_job(spec, info, baseline, multiple, seed, profile)
 
 
 def at_other_rates(
@@ -39,9 +37,15 @@ def at_other_rates(
 ) -> Iterator[PlannedJob]:
     """Yield the jobs of networks at multiples of the search's rate, with all its seeds."""
     for seed in range(spec.seed, spec.seed + spec.search.seeds):
-        for multiple in multiples:
+        for multiple in _allowed(spec, multiples):
             for network in networks:
                 yield _rate_job(spec, plan.data, network, multiple, seed, plan.profile)
+
+
+def _allowed(spec: StudySpec, multiples: Sequence[float]) -> list[float]:
+    """Leave out multiples whose rate no recipe may have."""
+    own = rate_of(spec.search.train)
+    return [multiple for multiple in multiples if own * multiple <= MOST_RATE]
 
 
 def _rate_job(

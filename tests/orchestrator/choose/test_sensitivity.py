@@ -88,7 +88,7 @@ def test_without_results_or_a_pair_it_says_so(case) -> None:
     spec, plan, verdict = case
     planned = plan_sensitivity(spec, plan, verdict)
     failed = judge_sensitivity(spec, plan, verdict, planned, {})
-    assert failed.sentence.endswith("so nothing can be said")
+    assert failed.sentence.endswith("results of both, so nothing can be said")
     alone = verdict.model_copy(update={"gain": None})
     nothing = plan_sensitivity(spec, plan, alone)
     assert not nothing.jobs and "no two networks" in nothing.sentence
