@@ -205,7 +205,7 @@ class Feeder:
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield every world_size-th validation image from `rank` on, each exactly once."""
         images, labels = self._held_out[rank::world_size], self._held_out_labels[rank::world_size]
-        positions = torch.arange(rank, self.held_out, world_size, device=self._device)
+        positions = torch.arange(self.held_out, device=self._device)[rank::world_size]
         for start in range(0, len(images), size):
             part = slice(start, start + size)
             pixels = images[part] if self._on_device else sent(images[part], self._device)
