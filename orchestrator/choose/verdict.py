@@ -20,6 +20,7 @@ The baseline costs less than the candidates, so it is shown but neither compared
 from collections.abc import Mapping, Sequence
 from statistics import median_low
 
+from compound.jobs.store.format.predictions import Predictions
 from compound.orchestrator.analyse import warnings
 from compound.orchestrator.analyse.equal_cost import gathered
 from compound.orchestrator.analyse.optimum import optimum
@@ -48,10 +49,19 @@ from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Gain, Resolution, Verdict
 
 
-def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Verdict:
-    """Return the verdict of a search. Pure; also works where no job has succeeded."""
+def analyse(
+    spec: StudySpec,
+    plan: Plan,
+    results: Mapping[str, JobResult],
+    predictions: Mapping[str, Predictions] | None = None,
+) -> Verdict:
+    """Return the verdict of a search. Pure; also works where no job has succeeded.
+
+    `predictions`: of the validation images, by job. With them all intervals hold for new images
+    like these too; None: for these images alone, and the verdict does not mention them.
+    """
     jobs = planned(plan)
-    baseline, entries, scored = gathered(spec, plan, results, jobs)
+    baseline, entries, scored = gathered(spec, plan, results, jobs, predictions)
     pool, tie_break = eligible(scored), TieBreak.of(spec.search.tie_break, scored.candidates)
     chosen = choose(scored, pool, tie_break)
     gain = gain_of(scored, chosen)

@@ -54,8 +54,7 @@ def worth(
     upper end for the doubt about the correction, half of it as a standard error.
     """
     value = mean if held_out is None else held_out
-    df, tail = float(estimates.df[chosen]), (1 - level) / 2
-    variance = float(estimates.mean_variances[chosen]) + estimates.seed_variance
+    (variance, df), tail = estimates.doubt(chosen), (1 - level) / 2
     below = -float(special.stdtrit(df, tail / max(tied, 1)))
     above = -float(special.stdtrit(df, tail))
     low = min(mean - below * variance**0.5, value)
