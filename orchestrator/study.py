@@ -163,7 +163,9 @@ class Study(Generic[S]):
             rounds, jobs = rounds.plus(following), following.jobs
 
     def _verdict(self, search: Search) -> Verdict:
-        verdict = analyse(search.spec, search.plan, search.results)
+        ended = {job.request.job.id for job in search.plan.jobs if job.phase == "search"}
+        kept = self.store.predictions(sorted(ended & search.results.keys()))
+        verdict = analyse(search.spec, search.plan, search.results, kept)
         if isinstance(search.spec.search.promotion, Asha):
             verdict = verdict.model_copy(update={"rungs": self._halved(search)})
         self.folder.write(VERDICT, verdict)

@@ -6,6 +6,7 @@ from compound.schemas.architecture import Axis, Coefficients, Role, Shares
 from compound.schemas.base import Model
 from compound.schemas.gate import Correlation
 from compound.schemas.metrics import Accuracy
+from compound.schemas.mistakes import ImageDoubt, Mistakes
 
 
 class Standing(Model):
@@ -169,3 +170,7 @@ class Verdict(Model):
     """Of untried networks, the largest expected improvement first."""
     rungs: tuple[Rung, ...] = ()
     """Shortest schedule first; empty where all candidates train the whole one."""
+    images: ImageDoubt | None = None
+    """None: the verdict is older than predictions of single images, or nothing has a score."""
+    mistakes: Mistakes | None = None
+    """None where they are not known image by image."""

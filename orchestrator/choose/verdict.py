@@ -23,6 +23,7 @@ from statistics import median_low
 from compound.jobs.store.format.predictions import Predictions
 from compound.orchestrator.analyse import warnings
 from compound.orchestrator.analyse.equal_cost import gathered
+from compound.orchestrator.analyse.mistakes import mistakes
 from compound.orchestrator.analyse.optimum import optimum
 from compound.orchestrator.analyse.prediction import predict
 from compound.orchestrator.analyse.rungs import rungs, screened
@@ -37,6 +38,7 @@ from compound.orchestrator.analyse.standings import baseline_standing, standings
 from compound.orchestrator.choose import verdict_text
 from compound.orchestrator.choose.choice_text import reason
 from compound.orchestrator.choose.gain import gain_of
+from compound.orchestrator.choose.image_doubt import error_of_images, image_doubt
 from compound.orchestrator.choose.tie_break import TieBreak, choose, eligible
 from compound.orchestrator.choose.worth import worth_of
 from compound.orchestrator.statistics.power import POWER, resolvable, seeds_to_resolve
@@ -66,6 +68,7 @@ def analyse(
     chosen = choose(scored, pool, tie_break)
     gain = gain_of(scored, chosen)
     searched = [entry for entry in entries if jobs.get(entry.id)]
+    images = image_doubt([baseline, *entries], scored, predictions)
     return Verdict(
         metric=ACCURACY,
         level=scored.level,
@@ -85,12 +88,15 @@ def analyse(
         warnings=(
             *_job_warnings(jobs, results),
             *_warnings(spec, searched, scored, gain, bool(baseline.scores)),
+            *([images.sentence] if images and images.unknown else ()),
         ),
         worth=worth_of(scored, chosen),
         resolution=_resolution(scored),
         optimum=optimum(scored, plan.untried),
         predictions=predict(scored, plan.untried, scored.level),
         rungs=rungs(spec, plan, results),
+        images=images,
+        mistakes=mistakes(chosen, entries, predictions or {}, plan.data.classes),
     )
 
 
@@ -100,7 +106,7 @@ def _resolution(scored: ScoredCandidates) -> Resolution | None:
         return None
     seeds = median_low(len(entry.scores) for entry in scored.candidates)
     multiple = resolvable(seeds, networks, scored.level)
-    sd = scored.contenders_noise if scored.comparison else None
+    sd = _noise_with_images(scored, seeds) if scored.comparison else None
     return Resolution(
         seeds=seeds,
         networks=networks,
@@ -110,6 +116,12 @@ def _resolution(scored: ScoredCandidates) -> Resolution | None:
         seeds_for_noise=seeds_to_resolve(1.0, networks, scored.level),
         seeds_for_half=seeds_to_resolve(0.5, networks, scored.level),
     )
+
+
+def _noise_with_images(scored: ScoredCandidates, seeds: int) -> float | None:
+    """Return the noise of a score that would make differences as uncertain as they are."""
+    sd, error = scored.contenders_noise, error_of_images(scored)
+    return (sd**2 + seeds * error**2 / 2) ** 0.5 if sd and error else sd
 
 
 def _sentence(
