@@ -15,7 +15,6 @@ from compound.jobs.training.checkpoints.restore import load_checkpoint
 from compound.jobs.training.data_cache import DataCache
 from compound.jobs.training.ended_program import RAISED, network_error
 from compound.jobs.training.job_isolation import Epochs, isolated
-from compound.jobs.training.job_recorder import predictions_of
 from compound.jobs.training.job_trainer import trainer_of
 from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.errors import DataError, StoreError
@@ -70,7 +69,7 @@ def _test_sums(
     """Evaluate the test part, and keep the predictions. Raises as of `held_out_sums`."""
     trainer, checkpoint = _restored(request, store, process, data, "test")
     sums = trainer.evaluate()
-    predictions = predictions_of(trainer)
+    predictions = trainer.predictions()
 
     def keep() -> None:
         if checkpoint and request.evaluates:

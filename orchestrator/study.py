@@ -164,8 +164,8 @@ class Study(Generic[S]):
 
     def _verdict(self, search: Search) -> Verdict:
         ended = {job.request.job.id for job in search.plan.jobs if job.phase == "search"}
-        kept = self.store.predictions(sorted(ended & search.results.keys()))
-        verdict = analyse(search.spec, search.plan, search.results, kept)
+        predictions = self.store.predictions(sorted(ended & search.results.keys()))
+        verdict = analyse(search.spec, search.plan, search.results, predictions)
         if isinstance(search.spec.search.promotion, Asha):
             verdict = verdict.model_copy(update={"rungs": self._halved(search)})
         self.folder.write(VERDICT, verdict)

@@ -216,8 +216,8 @@ class ArtifactStore:
         ids = list(job_ids)
         read = lambda job_id: of_validation(self._job(job_id))  # noqa: E731
         with ThreadPoolExecutor(self._at_once) as threads:
-            kept = dict(zip(ids, threads.map(read, ids), strict=True))
-        return {job: predictions for job, predictions in kept.items() if predictions}
+            by_job = dict(zip(ids, threads.map(read, ids), strict=True))
+        return {job: predictions for job, predictions in by_job.items() if predictions}
 
     def test_predictions(self, job_id: str) -> TestedWeights:
         """Return what reads and writes a job's predictions of test images."""

@@ -140,7 +140,7 @@ class JobRecorder:
             wall_time=time.time(),
         )
         if self.epoch == self._job.recipe.epochs:
-            self._predictions = predictions_of(trainer)
+            self._predictions = trainer.predictions()
         together(self._process, lambda: self._write(row, trainer))
         return row
 
@@ -151,7 +151,7 @@ class JobRecorder:
         """
         if self._predictions is None:
             _, correct, images = trainer.evaluate()
-            predictions = predictions_of(trainer)
+            predictions = trainer.predictions()
             if correct / images == self._metrics.get(ACCURACY):
                 self._predictions = predictions
 
@@ -258,12 +258,6 @@ def _about(source: Source, job: TrainJob) -> Extra:
     if isinstance(network, Architecture) and network.norm_epsilon is not None:
         about[NORM_EPSILON] = network.norm_epsilon
     return about
-
-
-def predictions_of(trainer: Trainer) -> Predictions:
-    """Return what the last evaluation has predicted; all ranks call it at the same time."""
-    columns = trainer.predictions().to(torch.int32).T.contiguous()
-    return Predictions(*(column.numpy() for column in columns))
 
 
 def _writer(job: TrainJob, store: ArtifactStore, process: Process) -> JobWriter | None:

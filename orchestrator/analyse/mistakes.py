@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from compound.jobs.store.format.predictions import Predictions
 from compound.orchestrator.analyse.scores import CandidateScores
 from compound.orchestrator.statistics.log_odds import Floats
-from compound.schemas.mistakes import ConfusedPair, HardImage, Mistakes
+from compound.schemas.verdict import ConfusedPair, HardImage, Mistakes
 
 FEW_CLASSES = 12
 """Up to so many classes the whole matrix is kept."""

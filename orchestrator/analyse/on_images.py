@@ -29,8 +29,8 @@ def on_images(
 def unknown(entries: Sequence[CandidateScores], predictions: Mapping[str, Predictions]) -> int:
     """Return how many jobs with a score have no predictions, or those of other images."""
     jobs = [job for entry in entries for job in entry.jobs.values()]
-    kept = [predictions[job] for job in jobs if job in predictions]
-    return len(jobs) - sum(same_images(kept[0], other) for other in kept)
+    stored = [predictions[job] for job in jobs if job in predictions]
+    return len(jobs) - sum(same_images(stored[0], answers) for answers in stored)
 
 
 def same_images(first: Predictions, second: Predictions) -> bool:

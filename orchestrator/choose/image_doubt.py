@@ -10,7 +10,7 @@ from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidat
 from compound.orchestrator.statistics.image_effects import of_differences
 from compound.orchestrator.statistics.log_odds import accuracy
 from compound.orchestrator.wording.numbers import counted, points
-from compound.schemas.mistakes import ImageDoubt
+from compound.schemas.verdict import ImageDoubt
 
 
 def image_doubt(
@@ -41,10 +41,10 @@ def error_of_images(scored: ScoredCandidates) -> float | None:
     covariances = estimates.image_covariance * np.outer(*2 * [means * (1 - means)])
     contenders = scored.tied if len(scored.tied) > 1 else range(len(means))
     pairs = [
-        of_differences(covariances, one)[other]
-        for one in contenders
-        for other in contenders
-        if one < other
+        of_differences(covariances, first)[second]
+        for first in contenders
+        for second in contenders
+        if first < second
     ]
     return float(np.sqrt(np.median(pairs)))
 

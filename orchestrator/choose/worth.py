@@ -40,11 +40,11 @@ def _held_out(
 
     `table`: the scores on log odds, (candidates, seeds).
     """
-    known = [entry.on_images for entry in scored.candidates]
+    on_images = [entry.on_images for entry in scored.candidates]
     if scored.estimates is None or scored.estimates.image_covariance is None:
         return held_out_mean(table, shifts, pool)
     folds = np.full((*table.shape, FOLDS), np.nan)
-    for row, network in enumerate(known):
+    for row, network in enumerate(on_images):
         assert network is not None
         parts = [network.right[:, fold::FOLDS].mean(axis=1) for fold in range(FOLDS)]
         folds[row, np.isfinite(table[row])] = np.column_stack(parts)

@@ -48,10 +48,10 @@ class Estimates:
         variances: Floats = self.variances / self.counts
         return variances
 
-    def with_images(self, known: Sequence[ImageScores | None]) -> "Estimates":
+    def with_images(self, on_images: Sequence[ImageScores | None]) -> "Estimates":
         """Add what the choice of images does to the means, if it is known of all candidates."""
-        scores = [network for network in known if network is not None]
-        if len(scores) < len(known):
+        scores = [network for network in on_images if network is not None]
+        if len(scores) < len(on_images):
             return self
         shared = on_log_odds(covariance(scores), self.means)
         return replace(self, image_covariance=shared)

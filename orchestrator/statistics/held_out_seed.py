@@ -60,8 +60,8 @@ def held_out_on_images(right: Floats, shifts: Floats, pool: np.ndarray) -> float
     folds = right.shape[2]
     accuracies = []
     for fold in range(folds):
-        others = np.delete(right, fold, axis=2).mean(axis=2)
-        best = _best_by_seed(_bounded_log_odds(others), shifts, pool)
+        rest = np.delete(right, fold, axis=2).mean(axis=2)
+        best = _best_by_seed(_bounded_log_odds(rest), shifts, pool)
         accuracies += [float(right[position, seed, fold]) for seed, position in best]
     return float(np.mean(accuracies)) if accuracies else None
 

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from compound.jobs.parallel.collective import summed
 from compound.jobs.parallel.process import Process
+from compound.jobs.store.format.predictions import Predictions
 
 
 class Answers:
@@ -21,10 +22,9 @@ class Answers:
             self._pairs.append(torch.stack([labels, predicted], dim=1))
 
     @torch.inference_mode()
-    def gathered(self, images: int, process: Process) -> Tensor:
-        """Return position, label and predicted class of each image, int64 (N, 3) on the CPU.
+    def gathered(self, images: int, process: Process) -> Predictions:
+        """Return the answers to a part of so many images, without those that no rank could decode.
 
-        In the order of the part, which has `images`; those that no rank could decode are left out.
         All ranks call it at the same time, and all get the same.
         """
         # Zeros where another rank has the image, so that a sum over the ranks gathers them.
@@ -32,5 +32,6 @@ class Answers:
         if self._positions:
             table[torch.cat(self._positions)] = torch.cat(self._pairs) + 1
         table = summed(table, process).cpu() - 1
-        positions = (table[:, 0] >= 0).nonzero()
-        return torch.cat([positions, table[positions[:, 0]]], dim=1)
+        positions = (table[:, 0] >= 0).nonzero()[:, 0]
+        columns = (positions, *table[positions].unbind(1))
+        return Predictions(*(column.to(torch.int32).numpy() for column in columns))

@@ -18,6 +18,7 @@ from compound.jobs.parallel.flat_parameters import Flat
 from compound.jobs.parallel.process import Process
 from compound.jobs.parallel.strategy import strategy_of
 from compound.jobs.seeds import Purpose, derive
+from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.training.compiling.cuda_graphs import recorder_for
 from compound.jobs.training.compiling.graphed_passes import Graphs, Recorder
 from compound.jobs.training.loop.answers import Answers
@@ -192,8 +193,8 @@ class Trainer:
             loss, correct, images = summed(self._validate(), self._process).tolist()
         return loss, correct, images
 
-    def predictions(self) -> Tensor:
-        """Gather what the last evaluation has predicted, int64 (N, 3); see `Answers.gathered`."""
+    def predictions(self) -> Predictions:
+        """Gather what the last evaluation has predicted; see `Answers.gathered`."""
         return self._answers.gathered(self.source.held_out, self._process)
 
     @torch.inference_mode()
