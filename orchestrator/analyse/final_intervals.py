@@ -1,12 +1,13 @@
 """Intervals of test accuracies, for new seeds and new images, and of differences between networks.
 
-As for validation accuracies (statistics/estimates.py, statistics/image_effects.py): on log odds,
-with a noise between seeds of each network that is moderated by the others, and with the covariance
-that the choice of images causes. One seed shows no noise between seeds: then images alone count.
+The variance of a mean is that between seeds (Student's t, on log odds), and what the choice of
+images adds (statistics/image_effects.py). Few networks are tested, so none lends its noise to
+another. Differences are paired by seed and by image. One seed shows no noise between seeds: then
+images alone count.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
@@ -14,14 +15,12 @@ from scipy import special
 
 from compound.jobs.store.format.predictions import Predictions
 from compound.orchestrator.analyse.on_images import same_images
-from compound.orchestrator.statistics.estimates import Estimates, estimate
 from compound.orchestrator.statistics.image_effects import (
     ImageScores,
     covariance,
     of_differences,
-    on_log_odds,
 )
-from compound.orchestrator.statistics.log_odds import Floats, accuracy, log_odds
+from compound.orchestrator.statistics.log_odds import accuracy, log_odds, rounding_variance
 from compound.orchestrator.statistics.mcnemar import mid_p
 from compound.orchestrator.statistics.wilson import wilson
 from compound.schemas.final_evaluation import Covers, SeedScore
@@ -31,11 +30,13 @@ FEW = 5.0
 
 Seeds = tuple[SeedScore, ...]
 """The evaluations of one network, a seed each."""
+Answers = Mapping[str, Predictions]
+"""The predictions of test images, by job."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The ends of an interval, as fractions of 1, and what may change in it."""
+    """The ends of an interval, and what may change in it."""
 
     low: float
     high: float
@@ -44,121 +45,88 @@ class Interval:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better one network is than another on the same images."""
+    """How much better one network is than another on the same images, as fractions of 1."""
 
     estimate: float
     interval: Interval | None
     p: float | None
     """McNemar's mid-p; None, as for the interval: the answers to single images are not known."""
     seeds: int
-    """That both have, by which `p` pairs them."""
+    """That both have."""
 
 
-@dataclass(frozen=True)
-class FinalIntervals:
-    """All evaluated networks, and what their test accuracies have in common."""
+def mean_interval(seeds: Seeds, answers: Answers, level: float) -> Interval:
+    """Return the interval of a network's mean test accuracy.
 
-    networks: tuple[Seeds, ...]
-    level: float
-    estimates: Estimates | None
-    """Of the networks with two seeds or more, in their order; None: there is none."""
-    answers: Mapping[str, Predictions]
-    """By job; empty where they are not known of all jobs, or are of different images."""
-
-    @classmethod
-    def of(
-        cls, networks: Sequence[Seeds], answers: Mapping[str, Predictions], level: float
-    ) -> "FinalIntervals":
-        """Take each network once; `answers` are the predictions of test images by job."""
-        once = tuple(dict.fromkeys(seeds for seeds in networks if seeds))
-        shared = _common(once, answers)
-        repeated = [seeds for seeds in once if len(seeds) > 1]
-        return cls(once, level, _estimates(repeated, shared), shared)
-
-    def interval(self, seeds: Seeds) -> Interval:
-        """Return the interval of a network's mean test accuracy."""
-        mean = fmean(score.accuracy for score in seeds)
-        images = min(score.images for score in seeds)
-        low, high = wilson(mean, images, self.level)
-        if self.estimates is None or len(seeds) < 2:
-            return Interval(low, high, "images")
-        few = min(mean, 1 - mean) * images < FEW
-        ends = self._two_way(seeds)
-        low, high = (min(low, ends[0]), max(high, ends[1])) if few else ends
-        return Interval(min(low, mean), max(high, mean), "seeds and images")
-
-    def _two_way(self, seeds: Seeds) -> tuple[float, float]:
-        assert self.estimates
-        position = self._position(seeds)
-        variance, df = self.estimates.doubt(position)
-        half = float(special.stdtrit(df, (1 + self.level) / 2)) * variance**0.5
-        middle = float(self.estimates.means[position])
-        low, high = accuracy([middle - half, middle + half]).tolist()
-        return low, high
-
-    def _position(self, seeds: Seeds) -> int:
-        return [network for network in self.networks if len(network) > 1].index(seeds)
-
-    def difference(self, first: Seeds, second: Seeds) -> Difference:
-        """Compare two networks image by image."""
-        means = [fmean(score.accuracy for score in seeds) for seeds in (first, second)]
-        estimate = means[0] - means[1]
-        right = [_right(seeds, self.answers) for seeds in (first, second)]
-        common = sorted({s.seed for s in first} & {s.seed for s in second})
-        if right[0] is None or right[1] is None:
-            return Difference(estimate, None, None, len(common))
-        half, covers = self._half(first, second, (right[0], right[1]))
-        interval = Interval(max(estimate - half, -1.0), min(estimate + half, 1.0), covers)
-        rows = [[seed.seed for seed in seeds] for seeds in (first, second)]
-        paired = [
-            network.right[[order.index(seed) for seed in common]]
-            for network, order in zip((right[0], right[1]), rows, strict=True)
-        ]
-        return Difference(estimate, interval, mid_p(*paired) if common else None, len(common))
-
-    def _half(
-        self, first: Seeds, second: Seeds, right: tuple[ImageScores, ImageScores]
-    ) -> tuple[float, Covers]:
-        """Return half of a difference's interval, and what it covers."""
-        images = float(of_differences(covariance(right), 0)[1])
-        if self.estimates is None or min(len(first), len(second)) < 2:
-            return float(special.ndtri((1 + self.level) / 2)) * images**0.5, "images"
-        positions = [self._position(first), self._position(second)]
-        means = accuracy(self.estimates.means[positions])
-        variances = self.estimates.mean_variances[positions] * np.square(means * (1 - means))
-        total = float(variances.sum())
-        df = total**2 / float((np.square(variances) / self.estimates.df[positions]).sum())
-        times = float(special.stdtrit(df * (1 + images / total) ** 2, (1 + self.level) / 2))
-        return times * (total + images) ** 0.5, "seeds and images"
+    Without answers to single images these count as if seeds changed none, which is the most that
+    the choice of images can do.
+    """
+    accuracies, images = [score.accuracy for score in seeds], min(s.images for s in seeds)
+    mean = fmean(accuracies)
+    low, high = wilson(mean, images, level)
+    if len(seeds) < 2:
+        return Interval(low, high, "images")
+    odds = log_odds(accuracies, images)
+    centre, slope = float(odds.mean()), mean * (1 - mean)
+    right = _right(seeds, answers)
+    added = float(covariance([right])[0, 0]) if right else slope / images
+    least = float(rounding_variance(np.array([centre]), images)[0])
+    variance = max(float(odds.var(ddof=1)), least) / len(seeds)
+    half = _half(variance, len(seeds), added / max(slope, 0.5 / images) ** 2, level)
+    ends = accuracy([centre - half, centre + half]).tolist()
+    few = min(mean, 1 - mean) * images < FEW
+    low, high = (min(low, ends[0]), max(high, ends[1])) if few else ends
+    return Interval(min(low, mean), max(high, mean), "seeds and images")
 
 
-def _common(
-    networks: Sequence[Seeds], answers: Mapping[str, Predictions]
-) -> dict[str, Predictions]:
-    jobs = [score.job for seeds in networks for score in seeds]
-    if not jobs or any(job not in answers for job in jobs):
-        return {}
-    first = answers[jobs[0]]
-    return dict(answers) if all(same_images(first, answers[job]) for job in jobs) else {}
+def _half(variance: float, seeds: int, images: float, level: float) -> float:
+    """Return half of an interval: `variance` between seeds, and `images`, added by their choice.
+
+    Its degrees of freedom are Satterthwaite's (1946); many images determine their part well.
+    """
+    df = (seeds - 1) * (1 + images / variance) ** 2
+    times = float(special.stdtrit(df, (1 + level) / 2))
+    return times * float((variance + images) ** 0.5)
 
 
-def _right(seeds: Seeds, answers: Mapping[str, Predictions]) -> ImageScores | None:
-    if any(score.job not in answers for score in seeds):
+def difference(first: Seeds, second: Seeds, answers: Answers, level: float) -> Difference:
+    """Compare two networks seed by seed and image by image."""
+    estimate = fmean(s.accuracy for s in first) - fmean(s.accuracy for s in second)
+    pairs = _pairs(first, second)
+    if not pairs or not _comparable((*first, *second), answers):
+        return Difference(estimate, None, None, len(pairs))
+    both = [_right(seeds, answers) for seeds in zip(*pairs, strict=True)]
+    right = [scores for scores in both if scores]
+    half, covers = _half_of_pairs(pairs, right, level)
+    interval = Interval(max(estimate - half, -1.0), min(estimate + half, 1.0), covers)
+    return Difference(estimate, interval, mid_p(right[0].right, right[1].right), len(pairs))
+
+
+def _pairs(first: Seeds, second: Seeds) -> list[tuple[SeedScore, SeedScore]]:
+    """Return the evaluations of the seeds that both networks have."""
+    by_seed = {score.seed: score for score in second}
+    return [(score, by_seed[score.seed]) for score in first if score.seed in by_seed]
+
+
+def _half_of_pairs(
+    pairs: Sequence[tuple[SeedScore, SeedScore]], right: Sequence[ImageScores], level: float
+) -> tuple[float, Covers]:
+    images = float(of_differences(covariance(right), 0)[1])
+    if len(pairs) < 2:
+        return float(special.ndtri((1 + level) / 2)) * images**0.5, "images"
+    least = 1 / (6 * min(score.images for pair in pairs for score in pair) ** 2)
+    leads = np.array([ours.accuracy - theirs.accuracy for ours, theirs in pairs])
+    variance = max(float(leads.var(ddof=1)), least) / len(pairs)
+    return _half(variance, len(pairs), images, level), "seeds and images"
+
+
+def _comparable(seeds: Seeds, answers: Answers) -> bool:
+    """Whether all have answers, to the same images."""
+    known = [answers[score.job] for score in seeds if score.job in answers]
+    return len(known) == len(seeds) and all(same_images(known[0], later) for later in known)
+
+
+def _right(seeds: Seeds, answers: Answers) -> ImageScores | None:
+    if not _comparable(seeds, answers):
         return None
     return ImageScores(np.array([answers[score.job].right for score in seeds]))
-
-
-def _estimates(networks: Sequence[Seeds], answers: Mapping[str, Predictions]) -> Estimates | None:
-    """Estimate on log odds; where answers are not known, images count as if seeds changed none."""
-    if not networks:
-        return None
-    images = min(score.images for seeds in networks for score in seeds)
-    numbers = sorted({score.seed for seeds in networks for score in seeds})
-    by_seed = [{score.seed: score.accuracy for score in seeds} for seeds in networks]
-    table = np.array([[row.get(seed, np.nan) for seed in numbers] for row in by_seed])
-    estimates = estimate(log_odds(table, images), images)
-    if estimates is None or answers:
-        return estimates and estimates.with_images([_right(s, answers) for s in networks])
-    means: Floats = accuracy(estimates.means)
-    most = np.diag(means * (1 - means) / images)
-    return replace(estimates, image_covariance=on_log_odds(most, estimates.means))

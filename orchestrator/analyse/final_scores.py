@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, stdev
 
-from compound.jobs.store.format.predictions import Predictions
-from compound.orchestrator.analyse.final_intervals import FinalIntervals
+from compound.orchestrator.analyse.final_intervals import Answers, difference, mean_interval
 from compound.orchestrator.records.final_networks import FinalNetwork
 from compound.orchestrator.statistics.wilson import wilson
 from compound.orchestrator.wording.final_texts import difference_text
@@ -49,7 +48,7 @@ def network_scores(
     networks: Sequence[FinalNetwork],
     scores: Mapping[str, SeedScore],
     unread: Mapping[str, str],
-    answers: Mapping[str, Predictions],
+    answers: Answers,
     level: float,
 ) -> tuple[tuple[NetworkScore, ...], tuple[PairedDifference, ...]]:
     """Return the networks' means with their intervals, and the differences of the choice.
@@ -57,10 +56,11 @@ def network_scores(
     `scores`, `unread`, the reasons, and `answers`, to the single test images, are by job.
     """
     seeds = [_seeds(network, scores) for network in networks]
-    intervals = FinalIntervals.of(seeds, answers, level)
-    pairs = zip(networks, seeds, strict=True)
-    measured = tuple(_network_score(*pair, unread, intervals) for pair in pairs)
-    return measured, tuple(_differences(measured, intervals))
+    measured = tuple(
+        _network_score(network, evaluated, unread, answers, level)
+        for network, evaluated in zip(networks, seeds, strict=True)
+    )
+    return measured, tuple(_differences(measured, answers, level))
 
 
 def _seeds(network: FinalNetwork, scores: Mapping[str, SeedScore]) -> tuple[SeedScore, ...]:
@@ -72,11 +72,12 @@ def _network_score(
     network: FinalNetwork,
     seeds: tuple[SeedScore, ...],
     unread: Mapping[str, str],
-    intervals: FinalIntervals,
+    answers: Answers,
+    level: float,
 ) -> NetworkScore:
     jobs = {planned.request.job.id: planned.request.label for planned in network.jobs}
     accuracies = [score.accuracy for score in seeds]
-    interval = intervals.interval(seeds) if seeds else None
+    interval = mean_interval(seeds, answers, level) if seeds else None
     validations = [score.validation for score in seeds if score.validation is not None]
     return NetworkScore(
         role=network.role,
@@ -96,7 +97,7 @@ def _network_score(
 
 
 def _differences(
-    measured: Sequence[NetworkScore], intervals: FinalIntervals
+    measured: Sequence[NetworkScore], answers: Answers, level: float
 ) -> Iterator[PairedDifference]:
     """Compare the choice with the baseline and the best single axis, unless it is that network."""
     roles = {network.role: network for network in measured if network.role != "family"}
@@ -105,15 +106,15 @@ def _differences(
         if not choice or not rival or choice.network == rival.network:
             continue
         if choice.seeds and rival.seeds:
-            yield _difference(choice, rival, intervals)
+            yield _difference(choice, rival, answers, level)
 
 
 def _difference(
-    choice: NetworkScore, rival: NetworkScore, intervals: FinalIntervals
+    choice: NetworkScore, rival: NetworkScore, answers: Answers, level: float
 ) -> PairedDifference:
-    compared = intervals.difference(choice.seeds, rival.seeds)
+    compared = difference(choice.seeds, rival.seeds, answers, level)
     interval = compared.interval
-    difference = PairedDifference(
+    paired = PairedDifference(
         role=choice.role,
         over=rival.role,
         estimate=compared.estimate,
@@ -124,4 +125,4 @@ def _difference(
         seeds=compared.seeds,
         sentence="",
     )
-    return difference.model_copy(update={"sentence": difference_text(difference)})
+    return paired.model_copy(update={"sentence": difference_text(paired)})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compound.jobs.store.format.predictions import Predictions
-from compound.orchestrator.analyse.final_intervals import FinalIntervals, Seeds
+from compound.orchestrator.analyse.final_intervals import Seeds, difference, mean_interval
 from compound.orchestrator.statistics.wilson import wilson
 from compound.schemas.final_evaluation import SeedScore
 from tests.support.image_studies import Bools, Images, predictions_of
@@ -51,15 +51,14 @@ def test_they_hold_for_new_seeds_and_images_and_wilsons_alone_do_not() -> None:
     rng, held, plain, paired = np.random.default_rng(0), [], [], []
     for _ in range(200):
         networks, answers = study(rng)
-        intervals = FinalIntervals.of(networks, answers, 0.9)
         for truth, seeds in zip(TRUTH[:3], networks[:3], strict=True):
-            interval = intervals.interval(seeds)
+            interval = mean_interval(seeds, answers, 0.9)
             assert interval.covers == "seeds and images"
             held.append(interval.low <= truth <= interval.high)
-        difference = intervals.difference(networks[2], networks[0]).interval
-        assert difference is not None and difference.covers == "seeds and images"
-        paired.append(difference.low <= TRUTH[2] - TRUTH[0] <= difference.high)
-        single = intervals.interval(networks[3])
+        lead = difference(networks[2], networks[0], answers, 0.9).interval
+        assert lead is not None and lead.covers == "seeds and images"
+        paired.append(lead.low <= TRUTH[2] - TRUTH[0] <= lead.high)
+        single = mean_interval(networks[3], answers, 0.9)
         assert single.covers == "images"
         plain.append(single.low <= TRUTH[3] <= single.high)
     assert 0.86 <= np.mean(held) <= 0.96
@@ -70,33 +69,30 @@ def test_they_hold_for_new_seeds_and_images_and_wilsons_alone_do_not() -> None:
 def test_differences_are_paired_by_image() -> None:
     """Images that are hard for all cancel in a difference, and not in the means."""
     alike = Images(count=500, hard=3.0, taste=0.0, luck=0.01)
-    networks, answers = study(np.random.default_rng(1), images=alike)
-    intervals = FinalIntervals.of(networks, answers, 0.9)
-    interval = intervals.interval(networks[2])
-    compared = intervals.difference(networks[2], networks[0])
+    networks, answers = study(np.random.default_rng(1), 10, alike)
+    interval = mean_interval(networks[2], answers, 0.9)
+    compared = difference(networks[2], networks[0], answers, 0.9)
     assert compared.interval is not None
-    assert compared.interval.high - compared.interval.low < 1.3 * (interval.high - interval.low)
-    assert compared.seeds == 3 and compared.p is not None and 0 <= compared.p <= 1
+    assert compared.interval.high - compared.interval.low < interval.high - interval.low
+    assert compared.seeds == 10 and compared.p is not None and 0 <= compared.p <= 1
 
 
 def test_without_answers_images_still_widen_the_means() -> None:
     networks, answers = study(np.random.default_rng(2))
-    known, unknown = (FinalIntervals.of(networks, some, 0.9) for some in (answers, {}))
     for seeds in networks:
-        wide, narrow = unknown.interval(seeds), known.interval(seeds)
+        wide, narrow = mean_interval(seeds, {}, 0.9), mean_interval(seeds, answers, 0.9)
         assert wide.high - wide.low >= 0.98 * (narrow.high - narrow.low)
-    compared = unknown.difference(networks[2], networks[0])
+    compared = difference(networks[2], networks[0], {}, 0.9)
     assert (compared.interval, compared.p) == (None, None)
-    assert compared.estimate == known.difference(networks[2], networks[0]).estimate
+    assert compared.estimate == difference(networks[2], networks[0], answers, 0.9).estimate
 
 
 def test_one_seed_each_has_the_images_alone() -> None:
     networks, answers = study(np.random.default_rng(3), seeds=1)
-    intervals = FinalIntervals.of(networks, answers, 0.9)
     score = networks[0][0]
-    interval = intervals.interval(networks[0])
+    interval = mean_interval(networks[0], answers, 0.9)
     assert (interval.low, interval.high) == wilson(score.accuracy, 500, 0.9)
-    compared = intervals.difference(networks[2], networks[0])
+    compared = difference(networks[2], networks[0], answers, 0.9)
     assert compared.interval is not None and compared.interval.covers == "images"
 
 
@@ -105,11 +101,11 @@ def test_all_right_or_all_wrong_on_few_images_stays_possible_and_wide(value: boo
     same = np.full((3, 20), value)
     first, answers = evaluated(same, "a")
     second, more = evaluated(same, "b")
-    intervals = FinalIntervals.of([first, second], {**answers, **more}, 0.9)
-    interval = intervals.interval(first)
+    answers |= more
+    interval = mean_interval(first, answers, 0.9)
     assert 0 <= interval.low <= first[0].accuracy <= interval.high <= 1
     assert interval.high - interval.low > 0.1
-    compared = intervals.difference(first, second)
+    compared = difference(first, second, answers, 0.9)
     assert compared.estimate == 0 and compared.p == 1
     assert compared.interval is not None and compared.interval.low <= 0 <= compared.interval.high
 
@@ -118,5 +114,4 @@ def test_other_images_are_not_paired() -> None:
     networks, answers = study(np.random.default_rng(4))
     job = networks[0][0].job
     answers[job] = answers[job]._replace(label=1 - answers[job].label)
-    intervals = FinalIntervals.of(networks, answers, 0.9)
-    assert intervals.difference(networks[2], networks[0]).interval is None
+    assert difference(networks[2], networks[0], answers, 0.9).interval is None
