@@ -7,7 +7,7 @@ from compound.jobs.store.format.predictions import Predictions
 from compound.orchestrator.analyse.final_intervals import Seeds, difference, mean_interval
 from compound.orchestrator.statistics.wilson import wilson
 from compound.schemas.final_evaluation import SeedScore
-from tests.support.image_studies import Bools, Images, predictions_of
+from tests.support.image_answers import Bools, Images, predictions_of
 
 IMAGES = Images(count=500, hard=1.2, taste=1.2, luck=0.1)
 TRUTH = [0.75, 0.8, 0.82, 0.7]

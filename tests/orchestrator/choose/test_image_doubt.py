@@ -8,7 +8,8 @@ from compound.orchestrator.analyse.on_images import on_images, unknown
 from compound.orchestrator.analyse.scores import CandidateScores
 from compound.orchestrator.choose.verdict import analyse
 from compound.schemas.verdict import Verdict
-from tests.support.image_studies import Images, answered, judged, predictions_of
+from tests.support.image_answers import Images, predictions_of
+from tests.support.image_studies import answered, judged
 from tests.support.verdict_studies import candidate, controls_and_mixes, spec_of
 
 NETWORKS = controls_and_mixes(3)

@@ -13,7 +13,8 @@ from compound.orchestrator.report.inputs import ReportInputs, all_jobs
 from compound.orchestrator.report.page import render
 from compound.orchestrator.scale.family import plan_train
 from compound.schemas.study import SPEC
-from tests.support.image_studies import Images, answered
+from tests.support.image_answers import Images
+from tests.support.image_studies import answered
 from tests.support.report_pages import (
     BASELINE,
     DATA,

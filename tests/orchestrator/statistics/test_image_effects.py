@@ -15,7 +15,7 @@ from compound.orchestrator.statistics.image_effects import (
 )
 from compound.orchestrator.statistics.log_odds import Floats, log_odds
 from compound.orchestrator.statistics.tied_set import Comparison
-from tests.support.image_studies import Images
+from tests.support.image_answers import Images
 
 IMAGES = Images(count=400, hard=1.0, taste=1.5)
 
