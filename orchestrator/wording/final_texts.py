@@ -83,16 +83,14 @@ def difference_text(difference: PairedDifference) -> str:
     size, over = points(abs(difference.estimate)), difference.over
     side = "below" if difference.estimate < 0 else "above"
     text = f"On the test images the {difference.role} is {size} points {side} the {over}"
-    if difference.low is None or difference.high is None:
+    if difference.low is None or difference.high is None or difference.p is None:
         return (
             f"{text}. This has no interval: the answers to single images are not in the store, "
             "since they were evaluated before these were kept, or a file is damaged."
         )
     kind = "for new seeds and images" if difference.covers != "images" else "for new images only"
     ends = f"{points(difference.low)} to {points(difference.high)}, {kind}"
-    if difference.p is None:
-        return f"{text} ({ends})."
-    return f"{text} ({ends}; McNemar's p {_p(difference.p)})."
+    return f"{text} ({ends}; for these trained networks McNemar's p is {_p(difference.p)})."
 
 
 def _p(value: float) -> str:
