@@ -122,8 +122,8 @@ def _half_of_pairs(
 
 def _comparable(seeds: Seeds, answers: Answers) -> bool:
     """Whether all have answers, to the same images."""
-    known = [answers[score.job] for score in seeds if score.job in answers]
-    return len(known) == len(seeds) and all(same_images(known[0], later) for later in known)
+    stored = [answers[score.job] for score in seeds if score.job in answers]
+    return len(stored) == len(seeds) and all(same_images(stored[0], later) for later in stored)
 
 
 def _right(seeds: Seeds, answers: Answers) -> ImageScores | None:
