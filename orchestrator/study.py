@@ -194,7 +194,8 @@ class Study(Generic[S]):
         self.record_jobs(GATE_PLAN, planned, planned.jobs, networks)
         ending = phases.train("gate", planned.jobs)
         results = self.store.results([job.request.job.id for job in planned.jobs])
-        judged = judge(search.spec, search.plan, verdict, planned, results)
+        kept_answers = self.store.predictions(results)
+        judged = judge(search.spec, search.plan, verdict, planned, results, kept_answers)
         self.folder.write(GATE_RESULT, judged)
         self.observer.note(judged.sentence)
         closed = mode == "stop" and judged.outcome == "does not carry over"
