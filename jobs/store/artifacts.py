@@ -11,7 +11,7 @@ from compound.jobs.store.backend.files import Entry, Files
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.folders.done_jobs import Ended
 from compound.jobs.store.folders.job_folder import JobFolder, JobState
-from compound.jobs.store.folders.kept_predictions import TestedWeights, of_validation
+from compound.jobs.store.folders.kept_predictions import TestedWeights, of_jobs
 from compound.jobs.store.folders.record_keys import DEVICES, PROFILES, profile_key, trace_key
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.checkpoint import Checkpoint, opened
@@ -213,11 +213,7 @@ class ArtifactStore:
 
     def predictions(self, job_ids: Iterable[str]) -> dict[str, Predictions]:
         """Return the predictions of validation images by done jobs that have kept them."""
-        ids = list(job_ids)
-        read = lambda job_id: of_validation(self._job(job_id))  # noqa: E731
-        with ThreadPoolExecutor(self._at_once) as threads:
-            by_job = dict(zip(ids, threads.map(read, ids), strict=True))
-        return {job: predictions for job, predictions in by_job.items() if predictions}
+        return of_jobs({job_id: self._job(job_id) for job_id in job_ids}, self._at_once)
 
     def test_predictions(self, job_id: str) -> TestedWeights:
         """Return what reads and writes a job's predictions of test images."""

@@ -14,7 +14,6 @@ import numpy as np
 from scipy import special
 
 from compound.jobs.store.format.predictions import Predictions
-from compound.orchestrator.analyse.on_images import same_images
 from compound.orchestrator.statistics.image_effects import (
     ImageScores,
     covariance,
@@ -123,7 +122,7 @@ def _half_of_pairs(
 def _comparable(seeds: Seeds, answers: Answers) -> bool:
     """Whether all have answers, to the same images."""
     stored = [answers[score.job] for score in seeds if score.job in answers]
-    return len(stored) == len(seeds) and all(same_images(stored[0], later) for later in stored)
+    return len(stored) == len(seeds) and all(s.are_of_images_of(stored[0]) for s in stored)
 
 
 def _right(seeds: Seeds, answers: Answers) -> ImageScores | None:

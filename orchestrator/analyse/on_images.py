@@ -30,12 +30,7 @@ def unknown(entries: Sequence[CandidateScores], predictions: Mapping[str, Predic
     """Return how many jobs with a score have no predictions, or those of other images."""
     jobs = [job for entry in entries for job in entry.jobs.values()]
     stored = [predictions[job] for job in jobs if job in predictions]
-    return len(jobs) - sum(same_images(stored[0], answers) for answers in stored)
-
-
-def same_images(first: Predictions, second: Predictions) -> bool:
-    """Whether two predictions are of the same images with the same labels."""
-    return all(np.array_equal(*pair) for pair in zip(first[:2], second[:2], strict=True))
+    return len(jobs) - sum(answers.are_of_images_of(stored[0]) for answers in stored)
 
 
 def _scores(entry: CandidateScores, predictions: Mapping[str, Predictions]) -> ImageScores:

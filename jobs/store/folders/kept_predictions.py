@@ -6,6 +6,8 @@ the content, so that a file proves itself and no key is written with two content
 """
 
 import logging
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_files import read_verified
@@ -32,6 +34,20 @@ def of_validation(folder: JobFolder) -> Predictions | None:
     except DamagedError as error:
         _left_out(error)
         return None
+
+
+def of_jobs(folders: Mapping[str, JobFolder], at_once: int) -> dict[str, Predictions]:
+    """Return the predictions that there are, by job; those of the same images share memory."""
+    with ThreadPoolExecutor(at_once) as threads:
+        by_job = dict(zip(folders, threads.map(of_validation, folders.values()), strict=True))
+    stored = {job: predictions for job, predictions in by_job.items() if predictions}
+    first = next(iter(stored.values()), None)
+    return {
+        job: predictions._replace(image=first.image, label=first.label)
+        if first and predictions.are_of_images_of(first)
+        else predictions
+        for job, predictions in stored.items()
+    }
 
 
 class TestedWeights:

@@ -35,6 +35,10 @@ class Predictions(NamedTuple):
         result: npt.NDArray[np.bool_] = self.label == self.predicted
         return result
 
+    def are_of_images_of(self, second: "Predictions") -> bool:
+        """Whether both are of the same images with the same labels."""
+        return np.array_equal(self.image, second.image) and np.array_equal(self.label, second.label)
+
 
 def encoded(predictions: Predictions) -> bytes:
     """Return predictions as the bytes of a Parquet file."""
