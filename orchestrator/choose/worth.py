@@ -40,12 +40,11 @@ def _held_out(
 
     `table`: the scores on log odds, (candidates, seeds).
     """
-    on_images = [entry.on_images for entry in scored.candidates]
-    if scored.estimates is None or scored.estimates.image_covariance is None:
+    networks = [entry.on_images for entry in scored.candidates if entry.on_images]
+    if len(networks) < len(table) or networks[0].right.shape[1] < FOLDS:
         return held_out_mean(table, shifts, pool)
     folds = np.full((*table.shape, FOLDS), np.nan)
-    for row, network in enumerate(on_images):
-        assert network is not None
+    for row, network in enumerate(networks):
         parts = [network.right[:, fold::FOLDS].mean(axis=1) for fold in range(FOLDS)]
         folds[row, np.isfinite(table[row])] = np.column_stack(parts)
     mean = held_out_on_images(folds, shifts, pool)

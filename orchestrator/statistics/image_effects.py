@@ -51,11 +51,13 @@ class ImageScores:
 def covariance(networks: Sequence[ImageScores]) -> Floats:
     """Return the covariance that the choice of images gives mean accuracies.
 
-    Shape (networks, networks). All have scores of the same images, at least two. It is positive
-    semi-definite: where little is left of a variance without the seeds' noise, it is raised to 0.
+    Shape (networks, networks). All have scores of the same images; one image shows nothing, and
+    gives 0. It is positive semi-definite: where nothing is left of a variance without the seeds'
+    noise, it is 0.
     """
     fractions = np.array([network.fractions for network in networks])
-    raw = np.atleast_2d(np.cov(fractions)) - np.diag([network.seed_noise for network in networks])
+    raw = np.atleast_2d(np.cov(fractions, ddof=min(1, fractions.shape[1] - 1)))
+    raw = raw - np.diag([network.seed_noise for network in networks])
     values, vectors = np.linalg.eigh(raw)
     clipped = (vectors * np.maximum(values, 0.0)) @ vectors.T
     return np.asarray(clipped / fractions.shape[1], dtype=np.float64)

@@ -96,9 +96,12 @@ def test_one_seed_each_has_the_images_alone() -> None:
     assert compared.interval is not None and compared.interval.covers == "images"
 
 
+@pytest.mark.parametrize("images", [1, 20])
 @pytest.mark.parametrize("value", [True, False])
-def test_all_right_or_all_wrong_on_few_images_stays_possible_and_wide(value: bool) -> None:
-    same = np.full((3, 20), value)
+def test_all_right_or_all_wrong_on_few_images_stays_possible_and_wide(
+    value: bool, images: int
+) -> None:
+    same = np.full((3, images), value)
     first, answers = evaluated(same, "a")
     second, more = evaluated(same, "b")
     answers |= more

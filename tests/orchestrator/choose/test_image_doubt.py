@@ -88,8 +88,9 @@ def test_one_seed_has_no_interval_but_its_mistakes() -> None:
     assert verdict.mistakes is not None and verdict.mistakes.seeds == 1
 
 
-def test_accuracies_of_exactly_0_and_1_stay_possible() -> None:
-    right = np.ones((6, 3, 50), dtype=bool)
+@pytest.mark.parametrize("images", [1, 2, 50])
+def test_accuracies_of_exactly_0_and_1_stay_possible(images: int) -> None:
+    right = np.ones((6, 3, images), dtype=bool)
     right[0] = False
     verdict = judged(NETWORKS, right)
     for standing in verdict.standings:
