@@ -1,4 +1,7 @@
-"""Evaluates what a job has trained on the test part. It reads the store and writes nothing."""
+"""Evaluates what a job has trained on the test part.
+
+It writes a file of predictions beside the job, and changes nothing that the store has.
+"""
 
 import time
 
@@ -13,6 +16,7 @@ from compound.jobs.training.data_cache import DataCache
 from compound.jobs.training.ended_program import RAISED, network_error
 from compound.jobs.training.job_isolation import Epochs, isolated
 from compound.jobs.training.job_trainer import trainer_of
+from compound.jobs.training.loop.trainer import Trainer
 from compound.schemas.errors import DataError, StoreError
 from compound.schemas.job import JobRequest, JobResult, TrainJob
 from compound.schemas.metrics import TEST_ACCURACY, TEST_IMAGES, TEST_LOSS
@@ -50,13 +54,30 @@ def _evaluated(
     )
     try:
         together(process, lambda: _check_content(request, process, data))
-        loss, correct, images = held_out_sums(request, store, process, data, "test")
+        loss, correct, images = _test_sums(request, store, process, data)
     except RAISED as error:
         cause = classify(network_error(error, process))
         update = {"status": "failed", "cause": cause}
         return ended.model_copy(update={**update, "seconds": time.monotonic() - begun})
     metrics = {TEST_ACCURACY: correct / images, TEST_LOSS: loss / images, TEST_IMAGES: images}
     return ended.model_copy(update={"metrics": metrics, "seconds": time.monotonic() - begun})
+
+
+def _test_sums(
+    request: JobRequest, store: ArtifactStore, process: Process, data: DataCache
+) -> tuple[float, float, float]:
+    """Evaluate the test part, and keep the predictions. Raises as of `held_out_sums`."""
+    trainer, checkpoint = _restored(request, store, process, data, "test")
+    sums = trainer.evaluate()
+    predictions = trainer.predictions()
+
+    def keep() -> None:
+        if checkpoint and request.evaluates:
+            part, weights = request.evaluates, checkpoint.stored.weights
+            store.test_predictions(request.job.id).keep(part, weights, predictions)
+
+    together(process, keep)
+    return sums
 
 
 def held_out_sums(
@@ -70,12 +91,23 @@ def held_out_sums(
 
     Raises StoreError: its last checkpoint is not stored; DataError: the data have changed.
     """
+    return _restored(request, store, process, data, part)[0].evaluate()
+
+
+def _restored(
+    request: JobRequest,
+    store: ArtifactStore,
+    process: Process,
+    data: DataCache,
+    part: HeldOut,
+) -> tuple[Trainer, Checkpoint | None]:
+    """Return a trainer with a job's last weights, and, on the first rank, their checkpoint."""
     job = request.job
     trainer = together(process, lambda: trainer_of(job, process, data, request.splits, part))
     checkpoint = together(process, lambda: _last_checkpoint(job, store, process))
     load_checkpoint(trainer, store, checkpoint, process, slots=False)
     trainer.connect()
-    return trainer.evaluate()
+    return trainer, checkpoint
 
 
 def _last_checkpoint(job: TrainJob, store: ArtifactStore, process: Process) -> Checkpoint | None:

@@ -115,6 +115,7 @@ def _attempt(
             row = recorder.record(recorder.train(trainer), trainer)
             recorder.notes = _notes(trainer, compiled)
             yield from _yielded(row)
+        recorder.complete(trainer)
         recorder.settle()
         return recorder.end()
     except Interrupted:

@@ -51,9 +51,10 @@ from compound.schemas.base import Model
 from compound.schemas.data import DataInfo
 from compound.schemas.errors import RunError
 from compound.schemas.job import JobResult
+from compound.schemas.outcomes.recipe_check import UNCHECKED, RecipeCheck
 from compound.schemas.plan import Plan, PlannedJob, Rounds
 from compound.schemas.study import AnySpec, StudySpec
-from compound.schemas.verdict import UNCHECKED, RecipeCheck, Verdict
+from compound.schemas.verdict import Verdict
 
 Outcome = Literal["done", "stopped", "closed"]
 """`closed`: the gate's mode is `stop`, and the order of the search did not carry over."""
@@ -213,7 +214,9 @@ class Study(Generic[S]):
             rounds, jobs = rounds.plus(following), following.jobs
 
     def _verdict(self, search: Search, warning: str = "") -> Verdict:
-        verdict = analyse(search.spec, search.plan, search.results)
+        ended = {job.request.job.id for job in search.plan.jobs if job.phase == "search"}
+        predictions = self.store.predictions(sorted(ended & search.results.keys()))
+        verdict = analyse(search.spec, search.plan, search.results, predictions)
         if warning:
             verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, warning)})
         self.folder.write(VERDICT, verdict)
@@ -249,7 +252,8 @@ class Study(Generic[S]):
         self.record_jobs(GATE_PLAN, planned, planned.jobs, networks)
         ending = phases.train("gate", planned.jobs)
         results = self.store.results([job.request.job.id for job in planned.jobs])
-        judged = judge(search.spec, search.plan, verdict, planned, results)
+        kept_answers = self.store.predictions(results)
+        judged = judge(search.spec, search.plan, verdict, planned, results, kept_answers)
         self.folder.write(GATE_RESULT, judged)
         self.observer.note(judged.sentence)
         closed = mode == "stop" and judged.outcome == "does not carry over"

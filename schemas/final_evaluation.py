@@ -10,6 +10,8 @@ from pydantic import Field
 from compound.schemas.base import Model
 
 Count = Annotated[int, Field(ge=0)]
+Covers = Literal["images", "seeds and images"]
+"""What may be drawn anew for an interval to hold."""
 FinalRole = Literal["baseline", "best single axis", "choice", "family", "compared"]
 """`family` is scaled as the search chose, `compared` in another way at the same cost."""
 
@@ -64,13 +66,33 @@ class NetworkScore(Model):
     spread: float | None = None
     """The standard deviation between seeds; None with fewer than two."""
     low: float | None = None
-    """Ends of Wilson's interval of the mean over so many images: how far another test part of this
-    size would move it. The seeds share their images, so more seeds do not narrow it."""
+    """Ends of the interval of the mean, at the study's level: how far new images like these would
+    move it, and new seeds where `covers` says so."""
     high: float | None = None
+    covers: Covers = "images"
+    """`images`: of one seed, or in an older study: Wilson's interval for so many images."""
     validation: float | None = None
     """The mean validation accuracy of the same seeds."""
     unread: tuple[str, ...] = ()
     """Why seeds were not evaluated, a line each."""
+
+
+class PairedDifference(Model):
+    """The choice against another network of the study, on the same test images."""
+
+    role: FinalRole
+    over: FinalRole
+    estimate: float
+    """A difference of test accuracies, as a fraction of 1."""
+    low: float | None
+    """Ends of its interval, paired by image; None where the answers to single images are not
+    known."""
+    high: float | None
+    covers: Covers = "images"
+    p: float | None
+    """McNemar's two-sided mid-p value over the seeds that both have."""
+    seeds: Count
+    sentence: str
 
 
 class Reading(Model):
@@ -97,6 +119,8 @@ class FinalTest(Model):
     """Oldest first. More than one: later networks were trained by someone who may have seen the
     earlier test accuracies."""
     networks: tuple[NetworkScore, ...] = ()
+    differences: tuple[PairedDifference, ...] = ()
+    """Of the choice against the baseline and the best single axis."""
     earlier: tuple[SeedScore, ...] = ()
     """Of weights that are no longer in any of these roles."""
     outdated: str = ""

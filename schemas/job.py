@@ -193,7 +193,7 @@ class JobRequest(Model):
     have such jobs."""
     evaluates: str | None = None
     """The hash of the test part on which the job's last weights are evaluated. Nothing is trained
-    then, and nothing is written: the runner returns the numbers."""
+    then: the runner returns the numbers, and the store keeps the predictions."""
 
     def settled(self, result: "JobResult | None") -> bool:
         """Return whether this result is final, so that the job is not trained again.

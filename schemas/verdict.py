@@ -6,7 +6,6 @@ from compound.schemas.architecture import Axis, Coefficients, Role, Shares
 from compound.schemas.base import Model
 from compound.schemas.gate import Correlation
 from compound.schemas.metrics import Accuracy
-from compound.schemas.plan import PlannedJob
 
 
 class Standing(Model):
@@ -152,6 +151,62 @@ class Resolution(Model):
     seeds_for_half: int | None
 
 
+class ImageDoubt(Model):
+    """Whether the intervals of a verdict hold for new images, and what the images add to them."""
+
+    images: int
+    """Validation images of a score."""
+    jobs: int
+    """Jobs with a score."""
+    unknown: int
+    """Those of them without predictions of the same images: with one, no interval has the
+    images."""
+    error: float | None
+    """The standard error that the choice of images alone gives a difference between two
+    contenders, as a fraction of 1, the median over their pairs; None where it is left out."""
+    sentence: str
+
+
+class ConfusedPair(Model):
+    """A class that is taken for another one."""
+
+    label: str
+    predicted: str
+    images: float
+    """The mean over the seeds."""
+    share: float
+    """Of the images with that label, as a fraction of 1."""
+
+
+class HardImage(Model):
+    """An image that networks of the search get wrong."""
+
+    image: int
+    """Its position in the validation part, from 0."""
+    label: str
+    predicted: str
+    """The class that it is most often taken for."""
+    wrong: int
+    """Trained networks that get it wrong."""
+
+
+class Mistakes(Model):
+    """The wrong answers to the validation images."""
+
+    images: int
+    seeds: int
+    """Trained networks of the choice, of which the confusions are."""
+    runs: int
+    """Trained networks of all candidates, of which the hardest images are."""
+    matrix: tuple[tuple[float, ...], ...] = ()
+    """Images by label and predicted class, the mean over the choice's seeds; empty where there
+    are many classes."""
+    pairs: tuple[ConfusedPair, ...] = ()
+    """Of the choice, most images first."""
+    hardest: tuple[HardImage, ...] = ()
+    """Over all candidates, most often wrong first."""
+
+
 class Verdict(Model):
     """The answer of a study's search."""
 
@@ -192,61 +247,7 @@ class Verdict(Model):
     """None where all candidates train the whole schedule, and in verdicts of older versions."""
     selected: bool = False
     """Whether ASHA, of older versions, selected jobs by the scores that the verdict compares."""
-
-
-class RateScore(Model):
-    """The baseline's accuracies at one learning rate."""
-
-    multiple: float
-    """Of the spec's rate, or of the usual one with `learning_rate: auto`."""
-    rate: float
-    """Per 256 images, as in a spec."""
-    scores: tuple[Accuracy, ...]
-    """Of the seeds that trained to their end."""
-    failed: int = 0
-    """Seeds that did not, mostly because they diverged."""
-
-    @property
-    def mean(self) -> float | None:
-        """The mean accuracy; None where a seed has none."""
-        return sum(self.scores) / len(self.scores) if self.scores and not self.failed else None
-
-
-class RecipeCheck(Model):
-    """How the baseline trains at several learning rates, and what follows; recipe.json."""
-
-    jobs: tuple[str, ...]
-    """The jobs that were compared; the decision stands for as long as the plan has these."""
-    rates: tuple[RateScore, ...]
-    """The lowest rate first."""
-    noise: float
-    """Standard deviation between two seeds at the best rate, as a fraction of 1."""
-    multiple: float
-    """What all jobs of the study train at, of the usual rate; 1 without `auto`."""
-    sentence: str
-    warning: str = ""
-    """Says at which rate the baseline would train better than at the spec's; "" where none is."""
-
-
-UNCHECKED = RecipeCheck(jobs=(), rates=(), noise=0.0, multiple=1.0, sentence="")
-"""Of a study without a recipe check."""
-
-
-class Difference(Model):
-    """How far the mix is ahead of the best single axis at one learning rate, as a fraction of 1."""
-
-    multiple: float
-    """Of the rate that the search trains at."""
-    estimate: float
-    low: float | None
-    """Ends of its interval at the study's level; None with one seed."""
-    high: float | None
-
-
-class Sensitivity(Model):
-    """The choice and the best single axis at other learning rates; sensitivity.json."""
-
-    jobs: tuple[PlannedJob, ...]
-    differences: tuple[Difference, ...] = ()
-    sentence: str = ""
-    """Whether the order holds; "" until the jobs have ended."""
+    images: ImageDoubt | None = None
+    """None: the verdict is older than predictions of single images, or nothing has a score."""
+    mistakes: Mistakes | None = None
+    """None where they are not known image by image."""

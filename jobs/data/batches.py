@@ -95,7 +95,10 @@ class Source(Protocol):
         ...
 
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
-        """Yield this rank's validation images, `size` at a time; the ranks divide them all."""
+        """Yield this rank's validation images, `size` at a time; the ranks divide them all.
+
+        Each batch has the positions of its images.
+        """
         ...
 
 
@@ -202,10 +205,12 @@ class Feeder:
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield every world_size-th validation image from `rank` on, each exactly once."""
         images, labels = self._held_out[rank::world_size], self._held_out_labels[rank::world_size]
+        positions = torch.arange(self.held_out, device=self._device)[rank::world_size]
         for start in range(0, len(images), size):
             part = slice(start, start + size)
             pixels = images[part] if self._on_device else sent(images[part], self._device)
-            yield self._finisher.plain(pixels, labels[part])
+            batch = self._finisher.plain(pixels, labels[part])
+            yield batch._replace(positions=positions[part])
 
 
 def _storage_device(images: Images, device: torch.device) -> torch.device:

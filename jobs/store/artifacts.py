@@ -1,7 +1,6 @@
 """The artifact store: rows, checkpoints, results and documents under one URI."""
 
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -12,11 +11,14 @@ from compound.jobs.store.backend.files import Entry, Files
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.folders.done_jobs import Ended
 from compound.jobs.store.folders.job_folder import JobFolder, JobState
+from compound.jobs.store.folders.kept_predictions import TestedWeights, of_jobs
+from compound.jobs.store.folders.record_keys import DEVICES, PROFILES, profile_key, trace_key
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.checkpoint import Checkpoint, opened
-from compound.jobs.store.format.checksummed_json import seal, sha256, unseal, version_of
+from compound.jobs.store.format.checksummed_json import seal, unseal, version_of
 from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.manifest import Attempt, CheckpointFiles, Environment, StoredFile
+from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.format.rows import rows_of, table_of
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.jobs.store.writing.checkpoint_shards import Shards
@@ -33,10 +35,10 @@ if TYPE_CHECKING:
     from compound.jobs.store.checking.gc import Pruning, Retention
     from compound.jobs.store.checking.verify import Audit
 
-MARKER, _DEVICES, _PROFILES = "store.json", "devices", "profiles"
+MARKER = "store.json"
 _HURRY = 4.0
 """Seconds after which a silent back end is an error, where a user waits for it."""
-_TOPS = ("jobs", "studies", _DEVICES, _PROFILES)
+_TOPS = ("jobs", "studies", DEVICES, PROFILES)
 _AT_ONCE = 8
 """Jobs that are read at a time from a bucket, where most of the time is waiting."""
 _FEW = 16
@@ -209,13 +211,21 @@ class ArtifactStore:
         """Return a checkpoint that another rank has chosen; DamagedError if it is damaged."""
         return opened(self._files, stored)
 
+    def predictions(self, job_ids: Iterable[str]) -> dict[str, Predictions]:
+        """Return the predictions of validation images by done jobs that have kept them."""
+        return of_jobs({job_id: self._job(job_id) for job_id in job_ids}, self._at_once)
+
+    def test_predictions(self, job_id: str) -> TestedWeights:
+        """Return what reads and writes a job's predictions of test images."""
+        return TestedWeights(self._job(job_id))
+
     def shards(self, job_id: str, attempt: Attempt, rank: int, ranks: int) -> Shards:
         """Return the writer of a rank's part of an attempt's checkpoints."""
         return Shards(self._files, self._job(job_id).attempt_key(attempt), rank, ranks)
 
     def keep_trace(self, job_id: str, trace: bytes) -> None:
         """Store a job's profile, a gzipped Chrome trace, in place of an earlier one."""
-        key, before = _trace_key(job_id, trace), self._traces(job_id)
+        key, before = trace_key(job_id, trace), self._traces(job_id)
         self._files.put({key: trace})
         self._files.delete({entry.key for entry in before} - {key})
 
@@ -225,13 +235,13 @@ class ArtifactStore:
         return self._files.locate(newest.key) if newest else None
 
     def _traces(self, job_id: str) -> list[Entry]:
-        prefix = f"{_PROFILES}/{job_id}"
-        traces = (e for e in self._files.entries(_PROFILES) if kind_of(e.key) == "trace")
+        prefix = f"{PROFILES}/{job_id}"
+        traces = (e for e in self._files.entries(PROFILES) if kind_of(e.key) == "trace")
         return [trace for trace in traces if trace.key.startswith(prefix)]
 
     def profiles(self) -> list[DeviceProfile]:
         """Return the measurements of all devices, by their keys; DamagedError if one is damaged."""
-        keys = [f"{_DEVICES}/{name}" for name in self._files.names(_DEVICES)]
+        keys = [f"{DEVICES}/{name}" for name in self._files.names(DEVICES)]
         contents = [(key, self._files.read(key)) for key in keys if key.endswith(".json")]
         stored = [(self._files.locate(key), data) for key, data in contents if data is not None]
         return [unseal(data, DeviceProfile, location) for location, data in stored]
@@ -270,25 +280,14 @@ class ArtifactStore:
 
     def profile(self, device: str) -> DeviceProfile | None:
         """Return a device's measurements; None where there are none, DamagedError if damaged."""
-        key = _profile_key(device)
+        key = profile_key(device)
         data = self._files.read(key)
         return None if data is None else unseal(data, DeviceProfile, self._files.locate(key))
 
     def save_profile(self, profile: DeviceProfile) -> None:
         """Replace the measurements of a device."""
-        self._files.put({_profile_key(profile.device): seal("profile", profile, indent=1)})
+        self._files.put({profile_key(profile.device): seal("profile", profile, indent=1)})
 
 
 def _states(ended: Mapping[str, Ended]) -> dict[str, JobState]:
     return {job: done.state for job, done in ended.items()}
-
-
-def _profile_key(device: str) -> str:
-    """Return a readable key with a hash, so that no two devices share one."""
-    readable = re.sub(r"[^a-z0-9]+", "-", device.lower())[:60].strip("-")
-    return f"{_DEVICES}/{readable or 'device'}-{sha256(device.encode())[:8]}.json"
-
-
-def _trace_key(job_id: str, trace: bytes) -> str:
-    """Return a name with a hash of the content: gzip's checksum does not cover its header."""
-    return f"{_PROFILES}/{job_id}-{sha256(trace)[:16]}.json.gz"

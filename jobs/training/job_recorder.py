@@ -15,6 +15,7 @@ from compound.jobs.parallel.process import Process
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import NORM_EPSILON, Checkpoint, Extra, Position
 from compound.jobs.store.format.manifest import Attempt
+from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.jobs.training.checkpoints.checkpointing import checkpoint_writer
 from compound.jobs.training.checkpoints.restore import common_statistics, load_checkpoint
@@ -24,6 +25,7 @@ from compound.jobs.training.loop.epoch_position import DATA, Interrupted, Partia
 from compound.jobs.training.loop.trainer import Metrics, Trainer
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import Cause, EpochRow, JobResult, TrainJob
+from compound.schemas.metrics import ACCURACY
 
 
 class JobRecorder:
@@ -59,6 +61,7 @@ class JobRecorder:
         self._saved = Position(0, 0)
         self._snapshot: Snapshot | None = None
         self._metrics: Metrics = {}
+        self._predictions: Predictions | None = None
         self.notes: tuple[str, ...] = ()
         """Notes for the result: what was done differently from the job's recipe."""
 
@@ -136,8 +139,21 @@ class JobRecorder:
             metrics=metrics,
             wall_time=time.time(),
         )
+        if self.epoch == self._job.recipe.epochs:
+            self._predictions = trainer.predictions()
         together(self._process, lambda: self._write(row, trainer))
         return row
+
+    def complete(self, trainer: Trainer) -> None:
+        """Evaluate again where an earlier attempt ended after the last epoch without predictions.
+
+        They are only kept where they are those that the stored accuracy counts.
+        """
+        if self._predictions is None:
+            _, correct, images = trainer.evaluate()
+            predictions = trainer.predictions()
+            if correct / images == self._metrics.get(ACCURACY):
+                self._predictions = predictions
 
     def settle(self) -> None:
         """Wait until the last checkpoint is durable. StoreError, on all ranks: it cannot be."""
@@ -149,7 +165,7 @@ class JobRecorder:
         if self._checkpoints and result.status == "failed":
             self._checkpoints.give_up()
         if self._writer:
-            self._writer.finish(result)
+            self._writer.finish(result, self._predictions if result.status == "done" else None)
         return result
 
     def stop(self, trainer: Trainer) -> JobResult:

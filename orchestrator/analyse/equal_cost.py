@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from compound.jobs.store.format.predictions import Predictions
+from compound.orchestrator.analyse.on_images import on_images
 from compound.orchestrator.analyse.scores import (
     MOST,
     CandidateScores,
@@ -52,12 +54,20 @@ def _stretch(entry: CandidateScores, multiple: float) -> float:
 
 
 def gathered(
-    spec: StudySpec, plan: Plan, results: Mapping[str, JobResult], jobs: Jobs
+    spec: StudySpec,
+    plan: Plan,
+    results: Mapping[str, JobResult],
+    jobs: Jobs,
+    predictions: Mapping[str, Predictions] | None = None,
 ) -> tuple[CandidateScores, list[CandidateScores], ScoredCandidates]:
-    """Return the baseline, the candidates at equal cost, and those with a score, compared."""
+    """Return the baseline, the candidates at equal cost, and those with a score, compared.
+
+    `predictions`: of the validation images, by job; without them no interval has the images.
+    """
     search, classes = spec.search, len(plan.data.classes)
     baseline = candidate_scores(plan.baseline, jobs, results, classes)
     entries = [candidate_scores(network, jobs, results, classes) for network in plan.candidates]
+    baseline, *entries = on_images([baseline, *entries], predictions or {})
     entries = at_equal_cost(entries, baseline, search.budget.multiple)
     scored = compare(entries, search.level, plan.data.validation)
     return baseline, entries, scored

@@ -1,11 +1,13 @@
 """Test accuracies of a network over its seeds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, stdev
 
+from compound.orchestrator.analyse.final_intervals import Answers, difference, mean_interval
 from compound.orchestrator.records.final_networks import FinalNetwork
 from compound.orchestrator.statistics.wilson import wilson
-from compound.schemas.final_evaluation import NetworkScore, SeedScore
+from compound.orchestrator.wording.final_texts import difference_text
+from compound.schemas.final_evaluation import NetworkScore, PairedDifference, SeedScore
 from compound.schemas.job import JobResult
 from compound.schemas.metrics import ACCURACY, TEST_ACCURACY, TEST_IMAGES, TEST_LOSS
 from compound.schemas.plan import PlannedJob
@@ -42,22 +44,40 @@ def seed_score(
     )
 
 
-def network_score(
-    network: FinalNetwork,
+def network_scores(
+    networks: Sequence[FinalNetwork],
     scores: Mapping[str, SeedScore],
     unread: Mapping[str, str],
+    answers: Answers,
+    level: float,
+) -> tuple[tuple[NetworkScore, ...], tuple[PairedDifference, ...]]:
+    """Return the networks' means with their intervals, and the differences of the choice.
+
+    `scores`, `unread`, the reasons, and `answers`, to the single test images, are by job.
+    """
+    seeds = [_seeds(network, scores) for network in networks]
+    measured = tuple(
+        _network_score(network, evaluated, unread, answers, level)
+        for network, evaluated in zip(networks, seeds, strict=True)
+    )
+    return measured, tuple(_differences(measured, answers, level))
+
+
+def _seeds(network: FinalNetwork, scores: Mapping[str, SeedScore]) -> tuple[SeedScore, ...]:
+    jobs = (planned.request.job.id for planned in network.jobs)
+    return tuple(scores[job] for job in jobs if job in scores)
+
+
+def _network_score(
+    network: FinalNetwork,
+    seeds: tuple[SeedScore, ...],
+    unread: Mapping[str, str],
+    answers: Answers,
     level: float,
 ) -> NetworkScore:
-    """Return a network's mean and spread. `scores` and `unread`, the reasons, are by job."""
     jobs = {planned.request.job.id: planned.request.label for planned in network.jobs}
-    seeds = tuple(scores[job] for job in jobs if job in scores)
     accuracies = [score.accuracy for score in seeds]
-    mean = fmean(accuracies) if accuracies else None
-    low, high = (
-        wilson(mean, min(score.images for score in seeds), level)
-        if mean is not None
-        else (None, None)
-    )
+    interval = mean_interval(seeds, answers, level) if seeds else None
     validations = [score.validation for score in seeds if score.validation is not None]
     return NetworkScore(
         role=network.role,
@@ -66,10 +86,43 @@ def network_score(
         phi=network.phi,
         planned=len(network.jobs),
         seeds=seeds,
-        accuracy=mean,
+        accuracy=fmean(accuracies) if accuracies else None,
         spread=stdev(accuracies) if len(accuracies) > 1 else None,
-        low=low,
-        high=high,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        covers=interval.covers if interval else "images",
         validation=fmean(validations) if validations else None,
         unread=tuple(f"{label}: {unread[job]}" for job, label in jobs.items() if job in unread),
     )
+
+
+def _differences(
+    measured: Sequence[NetworkScore], answers: Answers, level: float
+) -> Iterator[PairedDifference]:
+    """Compare the choice with the baseline and the best single axis, unless it is that network."""
+    roles = {network.role: network for network in measured if network.role != "family"}
+    choice = roles.get("choice")
+    for rival in (roles.get("baseline"), roles.get("best single axis")):
+        if not choice or not rival or choice.network == rival.network:
+            continue
+        if choice.seeds and rival.seeds:
+            yield _difference(choice, rival, answers, level)
+
+
+def _difference(
+    choice: NetworkScore, rival: NetworkScore, answers: Answers, level: float
+) -> PairedDifference:
+    compared = difference(choice.seeds, rival.seeds, answers, level)
+    interval = compared.interval
+    paired = PairedDifference(
+        role=choice.role,
+        over=rival.role,
+        estimate=compared.estimate,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        covers=interval.covers if interval else "images",
+        p=compared.p,
+        seeds=compared.seeds,
+        sentence="",
+    )
+    return paired.model_copy(update={"sentence": difference_text(paired)})

@@ -9,6 +9,7 @@ import numpy as np
 
 from compound.orchestrator.statistics.collapsed_runs import collapsed
 from compound.orchestrator.statistics.estimates import Estimates, estimate
+from compound.orchestrator.statistics.image_effects import ImageScores
 from compound.orchestrator.statistics.log_odds import Floats, accuracy, log_odds
 from compound.orchestrator.statistics.noise import Noise, pooled, residual
 from compound.orchestrator.statistics.surface import Surface
@@ -40,6 +41,10 @@ class CandidateScores:
     pruned: int = 0
     collapsed: Mapping[int, float] = field(default_factory=dict)
     """Accuracies of the runs that ended near chance while others learned, by seed."""
+    jobs: Mapping[int, str] = field(default_factory=dict)
+    """The jobs that have a score, by seed."""
+    on_images: ImageScores | None = field(default=None, compare=False)
+    """The same scores image by image; None: they are not known."""
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -191,6 +196,7 @@ def candidate_scores(
         speed=median(speeds) if speeds else None,
         pruned=pruned,
         collapsed=left_out,
+        jobs={seed: job for job, seed in jobs.get(identity, []) if seed in scores},
     )
 
 
@@ -198,6 +204,8 @@ def compare(entries: Sequence[CandidateScores], level: float, images: int) -> Sc
     """Compare the candidates that have a score, an accuracy of so many validation images each."""
     scored = tuple(sorted((e for e in entries if e.scores), key=lambda e: -e.at_budget))
     estimates = estimate(score_table(scored, images), images)
+    if estimates is not None:
+        estimates = estimates.with_images([entry.on_images for entry in scored])
     if estimates is None or len(scored) < 2:
         return ScoredCandidates(scored, level, images, estimates)
     shifts = np.array([entry.shift for entry in scored])
@@ -221,7 +229,8 @@ def score_table(scored: Sequence[CandidateScores], images: int) -> Floats:
 def _comparison(estimates: Estimates, shifts: Floats, level: float) -> Comparison:
     """Compare at the budget's cost; half of a correction counts as its standard error."""
     variances = estimates.mean_variances + np.square(shifts / 2)
-    return Comparison(estimates.means + shifts, variances, estimates.df, level)
+    shared = estimates.image_covariance
+    return Comparison(estimates.means + shifts, variances, estimates.df, level, shared)
 
 
 def resolution(images: int) -> float:

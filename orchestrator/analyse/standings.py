@@ -36,9 +36,8 @@ def interval_of(
 def _interval(
     estimates: Estimates, position: int, mean: float, level: float, shift: float = 0.0
 ) -> Estimate:
-    variance = float(estimates.mean_variances[position]) + estimates.seed_variance
-    times = float(special.stdtrit(estimates.df[position], (1 + level) / 2))
-    half = times * (variance + (shift / 2) ** 2) ** 0.5
+    variance, df = estimates.doubt(position, (shift / 2) ** 2)
+    half = float(special.stdtrit(df, (1 + level) / 2)) * variance**0.5
     middle = float(estimates.means[position]) + shift
     low, high = accuracy([middle - half, middle + half]).tolist()
     return Estimate(mean, min(low, mean), max(high, mean))
@@ -48,7 +47,10 @@ def _interval_of_baseline(baseline: CandidateScores, scored: ScoredCandidates) -
     """Return the baseline's interval: its noise is moderated by that of the candidates."""
     entries = (baseline, *scored.candidates)
     estimates = estimate(score_table(entries, scored.images), scored.images)
-    return _interval(estimates, 0, baseline.mean, scored.level) if estimates else None
+    if estimates is None:
+        return None
+    estimates = estimates.with_images([entry.on_images for entry in entries])
+    return _interval(estimates, 0, baseline.mean, scored.level)
 
 
 def standings(

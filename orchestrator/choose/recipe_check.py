@@ -10,10 +10,10 @@ from compound.orchestrator.statistics.log_odds import log_odds
 from compound.orchestrator.wording.numbers import percent, points
 from compound.schemas.job import JobResult
 from compound.schemas.metrics import ACCURACY
+from compound.schemas.outcomes.recipe_check import RateScore, RecipeCheck
 from compound.schemas.plan import Plan, PlannedJob
 from compound.schemas.recipe import rate_of
 from compound.schemas.study import StudySpec
-from compound.schemas.verdict import RateScore, RecipeCheck
 
 FALSE_WARNINGS = 0.05
 """Of studies whose rate is as good as the others."""

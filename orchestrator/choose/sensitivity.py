@@ -12,10 +12,11 @@ from compound.orchestrator.wording.numbers import points
 from compound.schemas.architecture import Candidate
 from compound.schemas.job import JobResult
 from compound.schemas.metrics import ACCURACY
+from compound.schemas.outcomes.recipe_check import Difference, Sensitivity
 from compound.schemas.plan import Plan
 from compound.schemas.recipe import rate_of
 from compound.schemas.study import StudySpec
-from compound.schemas.verdict import Difference, Sensitivity, Verdict
+from compound.schemas.verdict import Verdict
 
 RATES = {0.5: "half", 2.0: "double"}
 

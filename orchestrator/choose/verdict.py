@@ -20,7 +20,9 @@ The baseline costs less than the candidates, so it is shown but neither compared
 from collections.abc import Mapping, Sequence
 from statistics import median_low
 
+from compound.jobs.store.format.predictions import Predictions
 from compound.orchestrator.analyse.equal_cost import gathered
+from compound.orchestrator.analyse.mistakes import mistakes
 from compound.orchestrator.analyse.optimum import no_optimum, optimum
 from compound.orchestrator.analyse.prediction import predict
 from compound.orchestrator.analyse.promoted import promoted
@@ -36,6 +38,7 @@ from compound.orchestrator.analyse.standings import baseline_standing, standings
 from compound.orchestrator.choose import outcomes, rungs_text, warnings
 from compound.orchestrator.choose.choice_text import reason
 from compound.orchestrator.choose.gain import gain_of
+from compound.orchestrator.choose.image_doubt import error_of_images, image_doubt
 from compound.orchestrator.choose.tie_break import TieBreak, choose, eligible
 from compound.orchestrator.choose.worth import worth_of
 from compound.orchestrator.statistics.power import POWER, resolvable, seeds_to_resolve
@@ -48,16 +51,26 @@ from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Gain, Promoted, Resolution, Verdict
 
 
-def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Verdict:
-    """Return the verdict of a search. Pure; also works where no job has succeeded."""
+def analyse(
+    spec: StudySpec,
+    plan: Plan,
+    results: Mapping[str, JobResult],
+    predictions: Mapping[str, Predictions] | None = None,
+) -> Verdict:
+    """Return the verdict of a search. Pure; also works where no job has succeeded.
+
+    `predictions`: of the validation images, by job. With them all intervals hold for new images
+    like these too; None: for these images alone, and the verdict does not mention them.
+    """
     jobs = planned(plan)
-    baseline, entries, scored = gathered(spec, plan, results, jobs)
+    baseline, entries, scored = gathered(spec, plan, results, jobs, predictions)
     pool, tie_break = eligible(scored), TieBreak.of(spec.search.tie_break, scored.candidates)
     chosen = choose(scored, pool, tie_break)
     gain, best = gain_of(scored, chosen), optimum(scored, plan.untried)
     by_rung = scores_of_rungs(spec, plan, results)
     after_rungs = promoted(by_rung, scored)
     searched = [entry for entry in entries if jobs.get(entry.id)]
+    images = image_doubt([baseline, *entries], scored, predictions)
     return Verdict(
         metric=ACCURACY,
         level=scored.level,
@@ -77,6 +90,7 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         warnings=(
             *_job_warnings(jobs, results),
             *_warnings(spec, searched, scored, gain, bool(baseline.scores)),
+            *([images.sentence] if images and images.unknown else ()),
         ),
         worth=worth_of(scored, chosen),
         resolution=_resolution(scored),
@@ -85,6 +99,8 @@ def analyse(spec: StudySpec, plan: Plan, results: Mapping[str, JobResult]) -> Ve
         predictions=predict(scored, plan.untried),
         rungs=rungs(by_rung, scored.level),
         promoted=after_rungs,
+        images=images,
+        mistakes=mistakes(chosen, entries, predictions or {}, plan.data.classes),
     )
 
 
@@ -94,7 +110,7 @@ def _resolution(scored: ScoredCandidates) -> Resolution | None:
         return None
     seeds = median_low(len(entry.scores) for entry in scored.candidates)
     multiple = resolvable(seeds, networks, scored.level)
-    sd = scored.contenders_noise if scored.comparison else None
+    sd = _noise_with_images(scored, seeds) if scored.comparison else None
     return Resolution(
         seeds=seeds,
         networks=networks,
@@ -104,6 +120,12 @@ def _resolution(scored: ScoredCandidates) -> Resolution | None:
         seeds_for_noise=seeds_to_resolve(1.0, networks, scored.level),
         seeds_for_half=seeds_to_resolve(0.5, networks, scored.level),
     )
+
+
+def _noise_with_images(scored: ScoredCandidates, seeds: int) -> float | None:
+    """Return the noise of a score that would make differences as uncertain as they are."""
+    sd, error = scored.contenders_noise, error_of_images(scored)
+    return (sd**2 + seeds * error**2 / 2) ** 0.5 if sd and error else sd
 
 
 def _sentence(

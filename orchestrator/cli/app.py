@@ -13,6 +13,7 @@ from compound.orchestrator.cli.options import (
     DEFAULT_STORE,
     AddressOption,
     CheckedAddressOption,
+    ImageOption,
     ImportOption,
     JsonOption,
     OutputOption,
@@ -55,11 +56,15 @@ def data(
     spec: SpecArgument,
     overrides: SetOption = None,
     sheet: SheetOption = None,
+    image: ImageOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the data are: found, taken and left out, by reason; all images are decoded."""
     from compound.orchestrator.cli import data as data_command
 
+    if image:
+        data_command.image_names(spec, overrides or [], image, as_json=as_json)
+        return
     data_command.data(spec, overrides or [], sheet, as_json=as_json)
 
 

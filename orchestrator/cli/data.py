@@ -1,5 +1,6 @@
 """`compound data`: what a spec's data are, what is taken of them and what is left out."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from compound.jobs.data.source import inspect, opened
@@ -185,3 +186,44 @@ def _classes(info: DataInfo, ledger: DataLedger) -> list[list[str]]:
     return [
         [name, *(f"{part[label]:,}" for part in counts)] for label, name in enumerate(info.classes)
     ]
+
+
+def image_names(path: Path, overrides: list[str], images: Sequence[int], *, as_json: bool) -> None:
+    """Print the names of validation images by their positions, as reports and tables have them.
+
+    Raises DataError: the data are unfit; SpecError: the source has no names, or fewer images.
+    """
+    file = load(path, overrides)
+    try:
+        names = _image_names(file.spec.data, images, file.source.name)
+    except CompoundError as error:
+        raise file.explain(error) from None
+    if as_json:
+        print_json({str(image): name for image, name in zip(images, names, strict=True)})
+        return
+    for image, name in zip(images, names, strict=True):
+        say(f"{image}: {name}")
+
+
+def _image_names(spec: DataSpec, images: Sequence[int], where: str) -> list[str]:
+    if not isinstance(spec, EncodedData):
+        raise SpecError(
+            f"the images of {spec.source} have no names",
+            where=where,
+            allowed="sources of files: image_folder, parquet",
+        )
+    # As in training: positions do not count the images that cannot be decoded.
+    undecodable = inspect(spec).undecodable
+    choice = opened(
+        spec.model_copy(update={"memory": "never"}), patient=False, undecodable=undecodable
+    )
+    assert isinstance(choice, Choice), "nothing is decoded into memory"
+    part = choice.validation
+    outside = [image for image in images if not 0 <= image < len(part.indices)]
+    if outside:
+        raise SpecError(
+            f"there is no validation image {outside[0]}",
+            where=where,
+            allowed=f"0 to {len(part.indices) - 1}",
+        )
+    return [part.listing.name(int(part.indices[image])) for image in images]

@@ -73,6 +73,10 @@ PlanFileOption = Annotated[
 SheetOption = Annotated[
     Path | None, typer.Option("--sheet", help="Draw a few images of each class into a PNG.")
 ]
+ImageOption = Annotated[
+    list[int] | None,
+    typer.Option("--image", help="Only name the file of this validation image; repeatable."),
+]
 RunnerOption = Annotated[
     Literal["ray", "local"],
     typer.Option(help="`local` trains one job after another, without Ray."),

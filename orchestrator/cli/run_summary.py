@@ -117,6 +117,8 @@ def _say_verdict(stored: Documents) -> None:
         say(
             f"\n{stored.verdict.sentence}\n{stored.verdict.reason} {stored.verdict.beside}".rstrip()
         )
+        if stored.verdict.images and not stored.verdict.images.unknown:
+            say(stored.verdict.images.sentence)
         for warning in stored.verdict.warnings:
             note(f"warning: {warning}")
     if stored.sensitivity:

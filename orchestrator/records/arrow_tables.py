@@ -1,4 +1,4 @@
-"""The studies of a store as six Arrow tables, which any tool can read."""
+"""The studies of a store as seven Arrow tables, which any tool can read."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -8,6 +8,7 @@ import pyarrow as pa
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.rows import METRICS as ROWS
 from compound.orchestrator.records.documents import Documents, documents
+from compound.orchestrator.records.prediction_table import PREDICTIONS, predictions
 from compound.schemas.architecture import Candidate
 from compound.schemas.final_evaluation import FinalTest, SeedScore
 from compound.schemas.metrics import ACCURACY, TEST_ACCURACY, TEST_IMAGES, TEST_LOSS
@@ -257,6 +258,7 @@ TABLES: Mapping[str, tuple[pa.Schema, Callable[[ArtifactStore, str, Documents], 
     "events": (EVENTS, events),
     "checkpoints": (CHECKPOINTS, checkpoints),
     "test": (TEST, test),
+    "predictions": (PREDICTIONS, predictions),
 }
 """The tables by name."""
 

@@ -15,11 +15,12 @@ from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.gate import GatePlan, GateResult
 from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.outcomes.along import WaysCompared
+from compound.schemas.outcomes.recipe_check import RecipeCheck, Sensitivity
 from compound.schemas.plan import FamilyPlan, Plan, PlannedJob, Rounds
 from compound.schemas.power_law import Law
 from compound.schemas.spending import Spent
 from compound.schemas.study import Spec
-from compound.schemas.verdict import RecipeCheck, Sensitivity, Verdict
+from compound.schemas.verdict import Verdict
 
 SPEC = "spec.json"
 """Record; without this document there is no study."""

@@ -22,12 +22,13 @@ from compound.orchestrator.report.final_report import final_table
 from compound.orchestrator.report.gate_figure import contenders
 from compound.orchestrator.report.headline import tiles
 from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores, report_rows
+from compound.orchestrator.report.mistakes_report import confusion_tables, mistakes_text
 from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
 from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
 from compound.orchestrator.report.table_cells import Table
 from compound.orchestrator.wording.class_warnings import class_warnings
-from compound.orchestrator.wording.final_texts import final_text
+from compound.orchestrator.wording.final_texts import covers_text, final_text
 from compound.orchestrator.wording.names import multipliers
 from compound.orchestrator.wording.numbers import counted, percent, points
 from compound.schemas.design import COST_NAMES
@@ -54,6 +55,7 @@ def render(inputs: ReportInputs) -> str:
             worded=_worded(inputs),
             cautions=[*class_warnings(inputs.data), *(verdict.warnings if verdict else ())],
             tested=final_text(inputs.test),
+            covers=covers_text(inputs.test.networks) if inputs.test else "",
             drawn=drawn,
             tables=_tables(inputs),
             failures=tables.failures(inputs),
@@ -69,6 +71,7 @@ def render(inputs: ReportInputs) -> str:
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
             counted=counted,
             most=MOST,
+            mistaken=mistakes_text(verdict, inputs.spec.data.source) if verdict else "",
             resolves=resolution(verdict.resolution) if verdict else "",
             surface_text=surface_text(verdict) if verdict else "",
             preferred=_preferred(inputs),
@@ -120,6 +123,7 @@ def _tables(inputs: ReportInputs) -> dict[str, Table]:
         "along": along_table(inputs),
         "tested": final_table(inputs),
         "dropped": tables.dropped(inputs),
+        **confusion_tables(inputs.verdict, inputs.data),
         "jobs": tables.jobs(inputs),
     }
     return tables.filled(named.items())

@@ -10,7 +10,8 @@ from compound.cluster.runner import Runner
 from compound.jobs.data.source import evaluated_part
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.orchestrator.analyse.final_scores import network_score, seed_score
+from compound.jobs.store.format.predictions import Predictions
+from compound.orchestrator.analyse.final_scores import network_scores, seed_score
 from compound.orchestrator.records.documents import FINAL_TEST, written
 from compound.orchestrator.records.final_networks import FinalNetwork, final_networks
 from compound.orchestrator.wording.final_texts import (
@@ -199,9 +200,9 @@ class Evaluation:
     ) -> FinalTest:
         keys = [(job.result.job, job.weights) for job in trained]
         current = {job: scores[job, weights] for job, weights in keys if (job, weights) in scores}
-        measured = tuple(
-            network_score(network, current, unread, _level(self.spec)) for network in networks
-        )
+        answers = {job: self._answers(job, weights, part) for job, weights in keys}
+        stored = {job: answer for job, answer in answers.items() if answer}
+        measured, differences = network_scores(networks, current, unread, stored, _level(self.spec))
         warnings = (
             *part_warnings(self.info),
             classes_warning(part.class_counts, self.info.classes),
@@ -214,10 +215,14 @@ class Evaluation:
             images=part.images,
             readings=readings,
             networks=measured,
+            differences=differences,
             earlier=tuple(score for key, score in scores.items() if key not in keys),
             warnings=tuple(filter(None, warnings)),
             sentence=result_text(measured, part.images, _level(self.spec)),
         )
+
+    def _answers(self, job: str, weights: str, part: EvaluatedPart) -> Predictions | None:
+        return self.store.test_predictions(job).read(part.content, weights)
 
 
 def _level(spec: AnySpec) -> float:
@@ -239,8 +244,7 @@ def _weights(store: ArtifactStore, request: JobRequest) -> str | None:
     last = store.checkpoints(request.job.id)[-1:]
     if not last or (last[0].epoch, last[0].epoch_step) != (request.job.recipe.epochs, 0):
         return None
-    files = sorted((name, file.sha256) for name, file in last[0].files.items())
-    return hashlib.sha256(repr(files).encode()).hexdigest()[:16]
+    return last[0].weights
 
 
 def _readings(

@@ -7,7 +7,9 @@ Only then is the family worth its cost. The study trains a GatePlan's jobs
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from compound.jobs.store.format.predictions import Predictions
 from compound.orchestrator.analyse.equal_cost import at_equal_cost
+from compound.orchestrator.analyse.on_images import on_images
 from compound.orchestrator.analyse.scores import (
     CandidateScores,
     Jobs,
@@ -64,6 +66,7 @@ def judge(
     verdict: Verdict,
     gate: GatePlan,
     results: Mapping[str, JobResult],
+    predictions: Mapping[str, Predictions] | None = None,
 ) -> GateResult:
     """Return whether the search's order is the same in the gate. Pure; any job may have failed.
 
@@ -79,9 +82,10 @@ def judge(
     else is undecided. Where no difference is significant, before or now, the order is noise and
     nothing could fail to carry over.
 
-    `results` are of the gate's jobs.
+    `results` are of the gate's jobs, and so are `predictions`, with which intervals and proofs hold
+    for new images too.
     """
-    data = _gate_data(spec, plan, verdict, gate, results)
+    data = _gate_data(spec, plan, verdict, gate, results, predictions or {})
     outcome, sentence = _outcome(spec, data)
     return GateResult(
         scale=gate.scale,
@@ -99,6 +103,7 @@ def _gate_data(
     verdict: Verdict,
     gate: GatePlan,
     results: Mapping[str, JobResult],
+    predictions: Mapping[str, Predictions],
 ) -> _GateData:
     jobs: Jobs = {}
     for entrant in gate.jobs:
@@ -110,6 +115,7 @@ def _gate_data(
         candidate_scores(plan.baseline, jobs, results, classes),
         gate.multiple,
     )
+    entries = on_images(entries, predictions)
     by_id = {entrant.candidate: e for entrant, e in zip(gate.entrants, entries, strict=True)}
     pairs = [(_searched(verdict, id_), e.values_at_budget) for id_, e in by_id.items()]
     before, now = [scores for scores, _ in pairs], [scores for _, scores in pairs]

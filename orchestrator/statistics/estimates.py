@@ -5,10 +5,16 @@ What a seed adds to all candidates cancels in differences (seeds are blocks), an
 interval of a single mean.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from compound.orchestrator.statistics.image_effects import (
+    ImageScores,
+    covariance,
+    on_log_odds,
+)
 from compound.orchestrator.statistics.log_odds import Floats, rounding_variance
 from compound.orchestrator.statistics.moderated_variance import moderated
 
@@ -32,12 +38,34 @@ class Estimates:
     """Scores by candidate."""
     seed_variance: float
     """What the seeds' effects add to the variance of every mean."""
+    image_covariance: Floats | None = None
+    """What the choice of images adds to the covariance of the means, (candidates, candidates);
+    None: it is not known, and left out."""
 
     @property
     def mean_variances(self) -> Floats:
         """The variances of the means around the true ones, for differences."""
         variances: Floats = self.variances / self.counts
         return variances
+
+    def with_images(self, on_images: Sequence[ImageScores | None]) -> "Estimates":
+        """Add what the choice of images does to the means, if it is known of all candidates."""
+        scores = [network for network in on_images if network is not None]
+        if len(scores) < len(on_images):
+            return self
+        shared = on_log_odds(covariance(scores), self.means)
+        return replace(self, image_covariance=shared)
+
+    def doubt(self, position: int, more: float = 0.0) -> tuple[float, float]:
+        """Return the variance of one mean and its degrees of freedom, for new seeds and images.
+
+        `more` is added to the variance. Many images determine their part well, so the degrees of
+        freedom are those of the seeds' part, weighed by its share (Satterthwaite 1946).
+        """
+        seeds = float(self.mean_variances[position]) + self.seed_variance + more
+        shared = self.image_covariance
+        images = 0.0 if shared is None else float(shared[position, position])
+        return seeds + images, float(self.df[position]) * (1 + images / seeds) ** 2
 
 
 def estimate(scores: Floats, images: int) -> Estimates | None:

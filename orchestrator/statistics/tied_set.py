@@ -3,7 +3,8 @@
 Differences are studentised by both candidates' own variances (Welch 1947). The critical values are
 quantiles of the largest of several such differences when all are truly equal, simulated with the
 estimated variances and their degrees of freedom: the comparisons of Hsu (1984) and of Dunnett
-(1955) without one common noise.
+(1955) without one common noise. Candidates are right and wrong on the same images; what the choice
+of images adds is a covariance, known from many images (image_effects.py).
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from compound.orchestrator.statistics.image_effects import of_differences
 from compound.orchestrator.statistics.log_odds import Floats
 
 DRAWS = 8000
@@ -28,11 +30,20 @@ class Comparison:
     mean_variances: Floats
     df: Floats
     level: float
+    image_covariance: Floats | None = None
+    """What the choice of images adds to the means' errors, shape (candidates, candidates)."""
 
     def spread(self, position: int, against: Sequence[int] | slice = slice(None)) -> Floats:
         """Return the standard errors of differences between one candidate and the others."""
-        spread: Floats = np.sqrt(self.mean_variances[against] + self.mean_variances[position])
+        variances = self.mean_variances[against] + self.mean_variances[position]
+        spread: Floats = np.sqrt(variances + self._of_images(position, against))
         return spread
+
+    def _of_images(self, position: int, against: Sequence[int] | slice) -> Floats:
+        """Return what the choice of images adds to the variances of differences."""
+        if self.image_covariance is None:
+            return np.zeros_like(self.means)[against]
+        return of_differences(self.image_covariance, position)[against]
 
     def critical(self, position: int, against: Sequence[int], level: float) -> float:
         """Return the value that the largest studentised lead of `against` exceeds by chance.
@@ -40,7 +51,8 @@ class Comparison:
         The probability is 1 - level, where all of them equal the candidate at `position`.
         """
         errors, variances = self._draws
-        spread = np.sqrt(variances[:, against] + variances[:, [position]])
+        images = self._of_images(position, against)
+        spread = np.sqrt(variances[:, against] + variances[:, [position]] + images)
         leads = (errors[:, against] - errors[:, [position]]) / spread
         return float(np.quantile(leads.max(axis=1), level))
 
@@ -94,4 +106,9 @@ class Comparison:
         rng, candidates = np.random.default_rng(0), len(self.means)
         shape = (min(DRAWS, max(CELLS // candidates, DRAWS // 10)), candidates)
         errors = rng.standard_normal(shape) * np.sqrt(self.mean_variances)
-        return errors, self.mean_variances * rng.chisquare(self.df, shape) / self.df
+        variances = self.mean_variances * rng.chisquare(self.df, shape) / self.df
+        if self.image_covariance is not None:
+            values, vectors = np.linalg.eigh(self.image_covariance)
+            root = vectors * np.sqrt(np.maximum(values, 0.0))
+            errors += rng.standard_normal(shape) @ root.T
+        return errors, variances

@@ -2,14 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 
+from compound.orchestrator.statistics.wilson import wilson
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.numbers import counted, percent
+from compound.orchestrator.wording.numbers import counted, percent, points
 from compound.schemas.data import DataInfo
 from compound.schemas.data_ledger import DataLedger
-from compound.schemas.final_evaluation import EvaluatedPart, FinalTest, NetworkScore
+from compound.schemas.final_evaluation import (
+    EvaluatedPart,
+    FinalTest,
+    NetworkScore,
+    PairedDifference,
+)
 
 NO_TEST = "no test part: accuracies are of validation images, which were used for every choice"
 _NAMED = 5
+FEW_IMAGES, USUAL = 200, 0.8
+"""Test images below which a warning says what they resolve, at a usual accuracy."""
 
 
 def planned_text(info: DataInfo) -> str:
@@ -55,8 +63,38 @@ def _accuracy(network: NetworkScore) -> str:
     ends = ""
     if network.low is not None and network.high is not None:
         ends = f", {100 * network.low:.1f} to {percent(network.high)}"
+    if len(network.seeds) == 1:
+        ends += " (one seed: new images only)"
     beside = "" if network.validation is None else f", validation {percent(network.validation)}"
     return f"{label} {percent(network.accuracy)}{ends}{beside}"
+
+
+def covers_text(networks: Sequence[NetworkScore]) -> str:
+    """Say for what the intervals of these networks hold."""
+    kinds = {network.covers for network in networks if network.seeds}
+    if kinds == {"images"}:
+        return "Intervals hold for new images like these, not for new seeds."
+    text = "Intervals hold for new seeds and for new images like these"
+    return f"{text}; those of one seed for new images only." if len(kinds) > 1 else f"{text}."
+
+
+def difference_text(difference: PairedDifference) -> str:
+    """Say how much better the choice is than another network, and how sure that is."""
+    size, over = points(abs(difference.estimate)), difference.over
+    side = "below" if difference.estimate < 0 else "above"
+    text = f"On the test images the {difference.role} is {size} points {side} the {over}"
+    if difference.low is None or difference.high is None or difference.p is None:
+        return (
+            f"{text}. This has no interval: the answers to single images are not in the store, "
+            "since they were evaluated before these were kept, or a file is damaged."
+        )
+    kind = "for new seeds and images" if difference.covers != "images" else "for new images only"
+    ends = f"{points(difference.low)} to {points(difference.high)}, {kind}"
+    return f"{text} ({ends}; for these trained networks McNemar's p is {_p(difference.p)})."
+
+
+def _p(value: float) -> str:
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def part_warnings(info: DataInfo) -> Iterator[str]:
@@ -66,6 +104,12 @@ def part_warnings(info: DataInfo) -> Iterator[str]:
         yield (
             f"the test part has {counted(info.test, 'image')} for {classes:,} classes: "
             "its accuracies say little"
+        )
+    elif 0 < info.test < FEW_IMAGES:
+        low, high = wilson(USUAL, info.test, 0.9)
+        yield (
+            f"the test part has {counted(info.test, 'image')}: an accuracy of {percent(USUAL)} on "
+            f"it may as well be {percent(low)} or {percent(high)} (90 % interval)"
         )
     if info.ledger is None:
         return

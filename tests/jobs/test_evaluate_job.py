@@ -82,7 +82,7 @@ def test_streamed_validation_is_the_stored_row_too(tmp_path: Path, store: Artifa
     check_stored_row(request, store, cache)
 
 
-def test_an_evaluation_returns_numbers_of_every_test_image_and_writes_nothing(
+def test_an_evaluation_returns_numbers_of_every_test_image_and_writes_one_file(
     store: ArtifactStore, cache: DataCache
 ) -> None:
     request = request_of()
@@ -95,9 +95,16 @@ def test_an_evaluation_returns_numbers_of_every_test_image_and_writes_nothing(
     assert result.metrics[TEST_ACCURACY] * 41 == pytest.approx(
         round(result.metrics[TEST_ACCURACY] * 41)
     )
-    assert {path: path.stat().st_mtime_ns for path in Path(store.uri).rglob("*")} == before
+    after = {path: path.stat().st_mtime_ns for path in Path(store.uri).rglob("*")}
+    (kept,) = after.keys() - before.keys()
+    assert kept.name.startswith("test-")
+    folder = kept.parent
+    assert {path: at for path, at in after.items() if path not in (kept, folder)} == {
+        path: at for path, at in before.items() if path != folder
+    }
     assert store.result(request.job.id) == trained
     assert carried_out(evaluating(request), store, DataCache()).metrics == result.metrics
+    assert list(folder.glob("test-*")) == [kept], "the same content has the same name"
 
 
 def test_training_makes_no_test_image(

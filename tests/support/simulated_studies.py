@@ -16,6 +16,7 @@ import numpy as np
 
 from compound.cluster.runner import OnEvent
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.orchestrator.records.documents import documents
 from compound.orchestrator.run.progress import Phase
@@ -26,6 +27,7 @@ from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Verdict
+from tests.support.image_answers import predictions_of
 from tests.support.surfaces import Bools, Floats, Runs
 
 SIGMA = 0.01
@@ -82,6 +84,20 @@ class World:
 
     def answer(self, job: TrainJob) -> float:
         """Return the score of one training."""
+        predicted = self.predicted(job)
+        return self.accuracy(job) if predicted is None else float(predicted.right.mean())
+
+    def predicted(self, job: TrainJob) -> Predictions | None:
+        """Return what one training predicts of single images; None: there are none."""
+        images, network = self.runs.images, job.architecture.id
+        if images is None:
+            return None
+        keys = (("image",), ("taste", network), ("own", network, job.seed, job.recipe.epochs))
+        numbers = [self._rng(key).standard_normal(images.count) for key in keys]
+        return predictions_of(images.seen(self.accuracy(job), *numbers))
+
+    def accuracy(self, job: TrainJob) -> float:
+        """Return the accuracy of one training on all images that there could be."""
         network, seed = job.architecture.id, job.seed
         shorter = self.spec.search.train.epochs / job.recipe.epochs
         own = self._normal(network, seed, job.recipe.epochs)
@@ -117,6 +133,7 @@ class Simulated:
     answer: Answer
     logged: bool = False
     """Whether every epoch gets a row, of the answer and a loss."""
+    predicted: Callable[[TrainJob], Predictions | None] = lambda job: None
 
     def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
         """Answer every request; see `Runner.run`."""
@@ -134,7 +151,7 @@ class Simulated:
                 epochs=request.job.recipe.epochs,
                 metrics={ACCURACY: self.answer(request.job)},
             )
-            writer.finish(result)
+            writer.finish(result, self.predicted(request.job))
         on_event(Event(kind="ended", job=result.job, label=request.label, result=result))
         return result
 
@@ -178,12 +195,18 @@ class Carried:
     epochs: int
 
 
-def carry_out(spec: StudySpec, plan: Plan, answer: Answer) -> Carried:
+def carry_out(
+    spec: StudySpec,
+    plan: Plan,
+    answer: Answer,
+    predicted: Callable[[TrainJob], Predictions | None] = lambda job: None,
+) -> Carried:
     """Run a whole study, from its plan to its verdict, in a store of its own."""
     parent = MEMORY if MEMORY.is_dir() else None
     with tempfile.TemporaryDirectory(prefix="compound-simulated-", dir=parent) as folder:
         store = ArtifactStore.open(folder)
-        Study(spec, "", store, Simulated(answer), Silent()).run(plan)
+        runner = Simulated(answer, predicted=predicted)
+        Study(spec, "", store, runner, Silent()).run(plan)
         study = documents(store.study(spec.name))
         assert study is not None
         assert study.verdict is not None

@@ -85,7 +85,11 @@ def judge(bench: Bench, surface: Truth, rng: np.random.Generator, runs: Runs = E
     """Simulate one study and compare its verdict with the truth."""
     truth = surface(bench.shares, bench.single, rng)
     world = World.of(bench.spec, bench.plan, truth, int(rng.integers(2**31)), runs)
-    verdict = carry_out(bench.spec, bench.plan, world.answer).verdict
+    plan = bench.plan
+    if runs.images:
+        data = plan.data.model_copy(update={"validation": runs.images.count})
+        plan = plan.model_copy(update={"data": data})
+    verdict = carry_out(bench.spec, plan, world.answer, world.predicted).verdict
     value = dict(zip(bench.ids, truth.tolist(), strict=True))
     gain, best = verdict.gain, float(truth.max())
     assert gain is not None and gain.low is not None and gain.high is not None

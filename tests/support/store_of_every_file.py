@@ -13,13 +13,15 @@ from compound.jobs.store.checking.findings import FindingCounts
 from compound.jobs.store.checking.fsck import CheckOptions
 from compound.jobs.store.format.checkpoint import Position
 from compound.jobs.store.format.file_kinds import kind_of
+from compound.jobs.store.format.predictions import Predictions
 from compound.schemas.architecture import Coefficients
 from compound.schemas.job import Event
-from tests.support.store_samples import JOB, job, log, result, row, saved, train
+from tests.support.store_samples import JOB, job, log, predictions, result, row, saved, train
 
 KILLED = job(1)
+PREDICTIONS = predictions(40)
 KINDS = ("marker", "device", "trace", "job", "claim", "stream", "rows", "manifest", "checkpoint",
-         "document", "events", "lease", "index")  # fmt: skip
+         "predictions", "document", "events", "lease", "index")  # fmt: skip
 """All but texts such as report.html: these are made from the rest, and hold no checksum."""
 
 
@@ -32,7 +34,8 @@ def build(root: Path) -> ArtifactStore:
         large = saved(3)
         large.model["large"] = torch.arange(300_000, dtype=torch.float32)  # hashed in pieces
         writer.save_later(Position(3, 30), lambda: large)
-        writer.finish(result(3))
+        writer.finish(result(3), PREDICTIONS)
+    store.test_predictions(JOB.id).keep("a" * 16, "b" * 16, PREDICTIONS)
     for first in (1, 3):
         with store.writer(KILLED) as writer:
             writer.resume()
@@ -96,6 +99,8 @@ def look(store: ArtifactStore) -> dict[str, Callable[[], Any]]:
         "job": lambda: store.job(JOB.id),
         "checkpoint": lambda: tensors(JOB.id),
         "checkpoint of the killed": lambda: tensors(KILLED.id),
+        "predictions": lambda: _lists(store.predictions([JOB.id]).get(JOB.id)),
+        "test predictions": lambda: _lists(store.test_predictions(JOB.id).read("a" * 16, "b" * 16)),
         "document": lambda: study.read("spec.json", Coefficients),
         "events": study.events,
         "index": study.done_jobs.read,
@@ -104,3 +109,7 @@ def look(store: ArtifactStore) -> dict[str, Callable[[], Any]]:
         "verify": lambda: store.audit(store.jobs(), store.studies()),
         "fsck": lambda: [*store.check(store.jobs(), store.studies(), FindingCounts(), options)],
     }
+
+
+def _lists(kept: Predictions | None) -> list[list[int]]:
+    return [column.tolist() for column in kept or ()]

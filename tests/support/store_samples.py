@@ -3,10 +3,12 @@
 from fnmatch import fnmatch
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import Checkpoint, Position, Saved
+from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.schemas.architecture import Architecture
 from compound.schemas.data import DigitsData
@@ -35,6 +37,15 @@ def result(epochs: int, attempt: int = 1, of: TrainJob = JOB, status: str = "don
     return JobResult.model_validate(
         {"job": of.id, "status": status, "attempt": attempt, "epochs": epochs}
     )
+
+
+def predictions(images: int, classes: int = 10, seed: int = 0) -> Predictions:
+    """Return predictions of which about half are right."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, classes, images, dtype=np.int32)
+    guess = rng.integers(0, classes, images, dtype=np.int32)
+    predicted = np.where(rng.random(images) < 0.5, label, guess).astype(np.int32)
+    return Predictions(np.arange(images, dtype=np.int32), label, predicted)
 
 
 def log(writer: JobWriter, *epochs: int, value: float = 0.0) -> None:

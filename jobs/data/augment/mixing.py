@@ -20,6 +20,8 @@ class Batch(NamedTuple):
     """The labels of the images that were mixed in, int64 (B,)."""
     share: Tensor | None = None
     """How much of each image is its own, float32 (B,)."""
+    positions: Tensor | None = None
+    """Of held-out images: where they stand in their part, int64 (B,)."""
 
 
 def draw_shares(augment: Augment, count: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -71,16 +71,17 @@ class Streamed:
     def validation(self, rank: int, world_size: int, size: int) -> Iterator[Batch]:
         """Yield this rank's part of the validation images, in the order of the listing."""
         first, end = (self.images + self.held_out * r // world_size for r in (rank, rank + 1))
-        rows = np.arange(first, end, dtype=np.int64)
-        frames = [rows[start : start + size] for start in range(0, len(rows), size)]
+        listed = np.arange(first, end, dtype=np.int64)
+        frames = [listed[start : start + size] for start in range(0, len(listed), size)]
         for pixels, good in self._frames(frames, size, replace=False):
             if (good < 0).any():
                 pixels, good = pixels[good >= 0], good[good >= 0]
             if len(good):
-                labels = self._labels[self._sent(good)]
+                rows = self._sent(good)
                 square = centre(torch.from_numpy(pixels), self._central)
                 resized = sent(resize(square, self._resolution), self._device)
-                yield self._finisher.plain(resized, labels)
+                batch = self._finisher.plain(resized, self._labels[rows])
+                yield batch._replace(positions=rows - self.images)
 
     def _frames(
         self, frames: list[Indices], size: int, replace: bool

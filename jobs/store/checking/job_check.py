@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 
 from compound.jobs.store.backend.files import Entry
 from compound.jobs.store.checking.findings import (
@@ -16,14 +17,15 @@ from compound.jobs.store.checking.job_view import JobView, look_at, read_file, r
 from compound.jobs.store.checking.stream_check import check_stream
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_files import read_verified
-from compound.jobs.store.format.checksummed_json import DamagedError
-from compound.jobs.store.format.file_kinds import kind_of
+from compound.jobs.store.format.checksummed_json import DamagedError, sha256
+from compound.jobs.store.format.file_kinds import TEST_PREDICTIONS, kind_of
 from compound.jobs.store.format.manifest import Attempt, Manifest, StoredFile, Writer
 from compound.schemas.base import Model
 from compound.schemas.errors import StoreError
 from compound.schemas.job import TrainJob
 
 _DELETE = "--delete removes it"
+_WITHOUT = "restore it from a copy; without one, intervals leave the choice of images out"
 
 
 def check_job(
@@ -55,6 +57,7 @@ class _JobCheck:
         yield from self._view.unreadable
         yield from self._sealed()
         yield from self._committed()
+        yield from self._test_predictions()
         yield from self._streams()
         yield from self._overtaken()
         yield from self._single()
@@ -95,7 +98,10 @@ class _JobCheck:
             yield self._lost(key, f"it holds job {content.id}, not {self._folder.id}")
 
     def _lost(self, key: str, problem: str) -> Finding:
-        return lost(self._files, self._folder.id, key, problem, kind_of(key) or "")
+        finding = lost(self._files, self._folder.id, key, problem, kind_of(key) or "")
+        if finding.kind == "predictions":
+            return finding.model_copy(update={"next_step": _WITHOUT})
+        return finding
 
     def _committed(self) -> Iterator[Finding]:
         """Check the files that commits name. Only those of the newest commit must all exist."""
@@ -115,6 +121,22 @@ class _JobCheck:
                 yield self._lost(
                     printable(key), error.message
                 )  # a link, or a name outside the store
+
+    def _test_predictions(self) -> Iterator[Finding]:
+        """Check the files that no commit names, and that have the hash of their content."""
+        for key in self._view.entries:
+            match = TEST_PREDICTIONS.fullmatch(key.removeprefix(f"{self._folder.key}/"))
+            if match is None:
+                continue
+            try:
+                data = read_file(self._files, key)
+            except DamagedError as error:
+                yield self._lost(key, error.message)
+                continue
+            if data is not None:
+                self._counts.add(len(data))
+                if not sha256(data).startswith(match[3]):
+                    yield self._lost(key, "its checksum does not match")
 
     def _streams(self) -> Iterator[Finding]:
         for attempt, manifest in self._open_attempts():
@@ -182,6 +204,8 @@ class _JobCheck:
         kind, attempt = kind_of(key), self._view.attempt_of(key)
         if kind == "job" or key in self._named_files or attempt in self._view.writing:
             return True
+        if kind == "predictions" and attempt is None:
+            return True  # of a test part: no commit names it
         if kind == "manifest":
             return key in self._broken or key in self._manifests
         return kind in ("claim", "stream", "sign") and self._of_counting_attempt(key)
@@ -247,4 +271,5 @@ _TORN = "nothing: what was cut off was never acknowledged as durable"
 def stored_files(manifest: Manifest) -> list[StoredFile]:
     """Return all files that a commit names."""
     checkpoints = (checkpoint.files.values() for checkpoint in manifest.checkpoints)
-    return [*manifest.parts, *(file for files in checkpoints for file in files)]
+    files = (*manifest.parts, manifest.predictions, *chain.from_iterable(checkpoints))
+    return [file for file in files if file]

@@ -17,6 +17,7 @@ Kind = Literal[
     "rows",
     "manifest",
     "checkpoint",
+    "predictions",
     "document",
     "text",
     "events",
@@ -36,6 +37,9 @@ MANIFEST = re.compile(r"manifest-(\d{6,})\.json")
 INDEX = re.compile(r"jobs-([0-9a-f]{16})\.parquet")
 ROSTER = re.compile(r"planned-([0-9a-f]{16})\.parquet")
 
+TEST_PREDICTIONS = re.compile(r"test-([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{16})\.parquet")
+"""Its groups: the hashes of the test part, of the weights and of the content."""
+
 LEASE, EVENTS = "lease.json", "events.jsonl"
 
 _NONCE = r"-[0-9a-f]{8}"
@@ -45,6 +49,7 @@ _IN_ATTEMPT: tuple[tuple[Kind, str], ...] = (
     ("sign", r"live\.arrows\.pulse"),
     ("rows", rf"rows-\d{{4,}}-\d{{4,}}{_NONCE}\.parquet"),
     ("manifest", MANIFEST.pattern),
+    ("predictions", rf"predictions{_NONCE}\.parquet"),
     (
         "checkpoint",
         rf"epoch-\d{{4,}}(-step-\d{{6,}})?({_NONCE}|-shards)/[a-z0-9_-]+\.(safetensors|pt|json)",
@@ -55,6 +60,7 @@ _ELSEWHERE: tuple[tuple[Kind, str], ...] = (
     ("device", r"devices/[a-z0-9-]+\.json"),
     ("trace", r"profiles/[0-9a-f]{16}(-[0-9a-f]{16})?\.json\.gz"),
     ("job", r"jobs/[0-9a-f]{16}/job\.json"),
+    ("predictions", rf"jobs/[0-9a-f]{{16}}/{TEST_PREDICTIONS.pattern}"),
     ("probe", r"probe-[0-9a-f]{8}"),
     ("lease", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}"),
     ("sign", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}\.[0-9a-f]{{8}}"),

@@ -1,5 +1,6 @@
 """The manifest of an attempt: the files that it has committed. Readers trust nothing else."""
 
+import hashlib
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -40,6 +41,12 @@ class CheckpointFiles(Model):
     """Validation accuracy after `epoch`; None inside an epoch, or where none was measured."""
     folder: str
     files: dict[str, StoredFile]
+
+    @property
+    def weights(self) -> str:
+        """A hash that tells these weights from others: 16 hex digits."""
+        files = sorted((name, file.sha256) for name, file in self.files.items())
+        return hashlib.sha256(repr(files).encode()).hexdigest()[:16]
 
 
 class GitState(Model):
@@ -130,6 +137,9 @@ class Manifest(Model):
     checkpoints: tuple[CheckpointFiles, ...] = ()
     """Oldest first."""
     result: JobResult | None = None
+    predictions: StoredFile | None = None
+    """Of a done job: the predicted class of every validation image, by the last weights. None:
+    the job is not done, or was trained before they were kept."""
 
     @property
     def written_by(self) -> Attempt:

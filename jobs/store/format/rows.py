@@ -37,12 +37,12 @@ _INT64, _FLOAT64 = pa.int64(), pa.float64()
 _STREAM = pa.ipc.IpcWriteOptions()
 _PARQUET = {
     "compression": "snappy",  # zstd would take twice the time for parts of this size
-    "use_dictionary": ["job", "name", "attempt", "wall_time"],
+    "use_dictionary": ["job", "name", "attempt", "wall_time", "label", "predicted"],
     "write_page_checksum": True,
     # No embedded Arrow schema, which other readers would deserialise: see _refuse_arrow_schema.
     "store_schema": False,
 }
-_COUNTING = dict.fromkeys(("epoch", "step", "seq"), "DELTA_BINARY_PACKED")
+_COUNTING = dict.fromkeys(("epoch", "step", "seq", "image"), "DELTA_BINARY_PACKED")
 """Columns that increase take a few bits a line: a part of many epochs is read in half the time."""
 _PREFIX = 8
 """Bytes before an Arrow message's metadata, and after a Parquet footer: a mark and a length."""

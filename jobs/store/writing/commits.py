@@ -114,7 +114,9 @@ class Commits:
 
 
 def _parts(manifests: Iterable[Manifest]) -> set[str]:
-    return {part.key for manifest in manifests for part in manifest.parts}
+    """Return the keys of rows and predictions."""
+    files = ((*manifest.parts, manifest.predictions) for manifest in manifests)
+    return {file.key for group in files for file in group if file}
 
 
 def _checkpoints(manifests: Iterable[Manifest]) -> set[str]:

@@ -29,6 +29,7 @@ from compound.jobs.store.format.manifest import (
     RowsPart,
     Writer,
 )
+from compound.jobs.store.format.predictions import Predictions, file_of
 from compound.jobs.store.format.rows import (
     LIVE_HEADER,
     between,
@@ -220,13 +221,18 @@ class JobWriter:
         """Wait until the last checkpoint is durable; StoreError if it could not be written."""
         self._thread.wait()
 
-    def finish(self, result: JobResult) -> None:
-        """Commit how the job ended, with all its rows in one part. Nothing may follow."""
+    def finish(self, result: JobResult, predictions: Predictions | None = None) -> None:
+        """Commit how the job ended, with all its rows in one part. Nothing may follow.
+
+        `predictions`: of the validation images, by the last weights of a job that is done.
+        """
         commits, rows, _ = self._begun()
         self._thread.wait()
         assert result.job == self._folder.id, "the result of another job"
         part, data = self._part(rows.all())
-        commits.end(data, parts=part, last=self._last, result=result)
+        stored, more = file_of(self._key("predictions"), predictions)
+        changes = {"parts": part, "last": self._last, "result": result, "predictions": stored}
+        commits.end({**data, **more}, **changes)
         self.close()
 
     def close(self) -> None:

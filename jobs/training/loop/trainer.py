@@ -18,8 +18,10 @@ from compound.jobs.parallel.flat_parameters import Flat
 from compound.jobs.parallel.process import Process
 from compound.jobs.parallel.strategy import strategy_of
 from compound.jobs.seeds import Purpose, derive
+from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.training.compiling.cuda_graphs import recorder_for
 from compound.jobs.training.compiling.graphed_passes import Graphs, Recorder
+from compound.jobs.training.loop.answers import Answers
 from compound.jobs.training.loop.batch_norm import Norms, with_norm_batch
 from compound.jobs.training.loop.epoch_position import EPOCH_START, Partial
 from compound.jobs.training.loop.loss import loss_of
@@ -64,6 +66,7 @@ class Trainer:
         self.on_step: Callable[[], None] | None = None
         """Called after every optimiser step."""
         self._losses = torch.zeros(self.steps.per_epoch, device=process.device)
+        self._answers = Answers()
 
     def _laid_out(self) -> Flat:
         batch, micro = self.steps.batch, self.steps.micro
@@ -190,17 +193,24 @@ class Trainer:
             loss, correct, images = summed(self._validate(), self._process).tolist()
         return loss, correct, images
 
+    def predictions(self) -> Predictions:
+        """Gather what the last evaluation has predicted; see `Answers.gathered`."""
+        return self._answers.gathered(self.source.held_out, self._process)
+
     @torch.inference_mode()
     def _validate(self) -> Tensor:
         """Return the sums of loss, of correct answers and of images, float64 (3,)."""
         self.module.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=self._process.device)
-        for images, labels, *_ in self._held_out():
+        self._answers = Answers()
+        for images, labels, *_, positions in self._held_out():
             with self._precision():
                 logits = self.module(images)[: len(labels)]
                 losses = functional.cross_entropy(logits, labels, reduction="none")
             sums[0].add_(losses.double().sum())
-            sums[1].add_((logits.argmax(1) == labels).sum())
+            predicted = logits.argmax(1)
+            self._answers.add(positions, labels, predicted)
+            sums[1].add_((predicted == labels).sum())
             sums[2].add_(len(labels))
             self._process.progress.beat()
         return sums

@@ -1,7 +1,7 @@
 """The table of test accuracies, each beside the validation accuracy of the same weights."""
 
 from compound.orchestrator.cli.printing.output import note, print_table, say
-from compound.orchestrator.wording.final_texts import final_text
+from compound.orchestrator.wording.final_texts import covers_text, final_text
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.final_evaluation import FinalTest, NetworkScore
 
@@ -16,6 +16,9 @@ def show_final(final: FinalTest | None) -> None:
         images = counted(final.part.images if final.part else final.images, "image")
         title = f"test part: {images} used for no decision, {100 * final.level:g} % intervals"
         print_table(f"\n{title}", COLUMNS, [_cells(network) for network in final.networks])
+        say(covers_text(final.networks))
+        for difference in final.differences:
+            say(difference.sentence)
     if final:
         for warning in filter(None, (final.outdated, *final.warnings)):
             note(f"warning: {warning}")

@@ -35,6 +35,10 @@ READS = 2
 also reads once, when it begins, whether all statistics are finite."""
 
 
+PREDICTIONS = 1
+"""Reads of a job that ends: what it has predicted of the validation images."""
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     torch.set_num_threads(1)
@@ -52,7 +56,7 @@ def check(found: Run) -> None:
     assert tally.waits_in("training", "evaluation") == 0, tally.waits
     reads = [n for (kind, _), n in tally.waits.items() if kind != "to the device"]
     averages = found.job.recipe.ema > 0
-    assert sum(reads) == READS * len(found.rows) + averages
+    assert sum(reads) == READS * len(found.rows) + PREDICTIONS + averages
 
 
 def compare(job: TrainJob, folder: Path, rel: float = 1e-5) -> Run:

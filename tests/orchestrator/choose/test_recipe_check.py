@@ -12,9 +12,9 @@ from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.spec.load import load
 from compound.schemas.job import Cause, JobResult
 from compound.schemas.metrics import ACCURACY
+from compound.schemas.outcomes.recipe_check import RecipeCheck
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
-from compound.schemas.verdict import RecipeCheck
 from tests.support.small_study import SPEC
 
 AUTO = "train.learning_rate=auto"

@@ -12,8 +12,8 @@ from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.spec.load import load
 from compound.schemas.job import JobResult
 from compound.schemas.metrics import ACCURACY
+from compound.schemas.outcomes.recipe_check import Sensitivity
 from compound.schemas.plan import PlannedJob
-from compound.schemas.verdict import Sensitivity
 from tests.support.small_study import SPEC
 
 

@@ -11,6 +11,7 @@ from compound.jobs.data.contact_sheet import contact_sheet
 from compound.jobs.data.sheet_images import sheet_classes
 from compound.jobs.data.source import opened
 from compound.orchestrator.cli import data as data_command
+from compound.orchestrator.spec.load import load
 from compound.schemas.data import Undecodable
 from compound.schemas.errors import SpecError
 from tests.support.command import compound
@@ -47,6 +48,26 @@ def test_the_ledger_in_words(spec, tmp_path):
     for text in ("of 0 bytes", "not an image (.txt)", "train/bee/notes.txt", "duplicate", "17"):
         assert text in done.stdout
     assert sheet.read_bytes().startswith(b"\x89PNG")
+
+
+def test_images_are_named_by_their_position_in_the_validation_part(spec, tmp_path):
+    choice = opened(load(Path(spec), []).spec.data, part="validation")
+    held = choice.validation_labels
+    done = compound("data", spec, "--image", "0", "--image", str(len(held) - 1), "--json")
+    assert done.returncode == 0, done.stderr
+    names = json.loads(done.stdout)
+    assert list(names) == ["0", str(len(held) - 1)]
+    for position, name in names.items():
+        assert name.split("/")[-2] == choice.info.classes[held[int(position)]]
+    beyond = compound("data", spec, "--image", str(len(held)))
+    assert beyond.returncode == 2 and f"allowed: 0 to {len(held) - 1}" in beyond.stderr
+
+
+def test_a_source_without_files_says_that_its_images_have_no_names(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(SMALL.format(store=tmp_path / "runs", epochs=1))
+    done = compound("data", str(path), "--image", "3")
+    assert done.returncode == 2 and "images of synthetic have no names" in done.stderr
 
 
 def test_names_that_the_sheet_has_as_codes_are_told(spec, tmp_path):

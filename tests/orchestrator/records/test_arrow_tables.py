@@ -1,6 +1,7 @@
 """A study's tables: in SQL, as files, and as any tool reads the store's own Parquet."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -70,6 +71,55 @@ def test_questions_in_sql(store: str, capsys: pytest.CaptureFixture[str]) -> Non
             scores.setdefault(job.candidate, []).append(score)
     assert best["a"] == pytest.approx(max(sum(s) / len(s) for s in scores.values()), abs=0.2)
     assert query_rows("select 1 where 1 = 0", store, capsys) == []
+
+
+def queries_of_the_page() -> list[str]:
+    page = Path(__file__).parents[3] / "docs" / "tables.md"
+    return re.findall(r"```sql\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def test_the_pages_queries_give_confusions_and_the_hardest_images(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    confusion, hardest = (query_rows(sql, store, capsys) for sql in queries_of_the_page())
+    opened, study_documents = find("small", store)
+    verdict = study_documents.verdict
+    assert verdict and verdict.mistakes and study_documents.data
+    classes = study_documents.data.classes
+    cells = {
+        (row["actual"], row["predicted"]): row["images"]
+        for row in confusion
+        if row["candidate"] == verdict.chosen
+    }
+    expected = {
+        (label, predicted): count
+        for label, row in zip(classes, verdict.mistakes.matrix, strict=True)
+        for predicted, count in zip(classes, row, strict=True)
+        if count
+    }
+    assert cells == pytest.approx(expected)
+    most, *_ = hardest
+    runs = [job for job in study_documents.jobs if job.phase == "search"]
+    answers = opened.predictions([job.request.job.id for job in runs])
+    wrong = sum(int(not kept.right[int(str(most["image"]))]) for kept in answers.values())
+    assert (most["wrong"], most["runs"]) == (wrong, len(runs))
+    assert wrong == max(sum((~kept.right).astype(int) for kept in answers.values()))
+
+
+def test_predictions_are_what_both_accuracies_count(
+    store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    joined = (
+        "select avg(p.correct::int) accuracy, any_value(t.{0}) as stored from predictions p "
+        "join {1} t using (study, job) where p.part = '{2}' group by p.job"
+    )
+    for column, name, part in (
+        ("validation_accuracy", "jobs", "validation"),
+        ("test_accuracy", "test", "test"),
+    ):
+        rows = query_rows(joined.format(column, name, part), store, capsys)
+        assert rows
+        assert all(row["accuracy"] == pytest.approx(row["stored"], abs=1e-12) for row in rows)
 
 
 def test_a_job_of_two_phases_is_a_row_in_both(

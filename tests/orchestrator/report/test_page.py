@@ -5,13 +5,17 @@ import re
 from base64 import b64encode
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.report import tables
 from compound.orchestrator.report.inputs import ReportInputs, all_jobs
 from compound.orchestrator.report.page import render
 from compound.orchestrator.scale.family import plan_train
 from compound.schemas.study import SPEC
+from tests.support.image_answers import Images
+from tests.support.image_studies import answered
 from tests.support.report_pages import (
     BASELINE,
     DATA,
@@ -22,6 +26,8 @@ from tests.support.report_pages import (
     study,
     with_family,
 )
+from tests.support.verdict_studies import controls_and_mixes
+from tests.support.verdict_studies import spec_of as verdict_spec
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +170,29 @@ def test_predictions_of_an_older_study_are_not_drawn():
     page = Page(render(replace(inputs, verdict=verdict)))
     names = {trace.get("name") for trace in figures_in(page)["ternary"]["data"]}
     assert not names & {"best by the surface", "not trained, predicted"}
+
+
+@pytest.mark.parametrize("classes", [2, 40])
+def test_the_page_shows_what_the_choice_confuses_and_the_hardest_images(classes):
+    right = Images(count=200).answers([0.8] * 6, 3, np.random.default_rng(0))
+    networks = controls_and_mixes(3)
+    plan, results, kept = answered(networks, right)
+    names = tuple(f"class {number}" for number in range(classes))
+    data = plan.data.model_copy(update={"classes": names})
+    plan = plan.model_copy(update={"data": data})
+    verdict = analyse(verdict_spec(3), plan, results, kept)
+    inputs = ReportInputs(
+        spec=verdict_spec(3),
+        spec_text="kind: study\n",
+        baseline=plan.baseline,
+        data=data,
+        plan=plan,
+        verdict=verdict,
+        results=results,
+    )
+    shown = " ".join(Page(render(inputs)).shown)
+    assert "What the choice gets wrong" in shown and "The hardest images" in shown
+    assert ("The pairs of classes" in shown) == (classes > 12)
+    assert "new images like these 200" in shown
+    assert "Scores are on one fixed set" not in shown
+    assert "What the choice gets wrong" not in " ".join(Page(render(study())).shown)

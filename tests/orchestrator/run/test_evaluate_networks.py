@@ -86,6 +86,44 @@ def test_it_has_every_seed_of_the_chosen_networks_beside_validation(finished: Pa
     assert not any("read" in warning for warning in final.warnings)
 
 
+def test_the_choice_is_compared_image_by_image(finished: Path) -> None:
+    store, _, final = stored(finished / "small.yaml")
+    networks = {network.role: network for network in final.networks}
+    choice = networks["choice"]
+    overs = [difference.over for difference in final.differences]
+    same = choice.network == networks["best single axis"].network
+    assert overs == ["baseline"] if same else ["baseline", "best single axis"]
+    for difference in final.differences:
+        rival = networks[difference.over]
+        assert difference.estimate == pytest.approx(choice.accuracy - rival.accuracy)
+        assert difference.low is not None and difference.high is not None
+        assert difference.low <= difference.estimate <= difference.high
+        assert difference.p is not None and (difference.seeds, difference.covers) == (
+            2,
+            "seeds and images",
+        )
+        assert "McNemar's p" in difference.sentence
+    assert [network.covers for network in final.networks][-2:] == ["images", "images"]
+    assert "one seed: new images only" in final.sentence
+    score = choice.seeds[0]
+    answers = store.test_predictions(score.job).read(score.content, score.weights)
+    assert answers is not None and int(answers.right.sum()) == score.correct
+
+
+def test_without_stored_answers_the_differences_have_no_interval_and_say_why(spec: Path) -> None:
+    store, _, first = stored(spec)
+    for file in Path(store.uri).rglob("test-*.parquet"):
+        file.unlink()
+    runner = Recorded()
+    carry_out(spec, IMAGES, runner=runner)
+    final = stored(spec)[2]
+    assert not runner.evaluated, "the test part is not read again for them"
+    for difference, before in zip(final.differences, first.differences, strict=True):
+        assert (difference.low, difference.p) == (None, None)
+        assert difference.estimate == before.estimate
+        assert "This has no interval" in difference.sentence
+
+
 def test_no_decision_changes_with_a_test_part(finished: Path, tmp_path: Path) -> None:
     shutil.copytree(finished / "runs", tmp_path / "runs")
     path = tmp_path / "plain.yaml"
@@ -227,6 +265,8 @@ def test_people_and_programs_see_it_everywhere(spec: Path) -> None:
 def test_a_poor_test_part_is_told_before_anything_is_trained(spec: Path) -> None:
     printed = compound("plan", str(spec), "--set", "data.test_images=3").stderr
     assert "the test part has 3 images for 4 classes" in printed
+    twenty = compound("plan", str(spec), "--set", "data.test_images=20").stderr
+    assert "the test part has 20 images: an accuracy of 80.0 % on it may as well be 62." in twenty
     few = compound("plan", str(spec), "--set", "data.test_images=8", "--set", "data.limit=3").stderr
     assert "1 class with test images, but no training image: " in few
 

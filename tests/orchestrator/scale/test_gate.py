@@ -24,6 +24,7 @@ from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Verdict
 from tests.support.gated_studies import spec_of
+from tests.support.image_answers import Images, predictions_of
 from tests.support.report_pages import DATA
 from tests.support.verdict_studies import around, ended
 
@@ -102,6 +103,26 @@ def test_the_choice_enters_first_with_the_top_and_the_controls():
     assert controls <= {one.id for one in found}
     best = {one.candidate for one in verdict.standings[:2]}
     assert best <= {one.id for one in found}
+
+
+def test_intervals_of_the_gate_hold_for_new_images_where_the_answers_are_kept():
+    spec, few = spec_of(top=3), Images(count=400, hard=1.0, taste=1.5)
+    plan, verdict = searched(spec, TOP)
+    gate = gate_plan(spec, plan, verdict)
+    results = passed(gate, {})
+    rng, kept = np.random.default_rng(0), {}
+    for candidate in sorted({planned.candidate for planned in gate.jobs}):
+        jobs = [p.request.job.id for p in gate.jobs if p.candidate == candidate]
+        right = few.answers([results[jobs[0]].metrics[ACCURACY]], len(jobs), rng)[0]
+        kept |= {job: predictions_of(row) for job, row in zip(jobs, right, strict=True)}
+    plain = judge(spec, plan, verdict, gate, results)
+    wide = judge(spec, plan, verdict, gate, results, kept)
+    widths = [
+        [one.high - one.low for one in found.contenders if one.high is not None]
+        for found in (plain, wide)
+    ]
+    assert len(widths[0]) == len(widths[1]) > 2
+    assert all(wider > narrow for narrow, wider in zip(*widths, strict=True))
 
 
 def test_nobody_enters_where_nobody_was_chosen():

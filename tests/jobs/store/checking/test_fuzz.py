@@ -35,6 +35,7 @@ RELATED = {
     "manifest": ("rows", "rows of the killed", "results", "states", "checkpoint",
                  "checkpoint of the killed", "fsck"),
     "checkpoint": ("checkpoint", "checkpoint of the killed", "verify"),
+    "predictions": ("predictions", "test predictions", "verify"),
     "document": ("document", "fsck"),
     "events": ("events", "fsck"),
     "lease": ("lease", "fsck"),
