@@ -104,8 +104,8 @@ def worth_of_choice(verdict: Verdict | None, standing: Standing | None) -> Reach
 
 def covers_images(verdict: Verdict | None) -> bool:
     """Whether the intervals of a verdict allow for other images already."""
-    doubt = getattr(verdict, "images", None)
-    return getattr(doubt, "error", None) is not None
+    doubt = verdict.images if verdict else None
+    return doubt is not None and doubt.error is not None
 
 
 def with_images(reached: Reached, images: int, level: float) -> Reached:

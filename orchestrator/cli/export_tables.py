@@ -7,9 +7,11 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet
 
-from compound.orchestrator.cli.printing.output import print_json, say
+from compound.orchestrator.cli.printing.output import note, print_json, say
+from compound.orchestrator.cli.printing.table_output import Format, emit
 from compound.orchestrator.cli.status import find
-from compound.orchestrator.records.arrow_tables import TABLES, table
+from compound.orchestrator.records.arrow_tables import TABLES, table, test
+from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.numbers import counted
 from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.errors import SpecError
@@ -60,3 +62,12 @@ def _delta() -> Write:
         write_deltalake(str(folder / name), table, mode="overwrite")
 
     return write
+
+
+def held_out_metrics(study: str, uri: str | None, format: Format, output: Path | None) -> None:
+    """Print or write what was measured on the test part, and say where that is nothing."""
+    store, stored = find(study, uri)
+    emit(test(store, stored.record.spec.name, stored), format, output)
+    if stored.test is None or not stored.test.scores or stored.test.outdated:
+        for line in final_lines(stored.test):
+            note(line)

@@ -290,15 +290,3 @@ def metrics(study: str, uri: str | None, format: "Format", output: Path | None) 
     emit_parts(
         arrow_tables.METRICS, arrow_tables.metrics_in_parts(store, name, labels), format, output
     )
-
-
-def held_out_metrics(study: str, uri: str | None, format: "Format", output: Path | None) -> None:
-    """Print or write what was measured on the test part, and say where that is nothing."""
-    from compound.orchestrator.cli.printing.table_output import emit
-    from compound.orchestrator.records import arrow_tables
-
-    store, stored = find(study, uri)
-    emit(arrow_tables.test(store, stored.record.spec.name, stored), format, output)
-    if stored.test is None or not stored.test.scores or stored.test.outdated:
-        for line in final_lines(stored.test):
-            note(line)

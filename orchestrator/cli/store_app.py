@@ -72,8 +72,9 @@ def metrics(
     ] = False,
 ) -> None:
     """Print or export every metric of every epoch; as CSV if nothing else is asked for."""
-    from compound.orchestrator.cli import status as status_command
+    from compound.orchestrator.cli.export_tables import held_out_metrics
     from compound.orchestrator.cli.printing import table_output
+    from compound.orchestrator.cli.status import metrics as trained_metrics
 
     chosen = unused_options.format_chosen(format, as_json=as_json)
     if parquet or csv:
@@ -82,7 +83,7 @@ def metrics(
     files |= {parquet: "parquet"} if parquet else {}
     files |= {csv: "csv"} if csv else {}
     for path, kind in (files or {output: chosen or table_output.format_of(output, "csv")}).items():
-        show = status_command.held_out_metrics if test else status_command.metrics
+        show = held_out_metrics if test else trained_metrics
         show(study, store, kind, path)
 
 

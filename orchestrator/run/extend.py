@@ -65,7 +65,7 @@ def other_defaults(previous: Documents | None, spec: AnySpec, text: str) -> str:
     """Say which defaults have changed since a study ran with the same text of a spec; or ""."""
     if previous is None or previous.record.text != text:
         return ""
-    was, now = (_recipes(each) for each in (previous.record.spec, spec))
+    was, now = (_recipes(of) for of in (previous.record.spec, spec))
     changed = list(differences(was, now))
     if not changed:
         return ""
