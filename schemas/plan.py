@@ -214,6 +214,11 @@ class Variant(Model):
         """The jobs of its one network, a seed each."""
         return self.family.jobs
 
+    @property
+    def planned(self) -> tuple[PlannedJob, ...]:
+        """All jobs that are planned: those of its one network."""
+        return self.jobs
+
 
 AnyPlan = Plan | Variant
 """Every sort of plan, one for each kind of spec."""

@@ -48,7 +48,7 @@ from compound.schemas.job import JobResult
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import Plan
 from compound.schemas.study import StudySpec
-from compound.schemas.verdict import Gain, Promoted, Resolution, Verdict
+from compound.schemas.verdict import Gain, ImageDoubt, Promoted, Resolution, Verdict
 
 
 def analyse(
@@ -82,15 +82,14 @@ def analyse(
         coefficients=chosen.candidate.coefficients if chosen else None,
         gain=gain,
         outcome=outcomes.outcome(gain),
-        sentence=_sentence(spec, scored, gain, chosen, len(searched), after_rungs)
-        if scored.candidates
-        else outcomes.no_verdict(warnings.nothing_scored(jobs, results)),
+        sentence=_sentence(scored, gain, chosen, after_rungs)
+        or outcomes.no_verdict(_missing(spec, scored, len(searched), jobs, results)),
         reason=_reason(scored, pool, chosen, tie_break),
         beside=_beside(scored, chosen),
         warnings=(
             *_job_warnings(jobs, results),
             *_warnings(spec, searched, scored, gain, bool(baseline.scores)),
-            *([images.sentence] if images and images.unknown else ()),
+            *_of_images(images),
         ),
         worth=worth_of(scored, chosen),
         resolution=_resolution(scored),
@@ -102,6 +101,10 @@ def analyse(
         images=images,
         mistakes=mistakes(chosen, entries, predictions or {}, plan.data.classes),
     )
+
+
+def _of_images(images: ImageDoubt | None) -> list[str]:
+    return [images.sentence] if images and images.unknown else []
 
 
 def _resolution(scored: ScoredCandidates) -> Resolution | None:
@@ -129,19 +132,31 @@ def _noise_with_images(scored: ScoredCandidates, seeds: int) -> float | None:
 
 
 def _sentence(
-    spec: StudySpec,
     scored: ScoredCandidates,
     gain: Gain | None,
     chosen: CandidateScores | None,
-    searched: int,
     after_rungs: Promoted | None,
 ) -> str:
-    if gain and chosen:
-        which = "chosen" if gain.mix == chosen.id else "best"
-        tied = [axis for i in scored.tied if (axis := scored.candidates[i].axis)]
-        text = outcomes.sentence(gain, scored.level, which, chosen.axis or "", tied)
-        return f"{text} {rungs_text.claim(after_rungs, scored.level)}".rstrip()
-    return outcomes.no_verdict(warnings.incomparable(scored, searched, spec.search.controls))
+    """Return the verdict in words; "" where mix and single axis cannot be compared."""
+    if not gain or not chosen:
+        return ""
+    which = "chosen" if gain.mix == chosen.id else "best"
+    tied = [axis for i in scored.tied if (axis := scored.candidates[i].axis)]
+    text = outcomes.sentence(gain, scored.level, which, chosen.axis or "", tied)
+    return f"{text} {rungs_text.claim(after_rungs, scored.level)}".rstrip()
+
+
+def _missing(
+    spec: StudySpec,
+    scored: ScoredCandidates,
+    searched: int,
+    jobs: Jobs,
+    results: Mapping[str, JobResult],
+) -> str:
+    """Return why there is no gain to judge."""
+    if not scored.candidates:
+        return warnings.nothing_scored(jobs, results)
+    return warnings.incomparable(scored, searched, spec.search.controls)
 
 
 def _reason(

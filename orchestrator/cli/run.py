@@ -22,7 +22,7 @@ from compound.orchestrator.kinds.all_kinds import KINDS
 from compound.orchestrator.plan import plan_file
 from compound.orchestrator.prepare import Prepared, prepare, samples, with_plan
 from compound.orchestrator.records.documents import Documents, documents, written
-from compound.orchestrator.run.assemble import RunnerName, assembled, started
+from compound.orchestrator.run.assemble import Backend, RunnerName, assembled, started
 from compound.orchestrator.run.extend import (
     other_defaults,
     require_extension,
@@ -234,13 +234,7 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
             imports=imports,
             note=note,
         ) as backend:
-            phases = placed(spec, backend.nodes, backend.limit)
-            if options.plan is not None:
-                plan_file.check_devices(plan_file.read(options.plan), phases, options.plan)
-            for text in decided(spec, backend.nodes, backend.limit):
-                note(text)
-            for text in unlimited(spec, phases, prepared.forecast):
-                note(f"warning: {text}")
+            _note_placement(spec, backend, prepared, options)
             with assembled(spec, store, backend, profile=options.profile, note=note) as parts:
                 limit, observers = parts
                 text, retry = file.source.text, options.retry_failed
@@ -257,6 +251,19 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
                     options.anywhere(file, previous),
                 )
                 return _reached(KINDS[spec.kind].run(study, prepared.plan), limit)
+
+
+def _note_placement(
+    spec: "AnySpec", backend: Backend, prepared: Prepared, options: Options
+) -> None:
+    """Print what the hosts decide, and check them against a plan that is run."""
+    phases = placed(spec, backend.nodes, backend.limit)
+    if options.plan is not None:
+        plan_file.check_devices(plan_file.read(options.plan), phases, options.plan)
+    for text in decided(spec, backend.nodes, backend.limit):
+        note(text)
+    for text in unlimited(spec, phases, prepared.forecast):
+        note(f"warning: {text}")
 
 
 def _reached(outcome: Outcome, spending: "SpendingLimit") -> Reached:

@@ -113,13 +113,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
                 "study": name,
                 "store": store.uri,
                 "counts": dict(counts),
-                "answer": answer.model_dump(mode="json") if answer else None,
-                "verdict": study_status.verdict,
-                "gate": study_status.gate,
-                "along": study_status.along,
-                "spent": study_status.spent.model_dump() if study_status.spent else None,
-                "test": study_status.test.model_dump(mode="json") if study_status.test else None,
-                "data": study_status.data.model_dump(mode="json") if study_status.data else None,
+                **_documents(study_status, answer),
                 "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
                 "jobs": [_row(*pair) for pair in pairs],
             }
@@ -196,6 +190,17 @@ class StudyStatus:
             folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,
             folder.read(DATA, DataInfo) if DATA in listed else None,
         )
+
+
+def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
+    """Return what is known of a study beside its jobs, as JSON."""
+    models = {"answer": answer, "spent": status.spent, "test": status.test, "data": status.data}
+    return {
+        "verdict": status.verdict,
+        "gate": status.gate,
+        "along": status.along,
+        **{name: part.model_dump(mode="json") if part else None for name, part in models.items()},
+    }
 
 
 def _made_answer(store: ArtifactStore, name: str, status: StudyStatus) -> Answer | None:
