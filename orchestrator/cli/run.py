@@ -23,7 +23,7 @@ from compound.orchestrator.plan import plan_file
 from compound.orchestrator.prepare import Prepared, prepare, samples, with_plan
 from compound.orchestrator.records.documents import Documents, documents, written
 from compound.orchestrator.run.assemble import RunnerName, assembled, started
-from compound.orchestrator.run.extend import other_defaults, require_extension
+from compound.orchestrator.run.extend import require_extension, say_other_defaults
 from compound.orchestrator.run.trackers import check as check_trackers
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.study import Outcome, Study
@@ -218,11 +218,9 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
         prepared = _prepared(spec, info, store, networks, options)
         previous = documents(folder)
         require_extension(previous, prepared.plan)
-        if changed := other_defaults(previous, spec, file.source.text):
-            note(f"warning: {changed}")
+        say_other_defaults(previous, spec, file.source.text, note)
         check_budget(spec, prepared.forecast)
-        imports = folders(file, options.allow_import)
-        requests = samples(prepared, networks)
+        imports, requests = folders(file, options.allow_import), samples(prepared, networks)
         with started(
             options.runner,
             options.address,
