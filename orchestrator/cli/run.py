@@ -24,9 +24,9 @@ from compound.orchestrator.prepare import Prepared, prepare, samples, with_plan
 from compound.orchestrator.records.documents import Documents, documents, written
 from compound.orchestrator.run.assemble import Backend, RunnerName, assembled, started
 from compound.orchestrator.run.extend import (
-    other_defaults,
     require_extension,
     require_unselected,
+    say_other_defaults,
 )
 from compound.orchestrator.run.trackers import check as check_trackers
 from compound.orchestrator.spec.load import SpecFile, load
@@ -221,11 +221,9 @@ def _carry_out(file: SpecFile, options: Options) -> Reached:
         prepared = _prepared(spec, info, store, networks, options)
         previous = documents(folder)
         require_extension(previous, prepared.plan)
-        if changed := other_defaults(previous, spec, file.source.text):
-            note(f"warning: {changed}")
+        say_other_defaults(previous, spec, file.source.text, note)
         check_budget(spec, prepared.forecast)
-        imports = folders(file, options.allow_import)
-        requests = samples(prepared, networks)
+        imports, requests = folders(file, options.allow_import), samples(prepared, networks)
         with started(
             options.runner,
             options.address,

@@ -1,6 +1,6 @@
 """Whether a study that ran before may continue with a changed spec."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from compound.orchestrator.plan.plan_file import differences
 from compound.orchestrator.records.documents import Documents
@@ -61,20 +61,21 @@ def require_unselected(spec: AnySpec) -> None:
     )
 
 
-def other_defaults(previous: Documents | None, spec: AnySpec, text: str) -> str:
-    """Say which defaults have changed since a study ran with the same text of a spec; or ""."""
+def say_other_defaults(
+    previous: Documents | None, spec: AnySpec, text: str, note: Callable[[str], None]
+) -> None:
+    """Say which defaults have changed since a study ran with the same text of a spec."""
     if previous is None or previous.record.text != text:
-        return ""
-    was, now = (_recipes(of) for of in (previous.record.spec, spec))
-    changed = list(differences(was, now))
+        return
+    changed = list(differences(_recipes(previous.record.spec), _recipes(spec)))
     if not changed:
-        return ""
+        return
     more = len(changed) - _LISTED_CHANGES
-    return (
-        f"study '{spec.name}' was begun by another version, or with other --set, and its jobs are "
-        f"trained anew with {', '.join(changed[:_LISTED_CHANGES])}"
-        f"{f' and {more} other changes' if more > 0 else ''}: to keep what was, write it into the "
-        "spec"
+    rest = f" and {more} other changes" if more > 0 else ""
+    note(
+        f"warning: study '{spec.name}' was begun by another version, or with other --set, and its "
+        f"jobs are trained anew with {', '.join(changed[:_LISTED_CHANGES])}{rest}: to keep what "
+        "was, write it into the spec"
     )
 
 
