@@ -1,8 +1,8 @@
 """Makes the store that is kept here for a schema: run it once, with the program that writes that.
 
-    cd tests/stores && PYTHONPATH=CHECKOUT python make.py schema-2
+    cd tests/stores && PYTHONPATH=CHECKOUT python make.py schema-3
 
-It leaves schema-2.tar.gz, and in schema-2.json what that program reads in it.
+It leaves schema-3.tar.gz, and in schema-3.json what that program reads in it.
 
 A search of eight jobs: two are done, the second in two attempts; one was stopped, one was killed in
 its second attempt with a row after its last checkpoint; one has failed; three were never begun.
@@ -35,6 +35,14 @@ from compound.schemas.job import Cause, Event, JobResult, TrainJob  # noqa: E402
 
 Process.name = property(lambda self: "cpu Example, 1 thread")
 DIE_AT = 3
+FORMER = (
+    "train.learning_rate=0.1",
+    "train.nesterov=false",
+    "train.initialisation=family",
+    "train.warmup_epochs=1",
+    "search.recipe_check=false",
+)
+"""What a spec that says nothing got when schemas 1 and 2 were written: all stores have one study."""
 
 
 def epochs(store: ArtifactStore, job: TrainJob, until: int | None = None) -> None:
@@ -66,7 +74,7 @@ def failed(store: ArtifactStore, job: TrainJob) -> None:
 
 
 def main() -> None:
-    file = load(Path("small.yaml"), [f"store={FOLDER}"])
+    file = load(Path("small.yaml"), [f"store={FOLDER}", *FORMER])
     store = ArtifactStore.open(FOLDER)
     prepared = prepare(file.spec, inspect(file.spec.data), store)
     study = store.study(file.spec.name)

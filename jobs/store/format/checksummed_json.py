@@ -1,6 +1,6 @@
 """Sealed JSON: a record with its schema version and the checksum of the file that holds it.
 
-The file is one JSON object, `{"sha256": "...", "schema_version": 2, "kind": ..., "content": ...}`.
+The file is one JSON object, `{"sha256": "...", "schema_version": 3, "kind": ..., "content": ...}`.
 The hash covers every byte that follows its closing quote, so any flipped bit and any cut shows.
 """
 

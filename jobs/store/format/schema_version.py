@@ -2,10 +2,11 @@
 
 from compound.schemas.errors import StoreError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The version of everything in the store that this program writes; it reads all up to it.
 
 2: the names of attempts' folders end with a nonce, see manifest.Attempt.
+3: a manifest may name a file with the predicted class of every validation image.
 """
 
 
