@@ -46,11 +46,11 @@ def reason(
         return "The choice is the best: every other candidate is significantly worse."
     if len(eligible) == 1:
         beats = " and beats every single-axis control" if proven else ""
-        return f"Of {tied} tied candidates the choice has the highest expected accuracy{beats}."
+        return f"Of {tied} tied candidates the choice has the highest mean accuracy{beats}."
     number = f"{tied}" if len(eligible) == tied else f"{len(eligible)} of {tied}"
     beat = " that beat every single-axis control" if proven else ""
     return (
-        f"{number} tied candidates{beat} have about the same expected accuracy. "
+        f"{number} tied candidates{beat} have about the same mean accuracy. "
         f"Of these, the choice is {_preferred(eligible[0], chosen, tie_break)}."
     )
 
