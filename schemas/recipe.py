@@ -38,7 +38,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 Recipe's defaults are what `modern` was in older stores, whose documents do not have every key.
 """
 BY_OPTIMIZER: dict[str, dict[str, Any]] = {
-    "sgd": {"learning_rate": 0.4, "nesterov": True},
+    "sgd": {"learning_rate": 0.6, "nesterov": True},
     "rmsprop": {"learning_rate": 0.016},
     "adamw": {"learning_rate": 0.004},
 }

@@ -53,10 +53,10 @@ CHECKED = ("search.recipe_check=true", "train.learning_rate=auto")
 def test_the_recipe_check_comes_first_and_decides_for_the_whole_study(spec: Path) -> None:
     log, store = carry_out(spec, *CHECKED)
     assert log.phases[0] == ("recipe", 10, 10)
-    assert log.notes[0].startswith("recipe check: the baseline by learning rate, 0.1: ")
+    assert log.notes[0].startswith("recipe check: the baseline by learning rate, 0.15: ")
     found = documents(store.study("small"))
     assert found and found.recipe_check and found.family
-    rate = 0.4 * found.recipe_check.multiple
+    rate = 0.6 * found.recipe_check.multiple
     for planned in (*found.search.jobs, *found.family.jobs):
         assert planned.request.job.recipe.learning_rate == rate
     assert found.record.spec.train.learning_rate == "auto"

@@ -38,7 +38,7 @@ def test_a_preset_fills_inside_augment_and_every_part_switches_off_alone() -> No
     assert paper.central == 0.875
     neutral = {
         "optimizer": "sgd",
-        "learning_rate": 0.4,
+        "learning_rate": 0.6,
         "nesterov": True,
         "initialisation": "torch",
         "weight_decay": 5e-4,
@@ -72,7 +72,7 @@ def test_stored_recipes_keep_their_meaning_and_their_identity() -> None:
 
 def test_modern_fills_in_what_suits_the_optimiser_and_the_schedule() -> None:
     usual = recipe()
-    assert (usual.learning_rate, usual.nesterov, usual.warmup) == (0.4, True, 0.25)
+    assert (usual.learning_rate, usual.nesterov, usual.warmup) == (0.6, True, 0.25)
     assert recipe(optimizer="sgd") == usual
     for optimizer, rate in (("adamw", 0.004), ("rmsprop", 0.016)):
         other = recipe(optimizer=optimizer)
@@ -88,8 +88,8 @@ def test_modern_fills_in_what_suits_the_optimiser_and_the_schedule() -> None:
 
 def test_an_automatic_rate_becomes_a_number_before_there_is_a_job() -> None:
     automatic = recipe(learning_rate="auto")
-    assert rate_of(automatic) == 0.4
-    assert settled_rate(automatic, 2.0) == recipe(learning_rate=0.8)
+    assert rate_of(automatic) == 0.6
+    assert settled_rate(automatic, 2.0) == recipe(learning_rate=1.2)
     assert settled_rate(recipe(learning_rate=0.3), 2.0).learning_rate == 0.3
     assert rate_of(recipe(recipe="paper", learning_rate="auto")) == 0.016
     with pytest.raises(ValidationError, match="the recipe of a job has a number"):

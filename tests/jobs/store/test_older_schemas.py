@@ -144,7 +144,7 @@ def test_todays_defaults_train_anew_and_say_so(
     assert code == 0, "the failed job is no job of today's recipe"
     assert "search: 8 jobs, 2 done before" in err, "the recipe check has trained two"
     assert "warning: study 'small' was begun by another version" in err
-    assert "train.learning_rate: 0.1 -> 0.4, train.nesterov: False -> True" in err
+    assert "train.learning_rate: 0.1 -> 0.6, train.nesterov: False -> True" in err
 
 
 def test_a_retry_by_name_goes_on_with_the_stored_recipe(

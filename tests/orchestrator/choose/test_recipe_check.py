@@ -60,8 +60,8 @@ RISING = [(0.40, 0.41), (0.50, 0.51), (0.60, 0.61), (0.69, 0.70), (0.685, 0.695)
 def test_the_best_rate_is_taken_and_of_equals_the_nearest_to_the_usual(write) -> None:
     check = checked(write, RISING, AUTO)
     assert (check.multiple, check.warning) == (2.0, "")
-    assert [rate.rate for rate in check.rates] == [0.1, 0.2, 0.4, 0.8, 1.6]
-    assert "trained at 0.8" in check.sentence and "0.4: 60.5 %" in check.sentence
+    assert [rate.rate for rate in check.rates] == [0.15, 0.3, 0.6, 1.2, 2.4]
+    assert "trained at 1.2" in check.sentence and "0.6: 60.5 %" in check.sentence
     level = checked(write, [(0.6, 0.61), (0.6, 0.62), (0.6, 0.6), (0.61, 0.6), (0.6, 0.6)], AUTO)
     assert level.multiple == 1.0
 
@@ -81,7 +81,7 @@ def test_rates_that_diverge_are_named_and_never_taken(write) -> None:
     check = checked(write, scores, AUTO)
     assert check.multiple == 1.0
     assert [rate.failed for rate in check.rates] == [0, 0, 0, 1, 2]
-    assert "0.8: failed, 1.6: failed" in check.sentence
+    assert "1.2: failed, 2.4: failed" in check.sentence
     nothing = checked(write, [(0.0, 0.0)] * 5, AUTO)
     assert (nothing.multiple, nothing.warning) == (1.0, "")
     assert "at none of the learning rates" in nothing.sentence
@@ -103,10 +103,10 @@ def test_only_automatic_recipes_change_and_only_in_their_rate(write) -> None:
     faster = plan_at(spec, plan, 2.0)
     for before, after in zip(plan.jobs, faster.jobs, strict=True):
         was, now = before.request.job, after.request.job
-        assert (was.recipe.learning_rate, now.recipe.learning_rate) == (0.4, 0.8)
+        assert (was.recipe.learning_rate, now.recipe.learning_rate) == (0.6, 1.2)
         assert now.model_copy(update={"recipe": was.recipe}) == was
     settled = with_rate(spec, 2.0)
-    assert (settled.train.learning_rate, settled.search.train.learning_rate) == (0.8, 0.8)
+    assert (settled.train.learning_rate, settled.search.train.learning_rate) == (1.2, 1.2)
     assert plan_study(settled, plan.data).jobs == faster.jobs
     number, planned = write()
     assert plan_at(number, planned, 2.0) == planned and with_rate(number, 2.0) == number
@@ -117,7 +117,7 @@ def test_jobs_at_the_specs_own_rate_are_jobs_of_the_search(write) -> None:
     searched = {job.request.job.id for job in plan.jobs}
     shared = [job for job in plan.rate_jobs if job.request.job.id in searched]
     assert len(plan.rate_jobs) == 2 * len(MULTIPLES)
-    assert [job.request.job.recipe.learning_rate for job in shared] == [0.4, 0.4]
+    assert [job.request.job.recipe.learning_rate for job in shared] == [0.6, 0.6]
     assert len({job.request.label for job in plan.planned}) == len(plan.planned)
     _, fast = write("train.learning_rate=60")
     assert max(job.request.job.recipe.learning_rate for job in fast.rate_jobs) == 60

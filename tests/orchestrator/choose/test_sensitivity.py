@@ -48,7 +48,7 @@ def judged(case, leads: dict[float, float], noise: float = 0.002) -> Sensitivity
     results = {}
     for job in planned.jobs:
         training = job.request.job
-        lead = leads[training.recipe.learning_rate / 0.4] * (job.candidate == verdict.gain.mix)
+        lead = leads[training.recipe.learning_rate / 0.6] * (job.candidate == verdict.gain.mix)
         score = 0.5 + lead + noise * training.seed
         results[training.id] = ended(job, score)
     return judge_sensitivity(spec, plan, verdict, planned, results)
@@ -58,7 +58,7 @@ def test_choice_and_best_axis_are_planned_at_two_rates_with_every_seed(case) -> 
     spec, plan, verdict = case
     planned = plan_sensitivity(spec, plan, verdict)
     assert {job.candidate for job in planned.jobs} == {verdict.gain.mix, verdict.gain.candidate}
-    assert {job.request.job.recipe.learning_rate for job in planned.jobs} == {0.2, 0.8}
+    assert {job.request.job.recipe.learning_rate for job in planned.jobs} == {0.3, 1.2}
     assert len({job.request.job.id for job in planned.jobs}) == 2 * 2 * 3
     bound = upper_bound_rounds(spec, plan)
     assert len(bound) == len(planned.jobs)
