@@ -106,7 +106,7 @@ class Answer(Model):
     sentence: str
     """The network, its cost and its accuracy, and what a doubling beyond it brings."""
     scaling: str = ""
-    """Whether compound scaling brought anything, and what was chosen where it did not."""
+    """The verdict: whether compound scaling brought anything, and what was chosen instead."""
     notes: tuple[str, ...] = ()
     """What was guessed, left out, or is of other images."""
 

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 from compound.orchestrator.wording.names import triple
 from compound.orchestrator.wording.numbers import percent, points, short
 from compound.schemas.answer import Answer, AnswerRow, Doubling, Reached, TrainingCost
-from compound.schemas.architecture import AXES, Axis
 from compound.schemas.design import COST_NAMES, CostUnit
-from compound.schemas.plan import Plan
 from compound.schemas.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -173,46 +171,6 @@ def _doubt(row: AnswerRow) -> str:
     if row.doubling is None:
         return "no smaller network was trained by the same recipe, so its gain is not known"
     return "one seed each shows no noise, so whether it is worth its cost is not known"
-
-
-def scaling(verdict: Verdict | None, search: Plan | None) -> str:
-    """Say what was chosen where compound scaling brought nothing, or nothing that is shown.
-
-    Empty where a gain is proven, which the verdict's own sentence says.
-    """
-    if verdict is None or search is None or verdict.chosen is None:
-        return ""
-    chosen = next(iter(_axes(search, (verdict.chosen,))), None)
-    if verdict.outcome == "gain":
-        return f"{chosen} alone was chosen.".capitalize() if chosen else ""
-    choice = f"{chosen} alone was chosen" if chosen else _beside_axes(verdict, search)
-    return f"{_BROUGHT[verdict.outcome]}: {choice}."
-
-
-_BROUGHT = {
-    "loss": "Compound scaling brought nothing here",
-    "no gain": "Compound scaling brought nothing here that this study can show",
-    "undecided": "Whether compound scaling brings anything here is undecided",
-    "no verdict": "Whether compound scaling brings anything here is not known",
-}
-
-
-def _beside_axes(verdict: Verdict, search: Plan) -> str:
-    """Say that a mix was chosen, and which single axes it is no better than."""
-    axes = list(_axes(search, verdict.tied))
-    if axes:
-        are = "is" if len(axes) == 1 else "are"
-        return f"{listed(axes)} alone {are} tied with the mix that was chosen"
-    if verdict.gain and verdict.gain.estimate < 0:
-        return f"the mix that was chosen has a lower mean than {verdict.gain.over} alone"
-    return "a mix was chosen"
-
-
-def _axes(search: Plan, candidates: Sequence[str]) -> Iterator[Axis]:
-    """Yield the single axes among candidates."""
-    for network in search.candidates:
-        if network.id in candidates:
-            yield from (axis for axis in AXES if axis in network.roles)
 
 
 def notes(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:

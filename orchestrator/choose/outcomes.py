@@ -15,7 +15,8 @@ Case = Literal["gain", "loss", "axis chosen", "axis tied", "no axis tied", "unde
 
 SENTENCES: dict[Case, str] = {
     "gain": "Compound scaling gains {size} points over {rival} ({interval}).",
-    "loss": "Compound scaling loses {size} points against {rival} ({interval}).",
+    "loss": "Compound scaling loses {size} points against {rival} ({interval}). {axes} is chosen "
+    "instead.",
     "axis chosen": "Compound scaling brought nothing that this study can show: the {which} mix is "
     "{difference} ({interval}). {axes} is chosen instead.",
     "axis tied": "Compound scaling brought nothing that this study can show: the {which} mix is "
@@ -54,7 +55,7 @@ def sentence(gain: Gain, level: float, which: str, chosen: str, tied: Sequence[s
     """Return the verdict as a text; `chosen`: the chosen axis or "", `tied`: all tied axes."""
     case = _case(gain, chosen, tied)
     size, rival = points(abs(gain.estimate)), f"{gain.over} alone"
-    axes = (chosen,) if chosen else tied
+    axes = (chosen,) if chosen else tied or (gain.over,)
     return SENTENCES[case].format(
         size=size,
         rival=rival,

@@ -113,10 +113,9 @@ def _in_json(
 
 
 def _say_verdict(stored: Documents) -> None:
+    """Print the reason for the choice, and what to know of the verdict that was said first."""
     if stored.verdict:
-        say(
-            f"\n{stored.verdict.sentence}\n{stored.verdict.reason} {stored.verdict.beside}".rstrip()
-        )
+        say(f"\n{stored.verdict.reason} {stored.verdict.beside}".rstrip())
         if stored.verdict.images and not stored.verdict.images.unknown:
             say(stored.verdict.images.sentence)
         for warning in stored.verdict.warnings:

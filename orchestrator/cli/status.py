@@ -128,12 +128,8 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     say(f"\n{', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}")
     for group in groups:
         say("\n  ".join(filter(None, (group.headline, group.users_line))))
-    for line in (
-        *_spent(study_status),
-        study_status.verdict,
-        study_status.gate,
-        study_status.along,
-    ):
+    verdict = "" if answer else study_status.verdict
+    for line in (*_spent(study_status), verdict, study_status.gate, study_status.along):
         if line:
             say(line)
     for line in final_lines(study_status.test):

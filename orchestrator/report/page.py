@@ -145,10 +145,7 @@ def _headline(inputs: ReportInputs) -> str:
 
 def _worded(inputs: ReportInputs) -> str:
     """Return what the head says after its first sentence."""
-    if inputs.answer is None or not inputs.answer.rows:
-        return ""
-    verdict = inputs.verdict.sentence if inputs.verdict else ""
-    return " ".join(filter(None, (inputs.answer.scaling, verdict)))
+    return inputs.answer.scaling if inputs.answer and inputs.answer.rows else ""
 
 
 def _advice(inputs: ReportInputs) -> str:

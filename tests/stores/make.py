@@ -42,7 +42,7 @@ FORMER = (
     "train.warmup_epochs=1",
     "search.recipe_check=false",
 )
-"""What a spec that says nothing got when schemas 1 and 2 were written: all stores have one study."""
+"""What a spec that says nothing got when schemas 1 and 2 were written."""
 
 
 def epochs(store: ArtifactStore, job: TrainJob, until: int | None = None) -> None:

@@ -43,9 +43,9 @@ def assert_consistent(verdict: Verdict) -> None:
     chosen = next(s for s in verdict.standings if s.candidate == verdict.chosen)
     axis = next((role for role in chosen.roles if role in ("depth", "width", "resolution")), None)
     assert ("is chosen instead" in verdict.sentence) == (
-        verdict.outcome == "no gain" and axis is not None
+        verdict.outcome in ("no gain", "loss") and axis is not None
     )
-    if axis and verdict.outcome == "no gain":
+    if axis and verdict.outcome in ("no gain", "loss"):
         assert f"{axis.capitalize()} alone is chosen instead" in verdict.sentence
     if verdict.outcome == "gain":
         assert axis is None
