@@ -30,7 +30,7 @@ SENTENCES: dict[Case, str] = {
 
 FOLLOWING: dict[Outcome, str] = {
     "gain": "Scale by {triple}.",
-    "no gain": "Scale by {triple}. {finer}",
+    "no gain": "If you scale, scale by {triple}. {finer}",
     "loss": "Scale by {triple}. For this network and these data one axis is better than a mix.",
     "undecided": "Scale by {triple}. Set search.seeds to 3 or more and run again: only new seeds "
     "train.",

@@ -151,7 +151,9 @@ def _worded(inputs: ReportInputs) -> str:
 def _advice(inputs: ReportInputs) -> str:
     if inputs.gate and inputs.gate.outcome == "does not carry over":
         return "Look at the gate before you scale by these: the search's order does not carry over."
-    return next_step(inputs.verdict) if inputs.verdict else ""
+    text = next_step(inputs.verdict) if inputs.verdict else ""
+    enough = inputs.answer is not None and inputs.answer.phi == 0
+    return text.replace("Scale by", "If you scale, scale by", 1) if enough else text
 
 
 def _became(inputs: ReportInputs) -> str:
