@@ -69,7 +69,7 @@ def _limits(texts: Mapping[LimitName, str | None]) -> list[Limit]:
             "no limit is named",
             where="advise",
             allowed=f"one or more of {', '.join(map(option_of, ALLOWED))}",
-            next_step="compound advise STUDY --multiple 16",
+            next_step=command("advise", ("STUDY",), multiple=16),
         )
     return named
 
