@@ -145,7 +145,10 @@ def _headline(inputs: ReportInputs) -> str:
 
 def _worded(inputs: ReportInputs) -> str:
     """Return what the head says after its first sentence."""
-    return inputs.answer.scaling if inputs.answer and inputs.answer.rows else ""
+    if inputs.answer is None or not inputs.answer.rows:
+        return ""
+    # A stored answer may be older than what is known of its verdict now.
+    return inputs.verdict.sentence if inputs.verdict else inputs.answer.scaling
 
 
 def _advice(inputs: ReportInputs) -> str:

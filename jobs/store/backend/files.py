@@ -19,6 +19,11 @@ _LONGEST_KEY = 1000
 
 _RESUME = "then run the same command again: it resumes"
 _ADVICE = {
+    # Files that are not there are no error where they are read: this is a folder, on writing.
+    errno.ENOENT: (
+        "a folder of it is gone: the store was deleted or moved while the study ran",
+        "bring the store back, or type the same command again to begin anew",
+    ),
     errno.ENOSPC: ("no space is left on the device", f"free some space, {_RESUME}"),
     errno.EDQUOT: ("the disk quota is used up", f"free some space, {_RESUME}"),
     errno.EROFS: ("the file system is read-only", "mount it writable, or set another `store`"),
