@@ -32,13 +32,13 @@ GAINS = ("true", "width", "bias")
 
 def mean(values: Sequence[float | None], form: str) -> str:
     """Return the mean of what is known."""
-    known = [value for value in values if value is not None]
-    return format(np.mean(known), form) if known else "-"
+    numbers = [value for value in values if value is not None]
+    return format(np.mean(numbers), form) if numbers else "-"
 
 
 def figures(families: Sequence[Family], name: str) -> dict[str, str]:
     """Return the figures of one kind of claim."""
-    claims: list[Claim] = [one.claims[name] for one in families if name in one.claims]
+    claims: list[Claim] = [family.claims[name] for family in families if name in family.claims]
     widths = [claim.width for claim in claims if claim.width is not None]
     return {
         "given": f"{len(claims) / len(families):.2f}",
@@ -58,9 +58,9 @@ def columns() -> list[tuple[str, str]]:
 
 def row(name: str, families: Sequence[Family]) -> str:
     """Return one line of the table."""
-    found = {kind: figures(families, kind) for kind in (*AHEAD, "step", "doubling")}
-    cells = [found[kind][head] for kind, head in columns()]
-    cells.append(mean([one.warned for one in families], ".3f"))
+    by_kind = {kind: figures(families, kind) for kind in (*AHEAD, "step", "doubling")}
+    cells = [by_kind[kind][head] for kind, head in columns()]
+    cells.append(mean([family.warned for family in families], ".3f"))
     return f"{name:16}" + "".join(f"{cell:>9}" for cell in cells)
 
 
