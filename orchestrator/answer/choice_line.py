@@ -58,7 +58,8 @@ def choice_line(stored: "Documents") -> list[LineNetwork]:
 def _networks(stored: "Documents") -> Iterator[LineNetwork]:
     family = family_of(stored)
     members = family.line if family else ()
-    if stored.trained:
+    trained = {member.network.id for member in members}
+    if stored.trained and stored.trained.baseline.id not in trained:
         yield LineNetwork(0.0, stored.trained.baseline, ())
     for searched in _searched(stored.search, stored.verdict) if stored.search else ():
         if _takes_part(searched, members):

@@ -7,7 +7,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.cli.printing.along_table import show_along
 from compound.orchestrator.cli.printing.final_table import show_final
-from compound.orchestrator.cli.printing.output import note, print_json, say
+from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
 from compound.orchestrator.cli.report import report_or_reason
 from compound.orchestrator.forecast.budget_check import exceeded
@@ -15,6 +15,7 @@ from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.study import Outcome
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command
+from compound.orchestrator.wording.numbers import short
 from compound.schemas.answer import Answer
 from compound.schemas.errors import ReportError
 from compound.schemas.metrics import ACCURACY
@@ -23,6 +24,9 @@ from compound.schemas.study import AnySpec
 
 Reached = Outcome | Literal["spent", "failed"]
 """`spent`: stopped at the budget's limit; `failed`: nothing of the search can be used."""
+
+
+MEMBERS = ("network", ">phi", ">cost", ">params", ">MACs", ">pixels", "status", ">accuracy")
 
 
 @dataclass(frozen=True)
@@ -63,12 +67,34 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
         note(f"warning: {text}")
     _say_verdict(stored)
     show_phis(answer)
+    _show_members(store, stored)
     show_final(stored.test)
     if stored.law:
         say(f"\n{stored.law.sentence}")
     show_along(stored.along)
     _say_next(stored.record.spec, summary, report)
     return missing
+
+
+def _show_members(store: ArtifactStore, stored: Documents) -> None:
+    """Print how many jobs of each member of the family are done, and their mean accuracy."""
+    rows = [_member_cells(row) for row in family_rows(store, stored)]
+    if rows:
+        print_table("\nmembers", MEMBERS, rows)
+
+
+def _member_cells(row: dict[str, Any]) -> list[str]:
+    accuracy = row["accuracy"]
+    return [
+        row["architecture"][:8],
+        f"{row['phi']:g}",
+        f"{row['ratio']:.2f}x",
+        f"{row['params']:,}",
+        short(row["macs"]),
+        str(row["resolution"]),
+        f"{row['done']} of {row['jobs']} done",
+        "" if accuracy is None else f"{accuracy:.2%}",
+    ]
 
 
 def _say_next(spec: AnySpec, summary: RunSummary, report: str | None) -> None:
