@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from statistics import median
 
 import numpy as np
 import pytest
@@ -108,10 +109,10 @@ def test_a_batch_that_does_not_fit_is_halved_or_left_out_with_its_reason() -> No
 def test_steps_between_two_readings_are_steps_all_the_same() -> None:
     """A GPU is read once in several steps."""
     case = SMALLEST.model_copy(update={"images": 64})
-    singly, together = (measure(case, Process.single(), steps) for steps in (1, 4))
-    # Another program may hold a core during one of them, so these bounds are for a wrong count.
-    assert 0.1 < together.seconds / singly.seconds < 10
-    assert 0.1 < together.evaluation / singly.evaluation < 10
+    # Another program may hold a core during one of them: the median of several pairs decides.
+    pairs = [[measure(case, Process.single(), steps) for steps in (1, 4)] for _ in range(5)]
+    assert 0.3 < median(together.seconds / singly.seconds for singly, together in pairs) < 3
+    assert 0.3 < median(together.evaluation / singly.evaluation for singly, together in pairs) < 3
 
 
 def test_cases_are_measured_in_another_process_and_told() -> None:
