@@ -46,7 +46,7 @@ def advise(study: str, options: Options) -> None:
     Raises SpecError: no limit is named or one is no number, no network fits, or the study has
     chosen nothing to scale by.
     """
-    limits = _limits(options.texts)
+    limits = _limits(study, options)
     store, stored = find(study, options.store)
     spec = stored.record.spec
     typed = stored.record.resume or command("run", (study if is_spec(study) else "SPEC",))
@@ -62,14 +62,14 @@ def advise(study: str, options: Options) -> None:
     _print(advice, as_json=options.as_json)
 
 
-def _limits(texts: Mapping[LimitName, str | None]) -> list[Limit]:
-    named = [parsed(name, text) for name, text in texts.items() if text is not None]
+def _limits(study: str, options: Options) -> list[Limit]:
+    named = [parsed(name, text) for name, text in options.texts.items() if text is not None]
     if not named:
         raise SpecError(
             "no limit is named",
             where="advise",
             allowed=f"one or more of {', '.join(map(option_of, ALLOWED))}",
-            next_step=command("advise", ("STUDY",), multiple=16),
+            next_step=command("advise", (study,), multiple=16, store=options.store),
         )
     return named
 

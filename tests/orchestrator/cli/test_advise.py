@@ -132,6 +132,8 @@ def test_what_cannot_be_advised_is_refused(
     assert done.returncode == 2 and not done.stdout
     assert done.stderr.startswith(f"compound: {told}" if words else "compound: advise: no limit")
     assert "  allowed: " in done.stderr and "Traceback" not in done.stderr
+    if not words:
+        assert f"next: compound advise {ran[0]} --multiple 16" in done.stderr
 
 
 def test_a_study_without_a_choice_says_what_to_run(tmp_path: Path) -> None:
