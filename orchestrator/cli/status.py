@@ -16,7 +16,7 @@ from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, out
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
-from compound.orchestrator.forecast.budget_check import used_parts
+from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.records.documents import (
     ALONG,
     ANSWER,
@@ -34,6 +34,7 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
+from compound.orchestrator.records.other_rates import OtherRates
 from compound.orchestrator.records.selected_scores import sentence_as_read
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
@@ -129,7 +130,8 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     for group in groups:
         say("\n  ".join(filter(None, (group.headline, group.users_line))))
     verdict = "" if answer else study_status.verdict
-    for line in (*_spent(study_status), verdict, study_status.gate, study_status.along):
+    spent, rates = spent_text(study_status.spec.budget, study_status.spent), study_status.rates
+    for line in (spent, *rates.lines, verdict, study_status.gate, study_status.along):
         if line:
             say(line)
     for line in final_lines(study_status.test):
@@ -159,6 +161,7 @@ class StudyStatus:
     """None: it has no test part, or is older than test parts."""
     data: DataInfo | None
     """None: begun before studies kept it."""
+    rates: OtherRates
 
     @classmethod
     def of(cls, store: ArtifactStore, study: str) -> "StudyStatus":
@@ -174,9 +177,10 @@ class StudyStatus:
         )
         spent = folder.read(SPENDING, Spent) if SPENDING in listed else None
         gated = GATE_PLAN in planning(record.spec)
+        planned = _planned(folder, record.spec, listed)
         return cls(
             record.spec,
-            _planned(folder, record.spec, listed),
+            planned,
             listed,
             folder.read(ANSWER, Answer) if ANSWER in listed else None,
             sentence_as_read(record.spec, verdict.sentence) if verdict else None,
@@ -185,6 +189,7 @@ class StudyStatus:
             spent,
             folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,
             folder.read(DATA, DataInfo) if DATA in listed else None,
+            OtherRates.read(folder, record.spec, listed, [line.job for line in planned]),
         )
 
 
@@ -195,6 +200,7 @@ def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
         "verdict": status.verdict,
         "gate": status.gate,
         "along": status.along,
+        **status.rates.as_json,
         **{name: part.model_dump(mode="json") if part else None for name, part in models.items()},
     }
 
@@ -216,17 +222,6 @@ def _planned(folder: StudyFolder, spec: AnySpec, listed: Mapping[str, int]) -> l
         stored = documents(folder)
         planned = lines_of(stored) if stored else []
     return once(planned)
-
-
-def _spent(status: StudyStatus) -> list[str]:
-    """Say what the study has taken, and of its budget how much."""
-    spent = status.spent
-    if spent is None or not spent.epochs:
-        return []
-    parts = list(used_parts(status.spec.budget, spent))
-    hours = f"{spent.gpu_hours:.3g} GPU-hours" if spent.gpu_hours else ""
-    amounts = [f"{spent.epochs:,} epochs", hours, f"{spent.cpu_hours:.3g} CPU-hours"]
-    return [f"spent: {', '.join(parts or [amount for amount in amounts if amount])}"]
 
 
 def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:

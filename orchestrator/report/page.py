@@ -25,6 +25,7 @@ from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores
 from compound.orchestrator.report.mistakes_report import confusion_tables, mistakes_text
 from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
+from compound.orchestrator.report.rates_section import rates_table, sensitivity_table
 from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
 from compound.orchestrator.report.table_cells import Table
 from compound.orchestrator.wording.class_warnings import class_warnings
@@ -70,6 +71,7 @@ def render(inputs: ReportInputs) -> str:
             figure_data=_embedded(drawn),
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
             counted=counted,
+            points=points,
             most=MOST,
             mistaken=mistakes_text(verdict, inputs.spec.data.source) if verdict else "",
             resolves=resolution(verdict.resolution) if verdict else "",
@@ -114,6 +116,8 @@ def _embedded(value: object) -> Markup:
 def _tables(inputs: ReportInputs) -> dict[str, Table]:
     named = {
         "answer": answer_table(inputs),
+        "rates": rates_table(inputs),
+        "sensitivity": sensitivity_table(inputs),
         "standings": tables.standings(inputs),
         "networks": tables.networks(inputs),
         "rungs": rung_table(inputs),
