@@ -14,9 +14,9 @@ def rates_table(inputs: ReportInputs) -> Table:
     return Table(heads, tuple(_rate(rate, check and check.multiple) for rate in rows))
 
 
-def _rate(rate: RateScore, taken: float | None) -> tuple[Cell, ...]:
+def _rate(rate: RateScore, multiple: float | None) -> tuple[Cell, ...]:
     single = "  ".join(f"{100 * score:.2f}" for score in rate.scores)
-    chosen = rate.multiple == taken
+    chosen = rate.multiple == multiple
     return (
         number(rate.rate, "{:g}", "strong" if chosen else ""),
         number(rate.multiple, "{:g}x"),

@@ -77,9 +77,9 @@ def test_status_and_report_say_what_holds_for_the_plan(
     assert all(line in shown for line in lines)
     assert ("recipe check: " in shown, SENSITIVE.sentence in shown) == (planned, sensitive)
     status(study, store.uri, as_json=True)
-    found = json.loads(capsys.readouterr().out)
-    assert found["recipe_check"] is None or found["recipe_check"]["rates"][0]["rate"] == 0.6
-    assert (found["recipe_check"] is not None, found["sensitivity"] is not None) == (
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["recipe_check"] is None or printed["recipe_check"]["rates"][0]["rate"] == 0.6
+    assert (printed["recipe_check"] is not None, printed["sensitivity"] is not None) == (
         planned,
         sensitive,
     )
