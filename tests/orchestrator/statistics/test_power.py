@@ -72,8 +72,8 @@ def test_the_sentences_of_the_plan_and_of_the_report():
         seeds_for_half=None,
     )
     assert resolution(reached) == (
-        "3 seeds and 9 networks resolve a difference of 2.7 points with a probability of about 80 %. "
-        "A difference as large as the noise needs 19 seeds, half of it over 1,000."
+        "3 seeds and 9 networks resolve a difference of 2.7 points with a probability of about "
+        "80 %. A difference as large as the noise needs 19 seeds, half of it over 1,000."
     )
     blind = reached.model_copy(update={"difference": None})
     text = resolution(blind)
