@@ -10,11 +10,11 @@ def rates_table(inputs: ReportInputs) -> Table:
     """Return the baseline's accuracy at each learning rate of the recipe check."""
     check = inputs.rates.check
     heads = ("learning rate", "multiple", "accuracy, %", "single scores, %", "failed", "taken")
-    rows = check.rates if check else ()
-    return Table(heads, tuple(_rate(rate, check and check.multiple) for rate in rows))
+    rows = [_rate(rate, check.multiple) for rate in check.rates] if check else []
+    return Table(heads, tuple(rows))
 
 
-def _rate(rate: RateScore, multiple: float | None) -> tuple[Cell, ...]:
+def _rate(rate: RateScore, multiple: float) -> tuple[Cell, ...]:
     single = "  ".join(f"{100 * score:.2f}" for score in rate.scores)
     chosen = rate.multiple == multiple
     return (
