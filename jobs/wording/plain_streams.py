@@ -14,7 +14,7 @@ class PlainStream:
     """A stream that escapes what a terminal would obey, whoever writes it.
 
     Commands, log records, warnings, tracebacks and a user's own code write to sys.stdout and
-    sys.stderr, and none of them knows where its texts come from. Newlines and tabs stay.
+    sys.stderr, and none of them knows where its texts come from. Newlines stay.
     """
 
     def __init__(self, stream: TextIO, name: str) -> None:

@@ -11,19 +11,14 @@ def printable(text: str) -> str:
 
     Escaped are control characters (a terminal obeys them: colours, title, clipboard), all format
     characters (marks that turn the direction of text, CVE-2021-42574, and invisible ones),
-    separators of lines, and what no font has: `\x1b`, `\u202e`. Newlines and tabs stay.
+    separators of lines, tabs, and what no font has: `\x1b`, `\u202e`. Newlines stay.
     """
-    lines = (line if line.isprintable() else _escaped(line, "\t") for line in text.split("\n"))
-    return "\n".join(lines)
+    return "\n".join(map(in_line, text.split("\n")))
 
 
 def in_line(text: str) -> str:
-    r"""Return printable text of one line: newlines and tabs are written `\n` and `\t` too."""
-    return text if text.isprintable() else _escaped(text)
-
-
-def _escaped(text: str, allowed: str = "") -> str:
-    return "".join(char if char in allowed else _harmless(char) for char in text)
+    r"""Return printable text of one line: a newline is written `\n` too."""
+    return text if text.isprintable() else "".join(map(_harmless, text))
 
 
 def _harmless(char: str) -> str:

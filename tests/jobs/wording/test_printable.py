@@ -24,7 +24,7 @@ def test_letters_of_every_script_stay(text: str) -> None:
 
 
 def test_how_it_is_written() -> None:
-    assert printable("a\x1b[31m\nb\tc") == "a\\x1b[31m\nb\tc"
+    assert printable("a\x1b[31m\nb\tc") == "a\\x1b[31m\nb\\tc"
     assert in_line("a\nb\tc\u202e") == "a\\nb\\tc\\u202e"
     assert in_line("\r\x9b\U000e0041\u200b\u2028") == "\\r\\x9b\\U000e0041\\u200b\\u2028"
     assert printable(b"caf\xe9".decode(errors="surrogateescape")) == "caf\\xe9"
