@@ -1,5 +1,6 @@
 """The streams of every program: what is written through them is escaped, and errors name them."""
 
+import errno
 import io
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -37,13 +38,12 @@ def test_streams_are_wrapped_once() -> None:
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
 def test_an_error_names_the_stream(name) -> None:
-    with open("/dev/full", "w") as full:
-        stream = PlainStream(full, name)
-        stream.write("a")
-        with pytest.raises(OSError) as caught:
-            stream.flush()
-        assert caught.value.filename == name
-        stream.obeying = io.StringIO()
-        with pytest.raises(OSError):
-            full.flush()
-        full.detach().detach().close()
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    stream = PlainStream(Full(), name)
+    stream.write("a")
+    with pytest.raises(OSError) as caught:
+        stream.flush()
+    assert caught.value.filename == name

@@ -19,7 +19,9 @@ PROGRAMS = {
 
 def files_with(*words: str) -> set[str]:
     """Return the product's files that have one of some dotted names, such as `sys.stdout.write`."""
-    pattern = re.compile("|".join(rf"(?<![\w.]){re.escape(word)}(?!\w)" for word in words))
+    ends = {True: r"\b", False: ""}
+    forms = (rf"(?<![\w.]){re.escape(word)}{ends[word[-1].isalnum()]}" for word in words)
+    pattern = re.compile("|".join(forms))
     return {str(path) for path in trees() if pattern.search((ROOT / path).read_text())}
 
 
@@ -33,7 +35,7 @@ def test_no_file_goes_round_the_streams() -> None:
     assert files_with("sys.stdout.buffer") == {"orchestrator/cli/printing/table_output.py"}
     assert files_with("os.write") == {"jobs/store/backend/local_files.py"}  # to files
     assert files_with("print(", "pprint", "typer.echo", "typer.secho", "click.echo") == set()
-    assert files_with("Console") == {OUTPUT}
+    assert files_with("Console(") == {OUTPUT}
 
 
 def test_two_files_write_controls_of_their_own() -> None:
