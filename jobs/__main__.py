@@ -31,6 +31,9 @@ from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checksummed_json import unseal, version_of
 from compound.jobs.training.data_cache import DataCache
+from compound.jobs.wording.machine_errors import in_words
+from compound.jobs.wording.os_errors import refused_as
+from compound.jobs.wording.plain_streams import open_streams
 from compound.schemas.errors import ClusterError, CompoundError, SpecError
 from compound.schemas.job import Cause, EpochRow, JobRequest, JobResult, Resources, TrainJob
 
@@ -115,7 +118,7 @@ def _request(path: Path) -> JobRequest:
             return JobRequest(job=job, resources=Resources(workers=workers, gpus="auto"))
         return JobRequest.model_validate_json(data)
     except OSError as error:
-        raise SpecError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        raise refused_as(SpecError, "cannot be read", path, error) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
@@ -190,7 +193,8 @@ def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
     if result is not None and result.cause is not None and result.status == "failed":
         _report_cause(result.cause)
     if result is not None and process.leads:
-        sys.stdout.write(result.model_dump_json() + "\n")
+        sys.stdout.write(result.model_dump_json(ensure_ascii=True) + "\n")
+        sys.stdout.flush()
     if result is None or result.status == "stopped":
         return INTERRUPTED
     return 0 if result.status == "done" else FAILED
@@ -198,7 +202,7 @@ def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
 
 def _report_cause(cause: Cause) -> None:
     """Write on stderr why this process ends, for its parent: the store may not have it."""
-    sys.stderr.write(f"{GAVE_UP}{cause.model_dump_json()}\n")
+    sys.stderr.write(f"{GAVE_UP}{cause.model_dump_json(ensure_ascii=True)}\n")
 
 
 def _drive(
@@ -237,12 +241,14 @@ def _reporter(request: JobRequest, process: Process) -> Callable[[EpochRow], Non
 
 def command() -> NoReturn:
     """Run as a command, and end the process: at once if the job has failed on this rank."""
+    open_streams()
     try:
         code = main()
     except Exception as error:  # such as a process group that cannot be joined
-        traceback.print_exc()
+        refused = in_words(error)
+        sys.stderr.write(f"{refused}\n" if refused else traceback.format_exc())
         _report_cause(classify(error))
-        code = FAILED
+        code = refused.exit_code if refused else FAILED
     if code == FAILED or distributed.is_initialized():
         end_process(code)
     sys.exit(code)

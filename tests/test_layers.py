@@ -32,6 +32,7 @@ ORDER = (
     "schemas/outcomes",
     "jobs/seeds",
     "jobs/device_model",
+    "jobs/wording",
     "jobs/store/backend",
     "jobs/store/format",
     "jobs/store/folders",

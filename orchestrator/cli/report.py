@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.status import find
@@ -10,7 +11,6 @@ from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.records.other_rates import OtherRates
 from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.answer import Answer
 from compound.schemas.errors import ReportError, SpecError
 from compound.schemas.job import JobResult

@@ -126,9 +126,9 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     say_answer(answer)
     show_phis(answer)
     print_table(f"\n{name} in {store.uri}", columns, cells)
-    say(f"\n{', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}")
+    say("", f"{', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}")
     for group in groups:
-        say("\n  ".join(filter(None, (group.headline, group.users_line))))
+        say(group.headline, *([f"  {group.users_line}"] if group.users_line else []))
     verdict = "" if answer else study_status.verdict
     spent, rates = spent_text(study_status.spec.budget, study_status.spent), study_status.rates
     for line in (spent, *rates.lines, verdict, study_status.gate, study_status.along):

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from compound.jobs.store.format.checksummed_json import seal, unseal
+from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.spec.yaml_source import parse
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.architecture import Network
 from compound.schemas.base import Model
 from compound.schemas.baseline import FactoryBaseline

@@ -66,7 +66,8 @@ class Progress:
     def _line(self, label: str, result: JobResult, reason: str) -> str:
         head = f"[{self._ended}/{self._total}] {result.status:<7} {label:<26}"
         if result.cause is not None:
-            cause = f"{result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
+            first = result.cause.message.partition("\n")[0]
+            cause = f"{result.cause.kind}: {first[:120]}"
             return f"{head} {cause}{f' ({reason})' if reason else ''}"
         accuracy = result.metrics.get(ACCURACY)
         scores = ""

@@ -19,6 +19,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from compound.jobs.wording.os_errors import refused_as
+from compound.jobs.wording.printable import in_line
 from compound.orchestrator.spec.yaml_mistakes import (
     Mistake,
     impossible_value,
@@ -28,8 +30,6 @@ from compound.orchestrator.spec.yaml_mistakes import (
     unneeded,
     unreadable_character,
 )
-from compound.orchestrator.wording.os_errors import refused_as
-from compound.orchestrator.wording.printable import in_line
 from compound.schemas.errors import SpecError
 from compound.schemas.store_uri import masked
 

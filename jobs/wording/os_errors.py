@@ -4,7 +4,7 @@ import errno
 import os
 from collections.abc import Mapping
 
-from compound.orchestrator.wording.printable import in_line
+from compound.jobs.wording.printable import in_line
 from compound.schemas.errors import CompoundError, MachineError
 
 _RIGHTS = "give yourself the right to it (chmod, chown), or name another path"
@@ -42,6 +42,7 @@ _WAYS_OUT: Mapping[int, tuple[str, str]] = {
     errno.EBUSY: ("it is in use by another program", "end that program, or name another path"),
     errno.ETXTBSY: ("it is being executed", "name another path"),
     errno.ECONNREFUSED: ("nothing listens at this address", _NETWORK),
+    errno.EPIPE: ("the other end has closed the connection", _NETWORK),
     errno.ECONNRESET: ("the other end has closed the connection", _NETWORK),
     errno.ETIMEDOUT: ("no answer came in time", _NETWORK),
     errno.EHOSTUNREACH: ("the host cannot be reached", _NETWORK),
