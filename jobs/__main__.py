@@ -26,6 +26,7 @@ from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.gpu.visible_gpus import VARIABLE, gpus_here, is_instance, part_for, sharers
 from compound.jobs.parallel.collective import end_process, join, leave, summed
 from compound.jobs.parallel.failure import GAVE_UP, classify
+from compound.jobs.regular_file import UnfitFileError, read_document
 from compound.jobs.run_job import Process, run_request
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
@@ -108,14 +109,16 @@ def _parser() -> argparse.ArgumentParser:
 def _request(path: Path) -> JobRequest:
     """Read a request; the job.json of a store gets one worker for each process of the launcher."""
     try:
-        data = path.read_bytes()
+        data = read_document(path)
         if version_of(data):
             workers = int(os.environ.get("WORLD_SIZE", 1))
             job = unseal(data, TrainJob, str(path))
             return JobRequest(job=job, resources=Resources(workers=workers, gpus="auto"))
         return JobRequest.model_validate_json(data)
     except OSError as error:
-        raise SpecError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        allowed = error.allowed if isinstance(error, UnfitFileError) else ""
+        problem = f"cannot be read: {error.strerror}"
+        raise SpecError(problem, where=str(path), allowed=allowed) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))

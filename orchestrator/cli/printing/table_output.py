@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from compound.jobs.regular_file import open_output
 from compound.orchestrator.cli.printing.output import note, print_table
 from compound.orchestrator.wording.numbers import counted
 from compound.orchestrator.wording.os_errors import refused_as
@@ -53,7 +54,7 @@ def emit_parts(
         sys.stdout.buffer.flush()
     else:
         try:
-            with _replacing(output.resolve()) as sink:
+            with _replacing(output) as sink:
                 rows = _send(schema, parts, format, sink)
         except OSError as error:
             raise refused_as(SpecError, "cannot write", output, error) from None
@@ -70,9 +71,10 @@ def format_of(output: Path | None, default: Format) -> Format:
 def _replacing(output: Path) -> Iterator[IO[bytes]]:
     """Open what takes the place of a file once it is complete; a pipe or a device as it is."""
     if output.exists() and not output.is_file():
-        with output.open("wb") as sink:
+        with open_output(output) as sink:
             yield sink
         return
+    output = output.resolve()
     part = output.with_name(f".{output.name}.part")
     try:
         with part.open("wb") as sink:
