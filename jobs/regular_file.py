@@ -35,6 +35,8 @@ class UnfitFileError(OSError):
     """No file, or one that is too large; `strerror` says what it is."""
 
     allowed = "a file"
+    most: int | None = None
+    """The bytes that it may have, where it has more."""
 
 
 def strange_kind(mode: int) -> str:
@@ -143,5 +145,5 @@ def _no_file(path: str | os.PathLike[str], kind: str) -> UnfitFileError:
 def unfit(path: str | os.PathLike[str], problem: str, most: int) -> UnfitFileError:
     """Return the error of a file that is larger than is allowed."""
     error = UnfitFileError(None, problem, os.fspath(path))
-    error.allowed = f"at most {most:,} bytes"
+    error.allowed, error.most = f"at most {most:,} bytes", most
     return error
