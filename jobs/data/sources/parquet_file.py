@@ -94,7 +94,11 @@ class LimitedParquet:
         for page in pages:
             if page.unpacked > allowed(page.packed):
                 raise self._too_much(column, page.unpacked)
-        return ColumnPages(*(sum(numbers) for numbers in zip(*pages, strict=True)))
+        return ColumnPages(
+            sum(page.packed for page in pages),
+            sum(page.unpacked for page in pages),
+            sum(page.dictionary for page in pages),
+        )
 
     def _pages(self, chunk: Any, size: int) -> ColumnPages:
         said, varies = int(chunk.total_uncompressed_size), chunk.physical_type == "BYTE_ARRAY"

@@ -69,7 +69,7 @@ def test_an_archive_that_unpacks_to_more_than_it_has_is_refused(tmp_path: Path) 
     with zipfile.ZipFile(saved) as source, zipfile.ZipFile(path, "w") as target:
         for part in source.infolist():
             target.writestr(part.filename, source.read(part), zipfile.ZIP_DEFLATED)
-    with pytest.raises(ArchitectureError, match="an archive of .* bytes that unpacks to"):
+    with pytest.raises(ArchitectureError, match=r"an archive of .* bytes that unpacks to"):
         read(path)
 
 
