@@ -107,8 +107,9 @@ class LimitedParquet:
             return ColumnPages(size, said, dictionary)
         try:
             pages = column_pages(self.handle, _start(chunk), size, allowed(size))
-        except (ValueError, OSError) as error:
-            raise _unreadable(self.where, f"{chunk.path_in_schema}: {error}") from None
+        except ValueError as error:
+            # As pyarrow says of damaged pages: those who read images count these as bad.
+            raise OSError(f"{chunk.path_in_schema}: {error}") from None
         # Numbers of a fixed width take as much room in a dictionary as elsewhere.
         return pages if varies else pages._replace(dictionary=0)
 
