@@ -102,7 +102,7 @@ class BucketFolder:
         """Return the object's URI."""
         return f"{self.where}/{name}"
 
-    def _get(self, name: str, most: int | None, **parameters: str) -> bytes:
+    def _get(self, name: str, most: int | None, /, **parameters: str) -> bytes:
         answer = self._request_file("get_object", name, most, **parameters)
         if answer["Body"] is None:
             assert most is not None
@@ -111,7 +111,7 @@ class BucketFolder:
         return bytes(answer["Body"])
 
     def _request_file(
-        self, action: str, name: str, most: int | None = None, **parameters: str
+        self, action: str, name: str, most: int | None = None, /, **parameters: str
     ) -> Answer:
         where = self.address(name)
         try:
@@ -122,7 +122,7 @@ class BucketFolder:
             raise
 
     def _request(
-        self, action: str, where: str, most: int | None = None, **parameters: str
+        self, action: str, where: str, most: int | None = None, /, **parameters: str
     ) -> Answer:
         try:
             return self._client.call(action, where, most, **parameters)

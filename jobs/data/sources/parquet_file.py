@@ -133,9 +133,9 @@ def opened_parquet(location: FileLocation, name: str) -> Iterator[LimitedParquet
     """Open a file. DataError: it claims too much; OSError, pa.ArrowException: it is no Parquet."""
     where = as_utf8(location.address(name))
     with location.opened(name) as file:
-        size, handle = file.seek(0, os.SEEK_END), None
-        if location.parallel_reads == 1:
-            handle = file.fileno()
+        size = file.seek(0, os.SEEK_END)
+        handle = file.fileno() if location.parallel_reads == 1 else None
+        if handle is not None:
             _check_footer(handle, size, where)
         with pq.ParquetFile(file) as reader:
             yield LimitedParquet(reader, where, size, handle)

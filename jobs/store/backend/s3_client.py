@@ -76,12 +76,14 @@ class S3Client:
         done: T = sync(get_loop(), work)
         return done
 
-    def call(self, action: str, where: str, most: int | None = None, **parameters: Any) -> Answer:
+    def call(
+        self, action: str, where: str, most: int | None = None, /, **parameters: Any
+    ) -> Answer:
         """Send a request, and wait for the answer; see `call_async`."""
         return self.run(lambda: self.call_async(action, where, most, **parameters))
 
     async def call_async(
-        self, action: str, where: str, most: int | None = None, **parameters: Any
+        self, action: str, where: str, most: int | None = None, /, **parameters: Any
     ) -> Answer:
         """Send a request until it is answered; return the answer with the whole of its `Body`.
 
