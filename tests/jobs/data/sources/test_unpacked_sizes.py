@@ -21,6 +21,7 @@ from tests.support.strange_files import STRANGE, TERABYTE, put
 
 IMAGES = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 MIB = 2**20
+FEW = [encoded(number) for number in range(20)]
 
 
 def table(cells: list[bytes], labels: list[object] | None = None) -> pa.Table:
@@ -54,7 +55,7 @@ def test_what_is_in_order_is_read_as_pyarrow_reads_it(
 
 
 def test_a_cell_of_a_few_kilobytes_is_not_unpacked_to_hundreds_of_megabytes(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.parquet", table([bytes(2 * UNPACKED_BYTES), b""]))
+    path = write(tmp_path / "a.parquet", table([bytes(2 * UNPACKED_BYTES), *FEW]))
     with pytest.raises(DataError, match="column 'image' unpacks to 268,435") as caught:
         summarise(parquet(path))
     assert caught.value.where == path and "134,217,728 bytes" in caught.value.allowed
@@ -82,7 +83,7 @@ def _varint(number: int) -> bytes:
 
 
 def test_a_footer_that_says_less_than_its_pages_is_not_believed(tmp_path: Path) -> None:
-    write(tmp_path / "a.parquet", table([bytes(2 * UNPACKED_BYTES), b""]), use_dictionary=False)
+    write(tmp_path / "a.parquet", table([bytes(2 * UNPACKED_BYTES), *FEW]), use_dictionary=False)
     path = lying(tmp_path / "a.parquet")
     with pytest.raises(DataError, match="column 'image' unpacks to 268,435"):
         summarise(parquet(str(path)))
@@ -154,8 +155,8 @@ def test_a_packed_idx_file_is_not_unpacked_without_end(tmp_path: Path) -> None:
 def test_the_memory_that_it_takes_is_bounded(tmp_path: Path) -> None:
     """One cell that is as large as is allowed, and one of a gigabyte: less than 1 GB in all."""
     paths = [
-        write(tmp_path / "a.parquet", table([bytes(UNPACKED_BYTES - MIB), b"", encoded(1)])),
-        write(tmp_path / "b.parquet", table([bytes(2**30 - 1), b"", encoded(1)])),
+        write(tmp_path / "a.parquet", table([bytes(UNPACKED_BYTES - MIB), *FEW])),
+        write(tmp_path / "b.parquet", table([bytes(2**30 - 1), *FEW])),
     ]
     code = """
 import resource, sys
