@@ -26,6 +26,7 @@ from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.gpu.visible_gpus import VARIABLE, gpus_here, is_instance, part_for, sharers
 from compound.jobs.parallel.collective import end_process, join, leave, summed
 from compound.jobs.parallel.failure import GAVE_UP, classify
+from compound.jobs.regular_file import read_document
 from compound.jobs.run_job import Process, run_request
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
@@ -111,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 def _request(path: Path) -> JobRequest:
     """Read a request; the job.json of a store gets one worker for each process of the launcher."""
     try:
-        data = path.read_bytes()
+        data = read_document(path)
         if version_of(data):
             workers = int(os.environ.get("WORLD_SIZE", 1))
             job = unseal(data, TrainJob, str(path))

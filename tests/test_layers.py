@@ -30,6 +30,7 @@ ORDER = (
     "schemas/machine",
     "schemas",
     "schemas/outcomes",
+    "jobs/regular_file",
     "jobs/seeds",
     "jobs/device_model",
     "jobs/wording",

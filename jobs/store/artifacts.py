@@ -236,7 +236,9 @@ class ArtifactStore:
 
     def _traces(self, job_id: str) -> list[Entry]:
         prefix = f"{PROFILES}/{job_id}"
-        traces = (e for e in self._files.entries(PROFILES) if kind_of(e.key) == "trace")
+        traces = (
+            e for e in self._files.entries(PROFILES) if kind_of(e.key) == "trace" and not e.strange
+        )
         return [trace for trace in traces if trace.key.startswith(prefix)]
 
     def profiles(self) -> list[DeviceProfile]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from compound.jobs.regular_file import open_output
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.answer.stored_answer import stored_answer
@@ -43,7 +44,8 @@ def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -
 
 def _copy(text: str, path: Path) -> None:
     try:
-        path.write_text(text)
+        with open_output(path) as file:
+            file.write(text.encode())
     except OSError as error:
         raise refused_as(SpecError, "cannot write", path, error) from None
 

@@ -6,25 +6,29 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from compound.jobs.regular_file import DOCUMENT_BYTES, check_regular, read_regular
 from compound.jobs.store.backend.files import (
     Content,
+    DamagedError,
     Entry,
     Files,
     Lock,
     Stream,
     checked,
     explained,
+    foreign_file,
     segments,
     temporary_of,
 )
-from compound.jobs.store.backend.local_reading import list_entries, read_at, readable
+from compound.jobs.store.backend.local_reading import list_entries, list_names, read_at, readable
 from compound.schemas.errors import StoreError
 
 # O_EXCL: a file that exists already, or a link in its place, is an error and is not overwritten.
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 # O_APPEND: the kernel finds the end and writes in one step, so two processes never write over each
 # other's lines (open(2); NFS does not promise it).
-_LINES = os.O_RDWR | os.O_CREAT | os.O_APPEND
+_LINES = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
+_LOCKED = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW
 
 
 class LocalFiles:
@@ -40,13 +44,13 @@ class LocalFiles:
         return f"{self.root}/{checked(key)}"
 
     def _path(self, key: str) -> str:
-        """Return a key's path; StoreError if a symbolic link might lead it out of the store."""
+        """Return a key's path; DamagedError if a symbolic link might lead it out of the store."""
         path = self.root
         # Each part is tested: a link in place of a folder would lead out as well.
         for part in checked(key).split("/"):
             path = f"{path}/{part}"
             if os.path.islink(path):
-                raise StoreError("a symbolic link inside the store is not followed", where=path)
+                raise foreign_file(path, "a symbolic link inside the store is not followed")
         return path
 
     def put(self, files: Mapping[str, Content]) -> None:
@@ -70,11 +74,11 @@ class LocalFiles:
         # fsync(2): the file's own fsync does not make its new name durable, only the folder's does.
         _sync_folders(changed)
 
-    def read(self, key: str) -> bytes | None:
+    def read(self, key: str, most: int = DOCUMENT_BYTES) -> bytes | None:
         """Return the bytes of a file; None where there is none."""
         path = self._path(key)
-        with explained(path), suppress(FileNotFoundError), open(path, "rb") as file:
-            return file.read()
+        with explained(path), suppress(FileNotFoundError, NotADirectoryError):
+            return read_regular(path, most, links=False)
         return None
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
@@ -87,12 +91,7 @@ class LocalFiles:
 
     def names(self, folder: str) -> list[str]:
         """Return the names directly in a folder, sorted, without hidden and temporary files."""
-        path = self._folder(folder)
-        with explained(path):
-            try:
-                return sorted(name for name in os.listdir(path) if not name.startswith("."))
-            except FileNotFoundError:
-                return []
+        return list_names(self._folder(folder))
 
     def walk(self, folder: str) -> list[str]:
         """Return the keys of all files below a folder."""
@@ -128,6 +127,7 @@ class LocalFiles:
         if path not in self._durable_names:
             _make_durable_folder(os.path.dirname(path))
         with _opened(path, _LINES) as handle:
+            check_regular(os.fstat(handle), path)  # writing to a pipe would wait for its reader
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             _write_all(handle, b"\n" * torn + line + b"\n")
@@ -150,8 +150,8 @@ class LocalFiles:
         return LocalStream(path)
 
     def is_streaming(self, key: str) -> bool:
-        """Whether a live process holds the stream open."""
-        with readable(self._path(key)) as handle:
+        """Whether a live process holds the stream open. What is no file is no stream."""
+        with suppress(DamagedError), readable(self._path(key)) as handle:
             if handle is None:
                 return False
             try:
@@ -185,8 +185,9 @@ class LocalFiles:
 
 def _locked(path: str, note: bytes) -> "LocalLock | None":
     """Lock a file; FileNotFoundError if its last holder deleted it meanwhile."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    handle = os.open(path, _LOCKED, 0o666)
     try:
+        check_regular(os.fstat(handle), path)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The last holder may have deleted the file between our open and our flock: then this lock
         # is on a file without a name, and another process can lock a new file of that name.

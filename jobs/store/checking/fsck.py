@@ -7,7 +7,7 @@ from itertools import groupby
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.job_check import check_job
-from compound.jobs.store.checking.job_view import JobView
+from compound.jobs.store.checking.job_view import JobView, folders_among
 from compound.jobs.store.checking.study_check import check_study, check_top
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.folders.study_folder import StudyFolder
@@ -52,13 +52,12 @@ def check_store(
     Works on one job or study at a time: memory does not grow with the store.
     """
     yield from _delete(files, [*check_top(files, counts, options.older_than)], options)
-    linked = {entry.key for entry in files.entries("jobs", deep=False)}
-    for job_id in job_ids:
-        if f"jobs/{job_id}" in linked:
-            continue  # reported as foreign: a link, or a file, in place of a folder
+    for job_id in folders_among(files, "jobs", job_ids):
         findings = _job(JobFolder(files, job_id), counts, options)
         yield from _delete(files, findings, options)
-    for study in studies:
+    by_name = {study.name: study for study in studies}
+    for name in folders_among(files, "studies", by_name):
+        study = by_name[name]
         findings = [*check_study(files, study, counts, options.older_than, options.needed)]
         findings = _without_index(files, findings) if options.repair else findings
         yield from _delete_from(files, study, findings, options)

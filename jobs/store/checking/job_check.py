@@ -9,9 +9,9 @@ from compound.jobs.store.checking.findings import (
     Finding,
     FindingCounts,
     address,
-    foreign,
     lost,
     printable,
+    strange,
 )
 from compound.jobs.store.checking.job_view import JobView, look_at, read_file, record
 from compound.jobs.store.checking.stream_check import check_stream
@@ -141,7 +141,11 @@ class _JobCheck:
     def _streams(self) -> Iterator[Finding]:
         for attempt, manifest in self._open_attempts():
             key = self._folder.live_key(attempt)
-            data = self._files.read(key)
+            try:
+                data = read_file(self._files, key)
+            except DamagedError as error:
+                yield self._lost(key, error.message)
+                continue
             if data is None:
                 if manifest == self._view.newest:
                     yield self._lost(key, "it is missing")
@@ -195,10 +199,14 @@ class _JobCheck:
     def _remaining(self) -> Iterator[Finding]:
         """Yield files that the store did not write, and files that no commit needs."""
         for entry in self._view.entries.values():
-            if kind_of(entry.key) is None:
-                yield foreign(self._files, self._folder.id, entry.key, entry.size)
+            if kind_of(entry.key) is None or self._is_left_alone(entry):
+                yield strange(self._files, self._folder.id, entry)
             elif not self._is_needed(entry.key):
                 yield self._orphan(entry)
+
+    def _is_left_alone(self, entry: Entry) -> bool:
+        """Whether it is no file and stands in the place of none that is needed."""
+        return bool(entry.strange) and not self._is_needed(entry.key)
 
     def _is_needed(self, key: str) -> bool:
         kind, attempt = kind_of(key), self._view.attempt_of(key)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.job_check import check_job
+from compound.jobs.store.checking.job_view import folders_among
 from compound.jobs.store.checking.study_check import check_study, check_top
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.folders.study_folder import StudyFolder
@@ -48,7 +49,8 @@ def _findings(
     files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder], counts: FindingCounts
 ) -> Iterator[Finding]:
     yield from check_top(files, counts, 0)
-    for job_id in job_ids:
+    for job_id in folders_among(files, "jobs", job_ids):
         yield from check_job(JobFolder(files, job_id), counts, 0)[1]
-    for study in studies:
-        yield from check_study(files, study, counts, 0)
+    by_name = {study.name: study for study in studies}
+    for name in folders_among(files, "studies", by_name):
+        yield from check_study(files, by_name[name], counts, 0)

@@ -80,8 +80,16 @@ class JobFolder:
 
     def attempts(self) -> list[Attempt]:
         """Return all attempts that were ever begun, in order."""
-        matches = (ATTEMPT.fullmatch(name) for name in self.files.names(self.key))
+        matches = (ATTEMPT.fullmatch(name) for name in self.names_in(self.key))
         return sorted(Attempt(int(match[1]), match[2] or "") for match in matches if match)
+
+    def names_in(self, folder: str) -> list[str]:
+        """Return the names in a folder; none, with a warning, where it is no folder."""
+        try:
+            return self.files.names(folder)
+        except DamagedError as error:
+            LOG.warning("%s; it is left out", _first_line(error))
+            return []
 
     def job(self) -> TrainJob | None:
         """Return the job's own record; DamagedError if it is another job's."""
@@ -107,7 +115,7 @@ class JobFolder:
     def _manifests(self, below: Attempt | None) -> Iterator[Manifest]:
         attempts = [attempt for attempt in self.attempts() if below is None or attempt < below]
         for attempt in reversed(attempts):
-            names = self.files.names(self.attempt_key(attempt))
+            names = self.names_in(self.attempt_key(attempt))
             for sequence in reversed(_numbers(MANIFEST, names)):
                 try:
                     yield self._manifest(self.manifest_key(attempt, sequence))
@@ -147,9 +155,15 @@ class JobFolder:
     def state_in(self, manifest: Manifest | None) -> JobState:
         """Return the job's state as of one commit; None stands for a job without commits."""
         if manifest is None:
-            begun = self.files.read(f"{self.key}/job.json") is not None
-            return JobState(job=self.id, status="stopped" if begun else "absent")
+            return JobState(job=self.id, status="stopped" if self._has_begun() else "absent")
         return self._ended(manifest) if manifest.result else self._unfinished(manifest)
+
+    def _has_begun(self) -> bool:
+        try:
+            return self.files.read(f"{self.key}/job.json") is not None
+        except DamagedError as error:
+            LOG.warning("%s", _first_line(error))
+            return False
 
     def _ended(self, manifest: Manifest) -> JobState:
         result = manifest.result
@@ -222,7 +236,11 @@ class JobFolder:
         return between(live, part.first_epoch, part.last_epoch)
 
     def _live(self, manifest: Manifest, start: int) -> list[pa.RecordBatch] | None:
-        data = self.files.read(self.live_key(manifest.written_by))
+        try:
+            data = self.files.read(self.live_key(manifest.written_by))
+        except DamagedError as error:
+            LOG.warning("%s", _first_line(error))
+            return None
         return None if data is None else from_live(data, start)
 
     def _read_checkpoint(

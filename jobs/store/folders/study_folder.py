@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.folders.done_jobs import DoneJobs
 from compound.jobs.store.folders.planned_jobs import PlannedJobs
-from compound.jobs.store.format.checksummed_json import seal, unseal
+from compound.jobs.store.format.checksummed_json import DamagedError, seal, unseal
 from compound.jobs.store.format.file_kinds import DOCUMENT, EVENTS, LEASE, STUDY_NAME
 from compound.schemas.base import Model
 from compound.schemas.errors import BusyError, StoreError
@@ -103,14 +103,18 @@ class StudyFolder:
 
     def events(self) -> list[Event]:
         """Return all events in order, without lines that are torn or damaged."""
-        events = self._lines()
+        try:
+            events = self._lines()
+        except DamagedError as error:
+            LOG.warning("%s; there are no events", str(error).splitlines()[0])
+            return []
         if None in events:
             where = self._files.locate(self._events)
             LOG.warning("%s: %d damaged lines are left out", where, events.count(None))
         return [event for event in events if event is not None]
 
     def lost_events(self) -> LostLines:
-        """Count the lines of events that cannot be read."""
+        """Count the lines of events that cannot be read. DamagedError: they are in no file."""
         lost = [line for line in self._files.lines(self._events) if _from_line(line) is None]
         torn = sum(not line.endswith(_END) for line in lost)
         return LostLines(len(lost) - torn, torn)

@@ -10,9 +10,11 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from compound.jobs.store.backend.files import DamagedError
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION, refuse_newer
 from compound.schemas.base import STORED
-from compound.schemas.errors import StoreError
+
+__all__ = ["DamagedError", "damaged", "intact", "seal", "sha256", "unseal", "version_of"]
 
 _HEAD = b'{"sha256": "'
 _HEX = 64
@@ -20,10 +22,6 @@ _FIELDS = re.compile(rb'", "schema_version": (\d{1,9}), "kind": "\w+", "content"
 _TAIL = b"}\n"
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class DamagedError(StoreError):
-    """A stored file is not what was written: a flipped bit, a cut, a foreign file."""
 
 
 def seal(kind: str, content: BaseModel, *, indent: int | None = None) -> bytes:
@@ -51,7 +49,9 @@ def unseal(data: bytes, cls: type[M], where: str) -> M:
 def intact(data: bytes) -> bool:
     """Whether these are the unchanged bytes of a sealed record of any schema."""
     start = len(_HEAD) + _HEX
-    return data.startswith(_HEAD) and data[len(_HEAD) : start] == sha256(data[start:]).encode()
+    if not data.startswith(_HEAD):
+        return False
+    return data[len(_HEAD) : start] == sha256(memoryview(data)[start:]).encode()
 
 
 def version_of(data: bytes) -> int:
@@ -66,7 +66,7 @@ def damaged(reason: str, where: str) -> DamagedError:
     return DamagedError(f"the file is damaged: {reason}", where=where, next_step=advice)
 
 
-def sha256(data: bytes) -> str:
+def sha256(data: bytes | memoryview) -> str:
     """Return the hash in 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from compound.jobs.regular_file import open_output
 from compound.jobs.wording.os_errors import refused_as
 from compound.jobs.wording.plain_streams import named
 from compound.orchestrator.cli.printing.csv_cells import csv_table
@@ -56,7 +57,7 @@ def emit_parts(
             sys.stdout.buffer.flush()
     else:
         try:
-            with _replacing(output.resolve()) as sink:
+            with _replacing(output) as sink:
                 rows = _send(schema, parts, format, sink)
         except OSError as error:
             raise refused_as(SpecError, "cannot write", output, error) from None
@@ -73,9 +74,10 @@ def format_of(output: Path | None, default: Format) -> Format:
 def _replacing(output: Path) -> Iterator[IO[bytes]]:
     """Open what takes the place of a file once it is complete; a pipe or a device as it is."""
     if output.exists() and not output.is_file():
-        with output.open("wb") as sink:
+        with open_output(output) as sink:
             yield sink
         return
+    output = output.resolve()
     part = output.with_name(f".{output.name}.part")
     try:
         with part.open("wb") as sink:

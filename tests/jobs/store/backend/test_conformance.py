@@ -16,7 +16,7 @@ import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend import s3_files as s3
-from compound.jobs.store.backend.files import Files
+from compound.jobs.store.backend.files import DamagedError, Files
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.backend.s3_heartbeat import Timing
 from compound.schemas.errors import BusyError, StoreError
@@ -48,6 +48,13 @@ def test_what_is_put_is_read_back_and_replaced_as_a_whole(files: Files) -> None:
     files.put({"a/one": b"other"})
     assert files.read("a/one") == b"other"
     assert files.read("a/none") is None and files.read("none") is None
+
+
+def test_what_is_larger_than_is_asked_for_is_not_read(files: Files) -> None:
+    files.put({"file": b"content"})
+    assert files.read("file", 7) == b"content"
+    with pytest.raises(DamagedError, match="it has 7 bytes, more than 6"):
+        files.read("file", 6)
 
 
 def test_views_are_joined(files: Files) -> None:

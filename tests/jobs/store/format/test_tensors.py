@@ -105,6 +105,6 @@ def test_a_sector_that_cannot_be_read_is_damage(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, "preadv", unreadable)
-    monkeypatch.setattr(local, "open", unreadable, raising=False)
+    monkeypatch.setattr(local, "read_regular", unreadable)
     with pytest.raises(DamagedError, match="cannot read it"):
         read_verified(files, entry)
