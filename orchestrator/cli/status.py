@@ -51,6 +51,7 @@ from compound.schemas.study import AnySpec
 if TYPE_CHECKING:
     from compound.orchestrator.cli.printing.table_output import Format
 
+_ENDED = {"done", "failed", "pruned"}
 ListedJob = tuple[ArtifactStore, Documents]
 
 
@@ -106,6 +107,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     groups = failed_groups(study_status.planned, states)
     pairs = [(line, states[line.job]) for line in study_status.planned]
     counts = Counter(_status(state) for _, state in pairs)
+    waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
     answer = study_status.answer or _made_answer(store, name, study_status)
     if as_json:
         print_json(
@@ -113,6 +115,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
                 "study": name,
                 "store": store.uri,
                 "counts": dict(counts),
+                "waiting": waiting,
                 **_documents(study_status, answer),
                 "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
                 "jobs": [_row(*pair) for pair in pairs],
@@ -129,7 +132,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     for group in groups:
         say("\n  ".join(filter(None, (group.headline, group.users_line))))
     verdict = "" if answer else study_status.verdict
-    for line in (*_spent(study_status), verdict, study_status.gate, study_status.along):
+    for line in (waiting, *_spent(study_status), verdict, study_status.gate, study_status.along):
         if line:
             say(line)
     for line in final_lines(study_status.test):
