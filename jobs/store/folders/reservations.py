@@ -7,13 +7,12 @@ counts while the lease of its study is held by the driver that wrote it.
 import logging
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.folders.job_folder import JobFolder
-from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.checksummed_json import seal, unseal
 from compound.jobs.store.format.file_kinds import DRIVERS, STUDY_NAME
 from compound.jobs.store.format.manifest import Attempt, Manifest, Writer
@@ -59,8 +58,11 @@ class Writing(NamedTuple):
 class Reservations:
     """The reservations of one store, as the driver of one study reads and writes them."""
 
-    def __init__(self, files: Files, study: str) -> None:
-        self._files, self._study = files, study
+    def __init__(
+        self, files: Files, study: str, drivers: Callable[[str], list[dict[str, str]]]
+    ) -> None:
+        """`drivers`: returns who runs a study now; see `StudyFolder.drivers`."""
+        self._files, self._study, self._drivers = files, study, drivers
 
     def put(self, jobs: Iterable[str], waiting: str = "") -> None:
         """Replace this study's reservation by one of this process."""
@@ -108,7 +110,7 @@ class Reservations:
     def lives(self, reservation: Reservation) -> bool:
         """Whether the driver that wrote it still runs its study."""
         written_by = {"host": reservation.host, "pid": str(reservation.pid)}
-        drivers = StudyFolder(self._files, reservation.study).drivers()
+        drivers = self._drivers(reservation.study)
         return any(written_by.items() <= driver.items() for driver in drivers)
 
     def writing(self, job_id: str) -> Writing | None:
