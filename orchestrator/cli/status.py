@@ -52,6 +52,7 @@ from compound.schemas.study import AnySpec
 if TYPE_CHECKING:
     from compound.orchestrator.cli.printing.table_output import Format
 
+_ENDED = {"done", "failed", "pruned"}
 ListedJob = tuple[ArtifactStore, Documents]
 
 
@@ -107,6 +108,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     groups = failed_groups(study_status.planned, states)
     pairs = [(line, states[line.job]) for line in study_status.planned]
     counts = Counter(_status(state) for _, state in pairs)
+    waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
     answer = study_status.answer or _made_answer(store, name, study_status)
     if as_json:
         print_json(
@@ -114,6 +116,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
                 "study": name,
                 "store": store.uri,
                 "counts": dict(counts),
+                "waiting": waiting,
                 **_documents(study_status, answer),
                 "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
                 "jobs": [_row(*pair) for pair in pairs],
@@ -131,7 +134,8 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
         say(group.headline, *([f"  {group.users_line}"] if group.users_line else []))
     verdict = "" if answer else study_status.verdict
     spent, rates = spent_text(study_status.spec.budget, study_status.spent), study_status.rates
-    for line in (spent, *rates.lines, verdict, study_status.gate, study_status.along):
+    studied = (verdict, study_status.gate, study_status.along)
+    for line in (waiting, spent, *rates.lines, *studied):
         if line:
             say(line)
     for line in final_lines(study_status.test):

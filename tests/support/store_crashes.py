@@ -123,6 +123,10 @@ class Mortal:
         self._live()
         return self._files.holder(key)
 
+    def holders(self, key: str) -> list[bytes]:
+        self._live()
+        return self._files.holders(key)
+
     def within(self, seconds: float) -> "Mortal":
         return self
 

@@ -145,6 +145,9 @@ class Files(Protocol):
     def holder(self, key: str) -> bytes:
         """The note of a lock's holder; empty where no holder is known."""
 
+    def holders(self, key: str) -> list[bytes]:
+        """The notes of the live processes that hold a lock, or are about to; empty without any."""
+
     def within(self, seconds: float) -> "Files":
         """The same files with another limit for waiting on a back end that does not answer."""
 

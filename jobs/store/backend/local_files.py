@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from compound.jobs.store.backend.files import (
     segments,
     temporary_of,
 )
+from compound.jobs.store.backend.local_lock import PROBED_S, is_locked, locked
 from compound.jobs.store.backend.local_reading import list_entries, list_names, read_at, readable
 from compound.schemas.errors import StoreError
 
@@ -28,7 +30,8 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 # O_APPEND: the kernel finds the end and writes in one step, so two processes never write over each
 # other's lines (open(2); NFS does not promise it).
 _LINES = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
-_LOCKED = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW
+_PUTS = 3
+"""How often a put makes its folder again that another process has emptied and removed."""
 
 
 class LocalFiles:
@@ -56,6 +59,17 @@ class LocalFiles:
     def put(self, files: Mapping[str, Content]) -> None:
         """Make files durable, each as a whole or not at all."""
         targets = {self._path(key): data for key, data in files.items()}
+        for left in reversed(range(_PUTS)):
+            try:
+                self._put(targets)
+            except StoreError as error:
+                gone = isinstance(error.__cause__, FileNotFoundError)
+                if not (left and gone and os.path.isdir(self.root)):
+                    raise
+            else:
+                return
+
+    def _put(self, targets: Mapping[str, Content]) -> None:
         folders = {os.path.dirname(path) for path in targets}
         changed = folders.union(*(_make_folder(folder) for folder in folders))
         temporary = {path: _temporary_path(path) for path in targets}
@@ -152,25 +166,32 @@ class LocalFiles:
     def is_streaming(self, key: str) -> bool:
         """Whether a live process holds the stream open. What is no file is no stream."""
         with suppress(DamagedError), readable(self._path(key)) as handle:
-            if handle is None:
-                return False
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
+            return handle is not None and is_locked(handle)
         return False
 
     def lock(self, key: str, note: bytes) -> Lock | None:
         """Take a lock and leave a note in its file; None if another holder lives."""
         path = self._path(key)
+        patience = time.monotonic() + PROBED_S
         while True:
             _make_durable_folder(os.path.dirname(path))
             with explained(path), suppress(FileNotFoundError):
-                return _locked(path, note)
+                lock = locked(path, note)
+                # A process that looks whether the lock is free has it for some microseconds.
+                if lock or time.monotonic() > patience:
+                    return lock
+                time.sleep(PROBED_S / 10)
 
     def holder(self, key: str) -> bytes:
         """Return the note of who holds a lock, or held it last."""
         return self.read(key) or b""
+
+    def holders(self, key: str) -> list[bytes]:
+        """Return the note of the live process that holds a lock; empty without any."""
+        with suppress(DamagedError), readable(self._path(key)) as handle:
+            if handle is not None and is_locked(handle):
+                return [os.pread(handle, os.fstat(handle).st_size, 0)]
+        return []
 
     def within(self, seconds: float) -> Files:
         """Return the same files: a disk has no limit for waiting."""
@@ -181,38 +202,6 @@ class LocalFiles:
         if os.path.isdir(self.root) and not os.access(self.root, os.W_OK):
             advice = "give this user write access, or set another `store`"
             raise StoreError("the store cannot be written", where=self.root, next_step=advice)
-
-
-def _locked(path: str, note: bytes) -> "LocalLock | None":
-    """Lock a file; FileNotFoundError if its last holder deleted it meanwhile."""
-    handle = os.open(path, _LOCKED, 0o666)
-    try:
-        check_regular(os.fstat(handle), path)
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # The last holder may have deleted the file between our open and our flock: then this lock
-        # is on a file without a name, and another process can lock a new file of that name.
-        if not os.path.samestat(os.fstat(handle), os.stat(path)):
-            raise FileNotFoundError(path)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, note, 0)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    except BaseException:
-        os.close(handle)
-        raise
-    return LocalLock(handle)
-
-
-class LocalLock:
-    """An flock; the kernel frees it when the process ends, however it ends."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-
-    def close(self) -> None:
-        """Release the lock."""
-        os.close(self._handle)
 
 
 class LocalStream:

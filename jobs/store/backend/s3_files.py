@@ -229,6 +229,10 @@ class S3Files:
         """Return the note of a lock's live holder; empty where none is found."""
         return self._leases(key).holder()
 
+    def holders(self, key: str) -> list[bytes]:
+        """Return the notes of live holders, and of processes that are about to hold a lock."""
+        return self._leases(key).holders()
+
     def _leases(self, key: str) -> Leases:
         beside = partial(self.names, key.rpartition("/")[0])
         return Leases(self._client, self._full(key), self.locate(key), self._timing, beside)

@@ -21,8 +21,8 @@ from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.schemas.errors import StoreError
 
-_FOLDERS = re.compile("jobs|studies|devices|profiles")
-_SEALED = ("marker", "device", "document")
+_FOLDERS = re.compile("jobs|studies|drivers|devices|profiles")
+_SEALED = ("marker", "device", "document", "reservation")
 _READ = (*_SEALED, "trace", "index", "lease", "events")
 """Kinds whose content is checked: what is there and is no file is damage, not only foreign."""
 _HASHED = re.compile(r"-([0-9a-f]{16})\.(json\.gz|parquet)$")
@@ -61,7 +61,7 @@ def check_top(files: Files, counts: FindingCounts, older_than: float) -> Iterato
     yield from _unexpected(files, "", _FOLDERS, counts, older_than)
     yield from _unexpected(files, "jobs", JOB_ID, counts, older_than)
     yield from _unexpected(files, "studies", STUDY_NAME, counts, older_than)
-    for folder in ("devices", "profiles"):
+    for folder in ("drivers", "devices", "profiles"):
         for entry in files.entries(folder):
             yield from check_file(files, "", entry, counts, older_than)
 

@@ -140,6 +140,11 @@ class StudyFolder:
                 self._files.delete([key])
             lock.close()
 
+    def drivers(self) -> list[dict[str, str]]:
+        """Return who runs the study now, or is about to: host, process and since when."""
+        notes = self._files.holders(f"{self._folder}/{LEASE}")
+        return [holder for note in notes if (holder := _readable_holder(note))]
+
     def _busy(self, note: bytes, where: str) -> BusyError:
         try:
             holder = holder_of(note)
@@ -161,6 +166,13 @@ def holder_of(note: bytes) -> dict[str, str]:
         plain: dict[str, str] = json.loads(note)
         return plain
     return unseal(note, _Note, LEASE).holder
+
+
+def _readable_holder(note: bytes) -> dict[str, str]:
+    try:
+        return holder_of(note)
+    except (StoreError, ValueError, KeyError, TypeError):
+        return {}  # it is half written: its process has just begun
 
 
 def _to_line(event: Event) -> bytes:
