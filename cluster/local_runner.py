@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,7 +21,9 @@ from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.parallel.failure import GAVE_UP, has_lost_gpu
 from compound.jobs.run_job import Process, run_request
 from compound.jobs.runtime.child_processes import child_environment, module_command
+from compound.jobs.runtime.driver_watch import watched_by_children
 from compound.jobs.runtime.malloc import keep_freed
+from compound.jobs.runtime.temporary_folder import temporary_folder
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.errors import ClusterError
@@ -151,7 +152,7 @@ class LocalRunner:
         if request.settled(before):
             assert before is not None
             return before
-        with tempfile.TemporaryDirectory(prefix="compound-job-") as folder:
+        with temporary_folder("job") as folder:
             file = Path(folder) / "job.json"
             file.write_text(request.model_dump_json(), encoding="utf-8")
             output, errors = Path(folder) / "stdout", Path(folder) / "stderr"
@@ -163,6 +164,9 @@ class LocalRunner:
             text = errors.read_text(errors="replace")
             if request.evaluates is not None:
                 return _evaluated(request, store, output.read_text(errors="replace"), text)
+            if self._stop.is_set() and store.result(request.job.id) == before:
+                # The stop came before the ranks could heed it.
+                return before or unfinished(request)
             return _ended(request, store, before, text)
 
     def _follow(
@@ -200,7 +204,9 @@ def _launch(
     workers = _workers_here(request)
     job = ["compound.jobs", str(file), "--store", store]
     job += ["--allow-import", *(f"--import-from={folder}" for folder in imports)] if imports else []
-    launcher = ("--standalone", "--nproc-per-node", str(workers), "-m")
+    # Without a folder of its own for logs the launcher leaves one in /tmp (torch 2.13).
+    logs = ("--log-dir", str(file.parent / "logs"))
+    launcher = ("--standalone", *logs, "--nproc-per-node", str(workers), "-m")
     command = (
         module_command("torch.distributed.run", *launcher, *job)
         if workers > 1
@@ -216,7 +222,7 @@ def _launch(
         # Ctrl-C in a terminal reaches every process of its group: the child is to be stopped by
         # this process only, after its epoch.
         start_new_session=True,
-        env=child_environment(TORCH_ELASTIC_SHUTDOWN_TIMEOUT=_EPOCH_S),
+        env=child_environment(TORCH_ELASTIC_SHUTDOWN_TIMEOUT=_EPOCH_S, **watched_by_children()),
     )
 
 

@@ -5,7 +5,6 @@ of jobs is ours: Tune's search space is an index into it.
 """
 
 import secrets
-import tempfile
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -25,6 +24,7 @@ from compound.cluster.trials.callback import JobList, Listener
 from compound.cluster.trials.placement_groups import given_back
 from compound.cluster.trials.trainables import GroupTrial, SingleWorkerTrial
 from compound.cluster.worker_group.coordinator import driver_resource, open_coordinator
+from compound.jobs.runtime.temporary_folder import temporary_folder
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, JobResult, Resources
 from compound.schemas.retries import RetryLimits
@@ -117,7 +117,7 @@ class RayRunner:
         listener.announce(most)
         try:
             # Tune writes the state of an experiment in any case, by default to ~/ray_results.
-            with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder, given_back():
+            with temporary_folder("tune") as folder, given_back():
                 shared = {"coordinator": name, "store": store.uri, "imports": self._imports}
                 shared["beside"] = driver_resource()
                 jobs = JobList(group, first, take, self._stop)
