@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.answer.answer_text import scaling
+from compound.orchestrator.answer.answer_text import better_ways, scaling
 from compound.orchestrator.records.documents import Documents, documents
 from compound.orchestrator.spec.load import load
 from compound.orchestrator.wording.numbers import points
@@ -69,6 +69,13 @@ def test_the_answer_does_not_contradict_the_family(stored: Documents) -> None:
     text = scaling(stored.verdict, stored.along, 2.0)
     assert text.startswith("In the search, at 2.00x the compute, compound scaling brought nothing")
     assert "Over the family, at equal cost the choice is ahead of every single axis" in text
+
+
+def test_a_better_way_than_the_choice_is_named(stored: Documents) -> None:
+    assert list(better_ways(stored.along)) == [
+        "phi 3: the published split scored 72.0 % on validation images at 7.02x, "
+        "the choice 69.7 % at 7.35x"
+    ]
 
 
 def test_it_can_be_asked_without_weights(store: Path) -> None:

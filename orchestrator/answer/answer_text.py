@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from compound.orchestrator.scale.along_text import headline
-from compound.orchestrator.wording.names import triple
+from compound.orchestrator.wording.names import WAYS, triple
 from compound.orchestrator.wording.numbers import percent, points, short
 from compound.schemas.answer import Answer, AnswerRow, Doubling, Reached, TrainingCost
 from compound.schemas.design import COST_NAMES, CostUnit
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 FAR = 4.0
 """Times the largest trained network's cost from which on a prediction is called far."""
-PARTS = {"test": " on test images", "validation": " on validation images", "law": ""}
+PARTS = {"test": " on test images", "validation": " on validation images"}
+PARTS["law"] = PARTS["validation"]
+"""The power law is fitted to accuracies of validation images."""
 
 
 def sentence(answer: Answer, stored: "Documents") -> str:
@@ -219,6 +221,21 @@ def notes(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:
     unknown = [row for row in rows if row.accuracy is None]
     if unknown:
         yield f"{phis_text(unknown)}: not trained, and no power law predicts it"
+    yield from better_ways(stored.along)
+
+
+def better_ways(along: WaysCompared | None) -> Iterator[str]:
+    """Yield the ways of scaling that scored higher than the choice at its largest phi."""
+    trained = along.points if along else ()
+    last = max((point.phi for point in trained if point.mean is not None), default=None)
+    at = {p.along: (p.ratio, p.mean) for p in trained if p.phi == last and p.mean is not None}
+    own = at.pop("choice", None)
+    for way, (ratio, mean) in at.items():
+        if own and mean > own[1]:
+            yield (
+                f"phi {last:g}: {WAYS[way]} scored {percent(mean)} on validation images at "
+                f"{multiple_text(ratio)}, the choice {percent(own[1])} at {multiple_text(own[0])}"
+            )
 
 
 def _counted_seeds(rows: Sequence[AnswerRow]) -> Iterator[str]:

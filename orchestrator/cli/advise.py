@@ -6,7 +6,7 @@ from pathlib import Path
 
 from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.answer import advice_text
+from compound.orchestrator.answer import advice_text, answer_text
 from compound.orchestrator.answer.advice_errors import nothing_chosen
 from compound.orchestrator.answer.advice_limits import ALLOWED, option_of, parsed
 from compound.orchestrator.answer.advise import Choice, beyond_choice, choose
@@ -112,7 +112,10 @@ def _advice(
         sentence=advice_text.sentence(answer, choice, beyond),
         why=advice_text.why(limits, choice),
         next_step=following,
-        notes=tuple(advice_text.notes(answer, choice, limits)),
+        notes=(
+            *advice_text.notes(answer, choice, limits),
+            *answer_text.better_ways(inputs.stored.along),
+        ),
     )
 
 

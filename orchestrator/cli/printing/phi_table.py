@@ -98,7 +98,8 @@ def explained(answer: Answer) -> Iterator[str]:
     seen = {row.accuracy.part for row in answer.rows if row.accuracy}
     images = " or ".join(name for part, name in parts.items() if part in seen)
     level = f"{100 * answer.level:g} % intervals"
-    yield f"accuracy: {f'on {images}, ' if images else ''}with {level}; ~: forecast"
+    of_validation = ", of validation images" if "test" in seen else ""
+    yield f"accuracy: {f'on {images}, ' if images else ''}with {level}; ~: forecast{of_validation}"
     yield "points: what a doubling of cost brings, against the row before"
     if {"test", "validation"} <= seen:
         tested = [row for row in answer.rows if row.accuracy and row.accuracy.part == "test"]
