@@ -89,7 +89,8 @@ class LimitedParquet:
 
     def _checked(self, group: int, column: str) -> ColumnPages:
         """Return what a column is. DataError: it unpacks to too much."""
-        chunks = list(_chunks(self.reader.metadata.row_group(group), column))
+        # A column without values has no pages.
+        chunks = [c for c in _chunks(self.reader.metadata.row_group(group), column) if c.num_values]
         pages = [self._pages(chunk, int(chunk.total_compressed_size)) for chunk in chunks]
         for page in pages:
             if page.unpacked > allowed(page.packed):

@@ -201,7 +201,7 @@ def test_overrides_reach_into_maps_lists_and_what_is_not_there_yet(spec) -> None
     [
         (b"[" * 100_000, "nested"),
         (b"{a: " * 40_000, "nested"),
-        (b"x" * 100_000_000, "too large"),
+        (b"x" * 100_000_000, "it has 100,000,000 bytes, more than 200,000"),
         (b"a: \xff\xfe", "not UTF-8"),
         (b"", "a spec is a mapping"),
         (b"- 1", "a spec is a mapping"),
