@@ -56,7 +56,7 @@ class PlanFile(Model):
 def write(path: Path, plan_file: PlanFile) -> None:
     """Write a plan; a file that is there already is replaced. PlanError: it cannot be written."""
     try:
-        path.write_bytes(seal("planfile", plan_file, indent=1))
+        path.write_bytes(seal("planfile", plan_file, "", indent=1))
     except OSError as error:
         raise refused_as(PlanError, "cannot write", path, error) from None
 
@@ -64,7 +64,7 @@ def write(path: Path, plan_file: PlanFile) -> None:
 def read(path: Path) -> PlanFile:
     """Read a plan. PlanError: not readable, no plan, or changed since it was written."""
     try:
-        return unseal(path.read_bytes(), PlanFile, str(path))
+        return unseal(path.read_bytes(), PlanFile, str(path), None)
     except OSError as error:
         raise refused_as(PlanError, "cannot read", path, error) from None
     except StoreError as error:

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Iterator
+from operator import not_
 from typing import Literal, TypeVar
 
 import pyarrow as pa
@@ -13,9 +14,22 @@ from compound.jobs.store.folders.retention import ranked
 from compound.jobs.store.format import checkpoint
 from compound.jobs.store.format.checkpoint import Checkpoint
 from compound.jobs.store.format.checksummed_files import read_verified
-from compound.jobs.store.format.checksummed_json import DamagedError, damaged, unseal
+from compound.jobs.store.format.checksummed_json import (
+    DamagedError,
+    MisplacedError,
+    damaged,
+    label_of,
+    unseal,
+)
 from compound.jobs.store.format.file_kinds import ATTEMPT, JOB_ID, MANIFEST
-from compound.jobs.store.format.manifest import Attempt, Manifest, RowsPart, Writer
+from compound.jobs.store.format.manifest import (
+    Attempt,
+    Manifest,
+    RowsPart,
+    Writer,
+    manifest_key,
+    read_manifest,
+)
 from compound.jobs.store.format.rows import (
     between,
     chosen,
@@ -56,6 +70,12 @@ class JobState(Model):
     cause: Cause | None = None
     attempts: tuple[Writer, ...] = ()
     """The writers of its attempts with their environments, oldest first."""
+    rows: int = Field(default=0, exclude=True)
+    """The lines of the table of metrics of a job that has ended; 0: not known."""
+    part: str = Field(default="", exclude=True)
+    """The key of their file."""
+    missing: int = Field(default=0, exclude_if=not_)
+    """How many lines a study knows of that the store has no more."""
 
 
 class JobFolder:
@@ -76,7 +96,11 @@ class JobFolder:
 
     def manifest_key(self, attempt: Attempt, sequence: int) -> str:
         """Return the key of one commit."""
-        return f"{self.attempt_key(attempt)}/manifest-{sequence:06d}.json"
+        return manifest_key(self.attempt_key(attempt), sequence)
+
+    def claim_key(self, attempt: Attempt) -> str:
+        """Return the key of an attempt's claim."""
+        return f"{self.attempt_key(attempt)}/claim.json"
 
     def attempts(self) -> list[Attempt]:
         """Return all attempts that were ever begun, in order."""
@@ -89,10 +113,26 @@ class JobFolder:
         data = self.files.read(key)
         if data is None:
             return None
-        job = unseal(data, TrainJob, self.files.locate(key))
+        job = unseal(data, TrainJob, self.files.locate(key), key)
         if job.id != self.id:
             raise damaged(f"it holds job {job.id}, not {self.id}", self.files.locate(key))
         return job
+
+    def is_foreign(self, attempt: Attempt) -> bool:
+        """Whether an attempt's folder was copied here: its claim or a commit says another place."""
+        top = self.attempt_key(attempt)
+        try:
+            if (data := self.files.read(self.claim_key(attempt))) is not None:
+                unseal(data, Writer, top, self.claim_key(attempt))
+                if label_of(data).key:
+                    return False
+            for number in _numbers(MANIFEST, self.files.names(top)):
+                self._manifest(self.manifest_key(attempt, number))
+        except MisplacedError:
+            return True
+        except (StoreError, FileNotFoundError):
+            return False  # not known: it counts as this job's
+        return False
 
     def newest(self, *, below: Attempt | None = None) -> Manifest | None:
         """Return the commit that counts: of the newest attempt with one, the newest undamaged."""
@@ -118,7 +158,7 @@ class JobFolder:
         data = self.files.read(key)
         if data is None:
             raise FileNotFoundError(key)
-        return unseal(data, Manifest, self.files.locate(key))
+        return read_manifest(data, self.files.locate(key), key)
 
     def table(self, names: Collection[str] | None = None) -> pa.Table:
         """Return all rows, each epoch once: the committed ones and the live tail.
@@ -165,6 +205,8 @@ class JobFolder:
             pid=manifest.writer.pid,
             attempts=(*manifest.earlier, manifest.writer),
             cause=result.cause,
+            rows=manifest.rows,
+            part=manifest.parts[-1].key if manifest.parts else "",
         )
 
     def _unfinished(self, manifest: Manifest) -> JobState:
@@ -223,7 +265,7 @@ class JobFolder:
 
     def _live(self, manifest: Manifest, start: int) -> list[pa.RecordBatch] | None:
         data = self.files.read(self.live_key(manifest.written_by))
-        return None if data is None else from_live(data, start)
+        return None if data is None else from_live(data, start, (self.id, manifest.attempt))
 
     def _read_checkpoint(
         self, manifest: Manifest, *, best: bool = False

@@ -40,7 +40,7 @@ ROSTER = re.compile(r"planned-([0-9a-f]{16})\.parquet")
 TEST_PREDICTIONS = re.compile(r"test-([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{16})\.parquet")
 """Its groups: the hashes of the test part, of the weights and of the content."""
 
-LEASE, EVENTS = "lease.json", "events.jsonl"
+LEASE, EVENTS, CONTENTS = "lease.json", "events.jsonl", "contents.json"
 
 _NONCE = r"-[0-9a-f]{8}"
 _IN_ATTEMPT: tuple[tuple[Kind, str], ...] = (
