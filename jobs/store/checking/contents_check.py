@@ -1,6 +1,7 @@
 """The check of a study's files against the study's own list of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from compound.jobs.store.backend.files import Entry, Files
 from compound.jobs.store.checking.findings import Finding, lost, stray
@@ -17,102 +18,95 @@ from compound.jobs.store.format.schema_version import KEYED_SINCE
 from compound.schemas.errors import StoreError
 
 _MISSING = "it is missing"
+_UNLISTED = "this study never wrote it: it is not on its list"
 _AGAIN = "run the study again, which writes it; or --repair takes it off the list"
 _RESTORE = "restore it from a copy; without one, --repair takes it off the list"
+_NEW_LIST = "run the study again, which makes it from what is there"
 
 
-def check_contents(
-    files: Files, study: str, contents: StudyContents, entries: Mapping[str, Entry]
-) -> Iterator[Finding]:
-    """Yield files that are gone, cut, or older than the list says; `entries` are by name."""
-    labels = dict(_labels(files, contents, entries))
-    try:
-        listed = contents.read()
-    except StoreError:
-        return  # a finding of its own
-    if listed is None:
-        if any(label.version >= KEYED_SINCE for label in labels.values()):
-            yield lost(files, study, contents.key, _MISSING, "document").model_copy(
-                update={"next_step": "run the study again, which makes it from what is there"}
-            )
-        return
-    yield from _gone(files, study, contents, listed, entries)
-    for name, label in labels.items():
-        yield from _older(files, study, contents, listed, name, label)
-    for name, size in listed.events.items():
-        if name in entries and entries[name].size < size:
-            problem = f"it has {entries[name].size:,} of at least {size:,} bytes"
-            yield _mismatch(files, study, contents, name, problem)
-    for name in entries:
-        if kind_of(_key(contents, name)) == "index" and _is_old_table(
-            files, contents, listed, name
-        ):
-            key = _key(contents, name)
-            yield stray(files, study, key, "this study never wrote it: it is not listed", "index")
+def check_contents(files: Files, study: str, contents: StudyContents) -> list[Finding]:
+    """Return files that are gone, cut, or older than the list says.
 
-
-def _labels(
-    files: Files, contents: StudyContents, entries: Mapping[str, Entry]
-) -> Iterator[tuple[str, Label]]:
-    """Yield what each document that can be read says of itself."""
-    for name in entries:
-        key = _key(contents, name)
-        if kind_of(key) != "document" or name == CONTENTS:
-            continue
+    The list is read before the files, which are never older than it; where a driver has changed it
+    meanwhile, all is read again.
+    """
+    while True:
         try:
-            data = read_file(files, key)
+            listed = contents.read()
+        except StoreError:
+            return []  # a finding of its own
+        folder = contents.key.rpartition("/")[0]
+        names = {e.key.removeprefix(f"{folder}/"): e for e in files.entries(folder)}
+        findings = [*_ListCheck(files, study, folder, listed, names).findings()]
+        if not findings or listed is None or contents.read() == listed:
+            return findings
+
+
+@dataclass(frozen=True)
+class _ListCheck:
+    files: Files
+    study: str
+    folder: str
+    listed: Contents | None
+    names: dict[str, Entry]
+
+    def findings(self) -> Iterator[Finding]:
+        labels = dict(self._labels())
+        if self.listed is None:
+            if any(label.version >= KEYED_SINCE for label in labels.values()):
+                yield self._lost(CONTENTS, _MISSING, _NEW_LIST)
+            return
+        yield from self._gone(self.listed)
+        for name, label in labels.items():
+            yield from self._older(name, label, self.listed.documents.get(name))
+        yield from self._foreign_tables(self.listed)
+
+    def _labels(self) -> Iterator[tuple[str, Label]]:
+        """Yield what each document that can be read says of itself."""
+        for name in self.names:
+            if kind_of(f"{self.folder}/{name}") == "document" and name != CONTENTS:
+                label = label_of(self._data(name))
+                if label.version:
+                    yield name, label
+
+    def _data(self, name: str) -> bytes:
+        """Return a file's bytes; none where they cannot be read, which is a finding of its own."""
+        try:
+            return read_file(self.files, f"{self.folder}/{name}") or b""
         except DamagedError:
-            continue  # a finding of its own
-        if data is not None and label_of(data).version:
-            yield name, label_of(data)
+            return b""
 
+    def _gone(self, listed: Contents) -> Iterator[Finding]:
+        for name in (*listed.documents, *listed.tables.values()):
+            if name not in self.names:
+                yield self._lost(name, _MISSING, _AGAIN)
+        for name, size in listed.events.items():
+            if name not in self.names:
+                yield self._lost(name, _MISSING, _RESTORE)
+            elif self.names[name].size < size:
+                problem = f"it has {self.names[name].size:,} of at least {size:,} bytes"
+                yield self._lost(name, problem, _RESTORE)
 
-def _gone(
-    files: Files,
-    study: str,
-    contents: StudyContents,
-    listed: Contents,
-    entries: Mapping[str, Entry],
-) -> Iterator[Finding]:
-    for name in (*listed.documents, *listed.tables.values(), *listed.events):
-        if name not in entries:
-            yield _mismatch(files, study, contents, name, _MISSING)
+    def _older(self, name: str, label: Label, number: int | None) -> Iterator[Finding]:
+        """Yield a document that is an older copy, or that no driver of this study has written."""
+        key = f"{self.folder}/{name}"
+        if label.key == key and label.number < (number or 0):
+            later = f"number {number} was written later"
+            yield self._lost(name, f"it is an older copy, number {label.number}: {later}", _AGAIN)
+        elif not label.key and number is None:
+            yield stray(self.files, self.study, key, _UNLISTED, "document")
+        elif not label.key and number:
+            problem = f"it is an older copy, or another store's: number {number} was written later"
+            yield stray(self.files, self.study, key, problem, "document")
 
+    def _foreign_tables(self, listed: Contents) -> Iterator[Finding]:
+        """Yield tables named as by schemas 1 to 3, without their place, that are not listed."""
+        for name in self.names.keys() - {*listed.tables.values()}:
+            key = f"{self.folder}/{name}"
+            if kind_of(key) == "index" and has_plain_hash(name, self._data(name)):
+                yield stray(self.files, self.study, key, _UNLISTED, "index")
 
-def _mismatch(
-    files: Files, study: str, contents: StudyContents, name: str, problem: str
-) -> Finding:
-    key = _key(contents, name)
-    kind = kind_of(key) or ""
-    advice = _RESTORE if kind == "events" else _AGAIN
-    return lost(files, study, key, problem, kind).model_copy(update={"next_step": advice})
-
-
-def _older(
-    files: Files, study: str, contents: StudyContents, listed: Contents, name: str, label: Label
-) -> Iterator[Finding]:
-    """Yield a document that is an older copy, or that no driver of this study has written."""
-    key, number = _key(contents, name), listed.documents.get(name)
-    if label.key == key and label.number < (number or 0):
-        problem = f"it is an older copy, number {label.number}: number {number} was written later"
-        yield lost(files, study, key, problem, "document")
-    elif not label.key and number is None:
-        yield stray(files, study, key, "this study never wrote it: it is not listed", "document")
-    elif not label.key and number:
-        problem = f"it is of another store or an older copy: number {number} was written here"
-        yield stray(files, study, key, problem, "document")
-
-
-def _is_old_table(files: Files, contents: StudyContents, listed: Contents, name: str) -> bool:
-    """Whether a table has a name of schemas 1 to 3, which does not cover its place, and is new."""
-    if name in listed.tables.values():
-        return False
-    try:
-        data = read_file(files, _key(contents, name))
-    except DamagedError:
-        return False
-    return data is not None and has_plain_hash(name, data)
-
-
-def _key(contents: StudyContents, name: str) -> str:
-    return f"{contents.key.rpartition('/')[0]}/{name}"
+    def _lost(self, name: str, problem: str, advice: str) -> Finding:
+        key = f"{self.folder}/{name}"
+        finding = lost(self.files, self.study, key, problem, kind_of(key) or "")
+        return finding.model_copy(update={"next_step": advice})

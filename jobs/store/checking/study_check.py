@@ -51,15 +51,14 @@ def check_study(
     top = f"studies/{study.name}"
     entries = list(files.entries(top))
     kinds = {kind_of(entry.key) for entry in entries}
-    named = {entry.key.removeprefix(f"{top}/"): entry for entry in entries}
-    gone = [name for name in needed if name not in named and kinds & {"events", "document"}]
-    for name in gone:
-        yield lost(files, study.name, f"{top}/{name}", "it is missing", "document")
+    keys = {entry.key for entry in entries}
+    gone = {f"{top}/{name}" for name in needed if kinds & {"events", "document"}} - keys
+    for key in sorted(gone):
+        yield lost(files, study.name, key, "it is missing", "document")
     for entry in entries:
         yield from check_file(files, study.name, entry, counts, older_than)
-    for finding in check_contents(files, study.name, study.contents, named):
-        if finding.key not in {f"{top}/{name}" for name in gone}:
-            yield finding
+    listed = check_contents(files, study.name, study.contents)
+    yield from (finding for finding in listed if finding.key not in gone)
     if "events" in kinds:
         segments = [entry for entry in entries if kind_of(entry.key) == "events"]
         yield from _events(files, study, segments, counts)
