@@ -27,7 +27,9 @@ AHEAD = [f"+{step}" for step in STEPS_AHEAD]
 HEADS = ("given", "measured", "true", "width", "bias", "off")
 """Families with a prediction; intervals that hold what one seed of the new network measures, and
 its true mean; their median width; expected less true accuracy, and its mean size; points."""
+FURTHER = ("step", "doubling", "exponent")
 GAINS = ("true", "width", "bias")
+"""Of the gain of the last step and of a doubling in points, of the exponent in hundredths."""
 
 
 def mean(values: Sequence[float | None], form: str) -> str:
@@ -53,12 +55,12 @@ def figures(families: Sequence[Family], name: str) -> dict[str, str]:
 def columns() -> list[tuple[str, str]]:
     """Return the columns as kinds of claims and their figures."""
     ahead = [(name, head) for name in AHEAD for head in HEADS]
-    return [*ahead, *((name, head) for name in ("step", "doubling") for head in GAINS)]
+    return [*ahead, *((name, head) for name in FURTHER for head in GAINS)]
 
 
 def row(name: str, families: Sequence[Family]) -> str:
     """Return one line of the table."""
-    by_kind = {kind: figures(families, kind) for kind in (*AHEAD, "step", "doubling")}
+    by_kind = {kind: figures(families, kind) for kind in (*AHEAD, *FURTHER)}
     cells = [by_kind[kind][head] for kind, head in columns()]
     cells.append(mean([family.warned for family in families], ".3f"))
     return f"{name:16}" + "".join(f"{cell:>9}" for cell in cells)

@@ -3,12 +3,12 @@
     python -m benchmarks.promotion [--studies 50] [--promotion '{kind: rungs, ...}']
 
 Each study runs from its plan to its verdict through the runner's seam; only training is replaced
-(tests/support/simulated_studies.py). "strict" is how often a network as good as the truly best of
-the design was promoted, "promoted" how often one within half of the noise was. "stated" is what the
-verdicts say of that, on average. "held" is how often the best of those promoted is in the tied set.
+(tests/support/simulated_studies.py). "best" is how often a network as good as the truly best of
+the design was promoted, "close" how often one within half of the noise was. "stated" is what the
+verdicts say of that, on average. "tied" is how often the best of those promoted is in the tied set.
 Below, the studies are divided by what their verdict states. `--studies` is for each truth.
 
-Goal: "stated" within 0.03 of "promoted", and "held" at least 0.9.
+Goal: "stated" within 0.03 of "close", and "tied" at least 0.9.
 """
 
 import argparse
@@ -29,17 +29,21 @@ SPEC = TABLES / "agreement.yaml"
 PROMOTION = "{kind: rungs, factor: 24, seeds: 2, keep: 0.1}"
 NOTHING = 1e-9
 EDGES = (0.8, 0.9, 0.95, 0.99)
-HEAD = ("strict", "promoted", "stated", "held", "studies")
+HEAD = ("best", "close", "stated", "tied", "studies")
 
 
 @dataclass(frozen=True)
 class Outcome:
     """One study beside its truth."""
 
-    strict: bool
-    promoted: bool
+    best: bool
+    """A network as good as the best of the design was promoted."""
+    close: bool
+    """One within half of the noise of it was."""
     stated: float
-    held: bool
+    """What the verdict says of that."""
+    tied: bool
+    """The best of those promoted is in the tied set."""
 
 
 def bench_of(promotion: str, seeds: int) -> Bench:
@@ -55,14 +59,14 @@ def judge(bench: Bench, surface: Truth, rng: np.random.Generator, runs: Runs) ->
     world = World.of(bench.spec, bench.plan, truth, int(rng.integers(2**31)), runs)
     verdict = carry_out(bench.spec, bench.plan, world.answer).verdict
     worth = dict(zip(bench.ids, truth.tolist(), strict=True))
-    went_on = [entry.candidate for entry in verdict.standings if entry.mean is not None]
-    best = max(worth[candidate] for candidate in went_on)
+    promoted = [entry.candidate for entry in verdict.standings if entry.mean is not None]
+    highest = max(worth[candidate] for candidate in promoted)
     assert verdict.promoted is not None and verdict.promoted.rate is not None
     return Outcome(
-        strict=best >= truth.max() - NOTHING,
-        promoted=best >= truth.max() - CLOSE,
+        best=highest >= truth.max() - NOTHING,
+        close=highest >= truth.max() - CLOSE,
         stated=verdict.promoted.rate,
-        held=any(worth[candidate] >= best - NOTHING for candidate in verdict.tied),
+        tied=any(worth[candidate] >= highest - NOTHING for candidate in verdict.tied),
     )
 
 
@@ -76,18 +80,22 @@ def row(name: str, outcomes: Sequence[Outcome]) -> str:
 def table(bench: Bench, studies: int) -> Iterable[str]:
     """Yield the lines of the table, as they come."""
     yield f"{len(bench.ids)} networks" + "".join(f"{name:>10}" for name in HEAD).rjust(69)
-    every: list[Outcome] = []
+    outcomes_of_all: list[Outcome] = []
     truths = {**{name: (truth, EVEN) for name, truth in SURFACES.items()}, **SCENARIOS}
     for number, (name, (truth, runs)) in enumerate(truths.items()):
         rng = np.random.default_rng([11, number])
         outcomes = [judge(bench, truth, rng, runs) for _ in range(studies)]
-        every += outcomes
+        outcomes_of_all += outcomes
         yield row(name, outcomes)
-    yield row("all", every)
-    bins = np.digitize([outcome.stated for outcome in every], EDGES)
+    yield row("all", outcomes_of_all)
+    bins = np.digitize([outcome.stated for outcome in outcomes_of_all], EDGES)
     for number, upper in enumerate((*EDGES, 1.0)):
-        if chosen := [outcome for outcome, b in zip(every, bins, strict=True) if b == number]:
-            yield row(f"stated up to {upper:g}", chosen)
+        if inside := [
+            outcome
+            for outcome, bin_number in zip(outcomes_of_all, bins, strict=True)
+            if bin_number == number
+        ]:
+            yield row(f"stated up to {upper:g}", inside)
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ class Lamb(torch.optim.Optimizer):
 
 
 @dataclass(frozen=True)
-class Public:
+class PublicRecipe:
     """A public recipe, as a plain loop follows it."""
 
     initialisation: Any
@@ -61,83 +61,83 @@ class Public:
     schedule: Callable[[torch.optim.Optimizer, int], torch.optim.lr_scheduler.LRScheduler]
 
 
-def sgd(rate: float, decay: float, norms: float, *, nesterov: bool) -> Any:
+def sgd(rate: float, decay: float, norm_decay: float, *, nesterov: bool) -> Any:
     """Return what makes SGD for a network, with another weight decay for norms and biases."""
 
-    def made(module: nn.Module) -> torch.optim.Optimizer:
+    def optimiser_of(module: nn.Module) -> torch.optim.Optimizer:
         weights = [weight for weight in module.parameters() if weight.ndim > 1]
-        others = [weight for weight in module.parameters() if weight.ndim <= 1]
+        norms_and_biases = [weight for weight in module.parameters() if weight.ndim <= 1]
         groups = [
             {"params": weights, "weight_decay": decay},
-            {"params": others, "weight_decay": norms},
+            {"params": norms_and_biases, "weight_decay": norm_decay},
         ]
         return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=nesterov)
 
-    return made
+    return optimiser_of
 
 
 def one_cycle(rate: float) -> Any:
     """Return torch's OneCycleLR with its own shape."""
 
-    def made(optimiser: torch.optim.Optimizer, steps: int) -> Any:
+    def schedule_of(optimiser: torch.optim.Optimizer, steps: int) -> Any:
         return torch.optim.lr_scheduler.OneCycleLR(
             optimiser, rate, total_steps=steps, cycle_momentum=False
         )
 
-    return made
+    return schedule_of
 
 
 def warm_cosine(optimiser: torch.optim.Optimizer, steps: int) -> Any:
     """Rise over a twentieth of the steps, then fall along a cosine."""
-    rise = max(1, steps // 20)
-    kinds = torch.optim.lr_scheduler
-    rising = kinds.LinearLR(optimiser, 0.01, total_iters=rise)
-    falling = kinds.CosineAnnealingLR(optimiser, steps - rise)
-    return kinds.SequentialLR(optimiser, [rising, falling], [rise])
+    warmup = max(1, steps // 20)
+    schedulers = torch.optim.lr_scheduler
+    rising = schedulers.LinearLR(optimiser, 0.01, total_iters=warmup)
+    falling = schedulers.CosineAnnealingLR(optimiser, steps - warmup)
+    return schedulers.SequentialLR(optimiser, [rising, falling], [warmup])
 
 
-def smoothed(smoothing: float) -> Callable[[Tensor, Batch], Tensor]:
+def smoothed_loss(smoothing: float) -> Callable[[Tensor, Batch], Tensor]:
     """Return cross-entropy on smoothed labels."""
     return lambda logits, batch: functional.cross_entropy(
         logits, batch.labels, label_smoothing=smoothing
     )
 
 
-def binary(logits: Tensor, batch: Batch) -> Tensor:
+def binary_loss(logits: Tensor, batch: Batch) -> Tensor:
     """Return the binary cross-entropy of every class with the shares of mixed labels."""
-    own = functional.one_hot(batch.labels, logits.shape[1]).float()
+    targets = functional.one_hot(batch.labels, logits.shape[1]).float()
     if batch.share is not None and batch.mixed_labels is not None:
-        other = functional.one_hot(batch.mixed_labels, logits.shape[1]).float()
+        mixed = functional.one_hot(batch.mixed_labels, logits.shape[1]).float()
         share = batch.share[:, None]
-        own = share * own + (1 - share) * other
-    return functional.binary_cross_entropy_with_logits(logits, own)
+        targets = share * targets + (1 - share) * mixed
+    return functional.binary_cross_entropy_with_logits(logits, targets)
 
 
-PUBLIC = {
-    "plain": Public(
-        "torch", Augment(), smoothed(0), sgd(0.2, 5e-4, 5e-4, nesterov=True), one_cycle(0.2)
+PUBLIC_RECIPES = {
+    "plain": PublicRecipe(
+        "torch", Augment(), smoothed_loss(0), sgd(0.2, 5e-4, 5e-4, nesterov=True), one_cycle(0.2)
     ),
-    "torchvision": Public(
-        "family", Augment(), smoothed(0.1), sgd(0.0625, 2e-5, 0, nesterov=False), warm_cosine
+    "torchvision": PublicRecipe(
+        "family", Augment(), smoothed_loss(0.1), sgd(0.0625, 2e-5, 0, nesterov=False), warm_cosine
     ),
-    "a3": Public(
+    "a3": PublicRecipe(
         "family",
         Augment(policy="randaugment", magnitude=6, mixup=0.1, cutmix=1),
-        binary,
+        binary_loss,
         lambda module: Lamb(list(module.parameters()), 8e-3 * (BATCH / 2048) ** 0.5, 0.02),
         warm_cosine,
     ),
 }
 
 
-def train_public(network: Architecture, data: DataRef, side: str, epochs: int, seed: int) -> float:
+def train_public(network: Architecture, data: DataRef, name: str, epochs: int, seed: int) -> float:
     """Return the accuracy that a public recipe reaches."""
-    recipe = PUBLIC[side]
+    recipe = PUBLIC_RECIPES[name]
     images = DataCache().at(data, network.resolution)
     feeder = Feeder(images, recipe.augment, torch.device("cpu"))
     torch.manual_seed(seed)
-    described = network.model_copy(update={"norm_epsilon": 1e-5})
-    module = build(described, initialisation=recipe.initialisation, norm_momentum=0.1)
+    with_epsilon = network.model_copy(update={"norm_epsilon": 1e-5})
+    module = build(with_epsilon, initialisation=recipe.initialisation, norm_momentum=0.1)
     optimiser = recipe.optimiser(module)
     schedule = recipe.schedule(optimiser, epochs * (feeder.images // BATCH))
     share = Share.of(BATCH, BATCH, 0, 1)

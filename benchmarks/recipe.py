@@ -33,7 +33,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.public_recipes import BATCH, PUBLIC, train_public
+from benchmarks.public_recipes import BATCH, PUBLIC_RECIPES, train_public
 from compound.jobs.data.batches import Feeder
 from compound.jobs.data.source import inspect
 from compound.jobs.networks.named import NETWORKS
@@ -126,7 +126,7 @@ def measured(task: Task, data: DataRef, channels: int) -> dict[str, Any]:
     """Train one task, and return it with its accuracy and seconds."""
     _, _, pixels, network_name, epochs, recipe, seed = task
     network, started = network_of(network_name, channels, pixels), time.process_time()
-    if recipe in PUBLIC:
+    if recipe in PUBLIC_RECIPES:
         score = train_public(network, data, recipe, epochs, seed)
     else:
         changes = {} if recipe == "modern" else json.loads(recipe)
@@ -193,7 +193,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pixels", type=int, default=32)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--sides", type=names, default=["modern", *PUBLIC])
+    parser.add_argument("--sides", type=names, default=["modern", *PUBLIC_RECIPES])
     parser.add_argument("--modern", action="append", default=[])
     parser.add_argument("--summary", action="store_true")
     return parser.parse_args()

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from compound.cluster.runner import OnEvent
+from compound.cluster.runner import OnEvent, Take, in_order
 from compound.orchestrator.study import Study
 from compound.schemas.job import JobRequest, JobResult, TrainJob
 from compound.schemas.plan import Plan
@@ -76,7 +76,9 @@ class TimedRunner:
         self._simulated = Simulated(accuracy)
         self.took = Took(0.0, 0.0)
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+    def run(
+        self, requests: Sequence[JobRequest], store: str, on_event: OnEvent, take: Take = in_order
+    ) -> list[JobResult]:
         """Write the results."""
         results: list[JobResult] = []
         run = self._simulated.run
@@ -85,6 +87,11 @@ class TimedRunner:
 
     def request_stop(self) -> None:
         """Stop nothing: everything has ended."""
+
+    @property
+    def stopping(self) -> bool:
+        """Return False: it ends by itself."""
+        return False
 
 
 def ran(scene: Scene, plan: Plan) -> tuple[Took, Took]:

@@ -40,7 +40,7 @@ PLANS: dict[str, tuple[str, int, int | None]] = {
 """Files, seeds, and networks of the design."""
 ADDED = 3
 """Networks that a round adds."""
-KEPT = 0.1
+PROMOTED_PART = 0.1
 """Part of the mixes that is promoted."""
 
 
@@ -48,20 +48,21 @@ KEPT = 0.1
 class Judged:
     """One study beside its truth."""
 
-    held: float
+    covered: float
     """Part of the untried networks whose interval holds the true mean."""
     width: float
     """Mean width of these intervals, in sigma."""
-    above: bool
+    optimum_too_low: bool
     """The true mean of the optimum lies above its interval."""
-    below: bool
-    best: float
+    optimum_too_high: bool
+    """It lies below."""
+    optimum: float
     """Regret of the optimum."""
-    alone: float
+    no_round: float
     """Regret of the highest mean without a round."""
-    random: float
-    """Of the highest mean after a round of random networks."""
-    surface: float
+    random_round: float
+    """After a round of random networks."""
+    predicted_round: float
     """After a round of the best predicted ones."""
     by_mean: float
     """Lead of the best mix over the best promoted one, by means of a short schedule."""
@@ -78,18 +79,18 @@ def judge(study: Study, rng: np.random.Generator) -> Judged:
     predictions = predict(scored, untried)
     peak = optimum(scored, untried)
     assert predictions and peak
-    held = [p.low <= true[p.candidate] <= p.high for p in predictions]
+    covered = [entry.low <= true[entry.candidate] <= entry.high for entry in predictions]
     return Judged(
-        held=float(np.mean(held)),
-        width=float(np.mean([p.high - p.low for p in predictions])) / SIGMA,
-        above=true[peak.candidate] > peak.high,
-        below=true[peak.candidate] < peak.low,
-        best=(max(true.values()) - true[peak.candidate]) / SIGMA,
-        alone=_regret(study, tried),
-        random=_regret(
+        covered=float(np.mean(covered)),
+        width=float(np.mean([entry.high - entry.low for entry in predictions])) / SIGMA,
+        optimum_too_low=true[peak.candidate] > peak.high,
+        optimum_too_high=true[peak.candidate] < peak.low,
+        optimum=(max(true.values()) - true[peak.candidate]) / SIGMA,
+        no_round=_regret(study, tried),
+        random_round=_regret(
             study, [*tried, *rng.permutation(np.arange(len(ids))[len(tried) :])[:ADDED]]
         ),
-        surface=_regret(study, [*tried, *map(ids.index, _next(scored, untried))]),
+        predicted_round=_regret(study, [*tried, *map(ids.index, _next(scored, untried))]),
         by_mean=_promoted(study, tried, smooth=False),
         by_surface=_promoted(study, tried, smooth=True),
     )
@@ -115,19 +116,19 @@ def _promoted(study: Study, tried: Sequence[int], smooth: bool) -> float:
     ids = [network.id for network in study.simulation.networks]
     worth = np.array([study.worth[ids.index(entry.id)] for entry in short.candidates])
     mixes = np.array(short.mixes)
-    kept = mixes[np.argsort(-means[mixes])[: promoted_count(len(mixes), KEPT)]]
-    return float(worth[mixes].max() - worth[kept].max())
+    promoted = mixes[np.argsort(-means[mixes])[: promoted_count(len(mixes), PROMOTED_PART)]]
+    return float(worth[mixes].max() - worth[promoted].max())
 
 
 HEAD = (
-    "held",
+    "covered",
     "width",
-    "above",
-    "below",
-    "best",
-    "alone",
+    "too low",
+    "too high",
+    "optimum",
+    "no round",
     "random",
-    "surface",
+    "predicted",
     "by mean",
     "smooth",
 )
@@ -136,14 +137,14 @@ FIGURES = tuple(Judged.__dataclass_fields__)
 
 def row(label: str, figures: Sequence[float]) -> str:
     """Return one line of the table."""
-    return f"{label:32}" + "".join(f"{figure:>9.3f}" for figure in figures)
+    return f"{label:32}" + "".join(f"{figure:>10.3f}" for figure in figures)
 
 
 def table(studies: int) -> Iterable[str]:
     """Yield the lines of the table, as they come."""
     for plan, arguments in PLANS.items():
         simulation, means = Simulation.of(*arguments), []
-        yield f"{plan:32}" + "".join(f"{name:>9}" for name in HEAD)
+        yield f"{plan:32}" + "".join(f"{name:>10}" for name in HEAD)
         for truth in (*SURFACES, *SCENARIOS):
             rng = np.random.default_rng(0)
             judged = [judge(simulation.study(truth, seed), rng) for seed in range(studies)]

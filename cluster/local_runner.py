@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,18 +13,21 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from compound.cluster.driver_results import in_a_line, lost, record_failure
+from compound.cluster.event_writer import EventWriter
 from compound.cluster.resources import Node, expected, preflight, resolve
 from compound.cluster.retries import RetryBudget
-from compound.cluster.runner import OnEvent, unfinished
+from compound.cluster.runner import OnEvent, Take, in_order, unfinished
 from compound.jobs.gpu.visible_gpus import gpus_here
 from compound.jobs.parallel.failure import GAVE_UP, has_lost_gpu
 from compound.jobs.run_job import Process, run_request
 from compound.jobs.runtime.child_processes import child_environment, module_command
+from compound.jobs.runtime.driver_watch import watched_by_children
 from compound.jobs.runtime.malloc import keep_freed
+from compound.jobs.runtime.temporary_folder import temporary_folder
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.training.data_cache import DataCache
 from compound.schemas.errors import ClusterError
-from compound.schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
+from compound.schemas.job import Cause, Event, JobRequest, JobResult
 from compound.schemas.retries import RetryLimits
 
 _POLL_S = 0.2
@@ -67,20 +69,40 @@ class LocalRunner:
                 raise _no_cluster(request)
         preflight(requests, [this_machine()])
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop.is_set()
+
+    def run(
+        self,
+        requests: Sequence[JobRequest],
+        store: str,
+        on_event: OnEvent,
+        take: Take = in_order,
+    ) -> list[JobResult]:
         """Train every request; see `Runner.run`."""
         self.preflight(requests)
         artifacts = ArtifactStore.open(store, patient=True)
-        resolved = resolve(requests, [this_machine()])
-        return [self._run_one(request, artifacts, on_event) for request in resolved]
+        left = {request.job.id: request for request in resolve(requests, [this_machine()])}
+        results: dict[str, JobResult] = {}
+        while not self.stopping and (request := take(list(left.values()))):
+            del left[request.job.id]
+            results[request.job.id] = self._run_one(request, artifacts, on_event)
+        for job, request in left.items():
+            stopped = self.stopping
+            results[job] = (
+                self._run_one(request, artifacts, on_event) if stopped else unfinished(request)
+            )
+        return [results[request.job.id] for request in requests]
 
     def _run_one(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
-        result = self._run_with_retries(request, store, _EventWriter(request, on_event))
+        result = self._run_with_retries(request, store, EventWriter(request, on_event))
         on_event(Event(kind="ended", job=request.job.id, label=request.label, result=result))
         return result
 
     def _run_with_retries(
-        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
+        self, request: JobRequest, store: ArtifactStore, events: EventWriter
     ) -> JobResult:
         """Try a job until it ends by itself, or has lost workers too often."""
         retries = RetryBudget(self._limits)
@@ -96,9 +118,7 @@ class LocalRunner:
             events.waiting(message)
         return result
 
-    def _attempt(
-        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
-    ) -> JobResult:
+    def _attempt(self, request: JobRequest, store: ArtifactStore, events: EventWriter) -> JobResult:
         if self._stop.is_set():
             return unfinished(request)
         if _workers_here(request) > 1 or request.resources.gpus or self._device_lost:
@@ -108,9 +128,9 @@ class LocalRunner:
         return result
 
     def _in_process(
-        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
+        self, request: JobRequest, store: ArtifactStore, events: EventWriter
     ) -> JobResult:
-        events.started()
+        events.started(_workers_here(request))
         keep_freed()
         process = Process.single(request.resources.cpus, imports=self._imports)
         rows = run_request(request, store, process, self._data, self._stop.is_set)
@@ -126,24 +146,27 @@ class LocalRunner:
                 return store.result(request.job.id) or unfinished(request)
 
     def _launched(
-        self, request: JobRequest, store: ArtifactStore, events: "_EventWriter"
+        self, request: JobRequest, store: ArtifactStore, events: EventWriter
     ) -> JobResult:
         before = store.result(request.job.id)
         if request.settled(before):
             assert before is not None
             return before
-        with tempfile.TemporaryDirectory(prefix="compound-job-") as folder:
+        with temporary_folder("job") as folder:
             file = Path(folder) / "job.json"
             file.write_text(request.model_dump_json(), encoding="utf-8")
             output, errors = Path(folder) / "stdout", Path(folder) / "stderr"
             with output.open("w") as stdout, errors.open("w") as stderr:
                 streams = stdout.fileno(), stderr.fileno()
                 child = _launch(request, file, store.uri, self._imports, streams)
-            events.started()
+            events.started(_workers_here(request))
             self._follow(child, request, store, events)
             text = errors.read_text(errors="replace")
             if request.evaluates is not None:
                 return _evaluated(request, store, output.read_text(errors="replace"), text)
+            if self._stop.is_set() and store.result(request.job.id) == before:
+                # The stop came before the ranks could heed it.
+                return before or unfinished(request)
             return _ended(request, store, before, text)
 
     def _follow(
@@ -151,7 +174,7 @@ class LocalRunner:
         child: "subprocess.Popen[str]",
         request: JobRequest,
         store: ArtifactStore,
-        events: "_EventWriter",
+        events: EventWriter,
     ) -> None:
         """Report the rows that the child writes into the store, until it ends."""
         terminated = False
@@ -174,36 +197,6 @@ class LocalRunner:
             return
 
 
-class _EventWriter:
-    """Reports one job, each epoch once."""
-
-    def __init__(self, request: JobRequest, on_event: OnEvent) -> None:
-        self._request, self._on_event = request, on_event
-        self.passed = 0
-
-    def started(self) -> None:
-        """The job has begun."""
-        job, label = self._request.job.id, self._request.label
-        workers = _workers_here(self._request)
-        self._on_event(Event(kind="started", job=job, label=label, workers=workers))
-
-    def waiting(self, message: str) -> None:
-        """The job continues in another process."""
-        job, label = self._request.job.id, self._request.label
-        self._on_event(Event(kind="waiting", job=job, label=label, message=message))
-
-    def epoch(self, row: EpochRow) -> None:
-        """An epoch has ended."""
-        job, label = self._request.job.id, self._request.label
-        self._on_event(Event(kind="epoch", job=job, label=label, row=row))
-
-    def new_rows(self, rows: Sequence[EpochRow]) -> None:
-        """Report the rows after those that were reported before."""
-        for row in rows[self.passed :]:
-            self.epoch(row)
-        self.passed = max(self.passed, len(rows))
-
-
 def _launch(
     request: JobRequest, file: Path, store: str, imports: tuple[str, ...], streams: tuple[int, int]
 ) -> "subprocess.Popen[str]":
@@ -211,7 +204,9 @@ def _launch(
     workers = _workers_here(request)
     job = ["compound.jobs", str(file), "--store", store]
     job += ["--allow-import", *(f"--import-from={folder}" for folder in imports)] if imports else []
-    launcher = ("--standalone", "--nproc-per-node", str(workers), "-m")
+    # Without a folder of its own for logs the launcher leaves one in /tmp (torch 2.13).
+    logs = ("--log-dir", str(file.parent / "logs"))
+    launcher = ("--standalone", *logs, "--nproc-per-node", str(workers), "-m")
     command = (
         module_command("torch.distributed.run", *launcher, *job)
         if workers > 1
@@ -227,7 +222,7 @@ def _launch(
         # Ctrl-C in a terminal reaches every process of its group: the child is to be stopped by
         # this process only, after its epoch.
         start_new_session=True,
-        env=child_environment(TORCH_ELASTIC_SHUTDOWN_TIMEOUT=_EPOCH_S),
+        env=child_environment(TORCH_ELASTIC_SHUTDOWN_TIMEOUT=_EPOCH_S, **watched_by_children()),
     )
 
 
@@ -250,6 +245,9 @@ def _ended(
     cause = _reported_cause(errors) if unrecorded else None
     if cause is None and result is not None and result != before:
         return result
+    if cause and cause.kind == "storage" and store.state(request.job.id).status == "running":
+        # Another process has taken the job over: a failure that is recorded would end its attempt.
+        return unfinished(request).model_copy(update={"status": "failed", "cause": cause})
     died = Cause(kind="worker lost", message="its workers died", traceback=errors[-_TAIL:])
     return record_failure(request, store, cause or died)
 

@@ -26,11 +26,16 @@ from compound.jobs.gpu.memory_share import keep_to_share
 from compound.jobs.gpu.visible_gpus import VARIABLE, gpus_here, is_instance, part_for, sharers
 from compound.jobs.parallel.collective import end_process, join, leave, summed
 from compound.jobs.parallel.failure import GAVE_UP, classify
+from compound.jobs.regular_file import read_document
 from compound.jobs.run_job import Process, run_request
+from compound.jobs.runtime.driver_watch import end_with_driver
 from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checksummed_json import unseal, version_of
 from compound.jobs.training.data_cache import DataCache
+from compound.jobs.wording.machine_errors import in_words
+from compound.jobs.wording.os_errors import refused_as
+from compound.jobs.wording.plain_streams import open_streams
 from compound.schemas.errors import ClusterError, CompoundError, SpecError
 from compound.schemas.job import Cause, EpochRow, JobRequest, JobResult, Resources, TrainJob
 
@@ -108,14 +113,14 @@ def _parser() -> argparse.ArgumentParser:
 def _request(path: Path) -> JobRequest:
     """Read a request; the job.json of a store gets one worker for each process of the launcher."""
     try:
-        data = path.read_bytes()
+        data = read_document(path)
         if version_of(data):
             workers = int(os.environ.get("WORLD_SIZE", 1))
             job = unseal(data, TrainJob, str(path), None)
             return JobRequest(job=job, resources=Resources(workers=workers, gpus="auto"))
         return JobRequest.model_validate_json(data)
     except OSError as error:
-        raise SpecError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        raise refused_as(SpecError, "cannot be read", path, error) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
@@ -190,7 +195,8 @@ def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
     if result is not None and result.cause is not None and result.status == "failed":
         _report_cause(result.cause)
     if result is not None and process.leads:
-        sys.stdout.write(result.model_dump_json() + "\n")
+        sys.stdout.write(result.model_dump_json(ensure_ascii=True) + "\n")
+        sys.stdout.flush()
     if result is None or result.status == "stopped":
         return INTERRUPTED
     return 0 if result.status == "done" else FAILED
@@ -198,7 +204,7 @@ def _train(request: JobRequest, store: ArtifactStore, process: Process) -> int:
 
 def _report_cause(cause: Cause) -> None:
     """Write on stderr why this process ends, for its parent: the store may not have it."""
-    sys.stderr.write(f"{GAVE_UP}{cause.model_dump_json()}\n")
+    sys.stderr.write(f"{GAVE_UP}{cause.model_dump_json(ensure_ascii=True)}\n")
 
 
 def _drive(
@@ -237,12 +243,15 @@ def _reporter(request: JobRequest, process: Process) -> Callable[[EpochRow], Non
 
 def command() -> NoReturn:
     """Run as a command, and end the process: at once if the job has failed on this rank."""
+    open_streams()
+    end_with_driver()
     try:
         code = main()
     except Exception as error:  # such as a process group that cannot be joined
-        traceback.print_exc()
+        refused = in_words(error)
+        sys.stderr.write(f"{refused}\n" if refused else traceback.format_exc())
         _report_cause(classify(error))
-        code = FAILED
+        code = refused.exit_code if refused else FAILED
     if code == FAILED or distributed.is_initialized():
         end_process(code)
     sys.exit(code)

@@ -4,34 +4,20 @@ schemas/errors.py decides the codes; docs/exit_codes.md has their table.
 """
 
 import gc
-import locale
+import os
 import sys
 import traceback
+from contextlib import suppress
 
+from compound.jobs.wording.machine_errors import in_words
+from compound.jobs.wording.plain_streams import open_streams
 from compound.orchestrator.cli.app import app
-from compound.orchestrator.cli.printing.closed_streams import drop_stdout, ends_with_its_reader
-from compound.orchestrator.cli.printing.streams import open_streams
-from compound.orchestrator.wording.os_errors import machine_error
-from compound.orchestrator.wording.printable import in_line, printable
-from compound.schemas.errors import CompoundError, ExitCode
+from compound.orchestrator.cli.printing.closed_streams import drop, ends_with_its_reader
+from compound.schemas.errors import ExitCode
 
 _GC_THRESHOLDS = (100_000, 50, 100)
 """With Python's own thresholds the collector scans ten thousand jobs' records again and again while
 they are read, and frees nothing: a third of the time of `plan`, `status` and `report`."""
-
-_NOT_UTF8 = (
-    "a name on the command line or in the data is not UTF-8, so it cannot be stored\n"
-    "  allowed: names of files and folders in UTF-8\n"
-    "  next: convmv -f ISO-8859-1 -t UTF-8 --notest -r FOLDER, or rename it"
-)
-"""Of UnicodeEncodeError and of pydantic's error with the same text: Python keeps such names as lone
-surrogates (PEP 383), which JSON and hashes refuse."""
-
-
-_LOCALE = "the locale has no letters for a name or a text"
-_TO_UTF8 = (
-    "\n  allowed: a locale with UTF-8\n  next: export PYTHONUTF8=1, then the same command again"
-)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -40,55 +26,53 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in words
     gc.set_threshold(*_GC_THRESHOLDS)
     open_streams()
+    # Typer colours its help for FORCE_COLOR and in GitHub Actions even where it is told that there
+    # is no terminal; colours would be shown as escapes.
+    os.environ.setdefault("_TYPER_FORCE_DISABLE_TERMINAL", "1")
     try:
         with ends_with_its_reader():
-            app([word for word in words if word != "--debug"], prog_name="compound")
+            _run([word for word in words if word != "--debug"])
     except (Exception, KeyboardInterrupt) as error:
-        if debug:
-            traceback.print_exc()
         message, code = _in_words(error)
-        sys.stderr.write(f"compound: {printable(message)}\n")
-        _flush_or_drop()
+        _print_error(traceback.format_exc() if debug else "", f"compound: {message}\n")
         sys.exit(code)
+
+
+def _run(words: list[str]) -> None:
+    """Run the command; OSError: what it printed last cannot be written, as on a full disk."""
+    try:
+        app(words, prog_name="compound")
+    except SystemExit:
+        sys.stdout.flush()
+        raise
 
 
 def _in_words(error: BaseException) -> tuple[str, ExitCode]:
     """Return what to print about an error, and the exit code."""
-    match error:
-        case CompoundError():
-            return str(error), error.exit_code
-        case KeyboardInterrupt():
-            return "interrupted; type the same command again to resume", ExitCode.INTERRUPTED
-        case OSError():
-            refused = machine_error(error)
-            return str(refused), refused.exit_code
-        case _ if "surrogates not allowed" in str(error):
-            return _NOT_UTF8, ExitCode.REFUSED
-        case UnicodeError() if not _is_utf8():
-            return f"{_LOCALE} ({in_line(str(error))}){_TO_UTF8}", ExitCode.REFUSED
-        case MemoryError():
-            return "there is not enough memory\n  next: a machine with more", ExitCode.FAILED
-        case ModuleNotFoundError():
-            return _missing_package(error), ExitCode.FAILED
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; type the same command again to resume", ExitCode.INTERRUPTED
+    refused = in_words(error)
+    if refused is not None:
+        return str(refused), refused.exit_code
+    if isinstance(error, ModuleNotFoundError):
+        return _missing_package(error), ExitCode.FAILED
     return _internal(error), ExitCode.FAILED
-
-
-def _is_utf8() -> bool:
-    """Whether names of files and texts without an encoding of their own are UTF-8."""
-    names = (sys.getfilesystemencoding(), locale.getencoding())
-    return all(name.lower().replace("-", "") == "utf8" for name in names)
 
 
 def _internal(error: BaseException) -> str:
     return f"internal error: {type(error).__name__}: {error}\n  next: --debug"
 
 
-def _flush_or_drop() -> None:
-    """Leave nothing in stdout that cannot be written, as on a full disk."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        drop_stdout()
+def _print_error(*texts: str) -> None:
+    """Print to stderr; leave nothing in a stream that cannot be written, as on a full disk."""
+    for text in texts:
+        with suppress(OSError):
+            sys.stderr.write(text)
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            drop(number)
 
 
 def _missing_package(error: ModuleNotFoundError) -> str:

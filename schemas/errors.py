@@ -56,7 +56,9 @@ class CompoundError(Exception):
         return type(self), (self.message,), dict(vars(self))
 
     def __str__(self) -> str:
-        head = f"{self.where}: {self.message}" if self.where else self.message
+        # A newline in a path would let its rest look like a line of ours.
+        where = self.where.replace("\n", "\\n")
+        head = f"{where}: {self.message}" if where else self.message
         tail = [self.excerpt] if self.excerpt else []
         tail += [f"  allowed: {self.allowed}"] if self.allowed else []
         tail += [f"  next: {self.next_step}"] if self.next_step else []

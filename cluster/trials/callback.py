@@ -11,7 +11,7 @@ from ray.tune.search import Searcher
 
 from compound.cluster.driver_results import record_failure
 from compound.cluster.retries import Decision, decide
-from compound.cluster.runner import OnEvent, unfinished
+from compound.cluster.runner import OnEvent, Take, unfinished
 from compound.cluster.trials.worker_deaths import last_error
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Cause, EpochRow, Event, JobRequest, JobResult
@@ -22,17 +22,34 @@ _PATIENCE = 15.0
 
 
 class JobList(Searcher):  # type: ignore[misc]
-    """An explicit list, by index; ends early when the driver wants to stop."""
+    """An explicit list, by index; ends early when the driver wants to stop, or takes no more."""
 
-    def __init__(self, labels: Sequence[str], stop: threading.Event) -> None:
+    def __init__(
+        self,
+        requests: Sequence[JobRequest],
+        first: JobRequest,
+        take: Take,
+        stop: threading.Event,
+    ) -> None:
+        """`first` starts first; `take` chooses what follows it."""
         super().__init__()
-        self._left = iter(enumerate(labels))
-        self._stop = stop
+        self._left = {request.job.id: (i, request) for i, request in enumerate(requests)}
+        self._first: JobRequest | None = first
+        self._take, self._stop = take, stop
 
     def suggest(self, trial_id: str) -> Any:
-        """Return the next index with its label, in order."""
-        entry = None if self._stop.is_set() else next(self._left, None)
-        return Searcher.FINISHED if entry is None else {"index": entry[0], "label": entry[1]}
+        """Return the index of the job that starts next, with its label."""
+        request = None if self._stop.is_set() else self._next()
+        if request is None:
+            return Searcher.FINISHED
+        index, _ = self._left.pop(request.job.id)
+        return {"index": index, "label": request.label or request.job.id}
+
+    def _next(self) -> JobRequest | None:
+        if self._first:
+            first, self._first = self._first, None
+            return first
+        return self._take([request for _, request in self._left.values()])
 
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
         """Do nothing: the list is fixed."""
@@ -72,10 +89,11 @@ class Listener(tune.Callback):  # type: ignore[misc]
             self._emit("waiting", request, message=_waiting(request, position, most))
 
     def finish(self) -> dict[str, JobResult]:
-        """Return a result for every job; those that never began were stopped."""
+        """Return a result for every job; those that never began were stopped, or not taken."""
         for request in self.requests:
-            if request.job.id not in self._results:
+            if request.job.id not in self._results and self.stop.is_set():
                 self._end(request, unfinished(request))
+            self._results.setdefault(request.job.id, unfinished(request))
         return self._results
 
     def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:

@@ -5,7 +5,6 @@ of jobs is ours: Tune's search space is an index into it.
 """
 
 import secrets
-import tempfile
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -20,11 +19,12 @@ from compound.cluster import host_checks
 from compound.cluster.network_interface import variables
 from compound.cluster.ray_session import Session, variable_set
 from compound.cluster.resources import at_once, gpus_of, preflight, resolve
-from compound.cluster.runner import OnEvent, unfinished
+from compound.cluster.runner import OnEvent, Take, in_order, unfinished
 from compound.cluster.trials.callback import JobList, Listener
 from compound.cluster.trials.placement_groups import given_back
 from compound.cluster.trials.trainables import GroupTrial, SingleWorkerTrial
 from compound.cluster.worker_group.coordinator import driver_resource, open_coordinator
+from compound.jobs.runtime.temporary_folder import temporary_folder
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import Event, JobRequest, JobResult, Resources
 from compound.schemas.retries import RetryLimits
@@ -61,6 +61,11 @@ class RayRunner:
         """End after the running epochs, with checkpoints."""
         self._stop.set()
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop.is_set()
+
     def preflight(self, requests: Sequence[JobRequest]) -> None:
         """Refuse what this cluster can never run. ClusterError: which job, and what is missing.
 
@@ -71,7 +76,13 @@ class RayRunner:
         host_checks.check_gpus(resolve(requests, nodes, limit))
         host_checks.check_interfaces(requests)
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+    def run(
+        self,
+        requests: Sequence[JobRequest],
+        store: str,
+        on_event: OnEvent,
+        take: Take = in_order,
+    ) -> list[JobResult]:
         """Train every request; see `Runner.run`."""
         nodes, limit = self._session.nodes, self._session.limit
         preflight(requests, nodes, limit)
@@ -83,7 +94,7 @@ class RayRunner:
         fresh = {r.job.id: r for r in resolved if r.job.id not in results}
         for resources, group in _by_resources(fresh.values()):
             most = min(at_once(resources, nodes, limit), len(group))
-            results |= self._run_group(resources, group, artifacts, on_event, most)
+            results |= self._run_group(resources, group, artifacts, on_event, most, take)
         return [results[request.job.id] for request in requests]
 
     def _run_group(
@@ -93,8 +104,11 @@ class RayRunner:
         store: ArtifactStore,
         on_event: OnEvent,
         most: int,
+        take: Take,
     ) -> dict[str, JobResult]:
-        if self._stop.is_set():
+        # Without a job to start there is no Tuner: it takes seconds, and reserves resources.
+        first = None if self.stopping else take(group)
+        if first is None:
             return {request.job.id: unfinished(request) for request in group}
         name = f"compound-coordinator-{secrets.token_hex(4)}"
         texts = [request.model_dump_json() for request in group]
@@ -103,13 +117,14 @@ class RayRunner:
         listener.announce(most)
         try:
             # Tune writes the state of an experiment in any case, by default to ~/ray_results.
-            with tempfile.TemporaryDirectory(prefix="compound-tune-") as folder, given_back():
+            with temporary_folder("tune") as folder, given_back():
                 shared = {"coordinator": name, "store": store.uri, "imports": self._imports}
                 shared["beside"] = driver_resource()
+                jobs = JobList(group, first, take, self._stop)
                 _choose_variables_passed_on()
                 retries = self._limits.lost_worker
                 with _address_passed_on():
-                    _tuner(resources, shared, listener, most, retries, folder).fit()
+                    _tuner(resources, shared, listener, jobs, most, retries, folder).fit()
         finally:
             # A named actor would live as long as the driver, one for each group of requests.
             ray.kill(coordinator)
@@ -142,17 +157,17 @@ def _tuner(
     resources: Resources,
     shared: dict[str, Any],
     listener: Listener,
+    jobs: JobList,
     most: int,
     retries: int,
     folder: str,
 ) -> tune.Tuner:
-    labels = [request.label or request.job.id for request in listener.requests]
     return tune.Tuner(
         GroupTrial if resources.most_workers > 1 else SingleWorkerTrial,
         param_space={**shared, "cpus": resources.cpus, "gpus": gpus_of(resources)},
         tune_config=tune.TuneConfig(
-            search_alg=JobList(labels, listener.stop),
-            num_samples=len(labels),
+            search_alg=jobs,
+            num_samples=len(listener.requests),
             # As many as fit: every further worker group would start a trial actor and Train's
             # processes, which only wait.
             max_concurrent_trials=most,

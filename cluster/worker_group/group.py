@@ -11,7 +11,6 @@ an epoch.
 import os
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -38,6 +37,7 @@ from compound.cluster.worker_group.interruption import (
 from compound.cluster.worker_group.rank_worker import work
 from compound.jobs.parallel.collective import backend_for, collective_timeout
 from compound.jobs.runtime.malloc import environment
+from compound.jobs.runtime.temporary_folder import make_folder
 from compound.schemas.errors import RunError
 from compound.schemas.job import JobRequest, Resources
 
@@ -84,7 +84,7 @@ class WorkerGroup:
         self._stalled: tuple[StalledWorker, ...] = ()
         self._draining: set[str] = set()
         self._excluded: dict[str, float] = {}
-        self._folder = tempfile.mkdtemp(prefix="compound-workers-")
+        self._folder = make_folder("workers")
         os.environ.update(_ENVIRONMENT)
         shared = {name: trial[name] for name in ("coordinator", "imports")}
         planned = self._resources.most_workers

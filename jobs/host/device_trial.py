@@ -13,6 +13,7 @@ import torch
 from compound.jobs.parallel.failure import classify
 from compound.jobs.parallel.process import Process
 from compound.jobs.probe.step_timing import Case, measure
+from compound.jobs.wording.plain_streams import open_streams
 from compound.schemas.architecture import Architecture
 from compound.schemas.machine.host import Trial
 from compound.schemas.stages import Stage, Stem
@@ -42,4 +43,5 @@ def trial(device: str) -> Trial:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(trial(sys.argv[1]).model_dump_json() + "\n")
+    open_streams()
+    sys.stdout.write(trial(sys.argv[1]).model_dump_json(ensure_ascii=True) + "\n")

@@ -12,6 +12,7 @@ from itertools import permutations
 
 import torch
 
+from compound.jobs.wording.plain_streams import open_streams
 from compound.schemas.machine.host import TorchDevice, TorchFacts
 
 
@@ -89,11 +90,12 @@ def _initialisation_error() -> str:
 
 def main() -> None:
     """Write both lines."""
+    open_streams()
     facts = build()
-    sys.stdout.write(facts.model_dump_json() + "\n")
+    sys.stdout.write(facts.model_dump_json(ensure_ascii=True) + "\n")
     # A pipe is block-buffered: the line must be out before a call to the driver can hang.
     sys.stdout.flush()
-    sys.stdout.write(reached(facts).model_dump_json() + "\n")
+    sys.stdout.write(reached(facts).model_dump_json(ensure_ascii=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Literal, NoReturn, TypeVar, cast
 
@@ -152,6 +153,7 @@ def end_process(code: int) -> NoReturn:
     """End this process at once, without closing its process group or its device."""
     # A normal exit destroys both: after a failure of one rank NCCL waits there for the other ranks,
     # and a lost CUDA context aborts the process or hangs.
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # a full disk
+            stream.flush()
     end_now(code)

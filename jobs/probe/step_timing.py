@@ -27,6 +27,7 @@ from compound.jobs.runtime.malloc import keep_freed
 from compound.jobs.runtime.precision import multiplied
 from compound.jobs.runtime.torch_settings import settled
 from compound.jobs.training.loop.trainer import Trainer
+from compound.jobs.wording.plain_streams import open_streams
 from compound.schemas.architecture import Architecture
 from compound.schemas.base import Model
 from compound.schemas.data import SyntheticData
@@ -239,15 +240,16 @@ def main() -> None:
 
     What ends it before is written as a last line, with its cause; the exit code is then 1.
     """
+    open_streams()
     kind, threads = sys.argv[1:]
     keep_freed()  # as in the processes that train
     try:
         for reply in _answers(iter(sys.stdin.readline, ""), Process.single(int(threads), kind)):
-            sys.stdout.write(reply.model_dump_json() + "\n")
+            sys.stdout.write(reply.model_dump_json(ensure_ascii=True) + "\n")
             # A pipe is block-buffered, and the parent waits for this line.
             sys.stdout.flush()
     except Exception as error:  # the parent reports it
-        sys.stdout.write(f"{GAVE_UP}{classify(error).model_dump_json()}\n")
+        sys.stdout.write(f"{GAVE_UP}{classify(error).model_dump_json(ensure_ascii=True)}\n")
         sys.exit(1)
 
 

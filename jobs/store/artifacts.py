@@ -10,13 +10,15 @@ import pyarrow as pa
 from compound.jobs.store.backend.files import Entry, Files
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.folders.done_jobs import Ended, has_lost, without_rows
-from compound.jobs.store.folders.job_folder import JobFolder, JobState
+from compound.jobs.store.folders.job_folder import JobFolder
+from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.kept_predictions import TestedWeights, of_jobs
 from compound.jobs.store.folders.record_keys import DEVICES, PROFILES, profile_key, trace_key
+from compound.jobs.store.folders.reservations import Reservations
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.checkpoint import Checkpoint, opened
 from compound.jobs.store.format.checksummed_json import seal, unseal, version_of
-from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
+from compound.jobs.store.format.file_kinds import DRIVERS, JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.manifest import Attempt, CheckpointFiles, Environment, StoredFile
 from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.format.rows import rows_of, table_of
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 MARKER = "store.json"
 _HURRY = 4.0
 """Seconds after which a silent back end is an error, where a user waits for it."""
-_TOPS = ("jobs", "studies", DEVICES, PROFILES)
+_TOPS = ("jobs", "studies", DRIVERS, DEVICES, PROFILES)
 _AT_ONCE = 8
 """Jobs that are read at a time from a bucket, where most of the time is waiting."""
 _FEW = 16
@@ -239,7 +241,9 @@ class ArtifactStore:
 
     def _traces(self, job_id: str) -> list[Entry]:
         prefix = f"{PROFILES}/{job_id}"
-        traces = (e for e in self._files.entries(PROFILES) if kind_of(e.key) == "trace")
+        traces = (
+            e for e in self._files.entries(PROFILES) if kind_of(e.key) == "trace" and not e.strange
+        )
         return [trace for trace in traces if trace.key.startswith(prefix)]
 
     def profiles(self) -> list[DeviceProfile]:
@@ -276,6 +280,10 @@ class ArtifactStore:
     def study(self, name: str) -> StudyFolder:
         """Return a study's folder."""
         return StudyFolder(self._files, name)
+
+    def reservations(self, study: str) -> Reservations:
+        """Return what reserves jobs for a study's driver."""
+        return Reservations(self._files, study, lambda name: self.study(name).drivers())
 
     def studies(self) -> list[str]:
         """Return the names of all studies."""

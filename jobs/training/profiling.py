@@ -1,6 +1,5 @@
 """Traces a few training steps, for a browser's trace viewer."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 
+from compound.jobs.runtime.temporary_folder import temporary_folder
 from compound.jobs.training.loop.trainer import Trainer
 
 SKIPPED, STEPS = 2, 4
@@ -36,5 +36,5 @@ def profiled(trainer: Trainer, trace: Path) -> Iterator[None]:
 @contextmanager
 def trace_file() -> Iterator[Path]:
     """Yield the path for a trace, in a folder that is deleted afterwards."""
-    with tempfile.TemporaryDirectory(prefix="compound-profile-") as folder:
+    with temporary_folder("profile") as folder:
         yield Path(folder, "trace.json.gz")

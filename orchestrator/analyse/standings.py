@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy import special
 
 from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates, score_table
 from compound.orchestrator.statistics.estimates import Estimates, estimate
-from compound.orchestrator.statistics.log_odds import accuracy
+from compound.orchestrator.statistics.lead import Spread, mean_ends
 from compound.orchestrator.statistics.noise import Estimate
 from compound.schemas.verdict import Standing
 
@@ -37,10 +36,8 @@ def _interval(
     estimates: Estimates, position: int, mean: float, level: float, shift: float = 0.0
 ) -> Estimate:
     variance, df = estimates.doubt(position, (shift / 2) ** 2)
-    half = float(special.stdtrit(df, (1 + level) / 2)) * variance**0.5
-    middle = float(estimates.means[position]) + shift
-    low, high = accuracy([middle - half, middle + half]).tolist()
-    return Estimate(mean, min(low, mean), max(high, mean))
+    spread = Spread(float(estimates.means[position]) + shift, variance, df)
+    return Estimate(mean, *mean_ends(spread, 0.0, mean, level))
 
 
 def _interval_of_baseline(baseline: CandidateScores, scored: ScoredCandidates) -> Estimate | None:

@@ -1,9 +1,7 @@
 """The gain of compound scaling over the best single axis, with its interval."""
 
-import numpy as np
-
 from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates
-from compound.orchestrator.statistics.log_odds import accuracy
+from compound.orchestrator.statistics.lead import Spread, difference
 from compound.orchestrator.statistics.tied_set import Comparison
 from compound.schemas.verdict import Gain
 
@@ -59,15 +57,9 @@ def _ends(scored: ScoredCandidates, comparison: Comparison, mix: int) -> tuple[f
 def _lead(
     scored: ScoredCandidates, comparison: Comparison, mix: int, control: int
 ) -> tuple[float, float]:
-    """Return the ends of the lead over one control, as accuracies.
-
-    Each mean moves by its part of the difference's variance: the more uncertain one moves more.
-    """
+    """Return the ends of the lead over one control, as accuracies."""
     margin = comparison.superiority(scored.mixes, control)
     margin *= float(comparison.spread(control, [mix])[0])
-    variances = comparison.mean_variances
-    part = float(variances[mix] / (variances[mix] + variances[control]))
-    ends = np.array([-margin, margin])
-    ahead = accuracy(comparison.means[mix] + part * ends)
-    low, high = (ahead - accuracy(comparison.means[control] - (1 - part) * ends)).tolist()
-    return low, high
+    columns = comparison.means, comparison.mean_variances, comparison.df
+    ahead, rival = (Spread(*(float(column[i]) for column in columns)) for i in (mix, control))
+    return difference(ahead, rival, -margin), difference(ahead, rival, margin)

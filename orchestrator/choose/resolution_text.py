@@ -32,6 +32,6 @@ def resolution(reached: Resolution | None) -> str:
         return f"One seed per candidate resolves no difference. {needed}"
     return (
         f"{counted(reached.seeds, 'seed')} and {counted(reached.networks, 'network')} resolve "
-        f"a difference of {points(reached.difference)} points with a probability of "
+        f"a difference of {points(reached.difference)} points with a probability of about "
         f"{100 * reached.power:.0f} %. {needed}"
     )

@@ -18,10 +18,10 @@ from compound.orchestrator.analyse.scores import (
     candidate_scores,
     compare,
 )
-from compound.orchestrator.choose.promotion import best_part
 from compound.orchestrator.plan.schedules import (
     RungSchedule,
     first_seeds,
+    promoted_count,
     rung_schedules,
     search_jobs,
 )
@@ -127,7 +127,7 @@ def _promotion(search: Search, schedule: RungSchedule, following: RungSchedule) 
     assert isinstance(promotion, Rungs)
     _, entries = search.entries(schedule)
     mixes, axes = [e for e in entries if not e.axis], [e.id for e in entries if e.axis]
-    best = best_part(mixes, promotion.keep)
+    best = _best_part(mixes, promotion.keep)
     chosen = [candidate for candidate in search.plan.candidates if candidate.id in {*axes, *best}]
     number = first_seeds(search.spec, following)
     reason = (
@@ -138,6 +138,16 @@ def _promotion(search: Search, schedule: RungSchedule, following: RungSchedule) 
     )
     jobs = tuple(_jobs(search, chosen, following, range(number)))
     return Round(kind="promotion", reason=reason, jobs=jobs)
+
+
+def _best_part(mixes: Sequence[CandidateScores], part: float) -> list[str]:
+    """Return this part of the mixes, highest mean first, without those that have no score.
+
+    Means are taken as they are: drawn towards a surface they promote hardly better networks, and
+    worse ones where one mix stands out (benchmarks/surface.py).
+    """
+    scored = sorted((mix for mix in mixes if mix.scores), key=lambda mix: -mix.at_budget)
+    return [mix.id for mix in scored[: promoted_count(len(mixes), part)]]
 
 
 def _jobs(

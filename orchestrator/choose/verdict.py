@@ -1,20 +1,8 @@
-"""From the results of a search to its verdict: standings, tied set, gain, choice, surface.
-
-Scores are compared on log odds, where each candidate has a noise of its own, moderated by that of
-all (statistics/estimates.py). Runs that collapsed are named and left out. Scores are first moved to
-the budget's exact cost, each along the line from the baseline; half of the way counts as its
-standard error. The tied set is Hsu's (1984), simulated with these variances
-(statistics/tied_set.py). Among the tied, the spec's tie-break decides between those whose means
-are nearly the same.
-
-The gain is the difference between a mix and the best control. A false gain has a probability of at
-most (1 - level) / 2, also where the mix was picked from many; it is only told where it holds with
-and without the correction for uneven cost.
+"""From the results of a search to its verdict; docs/verdict.md has model, sources and figures.
 
 Candidates share their seeds, so seeds are blocks: what a seed adds to all is removed from
-differences, and widens the interval of a single mean.
-
-The baseline costs less than the candidates, so it is shown but neither compared nor pooled.
+differences, and widens the interval of a single mean. The baseline costs less than the candidates,
+so it is shown but neither compared nor pooled.
 """
 
 from collections.abc import Mapping, Sequence
@@ -210,6 +198,7 @@ def _warnings(
         warnings.thin_noise(scored.noise, floor) if scored.candidates else "",
         warnings.uneven_cost(gain, ratios, corrected),
         warnings.hangs_on_cost(scored),
-        *warnings.after(scored, spec.search.seeds, floor),
+        warnings.too_few_seeds(scored, spec.search.seeds),
+        warnings.all_alike(scored, floor),
     ]
     return [text for text in texts if text]

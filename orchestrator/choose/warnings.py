@@ -114,20 +114,16 @@ def uneven_cost(gain: Gain | None, ratios: Mapping[str, float], corrected: bool)
     return f"{text}. The comparison corrects for this by the step from the baseline."
 
 
-def after(scored: ScoredCandidates, seeds: int, floor: float) -> list[str]:
-    """Warn of scores with little information; `floor` is the accuracy of one validation image."""
-    if scored.comparison is None:
-        return []
-    text = few_seeds(seeds, len(scored.candidates), scored.level)
-    warnings = [f"{text[0].upper()}{text[1:]}." if text else "", _alike(scored, floor)]
-    return [text for text in warnings if text]
+def too_few_seeds(scored: ScoredCandidates, seeds: int) -> str:
+    """Warn of a level that so few seeds hardly bear."""
+    text = few_seeds(seeds, len(scored.candidates), scored.level) if scored.comparison else ""
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
-def _alike(scored: ScoredCandidates, floor: float) -> str:
-    """Warn where all candidates have the same score, as after too long or too short a schedule."""
-    assert scored.comparison
+def all_alike(scored: ScoredCandidates, floor: float) -> str:
+    """Warn where the candidates are within one image, of accuracy `floor`, of each other."""
     means = [entry.at_budget for entry in scored.candidates]
-    if max(means) - min(means) > floor:
+    if scored.comparison is None or max(means) - min(means) > floor:
         return ""
     return (
         f"All {len(means)} candidates have the same score, {points(float(means[0]))} %: the task "
@@ -169,13 +165,9 @@ def absent_controls(axes: Sequence[Axis], entries: Sequence[CandidateScores]) ->
     planned = {role for entry in entries for role in entry.candidate.roles}
     failed = [axis for axis in axes if axis in planned]
     missing = [axis for axis in axes if axis not in planned]
-    warning = f"No score for the control of {_listed(axes)}: the verdict does not cover it."
+    warning = f"No score for the control of {' and '.join(axes)}: the verdict does not cover it."
     if failed:
         warning += " Its jobs failed or have not ended. Correct the cause and run again."
     if missing:
-        warning += f" No network of this cost scales {_listed(missing)} alone; {WIDEN}."
+        warning += f" No network of this cost scales {' and '.join(missing)} alone; {WIDEN}."
     return warning
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join(names)

@@ -3,11 +3,7 @@
 import numpy as np
 
 from compound.orchestrator.analyse.scores import CandidateScores, ScoredCandidates, score_table
-from compound.orchestrator.statistics.held_out_seed import (
-    held_out_mean,
-    held_out_on_images,
-    worth,
-)
+from compound.orchestrator.statistics.held_out_seed import held_out_mean, held_out_on_images, worth
 from compound.orchestrator.statistics.log_odds import Floats, accuracy, log_odds
 from compound.schemas.verdict import Worth
 
@@ -26,9 +22,7 @@ def worth_of(scored: ScoredCandidates, chosen: CandidateScores | None) -> Worth 
     # As the choice itself: among all, but only among mixes where one is proven the best.
     pool = np.array(scored.mixes) if scored.proven else np.arange(len(shifts))
     held_out = _held_out(scored, table, shifts, pool) if len(scored.tied) > 1 else None
-    mean = float(scored.estimates.means[position])
-    tied = len(scored.tied)
-    expected = worth(scored.estimates, position, mean, held_out, tied, scored.level)
+    expected = worth(scored.estimates, position, held_out, len(scored.tied), scored.level)
     value, low, high = accuracy([expected.value, expected.low, expected.high]).tolist()
     return Worth(value=value, low=low, high=high)
 

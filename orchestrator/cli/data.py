@@ -7,6 +7,7 @@ from compound.jobs.data.source import inspect, opened
 from compound.jobs.data.sources.dataset import Dataset, Labels, Pixels
 from compound.jobs.data.sources.encoded import Choice, EncodedData
 from compound.jobs.data.sources.pixel_digest import array_digest, pixel_digest
+from compound.jobs.regular_file import open_output
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.design.baseline import baseline_of
 from compound.orchestrator.spec.load import load
@@ -78,7 +79,8 @@ def _write_sheet(sheet: Path, spec: AnySpec, info: DataInfo) -> None:
     images, central = _undecoded(spec.data, info), spec.first_recipe.central
     png = contact_sheet(images, _side(spec, info), central)
     try:
-        sheet.write_bytes(png)
+        with open_output(sheet) as file:
+            file.write(png)
     except OSError as error:
         raise SpecError(
             f"cannot be written: {error.strerror}",

@@ -15,7 +15,7 @@ from compound.jobs.host.host_differences import differences
 from compound.jobs.host.host_facts import PACKAGES, gather
 from compound.jobs.host.users_compound import WAY_OUT, users_compound
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.cli.printing.output import print_json, print_table, say
+from compound.orchestrator.cli.printing.output import is_terminal, print_json, print_table, say
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.errors import ClusterError, CompoundError, after_check, end_with
 from compound.schemas.machine.host import Finding, HostFacts, TorchDevice
@@ -195,7 +195,7 @@ def _tf32(host: HostFacts) -> list[tuple[str, bool]]:
 
 
 def _wrapped(text: str, indent: str) -> None:
-    width = shutil.get_terminal_size((_NARROW, 0)).columns if sys.stdout.isatty() else _NARROW
+    width = shutil.get_terminal_size((_NARROW, 0)).columns if is_terminal(sys.stdout) else _NARROW
     for line in textwrap.wrap(
         text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     ):

@@ -13,11 +13,11 @@ from compound.jobs.models.weight_file import Tensors, evaluated
 from compound.jobs.models.weights import epsilon_of, exported, other_padding
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checkpoint import NORM_EPSILON, Checkpoint
+from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.records.history import data_of
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import closest
-from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.architecture import Architecture
 from compound.schemas.errors import SpecError, StoreError
 from compound.schemas.job import TrainJob

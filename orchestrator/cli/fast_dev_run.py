@@ -39,7 +39,10 @@ def run(path: Path | None, overrides: list[str], options: run_command.Options) -
     if options.as_json:
         print_json({"study": file.spec.name, "status": ending, "jobs": jobs}, indent=None)
     else:
-        say(f"{trained}{drawn}; nothing is kept\nnext: {options.again(file, fast_dev_run=False)}")
+        say(
+            f"{trained}{drawn}; nothing is kept",
+            f"next: {options.again(file, fast_dev_run=False)}",
+        )
     end_with(after_jobs(failed=0, stopped=ending == "stopped"))
 
 

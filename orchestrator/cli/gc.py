@@ -79,7 +79,7 @@ def _prune_study(store: ArtifactStore, job: str, plan: dict[str, Retention]) -> 
     try:
         return store.prune(job, plan[job], dry=False)
     except StoreError as error:
-        note(f"left as it is: {error}")
+        note(*f"left as it is: {error}".splitlines())
         return Pruning(job=job, reason=error.message)
 
 
@@ -114,7 +114,7 @@ def _show(
     size = megabytes(sum(pruning.bytes for pruning in gone))
     count = counted(sum(len(pruning.dropped) for pruning in gone), "checkpoint")
     jobs = counted(len(gone), "job")
-    say(f"\n{count} of {jobs}, {size}: {'removed' if options.yes else 'nothing is removed yet'}")
+    say("", f"{count} of {jobs}, {size}: {'removed' if options.yes else 'nothing is removed yet'}")
 
 
 def _cells(pruning: Pruning) -> list[str]:

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+from compound.jobs.regular_file import open_output
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.records.other_rates import OtherRates
 from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.answer import Answer
 from compound.schemas.errors import ReportError, SpecError
 from compound.schemas.job import JobResult
@@ -25,6 +27,8 @@ def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -
     path = write_report(store, stored, answer)
     if answer:
         note(answer.text)
+    for line in OtherRates.of(stored).lines:
+        note(line)
     if output is not None:
         _copy(store.study(stored.record.spec.name).text(REPORT), output)
         path = str(output)
@@ -40,7 +44,8 @@ def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -
 
 def _copy(text: str, path: Path) -> None:
     try:
-        path.write_text(text)
+        with open_output(path) as file:
+            file.write(text.encode())
     except OSError as error:
         raise refused_as(SpecError, "cannot write", path, error) from None
 
@@ -98,6 +103,7 @@ def _inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> R
         along=stored.along,
         test=stored.test,
         answer=answer,
+        rates=OtherRates.of(stored),
         rows={id_: store.rows(id_) for id_ in ids},
         hosts=_hosts(store, results),
     )

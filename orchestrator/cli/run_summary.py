@@ -70,7 +70,7 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     _show_members(store, stored)
     show_final(stored.test)
     if stored.law:
-        say(f"\n{stored.law.sentence}")
+        say("", stored.law.sentence)
     show_along(stored.along)
     _say_next(stored.record.spec, summary, report)
     return missing
@@ -105,7 +105,7 @@ def _say_next(spec: AnySpec, summary: RunSummary, report: str | None) -> None:
         commands.append(f"{drawing}    # there is no report yet")
     retry = f"{summary.retry}    # trains the failed jobs again" if summary.retry else ""
     steps = [f"  {step}" for step in (retry, summary.following, *commands) if step]
-    say("\n".join([f"\nreport: {report or 'not made'}", "next:", *steps]))
+    say("", f"report: {report or 'not made'}", "next:", *steps)
 
 
 def _in_json(
@@ -141,7 +141,7 @@ def _in_json(
 def _say_verdict(stored: Documents) -> None:
     """Print the reason for the choice, and what to know of the verdict that was said first."""
     if stored.verdict:
-        say(f"\n{stored.verdict.reason} {stored.verdict.beside}".rstrip())
+        say("", f"{stored.verdict.reason} {stored.verdict.beside}".rstrip())
         if stored.verdict.images and not stored.verdict.images.unknown:
             say(stored.verdict.images.sentence)
         for warning in stored.verdict.warnings:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.spec.load import load
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.errors import SpecError
 from compound.schemas.study import SPEC
 
@@ -40,7 +40,7 @@ def validate(path: Path, overrides: list[str], *, as_json: bool) -> None:
         print_json(file.spec.model_dump(mode="json"))
     else:
         kind, name = file.spec.kind, file.spec.name
-        say(f"{path}: a valid {kind} '{name}'\nnext: {file.command('plan')}")
+        say(f"{path}: a valid {kind} '{name}'", f"next: {file.command('plan')}")
 
 
 def schema() -> None:
@@ -61,4 +61,4 @@ def init(path: Path) -> None:
         ) from None
     except OSError as error:
         raise refused_as(SpecError, "cannot write", path, error) from None
-    say(f"wrote {path}\nnext: {command('plan', (path,))}")
+    say(f"wrote {path}", f"next: {command('plan', (path,))}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from compound.cluster.retries import newest_reasons
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.folders.job_folder import JobState
+from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.file_kinds import CONTENTS, STUDY_NAME
@@ -16,7 +16,7 @@ from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, out
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
-from compound.orchestrator.forecast.budget_check import used_parts
+from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.records.documents import (
     ALONG,
     ANSWER,
@@ -34,6 +34,7 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
+from compound.orchestrator.records.other_rates import OtherRates
 from compound.orchestrator.records.selected_scores import sentence_as_read
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
@@ -52,6 +53,7 @@ from compound.schemas.study import AnySpec
 if TYPE_CHECKING:
     from compound.orchestrator.cli.printing.table_output import Format
 
+_ENDED = {"done", "failed", "pruned"}
 ListedJob = tuple[ArtifactStore, Documents]
 
 
@@ -109,12 +111,14 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     rows = {job: state.missing for job, state in states.items()}
     gone = [*missing_rows(name, store.uri, rows), *study_status.missing]
     counts = Counter(_status(state) for _, state in pairs)
+    waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
     answer = study_status.answer or _made_answer(store, name, study_status)
     if as_json:
         record = {
             "study": name,
             "store": store.uri,
             "counts": dict(counts),
+            "waiting": waiting,
             **_documents(study_status, answer),
             "missing": gone,
             "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
@@ -128,10 +132,12 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     say_answer(answer)
     show_phis(answer)
     print_table(f"\n{name} in {store.uri}", columns, cells)
-    say(f"\n{', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}")
+    say("", ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
     texts: list[str | None] = [f"warning: {text}" for text in gone]
-    texts += ["\n  ".join(filter(None, (group.headline, group.users_line))) for group in groups]
-    texts += [*_spent(study_status), "" if answer else study_status.verdict]
+    for group in groups:
+        texts += [group.headline, group.users_line and f"  {group.users_line}"]
+    texts += [waiting, spent_text(study_status.spec.budget, study_status.spent)]
+    texts += [*study_status.rates.lines, "" if answer else study_status.verdict]
     texts += [study_status.gate, study_status.along, *final_lines(study_status.test)]
     data = study_status.data
     warnings = [f"warning: {text}" for text in (class_warnings(data) if data else ())]
@@ -160,6 +166,8 @@ class StudyStatus:
     data: DataInfo | None
     """None: begun before studies kept it."""
     missing: list[str]
+    """Which documents and events are gone."""
+    rates: OtherRates
 
     @classmethod
     def of(cls, store: ArtifactStore, study: str) -> "StudyStatus":
@@ -175,9 +183,10 @@ class StudyStatus:
         )
         spent = folder.read(SPENDING, Spent) if SPENDING in listed else None
         gated = GATE_PLAN in planning(record.spec)
+        planned = _planned(folder, record.spec, listed)
         return cls(
             record.spec,
-            _planned(folder, record.spec, listed),
+            planned,
             listed,
             folder.read(ANSWER, Answer) if ANSWER in listed else None,
             sentence_as_read(record.spec, verdict.sentence) if verdict else None,
@@ -187,6 +196,7 @@ class StudyStatus:
             folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,
             folder.read(DATA, DataInfo) if DATA in listed else None,
             missing_documents(folder.contents.read() if CONTENTS in listed else None, listed),
+            OtherRates.read(folder, record.spec, listed, [line.job for line in planned]),
         )
 
 
@@ -197,6 +207,7 @@ def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
         "verdict": status.verdict,
         "gate": status.gate,
         "along": status.along,
+        **status.rates.as_json,
         **{name: part.model_dump(mode="json") if part else None for name, part in models.items()},
     }
 
@@ -218,17 +229,6 @@ def _planned(folder: StudyFolder, spec: AnySpec, listed: Mapping[str, int]) -> l
         stored = documents(folder)
         planned = lines_of(stored) if stored else []
     return once(planned)
-
-
-def _spent(status: StudyStatus) -> list[str]:
-    """Say what the study has taken, and of its budget how much."""
-    spent = status.spent
-    if spent is None or not spent.epochs:
-        return []
-    parts = list(used_parts(status.spec.budget, spent))
-    hours = f"{spent.gpu_hours:.3g} GPU-hours" if spent.gpu_hours else ""
-    amounts = [f"{spent.epochs:,} epochs", hours, f"{spent.cpu_hours:.3g} CPU-hours"]
-    return [f"spent: {', '.join(parts or [amount for amount in amounts if amount])}"]
 
 
 def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:

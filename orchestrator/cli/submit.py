@@ -54,10 +54,11 @@ def submit(path: Path, overrides: list[str], options: Options) -> None:
         print_json({"job": job, "study": spec.name})
         return
     say(
-        f"submitted {job}\nnext:\n"
-        f"  {command('logs', (job,), follow=True, address=address)}\n"
-        f"  {command('status', (spec.name,), store=_store_of(spec.store))}    # on the head\n"
-        f"  {command('stop', (job,), address=address)}"
+        f"submitted {job}",
+        "next:",
+        f"  {command('logs', (job,), follow=True, address=address)}",
+        f"  {command('status', (spec.name,), store=_store_of(spec.store))}    # on the head",
+        f"  {command('stop', (job,), address=address)}",
     )
 
 

@@ -37,7 +37,7 @@ def _show(store: ArtifactStore, audit: Audit) -> None:
     if not audit.damaged:
         say(f"{store.uri}: {checked}, all as they were written")
         return
-    say(f"\n{checked} checked, {len(audit.damaged)} damaged")
+    say("", f"{checked} checked, {len(audit.damaged)} damaged")
     say(
         "  next: run the study again: its jobs go on from undamaged files; or restore the files "
         "from a copy"

@@ -83,6 +83,16 @@ def used_parts(spending: Spending, spent: Spent) -> Iterator[str]:
             yield f"{_amount(amount)} of {_amount(limit)} {unit} ({100 * amount / limit:.0f} %)"
 
 
+def spent_text(spending: Spending, spent: Spent | None) -> str:
+    """Say what a study has taken, and of its budget how much; "" before its first epoch."""
+    if spent is None or not spent.epochs:
+        return ""
+    parts = list(used_parts(spending, spent))
+    hours = f"{spent.gpu_hours:.3g} GPU-hours" if spent.gpu_hours else ""
+    amounts = [f"{spent.epochs:,} epochs", hours, f"{spent.cpu_hours:.3g} CPU-hours"]
+    return f"spent: {', '.join(parts or [amount for amount in amounts if amount])}"
+
+
 def _amount(number: float) -> str:
     return f"{number:,}" if isinstance(number, int) else f"{number:.3g}"
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from compound.jobs.regular_file import open_output, read_document
 from compound.jobs.store.format.checksummed_json import seal, unseal
+from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.spec.load import SpecFile, load
 from compound.orchestrator.spec.yaml_source import parse
 from compound.orchestrator.wording.commands import command
-from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.architecture import Network
 from compound.schemas.base import Model
 from compound.schemas.baseline import FactoryBaseline
@@ -56,7 +57,8 @@ class PlanFile(Model):
 def write(path: Path, plan_file: PlanFile) -> None:
     """Write a plan; a file that is there already is replaced. PlanError: it cannot be written."""
     try:
-        path.write_bytes(seal("planfile", plan_file, "", indent=1))
+        with open_output(path) as file:
+            file.write(seal("planfile", plan_file, "", indent=1))
     except OSError as error:
         raise refused_as(PlanError, "cannot write", path, error) from None
 
@@ -64,7 +66,7 @@ def write(path: Path, plan_file: PlanFile) -> None:
 def read(path: Path) -> PlanFile:
     """Read a plan. PlanError: not readable, no plan, or changed since it was written."""
     try:
-        return unseal(path.read_bytes(), PlanFile, str(path), None)
+        return unseal(read_document(path), PlanFile, str(path), None)
     except OSError as error:
         raise refused_as(PlanError, "cannot read", path, error) from None
     except StoreError as error:

@@ -16,7 +16,7 @@ class History:
 
     def __init__(self, store: ArtifactStore, study: str) -> None:
         """Read the study's documents. Call it before the run writes any document."""
-        self._store, self._study = store, study
+        self._store, self.study = store, study
         earlier = documents(store.study(study))
         jobs = [job.request for job in earlier.jobs] if earlier else []
         self._jobs: set[str] = set()
@@ -30,12 +30,15 @@ class History:
 
     def origins(self, done: Collection[str]) -> Counter[str]:
         """Count, by study, the done jobs that come from other studies."""
-        foreign = set(done) - self._jobs
-        counts: Counter[str] = Counter()
+        return self.planned_by_others(set(done) - self._jobs)
+
+    def planned_by_others(self, jobs: Collection[str]) -> Counter[str]:
+        """Count jobs by another study that has planned them too, each once."""
+        foreign, counts = set(jobs), Counter[str]()
         for name in self._store.studies():
             if not foreign:
                 break
-            if name != self._study and (shared := foreign & _jobs_of(self._store, name)):
+            if name != self.study and (shared := foreign & _jobs_of(self._store, name)):
                 counts[name] = len(shared)
                 foreign -= shared
         return counts

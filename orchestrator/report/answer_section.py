@@ -59,9 +59,8 @@ def answer_table(inputs: ReportInputs) -> Table:
     unit = next((row.training.unit for row in reversed(rows) if row.training), "hours")
     priced = any(row.training and row.training.money is not None for row in rows)
     money = ("money",) if priced else ()
-    heads = ("phi", "cost", "accuracy, %", "interval, %", "points a doubling", "interval")
-    size = ("pixels", "params", "MACs", "depth x width")
-    columns = (*heads, "worth it", unit, *money, *size, "accuracy of")
+    heads = ("phi", "cost", "accuracy, %", "points a doubling", "worth it", unit)
+    columns = (*heads, *money, "pixels", "params", "MACs", "depth x width")
     cells = tuple(
         _row(row, chosen=answer is not None and row == answer.row, priced=priced) for row in rows
     )
@@ -74,9 +73,8 @@ def _row(row: AnswerRow, *, chosen: bool, priced: bool) -> tuple[Cell, ...]:
     return (
         number(row.phi, "{:g}", tone),
         Cell(multiple_text(row.ratio), row.ratio),
-        number(100 * reached.value if reached else None, "{:.1f}", tone),
-        _interval(reached),
-        *_doubling_cells(row.doubling),
+        _accuracy(reached, tone),
+        _points(row.doubling),
         _worth(row),
         Cell(_hours(cost), cost.hours, title=cost.basis) if cost else number(None),
         *([_money(cost)] if priced else []),
@@ -84,20 +82,22 @@ def _row(row: AnswerRow, *, chosen: bool, priced: bool) -> tuple[Cell, ...]:
         number(None) if row.params is None else count(row.params),
         number(None) if row.macs is None else count(row.macs),
         Cell(f"{row.depth:.2f} x {row.width:.2f}", row.depth),
-        text(PARTS[reached.part] if reached else "not trained", "quiet"),
     )
 
 
-def _interval(reached: Reached | None) -> Cell:
-    ends = ends_text(reached.low, reached.high) if reached else ""
-    return Cell(ends, reached.low or 0.0) if reached and ends else number(None)
+def _accuracy(reached: Reached | None, tone: str) -> Cell:
+    """Return an accuracy; below it its interval, and what it is of."""
+    if reached is None:
+        return Cell(NOTHING, LAST, below="not trained")
+    ends = ends_text(reached.low, reached.high)
+    below = ", ".join(filter(None, (ends, PARTS[reached.part])))
+    return Cell(f"{100 * reached.value:.1f}", reached.value, tone, below=below)
 
 
-def _doubling_cells(doubling: Doubling | None) -> tuple[Cell, Cell]:
+def _points(doubling: Doubling | None) -> Cell:
     if doubling is None:
-        return number(None), number(None)
-    gain, ends = Cell(gain_text(doubling.gain), doubling.gain), gain_ends(doubling)
-    return gain, Cell(ends or NOTHING, LAST if doubling.low is None else doubling.low)
+        return number(None)
+    return Cell(gain_text(doubling.gain), doubling.gain, below=gain_ends(doubling))
 
 
 def _worth(row: AnswerRow) -> Cell:

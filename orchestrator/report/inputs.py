@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+from compound.orchestrator.records.other_rates import OtherRates
 from compound.orchestrator.wording.names import kind, name
 from compound.schemas.answer import Answer
 from compound.schemas.architecture import Candidate
@@ -50,6 +51,7 @@ class ReportInputs:
     test: FinalTest | None = None
     """None: there is no test part, or the study is older than test parts."""
     answer: Answer | None = None
+    rates: OtherRates = field(default_factory=OtherRates)
 
     @property
     def line(self) -> list[Member]:

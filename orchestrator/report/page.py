@@ -5,11 +5,13 @@ import json
 from base64 import b64encode
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from compound.jobs.wording.printable import printable
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.outcomes import next_step
 from compound.orchestrator.choose.resolution_text import resolution
@@ -25,6 +27,7 @@ from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores
 from compound.orchestrator.report.mistakes_report import confusion_tables, mistakes_text
 from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
+from compound.orchestrator.report.rates_section import rates_table, sensitivity_table
 from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
 from compound.orchestrator.report.table_cells import Table
 from compound.orchestrator.wording.class_warnings import class_warnings
@@ -41,7 +44,7 @@ def render(inputs: ReportInputs) -> str:
     """Return the page as one HTML text, to be written as UTF-8."""
     scripts = [get_plotlyjs(), (TEMPLATES / "page.js").read_text(encoding="utf-8")]
     # plotly's encoder also writes numpy values, which json.dumps refuses.
-    drawn = {key: json.loads(drawing.to_json()) for key, drawing in figures(inputs).items()}
+    drawn = {key: _printable(json.loads(fig.to_json())) for key, fig in figures(inputs).items()}
     verdict = inputs.verdict
     return (
         _environment()
@@ -70,6 +73,7 @@ def render(inputs: ReportInputs) -> str:
             figure_data=_embedded(drawn),
             style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 - ours
             counted=counted,
+            points=points,
             most=MOST,
             mistaken=mistakes_text(verdict, inputs.spec.data.source) if verdict else "",
             resolves=resolution(verdict.resolution) if verdict else "",
@@ -86,10 +90,22 @@ def _environment() -> Environment:
     return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=_printable,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _printable(value: Any) -> Any:
+    """Return a value with the texts in it made printable: a browser obeys marks of direction."""
+    if isinstance(value, Markup):  # ours
+        return value
+    if isinstance(value, dict):
+        return {key: _printable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def _policy(scripts: list[str]) -> str:
@@ -114,6 +130,8 @@ def _embedded(value: object) -> Markup:
 def _tables(inputs: ReportInputs) -> dict[str, Table]:
     named = {
         "answer": answer_table(inputs),
+        "rates": rates_table(inputs),
+        "sensitivity": sensitivity_table(inputs),
         "standings": tables.standings(inputs),
         "networks": tables.networks(inputs),
         "rungs": rung_table(inputs),

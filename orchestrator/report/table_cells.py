@@ -18,6 +18,8 @@ class Cell:
     key: float | str
     tone: str = ""
     title: str = ""
+    below: str = ""
+    """A second line, such as the interval of a number."""
 
     @property
     def numeric(self) -> bool:

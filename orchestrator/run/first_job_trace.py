@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from compound.cluster.runner import OnEvent, Runner
+from compound.cluster.runner import OnEvent, Runner, Take, in_order
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.schemas.job import JobRequest, JobResult
 
@@ -16,13 +16,20 @@ class Traced:
     store: ArtifactStore
     say: Callable[[str], None]
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+    def run(
+        self,
+        requests: Sequence[JobRequest],
+        store: str,
+        on_event: OnEvent,
+        take: Take = in_order,
+    ) -> list[JobResult]:
         """Train every request; see `Runner.run`. Prints the path of the trace."""
         first = [request for request in requests[:1] if request.evaluates is None]
         traced = [request.model_copy(update={"profile": True}) for request in first]
-        results = self.runner.run([*traced, *requests[len(traced) :]], store, on_event)
+        results = self.runner.run([*traced, *requests[len(traced) :]], store, on_event, take)
         for request, result in zip(traced, results, strict=False):
-            self._report(request, result)
+            if result.attempt:  # another study may train the first job
+                self._report(request, result)
         return results
 
     def _report(self, request: JobRequest, result: JobResult) -> None:
@@ -35,6 +42,11 @@ class Traced:
             f"profile of {label}: {path} (open it in https://ui.perfetto.dev); "
             f"it waited for data for {waited:.1%} of its last epoch's training"
         )
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the runner was asked to stop."""
+        return self.runner.stopping
 
     def request_stop(self) -> None:
         """Stop the runner."""

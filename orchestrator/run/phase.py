@@ -1,22 +1,28 @@
 """Trains the jobs of one phase of a study: those that are not done yet, again where that helps."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, Protocol
 
 from compound.cluster.retries import INTERRUPTIONS, Decision, decide, tried_by_next_run
-from compound.cluster.runner import Runner
+from compound.cluster.runner import Runner, Take
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.done_jobs import DoneJobs, Ended
 from compound.jobs.training.optimiser.schedule import Steps, steps
 from compound.orchestrator.records.history import History
-from compound.orchestrator.run.progress import Phase
+from compound.orchestrator.run.progress import Phase, by_studies
+from compound.orchestrator.run.shared_jobs import SharedJobs
+from compound.orchestrator.wording.numbers import counted
 from compound.schemas.job import Event, JobRequest, JobResult
 from compound.schemas.plan import PlannedJob
 from compound.schemas.retries import RetryLimits
 
 Ending = Literal["done", "stopped"]
+
+_TRAINED_ELSEWHERE = Decision("retry", "another driver trains it now, and its result is taken")
+"""What follows an attempt that another one has taken over."""
 
 
 class Observer(Protocol):
@@ -59,6 +65,7 @@ class PhaseRunner:
         results = self.store.results(requests)
         self.index.add(self._ended(results))
         pending = [r for id_, r in requests.items() if self._is_pending(r, results.get(id_))]
+        pending += self._retried_elsewhere(requests, results)
         ended = requests.keys() - {request.job.id for request in pending}
         done = {job for job in ended if results[job].status != "failed"}
         reused = self.history.origins(done)
@@ -69,9 +76,37 @@ class PhaseRunner:
         ]
         self.history.learn(requests.values())
         try:
-            return self._run_with_retries(first_attempts)
+            ending = self._run_with_retries(first_attempts)
         finally:
+            self.shared.clear()
             self.index.write()
+        self._name_trainers(title, requests.keys())
+        return ending
+
+    def _retried_elsewhere(
+        self, requests: Mapping[str, JobRequest], results: Mapping[str, JobResult]
+    ) -> list[JobRequest]:
+        """Return jobs that have failed for good, and that another driver trains again now."""
+        final = [
+            job
+            for job, result in results.items()
+            if result.status == "failed" and not self._is_pending(requests[job], result)
+        ]
+        return [requests[job] for job in self.shared.trained_elsewhere(final)]
+
+    def _name_trainers(self, title: str, jobs: Collection[str]) -> None:
+        """Say how many of a phase's jobs other studies have ended while it ran."""
+        if ended := self.shared.ended & {*jobs}:
+            studies = by_studies(self.history.planned_by_others(ended))
+            number = (
+                f"{counted(len(jobs), 'job')}, {len(ended)} of them trained meanwhile by others"
+            )
+            self.observer.note(f"{title}: {number}" + (f" ({studies})" if studies else ""))
+
+    @cached_property
+    def shared(self) -> SharedJobs:
+        """Which jobs this driver may start, beside the drivers of other studies."""
+        return SharedJobs(self.store.reservations(self.history.study), self.observer.note)
 
     def _ended(self, results: Mapping[str, JobResult]) -> Iterator[Ended]:
         done = [job for job, result in results.items() if result.status == "done"]
@@ -81,14 +116,57 @@ class PhaseRunner:
         errors: Counter[str] = Counter()
         while pending:
             forward = self._forwarder(pending, errors)
-            results = self.runner.run(pending, self.store.uri, forward)
-            if any(map(_stopped, results)):
+            self.shared.begin_round()
+            results = self.runner.run(pending, self.store.uri, forward, self._taker(pending))
+            left = {result.job for result in results if self._is_left(result)}
+            stopped = any(_stopped(result) for result in results if result.job not in left)
+            if stopped or (left and self.runner.stopping):
                 return "stopped"
-            pairs = zip(pending, results, strict=True)
-            following = [self._next_attempt(*pair, self._decide(*pair, errors)) for pair in pairs]
+            revisited = self._revisited_all([r for r in pending if r.job.id in left])
+            following = [
+                revisited[request.job.id]
+                if request.job.id in left
+                else self._after(request, result, errors)
+                for request, result in zip(pending, results, strict=True)
+            ]
             errors.update(result.job for result in results if _kind(result) == "error")
             pending = [request for request in following if request]
+            if left and pending and not self.shared.started:
+                self.shared.wait(pending, lambda: self.runner.stopping)
         return "done"
+
+    def _taker(self, pending: list[JobRequest]) -> Take:
+        """Return what chooses the next job: one that no other driver trains, and none has ended."""
+        by_id = {request.job.id: request for request in pending}
+
+        def may_start(request: JobRequest) -> bool:
+            request = by_id[request.job.id]
+            return self._revisited(request) == request
+
+        return lambda requests: self.shared.take(requests, may_start)
+
+    def _is_left(self, result: JobResult) -> bool:
+        """Whether a job was not begun: others train it or have ended it, or the runner stopped."""
+        begun = result.job in self.shared.started or result.attempt
+        return result.status == "stopped" and not begun
+
+    def _revisited_all(self, requests: Sequence[JobRequest]) -> dict[str, JobRequest | None]:
+        """Return how jobs that were not begun would start now; see `_revisited`."""
+        busy = self.shared.trained_elsewhere([request.job.id for request in requests])
+        return {r.job.id: r if r.job.id in busy else self._revisited(r) for r in requests}
+
+    def _revisited(self, request: JobRequest) -> JobRequest | None:
+        """Return how a job would start now; None, and report it, where others have ended it."""
+        result = self.store.result(request.job.id)
+        if self._is_pending(request, result):
+            return self._first_attempt(request, result)
+        if result and result.job not in self.shared.ended:
+            self.shared.ended.add(result.job)
+            self.index.add(self._ended({result.job: result}))
+            message = f"by {self.shared.trainer(result.job)}"
+            ended = Event(kind="ended", job=result.job, label=request.label, result=result)
+            self.observer.event(ended.model_copy(update={"message": message}))
+        return None
 
     def _forwarder(
         self, pending: list[JobRequest], errors: Counter[str]
@@ -99,7 +177,11 @@ class PhaseRunner:
         def forward(event: Event) -> None:
             result = event.result if event.kind == "ended" else None
             if result:
-                event = self._with_decision(event, by_id[event.job], result, errors)
+                decision = self._decide(by_id[event.job], result, errors)
+                over = decision is None or decision.action == "give_up"
+                if over or decision == _TRAINED_ELSEWHERE:
+                    self.shared.release(event.job)
+                event = self._with_decision(event, by_id[event.job], result, decision)
                 if result.status == "done":
                     self.index.add(self._ended({result.job: result}))
             self.observer.event(event)
@@ -107,10 +189,9 @@ class PhaseRunner:
         return forward
 
     def _with_decision(
-        self, event: Event, request: JobRequest, result: JobResult, errors: Counter[str]
+        self, event: Event, request: JobRequest, result: JobResult, decision: Decision | None
     ) -> Event:
         """Return the event of an attempt's end, with its reason; `again` where another follows."""
-        decision = self._decide(request, result, errors)
         if decision is None:
             return event
         if decision.action == "give_up":
@@ -128,18 +209,23 @@ class PhaseRunner:
         cause = result.cause
         if cause is None or result.status != "failed" or cause.kind in INTERRUPTIONS:
             return None
+        if self.shared.is_overtaken(result):
+            return _TRAINED_ELSEWHERE
         divisible = self._steps(request).halved() is not None
         return decide(cause, errors[result.job] + 1, self.limits, divisible=divisible)
 
-    def _next_attempt(
-        self, request: JobRequest, result: JobResult, decision: Decision | None
+    def _after(
+        self, request: JobRequest, result: JobResult, errors: Counter[str]
     ) -> JobRequest | None:
         """Return what to try after an attempt; None where the job has ended."""
+        decision = self._decide(request, result, errors)
         if decision is None or decision.action == "give_up":
             return None
         return self._smaller(request) if decision.action == "retry_smaller" else request
 
     def _retry_text(self, request: JobRequest, result: JobResult, decision: Decision) -> str:
+        if decision == _TRAINED_ELSEWHERE:
+            return decision.reason
         if decision.action == "retry_smaller":
             sizes = self._steps(self._smaller(request)).micro, self._steps(request).micro
             return f"{decision.reason} ({sizes[0]} instead of {sizes[1]})"

@@ -66,14 +66,16 @@ class Progress:
     def _line(self, label: str, result: JobResult, reason: str) -> str:
         head = f"[{self._ended}/{self._total}] {result.status:<7} {label:<26}"
         if result.cause is not None:
-            cause = f"{result.cause.kind}: {result.cause.message.splitlines()[0][:120]}"
+            first = result.cause.message.partition("\n")[0]
+            cause = f"{result.cause.kind}: {first[:120]}"
             return f"{head} {cause}{f' ({reason})' if reason else ''}"
         accuracy = result.metrics.get(ACCURACY)
         scores = ""
         if accuracy is not None:  # an accuracy of 0 is one too
             self._best = accuracy if self._best is None else max(self._best, accuracy)
             scores = f" accuracy {accuracy:6.2%}  best {self._best:6.2%}"
-        return f"{head}{scores}  {result.seconds:6.1f} s  {self._rest()}".rstrip()
+        by = f"({reason})  " if reason else ""
+        return f"{head}{scores}  {result.seconds:6.1f} s  {by}{self._rest()}".rstrip()
 
     def _rest(self) -> str:
         left = self._total - self._ended
@@ -85,6 +87,11 @@ class Progress:
 def _before(phase: Phase) -> str:
     """Return how many jobs are done or have failed already, and by which studies."""
     done = phase.jobs - phase.pending - phase.failed
-    studies = ", ".join(f"{count} of them by study {name}" for name, count in phase.reused.items())
+    studies = by_studies(phase.reused)
     text = f", {done} done before" + (f" ({studies})" if studies else "") if done else ""
     return text + (f", {phase.failed} failed before" if phase.failed else "")
+
+
+def by_studies(jobs: Mapping[str, int]) -> str:
+    """Return in words how many jobs other studies have trained, by the names of the studies."""
+    return ", ".join(f"{count} of them by study {name}" for name, count in jobs.items())

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from compound.cluster.resources import Node, gpus_of, resolve
-from compound.cluster.runner import OnEvent, Runner, unfinished
+from compound.cluster.runner import OnEvent, Runner, Take, in_order, unfinished
 from compound.orchestrator.forecast.budget_check import exceeded
 from compound.schemas.job import Event, JobRequest, JobResult, Resources
 from compound.schemas.metrics import SECONDS
@@ -48,7 +48,18 @@ class SpendingLimit:
         """End after the running epochs; see `Runner.request_stop`."""
         self._runner.request_stop()
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+    @property
+    def stopping(self) -> bool:
+        """Whether the runner was asked to stop, or the budget is spent."""
+        return self._runner.stopping or bool(self._reached(training=True))
+
+    def run(
+        self,
+        requests: Sequence[JobRequest],
+        store: str,
+        on_event: OnEvent,
+        take: Take = in_order,
+    ) -> list[JobResult]:
         """Train every request as long as the budget lasts; see `Runner.run`."""
         evaluated = {request.job.id for request in requests if request.evaluates is not None}
         if self._reached(training=len(evaluated) < len(requests)):
@@ -73,7 +84,7 @@ class SpendingLimit:
             on_event(event)
 
         try:
-            return self._runner.run(requests, store, count)
+            return self._runner.run(requests, store, count, take)
         finally:
             self._keep(self.spent)
 

@@ -5,11 +5,11 @@ from typing import Any, get_args
 
 from pydantic_core import ErrorDetails
 
+from compound.jobs.wording.printable import in_line
 from compound.orchestrator.spec.key_homes import other_home
 from compound.orchestrator.spec.schema_paths import along, models_in
 from compound.orchestrator.spec.yaml_source import Key
 from compound.orchestrator.wording.numbers import closest
-from compound.orchestrator.wording.printable import in_line
 from compound.schemas.base import MisfitError
 from compound.schemas.baseline import NetworkName
 from compound.schemas.store_uri import masked

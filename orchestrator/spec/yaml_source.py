@@ -8,7 +8,6 @@ import codecs
 import os
 import re
 import shlex
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from compound.jobs.regular_file import read_document
+from compound.jobs.wording.os_errors import refused_as
+from compound.jobs.wording.printable import in_line
 from compound.orchestrator.spec.yaml_mistakes import (
     Mistake,
     impossible_value,
@@ -28,8 +30,6 @@ from compound.orchestrator.spec.yaml_mistakes import (
     unneeded,
     unreadable_character,
 )
-from compound.orchestrator.wording.os_errors import refused_as
-from compound.orchestrator.wording.printable import in_line
 from compound.schemas.errors import SpecError
 from compound.schemas.store_uri import masked
 
@@ -100,7 +100,7 @@ def _child(node: Node | None, step: Key) -> tuple[Node, Node] | None:
 def read(path: Path) -> Source:
     """Read a YAML file. SpecError: missing, no file, too large, not UTF-8, or not plain YAML."""
     try:
-        data = _bytes(path)
+        data = read_document(path, MAX_BYTES)
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         refused = refused_as(SpecError, "cannot read the spec", path, error)
@@ -108,31 +108,6 @@ def read(path: Path) -> Source:
             refused.next_step = "compound init quickstart.yaml"
         raise refused from None
     return parse(_text(data, str(path)), str(path))
-
-
-def _bytes(path: Path) -> bytes:
-    """Return a file's content, of at most MAX_BYTES."""
-    mode, size = path.stat().st_mode, path.stat().st_size
-    # A pipe without a writer would be waited for without end; a shell's `<(...)` has one.
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or _is_shells(path)):
-        kind = "a pipe" if stat.S_ISFIFO(mode) else "no file"
-        raise SpecError(f"cannot read the spec: it is {kind}", where=str(path), allowed="a file")
-    with path.open("rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise SpecError(
-            f"{max(size, len(data)):,} bytes is too large for a spec",
-            where=str(path),
-            allowed=f"at most {MAX_BYTES:,} bytes",
-        )
-    return data
-
-
-def _is_shells(path: Path) -> bool:
-    return path.is_relative_to("/dev/fd") or path.is_relative_to("/proc") or path == _STDIN
-
-
-_STDIN = Path("/dev/stdin")
 
 
 def _text(data: bytes, name: str) -> str:

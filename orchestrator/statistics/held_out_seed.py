@@ -5,22 +5,12 @@ seeds choose, and the seed that was left out says what the choice is worth. Its 
 in the choice (Stone 1974, cross-validatory choice and assessment).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import special
 
 from compound.orchestrator.statistics.estimates import Estimates
 from compound.orchestrator.statistics.log_odds import Floats
-
-
-@dataclass(frozen=True)
-class Worth:
-    """The expected log odds of the choice, with its interval."""
-
-    value: float
-    low: float
-    high: float
+from compound.orchestrator.statistics.noise import Estimate
 
 
 def held_out_mean(scores: Floats, shifts: Floats, pool: np.ndarray) -> float | None:
@@ -72,16 +62,17 @@ def _bounded_log_odds(accuracies: Floats) -> Floats:
 
 
 def worth(
-    estimates: Estimates, chosen: int, mean: float, held_out: float | None, tied: int, level: float
-) -> Worth:
-    """Return what the choice is worth: `held_out`, in place of its own `mean` that was selected.
+    estimates: Estimates, chosen: int, held_out: float | None, tied: int, level: float
+) -> Estimate:
+    """Return what the choice is worth, on log odds: `held_out`, as its own mean was selected.
 
     The lower end allows for the choice having been made among `tied` candidates (Bonferroni); the
     upper end for the doubt about the correction, half of it as a standard error.
     """
+    mean = float(estimates.means[chosen])
     value = mean if held_out is None else held_out
     (variance, df), tail = estimates.doubt(chosen), (1 - level) / 2
     below = -float(special.stdtrit(df, tail / max(tied, 1)))
     above = -float(special.stdtrit(df, tail))
     low = min(mean - below * variance**0.5, value)
-    return Worth(value, low, value + above * (variance + (mean - value) ** 2 / 4) ** 0.5)
+    return Estimate(value, low, value + above * (variance + (mean - value) ** 2 / 4) ** 0.5)

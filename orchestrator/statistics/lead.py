@@ -21,17 +21,21 @@ def lead_ends(ahead: Spread, rival: Spread, down: float, up: float) -> tuple[flo
     """Return the ends of a lead, missed with probability `down` below and `up` above.
 
     Student's t with the smaller degrees of freedom of both: moderated variances borrow the same
-    ones from all networks, so they do not add up as Welch's do. Each mean moves by its part of the
-    difference's variance: the more uncertain one moves more.
+    ones from all networks, so they do not add up as Welch's do.
     """
-    variance, df = ahead.variance + rival.variance, min(ahead.df, rival.df)
-    part, spread = ahead.variance / variance, math.sqrt(variance)
-    ends = []
-    for way, chance in ((-1, down), (1, up)):
-        margin = way * spread * float(special.stdtrit(df, 1 - chance))
-        moved = accuracy(ahead.mean + part * margin)
-        ends.append(float(moved - accuracy(rival.mean - (1 - part) * margin)))
-    return ends[0], ends[1]
+    df, spread = min(ahead.df, rival.df), math.sqrt(ahead.variance + rival.variance)
+    below, above = (spread * float(special.stdtrit(df, 1 - chance)) for chance in (down, up))
+    return difference(ahead, rival, -below), difference(ahead, rival, above)
+
+
+def difference(ahead: Spread, rival: Spread, margin: float) -> float:
+    """Return the difference of accuracies where the lead on log odds is larger by a margin.
+
+    Each mean moves by its part of the difference's variance: the more uncertain one moves more.
+    """
+    part = ahead.variance / (ahead.variance + rival.variance)
+    moved = accuracy(ahead.mean + part * margin)
+    return float(moved - accuracy(rival.mean - (1 - part) * margin))
 
 
 def mean_ends(spread: Spread, shared: float, mean: float, level: float) -> tuple[float, float]:

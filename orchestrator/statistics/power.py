@@ -3,14 +3,15 @@
 A difference is resolved where a candidate that is truly worse by that much leaves the tied set with
 probability POWER. The statistic that decides is a mean difference over its standard error, which
 then follows a noncentral t (Student; Cohen 1988), against the critical value for all of the
-study's comparisons (Dunnett 1955; Hsu 1984).
+study's comparisons (Dunnett 1955; Hsu 1984), and at least against that of a two-sided interval.
 """
 
+from bisect import bisect_left
 from functools import lru_cache
 
 from scipy import optimize, special
 
-from compound.orchestrator.statistics.critical_value import critical_value
+from compound.orchestrator.statistics.critical_value import many_to_one
 
 POWER = 0.8
 MOST_SEEDS = 1000
@@ -26,7 +27,8 @@ def resolvable(seeds: int, candidates: int, level: float) -> float | None:
     if seeds < 2 or candidates < 2:
         return None
     df = (candidates - 1) * (seeds - 1)
-    critical = critical_value([seeds] * candidates, df, level)
+    two_sided = float(special.stdtrit(df, (1 + level) / 2))
+    critical = max(many_to_one(candidates, df, level), two_sided)
 
     def missed(shift: float) -> float:
         return float(special.nctdtr(df, shift, critical)) - (1 - POWER)
@@ -40,20 +42,10 @@ def seeds_to_resolve(difference: float, candidates: int, level: float) -> int | 
 
     None where MOST_SEEDS are too few, or there is nothing to compare.
     """
-    if candidates < 2 or not _resolves(MOST_SEEDS, difference, candidates, level):
-        return None
-    low, high = 1, 2
-    while not _resolves(high, difference, candidates, level):
-        low, high = high, min(2 * high, MOST_SEEDS)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _resolves(middle, difference, candidates, level):
-            high = middle
-        else:
-            low = middle
-    return high
 
+    def resolves(seeds: int) -> bool:
+        resolved = resolvable(seeds, candidates, level)
+        return resolved is not None and resolved <= difference
 
-def _resolves(seeds: int, difference: float, candidates: int, level: float) -> bool:
-    resolved = resolvable(seeds, candidates, level)
-    return resolved is not None and resolved <= difference
+    seeds = 2 + bisect_left(range(2, MOST_SEEDS + 1), True, key=resolves)
+    return seeds if seeds <= MOST_SEEDS else None

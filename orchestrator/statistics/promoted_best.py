@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
+from compound.orchestrator.statistics.image_effects import Bools
+from compound.orchestrator.statistics.log_odds import Floats
 
 DRAWS = 1000
 FEWEST_DRAWS = 100

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from compound.orchestrator.statistics.log_odds import Floats
 from compound.orchestrator.statistics.noise import Noise, pooled, residual
 from compound.schemas.gate import Correlation
 
@@ -22,7 +23,6 @@ CELLS = 4_000_000
 PAIRS = 5_000
 """Most pairs for an interval: all pairs of 100 candidates, a random sample of more."""
 
-Floats = NDArray[np.float64]
 Group = Sequence[float]
 
 

@@ -20,6 +20,9 @@ def test_intervals_hold_what_comes_and_warnings_are_rare(truth):
         assert np.mean([one.true for one in claims]) >= least
         assert np.mean([one.measured for one in claims]) >= least
         assert abs(np.mean([one.miss for one in claims])) < 1
+    exponents = [one.claims["exponent"] for one in seen]
+    assert np.mean([one.true for one in exponents]) >= 0.86
+    assert abs(np.mean([one.miss for one in exponents])) < 1
     assert np.mean([one.warned for one in seen]) <= 0.1
 
 

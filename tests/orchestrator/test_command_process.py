@@ -63,6 +63,24 @@ def test_a_command_runs_without_a_stdout(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["COMPOUND models", "COMPOUND models --json", "COMPOUND --help", "COMPOUND schema"],
+)
+def test_a_full_disk_under_stdout_is_told(line: str, tmp_path: Path) -> None:
+    refused(ended(f"{line} > /dev/full", tmp_path), "stdout: no space is left on the disk")
+
+
+def test_a_full_disk_under_stderr_keeps_the_code(tmp_path: Path) -> None:
+    ran = ended("COMPOUND status nothing --store no-store 2> /dev/full", tmp_path)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", "")
+
+
+def test_help_has_no_colours_even_where_they_are_forced(tmp_path: Path) -> None:
+    ran = ended("COMPOUND count --help", tmp_path, FORCE_COLOR="1", GITHUB_ACTIONS="true")
+    assert ran.returncode == 0 and "x1b" not in ran.stdout and "\x1b" not in ran.stdout
+
+
 def ended(line: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a line of the shell in which COMPOUND is the command."""
     return subprocess.run(

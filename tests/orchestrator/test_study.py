@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from compound.cluster.local_runner import LocalRunner
-from compound.cluster.runner import OnEvent
+from compound.cluster.runner import OnEvent, Take, in_order
 from compound.orchestrator.records.documents import documents
 from compound.schemas.job import Event, JobRequest, JobResult
 from tests.support.command import compound
@@ -70,13 +70,15 @@ def test_the_recipe_check_comes_first_and_decides_for_the_whole_study(spec: Path
 class StopsInCheck(LocalRunner):
     """Is told to stop after the first job, as Ctrl-C does."""
 
-    def run(self, jobs: Sequence[JobRequest], store_uri: str, on_event: OnEvent) -> list[JobResult]:
+    def run(
+        self, jobs: Sequence[JobRequest], store_uri: str, on_event: OnEvent, take: Take = in_order
+    ) -> list[JobResult]:
         def forward(event: Event) -> None:
             on_event(event)
             if event.kind == "ended":
                 self.request_stop()
 
-        return super().run(jobs, store_uri, forward)
+        return super().run(jobs, store_uri, forward, take)
 
 
 def test_a_recipe_check_that_is_interrupted_decides_nothing_and_goes_on(spec: Path) -> None:

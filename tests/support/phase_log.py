@@ -14,9 +14,13 @@ class PhaseLog:
     def __init__(self) -> None:
         self.phases: list[Phase] = []
         self.events: list[Event] = []
+        self.notes: list[str] = []
 
     def phase(self, phase: Phase) -> None:
         self.phases.append(phase)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
     def event(self, event: Event) -> None:
         self.events.append(event)

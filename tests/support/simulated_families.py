@@ -34,6 +34,11 @@ class Truth:
         """Return the error that networks of this cost have on average, over all images."""
         return float(min(self.floor + self.amount * ratio**-self.exponent, 0.99))
 
+    def fall(self, ratios: Sequence[float]) -> float:
+        """Return the exponent of the power law nearest to the true errors at these costs."""
+        errors = [self.error(ratio) for ratio in ratios]
+        return -float(np.polyfit(np.log(ratios), np.log(errors), 1)[0])
+
 
 Kind = Callable[[np.random.Generator], Truth]
 
@@ -128,7 +133,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Family:
-    """What a law claims of a simulated family: by steps ahead, the last step, and a doubling."""
+    """What a law claims of a family: by steps ahead, the last step, a doubling, the exponent.
+
+    The exponent is in hundredths; with a floor the true one is that of the nearest power law.
+    """
 
     claims: dict[str, Claim]
     warned: bool
@@ -150,6 +158,7 @@ def simulate(rng: np.random.Generator, kind: Kind, count: int, seeds: int, level
         for (name, network), point in zip(ahead.items(), predicted, strict=True)
         if point.expected is not None
     }
+    claims["exponent"] = claim(law.exponent, law.low, law.high, truth.fall(ratios[:count]))
     step = law.last_step
     if step:
         gain = networks[count - 2].error - networks[count - 1].error

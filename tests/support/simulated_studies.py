@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compound.cluster.runner import OnEvent
+from compound.cluster.runner import OnEvent, Take, in_order
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.writing.job_writer import JobWriter
@@ -135,7 +135,9 @@ class Simulated:
     """Whether every epoch gets a row, of the answer and a loss."""
     predicted: Callable[[TrainJob], Predictions | None] = lambda job: None
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+    def run(
+        self, requests: Sequence[JobRequest], store: str, on_event: OnEvent, take: Take = in_order
+    ) -> list[JobResult]:
         """Answer every request; see `Runner.run`."""
         ledger = ArtifactStore.open(store)
         return [self._answered(request, ledger, on_event) for request in requests]
@@ -171,6 +173,11 @@ class Simulated:
 
     def request_stop(self) -> None:
         """Stop nothing: everything has ended."""
+
+    @property
+    def stopping(self) -> bool:
+        """Return False: it ends by itself."""
+        return False
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ signs of life had grown too old.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
+from compound.jobs.regular_file import DOCUMENT_BYTES
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.files import Content, Entry, Files, Lock, Stream
 from compound.jobs.store.backend.open_files import files_at
@@ -64,9 +65,9 @@ class Mortal:
         for key in sorted(files, reverse=self.calls % 2 == 1):
             self._step(lambda key=key: self._files.put({key: files[key]}))
 
-    def read(self, key: str) -> bytes | None:
+    def read(self, key: str, most: int = DOCUMENT_BYTES) -> bytes | None:
         self._live()
-        return self._files.read(key)
+        return self._files.read(key, most)
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
         self._live()
@@ -121,6 +122,10 @@ class Mortal:
     def holder(self, key: str) -> bytes:
         self._live()
         return self._files.holder(key)
+
+    def holders(self, key: str) -> list[bytes]:
+        self._live()
+        return self._files.holders(key)
 
     def within(self, seconds: float) -> "Mortal":
         return self

@@ -21,7 +21,7 @@ from tests.support.store_samples import JOB, job, log, predictions, result, row,
 KILLED = job(1)
 PREDICTIONS = predictions(40)
 KINDS = ("marker", "device", "trace", "job", "claim", "stream", "rows", "manifest", "checkpoint",
-         "predictions", "document", "events", "lease", "index")  # fmt: skip
+         "predictions", "document", "events", "lease", "reservation", "index")  # fmt: skip
 """All but texts such as report.html: these are made from the rest, and hold no checksum."""
 
 
@@ -60,6 +60,7 @@ def _study(store: ArtifactStore) -> None:
     assert ended
     index = study.done_jobs
     index.add([ended]), index.write()
+    store.reservations("s").put([JOB.id])
     store.save_profile(guess("cpu"))
     store.keep_trace(JOB.id, gzip.compress(b'{"traceEvents": []}' * 20))
 

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
+from compound.jobs.data.listing.file_location import IMAGE_BYTES
+from compound.jobs.regular_file import unfit
 from compound.jobs.store.backend.s3_client import Answer, S3Client, configured_patience
 from compound.jobs.store.backend.s3_errors import is_missing
 from compound.schemas.errors import StoreError
@@ -74,9 +76,9 @@ class BucketFolder:
                     self._listed[entry["Key"]] = (entry["Size"], entry["ETag"].strip('"'))
                     yield entry["Key"].removeprefix(root), ""
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int = IMAGE_BYTES) -> bytes:
         """Return an object's bytes."""
-        return self._get(name)
+        return self._get(name, most)
 
     def opened(self, name: str) -> BinaryIO:
         """Return a file that reads an object by ranges."""
@@ -87,32 +89,43 @@ class BucketFolder:
 
     def read_range(self, name: str, start: int, size: int) -> bytes:
         """Return `size` bytes of an object from `start` on."""
-        return self._get(name, Range=f"bytes={start}-{start + size - 1}")[:size]
+        return self._get(name, None, Range=f"bytes={start}-{start + size - 1}")[:size]
 
-    def content(self, name: str) -> bytes:
+    def content(self, name: str, most: int | None = None) -> bytes:
         """Return a hash of the size and ETag that an object was listed with."""
         size, tag = self._listed[self._key(name)]
+        if most is not None and size > most:
+            raise unfit(self.address(name), f"it has {size:,} bytes, more than {most:,}", most)
         return hashlib.sha256(f"{size} {tag}".encode()).digest()
 
     def address(self, name: str) -> str:
         """Return the object's URI."""
         return f"{self.where}/{name}"
 
-    def _get(self, name: str, **parameters: str) -> bytes:
-        return bytes(self._request_file("get_object", name, **parameters)["Body"])
+    def _get(self, name: str, most: int | None, /, **parameters: str) -> bytes:
+        answer = self._request_file("get_object", name, most, **parameters)
+        if answer["Body"] is None:
+            assert most is not None
+            problem = f"it has {answer['ContentLength']:,} bytes, more than {most:,}"
+            raise unfit(self.address(name), problem, most)
+        return bytes(answer["Body"])
 
-    def _request_file(self, action: str, name: str, **parameters: str) -> Answer:
+    def _request_file(
+        self, action: str, name: str, most: int | None = None, /, **parameters: str
+    ) -> Answer:
         where = self.address(name)
         try:
-            return self._request(action, where, Key=self._key(name), **parameters)
+            return self._request(action, where, most, Key=self._key(name), **parameters)
         except StoreError as error:
             if is_missing(error.__cause__):
                 raise FileNotFoundError(2, "No such object", where) from None
             raise
 
-    def _request(self, action: str, where: str, **parameters: str) -> Answer:
+    def _request(
+        self, action: str, where: str, most: int | None = None, /, **parameters: str
+    ) -> Answer:
         try:
-            return self._client.call(action, where, **parameters)
+            return self._client.call(action, where, most, **parameters)
         except StoreError as error:
             # The store uses the same client: its messages name the key `store` of a spec.
             error.next_step = error.next_step.replace("`store`", "`path`")

@@ -9,10 +9,18 @@ from typing import BinaryIO, Protocol
 
 from compound.jobs.data.listing.folder_entries import FILE, FOLDER, NOT_FOLLOWED, kind_of
 from compound.jobs.data.listing.left_out import as_utf8
+from compound.jobs.regular_file import (
+    UnfitFileError,
+    open_regular,
+    opened_regular,
+    read_regular,
+)
 from compound.schemas.errors import DataError
 from compound.schemas.store_uri import data_bucket
 
 FOLDER_UNREADABLE = "a folder that cannot be read"
+IMAGE_BYTES = 2**29
+"""Bytes that an encoded image has at most: eight for each pixel of the largest that is decoded."""
 _SMALL = 2**24
 """Bytes up to which a file is hashed in one piece."""
 
@@ -42,14 +50,17 @@ class FileLocation(Protocol):
         """Every file below a folder, at any depth, by its name under the root, with the reason why
         it cannot be opened, or ""; hidden ones too. In no order."""
 
-    def read(self, name: str) -> bytes:
-        """A file's bytes. OSError: there is no such file, or it cannot be read."""
+    def read(self, name: str, most: int = IMAGE_BYTES) -> bytes:
+        """A file's bytes. OSError: there is no such file, or it cannot be read.
+
+        UnfitFileError, an OSError: it is no file, or has more than `most` bytes.
+        """
 
     def opened(self, name: str) -> BinaryIO:
-        """A file open for reading at any offset. OSError: there is no such file."""
+        """A file open for reading at any offset. OSError: there is no such file, or it is none."""
 
-    def content(self, name: str) -> bytes:
-        """A hash that changes when the bytes of a listed file do."""
+    def content(self, name: str, most: int | None = None) -> bytes:
+        """A hash that changes when the bytes of a listed file do. OSError: as from `read`."""
 
     def address(self, name: str) -> str:
         """The full address of a file, for a process that does not know the root."""
@@ -107,18 +118,18 @@ class LocalFolder:
             raise unreadable(path, error) from None
         return [(entry.name, kind_of(entry, self._top, folder)) for entry in entries]
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int = IMAGE_BYTES) -> bytes:
         """Return a file's bytes."""
-        with open(self._top + name, "rb", buffering=0) as file:
-            return file.readall()
+        return read_regular(self._top + name, most)
 
     def opened(self, name: str) -> BinaryIO:
         """Return an open file."""
-        return open(self._top + name, "rb")
+        return opened_regular(self._top + name)
 
-    def content(self, name: str) -> bytes:
+    def content(self, name: str, most: int | None = None) -> bytes:
         """Return the SHA-256 of its bytes."""
-        with open(self._top + name, "rb", buffering=0) as file:
+        handle = open_regular(self._top + name, most)
+        with os.fdopen(handle, "rb", buffering=0) as file:
             # file_digest clears 256 KiB of memory first, which takes longer than a small file.
             if os.fstat(file.fileno()).st_size <= _SMALL:
                 return hashlib.sha256(file.readall()).digest()
@@ -138,6 +149,7 @@ def unreadable(path: str, error: OSError) -> DataError:
     return DataError(
         f"cannot be read: {error.strerror or error}",
         where=as_utf8(path),
+        allowed=error.allowed if isinstance(error, UnfitFileError) else "",
         next_step=right_to_read(path)
         if isinstance(error, PermissionError)
         else "check the disk or the mount, or remove it",

@@ -4,6 +4,8 @@ import errno
 import os
 from pathlib import PurePath
 
+from compound.jobs.regular_file import UnfitFileError
+
 FOLDER, FILE = "a folder", "a file"
 BROKEN_LINK = "a broken link"
 LINK_ABOVE = "a link to a folder above it"
@@ -11,6 +13,8 @@ LINK_TO_ITSELF = "a link that leads to itself"
 NOT_FOLLOWED = frozenset((LINK_ABOVE, LINK_TO_ITSELF))
 NO_PERMISSION = "no permission to read"
 UNREADABLE = "cannot be read"
+NO_FILE = "neither file nor folder"
+TOO_LARGE = "larger than 512 MiB"
 
 
 def kind_of(entry: os.DirEntry[str], top: str, folder: str) -> str:
@@ -26,13 +30,16 @@ def kind_of(entry: os.DirEntry[str], top: str, folder: str) -> str:
             return LINK_ABOVE if above else FOLDER
         if entry.is_file():
             return FILE
-        return BROKEN_LINK if entry.is_symlink() else "neither file nor folder"
+        broken = entry.is_symlink() and not os.path.exists(entry.path)
+        return BROKEN_LINK if broken else NO_FILE
     except OSError as error:
         return LINK_TO_ITSELF if error.errno == errno.ELOOP else reason_of_error(error)
 
 
 def reason_of_error(error: OSError) -> str:
     """Return why a file is left out that the operating system does not open."""
+    if isinstance(error, UnfitFileError):
+        return TOO_LARGE if error.most else NO_FILE
     return NO_PERMISSION if isinstance(error, PermissionError) else UNREADABLE
 
 

@@ -11,6 +11,7 @@ from compound.jobs.data.listing.file_location import (
 from compound.jobs.data.listing.folder_entries import (
     BROKEN_LINK,
     NO_PERMISSION,
+    TOO_LARGE,
     UNREADABLE,
     reason_of_error,
 )
@@ -70,7 +71,7 @@ _SYSTEM_FILES = frozenset(("Thumbs.db", "desktop.ini", "Icon\r"))
 _MADE_BY_SYSTEM = "made by a system (Thumbs.db and the like)"
 IGNORABLE = ("hidden", "in a hidden folder", _MADE_BY_SYSTEM)
 """Reasons for which a class folder counts as empty where nothing else is in it."""
-BAD = (NO_PERMISSION, UNREADABLE, BROKEN_LINK)
+BAD = (NO_PERMISSION, UNREADABLE, BROKEN_LINK, TOO_LARGE)
 """Reasons that count as bad images: without them these would have been taken."""
 
 

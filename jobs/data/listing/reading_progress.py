@@ -6,6 +6,9 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from compound.jobs.wording.plain_streams import obeying, write_styled
+from compound.jobs.wording.printable import in_line
+
 T = TypeVar("T")
 _EVERY = 0.5
 """Seconds between two lines; nothing is written in the first of them."""
@@ -17,22 +20,28 @@ def progress(items: Iterable[T], total: int | None, doing: str) -> Iterator[T]:
 
     `total`: None where nobody knows it yet. The line is removed at the end, and by an error.
     """
-    if not sys.stderr.isatty():
+    if not obeying(sys.stderr).isatty():
         yield from items
         return
     of_all = "" if total is None else f" of {total:,}"
-    due, written = time.monotonic() + _EVERY, False
+    due, written = time.monotonic() + _EVERY, 0
     try:
         for number, item in enumerate(items):
             if number % _STEP == 0 and time.monotonic() > due:
-                sys.stderr.write(f"\r{_fitting(f'{doing} {number:,}{of_all}')}\x1b[K")
-                sys.stderr.flush()
-                due, written = time.monotonic() + _EVERY, True
+                written = _over(written, _fitting(f"{in_line(doing)} {number:,}{of_all}"))
+                due = time.monotonic() + _EVERY
             yield item
     finally:
         if written:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            _over(written, "")
+
+
+def _over(written: int, line: str) -> int:
+    """Write a line over one of so many characters; return how many it has itself."""
+    # With spaces: a terminal that does not know the control for it would show that.
+    write_styled(sys.stderr, f"\r{line.ljust(written)}" + ("" if line else "\r"))
+    sys.stderr.flush()
+    return len(line)
 
 
 def _fitting(line: str) -> str:

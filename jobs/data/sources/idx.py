@@ -6,6 +6,7 @@ whose fourth is the number of dimensions; the dimensions as big-endian int32; th
 
 import gzip
 import hashlib
+import io
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ _TYPES = {
     14: "floats of 8 bytes",
 }
 """The types of values that the format has, by their code."""
+IDX_BYTES = 2**31
+"""Bytes that a file has at most."""
+UNPACKED_BYTES, RATIO = 2**27, 64
+"""Bytes that a packed file may unpack to: more, if it is at most so many times what is packed."""
 _GZIP = b"\x1f\x8b"
 _TRAIN, _TEST = ("train", "training"), ("t10k", "test")
 """How the names of the files of a part begin."""
@@ -158,10 +163,10 @@ def _listing(location: FileLocation, files: _PartFiles) -> tuple[ArrayListing, s
 def _array(location: FileLocation, name: str, dimensions: int) -> Pixels:
     """Read a file of unsigned bytes. DataError: its header or its length is wrong."""
     where = as_utf8(location.address(name))
-    data = _unpacked(location, name, where)
+    data = _unpacked(location, name, dimensions, where)
     header = 4 + 4 * dimensions
     _check_magic(data, dimensions, where)
-    shape = tuple(np.frombuffer(data, dtype=">u4", count=dimensions, offset=4).tolist())
+    shape = _shape(data, dimensions)
     values = len(data) - header
     if prod(shape) != values:
         raise DataError(
@@ -171,6 +176,10 @@ def _array(location: FileLocation, name: str, dimensions: int) -> Pixels:
             next_step="download the file again: it is cut off, or was changed",
         )
     return np.frombuffer(data, dtype=np.uint8, offset=header).reshape(shape)
+
+
+def _shape(data: bytes, dimensions: int) -> tuple[int, ...]:
+    return tuple(np.frombuffer(data, dtype=">u4", count=dimensions, offset=4).tolist())
 
 
 def _check_magic(data: bytes, dimensions: int, where: str) -> None:
@@ -204,13 +213,39 @@ def _in_dimensions(number: int) -> str:
     return f"{number} dimension{'' if number == 1 else 's'}"
 
 
-def _unpacked(location: FileLocation, name: str, where: str) -> bytes:
+def _unpacked(location: FileLocation, name: str, dimensions: int, where: str) -> bytes:
     try:
-        data = location.read(name)
-        return gzip.decompress(data) if data[:2] == _GZIP else data
+        data = location.read(name, _most_bytes(location, name, dimensions, where))
+        return _decompressed(data, where) if data[:2] == _GZIP else data
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(
             f"a damaged gzip file: {error}", where=where, next_step="download the file again"
         ) from None
     except OSError as error:
         raise unreadable(where, error) from None
+
+
+def _most_bytes(location: FileLocation, name: str, dimensions: int, where: str) -> int:
+    """Return the bytes that a file may have by its header, which is read alone."""
+    with location.opened(name) as file:
+        begin = file.read(4 + 4 * dimensions)
+    if begin[:2] == _GZIP:
+        return IDX_BYTES
+    _check_magic(begin, dimensions, where)
+    values = prod(_shape(begin, dimensions))
+    return min(IDX_BYTES, max(UNPACKED_BYTES, len(begin) + values))
+
+
+def _decompressed(data: bytes, where: str) -> bytes:
+    """Unpack a gzip file. DataError: it unpacks to far more than it has."""
+    most = max(UNPACKED_BYTES, RATIO * len(data))
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        unpacked = file.read(most + 1)
+    if len(unpacked) > most:
+        raise DataError(
+            f"{len(data):,} bytes unpack to more than {most:,}",
+            where=where,
+            allowed=f"{UNPACKED_BYTES:,} bytes, or {RATIO} times what is packed",
+            next_step="unpack it (gunzip), if it is your own",
+        )
+    return unpacked

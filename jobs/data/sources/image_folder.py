@@ -7,6 +7,7 @@ import numpy as np
 
 from compound.jobs.data.listing.class_folders import class_folders
 from compound.jobs.data.listing.file_location import (
+    IMAGE_BYTES,
     location_of,
     right_to_read,
 )
@@ -130,7 +131,7 @@ def _listing(files: PartFiles, classes: Sequence[str], total: "hashlib._Hash") -
     labelled = ((name, label) for label, cls in enumerate(classes) for name in files.of(cls))
     for name, label in progress(labelled, files.images, f"hashing {files.where}:"):
         try:
-            content = files.location.content(name)
+            content = files.location.content(name, IMAGE_BYTES)
         except OSError as error:
             files.lose(name, reason_of_error(error))
             continue

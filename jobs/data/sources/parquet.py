@@ -6,7 +6,6 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from compound.jobs.data.listing.file_location import FileLocation, unreadable
 from compound.jobs.data.listing.left_out import EXAMPLES, FoundPart, as_utf8
@@ -27,14 +26,16 @@ from compound.jobs.data.sources.parquet_columns import (
     image_kind,
     image_paths,
 )
+from compound.jobs.data.sources.parquet_file import (
+    LimitedParquet,
+    check_claims,
+    opened_parquet,
+)
 from compound.jobs.data.sources.parquet_paths import PathRows, path_images
+from compound.jobs.regular_file import UnfitFileError
 from compound.schemas.data import ParquetData
 from compound.schemas.data_ledger import PartName
 from compound.schemas.errors import DataError
-
-_ROWS = 1024
-"""Rows that are decoded from Parquet at a time: a whole row group may hold gigabytes of images."""
-
 
 _MAPPED = " classes by name"
 """Part of the hash where labels are mapped, which were numbers of another order before."""
@@ -79,18 +80,17 @@ class ParquetListing:
         """Yield name and bytes of the rows at ascending indices, a batch of rows at a time."""
         start = 0
         for name in self.names:
-            with self.location.opened(name) as file, pq.ParquetFile(file) as reader:
-                for group in range(reader.num_row_groups):
-                    end = start + reader.metadata.row_group(group).num_rows
+            with opened_parquet(self.location, name) as parquet:
+                for group in range(parquet.reader.num_row_groups):
+                    end = start + parquet.reader.metadata.row_group(group).num_rows
                     if np.searchsorted(indices, start) < np.searchsorted(indices, end):
-                        yield from self._rows(reader, group, start, indices, name)
+                        yield from self._rows(parquet, group, start, indices, name)
                     start = end
 
     def _rows(
-        self, reader: pq.ParquetFile, group: int, start: int, indices: Indices, file: str
+        self, parquet: LimitedParquet, group: int, start: int, indices: Indices, file: str
     ) -> Iterator[tuple[str, bytes]]:
-        columns = [self.image_column]
-        for batch in reader.iter_batches(_ROWS, row_groups=[group], columns=columns):
+        for batch in parquet.batches(group, self.image_column):
             first, last = np.searchsorted(indices, [start, start + len(batch)])
             rows = indices[first:last]
             # Only the rows in use become Python objects: `take` copies inside Arrow.
@@ -236,17 +236,18 @@ def _file_rows(spec: ParquetData, location: FileLocation, name: str) -> _FileRow
     """Return a file's labels and the hash of its content."""
     where = as_utf8(location.address(name))
     try:
-        with location.opened(name) as file:
-            schema = pq.read_schema(file)
-            kind = image_kind(schema, pq.read_metadata(file), spec, where)
-            column = pq.read_table(file, columns=[spec.label_column]).column(spec.label_column)
+        with opened_parquet(location, name) as parquet:
+            check_claims(parquet)
+            schema = parquet.reader.schema_arrow
+            kind = image_kind(schema, parquet.reader.metadata, spec, where)
+            column = parquet.column(spec.label_column)
             declared = class_names(schema, spec.label_column)
             labels = read_labels(column, declared, spec.label_column, where)
             paths = None
             if kind == "paths":
-                paths = image_paths(pq.read_table(file, columns=[spec.image_column]).column(0))
+                paths = image_paths(parquet.column(spec.image_column))
             return _FileRows(labels, location.content(name).hex(), paths)
-    except PermissionError as error:
+    except (PermissionError, UnfitFileError) as error:
         raise unreadable(where, error) from None
     except (pa.ArrowException, OSError) as error:
         raise DataError(

@@ -10,8 +10,14 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from compound.jobs.data.listing.file_location import FileLocation, location_of
-from compound.jobs.data.listing.folder_entries import NO_PERMISSION, UNREADABLE, reason_of_error
+from compound.jobs.data.listing.file_location import IMAGE_BYTES, FileLocation, location_of
+from compound.jobs.data.listing.folder_entries import NO_FILE as NEITHER
+from compound.jobs.data.listing.folder_entries import (
+    NO_PERMISSION,
+    TOO_LARGE,
+    UNREADABLE,
+    reason_of_error,
+)
 from compound.jobs.data.listing.left_out import LeftOutCounts, as_utf8
 from compound.jobs.data.listing.parquet_files import PartNames
 from compound.jobs.data.listing.part_files import check_taken
@@ -24,7 +30,7 @@ NO_PATH = "without a path"
 NO_FILE = "no such file"
 OUTSIDE = "a path that leads out of the folder"
 ADDRESS = "an address in place of a path"
-BAD = (NO_PATH, NO_FILE, OUTSIDE, ADDRESS, NO_PERMISSION, UNREADABLE)
+BAD = (NO_PATH, NO_FILE, OUTSIDE, ADDRESS, NO_PERMISSION, UNREADABLE, TOO_LARGE, NEITHER)
 _TRIED = 64
 """Paths by which the folder is found that they are relative to."""
 
@@ -135,7 +141,7 @@ def _hashed(
             reason = NO_FILE
         if not reason:
             try:
-                content = folders.location.content(name)
+                content = folders.location.content(name, IMAGE_BYTES)
             except FileNotFoundError:
                 reason = NO_FILE
             except OSError as error:

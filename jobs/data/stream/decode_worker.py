@@ -15,6 +15,7 @@ from compound.jobs.data.pixels.decode import BadImage, guarded
 from compound.jobs.data.sources.dataset import Pixels
 from compound.jobs.data.stream.messages import Item, Settings, read_task, write_answer
 from compound.jobs.data.stream.pixel_maker import Make, maker
+from compound.jobs.wording.plain_streams import open_streams
 
 _PATIENCE = 5.0
 """Seconds between two checks whether the trainer still runs, while there is no task."""
@@ -22,6 +23,7 @@ _PATIENCE = 5.0
 
 def main() -> None:
     """Decode until the trainer has ended."""
+    open_streams()
     # Ctrl-C in a terminal reaches every process of the group: the trainer decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     settings = Settings.model_validate_json(sys.argv[1])

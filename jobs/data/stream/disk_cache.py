@@ -12,12 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from compound.jobs.data.sources.dataset import Indices, Pixels
+from compound.jobs.regular_file import check_regular, read_regular
 from compound.schemas.base import Model
 
 ABSENT, GOOD, BAD = 0, 1, 2
 """The state of an image: not cached, its pixels are cached, or it cannot be decoded."""
 
 _MARKER = "complete.json"
+_MARKER_BYTES = 10_000
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _log = logging.getLogger(__name__)
 
@@ -116,12 +118,16 @@ class RawCache:
 def _whole(folder: Path, layout: Layout, marked: bool) -> bool:
     """Return whether the files have their full size, and the marker exists where `marked`."""
     try:
-        if marked and Layout.model_validate_json((folder / _MARKER).read_bytes()) != layout:
+        if marked and Layout.model_validate_json(_marker(folder)) != layout:
             return False
         sizes = [(folder / name).stat().st_size for name in ("pixels.u8", "status.u8")]
     except (OSError, ValueError):
         return False
     return sizes == [layout.bytes, layout.rows]
+
+
+def _marker(folder: Path) -> bytes:
+    return read_regular(folder / _MARKER, _MARKER_BYTES)
 
 
 def _begin(folder: Path, layout: Layout) -> None:
@@ -154,6 +160,8 @@ def _boot() -> str:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     # A lock of the kernel, not a lock file: it is released when its process is killed.
-    with path.open("a") as file:
+    # O_NONBLOCK: a pipe of this name would be waited for.
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK, 0o666), "wb") as file:
+        check_regular(os.fstat(file.fileno()), path)
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -7,7 +7,6 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from compound.jobs.data.listing.file_location import FileLocation
 from compound.jobs.data.listing.read_ahead import Prefetcher, read_ahead
@@ -15,6 +14,7 @@ from compound.jobs.data.sources.dataset import Indices
 from compound.jobs.data.sources.file_listing import FileListing
 from compound.jobs.data.sources.parquet import ParquetListing
 from compound.jobs.data.sources.parquet_columns import fields
+from compound.jobs.data.sources.parquet_file import opened_parquet
 
 _PARALLEL_GROUPS = 4
 _GROUPS_AHEAD = 2
@@ -195,13 +195,14 @@ class ParquetImages:
 
 
 def read_group(location: FileLocation, name: str, number: int, column: str) -> pa.Array:
-    """Return the images of one row group. OSError, pa.ArrowException: it cannot be read."""
-    with location.opened(name) as file, pq.ParquetFile(file) as reader:
-        # One column of one group has no work for Arrow's pool of threads, which would take cores
-        # from the decoding processes.
-        table = reader.read_row_group(number, [column], use_threads=False)
+    """Return the images of one row group.
+
+    OSError, pa.ArrowException: it cannot be read. DataError: it unpacks to too much.
+    """
+    with opened_parquet(location, name) as parquet:
+        images = parquet.group(number, column)
     # Rows are sliced out one by one: a chunked array would search its chunks for each.
-    return table.column(0).combine_chunks()
+    return images.combine_chunks()
 
 
 def _row_groups(
@@ -217,6 +218,6 @@ def _row_groups(
 
 
 def _rows(location: FileLocation, name: str) -> list[int]:
-    with location.opened(name) as file:
-        metadata = pq.read_metadata(file)
+    with opened_parquet(location, name) as parquet:
+        metadata = parquet.reader.metadata
     return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]

@@ -7,9 +7,10 @@ import json
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
+from compound.jobs.data.listing.file_location import IMAGE_BYTES
 from compound.jobs.data.pixels.decode import Form
+from compound.jobs.regular_file import read_regular
 from compound.schemas.base import Model
 
 _HEAD = struct.Struct("<qq?q")
@@ -39,7 +40,7 @@ class Item:
 
     def encoded(self) -> bytes:
         """Return the encoded image. OSError: the file cannot be read."""
-        return Path(self.data).read_bytes() if isinstance(self.data, str) else self.data
+        return read_regular(self.data, IMAGE_BYTES) if isinstance(self.data, str) else self.data
 
 
 def write_task(number: int, items: Iterable[Item]) -> bytes:

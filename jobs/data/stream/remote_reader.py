@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
+from compound.jobs.data.listing.file_location import IMAGE_BYTES
 from compound.jobs.data.sources.dataset import Indices, Pixels
 from compound.jobs.data.stream.encoded_rows import EncodedRows
 from compound.jobs.data.stream.remote_decoding import (
@@ -14,6 +14,7 @@ from compound.jobs.data.stream.remote_decoding import (
     RemoteSettings,
     decoded,
 )
+from compound.jobs.regular_file import read_regular
 
 
 class RemoteReader:
@@ -95,7 +96,7 @@ class RemoteReader:
     def _decode_locally(self, row: int) -> tuple[Pixels, str]:
         source = self._rows.take(row)
         try:
-            data: Encoded = Path(source).read_bytes() if isinstance(source, str) else source
+            data: Encoded = read_regular(source, IMAGE_BYTES) if isinstance(source, str) else source
         except OSError as error:
             data = error.strerror or str(error)
         pixels, reasons = decoded([data], self._terms)

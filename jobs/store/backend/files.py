@@ -5,11 +5,13 @@ these few promises. Each back end is one class.
 """
 
 import errno
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
+from compound.jobs.regular_file import DOCUMENT_BYTES, UnfitFileError
 from compound.schemas.errors import StoreError
 
 _PART = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9_-])?"
@@ -41,6 +43,10 @@ Content = bytes | Sequence[memoryview]
 """The bytes of a file, or views of them in their order."""
 
 
+class DamagedError(StoreError):
+    """A stored file is not what was written: a flipped bit, a cut, a foreign file."""
+
+
 class Entry(NamedTuple):
     """A file in a listing."""
 
@@ -49,6 +55,8 @@ class Entry(NamedTuple):
     size: int
     age: float
     """Seconds since it was written, by the back end's clock."""
+    strange: str = ""
+    """What it is, such as "a pipe", where it is no file."""
 
 
 class Stream(Protocol):
@@ -79,11 +87,17 @@ class Files(Protocol):
     def put(self, files: Mapping[str, Content]) -> None:
         """Make files durable, each as a whole or not at all, in no particular order."""
 
-    def read(self, key: str) -> bytes | None:
-        """The bytes of a file; None where there is none."""
+    def read(self, key: str, most: int = DOCUMENT_BYTES) -> bytes | None:
+        """The bytes of a file; None where there is none.
+
+        DamagedError: what is there is no file, or has more than `most` bytes. It is not read.
+        """
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
-        """Fill a buffer from an offset in a file; the number of bytes read, None without a file."""
+        """Fill a buffer from an offset in a file; the number of bytes read, None without a file.
+
+        DamagedError: what is there is no file.
+        """
 
     def names(self, folder: str) -> list[str]:
         """The names directly in a folder, sorted; empty where there is no such folder.
@@ -131,6 +145,9 @@ class Files(Protocol):
     def holder(self, key: str) -> bytes:
         """The note of a lock's holder; empty where no holder is known."""
 
+    def holders(self, key: str) -> list[bytes]:
+        """The notes of the live processes that hold a lock, or are about to; empty without any."""
+
     def within(self, seconds: float) -> "Files":
         """The same files with another limit for waiting on a back end that does not answer."""
 
@@ -174,9 +191,21 @@ def explained(path: str) -> Iterator[None]:
     """Turn an OSError into a StoreError that names the path and what to do."""
     try:
         yield
+    except UnfitFileError as error:
+        raise foreign_file(path, error.strerror or "", error.allowed) from None
     except OSError as error:
         fallback = (error.strerror or type(error).__name__, "check the path and the file system")
         cause, advice = _ADVICE.get(error.errno or 0, fallback)
         raise StoreError(
             f"the store cannot be used: {cause}", where=path, next_step=advice
         ) from error
+
+
+def foreign_file(path: str, problem: str, allowed: str = "a file") -> DamagedError:
+    """Return the error of what lies in a file's place and was not written by the store."""
+    return DamagedError(
+        f"the file is damaged: {problem}",
+        where=os.fsencode(path).decode("utf-8", "backslashreplace"),
+        allowed=allowed,
+        next_step="move it away, and restore the file from a copy or run the same command again",
+    )

@@ -2,18 +2,22 @@
 
 import fcntl
 import os
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
+from compound.jobs.regular_file import DOCUMENT_BYTES, check_regular, read_regular
 from compound.jobs.store.backend.files import (
     Content,
+    DamagedError,
     Entry,
     Files,
     Lock,
     Stream,
     checked,
     explained,
+    foreign_file,
     segments,
     temporary_of,
 )
@@ -24,14 +28,17 @@ from compound.jobs.store.backend.local_folders import (
     opened,
     sync_folders,
 )
-from compound.jobs.store.backend.local_reading import list_entries, read_at, readable
+from compound.jobs.store.backend.local_lock import PROBED_S, is_locked, locked
+from compound.jobs.store.backend.local_reading import list_entries, list_names, read_at, readable
 from compound.schemas.errors import StoreError
 
 # O_EXCL: a file that exists already, or a link in its place, is an error and is not overwritten.
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 # O_APPEND: the kernel finds the end and writes in one step, so two processes never write over each
 # other's lines (open(2); NFS does not promise it).
-_LINES = os.O_RDWR | os.O_CREAT | os.O_APPEND
+_LINES = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
+_PUTS = 3
+"""How often a put makes its folder again that another process has emptied and removed."""
 
 
 class LocalFiles:
@@ -48,19 +55,30 @@ class LocalFiles:
         return f"{self.root}/{checked(key)}"
 
     def _path(self, key: str) -> str:
-        """Return a key's path; StoreError if a symbolic link might lead it out of the store."""
+        """Return a key's path; DamagedError if a symbolic link might lead it out of the store."""
         path = self.root
         # Each part is tested: a link in place of a folder would lead out as well.
         for part in checked(key).split("/"):
             path = f"{path}/{part}"
             if os.path.islink(path):
-                raise StoreError("a symbolic link inside the store is not followed", where=path)
+                raise foreign_file(path, "a symbolic link inside the store is not followed")
         return path
 
     def put(self, files: Mapping[str, Content]) -> None:
         """Make files durable, each as a whole or not at all."""
         self._top.require()
         targets = {self._path(key): data for key, data in files.items()}
+        for left in reversed(range(_PUTS)):
+            try:
+                self._put(targets)
+            except StoreError as error:
+                gone = isinstance(error.__cause__, FileNotFoundError)
+                if not (left and gone and os.path.isdir(self.root)):
+                    raise
+            else:
+                return
+
+    def _put(self, targets: Mapping[str, Content]) -> None:
         folders = {os.path.dirname(path) for path in targets}
         changed = folders.union(*(make_folder(folder) for folder in folders))
         temporary = {path: _temporary_path(path) for path in targets}
@@ -79,11 +97,11 @@ class LocalFiles:
         # fsync(2): the file's own fsync does not make its new name durable, only the folder's does.
         sync_folders(changed)
 
-    def read(self, key: str) -> bytes | None:
+    def read(self, key: str, most: int = DOCUMENT_BYTES) -> bytes | None:
         """Return the bytes of a file; None where there is none."""
         path = self._path(key)
-        with explained(path), suppress(FileNotFoundError), open(path, "rb") as file:
-            return file.read()
+        with explained(path), suppress(FileNotFoundError, NotADirectoryError):
+            return read_regular(path, most, links=False)
         return None
 
     def read_into(self, key: str, start: int, buffer: memoryview) -> int | None:
@@ -96,12 +114,7 @@ class LocalFiles:
 
     def names(self, folder: str) -> list[str]:
         """Return the names directly in a folder, sorted, without hidden and temporary files."""
-        path = self._folder(folder)
-        with explained(path):
-            try:
-                return sorted(name for name in os.listdir(path) if not name.startswith("."))
-            except FileNotFoundError:
-                return []
+        return list_names(self._folder(folder))
 
     def walk(self, folder: str) -> list[str]:
         """Return the keys of all files below a folder."""
@@ -138,6 +151,7 @@ class LocalFiles:
         if path not in self._durable_names:
             make_durable_folder(os.path.dirname(path))
         with opened(path, _LINES) as handle:
+            check_regular(os.fstat(handle), path)  # writing to a pipe would wait for its reader
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             _write_all(handle, b"\n" * torn + line + b"\n")
@@ -161,28 +175,35 @@ class LocalFiles:
         return LocalStream(path)
 
     def is_streaming(self, key: str) -> bool:
-        """Whether a live process holds the stream open."""
-        with readable(self._path(key)) as handle:
-            if handle is None:
-                return False
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
+        """Whether a live process holds the stream open. What is no file is no stream."""
+        with suppress(DamagedError), readable(self._path(key)) as handle:
+            return handle is not None and is_locked(handle)
         return False
 
     def lock(self, key: str, note: bytes) -> Lock | None:
         """Take a lock and leave a note in its file; None if another holder lives."""
         path = self._path(key)
         self._top.require()
+        patience = time.monotonic() + PROBED_S
         while True:
             make_durable_folder(os.path.dirname(path))
             with explained(path), suppress(FileNotFoundError):
-                return _locked(path, note)
+                lock = locked(path, note)
+                # A process that looks whether the lock is free has it for some microseconds.
+                if lock or time.monotonic() > patience:
+                    return lock
+                time.sleep(PROBED_S / 10)
 
     def holder(self, key: str) -> bytes:
         """Return the note of who holds a lock, or held it last."""
         return self.read(key) or b""
+
+    def holders(self, key: str) -> list[bytes]:
+        """Return the note of the live process that holds a lock; empty without any."""
+        with suppress(DamagedError), readable(self._path(key)) as handle:
+            if handle is not None and is_locked(handle):
+                return [os.pread(handle, os.fstat(handle).st_size, 0)]
+        return []
 
     def within(self, seconds: float) -> Files:
         """Return the same files: a disk has no limit for waiting."""
@@ -193,37 +214,6 @@ class LocalFiles:
         if os.path.isdir(self.root) and not os.access(self.root, os.W_OK):
             advice = "give this user write access, or set another `store`"
             raise StoreError("the store cannot be written", where=self.root, next_step=advice)
-
-
-def _locked(path: str, note: bytes) -> "LocalLock | None":
-    """Lock a file; FileNotFoundError if its last holder deleted it meanwhile."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # The last holder may have deleted the file between our open and our flock: then this lock
-        # is on a file without a name, and another process can lock a new file of that name.
-        if not os.path.samestat(os.fstat(handle), os.stat(path)):
-            raise FileNotFoundError(path)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, note, 0)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    except BaseException:
-        os.close(handle)
-        raise
-    return LocalLock(handle)
-
-
-class LocalLock:
-    """An flock; the kernel frees it when the process ends, however it ends."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-
-    def close(self) -> None:
-        """Release the lock."""
-        os.close(self._handle)
 
 
 class LocalStream:

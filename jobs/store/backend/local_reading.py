@@ -5,16 +5,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from compound.jobs.store.backend.files import Entry, explained
+from compound.jobs.regular_file import open_regular, strange_kind
+from compound.jobs.store.backend.files import Entry, explained, foreign_file
 
 
 @contextmanager
 def readable(path: str) -> Iterator[int | None]:
-    """Open a file for reading; None where there is none."""
+    """Open a file for reading; None where there is none, DamagedError where it is no file."""
     with explained(path):
         try:
-            handle = os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
+            handle = open_regular(path, links=False)
+        except (FileNotFoundError, NotADirectoryError):
             yield None
             return
         try:
@@ -35,13 +36,26 @@ def read_at(handle: int, start: int, buffer: memoryview) -> int:
     return done
 
 
+def list_names(folder: str) -> list[str]:
+    """Return the names directly in a folder, sorted, without hidden and temporary files."""
+    with explained(folder):
+        try:
+            return sorted(name for name in os.listdir(folder) if not name.startswith("."))
+        except FileNotFoundError:
+            return []
+        except NotADirectoryError:
+            raise foreign_file(folder, "a file lies where a folder is needed", "a folder") from None
+
+
 def list_entries(root: str, top: str, *, deep: bool) -> Iterator[Entry]:
     """Yield every file below a folder, or directly in it, in the order of their keys."""
     now = time.time()
     for path in sorted(_files_below(top) if deep else _files_in(top)):
         with suppress(FileNotFoundError):
             state = os.lstat(path)
-            yield Entry(os.path.relpath(path, root), state.st_size, max(0.0, now - state.st_mtime))
+            age = max(0.0, now - state.st_mtime)
+            kind = strange_kind(state.st_mode)
+            yield Entry(os.path.relpath(path, root), state.st_size, age, kind)
 
 
 def _files_below(top: str) -> list[str]:
@@ -54,5 +68,5 @@ def _files_in(folder: str) -> list[str]:
         try:
             with os.scandir(folder) as entries:
                 return [entry.path for entry in entries if not entry.is_dir(follow_symlinks=False)]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []

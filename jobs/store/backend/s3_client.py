@@ -76,19 +76,24 @@ class S3Client:
         done: T = sync(get_loop(), work)
         return done
 
-    def call(self, action: str, where: str, **parameters: Any) -> Answer:
+    def call(
+        self, action: str, where: str, most: int | None = None, /, **parameters: Any
+    ) -> Answer:
         """Send a request, and wait for the answer; see `call_async`."""
-        return self.run(lambda: self.call_async(action, where, **parameters))
+        return self.run(lambda: self.call_async(action, where, most, **parameters))
 
-    async def call_async(self, action: str, where: str, **parameters: Any) -> Answer:
+    async def call_async(
+        self, action: str, where: str, most: int | None = None, /, **parameters: Any
+    ) -> Answer:
         """Send a request until it is answered; return the answer with the whole of its `Body`.
 
+        `most`: a body of more bytes is not read; then `Body` is None.
         StoreError: the time limit ended, or the endpoint refuses; see `code_of` of its cause.
         """
 
         async def attempt() -> Answer:
             answer: Answer = await getattr(client, action)(Bucket=self.bucket, **parameters)
-            return {**answer, "Body": await _whole(answer)} if "Body" in answer else answer
+            return {**answer, "Body": await _whole(answer, most)} if "Body" in answer else answer
 
         try:
             # Not within an attempt: opening the session takes time that is not the endpoint's.
@@ -178,10 +183,12 @@ async def gather_limited(
         raise
 
 
-async def _whole(answer: Answer) -> bytes:
-    """Return all bytes of a body. Truncated: they are fewer than was announced."""
+async def _whole(answer: Answer, most: int | None) -> bytes | None:
+    """Return all bytes of a body, None for more than `most`. Truncated: fewer than announced."""
     # Not left to aiohttp alone: a body that was cut off must be asked for again, never used.
     async with answer["Body"] as body:
+        if most is not None and answer.get("ContentLength", 0) > most:
+            return None
         data: bytes = await body.read()
     if len(data) != answer.get("ContentLength", len(data)):
         raise Truncated(f"{len(data)} of {answer['ContentLength']} bytes")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
+from compound.jobs.regular_file import DOCUMENT_BYTES
 from compound.jobs.store.backend.files import Content, Entry, Files, Lock, Stream, checked, segments
 from compound.jobs.store.backend.s3_client import (
     Answer,
@@ -68,9 +69,9 @@ class S3Files:
         ]
         self._client.run(lambda: gather_limited(uploads))
 
-    def read(self, key: str) -> bytes | None:
+    def read(self, key: str, most: int = DOCUMENT_BYTES) -> bytes | None:
         """Return the bytes of an object; None where there is none."""
-        fetch = partial(download, self._client, self._full(key), self.locate(key))
+        fetch = partial(download, self._client, self._full(key), self.locate(key), most)
         answer = self._present(key, lambda: self._client.run(fetch))
         return None if answer is None else bytes(answer["Body"])
 
@@ -227,6 +228,10 @@ class S3Files:
     def holder(self, key: str) -> bytes:
         """Return the note of a lock's live holder; empty where none is found."""
         return self._leases(key).holder()
+
+    def holders(self, key: str) -> list[bytes]:
+        """Return the notes of live holders, and of processes that are about to hold a lock."""
+        return self._leases(key).holders()
 
     def _leases(self, key: str) -> Leases:
         beside = partial(self.names, key.rpartition("/")[0])

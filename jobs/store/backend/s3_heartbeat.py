@@ -14,9 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 
+from compound.jobs.runtime.process_mark import machine, started
 from compound.jobs.store.backend.s3_client import Answer, S3Client
 from compound.jobs.store.backend.s3_errors import is_missing
 from compound.jobs.store.backend.s3_objects import download, upload
@@ -118,31 +118,11 @@ class StoreHeartbeat:
 
 def _this_process() -> dict[str, Any]:
     pid = os.getpid()
-    return {"machine": _machine(), "pid": pid, "started": _started(pid)}
+    return {"machine": machine(), "pid": pid, "started": started(pid)}
 
 
 def _has_ended(process: dict[str, Any]) -> bool:
     """Whether it ran on this machine and has ended; unknown, so False, for another machine."""
-    if not process.get("machine") or process["machine"] != _machine():
+    if not process.get("machine") or process["machine"] != machine():
         return False
-    return bool(_started(process.get("pid", 0)) != process.get("started"))
-
-
-def _machine() -> str:
-    """Name the boot and the pid namespace that a process number belongs to."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return ""
-
-
-def _started(pid: int) -> str:
-    """Return when a process began, in the kernel's ticks; empty if it has ended."""
-    # proc(5): field 22 of stat is the start time in ticks since boot, and tells a reused pid apart.
-    # The name before it may hold spaces and brackets, so fields are counted after the last `)`.
-    try:
-        fields = Path(f"/proc/{int(pid)}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
+    return bool(started(process.get("pid", 0)) != process.get("started"))

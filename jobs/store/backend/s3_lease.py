@@ -99,7 +99,11 @@ class Leases:
 
     def holder(self) -> bytes:
         """Return the note of a live holder; empty where there is none."""
-        return next((record.note for record in self._live_leases().values()), b"")
+        return next(iter(self.holders()), b"")
+
+    def holders(self) -> list[bytes]:
+        """Return the notes of live holders, and of processes that try to become one."""
+        return [record.note for record in self._live_leases().values()]
 
     def _live_leases(self, own: str = "") -> dict[str, HeartbeatRecord]:
         """Return the live leases of other processes; delete dead ones."""

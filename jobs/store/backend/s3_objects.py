@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
-from compound.jobs.store.backend.files import Content
+from compound.jobs.regular_file import DOCUMENT_BYTES
+from compound.jobs.store.backend.files import Content, foreign_file
 from compound.jobs.store.backend.s3_client import Answer, S3Client, gather_limited
 from compound.jobs.store.backend.s3_errors import code_of
 from compound.schemas.errors import StoreError
@@ -42,13 +43,16 @@ async def upload(client: S3Client, key: str, where: str, content: Content) -> No
         await _in_parts(client, key, where, _pieces(views, max(PART, -(-size // _MOST_PARTS))))
 
 
-async def download(client: S3Client, key: str, where: str) -> Answer:
+async def download(client: S3Client, key: str, where: str, most: int = DOCUMENT_BYTES) -> Answer:
     """Return the answer with an object as it was put; after a second, with any bytes there are.
 
-    StoreError: it cannot be read, or does not exist.
+    StoreError: it cannot be read, or does not exist. DamagedError: it has more than `most` bytes.
     """
     for pause in _PAUSES:
-        answer = await client.call_async("get_object", where, Key=key)
+        answer = await client.call_async("get_object", where, most, Key=key)
+        if answer["Body"] is None:
+            problem = f"it has {answer['ContentLength']:,} bytes, more than {most:,}"
+            raise foreign_file(where, problem, f"at most {most:,} bytes")
         digest = answer.get("Metadata", {}).get(_DIGEST)
         if digest is None or digest == _md5(answer["Body"]):
             return answer

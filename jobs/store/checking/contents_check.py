@@ -83,7 +83,7 @@ class _ListCheck:
         for name, size in listed.events.items():
             if name not in self.names:
                 yield self._lost(name, _MISSING, _RESTORE)
-            elif self.names[name].size < size:
+            elif not self.names[name].strange and self.names[name].size < size:
                 problem = f"it has {self.names[name].size:,} of at least {size:,} bytes"
                 yield self._lost(name, problem, _RESTORE)
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-from compound.jobs.store.backend.files import Files
+from compound.jobs.store.backend.files import Entry, Files
 from compound.schemas.base import Model
 
 Problem = Literal[
@@ -136,3 +136,9 @@ def foreign(files: Files, owner: str, key: str, size: int, problem: str = "") ->
         what=problem or "not a name that the store gives",
         next_step=_FOREIGN,
     )
+
+
+def strange(files: Files, owner: str, entry: Entry) -> Finding:
+    """Return the finding of an entry with a foreign name, or of one that is no file."""
+    problem = f"it is {entry.strange}, not a file" if entry.strange else ""
+    return foreign(files, owner, entry.key, entry.size, problem)

@@ -7,7 +7,7 @@ from itertools import groupby
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.job_check import check_job
-from compound.jobs.store.checking.job_view import JobView
+from compound.jobs.store.checking.job_view import JobView, folders_among
 from compound.jobs.store.checking.study_check import check_study, check_top
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.folders.known_jobs import KnownJob, known_to
@@ -53,12 +53,10 @@ def check_store(
     Works on one job or study at a time: memory does not grow with the store.
     """
     yield from _delete(files, [*check_top(files, counts, options.older_than)], options)
-    linked = {entry.key for entry in files.entries("jobs", deep=False)}
-    chosen = list(studies)
+    by_name = {study.name: study for study in studies}
+    chosen = [by_name[name] for name in folders_among(files, "studies", by_name)]
     seen = known_to(chosen)
-    for job_id in dict.fromkeys([*job_ids, *seen]):
-        if f"jobs/{job_id}" in linked:
-            continue  # reported as foreign: a link, or a file, in place of a folder
+    for job_id in folders_among(files, "jobs", dict.fromkeys([*job_ids, *seen])):
         findings = _job(JobFolder(files, job_id), counts, options, seen.get(job_id))
         yield from _delete(files, findings, options)
     for study in chosen:

@@ -85,9 +85,8 @@ def _in_use(folder: JobFolder, manifest: Manifest | None, own: Attempt | None) -
     if manifest.result.status != "done":
         return f"it is {manifest.result.status}, and may go on"
     for attempt in folder.attempts():
-        begun = folder.files.names(
-            folder.attempt_key(attempt)
-        )  # empty: a claim that was never written
+        begun = folder.names_in(folder.attempt_key(attempt))
+        # empty: a claim that was never written
         if begun and attempt > manifest.written_by and attempt != own:
             return f"{attempt.name} may have just begun; compound fsck tells more"
         if folder.files.is_streaming(folder.live_key(attempt)):

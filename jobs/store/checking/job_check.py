@@ -2,16 +2,15 @@
 
 import zlib
 from collections.abc import Iterator
-from itertools import chain
 
 from compound.jobs.store.backend.files import Entry
 from compound.jobs.store.checking.findings import (
     Finding,
     FindingCounts,
     address,
-    foreign,
     lost,
     printable,
+    strange,
     stray,
 )
 from compound.jobs.store.checking.job_view import JobView, look_at, read_file, record
@@ -73,9 +72,7 @@ class _JobCheck:
     def _files_of_commits(self) -> dict[str, StoredFile]:
         """Return the files of commits that count, or that would if newer ones were damaged."""
         return {
-            file.key: file
-            for manifest in self._view.counting().values()
-            for file in stored_files(manifest)
+            file.key: file for manifest in self._view.counting().values() for file in manifest.files
         }
 
     def _sealed(self) -> Iterator[Finding]:
@@ -117,7 +114,7 @@ class _JobCheck:
     def _committed(self) -> Iterator[Finding]:
         """Check the files that commits name. Only those of the newest commit must all exist."""
         newest = None if self._broken else self._view.newest  # a newer one may have dropped more
-        needed = {file.key for file in stored_files(newest)} if newest else set()
+        needed = {file.key for file in newest.files} if newest else set()
         for key, file in self._named_files.items():
             if key not in needed and key not in self._view.entries:
                 continue  # dropped by a later commit
@@ -151,7 +148,11 @@ class _JobCheck:
     def _streams(self) -> Iterator[Finding]:
         for attempt, manifest in self._open_attempts():
             key = self._folder.live_key(attempt)
-            data = self._files.read(key)
+            try:
+                data = read_file(self._files, key)
+            except DamagedError as error:
+                yield self._lost(key, error.message)
+                continue
             if data is None:
                 if manifest == self._view.newest:
                     yield self._lost(key, "it is missing")
@@ -205,8 +206,8 @@ class _JobCheck:
     def _remaining(self) -> Iterator[Finding]:
         """Yield files that the store did not write, and files that no commit needs."""
         for entry in self._view.entries.values():
-            if kind_of(entry.key) is None:
-                yield foreign(self._files, self._folder.id, entry.key, entry.size)
+            if kind_of(entry.key) is None or self._is_left_alone(entry):
+                yield strange(self._files, self._folder.id, entry)
             elif self._view.attempt_of(entry.key) in self._view.foreign:
                 yield from self._copied(entry)
             elif not self._is_needed(entry.key):
@@ -218,6 +219,10 @@ class _JobCheck:
             problem = "its folder was written for another place"
             kind = kind_of(entry.key) or ""
             yield stray(self._files, self._folder.id, entry.key, problem, kind, entry.size)
+
+    def _is_left_alone(self, entry: Entry) -> bool:
+        """Whether it is no file and stands in the place of none that is needed."""
+        return bool(entry.strange) and not self._is_needed(entry.key)
 
     def _is_needed(self, key: str) -> bool:
         kind, attempt = kind_of(key), self._view.attempt_of(key)
@@ -287,10 +292,3 @@ class _JobCheck:
 
 
 _TORN = "nothing: what was cut off was never acknowledged as durable"
-
-
-def stored_files(manifest: Manifest) -> list[StoredFile]:
-    """Return all files that a commit names."""
-    checkpoints = (checkpoint.files.values() for checkpoint in manifest.checkpoints)
-    files = (*manifest.parts, manifest.predictions, *chain.from_iterable(checkpoints))
-    return [file for file in files if file]

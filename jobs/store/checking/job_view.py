@@ -1,7 +1,7 @@
 """A job's folder as a check sees it: every file, the readable commits, and the live writers."""
 
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -164,3 +164,9 @@ def read_file(files: Files, key: str) -> bytes | None:
         if cause is None or (isinstance(cause, OSError) and cause.errno in _OF_THE_FILE):
             raise DamagedError(error.message, where=error.where) from error
         raise
+
+
+def folders_among(files: Files, top: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield the names that are of folders. Others, such as links, `check_top` reports."""
+    others = {entry.key for entry in files.entries(top, deep=False)}
+    return (name for name in names if f"{top}/{name}" not in others)

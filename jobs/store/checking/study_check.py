@@ -13,6 +13,7 @@ from compound.jobs.store.checking.findings import (
     foreign,
     lost,
     newer,
+    strange,
     stray,
 )
 from compound.jobs.store.checking.job_view import read_file
@@ -28,8 +29,10 @@ from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.schemas.errors import StoreError
 
-_FOLDERS = re.compile("jobs|studies|devices|profiles")
-_SEALED = ("marker", "device", "document")
+_FOLDERS = re.compile("jobs|studies|drivers|devices|profiles")
+_SEALED = ("marker", "device", "document", "reservation")
+_READ = (*_SEALED, "trace", "index", "lease", "events")
+"""Kinds whose content is checked: what is there and is no file is damage, not only foreign."""
 _HASHED = re.compile(r"-([0-9a-f]{16})\.(json\.gz|parquet)$")
 _PIECE = 1 << 20
 _INDEX = "--repair deletes it; jobs are read themselves until the next run"
@@ -69,7 +72,7 @@ def check_top(files: Files, counts: FindingCounts, older_than: float) -> Iterato
     yield from _unexpected(files, "", _FOLDERS, counts, older_than)
     yield from _unexpected(files, "jobs", JOB_ID, counts, older_than)
     yield from _unexpected(files, "studies", STUDY_NAME, counts, older_than)
-    for folder in ("devices", "profiles"):
+    for folder in ("drivers", "devices", "profiles"):
         for entry in files.entries(folder):
             yield from check_file(files, "", entry, counts, older_than)
 
@@ -79,8 +82,16 @@ def _unexpected(
 ) -> Iterator[Finding]:
     listed = {entry.key: entry for entry in files.entries(folder, deep=False)}
     for entry in listed.values():
-        yield from check_file(files, "", entry, counts, older_than)
-    for name in files.names(folder):
+        if entry.strange and expected.fullmatch(entry.key.rpartition("/")[2]):
+            yield lost(files, "", entry.key, f"it is {entry.strange}, not a folder")
+        else:
+            yield from check_file(files, "", entry, counts, older_than)
+    try:
+        names = files.names(folder)
+    except DamagedError as error:
+        yield lost(files, "", folder, error.message)
+        return
+    for name in names:
         key = f"{folder}/{name}".removeprefix("/")
         if key not in listed and not expected.fullmatch(name):
             yield foreign(files, "", key, 0, "a folder that the store does not know")
@@ -91,11 +102,11 @@ def check_file(
 ) -> Iterator[Finding]:
     """Yield what is wrong with one file that is not a job's."""
     kind = kind_of(entry.key)
-    if kind is None:
-        yield foreign(files, owner, entry.key, entry.size)
+    if kind is None or (entry.strange and kind not in _READ):
+        yield strange(files, owner, entry)
     elif kind in ("temporary", "probe"):
         yield _leftover(files, owner, entry, older_than, "a write that did not end")
-    elif kind in (*_SEALED, "trace", "index", "lease"):
+    elif kind in _READ and kind != "events":
         yield from _content(files, owner, entry.key, counts)
 
 
@@ -152,10 +163,14 @@ def _has_holder(note: bytes, key: str) -> bool:
 def _events(
     files: Files, study: StudyFolder, entries: list[Entry], counts: FindingCounts
 ) -> Iterator[Finding]:
-    damaged, torn = study.lost_events()
+    key = entries[-1].key
+    try:
+        damaged, torn = study.lost_events()
+    except DamagedError as error:
+        yield lost(files, study.name, key, error.message, "events")
+        return
     for entry in entries:
         counts.add(entry.size)
-    key = entries[-1].key
     if damaged:
         problem = f"{damaged} lines are damaged, and are left out"
         yield lost(files, study.name, key, problem, "events")

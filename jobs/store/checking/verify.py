@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.job_check import check_job
+from compound.jobs.store.checking.job_view import folders_among
 from compound.jobs.store.checking.study_check import check_study, check_top
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.folders.known_jobs import known_to
@@ -49,9 +50,10 @@ def _findings(
     files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder], counts: FindingCounts
 ) -> Iterator[Finding]:
     yield from check_top(files, counts, 0)
-    chosen = list(studies)
+    by_name = {study.name: study for study in studies}
+    chosen = [by_name[name] for name in folders_among(files, "studies", by_name)]
     seen = known_to(chosen)
-    for job_id in dict.fromkeys([*job_ids, *seen]):
+    for job_id in folders_among(files, "jobs", dict.fromkeys([*job_ids, *seen])):
         yield from check_job(JobFolder(files, job_id), counts, 0, seen.get(job_id))[1]
     for study in chosen:
         yield from check_study(files, study, counts, 0)

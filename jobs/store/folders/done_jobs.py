@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from compound.jobs.store.backend.files import Files
-from compound.jobs.store.folders.job_folder import JobState
+from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.parquet_cache import ParquetCache
 from compound.jobs.store.format.checksummed_json import DamagedError, damaged
 from compound.jobs.store.format.file_kinds import INDEX

@@ -3,13 +3,12 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Iterator
-from operator import not_
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
-from pydantic import Field
 
 from compound.jobs.store.backend.files import Files
+from compound.jobs.store.folders.job_state import JobState, ended
 from compound.jobs.store.folders.retention import ranked
 from compound.jobs.store.format import checkpoint
 from compound.jobs.store.format.checkpoint import Checkpoint
@@ -39,9 +38,8 @@ from compound.jobs.store.format.rows import (
     rows_of,
     table_of,
 )
-from compound.schemas.base import Model
 from compound.schemas.errors import StoreError
-from compound.schemas.job import Cause, EpochRow, TrainJob
+from compound.schemas.job import EpochRow, TrainJob
 
 LOG = logging.getLogger(__name__)
 
@@ -50,32 +48,6 @@ _TRIES = 100
 T = TypeVar("T")
 Problems = list[str]
 """One sentence for each file that could not be read."""
-
-
-class JobState(Model):
-    """The state of a job."""
-
-    job: str
-    status: Literal["absent", "running", "stopped", "done", "failed"]
-    """`stopped`: it has begun, has not ended, and has no live writer; a new run resumes it."""
-    attempt: int = 0
-    epoch: int = 0
-    """Epochs finished and logged, over all attempts."""
-    metrics: dict[str, float] = Field(default_factory=dict)
-    """Of the last epoch."""
-    updated: float | None = None
-    """When that epoch was logged, in seconds since the Unix epoch, on the worker's clock."""
-    host: str = ""
-    pid: int = 0
-    cause: Cause | None = None
-    attempts: tuple[Writer, ...] = ()
-    """The writers of its attempts with their environments, oldest first."""
-    rows: int = Field(default=0, exclude=True)
-    """The lines of the table of metrics of a job that has ended; 0: not known."""
-    part: str = Field(default="", exclude=True)
-    """The key of their file."""
-    missing: int = Field(default=0, exclude_if=not_)
-    """How many lines a study knows of that the store has no more."""
 
 
 class JobFolder:
@@ -104,8 +76,16 @@ class JobFolder:
 
     def attempts(self) -> list[Attempt]:
         """Return all attempts that were ever begun, in order."""
-        matches = (ATTEMPT.fullmatch(name) for name in self.files.names(self.key))
+        matches = (ATTEMPT.fullmatch(name) for name in self.names_in(self.key))
         return sorted(Attempt(int(match[1]), match[2] or "") for match in matches if match)
+
+    def names_in(self, folder: str) -> list[str]:
+        """Return the names in a folder; none, with a warning, where it is no folder."""
+        try:
+            return self.files.names(folder)
+        except DamagedError as error:
+            LOG.warning("%s; it is left out", _first_line(error))
+            return []
 
     def job(self) -> TrainJob | None:
         """Return the job's own record; DamagedError if it is another job's."""
@@ -147,7 +127,7 @@ class JobFolder:
     def _manifests(self, below: Attempt | None) -> Iterator[Manifest]:
         attempts = [attempt for attempt in self.attempts() if below is None or attempt < below]
         for attempt in reversed(attempts):
-            names = self.files.names(self.attempt_key(attempt))
+            names = self.names_in(self.attempt_key(attempt))
             for sequence in reversed(_numbers(MANIFEST, names)):
                 try:
                     yield self._manifest(self.manifest_key(attempt, sequence))
@@ -187,27 +167,15 @@ class JobFolder:
     def state_in(self, manifest: Manifest | None) -> JobState:
         """Return the job's state as of one commit; None stands for a job without commits."""
         if manifest is None:
-            begun = self.files.read(f"{self.key}/job.json") is not None
-            return JobState(job=self.id, status="stopped" if begun else "absent")
-        return self._ended(manifest) if manifest.result else self._unfinished(manifest)
+            return JobState(job=self.id, status="stopped" if self._has_begun() else "absent")
+        return ended(manifest) if manifest.result else self._unfinished(manifest)
 
-    def _ended(self, manifest: Manifest) -> JobState:
-        result = manifest.result
-        assert result is not None
-        return JobState(
-            job=self.id,
-            status=result.status,
-            attempt=result.attempt,
-            epoch=result.epochs,
-            metrics=result.metrics,
-            updated=manifest.last.wall_time if manifest.last else None,
-            host=manifest.writer.host,
-            pid=manifest.writer.pid,
-            attempts=(*manifest.earlier, manifest.writer),
-            cause=result.cause,
-            rows=manifest.rows,
-            part=manifest.parts[-1].key if manifest.parts else "",
-        )
+    def _has_begun(self) -> bool:
+        try:
+            return self.files.read(f"{self.key}/job.json") is not None
+        except DamagedError as error:
+            LOG.warning("%s", _first_line(error))
+            return False
 
     def _unfinished(self, manifest: Manifest) -> JobState:
         running = self.files.is_streaming(self.live_key(manifest.written_by))
@@ -264,7 +232,11 @@ class JobFolder:
         return between(live, part.first_epoch, part.last_epoch)
 
     def _live(self, manifest: Manifest, start: int) -> list[pa.RecordBatch] | None:
-        data = self.files.read(self.live_key(manifest.written_by))
+        try:
+            data = self.files.read(self.live_key(manifest.written_by))
+        except DamagedError as error:
+            LOG.warning("%s", _first_line(error))
+            return None
         return None if data is None else from_live(data, start, (self.id, manifest.attempt))
 
     def _read_checkpoint(

@@ -17,7 +17,7 @@ from compound.jobs.store.backend.files import Files
 from compound.jobs.store.folders.contents import StudyContents
 from compound.jobs.store.folders.done_jobs import DoneJobs
 from compound.jobs.store.folders.planned_jobs import PlannedJobs
-from compound.jobs.store.format.checksummed_json import seal, unseal
+from compound.jobs.store.format.checksummed_json import DamagedError, seal, unseal
 from compound.jobs.store.format.file_kinds import CONTENTS, DOCUMENT, EVENTS, LEASE, STUDY_NAME
 from compound.schemas.base import Model
 from compound.schemas.errors import BusyError, StoreError
@@ -130,14 +130,18 @@ class StudyFolder:
 
     def events(self) -> list[Event]:
         """Return all events in order, without lines that are torn or damaged."""
-        events = self._lines()
+        try:
+            events = self._lines()
+        except DamagedError as error:
+            LOG.warning("%s; there are no events", str(error).splitlines()[0])
+            return []
         if None in events:
             where = self._files.locate(self._events)
             LOG.warning("%s: %d damaged lines are left out", where, events.count(None))
         return [event for event in events if event is not None]
 
     def lost_events(self) -> LostLines:
-        """Count the lines of events that cannot be read."""
+        """Count the lines of events that cannot be read. DamagedError: they are in no file."""
         lost = [
             line for line in self._files.lines(self._events) if _from_line(line, self._seed) is None
         ]
@@ -173,6 +177,12 @@ class StudyFolder:
         except StoreError as error:
             LOG.warning("the list of the study's files was not written: %s", error)
 
+    def drivers(self) -> list[dict[str, str]]:
+        """Return who runs the study now, or is about to: host, process and since when."""
+        key = f"{self._folder}/{LEASE}"
+        notes = self._files.holders(key)
+        return [holder for note in notes if (holder := _readable_holder(note, key))]
+
     def _busy(self, note: bytes, where: str) -> BusyError:
         try:
             holder = holder_of(note, f"{self._folder}/{LEASE}")
@@ -199,6 +209,13 @@ def holder_of(note: bytes, key: str) -> dict[str, str]:
         plain: dict[str, str] = json.loads(note)
         return plain
     return unseal(note, _Note, key, key).holder
+
+
+def _readable_holder(note: bytes, key: str) -> dict[str, str]:
+    try:
+        return holder_of(note, key)
+    except (StoreError, ValueError, KeyError, TypeError):
+        return {}  # it is half written: its process has just begun
 
 
 def _to_line(event: Event, seed: int) -> bytes:

@@ -64,7 +64,8 @@ def read_verified(files: Files, stored: StoredFile) -> bytes | memoryview:
 
 
 def _read_whole(files: Files, stored: StoredFile) -> bytes:
-    data = files.read(stored.key)
+    # Not more than it should have: a file that is larger is damaged, whatever is in it.
+    data = files.read(stored.key, stored.size)
     if data is None:
         raise damaged("it is missing", files.locate(stored.key))
     _check(files, stored, len(data), sha256(data))
@@ -73,6 +74,7 @@ def _read_whole(files: Files, stored: StoredFile) -> bytes:
 
 def _read_pieces(files: Files, stored: StoredFile) -> memoryview:
     """Read into fresh memory, every piece hashed by the thread that has just read it."""
+    _check_end(files, stored)
     data, step = _memory(stored.size), stored.piece
 
     def piece(start: int) -> tuple[int, bytes]:
@@ -85,11 +87,19 @@ def _read_pieces(files: Files, stored: StoredFile) -> memoryview:
     # hashlib releases the GIL for more than 2,047 bytes, and preadv does, so threads run at once.
     with ThreadPoolExecutor(min(_THREADS, len(os.sched_getaffinity(0)))) as pool:
         pieces = list(pool.map(piece, range(0, stored.size, step)))
-    # One byte after the end: a file that has grown is damaged, though all its pieces are right.
-    beyond = files.read_into(stored.key, stored.size, memoryview(bytearray(1))) or 0
     digest = sha256(b"".join(digest for _, digest in pieces))
-    _check(files, stored, sum(count for count, _ in pieces) + beyond, digest)
+    _check(files, stored, sum(count for count, _ in pieces), digest)
     return data
+
+
+def _check_end(files: Files, stored: StoredFile) -> None:
+    """Raise DamagedError where a file does not end where it should, before memory is taken."""
+    edge = files.read_into(stored.key, stored.size - 1, memoryview(bytearray(2)))
+    if edge is None:
+        raise damaged("it is missing", files.locate(stored.key))
+    if edge != 1:
+        fewer = f"it has {'more' if edge else 'fewer'} than {stored.size:,} bytes"
+        raise damaged(fewer, files.locate(stored.key))
 
 
 def _memory(size: int) -> memoryview:

@@ -13,9 +13,11 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from compound.jobs.store.backend.files import DamagedError
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION, refuse_newer
 from compound.schemas.base import STORED
-from compound.schemas.errors import StoreError
+
+__all__ = ["DamagedError", "damaged", "intact", "seal", "sha256", "unseal", "version_of"]
 
 _HEAD = b'{"sha256": "'
 _HEX = 64
@@ -27,10 +29,6 @@ _TAIL = b"}\n"
 _HASHED = re.compile(r"(.+)-([0-9a-f]{16})\.[a-z.]+")
 
 M = TypeVar("M", bound=BaseModel)
-
-
-class DamagedError(StoreError):
-    """A stored file is not what was written: a flipped bit, a cut, a foreign file."""
 
 
 class MisplacedError(DamagedError):
@@ -80,7 +78,9 @@ def unseal(data: bytes, cls: type[M], where: str, key: str | None) -> M:
 def intact(data: bytes) -> bool:
     """Whether these are the unchanged bytes of a sealed record of any schema."""
     start = len(_HEAD) + _HEX
-    return data.startswith(_HEAD) and data[len(_HEAD) : start] == sha256(data[start:]).encode()
+    if not data.startswith(_HEAD):
+        return False
+    return data[len(_HEAD) : start] == sha256(memoryview(data)[start:]).encode()
 
 
 def label_of(data: bytes) -> Label:
@@ -109,7 +109,7 @@ def misplaced(key: str, where: str) -> MisplacedError:
     return MisplacedError(problem, where=where, next_step=advice)
 
 
-def sha256(data: bytes) -> str:
+def sha256(data: bytes | memoryview) -> str:
     """Return the hash in 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
 

@@ -22,6 +22,7 @@ Kind = Literal[
     "text",
     "events",
     "lease",
+    "reservation",
     "index",
     "sign",
     "probe",
@@ -41,6 +42,8 @@ TEST_PREDICTIONS = re.compile(r"test-([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{16}
 """Its groups: the hashes of the test part, of the weights and of the content."""
 
 LEASE, EVENTS, CONTENTS = "lease.json", "events.jsonl", "contents.json"
+DRIVERS = "drivers"
+"""The folder with what the driver of each running study trains; see folders/reservations.py."""
 
 _NONCE = r"-[0-9a-f]{8}"
 _IN_ATTEMPT: tuple[tuple[Kind, str], ...] = (
@@ -64,6 +67,7 @@ _ELSEWHERE: tuple[tuple[Kind, str], ...] = (
     ("probe", r"probe-[0-9a-f]{8}"),
     ("lease", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}"),
     ("sign", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}\.[0-9a-f]{{8}}"),
+    ("reservation", rf"{DRIVERS}/{STUDY_NAME.pattern}\.json"),
     ("events", rf"studies/{STUDY_NAME.pattern}/{re.escape(EVENTS)}"),
     ("events", rf"studies/{STUDY_NAME.pattern}/events\.\d{{6,9}}-[0-9a-f]{{8}}\.jsonl"),
     ("index", rf"studies/{STUDY_NAME.pattern}/{INDEX.pattern}"),

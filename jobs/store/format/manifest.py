@@ -1,6 +1,7 @@
 """The manifest of an attempt: the files that it has committed. Readers trust nothing else."""
 
 import hashlib
+from itertools import chain
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
@@ -151,6 +152,13 @@ class Manifest(Model):
     def rows(self) -> int:
         """The lines of the table of metrics in its parts."""
         return sum(part.rows for part in self.parts)
+
+    @property
+    def files(self) -> list[StoredFile]:
+        """All files that it names."""
+        checkpoints = (checkpoint.files.values() for checkpoint in self.checkpoints)
+        files = (*self.parts, self.predictions, *chain.from_iterable(checkpoints))
+        return [file for file in files if file]
 
     def key(self, copy: int = 0) -> str:
         """Return where it is put; the second copy of a job's last commit has the next number."""

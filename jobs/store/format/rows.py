@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from compound.jobs.store.format.checksummed_json import damaged
+from compound.jobs.store.format.live_messages import MARK, PREFIX, sound_bytes
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION, refuse_newer
 from compound.schemas.errors import StoreError
 from compound.schemas.job import EpochRow
@@ -44,9 +45,8 @@ _PARQUET = {
 }
 _COUNTING = dict.fromkeys(("epoch", "step", "seq", "image"), "DELTA_BINARY_PACKED")
 """Columns that increase take a few bits a line: a part of many epochs is read in half the time."""
-_PREFIX = 8
-"""Bytes before an Arrow message's metadata, and after a Parquet footer: a mark and a length."""
-_MESSAGE = b"\xff\xff\xff\xff"
+_FOOTER_END = 8
+"""Bytes after a Parquet footer: a length and a mark."""
 _END_OF_STREAM = 8
 _VERSION_KEY = b"compound.schema_version"
 _CHECKSUM, _CHECKSUM_1 = b"message", b"crc32"
@@ -204,7 +204,7 @@ def _refuse_arrow_schema(data: bytes, where: str) -> None:
     # Opening it would already deserialise extension types, which once meant unpickling (pyarrow
     # before 14.0.1, CVE-2023-47248). Types that other libraries register may still run code
     # (ray-project/ray#62056).
-    size = int.from_bytes(data[-_PREFIX:-4], "little") + _PREFIX
+    size = int.from_bytes(data[-_FOOTER_END:-4], "little") + _FOOTER_END
     if b"ARROW:schema" in data[-size:]:
         problem = "an embedded Arrow schema, which can carry extension types, is refused"
         raise StoreError(problem, where=where, next_step="remove this foreign file from the store")
@@ -244,14 +244,14 @@ def from_live(data: bytes, start: int = 0, origin: Origin | None = None) -> list
 
 def tail_of(data: bytes, start: int = 0, origin: Origin | None = None) -> Tail:
     """Read a live stream from a message's offset on, up to the first tear; see `from_live`."""
-    header = data[: _PREFIX + int.from_bytes(data[4:_PREFIX], "little")]
-    if not header.startswith(_MESSAGE) or b"ARROW:extension" in header:
+    header = data[: PREFIX + int.from_bytes(data[4:PREFIX], "little")]
+    if not header.startswith(MARK) or b"ARROW:extension" in header:
         return Tail([], 0)
     batches: list[pa.RecordBatch] = []
     end = start = max(start, len(header))
     try:
         # pyarrow reads a stream only from its schema on, so the header is put before the rest.
-        source = pa.BufferReader(header + data[start:])
+        source = pa.BufferReader(header + data[start : sound_bytes(data, start)])
         reader = pa.ipc.open_stream(source)
         while reader.schema.equals(METRICS):
             batch, metadata = reader.read_next_batch_with_custom_metadata()

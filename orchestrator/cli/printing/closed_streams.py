@@ -48,13 +48,16 @@ def unread_output() -> Iterator[None]:
             raise
 
 
-def drop_stdout() -> None:
-    """Send what is still to be printed nowhere.
+def drop(number: int) -> None:
+    """Send what a stream, by its descriptor, still has to print nowhere.
 
     Python flushes stdout again at exit, and would print an ignored error there and return 120
     (docs.python.org/3/library/signal.html).
     """
-    _to_null(1)
+    null = os.open(os.devnull, os.O_WRONLY)
+    if null != number:
+        os.dup2(null, number)
+        os.close(null)
 
 
 def _broken_pipe(error: BaseException) -> BrokenPipeError | None:
@@ -82,11 +85,4 @@ def _reader_is_gone(number: int) -> bool:
 def _silence() -> None:
     """Let the flush at Python's exit succeed: it would print an ignored BrokenPipeError."""
     for number in _STREAMS:
-        _to_null(number)
-
-
-def _to_null(number: int) -> None:
-    null = os.open(os.devnull, os.O_WRONLY)
-    if null != number:
-        os.dup2(null, number)
-        os.close(null)
+        drop(number)

@@ -11,7 +11,7 @@ COLUMNS = ("role", "network", ">seeds", ">test", ">interval", ">spread", ">valid
 def show_final(final: FinalTest | None) -> None:
     """Print the test accuracies; without any, what is known of the test part."""
     if final is None or not any(network.seeds for network in final.networks):
-        say(f"\n{final_text(final)}")
+        say("", final_text(final))
     else:
         images = counted(final.part.images if final.part else final.images, "image")
         title = f"test part: {images} used for no decision, {100 * final.level:g} % intervals"

@@ -3,9 +3,11 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from io import StringIO
+from typing import Any, TextIO
 
-from compound.orchestrator.wording.printable import in_line, printable
+from compound.jobs.wording.plain_streams import obeying, write_styled
+from compound.jobs.wording.printable import in_line
 
 _MANY = 500
 """Rows from which on a table is printed without wrapping and colours."""
@@ -14,34 +16,50 @@ _WIDE = 150
 
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
-    """Print JSON; indent None keeps it on one line."""
+    """Print JSON, all of it in ASCII; indent None keeps it on one line."""
     sys.stdout.write(json.dumps(value, indent=indent, allow_nan=False) + "\n")
     sys.stdout.flush()
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; columns that start with `>` are numbers, set to the right."""
-    cells = [[in_line(cell) for cell in row] for row in rows]
+    """Print a table; columns that start with `>` are numbers, set to the right.
+
+    A title that begins with a newline has an empty line above it.
+    """
+    if title.startswith("\n"):
+        say()
+    heads, cells = [in_line(column) for column in columns], [[*map(in_line, row)] for row in rows]
     if len(cells) > _MANY:
-        _print_long(title, columns, cells)
-        return
+        _print_long(in_line(title.removeprefix("\n")), heads, cells)
+    else:
+        _print_styled(in_line(title.removeprefix("\n")), heads, cells)
+    sys.stdout.flush()
+
+
+def _print_styled(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from rich.console import Console  # what prints thousands of rows need not wait for it
     from rich.table import Table
 
-    table = Table(
-        title=printable(title), title_justify="left", title_style="bold", box=None, pad_edge=False
-    )
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in columns:
         right = column.startswith(">")
         table.add_column(column.removeprefix(">"), justify="right" if right else "left")
-    for row in cells:
+    for row in rows:
         table.add_row(*row)
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False, markup=False)
-    # Not to stdout itself: where that is a closed pipe, rich ends the process with code 1.
-    with console.capture() as printed:
-        console.print(table)
-    sys.stdout.write(printed.get())
-    sys.stdout.flush()
+    terminal = is_terminal(sys.stdout)
+    styled = StringIO()
+    console = Console(
+        # Not stdout itself: where that is a closed pipe, rich ends the process with code 1.
+        file=styled,
+        force_terminal=terminal or None,
+        width=None if terminal else _WIDE,
+        highlight=False,
+        # `[bold]` and `:dog:` in a name are no signs for rich.
+        markup=False,
+        emoji=False,
+    )
+    console.print(table)
+    write_styled(sys.stdout, styled.getvalue())
 
 
 def _print_long(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -51,17 +69,25 @@ def _print_long(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     signs = [">" if column.startswith(">") else "<" for column in columns]
     form = "  ".join(f"{{:{sign}{width}}}" for sign, width in zip(signs, widths, strict=True))
     text = "\n".join(form.format(*line).rstrip() for line in lines)
-    sys.stdout.write(f"{printable(title)}\n{text}\n")
-    sys.stdout.flush()
+    sys.stdout.write(f"{title}\n{text}\n")
 
 
-def say(line: str = "") -> None:
-    """Print a line of the answer."""
-    sys.stdout.write(printable(line) + "\n")
-    sys.stdout.flush()
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a stream ends in a terminal. Only what prints here may use its controls."""
+    return obeying(stream).isatty()
 
 
-def note(line: str) -> None:
-    """Print a line beside the answer, to stderr."""
-    sys.stderr.write(printable(line) + "\n")
-    sys.stderr.flush()
+def say(*lines: str) -> None:
+    r"""Print lines of the answer. In each of them a newline is shown as `\n`: a name has no say in
+    where a line ends."""
+    _print_lines(sys.stdout, lines)
+
+
+def note(*lines: str) -> None:
+    r"""Print lines beside the answer, to stderr; a newline in one of them is shown as `\n`."""
+    _print_lines(sys.stderr, lines)
+
+
+def _print_lines(stream: TextIO, lines: Sequence[str]) -> None:
+    stream.write("".join(f"{in_line(line)}\n" for line in lines or ("",)))
+    stream.flush()

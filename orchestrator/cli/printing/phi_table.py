@@ -1,7 +1,7 @@
 """The answer on a terminal: its sentence, and a row for each phi in at most 80 columns."""
 
 from collections.abc import Iterator
-from textwrap import fill
+from textwrap import wrap
 
 from compound.orchestrator.answer.answer_text import (
     amount_text,
@@ -37,7 +37,7 @@ def show_phis(answer: Answer | None) -> None:
     columns = ("phi", ">cost", ">px", ">params", hours, *money, ">accuracy, %", ">points")
     print_table("\nfamily", columns, [_cells(row, unit, priced=priced) for row in answer.rows])
     for line in explained(answer):
-        say(fill(line, WIDTH))
+        say(*wrap(line, WIDTH))
 
 
 def _short(unit: HourUnit) -> str:

@@ -141,8 +141,9 @@ def _say_data(prepared: "Prepared") -> None:
     info = prepared.plan.data
     classes = counted(len(info.classes), "class", "classes")
     say(
-        f"\ndata: {info.train:,} training and {info.validation:,} validation images, "
-        f"{classes}, {info.in_channels} x {info.size} x {info.size}"
+        "",
+        f"data: {info.train:,} training and {info.validation:,} validation images, "
+        f"{classes}, {info.in_channels} x {info.size} x {info.size}",
     )
     say(planned_text(info))
     for line in ledger_lines(info):
@@ -226,7 +227,7 @@ def seconds(number: float) -> str:
 
 def _say_totals(prepared: "Prepared") -> None:
     forecast = prepared.forecast
-    say(f"\n{prepared.plan.first_phase}: {_total(forecast.search)}")
+    say("", f"{prepared.plan.first_phase}: {_total(forecast.search)}")
     if forecast.recipe.jobs:
         share = forecast.recipe.seconds / forecast.search.seconds
         say(f"recipe check: {_total(forecast.recipe)}, {share:.0%} of the search's time")

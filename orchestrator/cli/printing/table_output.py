@@ -13,9 +13,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from compound.orchestrator.cli.printing.output import note, print_table
+from compound.jobs.regular_file import open_output
+from compound.jobs.wording.os_errors import refused_as
+from compound.jobs.wording.plain_streams import named
+from compound.orchestrator.cli.printing.csv_cells import csv_table
+from compound.orchestrator.cli.printing.output import is_terminal, note, print_table
 from compound.orchestrator.wording.numbers import counted
-from compound.orchestrator.wording.os_errors import refused_as
 from compound.schemas.errors import SpecError
 
 _MOMENTS = ("wall_time", "updated")
@@ -47,13 +50,14 @@ def emit_parts(
     if output is None and format == "table":
         _show(pa.concat_tables([schema.empty_table(), *parts]), title)
     elif output is None:
-        if format == "parquet" and sys.stdout.isatty():
+        if format == "parquet" and is_terminal(sys.stdout):
             raise SpecError("Parquet is not for a terminal", next_step="add --output FILE.parquet")
-        _send(schema, parts, format, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        with named("stdout"):
+            _send(schema, parts, format, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
     else:
         try:
-            with _replacing(output.resolve()) as sink:
+            with _replacing(output) as sink:
                 rows = _send(schema, parts, format, sink)
         except OSError as error:
             raise refused_as(SpecError, "cannot write", output, error) from None
@@ -70,9 +74,10 @@ def format_of(output: Path | None, default: Format) -> Format:
 def _replacing(output: Path) -> Iterator[IO[bytes]]:
     """Open what takes the place of a file once it is complete; a pipe or a device as it is."""
     if output.exists() and not output.is_file():
-        with output.open("wb") as sink:
+        with open_output(output) as sink:
             yield sink
         return
+    output = output.resolve()
     part = output.with_name(f".{output.name}.part")
     try:
         with part.open("wb") as sink:
@@ -86,12 +91,12 @@ def _send(schema: pa.Schema, parts: Iterable[pa.Table], format: Format, sink: IO
     """Write all parts; return how many rows they had."""
     if format == "json":
         return _send_json(parts, sink)
-    rows, flat = 0, format != "parquet"
-    shape = _flat(schema.empty_table()).schema if flat else schema
-    kind = pyarrow.csv.CSVWriter if flat else pyarrow.parquet.ParquetWriter
+    rows, texts = 0, format != "parquet"
+    shape = csv_table(schema.empty_table(), _cell).schema if texts else schema
+    kind = pyarrow.csv.CSVWriter if texts else pyarrow.parquet.ParquetWriter
     with kind(sink, shape) as writer:
         for part in parts:
-            writer.write_table(_flat(part) if flat else part)
+            writer.write_table(csv_table(part, _cell) if texts else part)
             rows += part.num_rows
     return rows
 
@@ -132,15 +137,6 @@ def _show(table: pa.Table, title: str) -> None:
 def _cells(table: pa.Table) -> Iterator[Iterable[str]]:
     for name, column in zip(table.column_names, table.columns, strict=True):
         yield map(_moment if name in _MOMENTS else _cell, column.to_pylist())
-
-
-def _flat(table: pa.Table) -> pa.Table:
-    """Return the table with what CSV has no form for written as text."""
-    for index, field in enumerate(table.schema):
-        if pa.types.is_nested(field.type):
-            texts = [_cell(value) for value in table.column(index).to_pylist()]
-            table = table.set_column(index, field.name, pa.array(texts, pa.string()))
-    return table
 
 
 def _is_number(kind: pa.DataType) -> bool:

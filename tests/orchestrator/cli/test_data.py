@@ -73,7 +73,7 @@ def test_a_source_without_files_says_that_its_images_have_no_names(tmp_path):
 def test_names_that_the_sheet_has_as_codes_are_told(spec, tmp_path):
     (tmp_path / "photos/train/ant").rename(tmp_path / "photos/train/\ue001")
     done = compound("data", spec, "--sheet", str(tmp_path / "sheet.png"))
-    assert done.returncode == 0 and "1 class name drawn as codes, such as \ue001" in done.stderr
+    assert done.returncode == 0 and "1 class name drawn as codes, such as \\ue001" in done.stderr
 
 
 def test_the_ledger_as_json_adds_up(spec):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compound.cluster.runner import OnEvent
+from compound.cluster.runner import OnEvent, Take, in_order
 from compound.jobs.networks.exact_cost import count
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import print_table
@@ -26,7 +26,9 @@ STEP, JOBS = (0.03, 1000) if LONG else (0.06, 200)
 class Rows:
     """A runner that logs one row a job, and ends it."""
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+    def run(
+        self, requests: Sequence[JobRequest], store: str, on_event: OnEvent, take: Take = in_order
+    ) -> list[JobResult]:
         ledger = ArtifactStore.open(store)
         return [self._one(request.job, ledger) for request in requests]
 
@@ -42,6 +44,10 @@ class Rows:
 
     def request_stop(self) -> None:
         """Everything has ended."""
+
+    @property
+    def stopping(self) -> bool:
+        return False
 
 
 @pytest.mark.slow

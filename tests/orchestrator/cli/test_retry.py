@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from compound.cluster.local_runner import LocalRunner
-from compound.cluster.runner import OnEvent
+from compound.cluster.runner import OnEvent, Take, in_order
 from compound.schemas.job import JobRequest, JobResult
 from tests.support.command import compound
 from tests.support.small_study import SPEC, carry_out
@@ -84,10 +84,12 @@ def test_an_unknown_study_cannot_be_retried(spec: Path, tmp_path: Path) -> None:
 class Interrupted(LocalRunner):
     """Stops after the first job of a phase, as Ctrl-C does."""
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
-        first = super().run(requests[:1], store, on_event)
+    def run(
+        self, requests: Sequence[JobRequest], store: str, on_event: OnEvent, take: Take = in_order
+    ) -> list[JobResult]:
+        first = super().run(requests[:1], store, on_event, take)
         self.request_stop()
-        return [*first, *super().run(requests[1:], store, on_event)]
+        return [*first, *super().run(requests[1:], store, on_event, take)]
 
 
 def test_an_unfinished_study_names_the_command_that_goes_on(spec: Path, tmp_path: Path) -> None:
@@ -123,10 +125,10 @@ def test_a_study_without_a_recorded_command_names_its_jobs(spec: Path, tmp_path:
 
 def test_a_test_part_that_was_not_read_is_unfinished(spec: Path, tmp_path: Path) -> None:
     class Unread(LocalRunner):
-        def run(self, requests, store, on_event) -> list[JobResult]:
+        def run(self, requests, store, on_event, take=in_order) -> list[JobResult]:
             if requests[0].evaluates:
                 self.request_stop()
-            return super().run(requests, store, on_event)
+            return super().run(requests, store, on_event, take)
 
     carry_out(spec, "data.test_images=20", runner=Unread(), ending="stopped")
     retried = compound("retry", "small", "--store", str(tmp_path / "runs"), *LOCAL)

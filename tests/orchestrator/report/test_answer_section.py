@@ -3,7 +3,8 @@
 import pytest
 
 from compound.orchestrator.answer.answer import AnswerInputs, answer_of
-from compound.orchestrator.report.answer_section import answer_table, answer_tiles
+from compound.orchestrator.answer.answer_text import gain_ends, gain_text
+from compound.orchestrator.report.answer_section import PARTS, answer_table, answer_tiles
 from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.report.page import render
 from tests.support.answers import WIDE, searched, study_spec, variant, with_family
@@ -64,6 +65,21 @@ def test_tiles_are_of_the_network_that_is_taken():
 def test_no_tile_is_the_best_of_single_seeds():
     text = render(page_of(with_family(searched())))
     assert "best of the family" not in text and "expected of the choice" not in text
+
+
+def test_every_number_of_an_answer_is_in_its_table():
+    page = page_of(with_family(searched(WIDE)))
+    table, rows = answer_table(page), page.answer.rows
+    assert len(table.columns) <= 11, "wider tables scroll sideways at 1280 pixels"
+    for cells, row in zip(table.rows, rows, strict=True):
+        shown = " ".join(f"{cell.text} {cell.below}" for cell in cells)
+        if row.accuracy and row.accuracy.low is not None:
+            ends = f"{100 * row.accuracy.low:.1f} to {100 * row.accuracy.high:.1f}"
+            assert f"{100 * row.accuracy.value:.1f} {ends}, {PARTS[row.accuracy.part]}" in shown
+        if row.doubling:
+            assert f"{gain_text(row.doubling.gain)} {gain_ends(row.doubling)}" in shown
+    text = render(page)
+    assert text.count('data-label="points a doubling"') == len(rows)
 
 
 def test_money_has_a_column_where_hours_have_a_price():

@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 
 from compound.orchestrator.choose.verdict import analyse
+from compound.orchestrator.records.other_rates import OtherRates
 from compound.orchestrator.report import tables
 from compound.orchestrator.report.inputs import ReportInputs, all_jobs
 from compound.orchestrator.report.page import render
+from compound.orchestrator.report.rates_section import rates_table
 from compound.orchestrator.scale.family import plan_train
+from compound.schemas.outcomes.recipe_check import (
+    Difference,
+    RateScore,
+    RecipeCheck,
+    Sensitivity,
+)
 from compound.schemas.study import SPEC
 from tests.support.image_answers import Images
 from tests.support.image_studies import answered
@@ -66,6 +74,28 @@ def test_page_loads_nothing_and_runs_only_its_own_scripts(complete):
     for script in page.scripts[1:]:
         digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in page.policy
+
+
+def test_other_learning_rates_are_a_section_with_their_numbers():
+    check = RecipeCheck(
+        jobs=("a" * 16,),
+        rates=(
+            RateScore(multiple=0.5, rate=0.3, scores=(0.5, 0.52)),
+            RateScore(multiple=1.0, rate=0.6, scores=(), failed=2),
+        ),
+        noise=0.013,
+        multiple=0.5,
+        sentence="recipe check: ...",
+    )
+    differences = (Difference(multiple=2.0, estimate=-0.021, low=-0.034, high=-0.008),)
+    judged = Sensitivity(jobs=(), differences=differences, sentence="sensitivity: it is open")
+    inputs = replace(study(), rates=OtherRates(check, judged))
+    shown = " ".join(Page(render(inputs)).shown)
+    for part in ("Other learning rates", "1.3 points of noise", "51.00", "50.00  52.00", "yes"):
+        assert part in shown
+    assert "Sensitivity: it is open." in shown and "-3.4 to -0.8" in shown
+    assert [row[4].text for row in rates_table(inputs).rows] == ["0", "2"]
+    assert "Other learning rates" not in " ".join(Page(render(study())).shown)
 
 
 def test_names_and_messages_are_text_wherever_they_appear(complete):

@@ -92,7 +92,7 @@ def texts(inputs: ReportInputs) -> Iterator[str]:
         final_table,
     ):
         for row in make(inputs).rows:
-            yield from (cell.text for cell in row)
+            yield from (f"{cell.text} {cell.below}" for cell in row)
 
 
 def assert_possible(inputs: ReportInputs) -> None:

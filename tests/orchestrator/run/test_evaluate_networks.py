@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from compound.cluster.local_runner import LocalRunner
-from compound.cluster.runner import OnEvent
+from compound.cluster.runner import OnEvent, Take, in_order
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.documents import FINAL_TEST, VERDICT, Documents, documents
 from compound.orchestrator.records.needed_checkpoints import Policy, needed_checkpoints
@@ -49,10 +49,12 @@ class Recorded(LocalRunner):
         self.evaluated: list[str] = []
         self._stops = stops
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+    def run(
+        self, requests: Sequence[JobRequest], store: str, on_event: OnEvent, take: Take = in_order
+    ) -> list[JobResult]:
         evaluations = [request.job.id for request in requests if request.evaluates]
         self.evaluated += evaluations
-        results = super().run(requests, store, on_event)
+        results = super().run(requests, store, on_event, take)
         if not self._stops or not evaluations:
             return results
         stopped = results[-1].model_copy(update={"status": "stopped"})

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compound.cluster.local_runner import LocalRunner
+from compound.cluster.runner import OnEvent, Take, in_order
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.records.history import History
 from compound.orchestrator.run.phase import PhaseRunner
@@ -29,10 +30,14 @@ class Recorder:
         self._runner = LocalRunner((str(folder),))
 
     def run(
-        self, requests: Sequence[JobRequest], store: str, on_event: Callable[[Event], None]
+        self, requests: Sequence[JobRequest], store: str, on_event: OnEvent, take: Take = in_order
     ) -> list[JobResult]:
         self.given.append(list(requests))
-        return self._runner.run(requests, store, on_event)
+        return self._runner.run(requests, store, on_event, take)
+
+    @property
+    def stopping(self) -> bool:
+        return self._runner.stopping
 
     def request_stop(self) -> None:
         self._runner.request_stop()
@@ -174,7 +179,7 @@ class Scripted:
     def __init__(self, scripts: dict[str, list[str]]) -> None:
         self.scripts, self.attempts = scripts, Counter()
 
-    def run(self, requests, store, on_event) -> list[JobResult]:
+    def run(self, requests, store, on_event, take=in_order) -> list[JobResult]:
         return [self._end(request, on_event) for request in requests]
 
     def request_stop(self) -> None:

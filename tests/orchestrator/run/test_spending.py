@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compound.cluster.resources import Node
-from compound.cluster.runner import OnEvent
+from compound.cluster.runner import OnEvent, Take, in_order
 from compound.orchestrator.forecast.budget_check import exceeded, used_parts
 from compound.orchestrator.run.spending import SpendingLimit
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult, Resources
@@ -32,7 +32,13 @@ class Epochs:
     def request_stop(self) -> None:
         self.stopped = True
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+    @property
+    def stopping(self) -> bool:
+        return self.stopped
+
+    def run(
+        self, requests: Sequence[JobRequest], store: str, on_event: OnEvent, take: Take = in_order
+    ) -> list[JobResult]:
         return [self._run_job(request, on_event) for request in requests]
 
     def _run_job(self, request: JobRequest, on_event: OnEvent) -> JobResult:
@@ -77,7 +83,7 @@ def test_hours_are_counted_by_worker_and_core() -> None:
 
 def test_an_elastic_job_is_counted_with_the_workers_that_it_had() -> None:
     class Growing(Epochs):
-        def run(self, requests, store, on_event) -> list[JobResult]:
+        def run(self, requests, store, on_event, take=in_order) -> list[JobResult]:
             for workers in (2, 4):
                 on_event(Event(kind="started", job=requests[0].job.id, workers=workers))
                 self._run_job(requests[0], on_event)
@@ -120,9 +126,11 @@ def test_nothing_begins_once_the_budget_is_spent() -> None:
 class Evaluating(Epochs):
     """A runner that takes half an hour for each evaluation."""
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
+    def run(
+        self, requests: Sequence[JobRequest], store: str, on_event: OnEvent, take: Take = in_order
+    ) -> list[JobResult]:
         if not requests[0].evaluates:
-            return super().run(requests, store, on_event)
+            return super().run(requests, store, on_event, take)
         results = []
         for request in requests:
             status = "stopped" if self.stopped else "done"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compound.jobs.wording.printable import printable
 from compound.orchestrator.spec.load import checked, load
 from compound.orchestrator.spec.yaml_source import Source
-from compound.orchestrator.wording.printable import printable
 from compound.schemas.errors import CompoundError, SpecError
 from tests.support.random_specs import at, bases, places, random_text, random_values
 

@@ -116,9 +116,8 @@ def test_the_best_of_equals_is_worth_what_all_are_worth() -> None:
         result = estimate(scores, IMAGES)
         assert result is not None
         chosen = int(result.means.argmax())
-        mean = float(result.means[chosen])
         held_out = held_out_mean(scores, np.zeros(8), np.arange(8))
-        expected = worth(result, chosen, mean, held_out, 8, 0.9)
+        expected = worth(result, chosen, held_out, 8, 0.9)
         errors.append(expected.value)
         below, above = below + (expected.low > 0), above + (expected.high < 0)
     assert abs(float(np.mean(errors))) < 0.2, "the highest mean alone is 0.8 too high"

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compound.orchestrator.choose.resolution_text import foresight, resolution
-from compound.orchestrator.statistics.critical_value import critical_value
+from compound.orchestrator.statistics.critical_value import many_to_one
 from compound.orchestrator.statistics.noise import residual
 from compound.orchestrator.statistics.power import MOST_SEEDS, POWER, resolvable, seeds_to_resolve
 from compound.schemas.verdict import Resolution
@@ -16,7 +16,7 @@ def test_a_candidate_worse_by_the_resolved_difference_is_told_apart_with_that_po
     rng, seeds, networks = np.random.default_rng(2), 3, 9
     difference = resolvable(seeds, networks, 0.9)
     assert difference is not None
-    critical = critical_value([seeds] * networks, (networks - 1) * (seeds - 1), 0.9)
+    critical = many_to_one(networks, (networks - 1) * (seeds - 1), 0.9)
     truth, apart = np.zeros(networks), 0
     truth[1] = -difference
     for _ in range(4000):
@@ -72,8 +72,8 @@ def test_the_sentences_of_the_plan_and_of_the_report():
         seeds_for_half=None,
     )
     assert resolution(reached) == (
-        "3 seeds and 9 networks resolve a difference of 2.7 points with a probability of 80 %. "
-        "A difference as large as the noise needs 19 seeds, half of it over 1,000."
+        "3 seeds and 9 networks resolve a difference of 2.7 points with a probability of about "
+        "80 %. A difference as large as the noise needs 19 seeds, half of it over 1,000."
     )
     blind = reached.model_copy(update={"difference": None})
     text = resolution(blind)

@@ -57,24 +57,25 @@ def _read(terminal: int) -> bytes:
 
 def test_a_line_is_written_over_and_removed():
     written = on_terminal()
-    lines = re.findall(r"\rreading: ([\d,]+) of 2,000\x1b\[K", written)
+    lines = re.findall(r"\rreading: ([\d,]+) of 2,000", written)
     assert len(lines) >= 2 and len(set(lines)) == len(lines)
-    assert written.endswith("\r\x1b[Kafter\r\n") and written.count("\n") == 1
+    assert re.search(r"\r +\rafter\r\n$", written) and written.count("\n") == 1
+    assert "\x1b" not in written
 
 
 def test_an_unknown_total_is_left_out():
-    assert re.search(r"\rreading: [\d,]+\x1b\[K", on_terminal(total=None))
+    assert re.search(r"\rreading: [\d,]+\r", on_terminal(total=None))
 
 
 def test_an_error_stands_in_a_line_of_its_own():
     written = on_terminal(fails=1800)
-    assert written.endswith("\r\x1b[Kafter\r\nfailed\r\n")
+    assert re.search(r"\r +\rafter\r\nfailed\r\n$", written)
 
 
 @pytest.mark.parametrize("columns", [30, 80])
 def test_a_line_is_never_wider_than_the_terminal(columns):
     written = on_terminal(columns, doing=f"hashing /{'folder/' * 20}:")
-    lines = re.findall(r"\r([^\r\x1b]+)\x1b\[K", written)
+    lines = re.findall(r"\r(hashing [^\r]+)", written)
     assert lines and max(map(len, lines)) < columns
     assert all(line.startswith("hashing /") and line.endswith(" of 2,000") for line in lines)
 

@@ -11,12 +11,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend import s3_files as s3
-from compound.jobs.store.backend.files import Files
+from compound.jobs.store.backend.files import DamagedError, Files
+from compound.jobs.store.backend.local_files import LocalFiles
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.backend.s3_heartbeat import Timing
 from compound.schemas.errors import BusyError, StoreError
@@ -48,6 +50,13 @@ def test_what_is_put_is_read_back_and_replaced_as_a_whole(files: Files) -> None:
     files.put({"a/one": b"other"})
     assert files.read("a/one") == b"other"
     assert files.read("a/none") is None and files.read("none") is None
+
+
+def test_what_is_larger_than_is_asked_for_is_not_read(files: Files) -> None:
+    files.put({"file": b"content"})
+    assert files.read("file", 7) == b"content"
+    with pytest.raises(DamagedError, match="it has 7 bytes, more than 6"):
+        files.read("file", 6)
 
 
 def test_views_are_joined(files: Files) -> None:
@@ -165,12 +174,14 @@ def test_the_stream_of_a_killed_process_is_seen_to_have_ended(files: Files, uri:
 
 def test_a_lock_has_one_holder(files: Files, uri: str) -> None:
     second = files_at(uri)[0]
-    assert files.holder("s/lease.json") == b""
+    assert files.holder("s/lease.json") == b"" and files.holders("s/lease.json") == []
     lock = files.lock("s/lease.json", b"me")
     assert lock is not None and second.holder("s/lease.json") == b"me"
+    assert second.holders("s/lease.json") == [b"me"]
     assert second.lock("s/lease.json", b"you") is None
     assert second.lock("t/lease.json", b"you") is not None
     lock.close()
+    assert second.holders("s/lease.json") == [], "its note may stay, but nobody holds it"
     again = second.lock("s/lease.json", b"you")
     assert again is not None and files.holder("s/lease.json") == b"you"
     again.close()
@@ -184,6 +195,38 @@ def test_the_lock_of_a_killed_process_is_free(files: Files, uri: str) -> None:
         lock = files.lock("s/lease.json", b"me")
         assert lock is not None
         lock.close()
+
+
+def test_who_looks_for_a_holder_takes_nobodys_lock(tmp_path: Path) -> None:
+    files, looking = LocalFiles(str(tmp_path)), threading.Event()
+
+    def look() -> None:
+        while not looking.is_set():
+            files.holders("s/lease.json")
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(look)
+        try:
+            for _ in range(50):
+                lock = files.lock("s/lease.json", b"me")
+                assert lock is not None
+                lock.close()
+        finally:
+            looking.set()
+
+
+def test_a_put_makes_its_folder_again_that_another_deletion_has_emptied(tmp_path: Path) -> None:
+    files = LocalFiles(str(tmp_path))
+
+    def put_and_delete(name: str) -> None:
+        for _ in range(100):
+            files.put({f"folder/{name}": b"content"})
+            assert files.read(f"folder/{name}") == b"content"
+            files.delete([f"folder/{name}"])
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(put_and_delete, ("one", "two")))
+    assert files.names("") == []
 
 
 def test_of_askers_at_once_one_holds(files: Files, uri: str) -> None:

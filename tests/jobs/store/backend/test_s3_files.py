@@ -159,7 +159,7 @@ def test_the_sign_of_life_of_another_machine_ends_by_its_age(
 ) -> None:
     far, near = quick(uri), quick(uri)
     with monkeypatch.context() as patch:
-        patch.setattr(s3_heartbeat, "_machine", lambda: "another")
+        patch.setattr(s3_heartbeat, "machine", lambda: "another")
         lock, stream = far.lock("s/lease.json", b"far"), far.stream("s/live")
     assert lock is not None
     time.sleep(QUICK.dead + 1)

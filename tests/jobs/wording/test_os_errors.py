@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from compound.orchestrator.wording.os_errors import machine_error
+from compound.jobs.wording.os_errors import machine_error
 
 
 @pytest.mark.parametrize("number", errno.errorcode, ids=errno.errorcode.__getitem__)

@@ -4,7 +4,8 @@ import errno
 import os
 from collections.abc import Mapping
 
-from compound.orchestrator.wording.printable import in_line
+from compound.jobs.regular_file import UnfitFileError
+from compound.jobs.wording.printable import in_line
 from compound.schemas.errors import CompoundError, MachineError
 
 _RIGHTS = "give yourself the right to it (chmod, chown), or name another path"
@@ -42,6 +43,7 @@ _WAYS_OUT: Mapping[int, tuple[str, str]] = {
     errno.EBUSY: ("it is in use by another program", "end that program, or name another path"),
     errno.ETXTBSY: ("it is being executed", "name another path"),
     errno.ECONNREFUSED: ("nothing listens at this address", _NETWORK),
+    errno.EPIPE: ("the other end has closed the connection", _NETWORK),
     errno.ECONNRESET: ("the other end has closed the connection", _NETWORK),
     errno.ETIMEDOUT: ("no answer came in time", _NETWORK),
     errno.EHOSTUNREACH: ("the host cannot be reached", _NETWORK),
@@ -69,11 +71,14 @@ def machine_error(error: OSError) -> MachineError:
             "the folder that this command runs in has been deleted",
             next_step="cd to a folder that is there, then the same command again",
         )
-    problem, next_step = _WAYS_OUT.get(error.errno or 0, ("", _UNUSUAL))
+    unfit = isinstance(error, UnfitFileError)
+    problem, next_step = _WAYS_OUT.get(error.errno or 0, ("", _PATH if unfit else _UNUSUAL))
     text = problem or error.strerror or str(error) or type(error).__name__
     # EACCES and the like may name two paths (rename), of which the second is the one written.
     paths = [_named(path) for path in (error.filename, error.filename2) if path is not None]
-    return MachineError(in_line(text), where=" -> ".join(paths), next_step=next_step)
+    allowed = error.allowed if isinstance(error, UnfitFileError) else ""
+    where = " -> ".join(paths)
+    return MachineError(in_line(text), where=where, allowed=allowed, next_step=next_step)
 
 
 def _no_working_folder(path: object) -> bool:
@@ -92,7 +97,12 @@ def refused_as(
 ) -> CompoundError:
     """Return the same as an error of another kind: what could not be done, and to which path."""
     words = machine_error(error)
-    return kind(f"{doing}: {words.message}", where=str(path), next_step=words.next_step)
+    return kind(
+        f"{doing}: {words.message}",
+        where=str(path),
+        allowed=words.allowed,
+        next_step=words.next_step,
+    )
 
 
 def _named(path: object) -> str:

@@ -1,0 +1,80 @@
+"""kill -9 of a local driver leaves no process and, after the next start, no folder."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from compound.cluster.local_runner import LocalRunner
+from compound.jobs.runtime.child_processes import child_environment
+from tests.support.requests import MakeRequest
+
+DRIVER = """
+import sys
+from pathlib import Path
+from compound.cluster.local_runner import LocalRunner
+from compound.schemas.job import JobRequest
+
+request = JobRequest.model_validate_json(Path(sys.argv[1]).read_text())
+LocalRunner().run([request], sys.argv[2], lambda event: print(event.kind, flush=True))
+"""
+GUARD_S = 60
+
+
+def descendants(pid: int) -> set[int]:
+    """Return the processes that a process has started, and theirs."""
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return set()
+    children = {int(child) for child in text.split()}
+    return children.union(*map(descendants, children)) if children else set()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs: a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+def test_the_ranks_of_a_killed_driver_end(
+    make_request: MakeRequest, store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    file = tmp_path / "request.json"
+    file.write_text(make_request(0, workers=2, epochs=500).model_dump_json())
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(file), store],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=child_environment(TMPDIR=str(temporary)),
+    )
+    assert driver.stdout is not None
+    assert next(line for line in driver.stdout if line == "epoch\n")
+    processes = descendants(driver.pid)
+    assert len(processes) >= 3  # the launcher and two ranks
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    deadline = time.monotonic() + GUARD_S
+    while any(map(alive, processes)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(alive, processes))
+
+    assert [path.name.split("-")[1] for path in temporary.glob("compound-*")] == ["job"]
+    assert not list(temporary.glob("torchelastic_*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    runner = LocalRunner()
+    (result,) = runner.run(
+        [make_request(1, workers=2, epochs=500)], store, lambda event: runner.request_stop()
+    )
+    assert result.status == "stopped"
+    assert not list(temporary.iterdir())
