@@ -177,7 +177,7 @@ class ArtifactStore:
         once, and opened several at a time: in a bucket this takes most of the time.
         """
         ids, index = list(job_ids), self.study(study).done_jobs
-        done = index.brief(listed) if brief else _states(index.read(listed))
+        done = index.brief(listed) if brief else index.states(listed)
         stored = set(self.jobs())
         root = "" if bucket_of(self.uri) else self.uri
         lost = {job for job in ids if job in done and has_lost(done[job], stored, root)}
@@ -241,10 +241,8 @@ class ArtifactStore:
 
     def _traces(self, job_id: str) -> list[Entry]:
         prefix = f"{PROFILES}/{job_id}"
-        traces = (
-            e for e in self._files.entries(PROFILES) if kind_of(e.key) == "trace" and not e.strange
-        )
-        return [trace for trace in traces if trace.key.startswith(prefix)]
+        traces = (e for e in self._files.entries(PROFILES) if kind_of(e.key) == "trace")
+        return [trace for trace in traces if trace.key.startswith(prefix) and not trace.strange]
 
     def profiles(self) -> list[DeviceProfile]:
         """Return the measurements of all devices, by their keys; DamagedError if one is damaged."""
@@ -299,7 +297,3 @@ class ArtifactStore:
         """Replace the measurements of a device."""
         key = profile_key(profile.device)
         self._files.put({key: seal("profile", profile, key, indent=1)})
-
-
-def _states(ended: Mapping[str, Ended]) -> dict[str, JobState]:
-    return {job: done.state for job, done in ended.items()}

@@ -168,5 +168,5 @@ def read_file(files: Files, key: str) -> bytes | None:
 
 def folders_among(files: Files, top: str, names: Iterable[str]) -> Iterator[str]:
     """Yield the names that are of folders. Others, such as links, `check_top` reports."""
-    others = {entry.key for entry in files.entries(top, deep=False)}
-    return (name for name in names if f"{top}/{name}" not in others)
+    no_folders = {entry.key for entry in files.entries(top, deep=False)}
+    return (name for name in names if f"{top}/{name}" not in no_folders)

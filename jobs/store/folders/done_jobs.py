@@ -80,6 +80,10 @@ class DoneJobs(ParquetCache):
                 self.warn(error)
         return done
 
+    def states(self, among: Iterable[str]) -> dict[str, JobState]:
+        """Return the whole states of jobs that are done; `among`: see `read`."""
+        return {job: ended.state for job, ended in self.read(among).items()}
+
     def brief(self, among: Iterable[str]) -> dict[str, JobState]:
         """Return the states of jobs that are done, from the columns alone: without the writers
         of their attempts, and without times. Ten thousand take a tenth of the time of `read`.
