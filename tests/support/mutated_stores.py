@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from compound.cluster.runner import OnEvent
+from compound.cluster.runner import OnEvent, Take, in_order
 from compound.jobs.data.source import inspect
 from compound.jobs.device_model import guess
 from compound.jobs.store.artifacts import ArtifactStore
@@ -67,10 +67,17 @@ class _Writer:
     """A runner that trains nothing: it writes rows, a checkpoint, predictions and results."""
 
     recorder: _Recorder
+    stopping = False
 
-    def run(self, requests: Sequence[JobRequest], store: str, on_event: OnEvent) -> list[JobResult]:
-        ledger = ArtifactStore.open(store)
-        return [self._written(request, ledger, on_event) for request in requests]
+    def run(
+        self, requests: Sequence[JobRequest], store: str, on_event: OnEvent, take: Take = in_order
+    ) -> list[JobResult]:
+        ledger, left = ArtifactStore.open(store), [*requests]
+        results: dict[str, JobResult] = {}
+        while request := take(left):
+            left.remove(request)
+            results[request.job.id] = self._written(request, ledger, on_event)
+        return [results[request.job.id] for request in requests]
 
     def _written(self, request: JobRequest, store: ArtifactStore, on_event: OnEvent) -> JobResult:
         job = request.job
