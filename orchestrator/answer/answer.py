@@ -96,7 +96,9 @@ def answer_of(inputs: AnswerInputs) -> Answer:
         phi=chosen.phi if chosen else None,
         beyond=beyond(rows, chosen, law, inputs.images),
         sentence="",
-        scaling=stored.verdict.sentence if stored.verdict else "",
+        scaling=answer_text.scaling(
+            stored.verdict, stored.along, search.budget.multiple if search else 1
+        ),
         notes=tuple(answer_text.notes(rows, stored)),
     )
     return answer.model_copy(update={"sentence": answer_text.sentence(answer, stored)})

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from compound.orchestrator.scale.along_text import headline
 from compound.orchestrator.wording.names import triple
 from compound.orchestrator.wording.numbers import percent, points, short
 from compound.schemas.answer import Answer, AnswerRow, Doubling, Reached, TrainingCost
 from compound.schemas.design import COST_NAMES, CostUnit
+from compound.schemas.outcomes.along import WaysCompared
 from compound.schemas.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -32,6 +34,25 @@ def sentence(answer: Answer, stored: "Documents") -> str:
         return f"No larger network is shown to be worth its cost: {_small(row)}; {_next(answer)}."
     parts = [network_text(answer, row), _next(answer), _doubt(row)]
     return f"{'; '.join(filter(None, parts))}."
+
+
+def scaling(verdict: Verdict | None, along: WaysCompared | None, multiple: float) -> str:
+    """Return whether compound scaling brought anything: in the search, and over the family.
+
+    `multiple` is the search's budget. The search compares at one cost; with more compute the ways
+    of scaling may part, so its verdict alone would contradict them.
+    """
+    if verdict is None:
+        return ""
+    over = headline(along) if along else ""
+    if not over:
+        return verdict.sentence
+    first = f"In the search, at {multiple_text(multiple)} the compute, {_lower(verdict.sentence)}"
+    return f"{first} Over the family, {_lower(over)}"
+
+
+def _lower(text: str) -> str:
+    return text[0].lower() + text[1:]
 
 
 _ALONE = "one network alone does not say what a doubling of cost brings"

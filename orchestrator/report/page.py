@@ -12,6 +12,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from compound.jobs.wording.printable import printable
+from compound.orchestrator.answer.answer_text import scaling
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.outcomes import next_step
 from compound.orchestrator.choose.resolution_text import resolution
@@ -166,13 +167,17 @@ def _worded(inputs: ReportInputs) -> str:
     if inputs.answer is None or not inputs.answer.rows:
         return ""
     # A stored answer may be older than what is known of its verdict now.
-    return inputs.verdict.sentence if inputs.verdict else inputs.answer.scaling
+    search = inputs.spec.search
+    multiple = search.budget.multiple if search else 1
+    return scaling(inputs.verdict, inputs.along, multiple) or inputs.answer.scaling
 
 
 def _advice(inputs: ReportInputs) -> str:
     if inputs.gate and inputs.gate.outcome == "does not carry over":
         return "Look at the gate before you scale by these: the search's order does not carry over."
     text = next_step(inputs.verdict) if inputs.verdict else ""
+    if inputs.along and inputs.along.first is not None:
+        text = text.replace("If you scale, scale by", "Scale by", 1)
     enough = inputs.answer is not None and inputs.answer.phi == 0
     return text.replace("Scale by", "If you scale, scale by", 1) if enough else text
 

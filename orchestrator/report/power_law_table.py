@@ -30,4 +30,4 @@ def _row(point: LawPoint) -> tuple[Cell, ...]:
 def _holds(point: LawPoint) -> Cell:
     if point.checked is None:
         return text("–" if point.errors else "not trained", "quiet")
-    return text("holds", "good") if point.checked else text("worse", "bad")
+    return text("holds", "good") if point.checked else text("below a pure law", "bad")

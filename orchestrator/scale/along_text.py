@@ -17,6 +17,14 @@ def tell(compared: WaysCompared) -> str:
     return " ".join([*parts, *_own_network(compared), *_missing(compared)])
 
 
+def headline(compared: WaysCompared) -> str:
+    """Say from which phi on the choice is ahead, and how the published split compares."""
+    rivals = _rivals(compared)
+    leads = [lead for lead in compared.leads if lead.over in rivals]
+    published = [lead for lead in compared.leads if lead.over not in rivals]
+    return " ".join([_main(compared, leads), *_last(published)]) if leads else ""
+
+
 def _rivals(compared: WaysCompared) -> set[Way]:
     """Return the ways that the claim is about: the single axes, else the published split."""
     planned: set[Way] = {point.along for point in compared.points}

@@ -1,0 +1,79 @@
+"""The published study: its records are read, its spec holds, its page has their numbers."""
+
+import tarfile
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.answer.answer_text import scaling
+from compound.orchestrator.records.documents import Documents, documents
+from compound.orchestrator.spec.load import load
+from compound.orchestrator.wording.numbers import points
+from compound.schemas.metrics import ACCURACY
+from tests.support.command import compound
+
+FOLDER = Path(__file__).parents[1] / "docs" / "results" / "cifar10"
+STUDY = "cifar10-published"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the unpacked store."""
+    folder = tmp_path_factory.mktemp("published")
+    with tarfile.open(FOLDER / "store.tar.gz") as packed:
+        packed.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stored(store: Path) -> Documents:
+    """Return the study's documents."""
+    read = documents(ArtifactStore.open(str(store), create=False).study(STUDY))
+    assert read is not None
+    return read
+
+
+def test_the_spec_is_the_one_that_ran(stored: Documents) -> None:
+    spec = load(FOLDER / "study.yaml").spec
+    ran = stored.record.spec
+    assert spec.search == ran.search and spec.train == ran.train and spec.family == ran.family
+
+
+def test_rows_are_those_of_the_store(store: Path, stored: Documents) -> None:
+    rows = pq.read_table(FOLDER / "rows.parquet")
+    jobs = sorted({job.request.job.id for job in stored.jobs})
+    assert sorted(set(rows["job"].to_pylist())) == jobs
+    last = rows.filter((pc.field("name") == ACCURACY) & (pc.field("epoch") == 12)).to_pylist()
+    results = ArtifactStore.open(str(store), create=False).results(jobs)
+    assert {row["job"]: row["value"] for row in last} == {
+        job: result.metrics[ACCURACY] for job, result in results.items()
+    }
+
+
+def test_the_page_has_the_numbers_of_the_records(stored: Documents) -> None:
+    page = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert stored.along is not None and stored.verdict is not None
+    for way in ("choice", "depth", "width", "resolution", "published"):
+        means = [f"{100 * p.mean:.1f}" for p in stored.along.points if p.along == way and p.mean]
+        assert f"| {' | '.join(means)} |" in page
+    gain = stored.verdict.gain
+    assert gain is not None and gain.low is not None and gain.high is not None
+    ends = f"({points(gain.low)} to {points(gain.high)})"
+    assert f"{points(gain.estimate)} points above resolution alone {ends}" in page
+
+
+def test_the_answer_does_not_contradict_the_family(stored: Documents) -> None:
+    text = scaling(stored.verdict, stored.along, 2.0)
+    assert text.startswith("In the search, at 2.00x the compute, compound scaling brought nothing")
+    assert "Over the family, at equal cost the choice is ahead of every single axis" in text
+
+
+def test_it_can_be_asked_without_weights(store: Path) -> None:
+    advice = compound("advise", STUDY, "--store", str(store), "--gpu-hours", "0.1")
+    assert advice.returncode == 0, advice.stderr
+    first = "For 9.48x the compute (MACs): alpha 1.497, beta 1.000, gamma 1.125"
+    assert advice.stdout.startswith(first)
+    assert "why: the limit of 0.1 CPU-hours decides" in advice.stdout
