@@ -120,12 +120,12 @@ class Reservations:
         For attempts without a reservation: of drivers of older versions, and of single jobs.
         """
         folder = JobFolder(self._files, job_id)
-        attempt, manifest = _newest_own(folder), folder.newest()
-        if attempt is None:
-            return None
-        if manifest is None or manifest.written_by < attempt:
-            return self._claimed(folder, attempt)
-        return None if manifest.result else self._begun(folder, manifest)
+        attempts, manifest = folder.attempts(), folder.newest()
+        since = [attempt for attempt in attempts if not manifest or attempt > manifest.written_by]
+        claimed = next((a for a in reversed(since) if not folder.is_foreign(a)), None)
+        if claimed is not None:
+            return self._claimed(folder, claimed)
+        return None if manifest is None or manifest.result else self._begun(folder, manifest)
 
     def _claimed(self, folder: JobFolder, attempt: Attempt) -> Writing | None:
         """Return an attempt that has claimed its number and has not committed anything."""
@@ -149,12 +149,6 @@ class Reservations:
         since = [begun for begun in folder.attempts() if begun.number >= attempt]
         numbers = [begun.number for begun in since if not folder.is_foreign(begun)]
         return max(numbers, default=0) > attempt or numbers.count(attempt) > 1
-
-
-def _newest_own(folder: JobFolder) -> Attempt | None:
-    """Return a job's newest attempt, without those that were copied here from elsewhere."""
-    attempts = reversed(folder.attempts())
-    return next((attempt for attempt in attempts if not folder.is_foreign(attempt)), None)
 
 
 def _key(study: str) -> str:

@@ -9,6 +9,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.checksummed_json import DamagedError, label_of, sha256
 from compound.schemas.architecture import Coefficients
 from compound.schemas.job import Event
+from tests.support.strange_files import put
 
 
 @pytest.fixture
@@ -42,6 +43,13 @@ def test_a_whole_study(store: ArtifactStore) -> None:
 def test_a_deleted_file_is_missed(store: ArtifactStore, name: str) -> None:
     in_a(store, name).unlink()
     assert problems(store) == [f"{name} it is missing"]
+
+
+@pytest.mark.parametrize("name", ["plan.json", "events.jsonl", "contents.json"])
+def test_a_pipe_in_place_of_a_listed_file_is_one_problem(store: ArtifactStore, name: str) -> None:
+    put("pipe", in_a(store, name))
+    (problem,) = problems(store)
+    assert problem.startswith(name) and "it is a pipe, not a file" in problem
 
 
 def test_an_older_copy_is_told_by_its_number(store: ArtifactStore) -> None:
