@@ -116,7 +116,7 @@ def _request(path: Path) -> JobRequest:
         data = read_document(path)
         if version_of(data):
             workers = int(os.environ.get("WORLD_SIZE", 1))
-            job = unseal(data, TrainJob, str(path))
+            job = unseal(data, TrainJob, str(path), None)
             return JobRequest(job=job, resources=Resources(workers=workers, gpus="auto"))
         return JobRequest.model_validate_json(data)
     except OSError as error:

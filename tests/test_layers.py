@@ -31,6 +31,7 @@ ORDER = (
     "schemas",
     "schemas/outcomes",
     "jobs/regular_file",
+    "jobs/process_mark",
     "jobs/seeds",
     "jobs/device_model",
     "jobs/wording",

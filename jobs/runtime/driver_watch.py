@@ -4,8 +4,8 @@ import os
 import threading
 import time
 
+from compound.jobs.process_mark import MARK, own_mark, runs
 from compound.jobs.runtime.process_exit import end_now
-from compound.jobs.runtime.process_mark import MARK, own_mark, runs
 from compound.schemas.errors import ExitCode
 
 _VARIABLE = "COMPOUND_DRIVER"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from compound.jobs.runtime.process_mark import MARK, own_mark, runs
+from compound.jobs.process_mark import MARK, own_mark, runs
 
 _PREFIX = "compound-"
 

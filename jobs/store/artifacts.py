@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from compound.jobs.store.backend.files import Entry, Files
 from compound.jobs.store.backend.open_files import files_at
-from compound.jobs.store.folders.done_jobs import Ended
-from compound.jobs.store.folders.job_folder import JobFolder, JobState
+from compound.jobs.store.folders.done_jobs import Ended, has_lost, without_rows
+from compound.jobs.store.folders.job_folder import JobFolder
+from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.kept_predictions import TestedWeights, of_jobs
 from compound.jobs.store.folders.record_keys import DEVICES, PROFILES, profile_key, trace_key
 from compound.jobs.store.folders.reservations import Reservations
@@ -72,14 +73,14 @@ class ArtifactStore:
         probed = files if patient else files.within(_HURRY)
         marker = probed.read(MARKER)
         if marker is not None:
-            unseal(marker, _Store, files.locate(MARKER))
+            unseal(marker, _Store, files.locate(MARKER), MARKER)
         elif not create:
             advice = "check the `store`, or run a study first: compound run SPEC"
             raise StoreError("there is no store here", where=address, next_step=advice)
         if create and not (patient and marker):
             probed.prove_writable()
         if create and (marker is None or version_of(marker) < SCHEMA_VERSION):
-            files.put({MARKER: seal("store", _Store())})
+            files.put({MARKER: seal("store", _Store(), MARKER)})
         return ArtifactStore(files, address)
 
     def erase(self) -> None:
@@ -176,13 +177,16 @@ class ArtifactStore:
         once, and opened several at a time: in a bucket this takes most of the time.
         """
         ids, index = list(job_ids), self.study(study).done_jobs
-        done = index.brief(listed) if brief else _states(index.read(listed))
+        done = index.brief(listed) if brief else index.states(listed)
         stored = set(self.jobs())
-        states = {job: done[job] for job in ids if job in done and job in stored}
+        root = "" if bucket_of(self.uri) else self.uri
+        lost = {job for job in ids if job in done and has_lost(done[job], stored, root)}
+        states = {job: done[job] for job in ids if job in done and job not in lost}
         opened = [job for job in ids if job in stored and job not in states]
         with ThreadPoolExecutor(self._at_once) as threads:
             states |= zip(opened, threads.map(self.state, opened), strict=True)
-        return {job: states.get(job) or JobState(job=job, status="absent") for job in ids}
+        states = {job: states.get(job) or JobState(job=job, status="absent") for job in ids}
+        return states | {job: without_rows(states[job], done[job]) for job in lost}
 
     def _begun(self, job_ids: Iterable[str]) -> list[str]:
         """Leave out jobs that have no folder, if one listing is cheaper than opening them."""
@@ -237,17 +241,15 @@ class ArtifactStore:
 
     def _traces(self, job_id: str) -> list[Entry]:
         prefix = f"{PROFILES}/{job_id}"
-        traces = (
-            e for e in self._files.entries(PROFILES) if kind_of(e.key) == "trace" and not e.strange
-        )
-        return [trace for trace in traces if trace.key.startswith(prefix)]
+        traces = (e for e in self._files.entries(PROFILES) if kind_of(e.key) == "trace")
+        return [trace for trace in traces if trace.key.startswith(prefix) and not trace.strange]
 
     def profiles(self) -> list[DeviceProfile]:
         """Return the measurements of all devices, by their keys; DamagedError if one is damaged."""
         keys = [f"{DEVICES}/{name}" for name in self._files.names(DEVICES)]
         contents = [(key, self._files.read(key)) for key in keys if key.endswith(".json")]
-        stored = [(self._files.locate(key), data) for key, data in contents if data is not None]
-        return [unseal(data, DeviceProfile, location) for location, data in stored]
+        stored = [(key, data) for key, data in contents if data is not None]
+        return [unseal(data, DeviceProfile, self._files.locate(k), k) for k, data in stored]
 
     def audit(self, job_ids: Iterable[str], studies: Iterable[str]) -> "Audit":
         """Recompute the checksums of jobs, of studies and of the store's own records."""
@@ -289,12 +291,9 @@ class ArtifactStore:
         """Return a device's measurements; None where there are none, DamagedError if damaged."""
         key = profile_key(device)
         data = self._files.read(key)
-        return None if data is None else unseal(data, DeviceProfile, self._files.locate(key))
+        return None if data is None else unseal(data, DeviceProfile, self._files.locate(key), key)
 
     def save_profile(self, profile: DeviceProfile) -> None:
         """Replace the measurements of a device."""
-        self._files.put({profile_key(profile.device): seal("profile", profile, indent=1)})
-
-
-def _states(ended: Mapping[str, Ended]) -> dict[str, JobState]:
-    return {job: done.state for job, done in ended.items()}
+        key = profile_key(profile.device)
+        self._files.put({key: seal("profile", profile, key, indent=1)})

@@ -12,7 +12,8 @@ from torch import Tensor
 from compound.jobs.data.batches import Source
 from compound.jobs.parallel.collective import summed, text_from, together
 from compound.jobs.parallel.process import Process
-from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.artifacts import MARKER, ArtifactStore
+from compound.jobs.store.backend.local_folders import refuse_vanished
 from compound.jobs.store.format.checkpoint import NORM_EPSILON, Checkpoint, Extra, Position
 from compound.jobs.store.format.manifest import Attempt
 from compound.jobs.store.format.predictions import Predictions
@@ -26,6 +27,10 @@ from compound.jobs.training.loop.trainer import Metrics, Trainer
 from compound.schemas.architecture import Architecture
 from compound.schemas.job import Cause, EpochRow, JobResult, TrainJob
 from compound.schemas.metrics import ACCURACY
+from compound.schemas.store_uri import bucket_of
+
+_LOOK_S = 10.0
+"""Seconds between two looks at whether the store is still there."""
 
 
 class JobRecorder:
@@ -51,7 +56,7 @@ class JobRecorder:
         self._job, self._process, self._continues = job, process, continues
         self._store = store
         self.splits, self._stopping = splits, stopping
-        self._started = time.monotonic()
+        self._started = self._looked = time.monotonic()
         self._writer = together(process, lambda: _writer(job, store, process))
         name = self._writer.identity.name if self._writer else ""
         identity = Attempt.named(text_from(0, name, process))
@@ -105,6 +110,7 @@ class JobRecorder:
         started = time.monotonic() - self.begun.seconds
 
         def after_step(done: int, sums: Tensor) -> None:
+            self._refuse_vanished()
             due = self._due(done, trainer.steps.per_epoch)
             stop = self._agree_to_stop(due)
             if due or stop:
@@ -114,6 +120,17 @@ class JobRecorder:
                 raise Interrupted
 
         return trainer.epoch(self.epoch + 1, self.begun, after_step)
+
+    def _refuse_vanished(self) -> None:
+        """Raise StoreError where the store is gone: an epoch may take hours until the next row.
+
+        Looked at by the first rank, every few seconds, on a disk; in a bucket nothing is deleted
+        that is still open.
+        """
+        if self._writer and time.monotonic() - self._looked > _LOOK_S:
+            self._looked = time.monotonic()
+            if bucket_of(self._store.uri) is None:
+                refuse_vanished(f"{self._store.uri}/{MARKER}")
 
     def _due(self, done: int, per_epoch: int) -> bool:
         every = self._job.recipe.checkpoint_steps

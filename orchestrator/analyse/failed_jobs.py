@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from compound.jobs.runtime.users_line import LINE
-from compound.jobs.store.folders.job_folder import JobState
+from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.job import Cause, JobResult

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from compound.cluster.retries import newest_reasons
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.folders.job_folder import JobState
+from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.jobs.store.format.file_kinds import STUDY_NAME
+from compound.jobs.store.format.file_kinds import CONTENTS, STUDY_NAME
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
+from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
@@ -34,15 +35,15 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
-from compound.orchestrator.records.other_rates import OtherRates
 from compound.orchestrator.records.selected_scores import sentence_as_read
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
+from compound.orchestrator.wording.missing_texts import missing_documents, missing_rows
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.answer import Answer
 from compound.schemas.data import DataInfo
-from compound.schemas.errors import SpecError, StoreError
+from compound.schemas.errors import SpecError, StoreError, after_check, end_with
 from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.spending import Spent
@@ -103,47 +104,46 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     """Print where every job of a study stands."""
     name, store = _opened(study, uri)
     study_status = StudyStatus.of(store, name)
-    jobs = [line.job for line in study_status.planned]
-    states = store.standing(name, study_status.listed, jobs, brief=not as_json)
-    groups = failed_groups(study_status.planned, states)
-    pairs = [(line, states[line.job]) for line in study_status.planned]
+    planned, listed = study_status.planned, study_status.listed
+    states = store.standing(name, listed, [line.job for line in planned], brief=not as_json)
+    groups = failed_groups(planned, states)
+    pairs = [(line, states[line.job]) for line in planned]
+    rows = {job: state.missing for job, state in states.items()}
+    gone = [*missing_rows(name, store.uri, rows), *study_status.missing]
     counts = Counter(_status(state) for _, state in pairs)
     waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
     answer = study_status.answer or _made_answer(store, name, study_status)
     if as_json:
-        print_json(
-            {
-                "study": name,
-                "store": store.uri,
-                "counts": dict(counts),
-                "waiting": waiting,
-                **_documents(study_status, answer),
-                "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
-                "jobs": [_row(*pair) for pair in pairs],
-            }
-        )
+        record = {
+            "study": name,
+            "store": store.uri,
+            "counts": dict(counts),
+            "waiting": waiting,
+            **_documents(study_status, answer),
+            "missing": gone,
+            "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
+            "jobs": [_row(*pair) for pair in pairs],
+        }
+        print_json(record)
         return
-    columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
     reasons = _retry_reasons(store.study(name), states)
+    columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
     cells = [_cells(line, state, reasons.get(line.job, "")) for line, state in pairs]
     say_answer(answer)
     show_phis(answer)
     print_table(f"\n{name} in {store.uri}", columns, cells)
-    say("", f"{', '.join(f'{number} {state}' for state, number in sorted(counts.items()))}")
+    say("", ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
+    texts: list[str | None] = [f"warning: {text}" for text in gone]
     for group in groups:
-        say(group.headline, *([f"  {group.users_line}"] if group.users_line else []))
-    verdict = "" if answer else study_status.verdict
-    spent, rates = spent_text(study_status.spec.budget, study_status.spent), study_status.rates
-    studied = (verdict, study_status.gate, study_status.along)
-    for line in (waiting, spent, *rates.lines, *studied):
-        if line:
-            say(line)
-    for line in final_lines(study_status.test):
+        texts += [group.headline, group.users_line and f"  {group.users_line}"]
+    texts += [waiting, spent_text(study_status.spec.budget, study_status.spent)]
+    texts += [*study_status.rates.lines, "" if answer else study_status.verdict]
+    texts += [study_status.gate, study_status.along, *final_lines(study_status.test)]
+    data = study_status.data
+    warnings = [f"warning: {text}" for text in (class_warnings(data) if data else ())]
+    ledger = [f"data: {line}" for line in (ledger_lines(data) if data else ())]
+    for line in filter(None, (*texts, *warnings, *ledger)):
         say(line)
-    for text in class_warnings(study_status.data) if study_status.data else ():
-        say(f"warning: {text}")
-    for line in ledger_lines(study_status.data) if study_status.data else ():
-        say(f"data: {line}")
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,8 @@ class StudyStatus:
     """None: it has no test part, or is older than test parts."""
     data: DataInfo | None
     """None: begun before studies kept it."""
+    missing: list[str]
+    """Which documents and events are gone."""
     rates: OtherRates
 
     @classmethod
@@ -193,6 +195,7 @@ class StudyStatus:
             spent,
             folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,
             folder.read(DATA, DataInfo) if DATA in listed else None,
+            missing_documents(folder.contents.read() if CONTENTS in listed else None, listed),
             OtherRates.read(folder, record.spec, listed, [line.job for line in planned]),
         )
 
@@ -286,7 +289,12 @@ def metrics(study: str, uri: str | None, format: "Format", output: Path | None) 
     from compound.orchestrator.records import arrow_tables
 
     name, store = _opened(study, uri)
-    labels = {line.job: line.label for line in StudyStatus.of(store, name).planned}
-    emit_parts(
-        arrow_tables.METRICS, arrow_tables.metrics_in_parts(store, name, labels), format, output
-    )
+    study_status = StudyStatus.of(store, name)
+    labels = {line.job: line.label for line in study_status.planned}
+    parts, read = arrow_tables.metrics_in_parts(store, name, labels), Counter[str]()
+    emit_parts(arrow_tables.METRICS, arrow_tables.counted(parts, read), format, output)
+    indexed = store.study(name).done_jobs.rows(study_status.listed)
+    lost = missing_rows(name, store.uri, {job: indexed.get(job, 0) - read[job] for job in labels})
+    for text in lost:
+        note(f"warning: {text}")
+    end_with(after_check(sound=not lost))

@@ -58,7 +58,7 @@ def write(path: Path, plan_file: PlanFile) -> None:
     """Write a plan; a file that is there already is replaced. PlanError: it cannot be written."""
     try:
         with open_output(path) as file:
-            file.write(seal("planfile", plan_file, indent=1))
+            file.write(seal("planfile", plan_file, "", indent=1))
     except OSError as error:
         raise refused_as(PlanError, "cannot write", path, error) from None
 
@@ -66,7 +66,7 @@ def write(path: Path, plan_file: PlanFile) -> None:
 def read(path: Path) -> PlanFile:
     """Read a plan. PlanError: not readable, no plan, or changed since it was written."""
     try:
-        return unseal(read_document(path), PlanFile, str(path))
+        return unseal(read_document(path), PlanFile, str(path), None)
     except OSError as error:
         raise refused_as(PlanError, "cannot read", path, error) from None
     except StoreError as error:

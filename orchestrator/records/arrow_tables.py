@@ -1,5 +1,6 @@
 """The studies of a store as seven Arrow tables, which any tool can read."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -125,6 +126,14 @@ def metrics_in_parts(
         names = [_labelled(chunk, labels) for chunk in rows["job"].dictionary_encode().chunks]
         columns = [pa.repeat(study, rows.num_rows), pa.chunked_array(names, _TEXT), *rows.columns]
         yield pa.table(columns, schema=METRICS)
+
+
+def counted(parts: Iterable[pa.Table], by_job: Counter[str]) -> Iterator[pa.Table]:
+    """Pass tables of rows on, and count the lines of each job in `by_job`."""
+    for part in parts:
+        for lines in part["job"].value_counts().to_pylist():
+            by_job[lines["values"]] += lines["counts"]
+        yield part
 
 
 def _labelled(jobs: pa.DictionaryArray, labels: Mapping[str, str]) -> pa.Array:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from compound.orchestrator.records.other_rates import OtherRates
+from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.wording.names import kind, name
 from compound.schemas.answer import Answer
 from compound.schemas.architecture import Candidate

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from compound.cluster.resources import Node
 from compound.cluster.runner import Runner
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.records.documents import SPENDING
 from compound.orchestrator.run.observers import Observers
 from compound.orchestrator.run.progress import Progress
@@ -83,8 +84,10 @@ def assembled(
     `profile`: trace a few steps of the first job of every phase.
     """
     runner = _traced(backend.runner, store, note) if profile else backend.runner
-    limited = _limited(spec, store, backend, runner)
+    folder = store.study(spec.name)
+    limited = _limited(spec, folder, backend, runner)
     with ExitStack() as stack:
+        stack.callback(folder.list_unlisted)
         stack.enter_context(_stopped_by_signals(limited, note))
         gauges = _gauges(spec.name) if backend.name == "ray" else None
         trackers = Trackers(spec.name, store, _clients(spec.trackers), note)
@@ -108,15 +111,12 @@ def _traced(runner: Runner, store: ArtifactStore, note: Note) -> Runner:
     return Traced(runner, store, note)
 
 
-def _limited(
-    spec: AnySpec, store: ArtifactStore, backend: Backend, runner: Runner
-) -> SpendingLimit:
+def _limited(spec: AnySpec, folder: StudyFolder, backend: Backend, runner: Runner) -> SpendingLimit:
     """Continue from what the study spent in earlier calls."""
-    folder = store.study(spec.name)
     spent = folder.read(SPENDING, Spent) or Spent()
 
     def keep(total: Spent) -> None:
-        folder.write(SPENDING, total)
+        folder.write(SPENDING, total, listed=False)
 
     return SpendingLimit(runner, spec.budget, backend.nodes, spent, keep, backend.limit)
 

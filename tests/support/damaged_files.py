@@ -44,13 +44,18 @@ class Canary(pa.ExtensionType):
         return cls()
 
 
+def commit_key(manifest: Path) -> str:
+    """Return the key of a manifest's path: jobs, the job, the attempt, its name."""
+    return "/".join(manifest.parts[-4:])
+
+
 def point_at(manifest: Path, key: str) -> None:
     """Let a commit name another file than it wrote, with a checksum that holds."""
     record = json.loads(manifest.read_bytes())["content"]
     entry = {"key": key, "size": 4, "sha256": hashlib.sha256(b"mine").hexdigest()}
     record["checkpoints"][-1]["files"]["model.safetensors"] = entry
     record["parts"] = [{**entry, "rows": 1, "first_epoch": 1, "last_epoch": 1}]
-    manifest.write_bytes(seal("manifest", Manifest.model_validate(record)))
+    manifest.write_bytes(seal("manifest", Manifest.model_validate(record), commit_key(manifest)))
 
 
 def name_file(store: ArtifactStore, name: str, content: bytes, instead_of: str = "") -> None:
@@ -63,4 +68,4 @@ def name_file(store: ArtifactStore, name: str, content: bytes, instead_of: str =
         files = {n: f for n, f in stored.files.items() if n != (instead_of or name)}
         changed = stored.model_copy(update={"files": {**files, name: entry}})
         record = record.model_copy(update={"checkpoints": (changed,)})
-        manifest.write_bytes(seal("manifest", record))
+        manifest.write_bytes(seal("manifest", record, commit_key(manifest)))

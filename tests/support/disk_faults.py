@@ -12,6 +12,7 @@ import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend import local_files as local
+from compound.jobs.store.backend import local_folders
 from compound.schemas.errors import StoreError
 from tests.support.back_ends import sizes
 from tests.support.store_samples import (
@@ -179,6 +180,7 @@ def faulty(
         root, progress, disk = tmp_path / f"{mode}-{number}", Progress(), Disk(number, mode)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(local, "os", disk)
+            patch.setattr(local_folders, "os", disk)
             with suppress(Crash, StoreError):
                 run(root, progress)
         disk.end(root)

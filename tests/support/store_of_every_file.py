@@ -104,6 +104,7 @@ def look(store: ArtifactStore) -> dict[str, Callable[[], Any]]:
         "test predictions": lambda: _lists(store.test_predictions(JOB.id).read("a" * 16, "b" * 16)),
         "document": lambda: study.read("spec.json", Coefficients),
         "events": study.events,
+        "reservation": store.reservations("s").own,
         "index": study.done_jobs.read,
         "profiles": store.profiles,
         "trace": lambda: store.trace(JOB.id),

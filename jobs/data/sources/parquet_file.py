@@ -102,10 +102,10 @@ class LimitedParquet:
         )
 
     def _pages(self, chunk: Any, size: int) -> ColumnPages:
-        said, varies = int(chunk.total_uncompressed_size), chunk.physical_type == "BYTE_ARRAY"
-        if self.handle is None or said > allowed(size):
-            dictionary = said if varies and chunk.has_dictionary_page else 0
-            return ColumnPages(size, said, dictionary)
+        stated, varies = int(chunk.total_uncompressed_size), chunk.physical_type == "BYTE_ARRAY"
+        if self.handle is None or stated > allowed(size):
+            dictionary = stated if varies and chunk.has_dictionary_page else 0
+            return ColumnPages(size, stated, dictionary)
         try:
             pages = column_pages(self.handle, _start(chunk), size, allowed(size))
         except ValueError as error:

@@ -5,7 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from compound.jobs.regular_file import DOCUMENT_BYTES, check_regular, read_regular
 from compound.jobs.store.backend.files import (
@@ -20,6 +20,13 @@ from compound.jobs.store.backend.files import (
     foreign_file,
     segments,
     temporary_of,
+)
+from compound.jobs.store.backend.local_folders import (
+    Root,
+    make_durable_folder,
+    make_folder,
+    opened,
+    sync_folders,
 )
 from compound.jobs.store.backend.local_lock import PROBED_S, is_locked, locked
 from compound.jobs.store.backend.local_reading import list_entries, list_names, read_at, readable
@@ -39,6 +46,7 @@ class LocalFiles:
 
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
+        self._top = Root(self.root)
         self._durable_names: set[str] = set()
         """Files of lines whose names in their folders are durable."""
 
@@ -58,6 +66,7 @@ class LocalFiles:
 
     def put(self, files: Mapping[str, Content]) -> None:
         """Make files durable, each as a whole or not at all."""
+        self._top.require()
         targets = {self._path(key): data for key, data in files.items()}
         for left in reversed(range(_PUTS)):
             try:
@@ -71,7 +80,7 @@ class LocalFiles:
 
     def _put(self, targets: Mapping[str, Content]) -> None:
         folders = {os.path.dirname(path) for path in targets}
-        changed = folders.union(*(_make_folder(folder) for folder in folders))
+        changed = folders.union(*(make_folder(folder) for folder in folders))
         temporary = {path: _temporary_path(path) for path in targets}
         try:
             for path, data in targets.items():
@@ -86,7 +95,7 @@ class LocalFiles:
                     os.unlink(path)
             raise
         # fsync(2): the file's own fsync does not make its new name durable, only the folder's does.
-        _sync_folders(changed)
+        sync_folders(changed)
 
     def read(self, key: str, most: int = DOCUMENT_BYTES) -> bytes | None:
         """Return the bytes of a file; None where there is none."""
@@ -138,9 +147,10 @@ class LocalFiles:
     def append_line(self, key: str, line: bytes, *, durable: bool = False) -> None:
         """Add one line with a single write; a torn line before it gets its newline first."""
         path = self._path(key)
+        self._top.require()
         if path not in self._durable_names:
-            _make_durable_folder(os.path.dirname(path))
-        with _opened(path, _LINES) as handle:
+            make_durable_folder(os.path.dirname(path))
+        with opened(path, _LINES) as handle:
             check_regular(os.fstat(handle), path)  # writing to a pipe would wait for its reader
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
@@ -148,7 +158,7 @@ class LocalFiles:
             if durable:
                 os.fsync(handle)
         if durable and path not in self._durable_names:
-            _sync_folders([os.path.dirname(path)])
+            sync_folders([os.path.dirname(path)])
             self._durable_names.add(path)
 
     def lines(self, key: str) -> list[bytes]:
@@ -160,7 +170,8 @@ class LocalFiles:
     def stream(self, key: str) -> Stream:
         """Start a new growing file, locked while it is open."""
         path = self._path(key)
-        _make_durable_folder(os.path.dirname(path))
+        self._top.require()
+        make_durable_folder(os.path.dirname(path))
         return LocalStream(path)
 
     def is_streaming(self, key: str) -> bool:
@@ -172,9 +183,10 @@ class LocalFiles:
     def lock(self, key: str, note: bytes) -> Lock | None:
         """Take a lock and leave a note in its file; None if another holder lives."""
         path = self._path(key)
+        self._top.require()
         patience = time.monotonic() + PROBED_S
         while True:
-            _make_durable_folder(os.path.dirname(path))
+            make_durable_folder(os.path.dirname(path))
             with explained(path), suppress(FileNotFoundError):
                 lock = locked(path, note)
                 # A process that looks whether the lock is free has it for some microseconds.
@@ -243,18 +255,8 @@ def _temporary_path(path: str) -> str:
     return os.path.join(folder, f".{name}.{uuid.uuid4().hex[:8]}.tmp")
 
 
-@contextmanager
-def _opened(path: str, flags: int) -> Iterator[int]:
-    with explained(path):
-        handle = os.open(path, flags, 0o666)
-        try:
-            yield handle
-        finally:
-            os.close(handle)
-
-
 def _write_synced(path: str, data: Content) -> None:
-    with _opened(path, _NEW) as handle:
+    with opened(path, _NEW) as handle:
         for part in [data] if isinstance(data, bytes) else data:
             _write_all(handle, part)
         os.fsync(handle)
@@ -265,25 +267,3 @@ def _write_all(handle: int, data: bytes | memoryview) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(handle, rest) :]
-
-
-def _make_folder(path: str) -> list[str]:
-    """Make a folder with its parents; return the folders that gained an entry by it."""
-    if os.path.isdir(path):
-        return []
-    parent = os.path.dirname(path)
-    changed = _make_folder(parent)
-    with explained(path), suppress(FileExistsError):
-        os.mkdir(path)
-    return [*changed, parent]
-
-
-def _make_durable_folder(path: str) -> None:
-    """Make a folder that outlives a power cut: files put into it later do not sync its name."""
-    _sync_folders(_make_folder(path))
-
-
-def _sync_folders(folders: Iterable[str]) -> None:
-    for folder in sorted(folders, reverse=True):
-        with _opened(folder, os.O_RDONLY) as handle:
-            os.fsync(handle)

@@ -16,7 +16,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from compound.jobs.runtime.process_mark import machine, started
+from compound.jobs.process_mark import machine, started
 from compound.jobs.store.backend.s3_client import Answer, S3Client
 from compound.jobs.store.backend.s3_errors import is_missing
 from compound.jobs.store.backend.s3_objects import download, upload

@@ -7,13 +7,24 @@ from typing import Literal
 from compound.jobs.store.backend.files import Entry, Files
 from compound.schemas.base import Model
 
-Problem = Literal["orphan", "overtaken", "torn", "single", "foreign", "missing", "damaged", "newer"]
+Problem = Literal[
+    "orphan",
+    "overtaken",
+    "torn",
+    "single",
+    "foreign",
+    "misplaced",
+    "missing",
+    "damaged",
+    "newer",
+]
 """`orphan`: written by the store, and named by no commit that can still count. `overtaken`: still
 written by an attempt that has a successor. `torn`: its end was cut off by a crash; what is lost was
 never acknowledged as durable. `single`: an ended job's last commit has one copy, not two.
-`foreign`: not a name that the store gives. `newer`: of a schema that this program does not know."""
+`foreign`: not a name that the store gives. `misplaced`: whole, and written for another place: a
+copy, which nothing reads. `newer`: of a schema that this program does not know."""
 
-GRAVE: tuple[Problem, ...] = ("missing", "damaged", "newer")
+GRAVE: tuple[Problem, ...] = ("misplaced", "missing", "damaged", "newer")
 """What a sound store never has, however it was crashed."""
 
 
@@ -57,6 +68,7 @@ class FindingCounts:
 
 _UNREADABLE = "restore it from a copy; without one, run the study again: it falls back"
 _NEWER = "update compound"
+_MISPLACED = "left alone, and not read; move it back to where it was written, or away"
 _FOREIGN = "left alone; move it away if it should not be here"
 
 
@@ -81,6 +93,22 @@ def lost(files: Files, owner: str, key: str, problem: str, kind: str = "") -> Fi
         kind=kind,
         what=problem,
         next_step=_UNREADABLE,
+    )
+
+
+def stray(
+    files: Files, owner: str, key: str, problem: str, kind: str = "", size: int = 0
+) -> Finding:
+    """Return the finding of a file that was written for another place."""
+    return Finding(
+        problem="misplaced",
+        owner=owner,
+        key=key,
+        file=address(files, key),
+        kind=kind,
+        size=size,
+        what=problem.removeprefix("the file is foreign: "),
+        next_step=_MISPLACED,
     )
 
 

@@ -10,8 +10,9 @@ from compound.jobs.store.checking.job_check import check_job
 from compound.jobs.store.checking.job_view import JobView, folders_among
 from compound.jobs.store.checking.study_check import check_study, check_top
 from compound.jobs.store.folders.job_folder import JobFolder
+from compound.jobs.store.folders.known_jobs import KnownJob, known_to
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.jobs.store.format.checksummed_json import seal
+from compound.jobs.store.format.checksummed_json import label_of, seal
 from compound.schemas.errors import BusyError
 from compound.schemas.job import TrainJob
 
@@ -52,24 +53,27 @@ def check_store(
     Works on one job or study at a time: memory does not grow with the store.
     """
     yield from _delete(files, [*check_top(files, counts, options.older_than)], options)
-    for job_id in folders_among(files, "jobs", job_ids):
-        findings = _job(JobFolder(files, job_id), counts, options)
-        yield from _delete(files, findings, options)
     by_name = {study.name: study for study in studies}
-    for name in folders_among(files, "studies", by_name):
-        study = by_name[name]
+    chosen = [by_name[name] for name in folders_among(files, "studies", by_name)]
+    seen = known_to(chosen)
+    for job_id in folders_among(files, "jobs", dict.fromkeys([*job_ids, *seen])):
+        findings = _job(JobFolder(files, job_id), counts, options, seen.get(job_id))
+        yield from _delete(files, findings, options)
+    for study in chosen:
         findings = [*check_study(files, study, counts, options.older_than, options.needed)]
-        findings = _without_index(files, findings) if options.repair else findings
+        findings = _study_repaired(files, study, findings) if options.repair else findings
         yield from _delete_from(files, study, findings, options)
 
 
-def _job(folder: JobFolder, counts: FindingCounts, options: CheckOptions) -> list[Finding]:
+def _job(
+    folder: JobFolder, counts: FindingCounts, options: CheckOptions, seen: KnownJob | None
+) -> list[Finding]:
     """Check a job, and again after a repair: a repaired commit can make other files orphans."""
-    view, findings = check_job(folder, counts, options.older_than)
+    view, findings = check_job(folder, counts, options.older_than, seen)
     repaired = _repaired(view, findings, options) if options.repair else []
     if not repaired:
         return findings
-    return repaired + check_job(folder, FindingCounts(), options.older_than)[1]
+    return repaired + check_job(folder, FindingCounts(), options.older_than, seen)[1]
 
 
 def _delete(files: Files, findings: list[Finding], options: CheckOptions) -> Iterator[Finding]:
@@ -96,9 +100,27 @@ def _delete_from(
             yield finding.model_copy(update={"next_step": f"kept: {error.message}"})
 
 
-def _without_index(files: Files, findings: list[Finding]) -> list[Finding]:
-    """Delete a damaged index: it is only a cache, and is made again from the jobs."""
+def _study_repaired(files: Files, study: StudyFolder, findings: list[Finding]) -> list[Finding]:
+    """Take lost files off the study's list, and delete damaged tables, unless a driver runs it.
+
+    A table is made again from the plan and the jobs. What else is gone stays a finding of this
+    check; the next one no longer knows of it.
+    """
+    lost = [finding for finding in findings if finding.problem in ("missing", "damaged")]
+    if not lost:
+        return findings
+    try:
+        with study.lease({}):
+            return _taken_off(files, study, findings)
+    except BusyError:
+        return findings
+
+
+def _taken_off(files: Files, study: StudyFolder, findings: list[Finding]) -> list[Finding]:
     broken = {finding.key for finding in findings if finding.kind == "index"}
+    gone = {f.key for f in findings if f.problem == "missing" or f.kind == "events"} | broken
+    if study.contents.key not in gone:
+        study.contents.forget({key.rpartition("/")[2] for key in gone})
     files.delete(broken)
     done = {"repaired": True, "next_step": ""}
     return [
@@ -125,18 +147,19 @@ def _last_commit(view: JobView) -> dict[str, bytes]:
     newest, folder = view.newest, view.folder
     if newest is None or newest.result is None:
         return {}
-    numbers = (newest.sequence, newest.sequence + 1)
-    key = next(folder.manifest_key(*commit) for commit in view.copies)
-    data = folder.files.read(key)
-    keys = (folder.manifest_key(newest.written_by, number) for number in numbers)
-    return dict.fromkeys(keys, data) if data else {}
+    keys = (newest.key(), newest.key(1))
+    data = folder.files.read(next(folder.manifest_key(*commit) for commit in view.copies))
+    if data and not label_of(data).key:  # of an older schema: its copies have the same bytes
+        return dict.fromkeys(keys, data)
+    return {key: seal("manifest", newest, key) for key in keys}
 
 
 def _own_record(view: JobView, options: CheckOptions) -> dict[str, bytes]:
     job = options.planned_job(view.folder.id)
     if job is None or job.id != view.folder.id:
         return {}
-    return {f"{view.folder.key}/job.json": seal("job", job, indent=1)}
+    key = f"{view.folder.key}/job.json"
+    return {key: seal("job", job, key, indent=1)}
 
 
 def summary(findings: Iterable[Finding]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from compound.jobs.store.folders.retention import pruned
 from compound.jobs.store.format import checkpoint
 from compound.jobs.store.format.checksummed_json import DamagedError
 from compound.jobs.store.format.manifest import Attempt, CheckpointFiles, Manifest
-from compound.jobs.store.writing.attempt_claim import claim, claim_key, this_process
+from compound.jobs.store.writing.attempt_claim import claim, this_process
 from compound.jobs.store.writing.commits import Commits
 from compound.schemas.base import Model
 from compound.schemas.errors import StoreError
@@ -65,7 +65,7 @@ def prune(folder: JobFolder, retention: Retention) -> Pruning:
     manifest = folder.newest(below=attempt)
     reason = _in_use(folder, manifest, attempt) or _unsound(folder, manifest, retention)
     if reason:
-        folder.files.delete([claim_key(folder, attempt)])
+        folder.files.delete([folder.claim_key(attempt)])
         return Pruning(job=folder.id, reason=reason)
     assert manifest is not None
     retained = pruned(manifest.checkpoints, retention.keep, retention.needed)

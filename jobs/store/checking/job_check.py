@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Iterator
-from itertools import chain
 
 from compound.jobs.store.backend.files import Entry
 from compound.jobs.store.checking.findings import (
@@ -12,12 +11,15 @@ from compound.jobs.store.checking.findings import (
     lost,
     printable,
     strange,
+    stray,
 )
 from compound.jobs.store.checking.job_view import JobView, look_at, read_file, record
+from compound.jobs.store.checking.known_check import check_known
 from compound.jobs.store.checking.stream_check import check_stream
 from compound.jobs.store.folders.job_folder import JobFolder
+from compound.jobs.store.folders.known_jobs import KnownJob
 from compound.jobs.store.format.checksummed_files import read_verified
-from compound.jobs.store.format.checksummed_json import DamagedError, sha256
+from compound.jobs.store.format.checksummed_json import DamagedError, has_its_hash
 from compound.jobs.store.format.file_kinds import TEST_PREDICTIONS, kind_of
 from compound.jobs.store.format.manifest import Attempt, Manifest, StoredFile, Writer
 from compound.schemas.base import Model
@@ -29,32 +31,36 @@ _WITHOUT = "restore it from a copy; without one, intervals leave the choice of i
 
 
 def check_job(
-    folder: JobFolder, counts: FindingCounts, older_than: float
+    folder: JobFolder, counts: FindingCounts, older_than: float, seen: KnownJob | None = None
 ) -> tuple[JobView, list[Finding]]:
     """Return a job as it was read, and what is wrong with it.
 
     A running job may delete a file that an older commit named: then the job is read again. Orphans
-    are deletable once they are `older_than`, in seconds.
+    are deletable once they are `older_than`, in seconds. `seen`: what its studies know of it.
     """
     while True:
         view = look_at(folder, counts)
-        findings = list(_JobCheck(view, counts, older_than).findings())
+        findings = list(_JobCheck(view, counts, older_than, seen).findings())
         sound = not any(finding.grave for finding in findings)
         if sound or look_at(folder, FindingCounts()).commits == view.commits:
             return view, findings
 
 
 class _JobCheck:
-    def __init__(self, view: JobView, counts: FindingCounts, older_than: float) -> None:
+    def __init__(
+        self, view: JobView, counts: FindingCounts, older_than: float, seen: KnownJob | None
+    ) -> None:
         self._view, self._counts, self._older_than = view, counts, older_than
         self._folder, self._files = view.folder, view.folder.files
         self._named_files = self._files_of_commits()
         self._broken = {finding.key for finding in view.unreadable}
         self._manifests = {view.folder.manifest_key(*commit) for commit in view.counting()}
         self._counting = {attempt for attempt, _ in view.counting()}
+        self._gone = list(check_known(view, seen))
 
     def findings(self) -> Iterator[Finding]:
         yield from self._view.unreadable
+        yield from self._gone
         yield from self._sealed()
         yield from self._committed()
         yield from self._test_predictions()
@@ -66,9 +72,7 @@ class _JobCheck:
     def _files_of_commits(self) -> dict[str, StoredFile]:
         """Return the files of commits that count, or that would if newer ones were damaged."""
         return {
-            file.key: file
-            for manifest in self._view.counting().values()
-            for file in stored_files(manifest)
+            file.key: file for manifest in self._view.counting().values() for file in manifest.files
         }
 
     def _sealed(self) -> Iterator[Finding]:
@@ -79,8 +83,12 @@ class _JobCheck:
         for key in self._view.entries:
             if kind_of(key) == "job":
                 yield from self._record(key, TrainJob)
-            elif kind_of(key) == "claim" and self._of_counting_attempt(key):
+            elif kind_of(key) == "claim" and self._is_told_by_claim(key):
                 yield from self._record(key, Writer)
+
+    def _is_told_by_claim(self, key: str) -> bool:
+        foreign_attempt = self._view.attempt_of(key) in self._view.foreign
+        return foreign_attempt or self._of_counting_attempt(key)
 
     def _record(self, key: str, cls: type[Model]) -> Iterator[Finding]:
         try:
@@ -106,7 +114,7 @@ class _JobCheck:
     def _committed(self) -> Iterator[Finding]:
         """Check the files that commits name. Only those of the newest commit must all exist."""
         newest = None if self._broken else self._view.newest  # a newer one may have dropped more
-        needed = {file.key for file in stored_files(newest)} if newest else set()
+        needed = {file.key for file in newest.files} if newest else set()
         for key, file in self._named_files.items():
             if key not in needed and key not in self._view.entries:
                 continue  # dropped by a later commit
@@ -125,8 +133,7 @@ class _JobCheck:
     def _test_predictions(self) -> Iterator[Finding]:
         """Check the files that no commit names, and that have the hash of their content."""
         for key in self._view.entries:
-            match = TEST_PREDICTIONS.fullmatch(key.removeprefix(f"{self._folder.key}/"))
-            if match is None:
+            if not TEST_PREDICTIONS.fullmatch(key.removeprefix(f"{self._folder.key}/")):
                 continue
             try:
                 data = read_file(self._files, key)
@@ -135,8 +142,8 @@ class _JobCheck:
                 continue
             if data is not None:
                 self._counts.add(len(data))
-                if not sha256(data).startswith(match[3]):
-                    yield self._lost(key, "its checksum does not match")
+                if not has_its_hash(key, data):
+                    yield self._lost(key, "its hash is not that of its content and place")
 
     def _streams(self) -> Iterator[Finding]:
         for attempt, manifest in self._open_attempts():
@@ -201,8 +208,17 @@ class _JobCheck:
         for entry in self._view.entries.values():
             if kind_of(entry.key) is None or self._is_left_alone(entry):
                 yield strange(self._files, self._folder.id, entry)
+            elif self._view.attempt_of(entry.key) in self._view.foreign:
+                yield from self._copied(entry)
             elif not self._is_needed(entry.key):
                 yield self._orphan(entry)
+
+    def _copied(self, entry: Entry) -> Iterator[Finding]:
+        """Yield a file of an attempt that was copied here; its records tell it themselves."""
+        if entry.key not in self._broken and kind_of(entry.key) != "claim":
+            problem = "its folder was written for another place"
+            kind = kind_of(entry.key) or ""
+            yield stray(self._files, self._folder.id, entry.key, problem, kind, entry.size)
 
     def _is_left_alone(self, entry: Entry) -> bool:
         """Whether it is no file and stands in the place of none that is needed."""
@@ -248,6 +264,8 @@ class _JobCheck:
             return f"kept while {self._view.writing[-1].name} is being written"
         if self._view.unreadable:
             return "kept: a commit that cannot be read may name it"
+        if self._gone:
+            return "kept: a commit that is gone may have named it"
         if attempt is not None and self._view.younger(attempt):
             age = self._view.age(attempt)  # a writer that has just begun has no commit yet
         if age < self._older_than:
@@ -274,10 +292,3 @@ class _JobCheck:
 
 
 _TORN = "nothing: what was cut off was never acknowledged as durable"
-
-
-def stored_files(manifest: Manifest) -> list[StoredFile]:
-    """Return all files that a commit names."""
-    checkpoints = (checkpoint.files.values() for checkpoint in manifest.checkpoints)
-    files = (*manifest.parts, manifest.predictions, *chain.from_iterable(checkpoints))
-    return [file for file in files if file]

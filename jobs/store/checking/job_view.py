@@ -1,18 +1,18 @@
 """A job's folder as a check sees it: every file, the readable commits, and the live writers."""
 
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from compound.jobs.store.backend.files import Entry, Files
-from compound.jobs.store.checking.findings import Finding, FindingCounts, lost, newer
+from compound.jobs.store.checking.findings import Finding, FindingCounts, lost, newer, stray
 from compound.jobs.store.folders.job_folder import JobFolder
-from compound.jobs.store.format.checksummed_json import DamagedError, unseal
+from compound.jobs.store.format.checksummed_json import DamagedError, MisplacedError, unseal
 from compound.jobs.store.format.file_kinds import MANIFEST, attempt_of, kind_of
-from compound.jobs.store.format.manifest import Attempt, Manifest
+from compound.jobs.store.format.manifest import Attempt, Manifest, read_manifest
 from compound.schemas.errors import StoreError
 
 # Errors of one file, not of the file system: a bad sector, a folder in its place, a loop of links.
@@ -36,6 +36,8 @@ class JobView:
     """All commits that can be read."""
     unreadable: tuple[Finding, ...]
     """The other manifests."""
+    foreign: frozenset[Attempt] = frozenset()
+    """Attempts whose folders were written for another place."""
 
     @property
     def newest(self) -> Manifest | None:
@@ -88,7 +90,13 @@ def look_at(folder: JobFolder, counts: FindingCounts) -> JobView:
     view = JobView(folder, entries, (), {}, ())
     streams = {attempt: folder.live_key(attempt) for attempt in sorted(view.attempts())}
     live = (a for a, key in streams.items() if key in entries and folder.files.is_streaming(key))
-    return _with_commits(replace(view, writing=tuple(live)), counts)
+    return _with_foreign(_with_commits(replace(view, writing=tuple(live)), counts))
+
+
+def _with_foreign(view: JobView) -> JobView:
+    """Tell attempts that were copied here: none of their commits can be this job's."""
+    empty = view.attempts() - {attempt for attempt, _ in view.commits}
+    return replace(view, foreign=frozenset(filter(view.folder.is_foreign, empty)))
 
 
 def _with_commits(view: JobView, counts: FindingCounts) -> JobView:
@@ -122,14 +130,22 @@ def _read(folder: JobFolder, key: str, counts: FindingCounts) -> Manifest | Find
     if data is None:
         return None
     counts.add(len(data))
-    return record(folder.files, folder.id, key, data, Manifest)
+    where = folder.files.locate(key)
+    return judged(folder.files, folder.id, key, lambda: read_manifest(data, where, key))
 
 
 def record(files: Files, owner: str, key: str, data: bytes, cls: type[M]) -> M | Finding:
     """Return what a sealed file holds, or what is wrong with it."""
+    return judged(files, owner, key, lambda: unseal(data, cls, files.locate(key), key))
+
+
+def judged(files: Files, owner: str, key: str, read: Callable[[], M]) -> M | Finding:
+    """Return what a reader returns of a sealed file, or what it says is wrong with it."""
     kind = kind_of(key) or ""
     try:
-        return unseal(data, cls, files.locate(key))
+        return read()
+    except MisplacedError as error:
+        return stray(files, owner, key, error.message, kind)
     except DamagedError as error:
         return lost(files, owner, key, error.message, kind)
     except StoreError as error:
@@ -152,5 +168,5 @@ def read_file(files: Files, key: str) -> bytes | None:
 
 def folders_among(files: Files, top: str, names: Iterable[str]) -> Iterator[str]:
     """Yield the names that are of folders. Others, such as links, `check_top` reports."""
-    others = {entry.key for entry in files.entries(top, deep=False)}
-    return (name for name in names if f"{top}/{name}" not in others)
+    no_folders = {entry.key for entry in files.entries(top, deep=False)}
+    return (name for name in names if f"{top}/{name}" not in no_folders)

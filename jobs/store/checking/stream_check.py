@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from compound.jobs.store.checking.findings import Problem
 from compound.jobs.store.format.manifest import Manifest
-from compound.jobs.store.format.rows import tail_of
+from compound.jobs.store.format.rows import Origin, tail_of
 
 _MARK = b"\xff\xff\xff\xff"
 _MARKS = 1000
@@ -31,11 +31,12 @@ def check_stream(data: bytes, manifest: Manifest, crc32: int) -> StreamState | N
         return StreamState("torn", cut)
     if manifest.live_crc32 is not None and crc32 != manifest.live_crc32:
         return StreamState("damaged", "its checksum is not the one in the manifest")
-    tail = tail_of(data, manifest.live_from)
+    origin = (manifest.job, manifest.attempt)
+    tail = tail_of(data, manifest.live_from, origin)
     rest = len(data) - tail.end
     if not rest:
         return None
-    if tail.end == 0 or _is_whole(data[tail.end :]) or _rows_follow(data, tail.end):
+    if tail.end == 0 or _is_whole(data[tail.end :]) or _rows_follow(data, tail.end, origin):
         return StreamState("damaged", f"the row at byte {tail.end:,} is not what was written")
     return StreamState(
         "torn", f"its last {rest:,} bytes are a row that was cut off, and is left out"
@@ -50,13 +51,13 @@ def _is_whole(rest: bytes) -> bool:
         return False
 
 
-def _rows_follow(data: bytes, tear: int) -> bool:
+def _rows_follow(data: bytes, tear: int, origin: Origin) -> bool:
     """Whether whole rows follow after the byte where reading stopped."""
     start = tear
     for _ in range(_MARKS):
         start = data.find(_MARK, start + 1)
         if start < 0:
             return False
-        if tail_of(data, start).batches:
+        if tail_of(data, start, origin).batches:
             return True
     return False

@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from compound.jobs.store.backend.files import Entry, Files
+from compound.jobs.store.checking.contents_check import check_contents
 from compound.jobs.store.checking.findings import (
     Finding,
     FindingCounts,
@@ -13,10 +14,17 @@ from compound.jobs.store.checking.findings import (
     lost,
     newer,
     strange,
+    stray,
 )
 from compound.jobs.store.checking.job_view import read_file
-from compound.jobs.store.folders.study_folder import StudyFolder, holder_of
-from compound.jobs.store.format.checksummed_json import DamagedError, intact, sha256, version_of
+from compound.jobs.store.folders.study_folder import StudyFolder, holder_of, lease_key
+from compound.jobs.store.format.checksummed_json import (
+    DamagedError,
+    has_its_hash,
+    intact,
+    label_of,
+    version_of,
+)
 from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.schemas.errors import StoreError
@@ -46,11 +54,14 @@ def check_study(
     top = f"studies/{study.name}"
     entries = list(files.entries(top))
     kinds = {kind_of(entry.key) for entry in entries}
-    for name in needed if kinds & {"events", "document"} else ():
-        if f"{top}/{name}" not in {entry.key for entry in entries}:
-            yield lost(files, study.name, f"{top}/{name}", "it is missing", "document")
+    keys = {entry.key for entry in entries}
+    gone = {f"{top}/{name}" for name in needed if kinds & {"events", "document"}} - keys
+    for key in sorted(gone):
+        yield lost(files, study.name, key, "it is missing", "document")
     for entry in entries:
         yield from check_file(files, study.name, entry, counts, older_than)
+    listed = check_contents(files, study.name, study.contents)
+    yield from (finding for finding in listed if finding.key not in gone)
     if "events" in kinds:
         segments = [entry for entry in entries if kind_of(entry.key) == "events"]
         yield from _events(files, study, segments, counts)
@@ -114,18 +125,19 @@ def _content(files: Files, owner: str, key: str, counts: FindingCounts) -> Itera
     elif kind in _SEALED and version_of(data) > SCHEMA_VERSION:
         problem = f"written with store schema {version_of(data)}; this program reads up to "
         yield newer(files, owner, key, f"{problem}{SCHEMA_VERSION}", kind)
+    elif kind in _SEALED and label_of(data).key not in ("", key):
+        yield stray(files, owner, key, f"it was written as {label_of(data).key}", kind)
     elif kind in ("trace", "index") and not _matches_name(key, data):
-        finding = lost(files, owner, key, "its checksum does not match", kind)
+        problem = "its hash is not that of its content and place"
+        finding = lost(files, owner, key, problem, kind)
         yield finding.model_copy(update={"next_step": _INDEX}) if kind == "index" else finding
-    elif kind == "lease" and not _has_holder(data):
+    elif kind == "lease" and not _has_holder(data, key):
         yield _torn(files, owner, key, len(data), "it does not name its holder", _NOTE)
 
 
 def _matches_name(key: str, data: bytes) -> bool:
     """Whether a file has the hash in its name; an old trace has only gzip's checksum."""
-    if match := _HASHED.search(key):
-        return sha256(data).startswith(match[1])
-    return _unzips(data)
+    return has_its_hash(key, data) if _HASHED.search(key) else _unzips(data)
 
 
 def _unzips(data: bytes) -> bool:
@@ -141,9 +153,9 @@ def _unzips(data: bytes) -> bool:
     return unzip.eof and not unzip.unused_data
 
 
-def _has_holder(note: bytes) -> bool:
+def _has_holder(note: bytes, key: str) -> bool:
     try:
-        return not note or bool(holder_of(note))
+        return not note or bool(holder_of(note, lease_key(key)))
     except (StoreError, ValueError, KeyError, TypeError):
         return False
 

@@ -8,10 +8,11 @@ from compound.jobs.store.checking.job_check import check_job
 from compound.jobs.store.checking.job_view import folders_among
 from compound.jobs.store.checking.study_check import check_study, check_top
 from compound.jobs.store.folders.job_folder import JobFolder
+from compound.jobs.store.folders.known_jobs import known_to
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.schemas.base import Model
 
-_REPORTED_PROBLEMS = ("missing", "damaged", "newer", "torn")
+_REPORTED_PROBLEMS = ("misplaced", "missing", "damaged", "newer", "torn")
 
 
 class Damage(Model):
@@ -49,8 +50,10 @@ def _findings(
     files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder], counts: FindingCounts
 ) -> Iterator[Finding]:
     yield from check_top(files, counts, 0)
-    for job_id in folders_among(files, "jobs", job_ids):
-        yield from check_job(JobFolder(files, job_id), counts, 0)[1]
     by_name = {study.name: study for study in studies}
-    for name in folders_among(files, "studies", by_name):
-        yield from check_study(files, by_name[name], counts, 0)
+    chosen = [by_name[name] for name in folders_among(files, "studies", by_name)]
+    seen = known_to(chosen)
+    for job_id in folders_among(files, "jobs", dict.fromkeys([*job_ids, *seen])):
+        yield from check_job(JobFolder(files, job_id), counts, 0, seen.get(job_id))[1]
+    for study in chosen:
+        yield from check_study(files, study, counts, 0)

@@ -3,19 +3,32 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Iterator
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
-from pydantic import Field
 
 from compound.jobs.store.backend.files import Files
+from compound.jobs.store.folders.job_state import JobState, ended
 from compound.jobs.store.folders.retention import ranked
 from compound.jobs.store.format import checkpoint
 from compound.jobs.store.format.checkpoint import Checkpoint
 from compound.jobs.store.format.checksummed_files import read_verified
-from compound.jobs.store.format.checksummed_json import DamagedError, damaged, unseal
+from compound.jobs.store.format.checksummed_json import (
+    DamagedError,
+    MisplacedError,
+    damaged,
+    label_of,
+    unseal,
+)
 from compound.jobs.store.format.file_kinds import ATTEMPT, JOB_ID, MANIFEST
-from compound.jobs.store.format.manifest import Attempt, Manifest, RowsPart, Writer
+from compound.jobs.store.format.manifest import (
+    Attempt,
+    Manifest,
+    RowsPart,
+    Writer,
+    manifest_key,
+    read_manifest,
+)
 from compound.jobs.store.format.rows import (
     between,
     chosen,
@@ -25,9 +38,8 @@ from compound.jobs.store.format.rows import (
     rows_of,
     table_of,
 )
-from compound.schemas.base import Model
 from compound.schemas.errors import StoreError
-from compound.schemas.job import Cause, EpochRow, TrainJob
+from compound.schemas.job import EpochRow, TrainJob
 
 LOG = logging.getLogger(__name__)
 
@@ -36,26 +48,6 @@ _TRIES = 100
 T = TypeVar("T")
 Problems = list[str]
 """One sentence for each file that could not be read."""
-
-
-class JobState(Model):
-    """The state of a job."""
-
-    job: str
-    status: Literal["absent", "running", "stopped", "done", "failed"]
-    """`stopped`: it has begun, has not ended, and has no live writer; a new run resumes it."""
-    attempt: int = 0
-    epoch: int = 0
-    """Epochs finished and logged, over all attempts."""
-    metrics: dict[str, float] = Field(default_factory=dict)
-    """Of the last epoch."""
-    updated: float | None = None
-    """When that epoch was logged, in seconds since the Unix epoch, on the worker's clock."""
-    host: str = ""
-    pid: int = 0
-    cause: Cause | None = None
-    attempts: tuple[Writer, ...] = ()
-    """The writers of its attempts with their environments, oldest first."""
 
 
 class JobFolder:
@@ -76,7 +68,11 @@ class JobFolder:
 
     def manifest_key(self, attempt: Attempt, sequence: int) -> str:
         """Return the key of one commit."""
-        return f"{self.attempt_key(attempt)}/manifest-{sequence:06d}.json"
+        return manifest_key(self.attempt_key(attempt), sequence)
+
+    def claim_key(self, attempt: Attempt) -> str:
+        """Return the key of an attempt's claim."""
+        return f"{self.attempt_key(attempt)}/claim.json"
 
     def attempts(self) -> list[Attempt]:
         """Return all attempts that were ever begun, in order."""
@@ -97,10 +93,26 @@ class JobFolder:
         data = self.files.read(key)
         if data is None:
             return None
-        job = unseal(data, TrainJob, self.files.locate(key))
+        job = unseal(data, TrainJob, self.files.locate(key), key)
         if job.id != self.id:
             raise damaged(f"it holds job {job.id}, not {self.id}", self.files.locate(key))
         return job
+
+    def is_foreign(self, attempt: Attempt) -> bool:
+        """Whether an attempt's folder was copied here: its claim or a commit says another place."""
+        top = self.attempt_key(attempt)
+        try:
+            if (data := self.files.read(self.claim_key(attempt))) is not None:
+                unseal(data, Writer, top, self.claim_key(attempt))
+                if label_of(data).key:
+                    return False
+            for number in _numbers(MANIFEST, self.files.names(top)):
+                self._manifest(self.manifest_key(attempt, number))
+        except MisplacedError:
+            return True
+        except (StoreError, FileNotFoundError):
+            return False  # not known: it counts as this job's
+        return False
 
     def newest(self, *, below: Attempt | None = None) -> Manifest | None:
         """Return the commit that counts: of the newest attempt with one, the newest undamaged."""
@@ -126,7 +138,7 @@ class JobFolder:
         data = self.files.read(key)
         if data is None:
             raise FileNotFoundError(key)
-        return unseal(data, Manifest, self.files.locate(key))
+        return read_manifest(data, self.files.locate(key), key)
 
     def table(self, names: Collection[str] | None = None) -> pa.Table:
         """Return all rows, each epoch once: the committed ones and the live tail.
@@ -156,7 +168,7 @@ class JobFolder:
         """Return the job's state as of one commit; None stands for a job without commits."""
         if manifest is None:
             return JobState(job=self.id, status="stopped" if self._has_begun() else "absent")
-        return self._ended(manifest) if manifest.result else self._unfinished(manifest)
+        return ended(manifest) if manifest.result else self._unfinished(manifest)
 
     def _has_begun(self) -> bool:
         try:
@@ -164,22 +176,6 @@ class JobFolder:
         except DamagedError as error:
             LOG.warning("%s", _first_line(error))
             return False
-
-    def _ended(self, manifest: Manifest) -> JobState:
-        result = manifest.result
-        assert result is not None
-        return JobState(
-            job=self.id,
-            status=result.status,
-            attempt=result.attempt,
-            epoch=result.epochs,
-            metrics=result.metrics,
-            updated=manifest.last.wall_time if manifest.last else None,
-            host=manifest.writer.host,
-            pid=manifest.writer.pid,
-            attempts=(*manifest.earlier, manifest.writer),
-            cause=result.cause,
-        )
 
     def _unfinished(self, manifest: Manifest) -> JobState:
         running = self.files.is_streaming(self.live_key(manifest.written_by))
@@ -241,7 +237,7 @@ class JobFolder:
         except DamagedError as error:
             LOG.warning("%s", _first_line(error))
             return None
-        return None if data is None else from_live(data, start)
+        return None if data is None else from_live(data, start, (self.id, manifest.attempt))
 
     def _read_checkpoint(
         self, manifest: Manifest, *, best: bool = False

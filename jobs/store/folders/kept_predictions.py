@@ -11,7 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_files import read_verified
-from compound.jobs.store.format.checksummed_json import DamagedError, damaged, sha256
+from compound.jobs.store.format.checksummed_json import (
+    DamagedError,
+    damaged,
+    has_its_hash,
+    hashed_key,
+)
 from compound.jobs.store.format.file_kinds import TEST_PREDICTIONS
 from compound.jobs.store.format.predictions import Predictions, decoded, encoded
 
@@ -65,23 +70,23 @@ class TestedWeights:
             match = TEST_PREDICTIONS.fullmatch(name)
             if match and (match[1], match[2]) == (part, weights):
                 try:
-                    return self._decoded(name, match[3])
+                    return self._decoded(name)
                 except DamagedError as error:
                     _left_out(error)
         return None
 
-    def _decoded(self, name: str, digest: str) -> Predictions:
+    def _decoded(self, name: str) -> Predictions:
         key = f"{self._folder.key}/{name}"
         data, where = self._files.read(key), self._files.locate(key)
-        if data is None or not sha256(data).startswith(digest):
+        if data is None or not has_its_hash(key, data):
             raise damaged("its hash is not the one in its name", where)
         return decoded(data, where)
 
     def keep(self, part: str, weights: str, predictions: Predictions) -> None:
         """Store the predictions of a part by some weights."""
         data = encoded(predictions)
-        name = f"test-{part}-{weights}-{sha256(data)[:16]}.parquet"
-        self._files.put({f"{self._folder.key}/{name}": data})
+        key = hashed_key(f"{self._folder.key}/test-{part}-{weights}", data, "parquet")
+        self._files.put({key: data})
 
 
 def _left_out(error: DamagedError) -> None:

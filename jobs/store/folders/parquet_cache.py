@@ -1,6 +1,7 @@
-"""A table in a study's folder that saves reading many files; it may be deleted at any time.
+"""A table in a study's folder that saves reading many files.
 
-Its file is named by the hash of its bytes: this is how readers know that it is whole.
+Its file is named by the hash of its place and its bytes: this is how readers know that it is whole,
+and this study's. The study's list of files names it too, so that `verify` reports one that is gone.
 """
 
 import logging
@@ -11,7 +12,13 @@ from typing import ClassVar
 import pyarrow as pa
 
 from compound.jobs.store.backend.files import Files
-from compound.jobs.store.format.checksummed_json import DamagedError, damaged, sha256
+from compound.jobs.store.folders.contents import StudyContents
+from compound.jobs.store.format.checksummed_json import (
+    DamagedError,
+    damaged,
+    has_its_hash,
+    hashed_key,
+)
 from compound.jobs.store.format.rows import from_parquet, to_parquet
 
 _log = logging.getLogger(__name__)
@@ -25,6 +32,8 @@ class ParquetCache:
     pattern: ClassVar[re.Pattern[str]]
     """Its file's name."""
     schema: ClassVar[pa.Schema]
+    former: ClassVar[pa.Schema | None] = None
+    """The columns that older stores have."""
     fallback: ClassVar[str]
     """What readers read in its place, for the warning about a damaged file."""
 
@@ -51,9 +60,9 @@ class ParquetCache:
         data = self._files.read(f"{self._folder}/{name}")
         if data is None:
             return None  # a newer file has just taken its place
-        if self._name(data) != name:
+        if not has_its_hash(f"{self._folder}/{name}", data):
             raise damaged("its hash is not the one in its name", where)
-        return from_parquet(data, where, self.schema)
+        return from_parquet(data, where, self.schema, former=self.former)
 
     def warn(self, error: DamagedError) -> None:
         """Log that a damaged file is not used."""
@@ -62,13 +71,17 @@ class ParquetCache:
     def replace(self, table: pa.Table, metadata: Mapping[bytes, bytes] | None = None) -> None:
         """Write a table, then delete the files that were there before."""
         before, data = self.names(), to_parquet(table, metadata)
-        name = self._name(data)
-        self._files.put({f"{self._folder}/{name}": data})
+        key = hashed_key(f"{self._folder}/{self.stem}", data, "parquet")
+        name = key.rpartition("/")[2]
+        self._files.put({key: data})
+        StudyContents(self._files, self._folder).keep_table(self.stem, name)
         self.delete(old for old in before if old != name)
+
+    def forget(self) -> None:
+        """Delete its file: what it was made from is about to change."""
+        StudyContents(self._files, self._folder).keep_table(self.stem, None)
+        self.delete(self.names())
 
     def delete(self, names: Iterable[str]) -> None:
         """Delete some of its files."""
         self._files.delete(f"{self._folder}/{name}" for name in names)
-
-    def _name(self, data: bytes) -> str:
-        return f"{self.stem}-{sha256(data)[:16]}.parquet"

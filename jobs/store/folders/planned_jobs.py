@@ -70,7 +70,8 @@ class PlannedJobs(ParquetCache):
 
     def drop(self) -> None:
         """Delete the file: a document that it was made from is about to change."""
-        self.delete(self.names())
+        if self.names():
+            self.forget()
 
     def write(self, sizes: Mapping[str, int], lines: Iterable[Line]) -> None:
         """Write the jobs of documents that had these sizes, in place of the file before."""

@@ -2,7 +2,7 @@
 
 import re
 
-from compound.jobs.store.format.checksummed_json import sha256
+from compound.jobs.store.format.checksummed_json import hashed_key, sha256
 
 DEVICES, PROFILES = "devices", "profiles"
 
@@ -15,4 +15,4 @@ def profile_key(device: str) -> str:
 
 def trace_key(job_id: str, trace: bytes) -> str:
     """Return a name with a hash of the content: gzip's checksum does not cover its header."""
-    return f"{PROFILES}/{job_id}-{sha256(trace)[:16]}.json.gz"
+    return hashed_key(f"{PROFILES}/{job_id}", trace, "json.gz")

@@ -73,7 +73,8 @@ class Reservations:
             jobs=tuple(sorted(jobs)),
             waiting=waiting,
         )
-        self._files.put({_key(self._study): seal("reservation", reservation)})
+        key = _key(self._study)
+        self._files.put({key: seal("reservation", reservation, key)})
 
     def clear(self) -> None:
         """Delete this study's reservation."""
@@ -102,7 +103,7 @@ class Reservations:
         key = _key(study)
         data = self._files.read(key)
         try:
-            return unseal(data, Reservation, self._files.locate(key)) if data else None
+            return unseal(data, Reservation, self._files.locate(key), key) if data else None
         except StoreError as error:
             LOG.warning("%s; its jobs may be trained twice", str(error).splitlines()[0])
             return None
@@ -120,17 +121,17 @@ class Reservations:
         """
         folder = JobFolder(self._files, job_id)
         attempts, manifest = folder.attempts(), folder.newest()
-        if not attempts:
-            return None
-        if manifest is None or manifest.written_by < attempts[-1]:
-            return self._claimed(folder, attempts[-1])
-        return None if manifest.result else self._begun(folder, manifest)
+        since = [attempt for attempt in attempts if not manifest or attempt > manifest.written_by]
+        claimed = next((a for a in reversed(since) if not folder.is_foreign(a)), None)
+        if claimed is not None:
+            return self._claimed(folder, claimed)
+        return None if manifest is None or manifest.result else self._begun(folder, manifest)
 
     def _claimed(self, folder: JobFolder, attempt: Attempt) -> Writing | None:
         """Return an attempt that has claimed its number and has not committed anything."""
-        key = f"{folder.attempt_key(attempt)}/claim.json"
+        key = folder.claim_key(attempt)
         data = self._files.read(key)
-        writer = unseal(data, Writer, self._files.locate(key)) if data else None
+        writer = unseal(data, Writer, self._files.locate(key), key) if data else None
         if writer is None or _has_ended(writer):
             return None
         return Writing(attempt.name, writer.host, writer.pid, commit=0, epoch=0)
@@ -144,7 +145,9 @@ class Reservations:
 
     def has_newer(self, job_id: str, attempt: int) -> bool:
         """Whether a job has a newer attempt than this, or another of the same number."""
-        numbers = [begun.number for begun in JobFolder(self._files, job_id).attempts()]
+        folder = JobFolder(self._files, job_id)
+        since = [begun for begun in folder.attempts() if begun.number >= attempt]
+        numbers = [begun.number for begun in since if not folder.is_foreign(begun)]
         return max(numbers, default=0) > attempt or numbers.count(attempt) > 1
 
 

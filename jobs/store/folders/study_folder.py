@@ -14,10 +14,11 @@ from typing import NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from compound.jobs.store.backend.files import Files
+from compound.jobs.store.folders.contents import StudyContents
 from compound.jobs.store.folders.done_jobs import DoneJobs
 from compound.jobs.store.folders.planned_jobs import PlannedJobs
 from compound.jobs.store.format.checksummed_json import DamagedError, seal, unseal
-from compound.jobs.store.format.file_kinds import DOCUMENT, EVENTS, LEASE, STUDY_NAME
+from compound.jobs.store.format.file_kinds import CONTENTS, DOCUMENT, EVENTS, LEASE, STUDY_NAME
 from compound.schemas.base import Model
 from compound.schemas.errors import BusyError, StoreError
 from compound.schemas.job import Event
@@ -25,7 +26,7 @@ from compound.schemas.study import NAME_PATTERN
 
 LOG = logging.getLogger(__name__)
 
-_RESERVED = {LEASE, EVENTS}
+_RESERVED = {LEASE, EVENTS, CONTENTS}
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -53,6 +54,10 @@ class StudyFolder:
             raise StoreError(f"not a study's name: {name[:100]!r}", allowed=NAME_PATTERN)
         self.name, self._files, self._folder = name, files, f"studies/{name}"
         self._events = f"{self._folder}/{EVENTS}"
+        self._seed = zlib.crc32(self._folder.encode())
+        self._newest, self._appended = 0, False
+        self._unlisted: dict[str, int] = {}
+        self.contents = StudyContents(files, self._folder)
 
     @property
     def done_jobs(self) -> DoneJobs:
@@ -79,15 +84,33 @@ class StudyFolder:
             raise StoreError(f"not a document's name: {name[:100]!r}", allowed=allowed)
         return f"{self._folder}/{name}"
 
-    def write(self, name: str, document: BaseModel) -> None:
-        """Replace a document as a whole."""
-        kind = type(document).__name__.lower()
-        self._files.put({self._key(name): seal(kind, document, indent=1)})
+    def write(self, name: str, document: BaseModel, *, listed: bool = True) -> None:
+        """Replace a document as a whole, and list it with its number.
+
+        `listed`: False for one that is written every second; `list_unlisted` lists it in the end.
+        """
+        kind, key = type(document).__name__.lower(), self._key(name)
+        newest = self.contents.current().newest if listed or not self._newest else 0
+        self._newest = number = max(self._newest, newest) + 1
+        self._files.put({key: seal(kind, document, key, number=number, indent=1)})
+        if listed:
+            self.contents.keep_document(name, number)
+        else:
+            self._unlisted[name] = number
+
+    def list_unlisted(self) -> None:
+        """List the documents that were written without; a store that fails costs a warning."""
+        try:
+            for name, number in self._unlisted.items():
+                self.contents.keep_document(name, number)
+        except StoreError as error:
+            LOG.warning("the list of the study's files was not written: %s", error)
 
     def read(self, name: str, cls: type[M]) -> M | None:
         """Return a document; None if it was never written, DamagedError if it is damaged."""
-        data = self._files.read(self._key(name))
-        return None if data is None else unseal(data, cls, self.path(name))
+        key = self._key(name)
+        data = self._files.read(key)
+        return None if data is None else unseal(data, cls, self.path(name), key)
 
     def put_text(self, name: str, text: str) -> None:
         """Replace a text, such as report.html, as a whole."""
@@ -99,7 +122,11 @@ class StudyFolder:
 
     def append_event(self, event: Event) -> None:
         """Add an event. It outlives a killed process, and the end of a job also a power cut."""
-        self._files.append_line(self._events, _to_line(event), durable=event.kind == "ended")
+        line = _to_line(event, self._seed)
+        self._files.append_line(self._events, line, durable=event.kind == "ended")
+        if not self._appended:
+            self._appended = True
+            self.contents.keep_events()
 
     def events(self) -> list[Event]:
         """Return all events in order, without lines that are torn or damaged."""
@@ -115,12 +142,14 @@ class StudyFolder:
 
     def lost_events(self) -> LostLines:
         """Count the lines of events that cannot be read. DamagedError: they are in no file."""
-        lost = [line for line in self._files.lines(self._events) if _from_line(line) is None]
+        lost = [
+            line for line in self._files.lines(self._events) if _from_line(line, self._seed) is None
+        ]
         torn = sum(not line.endswith(_END) for line in lost)
         return LostLines(len(lost) - torn, torn)
 
     def _lines(self) -> list[Event | None]:
-        return [_from_line(line) for line in self._files.lines(self._events)]
+        return [_from_line(line, self._seed) for line in self._files.lines(self._events)]
 
     @contextmanager
     def lease(self, holder: Mapping[str, str]) -> Iterator[None]:
@@ -128,7 +157,7 @@ class StudyFolder:
         key = f"{self._folder}/{LEASE}"
         since = datetime.now(UTC).isoformat(timespec="seconds")
         note = {"host": socket.gethostname(), "pid": str(os.getpid()), "since": since, **holder}
-        lock = self._files.lock(key, seal("lease", _Note(holder=note)))
+        lock = self._files.lock(key, seal("lease", _Note(holder=note), key))
         if lock is None:
             raise self._busy(self._files.holder(key), self._files.locate(key))
         try:
@@ -138,16 +167,25 @@ class StudyFolder:
             # deleted under the lock: afterwards it may be another driver's.
             if self._files.names(self._folder) == [LEASE]:
                 self._files.delete([key])
+            else:
+                self._keep_events()
             lock.close()
+
+    def _keep_events(self) -> None:
+        try:
+            self.contents.keep_events()
+        except StoreError as error:
+            LOG.warning("the list of the study's files was not written: %s", error)
 
     def drivers(self) -> list[dict[str, str]]:
         """Return who runs the study now, or is about to: host, process and since when."""
-        notes = self._files.holders(f"{self._folder}/{LEASE}")
-        return [holder for note in notes if (holder := _readable_holder(note))]
+        key = f"{self._folder}/{LEASE}"
+        notes = self._files.holders(key)
+        return [holder for note in notes if (holder := _readable_holder(note, key))]
 
     def _busy(self, note: bytes, where: str) -> BusyError:
         try:
-            holder = holder_of(note)
+            holder = holder_of(note, f"{self._folder}/{LEASE}")
             driver = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
         except (StoreError, ValueError, KeyError, TypeError):
             driver = "a process that has just begun"
@@ -157,7 +195,12 @@ class StudyFolder:
         )
 
 
-def holder_of(note: bytes) -> dict[str, str]:
+def lease_key(key: str) -> str:
+    """Return the key of a study's lease; in a bucket the note of each driver has its own ending."""
+    return f"{key.rpartition('/')[0]}/{LEASE}"
+
+
+def holder_of(note: bytes, key: str) -> dict[str, str]:
     """Return the holder that a lease's note names; in stores of schema 1 it is plain JSON.
 
     StoreError, ValueError, KeyError or TypeError: it names none, as where it is half written.
@@ -165,29 +208,33 @@ def holder_of(note: bytes) -> dict[str, str]:
     if note.startswith(b'{"host": '):
         plain: dict[str, str] = json.loads(note)
         return plain
-    return unseal(note, _Note, LEASE).holder
+    return unseal(note, _Note, key, key).holder
 
 
-def _readable_holder(note: bytes) -> dict[str, str]:
+def _readable_holder(note: bytes, key: str) -> dict[str, str]:
     try:
-        return holder_of(note)
+        return holder_of(note, key)
     except (StoreError, ValueError, KeyError, TypeError):
         return {}  # it is half written: its process has just begun
 
 
-def _to_line(event: Event) -> bytes:
+def _to_line(event: Event, seed: int) -> bytes:
+    """Return the line of an event; `seed`: of the checksum, so that it holds in one study only."""
     content = event.model_dump_json(exclude_none=True).encode()
     # A checksum a line: a line is appended, so a crash or a bad sector costs this line alone.
-    return b'{"crc32": "%08x", "event": %s}' % (zlib.crc32(content), content)
+    return b'{"crc32": "%08x", "event": %s}' % (zlib.crc32(content, seed), content)
 
 
 _END = b"}}"
 _LINE = re.compile(rb'\{"crc32": "([0-9a-f]{8})", "event": (\{.*\})\}')
 
 
-def _from_line(line: bytes) -> Event | None:
+def _from_line(line: bytes, seed: int) -> Event | None:
     match = _LINE.fullmatch(line)
-    if not match or match[1] != b"%08x" % zlib.crc32(match[2]):
+    if not match:
+        return None
+    # Lines of schemas 1 to 3 have a checksum of the content alone.
+    if int(match[1], 16) not in (zlib.crc32(match[2], seed), zlib.crc32(match[2])):
         return None
     try:
         return Event.model_validate_json(match[2])

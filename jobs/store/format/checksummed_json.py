@@ -1,12 +1,15 @@
 """Sealed JSON: a record with its schema version and the checksum of the file that holds it.
 
-The file is one JSON object, `{"sha256": "...", "schema_version": 3, "kind": ..., "content": ...}`.
-The hash covers every byte that follows its closing quote, so any flipped bit and any cut shows.
+The file is one JSON object, `{"sha256": "...", "schema_version": 4, "kind": ..., "key": ...,
+"content": ...}`. The hash covers every byte that follows its closing quote, so any flipped bit and
+any cut shows. `key` is the place below the store's root that it was written for: a store can be
+moved or copied as a whole, but a record that lies at another place is not read. Records of schemas
+1 to 3 have no key.
 """
 
 import hashlib
 import re
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,27 +21,53 @@ __all__ = ["DamagedError", "damaged", "intact", "seal", "sha256", "unseal", "ver
 
 _HEAD = b'{"sha256": "'
 _HEX = 64
-_FIELDS = re.compile(rb'", "schema_version": (\d{1,9}), "kind": "\w+", "content": ')
+_FIELDS = re.compile(
+    rb'", "schema_version": (\d{1,9}), "kind": "\w+"'
+    rb'(?:, "key": "([\w./-]{1,1000})")?(?:, "number": (\d{1,18}))?, "content": '
+)
 _TAIL = b"}\n"
+_HASHED = re.compile(r"(.+)-([0-9a-f]{16})\.[a-z.]+")
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def seal(kind: str, content: BaseModel, *, indent: int | None = None) -> bytes:
-    """Return the bytes of a sealed record."""
-    fields = f'", "schema_version": {SCHEMA_VERSION}, "kind": "{kind}", "content": '
-    rest = f"{fields}{content.model_dump_json(indent=indent)}}}\n".encode()
+class MisplacedError(DamagedError):
+    """A stored file was written whole, for another place."""
+
+
+class Label(NamedTuple):
+    """What a sealed record says of itself, before its content."""
+
+    version: int
+    key: str
+    """Where it was written to, below the store's root; empty: it does not say."""
+    number: int
+    """Of the documents of a study: counts what was written there; 0: not counted."""
+
+
+def seal(
+    kind: str, content: BaseModel, key: str, *, number: int = 0, indent: int | None = None
+) -> bytes:
+    """Return the bytes of a record for a key; an empty key: for no place in a store."""
+    fields = f'", "schema_version": {SCHEMA_VERSION}, "kind": "{kind}"'
+    fields += f', "key": "{key}"' * bool(key) + f', "number": {number}' * bool(number)
+    rest = f'{fields}, "content": {content.model_dump_json(indent=indent)}}}\n'.encode()
     return _HEAD + sha256(rest).encode() + rest
 
 
-def unseal(data: bytes, cls: type[M], where: str) -> M:
-    """Read a sealed record; DamagedError, or StoreError for one of a newer schema."""
+def unseal(data: bytes, cls: type[M], where: str, key: str | None) -> M:
+    """Read the record of a key; of any place, for None.
+
+    DamagedError; MisplacedError: it was written for another key; StoreError: a newer schema.
+    """
     if not intact(data):
         raise damaged("its checksum does not match", where)
     fields = _FIELDS.match(data, len(_HEAD) + _HEX)
     if not fields or not data.endswith(_TAIL):
         raise damaged("it is not a record", where)
     refuse_newer(int(fields[1]), where)
+    if key is not None and fields[2] and fields[2].decode() != key:
+        raise misplaced(fields[2].decode(), where)
     try:
         return cls.model_validate_json(data[fields.end() : -len(_TAIL)], context=STORED)
     except ValidationError as error:
@@ -54,10 +83,17 @@ def intact(data: bytes) -> bool:
     return data[len(_HEAD) : start] == sha256(memoryview(data)[start:]).encode()
 
 
+def label_of(data: bytes) -> Label:
+    """Return what a sealed record says of itself; schema 0 for bytes that are no record."""
+    fields = _FIELDS.match(data, len(_HEAD) + _HEX)
+    if not fields:
+        return Label(0, "", 0)
+    return Label(int(fields[1]), (fields[2] or b"").decode(), int(fields[3] or 0))
+
+
 def version_of(data: bytes) -> int:
     """Return the schema that a sealed record was written with; 0 for bytes that are none."""
-    fields = _FIELDS.match(data, len(_HEAD) + _HEX)
-    return int(fields[1]) if fields else 0
+    return label_of(data).version
 
 
 def damaged(reason: str, where: str) -> DamagedError:
@@ -66,9 +102,45 @@ def damaged(reason: str, where: str) -> DamagedError:
     return DamagedError(f"the file is damaged: {reason}", where=where, next_step=advice)
 
 
+def misplaced(key: str, where: str) -> MisplacedError:
+    """Return the error of a file that was written for another place."""
+    advice = "move it back there, or away; nothing reads it here"
+    problem = f"the file is foreign: it was written as {key}"
+    return MisplacedError(problem, where=where, next_step=advice)
+
+
 def sha256(data: bytes | memoryview) -> str:
     """Return the hash in 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def hashed_key(stem: str, data: bytes, suffix: str) -> str:
+    """Return the key of a file that no record names: STEM-HASH.SUFFIX, so that it proves itself.
+
+    The hash covers the stem too: under another name, or in another folder, it does not fit.
+    """
+    return f"{stem}-{_hash_at(stem, data)}.{suffix}"
+
+
+def has_its_hash(key: str, data: bytes) -> bool:
+    """Whether a file has the content and the place of its key's hash.
+
+    Schemas 1 to 3 hashed the content alone.
+    """
+    match = _HASHED.fullmatch(key)
+    return match is not None and match[2] in (_hash_at(match[1], data), sha256(data)[:16])
+
+
+def has_plain_hash(key: str, data: bytes) -> bool:
+    """Whether a file was named as by schemas 1 to 3: its key's hash does not cover its place."""
+    match = _HASHED.fullmatch(key)
+    return match is not None and match[2] == sha256(data)[:16]
+
+
+def _hash_at(stem: str, data: bytes) -> str:
+    digest = hashlib.sha256(f"{stem}\n".encode())
+    digest.update(data)
+    return digest.hexdigest()[:16]
 
 
 def _short(error: ValidationError) -> str:

@@ -41,7 +41,7 @@ ROSTER = re.compile(r"planned-([0-9a-f]{16})\.parquet")
 TEST_PREDICTIONS = re.compile(r"test-([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{16})\.parquet")
 """Its groups: the hashes of the test part, of the weights and of the content."""
 
-LEASE, EVENTS = "lease.json", "events.jsonl"
+LEASE, EVENTS, CONTENTS = "lease.json", "events.jsonl", "contents.json"
 DRIVERS = "drivers"
 """The folder with what the driver of each running study trains; see folders/reservations.py."""
 

@@ -62,7 +62,7 @@ def _body_bytes(metadata: bytes) -> int:
 def _lies_within(metadata: bytes, batch: int, body: int) -> bool:
     """Whether the rows and the buffers of a record batch are within its body, and not packed."""
     rows = _number(metadata, batch, _ROWS, "<q")
-    if _place(metadata, batch, _COMPRESSION) or not 0 <= rows <= body // _NARROWEST:
+    if _field_offset(metadata, batch, _COMPRESSION) or not 0 <= rows <= body // _NARROWEST:
         return False
     if any(length != rows for length, _ in _pairs(metadata, batch, _NODES)):
         return False
@@ -70,7 +70,7 @@ def _lies_within(metadata: bytes, batch: int, body: int) -> bool:
     return all(0 <= at <= body and 0 <= size <= body - at for at, size in buffers)
 
 
-def _place(metadata: bytes, table: int, field: int) -> int:
+def _field_offset(metadata: bytes, table: int, field: int) -> int:
     """Return the offset of a table's field; 0 if it is left out, as a number that is 0 is."""
     top = table - _SIGNED.unpack_from(metadata, table)[0]
     if top < 0:
@@ -83,16 +83,16 @@ def _place(metadata: bytes, table: int, field: int) -> int:
 
 
 def _number(metadata: bytes, table: int, field: int, form: str) -> int:
-    place = _place(metadata, table, field)
-    return int(struct.unpack_from(form, metadata, place)[0]) if place else 0
+    at = _field_offset(metadata, table, field)
+    return int(struct.unpack_from(form, metadata, at)[0]) if at else 0
 
 
 def _target(metadata: bytes, table: int, field: int) -> int:
     """Return the offset of the table or vector that a field leads to."""
-    place = _place(metadata, table, field)
-    if not place:
+    at = _field_offset(metadata, table, field)
+    if not at:
         raise ValueError("a field is left out")
-    return place + int(_OFFSET.unpack_from(metadata, place)[0])
+    return at + int(_OFFSET.unpack_from(metadata, at)[0])
 
 
 def _pairs(metadata: bytes, table: int, field: int) -> list[tuple[int, int]]:

@@ -1,10 +1,12 @@
 """The manifest of an attempt: the files that it has committed. Readers trust nothing else."""
 
 import hashlib
+from itertools import chain
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
+from compound.jobs.store.format.checksummed_json import misplaced, unseal
 from compound.schemas.base import Model
 from compound.schemas.job import EpochRow, JobResult
 
@@ -145,3 +147,35 @@ class Manifest(Model):
     def written_by(self) -> Attempt:
         """The attempt that this is a commit of."""
         return Attempt(self.attempt, self.nonce)
+
+    @property
+    def rows(self) -> int:
+        """The lines of the table of metrics in its parts."""
+        return sum(part.rows for part in self.parts)
+
+    @property
+    def files(self) -> list[StoredFile]:
+        """All files that it names."""
+        checkpoints = (checkpoint.files.values() for checkpoint in self.checkpoints)
+        files = (*self.parts, self.predictions, *chain.from_iterable(checkpoints))
+        return [file for file in files if file]
+
+    def key(self, copy: int = 0) -> str:
+        """Return where it is put; the second copy of a job's last commit has the next number."""
+        return manifest_key(f"jobs/{self.job}/{self.written_by.name}", self.sequence + copy)
+
+
+def manifest_key(attempt_key: str, number: int) -> str:
+    """Return the key of a commit in an attempt's folder."""
+    return f"{attempt_key}/manifest-{number:06d}.json"
+
+
+def read_manifest(data: bytes, where: str, key: str) -> Manifest:
+    """Read the manifest of a key. DamagedError; MisplacedError: it is another commit's.
+
+    What it commits is compared as well: manifests of schemas 1 to 3 do not say their key.
+    """
+    manifest = unseal(data, Manifest, where, key)
+    if key not in (manifest.key(), manifest.key(int(manifest.result is not None))):
+        raise misplaced(manifest.key(), where)
+    return manifest

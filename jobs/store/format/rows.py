@@ -132,11 +132,16 @@ def to_parquet(table: pa.Table, metadata: Mapping[bytes, bytes] | None = None) -
 
 
 def from_parquet(
-    data: bytes, where: str, schema: pa.Schema = METRICS, as_words: Sequence[str] = ()
+    data: bytes,
+    where: str,
+    schema: pa.Schema = METRICS,
+    as_words: Sequence[str] = (),
+    former: pa.Schema | None = None,
 ) -> pa.Table:
     """Read a table; DamagedError, or StoreError for a newer schema or extension types.
 
-    `as_words`: columns that come as dictionaries, in a fraction of the time.
+    `as_words`: columns that come as dictionaries, in a fraction of the time. `former`: the columns
+    that it may have instead.
     """
     _refuse_arrow_schema(data, where)
     try:
@@ -149,7 +154,7 @@ def from_parquet(
         table = part.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged("it is not readable Parquet", where) from error
-    if not _plain(table.schema).equals(schema):
+    if not any(_plain(table.schema).equals(fit) for fit in (schema, former) if fit is not None):
         raise damaged(f"its columns are not {', '.join(schema.names)}", where)
     return table
 
@@ -225,13 +230,20 @@ class Tail(NamedTuple):
     """The offset after them: that of the tear, where not all could be read."""
 
 
-def from_live(data: bytes, start: int = 0) -> list[pa.RecordBatch]:
-    """Return the whole and undamaged batches up to the first tear, from a message's offset on."""
-    return tail_of(data, start).batches
+Origin = tuple[str, int]
+"""The job and the attempt whose rows a live stream holds: each of its lines names them."""
 
 
-def tail_of(data: bytes, start: int = 0) -> Tail:
-    """Read a live stream from a message's offset on, up to the first tear."""
+def from_live(data: bytes, start: int = 0, origin: Origin | None = None) -> list[pa.RecordBatch]:
+    """Return the whole and undamaged batches up to the first tear, from a message's offset on.
+
+    `origin`: rows of another job or attempt count as damaged.
+    """
+    return tail_of(data, start, origin).batches
+
+
+def tail_of(data: bytes, start: int = 0, origin: Origin | None = None) -> Tail:
+    """Read a live stream from a message's offset on, up to the first tear; see `from_live`."""
     header = data[: PREFIX + int.from_bytes(data[4:PREFIX], "little")]
     if not header.startswith(MARK) or b"ARROW:extension" in header:
         return Tail([], 0)
@@ -246,13 +258,20 @@ def tail_of(data: bytes, start: int = 0) -> Tail:
             # pyarrow trusts offsets and lengths in the bytes: a wrong one would read outside them.
             batch.validate(full=True)
             following = start + source.tell() - len(header)
-            if not _holds(batch, metadata or {}, data[end:following]):
+            if not _holds(batch, metadata or {}, data[end:following]) or _strays(batch, origin):
                 break
             batches.append(batch)
             end = following
     except (StopIteration, pa.ArrowException, OSError, ValueError):
         pass
     return Tail(batches, end)
+
+
+def _strays(batch: pa.RecordBatch, origin: Origin | None) -> bool:
+    """Whether a message's rows are of another job or attempt; all its rows are of one epoch."""
+    if origin is None or not batch.num_rows:
+        return False
+    return (batch["job"][0].as_py(), batch["attempt"][0].as_py()) != origin
 
 
 def _holds(batch: pa.RecordBatch, metadata: Mapping[bytes, bytes], message: bytes) -> bool:

@@ -2,12 +2,18 @@
 
 from compound.schemas.errors import StoreError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The version of everything in the store that this program writes; it reads all up to it.
 
 2: the names of attempts' folders end with a nonce, see manifest.Attempt.
 3: a manifest may name a file with the predicted class of every validation image.
+4: every record says for which key it was written, see checksummed_json; names that hold a hash
+of the content, and checksums of events, cover the place too; a study lists its files.
 """
+
+KEYED_SINCE = 4
+"""Records of this and later schemas say for which key they were written, and studies that have any
+list their files."""
 
 
 def refuse_newer(version: int, where: str) -> None:

@@ -19,16 +19,12 @@ def claim(folder: JobFolder, writer: Writer) -> tuple[Attempt, Writer]:
     while True:
         attempt = Attempt(_next_number(folder), uuid.uuid4().hex[:8])
         writer = writer.model_copy(update={"attempt": attempt.number})
-        folder.files.put({claim_key(folder, attempt): seal("claim", writer)})
+        key = folder.claim_key(attempt)
+        folder.files.put({key: seal("claim", writer, key)})
         rivals = [claimed for claimed in folder.attempts() if claimed != attempt]
         if attempt.number not in [rival.number for rival in rivals]:
             return attempt, writer
-        folder.files.delete([claim_key(folder, attempt)])
-
-
-def claim_key(folder: JobFolder, attempt: Attempt) -> str:
-    """Return the key of an attempt's claim."""
-    return f"{folder.attempt_key(attempt)}/claim.json"
+        folder.files.delete([key])
 
 
 def _next_number(folder: JobFolder) -> int:

@@ -101,7 +101,8 @@ class Shards:
         self._thread.close()
 
     def _put_note(self, folder: str, note: _Note) -> None:
-        self._files.put({f"{folder}/{note_name(self._rank)}": seal("shard", note)})
+        key = f"{folder}/{note_name(self._rank)}"
+        self._files.put({key: seal("shard", note, key)})
 
     def _wait_for_note(self, folder: str, rank: int, deadline: float) -> StoredFile:
         """Wait for a rank's note about its shard."""
@@ -110,7 +111,7 @@ class Shards:
             if time.monotonic() > min(deadline, self._limit):
                 raise self._missing(folder, rank, "it has not come")
             time.sleep(min(max(_POLL_S, (time.monotonic() - begun) / 10), _LONGEST_POLL_S))
-        note = unseal(data, _Note, self._files.locate(key))
+        note = unseal(data, _Note, self._files.locate(key), key)
         if note.file is None:
             raise self._missing(folder, rank, note.problem)
         return note.file

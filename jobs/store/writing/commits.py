@@ -7,7 +7,7 @@ from compound.jobs.store.backend.files import Content
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_json import seal
 from compound.jobs.store.format.file_kinds import attempt_of, kind_of
-from compound.jobs.store.format.manifest import Manifest
+from compound.jobs.store.format.manifest import Attempt, Manifest
 from compound.schemas.errors import StoreError
 
 
@@ -52,12 +52,11 @@ class Commits:
         return self.newest.model_copy(update={"sequence": self._sequence, **changes})
 
     def _put(self, data: Mapping[str, Content], manifest: Manifest, copies: int) -> None:
-        sealed = seal("manifest", manifest)
-        numbers = range(manifest.sequence, manifest.sequence + copies)
+        keys = [manifest.key(copy) for copy in range(copies)]
         # Two puts: the manifest may only be there once all files that it names are durable.
         if data:
             self._put_or_clean_up(data)
-        self._files.put({self._key(number): sealed for number in numbers})
+        self._files.put({key: seal("manifest", manifest, key) for key in keys})
 
     def _put_or_clean_up(self, data: Mapping[str, Content]) -> None:
         try:
@@ -75,7 +74,7 @@ class Commits:
     def _refuse_if_superseded(self) -> None:
         attempt = self.newest.written_by
         newest = max([attempt, *self._folder.attempts()])
-        if newest > attempt:
+        if newest > attempt and not self._folder.is_foreign(newest):
             problem = f"{attempt.name} of this job has been taken over by {newest.name}"
             where = self._files.locate(self._folder.attempt_key(attempt))
             raise StoreError(
@@ -100,10 +99,15 @@ class Commits:
         needed = _parts([self.newest]) | _checkpoints([self.newest])
         needed |= {self._key(last), self._key(last + 1)}
         top = f"{self._folder.key}/"
+        foreign: dict[Attempt, bool] = {own: False}
         # By files, not by folders: s3rver lists no folder without a file directly in it.
         for key in self._files.walk(self._folder.key):
             attempt = attempt_of(key.removeprefix(top).partition("/")[0])
-            if attempt is not None and attempt <= own and key not in needed:
+            if attempt is None or attempt > own or key in needed:
+                continue
+            if attempt not in foreign:
+                foreign[attempt] = self._folder.is_foreign(attempt)
+            if not foreign[attempt]:
                 swept.add(key)
         self._delete(swept)
 

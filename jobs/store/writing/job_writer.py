@@ -88,7 +88,8 @@ class JobWriter:
         except DamagedError:
             recorded = None  # the id is the hash of the content: it can be written again
         if recorded is None:
-            self._files.put({f"{self._folder.key}/job.json": seal("job", job, indent=1)})
+            key = f"{self._folder.key}/job.json"
+            self._files.put({key: seal("job", job, key, indent=1)})
 
     @property
     def identity(self) -> Attempt:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compound.jobs.runtime.process_mark import own_mark
+from compound.jobs.process_mark import own_mark
 from compound.jobs.runtime.temporary_folder import make_folder, sweep, temporary_folder
 
 MAKE_AND_DIE = """

@@ -14,6 +14,8 @@ import pytest
 from compound.jobs.run_job import Process, run
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend import local_files as local
+from compound.jobs.store.backend import local_folders
+from compound.jobs.training import job_recorder
 from compound.jobs.training.data_cache import DataCache
 from tests.support.interrupted_jobs import (
     RECIPE,
@@ -95,6 +97,7 @@ def test_a_store_that_breaks_in_mid_run_and_is_mended(
     job, store = small_job(**RECIPE, checkpoint_steps=4), ArtifactStore.open(str(tmp_path))
     disk = BrokenDisk(number)
     monkeypatch.setattr(local, "os", disk)
+    monkeypatch.setattr(local_folders, "os", disk)
     taken = After(steps)
 
     def stopping() -> bool:
@@ -145,3 +148,21 @@ def test_a_disk_that_is_really_full(small_disk: Path, data: DataCache, whole: Wh
     filler.unlink()
     _, done = attempt(job, store, data)
     assert done.status == "done" and weights(store, job) == whole[1]
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted"])
+def test_a_store_that_vanishes_ends_the_job_before_the_next_checkpoint(
+    tmp_path: Path, data: DataCache, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(job_recorder, "_LOOK_S", 0.0)
+    store = ArtifactStore.open(str(tmp_path / "runs"))
+    work = run(small_job(epochs=40, checkpoint_every=40), store, Process.single(), data)
+    assert next(work).epoch == 1
+    root = Path(store.uri)
+    root.rename(tmp_path / "elsewhere") if how == "moved" else shutil.rmtree(root)
+    with pytest.raises(StopIteration) as ended:
+        next(work)
+    result = ended.value.value
+    assert result.status == "failed" and result.epochs == 1
+    assert result.cause.kind == "storage" and "deleted or moved" in result.cause.message
+    assert not root.exists(), "nothing makes it again"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from compound.jobs.store.folders.job_folder import JobState
+from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.orchestrator.cli.status import failed_groups
 from compound.schemas.job import Cause

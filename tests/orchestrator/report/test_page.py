@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.choose.verdict import analyse
-from compound.orchestrator.records.other_rates import OtherRates
 from compound.orchestrator.report import tables
 from compound.orchestrator.report.inputs import ReportInputs, all_jobs
 from compound.orchestrator.report.page import render

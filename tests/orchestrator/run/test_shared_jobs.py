@@ -1,5 +1,6 @@
 """Drivers of several studies in one store: each job is trained by one of them, and by no other."""
 
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -166,6 +167,23 @@ def test_an_attempt_that_a_dead_driver_had_reserved_is_not_waited_for(store: str
         assert taken(two, [job]) is job
     with _writing(store, job, "begun"), driver(ledger, "one") as one:
         assert taken(one, [job]) is job
+
+
+@pytest.mark.parametrize("how", ["begun", "claimed"])
+def test_an_attempt_that_was_copied_here_holds_nobody_up(store: str, how: str) -> None:
+    ledger, (job, other) = ArtifactStore.open(store), requests(2)
+    for request in (job, other):
+        with ledger.writer(request.job) as writer:
+            writer.finish(_stopped(request, writer.attempt))
+    with _writing(store, other, how), driver(ledger, "two") as two:
+        (attempt,) = Path(store, "jobs", other.job.id).glob("attempt-0002-*")
+        shutil.copytree(attempt, Path(store, "jobs", job.job.id, attempt.name))
+        assert taken(two, [other]) is None
+        assert taken(two, [job]) is job
+        cause = Cause(kind="storage", message="the disk is full")
+        ended = _stopped(job, 1).model_copy(update={"status": "failed", "cause": cause})
+        assert not two.is_overtaken(ended)
+        assert two.is_overtaken(ended.model_copy(update={"job": other.job.id}))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend import local_files as local
+from compound.jobs.store.backend import local_folders
 from compound.schemas.architecture import Coefficients
 from compound.schemas.errors import StoreError
 from compound.schemas.job import Event
@@ -64,6 +65,7 @@ def calls_of_a_whole_job(tmp_path: Path) -> int:
     disk = Disk(-1, "crash")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local, "os", disk)
+        patch.setattr(local_folders, "os", disk)
         whole_job(tmp_path / "counted", Progress())
     return disk.calls
 

@@ -39,6 +39,7 @@ RELATED = {
     "document": ("document", "fsck"),
     "events": ("events", "fsck"),
     "lease": ("lease", "fsck"),
+    "reservation": ("reservation", "fsck"),
     "index": ("index", "fsck"),
 }  # fmt: skip
 """What reads a file of each kind."""

@@ -17,7 +17,7 @@ from compound.jobs.store.format.rows import METRICS
 from compound.schemas.architecture import Coefficients
 from compound.schemas.errors import StoreError
 from compound.schemas.recipe import Keep
-from tests.support.damaged_files import LOADED, Canary, newest, parquet
+from tests.support.damaged_files import LOADED, Canary, commit_key, newest, parquet
 from tests.support.store_crashes import found_in
 from tests.support.store_samples import (
     JOB,
@@ -51,7 +51,7 @@ def committed(store: ArtifactStore) -> Manifest:
 def recommit(store: ArtifactStore, manifest: Manifest) -> None:
     """Put another last commit in place of both copies."""
     for path in Path(store.uri, "jobs", JOB.id).rglob("manifest-*.json"):
-        path.write_bytes(seal("manifest", manifest))
+        path.write_bytes(seal("manifest", manifest, commit_key(path)))
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_a_sector_that_cannot_be_read_is_damage(
 ) -> None:
     files, entry, _ = stored(tmp_path, size)
 
-    def unreadable(*arguments: object) -> int:
+    def unreadable(*arguments: object, **options: object) -> int:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(os, "preadv", unreadable)

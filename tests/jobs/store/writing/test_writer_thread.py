@@ -20,6 +20,7 @@ from compound.jobs.store.format.manifest import CheckpointFiles, Manifest
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.schemas.errors import StoreError
 from compound.schemas.recipe import Keep, Recipe
+from tests.support.damaged_files import commit_key
 from tests.support.store_samples import (
     JOB,
     epochs_of,
@@ -191,7 +192,8 @@ def test_an_older_store_with_a_torch_file_is_read(store: ArtifactStore) -> None:
     files = {n: f for n, f in stored.files.items() if n != "optimizer.safetensors"}
     old = stored.model_copy(update={"files": {**files, "optimizer.pt": entry}})
     changed = manifest.model_copy(update={"checkpoints": (old,)})
-    files_of(store, "manifest-*.json")[-1].write_bytes(seal("manifest", changed))
+    path = files_of(store, "manifest-*.json")[-1]
+    path.write_bytes(seal("manifest", changed, commit_key(path)))
     assert whole(store.checkpoint(JOB.id), 1)
     with store.writer(JOB) as writer:
         assert whole(writer.resume(), 1)

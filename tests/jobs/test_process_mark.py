@@ -4,9 +4,9 @@ import os
 import subprocess
 import sys
 
-from compound.jobs.runtime.process_mark import MARK, own_mark, runs
+from compound.jobs.process_mark import MARK, own_mark, runs
 
-PRINT_MARK = "from compound.jobs.runtime.process_mark import own_mark; print(own_mark())"
+PRINT_MARK = "from compound.jobs.process_mark import own_mark; print(own_mark())"
 
 
 def test_a_process_that_runs_is_seen() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from compound.jobs.data.source import summarise
 from compound.jobs.store.artifacts import ArtifactStore
+from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.status import status
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.records.documents import (
@@ -17,7 +18,6 @@ from compound.orchestrator.records.documents import (
     Record,
     documents,
 )
-from compound.orchestrator.records.other_rates import OtherRates
 from compound.orchestrator.spec.load import load
 from compound.schemas.outcomes.recipe_check import (
     Difference,

@@ -15,13 +15,13 @@ MARK = re.compile(r"[0-9a-f]{12}-\d+-\d+", re.ASCII)
 
 def own_mark() -> str:
     """Return the mark of this process."""
-    return f"{_place()}-{os.getpid()}-{started(os.getpid()) or 0}"
+    return f"{_machine()}-{os.getpid()}-{started(os.getpid()) or 0}"
 
 
 def runs(mark: str) -> bool:
     """Whether the process with a mark still runs; True where that cannot be seen from here."""
-    place, number, start = mark.split("-")
-    if place != _place():
+    host, number, start = mark.split("-")
+    if host != _machine():
         return True
     return started(int(number)) == start if machine() else _exists(int(number))
 
@@ -47,7 +47,7 @@ def started(pid: int) -> str:
     return "" if fields[0] in "ZX" else fields[19]
 
 
-def _place() -> str:
+def _machine() -> str:
     return sha256((machine() or socket.gethostname()).encode()).hexdigest()[:12]
 
 
