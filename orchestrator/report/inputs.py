@@ -98,8 +98,10 @@ def baseline_row(inputs: ReportInputs) -> ReportRow | None:
 
 
 def all_jobs(inputs: ReportInputs) -> list[tuple[str, PlannedJob]]:
-    """Return every planned job with its identity, search, gate, family; none twice."""
+    """Return every planned job with its identity: search, other rates, gate, family; none twice."""
     planned = [*(inputs.plan.jobs if inputs.plan else ())]
+    planned += inputs.plan.rate_jobs if inputs.plan else ()
+    planned += inputs.rates.sensitivity.jobs if inputs.rates.sensitivity else ()
     planned += inputs.gate_plan.jobs if inputs.gate_plan else ()
     planned += [job for member in inputs.family for job in member.jobs]
     return list({job.request.job.id: job for job in reversed(planned)}.items())[::-1]
