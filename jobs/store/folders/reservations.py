@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from compound.jobs.store.backend.files import Files
+from compound.jobs.store.backend.files import DamagedError, Files
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_json import seal, unseal
 from compound.jobs.store.format.file_kinds import DRIVERS, STUDY_NAME
@@ -101,11 +101,15 @@ class Reservations:
     def _read(self, study: str) -> Reservation | None:
         """Return a study's reservation; None, with a warning, where it cannot be read."""
         key = _key(study)
-        data = self._files.read(key)
+        try:
+            data = self._files.read(key)
+        except DamagedError as error:
+            _warn(error)
+            return None
         try:
             return unseal(data, Reservation, self._files.locate(key), key) if data else None
         except StoreError as error:
-            LOG.warning("%s; its jobs may be trained twice", str(error).splitlines()[0])
+            _warn(error)
             return None
 
     def lives(self, reservation: Reservation) -> bool:
@@ -130,8 +134,12 @@ class Reservations:
     def _claimed(self, folder: JobFolder, attempt: Attempt) -> Writing | None:
         """Return an attempt that has claimed its number and has not committed anything."""
         key = folder.claim_key(attempt)
-        data = self._files.read(key)
-        writer = unseal(data, Writer, self._files.locate(key), key) if data else None
+        try:
+            data = self._files.read(key)
+            writer = unseal(data, Writer, self._files.locate(key), key) if data else None
+        except DamagedError as error:
+            _warn(error)
+            return None
         if writer is None or _has_ended(writer):
             return None
         return Writing(attempt.name, writer.host, writer.pid, commit=0, epoch=0)
@@ -149,6 +157,11 @@ class Reservations:
         since = [begun for begun in folder.attempts() if begun.number >= attempt]
         numbers = [begun.number for begun in since if not folder.is_foreign(begun)]
         return max(numbers, default=0) > attempt or numbers.count(attempt) > 1
+
+
+def _warn(error: StoreError) -> None:
+    """Say that what one driver wrote for the others is of no use."""
+    LOG.warning("%s; its jobs may be trained twice", str(error).splitlines()[0])
 
 
 def _key(study: str) -> str:

@@ -1,5 +1,6 @@
 """Drivers of several studies in one store: each job is trained by one of them, and by no other."""
 
+import os
 import shutil
 import threading
 from collections import Counter
@@ -81,6 +82,25 @@ def test_what_a_dead_driver_has_reserved_is_taken_over(ledger: ArtifactStore) ->
         assert taken(two, [job]) is job
     with driver(ledger, "one") as one:
         assert taken(one, [job]) is job, "the driver of study two is gone as well"
+
+
+@pytest.mark.parametrize("put", ["pipe", "folder", "damage"])
+def test_a_reservation_that_cannot_be_read_holds_nobody_up(
+    store: str, put: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (first,) = requests(1)
+    ledger = ArtifactStore.open(store)
+    path = Path(store, "drivers", "one.json")
+    path.parent.mkdir()
+    if put == "pipe":
+        os.mkfifo(path)
+    elif put == "folder":
+        path.mkdir()
+    else:
+        path.write_text('{"sha256": "0"}')
+    with driver(ledger, "two") as two:
+        assert taken(two, [first]) is first
+    assert put == "folder" or "its jobs may be trained twice" in caplog.text
 
 
 def test_of_drivers_at_once_each_job_has_one(ledger: ArtifactStore) -> None:
