@@ -28,7 +28,7 @@ from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores
 from compound.orchestrator.report.mistakes_report import confusion_tables, mistakes_text
 from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
-from compound.orchestrator.report.rates_section import rates_table, sensitivity_table
+from compound.orchestrator.report.rates_section import rates_noise, rates_table, sensitivity_table
 from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
 from compound.orchestrator.report.table_cells import Table
 from compound.orchestrator.wording.class_warnings import class_warnings
@@ -82,6 +82,7 @@ def render(inputs: ReportInputs) -> str:
             preferred=_preferred(inputs),
             indifferent=f"{INDIFFERENT:g}",
             promotion=_promotion(inputs),
+            rates_noise=rates_noise(inputs),
             multipliers=multipliers,
         )
     )
