@@ -76,7 +76,7 @@ def analyse(
         beside=_beside(scored, chosen),
         warnings=(
             *_job_warnings(jobs, results),
-            *_warnings(spec, searched, scored, gain, bool(baseline.scores)),
+            *_warnings(spec, baseline, searched, scored, gain),
             *_of_images(images),
         ),
         worth=worth_of(scored, chosen),
@@ -178,10 +178,10 @@ def _job_warnings(jobs: Jobs, results: Mapping[str, JobResult]) -> list[str]:
 
 def _warnings(
     spec: StudySpec,
+    baseline: CandidateScores,
     entries: Sequence[CandidateScores],
     scored: ScoredCandidates,
     gain: Gain | None,
-    corrected: bool,
 ) -> list[str]:
     floor = resolution(scored.images)
     scored_roles = {role for entry in scored.candidates for role in entry.candidate.roles}
@@ -193,10 +193,10 @@ def _warnings(
             len(entries),
             sum(entry.pruned > 0 and not entry.scores for entry in entries),
         ),
-        warnings.collapsed_runs(entries),
+        warnings.collapsed_runs([baseline, *entries]),
         warnings.absent_controls(absent, entries) if scored.candidates else "",
         warnings.thin_noise(scored.noise, floor) if scored.candidates else "",
-        warnings.uneven_cost(gain, ratios, corrected),
+        warnings.uneven_cost(gain, ratios, corrected=bool(baseline.scores)),
         warnings.hangs_on_cost(scored),
         warnings.too_few_seeds(scored, spec.search.seeds),
         warnings.all_alike(scored, floor),

@@ -100,7 +100,7 @@ def thin_noise(noise: Noise | None, resolution: float) -> str:
     return ""
 
 
-def uneven_cost(gain: Gain | None, ratios: Mapping[str, float], corrected: bool) -> str:
+def uneven_cost(gain: Gain | None, ratios: Mapping[str, float], *, corrected: bool) -> str:
     """Warn where mix and control differ in cost, and say whether that is corrected."""
     if gain is None:
         return ""
