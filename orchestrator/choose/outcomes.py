@@ -103,6 +103,8 @@ def next_step(verdict: Verdict) -> str:
     """Return what to do with a verdict."""
     if verdict.coefficients is None:
         return "Look at the failed jobs below. Correct the cause, then run the same command again."
+    if verdict.chance:
+        return "Do what the first warning says, then run it again: only changed jobs train."
     if verdict.selected:
         return rungs_text.AFTER_ASHA
     text = FOLLOWING[verdict.outcome]

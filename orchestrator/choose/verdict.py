@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median_low
 
 from compound.jobs.store.format.predictions import Predictions
+from compound.orchestrator.analyse.chance import Chance
 from compound.orchestrator.analyse.equal_cost import gathered
 from compound.orchestrator.analyse.mistakes import mistakes
 from compound.orchestrator.analyse.optimum import no_optimum, optimum
@@ -27,6 +28,7 @@ from compound.orchestrator.choose import outcomes, rungs_text, warnings
 from compound.orchestrator.choose.choice_text import reason
 from compound.orchestrator.choose.gain import gain_of
 from compound.orchestrator.choose.image_doubt import error_of_images, image_doubt
+from compound.orchestrator.choose.no_better_than_chance import guesses, without_choice
 from compound.orchestrator.choose.tie_break import TieBreak, choose, eligible
 from compound.orchestrator.choose.worth import worth_of
 from compound.orchestrator.statistics.power import POWER, resolvable, seeds_to_resolve
@@ -59,7 +61,7 @@ def analyse(
     after_rungs = promoted(by_rung, scored)
     searched = [entry for entry in entries if jobs.get(entry.id)]
     images = image_doubt([baseline, *entries], scored, predictions)
-    return Verdict(
+    verdict = Verdict(
         metric=ACCURACY,
         level=scored.level,
         noise=scored.contenders_noise,
@@ -89,6 +91,10 @@ def analyse(
         images=images,
         mistakes=mistakes(chosen, entries, predictions or {}, plan.data.classes),
     )
+    chance = Chance.of(plan.data)
+    if not guesses(verdict, chance, [baseline, *entries]):
+        return verdict
+    return without_choice(verdict, spec, chance, [baseline, *entries])
 
 
 def _of_images(images: ImageDoubt | None) -> list[str]:
