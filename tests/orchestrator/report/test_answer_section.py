@@ -2,7 +2,8 @@
 
 import pytest
 
-from compound.orchestrator.answer.answer import AnswerInputs, answer_of
+from compound.orchestrator.answer.answer import answer_of
+from compound.orchestrator.answer.answer_inputs import AnswerInputs
 from compound.orchestrator.answer.answer_text import gain_ends, gain_text
 from compound.orchestrator.report.answer_section import PARTS, answer_table, answer_tiles
 from compound.orchestrator.report.inputs import ReportInputs
