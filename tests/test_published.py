@@ -86,15 +86,15 @@ def test_a_better_way_than_the_choice_is_named_or_recommended(
         return
     assert answer.way == "choice" and answer.sentence.startswith("For 7.35x the compute (MACs): ")
     assert named == [
-        "phi 3: the published split scored 72.0 % on validation images at 7.02x, "
-        "the choice 69.7 % at 7.35x: higher, but not shown to be better"
+        "phi 3, on validation images: the published split scored 72.0 % at 7.02x, and the choice "
+        "scored 69.7 % at 7.35x: higher, but not shown to be better"
     ]
 
 
 def test_two_networks_of_one_name_are_told_apart(stored: Documents) -> None:
     assert list(other_controls(stored)) == [
-        "the published split at phi 1 is 1.13 · 1.06 · 1.12 at 18 px in the family, and "
-        "1.44 · 1.11 · 1.06 at 17 px in the search"
+        "the published split at phi 1 is 1.13 · 1.06 · 1.12 (18 px, 26.6 k params) in the family, "
+        "and 1.44 · 1.11 · 1.06 (17 px, 31.2 k params) in the search"
     ]
 
 

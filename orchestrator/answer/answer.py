@@ -37,7 +37,7 @@ def answer_of(inputs: AnswerInputs) -> Answer:
         beyond=beyond(rows, chosen, law, inputs.images),
         sentence="",
         scaling=answer_text.scaling(stored.verdict, along, search.budget.multiple if search else 1),
-        notes=tuple(notes(rows, stored)),
+        notes=tuple(notes(rows, stored, chosen)),
     )
     return answer.model_copy(update={"sentence": answer_text.sentence(answer, stored)})
 

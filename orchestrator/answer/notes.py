@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING
 from compound.orchestrator.answer.answer_text import (
     FAR,
     amount_text,
+    listed,
     multiple_text,
     phis_text,
     place_text,
 )
 from compound.orchestrator.answer.choice_line import along_of, family_of
+from compound.orchestrator.answer.recommended import recommended, ways_shown
 from compound.orchestrator.wording.names import WAYS, multipliers
-from compound.orchestrator.wording.numbers import percent
+from compound.orchestrator.wording.numbers import percent, short
 from compound.schemas.answer import AnswerRow
 from compound.schemas.architecture import CONTROLS, Candidate
-from compound.schemas.outcomes.along import WaysCompared
+from compound.schemas.outcomes.along import WayPoint, WaysCompared
 
 if TYPE_CHECKING:
     from compound.orchestrator.records.documents import Documents
@@ -24,10 +26,13 @@ UNEVEN = 1.5
 """Times the hours of the quickest seed from which on those of the slowest are named."""
 
 
-def notes(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:
-    """Yield what was guessed, left out, or is of other images."""
+def notes(
+    rows: Sequence[AnswerRow], stored: "Documents", chosen: AnswerRow | None
+) -> Iterator[str]:
+    """Yield what was guessed, left out, or is of other images; `chosen`: what the answer takes."""
     yield from _measured(rows, stored)
     yield from _not_trained(rows, stored)
+    yield from ways_elsewhere(along_of(stored), chosen)
     yield from better_ways(along_of(stored))
     yield from other_controls(stored)
 
@@ -71,21 +76,41 @@ def _not_trained(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str
 
 
 def better_ways(along: WaysCompared | None) -> Iterator[str]:
-    """Yield the ways that scored higher than the choice at its largest phi, where none is shown."""
-    trained = [point for point in (along.points if along else ()) if point.mean is not None]
-    last = max((point.phi for point in trained), default=None)
-    ahead = {
-        lead.over for lead in (along.leads if along else ()) if lead.phi == last and lead.behind
-    }
-    at = {p.along: (p.ratio, p.mean) for p in trained if p.phi == last and p.mean is not None}
+    """Name the ways that scored higher than the choice at its largest phi and are not shown to be.
+
+    Nothing where there is none.
+    """
+    points = [point for point in (along.points if along else ()) if point.mean is not None]
+    last = max((point.phi for point in points), default=None)
+    leads = along.leads if along else ()
+    ahead = {lead.over for lead in leads if lead.phi == last and lead.behind}
+    at = {point.along: point for point in points if point.phi == last}
     own = at.pop("choice", None)
-    for way, (ratio, mean) in at.items():
-        if own and mean > own[1] and way not in ahead:
-            yield (
-                f"phi {last:g}: {WAYS[way]} scored {percent(mean)} on validation images at "
-                f"{multiple_text(ratio)}, the choice {percent(own[1])} at {multiple_text(own[0])}: "
-                "higher, but not shown to be better"
-            )
+    higher = [p for p in at.values() if own and _mean(p) > _mean(own) and p.along not in ahead]
+    if own and higher:
+        texts = listed([_scored(point) for point in higher])
+        yield (
+            f"phi {last:g}, on validation images: {texts}, and {_scored(own)}: higher, but not "
+            "shown to be better"
+        )
+
+
+def _mean(point: WayPoint) -> float:
+    return point.mean or 0.0
+
+
+def _scored(point: WayPoint) -> str:
+    return f"{WAYS[point.along]} scored {percent(_mean(point))} at {multiple_text(point.ratio)}"
+
+
+def ways_elsewhere(along: WaysCompared | None, chosen: AnswerRow | None) -> Iterator[str]:
+    """Yield the ways that are recommended at a phi where the answer is not."""
+    ways = {phi: way for phi, way in recommended(along).items() if chosen and phi != chosen.phi}
+    for way in ways_shown(along):
+        phis = [f"{phi:g}" for phi, at in ways.items() if at == way]
+        if phis:
+            where = f"phi {listed(phis)}"
+            yield f"{where}: {WAYS[way]} is shown to be ahead of the choice at equal cost"
 
 
 def other_controls(stored: "Documents") -> Iterator[str]:
@@ -103,7 +128,8 @@ def other_controls(stored: "Documents") -> Iterator[str]:
 
 
 def _built(network: Candidate) -> str:
-    return f"{multipliers(network.coefficients)} at {network.architecture.resolution} px"
+    size = f"{network.architecture.resolution} px, {short(network.cost.params)} params"
+    return f"{multipliers(network.coefficients)} ({size})"
 
 
 def _counted_seeds(rows: Sequence[AnswerRow]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, out
 from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
-from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
+from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.records.documents import (
     ALONG,
@@ -136,8 +136,8 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     for group in groups:
         texts += [group.headline, group.users_line and f"  {group.users_line}"]
     texts += [waiting, spent_text(study_status.spec.budget, study_status.spent)]
-    texts += [*study_status.rates.lines, "" if answer else study_status.verdict]
-    texts += [study_status.gate, study_status.along, *final_lines(study_status.test)]
+    texts += [*study_status.rates.lines, "" if answer else study_status.verdict, study_status.gate]
+    texts += [unsaid(study_status.along, answer), *final_lines(study_status.test)]
     data = study_status.data
     warnings = [f"warning: {text}" for text in (class_warnings(data) if data else ())]
     ledger = [f"data: {line}" for line in (ledger_lines(data) if data else ())]

@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from compound.jobs.device_model import guess
+from compound.jobs.models.scaled import Networks
 from compound.orchestrator.answer.answer_inputs import AnswerInputs
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.forecast.job_cost import CostModel
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.records.documents import Documents, Record, TrainRecord
 from compound.orchestrator.scale.along import compared_ways
-from compound.orchestrator.scale.family import plan_family, plan_train
+from compound.orchestrator.scale.family import plan_family, plan_train, ways_of
 from compound.orchestrator.scale.family_errors import law_of
 from compound.schemas.architecture import Candidate, Way
 from compound.schemas.job import JobResult
@@ -117,7 +118,8 @@ def with_family(
     stored = inputs.stored
     spec, plan, verdict = stored.record.spec, stored.plan, stored.verdict
     assert plan and verdict and verdict.coefficients and isinstance(spec, StudySpec)
-    family = plan_family(spec, plan.baseline, DATA, verdict.coefficients)
+    built = ways_of(spec, plan.baseline, None, Networks(), plan.candidates)
+    family = plan_family(spec, plan.baseline, DATA, verdict.coefficients, ways=built)
     results = dict(inputs.results)
     for member in family.trained:
         score = scores.get(member.phi, 0.0)

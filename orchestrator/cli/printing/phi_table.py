@@ -1,5 +1,6 @@
 """The answer on a terminal: its sentence, and a row for each phi in at most 80 columns."""
 
+import re
 from collections.abc import Iterator
 from textwrap import wrap
 
@@ -25,6 +26,13 @@ NONE_YET = "There is no answer yet: the search has no verdict."
 def say_answer(answer: Answer | None) -> None:
     """Print what a study says first."""
     say(answer.text if answer else NONE_YET)
+
+
+def unsaid(text: str | None, answer: Answer | None) -> str:
+    """Return the sentences of a text that an answer has not said."""
+    sentences = re.split(r"(?<=\.) (?=[A-Z])", text or "")
+    answered = answer.text.casefold() if answer else ""
+    return " ".join(part for part in sentences if part.casefold() not in answered)
 
 
 def show_phis(answer: Answer | None) -> None:

@@ -85,7 +85,7 @@ def test_a_way_that_is_not_shown_ahead_is_named_in_a_note() -> None:
     assert (answer.way, answer.phi) == ("choice", 3)
     assert {row.way for row in answer.rows} == {"choice"}
     (note,) = [note for note in answer.notes if "not shown to be better" in note]
-    assert note.startswith("phi 3: the published split scored 94.0 % on validation images at ")
+    assert note.startswith("phi 3, on validation images: the published split scored 94.0 %")
     assert "published" not in answer.sentence
 
 
