@@ -129,7 +129,8 @@ def notes(answer: Answer, choice: Choice, limits: Sequence[Limit]) -> Iterator[s
 def _beyond_worth(answer: Answer, row: AnswerRow) -> Iterator[str]:
     """Say which smaller network is as good, as far as the study can tell."""
     best = answer.row
-    larger = [r for r in answer.rows if best and r.trained and r.ratio > best.ratio]
+    same = [r for r in answer.rows if best and r.trained and r.way == best.way]
+    larger = [r for r in same if best and r.ratio > best.ratio]
     if best and larger and row.ratio > best.ratio:
         yield (
             f"{place_text(best)} is the largest network that is shown to be worth its cost: what "

@@ -6,11 +6,13 @@ from typing import Any
 
 from compound.jobs.device_model import guess
 from compound.jobs.models.scaled import Networks
+from compound.orchestrator.answer.answer import answer_of
 from compound.orchestrator.answer.answer_inputs import AnswerInputs
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.forecast.job_cost import CostModel
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.records.documents import Documents, Record, TrainRecord
+from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.scale.along import compared_ways
 from compound.orchestrator.scale.family import plan_family, plan_train, ways_of
 from compound.orchestrator.scale.family_errors import law_of
@@ -135,6 +137,26 @@ def with_family(
     along = compared_ways(spec, plan, family, results)
     family_stored = replace(stored, family=family, law=law, along=along)
     return replace(inputs, stored=family_stored, results=results)
+
+
+def page_of(inputs: AnswerInputs) -> ReportInputs:
+    """Return what the study's page is made from."""
+    stored = inputs.stored
+    planned = stored.plan or stored.trained
+    assert planned is not None
+    return ReportInputs(
+        spec=stored.record.spec,
+        spec_text="",
+        baseline=planned.baseline,
+        data=DATA,
+        plan=stored.plan,
+        verdict=stored.verdict,
+        family=stored.family.members if stored.family else (),
+        results=inputs.results,
+        law=stored.law,
+        along=stored.along,
+        answer=answer_of(inputs),
+    )
 
 
 def variant(scores: Sequence[float] = (), spec: TrainSpec | None = None) -> AnswerInputs:

@@ -13,13 +13,17 @@ from compound.orchestrator.answer.advice_limits import amount_of, parsed
 from compound.orchestrator.answer.advise import Choice, beyond_choice, choose
 from compound.orchestrator.answer.answer import answer_of
 from compound.orchestrator.answer.answer_inputs import AnswerInputs
+from compound.orchestrator.answer.notes import better_ways
 from compound.orchestrator.answer.options import Options
 from compound.orchestrator.answer.recommended import recommended, way_at
-from compound.orchestrator.cli.printing.phi_table import show_phis
+from compound.orchestrator.cli.printing.phi_table import show_phis, unsaid
+from compound.orchestrator.report.page import render
+from compound.orchestrator.scale.along_text import tell
 from compound.schemas.answer import Answer
 from compound.schemas.architecture import Candidate, Way
 from compound.schemas.errors import SpecError
-from tests.support.answers import FAMILY, FLAT, searched, study_spec, with_family
+from tests.support.answers import FAMILY, FLAT, page_of, searched, study_spec, with_family
+from tests.support.report_pages import Page
 
 ALONG = {"along": ["choice", "depth", "width", "resolution", "published"], "seeds": 3}
 LEVEL: Mapping[Way, Mapping[float, float]] = {
@@ -115,6 +119,38 @@ def test_the_tables_of_phi_fit_80_columns(capsys: pytest.CaptureFixture[str]) ->
     assert all(len(line.rstrip()) <= 80 for line in printed.splitlines()), printed
     assert "\nfamily, along the choice" in printed
     assert "\nfamily, along the published split" in printed
+
+
+def test_ways_that_scored_higher_are_named_in_one_note() -> None:
+    higher = {way: {3.0: 0.001} for way in ("depth", "width", "resolution", "published")}
+    inputs = with_leads(study(higher), {})
+    (note,) = better_ways(inputs.stored.along)
+    assert note.count(" scored ") == 5 and note.endswith("higher, but not shown to be better")
+    assert not [*better_ways(None)]
+
+
+def test_a_way_that_is_ahead_where_the_answer_is_not_is_named() -> None:
+    (note,) = [n for n in answer_of(with_leads(study(LEVEL), {1.0: "width"})).notes if "ahead" in n]
+    assert note == "phi 1: width alone is shown to be ahead of the choice at equal cost"
+
+
+def test_what_the_answer_has_said_is_not_said_again() -> None:
+    answer = answer_of(SHOWN)
+    along = SHOWN.stored.along
+    more = f"{tell(along)} Depth alone is left out at phi 2: too dear."
+    assert unsaid(more, answer) == "Depth alone is left out at phi 2: too dear."
+    assert unsaid(more, None) == more and unsaid(None, answer) == ""
+
+
+def test_a_page_recommends_what_its_headline_does() -> None:
+    page = page_of(SHOWN)
+    shown = " ".join(Page(render(page)).shown)
+    assert page.answer is not None and page.answer.sentence in shown
+    assert "published split ahead at φ 3" in shown
+    assert "Scale along the published split: at φ 3 it is ahead" in shown
+    assert "Scale by alpha" not in shown and "alpha, depth" not in shown
+    plain = " ".join(Page(render(page_of(UNSHOWN))).shown)
+    assert "ahead at φ" not in plain and "cale by alpha" in plain and "alpha, depth" in plain
 
 
 def test_a_way_that_is_ahead_below_the_largest_phi_is_recommended_there_alone() -> None:
