@@ -33,7 +33,7 @@ def notes(
     yield from _measured(rows, stored)
     yield from _not_trained(rows, stored)
     yield from ways_elsewhere(along_of(stored), chosen)
-    yield from better_ways(along_of(stored))
+    yield from better_ways(along_of(stored), chosen.phi if chosen else None)
     yield from other_controls(stored)
 
 
@@ -41,7 +41,7 @@ def row_notes(row: AnswerRow, stored: "Documents") -> Iterator[str]:
     """Yield what concerns one network, and the ways that may be better than the choice."""
     if row.trained:
         yield from _measured([row], stored)
-    yield from better_ways(along_of(stored))
+    yield from better_ways(along_of(stored), row.phi)
 
 
 def _measured(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:
@@ -75,24 +75,30 @@ def _not_trained(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str
         yield f"{phis_text(unknown)}: not trained, and no power law predicts it"
 
 
-def better_ways(along: WaysCompared | None) -> Iterator[str]:
-    """Name the ways that scored higher than the choice at its largest phi and are not shown to be.
+def better_ways(along: WaysCompared | None, beside: float | None = None) -> Iterator[str]:
+    """Yield the ways that scored higher than the choice and are not shown to be better.
 
-    Nothing where there is none.
+    At the largest phi, and at the largest one up to `beside`.
     """
-    points = [point for point in (along.points if along else ()) if point.mean is not None]
-    last = max((point.phi for point in points), default=None)
-    leads = along.leads if along else ()
-    ahead = {lead.over for lead in leads if lead.phi == last and lead.behind}
-    at = {point.along: point for point in points if point.phi == last}
+    phis = sorted({point.phi for point in (along.points if along else ()) if point.scores})
+    smaller = [phi for phi in phis if beside is not None and phi <= beside]
+    for phi in dict.fromkeys((*smaller[-1:], *phis[-1:])):
+        if along and (text := _higher(along, phi)):
+            yield text
+
+
+def _higher(along: WaysCompared, phi: float) -> str:
+    ahead = {lead.over for lead in along.leads if lead.phi == phi and lead.behind}
+    at = {p.along: p for p in along.points if p.phi == phi and p.mean is not None}
     own = at.pop("choice", None)
     higher = [p for p in at.values() if own and _mean(p) > _mean(own) and p.along not in ahead]
-    if own and higher:
-        texts = listed([_scored(point) for point in higher])
-        yield (
-            f"phi {last:g}, on validation images: {texts}, and {_scored(own)}: higher, but not "
-            "shown to be better"
-        )
+    if own is None or not higher:
+        return ""
+    texts = listed([_scored(point) for point in higher])
+    return (
+        f"phi {phi:g}, on validation images: {texts}, and {_scored(own)}: higher, but not shown to "
+        "be better"
+    )
 
 
 def _mean(point: WayPoint) -> float:

@@ -125,6 +125,9 @@ def test_ways_that_scored_higher_are_named_in_one_note() -> None:
     higher = {way: {3.0: 0.001} for way in ("depth", "width", "resolution", "published")}
     inputs = with_leads(study(higher), {})
     (note,) = better_ways(inputs.stored.along)
+    named = [text[:5] for text in better_ways(UNSHOWN.stored.along, 1.5)]
+    assert named == ["phi 1", "phi 3"]
+    assert [text[:5] for text in better_ways(UNSHOWN.stored.along, 3.5)] == ["phi 3"]
     assert note.count(" scored ") == 5 and note.endswith("higher, but not shown to be better")
     assert not [*better_ways(None)]
 
