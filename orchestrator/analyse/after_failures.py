@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from compound.orchestrator.analyse.failed_jobs import Group
 from compound.orchestrator.plan.rate_jobs import rate_key, usual_rate
-from compound.orchestrator.wording.commands import with_settings
+from compound.orchestrator.wording.commands import commented, with_settings
 from compound.schemas.outcomes.recipe_check import RecipeCheck
 from compound.schemas.recipe import Recipe, rate_of
 from compound.schemas.study import AnySpec
@@ -39,11 +39,12 @@ def _after_failures(
         recipe = spec.train if family else spec.first_recipe
         key = "train.learning_rate" if family else rate_key(spec)
         setting = f"{key}={_lower(recipe, check):g}"
-        yield f"{with_settings(typed, [setting])}    # lowers {key} (now {rate_of(recipe):g})"
+        lowered = with_settings(typed, [setting])
+        yield commented(lowered, f"lowers {key} (now {rate_of(recipe):g})")
     others = [group for group in groups if group.kind != "diverged"]
     if others:
         first = next((_FIRST[group.kind] for group in others if group.kind in _FIRST), "")
-        yield f"{retry}    # {first}{_TRAINS}"
+        yield commented(retry, f"{first}{_TRAINS}")
 
 
 def _counts(group: Group) -> bool:

@@ -33,6 +33,8 @@ class Work:
     """Whether there is something to scale by."""
     family: bool = True
     """Whether the jobs of its family are planned."""
+    running: int = 0
+    """Jobs that train now."""
 
     @property
     def open(self) -> Stage | None:
@@ -79,7 +81,8 @@ def work(jobs: Iterable[tuple[Stage, str]], **known: bool) -> Work:
     total = Counter[Stage]()
     for (stage, _), number in counts.items():
         total[stage] += number
-    return Work(total, done, failed, **known)
+    running = sum(number for (_, word), number in counts.items() if word == "running")
+    return Work(total, done, failed, running=running, **known)
 
 
 def stage_of(phase: str, *, search: bool, sensitivity: bool) -> Stage:

@@ -65,3 +65,9 @@ def remedy(spec: StudySpec) -> str:
     rate, usual = rate_of(recipe), usual_rate(recipe)
     verb = "Lower" if rate > FEW * usual else "Raise" if rate < usual / FEW else "Change"
     return f"{verb} {key} (now {rate:g}; {usual:g} is usual), train longer, or check the labels"
+
+
+def rate_setting(spec: StudySpec) -> str:
+    """Return the setting of the usual learning rate, where the spec's is far from it; else ""."""
+    rate, usual = rate_of(spec.search.train), usual_rate(spec.search.train)
+    return "" if usual / FEW <= rate <= FEW * usual else f"{rate_key(spec)}={usual:g}"

@@ -145,9 +145,8 @@ def _summarised(file: SpecFile, options: Options, ending: Reached) -> Summarised
     with unread_output():
         missing = show(store, stored, summary)
     say_failures(groups)
-    return Summarised(
-        missing, failed, stored.test is None or stored.test.complete, summary.after_failures
-    )
+    tested = stored.test is None or stored.test.complete
+    return Summarised(missing, failed, tested, summary.after_failures)
 
 
 def _after_failures(

@@ -7,7 +7,7 @@ from compound.jobs.store.checking.verify import Audit
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.status import find
-from compound.orchestrator.wording.commands import resuming
+from compound.orchestrator.wording.commands import commented, resuming
 from compound.orchestrator.wording.numbers import counted, megabytes
 from compound.schemas.errors import after_check, end_with
 
@@ -45,7 +45,7 @@ def _show(store: ArtifactStore, audit: Audit, resume: str) -> None:
     print_table(f"damaged or missing in {store.uri}", ("job or study", "file", "problem"), rows)
     say("", f"{checked} checked: {listed}")
     say(
-        f"next: {resume}",
+        f"next: {commented(resume)}",
         "  its jobs go on from files that are whole; or restore the others from a copy",
     )
 

@@ -57,7 +57,14 @@ def resuming(resume: str, study: str = "") -> str:
         return resume
     if study.endswith((".yaml", ".yml")):
         return command("run", (study,))
-    return f"{command('run', ('SPEC',))}    # SPEC: the spec that started the study"
+    return command("run", ("SPEC",))
+
+
+def commented(typed: str, comment: str = "") -> str:
+    """Return a command with what it does, and with what SPEC is where that is not known here."""
+    named = "SPEC: the spec that started the study" if " SPEC" in typed else ""
+    text = "; ".join(filter(None, (comment, named)))
+    return f"{typed}    # {text}" if text else typed
 
 
 def as_typed(text: str, program: str) -> str:

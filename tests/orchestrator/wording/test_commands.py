@@ -13,7 +13,13 @@ from hypothesis import strategies as st
 
 from compound.orchestrator.cli.app import app
 from compound.orchestrator.cli.printing.output import typed_program
-from compound.orchestrator.wording.commands import as_typed, command, resuming, with_settings
+from compound.orchestrator.wording.commands import (
+    as_typed,
+    command,
+    commented,
+    resuming,
+    with_settings,
+)
 
 ROOT = Path(__file__).parents[3]
 _BUILT = re.compile(r"compound [a-z]+ (.*--|\x00)")
@@ -87,7 +93,11 @@ def test_a_program_on_path_is_printed_by_its_name(tmp_path: Path, monkeypatch) -
 def test_what_goes_on_is_what_was_typed_or_says_what_is_to_be_named() -> None:
     assert resuming("compound run /a.yaml", "x") == "compound run /a.yaml"
     assert resuming("", "my specs/a.yml") == "compound run 'my specs/a.yml'"
-    assert resuming("", "x") == "compound run SPEC    # SPEC: the spec that started the study"
+    assert resuming("", "x") == "compound run SPEC"
+    named = "compound run SPEC    # goes on; SPEC: the spec that started the study"
+    assert commented("compound run SPEC", "goes on") == named
+    assert commented("compound run a", "goes on") == "compound run a    # goes on"
+    assert commented("compound run a") == "compound run a"
 
 
 def test_settings_replace_those_of_the_same_key() -> None:
