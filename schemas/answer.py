@@ -140,7 +140,7 @@ class Answer(Model):
         """Return a text of this answer, with a mark where the study is not at its end."""
         if not self.so_far:
             return text
-        if self.row is None and not self.chance:
+        if self.coefficients is None or (self.row is None and not self.chance):
             return f"{self.so_far[0].upper()}{self.so_far[1:]}: no answer yet."
         return f"So far ({self.so_far}): {text}"
 

@@ -9,7 +9,7 @@ def without_guesses(answer: Answer, data: DataInfo) -> Answer:
     """Return the answer that there is none, where no trained network is better than chance."""
     means = [row.validation.value for row in answer.rows if row.trained and row.validation]
     chance = Chance.of(data)
-    if not chance.explains(means, answer.level):
+    if answer.coefficients is None or not chance.explains(means, answer.level):
         return answer
     said = {"chance": chance.text, "sentence": f"There is no answer: {chance.text}."}
     return answer.model_copy(update={"phi": None, "way": "choice", "beyond": None, **said})

@@ -8,8 +8,8 @@ from compound.orchestrator.statistics.log_odds import accuracy, log_odds
 from compound.schemas.answer import Doubling, Reached
 from compound.schemas.power_law import Law
 
-_DIGITS = 12
-"""Of a gain: a score has millions of images at most."""
+_ROUNDING = 1e-12
+"""A difference that is none: a score has millions of images at most."""
 
 
 def measured_doubling(
@@ -33,7 +33,7 @@ def measured_doubling(
 
 def _measured(ends: Sequence[float]) -> Doubling:
     """Return a gain and, where there are, its ends; what rounding leaves of equal scores is 0."""
-    gain, *interval = (round(end, _DIGITS) for end in ends)
+    gain, *interval = (end if abs(end) > _ROUNDING else 0.0 for end in ends)
     return Doubling(
         gain=gain, **dict(zip(("low", "high"), interval, strict=False)), basis="measured"
     )
@@ -63,7 +63,8 @@ def _extended(points: Sequence[float], doublings: float, images: int) -> Doublin
     # The log odds of 0 and 1 are clipped, so what they are compared with has to be as well.
     first = float(accuracy(odds[0]))
     steps = [end / doublings for end in _difference(odds) if end is not None]
-    return _measured([float(accuracy(odds[0] + step)) - first for step in steps])
+    gains = [float(accuracy(odds[0] + step)) - first for step in steps]
+    return _measured([min(max(gain, -points[0]), 1 - points[0]) for gain in gains])
 
 
 def expected_doubling(law: Law | None, ratio: float, images: int) -> Doubling | None:

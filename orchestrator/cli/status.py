@@ -88,7 +88,8 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     gone = [*missing_rows(name, store.uri, rows), *study_status.missing]
     counts = Counter(_status(state) for _, state in pairs)
     waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
-    answer, work = _answer(store, name, study_status), study_status.work(states)
+    answer = _answer(store, name, study_status)
+    work = study_status.work(states, answer)
     answer = answer and answer.model_copy(update={"so_far": work.text})
     steps = _steps(study, store, study_status, groups, work)
     if as_json:

@@ -97,14 +97,14 @@ class StudyStatus:
             OtherRates.read(folder, record.spec, listed, [line.job for line in planned]),
         )
 
-    def work(self, states: Mapping[str, JobState]) -> Work:
-        """Count its jobs, by their states."""
+    def work(self, states: Mapping[str, JobState], answer: Answer | None) -> Work:
+        """Count its jobs, by their states; `answer`: as it is known now."""
         jobs = ((self._stage(line), self._word(states[line.job])) for line in self.planned)
         return work(
             jobs,
             closed=self.spec.stops_at_gate and bool(self.gate),
             verdict=VERDICT in self.listed,
-            chosen=self.answer is not None and self.answer.coefficients is not None,
+            chosen=answer is not None and answer.coefficients is not None,
             family=FAMILY in self.listed,
         )
 
