@@ -11,7 +11,7 @@ from compound.schemas.study import AnySpec
 
 LOWER = 10.0
 """By what a learning rate is divided where the usual one, or a lower one, diverges."""
-_FIRST = {"data": "once the images can be read, "}
+_FIRST = {"data": "once the data are those that were planned, "}
 _TRAINS = "trains the failed jobs again"
 
 

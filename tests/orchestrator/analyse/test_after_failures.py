@@ -56,5 +56,5 @@ def test_other_failures_are_retried(kind: str) -> None:
 def test_each_cause_has_its_own_way_out() -> None:
     assert after_failures([], at(1), TYPED, RETRY) == []
     both = after_failures([*failed("diverged"), *failed("data")], at(1), TYPED, RETRY)
-    assert len(both) == 2 and both[1].startswith(f"{RETRY}    # once the images can be read")
+    assert len(both) == 2 and both[1].startswith(f"{RETRY}    # once the data are those that")
     assert not after_failures(failed("diverged", "recipe"), at(1), TYPED, RETRY)
