@@ -41,9 +41,9 @@ def _after_failures(
         setting = f"{key}={_lower(recipe, check):g}"
         lowered = with_settings(typed, [setting])
         yield commented(lowered, f"lowers {key} (now {rate_of(recipe):g})")
-    others = [group for group in groups if group.kind != "diverged"]
-    if others:
-        first = next((_FIRST[group.kind] for group in others if group.kind in _FIRST), "")
+    repeatable = [group for group in groups if group.kind != "diverged"]
+    if repeatable:
+        first = next((_FIRST[group.kind] for group in repeatable if group.kind in _FIRST), "")
         yield commented(retry, f"{first}{_TRAINS}")
 
 

@@ -40,8 +40,8 @@ def answer_of(inputs: AnswerInputs) -> Answer:
         scaling=answer_text.scaling(stored.verdict, along, search.budget.multiple if search else 1),
         notes=tuple(notes(rows, stored, chosen)),
     )
-    said = answer.model_copy(update={"sentence": answer_text.sentence(answer, stored)})
-    return without_guesses(said, inputs.costs.data)
+    worded = answer.model_copy(update={"sentence": answer_text.sentence(answer, stored)})
+    return without_guesses(worded, inputs.costs.data)
 
 
 def lines_of(inputs: AnswerInputs) -> list[Line]:

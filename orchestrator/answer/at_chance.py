@@ -11,5 +11,5 @@ def without_guesses(answer: Answer, data: DataInfo) -> Answer:
     chance = Chance.of(data)
     if answer.coefficients is None or not chance.explains(means, answer.level):
         return answer
-    said = {"chance": chance.text, "sentence": f"There is no answer: {chance.text}."}
-    return answer.model_copy(update={"phi": None, "way": "choice", "beyond": None, **said})
+    texts = {"chance": chance.text, "sentence": f"There is no answer: {chance.text}."}
+    return answer.model_copy(update={"phi": None, "way": "choice", "beyond": None, **texts})

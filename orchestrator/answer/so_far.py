@@ -68,10 +68,10 @@ class Work:
         return f"{text}, {failed:,} failed" if failed else text
 
 
-def work(jobs: Iterable[tuple[Stage, str]], **known: bool) -> Work:
+def work(jobs: Iterable[tuple[Stage, str]], **fields: bool) -> Work:
     """Count jobs, each with its stage and `done`, `failed`, or any other word: it has not ended.
 
-    `known`: the other fields of Work.
+    `fields`: the other ones of Work.
     """
     counts = Counter(jobs)
     done, failed = (
@@ -82,7 +82,7 @@ def work(jobs: Iterable[tuple[Stage, str]], **known: bool) -> Work:
     for (stage, _), number in counts.items():
         total[stage] += number
     running = sum(number for (_, word), number in counts.items() if word == "running")
-    return Work(total, done, failed, running=running, **known)
+    return Work(total, done, failed, running=running, **fields)
 
 
 def stage_of(phase: str, *, search: bool, sensitivity: bool) -> Stage:

@@ -7,6 +7,7 @@ from compound.orchestrator.analyse.scores import CandidateScores
 from compound.orchestrator.plan.rate_jobs import rate_key, usual_rate
 from compound.orchestrator.wording.names import triple
 from compound.orchestrator.wording.numbers import percent
+from compound.schemas.data import DataInfo
 from compound.schemas.recipe import rate_of
 from compound.schemas.study import StudySpec
 from compound.schemas.verdict import Verdict
@@ -15,14 +16,19 @@ FEW = 4.0
 """Times the usual learning rate within which a rate is not called too high or too low."""
 
 
-def guesses(verdict: Verdict, chance: Chance, entries: Sequence[CandidateScores]) -> bool:
-    """Whether candidates have scores and neither they nor the baseline are above chance."""
-    means = [entry.mean for entry in entries if entry.scores]
-    return verdict.chosen is not None and chance.explains(means, verdict.level)
+def unless_guessed(
+    verdict: Verdict, spec: StudySpec, data: DataInfo, entries: Sequence[CandidateScores]
+) -> Verdict:
+    """Return a verdict; that there is none where no entry, the baseline's among them, is better
+    than chance."""
+    means, chance = [entry.mean for entry in entries if entry.scores], Chance.of(data)
+    if verdict.chosen is None or not chance.explains(means, verdict.level):
+        return verdict
+    return _without_choice(verdict, spec, chance, means)
 
 
-def without_choice(
-    verdict: Verdict, spec: StudySpec, chance: Chance, entries: Sequence[CandidateScores]
+def _without_choice(
+    verdict: Verdict, spec: StudySpec, chance: Chance, means: Sequence[float]
 ) -> Verdict:
     """Return the verdict that there is none, with what to change as its first warning.
 
@@ -30,7 +36,7 @@ def without_choice(
     its end as it was planned.
     """
     assert verdict.coefficients
-    warning = _warning(spec, chance, [entry.mean for entry in entries if entry.scores])
+    warning = _warning(spec, chance, means)
     text = f"{chance.text[0].upper()}{chance.text[1:]}"
     return verdict.model_copy(
         update={

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from statistics import median_low
 
 from compound.jobs.store.format.predictions import Predictions
-from compound.orchestrator.analyse.chance import Chance
 from compound.orchestrator.analyse.equal_cost import gathered
 from compound.orchestrator.analyse.mistakes import mistakes
 from compound.orchestrator.analyse.optimum import no_optimum, optimum
@@ -28,7 +27,7 @@ from compound.orchestrator.choose import outcomes, rungs_text, warnings
 from compound.orchestrator.choose.choice_text import reason
 from compound.orchestrator.choose.gain import gain_of
 from compound.orchestrator.choose.image_doubt import error_of_images, image_doubt
-from compound.orchestrator.choose.no_better_than_chance import guesses, without_choice
+from compound.orchestrator.choose.no_better_than_chance import unless_guessed
 from compound.orchestrator.choose.tie_break import TieBreak, choose, eligible
 from compound.orchestrator.choose.worth import worth_of
 from compound.orchestrator.statistics.power import POWER, resolvable, seeds_to_resolve
@@ -59,8 +58,8 @@ def analyse(
     gain, best = gain_of(scored, chosen), optimum(scored, plan.untried)
     by_rung = scores_of_rungs(spec, plan, results)
     after_rungs = promoted(by_rung, scored)
-    searched = [entry for entry in entries if jobs.get(entry.id)]
-    images = image_doubt([baseline, *entries], scored, predictions)
+    searched, every = [entry for entry in entries if jobs.get(entry.id)], [baseline, *entries]
+    images = image_doubt(every, scored, predictions)
     verdict = Verdict(
         metric=ACCURACY,
         level=scored.level,
@@ -77,9 +76,8 @@ def analyse(
         reason=_reason(scored, pool, chosen, tie_break),
         beside=_beside(scored, chosen),
         warnings=(
-            *_job_warnings(jobs, results),
+            *_job_warnings(jobs, results, images),
             *_warnings(spec, baseline, searched, scored, gain),
-            *_of_images(images),
         ),
         worth=worth_of(scored, chosen),
         resolution=_resolution(scored),
@@ -91,14 +89,7 @@ def analyse(
         images=images,
         mistakes=mistakes(chosen, entries, predictions or {}, plan.data.classes),
     )
-    chance = Chance.of(plan.data)
-    if not guesses(verdict, chance, [baseline, *entries]):
-        return verdict
-    return without_choice(verdict, spec, chance, [baseline, *entries])
-
-
-def _of_images(images: ImageDoubt | None) -> list[str]:
-    return [images.sentence] if images and images.unknown else []
+    return unless_guessed(verdict, spec, plan.data, every)
 
 
 def _resolution(scored: ScoredCandidates) -> Resolution | None:
@@ -178,8 +169,12 @@ def _beside(scored: ScoredCandidates, chosen: CandidateScores | None) -> str:
     return outcomes.beside(leads)
 
 
-def _job_warnings(jobs: Jobs, results: Mapping[str, JobResult]) -> list[str]:
-    return warnings.job_warnings([job for group in jobs.values() for job, _ in group], results)
+def _job_warnings(
+    jobs: Jobs, results: Mapping[str, JobResult], images: ImageDoubt | None
+) -> list[str]:
+    """Warn of jobs that have not ended well, and of those whose answers to images are unknown."""
+    ended = warnings.job_warnings([job for group in jobs.values() for job, _ in group], results)
+    return [*ended, images.sentence] if images and images.unknown else ended
 
 
 def _warnings(

@@ -18,8 +18,9 @@ from compound.orchestrator.answer.lines import jobs_of
 from compound.orchestrator.answer.notes import row_notes
 from compound.orchestrator.answer.stored_answer import answer_inputs, work_in
 from compound.orchestrator.choose.no_better_than_chance import rate_setting, remedy
+from compound.orchestrator.cli.printing.named_study import find, is_spec
 from compound.orchestrator.cli.printing.output import print_json, say
-from compound.orchestrator.cli.status import find, is_spec, stored_failures
+from compound.orchestrator.cli.status import stored_failures
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.wording.commands import command, commented, resuming, with_settings
 from compound.schemas.answer import Advice, Answer, Limit, LimitName

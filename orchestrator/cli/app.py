@@ -10,7 +10,6 @@ import typer
 
 from compound.orchestrator.cli import unused_options
 from compound.orchestrator.cli.options import (
-    DEFAULT_STORE,
     AddressOption,
     CheckedAddressOption,
     ImageOption,
@@ -27,6 +26,7 @@ from compound.orchestrator.cli.options import (
     StoreOption,
     StudyArgument,
 )
+from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 from compound.orchestrator.cli.store_app import app as store_app
 from compound.orchestrator.cli.submit_app import app as submit_app
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
 from compound.schemas.errors import SpecError
 
 SpecArgument = Annotated[Path, typer.Argument(metavar="SPEC", help="A YAML spec.")]
@@ -34,7 +35,6 @@ def _written_out(store: str | None) -> str | None:
         raise SpecError(str(error), where="--store") from None
 
 
-DEFAULT_STORE = "runs"
 StoreOption = Annotated[
     str | None,
     typer.Option(

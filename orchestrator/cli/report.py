@@ -7,8 +7,8 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.choose.other_rates import OtherRates
+from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.output import note, print_json, say
-from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.wording.commands import command, commented, resuming

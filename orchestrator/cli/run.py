@@ -123,10 +123,10 @@ def run(path: Path | None, overrides: list[str], options: Options) -> None:
 def run_file(file: SpecFile, options: Options) -> None:
     """Run a spec that was read already; see `run`. ReportError: all but the report is done."""
     ending = run_to_end(file, options)
-    said = _summarised(file, options, ending)
-    end_with(after_jobs(failed=said.failed, stopped=ending == "stopped", tested=said.tested))
-    if said.missing:
-        raise said.missing
+    ended = _summarised(file, options, ending)
+    end_with(after_jobs(failed=ended.failed, stopped=ending == "stopped", tested=ended.tested))
+    if ended.missing:
+        raise ended.missing
 
 
 def _summarised(file: SpecFile, options: Options, ending: Reached) -> Summarised:

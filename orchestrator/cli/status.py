@@ -11,13 +11,12 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
 from compound.orchestrator.answer.so_far import Work
-from compound.orchestrator.cli.options import DEFAULT_STORE
+from compound.orchestrator.cli.printing.named_study import opened
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
-from compound.orchestrator.cli.printing.study_status import StudyStatus, unknown_study
+from compound.orchestrator.cli.printing.study_status import StudyStatus
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.records.documents import (
     ALONG,
@@ -33,9 +32,8 @@ from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
 from compound.orchestrator.wording.missing_texts import missing_rows
 from compound.schemas.answer import Answer
-from compound.schemas.errors import SpecError, after_check, end_with
+from compound.schemas.errors import after_check, end_with
 from compound.schemas.metrics import ACCURACY
-from compound.schemas.store_uri import masked
 
 if TYPE_CHECKING:
     from compound.orchestrator.cli.printing.table_output import Format
@@ -43,42 +41,9 @@ if TYPE_CHECKING:
 _ENDED = {"done", "failed", "pruned"}
 
 
-def find(study: str, uri: str | None) -> tuple[ArtifactStore, Documents]:
-    """Return a study of a store; `study` is its name, or the path of its spec.
-
-    Raises StoreError: there is no such store, or no such study in it; SpecError: a spec, and
-    another store than its own.
-    """
-    study, store = _opened(study, uri)
-    stored = documents(store.study(study)) if STUDY_NAME.fullmatch(study) else None
-    if stored is None:
-        raise unknown_study(study, store)
-    return store.knowing(study), stored
-
-
-def _opened(study: str, uri: str | None) -> tuple[str, ArtifactStore]:
-    """Return a study's name, and the store that it is looked for in."""
-    if is_spec(study):
-        from compound.orchestrator.spec.load import load  # a parser that a name need not wait for
-
-        spec = load(Path(study)).spec
-        if uri is not None and uri.rstrip("/") != spec.store.rstrip("/"):
-            raise SpecError(
-                f"--store {masked(uri)} has no effect: {study} names its own store, {spec.store}",
-                allowed="a spec, or the name of a study with `--store`",
-            )
-        study, uri = spec.name, spec.store
-    return study, ArtifactStore.open(uri or DEFAULT_STORE, create=False)
-
-
-def is_spec(study: str) -> bool:
-    """Whether that is the path of a spec, and not a study's name, which has no dots."""
-    return study.endswith((".yaml", ".yml"))
-
-
 def status(study: str, uri: str | None, *, as_json: bool) -> None:
     """Print where every job of a study stands."""
-    name, store = _opened(study, uri)
+    name, store = opened(study, uri)
     study_status = StudyStatus.of(store, name)
     planned, listed = study_status.planned, study_status.listed
     states = store.standing(name, listed, [line.job for line in planned], brief=not as_json)
@@ -224,7 +189,7 @@ def metrics(study: str, uri: str | None, format: "Format", output: Path | None) 
     from compound.orchestrator.cli.printing.table_output import emit_parts
     from compound.orchestrator.records import arrow_tables
 
-    name, store = _opened(study, uri)
+    name, store = opened(study, uri)
     study_status = StudyStatus.of(store, name)
     labels = {line.job: line.label for line in study_status.planned}
     parts, read = arrow_tables.metrics_in_parts(store, name, labels), Counter[str]()

@@ -4,9 +4,9 @@ from collections import Counter
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.verify import Audit
-from compound.orchestrator.cli.options import DEFAULT_STORE
+from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
+from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
-from compound.orchestrator.cli.status import find
 from compound.orchestrator.wording.commands import commented, resuming
 from compound.orchestrator.wording.numbers import counted, megabytes
 from compound.schemas.errors import after_check, end_with

@@ -23,8 +23,8 @@ def forms(annotation: Any) -> tuple[Any, ...]:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) not in (Union, UnionType):
         return ()
-    found = tuple(form for form in get_args(annotation) if form is not NoneType)
-    return found if len(found) > 1 and not any(map(_has_keys, found)) else ()
+    members = tuple(form for form in get_args(annotation) if form is not NoneType)
+    return members if len(members) > 1 and not any(map(_has_keys, members)) else ()
 
 
 def _has_keys(annotation: Any) -> bool:
@@ -39,9 +39,10 @@ def in_words(annotation: Any) -> str:
     if choices:
         ordered = sorted(choices, key=lambda form: get_origin(form) is Literal)
         return ", or ".join(filter(None, map(in_words, ordered)))
-    if get_origin(annotation) is Literal:
+    origin: Any = get_origin(annotation)
+    if origin is Literal:
         return " or ".join(map(str, get_args(annotation)))
-    if get_origin(annotation) is Annotated:
+    if origin is Annotated:
         inner, *metadata = get_args(annotation)
         return " ".join(filter(None, (in_words(inner), *_limits(metadata))))
     return _NAMES.get(annotation, "")

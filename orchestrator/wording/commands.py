@@ -1,17 +1,11 @@
 """The commands that people are told to type: whole, quoted for the shell, nothing twice."""
 
-import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from compound.schemas.store_uri import masked
 
-_NAMES = (
-    "advise|compare|count|data|doctor|export|fsck|gc|init|logs|metrics|models|plan|query|report|"
-    "retry|run|schema|status|stop|submit|validate|verify"
-)
-_COMMAND = re.compile(rf"(?<![\w./'\"-])(?<!-m )compound(?= (?:{_NAMES})\b)")
 Value = str | Path | float | bool | None
 """What an option is set to: True for a flag, None or False where it is left out."""
 
@@ -65,15 +59,6 @@ def commented(typed: str, comment: str = "") -> str:
     named = "SPEC: the spec that started the study" if " SPEC" in typed else ""
     text = "; ".join(filter(None, (comment, named)))
     return f"{typed}    # {text}" if text else typed
-
-
-def as_typed(text: str, program: str) -> str:
-    """Return a text whose commands begin as the program was typed: `.venv/bin/compound run`.
-
-    `program`: how it was typed. Only where a word of a command follows, and nothing that makes
-    another word of `compound` precedes, so prose about compound scaling stays.
-    """
-    return _COMMAND.sub(lambda match: shlex.quote(program), text) if program else text
 
 
 def last_settings(sets: Iterable[str]) -> Iterator[str]:

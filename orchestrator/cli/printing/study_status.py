@@ -10,6 +10,7 @@ from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.file_kinds import CONTENTS, STUDY_NAME
 from compound.orchestrator.answer.so_far import Work, stage_of, work
 from compound.orchestrator.choose.other_rates import OtherRates
+from compound.orchestrator.cli.printing.named_study import unknown_study
 from compound.orchestrator.records.documents import (
     ALONG,
     ANSWER,
@@ -29,10 +30,8 @@ from compound.orchestrator.records.documents import (
 from compound.orchestrator.records.job_list import lines_of, once, planning
 from compound.orchestrator.records.selected_scores import sentence_as_read
 from compound.orchestrator.wording.missing_texts import missing_documents
-from compound.orchestrator.wording.numbers import closest
 from compound.schemas.answer import Answer
 from compound.schemas.data import DataInfo
-from compound.schemas.errors import StoreError
 from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.spending import Spent
 from compound.schemas.study import AnySpec
@@ -124,14 +123,3 @@ def _planned(folder: StudyFolder, spec: AnySpec, listed: Mapping[str, int]) -> l
         stored = documents(folder)
         planned = lines_of(stored) if stored else []
     return once(planned)
-
-
-def unknown_study(study: str, store: ArtifactStore) -> StoreError:
-    """Return the error for a study that a store does not have."""
-    studies = store.studies()
-    return StoreError(
-        f"no study is called '{study}'{closest(study, studies)}",
-        where=store.uri,
-        allowed=", ".join(studies) or "this store has no study yet",
-        next_step="compound run SPEC    # SPEC: the spec of the study to begin",
-    )

@@ -12,14 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compound.orchestrator.cli.app import app
-from compound.orchestrator.cli.printing.output import typed_program
-from compound.orchestrator.wording.commands import (
-    as_typed,
-    command,
-    commented,
-    resuming,
-    with_settings,
-)
+from compound.orchestrator.cli.printing.command_line import as_typed, typed_program
+from compound.orchestrator.wording.commands import command, commented, resuming, with_settings
 
 ROOT = Path(__file__).parents[3]
 _BUILT = re.compile(r"compound [a-z]+ (.*--|\x00)")
