@@ -46,7 +46,7 @@ class Resources(Model):
     parallel: ParallelKey = "none"
     """How several workers train one network: with `none` each has all of it; `full` divides
     weights, gradients and optimiser state among them, for a network that does not fit into the
-    memory of one. The key has an old name too, see schemas/parallel.py."""
+    memory of one. Old specs call the key `sharding`."""
 
     model_config = ConfigDict(serialize_by_alias=True, json_schema_extra=add_old_name)
 

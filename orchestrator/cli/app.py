@@ -260,11 +260,16 @@ def export(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of specs, for editors and checks."""
+def schema(
+    *,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print a page with every key instead.")
+    ] = False,
+) -> None:
+    """Print the JSON Schema of specs, for editors and checks; or a page with every key."""
     from compound.orchestrator.cli import spec as spec_command
 
-    spec_command.schema()
+    spec_command.schema(markdown=markdown)
 
 
 @app.command()
