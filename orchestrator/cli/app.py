@@ -26,21 +26,29 @@ from compound.orchestrator.cli.options import (
     SpecArgument,
     StoreOption,
     StudyArgument,
+    VersionOption,
 )
 from compound.orchestrator.cli.store_app import app as store_app
 from compound.orchestrator.cli.submit_app import app as submit_app
 
 app = typer.Typer(
     name="compound",
-    help="Find out how to spend more compute on your ConvNet, then spend it on your cluster.",
     epilog="--debug, anywhere, shows the traceback of an error.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
 )
 
 app.add_typer(store_app)
 app.add_typer(submit_app)
+
+
+@app.callback(
+    help="Find out how to spend more compute on your ConvNet, then spend it on your cluster."
+)
+def _compound(version: VersionOption = False) -> None:
+    pass
 
 
 @app.command()
