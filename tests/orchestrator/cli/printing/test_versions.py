@@ -15,7 +15,7 @@ def test_the_version_names_what_a_bug_report_needs() -> None:
     assert (result.exit_code, result.stdout) == (0, f"{version_line()}\n")
 
 
-@pytest.mark.parametrize("words", [["-h"], ["plan", "-h"], ["store", "-h"], ["submit", "-h"]])
+@pytest.mark.parametrize("words", [["-h"], ["plan", "-h"], ["gc", "-h"], ["submit", "-h"]])
 def test_the_short_word_for_help_is_known_everywhere(words: list[str]) -> None:
     short = CliRunner().invoke(app, words)
     long = CliRunner().invoke(app, [*words[:-1], "--help"])
