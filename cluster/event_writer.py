@@ -1,9 +1,20 @@
 """The events of one job of the local runner."""
 
+import os
+import socket
 from collections.abc import Sequence
+from typing import Any
 
 from compound.cluster.runner import OnEvent
-from compound.schemas.job import EpochRow, Event, JobRequest
+from compound.schemas.job import EpochRow, Event, JobRequest, JobResult
+
+Place = dict[str, Any]
+"""Where a job trains: the fields `host`, `worker` and `hosts` of an event."""
+
+
+def place(hosts: Sequence[str], pid: int) -> Place:
+    """Return the place of a job by its workers' hosts and the process of the first worker."""
+    return {"host": hosts[0], "worker": f"{hosts[0]}/{pid}", "hosts": tuple(hosts)}
 
 
 class EventWriter:
@@ -11,22 +22,32 @@ class EventWriter:
 
     def __init__(self, request: JobRequest, on_event: OnEvent) -> None:
         self._request, self._on_event = request, on_event
+        self._place, self._attempt = Place(), 0
         self.passed = 0
 
-    def started(self, workers: int) -> None:
-        """The job has begun with so many workers."""
-        job, label = self._request.job.id, self._request.label
-        self._on_event(Event(kind="started", job=job, label=label, workers=workers))
+    def started(self, workers: int, attempt: int, pid: int | None = None) -> None:
+        """An attempt has begun with so many workers, in a process of this machine."""
+        hosts = [socket.gethostname()] * workers
+        self._place, self._attempt = place(hosts, pid or os.getpid()), attempt
+        self._report("started", workers=workers, attempt=attempt, **self._place)
 
     def waiting(self, message: str) -> None:
         """The job continues in another process."""
-        job, label = self._request.job.id, self._request.label
-        self._on_event(Event(kind="waiting", job=job, label=label, message=message))
+        self._report("waiting", message=message, attempt=self._attempt)
 
     def epoch(self, row: EpochRow) -> None:
         """An epoch has ended."""
+        times = {"attempt": row.attempt, "wall_time": row.wall_time}
+        self._report("epoch", row=row, **times, **self._place)
+
+    def ended(self, result: JobResult) -> None:
+        """The job has ended."""
+        where = self._place if result.attempt else Place()
+        self._report("ended", result=result, attempt=result.attempt, **where)
+
+    def _report(self, kind: Any, **details: Any) -> None:
         job, label = self._request.job.id, self._request.label
-        self._on_event(Event(kind="epoch", job=job, label=label, row=row))
+        self._on_event(Event(kind=kind, job=job, label=label, **details))
 
     def new_rows(self, rows: Sequence[EpochRow]) -> None:
         """Report the rows after those that were reported before."""

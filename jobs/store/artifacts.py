@@ -112,8 +112,11 @@ class ArtifactStore:
         self, job: TrainJob, *, world_size: int = 1, environment: Environment | None = None
     ) -> JobWriter:
         """Begin a new attempt of a job; `environment` is recorded with it."""
-        folder = self._job(job.id)
-        return JobWriter(folder, job, world_size=world_size, environment=environment)
+        return JobWriter(self._job(job.id), job, world_size=world_size, environment=environment)
+
+    def next_attempt(self, job_id: str) -> int:
+        """Return the number that the next attempt takes, unless another process is faster."""
+        return self._job(job_id).next_attempt()
 
     def jobs(self) -> list[str]:
         """Return the ids of all jobs that were ever begun."""
@@ -154,8 +157,7 @@ class ArtifactStore:
 
     def results(self, job_ids: Iterable[str]) -> dict[str, JobResult]:
         """Return how jobs ended, without the ones that have not."""
-        results = {job_id: self.result(job_id) for job_id in self._begun(job_ids)}
-        return {job_id: result for job_id, result in results.items() if result is not None}
+        return {job: result for job in self._begun(job_ids) if (result := self.result(job))}
 
     def state(self, job_id: str) -> JobState:
         """Return a job's state."""

@@ -164,8 +164,8 @@ class PhaseRunner:
             self.shared.ended.add(result.job)
             self.index.add(self._ended({result.job: result}))
             message = f"by {self.shared.trainer(result.job)}"
-            ended = Event(kind="ended", job=result.job, label=request.label, result=result)
-            self.observer.event(ended.model_copy(update={"message": message}))
+            what = {"job": result.job, "label": request.label, "attempt": result.attempt}
+            self.observer.event(Event(kind="ended", result=result, message=message, **what))
         return None
 
     def _forwarder(
