@@ -18,7 +18,7 @@ from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
-from compound.orchestrator.cli.printing.waiting_lines import waiting_lines
+from compound.orchestrator.cli.printing.waiting_lines import clock_warning, waiting_lines
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.records.documents import (
     ALONG,
@@ -139,6 +139,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     say("", ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
     texts: list[str | None] = [f"warning: {text}" for text in gone]
     texts += waiting_lines([(line.label, stands) for line, _, stands in pairs], time.time())
+    texts += [clock_warning(events)]
     for group in groups:
         texts += [group.headline, group.users_line and f"  {group.users_line}"]
     texts += [waiting, spent_text(study_status.spec.budget, study_status.spent)]

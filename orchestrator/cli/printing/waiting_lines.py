@@ -1,13 +1,17 @@
 """Which jobs wait for workers or for another attempt, since when and for what, in lines."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from compound.orchestrator.records.intervals import clock_difference
 from compound.orchestrator.records.standings import Standing
 from compound.orchestrator.wording.numbers import counted, duration
+from compound.schemas.job import Event
 
 _WIDTH = 80
+_SECOND = 1.0
+"""Within which two processes of one host may report in another order than they measure."""
 _NAMED = 3
 """Waits that are described; of more jobs the number."""
 _HEADS = {"waiting": "waiting for workers", "retrying": "retrying"}
@@ -32,6 +36,14 @@ def _lines(label: str, standing: Standing, now: float) -> list[str]:
     reason = " ".join(standing.message.split())
     wrapped = textwrap.wrap(reason, _WIDTH, initial_indent="  ", subsequent_indent="  ")
     return [f"{head}: {label}", *wrapped]
+
+
+def clock_warning(events: Iterable[Event]) -> str:
+    """Return a warning where times of events step back, as hosts' clocks disagree; else ""."""
+    seconds = clock_difference(events)
+    if seconds <= _SECOND:
+        return ""
+    return f"warning: the clocks of hosts differ by {duration(seconds)} or more: docs/protocol.md"
 
 
 def since_text(since: float, now: float) -> str:

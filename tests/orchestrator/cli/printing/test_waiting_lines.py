@@ -2,8 +2,13 @@
 
 import time
 
-from compound.orchestrator.cli.printing.waiting_lines import since_text, waiting_lines
+from compound.orchestrator.cli.printing.waiting_lines import (
+    clock_warning,
+    since_text,
+    waiting_lines,
+)
 from compound.orchestrator.records.standings import Standing
+from compound.schemas.job import Event
 
 NOON = time.mktime((2026, 11, 30, 12, 0, 0, 0, 0, -1))
 LOST = (
@@ -39,3 +44,12 @@ def test_times_of_other_days_and_of_clocks_that_are_ahead() -> None:
     assert since_text(NOON - 24 * 3600, NOON) == "2026-11-29 12:00 (24.0 h)"
     ahead = since_text(NOON + 5, NOON)
     assert ahead == "12:00 by the driver's clock, which is ahead of this one"
+
+
+def test_clocks_that_disagree_are_told() -> None:
+    def told(*times: float) -> list[Event]:
+        return [Event(kind="started", job="a", wall_time=time) for time in times]
+
+    assert clock_warning(told(5, 9)) == clock_warning(told(5, 4.5)) == clock_warning([]) == ""
+    warning = "warning: the clocks of hosts differ by 3 s or more: docs/protocol.md"
+    assert clock_warning(told(5, 2)) == warning
