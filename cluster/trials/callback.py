@@ -23,6 +23,9 @@ _PATIENCE = 15.0
 """Seconds without any running trial before a waiting job says what it waits for."""
 
 
+NOT_UP = "its workers are not up yet"
+
+
 class Begun(NamedTuple):
     """The newest attempt of a job, and where it trains."""
 
@@ -132,7 +135,7 @@ class Listener(tune.Callback):  # type: ignore[misc]
         """A job has begun, waits, has ended an epoch, or has ended."""
         request = self._request(trial)
         if "late" in result:
-            self._wait(request, lacking_text(request, result["late"], "its workers are not up yet"))
+            self._wait(request, lacking_text(request, result["late"], NOT_UP))
         if "notice" in result:
             self._wait(request, result["notice"], wall_time=result["at"])
         if "started" in result:
@@ -190,8 +193,10 @@ class Listener(tune.Callback):  # type: ignore[misc]
     def _starved(self, pending: list[Any]) -> None:
         for trial in pending:
             request = self._request(trial)
-            held = host_health.capacity(request.resources)
-            self._wait(request, lacking_text(request, held, "no free resources yet"))
+            size = request.resources
+            free = host_health.free_workers(size) >= size.least_workers
+            why = NOT_UP if free else "no free resources yet"
+            self._wait(request, lacking_text(request, host_health.capacity(size), why))
 
     def _wait(self, request: JobRequest, message: str, **when: float) -> None:
         """Report that a job waits; what is reported already is not said again."""

@@ -167,6 +167,8 @@ class GroupTrial(Trial):
             self._worker_group.post(self.request)
             self._posted = True
         message = self._worker_group.next()
+        if "late" in message and self.stopping():
+            return ended(unfinished(self.request))
         return {**message, "done": "result" in message or "failure" in message}
 
     def cleanup(self) -> None:

@@ -106,11 +106,10 @@ class WorkerGroup:
         begun = time.monotonic()
         while True:
             self._check_group()
-            message: Message | None
-            message = ray.get(self._coordinator.next.remote(self._id, timeout=_CHECK_S))
-            if message is not None:
+            awaited = self._coordinator.next.remote(self._id, timeout=_CHECK_S)
+            if (message := ray.get(awaited)) is not None:
                 self._up = self._up or "started" in message
-                return message
+                return dict(message)
             if not self._thread.is_alive():
                 raise RunError(f"the group of workers ended: {self._error}") from self._error
             if not self._up:
@@ -119,10 +118,11 @@ class WorkerGroup:
                     return {"late": held}
 
     def close(self) -> None:
-        """Let the workers return, wait until Train has given their resources back."""
+        """Let the workers return; wait until Train has given their resources back."""
         self._closed = True
         ray.get(self._coordinator.close.remote(self._id))
-        self._thread.join(timeout=60)
+        # Where workers lack resources `fit` returns after an hour.
+        self._thread.join(timeout=60 if self._up else 1)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _run_generations(self) -> None:

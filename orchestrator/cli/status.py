@@ -247,7 +247,8 @@ def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> li
 def stored_failures(store: ArtifactStore, stored: Documents) -> list[Group]:
     """Return the failed jobs of a study's documents by first cause."""
     states = store.states([job.request.job.id for job in stored.jobs])
-    return failed_groups(once(lines_of(stored)), states)
+    going_on = standing_of(store.study(stored.record.spec.name), states).states
+    return failed_groups(once(lines_of(stored)), going_on)
 
 
 def say_failures(groups: Sequence[Group]) -> None:

@@ -4,14 +4,15 @@ A job alone cannot say all: while its workers are lost its own files say that it
 still trains. So the driver's newest event counts as long as the driver lives.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import Literal, NamedTuple
 
 from compound.cluster.retries import INTERRUPTIONS
+from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.schemas.job import Event
+from compound.schemas.job import Event, JobResult
 
 Status = Literal[
     "queued",
@@ -90,6 +91,15 @@ def standing_of(folder: StudyFolder, states: Mapping[str, JobState]) -> StudySta
     return StudyStanding(going_on, standing, events)
 
 
+def ended_results(store: ArtifactStore, study: str, job_ids: Iterable[str]) -> dict[str, JobResult]:
+    """Return how a study's jobs ended, without failures of jobs that go on."""
+    results = store.results(job_ids)
+    failed = [job for job, result in results.items() if result.status == "failed"]
+    standing = standing_of(store.study(study), store.states(failed)).jobs if failed else {}
+    going_on = {job for job, value in standing.items() if value.status != "failed"}
+    return {job: result for job, result in results.items() if job not in going_on}
+
+
 def _as_it_stands(state: JobState, standing: Standing) -> JobState:
     """Return a state without its failure where the job goes on."""
     if state.status != "failed" or standing.status == "failed":
@@ -106,8 +116,11 @@ def _settled(state: JobState) -> Standing | None:
 def _standing(state: JobState, events: Sequence[Event], driver: str) -> Standing:
     last = events[-1] if events else None
     settled = _settled(state)
-    if settled or last is None or last.kind == "ended":
+    if settled or last is None:
         return settled or _at_rest(state)
+    if last.kind == "ended":
+        stopped = last.result is not None and last.result.status == "stopped"
+        return Standing("stopped") if stopped and _is_cut_off(state) else _at_rest(state)
     if not driver or last.driver != driver:
         goes_on = last.kind != "again" and last.attempt >= state.attempt and _is_cut_off(state)
         return Standing("interrupted") if goes_on else _at_rest(state)

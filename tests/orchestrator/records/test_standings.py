@@ -28,6 +28,7 @@ FULL = event("waiting", 9, 1, message="for 2 x 1 CPU: the hosts have room for 1"
 GONE = state("failed", 1, "worker lost")
 AGAIN = event("again", 6, 1, message="retry 1 of 1")
 ENDED = event("ended", 7, 1)
+STOPPED = event("ended", 7, result={"job": "a", "status": "stopped", "attempt": 0, "epochs": 0})
 WAITS = Standing("waiting", 5, FULL.message)
 
 
@@ -54,6 +55,7 @@ WAITS = Standing("waiting", 5, FULL.message)
         ([BEGUN, AGAIN, event("started", 8, 2)], state("failed", 1, "error"), Standing("running")),
         ([BEGUN, ENDED], state("failed", 1, "error"), Standing("failed")),
         ([BEGUN, ENDED], GONE, Standing("failed")),
+        ([BEGUN, LOST, STOPPED], GONE, Standing("stopped")),
         ([BEGUN, ENDED], state("stopped", 1, "interrupted"), Standing("stopped")),
         ([BEGUN, ENDED], state("stopped", 1, "pruned"), Standing("pruned")),
     ],
