@@ -30,6 +30,10 @@ Status = Literal[
 or is gone; `stopped`: on request, with a checkpoint. The next run resumes either."""
 
 
+_ACTIVE: set[Status] = {"running", "waiting", "retrying"}
+"""Of a job behind which others wait for their turn."""
+
+
 class Standing(NamedTuple):
     """Where a job stands."""
 
@@ -77,9 +81,12 @@ def standings(
         if event.kind != "epoch":
             by_job.setdefault(event.job, []).append(event)
     standing = {job: _standing(s, by_job.get(job, []), driver) for job, s in states.items()}
-    busy = any(value.status == "running" for value in standing.values())
-    first = {job for job, value in standing.items() if busy and _only_announced(value, by_job[job])}
-    return {job: Standing("queued") if job in first else v for job, v in standing.items()}
+    announced = {job for job, value in standing.items() if _only_announced(value, by_job.get(job))}
+    active = {job for job, value in standing.items() if value.status in _ACTIVE} - announced
+    return {
+        job: Standing("queued") if active and job in announced else value
+        for job, value in standing.items()
+    }
 
 
 def standing_of(folder: StudyFolder, states: Mapping[str, JobState]) -> StudyStanding:
@@ -156,8 +163,9 @@ def _is_cut_off(state: JobState) -> bool:
     return state.status == "failed" and state.cause.kind in INTERRUPTIONS
 
 
-def _only_announced(standing: Standing, events: Sequence[Event]) -> bool:
+def _only_announced(standing: Standing, events: Sequence[Event] | None) -> bool:
     """Whether a job waits as every one does when its phase begins."""
-    before, last = events[-2:-1], events[-1:]
-    again = any(event.kind == "waiting" and event.driver == last[0].driver for event in before)
-    return standing.status == "waiting" and not last[0].attempt and not again
+    if standing.status != "waiting" or not events or events[-1].attempt:
+        return False
+    *_, last = events
+    return not any(e.kind == "waiting" and e.driver == last.driver for e in events[-2:-1])

@@ -93,6 +93,8 @@ def test_a_job_is_queued_while_others_train_and_waits_for_workers_otherwise() ->
     assert [idle[job].status for job in "ab"] == ["waiting", "waiting"]
     busy = standings(states, [*both, BEGUN], DRIVER)
     assert [busy[job].status for job in "ab"] == ["running", "queued"]
+    lost = standings(states | {"a": GONE}, [*both, BEGUN, LOST], DRIVER)
+    assert [lost[job].status for job in "ab"] == ["waiting", "queued"]
     starved = event("waiting", 90, job="b", message="for 2 x 1 CPU: no free resources yet")
     waits = standings(states, [*both, BEGUN, starved], DRIVER)
     assert waits["b"] == Standing("waiting", 1, starved.message)
