@@ -8,12 +8,12 @@ from typing import Any
 from compound.cluster.runner import OnEvent
 from compound.schemas.job import EpochRow, Event, JobRequest, JobResult
 
-Place = dict[str, Any]
+Site = dict[str, Any]
 """Where a job trains: the fields `host`, `worker` and `hosts` of an event."""
 
 
-def place(hosts: Sequence[str], pid: int) -> Place:
-    """Return the place of a job by its workers' hosts and the process of the first worker."""
+def site_of(hosts: Sequence[str], pid: int) -> Site:
+    """Return where a job trains by its workers' hosts and the process of the first worker."""
     return {"host": hosts[0], "worker": f"{hosts[0]}/{pid}", "hosts": tuple(hosts)}
 
 
@@ -22,14 +22,14 @@ class EventWriter:
 
     def __init__(self, request: JobRequest, on_event: OnEvent) -> None:
         self._request, self._on_event = request, on_event
-        self._place, self._attempt = Place(), 0
+        self._site, self._attempt = Site(), 0
         self.passed = 0
 
     def started(self, workers: int, attempt: int, pid: int | None = None) -> None:
         """An attempt has begun with so many workers, in a process of this machine."""
         hosts = [socket.gethostname()] * workers
-        self._place, self._attempt = place(hosts, pid or os.getpid()), attempt
-        self._report("started", workers=workers, attempt=attempt, **self._place)
+        self._site, self._attempt = site_of(hosts, pid or os.getpid()), attempt
+        self._report("started", workers=workers, attempt=attempt, **self._site)
 
     def waiting(self, message: str) -> None:
         """The job continues in another process."""
@@ -38,12 +38,13 @@ class EventWriter:
     def epoch(self, row: EpochRow) -> None:
         """An epoch has ended."""
         times = {"attempt": row.attempt, "wall_time": row.wall_time}
-        self._report("epoch", row=row, **times, **self._place)
+        self._report("epoch", row=row, **times, **self._site)
 
     def ended(self, result: JobResult) -> None:
         """The job has ended."""
-        where = self._place if result.attempt else Place()
-        self._report("ended", result=result, attempt=result.attempt, **where)
+        attempt = result.attempt or self._attempt
+        site = self._site if attempt == self._attempt else Site()  # else the driver recorded it
+        self._report("ended", result=result, attempt=attempt, **site)
 
     def _report(self, kind: Any, **details: Any) -> None:
         job, label = self._request.job.id, self._request.label

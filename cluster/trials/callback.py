@@ -10,7 +10,7 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from compound.cluster.driver_results import record_failure
-from compound.cluster.event_writer import Place
+from compound.cluster.event_writer import Site
 from compound.cluster.retries import Decision, decide
 from compound.cluster.runner import OnEvent, Take, unfinished
 from compound.cluster.trials.worker_deaths import last_error
@@ -30,7 +30,7 @@ class Begun(NamedTuple):
     """The newest attempt of a job, and where it trains."""
 
     attempt: int
-    place: Place
+    site: Site
 
 
 class JobList(Searcher):  # type: ignore[misc]
@@ -89,7 +89,7 @@ class Listener(tune.Callback):  # type: ignore[misc]
         self._store, self._on_event, self._coordinator = store, on_event, coordinator
         self._results: dict[str, JobResult] = {}
         self._begun: dict[str, Begun] = {}
-        self._said: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
         self._stop_sent = False
         self._busy = time.monotonic()
 
@@ -143,11 +143,10 @@ class Listener(tune.Callback):  # type: ignore[misc]
         if "row" in result:
             row = EpochRow.model_validate_json(result["row"])
             at = {"wall_time": row.wall_time, "attempt": row.attempt}
-            self._emit("epoch", request, row=row, **at, **self._place(request))
+            self._emit("epoch", request, row=row, **at, **self._site(request))
         if "result" in result:
             ended = JobResult.model_validate_json(result["result"])
-            place = self._place(request) if ended.attempt else Place()
-            self._end(request, ended, wall_time=result["at"], **place)
+            self._end(request, ended, wall_time=result["at"], **self._site(request))
         if "failure" in result:
             self._give_up(request, Cause.model_validate_json(result["failure"]))
 
@@ -175,20 +174,25 @@ class Listener(tune.Callback):  # type: ignore[misc]
         """End a job that has no worker left."""
         self._end(request, record_failure(request, self._store, cause))
 
-    def _start(self, request: JobRequest, told: dict[str, Any]) -> None:
-        place = {name: told[name] for name in ("host", "worker", "hosts")}
-        self._begun[request.job.id] = Begun(told["attempt"], place)
-        self._said.pop(request.job.id, None)
-        at = {"wall_time": told["at"], "attempt": told["attempt"], "workers": told["size"]}
-        self._emit("started", request, message=_begins(request, told), **at, **place)
+    def _start(self, request: JobRequest, message: dict[str, Any]) -> None:
+        site = {name: message[name] for name in ("host", "worker", "hosts")}
+        self._begun[request.job.id] = Begun(message["attempt"], site)
+        self._reported.pop(request.job.id, None)
+        at = {"wall_time": message["at"], "attempt": message["attempt"], "workers": message["size"]}
+        self._emit("started", request, message=_begins(request, message), **at, **site)
 
     def _end(self, request: JobRequest, result: JobResult, **where: Any) -> None:
         self._results[request.job.id] = result
-        self._emit("ended", request, result=result, attempt=result.attempt, **where)
+        attempt = result.attempt or self._attempt(request)
+        self._emit("ended", request, result=result, attempt=attempt, **where)
 
-    def _place(self, request: JobRequest) -> Place:
+    def _attempt(self, request: JobRequest) -> int:
         begun = self._begun.get(request.job.id)
-        return begun.place if begun else Place()
+        return begun.attempt if begun else 0
+
+    def _site(self, request: JobRequest) -> Site:
+        begun = self._begun.get(request.job.id)
+        return begun.site if begun else Site()
 
     def _starved(self, pending: list[Any]) -> None:
         for trial in pending:
@@ -201,9 +205,9 @@ class Listener(tune.Callback):  # type: ignore[misc]
     def _wait(self, request: JobRequest, message: str, **when: float) -> None:
         """Report that a job waits; what is reported already is not said again."""
         job = request.job.id
-        if self._said.get(job) != message:
-            self._said[job] = message
-            attempt = self._begun[job].attempt if job in self._begun else 0
+        if self._reported.get(job) != message:
+            self._reported[job] = message
+            attempt = self._attempt(request)
             self._emit("waiting", request, message=message, attempt=attempt, **when)
 
     def _request(self, trial: Any) -> JobRequest:
@@ -214,14 +218,14 @@ class Listener(tune.Callback):  # type: ignore[misc]
         self._on_event(Event(kind=kind, job=request.job.id, label=request.label, **details))
 
 
-def lacking_text(request: JobRequest, held: int, otherwise: str) -> str:
+def lacking_text(request: JobRequest, capacity: int, otherwise: str) -> str:
     """Return what a job waits for, and why.
 
-    `held`: the workers that the hosts hold when nothing else runs; `otherwise`: the reason where
-    these are enough.
+    `capacity`: the workers that the hosts hold when nothing else runs; `otherwise`: the reason
+    where these are enough.
     """
-    enough = held >= request.resources.least_workers
-    why = otherwise if enough else f"the hosts have room for {held}"
+    enough = capacity >= request.resources.least_workers
+    why = otherwise if enough else f"the hosts have room for {capacity}"
     return f"for {_size(request)}: {why}"
 
 

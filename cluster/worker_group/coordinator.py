@@ -15,7 +15,7 @@ from typing import Any, Literal
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from compound.cluster.event_writer import place
+from compound.cluster.event_writer import site_of
 from compound.cluster.retries import InterruptionKind, RetryBudget
 from compound.cluster.worker_group.heartbeat import Heartbeat, HeartbeatMonitor, StalledWorker
 from compound.schemas.job import EpochRow, JobResult
@@ -25,7 +25,7 @@ Message = dict[str, Any]
 """What a trial's step returns to Tune: `late`, a `notice` for people, `started`, a `row`,
 a `result`, or the cause of a `failure` that no worker was left to record; rows, results and
 causes as JSON. `at`: when it happened, by the clock of the process that noticed. With `started`
-come the attempt and the fields of a Place."""
+come the attempt and the fields of a Site."""
 
 _STARTS = 3
 """How often Ray is asked for a coordinator."""
@@ -245,7 +245,7 @@ def started_message(attempt: int, hosts: Sequence[str]) -> Message:
 
     Lists, as Tune keeps what a trial returns as JSON.
     """
-    where = {**place(hosts, os.getpid()), "hosts": [*hosts]}
+    where = {**site_of(hosts, os.getpid()), "hosts": [*hosts]}
     return {"started": 1, "size": len(hosts), "attempt": attempt, "at": time.time(), **where}
 
 

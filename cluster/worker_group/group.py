@@ -113,9 +113,9 @@ class WorkerGroup:
             if not self._thread.is_alive():
                 raise RunError(f"the group of workers ended: {self._error}") from self._error
             if not self._up:
-                held = host_health.capacity(self._resources, self._excluded_hosts())
-                if held < self._resources.least_workers or time.monotonic() - begun > _LATE_S:
-                    return {"late": held}
+                capacity = host_health.capacity(self._resources, self._excluded_hosts())
+                if capacity < self._resources.least_workers or time.monotonic() - begun > _LATE_S:
+                    return {"late": capacity}
 
     def close(self) -> None:
         """Let the workers return; wait until Train has given their resources back."""

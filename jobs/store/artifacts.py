@@ -144,8 +144,7 @@ class ArtifactStore:
         """Return the result and the state of a job that has ended; None if it has not."""
         if job_id in self._done:
             return self._done[job_id]
-        folder = self._job(job_id)
-        manifest = folder.newest()
+        manifest = (folder := self._job(job_id)).newest()
         if manifest is None or manifest.result is None:
             return None
         return Ended(state=folder.state_in(manifest), result=manifest.result)

@@ -10,8 +10,8 @@ from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.cli.status import find
 from compound.orchestrator.records.documents import Documents
-from compound.orchestrator.records.standings import ended_results
 from compound.orchestrator.report.inputs import ReportInputs
+from compound.orchestrator.timeline.job_standing import ended_results
 from compound.orchestrator.wording.commands import command
 from compound.schemas.answer import Answer
 from compound.schemas.errors import ReportError, SpecError

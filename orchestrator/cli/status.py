@@ -38,7 +38,7 @@ from compound.orchestrator.records.documents import (
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
 from compound.orchestrator.records.selected_scores import sentence_as_read
-from compound.orchestrator.records.standings import Standing, standing_of
+from compound.orchestrator.timeline.job_standing import Standing, standing_of
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines

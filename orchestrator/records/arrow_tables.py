@@ -9,14 +9,14 @@ import pyarrow as pa
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.format.rows import METRICS as ROWS
 from compound.orchestrator.records.documents import Documents, documents
-from compound.orchestrator.records.event_tables import (
+from compound.orchestrator.records.prediction_table import PREDICTIONS, predictions
+from compound.orchestrator.timeline.event_tables import (
     EVENTS,
     INTERVALS,
     event_lines,
     interval_lines,
 )
-from compound.orchestrator.records.prediction_table import PREDICTIONS, predictions
-from compound.orchestrator.records.standings import standing_of
+from compound.orchestrator.timeline.job_standing import standing_of
 from compound.schemas.architecture import Candidate
 from compound.schemas.final_evaluation import FinalTest, SeedScore
 from compound.schemas.metrics import ACCURACY, TEST_ACCURACY, TEST_IMAGES, TEST_LOSS

@@ -164,8 +164,9 @@ class PhaseRunner:
             self.shared.ended.add(result.job)
             self.index.add(self._ended({result.job: result}))
             message = f"by {self.shared.trainer(result.job)}"
-            what = {"job": result.job, "label": request.label, "attempt": result.attempt}
-            self.observer.event(Event(kind="ended", result=result, message=message, **what))
+            ended = Event(kind="ended", job=result.job, label=request.label, result=result)
+            update = {"message": message, "attempt": result.attempt}
+            self.observer.event(ended.model_copy(update=update))
         return None
 
     def _forwarder(

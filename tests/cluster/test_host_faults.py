@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.records.intervals import clock_difference, intervals
+from compound.orchestrator.timeline.intervals import clock_difference, intervals
 from compound.schemas.data import SyntheticData
 from compound.schemas.job import Event, JobRequest, Resources
 from tests.support.driver_processes import Driver

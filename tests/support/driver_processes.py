@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.records.standings import Standing, standings
+from compound.orchestrator.timeline.job_standing import Standing, standings
 from compound.schemas.job import Event, JobRequest
 
 Told = dict[str, Any]

@@ -3,11 +3,14 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from compound.orchestrator.records.intervals import clock_difference
-from compound.orchestrator.records.standings import Standing
+from compound.orchestrator.timeline.intervals import clock_difference
 from compound.orchestrator.wording.numbers import counted, duration
 from compound.schemas.job import Event
+
+if TYPE_CHECKING:
+    from compound.orchestrator.timeline.job_standing import Standing
 
 _WIDTH = 80
 _SECOND = 1.0
@@ -17,7 +20,7 @@ _NAMED = 3
 _HEADS = {"waiting": "waiting for workers", "retrying": "retrying"}
 
 
-def waiting_lines(jobs: Sequence[tuple[str, Standing]], now: float) -> list[str]:
+def waiting_lines(jobs: Sequence[tuple[str, "Standing"]], now: float) -> list[str]:
     """Return lines about the jobs that wait, those that wait longest first.
 
     `jobs`: every job's label and where it stands; `now`: in seconds since 1970, by the clock here.
@@ -29,7 +32,7 @@ def waiting_lines(jobs: Sequence[tuple[str, Standing]], now: float) -> list[str]
     return [*lines, f"waiting or retrying: {counted(rest, 'more job')}"] if rest > 0 else lines
 
 
-def _lines(label: str, standing: Standing, now: float) -> list[str]:
+def _lines(label: str, standing: "Standing", now: float) -> list[str]:
     head = _HEADS[standing.status]
     if standing.since is not None:
         head += f" since {since_text(standing.since, now)}"

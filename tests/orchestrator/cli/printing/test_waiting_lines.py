@@ -7,7 +7,7 @@ from compound.orchestrator.cli.printing.waiting_lines import (
     since_text,
     waiting_lines,
 )
-from compound.orchestrator.records.standings import Standing
+from compound.orchestrator.timeline.job_standing import Standing
 from compound.schemas.job import Event
 
 NOON = time.mktime((2026, 11, 30, 12, 0, 0, 0, 0, -1))

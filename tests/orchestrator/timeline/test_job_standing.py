@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from compound.jobs.store.folders.job_state import JobState
-from compound.orchestrator.records.standings import Standing, standings
+from compound.orchestrator.timeline.job_standing import Standing, standings
 from compound.schemas.job import Cause, Event
 
 DRIVER, BEFORE = "h/1", "h/0"
@@ -28,7 +28,7 @@ FULL = event("waiting", 9, 1, message="for 2 x 1 CPU: the hosts have room for 1"
 GONE = state("failed", 1, "worker lost")
 AGAIN = event("again", 6, 1, message="retry 1 of 1")
 ENDED = event("ended", 7, 1)
-STOPPED = event("ended", 7, result={"job": "a", "status": "stopped", "attempt": 0, "epochs": 0})
+STOPPED = event("ended", 7, 1, result={"job": "a", "status": "stopped", "attempt": 0, "epochs": 0})
 WAITS = Standing("waiting", 5, FULL.message)
 
 
@@ -56,6 +56,8 @@ WAITS = Standing("waiting", 5, FULL.message)
         ([BEGUN, ENDED], state("failed", 1, "error"), Standing("failed")),
         ([BEGUN, ENDED], GONE, Standing("failed")),
         ([BEGUN, LOST, STOPPED], GONE, Standing("stopped")),
+        ([BEGUN, LOST, STOPPED], state("running", 1), Standing("stopped")),
+        ([BEGUN, LOST, STOPPED], state("running", 2), Standing("running")),
         ([BEGUN, ENDED], state("stopped", 1, "interrupted"), Standing("stopped")),
         ([BEGUN, ENDED], state("stopped", 1, "pruned"), Standing("pruned")),
     ],

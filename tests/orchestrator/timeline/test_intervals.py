@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compound.orchestrator.records.intervals import (
+from compound.orchestrator.timeline.intervals import (
     clock_difference,
     intervals,
     unended,

@@ -6,13 +6,15 @@ still trains. So the driver's newest event counts as long as the driver lives.
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from compound.cluster.retries import INTERRUPTIONS
-from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.schemas.job import Event, JobResult
+
+if TYPE_CHECKING:
+    from compound.jobs.store.artifacts import ArtifactStore
 
 Status = Literal[
     "queued",
@@ -98,7 +100,9 @@ def standing_of(folder: StudyFolder, states: Mapping[str, JobState]) -> StudySta
     return StudyStanding(going_on, standing, events)
 
 
-def ended_results(store: ArtifactStore, study: str, job_ids: Iterable[str]) -> dict[str, JobResult]:
+def ended_results(
+    store: "ArtifactStore", study: str, job_ids: Iterable[str]
+) -> dict[str, JobResult]:
     """Return how a study's jobs ended, without failures of jobs that go on."""
     results = store.results(job_ids)
     failed = [job for job, result in results.items() if result.status == "failed"]
@@ -126,8 +130,7 @@ def _standing(state: JobState, events: Sequence[Event], driver: str) -> Standing
     if settled or last is None:
         return settled or _at_rest(state)
     if last.kind == "ended":
-        stopped = last.result is not None and last.result.status == "stopped"
-        return Standing("stopped") if stopped and _is_cut_off(state) else _at_rest(state)
+        return Standing("stopped") if _was_stopped(state, last) else _at_rest(state)
     if not driver or last.driver != driver:
         goes_on = last.kind != "again" and last.attempt >= state.attempt and _is_cut_off(state)
         return Standing("interrupted") if goes_on else _at_rest(state)
@@ -138,6 +141,14 @@ def _standing(state: JobState, events: Sequence[Event], driver: str) -> Standing
     waits = [*takewhile(lambda event: event.kind == last.kind, reversed(events))]
     since = [event.wall_time for event in waits if event.driver == driver][-1]
     return Standing("retrying" if last.kind == "again" else "waiting", since, last.message)
+
+
+def _was_stopped(state: JobState, ended: Event) -> bool:
+    """Whether a job was stopped on request, also where its own files say less: workers that were
+    lost before may have written that they failed, or live on where nobody reaches them."""
+    if ended.result is None or ended.result.status != "stopped" or state.attempt > ended.attempt:
+        return False
+    return state.status == "running" or _is_cut_off(state)
 
 
 def _begun(state: JobState, started: Event) -> Standing:

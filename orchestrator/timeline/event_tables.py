@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.records.documents import Documents
-from compound.orchestrator.records.intervals import Seen, intervals, unended
+from compound.orchestrator.timeline.intervals import Seen, intervals, unended
 from compound.schemas.job import Event
 
 _TEXT, _WHOLE, _NUMBER = pa.string(), pa.int64(), pa.float64()
@@ -47,7 +46,7 @@ INTERVALS: pa.Schema = pa.schema(
 """One line for each time in which a job did one thing, in the order of its events."""
 
 
-def event_lines(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
+def event_lines(store: ArtifactStore, study: str, study_documents: object) -> pa.Table:
     """Return the events of a study."""
     del study_documents
     lines = [
@@ -62,7 +61,7 @@ def event_lines(store: ArtifactStore, study: str, study_documents: Documents) ->
     return pa.Table.from_pylist(lines, EVENTS)
 
 
-def interval_lines(store: ArtifactStore, study: str, study_documents: Documents) -> pa.Table:
+def interval_lines(store: ArtifactStore, study: str, study_documents: object) -> pa.Table:
     """Return what the jobs of a study did from their first events to their last."""
     del study_documents
     events = store.study(study).events()
