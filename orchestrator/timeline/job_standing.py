@@ -62,15 +62,6 @@ def driver_of(folder: StudyFolder) -> str:
     return f"{notes[0]['host']}/{notes[0]['pid']}" if notes else ""
 
 
-def _needed_events(
-    folder: StudyFolder, states: Mapping[str, JobState], driver: str
-) -> Sequence[Event]:
-    """Return a study's events, or none where the states of its jobs say all."""
-    unfinished = [state for state in states.values() if _settled(state) is None]
-    begun = any(state.status != "absent" for state in unfinished)
-    return folder.events() if begun or (unfinished and driver) else []
-
-
 def standings(
     states: Mapping[str, JobState], events: Sequence[Event], driver: str
 ) -> dict[str, Standing]:
@@ -93,8 +84,10 @@ def standings(
 
 def standing_of(folder: StudyFolder, states: Mapping[str, JobState]) -> StudyStanding:
     """Return where a study's jobs stand now."""
-    driver = driver_of(folder)
-    events = _needed_events(folder, states, driver)
+    unfinished = [state for state in states.values() if _settled(state) is None]
+    driver = driver_of(folder) if unfinished else ""
+    begun = any(state.status != "absent" for state in unfinished)
+    events = folder.events() if begun or driver else []
     standing = standings(states, events, driver)
     going_on = {job: _as_it_stands(state, standing[job]) for job, state in states.items()}
     return StudyStanding(going_on, standing, events)
