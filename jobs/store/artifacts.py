@@ -112,8 +112,11 @@ class ArtifactStore:
         self, job: TrainJob, *, world_size: int = 1, environment: Environment | None = None
     ) -> JobWriter:
         """Begin a new attempt of a job; `environment` is recorded with it."""
-        folder = self._job(job.id)
-        return JobWriter(folder, job, world_size=world_size, environment=environment)
+        return JobWriter(self._job(job.id), job, world_size=world_size, environment=environment)
+
+    def next_attempt(self, job_id: str) -> int:
+        """Return the number that the next attempt takes, unless another process is faster."""
+        return self._job(job_id).next_attempt()
 
     def jobs(self) -> list[str]:
         """Return the ids of all jobs that were ever begun."""
@@ -141,8 +144,7 @@ class ArtifactStore:
         """Return the result and the state of a job that has ended; None if it has not."""
         if job_id in self._done:
             return self._done[job_id]
-        folder = self._job(job_id)
-        manifest = folder.newest()
+        manifest = (folder := self._job(job_id)).newest()
         if manifest is None or manifest.result is None:
             return None
         return Ended(state=folder.state_in(manifest), result=manifest.result)
@@ -154,8 +156,7 @@ class ArtifactStore:
 
     def results(self, job_ids: Iterable[str]) -> dict[str, JobResult]:
         """Return how jobs ended, without the ones that have not."""
-        results = {job_id: self.result(job_id) for job_id in self._begun(job_ids)}
-        return {job_id: result for job_id, result in results.items() if result is not None}
+        return {job: result for job in self._begun(job_ids) if (result := self.result(job))}
 
     def state(self, job_id: str) -> JobState:
         """Return a job's state."""

@@ -156,7 +156,7 @@ def retry(
 
 @app.command()
 def status(study: StudyArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Show what is done, running, waiting and failed, with causes."""
+    """Show what is done, running, queued, waiting and failed, with causes."""
     from compound.orchestrator.cli import status as status_command
 
     status_command.status(study, store, as_json=as_json)

@@ -1,5 +1,6 @@
 """`compound status` and `compound metrics`: what a store knows of a study."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +18,7 @@ from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
+from compound.orchestrator.cli.printing.waiting_lines import clock_warning, waiting_lines
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.records.documents import (
     ALONG,
@@ -36,6 +38,7 @@ from compound.orchestrator.records.documents import (
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
 from compound.orchestrator.records.selected_scores import sentence_as_read
+from compound.orchestrator.timeline.job_standing import Standing, standing_of
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
@@ -105,12 +108,13 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     name, store = _opened(study, uri)
     study_status = StudyStatus.of(store, name)
     planned, listed = study_status.planned, study_status.listed
-    states = store.standing(name, listed, [line.job for line in planned], brief=not as_json)
+    stored = store.standing(name, listed, [line.job for line in planned], brief=not as_json)
+    states, standing, events = standing_of(store.study(name), stored)
     groups = failed_groups(planned, states)
-    pairs = [(line, states[line.job]) for line in planned]
+    pairs = [(line, states[line.job], standing[line.job]) for line in planned]
     rows = {job: state.missing for job, state in states.items()}
     gone = [*missing_rows(name, store.uri, rows), *study_status.missing]
-    counts = Counter(_status(state) for _, state in pairs)
+    counts = Counter[str](stands.status for _, _, stands in pairs)
     waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
     answer = study_status.answer or _made_answer(store, name, study_status)
     if as_json:
@@ -126,14 +130,16 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
         }
         print_json(record)
         return
-    reasons = _retry_reasons(store.study(name), states)
+    reasons = newest_reasons(events)
     columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
-    cells = [_cells(line, state, reasons.get(line.job, "")) for line, state in pairs]
+    cells = [_cells(*pair, reasons.get(pair[0].job, "")) for pair in pairs]
     say_answer(answer)
     show_phis(answer)
     print_table(f"\n{name} in {store.uri}", columns, cells)
     say("", ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
     texts: list[str | None] = [f"warning: {text}" for text in gone]
+    texts += waiting_lines([(line.label, stands) for line, _, stands in pairs], time.time())
+    texts += [clock_warning(events)]
     for group in groups:
         texts += [group.headline, group.users_line and f"  {group.users_line}"]
     texts += [waiting, spent_text(study_status.spec.budget, study_status.spent)]
@@ -241,7 +247,8 @@ def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> li
 def stored_failures(store: ArtifactStore, stored: Documents) -> list[Group]:
     """Return the failed jobs of a study's documents by first cause."""
     states = store.states([job.request.job.id for job in stored.jobs])
-    return failed_groups(once(lines_of(stored)), states)
+    going_on = standing_of(store.study(stored.record.spec.name), states).states
+    return failed_groups(once(lines_of(stored)), going_on)
 
 
 def say_failures(groups: Sequence[Group]) -> None:
@@ -252,31 +259,20 @@ def say_failures(groups: Sequence[Group]) -> None:
             note(f"  {group.users_line}")
 
 
-def _row(line: Line, state: JobState) -> dict[str, Any]:
+def _row(line: Line, state: JobState, standing: Standing) -> dict[str, Any]:
     planned = {"phase": line.phase, "label": line.label, "epochs": line.epochs}
-    return {**planned, **state.model_dump(mode="json"), "status": _status(state)}
+    return {**planned, **state.model_dump(mode="json"), **standing._asdict()}
 
 
-def _status(state: JobState) -> str:
-    pruned = state.status == "stopped" and state.cause and state.cause.kind == "pruned"
-    return "pruned" if pruned else "waiting" if state.status == "absent" else state.status
-
-
-def _retry_reasons(folder: StudyFolder, states: Mapping[str, JobState]) -> dict[str, str]:
-    """Return why jobs are tried again or given up; read only where a job had several attempts."""
-    unfinished = [state for state in states.values() if _status(state) not in ("done", "pruned")]
-    return newest_reasons(folder.events()) if any(s.attempt > 1 for s in unfinished) else {}
-
-
-def _cells(line: Line, state: JobState, reason: str) -> list[str]:
+def _cells(line: Line, state: JobState, standing: Standing, reason: str) -> list[str]:
     accuracy, cause = state.metrics.get(ACCURACY), state.cause
     why = f"{cause.kind}: {cause.message.splitlines()[0][:70]}" if cause else ""
-    unfinished = _status(state) not in ("done", "pruned")
+    unfinished = standing.status not in ("done", "pruned")
     return [
         line.phase,
         line.label,
         line.job,
-        _status(state),
+        standing.status,
         f"{state.epoch}/{line.epochs}",
         "" if accuracy is None else f"{accuracy:.2%}",
         "; ".join(filter(None, (why, reason if unfinished else ""))),

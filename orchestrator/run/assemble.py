@@ -1,6 +1,8 @@
 """What a run is made of: the runner, the spending limit, the trackers and the observers."""
 
+import os
 import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -93,7 +95,8 @@ def assembled(
         trackers = Trackers(spec.name, store, _clients(spec.trackers), note)
         stack.callback(trackers.close)
         log = store.study(spec.name).append_event
-        yield limited, Observers(Progress(note), gauges, log, trackers)
+        driver = f"{socket.gethostname()}/{os.getpid()}"
+        yield limited, Observers(Progress(note), gauges, log, driver, trackers)
 
 
 def _clients(names: Sequence[Tracker]) -> dict[Tracker, Opens]:

@@ -165,7 +165,8 @@ class PhaseRunner:
             self.index.add(self._ended({result.job: result}))
             message = f"by {self.shared.trainer(result.job)}"
             ended = Event(kind="ended", job=result.job, label=request.label, result=result)
-            self.observer.event(ended.model_copy(update={"message": message}))
+            update = {"message": message, "attempt": result.attempt}
+            self.observer.event(ended.model_copy(update=update))
         return None
 
     def _forwarder(

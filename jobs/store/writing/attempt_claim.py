@@ -17,7 +17,7 @@ def claim(folder: JobFolder, writer: Writer) -> tuple[Attempt, Writer]:
     Where listings lag behind (some S3 endpoints), neither may see it: then the nonces differ.
     """
     while True:
-        attempt = Attempt(_next_number(folder), uuid.uuid4().hex[:8])
+        attempt = Attempt(folder.next_attempt(), uuid.uuid4().hex[:8])
         writer = writer.model_copy(update={"attempt": attempt.number})
         key = folder.claim_key(attempt)
         folder.files.put({key: seal("claim", writer, key)})
@@ -25,10 +25,6 @@ def claim(folder: JobFolder, writer: Writer) -> tuple[Attempt, Writer]:
         if attempt.number not in [rival.number for rival in rivals]:
             return attempt, writer
         folder.files.delete([key])
-
-
-def _next_number(folder: JobFolder) -> int:
-    return max((attempt.number for attempt in folder.attempts()), default=0) + 1
 
 
 def this_process(world_size: int, environment: Environment | None = None) -> Writer:
