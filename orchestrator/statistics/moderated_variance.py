@@ -41,7 +41,8 @@ def moderated(variances: Floats, df: Floats, means: Floats) -> Moderated:
     spare = len(logs) - coefficients
     excess = float(np.square(logs - fitted).sum()) / spare - float(scatter.mean()) if spare else 0.0
     prior = 2 * inverse_trigamma(excess) if excess > 0 else np.inf
-    prior = min(prior, MOST_PRIOR, max(float(df.sum()) - coefficients, 0.0))
+    others = max(float(df.sum()) - max(coefficients, float(df.max())), 0.0)
+    prior = min(prior, MOST_PRIOR, others)
     return Moderated((prior * np.exp(fitted) + df * variances) / (prior + df), df + prior)
 
 
