@@ -72,7 +72,8 @@ def seed_doubts(networks: Sequence[Seeds]) -> list[SeedDoubt | None]:
     """
     tested = [row for row, seeds in enumerate(networks) if len(seeds) > 1]
     doubts: list[SeedDoubt | None] = [None] * len(networks)
-    estimates = estimate(*_table([networks[row] for row in tested])) if tested else None
+    repeated = [networks[row] for row in tested]
+    estimates = estimate(*_table(repeated), few=True) if tested else None
     if estimates:
         for row, own, df in zip(tested, estimates.mean_variances, estimates.df, strict=True):
             doubts[row] = SeedDoubt(float(own), estimates.seed_variance, float(df))

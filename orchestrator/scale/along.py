@@ -111,7 +111,8 @@ def estimates_of(entries: Sequence[Entry], images: int) -> dict[str, Estimated]:
 
 
 def _estimated(scored: Mapping[str, CandidateScores], images: int) -> dict[str, Estimated]:
-    estimates = estimate(score_table([*scored.values()], images), images) if scored else None
+    table = score_table([*scored.values()], images)
+    estimates = estimate(table, images, few=True) if scored else None
     if estimates is None:
         return {}
     shared = estimates.seed_variance

@@ -17,11 +17,8 @@ MOST_PRIOR = 6.0
 """Most degrees of freedom that the trend lends to a group. Without a limit it lends all of them
 where the variances happen to be even. In simulated studies the limit covers the worst covered group
 by 0.01 to 0.02 more often, and makes intervals of truly even groups 1 to 4 % wider."""
-STEEPEST = 2.0
-"""Standard deviation of the slopes that are expected, of log variances over means on log odds. Even
-noise of accuracies has a slope of at most 2; noise that grows threefold while accuracy falls by ten
-points has about -2. Few variances determine a slope poorly: unless it is held to this, the
-variance of the highest mean is mostly an extrapolation."""
+FEWEST_FOR_TREND = 5
+"""Groups below which the trend is a constant."""
 STEPS = 50
 
 
@@ -33,30 +30,33 @@ class Moderated:
     df: Floats
 
 
-def moderated(variances: Floats, df: Floats, means: Floats) -> Moderated:
-    """Moderate positive variances with positive degrees of freedom, given the groups' means."""
+def moderated(variances: Floats, df: Floats, means: Floats, *, few: bool = False) -> Moderated:
+    """Moderate positive variances with positive degrees of freedom, given the groups' means.
+
+    `few`: up to five groups determine no slope, and the variance of the highest mean would be an
+    extrapolation. So the trend is a constant; it lowers no variance, since a group that is truly
+    noisier would borrow too small a one, and lends no more than the other groups have.
+    """
     logs = np.log(variances) - special.digamma(df / 2) + np.log(df / 2)
     scatter = special.polygamma(1, df / 2)
-    fitted, coefficients = _trend(logs, 1 / scatter, means)
+    fitted, coefficients = _trend(logs, 1 / scatter, np.zeros_like(means) if few else means)
     spare = len(logs) - coefficients
     excess = float(np.square(logs - fitted).sum()) / spare - float(scatter.mean()) if spare else 0.0
     prior = 2 * inverse_trigamma(excess) if excess > 0 else np.inf
-    others = max(float(df.sum()) - max(coefficients, float(df.max())), 0.0)
-    prior = min(prior, MOST_PRIOR, others)
-    return Moderated((prior * np.exp(fitted) + df * variances) / (prior + df), df + prior)
+    others = float(df.sum()) - (float(df.max()) if few else coefficients)
+    prior = min(prior, MOST_PRIOR, max(others, 0.0))
+    lent = (prior * np.exp(fitted) + df * variances) / (prior + df)
+    return Moderated(np.maximum(lent, variances) if few else lent, df + prior)
 
 
-def _trend(logs: Floats, weights: Floats, means: Floats) -> tuple[Floats, float]:
-    """Return the line through log variances, and the coefficients that it has in effect.
-
-    Its slope is that of weighted least squares, drawn towards 0 as a normal prior does (ridge
-    regression: Hoerl and Kennard 1970, Technometrics 12:1).
-    """
-    away = means - np.average(means, weights=weights)
-    known = float((weights * np.square(away)).sum())
-    total = known + STEEPEST**-2
-    slope = float((weights * away * logs).sum()) / total
-    return np.average(logs, weights=weights) + slope * away, 1 + known / total
+def _trend(logs: Floats, weights: Floats, means: Floats) -> tuple[Floats, int]:
+    """Return the weighted straight line through log variances, and its number of coefficients."""
+    columns = np.ones((len(logs), 1))
+    if len(logs) >= FEWEST_FOR_TREND and float(np.ptp(means)) > 0:
+        columns = np.column_stack([columns, means - means.mean()])
+    root = np.sqrt(weights)
+    solution = np.linalg.lstsq(columns * root[:, None], logs * root, rcond=None)[0]
+    return columns @ solution, columns.shape[1]
 
 
 def inverse_trigamma(value: float) -> float:
