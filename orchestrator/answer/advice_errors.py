@@ -3,6 +3,7 @@
 from math import ceil, floor, log10
 
 from compound.orchestrator.answer.advice_limits import amount_of, option_of, written
+from compound.orchestrator.answer.answer_text import place_text
 from compound.orchestrator.wording.numbers import percent
 from compound.schemas.answer import AnswerRow, Limit, LimitName
 from compound.schemas.errors import SpecError
@@ -16,18 +17,19 @@ def none_fits(name: LimitName, smallest: AnswerRow, latency: float | None = None
     return SpecError(
         "no network of the study's line is within the limit",
         where=option_of(name),
-        allowed=f"{least} or more, which phi {smallest.phi:g} takes",
+        allowed=f"{least} or more, which {place_text(smallest)} takes",
     )
 
 
 def none_reaches(target: Limit, best: AnswerRow) -> SpecError:
     """Return the error for an accuracy that no network within the limits is expected to reach."""
     assert best.accuracy is not None
+    reaches = "reaches" if best.trained else "is expected to reach"
     return SpecError(
         f"no network within the limits is expected to reach {written('accuracy', target.value)}",
         where=option_of("accuracy"),
-        allowed=f"{percent(floor(1000 * best.accuracy.value) / 1000)} or less, which phi "
-        f"{best.phi:g} reaches; only a power law predicts networks that are not trained",
+        allowed=f"{percent(floor(1000 * best.accuracy.value) / 1000)} or less, which "
+        f"{place_text(best)} {reaches}; only a power law predicts networks that are not trained",
     )
 
 

@@ -2,7 +2,9 @@
 
 from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.answer.answer import AnswerInputs, answer_of, line_jobs
+from compound.orchestrator.answer.answer import answer_of
+from compound.orchestrator.answer.answer_inputs import AnswerInputs
+from compound.orchestrator.answer.lines import line_jobs
 from compound.orchestrator.forecast.devices import hosts_of, profile_of
 from compound.orchestrator.forecast.job_cost import CostModel
 from compound.orchestrator.records.documents import ANSWER, Documents
@@ -10,9 +12,14 @@ from compound.schemas.answer import Answer
 
 
 def stored_answer(store: ArtifactStore, stored: Documents) -> Answer | None:
-    """Return the answer that the study wrote, or make it; None where nothing is planned yet."""
+    """Return the answer that the study wrote, or make it; None where nothing is planned yet.
+
+    One that an older program has picked from the choice's line alone is made anew.
+    """
     answer = store.study(stored.record.spec.name).read(ANSWER, Answer)
-    return answer or made_answer(store, stored)
+    if answer and (answer.compared or stored.along is None):
+        return answer
+    return made_answer(store, stored) or answer
 
 
 def made_answer(

@@ -32,8 +32,8 @@ FOLLOWING: dict[Outcome, str] = {
     "gain": "Scale by {triple}.",
     "no gain": "If you scale, scale by {triple}. {finer}",
     "loss": "Scale by {triple}. For this network and these data one axis is better than a mix.",
-    "undecided": "Scale by {triple}. Set search.seeds to 3 or more and run again: only new seeds "
-    "train.",
+    "undecided": "If you scale, scale by {triple}. Set search.seeds to 3 or more and run again: "
+    "only new seeds train.",
     "no verdict": "Scale by {triple}. Correct what is missing and run again: jobs that ended are "
     "kept.",
 }

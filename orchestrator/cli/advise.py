@@ -6,12 +6,15 @@ from pathlib import Path
 
 from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.answer import advice_text, answer_text
+from compound.orchestrator.answer import advice_text
 from compound.orchestrator.answer.advice_errors import nothing_chosen
 from compound.orchestrator.answer.advice_limits import ALLOWED, option_of, parsed
 from compound.orchestrator.answer.advise import Choice, beyond_choice, choose
-from compound.orchestrator.answer.answer import AnswerInputs, answer_of
-from compound.orchestrator.answer.choice_line import choice_line, coefficients_of
+from compound.orchestrator.answer.answer import answer_of
+from compound.orchestrator.answer.answer_inputs import AnswerInputs
+from compound.orchestrator.answer.choice_line import coefficients_of
+from compound.orchestrator.answer.lines import jobs_of
+from compound.orchestrator.answer.notes import row_notes
 from compound.orchestrator.answer.stored_answer import answer_inputs
 from compound.orchestrator.cli.printing.output import print_json, say
 from compound.orchestrator.cli.status import find, is_spec
@@ -100,6 +103,10 @@ def _advice(
 ) -> Advice:
     beyond = beyond_choice(inputs, answer, choice.option.row)
     assert answer.coefficients is not None
+    notes = [
+        *advice_text.notes(answer, choice, limits),
+        *row_notes(choice.option.row, inputs.stored),
+    ]
     return Advice(
         study=inputs.stored.record.spec.name,
         limits=tuple(limits),
@@ -112,25 +119,18 @@ def _advice(
         sentence=advice_text.sentence(answer, choice, beyond),
         why=advice_text.why(limits, choice),
         next_step=following,
-        notes=(
-            *advice_text.notes(answer, choice, limits),
-            *answer_text.better_ways(inputs.stored.along),
-        ),
+        notes=tuple(notes),
     )
 
 
 def _next_step(store: ArtifactStore, stored: Documents, choice: Choice, typed: str) -> str:
     """Return the command that trains the network, or exports it where it is trained."""
     row, spec = choice.option.row, stored.record.spec
-    jobs = [
-        job.request.job.id
-        for entry in choice_line(stored)
-        if entry.network.id == choice.option.network.id
-        for job in entry.jobs
-    ]
+    jobs = jobs_of(stored, choice.option.network)
     exportable = [job for job in jobs if store.checkpoints(job)]
     if row.trained and exportable:
-        target = f"{spec.name}-phi{row.phi:g}.safetensors"
+        way = "" if row.way == "choice" else f"-{row.way}"
+        target = f"{spec.name}{way}-phi{row.phi:g}.safetensors"
         return command("export", (exportable[0], target), store=store.uri)
     if row.trained:
         return command("report", (spec.name,), store=store.uri)

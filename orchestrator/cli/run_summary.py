@@ -71,7 +71,7 @@ def show(store: ArtifactStore, stored: Documents, summary: RunSummary) -> Report
     show_final(stored.test)
     if stored.law:
         say("", stored.law.sentence)
-    show_along(stored.along)
+    show_along(stored.along, answer)
     _say_next(stored.record.spec, summary, report)
     return missing
 

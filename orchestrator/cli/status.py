@@ -17,7 +17,7 @@ from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, out
 from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
-from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
+from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
 from compound.orchestrator.cli.printing.waiting_lines import clock_warning, waiting_lines
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.records.documents import (
@@ -57,10 +57,9 @@ if TYPE_CHECKING:
     from compound.orchestrator.cli.printing.table_output import Format
 
 _ENDED = {"done", "failed", "pruned"}
-ListedJob = tuple[ArtifactStore, Documents]
 
 
-def find(study: str, uri: str | None) -> ListedJob:
+def find(study: str, uri: str | None) -> tuple[ArtifactStore, Documents]:
     """Return a study of a store; `study` is its name, or the path of its spec.
 
     Raises StoreError: there is no such store, or no such study in it; SpecError: a spec, and
@@ -116,7 +115,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     gone = [*missing_rows(name, store.uri, rows), *study_status.missing]
     counts = Counter[str](stands.status for _, _, stands in pairs)
     waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
-    answer = study_status.answer or _made_answer(store, name, study_status)
+    answer = _answer(store, name, study_status)
     if as_json:
         record = {
             "study": name,
@@ -143,8 +142,8 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     for group in groups:
         texts += [group.headline, group.users_line and f"  {group.users_line}"]
     texts += [waiting, spent_text(study_status.spec.budget, study_status.spent)]
-    texts += [*study_status.rates.lines, "" if answer else study_status.verdict]
-    texts += [study_status.gate, study_status.along, *final_lines(study_status.test)]
+    texts += [*study_status.rates.lines, "" if answer else study_status.verdict, study_status.gate]
+    texts += [unsaid(study_status.along, answer), *final_lines(study_status.test)]
     data = study_status.data
     warnings = [f"warning: {text}" for text in (class_warnings(data) if data else ())]
     ledger = [f"data: {line}" for line in (ledger_lines(data) if data else ())]
@@ -218,14 +217,15 @@ def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
     }
 
 
-def _made_answer(store: ArtifactStore, name: str, status: StudyStatus) -> Answer | None:
-    """Make the answer of a study that is older than answers, once there is one to make."""
-    if not {VERDICT, BASELINE} & {*status.listed}:
-        return None
+def _answer(store: ArtifactStore, name: str, status: StudyStatus) -> Answer | None:
+    """Return a study's answer; made where there is none, or one that looked at no other way."""
+    written = status.answer
+    older = written and not written.compared and ALONG in status.listed
+    if not older and (written or not {VERDICT, BASELINE} & {*status.listed}):
+        return written
     from compound.orchestrator.answer.stored_answer import made_answer  # statistics, which take 1 s
 
-    stored = documents(store.study(name))
-    return made_answer(store, stored) if stored else None
+    return made_answer(store, read) if (read := documents(store.study(name))) else written
 
 
 def _planned(folder: StudyFolder, spec: AnySpec, listed: Mapping[str, int]) -> list[Line]:

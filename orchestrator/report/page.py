@@ -12,14 +12,14 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from compound.jobs.wording.printable import printable
-from compound.orchestrator.answer.answer_text import scaling
+from compound.orchestrator.answer.answer_text import scaling, ways_in
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.outcomes import next_step
 from compound.orchestrator.choose.resolution_text import resolution
 from compound.orchestrator.choose.tie_break import INDIFFERENT
 from compound.orchestrator.report import tables
 from compound.orchestrator.report.along_figure import along_table
-from compound.orchestrator.report.answer_section import answer_table, answer_tiles
+from compound.orchestrator.report.answer_section import answer_table, answer_tiles, recommended_way
 from compound.orchestrator.report.figures import MOST, figures
 from compound.orchestrator.report.final_report import final_table
 from compound.orchestrator.report.gate_figure import contenders
@@ -35,6 +35,7 @@ from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import covers_text, final_text
 from compound.orchestrator.wording.names import multipliers
 from compound.orchestrator.wording.numbers import counted, percent, points
+from compound.schemas.architecture import AXES
 from compound.schemas.design import COST_NAMES
 
 TEMPLATES = Path(__file__).parent
@@ -47,6 +48,7 @@ def render(inputs: ReportInputs) -> str:
     # plotly's encoder also writes numpy values, which json.dumps refuses.
     drawn = {key: _printable(json.loads(fig.to_json())) for key, fig in figures(inputs).items()}
     verdict = inputs.verdict
+    recommended = recommended_way(inputs.answer, inputs.baseline.architecture.resolution)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -54,7 +56,10 @@ def render(inputs: ReportInputs) -> str:
             inputs=inputs,
             verdict=verdict,
             headline=_headline(inputs),
-            advice=_advice(inputs),
+            advice=recommended.advice if recommended else _advice(inputs),
+            recommended=recommended,
+            triple=_triple(inputs),
+            several=inputs.answer is not None and len(ways_in(inputs.answer.rows)) > 1,
             tiles=[*answer_tiles(inputs.answer), *tiles(inputs)],
             worded=_worded(inputs),
             cautions=[*class_warnings(inputs.data), *(verdict.warnings if verdict else ())],
@@ -170,6 +175,14 @@ def _worded(inputs: ReportInputs) -> str:
     search = inputs.spec.search
     multiple = search.budget.multiple if search else 1
     return scaling(inputs.verdict, inputs.along, multiple) or inputs.answer.scaling
+
+
+def _triple(inputs: ReportInputs) -> list[tuple[str, str]]:
+    """Return the names and values of the coefficients."""
+    coefficients = inputs.verdict.coefficients if inputs.verdict else None
+    values = coefficients.model_dump() if coefficients else {}
+    pairs = zip(values.items(), AXES, strict=False)
+    return [(f"{name}, {axis}", f"{value:.3f}") for (name, value), axis in pairs]
 
 
 def _advice(inputs: ReportInputs) -> str:
