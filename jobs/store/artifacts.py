@@ -281,7 +281,7 @@ class ArtifactStore:
 
     def reservations(self, study: str) -> Reservations:
         """Return what reserves jobs for a study's driver."""
-        return Reservations(self._files, study, lambda name: self.study(name).drivers())
+        return Reservations(self._files, study)
 
     def studies(self) -> list[str]:
         """Return the names of all studies."""

@@ -12,6 +12,7 @@ import pytest
 
 from compound.cluster.local_runner import LocalRunner
 from compound.jobs.runtime.child_processes import child_environment
+from tests.support.leftovers import descendants, runs
 from tests.support.requests import MakeRequest
 
 DRIVER = """
@@ -24,24 +25,6 @@ request = JobRequest.model_validate_json(Path(sys.argv[1]).read_text())
 LocalRunner().run([request], sys.argv[2], lambda event: print(event.kind, flush=True))
 """
 GUARD_S = 60
-
-
-def descendants(pid: int) -> set[int]:
-    """Return the processes that a process has started, and theirs."""
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return set()
-    children = {int(child) for child in text.split()}
-    return children.union(*map(descendants, children)) if children else set()
-
-
-def alive(pid: int) -> bool:
-    """Whether a process runs: a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 @pytest.mark.slow
@@ -65,9 +48,9 @@ def test_the_ranks_of_a_killed_driver_end(
     os.kill(driver.pid, signal.SIGKILL)
     driver.wait()
     deadline = time.monotonic() + GUARD_S
-    while any(map(alive, processes)) and time.monotonic() < deadline:
+    while any(map(runs, processes)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not any(map(alive, processes))
+    assert not any(map(runs, processes))
 
     assert [path.name.split("-")[1] for path in temporary.glob("compound-*")] == ["job"]
     assert not list(temporary.glob("torchelastic_*"))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 from compound.jobs.store.backend.files import DamagedError
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION, refuse_newer
 from compound.schemas.base import STORED
+from compound.schemas.errors import StoreError
 
 __all__ = ["DamagedError", "damaged", "intact", "seal", "sha256", "unseal", "version_of"]
 
@@ -58,7 +59,8 @@ def seal(
 def unseal(data: bytes, cls: type[M], where: str, key: str | None) -> M:
     """Read the record of a key; of any place, for None.
 
-    DamagedError; MisplacedError: it was written for another key; StoreError: a newer schema.
+    DamagedError; MisplacedError: it was written for another key; StoreError: a newer schema, or
+    keys that this program does not know.
     """
     if not intact(data):
         raise damaged("its checksum does not match", where)
@@ -71,6 +73,10 @@ def unseal(data: bytes, cls: type[M], where: str, key: str | None) -> M:
     try:
         return cls.model_validate_json(data[fields.end() : -len(_TAIL)], context=STORED)
     except ValidationError as error:
+        # Its checksum holds: a newer program wrote it, under the same number of the schema.
+        if all(fault["type"] == "extra_forbidden" for fault in error.errors()):
+            problem = f"a newer compound wrote it: this one does not know {_unknown(error)}"
+            raise StoreError(problem, where=where, next_step="update compound") from error
         reason = _short(error)
         raise damaged(f"it cannot be read as {cls.__name__} ({reason})", where) from error
 
@@ -146,3 +152,8 @@ def _hash_at(stem: str, data: bytes) -> str:
 def _short(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def _unknown(error: ValidationError) -> str:
+    keys = {".".join(map(str, fault["loc"]))[:100] for fault in error.errors()}
+    return ", ".join(sorted(keys)[:3])
