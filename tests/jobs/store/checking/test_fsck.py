@@ -277,7 +277,7 @@ def test_a_newer_record_is_told_with_both_versions(ended: ArtifactStore) -> None
     for path in [*files_of(ended, "manifest-*.json"), *files_of(ended, "plan.json")]:
         data = path.read_bytes()
         ours = b'"schema_version": %d' % SCHEMA_VERSION
-        rest = data[76:].replace(ours, b'"schema_version": 7', 1)
+        rest = data[76:].replace(ours, b'"schema_version": 7, "realm": "of schema 7"', 1)
         path.write_bytes(data[:12] + sha256(rest).encode() + rest)
     before = everything(ended)
     newer = [finding for finding in check(ended, ALL) if finding.problem == "newer"]
