@@ -13,6 +13,7 @@ import json
 import os
 import random
 import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -193,6 +194,8 @@ def main() -> int:
             )
             print(line, file=sys.stderr, flush=True)
     ends.seconds = time.monotonic() - began
+    if not (ends.stayed or ends.wrong):
+        shutil.rmtree(folder)
     print(json.dumps(vars(ends), indent=1))
     return 1 if ends.stayed or ends.wrong else 0
 

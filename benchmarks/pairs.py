@@ -13,6 +13,7 @@ import json
 import os
 import random
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -212,6 +213,8 @@ def main() -> int:
             counts.pairs += 1
             print(f"{counts.pairs} pairs, {len(counts.wrong)} wrong", file=sys.stderr, flush=True)
     counts.seconds = time.monotonic() - began
+    if not counts.wrong:
+        shutil.rmtree(folder)
     print(json.dumps(vars(counts), indent=1))
     return 1 if counts.wrong else 0
 
