@@ -19,7 +19,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,7 +147,7 @@ def _more(place: Place, mark: str, before: set[str], shared: set[str]) -> list[s
     """Return what there is more than before."""
     processes = leftovers.processes(mark)
     return [
-        *(f"process {pid}: {command}" for pid, command in processes.items()),
+        *(f"process {pid}: {command[:120]}" for pid, command in processes.items()),
         *(f"shared memory {name}" for name in leftovers.shared_memory() - shared),
         *sorted(place.held() - before),
     ]
@@ -162,10 +161,10 @@ def _descriptors(ends: Ends) -> None:
             ends.descriptors.setdefault(f"{name} {pid}", []).append(leftovers.descriptors(pid))
 
 
-def _ray(runner: str) -> Callable[[], AbstractContextManager[str]]:
-    """Return what starts a Ray for drivers that need one."""
+def _ray(runner: str) -> AbstractContextManager[str]:
+    """Start a Ray for drivers that need one; its address, or nothing."""
     if runner == "local":
-        return lambda: nullcontext("")
+        return nullcontext("")
     from tests.support.own_ray import own_ray
 
     return own_ray
@@ -181,7 +180,7 @@ def main() -> int:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix=f"ends-{secrets.token_hex(4)}-"))
     ends, draw, began = Ends(), random.Random(options.seed), time.monotonic()
-    with _ray(options.runner)() as address:
+    with _ray(options.runner) as address:
         place = Place(folder, options.runner, address)
         place.temporary.mkdir()
         for fate in shuffled(options.starts, draw):
@@ -189,10 +188,9 @@ def main() -> int:
             ends.starts += 1
             if ends.starts in (5, options.starts):
                 _descriptors(ends)
-            line = (
-                f"{ends.starts} starts, {len(ends.stayed)} left something, {len(ends.wrong)} wrong"
-            )
-            print(line, file=sys.stderr, flush=True)
+            counts = f"{len(ends.stayed)} things stayed, {len(ends.wrong)} wrong"
+            last = (ends.stayed + ends.wrong)[-1:]
+            print(f"{ends.starts} starts, {counts}", *last, file=sys.stderr, flush=True)
     ends.seconds = time.monotonic() - began
     if not (ends.stayed or ends.wrong):
         shutil.rmtree(folder)

@@ -15,6 +15,13 @@ def processes(mark: str) -> dict[int, str]:
     return {pid: _command(pid) for pid in _pids() if wanted in _environment(pid).split(b"\0")}
 
 
+def processes_named(*words: str) -> list[int]:
+    """Return the processes, but no shells, that have these words in a row in their commands."""
+    wanted = f" {' '.join(words)} "
+    named = [pid for pid in _pids() if wanted in f" {_command(pid)} "]
+    return [pid for pid in named if not _command(pid).split()[0].endswith("sh")]
+
+
 def _pids() -> Iterator[int]:
     return (int(name) for name in os.listdir("/proc") if name.isdigit())
 
@@ -32,15 +39,13 @@ def _command(pid: int) -> str:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
     except OSError:
         return "?"
-    return words.decode(errors="replace")[:120]
+    return words.decode(errors="replace")
 
 
 def name(pid: int) -> str:
-    """Return the name of a process; empty for one that has ended."""
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
+    """Return the name of a process's program: of the last of its words that is a file's."""
+    scripts = [word for word in _command(pid).split() if word.endswith((".py", "server", "raylet"))]
+    return Path(scripts[-1]).name if scripts else _command(pid)[:40]
 
 
 def runs(pid: int) -> bool:
@@ -70,8 +75,8 @@ def descendants(pid: int) -> set[int]:
 
 
 def shared_memory() -> set[str]:
-    """Return the names in shared memory that no live process uses."""
-    named = {entry.name for entry in _SHARED.iterdir()}
+    """Return the names in shared memory that no live process uses; folders are of others."""
+    named = {entry.name for entry in _SHARED.iterdir() if entry.is_file()}
     return named - _used() if named else named
 
 
