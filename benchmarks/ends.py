@@ -65,7 +65,9 @@ class Place:
         where = ("--address", self.address) if self.address else ()
         command = words(spec, number, "--runner", self.runner, *where)
         environment = {leftovers.MARK: self.mark(number), "TMPDIR": str(self.temporary)}
-        return forked("compound", *command, environment=environment)
+        driver: AbstractContextManager[Forked]
+        driver = forked("compound", *command, environment=environment)
+        return driver
 
     def mark(self, number: int) -> str:
         """Return the mark of a start."""
@@ -82,7 +84,8 @@ class Place:
             return set()
         from tests.support.ray_state import held
 
-        return held(self.address)
+        all_held: set[str] = held(self.address)
+        return all_held
 
 
 def one_end(place: Place, fate: Fate, workers: int, draw: random.Random, ends: Ends) -> None:
@@ -125,7 +128,8 @@ def _ranks(place: Place, number: int) -> list[int]:
     if place.address:
         from tests.support.ray_state import worker_processes
 
-        return worker_processes(place.address)
+        workers: list[int] = worker_processes(place.address)
+        return workers
     started = leftovers.processes(place.mark(number))
     return [pid for pid, command in started.items() if "compound.jobs" in command]
 
@@ -167,7 +171,8 @@ def _ray(runner: str) -> AbstractContextManager[str]:
         return nullcontext("")
     from tests.support.own_ray import own_ray
 
-    return own_ray
+    cluster: AbstractContextManager[str] = own_ray()
+    return cluster
 
 
 def main() -> int:

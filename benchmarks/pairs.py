@@ -192,7 +192,8 @@ def _ray(runner: str) -> AbstractContextManager[str]:
         return nullcontext("")
     from tests.support.own_ray import own_ray
 
-    return own_ray()
+    cluster: AbstractContextManager[str] = own_ray()
+    return cluster
 
 
 def main() -> int:
