@@ -280,7 +280,7 @@ class ArtifactStore:
 
     def reservations(self, study: str) -> Reservations:
         """Return what reserves jobs for a study's driver."""
-        return Reservations(self._files, study)
+        return Reservations(self._files, study, self.study)
 
     def studies(self) -> list[str]:
         """Return the names of all studies."""

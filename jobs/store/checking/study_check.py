@@ -24,6 +24,7 @@ from compound.jobs.store.format.checksummed_json import (
     has_its_hash,
     intact,
     label_of,
+    misplaced,
     version_of,
 )
 from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
@@ -127,8 +128,7 @@ def _content(files: Files, owner: str, key: str, counts: FindingCounts) -> Itera
         problem = f"written with store schema {version_of(data)}; this program reads up to "
         yield newer(files, owner, key, f"{problem}{SCHEMA_VERSION}", kind)
     elif kind in _SEALED and not belongs(label_of(data), key):
-        place = label_of(data).key or "no file of a study or job"
-        yield stray(files, owner, key, f"it was written as {place}", kind)
+        yield stray(files, owner, key, misplaced(label_of(data).key, "").message, kind)
     elif kind in ("trace", "index") and not _matches_name(key, data):
         problem = "its hash is not that of its content and place"
         finding = lost(files, owner, key, problem, kind)

@@ -8,19 +8,21 @@ has left is deleted by the next driver of any study, when none of its jobs is le
 import logging
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from compound.jobs.process_mark import MARK, own_mark, runs
 from compound.jobs.store.backend.files import DamagedError, Files
 from compound.jobs.store.folders.job_folder import JobFolder
-from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.checksummed_json import seal, unseal
 from compound.jobs.store.format.file_kinds import DRIVERS, STUDY_NAME
 from compound.jobs.store.format.manifest import Attempt, Manifest, Writer
 from compound.schemas.base import Model
 from compound.schemas.errors import BusyError, StoreError
+
+if TYPE_CHECKING:
+    from compound.jobs.store.folders.study_folder import StudyFolder
 
 LOG = logging.getLogger(__name__)
 
@@ -61,9 +63,12 @@ class Writing(NamedTuple):
 class Reservations:
     """The reservations of one store, as the driver of one study reads and writes them."""
 
-    def __init__(self, files: Files, study: str) -> None:
-        """`study`: whose driver writes; empty for a check, which writes none."""
-        self._files, self._study = files, study
+    def __init__(self, files: Files, study: str, folder: "Callable[[str], StudyFolder]") -> None:
+        """`study`: whose driver writes; empty for a check, which writes none.
+
+        `folder`: returns a study's folder, whose lease says which driver lives.
+        """
+        self._files, self._study, self._folder = files, study, folder
 
     def put(self, jobs: Iterable[str], waiting: str = "") -> None:
         """Replace this study's reservation by one of this process."""
@@ -116,7 +121,7 @@ class Reservations:
     def lives(self, reservation: Reservation) -> bool:
         """Whether the driver that wrote it still runs its study."""
         written_by = {"host": reservation.host, "pid": str(reservation.pid)}
-        drivers = StudyFolder(self._files, reservation.study).drivers()
+        drivers = self._folder(reservation.study).drivers()
         return any(written_by.items() <= driver.items() for driver in drivers)
 
     def left_behind(self) -> Iterator[Reservation]:
@@ -125,14 +130,14 @@ class Reservations:
         While one of its jobs may still be written, a reservation says that nobody need wait for it.
         """
         for left in self.of_others():
-            if StudyFolder(self._files, left.study).drivers():
+            if self._folder(left.study).drivers():
                 continue  # its driver, or the study's next one, which replaces it
             if not any(self.writing(job) for job in left.jobs):
                 yield left
 
     def remove(self, left: Reservation) -> bool:
         """Delete a dead driver's reservation; False where a driver has begun meanwhile."""
-        study = StudyFolder(self._files, left.study)
+        study = self._folder(left.study)
         try:
             # Under the lease no driver of the study can put another reservation in its place.
             with study.lease({}):
