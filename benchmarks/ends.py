@@ -78,6 +78,12 @@ class Place:
         """The folder for temporary files of all drivers."""
         return self.folder / "tmp"
 
+    def folders_left(self) -> list[str]:
+        """Return what lies in the folder for temporary files."""
+        names = sorted(path.name for path in self.temporary.iterdir())
+        # torch's cache of compiled code: each user has one, and each process uses it again.
+        return [name for name in names if not name.startswith("torchinductor_")]
+
     def held(self) -> set[str]:
         """Return what is held on Ray."""
         if not self.address:
@@ -102,7 +108,7 @@ def one_end(place: Place, fate: Fate, workers: int, draw: random.Random, ends: E
     for stayed in _staying(place, number, before, shared):
         ends.stayed.append(f"{name}: {stayed}")
     if code >= 0 and code != 3:
-        ends.stayed += [f"{name}: folder {path.name}" for path in place.temporary.iterdir()]
+        ends.stayed += [f"{name}: folder {left}" for left in place.folders_left()]
 
 
 def _meet(place: Place, fate: Fate, driver: Forked, number: int, due: float) -> None:
