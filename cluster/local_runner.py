@@ -34,6 +34,8 @@ _POLL_S = 0.2
 _EPOCH_S = "86400"
 """Seconds that torch's launcher gives its ranks to finish an epoch when it is stopped. The default
 of 30 s would kill them within an epoch (torch 2.13)."""
+_WATCHED = "compound.jobs.runtime.watched"
+"""Runs the launcher and its ranks: all of them end with this process, whatever they are doing."""
 _TAIL = 8_000
 """Characters of a dead child's stderr that are recorded."""
 
@@ -204,13 +206,13 @@ def _launch(
 ) -> "subprocess.Popen[str]":
     """Start a job in a session of its own; `streams` are its stdout and stderr."""
     workers = _workers_here(request)
-    job = ["compound.jobs", str(file), "--store", store]
+    job = [_WATCHED, "compound.jobs", str(file), "--store", store]
     job += ["--allow-import", *(f"--import-from={folder}" for folder in imports)] if imports else []
     # Without a folder of its own for logs the launcher leaves one in /tmp (torch 2.13).
     logs = ("--log-dir", str(file.parent / "logs"))
     launcher = ("--standalone", *logs, "--nproc-per-node", str(workers), "-m")
     command = (
-        module_command("torch.distributed.run", *launcher, *job)
+        module_command(_WATCHED, "torch.distributed.run", *launcher, *job)
         if workers > 1
         else module_command(*job)
     )

@@ -22,7 +22,7 @@ from compound.jobs.store.format.file_kinds import DRIVERS, JOB_ID, STUDY_NAME, k
 from compound.jobs.store.format.manifest import Attempt, CheckpointFiles, Environment, StoredFile
 from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.format.rows import rows_of, table_of
-from compound.jobs.store.format.schema_version import SCHEMA_VERSION
+from compound.jobs.store.format.schema_version import MARKER, SCHEMA_VERSION
 from compound.jobs.store.writing.checkpoint_shards import Shards
 from compound.jobs.store.writing.job_writer import JobWriter
 from compound.schemas.base import Model
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from compound.jobs.store.checking.gc import Pruning, Retention
     from compound.jobs.store.checking.verify import Audit
 
-MARKER = "store.json"
 _HURRY = 4.0
 """Seconds after which a silent back end is an error, where a user waits for it."""
 _TOPS = ("jobs", "studies", DRIVERS, DEVICES, PROFILES)
@@ -80,7 +79,7 @@ class ArtifactStore:
         if create and not (patient and marker):
             probed.prove_writable()
         if create and (marker is None or version_of(marker) < SCHEMA_VERSION):
-            files.put({MARKER: seal("store", _Store(), MARKER)})
+            files.put({MARKER: seal("store", _Store(), key="")})
         return ArtifactStore(files, address)
 
     def erase(self) -> None:
@@ -282,7 +281,7 @@ class ArtifactStore:
 
     def reservations(self, study: str) -> Reservations:
         """Return what reserves jobs for a study's driver."""
-        return Reservations(self._files, study, lambda name: self.study(name).drivers())
+        return Reservations(self._files, study, self.study)
 
     def studies(self) -> list[str]:
         """Return the names of all studies."""

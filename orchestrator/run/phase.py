@@ -61,6 +61,7 @@ class PhaseRunner:
         A job out of memory is given again with micro-batches half as large, down to one image;
         one that raised an error as it is, at most `limits.error` times. See `retries.decide`.
         """
+        self.shared.sweep()
         requests = {job.request.job.id: job.request for job in jobs}
         results = self.store.results(requests)
         self.index.add(self._ended(results))

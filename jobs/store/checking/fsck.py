@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from compound.jobs.store.backend.files import Files
+from compound.jobs.store.checking.drivers_check import check_drivers
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.job_check import check_job
 from compound.jobs.store.checking.job_view import JobView, folders_among
@@ -53,6 +54,7 @@ def check_store(
     Works on one job or study at a time: memory does not grow with the store.
     """
     yield from _delete(files, [*check_top(files, counts, options.older_than)], options)
+    yield from check_drivers(files, delete=options.delete)
     by_name = {study.name: study for study in studies}
     chosen = [by_name[name] for name in folders_among(files, "studies", by_name)]
     seen = known_to(chosen)

@@ -5,6 +5,7 @@ import socket
 import time
 import uuid
 
+from compound.jobs.process_mark import own_mark
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.format.checksummed_json import seal
 from compound.jobs.store.format.manifest import Attempt, Environment, Writer
@@ -32,6 +33,7 @@ def this_process(world_size: int, environment: Environment | None = None) -> Wri
     return Writer(
         host=socket.gethostname(),
         pid=os.getpid(),
+        process=own_mark(),
         started=time.time(),
         world_size=world_size,
         environment=environment,

@@ -1,6 +1,7 @@
 """Stores of every schema there was: read by every command, and gone on with."""
 
 import json
+import re
 import tarfile
 from pathlib import Path
 
@@ -136,6 +137,12 @@ def test_a_newer_one_is_refused_with_both_versions(
         assert code == 2 and f"schema {SCHEMA_VERSION + 1}" in err, err
         assert f"reads up to {SCHEMA_VERSION}" in err and "Traceback" not in err
     assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == before
+
+
+def test_the_marker_is_one_that_a_program_of_any_age_reads(tmp_path: Path) -> None:
+    ArtifactStore.open(str(tmp_path))
+    head = rb'\{"sha256": "[0-9a-f]{64}", "schema_version": \d+, "kind": "\w+", "content": \{'
+    assert re.match(head, (tmp_path / "store.json").read_bytes())
 
 
 def test_todays_defaults_train_anew_and_say_so(
