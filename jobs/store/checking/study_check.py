@@ -17,6 +17,7 @@ from compound.jobs.store.checking.findings import (
     stray,
 )
 from compound.jobs.store.checking.job_view import read_file
+from compound.jobs.store.folders.begun_studies import lost_studies
 from compound.jobs.store.folders.study_folder import StudyFolder, holder_of, lease_key
 from compound.jobs.store.format.checksummed_json import (
     DamagedError,
@@ -29,14 +30,15 @@ from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.schemas.errors import StoreError
 
-_FOLDERS = re.compile("jobs|studies|drivers|devices|profiles")
-_SEALED = ("marker", "device", "document", "reservation")
+_FOLDERS = re.compile("jobs|studies|drivers|begun|devices|profiles")
+_SEALED = ("marker", "device", "document", "reservation", "begun")
 _READ = (*_SEALED, "trace", "index", "lease", "events")
 """Kinds whose content is checked: what is there and is no file is damage, not only foreign."""
 _HASHED = re.compile(r"-([0-9a-f]{16})\.(json\.gz|parquet)$")
 _PIECE = 1 << 20
 _INDEX = "--repair deletes it; jobs are read themselves until the next run"
 _NOTE = "nothing: the next run of the study writes it again"
+_RESTORE = "restore the folder from a copy, or run the study again; or --repair forgets it"
 _EVENTS = "nothing: a crash cuts off what it was just writing"
 
 
@@ -72,9 +74,26 @@ def check_top(files: Files, counts: FindingCounts, older_than: float) -> Iterato
     yield from _unexpected(files, "", _FOLDERS, counts, older_than)
     yield from _unexpected(files, "jobs", JOB_ID, counts, older_than)
     yield from _unexpected(files, "studies", STUDY_NAME, counts, older_than)
-    for folder in ("drivers", "devices", "profiles"):
+    for folder in ("drivers", "begun", "devices", "profiles"):
         for entry in files.entries(folder):
             yield from check_file(files, "", entry, counts, older_than)
+    yield from _lost_studies(files)
+
+
+def _lost_studies(files: Files) -> Iterator[Finding]:
+    """Yield studies of which no document and no event is left."""
+    for study in lost_studies(files):
+        problem = "the study was begun here, and its documents and events are gone"
+        key = f"studies/{study}/"
+        yield Finding(
+            problem="missing",
+            owner=study,
+            key=key,
+            file=address(files, key),
+            kind="study",
+            what=problem,
+            next_step=_RESTORE,
+        )
 
 
 def _unexpected(
