@@ -19,6 +19,7 @@ from compound.schemas.errors import BusyError, StoreError
 from compound.schemas.job import TrainJob
 
 DAY = 86_400.0
+_REPAIRABLE = ("missing", "damaged", "newer", "single")
 
 
 def _unknown(job_id: str) -> TrainJob | None:
@@ -160,8 +161,11 @@ def _taken_off(files: Files, study: StudyFolder, findings: list[Finding]) -> lis
 
 
 def _repaired(view: JobView, findings: list[Finding], options: CheckOptions) -> list[Finding]:
-    """Write again what another file tells: an ended job's commit, and a job's own record."""
-    broken = [finding for finding in findings if finding.grave or finding.problem == "single"]
+    """Write again what another file says: an ended job's commit, and a job's own record.
+
+    Not over a misplaced file: it may be the last copy of what another job needs.
+    """
+    broken = [finding for finding in findings if finding.problem in _REPAIRABLE]
     sources = _last_commit(view) | _own_record(view, options) if broken else {}
     repaired = {finding.key: sources[finding.key] for finding in broken if finding.key in sources}
     view.folder.files.put(repaired)

@@ -101,8 +101,8 @@ def _unexpected(
 ) -> Iterator[Finding]:
     listed = {entry.key: entry for entry in files.entries(folder, deep=False)}
     for entry in listed.values():
-        if entry.strange and expected.fullmatch(entry.key.rpartition("/")[2]):
-            yield lost(files, "", entry.key, f"it is {entry.strange}, not a folder")
+        if _is_for_a_folder(entry, expected):
+            yield lost(files, "", entry.key, f"it is {entry.strange or 'a file'}, not a folder")
         else:
             yield from check_file(files, "", entry, counts, older_than)
     try:
@@ -114,6 +114,12 @@ def _unexpected(
         key = f"{folder}/{name}".removeprefix("/")
         if key not in listed and not expected.fullmatch(name):
             yield foreign(files, "", key, 0, "a folder that the store does not know")
+
+
+def _is_for_a_folder(entry: Entry, expected: re.Pattern[str]) -> bool:
+    """Whether something else lies in a folder's place; a file may have a name like a study's."""
+    named = bool(expected.fullmatch(entry.key.rpartition("/")[2]))
+    return named and (bool(entry.strange) or expected is not STUDY_NAME)
 
 
 def check_file(

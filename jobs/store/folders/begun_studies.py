@@ -56,5 +56,5 @@ def _is_kept(files: Files, folder: str) -> bool:
     try:
         names = files.names(folder)
     except DamagedError:
-        return True  # no folder: a finding of its own
+        return False  # it is no folder
     return CONTENTS in names or any(kind_of(f"{folder}/{name}") in _KEPT for name in names)

@@ -17,6 +17,7 @@ import pytest
 from compound.jobs.store.format.file_kinds import Kind, kind_of
 from tests.support.back_ends import LONG
 from tests.support.command import compound
+from tests.support.most_memory import most_memory, reset_most_memory
 from tests.support.mutated_stores import (
     FileContents,
     OlderVersions,
@@ -137,17 +138,6 @@ def test_five_thousand_changes(whole: Whole, tmp_path: Path) -> None:
     every = {*get_args(Kind)} - NOT_ON_A_DISK
     assert {m.__name__: every - changes[m] for m in BY_KIND if every - changes[m]} == {}
     assert most_memory() < MOST_BYTES
-
-
-def reset_most_memory() -> None:
-    """Forget the most memory that this process had so far (proc(5), clear_refs)."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def most_memory() -> int:
-    """Return the most bytes that this process had in memory at once."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def copied(whole: Whole, at: Path) -> Path:
