@@ -18,7 +18,7 @@ from compound.jobs.store.folders.reservations import Reservations
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.checkpoint import Checkpoint, opened
 from compound.jobs.store.format.checksummed_json import seal, unseal, version_of
-from compound.jobs.store.format.file_kinds import DRIVERS, JOB_ID, STUDY_NAME, kind_of
+from compound.jobs.store.format.file_kinds import BEGUN, DRIVERS, JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.manifest import Attempt, CheckpointFiles, Environment, StoredFile
 from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.format.rows import rows_of, table_of
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _HURRY = 4.0
 """Seconds after which a silent back end is an error, where a user waits for it."""
-_TOPS = ("jobs", "studies", DRIVERS, DEVICES, PROFILES)
+_TOPS = ("jobs", "studies", DRIVERS, BEGUN, DEVICES, PROFILES)
 _AT_ONCE = 8
 """Jobs that are read at a time from a bucket, where most of the time is waiting."""
 _FEW = 16

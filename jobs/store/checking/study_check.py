@@ -17,6 +17,7 @@ from compound.jobs.store.checking.findings import (
     stray,
 )
 from compound.jobs.store.checking.job_view import read_file
+from compound.jobs.store.folders.begun_studies import lost_studies
 from compound.jobs.store.folders.study_folder import StudyFolder, holder_of, lease_key
 from compound.jobs.store.format.checksummed_json import (
     DamagedError,
@@ -31,14 +32,15 @@ from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.schemas.errors import StoreError
 
-_FOLDERS = re.compile("jobs|studies|drivers|devices|profiles")
-_SEALED = ("marker", "device", "document", "reservation")
+_FOLDERS = re.compile("jobs|studies|drivers|begun|devices|profiles")
+_SEALED = ("marker", "device", "document", "reservation", "begun")
 _READ = (*_SEALED, "trace", "index", "lease", "events")
 """Kinds whose content is checked: what is there and is no file is damage, not only foreign."""
 _HASHED = re.compile(r"-([0-9a-f]{16})\.(json\.gz|parquet)$")
 _PIECE = 1 << 20
 _INDEX = "--repair deletes it; jobs are read themselves until the next run"
 _NOTE = "nothing: the next run of the study writes it again"
+_RESTORE = "restore the folder from a copy, or run the study again; or --repair forgets it"
 _EVENTS = "nothing: a crash cuts off what it was just writing"
 
 
@@ -74,9 +76,26 @@ def check_top(files: Files, counts: FindingCounts, older_than: float) -> Iterato
     yield from _unexpected(files, "", _FOLDERS, counts, older_than)
     yield from _unexpected(files, "jobs", JOB_ID, counts, older_than)
     yield from _unexpected(files, "studies", STUDY_NAME, counts, older_than)
-    for folder in ("drivers", "devices", "profiles"):
+    for folder in ("drivers", "begun", "devices", "profiles"):
         for entry in files.entries(folder):
             yield from check_file(files, "", entry, counts, older_than)
+    yield from _lost_studies(files)
+
+
+def _lost_studies(files: Files) -> Iterator[Finding]:
+    """Yield studies of which no document and no event is left."""
+    for study in lost_studies(files):
+        problem = "the study was begun here, and its documents and events are gone"
+        key = f"studies/{study}/"
+        yield Finding(
+            problem="missing",
+            owner=study,
+            key=key,
+            file=address(files, key),
+            kind="study",
+            what=problem,
+            next_step=_RESTORE,
+        )
 
 
 def _unexpected(
@@ -84,8 +103,8 @@ def _unexpected(
 ) -> Iterator[Finding]:
     listed = {entry.key: entry for entry in files.entries(folder, deep=False)}
     for entry in listed.values():
-        if entry.strange and expected.fullmatch(entry.key.rpartition("/")[2]):
-            yield lost(files, "", entry.key, f"it is {entry.strange}, not a folder")
+        if _is_for_a_folder(entry, expected):
+            yield lost(files, "", entry.key, f"it is {entry.strange or 'a file'}, not a folder")
         else:
             yield from check_file(files, "", entry, counts, older_than)
     try:
@@ -97,6 +116,12 @@ def _unexpected(
         key = f"{folder}/{name}".removeprefix("/")
         if key not in listed and not expected.fullmatch(name):
             yield foreign(files, "", key, 0, "a folder that the store does not know")
+
+
+def _is_for_a_folder(entry: Entry, expected: re.Pattern[str]) -> bool:
+    """Whether something else lies in a folder's place; a file may have a name like a study's."""
+    named = bool(expected.fullmatch(entry.key.rpartition("/")[2]))
+    return named and (bool(entry.strange) or expected is not STUDY_NAME)
 
 
 def check_file(

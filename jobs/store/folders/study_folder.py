@@ -168,12 +168,13 @@ class StudyFolder:
             if self._files.names(self._folder) == [LEASE]:
                 self._files.delete([key])
             else:
-                self._keep_events()
+                self._keep_ends()
             lock.close()
 
-    def _keep_events(self) -> None:
+    def _keep_ends(self) -> None:
         try:
             self.contents.keep_events()
+            self.contents.keep_begun()
         except StoreError as error:
             LOG.warning("the list of the study's files was not written: %s", error)
 

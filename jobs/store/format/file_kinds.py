@@ -23,6 +23,7 @@ Kind = Literal[
     "events",
     "lease",
     "reservation",
+    "begun",
     "index",
     "sign",
     "probe",
@@ -44,6 +45,8 @@ TEST_PREDICTIONS = re.compile(r"test-([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{16}
 LEASE, EVENTS, CONTENTS = "lease.json", "events.jsonl", "contents.json"
 DRIVERS = "drivers"
 """The folder with what the driver of each running study trains; see folders/reservations.py."""
+BEGUN = "begun"
+"""The folder with a record of each study that was begun; see folders/begun_studies.py."""
 
 _NONCE = r"-[0-9a-f]{8}"
 _IN_ATTEMPT: tuple[tuple[Kind, str], ...] = (
@@ -68,6 +71,7 @@ _ELSEWHERE: tuple[tuple[Kind, str], ...] = (
     ("lease", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}"),
     ("sign", rf"studies/{STUDY_NAME.pattern}/{re.escape(LEASE)}\.[0-9a-f]{{8}}"),
     ("reservation", rf"{DRIVERS}/{STUDY_NAME.pattern}\.json"),
+    ("begun", rf"{BEGUN}/{STUDY_NAME.pattern}\.json"),
     ("events", rf"studies/{STUDY_NAME.pattern}/{re.escape(EVENTS)}"),
     ("events", rf"studies/{STUDY_NAME.pattern}/events\.\d{{6,9}}-[0-9a-f]{{8}}\.jsonl"),
     ("index", rf"studies/{STUDY_NAME.pattern}/{INDEX.pattern}"),
