@@ -3,7 +3,7 @@
 python examples/data/shrink.py /usr/share/datasets/fashion-mnist
 
 It takes the first images of every class and the mean of every 2 x 2 pixels, so the same files give
-the same bytes.
+the same images. A second argument is another folder to write them to.
 """
 
 import gzip
@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 OUT = Path(__file__).parent / "fashion-mnist"
-ROWS = {"train": 500, "t10k": 100}
-"""Images of each class, by part."""
+ROWS = 500
+"""Images of each class."""
 CLASSES = 10
 
 
@@ -36,17 +36,16 @@ def shrunk(images: np.ndarray) -> np.ndarray:
     return ((fours + 2) // 4).astype(np.uint8)
 
 
-def main(source: Path) -> None:
-    """Write both parts."""
-    OUT.mkdir(exist_ok=True)
-    for part, rows in ROWS.items():
-        images = read(source / f"{part}-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)
-        labels = read(source / f"{part}-labels-idx1-ubyte.gz", 8)
-        first = [np.flatnonzero(labels == label)[:rows] for label in range(CLASSES)]
-        chosen = np.sort(np.concatenate(first))
-        write(OUT / f"{part}-images-idx3-ubyte.gz", shrunk(images[chosen]))
-        write(OUT / f"{part}-labels-idx1-ubyte.gz", labels[chosen])
+def main(source: Path, out: Path = OUT) -> None:
+    """Write the images and their labels."""
+    images = read(source / "train-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28)
+    labels = read(source / "train-labels-idx1-ubyte.gz", 8)
+    first = [np.flatnonzero(labels == label)[:ROWS] for label in range(CLASSES)]
+    chosen = np.sort(np.concatenate(first))
+    out.mkdir(exist_ok=True)
+    write(out / "train-images-idx3-ubyte.gz", shrunk(images[chosen]))
+    write(out / "train-labels-idx1-ubyte.gz", labels[chosen])
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))
