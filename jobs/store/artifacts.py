@@ -16,9 +16,10 @@ from compound.jobs.store.folders.kept_predictions import TestedWeights, of_jobs
 from compound.jobs.store.folders.record_keys import DEVICES, PROFILES, profile_key, trace_key
 from compound.jobs.store.folders.reservations import Reservations
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.checkpoint import Checkpoint, opened
 from compound.jobs.store.format.checksummed_json import seal, unseal, version_of
-from compound.jobs.store.format.file_kinds import BEGUN, DRIVERS, JOB_ID, STUDY_NAME, kind_of
+from compound.jobs.store.format.file_kinds import DRIVERS, JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.manifest import Attempt, CheckpointFiles, Environment, StoredFile
 from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.format.rows import rows_of, table_of

@@ -17,8 +17,8 @@ from compound.jobs.store.checking.findings import (
     stray,
 )
 from compound.jobs.store.checking.job_view import read_file
-from compound.jobs.store.folders.begun_studies import lost_studies
 from compound.jobs.store.folders.study_folder import StudyFolder, holder_of, lease_key
+from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.checksummed_json import (
     DamagedError,
     belongs,
@@ -84,7 +84,10 @@ def check_top(files: Files, counts: FindingCounts, older_than: float) -> Iterato
 
 def _lost_studies(files: Files) -> Iterator[Finding]:
     """Yield studies of which no document and no event is left."""
-    for study in lost_studies(files):
+    names = (name.removesuffix(".json") for name in files.names(BEGUN) if name.endswith(".json"))
+    for study in filter(STUDY_NAME.fullmatch, names):
+        if _is_there(files, f"studies/{study}"):
+            continue
         problem = "the study was begun here, and its documents and events are gone"
         key = f"studies/{study}/"
         yield Finding(
@@ -96,6 +99,15 @@ def _lost_studies(files: Files) -> Iterator[Finding]:
             what=problem,
             next_step=_RESTORE,
         )
+
+
+def _is_there(files: Files, folder: str) -> bool:
+    """Whether a document or an event of a study is left."""
+    try:
+        names = files.names(folder)
+    except DamagedError:
+        return False  # it is no folder
+    return any(kind_of(f"{folder}/{name}") in ("document", "events") for name in names)
 
 
 def _unexpected(
