@@ -86,8 +86,8 @@ PureOption = Annotated[
 ]
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(version: bool) -> None:
+    if version:
         from compound.orchestrator.cli.printing.versions import version_line
 
         typer.echo(version_line())

@@ -8,9 +8,9 @@ _PACKAGES = ("torch", "ray")
 
 def version_line() -> str:
     """Return the versions of compound, Python, torch and Ray, as a line."""
-    others = [f"{name} {_version(name)}" for name in _PACKAGES]
+    packages = [f"{name} {_version(name)}" for name in _PACKAGES]
     return ", ".join(
-        [f"compound {_version('compound')}", f"Python {platform.python_version()}", *others]
+        [f"compound {_version('compound')}", f"Python {platform.python_version()}", *packages]
     )
 
 
