@@ -1,6 +1,5 @@
 """Advice in words: the network, why it is this one, what was measured, and what to type next."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from compound.orchestrator.answer.advice_limits import amount_of, written
@@ -14,7 +13,7 @@ from compound.orchestrator.answer.answer_text import (
     network_text,
     place_text,
 )
-from compound.orchestrator.wording.commands import command
+from compound.orchestrator.wording.commands import with_settings
 from compound.orchestrator.wording.numbers import percent
 from compound.schemas.answer import Answer, AnswerRow, Doubling, Limit, LimitName
 from compound.schemas.study import AnySpec
@@ -145,20 +144,7 @@ def training_command(spec: AnySpec, typed: str, phi: float) -> str:
     """
     if spec.search:
         phis = sorted({*spec.phis, phi})
-        return _with_settings(typed, [f"family.phi=[{', '.join(f'{p:g}' for p in phis)}]"])
+        return with_settings(typed, [f"family.phi=[{', '.join(f'{p:g}' for p in phis)}]"])
     suffix = f"{phi:g}".replace(".", "-").replace("--", "-m")
     settings = [f"phi={phi:g}", f"name={spec.name[:48]}-phi{suffix}"]
-    return _with_settings(typed, settings)
-
-
-def _with_settings(typed: str, settings: Sequence[str]) -> str:
-    """Return a typed `compound run` with settings, in place of earlier ones of the same keys."""
-    words = shlex.split(typed) if typed and "--plan" not in typed else []
-    if words[:2] != ["compound", "run"]:
-        return command("run", ("SPEC",), settings)
-    keys = {setting.partition("=")[0] for setting in settings}
-    for position in range(len(words) - 2, 1, -1):
-        if words[position] == "--set" and words[position + 1].partition("=")[0].strip() in keys:
-            del words[position : position + 2]
-    added = [word for setting in settings for word in ("--set", setting)]
-    return " ".join(map(shlex.quote, [*words, *added]))
+    return with_settings(typed, settings)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median_low
 
 from compound.jobs.store.format.predictions import Predictions
+from compound.orchestrator.analyse.chance import Chance
 from compound.orchestrator.analyse.equal_cost import gathered
 from compound.orchestrator.analyse.mistakes import mistakes
 from compound.orchestrator.analyse.optimum import no_optimum, optimum
@@ -27,6 +28,7 @@ from compound.orchestrator.choose import outcomes, rungs_text, warnings
 from compound.orchestrator.choose.choice_text import reason
 from compound.orchestrator.choose.gain import gain_of
 from compound.orchestrator.choose.image_doubt import error_of_images, image_doubt
+from compound.orchestrator.choose.no_better_than_chance import guesses, without_choice
 from compound.orchestrator.choose.tie_break import TieBreak, choose, eligible
 from compound.orchestrator.choose.worth import worth_of
 from compound.orchestrator.statistics.power import POWER, resolvable, seeds_to_resolve
@@ -59,7 +61,7 @@ def analyse(
     after_rungs = promoted(by_rung, scored)
     searched = [entry for entry in entries if jobs.get(entry.id)]
     images = image_doubt([baseline, *entries], scored, predictions)
-    return Verdict(
+    verdict = Verdict(
         metric=ACCURACY,
         level=scored.level,
         noise=scored.contenders_noise,
@@ -76,7 +78,7 @@ def analyse(
         beside=_beside(scored, chosen),
         warnings=(
             *_job_warnings(jobs, results),
-            *_warnings(spec, searched, scored, gain, bool(baseline.scores)),
+            *_warnings(spec, baseline, searched, scored, gain),
             *_of_images(images),
         ),
         worth=worth_of(scored, chosen),
@@ -89,6 +91,10 @@ def analyse(
         images=images,
         mistakes=mistakes(chosen, entries, predictions or {}, plan.data.classes),
     )
+    chance = Chance.of(plan.data)
+    if not guesses(verdict, chance, [baseline, *entries]):
+        return verdict
+    return without_choice(verdict, spec, chance, [baseline, *entries])
 
 
 def _of_images(images: ImageDoubt | None) -> list[str]:
@@ -178,10 +184,10 @@ def _job_warnings(jobs: Jobs, results: Mapping[str, JobResult]) -> list[str]:
 
 def _warnings(
     spec: StudySpec,
+    baseline: CandidateScores,
     entries: Sequence[CandidateScores],
     scored: ScoredCandidates,
     gain: Gain | None,
-    corrected: bool,
 ) -> list[str]:
     floor = resolution(scored.images)
     scored_roles = {role for entry in scored.candidates for role in entry.candidate.roles}
@@ -193,10 +199,10 @@ def _warnings(
             len(entries),
             sum(entry.pruned > 0 and not entry.scores for entry in entries),
         ),
-        warnings.collapsed_runs(entries),
+        warnings.collapsed_runs([baseline, *entries]),
         warnings.absent_controls(absent, entries) if scored.candidates else "",
         warnings.thin_noise(scored.noise, floor) if scored.candidates else "",
-        warnings.uneven_cost(gain, ratios, corrected),
+        warnings.uneven_cost(gain, ratios, corrected=bool(baseline.scores)),
         warnings.hangs_on_cost(scored),
         warnings.too_few_seeds(scored, spec.search.seeds),
         warnings.all_alike(scored, floor),

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,47 +11,33 @@ from compound.cluster.retries import newest_reasons
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
-from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.jobs.store.format.file_kinds import CONTENTS, STUDY_NAME
+from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
-from compound.orchestrator.choose.other_rates import OtherRates
+from compound.orchestrator.answer.so_far import Work
 from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
+from compound.orchestrator.cli.printing.study_status import StudyStatus, unknown_study
 from compound.orchestrator.cli.printing.waiting_lines import clock_warning, waiting_lines
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.records.documents import (
     ALONG,
-    ANSWER,
     BASELINE,
-    DATA,
-    FINAL_TEST,
-    GATE_PLAN,
-    GATE_RESULT,
-    SPEC,
-    SPENDING,
     VERDICT,
     Documents,
-    Record,
-    SentenceOnly,
     documents,
 )
-from compound.orchestrator.records.job_list import lines_of, once, planning
-from compound.orchestrator.records.selected_scores import sentence_as_read
+from compound.orchestrator.records.job_list import lines_of, once
 from compound.orchestrator.timeline.job_standing import Standing, standing_of
 from compound.orchestrator.wording.class_warnings import class_warnings
+from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
-from compound.orchestrator.wording.missing_texts import missing_documents, missing_rows
-from compound.orchestrator.wording.numbers import closest
+from compound.orchestrator.wording.missing_texts import missing_rows
 from compound.schemas.answer import Answer
-from compound.schemas.data import DataInfo
-from compound.schemas.errors import SpecError, StoreError, after_check, end_with
-from compound.schemas.final_evaluation import FinalTest
+from compound.schemas.errors import SpecError, after_check, end_with
 from compound.schemas.metrics import ACCURACY
-from compound.schemas.spending import Spent
 from compound.schemas.store_uri import masked
-from compound.schemas.study import AnySpec
 
 if TYPE_CHECKING:
     from compound.orchestrator.cli.printing.table_output import Format
@@ -68,7 +54,7 @@ def find(study: str, uri: str | None) -> tuple[ArtifactStore, Documents]:
     study, store = _opened(study, uri)
     stored = documents(store.study(study)) if STUDY_NAME.fullmatch(study) else None
     if stored is None:
-        raise _unknown(study, store)
+        raise unknown_study(study, store)
     return store.knowing(study), stored
 
 
@@ -85,16 +71,6 @@ def _opened(study: str, uri: str | None) -> tuple[str, ArtifactStore]:
             )
         study, uri = spec.name, spec.store
     return study, ArtifactStore.open(uri or DEFAULT_STORE, create=False)
-
-
-def _unknown(study: str, store: ArtifactStore) -> StoreError:
-    studies = store.studies()
-    return StoreError(
-        f"no study is called '{study}'{closest(study, studies)}",
-        where=store.uri,
-        allowed=", ".join(studies) or "this store has no study yet",
-        next_step="compound run SPEC",
-    )
 
 
 def is_spec(study: str) -> bool:
@@ -116,12 +92,17 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     counts = Counter[str](stands.status for _, _, stands in pairs)
     waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
     answer = _answer(store, name, study_status)
+    work = study_status.work(states, answer)
+    answer = answer and answer.model_copy(update={"so_far": work.text})
+    steps = _steps(study, store, study_status, groups, work)
     if as_json:
         record = {
             "study": name,
             "store": store.uri,
             "counts": dict(counts),
             "waiting": waiting,
+            "so_far": work.text,
+            "next": steps,
             **_documents(study_status, answer),
             "missing": gone,
             "failures": [{"headline": group.headline, **asdict(group)} for group in groups],
@@ -132,11 +113,11 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     reasons = newest_reasons(events)
     columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
     cells = [_cells(*pair, reasons.get(pair[0].job, "")) for pair in pairs]
-    say_answer(answer)
+    say_answer(answer, work.text)
     show_phis(answer)
     print_table(f"\n{name} in {store.uri}", columns, cells)
     say("", ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
-    texts: list[str | None] = [f"warning: {text}" for text in gone]
+    texts: list[str | None] = [f"warning: {t}" for t in (*study_status.warnings, *gone)]
     texts += waiting_lines([(line.label, stands) for line, _, stands in pairs], time.time())
     texts += [clock_warning(events)]
     for group in groups:
@@ -147,62 +128,24 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     data = study_status.data
     warnings = [f"warning: {text}" for text in (class_warnings(data) if data else ())]
     ledger = [f"data: {line}" for line in (ledger_lines(data) if data else ())]
-    for line in filter(None, (*texts, *warnings, *ledger)):
+    following = [f"next: {step}" for step in steps]
+    for line in filter(None, (*texts, *warnings, *ledger, *following)):
         say(line)
 
 
-@dataclass(frozen=True)
-class StudyStatus:
-    """Of a study's documents what its status shows; none is read that is not there."""
+def _steps(
+    study: str, store: ArtifactStore, status: StudyStatus, groups: Sequence[Group], work: Work
+) -> list[str]:
+    """Return the commands that take a study further; nothing where it is at its end."""
+    typed = resuming(status.resume, study)
+    going_on = [commented(typed, "goes on")] if work.text and not work.running else []
+    if not groups:
+        return going_on
+    from compound.orchestrator.analyse.after_failures import after_failures  # plans jobs
 
-    spec: AnySpec
-    planned: list[Line]
-    listed: Mapping[str, int]
-    """What lies in the study's folder, with its bytes."""
-    answer: Answer | None
-    """None: nothing can be answered yet, or it is older than answers."""
-    verdict: str | None
-    gate: str | None
-    along: str | None
-    """From which phi on the choice is ahead; None without other ways of scaling."""
-    spent: Spent | None
-    test: FinalTest | None
-    """None: it has no test part, or is older than test parts."""
-    data: DataInfo | None
-    """None: begun before studies kept it."""
-    missing: list[str]
-    """Which documents and events are gone."""
-    rates: OtherRates
-
-    @classmethod
-    def of(cls, store: ArtifactStore, study: str) -> "StudyStatus":
-        """Read what is needed of a study. StoreError: there is none of that name."""
-        folder = store.study(study) if STUDY_NAME.fullmatch(study) else None
-        listed = folder.sizes() if folder else {}
-        record = folder.read(SPEC, Record) if folder and SPEC in listed else None
-        if folder is None or record is None:
-            raise _unknown(study, store)
-        verdict, gate, along = (
-            folder.read(name, SentenceOnly) if name in listed else None
-            for name in (VERDICT, GATE_RESULT, ALONG)
-        )
-        spent = folder.read(SPENDING, Spent) if SPENDING in listed else None
-        gated = GATE_PLAN in planning(record.spec)
-        planned = _planned(folder, record.spec, listed)
-        return cls(
-            record.spec,
-            planned,
-            listed,
-            folder.read(ANSWER, Answer) if ANSWER in listed else None,
-            sentence_as_read(record.spec, verdict.sentence) if verdict else None,
-            gate.sentence if gate and gated else None,
-            along.sentence if along and len(record.spec.ways) > 1 else None,
-            spent,
-            folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,
-            folder.read(DATA, DataInfo) if DATA in listed else None,
-            missing_documents(folder.contents.read() if CONTENTS in listed else None, listed),
-            OtherRates.read(folder, record.spec, listed, [line.job for line in planned]),
-        )
+    retry = command("retry", (status.spec.name,), store=store.uri)
+    check = status.rates.check
+    return [*going_on, *after_failures(groups, status.spec, typed, retry, check)]
 
 
 def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
@@ -210,6 +153,7 @@ def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
     models = {"answer": answer, "spent": status.spent, "test": status.test, "data": status.data}
     return {
         "verdict": status.verdict,
+        "warnings": list(status.warnings),
         "gate": status.gate,
         "along": status.along,
         **status.rates.as_json,
@@ -226,15 +170,6 @@ def _answer(store: ArtifactStore, name: str, status: StudyStatus) -> Answer | No
     from compound.orchestrator.answer.stored_answer import made_answer  # statistics, which take 1 s
 
     return made_answer(store, read) if (read := documents(store.study(name))) else written
-
-
-def _planned(folder: StudyFolder, spec: AnySpec, listed: Mapping[str, int]) -> list[Line]:
-    """Return a study's jobs by its roster, or where that is missing by its plan."""
-    planned = folder.planned_jobs.read(listed, planning(spec))
-    if planned is None:
-        stored = documents(folder)
-        planned = lines_of(stored) if stored else []
-    return once(planned)
 
 
 def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> list[Group]:

@@ -94,7 +94,8 @@ def test_a_recipe_check_that_is_interrupted_decides_nothing_and_goes_on(spec: Pa
 def test_the_sensitivity_trains_two_networks_at_other_rates_and_says_what_it_saw(
     spec: Path,
 ) -> None:
-    sets = ("search.sensitivity=true", "search.design.degree=2", "search.budget.tolerance=0.3")
+    design = ("search.design.degree=2", "search.budget.tolerance=0.3")
+    sets = ("search.sensitivity=true", "train.epochs=8", *design)
     log, store = carry_out(spec, *sets)
     assert ("sensitivity", 8, 8) in log.phases
     found = documents(store.study("small"))

@@ -1,6 +1,8 @@
 """How commands print: data to stdout as JSON or as tables, words beside it to stderr."""
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from io import StringIO
@@ -8,6 +10,7 @@ from typing import Any, TextIO
 
 from compound.jobs.wording.plain_streams import obeying, write_styled
 from compound.jobs.wording.printable import in_line
+from compound.orchestrator.wording.commands import as_typed
 
 _MANY = 500
 """Rows from which on a table is printed without wrapping and colours."""
@@ -89,5 +92,17 @@ def note(*lines: str) -> None:
 
 
 def _print_lines(stream: TextIO, lines: Sequence[str]) -> None:
-    stream.write("".join(f"{in_line(line)}\n" for line in lines or ("",)))
+    program = typed_program(sys.argv[0])
+    stream.write("".join(f"{in_line(as_typed(line, program))}\n" for line in lines or ("",)))
     stream.flush()
+
+
+def typed_program(path: str) -> str:
+    """Return how this program was typed; "" where `compound` alone starts the same.
+
+    `path`: what the system says was started; for a command that was found on PATH it is its file.
+    """
+    if os.path.basename(path) != "compound" or not os.path.isfile(path):
+        return ""
+    found = shutil.which("compound")
+    return "" if found and os.path.samefile(found, path) else path
