@@ -61,6 +61,13 @@ def test_the_page_has_the_numbers_of_the_records(stored: Documents) -> None:
     for way in ("choice", "depth", "width", "resolution", "published"):
         means = [f"{100 * p.mean:.1f}" for p in stored.along.points if p.along == way and p.mean]
         assert f"| {' | '.join(means)} |" in page
+    (better,) = stored.along.better
+    assert (better.along, better.first, stored.along.first) == ("published", 3, 2)
+    leads = {(lead.over, lead.phi): lead for lead in stored.along.leads}
+    for phi in (2, 3):
+        lead = leads["published", phi]
+        assert lead.low is not None and lead.high is not None
+        assert f"({points(-lead.high)} to {points(-lead.low)})" in page
     gain = stored.verdict.gain
     assert gain is not None and gain.low is not None and gain.high is not None
     ends = f"({points(gain.low)} to {points(gain.high)})"
@@ -71,6 +78,7 @@ def test_the_answer_does_not_contradict_the_family(stored: Documents) -> None:
     text = scaling(stored.verdict, stored.along, 2.0)
     assert text.startswith("In the search, at 2.00x the compute, compound scaling brought nothing")
     assert "Over the family, at equal cost the choice is ahead of every single axis" in text
+    assert "The published split is ahead of the choice at phi 3 by 2.6 points" in text
 
 
 def test_a_better_way_than_the_choice_is_named_or_recommended(

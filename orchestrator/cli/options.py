@@ -84,3 +84,22 @@ RunnerOption = Annotated[
 PureOption = Annotated[
     bool, typer.Option("--pure", help="EfficientNet-B0 by powers of 1.2, 1.1 and 1.15 instead.")
 ]
+
+
+def _print_version(version: bool) -> None:
+    if version:
+        from compound.orchestrator.cli.printing.versions import version_line
+
+        typer.echo(version_line())
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool,
+    typer.Option(
+        "--version",
+        callback=_print_version,
+        is_eager=True,
+        help="Print the versions of compound, Python, torch and Ray.",
+    ),
+]

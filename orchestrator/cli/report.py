@@ -11,6 +11,7 @@ from compound.orchestrator.cli.printing.named_study import find
 from compound.orchestrator.cli.printing.output import note, print_json, say
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.report.inputs import ReportInputs
+from compound.orchestrator.timeline.job_standing import ended_results
 from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.schemas.answer import Answer
 from compound.schemas.errors import ReportError, SpecError
@@ -88,7 +89,7 @@ def _inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> R
     planned = stored.plan or stored.trained
     assert planned is not None, "a study's plan is written before its jobs begin"
     ids = [job.request.job.id for job in stored.jobs]
-    results = store.results(ids)
+    results = ended_results(store, stored.record.spec.name, ids)
     return ReportInputs(
         spec=stored.record.spec,
         spec_text=stored.record.text,

@@ -24,7 +24,7 @@ from compound.schemas.errors import SpecError
 
 _LISTED = 3
 """Changes of a spec that are named."""
-_STATES = {"absent": "waiting"}
+_STATES = {"absent": "queued"}
 """What people call a state of a job, where that is another word."""
 
 

@@ -1,7 +1,8 @@
 """`compound status` and `compound metrics`: what a store knows of a study."""
 
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,13 @@ from compound.cluster.retries import newest_reasons
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
-from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
 from compound.orchestrator.answer.so_far import Work
 from compound.orchestrator.cli.printing.named_study import opened
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, unsaid
 from compound.orchestrator.cli.printing.study_status import StudyStatus
+from compound.orchestrator.cli.printing.waiting_lines import clock_warning, waiting_lines
 from compound.orchestrator.forecast.budget_check import spent_text
 from compound.orchestrator.records.documents import (
     ALONG,
@@ -26,6 +27,7 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.job_list import lines_of, once
+from compound.orchestrator.timeline.job_standing import Standing, standing_of
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.orchestrator.wording.final_texts import final_lines
@@ -46,12 +48,13 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     name, store = opened(study, uri)
     study_status = StudyStatus.of(store, name)
     planned, listed = study_status.planned, study_status.listed
-    states = store.standing(name, listed, [line.job for line in planned], brief=not as_json)
+    stored = store.standing(name, listed, [line.job for line in planned], brief=not as_json)
+    states, standing, events = standing_of(store.study(name), stored)
     groups = failed_groups(planned, states)
-    pairs = [(line, states[line.job]) for line in planned]
+    pairs = [(line, states[line.job], standing[line.job]) for line in planned]
     rows = {job: state.missing for job, state in states.items()}
     gone = [*missing_rows(name, store.uri, rows), *study_status.missing]
-    counts = Counter(_status(state) for _, state in pairs)
+    counts = Counter[str](stands.status for _, _, stands in pairs)
     waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
     answer = _answer(store, name, study_status)
     work = study_status.work(states, answer)
@@ -72,25 +75,32 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
         }
         print_json(record)
         return
-    reasons = _retry_reasons(store.study(name), states)
+    reasons = newest_reasons(events)
     columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
-    cells = [_cells(line, state, reasons.get(line.job, "")) for line, state in pairs]
+    cells = [_cells(*pair, reasons.get(pair[0].job, "")) for pair in pairs]
     say_answer(answer, work.text)
     show_phis(answer)
     print_table(f"\n{name} in {store.uri}", columns, cells)
     say("", ", ".join(f"{number} {state}" for state, number in sorted(counts.items())))
     texts: list[str | None] = [f"warning: {t}" for t in (*study_status.warnings, *gone)]
+    texts += waiting_lines([(line.label, stands) for line, _, stands in pairs], time.time())
+    texts += [clock_warning(events)]
     for group in groups:
         texts += [group.headline, group.users_line and f"  {group.users_line}"]
-    texts += [waiting, spent_text(study_status.spec.budget, study_status.spent)]
-    texts += [*study_status.rates.lines, "" if answer else study_status.verdict, study_status.gate]
-    texts += [unsaid(study_status.along, answer), *final_lines(study_status.test)]
-    data = study_status.data
-    warnings = [f"warning: {text}" for text in (class_warnings(data) if data else ())]
-    ledger = [f"data: {line}" for line in (ledger_lines(data) if data else ())]
-    following = [f"next: {step}" for step in steps]
-    for line in filter(None, (*texts, *warnings, *ledger, *following)):
+    texts += [waiting, *_words(study_status, answer), *(f"next: {step}" for step in steps)]
+    for line in filter(None, texts):
         say(line)
+
+
+def _words(status: StudyStatus, answer: Answer | None) -> Iterator[str | None]:
+    """Yield what the study's documents say in words, beside the answer."""
+    yield spent_text(status.spec.budget, status.spent)
+    yield from status.rates.lines
+    yield from ("" if answer else status.verdict, status.gate, unsaid(status.along, answer))
+    yield from final_lines(status.test)
+    if status.data:
+        yield from (f"warning: {text}" for text in class_warnings(status.data))
+        yield from (f"data: {line}" for line in ledger_lines(status.data))
 
 
 def _steps(
@@ -142,7 +152,8 @@ def failed_groups(planned: Sequence[Line], states: Mapping[str, JobState]) -> li
 def stored_failures(store: ArtifactStore, stored: Documents) -> list[Group]:
     """Return the failed jobs of a study's documents by first cause."""
     states = store.states([job.request.job.id for job in stored.jobs])
-    return failed_groups(once(lines_of(stored)), states)
+    going_on = standing_of(store.study(stored.record.spec.name), states).states
+    return failed_groups(once(lines_of(stored)), going_on)
 
 
 def say_failures(groups: Sequence[Group]) -> None:
@@ -153,31 +164,20 @@ def say_failures(groups: Sequence[Group]) -> None:
             note(f"  {group.users_line}")
 
 
-def _row(line: Line, state: JobState) -> dict[str, Any]:
+def _row(line: Line, state: JobState, standing: Standing) -> dict[str, Any]:
     planned = {"phase": line.phase, "label": line.label, "epochs": line.epochs}
-    return {**planned, **state.model_dump(mode="json"), "status": _status(state)}
+    return {**planned, **state.model_dump(mode="json"), **standing._asdict()}
 
 
-def _status(state: JobState) -> str:
-    pruned = state.status == "stopped" and state.cause and state.cause.kind == "pruned"
-    return "pruned" if pruned else "waiting" if state.status == "absent" else state.status
-
-
-def _retry_reasons(folder: StudyFolder, states: Mapping[str, JobState]) -> dict[str, str]:
-    """Return why jobs are tried again or given up; read only where a job had several attempts."""
-    unfinished = [state for state in states.values() if _status(state) not in ("done", "pruned")]
-    return newest_reasons(folder.events()) if any(s.attempt > 1 for s in unfinished) else {}
-
-
-def _cells(line: Line, state: JobState, reason: str) -> list[str]:
+def _cells(line: Line, state: JobState, standing: Standing, reason: str) -> list[str]:
     accuracy, cause = state.metrics.get(ACCURACY), state.cause
     why = f"{cause.kind}: {cause.message.splitlines()[0][:70]}" if cause else ""
-    unfinished = _status(state) not in ("done", "pruned")
+    unfinished = standing.status not in ("done", "pruned")
     return [
         line.phase,
         line.label,
         line.job,
-        _status(state),
+        standing.status,
         f"{state.epoch}/{line.epochs}",
         "" if accuracy is None else f"{accuracy:.2%}",
         "; ".join(filter(None, (why, reason if unfinished else ""))),

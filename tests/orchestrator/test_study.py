@@ -186,7 +186,7 @@ def test_one_interrupt_stops_at_a_checkpoint(spec: Path) -> None:
     counts = status["counts"]
     assert counts["done"] >= 2
     assert counts.get("stopped", 0) <= 1, "one at a time; none if the signal fell between two"
-    assert counts["waiting"] >= 4
+    assert counts["queued"] >= 4
 
 
 def test_a_second_run_of_the_same_study_is_refused(spec: Path) -> None:

@@ -112,7 +112,7 @@ def test_an_unfinished_study_names_the_command_that_goes_on(spec: Path, tmp_path
         retried = compound("retry", *target, *LOCAL)
         assert retried.returncode == 2
         assert "no job of study small has failed" in retried.stderr
-        assert "it is unfinished: 2 of 4 jobs are not done (2 waiting)" in retried.stderr
+        assert "it is unfinished: 2 of 4 jobs are not done (2 queued)" in retried.stderr
     line = next(line for line in retried.stderr.splitlines() if "next: " in line)
     words = shlex.split(line.partition("next: ")[2].partition("    #")[0])
     assert words[:3] == ["compound", "run", str(spec)]
@@ -130,7 +130,7 @@ def test_a_study_without_a_recorded_command_names_its_jobs(spec: Path, tmp_path:
     retried = compound("retry", "small", "--store", str(tmp_path / "runs"), *LOCAL, "--json")
     assert retried.returncode == 2
     assert json.loads(retried.stdout)["status"] == "stopped"
-    assert "3 of 4 jobs are not done (3 waiting)" in retried.stderr
+    assert "3 of 4 jobs are not done (3 queued)" in retried.stderr
     assert "next: compound run SPEC" in retried.stderr
 
 
