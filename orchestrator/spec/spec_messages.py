@@ -70,9 +70,12 @@ def _of_no_form(details: ErrorDetails, union: Any) -> str:
     (*_, last), value = keys_of(details["loc"]), details["input"]
     if isinstance(value, str):
         return f"no such {last}: '{_readable(value)}'{closest(value, literals(union))}"
-    if isinstance(value, bool | int | float):
-        written = str(value).lower() if isinstance(value, bool) else f"{value:g}"
-        return f"{last}: {written} is {'not allowed' if isfinite(value) else 'no finite number'}"
+    if isinstance(value, bool):
+        return f"{last}: {str(value).lower()} is not allowed"
+    if isinstance(value, int):
+        return f"{last}: {_readable(value)} is not allowed"
+    if isinstance(value, float):
+        return f"{last}: {value:g} is {'not allowed' if isfinite(value) else 'no finite number'}"
     return f"{last}: that is neither {in_words(union).replace(', or ', ' nor ')}"
 
 
