@@ -7,11 +7,13 @@ import runpy
 import sys
 
 from compound.jobs.runtime.driver_watch import end_with_driver
+from compound.jobs.wording.plain_streams import open_streams
 
 
 def main() -> None:
     """Run from the command line, as `python -m MODULE` would."""
     end_with_driver()
+    open_streams()
     module = sys.argv.pop(1)
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

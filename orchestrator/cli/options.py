@@ -88,9 +88,10 @@ PureOption = Annotated[
 
 def _print_version(version: bool) -> None:
     if version:
+        from compound.orchestrator.cli.printing.output import say
         from compound.orchestrator.cli.printing.versions import version_line
 
-        typer.echo(version_line())
+        say(version_line())
         raise typer.Exit
 
 

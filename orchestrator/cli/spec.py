@@ -1,5 +1,6 @@
 """`compound validate`, `compound schema` and `compound init`."""
 
+import sys
 from pathlib import Path
 
 from compound.jobs.wording.os_errors import refused_as
@@ -48,7 +49,7 @@ def schema(*, markdown: bool) -> None:
     """Print the JSON Schema of all specs, or a page of Markdown with every key."""
     described = described_schema()
     if markdown:
-        say(*key_reference(described).splitlines())
+        sys.stdout.write(key_reference(described))  # a file to keep: commands as they are
     else:
         print_json(described)
 

@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterator, Mapping
 
 from compound.orchestrator.spec.described_schema import Schema
+from compound.orchestrator.wording.commands import command
 
-_HEAD = """\
+_HEAD = f"""\
 # Every key of a spec
 
-`compound schema --markdown` prints this page. A spec is YAML with `kind: study` or `kind: train`. A
-key without a default here has keys of its own, with theirs. [studies.md](studies.md) explains what
-a job is, [training.md](training.md) recipes and resources, [data.md](data.md) sources of images.
+`{command("schema", markdown=True)}` prints this page. A spec is YAML with `kind: study`
+or `kind: train`. A key without a default here has keys of its own, with theirs.
+[studies.md](studies.md) explains what a job is, [training.md](training.md) recipes and resources,
+[data.md](data.md) sources of images.
 """
 _KINDS = {"study": "StudySpec", "train": "TrainSpec"}
 _ENDS = {

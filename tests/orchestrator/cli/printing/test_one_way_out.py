@@ -12,6 +12,7 @@ PROGRAMS = {
     "jobs/host/device_trial.py",
     "jobs/host/torch_facts.py",
     "jobs/probe/step_timing.py",
+    "jobs/runtime/watched.py",
     "orchestrator/__main__.py",
 }
 """Every file that a process starts with."""
