@@ -45,7 +45,8 @@ def test_two_files_write_controls_of_their_own() -> None:
 
 
 def test_commands_print_lines_and_tables_only() -> None:
-    """`compound logs` passes a job's text on as it comes."""
+    """`compound logs` passes a job's text on as it comes, and `compound schema` prints a page."""
     writing = files_with("sys.stdout.write", "sys.stdout.writelines", "sys.stderr.write")
     commands = {path for path in writing if path.startswith(("cluster", "orchestrator"))}
-    assert commands == {OUTPUT, "orchestrator/__main__.py", "orchestrator/cli/submit.py"}
+    passing = {"orchestrator/cli/spec.py", "orchestrator/cli/submit.py"}
+    assert commands == {OUTPUT, "orchestrator/__main__.py", *passing}
