@@ -13,14 +13,15 @@ from compound.orchestrator.answer.advise import Choice, beyond_choice, choose
 from compound.orchestrator.answer.answer import AnswerInputs, answer_of
 from compound.orchestrator.answer.choice_line import choice_line, coefficients_of
 from compound.orchestrator.answer.stored_answer import answer_inputs
-from compound.orchestrator.cli.printing.output import print_json, say
+from compound.orchestrator.cli.printing.output import note_lost, print_json, say
 from compound.orchestrator.cli.status import find, is_spec
 from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.records.losses import lost_parts
 from compound.orchestrator.wording.commands import command
 from compound.schemas.answer import Advice, Answer, Limit, LimitName
 from compound.schemas.architecture import Architecture, Candidate
 from compound.schemas.baseline import FactoryBaseline
-from compound.schemas.errors import SpecError
+from compound.schemas.errors import SpecError, after_check, end_with
 
 _PLANNED_ONLY = (
     "only planned networks: to build others runs your factory's code, which takes --allow-import"
@@ -48,6 +49,8 @@ def advise(study: str, options: Options) -> None:
     """
     limits = _limits(study, options)
     store, stored = find(study, options.store)
+    lost = lost_parts(store, stored)
+    note_lost(lost)
     spec = stored.record.spec
     typed = stored.record.resume or command("run", (study if is_spec(study) else "SPEC",))
     inputs = answer_inputs(store, stored, _networks(study, options))
@@ -60,6 +63,7 @@ def advise(study: str, options: Options) -> None:
     if isinstance(spec.baseline, FactoryBaseline) and not options.allow_import:
         advice = advice.model_copy(update={"notes": (*advice.notes, _PLANNED_ONLY)})
     _print(advice, as_json=options.as_json)
+    end_with(after_check(sound=not lost))
 
 
 def _limits(study: str, options: Options) -> list[Limit]:

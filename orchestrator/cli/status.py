@@ -1,17 +1,17 @@
-"""`compound status` and `compound metrics`: what a store knows of a study."""
+"""`compound status`: what a store knows of a study."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from compound.cluster.retries import newest_reasons
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.jobs.store.format.file_kinds import CONTENTS, STUDY_NAME
+from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
 from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.options import DEFAULT_STORE
@@ -35,11 +35,17 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
+from compound.orchestrator.records.losses import (
+    StudyLosses,
+    checkable_jobs,
+    lost_by_listing,
+    lost_study,
+)
 from compound.orchestrator.records.selected_scores import sentence_as_read
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.ledger_text import ledger_lines
-from compound.orchestrator.wording.missing_texts import missing_documents, missing_rows
+from compound.orchestrator.wording.missing_texts import missing_rows
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.answer import Answer
 from compound.schemas.data import DataInfo
@@ -49,9 +55,6 @@ from compound.schemas.metrics import ACCURACY
 from compound.schemas.spending import Spent
 from compound.schemas.store_uri import masked
 from compound.schemas.study import AnySpec
-
-if TYPE_CHECKING:
-    from compound.orchestrator.cli.printing.table_output import Format
 
 _ENDED = {"done", "failed", "pruned"}
 ListedJob = tuple[ArtifactStore, Documents]
@@ -63,14 +66,23 @@ def find(study: str, uri: str | None) -> ListedJob:
     Raises StoreError: there is no such store, or no such study in it; SpecError: a spec, and
     another store than its own.
     """
-    study, store = _opened(study, uri)
+    study, store = opened(study, uri)
     stored = documents(store.study(study)) if STUDY_NAME.fullmatch(study) else None
     if stored is None:
         raise _unknown(study, store)
     return store.knowing(study), stored
 
 
-def _opened(study: str, uri: str | None) -> tuple[str, ArtifactStore]:
+def checked(study: str, uri: str | None) -> tuple[str, ArtifactStore, list[str]]:
+    """Return a study's name, its store and its planned jobs, however damaged it is."""
+    study, store = opened(study, uri)
+    jobs = checkable_jobs(store, study)
+    if jobs is None:
+        raise _unknown(study, store)
+    return study, store, jobs
+
+
+def opened(study: str, uri: str | None) -> tuple[str, ArtifactStore]:
     """Return a study's name, and the store that it is looked for in."""
     if is_spec(study):
         from compound.orchestrator.spec.load import load  # a parser that a name need not wait for
@@ -86,6 +98,8 @@ def _opened(study: str, uri: str | None) -> tuple[str, ArtifactStore]:
 
 
 def _unknown(study: str, store: ArtifactStore) -> StoreError:
+    if lost := lost_study(store, study):
+        return lost
     studies = store.studies()
     return StoreError(
         f"no study is called '{study}'{closest(study, studies)}",
@@ -102,13 +116,13 @@ def is_spec(study: str) -> bool:
 
 def status(study: str, uri: str | None, *, as_json: bool) -> None:
     """Print where every job of a study stands."""
-    name, store = _opened(study, uri)
+    name, store = opened(study, uri)
     study_status = StudyStatus.of(store, name)
     planned, listed = study_status.planned, study_status.listed
     states = store.standing(name, listed, [line.job for line in planned], brief=not as_json)
     groups = failed_groups(planned, states)
     pairs = [(line, states[line.job]) for line in planned]
-    rows = {job: state.missing for job, state in states.items()}
+    rows = StudyLosses(store, name).unseen(states)
     gone = [*missing_rows(name, store.uri, rows), *study_status.missing]
     counts = Counter(_status(state) for _, state in pairs)
     waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
@@ -125,6 +139,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
             "jobs": [_row(*pair) for pair in pairs],
         }
         print_json(record)
+        end_with(after_check(sound=not gone))
         return
     reasons = _retry_reasons(store.study(name), states)
     columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
@@ -144,6 +159,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     ledger = [f"data: {line}" for line in (ledger_lines(data) if data else ())]
     for line in filter(None, (*texts, *warnings, *ledger)):
         say(line)
+    end_with(after_check(sound=not gone))
 
 
 @dataclass(frozen=True)
@@ -195,7 +211,7 @@ class StudyStatus:
             spent,
             folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,
             folder.read(DATA, DataInfo) if DATA in listed else None,
-            missing_documents(folder.contents.read() if CONTENTS in listed else None, listed),
+            lost_by_listing(store, study, listed),
             OtherRates.read(folder, record.spec, listed, [line.job for line in planned]),
         )
 
@@ -281,20 +297,3 @@ def _cells(line: Line, state: JobState, reason: str) -> list[str]:
         "" if accuracy is None else f"{accuracy:.2%}",
         "; ".join(filter(None, (why, reason if unfinished else ""))),
     ]
-
-
-def metrics(study: str, uri: str | None, format: "Format", output: Path | None) -> None:
-    """Print or write the long table: one line a job, epoch and metric."""
-    from compound.orchestrator.cli.printing.table_output import emit_parts
-    from compound.orchestrator.records import arrow_tables
-
-    name, store = _opened(study, uri)
-    study_status = StudyStatus.of(store, name)
-    labels = {line.job: line.label for line in study_status.planned}
-    parts, read = arrow_tables.metrics_in_parts(store, name, labels), Counter[str]()
-    emit_parts(arrow_tables.METRICS, arrow_tables.counted(parts, read), format, output)
-    indexed = store.study(name).done_jobs.rows(study_status.listed)
-    lost = missing_rows(name, store.uri, {job: indexed.get(job, 0) - read[job] for job in labels})
-    for text in lost:
-        note(f"warning: {text}")
-    end_with(after_check(sound=not lost))

@@ -45,6 +45,13 @@ def read_begun(files: Files, study: str) -> BegunStudy | None:
         return None  # a finding of its own
 
 
+def stored_studies(files: Files) -> list[str]:
+    """Return the names of the folders of studies; a link or a file among them is none."""
+    no_folders = {entry.key for entry in files.entries("studies", deep=False)}
+    names = filter(STUDY_NAME.fullmatch, files.names("studies"))
+    return [name for name in names if f"studies/{name}" not in no_folders]
+
+
 def lost_studies(files: Files) -> list[str]:
     """Return the names of the studies that were begun, and whose documents and events are gone."""
     names = (name.removesuffix(".json") for name in files.names(BEGUN) if name.endswith(".json"))
