@@ -84,6 +84,7 @@ ORDER = (
     "orchestrator/prepare",
     "orchestrator/cli/printing",
     "orchestrator/cli",
+    "orchestrator/command_line",
     "orchestrator/__main__",
 )
 """Folders, and files beside them, in the order of imports: a file imports from its own place or

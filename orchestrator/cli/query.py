@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.orchestrator.cli.printing.output import note_lost
+from compound.orchestrator.cli.printing.output import note, note_lost
+from compound.orchestrator.cli.printing.sql_columns import fetched
 from compound.orchestrator.cli.printing.table_output import Format, emit
 from compound.orchestrator.records.arrow_tables import TABLES
 from compound.orchestrator.records.read_tables import read_tables
@@ -63,13 +64,23 @@ def answer(sql: str, tables: dict[str, pa.Table]) -> pa.Table:
         for name, rows in tables.items():
             connection.register(name, rows)
         try:
-            result: pa.Table = connection.sql(sql).to_arrow_table()
-        except AttributeError:
-            # DuckDB returns None, no relation, for a statement without rows, such as CREATE.
-            raise _refused("it returns no rows", sql) from None
+            statements = duckdb.extract_statements(sql)
+            if len(statements) != 1:
+                problem = f"{len(statements)} statements; a query is a single statement"
+                raise _refused(problem if statements else "it is empty", sql)
+            rows, as_text = fetched(_relation(connection.sql(sql), sql))
         except duckdb.Error as error:
             raise _refused(str(error).splitlines()[0], sql) from None
-    return result
+    for column in as_text:
+        note(f"written as text: column {column}")
+    return rows
+
+
+def _relation(relation: Any, sql: str) -> Any:
+    # DuckDB returns None, no relation, for a statement without rows, such as CREATE.
+    if relation is None:
+        raise _refused("it returns no rows", sql)
+    return relation
 
 
 def _refused(why: str, sql: str) -> SpecError:
