@@ -188,8 +188,8 @@ class Study(Generic[S]):
             return UNCHECKED
         before = self.folder.read(RECIPE_CHECK, RecipeCheck)
         decided = before if before and before.jobs == identities else None
-        known = decided is not None and phases.keep_known(identities)
-        if not known and phases.train("recipe", plan.rate_jobs) == "stopped":
+        complete = decided is not None and phases.keep_known(identities)
+        if not complete and phases.train("recipe", plan.rate_jobs) == "stopped":
             return None
         if decided is None:
             # SciPy takes a second to import, and a study that goes on has decided.

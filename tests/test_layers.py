@@ -69,6 +69,7 @@ ORDER = (
     "orchestrator/wording",
     "orchestrator/paper",
     "orchestrator/records",
+    "orchestrator/losses",
     "orchestrator/spec",
     "orchestrator/design",
     "orchestrator/plan",

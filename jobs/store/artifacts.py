@@ -10,17 +10,17 @@ import pyarrow as pa
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.backend.open_files import files_at
 from compound.jobs.store.folders import record_keys
-from compound.jobs.store.folders.begun_studies import lost_studies, stored_studies
 from compound.jobs.store.folders.done_jobs import Ended, has_lost, without_rows
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.kept_predictions import TestedWeights, of_jobs
 from compound.jobs.store.folders.record_keys import DEVICES, PROFILES, profile_key
 from compound.jobs.store.folders.reservations import Reservations
-from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.jobs.store.folders.study_folder import StudyFolder, lost_studies, stored_studies
+from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.checkpoint import Checkpoint, opened
 from compound.jobs.store.format.checksummed_json import seal, unseal, version_of
-from compound.jobs.store.format.file_kinds import BEGUN, DRIVERS, JOB_ID
+from compound.jobs.store.format.file_kinds import DRIVERS, JOB_ID
 from compound.jobs.store.format.manifest import Attempt, CheckpointFiles, Environment, StoredFile
 from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.format.rows import rows_of, table_of

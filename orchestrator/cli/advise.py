@@ -15,8 +15,8 @@ from compound.orchestrator.answer.choice_line import choice_line, coefficients_o
 from compound.orchestrator.answer.stored_answer import answer_inputs
 from compound.orchestrator.cli.printing.output import note_lost, print_json, say
 from compound.orchestrator.cli.status import find, is_spec
+from compound.orchestrator.losses.study_losses import lost_parts
 from compound.orchestrator.records.documents import Documents
-from compound.orchestrator.records.losses import lost_parts
 from compound.orchestrator.wording.commands import command
 from compound.schemas.answer import Advice, Answer, Limit, LimitName
 from compound.schemas.architecture import Architecture, Candidate

@@ -12,6 +12,8 @@ from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.cli.printing.output import end_after, note, print_json, say
 from compound.orchestrator.cli.printing.table_output import Format, emit, emit_parts
 from compound.orchestrator.cli.status import StudyStatus, find, opened
+from compound.orchestrator.losses.read_tables import read_tables
+from compound.orchestrator.losses.study_losses import StudyLosses
 from compound.orchestrator.records.arrow_tables import (
     METRICS,
     TABLES,
@@ -19,8 +21,6 @@ from compound.orchestrator.records.arrow_tables import (
     metrics_in_parts,
     test,
 )
-from compound.orchestrator.records.losses import StudyLosses
-from compound.orchestrator.records.read_tables import read_tables
 from compound.orchestrator.wording.final_texts import final_lines
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.errors import SpecError

@@ -11,8 +11,8 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.cli.printing.output import note, note_lost
 from compound.orchestrator.cli.printing.sql_columns import fetched
 from compound.orchestrator.cli.printing.table_output import Format, emit
+from compound.orchestrator.losses.read_tables import read_tables
 from compound.orchestrator.records.arrow_tables import TABLES
-from compound.orchestrator.records.read_tables import read_tables
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import SpecError, StoreError, after_check, end_with

@@ -9,8 +9,8 @@ from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.printing.output import note, note_lost, print_json, say
 from compound.orchestrator.cli.status import find
+from compound.orchestrator.losses.study_losses import lost_parts
 from compound.orchestrator.records.documents import PLAN, Documents
-from compound.orchestrator.records.losses import lost_parts
 from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.wording.commands import command
 from compound.schemas.answer import Answer

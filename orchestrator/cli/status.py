@@ -18,6 +18,12 @@ from compound.orchestrator.cli.options import DEFAULT_STORE
 from compound.orchestrator.cli.printing.output import note, print_json, print_table, say
 from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis
 from compound.orchestrator.forecast.budget_check import spent_text
+from compound.orchestrator.losses.study_losses import (
+    StudyLosses,
+    checkable_jobs,
+    lost_by_listing,
+    lost_study,
+)
 from compound.orchestrator.records.documents import (
     ALONG,
     ANSWER,
@@ -35,12 +41,6 @@ from compound.orchestrator.records.documents import (
     documents,
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
-from compound.orchestrator.records.losses import (
-    StudyLosses,
-    checkable_jobs,
-    lost_by_listing,
-    lost_study,
-)
 from compound.orchestrator.records.selected_scores import sentence_as_read
 from compound.orchestrator.wording.class_warnings import class_warnings
 from compound.orchestrator.wording.final_texts import final_lines

@@ -1,13 +1,16 @@
 """What a study once wrote and its store has no more, as texts."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from compound.jobs.store.checking.findings import Finding
 from compound.jobs.store.folders.contents import Contents
 from compound.jobs.store.format.file_kinds import CONTENTS
 from compound.orchestrator.wording.commands import command
 from compound.orchestrator.wording.numbers import counted
 from compound.schemas.errors import StoreError
+
+if TYPE_CHECKING:
+    from compound.jobs.store.checking.findings import Finding
 
 _FEW = 5
 """Jobs that are named in a line."""
@@ -47,11 +50,11 @@ def _next(study: str, store: str) -> str:
     return f"next: {command('fsck', (study,), store=store)}"
 
 
-def lost_document(study: str, store: str, finding: Finding) -> str:
+def lost_document(study: str, store: str, finding: "Finding") -> str:
     """Say what is wrong with a document, or the events, of a study."""
     name = finding.key.rpartition("/")[2]
-    what = " is missing" if finding.problem == "missing" else f": {finding.what}"
-    return f"{name} of the study{what}; {_next(study, store)}"
+    problem = " is missing" if finding.problem == "missing" else f": {finding.what}"
+    return f"{name} of the study{problem}; {_next(study, store)}"
 
 
 def missing_files(study: str, store: str, gone: Mapping[str, Collection[str]]) -> list[str]:

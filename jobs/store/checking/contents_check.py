@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from compound.jobs.store.backend.files import Entry, Files
 from compound.jobs.store.checking.findings import Finding, lost, stray
 from compound.jobs.store.checking.job_view import read_file
-from compound.jobs.store.folders.begun_studies import BegunStudy, read_begun
 from compound.jobs.store.folders.contents import Contents, StudyContents
+from compound.jobs.store.format.begun_study import BegunStudy, read_begun
 from compound.jobs.store.format.checksummed_json import (
     DamagedError,
     Label,

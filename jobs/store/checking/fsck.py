@@ -10,10 +10,10 @@ from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.job_check import check_job
 from compound.jobs.store.checking.job_view import JobView, folders_among
 from compound.jobs.store.checking.study_check import check_study, check_top
-from compound.jobs.store.folders.begun_studies import begun_key
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.folders.known_jobs import KnownJob, known_to
 from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.jobs.store.format.begun_study import begun_key
 from compound.jobs.store.format.checksummed_json import label_of, seal
 from compound.schemas.errors import BusyError, StoreError
 from compound.schemas.job import TrainJob

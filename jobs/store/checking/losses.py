@@ -48,16 +48,16 @@ class Losses:
         findings = check_study(self._files, self._study, FindingCounts(), 0, needed)
         return [finding for finding in findings if finding.grave and finding.kind in _READ]
 
-    def known(self) -> dict[str, KnownJob]:
+    def seen_jobs(self) -> dict[str, KnownJob]:
         """Return the jobs that the study has seen training."""
         return known_jobs(self._study)
 
-    def jobs(self, jobs: Iterable[str], known: Mapping[str, KnownJob]) -> dict[str, JobLoss]:
+    def jobs(self, jobs: Iterable[str], seen: Mapping[str, KnownJob]) -> dict[str, JobLoss]:
         """Return what each job lacks."""
         ids = list(jobs)
 
         def loss(job: str) -> JobLoss:
-            return _job_loss(JobFolder(self._files, job), known.get(job))
+            return _job_loss(JobFolder(self._files, job), seen.get(job))
 
         with ThreadPoolExecutor(self._at_once) as threads:
             return dict(zip(ids, threads.map(loss, ids), strict=True))

@@ -17,8 +17,8 @@ from compound.jobs.store.checking.findings import (
     stray,
 )
 from compound.jobs.store.checking.job_view import read_file
-from compound.jobs.store.folders.begun_studies import lost_studies
-from compound.jobs.store.folders.study_folder import StudyFolder, holder_of, lease_key
+from compound.jobs.store.folders.study_folder import StudyFolder, holder_of, lease_key, lost_studies
+from compound.jobs.store.format.begun_study import BEGUN, begun_key
 from compound.jobs.store.format.checksummed_json import (
     DamagedError,
     has_its_hash,
@@ -39,6 +39,7 @@ _PIECE = 1 << 20
 _INDEX = "--repair deletes it; jobs are read themselves until the next run"
 _NOTE = "nothing: the next run of the study writes it again"
 _RESTORE = "restore the folder from a copy, or run the study again; or --repair forgets it"
+_END_OF_NOTE = b"}}\n"
 _EVENTS = "nothing: a crash cuts off what it was just writing"
 
 
@@ -101,7 +102,7 @@ def _unexpected(
 ) -> Iterator[Finding]:
     listed = {entry.key: entry for entry in files.entries(folder, deep=False)}
     for entry in listed.values():
-        if _is_for_a_folder(entry, expected):
+        if _is_for_a_folder(files, entry, expected):
             yield lost(files, "", entry.key, f"it is {entry.strange or 'a file'}, not a folder")
         else:
             yield from check_file(files, "", entry, counts, older_than)
@@ -116,10 +117,17 @@ def _unexpected(
             yield foreign(files, "", key, 0, "a folder that the store does not know")
 
 
-def _is_for_a_folder(entry: Entry, expected: re.Pattern[str]) -> bool:
-    """Whether something else lies in a folder's place; a file may have a name like a study's."""
-    named = bool(expected.fullmatch(entry.key.rpartition("/")[2]))
-    return named and (bool(entry.strange) or expected is not STUDY_NAME)
+def _is_for_a_folder(files: Files, entry: Entry, expected: re.Pattern[str]) -> bool:
+    """Whether something else lies in a folder's place.
+
+    Among studies only where that study was begun: a file or a link may have a name like a study's.
+    Stores of schemas 1 to 3 do not say which were begun.
+    """
+    name = entry.key.rpartition("/")[2]
+    if not expected.fullmatch(name) or expected is not STUDY_NAME:
+        return bool(expected.fullmatch(name))
+    begun = files.names(BEGUN)
+    return bool(entry.strange) and (not begun or begun_key(name).rpartition("/")[2] in begun)
 
 
 def check_file(
@@ -156,7 +164,19 @@ def _content(files: Files, owner: str, key: str, counts: FindingCounts) -> Itera
         problem = "its hash is not that of its content and place"
         finding = lost(files, owner, key, problem, kind)
         yield finding.model_copy(update={"next_step": _INDEX}) if kind == "index" else finding
-    elif kind == "lease" and not _has_holder(data, key):
+    elif kind == "lease":
+        yield from _lease(files, owner, key, data)
+
+
+def _lease(files: Files, owner: str, key: str, data: bytes) -> Iterator[Finding]:
+    """Yield what is wrong with the note of a lease: it is written in place, so it may be cut."""
+    place, written = lease_key(key), label_of(data).key
+    if intact(data) and written not in ("", place):
+        yield stray(files, owner, key, f"it was written as {written}", "lease")
+    elif written and not intact(data) and data.endswith(_END_OF_NOTE):
+        problem = "its checksum does not match"
+        yield lost(files, owner, key, problem, "lease").model_copy(update={"next_step": _NOTE})
+    elif not _has_holder(data, key):
         yield _torn(files, owner, key, len(data), "it does not name its holder", _NOTE)
 
 

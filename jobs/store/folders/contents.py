@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pydantic import Field
 
 from compound.jobs.store.backend.files import Files
-from compound.jobs.store.folders.begun_studies import BegunStudy, put_begun, read_begun
+from compound.jobs.store.format.begun_study import BegunStudy, put_begun, read_begun
 from compound.jobs.store.format.checksummed_json import DamagedError, seal, unseal
 from compound.jobs.store.format.file_kinds import CONTENTS, INDEX, ROSTER, kind_of
 from compound.schemas.base import Model

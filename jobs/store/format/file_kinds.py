@@ -4,6 +4,7 @@ import re
 from typing import Literal
 
 from compound.jobs.store.backend.files import temporary_of
+from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.manifest import Attempt
 from compound.schemas.study import NAME_PATTERN
 
@@ -45,8 +46,6 @@ TEST_PREDICTIONS = re.compile(r"test-([0-9a-f]{16})-([0-9a-f]{16})-([0-9a-f]{16}
 LEASE, EVENTS, CONTENTS = "lease.json", "events.jsonl", "contents.json"
 DRIVERS = "drivers"
 """The folder with what the driver of each running study trains; see folders/reservations.py."""
-BEGUN = "begun"
-"""The folder with a record of each study that was begun; see folders/begun_studies.py."""
 
 _NONCE = r"-[0-9a-f]{8}"
 _IN_ATTEMPT: tuple[tuple[Kind, str], ...] = (

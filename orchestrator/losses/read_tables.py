@@ -2,16 +2,19 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.checking.losses import JobLoss
+from compound.orchestrator.losses.study_losses import StudyLosses, is_of_the_study
 from compound.orchestrator.records.arrow_tables import TABLES
 from compound.orchestrator.records.documents import Documents, documents
-from compound.orchestrator.records.losses import StudyLosses, is_of_the_study
 from compound.orchestrator.wording.missing_texts import left_out, whole_study
 from compound.schemas.errors import StoreError
+
+if TYPE_CHECKING:
+    from compound.jobs.store.checking.losses import JobLoss
 
 _OPENED = {"metrics", "checkpoints", "predictions"}
 """Tables for which every job is opened. The others have what the study's index says."""
@@ -43,8 +46,8 @@ def _of_study(store: ArtifactStore, names: Collection[str], study: str) -> tuple
         if stored is None:
             return {}, lost
         opened = losses.jobs(_ids(stored)) if _OPENED & {*names} else {}
-        known = store.knowing(study)
-        made = {name: TABLES[name][1](known, study, stored) for name in names}
+        indexed = store.knowing(study)
+        made = {name: TABLES[name][1](indexed, study, stored) for name in names}
         lost += losses.unplanned(_ids(stored))
         return made, [*lost, *_of_jobs(losses, opened, made, stored)]
     except StoreError as error:
@@ -58,7 +61,7 @@ def _ids(stored: Documents) -> list[str]:
 
 
 def _of_jobs(
-    losses: StudyLosses, opened: Mapping[str, JobLoss], made: Made, stored: Documents
+    losses: StudyLosses, opened: "Mapping[str, JobLoss]", made: Made, stored: Documents
 ) -> Iterator[str]:
     if not opened:
         yield from losses.listed(_ids(stored)) if "jobs" in made else ()

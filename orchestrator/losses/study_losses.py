@@ -6,11 +6,10 @@ events know of what it once wrote; so a reader can say what is missing, where it
 
 from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.files import DamagedError
-from compound.jobs.store.checking.findings import Finding
-from compound.jobs.store.checking.losses import JobLoss
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.known_jobs import KnownJob
 from compound.jobs.store.format.file_kinds import CONTENTS, STUDY_NAME
@@ -39,6 +38,10 @@ from compound.orchestrator.wording.missing_texts import (
 from compound.schemas.errors import StoreError
 from compound.schemas.store_uri import bucket_of
 
+if TYPE_CHECKING:
+    from compound.jobs.store.checking.findings import Finding
+    from compound.jobs.store.checking.losses import JobLoss
+
 _PLANNING = {SPEC, PLAN, BASELINE, ROUNDS, SENSITIVITY, GATE_PLAN, FAMILY}
 """Without one of these it is not known any more which jobs were planned."""
 
@@ -50,22 +53,23 @@ class StudyLosses:
         self._store, self._study, self._losses = store, study, store.losses(study)
 
     @cached_property
-    def _findings(self) -> list[Finding]:
+    def _findings(self) -> "list[Finding]":
         return self._losses.documents((SPEC,))
 
     @cached_property
-    def _known(self) -> dict[str, KnownJob]:
-        return self._losses.known()
+    def _seen(self) -> dict[str, KnownJob]:
+        return self._losses.seen_jobs()
 
     @property
     def documents(self) -> list[str]:
         """Documents and events that are missing, damaged or another study's."""
-        return [lost_document(self._study, self._store.uri, found) for found in self._findings]
+        where = self._study, self._store.uri
+        return [lost_document(*where, finding) for finding in self._findings]
 
     def _counting(self, planned: Iterable[str]) -> list[str]:
         """Return the planned jobs; every job that the study has seen, where a plan is gone."""
         names = {finding.key.rpartition("/")[2] for finding in self._findings}
-        seen = self._known if names & _PLANNING else ()
+        seen = self._seen if names & _PLANNING else ()
         return list(dict.fromkeys((*planned, *seen)))
 
     def unplanned(self, planned: Collection[str]) -> list[str]:
@@ -73,9 +77,9 @@ class StudyLosses:
         rest = [job for job in self._counting(planned) if job not in {*planned}]
         return unplanned_jobs(self._study, self._store.uri, rest)
 
-    def jobs(self, planned: Iterable[str]) -> dict[str, JobLoss]:
+    def jobs(self, planned: Iterable[str]) -> "dict[str, JobLoss]":
         """Return what each job lacks; each one's newest commit is read."""
-        return self._losses.jobs(self._counting(planned), self._known)
+        return self._losses.jobs(self._counting(planned), self._seen)
 
     def listed(self, planned: Iterable[str]) -> list[str]:
         """Say which jobs' rows are gone, by listings: done jobs are not opened."""
@@ -87,12 +91,14 @@ class StudyLosses:
         """Return how many rows of jobs are gone, by their states."""
         absent = any(state.status == "absent" for state in states.values())
         # In a bucket, events are a request for each driver that there was; `metrics` reads them.
-        known = self._known if absent and not bucket_of(self._store.uri) else {}
+        seen = self._seen if absent and not bucket_of(self._store.uri) else {}
         return {
-            job: state.missing or _behind(state, known.get(job)) for job, state in states.items()
+            job: state.missing or _behind(state, seen.get(job)) for job, state in states.items()
         }
 
-    def rows(self, jobs: Mapping[str, JobLoss], read: Mapping[str, int] | None = None) -> list[str]:
+    def rows(
+        self, jobs: "Mapping[str, JobLoss]", read: Mapping[str, int] | None = None
+    ) -> list[str]:
         """Say how many rows are gone; `read`: of each job, where they have been read."""
         lost = {
             job: loss.lost if read is None else loss.rows - read.get(job, 0)
@@ -100,22 +106,25 @@ class StudyLosses:
         }
         return missing_rows(self._study, self._store.uri, lost)
 
-    def files(self, jobs: Mapping[str, JobLoss]) -> list[str]:
+    def files(self, jobs: "Mapping[str, JobLoss]") -> list[str]:
         """Say which files of jobs are gone."""
         gone = {job: loss.files for job, loss in jobs.items() if loss.files}
         return missing_files(self._study, self._store.uri, gone)
 
     def predictions(
-        self, jobs: Mapping[str, JobLoss], tested: Iterable[str], read: Collection[tuple[str, str]]
+        self,
+        jobs: "Mapping[str, JobLoss]",
+        tested: Iterable[str],
+        read: Collection[tuple[str, str]],
     ) -> list[str]:
         """Say which predictions cannot be read.
 
         `tested`: the jobs whose weights were evaluated on the test part; `read`: the jobs and parts
         that were read. Jobs that kept no predictions of validation images kept none of the test.
         """
-        kept = [job for job, loss in jobs.items() if loss.predicts]
-        expected = [(job, "validation") for job in kept]
-        expected += [(job, "test") for job in tested if job in {*kept}]
+        predicting = [job for job, loss in jobs.items() if loss.predicts]
+        expected = [(job, "validation") for job in predicting]
+        expected += [(job, "test") for job in tested if job in {*predicting}]
         lost = [f"job {job}: {part}" for job, part in expected if (job, part) not in read]
         return missing_predictions(self._study, self._store.uri, lost)
 
