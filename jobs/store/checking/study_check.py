@@ -170,8 +170,8 @@ def _content(files: Files, owner: str, key: str, counts: FindingCounts) -> Itera
 
 def _lease(files: Files, owner: str, key: str, data: bytes) -> Iterator[Finding]:
     """Yield what is wrong with the note of a lease: it is written in place, so it may be cut."""
-    place, written = lease_key(key), label_of(data).key
-    if intact(data) and written not in ("", place):
+    lease, written = lease_key(key), label_of(data).key
+    if intact(data) and written not in ("", lease):
         yield stray(files, owner, key, f"it was written as {written}", "lease")
     elif written and not intact(data) and data.endswith(_END_OF_NOTE):
         problem = "its checksum does not match"
