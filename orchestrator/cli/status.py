@@ -53,7 +53,7 @@ from compound.schemas.errors import SpecError, StoreError, after_check, end_with
 from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.spending import Spent
-from compound.schemas.store_uri import masked
+from compound.schemas.store_uri import bucket_of, masked
 from compound.schemas.study import AnySpec
 
 _ENDED = {"done", "failed", "pruned"}
@@ -67,10 +67,20 @@ def find(study: str, uri: str | None) -> ListedJob:
     another store than its own.
     """
     study, store = opened(study, uri)
-    stored = documents(store.study(study)) if STUDY_NAME.fullmatch(study) else None
+    folder = _folder(study, store)
+    stored = documents(folder) if folder else None
     if stored is None:
         raise _unknown(study, store)
     return store.knowing(study), stored
+
+
+def _folder(study: str, store: ArtifactStore) -> StudyFolder | None:
+    """Return a study's folder; None: that is no name of one, or a link or a file lies there."""
+    if not STUDY_NAME.fullmatch(study):
+        return None
+    # A bucket has neither, and a listing there takes a request.
+    stored = bucket_of(store.uri) or study in store.studies()
+    return store.study(study) if stored else None
 
 
 def checked(study: str, uri: str | None) -> tuple[str, ArtifactStore, list[str]]:
@@ -188,7 +198,7 @@ class StudyStatus:
     @classmethod
     def of(cls, store: ArtifactStore, study: str) -> "StudyStatus":
         """Read what is needed of a study. StoreError: there is none of that name."""
-        folder = store.study(study) if STUDY_NAME.fullmatch(study) else None
+        folder = _folder(study, store)
         listed = folder.sizes() if folder else {}
         record = folder.read(SPEC, Record) if folder and SPEC in listed else None
         if folder is None or record is None:

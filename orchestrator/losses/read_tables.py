@@ -70,7 +70,7 @@ def _of_jobs(
     yield from losses.files(opened)
     if "predictions" in made:
         tested = stored.test.scores if stored.test else ()
-        read = {(line["job"], line["part"]) for line in _parts(made["predictions"])}
+        read = _parts(made["predictions"])
         yield from losses.predictions(opened, [score.job for score in tested], read)
 
 
@@ -79,6 +79,7 @@ def _lines(metrics: pa.Table) -> Counter[str]:
     return Counter({pair["values"]: pair["counts"] for pair in pairs})
 
 
-def _parts(predictions: pa.Table) -> list[dict[str, str]]:
-    lines: list[dict[str, str]] = predictions.group_by(["job", "part"]).aggregate([]).to_pylist()
-    return lines
+def _parts(predictions: pa.Table) -> set[tuple[str, str]]:
+    """Return the jobs and parts of a table of predictions: each of its pieces is of one."""
+    pieces = predictions.select(["job", "part"]).to_batches()
+    return {(piece["job"][0].as_py(), piece["part"][0].as_py()) for piece in pieces if len(piece)}

@@ -158,8 +158,11 @@ def lost_study(store: ArtifactStore, study: str) -> StoreError | None:
     """Return the error of a study that was here, and has no spec any more; None: it never was."""
     if not STUDY_NAME.fullmatch(study):
         return None
-    whole = whole_study(study, store.uri) if study in store.studies(lost=True) else ""
-    texts = [whole] if whole else StudyLosses(store, study).documents
+    texts: list[str] = []
+    if study in store.studies(lost=True):
+        texts = [whole_study(study, store.uri)]
+    elif study in store.studies():
+        texts = StudyLosses(store, study).documents
     if not texts:
         return None
     return StoreError(
