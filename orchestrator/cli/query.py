@@ -64,11 +64,8 @@ def answer(sql: str, tables: dict[str, pa.Table]) -> pa.Table:
         for name, rows in tables.items():
             connection.register(name, rows)
         try:
-            statements = duckdb.extract_statements(sql)
-            if len(statements) != 1:
-                problem = f"{len(statements)} statements; a query is a single statement"
-                raise _refused(problem if statements else "it is empty", sql)
-            rows, as_text = fetched(_relation(connection.sql(sql), sql))
+            _require_query(duckdb.extract_statements(sql), sql)
+            rows, as_text = fetched(connection.sql(sql))
         except duckdb.Error as error:
             raise _refused(str(error).splitlines()[0], sql) from None
     for column in as_text:
@@ -76,11 +73,13 @@ def answer(sql: str, tables: dict[str, pa.Table]) -> pa.Table:
     return rows
 
 
-def _relation(relation: Any, sql: str) -> Any:
-    # DuckDB returns None, no relation, for a statement without rows, such as CREATE.
-    if relation is None:
+def _require_query(statements: Sequence[Any], sql: str) -> None:
+    """Refuse several statements, of which DuckDB answers the last, and any that is no query."""
+    if len(statements) > 1:
+        raise _refused(f"it has {len(statements)} statements, and may have one", sql)
+    results = [kind.name for statement in statements for kind in statement.expected_result_type]
+    if "QUERY_RESULT" not in results:
         raise _refused("it returns no rows", sql)
-    return relation
 
 
 def _refused(why: str, sql: str) -> SpecError:
