@@ -18,7 +18,7 @@ from compound.jobs.store.checking.findings import (
 )
 from compound.jobs.store.checking.job_view import read_file
 from compound.jobs.store.folders.study_folder import StudyFolder, holder_of, lease_key, lost_studies
-from compound.jobs.store.format.begun_study import BEGUN, begun_key
+from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.checksummed_json import (
     DamagedError,
     has_its_hash,
@@ -26,7 +26,7 @@ from compound.jobs.store.format.checksummed_json import (
     label_of,
     version_of,
 )
-from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
+from compound.jobs.store.format.file_kinds import DRIVERS, JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.schemas.errors import StoreError
 
@@ -39,7 +39,7 @@ _PIECE = 1 << 20
 _INDEX = "--repair deletes it; jobs are read themselves until the next run"
 _NOTE = "nothing: the next run of the study writes it again"
 _RESTORE = "restore the folder from a copy, or run the study again; or --repair forgets it"
-_END_OF_NOTE = b"}}\n"
+_END_OF_NOTE = b"}\n"
 _EVENTS = "nothing: a crash cuts off what it was just writing"
 
 
@@ -121,13 +121,12 @@ def _is_for_a_folder(files: Files, entry: Entry, expected: re.Pattern[str]) -> b
     """Whether something else lies in a folder's place.
 
     Among studies only where that study was begun: a file or a link may have a name like a study's.
-    Stores of schemas 1 to 3 do not say which were begun.
     """
     name = entry.key.rpartition("/")[2]
     if not expected.fullmatch(name) or expected is not STUDY_NAME:
         return bool(expected.fullmatch(name))
-    begun = files.names(BEGUN)
-    return bool(entry.strange) and (not begun or begun_key(name).rpartition("/")[2] in begun)
+    records = (*files.names(BEGUN), *files.names(DRIVERS))
+    return bool(entry.strange) and f"{name}.json" in records
 
 
 def check_file(
@@ -173,7 +172,7 @@ def _lease(files: Files, owner: str, key: str, data: bytes) -> Iterator[Finding]
     lease, written = lease_key(key), label_of(data).key
     if intact(data) and written not in ("", lease):
         yield stray(files, owner, key, f"it was written as {written}", "lease")
-    elif written and not intact(data) and data.endswith(_END_OF_NOTE):
+    elif not _has_holder(data, key) and data.endswith(_END_OF_NOTE):
         problem = "its checksum does not match"
         yield lost(files, owner, key, problem, "lease").model_copy(update={"next_step": _NOTE})
     elif not _has_holder(data, key):
