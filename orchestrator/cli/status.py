@@ -11,7 +11,6 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.analyse.failed_jobs import Group, facts, grouped, outcomes, too_fast
 from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.options import DEFAULT_STORE
@@ -23,6 +22,7 @@ from compound.orchestrator.losses.study_losses import (
     checkable_jobs,
     lost_by_listing,
     lost_study,
+    study_folder,
 )
 from compound.orchestrator.records.documents import (
     ALONG,
@@ -53,7 +53,7 @@ from compound.schemas.errors import SpecError, StoreError, after_check, end_with
 from compound.schemas.final_evaluation import FinalTest
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.spending import Spent
-from compound.schemas.store_uri import bucket_of, masked
+from compound.schemas.store_uri import masked
 from compound.schemas.study import AnySpec
 
 _ENDED = {"done", "failed", "pruned"}
@@ -67,20 +67,11 @@ def find(study: str, uri: str | None) -> ListedJob:
     another store than its own.
     """
     study, store = opened(study, uri)
-    folder = _folder(study, store)
+    folder = study_folder(store, study)
     stored = documents(folder) if folder else None
     if stored is None:
         raise _unknown(study, store)
     return store.knowing(study), stored
-
-
-def _folder(study: str, store: ArtifactStore) -> StudyFolder | None:
-    """Return a study's folder; None: that is no name of one, or a link or a file lies there."""
-    if not STUDY_NAME.fullmatch(study):
-        return None
-    # A bucket has neither, and a listing there takes a request.
-    stored = bucket_of(store.uri) or study in store.studies()
-    return store.study(study) if stored else None
 
 
 def checked(study: str, uri: str | None) -> tuple[str, ArtifactStore, list[str]]:
@@ -198,7 +189,7 @@ class StudyStatus:
     @classmethod
     def of(cls, store: ArtifactStore, study: str) -> "StudyStatus":
         """Read what is needed of a study. StoreError: there is none of that name."""
-        folder = _folder(study, store)
+        folder = study_folder(store, study)
         listed = folder.sizes() if folder else {}
         record = folder.read(SPEC, Record) if folder and SPEC in listed else None
         if folder is None or record is None:

@@ -12,6 +12,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.backend.files import DamagedError
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.known_jobs import KnownJob
+from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.jobs.store.format.file_kinds import CONTENTS, STUDY_NAME
 from compound.orchestrator.records.documents import (
     BASELINE,
@@ -152,6 +153,15 @@ def lost_by_listing(store: ArtifactStore, study: str, listed: Collection[str]) -
     if CONTENTS in listed:
         return missing_documents(study, store.uri, contents.read(), listed)
     return [missing_list(study, store.uri)] if contents.was_kept() else []
+
+
+def study_folder(store: ArtifactStore, study: str) -> StudyFolder | None:
+    """Return a study's folder; None: that is no name of one, or a link or a file lies there."""
+    if not STUDY_NAME.fullmatch(study):
+        return None
+    # A bucket has neither, and a listing there takes a request.
+    stored = bucket_of(store.uri) or study in store.studies()
+    return store.study(study) if stored else None
 
 
 def lost_study(store: ArtifactStore, study: str) -> StoreError | None:
