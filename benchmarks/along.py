@@ -17,10 +17,10 @@ import numpy as np
 
 from tests.support.simulated_ways import SCENARIOS, Judged, simulate
 
-HEAD = ("false", "behind", "leads", "least", "ahead", "right")
+HEAD = ("false", "behind", "leads", "least", "ahead", "right", "beaten")
 """Studies with a false "ahead" and a false "behind", coverage of leads, on average and of the worst
 covered lead, and where the choice is ahead at the largest phi: studies that say so, and those that
-name the right phi."""
+name the right phi. Last, where another way is ahead at the largest phi: studies that say so."""
 
 
 def row(name: str, results: Sequence[Judged]) -> str:
@@ -29,6 +29,7 @@ def row(name: str, results: Sequence[Judged]) -> str:
     width = max(len(result.covered) for result in results)
     complete = np.array([list(c) for c in covered if len(c) == width], dtype=float)
     possible = [result for result in results if result.possible]
+    beaten = [result for result in results if result.beaten]
     cells = [
         f"{np.mean([result.false for result in results]):.3f}",
         f"{np.mean([result.behind for result in results]):.3f}",
@@ -36,6 +37,7 @@ def row(name: str, results: Sequence[Judged]) -> str:
         f"{complete.mean(axis=0).min():.3f}",
         f"{np.mean([result.reported for result in possible]):.2f}" if possible else "",
         f"{np.mean([result.right for result in possible]):.2f}" if possible else "",
+        f"{np.mean([result.admitted for result in beaten]):.2f}" if beaten else "",
     ]
     return f"{name:32}" + "".join(f"{cell:>8}" for cell in cells)
 

@@ -1,8 +1,9 @@
-"""What so much compute buys: the networks on the choice's line, by cost; answer.json of a study."""
+"""What so much compute buys: the networks on the choice's line, and on those of the ways of scaling
+that beat it, by cost; answer.json of a study."""
 
 from typing import Literal
 
-from compound.schemas.architecture import Coefficients
+from compound.schemas.architecture import Coefficients, Way
 from compound.schemas.base import Model
 from compound.schemas.design import CostUnit
 from compound.schemas.metrics import Accuracy
@@ -18,12 +19,15 @@ class TrainingCost(Model):
     unit: HourUnit
     """CPU-hours where the jobs have no GPU."""
     basis: Literal["measured", "scaled", "forecast"]
-    """`measured`: the mean over the trained seeds; `scaled`: a measured training, times what the
+    """`measured`: the median of the trained seeds; `scaled`: a measured training, times what the
     forecast's model says of both; `forecast`: the model alone, which may be wrong by a factor."""
     device: str = ""
     """What was measured, as a DeviceProfile calls it."""
     money: float | None = None
     """None where the spec's budget has no price for these hours."""
+    least: float | None = None
+    most: float | None = None
+    """Hours of the quickest and of the slowest seed; None where they were not measured."""
 
 
 class Reached(Model):
@@ -59,15 +63,17 @@ class Doubling(Model):
 
 
 class AnswerRow(Model):
-    """One network of the choice's line."""
+    """One network of a line."""
 
+    way: Way = "choice"
+    """Whose line that is; the baseline is on every line, and counts as the choice's."""
     phi: float
-    """0 is the baseline, 1 the choice."""
+    """0 is the baseline, 1 the choice; another way has the choice's cost at the same phi."""
     network: str | None
     """The identity of its architecture; None: it cannot be built here."""
     depth: float
     width: float
-    """Multipliers of depth and width: alpha and beta to the power of phi."""
+    """Multipliers of depth and width; of the choice's line alpha and beta to the power of phi."""
     resolution: int | None
     params: int | None
     macs: int | None
@@ -81,7 +87,7 @@ class AnswerRow(Model):
     validation: Reached | None = None
     """The accuracy that decisions see; its interval is of the noise between seeds alone."""
     doubling: Doubling | None = None
-    """Against the last row before it that the same recipe has trained."""
+    """Against the last row before it on its line that the same recipe has trained."""
 
     @property
     def trained(self) -> bool:
@@ -100,7 +106,11 @@ class Answer(Model):
     rows: tuple[AnswerRow, ...] = ()
     """The smallest cost first."""
     phi: float | None = None
-    """The largest trained network that is worth it, which the sentence is about."""
+    """Of the largest trained network that is worth it, which the sentence is about."""
+    way: Way = "choice"
+    """Its way of scaling: another than the choice only where it is shown to be ahead."""
+    compared: bool = False
+    """Whether other ways of scaling were looked at; False in answers of older programs too."""
     beyond: Doubling | None = None
     """What a doubling beyond it brings."""
     sentence: str
@@ -109,16 +119,30 @@ class Answer(Model):
     """The verdict: whether compound scaling brought anything, and what was chosen instead."""
     notes: tuple[str, ...] = ()
     """What was guessed, left out, or is of other images."""
+    chance: str = ""
+    """Says that no network is better than chance, so that none is taken."""
+    so_far: str = ""
+    """What is done of what, where the study is not at its end: another answer may follow. It is set
+    as the answer is read, and empty in the store."""
 
     @property
     def row(self) -> AnswerRow | None:
         """The row of the network that the sentence is about."""
-        return next((row for row in self.rows if row.phi == self.phi), None)
+        named = (row for row in self.rows if (row.phi, row.way) == (self.phi, self.way))
+        return next(named, None)
 
     @property
     def text(self) -> str:
         """All that is said first."""
-        return " ".join(filter(None, (self.sentence, self.scaling)))
+        return self.marked(" ".join(filter(None, (self.sentence, self.scaling))))
+
+    def marked(self, text: str) -> str:
+        """Return a text of this answer, with a mark where the study is not at its end."""
+        if not self.so_far:
+            return text
+        if self.coefficients is None or (self.row is None and not self.chance):
+            return f"{self.so_far[0].upper()}{self.so_far[1:]}: no answer yet."
+        return f"So far ({self.so_far}): {text}"
 
 
 LimitName = Literal["gpu_hours", "params", "macs", "latency", "multiple", "accuracy"]
@@ -134,7 +158,7 @@ class Limit(Model):
 
 
 class Advice(Model):
-    """The network of the line to take within some limits, and why."""
+    """The network to take within some limits, and why."""
 
     study: str
     limits: tuple[Limit, ...]
@@ -151,4 +175,6 @@ class Advice(Model):
     why: str
     next_step: str
     """The command to type."""
+    so_far: str = ""
+    """What is done of what, where the study is not at its end: other advice may follow."""
     notes: tuple[str, ...] = ()

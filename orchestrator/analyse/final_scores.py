@@ -3,11 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, stdev
 
-from compound.orchestrator.analyse.final_intervals import Answers, difference, mean_interval
+from compound.orchestrator.analyse.final_intervals import (
+    Answers,
+    SeedDoubt,
+    Seeds,
+    difference,
+    mean_interval,
+    seed_doubts,
+)
 from compound.orchestrator.records.final_networks import FinalNetwork
 from compound.orchestrator.statistics.wilson import wilson
 from compound.orchestrator.wording.final_texts import difference_text
-from compound.schemas.final_evaluation import NetworkScore, PairedDifference, SeedScore
+from compound.schemas.final_evaluation import FinalRole, NetworkScore, PairedDifference, SeedScore
 from compound.schemas.job import JobResult
 from compound.schemas.metrics import ACCURACY, TEST_ACCURACY, TEST_IMAGES, TEST_LOSS
 from compound.schemas.plan import PlannedJob
@@ -56,11 +63,23 @@ def network_scores(
     `scores`, `unread`, the reasons, and `answers`, to the single test images, are by job.
     """
     seeds = [_seeds(network, scores) for network in networks]
+    doubts = _doubts([network.phi for network in networks], seeds)
     measured = tuple(
-        _network_score(network, evaluated, unread, answers, level)
-        for network, evaluated in zip(networks, seeds, strict=True)
+        _network_score(network, evaluated, unread, answers, level, doubt)
+        for network, evaluated, doubt in zip(networks, seeds, doubts, strict=True)
     )
-    return measured, tuple(_differences(measured, answers, level))
+    by_role = {network.role: doubt for network, doubt in zip(networks, doubts, strict=True)}
+    return measured, tuple(_differences(measured, answers, level, by_role))
+
+
+def _doubts(phis: Sequence[float | None], seeds: Sequence[Seeds]) -> list[SeedDoubt | None]:
+    """Return the doubt of each mean; networks of one phi, or of the search, lend each other."""
+    doubts: dict[tuple[float | None, Seeds], SeedDoubt | None] = {}
+    for phi in set(phis):
+        alike = [*dict.fromkeys(of for at, of in zip(phis, seeds, strict=True) if at == phi)]
+        keys = [(phi, of) for of in alike]
+        doubts |= dict(zip(keys, seed_doubts(alike), strict=True))
+    return [doubts[key] for key in zip(phis, seeds, strict=True)]
 
 
 def _seeds(network: FinalNetwork, scores: Mapping[str, SeedScore]) -> tuple[SeedScore, ...]:
@@ -74,10 +93,11 @@ def _network_score(
     unread: Mapping[str, str],
     answers: Answers,
     level: float,
+    doubt: SeedDoubt | None,
 ) -> NetworkScore:
     jobs = {planned.request.job.id: planned.request.label for planned in network.jobs}
     accuracies = [score.accuracy for score in seeds]
-    interval = mean_interval(seeds, answers, level) if seeds else None
+    interval = mean_interval(seeds, answers, level, doubt) if seeds else None
     validations = [score.validation for score in seeds if score.validation is not None]
     return NetworkScore(
         role=network.role,
@@ -97,7 +117,10 @@ def _network_score(
 
 
 def _differences(
-    measured: Sequence[NetworkScore], answers: Answers, level: float
+    measured: Sequence[NetworkScore],
+    answers: Answers,
+    level: float,
+    doubts: Mapping[FinalRole, SeedDoubt | None],
 ) -> Iterator[PairedDifference]:
     """Compare the choice with the baseline and the best single axis, unless it is that network."""
     roles = {network.role: network for network in measured if network.role != "family"}
@@ -106,13 +129,18 @@ def _differences(
         if not choice or not rival or choice.network == rival.network:
             continue
         if choice.seeds and rival.seeds:
-            yield _difference(choice, rival, answers, level)
+            both = [doubts[network.role] for network in (choice, rival)]
+            yield _difference(choice, rival, answers, level, both)
 
 
 def _difference(
-    choice: NetworkScore, rival: NetworkScore, answers: Answers, level: float
+    choice: NetworkScore,
+    rival: NetworkScore,
+    answers: Answers,
+    level: float,
+    doubts: Sequence[SeedDoubt | None],
 ) -> PairedDifference:
-    compared = difference(choice.seeds, rival.seeds, answers, level)
+    compared = difference(choice.seeds, rival.seeds, answers, level, doubts)
     interval = compared.interval
     paired = PairedDifference(
         role=choice.role,

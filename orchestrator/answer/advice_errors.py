@@ -3,6 +3,8 @@
 from math import ceil, floor, log10
 
 from compound.orchestrator.answer.advice_limits import amount_of, option_of, written
+from compound.orchestrator.answer.answer_text import place_text
+from compound.orchestrator.answer.so_far import Work
 from compound.orchestrator.wording.numbers import percent
 from compound.schemas.answer import AnswerRow, Limit, LimitName
 from compound.schemas.errors import SpecError
@@ -16,18 +18,19 @@ def none_fits(name: LimitName, smallest: AnswerRow, latency: float | None = None
     return SpecError(
         "no network of the study's line is within the limit",
         where=option_of(name),
-        allowed=f"{least} or more, which phi {smallest.phi:g} takes",
+        allowed=f"{least} or more, which {place_text(smallest)} takes",
     )
 
 
 def none_reaches(target: Limit, best: AnswerRow) -> SpecError:
     """Return the error for an accuracy that no network within the limits is expected to reach."""
     assert best.accuracy is not None
+    reaches = "reaches" if best.trained else "is expected to reach"
     return SpecError(
         f"no network within the limits is expected to reach {written('accuracy', target.value)}",
         where=option_of("accuracy"),
-        allowed=f"{percent(floor(1000 * best.accuracy.value) / 1000)} or less, which phi "
-        f"{best.phi:g} reaches; only a power law predicts networks that are not trained",
+        allowed=f"{percent(floor(1000 * best.accuracy.value) / 1000)} or less, which "
+        f"{place_text(best)} {reaches}; only a power law predicts networks that are not trained",
     )
 
 
@@ -40,13 +43,17 @@ def none_predicted(study: str) -> SpecError:
     )
 
 
-def nothing_chosen(study: str, resume: str) -> SpecError:
-    """Return the error for a study that has no coefficients; `resume` goes on with it."""
+def nothing_chosen(study: str, work: Work, following: str) -> SpecError:
+    """Return the error for a study that has no coefficients; `following` may bring it some."""
+    done = f": {work.text}" if work.text else ", since no network of its search has a score"
     return SpecError(
-        f"study {study} has chosen no coefficients yet, so there is nothing to scale by",
-        where=study,
-        next_step=resume,
+        f"study {study} has chosen nothing to scale by{done}", where=study, next_step=following
     )
+
+
+def none_learned(study: str, chance: str, following: str) -> SpecError:
+    """Return the error for a study whose networks guess; `following` says what to change."""
+    return SpecError(f"study {study} has no advice: {chance}", where=study, next_step=following)
 
 
 def _raised(amount: float) -> float:

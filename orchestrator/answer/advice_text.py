@@ -1,17 +1,20 @@
 """Advice in words: the network, why it is this one, what was measured, and what to type next."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 
 from compound.orchestrator.answer.advice_limits import amount_of, written
 from compound.orchestrator.answer.advise import Choice
 from compound.orchestrator.answer.answer_text import (
     FAR,
+    beside_choice,
     beyond_text,
     following_phi,
+    multiple_text,
     network_text,
+    place_text,
 )
-from compound.orchestrator.wording.commands import command
+from compound.orchestrator.wording.commands import with_settings
+from compound.orchestrator.wording.numbers import percent
 from compound.schemas.answer import Answer, AnswerRow, Doubling, Limit, LimitName
 from compound.schemas.study import AnySpec
 
@@ -23,7 +26,7 @@ def sentence(answer: Answer, choice: Choice, beyond: Doubling | None) -> str:
     unknown = "" if row.accuracy else "its accuracy is not known: no power law predicts it"
     far = "a prediction far beyond the data" if is_far(answer, row) else ""
     parts = (network_text(answer, row), unknown, far, beyond_text(beyond, following))
-    return f"{'; '.join(filter(None, parts))}."
+    return f"{'; '.join(filter(None, parts))}.{beside_choice(answer, row)}"
 
 
 def is_far(answer: Answer, row: AnswerRow) -> bool:
@@ -35,17 +38,47 @@ def is_far(answer: Answer, row: AnswerRow) -> bool:
 def why(limits: Sequence[Limit], choice: Choice) -> str:
     """Say which limit decides, and what the next network of the line would take."""
     row = choice.neighbour
+    if choice.instead:
+        return _why_trained(limits, choice, choice.instead)
     if row is None and choice.binding == ("accuracy",):
         return "the smallest network of the line reaches the accuracy"
     if row is None or not choice.binding:
         return "no limit binds: it is the largest network of the line that can be built here"
     if choice.binding == ("accuracy",):
-        reaches = _amount("accuracy", choice) or "an unknown accuracy"
-        return f"{_limits(limits, choice)} decides: phi {row.phi:g}, the next smaller, {reaches}"
+        reaches = _falls_short(limits, choice)
+        return f"{_limits(limits, choice)} decides: {place_text(row)}, the next smaller, {reaches}"
     names = [name for name in choice.binding if name != "accuracy"]
     texts = " and ".join(filter(None, (_amount(name, choice) for name in names)))
     verb = "decides" if len(names) == 1 else "decide"
-    return f"{_limits(limits, choice)} {verb}: phi {row.phi:g}, the next larger, takes {texts}"
+    return f"{_limits(limits, choice)} {verb}: {place_text(row)}, the next larger, takes {texts}"
+
+
+def _falls_short(limits: Sequence[Limit], choice: Choice) -> str:
+    """Say what the next smaller network reaches, and why that is not enough."""
+    row, least = choice.neighbour, [limit.value for limit in limits if limit.name == "accuracy"]
+    amount = amount_of("accuracy", row) if row else None
+    text = _amount("accuracy", choice) or "an unknown accuracy"
+    if amount is None or amount < least[0]:
+        return text
+    return (
+        f"{text} on validation images, and trained networks that scored as much there miss it on "
+        "test images"
+    )
+
+
+def _why_trained(limits: Sequence[Limit], choice: Choice, instead: AnswerRow) -> str:
+    """Say that a trained network takes the place of a forecast, or of one that costs more."""
+    line = " of the choice" if instead.way == "choice" else ""
+    replaced = f"{place_text(instead)}{line}, {multiple_text(instead.ratio)}"
+    if choice.binding == ("accuracy",):
+        return f"{_limits(limits, choice)} decides: it is trained, and costs less than {replaced}"
+    scored, expected = choice.option.row.validation, instead.accuracy
+    assert scored and expected, "it took the place of a forecast"
+    return (
+        f"it is trained and scored {percent(scored.value)} on validation images; {replaced}, the "
+        "largest recommended network within the limits, is not trained and expected to score "
+        f"{percent(expected.value)}"
+    )
 
 
 def _limits(limits: Sequence[Limit], choice: Choice) -> str:
@@ -90,17 +123,16 @@ def notes(answer: Answer, choice: Choice, limits: Sequence[Limit]) -> Iterator[s
     if "accuracy" in names and len(names) > 1:
         yield "with --accuracy the smallest network that reaches it is taken, within the others"
     yield from _beyond_worth(answer, choice.option.row)
-    if choice.option.row.trained:
-        yield from answer.notes
 
 
 def _beyond_worth(answer: Answer, row: AnswerRow) -> Iterator[str]:
     """Say which smaller network is as good, as far as the study can tell."""
     best = answer.row
-    larger = [r for r in answer.rows if best and r.trained and r.ratio > best.ratio]
+    same = [r for r in answer.rows if best and r.trained and r.way == best.way]
+    larger = [r for r in same if best and r.ratio > best.ratio]
     if best and larger and row.ratio > best.ratio:
         yield (
-            f"phi {best.phi:g} is the largest network that is shown to be worth its cost: what "
+            f"{place_text(best)} is the largest network that is shown to be worth its cost: what "
             "larger ones bring, this study cannot tell from noise"
         )
 
@@ -112,20 +144,7 @@ def training_command(spec: AnySpec, typed: str, phi: float) -> str:
     """
     if spec.search:
         phis = sorted({*spec.phis, phi})
-        return _with_settings(typed, [f"family.phi=[{', '.join(f'{p:g}' for p in phis)}]"])
+        return with_settings(typed, [f"family.phi=[{', '.join(f'{p:g}' for p in phis)}]"])
     suffix = f"{phi:g}".replace(".", "-").replace("--", "-m")
     settings = [f"phi={phi:g}", f"name={spec.name[:48]}-phi{suffix}"]
-    return _with_settings(typed, settings)
-
-
-def _with_settings(typed: str, settings: Sequence[str]) -> str:
-    """Return a typed `compound run` with settings, in place of earlier ones of the same keys."""
-    words = shlex.split(typed) if typed and "--plan" not in typed else []
-    if words[:2] != ["compound", "run"]:
-        return command("run", ("SPEC",), settings)
-    keys = {setting.partition("=")[0] for setting in settings}
-    for position in range(len(words) - 2, 1, -1):
-        if words[position] == "--set" and words[position + 1].partition("=")[0].strip() in keys:
-            del words[position : position + 2]
-    added = [word for setting in settings for word in ("--set", setting)]
-    return " ".join(map(shlex.quote, [*words, *added]))
+    return with_settings(typed, settings)

@@ -1,6 +1,6 @@
 """The answer in words: first the network, its cost and its accuracy, then what follows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from compound.orchestrator.scale.along_text import headline
 from compound.orchestrator.wording.names import WAYS, triple
 from compound.orchestrator.wording.numbers import percent, points, short
 from compound.schemas.answer import Answer, AnswerRow, Doubling, Reached, TrainingCost
+from compound.schemas.architecture import Way
 from compound.schemas.design import COST_NAMES, CostUnit
 from compound.schemas.outcomes.along import WaysCompared
 from compound.schemas.verdict import Verdict
@@ -29,13 +30,13 @@ def sentence(answer: Answer, stored: "Documents") -> str:
         return _nothing_chosen(stored.verdict)
     if row is None:
         return _untrained(answer)
-    trained = [r for r in answer.rows if r.trained]
+    trained = [r for r in answer.rows if r.trained and (r.way == row.way or r.phi == 0)]
     if len(trained) == 1:
         return f"{network_text(answer, row)}; {_ALONE}."
     if row is trained[0]:
         return f"No larger network is shown to be worth its cost: {_small(row)}; {_next(answer)}."
     parts = [network_text(answer, row), _next(answer), _doubt(row)]
-    return f"{'; '.join(filter(None, parts))}."
+    return f"{'; '.join(filter(None, parts))}.{beside_choice(answer, row)}"
 
 
 def scaling(verdict: Verdict | None, along: WaysCompared | None, multiple: float) -> str:
@@ -63,7 +64,7 @@ _ALONE = "one network alone does not say what a doubling of cost brings"
 def _nothing_chosen(verdict: Verdict | None) -> str:
     if verdict is None:
         return "There is no answer yet: nothing is chosen to scale by."
-    return "There is no answer: the search could choose no network."
+    return "There is no answer: no network of the search has a score, so none can be chosen."
 
 
 def _untrained(answer: Answer) -> str:
@@ -73,18 +74,40 @@ def _untrained(answer: Answer) -> str:
 
 
 def network_text(answer: Answer, row: AnswerRow) -> str:
-    """Return a network of the line with its cost and accuracy."""
-    assert answer.coefficients is not None
+    """Return a network with its cost and accuracy."""
     size = size_text(row)
-    parts = [triple(answer.coefficients), f"phi {row.phi:g}", *([size] if size else [])]
+    parts = [*_scaled_by(answer, row), *([size] if size else [])]
     parts += [hours_text(row.training)] if row.training else []
     parts += [accuracy_text(row.accuracy)] if row.accuracy else []
     return f"For {multiple_text(row.ratio)} {compute_text(answer.cost)}: {', '.join(parts)}"
 
 
+def _scaled_by(answer: Answer, row: AnswerRow) -> list[str]:
+    """Return what a network is scaled by: the coefficients and phi, or another way."""
+    assert answer.coefficients is not None
+    if row.phi == 0:
+        return ["the baseline"]
+    if row.way == "choice":
+        return [triple(answer.coefficients), f"phi {row.phi:g}"]
+    return [WAYS[row.way], f"phi {row.phi:g}", f"depth x {row.depth:.2f}, width x {row.width:.2f}"]
+
+
+def beside_choice(answer: Answer, row: AnswerRow) -> str:
+    """Say what the choice reaches where another way is recommended; empty where it is not."""
+    pairs = [(r, r.accuracy) for r in answer.rows if (r.way, r.phi) == ("choice", row.phi)]
+    if row.way == "choice" or answer.coefficients is None or not pairs or not row.trained:
+        return ""
+    own, reached = pairs[0]
+    if reached is None or row.accuracy is None:
+        return ""
+    images = "" if reached.part == row.accuracy.part else PARTS[reached.part]
+    name, cost = f"the choice ({triple(answer.coefficients)})", multiple_text(own.ratio)
+    return f" At phi {row.phi:g} {name} reaches {percent(reached.value)}{images} for {cost}."
+
+
 def _small(row: AnswerRow) -> str:
     """Return the smallest network of the line, usually the baseline."""
-    label = "the baseline" if row.phi == 0 else f"phi {row.phi:g}"
+    label = "the baseline" if row.phi == 0 else place_text(row)
     parts = [size_text(row), hours_text(row.training) if row.training else ""]
     reached = f" reaches {accuracy_text(row.accuracy)}" if row.accuracy else ""
     return f"{label} ({', '.join(filter(None, parts))}){reached}"
@@ -157,8 +180,8 @@ def _next(answer: Answer) -> str:
 
 
 def following_phi(answer: Answer, row: AnswerRow) -> float | None:
-    """Return the phi of the next larger network that is trained; None after the last."""
-    trained = [r for r in answer.rows if r.trained]
+    """Return the phi of the next trained network on a row's line; None after the last."""
+    trained = [r for r in answer.rows if r.trained and r.way == row.way]
     return next((b.phi for a, b in pairwise(trained) if a.phi == row.phi), None)
 
 
@@ -196,62 +219,24 @@ def _doubt(row: AnswerRow) -> str:
     return "one seed each shows no noise, so whether it is worth its cost is not known"
 
 
-def notes(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:
-    """Yield what was guessed, left out, or is of other images."""
-    short_ones = [row for row in rows if row.recipe == "search"]
-    if short_ones:
-        yield (
-            f"{phis_text(short_ones)}: trained by the search's recipe, which differs from the "
-            "family's, so not compared with the others"
-        )
-    if stored.test and stored.test.outdated and stored.test.readings:
-        yield f"accuracies are of validation images: {stored.test.outdated}"
-    yield from _counted_seeds(rows)
-    largest = max((row.ratio for row in rows if row.trained), default=0.0)
-    far = [row for row in rows if largest and not row.trained and row.ratio > FAR * largest]
-    if far:
-        yield (
-            f"{phis_text(far)}: predicted far beyond the data, over {FAR:g} times the cost of the "
-            "largest trained network"
-        )
-    planned = {row.phi for row in rows if not row.trained} & {*stored.record.spec.phis}
-    missing = [row for row in rows if row.phi in planned and row.accuracy]
-    if missing:
-        yield f"{phis_text(missing)}: not trained, and predicted by the power law"
-    unknown = [row for row in rows if row.accuracy is None]
-    if unknown:
-        yield f"{phis_text(unknown)}: not trained, and no power law predicts it"
-    yield from better_ways(stored.along)
-
-
-def better_ways(along: WaysCompared | None) -> Iterator[str]:
-    """Yield the ways of scaling that scored higher than the choice at its largest phi."""
-    trained = along.points if along else ()
-    last = max((point.phi for point in trained if point.mean is not None), default=None)
-    at = {p.along: (p.ratio, p.mean) for p in trained if p.phi == last and p.mean is not None}
-    own = at.pop("choice", None)
-    for way, (ratio, mean) in at.items():
-        if own and mean > own[1]:
-            yield (
-                f"phi {last:g}: {WAYS[way]} scored {percent(mean)} on validation images at "
-                f"{multiple_text(ratio)}, the choice {percent(own[1])} at {multiple_text(own[0])}"
-            )
-
-
-def _counted_seeds(rows: Sequence[AnswerRow]) -> Iterator[str]:
-    """Say where the noise of one seed is the search's, and where it is not known."""
-    single = [row for row in rows if row.validation and row.validation.seeds == 1]
-    if not single:
-        return
-    if any(row.validation and row.validation.low is None for row in single):
-        yield f"{phis_text(single)}: one seed, and the noise between seeds is not known"
-    else:
-        yield f"{phis_text(single)}: one seed; the noise between seeds is the search's"
-
-
 def phis_text(rows: Sequence[AnswerRow]) -> str:
-    """Return the phi of rows: phi 0, 1 and 3."""
-    return f"phi {listed([f'{row.phi:g}' for row in rows])}"
+    """Return where rows are: phi 0, 1 and 3; phi 2 and 3 of the published split."""
+    return "; ".join(_phis_of(way, [r for r in rows if r.way == way]) for way in ways_in(rows))
+
+
+def _phis_of(way: Way, rows: Sequence[AnswerRow]) -> str:
+    phis = f"phi {listed([f'{row.phi:g}' for row in rows])}"
+    return phis if way == "choice" else f"{phis} of {WAYS[way]}"
+
+
+def ways_in(rows: Sequence[AnswerRow]) -> list[Way]:
+    """Return the ways that rows are of, the choice first."""
+    return [way for way in WAYS if any(row.way == way for row in rows)]
+
+
+def place_text(row: AnswerRow) -> str:
+    """Return where a row is: phi 3, or phi 3 of the published split."""
+    return _phis_of(row.way, [row])
 
 
 def listed(names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compound.schemas.architecture import Candidate, Coefficients
+from compound.schemas.outcomes.along import WaysCompared
 from compound.schemas.plan import FamilyPlan, Member, Plan, PlannedJob
 from compound.schemas.power_law import Law
 from compound.schemas.verdict import Standing, Verdict
@@ -22,6 +23,8 @@ class LineNetwork:
     jobs: tuple[PlannedJob, ...]
     standing: Standing | None = None
     """Of the search, where the search's jobs are among these."""
+    scores: tuple[float, ...] | None = None
+    """Without those of collapsed runs, where the ways of scaling were compared."""
 
 
 def coefficients_of(stored: "Documents") -> Coefficients | None:
@@ -39,6 +42,11 @@ def family_of(stored: "Documents") -> FamilyPlan | None:
     verdict, family = stored.verdict, stored.family
     moved = verdict and family and verdict.coefficients != family.coefficients
     return None if moved else family
+
+
+def along_of(stored: "Documents") -> WaysCompared | None:
+    """Return the ways of scaling compared; None where that is of an earlier choice."""
+    return stored.along if family_of(stored) else None
 
 
 def law_of_line(stored: "Documents") -> Law | None:
@@ -65,7 +73,14 @@ def _networks(stored: "Documents") -> Iterator[LineNetwork]:
         if _takes_part(searched, members):
             yield searched
     for member in members:
-        yield LineNetwork(member.phi, member.network, member.jobs)
+        yield trained_member(member, stored)
+
+
+def trained_member(member: Member, stored: "Documents") -> LineNetwork:
+    """Return a member of the family with its jobs, and its scores where ways were compared."""
+    points = stored.along.points if stored.along else ()
+    same = (p.scores for p in points if (p.along, p.network) == (member.along, member.network.id))
+    return LineNetwork(member.phi, member.network, member.jobs, scores=next(same, None) or None)
 
 
 def _takes_part(searched: LineNetwork, members: tuple[Member, ...]) -> bool:

@@ -8,6 +8,9 @@ from compound.orchestrator.statistics.log_odds import accuracy, log_odds
 from compound.schemas.answer import Doubling, Reached
 from compound.schemas.power_law import Law
 
+_ROUNDING = 1e-12
+"""A difference that is none: a score has millions of images at most."""
+
 
 def measured_doubling(
     smaller: Reached, larger: Reached, ratios: tuple[float, float], images: int
@@ -25,9 +28,15 @@ def measured_doubling(
     points = [smaller.value, larger.value, *(_ends(smaller, larger) or ())]
     if doublings < 1:
         return _extended(points, doublings, images)
-    gain, low, high = _difference(points)
-    ends = {} if low is None or high is None else {"low": low / doublings, "high": high / doublings}
-    return Doubling(gain=gain / doublings, **ends, basis="measured")
+    return _measured([end / doublings for end in _difference(points) if end is not None])
+
+
+def _measured(ends: Sequence[float]) -> Doubling:
+    """Return a gain and, where there are, its ends; what rounding leaves of equal scores is 0."""
+    gain, *interval = (end if abs(end) > _ROUNDING else 0.0 for end in ends)
+    return Doubling(
+        gain=gain, **dict(zip(("low", "high"), interval, strict=False)), basis="measured"
+    )
 
 
 def _ends(smaller: Reached, larger: Reached) -> tuple[float, float, float, float] | None:
@@ -50,11 +59,12 @@ def _difference(points: Sequence[float]) -> tuple[float, float | None, float | N
 
 def _extended(points: Sequence[float], doublings: float, images: int) -> Doubling:
     """Return what a whole doubling brings at the rate of a part of one, on log odds."""
-    first = points[0]
     odds = log_odds(points, images).tolist()
+    # The log odds of 0 and 1 are clipped, so what they are compared with has to be as well.
+    first = float(accuracy(odds[0]))
     steps = [end / doublings for end in _difference(odds) if end is not None]
-    gain, *ends = (float(accuracy(odds[0] + step)) - first for step in steps)
-    return Doubling(gain=gain, **dict(zip(("low", "high"), ends, strict=False)), basis="measured")
+    gains = [float(accuracy(odds[0] + step)) - first for step in steps]
+    return _measured([min(max(gain, -points[0]), 1 - points[0]) for gain in gains])
 
 
 def expected_doubling(law: Law | None, ratio: float, images: int) -> Doubling | None:

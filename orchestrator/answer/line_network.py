@@ -8,9 +8,10 @@ from compound.orchestrator.design.budget_cost import measure_of
 from compound.orchestrator.design.limits import obstacles
 from compound.orchestrator.plan.schedules import job
 from compound.orchestrator.scale.family import scaled
-from compound.schemas.architecture import Candidate, Coefficients
+from compound.orchestrator.scale.way_networks import WayNetworks
+from compound.schemas.architecture import Candidate, Coefficients, Way
 from compound.schemas.data import DataInfo
-from compound.schemas.errors import PlanError
+from compound.schemas.errors import FactoryError, PlanError
 from compound.schemas.job import JobRequest
 from compound.schemas.machine.device import DeviceProfile
 from compound.schemas.study import AnySpec
@@ -60,3 +61,27 @@ class LineBuilder:
         recipe, profile = spec.train, self.profile
         training = job(spec, self.data, network, recipe, spec.seed, phi=phi, profile=profile)
         return JobRequest(job=training, resources=spec.family_resources)
+
+
+@dataclass(frozen=True)
+class WayBuilder:
+    """What builds the networks of another way of scaling: each costs what the choice's does."""
+
+    way: Way
+    choice: LineBuilder
+    ways: WayNetworks
+
+    def network(self, phi: float) -> Candidate | None:
+        """Return the network of the choice's cost at phi; None where it cannot be built here."""
+        beside = self.choice.network(phi)
+        if phi == 0 or beside is None:
+            return beside
+        try:
+            network = self.ways.at(self.way, phi, beside.ratio)
+        except (PlanError, FactoryError):
+            return None
+        return None if isinstance(network, str) else network
+
+    def request(self, network: Candidate, phi: float) -> JobRequest:
+        """Return the training of a network by the family's recipe, with the first seed."""
+        return self.choice.request(network, phi)

@@ -47,6 +47,8 @@ def scores_of(entry: LineNetwork, results: Mapping[str, JobResult]) -> list[floa
     """Return the validation accuracies of its jobs that are done; collapsed runs are left out."""
     if entry.standing:
         return list(entry.standing.scores)
+    if entry.scores:
+        return list(entry.scores)
     ended = [results.get(job.request.job.id) for job in entry.jobs]
     done = [result for result in ended if result and result.status == "done"]
     return [result.metrics[ACCURACY] for result in done if ACCURACY in result.metrics]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import median, median_low
 
 from compound.cluster.resources import gpus_of, resolve
 from compound.orchestrator.answer.choice_line import LineNetwork
@@ -31,6 +31,12 @@ def measured_jobs(entry: LineNetwork, results: Mapping[str, JobResult]) -> list[
     return [job for job in timed if job]
 
 
+def usual_job(jobs: Sequence[MeasuredJob]) -> MeasuredJob | None:
+    """Return the job of the median time, the quicker of two; None without any."""
+    seconds = median_low([job.seconds for job in jobs]) if jobs else None
+    return next((job for job in jobs if job.seconds == seconds), None)
+
+
 def _timed(request: JobRequest, result: JobResult | None) -> MeasuredJob | None:
     if result is None or result.status != "done":
         return None
@@ -42,13 +48,18 @@ def _timed(request: JobRequest, result: JobResult | None) -> MeasuredJob | None:
 
 
 def measured_cost(jobs: Sequence[MeasuredJob], costs: CostModel) -> TrainingCost | None:
-    """Return what one of some jobs of a network took, the mean over them; None without any."""
+    """Return what one of some jobs of a network took, the median of them; None without any.
+
+    Seeds train alike, so a job that took longer than most shared its machine with other work.
+    """
     if not jobs:
         return None
     parts = [_hours(job.seconds, job.result.world_size, job, costs) for job in jobs]
-    gpus, cpus = fmean(part[0] for part in parts), fmean(part[1] for part in parts)
+    gpus, cpus = median(part[0] for part in parts), median(part[1] for part in parts)
+    hours = [gpu or cpu for gpu, cpu in parts]
     basis = "measured" if all(job.whole for job in jobs) else "scaled"
-    return _cost(gpus, cpus, jobs[0].result.device, costs).model_copy(update={"basis": basis})
+    update = {"basis": basis, "least": min(hours), "most": max(hours)}
+    return _cost(gpus, cpus, jobs[0].result.device, costs).model_copy(update=update)
 
 
 def scaled_cost(request: JobRequest, nearest: MeasuredJob | None, costs: CostModel) -> TrainingCost:

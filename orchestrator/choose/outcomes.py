@@ -32,8 +32,8 @@ FOLLOWING: dict[Outcome, str] = {
     "gain": "Scale by {triple}.",
     "no gain": "If you scale, scale by {triple}. {finer}",
     "loss": "Scale by {triple}. For this network and these data one axis is better than a mix.",
-    "undecided": "Scale by {triple}. Set search.seeds to 3 or more and run again: only new seeds "
-    "train.",
+    "undecided": "If you scale, scale by {triple}. Set search.seeds to 3 or more and run again: "
+    "only new seeds train.",
     "no verdict": "Scale by {triple}. Correct what is missing and run again: jobs that ended are "
     "kept.",
 }
@@ -102,9 +102,11 @@ def beside(leads: Mapping[Control, tuple[float, bool]]) -> str:
 def next_step(verdict: Verdict) -> str:
     """Return what to do with a verdict."""
     if verdict.coefficients is None:
-        return "Look at the failed jobs below. Correct the cause, then run the same command again."
+        return "No network has a score: look at the jobs below."
     if verdict.selected:
         return rungs_text.AFTER_ASHA
+    if verdict.chance:
+        return "Do what the first warning says, then run it again: only changed jobs train."
     text = FOLLOWING[verdict.outcome]
     return text.format(triple=triple(verdict.coefficients), finer=_finer(verdict)).rstrip()
 

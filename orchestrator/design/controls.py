@@ -113,8 +113,8 @@ def _add_named(space: "Space", name: Control, drafts: Drafts) -> str:
         return ""
     return (
         f"the {name} control splits its MACs {_percent(match.shares)} "
-        f"(depth / width / resolution) instead of {_percent(target)}: "
-        "no network of this cost is clearly closer"
+        f"(depth / width / resolution) instead of {_percent(target)}: no other depth and width, "
+        "at the resolution nearest to the budget, comes clearly closer"
     )
 
 

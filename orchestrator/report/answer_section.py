@@ -1,11 +1,14 @@
 """The answer in a report: its numbers at the head, and the table of phi."""
 
+from dataclasses import dataclass
+
 from compound.orchestrator.answer.answer_text import (
     amount_text,
     ends_text,
     gain_ends,
     gain_text,
     multiple_text,
+    ways_in,
 )
 from compound.orchestrator.report.headline import Tile
 from compound.orchestrator.report.inputs import PHI, ReportInputs
@@ -18,6 +21,7 @@ from compound.orchestrator.report.table_cells import (
     number,
     text,
 )
+from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import percent
 from compound.schemas.answer import Answer, AnswerRow, Doubling, Reached, TrainingCost
 
@@ -38,7 +42,8 @@ def answer_tiles(answer: Answer | None) -> list[Tile]:
 def _accuracy_tile(row: AnswerRow, reached: Reached) -> Tile:
     ends = ends_text(reached.low, reached.high)
     context = ", ".join(filter(None, (f"{PARTS[reached.part]} images", ends)))
-    return Tile(f"accuracy at {PHI} {row.phi:g}", percent(reached.value), context)
+    way = "" if row.way == "choice" else f", {WAYS[row.way]}"
+    return Tile(f"accuracy at {PHI} {row.phi:g}{way}", percent(reached.value), context)
 
 
 def _training_tile(cost: TrainingCost) -> Tile:
@@ -52,6 +57,34 @@ def _doubling_tile(doubling: Doubling) -> Tile:
     return Tile("points of a doubling beyond it", gain_text(doubling.gain), f"{ends}, {basis}")
 
 
+@dataclass(frozen=True)
+class Recommended:
+    """Another way of scaling than the choice, where the answer takes a network of it."""
+
+    badge: str
+    multipliers: tuple[tuple[str, str], ...]
+    """Names and values of what its network has more than the baseline."""
+    advice: str
+
+
+def recommended_way(answer: Answer | None, resolution: int) -> Recommended | None:
+    """Return the way that an answer recommends; None for the choice.
+
+    `resolution`: the baseline's.
+    """
+    row = answer.row if answer else None
+    if row is None or row.way == "choice":
+        return None
+    pixels = () if row.resolution is None else (("resolution", row.resolution / resolution),)
+    factors = (("depth", row.depth), ("width", row.width), *pixels)
+    return Recommended(
+        f"{WAYS[row.way].removeprefix('the ')} ahead at {PHI} {row.phi:g}",
+        tuple((name, f"x {value:.2f}") for name, value in factors),
+        f"Scale along {WAYS[row.way]}: at {PHI} {row.phi:g} it is ahead of the choice at equal "
+        "cost.",
+    )
+
+
 def answer_table(inputs: ReportInputs) -> Table:
     """Return a row for each phi: its accuracy, what a doubling brought, its cost, its network."""
     answer = inputs.answer
@@ -59,19 +92,26 @@ def answer_table(inputs: ReportInputs) -> Table:
     unit = next((row.training.unit for row in reversed(rows) if row.training), "hours")
     priced = any(row.training and row.training.money is not None for row in rows)
     money = ("money",) if priced else ()
-    heads = ("phi", "cost", "accuracy, %", "points a doubling", "worth it", unit)
+    several = len(ways_in(rows)) > 1
+    way_head = ("way",) if several else ()
+    heads = ("phi", *way_head, "cost", "accuracy, %", "points a doubling", "worth it", unit)
     columns = (*heads, *money, "pixels", "params", "MACs", "depth x width")
+    picked = answer.row if answer else None
     cells = tuple(
-        _row(row, chosen=answer is not None and row == answer.row, priced=priced) for row in rows
+        _row(row, chosen=row == picked, priced=priced, several=several)
+        for way in ways_in(rows)
+        for row in rows
+        if row.way == way
     )
     return Table(columns, cells)
 
 
-def _row(row: AnswerRow, *, chosen: bool, priced: bool) -> tuple[Cell, ...]:
+def _row(row: AnswerRow, *, chosen: bool, priced: bool, several: bool) -> tuple[Cell, ...]:
     reached, cost = row.accuracy, row.training
     tone = "strong" if chosen else ""
     return (
         number(row.phi, "{:g}", tone),
+        *([text(WAYS[row.way] if row.phi else "the baseline", tone)] if several else []),
         Cell(multiple_text(row.ratio), row.ratio),
         _accuracy(reached, tone),
         _points(row.doubling),

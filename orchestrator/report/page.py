@@ -12,14 +12,15 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from compound.jobs.wording.printable import printable
-from compound.orchestrator.answer.answer_text import scaling
+from compound.orchestrator.analyse.after_failures import after_failures
+from compound.orchestrator.answer.answer_text import scaling, ways_in
 from compound.orchestrator.choose.choice_text import WHICH
 from compound.orchestrator.choose.outcomes import next_step
 from compound.orchestrator.choose.resolution_text import resolution
 from compound.orchestrator.choose.tie_break import INDIFFERENT
 from compound.orchestrator.report import tables
 from compound.orchestrator.report.along_figure import along_table
-from compound.orchestrator.report.answer_section import answer_table, answer_tiles
+from compound.orchestrator.report.answer_section import answer_table, answer_tiles, recommended_way
 from compound.orchestrator.report.figures import MOST, figures
 from compound.orchestrator.report.final_report import final_table
 from compound.orchestrator.report.gate_figure import contenders
@@ -28,13 +29,15 @@ from compound.orchestrator.report.inputs import PHI, ReportInputs, member_scores
 from compound.orchestrator.report.mistakes_report import confusion_tables, mistakes_text
 from compound.orchestrator.report.optimum_text import surface_text
 from compound.orchestrator.report.power_law_table import law_table
-from compound.orchestrator.report.rates_section import rates_table, sensitivity_table
+from compound.orchestrator.report.rates_section import rates_noise, rates_table, sensitivity_table
 from compound.orchestrator.report.rungs_figure import promotion_text, rung_table
 from compound.orchestrator.report.table_cells import Table
 from compound.orchestrator.wording.class_warnings import class_warnings
+from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.orchestrator.wording.final_texts import covers_text, final_text
 from compound.orchestrator.wording.names import multipliers
 from compound.orchestrator.wording.numbers import counted, percent, points
+from compound.schemas.architecture import AXES
 from compound.schemas.design import COST_NAMES
 
 TEMPLATES = Path(__file__).parent
@@ -47,6 +50,7 @@ def render(inputs: ReportInputs) -> str:
     # plotly's encoder also writes numpy values, which json.dumps refuses.
     drawn = {key: _printable(json.loads(fig.to_json())) for key, fig in figures(inputs).items()}
     verdict = inputs.verdict
+    recommended = recommended_way(inputs.answer, inputs.baseline.architecture.resolution)
     return (
         _environment()
         .get_template("page.html.j2")
@@ -54,7 +58,10 @@ def render(inputs: ReportInputs) -> str:
             inputs=inputs,
             verdict=verdict,
             headline=_headline(inputs),
-            advice=_advice(inputs),
+            advice=recommended.advice if recommended else _advice(inputs),
+            recommended=recommended,
+            triple=_triple(inputs),
+            several=inputs.answer is not None and len(ways_in(inputs.answer.rows)) > 1,
             tiles=[*answer_tiles(inputs.answer), *tiles(inputs)],
             worded=_worded(inputs),
             cautions=[*class_warnings(inputs.data), *(verdict.warnings if verdict else ())],
@@ -82,6 +89,7 @@ def render(inputs: ReportInputs) -> str:
             preferred=_preferred(inputs),
             indifferent=f"{INDIFFERENT:g}",
             promotion=_promotion(inputs),
+            rates_noise=rates_noise(inputs),
             multipliers=multipliers,
         )
     )
@@ -150,7 +158,7 @@ def _tables(inputs: ReportInputs) -> dict[str, Table]:
 
 def _headline(inputs: ReportInputs) -> str:
     if inputs.answer and inputs.answer.rows:
-        return inputs.answer.sentence
+        return inputs.answer.marked(inputs.answer.sentence)
     if inputs.verdict:
         return inputs.verdict.sentence
     if inputs.spec.search:
@@ -172,7 +180,19 @@ def _worded(inputs: ReportInputs) -> str:
     return scaling(inputs.verdict, inputs.along, multiple) or inputs.answer.scaling
 
 
+def _triple(inputs: ReportInputs) -> list[tuple[str, str]]:
+    """Return the names and values of the coefficients."""
+    coefficients = inputs.verdict.coefficients if inputs.verdict else None
+    values = coefficients.model_dump() if coefficients else {}
+    pairs = zip(values.items(), AXES, strict=False)
+    return [(f"{name}, {axis}", f"{value:.3f}") for (name, value), axis in pairs]
+
+
 def _advice(inputs: ReportInputs) -> str:
+    if inputs.answer and inputs.answer.so_far:
+        return f"{commented(resuming(inputs.resume), 'goes on')}."
+    if inputs.verdict and inputs.verdict.coefficients is None:
+        return " ".join((next_step(inputs.verdict), *_helping(inputs)))
     if inputs.gate and inputs.gate.outcome == "does not carry over":
         return "Look at the gate before you scale by these: the search's order does not carry over."
     text = next_step(inputs.verdict) if inputs.verdict else ""
@@ -180,6 +200,13 @@ def _advice(inputs: ReportInputs) -> str:
         text = text.replace("If you scale, scale by", "Scale by", 1)
     enough = inputs.answer is not None and inputs.answer.phi == 0
     return text.replace("Scale by", "If you scale, scale by", 1) if enough else text
+
+
+def _helping(inputs: ReportInputs) -> list[str]:
+    """Return the commands that help a study whose jobs have failed."""
+    groups, retry = tables.failures(inputs), command("retry", (inputs.spec.name,))
+    typed = resuming(inputs.resume)
+    return after_failures(groups, inputs.spec, typed, retry, inputs.rates.check)
 
 
 def _became(inputs: ReportInputs) -> str:

@@ -1,15 +1,11 @@
 """The ways of scaling compared at equal cost, and from which phi on the choice is ahead.
 
 Accuracies are compared on log odds, each network with a moderated noise of its own, as in the
-search. The claim "ahead of every single axis from phi p on" is an intersection over axes and phi:
-every one of its differences is tested at the study's level, and no correction for their number is
-needed (Berger 1982, Technometrics 24:4): if the claim is false, it takes a false test at the
-largest phi where the choice is not ahead. What is said of ways that are ahead of the choice may be
-picked from all of them, and counts them all (Bonferroni).
+search. What is claimed of the leads, and what their intervals count: way_leads.py.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from compound.orchestrator.analyse.equal_cost import at_equal_cost
 from compound.orchestrator.analyse.scores import (
@@ -18,34 +14,22 @@ from compound.orchestrator.analyse.scores import (
     score_table,
 )
 from compound.orchestrator.scale.along_text import collapsed_text, tell, uneven_text
+from compound.orchestrator.scale.way_leads import (
+    Entry,
+    Estimated,
+    ahead_from,
+    better_ways,
+    leads_of,
+)
 from compound.orchestrator.statistics.estimates import Estimates, estimate
-from compound.orchestrator.statistics.lead import Spread, lead_ends, mean_ends
-from compound.schemas.architecture import AXES, Way
+from compound.orchestrator.statistics.lead import Spread, mean_ends
 from compound.schemas.job import JobResult
-from compound.schemas.outcomes.along import WayLead, WayPoint, WaysCompared
+from compound.schemas.outcomes.along import WayPoint, WaysCompared
 from compound.schemas.plan import FamilyPlan, Member, Plan
 from compound.schemas.study import StudySpec
 
 MOST_UNEVEN = 0.005
 """Relative difference of cost from which on it is said that nothing corrects for it."""
-Estimated = tuple[Spread, float]
-"""A mean with its spread, and what the seeds add to the variance of all means alike."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A member of the family with its scores, moved to the cost of the choice at its phi."""
-
-    along: Way
-    phi: float
-    scored: CandidateScores
-    key: str
-    """What its scores are of: members with the same are the same trained networks."""
-
-    @property
-    def ratio(self) -> float:
-        """Cost over the baseline's."""
-        return self.scored.candidate.ratio
 
 
 def compared_ways(
@@ -77,6 +61,7 @@ def compared_ways(
         ),
         leads=leads,
         first=ahead_from(entries, leads),
+        better=better_ways(entries, leads),
         baseline=start.values if start else (),
         left_out=family.left_out,
         warnings=tuple(_warnings(entries, start)),
@@ -126,7 +111,8 @@ def estimates_of(entries: Sequence[Entry], images: int) -> dict[str, Estimated]:
 
 
 def _estimated(scored: Mapping[str, CandidateScores], images: int) -> dict[str, Estimated]:
-    estimates = estimate(score_table([*scored.values()], images), images) if scored else None
+    table = score_table([*scored.values()], images)
+    estimates = estimate(table, images, few=True) if scored else None
     if estimates is None:
         return {}
     shared = estimates.seed_variance
@@ -136,75 +122,6 @@ def _estimated(scored: Mapping[str, CandidateScores], images: int) -> dict[str, 
 def _spread(estimates: Estimates, position: int) -> Spread:
     mean, df = float(estimates.means[position]), float(estimates.df[position])
     return Spread(mean, float(estimates.mean_variances[position]), df)
-
-
-def leads_of(
-    entries: Sequence[Entry],
-    estimates: Mapping[str, Estimated],
-    level: float,
-    picked: Mapping[float, int],
-) -> tuple[WayLead, ...]:
-    """Return the leads of the choice over every other way that has a score, by phi.
-
-    `picked`: at phi whose scores the search has chosen by, the networks that it chose from.
-    """
-    choices = {entry.phi: entry for entry in entries if entry.along == "choice"}
-    pairs = [(choices[entry.phi], entry) for entry in entries if entry.scored.scores]
-    pairs = [(c, rival) for c, rival in pairs if c.scored.scores and c.key != rival.key]
-    chance = (1 - level) / 2
-    return tuple(
-        _compared(choice, rival, estimates, chance / picked.get(rival.phi, 1), chance / len(pairs))
-        for choice, rival in pairs
-    )
-
-
-def _compared(
-    choice: Entry,
-    rival: Entry,
-    estimates: Mapping[str, Estimated],
-    down: float,
-    up: float,
-) -> WayLead:
-    """Return one lead; `down`, `up`: the probabilities that its ends are missed."""
-    estimated = choice.scored.mean - rival.scored.at_budget
-    lead = WayLead(over=rival.along, phi=rival.phi, estimate=estimated)
-    if choice.key not in estimates or rival.key not in estimates:
-        return lead
-    spreads = estimates[choice.key][0], estimates[rival.key][0]
-    low, high = _ends(*spreads, rival.scored.shift, down, up)
-    return lead.model_copy(update={"low": min(low, estimated), "high": max(high, estimated)})
-
-
-def _ends(
-    choice: Spread, rival: Spread, shift: float, down: float, up: float
-) -> tuple[float, float]:
-    """Return the ends of a lead as accuracies, with and without the correction for cost.
-
-    `down` and `up` are the probabilities that the lower and the upper end are missed. Half of the
-    correction counts as its standard error.
-    """
-    moved = Spread(rival.mean + shift, rival.variance + (shift / 2) ** 2, rival.df)
-    ends = [lead_ends(choice, spread, down, up) for spread in (rival, moved)]
-    return min(low for low, _ in ends), max(high for _, high in ends)
-
-
-def ahead_from(entries: Sequence[Entry], leads: Sequence[WayLead]) -> float | None:
-    """Return the phi from which on the choice is ahead of every single axis; None at no phi.
-
-    A way that was planned and has no score is not known to be behind. Without any single axis, it
-    is the phi from which on the choice is ahead of the published split.
-    """
-    axes: set[Way] = {*AXES}
-    ways = axes & {entry.along for entry in entries} or {"published"}
-    own = {(entry.phi, entry.key) for entry in entries if entry.along == "choice"}
-    rivals = [e for e in entries if e.along in ways and (e.phi, e.key) not in own]
-    ahead = {(lead.phi, lead.over) for lead in leads if lead.ahead}
-    first = None
-    for phi in sorted({rival.phi for rival in rivals}, reverse=True):
-        if not all((phi, rival.along) in ahead for rival in rivals if rival.phi == phi):
-            break
-        first = phi
-    return first
 
 
 def _point(member: Member, entry: Entry, spread: Estimated | None, level: float) -> WayPoint:

@@ -1,28 +1,31 @@
 """The comparison of the ways of scaling in sentences; leads in points of accuracy."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import percent, points
 from compound.schemas.architecture import AXES, Way
-from compound.schemas.outcomes.along import WayLead, WaysCompared
+from compound.schemas.outcomes.along import BetterWay, WayLead, WaysCompared
 
 
 def tell(compared: WaysCompared) -> str:
-    """Say from which phi on the choice is ahead, of whom it is not, and what is missing."""
-    rivals = _rivals(compared)
-    leads = [lead for lead in compared.leads if lead.over in rivals]
-    published = [lead for lead in compared.leads if lead.over not in rivals]
-    parts = [_main(compared, leads), *_behind(leads), *_last(published)]
+    """Say from which phi on the choice is ahead, what is ahead of it, and what is missing."""
+    parts = [_main(compared), *_better(compared), *_behind(compared), *_last(compared)]
     return " ".join([*parts, *_own_network(compared), *_missing(compared)])
 
 
 def headline(compared: WaysCompared) -> str:
-    """Say from which phi on the choice is ahead, and how the published split compares."""
+    """Say from which phi on the choice is ahead, what is ahead of it, and the published split."""
+    if not _of_rivals(compared):
+        return ""
+    return " ".join([_main(compared), *_better(compared), *_last(compared)])
+
+
+def _of_rivals(compared: WaysCompared) -> list[WayLead]:
+    """Return the leads over the ways that the claim is about."""
     rivals = _rivals(compared)
-    leads = [lead for lead in compared.leads if lead.over in rivals]
-    published = [lead for lead in compared.leads if lead.over not in rivals]
-    return " ".join([_main(compared, leads), *_last(published)]) if leads else ""
+    return [lead for lead in compared.leads if lead.over in rivals]
 
 
 def _rivals(compared: WaysCompared) -> set[Way]:
@@ -40,14 +43,19 @@ def _whom(compared: WaysCompared) -> str:
     return " and ".join(text for way, text in WAYS.items() if way in rivals)
 
 
-def _main(compared: WaysCompared, leads: Sequence[WayLead]) -> str:
+def _main(compared: WaysCompared) -> str:
+    leads = _of_rivals(compared)
     if not leads:
-        return "No way of scaling can be compared with the choice."
+        kind = "single axis" if compared.leads else "way of scaling"
+        return f"No {kind} can be compared with the choice."
     if all(lead.low is None for lead in leads):
         return _without_noise(compared, leads)
     closest, whom = _closest(leads), _whom(compared)
     last = closest[-1]
     lead = f"at phi {last.phi:g} it {_compares(last)}"
+    better = _better_rival(compared)
+    if better:
+        return f"At equal cost the choice is not ahead of {whom}: {_ahead(compared, better)}."
     if compared.first is None:
         verb = "not ahead" if last.behind else "not shown to be ahead"
         return f"At equal cost the choice is {verb} of {whom}: {lead}."
@@ -87,15 +95,45 @@ def _without_noise(compared: WaysCompared, leads: Sequence[WayLead]) -> str:
     )
 
 
-def _behind(leads: Sequence[WayLead]) -> Iterator[str]:
-    """Name the way that is ahead of the choice at the largest phi before the last."""
-    behind = [lead for lead in _closest(leads)[:-1] if lead.behind]
+def _better_rival(compared: WaysCompared) -> BetterWay | None:
+    """Return the way that is most ahead of the choice among those that the claim is about."""
+    rivals = _rivals(compared)
+    return next((better for better in compared.better if better.along in rivals), None)
+
+
+def _better(compared: WaysCompared) -> Iterator[str]:
+    """Name the ways that are ahead of the choice, without the one that is named before."""
+    named = _better_rival(compared)
+    for better in compared.better:
+        if better != named:
+            yield f"{_capital(_ahead(compared, better))}."
+
+
+def _ahead(compared: WaysCompared, better: BetterWay) -> str:
+    """Say from which phi on a way is ahead of the choice, and by how much at the largest."""
+    leads = [lead for lead in compared.leads if lead.over == better.along]
+    last = max(leads, key=lambda lead: lead.phi)
+    since = f"from phi {better.first:g} on, " if better.first != last.phi else ""
+    assert last.low is not None and last.high is not None
+    ends = f"{points(-last.high)} to {points(-last.low)}"
+    ahead = f"{WAYS[better.along]} is ahead of the choice {since}at phi {last.phi:g}"
+    return f"{ahead} by {points(-last.estimate)} points ({ends})"
+
+
+def _behind(compared: WaysCompared) -> Iterator[str]:
+    """Name the way that is ahead of the choice at the largest phi before that is lost again."""
+    better = {way.along: way.first for way in compared.better}
+    leads = [lead for lead in compared.leads if lead.phi < better.get(lead.over, math.inf)]
+    last = max((lead.phi for lead in compared.leads), default=0.0)
+    behind = _closest([lead for lead in leads if lead.behind and lead.phi < last])
     if behind:
         yield f"At phi {behind[-1].phi:g} it {_compares(behind[-1])}."
 
 
-def _last(leads: Sequence[WayLead]) -> Iterator[str]:
+def _last(compared: WaysCompared) -> Iterator[str]:
     """Say how the choice compares with the published split at the largest phi."""
+    named = _rivals(compared) | {better.along for better in compared.better}
+    leads = [lead for lead in compared.leads if lead.over not in named]
     if leads:
         last = max(leads, key=lambda lead: lead.phi)
         yield f"At phi {last.phi:g} it {_compares(last)}."

@@ -115,7 +115,7 @@ class GateText:
         stands = "the best" if best else "tied with the best"
         return (
             f"The order of the search carries over to {self.scale}: {self._tau}, and the chosen "
-            f"candidate is {stands} there."
+            f"candidate is {stands} of the contenders there."
         )
 
     def losers_stay(self, losers: Sequence[str], proven: int) -> str:

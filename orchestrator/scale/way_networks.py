@@ -13,7 +13,6 @@ from compound.jobs.networks.scaling import MULTIPLIER, multipliers, round_resolu
 from compound.orchestrator.design.controls import PUBLISHED
 from compound.orchestrator.design.network_space import Space
 from compound.schemas.architecture import (
-    AXES,
     MAX_RESOLUTION,
     Candidate,
     Coefficients,
@@ -57,7 +56,7 @@ class WayNetworks:
 
     space: Space
     controls: Sequence[Candidate] = ()
-    """The search's candidates: where one is an axis' control, phi 1 takes it."""
+    """The search's candidates: where one is the control of a way, phi 1 takes it."""
     _stairs: dict[tuple[Way, int], WayNetwork | None] = field(default_factory=dict)
     _fitted: dict[tuple[Way, int, int], WayNetwork] = field(default_factory=dict)
 
@@ -94,8 +93,8 @@ class WayNetworks:
         return filled if filled and way in _SCALE_RESOLUTION else [s for s, _ in pairs] + filled
 
     def _control(self, way: Way, ratio: float) -> Candidate | None:
-        """Return an axis' control of the search where its cost is near: it is trained already."""
-        controls = [c for c in self.controls if way in AXES and way in c.roles]
+        """Return a way's control of the search where its cost is near: one name, one network."""
+        controls = [c for c in self.controls if way in c.roles]
         return next((c for c in controls if self._within(c.ratio, ratio)), None)
 
     def _within(self, cost: float, ratio: float) -> bool:

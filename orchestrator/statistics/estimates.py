@@ -68,11 +68,11 @@ class Estimates:
         return seeds + images, float(self.df[position]) * (1 + images / seeds) ** 2
 
 
-def estimate(scores: Floats, images: int) -> Estimates | None:
+def estimate(scores: Floats, images: int, *, few: bool = False) -> Estimates | None:
     """Estimate from log odds of shape (candidates, seeds), NaN where a score is missing.
 
     Every candidate has at least one score. None where no candidate has two. A candidate with one
-    score takes its variance from the trend of the others.
+    score takes its variance from the trend of the others. `few`: see `moderated`.
     """
     counts = np.isfinite(scores).sum(axis=1).astype(np.float64)
     repeated = counts > 1
@@ -84,7 +84,8 @@ def estimate(scores: Floats, images: int) -> Estimates | None:
         if blocked:
             effects = _seed_effects(scores, effects, weights)
         means = np.nanmean(scores - effects, axis=1)
-        variances, df = _variances(scores - effects, means, weights if blocked else None, images)
+        blocks = weights if blocked else None
+        variances, df = _variances(scores - effects, means, blocks, images, few)
         weights = np.where(repeated, 1 / variances, 0.0)
     shared = _seed_variance(effects, weights) if blocked else 0.0
     return Estimates(means, variances, df, counts, shared)
@@ -102,7 +103,7 @@ def _seed_effects(scores: Floats, effects: Floats, weights: Floats) -> Floats:
 
 
 def _variances(
-    scores: Floats, means: Floats, weights: Floats | None, images: int
+    scores: Floats, means: Floats, weights: Floats | None, images: int, few: bool
 ) -> tuple[Floats, Floats]:
     """Return moderated variances and degrees of freedom; `weights` where seeds are blocks."""
     counts = np.isfinite(scores).sum(axis=1)
@@ -114,7 +115,7 @@ def _variances(
         left = np.maximum(1 - weights[repeated] / weights[repeated].sum(), LEAST_LEFT)
     floor = rounding_variance(means[repeated], images)
     variances = np.maximum(squares / (df * left), floor)
-    result = moderated(variances, df * left, means[repeated])
+    result = moderated(variances, df * left, means[repeated], few=few)
     every, freedom = np.empty(len(means)), np.empty(len(means))
     every[repeated], freedom[repeated] = result.variances, result.df
     every[~repeated], freedom[~repeated] = _borrowed(means, repeated, result.variances, result.df)

@@ -30,16 +30,23 @@ class Moderated:
     df: Floats
 
 
-def moderated(variances: Floats, df: Floats, means: Floats) -> Moderated:
-    """Moderate positive variances with positive degrees of freedom, given the groups' means."""
+def moderated(variances: Floats, df: Floats, means: Floats, *, few: bool = False) -> Moderated:
+    """Moderate positive variances with positive degrees of freedom, given the groups' means.
+
+    `few`: up to five groups determine no slope, and the variance of the highest mean would be an
+    extrapolation. So the trend is a constant; it lowers no variance, since a group that is truly
+    noisier would borrow too small a one, and lends no more than the other groups have.
+    """
     logs = np.log(variances) - special.digamma(df / 2) + np.log(df / 2)
     scatter = special.polygamma(1, df / 2)
-    fitted, coefficients = _trend(logs, 1 / scatter, means)
+    fitted, coefficients = _trend(logs, 1 / scatter, np.zeros_like(means) if few else means)
     spare = len(logs) - coefficients
     excess = float(np.square(logs - fitted).sum()) / spare - float(scatter.mean()) if spare else 0.0
     prior = 2 * inverse_trigamma(excess) if excess > 0 else np.inf
-    prior = min(prior, MOST_PRIOR, max(float(df.sum()) - coefficients, 0.0))
-    return Moderated((prior * np.exp(fitted) + df * variances) / (prior + df), df + prior)
+    lendable = float(df.sum()) - (float(df.max()) if few else coefficients)
+    prior = min(prior, MOST_PRIOR, max(lendable, 0.0))
+    lent = (prior * np.exp(fitted) + df * variances) / (prior + df)
+    return Moderated(np.maximum(lent, variances) if few else lent, df + prior)
 
 
 def _trend(logs: Floats, weights: Floats, means: Floats) -> tuple[Floats, int]:

@@ -38,8 +38,10 @@ class WayLead(Model):
     phi: float
     estimate: float
     low: float | None = None
+    """Above 0 the choice is shown to be ahead, at this phi and over this way taken alone."""
     high: float | None = None
-    """Above 0 the choice is ahead, below 0 the other way is; None without repeated scores."""
+    """Below 0 the other way is shown to be ahead, all ways and phi counted (scale/way_leads.py).
+    Both ends are None without repeated scores."""
 
     @property
     def ahead(self) -> bool:
@@ -50,6 +52,14 @@ class WayLead(Model):
     def behind(self) -> bool:
         """Whether the other way is shown to be ahead, all ways and phi counted."""
         return self.high is not None and self.high < 0
+
+
+class BetterWay(Model):
+    """A way that is shown to be ahead of the choice, at a phi and at all larger ones."""
+
+    along: Way
+    first: float
+    """The smallest such phi."""
 
 
 class WaysCompared(Model):
@@ -63,6 +73,9 @@ class WaysCompared(Model):
     first: float | None
     """The choice is ahead of every single axis at this phi and at all larger ones; where the study
     has no single axis, of the published split. None: at none, or it cannot be said."""
+    better: tuple[BetterWay, ...] = ()
+    """Ways that are ahead of the choice, the largest lead at the largest phi first; the rest of
+    them is not shown to be."""
     baseline: tuple[float, ...] = ()
     """Scores of the baseline by the family's recipe, where search or gate have trained it so."""
     left_out: tuple[LeftOut, ...] = ()

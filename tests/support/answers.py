@@ -5,14 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 from compound.jobs.device_model import guess
-from compound.orchestrator.answer.answer import AnswerInputs
+from compound.jobs.models.scaled import Networks
+from compound.orchestrator.answer.answer import answer_of
+from compound.orchestrator.answer.answer_inputs import AnswerInputs
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.forecast.job_cost import CostModel
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.records.documents import Documents, Record, TrainRecord
-from compound.orchestrator.scale.family import plan_family, plan_train
+from compound.orchestrator.report.inputs import ReportInputs
+from compound.orchestrator.scale.along import compared_ways
+from compound.orchestrator.scale.family import plan_family, plan_train, ways_of
 from compound.orchestrator.scale.family_errors import law_of
-from compound.schemas.architecture import Candidate
+from compound.schemas.architecture import Candidate, Way
 from compound.schemas.job import JobResult
 from compound.schemas.metrics import ACCURACY
 from compound.schemas.plan import PlannedJob
@@ -107,22 +111,52 @@ def with_family(
     inputs: AnswerInputs,
     scores: Mapping[float, float | None] = FAMILY,
     make: Callable[..., JobResult] = done,
+    ways: Mapping[Way, Mapping[float, float]] | None = None,
 ) -> AnswerInputs:
-    """Return the study with its family trained, by phi; None: its jobs have failed."""
+    """Return the study with its family trained, by phi; None: its jobs have failed.
+
+    `ways`: what other ways of `family.along` score more than the choice, by phi.
+    """
     stored = inputs.stored
     spec, plan, verdict = stored.record.spec, stored.plan, stored.verdict
     assert plan and verdict and verdict.coefficients and isinstance(spec, StudySpec)
-    family = plan_family(spec, plan.baseline, DATA, verdict.coefficients)
+    built = ways_of(spec, plan.baseline, None, Networks(), plan.candidates)
+    family = plan_family(spec, plan.baseline, DATA, verdict.coefficients, ways=built)
     results = dict(inputs.results)
-    for member in family.members:
-        score = scores[member.phi]
+    for member in family.trained:
+        score = scores.get(member.phi, 0.0)
+        more = (ways or {}).get(member.along, {}).get(member.phi, 0.0)
         for planned in member.jobs:
             job = planned.request.job
             if job.id in results:
                 continue
-            results[job.id] = failed(job.id) if score is None else make(job.id, score)
+            noise = NOISE[job.seed % len(NOISE)] if ways else 0.0
+            trained = None if score is None else make(job.id, min(score + more + noise, 0.999))
+            results[job.id] = trained or failed(job.id)
     law = law_of(spec, plan, family, results)
-    return replace(inputs, stored=replace(stored, family=family, law=law), results=results)
+    along = compared_ways(spec, plan, family, results)
+    family_stored = replace(stored, family=family, law=law, along=along)
+    return replace(inputs, stored=family_stored, results=results)
+
+
+def page_of(inputs: AnswerInputs) -> ReportInputs:
+    """Return what the study's page is made from."""
+    stored = inputs.stored
+    planned = stored.plan or stored.trained
+    assert planned is not None
+    return ReportInputs(
+        spec=stored.record.spec,
+        spec_text="",
+        baseline=planned.baseline,
+        data=DATA,
+        plan=stored.plan,
+        verdict=stored.verdict,
+        family=stored.family.members if stored.family else (),
+        results=inputs.results,
+        law=stored.law,
+        along=stored.along,
+        answer=answer_of(inputs),
+    )
 
 
 def variant(scores: Sequence[float] = (), spec: TrainSpec | None = None) -> AnswerInputs:

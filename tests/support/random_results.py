@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from compound.orchestrator.answer.answer import AnswerInputs, answer_of
+from compound.orchestrator.answer.answer import answer_of
+from compound.orchestrator.answer.answer_inputs import AnswerInputs
 from compound.orchestrator.choose.verdict import analyse
 from compound.orchestrator.records.documents import Documents, Record
 from compound.orchestrator.report.inputs import ReportInputs

@@ -36,12 +36,19 @@ class Scenario:
     collapse: float = 0.0
     grows: bool = False
     """Whether noise grows threefold over ten sigma of what a network is worth less."""
+    phi_noise: float = 1.0
+    """Factor of the noise from one phi to the next."""
     saturates: bool = False
     """Whether cost itself brings nothing, so that a correction for it is wrong."""
     settings: tuple[str, ...] = ("search.train.epochs=2",)
     """Overrides of the spec. By default the search has a recipe of its own."""
     picked: bool = False
     """Whether the search picks the choice, among equals, by the scores that phi 1 has too."""
+
+    def noise(self, worth: float, phi: float) -> float:
+        """Return the standard deviation of a network's scores, in sigma."""
+        grown = 3 ** min(max(-worth / 10, 0.0), 1.0) if self.grows else 1.0
+        return float(grown * self.phi_noise ** (phi - 1))
 
 
 def _late(way: Way, phi: float) -> float:
@@ -52,6 +59,11 @@ def _late(way: Way, phi: float) -> float:
 def _overtaken(way: Way, phi: float) -> float:
     """The choice is ahead of depth up to phi 2 and equals it at phi 3."""
     return {"choice": 0.0, "depth": -4.0 * (phi < 3)}.get(way, -6.0)
+
+
+def _published(sigma: float, far: float = 0.0) -> Worth:
+    """The published split is ahead of the choice, more with each phi; every axis is behind it."""
+    return lambda way, phi: {"choice": 0.0, "published": sigma * phi / 3}.get(way, far)
 
 
 SHARED = ("search.train.epochs=12",)
@@ -76,6 +88,13 @@ SCENARIOS: dict[str, Scenario] = {
     "picked by phi 1": Scenario(
         lambda way, phi: 0.0, settings=(*SHARED, "family.phi=[1]"), picked=True
     ),
+    "published ahead by 2 sigma": Scenario(_published(2.0)),
+    "published ahead by 4 sigma": Scenario(_published(4.0)),
+    "noise grows, published ahead": Scenario(_published(4.0, -8.0), grows=True),
+    "noise grows, published equal": Scenario(_published(0.0, -8.0), grows=True),
+    "noise falls, published ahead": Scenario(_published(4.0, -4.0), phi_noise=0.6),
+    "noise falls with phi": Scenario(_published(0.0, -4.0), phi_noise=0.6),
+    "noise rises with phi": Scenario(_published(0.0, -4.0), phi_noise=1.7),
 }
 
 
@@ -124,6 +143,10 @@ class Judged:
     """That is the phi from which on it is."""
     behind: bool
     """A way is said to be ahead of the choice that is not."""
+    beaten: bool
+    """A way is ahead of the choice at the largest phi."""
+    admitted: bool
+    """That is said of such a way."""
     covered: tuple[bool, ...]
     """Of each lead's interval, whether it holds the true lead."""
     sentence: str
@@ -179,7 +202,7 @@ class World:
                 job.request.job.id,
                 job.request.job.seed,
                 self.reached("choice", 1, ratios[job.candidate], 2.0),
-                0.0,
+                self.scenario.noise(0.0, 1),
             )
             for job in plan.jobs
         }
@@ -194,12 +217,12 @@ class World:
             accuracy = self.reached(member.along, member.phi, ratio, target)
             for job in member.jobs:
                 id_, worth = job.request.job.id, self.scenario.worth(member.along, member.phi)
-                results.setdefault(id_, self._ended(id_, job.request.job.seed, accuracy, worth))
+                sd = self.scenario.noise(worth, member.phi)
+                results.setdefault(id_, self._ended(id_, job.request.job.seed, accuracy, sd))
         return results
 
-    def _ended(self, job: str, seed: int, accuracy: float, worth: float) -> JobResult:
+    def _ended(self, job: str, seed: int, accuracy: float, sd: float) -> JobResult:
         luck = self.luck.setdefault(seed, LUCK * float(self.rng.standard_normal()))
-        sd = 3 ** min(max(-worth / 10, 0.0), 1.0) if self.scenario.grows else 1.0
         collapsed = self.rng.random() < self.scenario.collapse
         score = CHANCE if collapsed else accuracy + SIGMA * luck
         score = min(max(score + SIGMA * sd * float(self.rng.standard_normal()), 0.0), 1.0)
@@ -217,6 +240,8 @@ def _beside_truth(world: World, family: FamilyPlan, compared: WaysCompared) -> J
 
     axes = [lead for lead in compared.leads if lead.over in AXES]
     true_first = _first(axes, truth)
+    last = max(targets)
+    better = [lead for lead in compared.leads if lead.phi == last and truth(lead) < -1e-9]
     said = [lead for lead in axes if compared.first is not None and lead.phi >= compared.first]
     return Judged(
         false=any(truth(lead) <= 1e-9 for lead in said),
@@ -224,6 +249,8 @@ def _beside_truth(world: World, family: FamilyPlan, compared: WaysCompared) -> J
         reported=compared.first is not None,
         right=compared.first == true_first,
         behind=any(lead.behind and truth(lead) >= -1e-9 for lead in compared.leads),
+        beaten=bool(better),
+        admitted=any(lead.behind for lead in better),
         covered=tuple(_within(lead, truth(lead)) for lead in compared.leads),
         sentence=compared.sentence,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from compound.jobs.store.backend.files import Files
+from compound.jobs.store.checking.drivers_check import check_drivers
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.job_check import check_job
 from compound.jobs.store.checking.job_view import JobView, folders_among
@@ -57,6 +58,7 @@ def check_store(
     """
     top = [*check_top(files, counts, options.older_than)]
     yield from _delete(files, _begun_repaired(files, top) if options.repair else top, options)
+    yield from check_drivers(files, delete=options.delete)
     by_name = {study.name: study for study in studies}
     chosen = [by_name[name] for name in folders_among(files, "studies", by_name)]
     seen = known_to(chosen)

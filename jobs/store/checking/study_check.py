@@ -21,9 +21,11 @@ from compound.jobs.store.folders.study_folder import StudyFolder, holder_of, lea
 from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.checksummed_json import (
     DamagedError,
+    belongs,
     has_its_hash,
     intact,
     label_of,
+    misplaced,
     version_of,
 )
 from compound.jobs.store.format.file_kinds import DRIVERS, JOB_ID, STUDY_NAME, kind_of
@@ -157,8 +159,8 @@ def _content(files: Files, owner: str, key: str, counts: FindingCounts) -> Itera
     elif kind in _SEALED and version_of(data) > SCHEMA_VERSION:
         problem = f"written with store schema {version_of(data)}; this program reads up to "
         yield newer(files, owner, key, f"{problem}{SCHEMA_VERSION}", kind)
-    elif kind in _SEALED and label_of(data).key not in ("", key):
-        yield stray(files, owner, key, f"it was written as {label_of(data).key}", kind)
+    elif kind in _SEALED and not belongs(label_of(data), key):
+        yield stray(files, owner, key, misplaced(label_of(data).key, "").message, kind)
     elif kind in ("trace", "index") and not _matches_name(key, data):
         problem = "its hash is not that of its content and place"
         finding = lost(files, owner, key, problem, kind)

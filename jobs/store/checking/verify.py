@@ -1,6 +1,7 @@
 """Recomputes every checksum of a store, for `compound verify`: what `fsck` finds, and no more."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.checking.findings import Finding, FindingCounts
@@ -8,14 +9,19 @@ from compound.jobs.store.checking.fsck import CheckOptions, check_store
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.schemas.base import Model
 
+Kind = Literal["damaged", "missing", "misplaced", "newer"]
+_KINDS: dict[str, Kind] = {"missing": "missing", "newer": "newer", "misplaced": "misplaced"}
+"""What people call a problem; all others are damage."""
+
 
 class Damage(Model):
-    """A file that is damaged or missing, or whose end was cut off."""
+    """A file that is damaged or missing, in another's place, newer, or whose end was cut off."""
 
     owner: str
     """The job or the study that it belongs to; empty for the store's own."""
     file: str
     problem: str
+    kind: Kind = "damaged"
 
 
 class Audit(Model):
@@ -49,4 +55,9 @@ def audit(
 
 
 def _damage(finding: Finding) -> Damage:
-    return Damage(owner=finding.owner, file=finding.file, problem=finding.what)
+    return Damage(
+        owner=finding.owner,
+        file=finding.file,
+        problem=finding.what,
+        kind=_KINDS.get(finding.problem, "damaged"),
+    )

@@ -246,9 +246,11 @@ def _from_line(line: bytes, seed: int) -> Event | None:
     if int(match[1], 16) not in (zlib.crc32(match[2], seed), zlib.crc32(match[2])):
         return None
     try:
-        return Event.model_validate_json(match[2])
+        event = Event.model_validate_json(match[2])
     except ValidationError:
         return None
+    timed = "wall_time" in event.model_fields_set
+    return event if timed else event.model_copy(update={"wall_time": None})
 
 
 def stored_studies(files: Files) -> list[str]:

@@ -1,8 +1,10 @@
 """The table of the ways of scaling at equal cost, and what it shows."""
 
 from compound.orchestrator.cli.printing.output import note, print_table, say
+from compound.orchestrator.cli.printing.phi_table import unsaid
 from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import points, short
+from compound.schemas.answer import Answer
 from compound.schemas.outcomes.along import WayLead, WayPoint, WaysCompared
 
 COLUMNS = (
@@ -11,15 +13,17 @@ COLUMNS = (
 )
 
 
-def show_along(compared: WaysCompared | None) -> None:
-    """Print every way at every phi, and from which phi on the choice is ahead."""
+def show_along(compared: WaysCompared | None, answer: Answer | None) -> None:
+    """Print every way at every phi, and what the answer has not said of them."""
     if compared is None:
         return
     leads = {(lead.phi, lead.over): lead for lead in compared.leads}
     cells = [_cells(point, leads.get((point.phi, point.along))) for point in compared.points]
-    title = f"ways of scaling at equal cost, {100 * compared.level:g} % intervals"
+    level = f"{100 * compared.level:g} % intervals"
+    title = f"ways of scaling at equal cost, {level}; upper ends of leads count all ways and phi"
     print_table(f"\n{title}", COLUMNS, cells)
-    say(compared.sentence)
+    if text := unsaid(compared.sentence, answer):
+        say(text)
     for warning in compared.warnings:
         note(f"warning: {warning}")
 

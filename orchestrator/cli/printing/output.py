@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from compound.jobs.wording.plain_streams import obeying, write_styled
 from compound.jobs.wording.printable import in_line
+from compound.orchestrator.cli.printing.command_line import as_typed, typed_program
 from compound.schemas.errors import after_check, end_with
 
 _MANY = 500
@@ -103,5 +104,6 @@ def note_lost(lost: Iterable[str]) -> None:
 
 
 def _print_lines(stream: TextIO, lines: Sequence[str]) -> None:
-    stream.write("".join(f"{in_line(line)}\n" for line in lines or ("",)))
+    program = typed_program(sys.argv[0])
+    stream.write("".join(f"{in_line(as_typed(line, program))}\n" for line in lines or ("",)))
     stream.flush()

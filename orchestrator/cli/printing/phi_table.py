@@ -1,5 +1,6 @@
 """The answer on a terminal: its sentence, and a row for each phi in at most 80 columns."""
 
+import re
 from collections.abc import Iterator
 from textwrap import wrap
 
@@ -8,8 +9,10 @@ from compound.orchestrator.answer.answer_text import (
     ends_text,
     multiple_text,
     phis_text,
+    ways_in,
 )
 from compound.orchestrator.cli.printing.output import print_table, say
+from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import short
 from compound.schemas.answer import Answer, AnswerRow, Doubling, HourUnit, Reached
 
@@ -20,24 +23,40 @@ LEAST = 0.001
 NONE_YET = "There is no answer yet: the search has no verdict."
 
 
-def say_answer(answer: Answer | None) -> None:
-    """Print what a study says first."""
-    say(answer.text if answer else NONE_YET)
+def say_answer(answer: Answer | None, so_far: str = "") -> None:
+    """Print what a study says first; `so_far`: what is done of a study without an answer."""
+    none_yet = f"{so_far[0].upper()}{so_far[1:]}: no answer yet." if so_far else NONE_YET
+    say(answer.text if answer else none_yet)
+
+
+def unsaid(text: str | None, answer: Answer | None) -> str:
+    """Return the sentences of a text that an answer has not said."""
+    sentences = re.split(r"(?<=\.) (?=[A-Z])", text or "")
+    answered = answer.text.casefold() if answer else ""
+    return " ".join(part for part in sentences if part.casefold() not in answered)
 
 
 def show_phis(answer: Answer | None) -> None:
     """Print the table of phi, and what its rows are of; nothing for a line of one network."""
     if answer is None or len(answer.rows) < 2:
         return
-    units: list[HourUnit] = [row.training.unit for row in answer.rows if row.training]
-    unit: HourUnit = units[-1] if units else "GPU-hours"
+    unit = _unit(answer)
     priced = any(row.training and row.training.money is not None for row in answer.rows)
     money = (">money",) if priced else ()
     hours = f">{_short(unit)}"
     columns = ("phi", ">cost", ">px", ">params", hours, *money, ">accuracy, %", ">points")
-    print_table("\nfamily", columns, [_cells(row, unit, priced=priced) for row in answer.rows])
+    ways = ways_in(answer.rows)
+    for way in ways:
+        rows = [_cells(row, unit, priced=priced) for row in answer.rows if row.way == way]
+        along = f", along {WAYS[way]}" if len(ways) > 1 else ""
+        print_table(f"\nfamily{along}", columns, rows)
     for line in explained(answer):
         say(*wrap(line, WIDTH))
+
+
+def _unit(answer: Answer) -> HourUnit:
+    units: list[HourUnit] = [row.training.unit for row in answer.rows if row.training]
+    return units[-1] if units else "GPU-hours"
 
 
 def _short(unit: HourUnit) -> str:
@@ -100,7 +119,9 @@ def explained(answer: Answer) -> Iterator[str]:
     level = f"{100 * answer.level:g} % intervals"
     of_validation = ", of validation images" if "test" in seen else ""
     yield f"accuracy: {f'on {images}, ' if images else ''}with {level}; ~: forecast{of_validation}"
-    yield "points: what a doubling of cost brings, against the row before"
+    yield f"{_short(_unit(answer))}: of one training, the median over seeds; ~: not measured"
+    first = "; the first of another way against phi 0" if len(ways_in(answer.rows)) > 1 else ""
+    yield f"points: what a doubling of cost brings, against the row before{first}"
     if {"test", "validation"} <= seen:
         tested = [row for row in answer.rows if row.accuracy and row.accuracy.part == "test"]
         yield f"on test images: {phis_text(tested)}"

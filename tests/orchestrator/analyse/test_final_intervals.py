@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from compound.jobs.store.format.predictions import Predictions
-from compound.orchestrator.analyse.final_intervals import Seeds, difference, mean_interval
+from compound.orchestrator.analyse.final_intervals import (
+    Seeds,
+    difference,
+    mean_interval,
+    seed_doubts,
+)
 from compound.orchestrator.statistics.wilson import wilson
 from compound.schemas.final_evaluation import SeedScore
 from tests.support.image_answers import Bools, Images, predictions_of
@@ -64,6 +69,32 @@ def test_they_hold_for_new_seeds_and_images_and_wilsons_alone_do_not() -> None:
     assert 0.86 <= np.mean(held) <= 0.96
     assert 0.86 <= np.mean(paired) <= 0.97
     assert np.mean(plain) <= 0.95
+
+
+def test_networks_that_lend_their_noise_have_steadier_intervals_that_hold() -> None:
+    rng, images = np.random.default_rng(5), Images(count=500, hard=1.2, taste=0.6, luck=0.2)
+    held: list[list[bool]] = []
+    widths: dict[str, list[float]] = {"own": [], "lent": []}
+    truth = [0.66, 0.63, 0.64, 0.65, 0.69]
+    for _ in range(60):
+        rows = enumerate(images.answers(truth, 3, rng))
+        networks, answers = zip(*[evaluated(row, f"{i}-") for i, row in rows], strict=True)
+        every = {job: answer for some in answers for job, answer in some.items()}
+        for seeds, doubt, true in zip(networks, seed_doubts(networks), truth, strict=True):
+            own = mean_interval(seeds, every, 0.9)
+            lent = mean_interval(seeds, every, 0.9, doubt)
+            held.append([lent.low <= true <= lent.high, own.low <= true <= own.high])
+            widths["own"].append(own.high - own.low)
+            widths["lent"].append(lent.high - lent.low)
+    assert np.mean(held, axis=0)[0] >= 0.86
+    assert np.std(widths["lent"]) < 0.7 * np.std(widths["own"])
+
+
+def test_a_network_of_one_seed_lends_and_borrows_nothing() -> None:
+    networks, _ = study(np.random.default_rng(6))
+    assert seed_doubts(networks)[3] is None
+    assert seed_doubts(networks)[:3] == seed_doubts(networks[:3])
+    assert seed_doubts(networks[3:]) == [None]
 
 
 def test_differences_are_paired_by_image() -> None:

@@ -7,15 +7,17 @@ from hypothesis import strategies as st
 from compound.jobs.networks.exact_cost import count
 from compound.orchestrator.answer import advice_text
 from compound.orchestrator.answer.advice_limits import amount_of, parsed
-from compound.orchestrator.answer.advise import Choice, beyond_choice, choose, options
-from compound.orchestrator.answer.answer import AnswerInputs, answer_of
+from compound.orchestrator.answer.advise import Choice, beyond_choice, choose
+from compound.orchestrator.answer.answer import answer_of
+from compound.orchestrator.answer.answer_inputs import AnswerInputs
+from compound.orchestrator.answer.options import Options
 from compound.schemas.architecture import Candidate
 from compound.schemas.errors import SpecError
 from tests.support.answers import searched, study_spec, train_spec, variant, with_family
 
 STUDY = with_family(searched())
 ANSWER = answer_of(STUDY)
-ALL = list(options(STUDY, ANSWER))
+ALL = [step[0] for step in Options.of(STUDY, ANSWER).steps()]
 
 
 def seconds(network: Candidate) -> float:
@@ -101,7 +103,7 @@ def test_no_smaller_network_is_expected_to_beat_the_best_larger_one():
     inputs = with_family(searched(), {1.0: 0.84, 2.0: 0.9, 3.0: 0.9})
     expected = [
         option.row.accuracy.value
-        for option in options(inputs, answer_of(inputs))
+        for (option,) in Options.of(inputs, answer_of(inputs)).steps()
         if option.row.accuracy and option.row.phi <= 3
     ]
     assert max(expected) == pytest.approx(0.9)

@@ -72,6 +72,21 @@ def test_money_needs_a_price_for_these_hours():
     assert costs(train_spec()).spending == Spending()
 
 
+def test_a_busy_machine_does_not_make_a_network_dear():
+    inputs = with_family(searched())
+    (busy,) = [
+        job.request.job.id
+        for job in inputs.stored.plan.jobs
+        if job.candidate == inputs.stored.verdict.chosen and job.request.job.seed == 1
+    ]
+    slow = inputs.results[busy].model_copy(update={"seconds": 360.0})
+    answer = answer_of(replace(inputs, results={**inputs.results, busy: slow}))
+    cost = answer.rows[1].training
+    assert (cost.hours, cost.least, cost.most) == (0.01, 0.01, 0.1)
+    assert "phi 1: its seeds took 0.01 to 0.1 CPU-hours, so other work may" in answer.notes[1]
+    assert answer.rows[2].training.hours == 0.01
+
+
 def test_what_is_not_trained_is_scaled_from_what_costs_about_as_much():
     inputs = with_family(searched())
     twice = {

@@ -2,30 +2,13 @@
 
 import pytest
 
-from compound.orchestrator.answer.answer import AnswerInputs, answer_of
+from compound.orchestrator.answer.answer import answer_of
+from compound.orchestrator.answer.answer_inputs import AnswerInputs
 from compound.orchestrator.answer.answer_text import gain_ends, gain_text
 from compound.orchestrator.report.answer_section import PARTS, answer_table, answer_tiles
-from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.report.page import render
-from tests.support.answers import WIDE, searched, study_spec, variant, with_family
-from tests.support.report_pages import DATA, Page
-
-
-def page_of(inputs: AnswerInputs) -> ReportInputs:
-    stored = inputs.stored
-    planned = stored.plan or stored.trained
-    return ReportInputs(
-        spec=stored.record.spec,
-        spec_text="",
-        baseline=planned.baseline,
-        data=DATA,
-        plan=stored.plan,
-        verdict=stored.verdict,
-        family=stored.family.members if stored.family else (),
-        results=inputs.results,
-        law=stored.law,
-        answer=answer_of(inputs),
-    )
+from tests.support.answers import WIDE, page_of, searched, study_spec, variant, with_family
+from tests.support.report_pages import Page
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ import pytest
 
 from compound.orchestrator.plan.search_jobs import plan_study
 from compound.orchestrator.scale.along import compared_ways
-from compound.orchestrator.scale.along_text import tell
+from compound.orchestrator.scale.along_text import headline, tell
 from compound.orchestrator.scale.family import plan_family
 from compound.orchestrator.scale.family_errors import law_of
 from compound.orchestrator.statistics.lead import Spread, lead_ends
+from compound.orchestrator.wording.numbers import points
 from compound.schemas.architecture import Coefficients, Way
 from compound.schemas.job import JobResult
-from compound.schemas.outcomes.along import WaysCompared
+from compound.schemas.outcomes.along import WayLead, WaysCompared
 from compound.schemas.plan import FamilyPlan, Plan
 from compound.schemas.study import SPEC, StudySpec
 from tests.support.back_ends import LONG
@@ -101,11 +102,63 @@ def test_ahead_at_a_small_phi_and_not_at_the_largest_is_no_lead_from_there_on():
 def test_a_way_that_is_ahead_of_the_choice_is_named_once():
     ways = compared({("width", 2): 0.75, ("choice", 1): 0.7})
     assert ways.first is None
-    assert "is not ahead of every single axis: at phi 2 it is behind width alone" in ways.sentence
+    assert "is not ahead of every single axis: width alone is ahead of the choice" in ways.sentence
+    assert " at phi 2 by 1" in ways.sentence and ways.better[0].first == 2
     assert ways.sentence.count("width alone") == 1
     earlier = compared({("width", 1): 0.75, ("choice", 2): 0.7})
     assert earlier.first == 2
     assert "At phi 1 it is behind width alone by" in earlier.sentence
+
+
+def test_a_way_that_is_ahead_from_a_phi_on_is_said_to_be():
+    means: Scores = {("choice", 1): 0.7, ("choice", 2): 0.7, ("published", 2): 0.75}
+    ways = compared(means, phi=(1, 2, 3), left=("resolution",))
+    assert not ways.better
+    means |= {("published", 3): 0.75, ("choice", 3): 0.7}
+    ways = compared(means, phi=(1, 2, 3))
+    (better,) = ways.better
+    assert (better.along, better.first, ways.first) == ("published", 2, 1)
+    last = next(lead for lead in ways.leads if (lead.phi, lead.over) == (3, "published"))
+    assert last.low is not None and last.high is not None
+    ends = f"({points(-last.high)} to {points(-last.low)})"
+    lead = f"from phi 2 on, at phi 3 by {points(-last.estimate)} points {ends}."
+    assert f"The published split is ahead of the choice {lead}" in ways.sentence
+    assert f"The published split is ahead of the choice {lead}" in headline(ways)
+    assert ways.sentence.count("published split is ahead") == 1
+
+
+def test_a_lead_that_is_lost_at_the_largest_phi_is_no_claim_from_there_on():
+    ways = compared({("published", 2): 0.8, ("choice", 3): 0.75}, phi=(1, 2, 3))
+    assert not ways.better
+    assert "At phi 2 it is behind the published split by" in ways.sentence
+
+
+def test_upper_ends_are_wider_where_a_lead_is_lost_at_the_next_phi():
+    """A phi that shows a way ahead hands its chance on to the next smaller one."""
+    ends = []
+    for largest in (0.6, 0.9):
+        ways = compared({("published", 3): largest}, phi=(2, 3))
+        ends += [lead.high for lead in ways.leads if (lead.phi, lead.over) == (2, "published")]
+    assert ends[0] > ends[1] > 0
+
+
+def test_each_phi_has_its_own_scores_alone():
+    """What the search has chosen by, at phi 1, changes no other phi."""
+    spec = spec_of(search={"budget": {"tolerance": 0.1}, "seeds": 3})
+    plan = plan_study(spec, DATA)
+    chosen = next(c.coefficients for c in plan.candidates if "depth" not in c.roles)
+    family = plan_family(spec, plan.baseline, DATA, chosen)
+    searched = {job.request.job.id for job in plan.jobs}
+    shared = [m for m in family.line if {j.request.job.id for j in m.jobs} & searched]
+    assert [member.phi for member in shared] == [1]
+    both: list[dict[float, list[WayLead]]] = []
+    for first in (0.6, 0.7):
+        results = scored(family, {("choice", 1): first, ("choice", 2): 0.75})
+        ways = compared_ways(spec, plan, family, results)
+        assert ways is not None
+        both.append({phi: [lead for lead in ways.leads if lead.phi == phi] for phi in (1, 2)})
+    low, high = both
+    assert low[2] == high[2] and low[1] != high[1]
 
 
 def test_one_seed_gives_leads_without_intervals():
