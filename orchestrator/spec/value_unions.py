@@ -37,15 +37,19 @@ def in_words(annotation: Any) -> str:
     """Return what is allowed: `a number above 0 up to 100, or auto`; "" for what has no words."""
     choices = forms(annotation)
     if choices:
-        ordered = sorted(choices, key=lambda form: get_origin(form) is Literal)
+        ordered = sorted(choices, key=_is_literal)
         return ", or ".join(filter(None, map(in_words, ordered)))
-    origin: Any = get_origin(annotation)
-    if origin is Literal:
+    if _is_literal(annotation):
         return " or ".join(map(str, get_args(annotation)))
-    if origin is Annotated:
+    if get_origin(annotation) is Annotated:
         inner, *metadata = get_args(annotation)
         return " ".join(filter(None, (in_words(inner), *_limits(metadata))))
     return _NAMES.get(annotation, "")
+
+
+def _is_literal(annotation: Any) -> bool:
+    origin: Any = get_origin(annotation)
+    return origin is Literal
 
 
 def _limits(metadata: list[Any]) -> Iterator[str]:
@@ -62,4 +66,4 @@ def _parts(entry: Any) -> list[Any]:
 
 def literals(annotation: Any) -> list[str]:
     """Return the words that are allowed beside other forms."""
-    return [str(v) for f in forms(annotation) if get_origin(f) is Literal for v in get_args(f)]
+    return [str(v) for f in forms(annotation) if _is_literal(f) for v in get_args(f)]
