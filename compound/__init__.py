@@ -1,8 +1,9 @@
 """The import root: holds the four layers, in a checkout as links to the folders beside it."""
 
-from pathlib import Path
+import os
 
-_here = Path(__file__).parent
+# Not pathlib: what handles signals is imported after this, and as soon as can be.
+_here = os.path.dirname(__file__)
 # Archives in zip format and some systems do not keep links: the folders beside it then do as well.
-if not (_here / "schemas").is_dir() and (_here.parent / "schemas").is_dir():
-    __path__.append(str(_here.parent))
+if not os.path.isdir(f"{_here}/schemas") and os.path.isdir(f"{_here}/../schemas"):
+    __path__.append(os.path.dirname(_here))

@@ -172,12 +172,14 @@ class Study(Generic[S]):
     ) -> RecipeCheck | None:
         """Return at which rate to train, as decided before for the same jobs; None: interrupted."""
         identities = tuple(job.request.job.id for job in plan.rate_jobs)
-        decided = self.folder.read(RECIPE_CHECK, RecipeCheck)
         if not identities:
             return UNCHECKED
-        if decided is None or decided.jobs != identities:
-            if phases.train("recipe", plan.rate_jobs) == "stopped":
-                return None
+        before = self.folder.read(RECIPE_CHECK, RecipeCheck)
+        decided = before if before and before.jobs == identities else None
+        complete = decided is not None and phases.keep_known(identities)
+        if not complete and phases.train("recipe", plan.rate_jobs) == "stopped":
+            return None
+        if decided is None:
             # SciPy takes a second to import, and a study that goes on has decided.
             from compound.orchestrator.choose.recipe_check import check_recipe
 

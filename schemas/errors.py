@@ -128,13 +128,17 @@ def after_jobs(*, failed: int, stopped: bool = False, tested: bool = True) -> Ex
 
 
 def after_check(*, sound: bool) -> ExitCode:
-    """Return the code of what looks for faults: `doctor`, `fsck`, `verify`."""
+    """Return the code of what looks for faults: `doctor`, `fsck`, `verify` and readers."""
     return ExitCode.OK if sound else ExitCode.FAILED
 
 
-def after_advice(*, settled: bool) -> ExitCode:
-    """Return the code of `advise`. `settled`: False while the search may still choose another."""
-    return ExitCode.OK if settled else ExitCode.FAILED
+def after_advice(*, settled: bool, sound: bool = True) -> ExitCode:
+    """Return the code of `advise`.
+
+    `settled`: False while the search may still choose another; `sound`: whether all is there that
+    the study has committed.
+    """
+    return ExitCode.OK if settled and sound else ExitCode.FAILED
 
 
 def after_submission(status: str, code: int | None) -> int:

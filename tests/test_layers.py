@@ -70,6 +70,7 @@ ORDER = (
     "orchestrator/paper",
     "orchestrator/timeline",
     "orchestrator/records",
+    "orchestrator/losses",
     "orchestrator/spec",
     "orchestrator/design",
     "orchestrator/plan",
@@ -85,6 +86,7 @@ ORDER = (
     "orchestrator/prepare",
     "orchestrator/cli/printing",
     "orchestrator/cli",
+    "orchestrator/command_line",
     "orchestrator/__main__",
 )
 """Folders, and files beside them, in the order of imports: a file imports from its own place or

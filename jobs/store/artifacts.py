@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from compound.jobs.store.backend.files import Entry, Files
+from compound.jobs.store.backend.files import Files
 from compound.jobs.store.backend.open_files import files_at
+from compound.jobs.store.folders import record_keys
 from compound.jobs.store.folders.done_jobs import Ended, has_lost, without_rows
 from compound.jobs.store.folders.job_folder import JobFolder
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.kept_predictions import TestedWeights, of_jobs
-from compound.jobs.store.folders.record_keys import DEVICES, PROFILES, profile_key, trace_key
+from compound.jobs.store.folders.record_keys import DEVICES, PROFILES, profile_key
 from compound.jobs.store.folders.reservations import Reservations
-from compound.jobs.store.folders.study_folder import StudyFolder
+from compound.jobs.store.folders.study_folder import StudyFolder, lost_studies, stored_studies
 from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.checkpoint import Checkpoint, opened
 from compound.jobs.store.format.checksummed_json import seal, unseal, version_of
-from compound.jobs.store.format.file_kinds import DRIVERS, JOB_ID, STUDY_NAME, kind_of
+from compound.jobs.store.format.file_kinds import DRIVERS, JOB_ID
 from compound.jobs.store.format.manifest import Attempt, CheckpointFiles, Environment, StoredFile
 from compound.jobs.store.format.predictions import Predictions
 from compound.jobs.store.format.rows import rows_of, table_of
@@ -36,10 +37,11 @@ if TYPE_CHECKING:
     from compound.jobs.store.checking.findings import Finding, FindingCounts
     from compound.jobs.store.checking.fsck import CheckOptions
     from compound.jobs.store.checking.gc import Pruning, Retention
+    from compound.jobs.store.checking.losses import Losses
     from compound.jobs.store.checking.verify import Audit
 
 _HURRY = 4.0
-"""Seconds after which a silent back end is an error, where a user waits for it."""
+"""Seconds after which a silent back end is an error, where a user waits."""
 _TOPS = ("jobs", "studies", DRIVERS, BEGUN, DEVICES, PROFILES)
 _AT_ONCE = 8
 """Jobs that are read at a time from a bucket, where most of the time is waiting."""
@@ -231,32 +233,24 @@ class ArtifactStore:
 
     def keep_trace(self, job_id: str, trace: bytes) -> None:
         """Store a job's profile, a gzipped Chrome trace, in place of an earlier one."""
-        key, before = trace_key(job_id, trace), self._traces(job_id)
-        self._files.put({key: trace})
-        self._files.delete({entry.key for entry in before} - {key})
+        record_keys.keep_trace(self._files, job_id, trace)
 
     def trace(self, job_id: str) -> str | None:
         """Return the address of a job's newest profile; None if it has none."""
-        newest = min(self._traces(job_id), key=lambda entry: entry.age, default=None)
-        return self._files.locate(newest.key) if newest else None
-
-    def _traces(self, job_id: str) -> list[Entry]:
-        prefix = f"{PROFILES}/{job_id}"
-        traces = (e for e in self._files.entries(PROFILES) if kind_of(e.key) == "trace")
-        return [trace for trace in traces if trace.key.startswith(prefix) and not trace.strange]
+        newest = record_keys.newest_trace(self._files, job_id)
+        return self._files.locate(newest) if newest else None
 
     def profiles(self) -> list[DeviceProfile]:
         """Return the measurements of all devices, by their keys; DamagedError if one is damaged."""
-        keys = [f"{DEVICES}/{name}" for name in self._files.names(DEVICES)]
-        contents = [(key, self._files.read(key)) for key in keys if key.endswith(".json")]
-        stored = [(key, data) for key, data in contents if data is not None]
-        return [unseal(data, DeviceProfile, self._files.locate(k), k) for k, data in stored]
+        return record_keys.read_profiles(self._files)
 
-    def audit(self, job_ids: Iterable[str], studies: Iterable[str]) -> "Audit":
+    def audit(
+        self, job_ids: Iterable[str], studies: Iterable[str], needed: Iterable[str] = ()
+    ) -> "Audit":
         """Recompute the checksums of jobs, of studies and of the store's own records."""
         from compound.jobs.store.checking.verify import audit
 
-        return audit(self._files, job_ids, map(self.study, studies))
+        return audit(self._files, job_ids, map(self.study, studies), needed)
 
     def check(
         self,
@@ -269,6 +263,12 @@ class ArtifactStore:
         from compound.jobs.store.checking.fsck import check_store
 
         return check_store(self._files, job_ids, map(self.study, studies), counts, options)
+
+    def losses(self, study: str) -> "Losses":
+        """Return what looks for what a study has committed, and its store has no more."""
+        from compound.jobs.store.checking.losses import Losses
+
+        return Losses(self._files, self.study(study), self._at_once)
 
     def prune(self, job_id: str, retention: "Retention", *, dry: bool) -> "Pruning":
         """Delete checkpoints of an ended job; `dry`: only report which would be deleted."""
@@ -284,15 +284,13 @@ class ArtifactStore:
         """Return what reserves jobs for a study's driver."""
         return Reservations(self._files, study, self.study)
 
-    def studies(self) -> list[str]:
-        """Return the names of all studies."""
-        return [name for name in self._files.names("studies") if STUDY_NAME.fullmatch(name)]
+    def studies(self, *, lost: bool = False) -> list[str]:
+        """Return the names of all studies; `lost`: of those of which nothing is left, instead."""
+        return (lost_studies if lost else stored_studies)(self._files)
 
     def profile(self, device: str) -> DeviceProfile | None:
         """Return a device's measurements; None where there are none, DamagedError if damaged."""
-        key = profile_key(device)
-        data = self._files.read(key)
-        return None if data is None else unseal(data, DeviceProfile, self._files.locate(key), key)
+        return record_keys.read_profile(self._files, profile_key(device))
 
     def save_profile(self, profile: DeviceProfile) -> None:
         """Replace the measurements of a device."""

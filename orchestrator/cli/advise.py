@@ -19,8 +19,9 @@ from compound.orchestrator.answer.notes import row_notes
 from compound.orchestrator.answer.stored_answer import answer_inputs, work_in
 from compound.orchestrator.choose.no_better_than_chance import rate_setting, remedy
 from compound.orchestrator.cli.printing.named_study import find, is_spec
-from compound.orchestrator.cli.printing.output import print_json, say
+from compound.orchestrator.cli.printing.output import note_lost, print_json, say
 from compound.orchestrator.cli.status import stored_failures
+from compound.orchestrator.losses.study_losses import lost_parts
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.wording.commands import command, commented, resuming, with_settings
 from compound.schemas.answer import Advice, Answer, Limit, LimitName
@@ -56,6 +57,8 @@ def advise(study: str, options: Options) -> None:
     """
     limits = _limits(study, options)
     store, stored = find(study, options.store)
+    lost = lost_parts(store, stored)
+    note_lost(lost)
     spec = stored.record.spec
     typed, work = resuming(stored.record.resume, study), work_in(store, stored)
     inputs = answer_inputs(store, stored, _networks(study, options))
@@ -72,7 +75,7 @@ def advise(study: str, options: Options) -> None:
     if isinstance(spec.baseline, FactoryBaseline) and not options.allow_import:
         advice = advice.model_copy(update={"notes": (*advice.notes, _PLANNED_ONLY)})
     _print(advice, as_json=options.as_json)
-    end_with(after_advice(settled=not work.deciding))
+    end_with(after_advice(settled=not work.deciding, sound=not lost))
 
 
 def _changed(stored: Documents, typed: str) -> str:

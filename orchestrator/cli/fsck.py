@@ -9,7 +9,7 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.checking.findings import Finding, FindingCounts
 from compound.jobs.store.checking.fsck import CheckOptions, summary
 from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
-from compound.orchestrator.cli.printing.named_study import find, is_spec
+from compound.orchestrator.cli.printing.named_study import checked, is_spec
 from compound.orchestrator.cli.printing.output import print_json, print_table, say
 from compound.orchestrator.cli.unused_options import refuse
 from compound.orchestrator.records.documents import SPEC, Documents, documents
@@ -78,10 +78,10 @@ def _chosen(names: Iterable[str], uri: str | None, *, whole: bool) -> list[_Targ
             store = ArtifactStore.open(name, create=False)
             chosen.setdefault(store.uri, _Target(store)).whole = True
             continue
-        store, stored = find(name, uri)
+        study, store, jobs = checked(name, uri)
         target = chosen.setdefault(store.uri, _Target(store))
-        target.jobs |= dict.fromkeys(job.request.job.id for job in stored.jobs)
-        target.studies[stored.record.spec.name] = None
+        target.jobs |= dict.fromkeys(jobs)
+        target.studies[study] = None
     return list(chosen.values())
 
 

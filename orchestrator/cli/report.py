@@ -8,13 +8,14 @@ from compound.jobs.wording.os_errors import refused_as
 from compound.orchestrator.answer.stored_answer import stored_answer
 from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.printing.named_study import find
-from compound.orchestrator.cli.printing.output import note, print_json, say
-from compound.orchestrator.records.documents import Documents
+from compound.orchestrator.cli.printing.output import note, note_lost, print_json, say
+from compound.orchestrator.losses.study_losses import lost_parts
+from compound.orchestrator.records.documents import PLAN, Documents
 from compound.orchestrator.report.inputs import ReportInputs
 from compound.orchestrator.timeline.job_standing import ended_results
 from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.schemas.answer import Answer
-from compound.schemas.errors import ReportError, SpecError
+from compound.schemas.errors import ReportError, SpecError, StoreError, after_check, end_with
 from compound.schemas.job import JobResult
 from compound.schemas.store_uri import bucket_of
 
@@ -24,6 +25,8 @@ REPORT = "report.html"
 def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -> None:
     """Write report.html from the store as it is now; with `output` a copy for a browser."""
     store, stored = find(study, uri)
+    lost = lost_parts(store, stored)
+    note_lost(lost)
     answer = stored_answer(store, stored)
     path = write_report(store, stored, answer)
     if answer:
@@ -43,6 +46,7 @@ def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -
         print_json({"report": path, "answer": answer and answer.model_dump(mode="json")})
     else:
         say(path)
+    end_with(after_check(sound=not lost))
 
 
 def _copy(text: str, path: Path) -> None:
@@ -87,7 +91,8 @@ def report_or_reason(
 def _inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> ReportInputs:
     """Read what a report shows."""
     planned = stored.plan or stored.trained
-    assert planned is not None, "a study's plan is written before its jobs begin"
+    if planned is None:
+        raise _unplanned(store, stored.record.spec.name)
     ids = [job.request.job.id for job in stored.jobs]
     results = ended_results(store, stored.record.spec.name, ids)
     return ReportInputs(
@@ -110,6 +115,14 @@ def _inputs(store: ArtifactStore, stored: Documents, answer: Answer | None) -> R
         resume=stored.record.resume,
         rows={id_: store.rows(id_) for id_ in ids},
         hosts=_hosts(store, results),
+    )
+
+
+def _unplanned(store: ArtifactStore, study: str) -> StoreError:
+    return StoreError(
+        "the study has no plan: it has not got so far, or plan.json is gone",
+        where=store.study(study).path(PLAN),
+        next_step=command("fsck", (study,), store=store.uri),
     )
 
 

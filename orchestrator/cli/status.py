@@ -1,11 +1,10 @@
-"""`compound status` and `compound metrics`: what a store knows of a study."""
+"""`compound status`: what a store knows of a study."""
 
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from compound.cluster.retries import newest_reasons
 from compound.jobs.store.artifacts import ArtifactStore
@@ -19,6 +18,9 @@ from compound.orchestrator.cli.printing.phi_table import say_answer, show_phis, 
 from compound.orchestrator.cli.printing.study_status import StudyStatus
 from compound.orchestrator.cli.printing.waiting_lines import clock_warning, waiting_lines
 from compound.orchestrator.forecast.budget_check import spent_text
+from compound.orchestrator.losses.study_losses import (
+    StudyLosses,
+)
 from compound.orchestrator.records.documents import (
     ALONG,
     BASELINE,
@@ -37,9 +39,6 @@ from compound.schemas.answer import Answer
 from compound.schemas.errors import after_check, end_with
 from compound.schemas.metrics import ACCURACY
 
-if TYPE_CHECKING:
-    from compound.orchestrator.cli.printing.table_output import Format
-
 _ENDED = {"done", "failed", "pruned"}
 
 
@@ -52,7 +51,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     states, standing, events = standing_of(store.study(name), stored)
     groups = failed_groups(planned, states)
     pairs = [(line, states[line.job], standing[line.job]) for line in planned]
-    rows = {job: state.missing for job, state in states.items()}
+    rows = StudyLosses(store, name).unseen(states)
     gone = [*missing_rows(name, store.uri, rows), *study_status.missing]
     counts = Counter[str](stands.status for _, _, stands in pairs)
     waiting = store.reservations(name).waiting() if {*counts} - _ENDED else ""
@@ -74,6 +73,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
             "jobs": [_row(*pair) for pair in pairs],
         }
         print_json(record)
+        end_with(after_check(sound=not gone))
         return
     reasons = newest_reasons(events)
     columns = ("phase", "job", "id", "status", ">epoch", ">accuracy", "cause")
@@ -90,6 +90,7 @@ def status(study: str, uri: str | None, *, as_json: bool) -> None:
     texts += [waiting, *_words(study_status, answer), *(f"next: {step}" for step in steps)]
     for line in filter(None, texts):
         say(line)
+    end_with(after_check(sound=not gone))
 
 
 def _words(status: StudyStatus, answer: Answer | None) -> Iterator[str | None]:
@@ -182,20 +183,3 @@ def _cells(line: Line, state: JobState, standing: Standing, reason: str) -> list
         "" if accuracy is None else f"{accuracy:.2%}",
         "; ".join(filter(None, (why, reason if unfinished else ""))),
     ]
-
-
-def metrics(study: str, uri: str | None, format: "Format", output: Path | None) -> None:
-    """Print or write the long table: one line a job, epoch and metric."""
-    from compound.orchestrator.cli.printing.table_output import emit_parts
-    from compound.orchestrator.records import arrow_tables
-
-    name, store = opened(study, uri)
-    study_status = StudyStatus.of(store, name)
-    labels = {line.job: line.label for line in study_status.planned}
-    parts, read = arrow_tables.metrics_in_parts(store, name, labels), Counter[str]()
-    emit_parts(arrow_tables.METRICS, arrow_tables.counted(parts, read), format, output)
-    indexed = store.study(name).done_jobs.rows(study_status.listed)
-    lost = missing_rows(name, store.uri, {job: indexed.get(job, 0) - read[job] for job in labels})
-    for text in lost:
-        note(f"warning: {text}")
-    end_with(after_check(sound=not lost))

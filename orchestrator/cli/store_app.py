@@ -73,8 +73,8 @@ def metrics(
 ) -> None:
     """Print or export every metric of every epoch; as CSV if nothing else is asked for."""
     from compound.orchestrator.cli.export_tables import held_out_metrics
+    from compound.orchestrator.cli.export_tables import metrics as trained_metrics
     from compound.orchestrator.cli.printing import table_output
-    from compound.orchestrator.cli.status import metrics as trained_metrics
 
     chosen = unused_options.format_chosen(format, as_json=as_json)
     if parquet or csv:

@@ -124,7 +124,7 @@ def metrics_in_parts(
         yield pa.table(columns, schema=METRICS)
 
 
-def counted(parts: Iterable[pa.Table], by_job: Counter[str]) -> Iterator[pa.Table]:
+def counted_by_job(parts: Iterable[pa.Table], by_job: Counter[str]) -> Iterator[pa.Table]:
     """Pass tables of rows on, and count the lines of each job in `by_job`."""
     for part in parts:
         for lines in part["job"].value_counts().to_pylist():

@@ -78,8 +78,8 @@ def _lines(
     lines = {
         **repeated,
         "image": answers.image,
-        "actual": _words(answers.label, classes),
-        "predicted": _words(answers.predicted, classes),
+        "actual": _named(answers.label, classes),
+        "predicted": _named(answers.predicted, classes),
         "correct": answers.right,
     }
     return pa.table([lines[name] for name in PREDICTIONS.names], schema=PREDICTIONS)
@@ -91,5 +91,13 @@ def _repeated(value: str | float, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(value), count)
 
 
+def _named(indices: np.ndarray, classes: Sequence[str]) -> pa.Array:
+    """Return the names of classes; the number of a class whose name is not known any more."""
+    count = int(indices.max(initial=-1)) + 1
+    return _words(indices, (*classes, *map(str, range(len(classes), count))))
+
+
 def _words(indices: np.ndarray, words: Sequence[str]) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32()), pa.array(words))
+    return pa.DictionaryArray.from_arrays(
+        pa.array(indices, pa.int32()), pa.array(words, pa.string())
+    )

@@ -84,6 +84,15 @@ class PhaseRunner:
         self._name_trainers(title, requests.keys())
         return ending
 
+    def keep_known(self, jobs: Collection[str]) -> bool:
+        """Keep jobs of a phase that has ended in the study's index; False: some are gone.
+
+        So the study still knows of them when it trains only later phases.
+        """
+        results = self.store.results(jobs)
+        self.index.add(self._ended(results))
+        return len(results) == len({*jobs})
+
     def _retried_elsewhere(
         self, requests: Mapping[str, JobRequest], results: Mapping[str, JobResult]
     ) -> list[JobRequest]:

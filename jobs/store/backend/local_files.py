@@ -150,6 +150,7 @@ class LocalFiles:
         self._top.require()
         if path not in self._durable_names:
             make_durable_folder(os.path.dirname(path))
+        self._unshare(key, path)
         with opened(path, _LINES) as handle:
             check_regular(os.fstat(handle), path)  # writing to a pipe would wait for its reader
             size = os.fstat(handle).st_size
@@ -160,6 +161,15 @@ class LocalFiles:
         if durable and path not in self._durable_names:
             sync_folders([os.path.dirname(path)])
             self._durable_names.add(path)
+
+    def _unshare(self, key: str, path: str) -> None:
+        """Replace a file that has other names by a copy of its own, before lines are added.
+
+        A copy of a store by hard links (cp -al, rsnapshot) would get them too.
+        """
+        with explained(path), suppress(FileNotFoundError):
+            if os.lstat(path).st_nlink > 1 and (data := self.read(key)) is not None:
+                self.put({key: data})
 
     def lines(self, key: str) -> list[bytes]:
         """Return the lines of a key; a store copied from a bucket has them in several files."""

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import uuid
 
 from compound.jobs.regular_file import check_regular
 
@@ -30,6 +31,8 @@ def locked(path: str, note: bytes) -> "LocalLock | None":
         # is on a file without a name, and another process can lock a new file of that name.
         if not os.path.samestat(os.fstat(handle), os.stat(path)):
             raise FileNotFoundError(path)
+        if os.fstat(handle).st_nlink > 1:
+            handle = _unshared(handle, path)
         os.ftruncate(handle, 0)
         os.pwrite(handle, note, 0)
     except BlockingIOError:
@@ -39,6 +42,24 @@ def locked(path: str, note: bytes) -> "LocalLock | None":
         os.close(handle)
         raise
     return LocalLock(handle)
+
+
+def _unshared(handle: int, path: str) -> int:
+    """Put a file of its own in the place of a locked one that has other names; return its lock.
+
+    These are another store's, copied by hard links, whose lock and note it would share. Whoever
+    opened the old file meanwhile sees that its name is gone, and tries again.
+    """
+    own = f"{os.path.dirname(path)}/.{os.path.basename(path)}.{uuid.uuid4().hex[:8]}.tmp"
+    new = os.open(own, _FLAGS | os.O_EXCL, 0o666)
+    try:
+        fcntl.flock(new, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.replace(own, path)
+    except BaseException:
+        os.close(new)
+        raise
+    os.close(handle)
+    return new
 
 
 class LocalLock:

@@ -107,7 +107,7 @@ def stray(
         file=address(files, key),
         kind=kind,
         size=size,
-        what=problem.removeprefix("the file is foreign: "),
+        what=problem.removeprefix("the file is misplaced: "),
         next_step=_MISPLACED,
     )
 

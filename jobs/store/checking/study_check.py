@@ -17,7 +17,7 @@ from compound.jobs.store.checking.findings import (
     stray,
 )
 from compound.jobs.store.checking.job_view import read_file
-from compound.jobs.store.folders.study_folder import StudyFolder, holder_of, lease_key
+from compound.jobs.store.folders.study_folder import StudyFolder, holder_of, lease_key, lost_studies
 from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.checksummed_json import (
     DamagedError,
@@ -28,7 +28,7 @@ from compound.jobs.store.format.checksummed_json import (
     misplaced,
     version_of,
 )
-from compound.jobs.store.format.file_kinds import JOB_ID, STUDY_NAME, kind_of
+from compound.jobs.store.format.file_kinds import DRIVERS, JOB_ID, STUDY_NAME, kind_of
 from compound.jobs.store.format.schema_version import SCHEMA_VERSION
 from compound.schemas.errors import StoreError
 
@@ -41,6 +41,7 @@ _PIECE = 1 << 20
 _INDEX = "--repair deletes it; jobs are read themselves until the next run"
 _NOTE = "nothing: the next run of the study writes it again"
 _RESTORE = "restore the folder from a copy, or run the study again; or --repair forgets it"
+_END_OF_NOTE = b"}\n"
 _EVENTS = "nothing: a crash cuts off what it was just writing"
 
 
@@ -84,10 +85,7 @@ def check_top(files: Files, counts: FindingCounts, older_than: float) -> Iterato
 
 def _lost_studies(files: Files) -> Iterator[Finding]:
     """Yield studies of which no document and no event is left."""
-    names = (name.removesuffix(".json") for name in files.names(BEGUN) if name.endswith(".json"))
-    for study in filter(STUDY_NAME.fullmatch, names):
-        if _is_there(files, f"studies/{study}"):
-            continue
+    for study in lost_studies(files):
         problem = "the study was begun here, and its documents and events are gone"
         key = f"studies/{study}/"
         yield Finding(
@@ -101,21 +99,12 @@ def _lost_studies(files: Files) -> Iterator[Finding]:
         )
 
 
-def _is_there(files: Files, folder: str) -> bool:
-    """Whether a document or an event of a study is left."""
-    try:
-        names = files.names(folder)
-    except DamagedError:
-        return False  # it is no folder
-    return any(kind_of(f"{folder}/{name}") in ("document", "events") for name in names)
-
-
 def _unexpected(
     files: Files, folder: str, expected: re.Pattern[str], counts: FindingCounts, older_than: float
 ) -> Iterator[Finding]:
     listed = {entry.key: entry for entry in files.entries(folder, deep=False)}
     for entry in listed.values():
-        if _is_for_a_folder(entry, expected):
+        if _is_for_a_folder(files, entry, expected):
             yield lost(files, "", entry.key, f"it is {entry.strange or 'a file'}, not a folder")
         else:
             yield from check_file(files, "", entry, counts, older_than)
@@ -130,10 +119,16 @@ def _unexpected(
             yield foreign(files, "", key, 0, "a folder that the store does not know")
 
 
-def _is_for_a_folder(entry: Entry, expected: re.Pattern[str]) -> bool:
-    """Whether something else lies in a folder's place; a file may have a name like a study's."""
-    named = bool(expected.fullmatch(entry.key.rpartition("/")[2]))
-    return named and (bool(entry.strange) or expected is not STUDY_NAME)
+def _is_for_a_folder(files: Files, entry: Entry, expected: re.Pattern[str]) -> bool:
+    """Whether something else lies in a folder's place.
+
+    Among studies only where that study was begun: a file or a link may have a name like a study's.
+    """
+    name = entry.key.rpartition("/")[2]
+    if not expected.fullmatch(name) or expected is not STUDY_NAME:
+        return bool(expected.fullmatch(name))
+    records = (*files.names(BEGUN), *files.names(DRIVERS))
+    return bool(entry.strange) and f"{name}.json" in records
 
 
 def check_file(
@@ -170,7 +165,19 @@ def _content(files: Files, owner: str, key: str, counts: FindingCounts) -> Itera
         problem = "its hash is not that of its content and place"
         finding = lost(files, owner, key, problem, kind)
         yield finding.model_copy(update={"next_step": _INDEX}) if kind == "index" else finding
-    elif kind == "lease" and not _has_holder(data, key):
+    elif kind == "lease":
+        yield from _lease(files, owner, key, data)
+
+
+def _lease(files: Files, owner: str, key: str, data: bytes) -> Iterator[Finding]:
+    """Yield what is wrong with the note of a lease: it is written in place, so it may be cut."""
+    lease, written = lease_key(key), label_of(data).key
+    if intact(data) and written not in ("", lease):
+        yield stray(files, owner, key, f"it was written as {written}", "lease")
+    elif not _has_holder(data, key) and data.endswith(_END_OF_NOTE):
+        problem = "its checksum does not match"
+        yield lost(files, owner, key, problem, "lease").model_copy(update={"next_step": _NOTE})
+    elif not _has_holder(data, key):
         yield _torn(files, owner, key, len(data), "it does not name its holder", _NOTE)
 
 

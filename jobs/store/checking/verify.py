@@ -1,26 +1,21 @@
-"""Recomputes every checksum of a store, for `compound verify`."""
+"""Recomputes every checksum of a store, for `compound verify`: what `fsck` finds, and no more."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Literal
 
 from compound.jobs.store.backend.files import Files
 from compound.jobs.store.checking.findings import Finding, FindingCounts
-from compound.jobs.store.checking.job_check import check_job
-from compound.jobs.store.checking.job_view import folders_among
-from compound.jobs.store.checking.study_check import check_study, check_top
-from compound.jobs.store.folders.job_folder import JobFolder
-from compound.jobs.store.folders.known_jobs import known_to
+from compound.jobs.store.checking.fsck import CheckOptions, check_store
 from compound.jobs.store.folders.study_folder import StudyFolder
 from compound.schemas.base import Model
 
 Kind = Literal["damaged", "missing", "misplaced", "newer"]
-_REPORTED_PROBLEMS = ("misplaced", "missing", "damaged", "newer", "torn")
-_WORDS: dict[str, Kind] = {"missing": "missing", "newer": "newer", "misplaced": "misplaced"}
+_KINDS: dict[str, Kind] = {"missing": "missing", "newer": "newer", "misplaced": "misplaced"}
 """What people call a problem; all others are damage."""
 
 
 class Damage(Model):
-    """A file that is damaged or missing, in another's place, or of a newer schema."""
+    """A file that is damaged or missing, in another's place, newer, or whose end was cut off."""
 
     owner: str
     """The job or the study that it belongs to; empty for the store's own."""
@@ -35,36 +30,34 @@ class Audit(Model):
     files: int = 0
     bytes: int = 0
     damaged: tuple[Damage, ...] = ()
+    torn: tuple[Damage, ...] = ()
+    """What a crash has cut off: it was never acknowledged as durable."""
 
 
-def audit(files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder]) -> Audit:
-    """Check jobs, studies and the store's own records."""
-    counts = FindingCounts()
-    findings = [
-        finding
-        for finding in _findings(files, job_ids, studies, counts)
-        if finding.problem in _REPORTED_PROBLEMS
-    ]
-    damaged = [
-        Damage(
-            owner=finding.owner,
-            file=finding.file,
-            problem=finding.what,
-            kind=_WORDS.get(finding.problem, "damaged"),
-        )
-        for finding in findings
-    ]
-    return Audit(files=counts.files, bytes=counts.bytes, damaged=tuple(damaged))
+def audit(
+    files: Files,
+    job_ids: Iterable[str],
+    studies: Iterable[StudyFolder],
+    needed: Iterable[str] = (),
+) -> Audit:
+    """Check jobs, studies and the store's own records as `fsck` does.
+
+    `needed`: the documents without which there is no study.
+    """
+    counts, options = FindingCounts(), CheckOptions(older_than=0, needed=tuple(needed))
+    findings = [*check_store(files, job_ids, studies, counts, options)]
+    return Audit(
+        files=counts.files,
+        bytes=counts.bytes,
+        damaged=tuple(_damage(finding) for finding in findings if finding.grave),
+        torn=tuple(_damage(finding) for finding in findings if finding.problem == "torn"),
+    )
 
 
-def _findings(
-    files: Files, job_ids: Iterable[str], studies: Iterable[StudyFolder], counts: FindingCounts
-) -> Iterator[Finding]:
-    yield from check_top(files, counts, 0)
-    by_name = {study.name: study for study in studies}
-    chosen = [by_name[name] for name in folders_among(files, "studies", by_name)]
-    seen = known_to(chosen)
-    for job_id in folders_among(files, "jobs", dict.fromkeys([*job_ids, *seen])):
-        yield from check_job(JobFolder(files, job_id), counts, 0, seen.get(job_id))[1]
-    for study in chosen:
-        yield from check_study(files, study, counts, 0)
+def _damage(finding: Finding) -> Damage:
+    return Damage(
+        owner=finding.owner,
+        file=finding.file,
+        problem=finding.what,
+        kind=_KINDS.get(finding.problem, "damaged"),
+    )

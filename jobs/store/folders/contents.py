@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pydantic import Field
 
 from compound.jobs.store.backend.files import Files
-from compound.jobs.store.format.begun_study import BegunStudy, put_begun
+from compound.jobs.store.format.begun_study import BegunStudy, put_begun, read_begun
 from compound.jobs.store.format.checksummed_json import DamagedError, seal, unseal
 from compound.jobs.store.format.file_kinds import CONTENTS, INDEX, ROSTER, kind_of
 from compound.schemas.base import Model
@@ -46,6 +46,10 @@ class StudyContents:
         return (
             None if data is None else unseal(data, Contents, self._files.locate(self.key), self.key)
         )
+
+    def was_kept(self) -> bool:
+        """Whether the study had a list once, also where that is gone."""
+        return read_begun(self._files, self._study) is not None
 
     def current(self) -> Contents:
         """Return the list, or one of what lies there where there is none that can be read."""

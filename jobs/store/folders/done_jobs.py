@@ -63,8 +63,9 @@ class DoneJobs(ParquetCache):
 
     def __init__(self, files: Files, folder: str) -> None:
         super().__init__(files, folder)
-        self._done: dict[str, Ended] = {}
-        self._written = 0
+        self._done: dict[str, Ended] | None = None
+        """All jobs of the index; None: nothing was added, and the index was not read."""
+        self._written, self._changed = 0, False
         self._due = 0.0
 
     def read(self, among: Iterable[str] | None = None) -> dict[str, Ended]:
@@ -98,18 +99,27 @@ class DoneJobs(ParquetCache):
         return {job: rows for table_pairs in pairs for job, rows in table_pairs}
 
     def add(self, ended: Iterable[Ended]) -> None:
-        """Take in jobs that are done, and write them where they are many more, or it is time."""
-        self._done |= {job.result.job: job for job in ended if job.result.status == "done"}
+        """Take in jobs that are done, and write them where they are many more, or it is time.
+
+        A job that was there before stays, whether or not it is still planned: the index is the
+        second place that knows of it.
+        """
+        if self._done is None:
+            self._done = self.read()
+            self._written = len(self._done)
+        done = {job.result.job: job for job in ended if job.result.status == "done"}
+        self._changed |= any(self._done.get(job) != now for job, now in done.items())
+        self._done |= done
         if len(self._done) > _GROWTH * self._written + 1 or self._due < time.monotonic():
             self.write()
 
     def write(self) -> None:
         """Write what was taken in, if anything is new, in place of the file before."""
-        if len(self._done) == self._written:
+        if not (self._done and self._changed):
             return
         began = time.monotonic()
         self.replace(_table(self._done.values()))
-        self._written, now = len(self._done), time.monotonic()
+        self._written, self._changed, now = len(self._done), False, time.monotonic()
         self._due = now + max(_PAUSE, _IDLE * (now - began))
 
 

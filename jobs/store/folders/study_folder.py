@@ -17,8 +17,16 @@ from compound.jobs.store.backend.files import Files
 from compound.jobs.store.folders.contents import StudyContents
 from compound.jobs.store.folders.done_jobs import DoneJobs
 from compound.jobs.store.folders.planned_jobs import PlannedJobs
+from compound.jobs.store.format.begun_study import BEGUN
 from compound.jobs.store.format.checksummed_json import DamagedError, seal, unseal
-from compound.jobs.store.format.file_kinds import CONTENTS, DOCUMENT, EVENTS, LEASE, STUDY_NAME
+from compound.jobs.store.format.file_kinds import (
+    CONTENTS,
+    DOCUMENT,
+    EVENTS,
+    LEASE,
+    STUDY_NAME,
+    kind_of,
+)
 from compound.schemas.base import Model
 from compound.schemas.errors import BusyError, StoreError
 from compound.schemas.job import Event
@@ -243,3 +251,26 @@ def _from_line(line: bytes, seed: int) -> Event | None:
         return None
     timed = "wall_time" in event.model_fields_set
     return event if timed else event.model_copy(update={"wall_time": None})
+
+
+def stored_studies(files: Files) -> list[str]:
+    """Return the names of the folders of studies; a link or a file among them is none."""
+    no_folders = {entry.key for entry in files.entries("studies", deep=False)}
+    names = filter(STUDY_NAME.fullmatch, files.names("studies"))
+    return [name for name in names if f"studies/{name}" not in no_folders]
+
+
+def lost_studies(files: Files) -> list[str]:
+    """Return the names of the studies that were begun, and whose documents and events are gone."""
+    names = (name.removesuffix(".json") for name in files.names(BEGUN) if name.endswith(".json"))
+    studies = filter(STUDY_NAME.fullmatch, names)
+    return [study for study in studies if not _is_there(files, f"studies/{study}")]
+
+
+def _is_there(files: Files, folder: str) -> bool:
+    """Whether a document or an event of a study is left."""
+    try:
+        names = files.names(folder)
+    except DamagedError:
+        return False  # it is no folder
+    return any(kind_of(f"{folder}/{name}") in ("document", "events") for name in names)

@@ -125,7 +125,7 @@ def damaged(reason: str, where: str) -> DamagedError:
 def misplaced(key: str, where: str) -> MisplacedError:
     """Return the error of a file that was written for another place."""
     advice = "move it back there, or away; nothing reads it here"
-    problem = f"the file is foreign: it was written as {key or 'no file of a study or job'}"
+    problem = f"the file is misplaced: it was written as {key or 'no file of a study or job'}"
     return MisplacedError(problem, where=where, next_step=advice)
 
 

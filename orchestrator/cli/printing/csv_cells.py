@@ -9,9 +9,10 @@ import pyarrow.compute as pc
 
 from compound.jobs.wording.printable import in_line
 
-_FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
-"""How a cell begins that spreadsheets compute, in some locales by full-width
-signs too (owasp.org/www-community/attacks/CSV_Injection)."""
+_SPACES = " \t\r\n\v\f\xa0\u1680\u2000-\u200b\u3000\ufeff"
+_FORMULA = f"^[{_SPACES}]*[=+\\-@＝＋－＠]|^[\t\r\n]"
+"""How a cell begins that spreadsheets compute, after spaces of any kind too, and in some locales by
+full-width signs (owasp.org/www-community/attacks/CSV_Injection)."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from compound.jobs.store.artifacts import ArtifactStore
-from compound.jobs.store.format.file_kinds import STUDY_NAME
 from compound.orchestrator.cli.printing.command_line import DEFAULT_STORE
+from compound.orchestrator.losses.study_losses import checkable_jobs, lost_study, study_folder
 from compound.orchestrator.records.documents import Documents, documents
 from compound.orchestrator.wording.numbers import closest
 from compound.schemas.errors import SpecError, StoreError
@@ -18,10 +18,20 @@ def find(study: str, uri: str | None) -> tuple[ArtifactStore, Documents]:
     another store than its own.
     """
     study, store = opened(study, uri)
-    stored = documents(store.study(study)) if STUDY_NAME.fullmatch(study) else None
+    folder = study_folder(store, study)
+    stored = documents(folder) if folder else None
     if stored is None:
         raise unknown_study(study, store)
     return store.knowing(study), stored
+
+
+def checked(study: str, uri: str | None) -> tuple[str, ArtifactStore, list[str]]:
+    """Return a study's name, its store and its planned jobs, however damaged it is."""
+    study, store = opened(study, uri)
+    jobs = checkable_jobs(store, study)
+    if jobs is None:
+        raise unknown_study(study, store)
+    return study, store, jobs
 
 
 def opened(study: str, uri: str | None) -> tuple[str, ArtifactStore]:
@@ -45,7 +55,9 @@ def is_spec(study: str) -> bool:
 
 
 def unknown_study(study: str, store: ArtifactStore) -> StoreError:
-    """Return the error for a study that a store does not have."""
+    """Return the error for a study that a store does not have, or has lost."""
+    if lost := lost_study(store, study):
+        return lost
     studies = store.studies()
     return StoreError(
         f"no study is called '{study}'{closest(study, studies)}",

@@ -9,6 +9,7 @@ from typing import Any, TextIO
 from compound.jobs.wording.plain_streams import obeying, write_styled
 from compound.jobs.wording.printable import in_line
 from compound.orchestrator.cli.printing.command_line import as_typed, typed_program
+from compound.schemas.errors import after_check, end_with
 
 _MANY = 500
 """Rows from which on a table is printed without wrapping and colours."""
@@ -87,6 +88,19 @@ def say(*lines: str) -> None:
 def note(*lines: str) -> None:
     r"""Print lines beside the answer, to stderr; a newline in one of them is shown as `\n`."""
     _print_lines(sys.stderr, lines)
+
+
+def end_after(lost: Iterable[str]) -> None:
+    """Warn of what is missing, and end with code 1 where anything is."""
+    texts = [*lost]
+    note_lost(texts)
+    end_with(after_check(sound=not texts))
+
+
+def note_lost(lost: Iterable[str]) -> None:
+    """Warn of what is missing, to stderr."""
+    for text in lost:
+        note(f"warning: {text}")
 
 
 def _print_lines(stream: TextIO, lines: Sequence[str]) -> None:

@@ -7,10 +7,10 @@ from compound.jobs.store.artifacts import ArtifactStore
 from compound.jobs.store.folders.job_state import JobState
 from compound.jobs.store.folders.planned_jobs import Line
 from compound.jobs.store.folders.study_folder import StudyFolder
-from compound.jobs.store.format.file_kinds import CONTENTS, STUDY_NAME
 from compound.orchestrator.answer.so_far import Work, stage_of, work
 from compound.orchestrator.choose.other_rates import OtherRates
 from compound.orchestrator.cli.printing.named_study import unknown_study
+from compound.orchestrator.losses.study_losses import lost_by_listing, study_folder
 from compound.orchestrator.records.documents import (
     ALONG,
     ANSWER,
@@ -29,7 +29,6 @@ from compound.orchestrator.records.documents import (
 )
 from compound.orchestrator.records.job_list import lines_of, once, planning
 from compound.orchestrator.records.selected_scores import sentence_as_read
-from compound.orchestrator.wording.missing_texts import missing_documents
 from compound.schemas.answer import Answer
 from compound.schemas.data import DataInfo
 from compound.schemas.final_evaluation import FinalTest
@@ -67,7 +66,7 @@ class StudyStatus:
     @classmethod
     def of(cls, store: ArtifactStore, study: str) -> "StudyStatus":
         """Read what is needed of a study. StoreError: there is none of that name."""
-        folder = store.study(study) if STUDY_NAME.fullmatch(study) else None
+        folder = study_folder(store, study)
         listed = folder.sizes() if folder else {}
         record = folder.read(SPEC, Record) if folder and SPEC in listed else None
         if folder is None or record is None:
@@ -92,7 +91,7 @@ class StudyStatus:
             spent,
             folder.read(FINAL_TEST, FinalTest) if FINAL_TEST in listed else None,
             folder.read(DATA, DataInfo) if DATA in listed else None,
-            missing_documents(folder.contents.read() if CONTENTS in listed else None, listed),
+            lost_by_listing(store, study, listed),
             OtherRates.read(folder, record.spec, listed, [line.job for line in planned]),
         )
 

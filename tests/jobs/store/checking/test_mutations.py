@@ -181,7 +181,7 @@ def test_a_copied_attempt_makes_no_orphans(whole: Whole, tmp_path: Path) -> None
 
 def test_a_deleted_document_is_named(whole: Whole, tmp_path: Path) -> None:
     root = copied(whole, tmp_path)
-    (root / "studies/one/verdict.json").unlink()
+    (root / "studies/first/verdict.json").unlink()
     said = compound("status", "first", "--store", str(root))
     assert "warning: verdict.json of the study is missing" in said.stdout
     said = compound("fsck", "first", "--store", str(root), "--repair")

@@ -24,7 +24,8 @@ def store(tmp_path: Path) -> ArtifactStore:
     with store.writer(JOB) as writer:
         writer.resume()
         log(writer, 3)
-    store.study("s").write("plan.json", Coefficients())
+    for name in ("spec.json", "plan.json"):
+        store.study("s").write(name, Coefficients())
     return store
 
 
@@ -77,7 +78,8 @@ def test_a_torn_line_of_events_is_counted(
 ) -> None:
     Path(store.uri, "studies/s/events.jsonl").write_bytes(b'{"crc32": "00')
     code, out = verify(store, capsys, "--json")
-    assert code == 1 and "1 line" in json.loads(out)["damaged"][0]["problem"]
+    audit = json.loads(out)
+    assert code == 0 and audit["damaged"] == [] and "1 line" in audit["torn"][0]["problem"]
 
 
 def test_an_unknown_study_is_refused(

@@ -82,6 +82,18 @@ def test_it_is_written_as_it_grows_and_one_file_is_left(store: ArtifactStore) ->
     assert index.names() == before
 
 
+def test_a_later_driver_keeps_what_was_there(store: ArtifactStore) -> None:
+    for some in (IDS[:10], IDS[5:20], IDS[20:30], []):
+        index = store.study("small").done_jobs
+        index.add(store.ended(id_) for id_ in some)
+        index.write()
+    assert store.study("small").done_jobs.read().keys() == {*IDS[:30]}
+    shutil.rmtree(Path(store.uri, "jobs", IDS[3]))
+    damaged = store.audit([], ["small"]).damaged
+    (problem,) = [damage.problem for damage in damaged if damage.owner == IDS[3]]
+    assert "missing" in problem
+
+
 @pytest.mark.parametrize("offset", [0, 100, -1, -6, -60])
 def test_a_flipped_bit_is_found_and_the_jobs_are_read(
     store: ArtifactStore, offset: int, caplog: pytest.LogCaptureFixture
