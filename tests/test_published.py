@@ -116,4 +116,4 @@ def test_no_trained_network_within_the_limits_beats_the_advice(store: Path) -> N
     for limit in (("--multiple", "7.2"), ("--accuracy", "0.7")):
         advice = compound("advise", STUDY, "--store", str(store), *limit)
         assert advice.stdout.startswith("For 7.02x the compute (MACs): the published split, phi 3")
-        assert "70.8 % on test images (" in advice.stdout
+        assert "70.8 % on test images. " in advice.stdout

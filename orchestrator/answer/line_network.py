@@ -30,6 +30,8 @@ class LineBuilder:
     coefficients: Coefficients
     profile: DeviceProfile | None
     networks: Networks = field(default_factory=Networks)
+    choices: tuple[Coefficients, ...] = ()
+    """What the search can choose: a spec is refused whose phi is too large for any of them."""
 
     @classmethod
     def of(
@@ -39,8 +41,22 @@ class LineBuilder:
         planned = stored.plan or stored.trained
         if planned is None or coefficients is None:
             return None
-        spec = stored.record.spec
-        return cls(spec, planned.baseline, planned.data, coefficients, planned.profile, networks)
+        spec, searched = stored.record.spec, stored.plan.candidates if stored.plan else ()
+        return cls(
+            spec,
+            planned.baseline,
+            planned.data,
+            coefficients,
+            planned.profile,
+            networks,
+            tuple(candidate.coefficients for candidate in searched),
+        )
+
+    def obstacle(self, phi: float) -> str:
+        """Say why a spec may not have that phi, as its check does; empty where it may."""
+        choices, network = (self.coefficients, *self.choices), self.baseline.architecture
+        found = (text for c in choices for _, _, text in obstacles(self.spec, network, c, phi))
+        return next(found, "")
 
     def network(self, phi: float) -> Candidate | None:
         """Return the network at phi, counted exactly; None where it cannot be built here."""

@@ -14,10 +14,10 @@ from compound.schemas.answer import Answer
 def stored_answer(store: ArtifactStore, stored: Documents) -> Answer | None:
     """Return the answer that the study wrote, or make it; None where nothing is planned yet.
 
-    One that an older program has picked from the choice's line alone is made anew.
+    One that an older program has picked by another rule is made anew.
     """
     answer = store.study(stored.record.spec.name).read(ANSWER, Answer)
-    if answer and (answer.compared or stored.along is None):
+    if answer and answer.against_best and (answer.compared or stored.along is None):
         return answer
     return made_answer(store, stored) or answer
 
