@@ -79,7 +79,7 @@ def test_a_way_that_is_shown_ahead_is_the_answer() -> None:
     answer = answer_of(SHOWN)
     assert (answer.way, answer.phi, answer.compared) == ("published", 3, True)
     assert answer.row is not None and answer.row.way == "published"
-    assert "x the compute (MACs): the published split, phi 3, depth x " in answer.sentence
+    assert "x the compute (MACs): the published split, phi 3, 346 k" in answer.sentence
     assert "A doubling beyond it is expected to bring" in answer.sentence
     assert "At phi 3 the choice (alpha " in answer.sentence
     assert not any("not shown to be better" in note for note in answer.notes)
@@ -181,11 +181,11 @@ def test_the_recommended_line_goes_on_beyond_what_is_trained() -> None:
 
 def test_advice_says_which_way_its_network_belongs_to() -> None:
     answer = answer_of(SHOWN)
-    choice = chosen(SHOWN, multiple="100")
+    choice = chosen(SHOWN, multiple="30")
     beyond = beyond_choice(SHOWN, answer, choice.option.row)
     text = advice_text.sentence(answer, choice, *beyond)
     assert choice.option.row.phi > 3 and "the published split, phi " in text
-    limits = [parsed("multiple", "100")]
+    limits = [parsed("multiple", "30")]
     assert "of the published split, the next larger, takes" in advice_text.why(limits, choice)
 
 
