@@ -137,6 +137,10 @@ class Answer(Model):
         named = (row for row in self.rows if (row.phi, row.way) == (self.phi, self.way))
         return next(named, None)
 
+    def is_current(self, *, compared: bool) -> bool:
+        """Whether it was picked by today's rule; `compared`: the study has compared other ways."""
+        return self.against_best and (self.compared or not compared)
+
     @property
     def text(self) -> str:
         """All that is said first."""

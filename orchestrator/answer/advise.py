@@ -54,7 +54,7 @@ class _Within:
 
     steps: list[list[Option]]
     """Of each phi, the recommended one first."""
-    others: list[Option]
+    beside_line: list[Option]
     """Trained ones of other ways."""
     binding: tuple[LimitName, ...] = ()
     neighbour: AnswerRow | None = None
@@ -64,7 +64,7 @@ class _Within:
     @property
     def all(self) -> list[Option]:
         """Every network once."""
-        return [*(option for step in self.steps for option in step), *self.others]
+        return [*(option for step in self.steps for option in step), *self.beside_line]
 
 
 def choose(
@@ -121,10 +121,10 @@ def _within(options: Options, limits: Sequence[Limit], target: Limit | None) -> 
             break
     if not steps and larger:
         raise none_fits(_over(larger.row, limits)[0], larger.row)
-    others = [option for option in options.trained if not _over(option.row, limits)]
+    beside_line = [option for option in options.trained if not _over(option.row, limits)]
     if larger is None:
-        return _Within(steps, others, end=options.end(steps[-1][0].row.phi))
-    return _Within(steps, others, _over(larger.row, limits), larger.row)
+        return _Within(steps, beside_line, end=options.end(steps[-1][0].row.phi))
+    return _Within(steps, beside_line, _over(larger.row, limits), larger.row)
 
 
 def _reaches(option: Option, target: Limit | None) -> bool:
@@ -168,31 +168,33 @@ def _cheapest(
     study: str, within: _Within, target: Limit, latency: Limit | None, timed: Measure
 ) -> Choice:
     """Return the cheapest network that reaches an accuracy or is expected to."""
-    known = [option for option in within.all if option.row.score is not None]
-    if not known:
+    scored = [option for option in within.all if option.row.score is not None]
+    if not scored:
         raise none_predicted(study)
     if latency:
-        known = _timely(known, target, latency, timed)
-    enough = [option for option in known if _reaches(option, target)]
+        scored = _timely(scored, target, latency, timed)
+    enough = [option for option in scored if _reaches(option, target)]
     if not enough:
-        raise none_reaches(target, max(known, key=lambda option: option.row.score or 0.0).row)
+        raise none_reaches(target, max(scored, key=lambda option: option.row.score or 0.0).row)
     option = min(enough, key=lambda option: (option.row.ratio, not option.row.trained))
     smaller = [o.row for o in within.all if o.row.ratio < option.row.ratio]
     below = max(smaller, key=lambda row: row.ratio, default=None)
     return Choice(option, ("accuracy",), below, timed(option.network) if latency else None)
 
 
-def _timely(known: Sequence[Option], target: Limit, latency: Limit, timed: Measure) -> list[Option]:
+def _timely(
+    scored: Sequence[Option], target: Limit, latency: Limit, timed: Measure
+) -> list[Option]:
     """Return the networks that may be taken within a latency, and the best that miss the target.
 
     Only those that reach the target are timed. SpecError: the smallest network is too slow.
     """
-    smallest = min(known, key=lambda option: option.row.ratio)
+    smallest = min(scored, key=lambda option: option.row.ratio)
     time = timed(smallest.network)
     if time.median > latency.value:
         raise none_fits("latency", smallest.row, time.median)
-    fast = [option for option in known if not _reaches(option, target)]
-    for option in sorted(known, key=lambda option: option.row.ratio):
+    fast = [option for option in scored if not _reaches(option, target)]
+    for option in sorted(scored, key=lambda option: option.row.ratio):
         if _reaches(option, target) and timed(option.network).median <= latency.value:
             return [*fast, option]
     return [option for option in fast if timed(option.network).median <= latency.value]
@@ -218,7 +220,7 @@ def _fast_enough(within: _Within, limit: Limit, timed: Measure) -> _Within:
         return within
     larger = steps[high][0]
     beside = timed(larger.network)
-    return _Within(steps[:high], within.others, ("latency",), larger.row, beside)
+    return _Within(steps[:high], within.beside_line, ("latency",), larger.row, beside)
 
 
 def beyond_choice(

@@ -66,9 +66,9 @@ def pick(rows: Sequence[AnswerRow], ways: Mapping[float, Way]) -> AnswerRow | No
     trained = [row for row in rows if row.trained]
     line = [row for row in trained if row.way == ways.get(row.phi, "choice")]
     worth = [row for row in line[1:] if _may_be_worth_it(row.doubling)]
-    taken = [row for row in (*line[:1], *worth) if not _beaten(row, trained)]
+    unbeaten = [row for row in (*line[:1], *worth) if not _beaten(row, trained)]
     smallest = [row for row in trained if line and row.ratio <= line[0].ratio]
-    return next(reversed(taken), None) or best_of(smallest)
+    return next(reversed(unbeaten), None) or best_of(smallest)
 
 
 def best_of(rows: Sequence[AnswerRow]) -> AnswerRow | None:

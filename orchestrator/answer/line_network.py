@@ -55,8 +55,8 @@ class LineBuilder:
     def obstacle(self, phi: float) -> str:
         """Say why a spec may not have that phi, as its check does; empty where it may."""
         choices, network = (self.coefficients, *self.choices), self.baseline.architecture
-        found = (text for c in choices for _, _, text in obstacles(self.spec, network, c, phi))
-        return next(found, "")
+        problems = (text for c in choices for _, _, text in obstacles(self.spec, network, c, phi))
+        return next(problems, "")
 
     def network(self, phi: float) -> Candidate | None:
         """Return the network at phi, counted exactly; None where it cannot be built here."""

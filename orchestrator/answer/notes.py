@@ -18,6 +18,7 @@ from compound.orchestrator.wording.numbers import percent, short
 from compound.schemas.answer import AnswerRow
 from compound.schemas.architecture import CONTROLS, Candidate
 from compound.schemas.outcomes.along import WayPoint, WaysCompared
+from compound.schemas.verdict import Verdict
 
 if TYPE_CHECKING:
     from compound.orchestrator.records.documents import Documents
@@ -54,7 +55,25 @@ def _measured(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:
     if stored.test and stored.test.outdated and stored.test.readings:
         yield f"accuracies are of validation images: {stored.test.outdated}"
     yield from _counted_seeds(rows)
+    yield from _held_out(rows, stored.verdict)
     yield from _uneven_hours(rows)
+
+
+def _held_out(rows: Sequence[AnswerRow], verdict: Verdict | None) -> Iterator[str]:
+    """Say why the choice has another accuracy here than in the search's table."""
+    chosen = [s for s in (verdict.standings if verdict else ()) if s.candidate == verdict.chosen]
+    for row in rows:
+        value = row.validation.value if row.validation else None
+        held_out = verdict and verdict.worth and value == verdict.worth.value
+        untested = row.accuracy is not None and row.accuracy.part == "validation"
+        mean = chosen[0].mean if chosen and row.network == chosen[0].candidate else None
+        if value is None or mean is None or not (held_out and untested):
+            continue
+        if percent(mean) != percent(value):
+            yield (
+                f"{place_text(row)}: {percent(value)} is what seeds that took no part in choosing "
+                f"it give; the search's mean of it, {percent(mean)}, has the luck of the choice"
+            )
 
 
 def _not_trained(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:

@@ -17,11 +17,11 @@ def ranked(options: Sequence[Option], rows: Mapping[Way, Sequence[AnswerRow]]) -
     largest trained one of their way, so that more has been better so far; else they come last.
     `rows`: of every way, its trained networks among them.
     """
-    known = sorted((o for o in options if o.row.score is not None), key=_order)
+    scored = sorted((o for o in options if o.row.score is not None), key=_order)
     unknown = sorted((o for o in options if o.row.score is None), key=lambda o: -o.row.ratio)
-    hopeful = [o for o in unknown if not known or _grows(o.row, known[0].row, rows)]
+    hopeful = [o for o in unknown if not scored or _grows(o.row, scored[0].row, rows)]
     rest = [option for option in unknown if option not in hopeful]
-    return [*hopeful, *known, *rest]
+    return [*hopeful, *scored, *rest]
 
 
 def _order(option: Option) -> tuple[float, bool, float]:

@@ -17,7 +17,7 @@ def stored_answer(store: ArtifactStore, stored: Documents) -> Answer | None:
     One that an older program has picked by another rule is made anew.
     """
     answer = store.study(stored.record.spec.name).read(ANSWER, Answer)
-    if answer and answer.against_best and (answer.compared or stored.along is None):
+    if answer and answer.is_current(compared=stored.along is not None):
         return answer
     return made_answer(store, stored) or answer
 

@@ -147,9 +147,9 @@ def _next_step(store: ArtifactStore, stored: Documents, choice: Choice, typed: s
 
 def _has_weights(store: ArtifactStore, job: str) -> bool:
     """Whether a checkpoint of a job is there; of a bucket, whether its records name one."""
-    stored = store.checkpoints(job)[-1:]
-    places = [store.locate(file) for kept in stored for file in kept.files.values()]
-    return bool(places) and all("://" in place or Path(place).is_file() for place in places)
+    newest = store.checkpoints(job)[-1:]
+    files = [store.locate(file) for checkpoint in newest for file in checkpoint.files.values()]
+    return bool(files) and all("://" in file or Path(file).is_file() for file in files)
 
 
 def _print(advice: Advice, *, as_json: bool) -> None:
