@@ -98,6 +98,10 @@ class WayBuilder:
             return None
         return None if isinstance(network, str) else network
 
+    def obstacle(self, phi: float) -> str:
+        """Say why a spec may not have that phi, as its check does; empty where it may."""
+        return self.choice.obstacle(phi)
+
     def request(self, network: Candidate, phi: float) -> JobRequest:
         """Return the training of a network by the family's recipe, with the first seed."""
         return self.choice.request(network, phi)

@@ -61,18 +61,18 @@ def _measured(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:
 
 def _held_out(rows: Sequence[AnswerRow], verdict: Verdict | None) -> Iterator[str]:
     """Say why the choice has another accuracy here than in the search's table."""
-    chosen = [s for s in (verdict.standings if verdict else ()) if s.candidate == verdict.chosen]
+    if verdict is None or verdict.worth is None:
+        return
+    means = {standing.candidate: standing.mean for standing in verdict.standings}
+    mean, held_out = means.get(verdict.chosen or ""), percent(verdict.worth.value)
     for row in rows:
-        value = row.validation.value if row.validation else None
-        held_out = verdict and verdict.worth and value == verdict.worth.value
+        # Where the family has trained it anew, the row is of other seeds.
+        same = row.network == verdict.chosen and row.score == verdict.worth.value
         untested = row.accuracy is not None and row.accuracy.part == "validation"
-        mean = chosen[0].mean if chosen and row.network == chosen[0].candidate else None
-        if value is None or mean is None or not (held_out and untested):
-            continue
-        if percent(mean) != percent(value):
+        if same and untested and mean is not None and percent(mean) != held_out:
             yield (
-                f"{place_text(row)}: {percent(value)} is what seeds that took no part in choosing "
-                f"it give; the search's mean of it, {percent(mean)}, has the luck of the choice"
+                f"{place_text(row)}: {held_out} is what seeds that took no part in choosing it "
+                f"give; the search's mean of it, {percent(mean)}, has the luck of the choice"
             )
 
 

@@ -246,3 +246,12 @@ def test_no_study_gives_an_impossible_number_or_contradicts_itself(data):
     if answer.row and answer.phi:
         assert answer.row.doubling is None or answer.row.doubling.worth is not False
     assert ("brought nothing" in answer.scaling) <= (outcome == "no gain")
+
+
+def test_the_two_accuracies_of_the_choice_are_told_apart():
+    inputs = searched(FLAT)
+    verdict = inputs.stored.verdict
+    worth = verdict.worth.model_copy(update={"value": verdict.worth.value - 0.01, "low": 0.7})
+    moved = replace(inputs.stored, verdict=verdict.model_copy(update={"worth": worth}))
+    (note,) = [text for text in answer_of(replace(inputs, stored=moved)).notes if "luck" in text]
+    assert note.startswith(f"phi 1: {100 * worth.value:.1f} % is what seeds that took no part")
