@@ -53,6 +53,8 @@ class Doubling(Model):
     basis: Literal["measured", "law"]
     """`measured`: between two networks on the same validation images, so the interval is of the
     noise between seeds; `law`: by the power law."""
+    plain: bool = False
+    """The networks cost nearly the same, so this is their difference as it is, of no doubling."""
 
     @property
     def worth(self) -> bool | None:
@@ -87,12 +89,18 @@ class AnswerRow(Model):
     validation: Reached | None = None
     """The accuracy that decisions see; its interval is of the noise between seeds alone."""
     doubling: Doubling | None = None
-    """Against the last row before it on its line that the same recipe has trained."""
+    """Against the best smaller network of its line that the same recipe has trained."""
 
     @property
     def trained(self) -> bool:
         """Whether the network has a measured accuracy."""
         return self.accuracy is not None and self.accuracy.part != "law"
+
+    @property
+    def score(self) -> float | None:
+        """The accuracy that decides: of validation images, measured or expected."""
+        decides = self.validation or self.accuracy
+        return decides.value if decides else None
 
 
 class Answer(Model):
@@ -111,6 +119,9 @@ class Answer(Model):
     """Its way of scaling: another than the choice only where it is shown to be ahead."""
     compared: bool = False
     """Whether other ways of scaling were looked at; False in answers of older programs too."""
+    against_best: bool = False
+    """Whether networks are compared with the best smaller one; False in answers of older programs,
+    which compared with the one before."""
     beyond: Doubling | None = None
     """What a doubling beyond it brings."""
     sentence: str
@@ -131,6 +142,10 @@ class Answer(Model):
         named = (row for row in self.rows if (row.phi, row.way) == (self.phi, self.way))
         return next(named, None)
 
+    def is_current(self, *, compared: bool) -> bool:
+        """Whether it was picked by today's rule; `compared`: the study has compared other ways."""
+        return self.against_best and (self.compared or not compared)
+
     @property
     def text(self) -> str:
         """All that is said first."""
@@ -145,7 +160,16 @@ class Answer(Model):
         return f"So far ({self.so_far}): {text}"
 
 
-LimitName = Literal["gpu_hours", "params", "macs", "latency", "multiple", "accuracy"]
+class Timing(Model):
+    """What one image takes, over some timed passes: seconds."""
+
+    median: float
+    low: float
+    """The first quartile, and the third: a quarter of the passes took less, and more."""
+    high: float
+
+
+LimitName = Literal["gpu_hours", "cpu_hours", "params", "macs", "latency", "multiple", "accuracy"]
 
 
 class Limit(Model):
@@ -169,6 +193,8 @@ class Advice(Model):
     row: AnswerRow
     latency: float | None = None
     """Seconds for one image, as measured on this machine; None where it was not asked for."""
+    latency_spread: tuple[float, float] | None = None
+    """Its quartiles over the timed passes."""
     beyond: Doubling | None
     """What the next doubling brings; None where it is not known."""
     sentence: str

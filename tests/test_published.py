@@ -1,5 +1,6 @@
 """The published study: its records are read, its spec holds, its page has their numbers."""
 
+import shlex
 import tarfile
 from pathlib import Path
 
@@ -116,4 +117,18 @@ def test_no_trained_network_within_the_limits_beats_the_advice(store: Path) -> N
     for limit in (("--multiple", "7.2"), ("--accuracy", "0.7")):
         advice = compound("advise", STUDY, "--store", str(store), *limit)
         assert advice.stdout.startswith("For 7.02x the compute (MACs): the published split, phi 3")
-        assert "70.8 % on test images (" in advice.stdout
+        assert "70.8 % on test images. " in advice.stdout
+        assert "next: compound report " in advice.stdout, "the store has no weights"
+    small = compound("advise", STUDY, "--store", str(store), "--params", "50k").stdout
+    assert small.startswith("For 3.61x the compute (MACs): the published split, phi 2, 36.7 k")
+
+
+def test_the_next_command_is_typed_where_the_spec_is_gone(store: Path, tmp_path: Path) -> None:
+    typed = ("advise", STUDY, "--store", str(store), "--cpu-hours", "0.1")
+    advice = compound(*typed).stdout
+    first, _, second = advice.rpartition("next: compound ")[2].strip().partition(" && compound ")
+    assert compound(*shlex.split(first), cwd=tmp_path).returncode == 0
+    words = shlex.split(second)
+    spec = load(tmp_path / words[1], [word for word in words if "=" in word]).spec
+    assert spec.store == str(store) and spec.family_seeds == 1 and len(spec.phis) == 1
+    assert "note: it trains 2 jobs, about " in advice

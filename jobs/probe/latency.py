@@ -33,6 +33,14 @@ class Latency:
         """The median run, on which a few disturbed runs have no effect."""
         return statistics.median(self.seconds)
 
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The first and the third quartile; those of one run are that run."""
+        if len(self.seconds) < 2:
+            return self.seconds[0], self.seconds[0]
+        low, _, high = statistics.quantiles(self.seconds, method="inclusive")
+        return low, high
+
 
 def measure(
     networks: Sequence[Architecture], *, runs: int = RUNS, limit: float = LIMIT_S

@@ -9,10 +9,13 @@ from compound.orchestrator.wording.numbers import short
 from compound.schemas.answer import AnswerRow, Limit, LimitName
 from compound.schemas.errors import SpecError
 
-_AMOUNT = re.compile(r"\s*([0-9][0-9_]*\.?[0-9]*(?:e[+-]?[0-9]+)?|\.[0-9]+)\s*([a-z%]*)\s*", re.I)
+_NUMBER = r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9][0-9_]*\.?[0-9]*(?:e[+-]?[0-9]+)?|\.[0-9]+"
+_AMOUNT = re.compile(rf"\s*({_NUMBER})\s*([a-z%]*)\s*", re.I)
 _COUNTS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9}
+_HOURS = {"": 1.0, "h": 1.0, "min": 1 / 60, "s": 1 / 3600, "d": 24.0}
 UNITS: Mapping[LimitName, Mapping[str, float]] = {
-    "gpu_hours": {"": 1.0, "h": 1.0, "min": 1 / 60, "d": 24.0},
+    "gpu_hours": _HOURS,
+    "cpu_hours": _HOURS,
     "params": _COUNTS,
     "macs": _COUNTS,
     "latency": {"ms": 1e-3, "s": 1.0, "us": 1e-6},
@@ -20,8 +23,10 @@ UNITS: Mapping[LimitName, Mapping[str, float]] = {
     "accuracy": {"": 1.0, "%": 0.01},
 }
 """Units by limit, in lower case, with what they multiply a number by."""
+_HOURS_ALLOWED = "hours above 0, such as 40, 40h, 90min, 45s or 2d"
 ALLOWED: Mapping[LimitName, str] = {
-    "gpu_hours": "hours above 0, such as 40, 40h, 90min or 2d",
+    "gpu_hours": _HOURS_ALLOWED,
+    "cpu_hours": _HOURS_ALLOWED,
     "params": "a number above 0, such as 5M or 350k",
     "macs": "a number above 0, such as 1.5G or 400M",
     "latency": "a time above 0 with its unit, such as 20ms or 0.02s",
@@ -41,7 +46,7 @@ def parsed(name: LimitName, text: str) -> Limit:
     unit = match[2].lower() if match else ""
     if match is None or unit not in UNITS[name]:
         raise _refused(name, text)
-    value = float(match[1]) * UNITS[name][unit]
+    value = float(match[1].replace(",", "")) * UNITS[name][unit]
     if not isfinite(value) or value <= 0 or (name == "accuracy" and value >= 1):
         raise _refused(name, text)
     return Limit(name=name, value=value)
@@ -54,6 +59,7 @@ def _refused(name: LimitName, text: str) -> SpecError:
 
 _NAMES: Mapping[LimitName, str] = {
     "gpu_hours": "hours of training",
+    "cpu_hours": "hours of training",
     "params": "parameters",
     "macs": "MACs",
     "latency": "latency",
@@ -66,19 +72,22 @@ def amount_of(name: LimitName, row: AnswerRow, latency: float | None = None) -> 
     """Return what a network takes of a limit's kind; None where that is not known."""
     amounts: dict[LimitName, float | None] = {
         "gpu_hours": row.training.hours if row.training else None,
+        "cpu_hours": row.training.hours if row.training else None,
         "params": row.params,
         "macs": row.macs,
         "latency": latency,
         "multiple": row.ratio,
-        "accuracy": row.accuracy.value if row.accuracy else None,
+        "accuracy": row.score,
     }
     return amounts[name]
 
 
 def written(name: LimitName, value: float, unit: str = "GPU-hours") -> str:
     """Write an amount of a limit's kind; `unit` is of hours."""
+    hours = f"{value:,.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
     texts: dict[LimitName, str] = {
-        "gpu_hours": f"{value:,.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}",
+        "gpu_hours": hours,
+        "cpu_hours": hours,
         "params": f"{short(value)} params",
         "macs": f"{short(value)} MACs",
         "latency": f"{1000 * value:.3g} ms",

@@ -11,7 +11,7 @@ from compound.orchestrator.answer.answer_inputs import AnswerInputs
 from compound.orchestrator.answer.at_chance import without_guesses
 from compound.orchestrator.answer.choice_line import along_of, coefficients_of
 from compound.orchestrator.answer.doublings import expected_doubling
-from compound.orchestrator.answer.line_rows import rows_of
+from compound.orchestrator.answer.line_rows import brought, rows_of
 from compound.orchestrator.answer.lines import Line, line_of_choice, lines_of_ways
 from compound.orchestrator.answer.notes import notes
 from compound.orchestrator.answer.recommended import recommended, ways_shown
@@ -35,6 +35,7 @@ def answer_of(inputs: AnswerInputs) -> Answer:
         phi=chosen.phi if chosen else None,
         way=chosen.way if chosen else "choice",
         compared=along is not None,
+        against_best=True,
         beyond=beyond(rows, chosen, law, inputs.images),
         sentence="",
         scaling=answer_text.scaling(stored.verdict, along, search.budget.multiple if search else 1),
@@ -61,11 +62,25 @@ def pick(rows: Sequence[AnswerRow], ways: Mapping[float, Way]) -> AnswerRow | No
 
     `ways` are recommended, by phi; at all other phi it is the choice. A network is worth it whose
     doubling is above 0 with all of its interval. Without an interval, as with one seed each, it is
-    one whose doubling brought anything, and the sentence says so.
+    one whose doubling brought anything, and the sentence says so. No smaller network in `rows` has
+    scored more than the one that is taken.
     """
-    trained = [row for row in rows if row.trained and row.way == ways.get(row.phi, "choice")]
-    worth = [row for row in trained[1:] if _may_be_worth_it(row.doubling)]
-    return next(reversed(worth or trained[:1]), None)
+    trained = [row for row in rows if row.trained]
+    line = [row for row in trained if row.way == ways.get(row.phi, "choice")]
+    worth = [row for row in line[1:] if _may_be_worth_it(row.doubling)]
+    unbeaten = [row for row in (*line[:1], *worth) if not _beaten(row, trained)]
+    smallest = [row for row in trained if line and row.ratio <= line[0].ratio]
+    return next(reversed(unbeaten), None) or best_of(smallest)
+
+
+def best_of(rows: Sequence[AnswerRow]) -> AnswerRow | None:
+    """Return the network of the highest score, of equals the smallest; None without a row."""
+    return min(rows, key=lambda row: (-(row.score or 0.0), row.ratio), default=None)
+
+
+def _beaten(row: AnswerRow, trained: Sequence[AnswerRow]) -> bool:
+    """Whether a network that costs no more has scored more, of any line and recipe."""
+    return any((r.score or 0.0) > (row.score or 0.0) for r in trained if r.ratio <= row.ratio)
 
 
 def _may_be_worth_it(doubling: Doubling | None) -> bool:
@@ -86,4 +101,6 @@ def beyond(
         return None
     trained = [row for row in rows if row.trained and row.way == chosen.way]
     following = next((b for a, b in pairwise(trained) if a.phi == chosen.phi), None)
-    return following.doubling if following else expected_doubling(law, chosen.ratio, images)
+    if following:
+        return brought(chosen, following, images)
+    return expected_doubling(law, chosen.ratio, images)

@@ -32,11 +32,17 @@ def sentence(answer: Answer, stored: "Documents") -> str:
         return _untrained(answer)
     trained = [r for r in answer.rows if r.trained and (r.way == row.way or r.phi == 0)]
     if len(trained) == 1:
-        return f"{network_text(answer, row)}; {_ALONE}."
+        return sentences(network_text(answer, row), details(answer, row), _ALONE)
     if row is trained[0]:
-        return f"No larger network is shown to be worth its cost: {_small(row)}; {_next(answer)}."
-    parts = [network_text(answer, row), _next(answer), _doubt(row)]
-    return f"{'; '.join(filter(None, parts))}.{beside_choice(answer, row)}"
+        first = f"no larger network is shown to be worth its cost: {_small(row)}"
+        return sentences(first, details(answer, row), _next(answer))
+    first, more = network_text(answer, row), details(answer, row)
+    return sentences(first, more, _next(answer), _doubt(row), beside_choice(answer, row))
+
+
+def sentences(*texts: str) -> str:
+    """Return texts as sentences; empty ones are left out."""
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in texts if text)
 
 
 def scaling(verdict: Verdict | None, along: WaysCompared | None, multiple: float) -> str:
@@ -70,26 +76,36 @@ def _nothing_chosen(verdict: Verdict | None) -> str:
 def _untrained(answer: Answer) -> str:
     planned = [row for row in answer.rows if row.phi != 0]
     texts = [network_text(answer, row) for row in planned[-1:]]
-    return f"{' '.join(texts)}; it has no score yet." if texts else "There is no answer yet."
+    if not texts:
+        return "There is no answer yet."
+    return sentences(*texts, details(answer, planned[-1]), "it has no score yet")
 
 
 def network_text(answer: Answer, row: AnswerRow) -> str:
-    """Return a network with its cost and accuracy."""
-    size = size_text(row)
-    parts = [*_scaled_by(answer, row), *([size] if size else [])]
-    parts += [hours_text(row.training)] if row.training else []
+    """Return a network with its cost and accuracy, in at most four figures."""
+    parts = ["the baseline" if row.phi == 0 else f"{WAYS[row.way]}, phi {row.phi:g}"]
+    parts += [f"{short(row.params)} params"] if row.params is not None else []
     parts += [accuracy_text(row.accuracy)] if row.accuracy else []
     return f"For {multiple_text(row.ratio)} {compute_text(answer.cost)}: {', '.join(parts)}"
 
 
+def details(answer: Answer, row: AnswerRow) -> str:
+    """Return what a network is scaled by, what its training takes, and its accuracy's interval."""
+    scaled = [*_scaled_by(answer, row), *([f"{row.resolution} px"] if row.resolution else [])]
+    texts = [f"it has {', '.join(scaled)}"] if scaled else []
+    texts += [f"one training takes {hours_text(row.training)}"] if row.training else []
+    ends = ends_text(row.accuracy.low, row.accuracy.high) if row.accuracy else ""
+    texts += [f"the {100 * answer.level:g} % interval of its accuracy is {ends} %"] if ends else []
+    return "; ".join(texts)
+
+
 def _scaled_by(answer: Answer, row: AnswerRow) -> list[str]:
     """Return what a network is scaled by: the coefficients and phi, or another way."""
-    assert answer.coefficients is not None
-    if row.phi == 0:
-        return ["the baseline"]
+    if row.phi == 0 or answer.coefficients is None:
+        return []
     if row.way == "choice":
-        return [triple(answer.coefficients), f"phi {row.phi:g}"]
-    return [WAYS[row.way], f"phi {row.phi:g}", f"depth x {row.depth:.2f}, width x {row.width:.2f}"]
+        return [triple(answer.coefficients)]
+    return [f"depth x {row.depth:.2f}, width x {row.width:.2f}"]
 
 
 def beside_choice(answer: Answer, row: AnswerRow) -> str:
@@ -102,22 +118,15 @@ def beside_choice(answer: Answer, row: AnswerRow) -> str:
         return ""
     images = "" if reached.part == row.accuracy.part else PARTS[reached.part]
     name, cost = f"the choice ({triple(answer.coefficients)})", multiple_text(own.ratio)
-    return f" At phi {row.phi:g} {name} reaches {percent(reached.value)}{images} for {cost}."
+    return f"at phi {row.phi:g} {name} reaches {percent(reached.value)}{images} for {cost}"
 
 
 def _small(row: AnswerRow) -> str:
     """Return the smallest network of the line, usually the baseline."""
     label = "the baseline" if row.phi == 0 else place_text(row)
-    parts = [size_text(row), hours_text(row.training) if row.training else ""]
+    size = f" ({short(row.params)} params)" if row.params is not None else ""
     reached = f" reaches {accuracy_text(row.accuracy)}" if row.accuracy else ""
-    return f"{label} ({', '.join(filter(None, parts))}){reached}"
-
-
-def size_text(row: AnswerRow) -> str:
-    """Return pixels and parameters; empty for a network that cannot be built here."""
-    if row.params is None:
-        return ""
-    return f"{row.resolution} px, {short(row.params)} params"
+    return f"{label}{size}{reached}"
 
 
 def compute_text(cost: CostUnit) -> str:
@@ -143,10 +152,9 @@ def amount_text(amount: float) -> str:
 
 
 def accuracy_text(reached: Reached) -> str:
-    """Return an accuracy with its interval, and of which images it is."""
+    """Return an accuracy, and of which images it is."""
     expected = "expected " if reached.part == "law" else ""
-    ends = f" ({ends_text(reached.low, reached.high)})" if reached.low is not None else ""
-    return f"{expected}{percent(reached.value)}{PARTS[reached.part]}{ends}"
+    return f"{expected}{percent(reached.value)}{PARTS[reached.part]}"
 
 
 def ends_text(low: float | None, high: float | None) -> str:
@@ -176,19 +184,20 @@ def gain_text(difference: float) -> str:
 def _next(answer: Answer) -> str:
     """Say what a doubling beyond the network brings."""
     row = answer.row
-    return beyond_text(answer.beyond, following_phi(answer, row) if row else None)
+    return beyond_text(answer.beyond, following_phi(answer.rows, row) if row else None)
 
 
-def following_phi(answer: Answer, row: AnswerRow) -> float | None:
+def following_phi(rows: Sequence[AnswerRow], row: AnswerRow) -> float | None:
     """Return the phi of the next trained network on a row's line; None after the last."""
-    trained = [r for r in answer.rows if r.trained and r.way == row.way]
+    trained = [r for r in rows if r.trained and r.way == row.way]
     return next((b.phi for a, b in pairwise(trained) if a.phi == row.phi), None)
 
 
 def beyond_text(doubling: Doubling | None, following: float | None) -> str:
     """Say what a doubling beyond a network brings; `following`: the phi of a trained one."""
     if following is not None and doubling and doubling.basis == "measured":
-        return f"phi {following:g} {_brought(doubling)}: {doubling_text(doubling)} a doubling"
+        per = "at nearly the same cost" if doubling.plain else "a doubling"
+        return f"phi {following:g} {_brought(doubling)}: {doubling_text(doubling)} {per}"
     if doubling is None:
         return (
             "what a doubling beyond it brings is not known: the power law needs three networks "
@@ -200,7 +209,8 @@ def beyond_text(doubling: Doubling | None, following: float | None) -> str:
 def _brought(doubling: Doubling) -> str:
     """Say whether a larger network that is trained is worth its cost."""
     if doubling.worth or doubling.low is None:
-        return "brought more" if doubling.gain > 0 else "beyond it brought nothing"
+        less = "beyond it scored less" if doubling.gain < 0 else "beyond it brought nothing"
+        return "brought more" if doubling.gain > 0 else less
     worse = doubling.high is not None and doubling.high < 0
     return "beyond it is worse" if worse else "beyond it is not shown to be worth it"
 

@@ -8,8 +8,10 @@ from compound.orchestrator.statistics.log_odds import accuracy, log_odds
 from compound.schemas.answer import Doubling, Reached
 from compound.schemas.power_law import Law
 
-_ROUNDING = 1e-12
-"""A difference that is none: a score has millions of images at most."""
+ROUNDING = 1e-9
+"""A difference of accuracies that is none: of computing with logarithms."""
+LEAST = 1.2
+"""Ratio of two costs below which their difference is not extended to a doubling."""
 
 
 def measured_doubling(
@@ -17,26 +19,30 @@ def measured_doubling(
 ) -> Doubling | None:
     """Return the difference of two accuracies for each doubling of cost between them.
 
-    `ratios`: of the smaller and the larger network, measured on `images`. None where they cost the
-    same. Networks less than a doubling apart are extended to one on log odds, where no accuracy
-    leaves 0 to 1. The interval is made of both networks' intervals (MOVER: Zou and Donner,
-    Statistics in Medicine 27:10, 2008), so it holds for independent noise.
+    `ratios`: of the smaller and the larger network, measured on `images`. None where the second
+    costs less. Below `LEAST` it is the difference as it is; below a doubling it is extended to one
+    on log odds, where no accuracy leaves 0 to 1. The interval is made of both networks' intervals
+    (MOVER: Zou and Donner, Statistics in Medicine 27:10, 2008), so it holds for independent noise.
+    An accuracy of 0 or 1 counts as half an image from it, in both networks alike.
     """
     doublings = log2(ratios[1] / ratios[0])
-    if doublings <= 0:
+    if doublings < 0:
         return None
-    points = [smaller.value, larger.value, *(_ends(smaller, larger) or ())]
-    if doublings < 1:
+    half, points = 0.5 / images, [smaller.value, larger.value, *(_ends(smaller, larger) or ())]
+    points = [min(max(point, half), 1 - half) for point in points]
+    plain = ratios[1] < LEAST * ratios[0]
+    if doublings < 1 and not plain:
         return _extended(points, doublings, images)
-    return _measured([end / doublings for end in _difference(points) if end is not None])
+    gain, *ends = (end / (1.0 if plain else doublings) for end in _difference(points))
+    return _doubling(gain, ends, plain=plain)
 
 
-def _measured(ends: Sequence[float]) -> Doubling:
-    """Return a gain and, where there are, its ends; what rounding leaves of equal scores is 0."""
-    gain, *interval = (end if abs(end) > _ROUNDING else 0.0 for end in ends)
-    return Doubling(
-        gain=gain, **dict(zip(("low", "high"), interval, strict=False)), basis="measured"
-    )
+def _doubling(gain: float, ends: Sequence[float], *, plain: bool = False) -> Doubling:
+    """Return what was measured; accuracies that are equal but for rounding have no difference."""
+    low, high = ends or (None, None)
+    gain = 0.0 if abs(gain) < ROUNDING else gain
+    low, high = (end if end is None or abs(end) >= ROUNDING else 0.0 for end in (low, high))
+    return Doubling(gain=gain, low=low, high=high, basis="measured", plain=plain)
 
 
 def _ends(smaller: Reached, larger: Reached) -> tuple[float, float, float, float] | None:
@@ -46,25 +52,24 @@ def _ends(smaller: Reached, larger: Reached) -> tuple[float, float, float, float
     return smaller.low, smaller.high, larger.low, larger.high
 
 
-def _difference(points: Sequence[float]) -> tuple[float, float | None, float | None]:
-    """Return the larger's value less the smaller's with its ends; `points` as in `_ends`."""
+def _difference(points: Sequence[float]) -> list[float]:
+    """Return the larger's value less the smaller's, and its ends where `points` has theirs."""
     first, second, *ends = points
     gain = second - first
     if not ends:
-        return gain, None, None
+        return [gain]
     low, high, low_second, high_second = ends
     below = hypot(second - low_second, high - first)
-    return gain, gain - below, gain + hypot(high_second - second, first - low)
+    return [gain, gain - below, gain + hypot(high_second - second, first - low)]
 
 
 def _extended(points: Sequence[float], doublings: float, images: int) -> Doubling:
     """Return what a whole doubling brings at the rate of a part of one, on log odds."""
+    first = points[0]
     odds = log_odds(points, images).tolist()
-    # The log odds of 0 and 1 are clipped, so what they are compared with has to be as well.
-    first = float(accuracy(odds[0]))
-    steps = [end / doublings for end in _difference(odds) if end is not None]
-    gains = [float(accuracy(odds[0] + step)) - first for step in steps]
-    return _measured([min(max(gain, -points[0]), 1 - points[0]) for gain in gains])
+    steps = [end / doublings for end in _difference(odds)]
+    gain, *ends = (float(accuracy(odds[0] + step)) - first for step in steps)
+    return _doubling(gain, ends)
 
 
 def expected_doubling(law: Law | None, ratio: float, images: int) -> Doubling | None:

@@ -30,6 +30,8 @@ class LineBuilder:
     coefficients: Coefficients
     profile: DeviceProfile | None
     networks: Networks = field(default_factory=Networks)
+    choices: tuple[Coefficients, ...] = ()
+    """What the search can choose: a spec is refused whose phi is too large for any of them."""
 
     @classmethod
     def of(
@@ -39,8 +41,22 @@ class LineBuilder:
         planned = stored.plan or stored.trained
         if planned is None or coefficients is None:
             return None
-        spec = stored.record.spec
-        return cls(spec, planned.baseline, planned.data, coefficients, planned.profile, networks)
+        spec, searched = stored.record.spec, stored.plan.candidates if stored.plan else ()
+        return cls(
+            spec,
+            planned.baseline,
+            planned.data,
+            coefficients,
+            planned.profile,
+            networks,
+            tuple(candidate.coefficients for candidate in searched),
+        )
+
+    def obstacle(self, phi: float) -> str:
+        """Say why a spec may not have that phi, as its check does; empty where it may."""
+        choices, network = (self.coefficients, *self.choices), self.baseline.architecture
+        problems = (text for c in choices for _, _, text in obstacles(self.spec, network, c, phi))
+        return next(problems, "")
 
     def network(self, phi: float) -> Candidate | None:
         """Return the network at phi, counted exactly; None where it cannot be built here."""
@@ -81,6 +97,10 @@ class WayBuilder:
         except (PlanError, FactoryError):
             return None
         return None if isinstance(network, str) else network
+
+    def obstacle(self, phi: float) -> str:
+        """Say why a spec may not have that phi, as its check does; empty where it may."""
+        return self.choice.obstacle(phi)
 
     def request(self, network: Candidate, phi: float) -> JobRequest:
         """Return the training of a network by the family's recipe, with the first seed."""

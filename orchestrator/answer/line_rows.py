@@ -74,7 +74,7 @@ def _validation(inputs: AnswerInputs, entry: LineNetwork) -> Reached | None:
     verdict = inputs.stored.verdict
     noise = search_noise(verdict, inputs.images)
     mean = validation(scores_of(entry, inputs.results), noise, inputs.images, inputs.level)
-    return (worth_of_choice(verdict, entry.standing) or mean) if mean else None
+    return (worth_of_choice(verdict, entry.standing, inputs.images) or mean) if mean else None
 
 
 def _training(inputs: AnswerInputs, line: "Line", entry: LineNetwork) -> TrainingCost | None:
@@ -140,14 +140,22 @@ def with_doublings(rows: Sequence[AnswerRow], law: Law | None, images: int) -> l
     ]
 
 
+def brought(smaller: AnswerRow, larger: AnswerRow, images: int) -> Doubling | None:
+    """Return what a doubling between two rows brought; None without scores of one recipe."""
+    before, after = smaller.validation, larger.validation
+    if before is None or after is None or smaller.recipe != larger.recipe:
+        return None
+    return measured_doubling(before, after, (smaller.ratio, larger.ratio), images)
+
+
 def _with_doubling(
     row: AnswerRow, before: Sequence[AnswerRow], law: Law | None, images: int
 ) -> AnswerRow:
     comparable = [r for r in before if r.validation and r.recipe == row.recipe]
     doubling: Doubling | None = None
-    if row.validation and comparable and comparable[-1].validation:
-        ratios = comparable[-1].ratio, row.ratio
-        doubling = measured_doubling(comparable[-1].validation, row.validation, ratios, images)
+    if row.validation and comparable:
+        best = max(comparable, key=lambda r: r.score or 0.0)
+        doubling = brought(best, row, images)
     elif row.accuracy and not row.trained and before and before[-1].ratio < row.ratio:
         doubling = expected_doubling(law, before[-1].ratio, images)
     return row.model_copy(update={"doubling": doubling})

@@ -18,6 +18,7 @@ from compound.orchestrator.wording.numbers import percent, short
 from compound.schemas.answer import AnswerRow
 from compound.schemas.architecture import CONTROLS, Candidate
 from compound.schemas.outcomes.along import WayPoint, WaysCompared
+from compound.schemas.verdict import Verdict
 
 if TYPE_CHECKING:
     from compound.orchestrator.records.documents import Documents
@@ -54,7 +55,25 @@ def _measured(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:
     if stored.test and stored.test.outdated and stored.test.readings:
         yield f"accuracies are of validation images: {stored.test.outdated}"
     yield from _counted_seeds(rows)
+    yield from _held_out(rows, stored.verdict)
     yield from _uneven_hours(rows)
+
+
+def _held_out(rows: Sequence[AnswerRow], verdict: Verdict | None) -> Iterator[str]:
+    """Say why the choice has another accuracy here than in the search's table."""
+    if verdict is None or verdict.worth is None:
+        return
+    means = {standing.candidate: standing.mean for standing in verdict.standings}
+    mean, held_out = means.get(verdict.chosen or ""), percent(verdict.worth.value)
+    for row in rows:
+        # Where the family has trained it anew, the row is of other seeds.
+        same = row.network == verdict.chosen and row.score == verdict.worth.value
+        untested = row.accuracy is not None and row.accuracy.part == "validation"
+        if same and untested and mean is not None and percent(mean) != held_out:
+            yield (
+                f"{place_text(row)}: {held_out} is what seeds that took no part in choosing it "
+                f"give; the search's mean of it, {percent(mean)}, has the luck of the choice"
+            )
 
 
 def _not_trained(rows: Sequence[AnswerRow], stored: "Documents") -> Iterator[str]:

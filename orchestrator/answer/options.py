@@ -20,6 +20,9 @@ MOST_PHI = 20.0
 """The largest that a spec may have."""
 
 
+_LAST = f"a spec has phi {MOST_PHI:g} at most"
+
+
 @dataclass(frozen=True)
 class Option:
     """A network that is considered."""
@@ -53,6 +56,23 @@ class Options:
         """Return the power law of a way."""
         return self.lines[way].law if way in self.lines else None
 
+    def end(self, last: float) -> str:
+        """Say why the line goes on to no larger phi than `last`."""
+        builder = self.lines["choice"].builder
+        larger = (phi for phi in self.phis if phi > last and builder)
+        refused = ((phi, self._refused(phi)) for phi in larger)
+        return next((f"phi {phi:g} {text}" for phi, text in refused if text), _LAST)
+
+    def _refused(self, phi: float) -> str:
+        """Say why a phi that is not planned is not considered; empty where it is."""
+        builder = self.lines["choice"].builder
+        if builder is None or phi in self._planned("choice"):
+            return ""
+        # The check of a spec does not know what the search has chosen.
+        if problem := builder.obstacle(phi):
+            return f"is refused in a spec: for the choice or another candidate it {problem}"
+        return "" if builder.network(phi) else "cannot be built here"
+
     @property
     def trained(self) -> list[Option]:
         """All trained networks but the choice's, which its line has."""
@@ -70,11 +90,9 @@ class Options:
 
         No network comes twice. They end where the baseline can be scaled no further.
         """
-        seen = set[str]()
-        builder, most = self.lines["choice"].builder, max(self._planned("choice"))
-        assert builder is not None, "a study that has chosen no coefficients is refused before"
+        seen, most = set[str](), max(self._planned("choice"))
         for phi in self.phis:
-            if phi > most and builder.network(phi) is None:
+            if phi > most and self._refused(phi):
                 return
             fresh = [option for option in self._at(phi) if option.network.id not in seen]
             seen |= {option.network.id for option in fresh}

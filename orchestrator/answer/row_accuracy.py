@@ -13,6 +13,7 @@ import numpy as np
 from scipy import special
 
 from compound.orchestrator.answer.choice_line import LineNetwork
+from compound.orchestrator.answer.doublings import ROUNDING
 from compound.orchestrator.statistics.log_odds import accuracy, log_odds, rounding_variance
 from compound.orchestrator.statistics.moderated_variance import MOST_PRIOR
 from compound.schemas.answer import Reached
@@ -93,15 +94,21 @@ def _times(df: float, level: float) -> float:
     return float(special.stdtrit(df, (1 + level) / 2))
 
 
-def worth_of_choice(verdict: Verdict | None, standing: Standing | None) -> Reached | None:
+def worth_of_choice(
+    verdict: Verdict | None, standing: Standing | None, images: int
+) -> Reached | None:
     """Return the accuracy to expect of the choice: its mean is too high, since it was chosen."""
     if verdict is None or standing is None or standing.candidate != verdict.chosen:
         return None
     worth = verdict.worth
-    if worth is None:
+    if worth is None or not standing.scores:
         return None
-    ends = {"low": worth.low, "high": worth.high}
-    return Reached(value=worth.value, **ends, part="validation", seeds=len(standing.scores))
+    # Worth is computed on log odds, which leave half an image to 0 and 1.
+    mean, half = fmean(standing.scores), 0.5 / images
+    edge = abs(min(max(mean, half), 1 - half) - worth.value) < ROUNDING
+    value = mean if edge else worth.value
+    ends = {"low": min(worth.low, value), "high": max(worth.high, value)}
+    return Reached(value=value, **ends, part="validation", seeds=len(standing.scores))
 
 
 def covers_images(verdict: Verdict | None) -> bool:

@@ -16,11 +16,10 @@ from compound.schemas.answer import Answer
 def stored_answer(store: ArtifactStore, stored: Documents) -> Answer | None:
     """Return the answer that the study wrote, or make it; None where nothing is planned yet.
 
-    One that an older program has picked from the choice's line alone is made anew. It says what is
-    still to do.
+    One that an older program has picked by another rule is made anew. It says what is still to do.
     """
     answer = store.study(stored.record.spec.name).read(ANSWER, Answer)
-    if answer is None or not (answer.compared or stored.along is None):
+    if answer is None or not answer.is_current(compared=stored.along is not None):
         answer = made_answer(store, stored) or answer
     if answer is None or stored.data is None:
         return answer

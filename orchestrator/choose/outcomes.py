@@ -18,7 +18,7 @@ SENTENCES: dict[Case, str] = {
     "loss": "Compound scaling loses {size} points against {rival} ({interval}). {axes} is chosen "
     "instead.",
     "axis chosen": "Compound scaling brought nothing that this study can show: the {which} mix is "
-    "{difference} ({interval}). {axes} is chosen instead.",
+    "{difference} ({interval}). {axes} is chosen.",
     "axis tied": "Compound scaling brought nothing that this study can show: the {which} mix is "
     "{difference} ({interval}), and {axes} may be as good.",
     "no axis tied": "No gain is proven: the {which} mix is {difference} ({interval}). No single "

@@ -8,13 +8,14 @@ from compound.jobs.models.scaled import Networks
 from compound.jobs.store.artifacts import ArtifactStore
 from compound.orchestrator.analyse.after_failures import after_failures
 from compound.orchestrator.answer import advice_text
-from compound.orchestrator.answer.advice_errors import none_learned, nothing_chosen
+from compound.orchestrator.answer.advice_errors import none_learned, nothing_chosen, require_device
 from compound.orchestrator.answer.advice_limits import ALLOWED, option_of, parsed
 from compound.orchestrator.answer.advise import Choice, beyond_choice, choose
 from compound.orchestrator.answer.answer import answer_of
 from compound.orchestrator.answer.answer_inputs import AnswerInputs
 from compound.orchestrator.answer.choice_line import coefficients_of
 from compound.orchestrator.answer.lines import jobs_of
+from compound.orchestrator.answer.next_step import NextStep, training
 from compound.orchestrator.answer.notes import row_notes
 from compound.orchestrator.answer.stored_answer import answer_inputs, work_in
 from compound.orchestrator.choose.no_better_than_chance import rate_setting, remedy
@@ -24,7 +25,7 @@ from compound.orchestrator.cli.status import stored_failures
 from compound.orchestrator.losses.study_losses import lost_parts
 from compound.orchestrator.records.documents import Documents
 from compound.orchestrator.wording.commands import command, commented, resuming, with_settings
-from compound.schemas.answer import Advice, Answer, Limit, LimitName
+from compound.schemas.answer import Advice, Answer, Limit, LimitName, Timing
 from compound.schemas.architecture import Architecture, Candidate
 from compound.schemas.baseline import FactoryBaseline
 from compound.schemas.errors import SpecError, after_advice, end_with
@@ -67,8 +68,10 @@ def advise(study: str, options: Options) -> None:
     answer = answer_of(inputs)
     if answer.chance:
         raise none_learned(spec.name, answer.chance, _changed(stored, typed))
+    require_device(limits, answer)
     choice = choose(inputs, answer, limits, _latency)
-    following = typed if work.deciding else _next_step(store, stored, choice, typed)
+    following = _next_step(store, stored, choice, typed)
+    following = NextStep(typed) if work.deciding else following
     advice = _advice(inputs, answer, limits, choice, following)
     unsettled = (_UNSETTLED,) if work.deciding else ()
     advice = advice.model_copy(update={"so_far": work.text, "notes": (*unsettled, *advice.notes)})
@@ -115,8 +118,8 @@ def _networks(study: str, options: Options) -> Networks:
     return Networks(tuple(dict.fromkeys(map(str, folders))))
 
 
-def _latency(candidate: Candidate) -> float:
-    """Return the seconds that a network takes for one image on this machine."""
+def _latency(candidate: Candidate) -> Timing:
+    """Time a network for one image on this machine."""
     from compound.jobs.probe.latency import measure  # torch, which no other limit needs
 
     if not isinstance(candidate.architecture, Architecture):
@@ -125,18 +128,22 @@ def _latency(candidate: Candidate) -> float:
             where="--latency",
             allowed="another limit",
         )
-    return measure([candidate.architecture], limit=LATENCY_S)[0].median
+    times = measure([candidate.architecture], limit=LATENCY_S)[0]
+    low, high = times.quartiles
+    return Timing(median=times.median, low=low, high=high)
 
 
 def _advice(
-    inputs: AnswerInputs, answer: Answer, limits: list[Limit], choice: Choice, following: str
+    inputs: AnswerInputs, answer: Answer, limits: list[Limit], choice: Choice, following: NextStep
 ) -> Advice:
-    beyond = beyond_choice(inputs, answer, choice.option.row)
+    beyond, following_phi = beyond_choice(inputs, answer, choice.option.row)
     assert answer.coefficients is not None
     notes = [
         *advice_text.notes(answer, choice, limits),
         *row_notes(choice.option.row, inputs.stored),
+        *following.notes,
     ]
+    time = choice.latency
     return Advice(
         study=inputs.stored.record.spec.name,
         limits=tuple(limits),
@@ -144,27 +151,36 @@ def _advice(
         level=answer.level,
         coefficients=answer.coefficients,
         row=choice.option.row,
-        latency=choice.latency,
+        latency=time.median if time else None,
+        latency_spread=(time.low, time.high) if time else None,
         beyond=beyond,
-        sentence=advice_text.sentence(answer, choice, beyond),
+        sentence=advice_text.sentence(answer, choice, beyond, following_phi),
         why=advice_text.why(limits, choice),
-        next_step=following,
-        notes=tuple(notes),
+        next_step=following.command,
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _next_step(store: ArtifactStore, stored: Documents, choice: Choice, typed: str) -> str:
+def _next_step(store: ArtifactStore, stored: Documents, choice: Choice, typed: str) -> NextStep:
     """Return the command that trains the network, or exports it where it is trained."""
     row, spec = choice.option.row, stored.record.spec
+    if not row.trained:
+        return training(spec, typed, row, store.uri)
     jobs = jobs_of(stored, choice.option.network)
-    exportable = [job for job in jobs if store.checkpoints(job)]
-    if row.trained and exportable:
-        way = "" if row.way == "choice" else f"-{row.way}"
-        target = f"{spec.name}{way}-phi{row.phi:g}.safetensors"
-        return command("export", (exportable[0], target), store=store.uri)
-    if row.trained:
-        return command("report", (spec.name,), store=store.uri)
-    return advice_text.training_command(spec, typed, row.phi)
+    exportable = next((job for job in jobs if _has_weights(store, job)), None)
+    if exportable is None:
+        note = "it is trained, and the store has no weights of it"
+        return NextStep(command("report", (spec.name,), store=store.uri), (note,))
+    way = "" if row.way == "choice" else f"-{row.way}"
+    target = f"{spec.name}{way}-phi{row.phi:g}.safetensors"
+    return NextStep(command("export", (exportable, target), store=store.uri))
+
+
+def _has_weights(store: ArtifactStore, job: str) -> bool:
+    """Whether a checkpoint of a job is there; of a bucket, whether its records name one."""
+    newest = store.checkpoints(job)[-1:]
+    files = [store.locate(file) for checkpoint in newest for file in checkpoint.files.values()]
+    return bool(files) and all("://" in file or Path(file).is_file() for file in files)
 
 
 def _print(advice: Advice, *, as_json: bool) -> None:

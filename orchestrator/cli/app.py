@@ -283,8 +283,12 @@ def schema(
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(metavar="FILE")] = Path("study.yaml"),
+    from_study: Annotated[
+        str | None, typer.Option(metavar="STUDY", help="Write the spec of a stored study.")
+    ] = None,
+    store: StoreOption = None,
 ) -> None:
-    """Write a small study to start from."""
+    """Write a small study to start from, or the spec of a stored one."""
     from compound.orchestrator.cli import spec as spec_command
 
-    spec_command.init(path)
+    spec_command.init(path, from_study, store)

@@ -54,11 +54,15 @@ def schema(*, markdown: bool) -> None:
         print_json(described)
 
 
-def init(path: Path) -> None:
-    """Write a starter spec. SpecError: the file is there already."""
+def init(path: Path, study: str | None = None, uri: str | None = None) -> None:
+    """Write a starter spec, or that of a stored study. SpecError: the file is there already.
+
+    StoreError: there is no such store, or no such study in it.
+    """
+    text = _text_of(study, uri) if study else STARTER
     try:
         with path.open("x", encoding="utf-8") as file:
-            file.write(STARTER)
+            file.write(text)
     except FileExistsError:
         raise SpecError(
             "the file exists; it is left as it is",
@@ -68,3 +72,12 @@ def init(path: Path) -> None:
     except OSError as error:
         raise refused_as(SpecError, "cannot write", path, error) from None
     say(f"wrote {path}", f"next: {command('plan', (path,))}")
+
+
+def _text_of(study: str, uri: str | None) -> str:
+    """Return the text of the spec that a study was run with, without the settings typed then."""
+    from compound.orchestrator.cli.printing.named_study import (
+        find,  # pyarrow, which a starter need not wait for
+    )
+
+    return find(study, uri)[1].record.text

@@ -133,9 +133,9 @@ def _documents(status: StudyStatus, answer: Answer | None) -> dict[str, Any]:
 
 
 def _answer(store: ArtifactStore, name: str, status: StudyStatus) -> Answer | None:
-    """Return a study's answer; made where there is none, or one that looked at no other way."""
+    """Return a study's answer; made where there is none, or one that was picked by another rule."""
     written = status.answer
-    older = written and not written.compared and ALONG in status.listed
+    older = written and not written.is_current(compared=ALONG in status.listed)
     if not older and (written or not {VERDICT, BASELINE} & {*status.listed}):
         return written
     from compound.orchestrator.answer.stored_answer import made_answer  # statistics, which take 1 s

@@ -28,6 +28,9 @@ def advise(
     gpu_hours: Annotated[
         str | None, typer.Option(help="At most so many hours of training: 40, 90min.")
     ] = None,
+    cpu_hours: Annotated[
+        str | None, typer.Option(help="The same, of a study that trains on CPUs.")
+    ] = None,
     params: Annotated[str | None, typer.Option(help="At most so many parameters: 5M.")] = None,
     macs: Annotated[str | None, typer.Option(help="At most so many MACs: 1.5G.")] = None,
     latency: Annotated[
@@ -48,6 +51,7 @@ def advise(
 
     texts: dict[LimitName, str | None] = {
         "gpu_hours": gpu_hours,
+        "cpu_hours": cpu_hours,
         "params": params,
         "macs": macs,
         "latency": latency,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from compound.orchestrator.report.figure_style import COLOURS, SYMBOLS, figure, log_axis
+from compound.orchestrator.report.figure_style import BELOW, COLOURS, SYMBOLS, figure, log_axis
 from compound.orchestrator.report.inputs import PHI, ReportInputs
 from compound.orchestrator.report.table_cells import Cell, Table, count, number, spans, text
 from compound.orchestrator.wording.names import WAYS
@@ -38,11 +38,11 @@ def along_figure(inputs: ReportInputs) -> go.Figure | None:
     ]
     return figure(
         [*curves[1:], curves[0], *_baseline(compared)],
-        440,
+        500,
         xaxis={"type": "log", **axis},
         yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0, "xanchor": "left"},
-        margin={"l": 64, "r": 20, "t": 24, "b": 120},
+        legend=BELOW,
+        margin={"l": 64, "r": 20, "t": 24, "b": 190},
     )
 
 

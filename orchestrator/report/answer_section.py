@@ -54,7 +54,8 @@ def _training_tile(cost: TrainingCost) -> Tile:
 def _doubling_tile(doubling: Doubling) -> Tile:
     basis = "measured" if doubling.basis == "measured" else "by the power law"
     ends = gain_ends(doubling) or "no interval"
-    return Tile("points of a doubling beyond it", gain_text(doubling.gain), f"{ends}, {basis}")
+    label = "points of the next network" if doubling.plain else "points of a doubling beyond it"
+    return Tile(label, gain_text(doubling.gain), f"{ends}, {basis}")
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,9 @@ def _accuracy(reached: Reached | None, tone: str) -> Cell:
 def _points(doubling: Doubling | None) -> Cell:
     if doubling is None:
         return number(None)
-    return Cell(gain_text(doubling.gain), doubling.gain, below=gain_ends(doubling))
+    plain = "not of a doubling" if doubling.plain else ""
+    below = ", ".join(filter(None, (gain_ends(doubling), plain)))
+    return Cell(gain_text(doubling.gain), doubling.gain, below=below)
 
 
 def _worth(row: AnswerRow) -> Cell:

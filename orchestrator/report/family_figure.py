@@ -5,7 +5,7 @@ from statistics import fmean
 
 import plotly.graph_objects as go
 
-from compound.orchestrator.report.figure_style import COLOURS, figure, log_axis
+from compound.orchestrator.report.figure_style import BELOW, COLOURS, figure, log_axis
 from compound.orchestrator.report.inputs import PHI, ReportInputs, baseline_row, member_scores
 from compound.orchestrator.scale.power_law import band
 from compound.orchestrator.scale.power_law_text import between
@@ -59,11 +59,11 @@ def _lawful(law: Law, images: int) -> go.Figure:
     measured = [_measured(part, costs, "markers+text", name) for part, costs, name in parts if part]
     return figure(
         [*_law(law, images), *_predicted(law), *measured, *_seeds(line)],
-        400,
+        480,
         xaxis={"type": "log", **axis},
         yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False, "range": _view(law)},
-        legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0, "xanchor": "left"},
-        margin={"l": 64, "r": 20, "t": 24, "b": 100},
+        legend=BELOW,
+        margin={"l": 64, "r": 20, "t": 24, "b": 190},
     )
 
 

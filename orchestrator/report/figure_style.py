@@ -42,6 +42,17 @@ CLEAR = "rgba(0,0,0,0)"
 SHOWN_TRIPLES = 4
 
 
+BELOW: dict[str, object] = {
+    "orientation": "h",
+    "yref": "container",
+    "y": 0.01,
+    "yanchor": "bottom",
+    "x": 0,
+    "xanchor": "left",
+}
+"""A legend at the bottom of a figure, under the title of the axis at any width of the page."""
+
+
 def figure(data: Iterable[go.Scatter | None], height: int, **layout: object) -> go.Figure:
     """Return a figure in the page's colours; marks that are None are left out."""
     drawn = go.Figure([mark for mark in data if mark is not None])

@@ -8,6 +8,7 @@ from compound.orchestrator.report.along_figure import along_figure
 from compound.orchestrator.report.curves_figure import family_curves, search_curves
 from compound.orchestrator.report.family_figure import family
 from compound.orchestrator.report.figure_style import (
+    BELOW,
     COLOURS,
     GOLD,
     LABELS,
@@ -86,7 +87,7 @@ def _standings(shown_rows: Sequence[ReportRow]) -> go.Figure | None:
     return figure(
         [seeds, *kinds],
         130 + 24 * len(scored),
-        xaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
+        xaxis={"title": {"text": "accuracy, %"}, "zeroline": False},
         yaxis={**axis, "showgrid": False, "zeroline": False, "automargin": True},
         margin={"l": 20, "r": 20, "t": 56, "b": 56},
     )
@@ -133,11 +134,11 @@ def _cost(inputs: ReportInputs, shown_rows: Sequence[ReportRow]) -> go.Figure | 
     order = [unit, *(unit_name for unit_name in UNITS if unit_name != unit)]
     return figure(
         [*(_cost_marks(group, unit) for group in groups), *star],
-        440,
+        520,
         xaxis={"type": "log", **_cost_axis(layers, unit)},
         yaxis={"title": {"text": "validation accuracy, %"}, "zeroline": False},
-        margin={"l": 64, "r": 20, "t": 56, "b": 110},
-        legend={"orientation": "h", "y": -0.26, "yanchor": "top", "x": 0, "xanchor": "left"},
+        margin={"l": 64, "r": 20, "t": 56, "b": 220},
+        legend=BELOW,
         updatemenus=[_unit_menu(layers, order)],
     )
 

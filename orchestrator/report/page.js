@@ -30,11 +30,23 @@ function themed(layout) {
   return out;
 }
 
+// A legend under the axis has a row for each mark on a narrow page, and needs less room on a wide one.
+function fitted(figure, layout, width) {
+  if (!layout.legend || layout.legend.yref !== "container") return layout;
+  const named = figure.data.filter((mark) => mark.name && mark.showlegend !== false).length;
+  const rows = Math.ceil(named / Math.max(1, Math.floor((width - 64) / 170)));
+  const spare = Math.max(0, layout.margin.b - 85 - 20 * rows);
+  const margin = { ...layout.margin, b: layout.margin.b - spare };
+  return { ...layout, margin, height: layout.height - spare };
+}
+
 function drawAll() {
   const figures = JSON.parse(document.getElementById("figures").textContent);
   for (const [name, figure] of Object.entries(figures)) {
     const target = document.getElementById("figure-" + name);
-    if (target) Plotly.react(target, figure.data, themed(figure.layout), settings);
+    if (!target) continue;
+    const layout = fitted(figure, themed(figure.layout), target.clientWidth);
+    Plotly.react(target, figure.data, layout, settings);
   }
 }
 

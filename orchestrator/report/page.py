@@ -37,6 +37,7 @@ from compound.orchestrator.wording.commands import command, commented, resuming
 from compound.orchestrator.wording.final_texts import covers_text, final_text
 from compound.orchestrator.wording.names import multipliers
 from compound.orchestrator.wording.numbers import counted, percent, points
+from compound.schemas.answer import Answer
 from compound.schemas.architecture import AXES
 from compound.schemas.design import COST_NAMES
 
@@ -158,7 +159,7 @@ def _tables(inputs: ReportInputs) -> dict[str, Table]:
 
 def _headline(inputs: ReportInputs) -> str:
     if inputs.answer and inputs.answer.rows:
-        return inputs.answer.marked(inputs.answer.sentence)
+        return inputs.answer.marked(_parted(inputs.answer)[0])
     if inputs.verdict:
         return inputs.verdict.sentence
     if inputs.spec.search:
@@ -177,7 +178,14 @@ def _worded(inputs: ReportInputs) -> str:
     # A stored answer may be older than what is known of its verdict now.
     search = inputs.spec.search
     multiple = search.budget.multiple if search else 1
-    return scaling(inputs.verdict, inputs.along, multiple) or inputs.answer.scaling
+    brought = scaling(inputs.verdict, inputs.along, multiple) or inputs.answer.scaling
+    return " ".join(filter(None, (_parted(inputs.answer)[1], brought)))
+
+
+def _parted(answer: Answer) -> tuple[str, str]:
+    """Return the first sentence of an answer, and the others."""
+    first, stop, rest = answer.sentence.partition(". ")
+    return first + stop.rstrip(), rest
 
 
 def _triple(inputs: ReportInputs) -> list[tuple[str, str]]:

@@ -48,9 +48,9 @@ def ternary(rows: Sequence[ReportRow], verdict: Verdict | None = None) -> go.Fig
     ]
     return figure(
         marks,
-        560 if optimum else 520,
+        600 if optimum else 560,
         ternary={"bgcolor": CLEAR, **_axes()},
-        margin={"l": 44, "r": 64, "t": 50, "b": 70},
+        margin={"l": 56, "r": 64, "t": 110, "b": 70},
         legend=_legend(),
     )
 
@@ -87,14 +87,16 @@ def _axes() -> dict[str, object]:
 
 
 def _scale(accuracies: Sequence[float]) -> dict[str, object]:
-    """Return one colour scale for all marks, with its bar in the free corner."""
+    """Return one colour scale for all marks, with its bar above the triangle."""
     bar = {
-        "title": {"text": "accuracy, %", "side": "top", "font": {"size": 12}},
+        "title": {"text": "accuracy, %", "side": "bottom", "font": {"size": 12}},
+        "orientation": "h",
         "thickness": 10,
-        "len": 0.52,
-        "x": 1.1,
-        "xanchor": "right",
-        "y": 1.06,
+        "len": 0.7,
+        "x": 0.5,
+        "xanchor": "center",
+        "yref": "container",
+        "y": 0.99,
         "yanchor": "top",
         "outlinewidth": 0,
         "nticks": 5,

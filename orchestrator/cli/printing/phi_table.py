@@ -11,6 +11,7 @@ from compound.orchestrator.answer.answer_text import (
     phis_text,
     ways_in,
 )
+from compound.orchestrator.answer.doublings import LEAST as LEAST_RATIO
 from compound.orchestrator.cli.printing.output import print_table, say
 from compound.orchestrator.wording.names import WAYS
 from compound.orchestrator.wording.numbers import short
@@ -95,7 +96,8 @@ def _accuracy(reached: Reached | None) -> str:
 def _doubling(doubling: Doubling | None) -> str:
     if doubling is None:
         return ""
-    text = f"{_about(doubling.basis == 'law')}{_tenths(doubling.gain)}"
+    mark = "=" if doubling.plain else _about(doubling.basis == "law")
+    text = f"{mark}{_tenths(doubling.gain)}"
     if doubling.low is None or doubling.high is None:
         return text
     return f"{text} ({_tenths(doubling.low)} to {_tenths(doubling.high)})"
@@ -120,8 +122,12 @@ def explained(answer: Answer) -> Iterator[str]:
     of_validation = ", of validation images" if "test" in seen else ""
     yield f"accuracy: {f'on {images}, ' if images else ''}with {level}; ~: forecast{of_validation}"
     yield f"{_short(_unit(answer))}: of one training, the median over seeds; ~: not measured"
-    first = "; the first of another way against phi 0" if len(ways_in(answer.rows)) > 1 else ""
-    yield f"points: what a doubling of cost brings, against the row before{first}"
+    plain = any(row.doubling and row.doubling.plain for row in answer.rows)
+    equal = f"; =: the difference alone, since costs are within {LEAST_RATIO:g}x" if plain else ""
+    yield (
+        "points: what a doubling of cost brings on validation images, against the best smaller "
+        f"network of the line{equal}"
+    )
     if {"test", "validation"} <= seen:
         tested = [row for row in answer.rows if row.accuracy and row.accuracy.part == "test"]
         yield f"on test images: {phis_text(tested)}"

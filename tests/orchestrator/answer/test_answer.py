@@ -34,18 +34,21 @@ def test_the_largest_network_that_is_worth_it_is_the_answer():
     assert [row.doubling and row.doubling.worth for row in answer.rows] == [
         *(None, True, True, True, None)
     ]
-    assert answer.phi == 3 and answer.sentence.startswith("For 7.26x the compute (MACs): alpha 1.6")
-    assert "phi 3, 32 px, 840 k params, 0.01 CPU-hours, 91.0 % on validation" in answer.sentence
-    assert "a doubling beyond it is expected to bring" in answer.sentence
+    assert answer.phi == 3 and answer.sentence.startswith(
+        "For 7.26x the compute (MACs): the choice, phi 3, 840 k params, 91.0 % on validation "
+        "images. It has alpha 1.6"
+    )
+    assert ", 32 px; one training takes 0.01 CPU-hours; the 90 % interval of" in answer.sentence
+    assert "A doubling beyond it is expected to bring" in answer.sentence
     assert answer.scaling.startswith("Compound scaling gains ")
 
 
 def test_networks_beyond_it_are_not_shown_to_be_worth_it():
     answer = answer_of(with_family(searched(), {1.0: 0.84, 2.0: 0.88, 3.0: 0.8801}))
     assert answer.phi == 2 and answer.rows[3].doubling.worth is False
-    assert "phi 3 beyond it is not shown to be worth it: 0.01 points (" in answer.sentence
+    assert "Phi 3 beyond it is not shown to be worth it: 0.01 points (" in answer.sentence
     worse = answer_of(with_family(searched(), {1.0: 0.84, 2.0: 0.88, 3.0: 0.7}))
-    assert worse.phi == 2 and "phi 3 beyond it is worse: -" in worse.sentence
+    assert worse.phi == 2 and "Phi 3 beyond it is worse: -" in worse.sentence
 
 
 def test_where_nothing_larger_is_worth_it_the_baseline_is_the_answer():
@@ -53,7 +56,7 @@ def test_where_nothing_larger_is_worth_it_the_baseline_is_the_answer():
     answer = answer_of(with_family(searched(level), {1.0: 0.8, 2.0: 0.8, 3.0: 0.79}))
     assert answer.phi == 0
     assert answer.sentence.startswith(
-        "No larger network is shown to be worth its cost: the baseline (32 px, "
+        "No larger network is shown to be worth its cost: the baseline ("
     )
     assert "% on validation images" in answer.sentence
 
@@ -79,15 +82,15 @@ def test_one_seed_each_shows_no_noise():
     assert answer.phi == 3 and all(
         row.accuracy.low is None for row in answer.rows if row.trained and row.accuracy
     )
-    assert "one seed each shows no noise, so whether it is worth its cost" in answer.sentence
+    assert "One seed each shows no noise, so whether it is worth its cost" in answer.sentence
 
 
 def test_without_an_interval_what_brought_nothing_is_not_the_answer():
     one = searched(spec=study_spec(search={"seeds": 1}))
     answer = answer_of(with_family(one, {1.0: 0.84, 2.0: 0.5, 3.0: 0.4}))
     assert answer.phi == 1
-    assert "phi 2 beyond it brought nothing: -" in answer.sentence
-    assert "points (no interval) a doubling; one seed each shows no noise" in answer.sentence
+    assert "Phi 2 beyond it scored less: -" in answer.sentence
+    assert "points (no interval) a doubling. One seed each shows no noise" in answer.sentence
 
 
 def test_a_family_of_one_seed_takes_the_noise_of_the_search():
@@ -204,7 +207,8 @@ def test_the_test_part_reports_and_validation_decides():
     )
     answer = answer_of(replace(inputs, stored=replace(inputs.stored, test=final)))
     assert answer.phi == 3, "a low test accuracy takes no part in the choice"
-    assert "70.0 % on test images (67.0 to 73.0)" in answer.sentence
+    assert "70.0 % on test images. It has" in answer.sentence
+    assert "interval of its accuracy is 67.0 to 73.0 %" in answer.sentence
     assert {row.accuracy.part for row in answer.rows} == {"validation", "test", "law"}
     gone = final.model_copy(update={"outdated": "the test part has changed"})
     withdrawn = answer_of(replace(inputs, stored=replace(inputs.stored, test=gone)))
@@ -213,11 +217,11 @@ def test_the_test_part_reports_and_validation_decides():
 
 def test_one_scaled_network_says_what_it_can():
     bare = answer_of(variant())
-    assert bare.phi is None and bare.sentence.endswith("it has no score yet.")
+    assert bare.phi is None and bare.sentence.endswith("It has no score yet.")
     assert bare.rows[1].training.basis == "forecast"
     answer = answer_of(variant((0.9, 0.92), train_spec(seeds=2)))
-    assert answer.phi == 2 and "91.0 % on validation images (" in answer.sentence
-    assert "one network alone does not say what a doubling of cost brings." in answer.sentence
+    assert answer.phi == 2 and "91.0 % on validation images. It has" in answer.sentence
+    assert "One network alone does not say what a doubling of cost brings." in answer.sentence
     assert answer.scaling == ""
 
 
@@ -243,3 +247,12 @@ def test_no_study_gives_an_impossible_number_or_contradicts_itself(data):
     if answer.row and answer.phi:
         assert answer.row.doubling is None or answer.row.doubling.worth is not False
     assert ("brought nothing" in answer.scaling) <= (outcome == "no gain")
+
+
+def test_the_two_accuracies_of_the_choice_are_told_apart():
+    inputs = searched(FLAT)
+    verdict = inputs.stored.verdict
+    worth = verdict.worth.model_copy(update={"value": verdict.worth.value - 0.01, "low": 0.7})
+    moved = replace(inputs.stored, verdict=verdict.model_copy(update={"worth": worth}))
+    (note,) = [text for text in answer_of(replace(inputs, stored=moved)).notes if "luck" in text]
+    assert note.startswith(f"phi 1: {100 * worth.value:.1f} % is what seeds that took no part")

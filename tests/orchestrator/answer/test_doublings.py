@@ -38,8 +38,27 @@ def test_uneven_sides_go_to_the_ends_that_they_move():
     assert doubling.high == pytest.approx(0.02 + (0.04**2 + 0.03**2) ** 0.5)
 
 
-def test_networks_of_one_cost_have_no_doubling_between_them():
-    assert measured_doubling(reached(0.8), reached(0.9), (2.0, 2.0), 5000) is None
+@pytest.mark.parametrize("ratio", [2.0, 2.05, 2.39])
+def test_networks_of_about_one_cost_have_a_difference_and_no_doubling(ratio):
+    doubling = measured_doubling(reached(0.8), reached(0.9), (2.0, ratio), 5000)
+    assert doubling is not None and doubling.plain and doubling.gain == pytest.approx(0.1)
+    further = measured_doubling(reached(0.8), reached(0.9), (2.0, 2.5), 5000)
+    assert further is not None and not further.plain and further.gain > 0.1
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.8])
+@pytest.mark.parametrize("ratio", [1.1, 1.8, 3.5])
+def test_equal_scores_are_neither_worse_nor_worth_it(value, ratio):
+    """The worth of a choice is computed on log odds, so it is half an image from 0 and 1."""
+    half = 0.5 / 80
+    worth = min(max(value, half), 1 - half)
+    smaller = Reached(value=value, low=value * 0.9, high=value, part="validation", seeds=3)
+    larger = Reached(value=worth, low=worth * 0.99, high=worth, part="validation", seeds=3)
+    for pair in ((smaller, larger), (larger, smaller)):
+        doubling = measured_doubling(*pair, (1.0, ratio), 80)
+        assert doubling is not None and doubling.worth is False and doubling.gain == 0
+        assert doubling.low is not None and doubling.high is not None
+        assert doubling.low <= 0 <= doubling.high
 
 
 def test_without_an_interval_it_is_not_known_whether_it_is_worth_it():
@@ -62,9 +81,10 @@ def test_no_gain_leads_below_0_or_above_100_percent(values, ratio, images):
     doubling = measured_doubling(smaller, larger, (1.0, ratio), images)
     assert doubling is not None and doubling.low is not None and doubling.high is not None
     assert doubling.low <= doubling.gain <= doubling.high
-    assert 0 <= smaller.value + doubling.gain <= 1
-    if ratio < 2:
-        assert smaller.value + doubling.low >= 0 and smaller.value + doubling.high <= 1
+    start = min(max(smaller.value, 0.5 / images), 1 - 0.5 / images)
+    assert 0 <= start + doubling.gain <= 1
+    if 1.2 <= ratio < 2:
+        assert start + doubling.low >= 0 and start + doubling.high <= 1
 
 
 def test_a_part_of_a_doubling_joins_a_whole_one():

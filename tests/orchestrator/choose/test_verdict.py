@@ -70,7 +70,7 @@ def test_the_choice_may_fall_on_a_control_and_the_gain_is_then_the_best_mixs():
     assert verdict.gain.mix == network[3].id
     assert verdict.sentence == (
         "Compound scaling brought nothing that this study can show: the best mix is 0.05 points "
-        "above depth alone (90 % interval -1.7 to 1.2). Depth alone is chosen instead."
+        "above depth alone (90 % interval -1.7 to 1.2). Depth alone is chosen."
     )
 
 

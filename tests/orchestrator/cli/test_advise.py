@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,8 @@ def test_run_status_and_report_say_the_answer_first(ran: tuple[Path, str]) -> No
     report = compound("report", str(path))
     assert report.stderr.startswith(answer.text) and report.stdout.strip().endswith("report.html")
     page = Path(report.stdout.strip()).read_text()
-    assert page.index("</header>") > page.index(answer.sentence) < page.index('class="tiles"')
+    first = answer.sentence.partition(". ")[0]
+    assert page.index("</header>") > page.index(first) < page.index('class="tiles"')
     assert page.index('id="answer"') < page.index('id="search"')
     drawn = json.loads(compound("report", str(path), "--json").stdout)
     assert Answer.model_validate(drawn["answer"]) == answer
@@ -81,6 +83,7 @@ def test_a_store_without_an_answer_has_it_made(ran: tuple[Path, str]) -> None:
     ("option", "amount"),
     [
         ("--gpu-hours", "1h"),
+        ("--cpu-hours", "90min"),
         ("--params", "6k"),
         ("--macs", "150k"),
         ("--multiple", "3.5x"),
@@ -99,20 +102,47 @@ def test_advice_for_each_limit(ran: tuple[Path, str], option: str, amount: str) 
 
 def test_the_printed_command_trains_the_network(ran: tuple[Path, str]) -> None:
     path, _ = ran
-    typed = ("advise", "small", "--store", str(path.parent / "runs"), "--multiple", "2.7")
+    typed = ("advise", "small", "--store", str(path.parent / "runs"), "--multiple", "3.5")
     advice = json.loads(compound(*typed, "--json").stdout)
     phi = advice["row"]["phi"]
-    assert 1 < phi < 2 and advice["row"]["ratio"] <= 2.7 and advice["row"]["doubling"] is None
+    assert 2 < phi < 3 and advice["row"]["ratio"] <= 3.5 and advice["row"]["doubling"] is None
+    assert any(note.startswith("it trains 1 job, about ") for note in advice["notes"])
     words = shlex.split(advice["next_step"])
-    assert words[:2] == ["compound", "run"] and f"family.phi=[1, {phi:g}, 2]" in words
+    assert words[:2] == ["compound", "run"] and f"family.phi=[1, 2, {phi:g}]" in words
     done = compound(*words[1:], "--no-report")
     assert done.returncode == 0, done.stderr
+    assert {row.phi for row in stored(path).rows if row.trained} == {0, 1, 2, phi}
     after = compound(*typed)
-    assert f"phi {phi:g}, " in after.stdout and "on validation images" in after.stdout
+    assert "expected" not in after.stdout.partition(".")[0]
     export = shlex.split(re.search(r"^next: (.*)$", after.stdout, re.M)[1])
     target = path.parent / export[3]
     exported = compound(*export[1:], cwd=path.parent)
     assert exported.returncode == 0 and target.stat().st_size > 1000
+
+
+def test_the_spec_of_a_stored_study_is_written_and_is_the_same(ran: tuple[Path, str]) -> None:
+    path, _ = ran
+    folder = path.parent / "elsewhere"
+    folder.mkdir()
+    moved, runs = folder / "small.yaml", str(path.parent / "runs")
+    typed = ("init", moved.name, "--from-study", "small", "--store", runs)
+    assert compound(*typed, cwd=folder).returncode == 0
+    assert moved.read_text() == path.read_text()
+    again = compound(*typed, cwd=folder)
+    assert again.returncode == 2 and "the file exists" in again.stderr
+    missing = compound("init", "x.yaml", "--from-study", "none", "--store", runs, cwd=folder)
+    assert missing.returncode == 2 and "no study is called 'none'" in missing.stderr
+
+
+def test_weights_that_are_gone_are_not_offered(ran: tuple[Path, str], tmp_path: Path) -> None:
+    runs = tmp_path / "moved"
+    shutil.copytree(ran[0].parent / "runs", runs)
+    for weights in runs.rglob("*.safetensors"):
+        weights.unlink()
+    done = compound("advise", "small", "--store", str(runs), "--multiple", "1.01")
+    assert done.returncode == 0, done.stderr
+    assert "the store has no weights of it" in done.stdout
+    assert "next: compound report small" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ def test_a_page_begins_with_the_answer(inputs: AnswerInputs):
     page = page_of(inputs)
     text = render(page)
     shown = " ".join(Page(text).shown)
-    assert page.answer.sentence in shown and page.answer.scaling in shown
+    first, _, rest = page.answer.sentence.partition(". ")
+    assert first in shown and rest in shown and page.answer.scaling in shown
     assert text.index("<h1") < text.index('class="tiles"') < text.index('<section id="answer">')
     table = answer_table(page)
     assert len(table.rows) == len(page.answer.rows)
