@@ -26,11 +26,11 @@ def report(study: str, uri: str | None, output: Path | None, *, as_json: bool) -
     """Write report.html from the store as it is now; with `output` a copy for a browser."""
     store, stored = find(study, uri)
     lost = lost_parts(store, stored)
-    note_lost(lost)
     answer = stored_answer(store, stored)
-    path = write_report(store, stored, answer)
     if answer:
         note(answer.text)
+    note_lost(lost)
+    path = write_report(store, stored, answer)
     for line in OtherRates.of(stored).lines:
         note(line)
     if answer and answer.so_far:

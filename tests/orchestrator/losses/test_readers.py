@@ -27,7 +27,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of a study with a recipe check and a test part, and of a second one like it."""
     folder = tmp_path_factory.mktemp("study")
     spec = folder / "small.yaml"
-    spec.write_text(SPEC.format(store=folder / "runs", epochs=1))
+    spec.write_text(SPEC.format(store=folder / "runs", epochs=8))
     sets = [word for text in (*OVERRIDES, "data.test_images=40") for word in ("--set", text)]
     for name in ("small", "other"):
         ran = compound("run", str(spec), "--runner", "local", *sets, "--set", f"name={name}")
@@ -121,7 +121,7 @@ def test_a_deleted_job_of_any_phase_is_said(root: Path, phase: str, command: str
 def test_a_deleted_file_of_a_job_is_said(root: Path, pattern: str, table: str) -> None:
     tested = stored(root).test
     assert tested is not None
-    (path,) = (root / "jobs" / tested.scores[0].job).glob(pattern)
+    *_, path = sorted((root / "jobs" / tested.scores[0].job).glob(pattern))
     path.unlink()
     ran = compound("query", ALL.format(table=table), "--store", str(root))
     assert ran.returncode == 1 and tested.scores[0].job in ran.stderr, ran.stderr

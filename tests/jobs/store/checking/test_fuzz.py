@@ -41,6 +41,7 @@ RELATED = {
     "lease": ("lease", "fsck"),
     "reservation": ("reservation", "fsck"),
     "index": ("index", "fsck"),
+    "begun": ("document", "fsck"),
 }  # fmt: skip
 """What reads a file of each kind."""
 

@@ -31,7 +31,7 @@ from tests.support.mutated_stores import (
 from tests.support.store_mutations import BY_KIND, MUTATIONS, Mutation
 
 FIRST, LAST = map(int, os.environ.get("COMPOUND_MUTATIONS", "0:24").split(":"))
-MADE_AGAIN = ("index", "sign", "lease", "temporary", "begun")
+MADE_AGAIN = ("index", "sign", "lease", "temporary", "begun", "reservation")
 """Kinds of files that fsck may delete though they are whole: they are made again."""
 NOT_ON_A_DISK = {"sign", "temporary", "probe"}
 """Kinds of files that a store on a disk has only for moments, or after a crash."""
@@ -54,9 +54,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     return Whole(root, older, numbers(root), files_in(root))
 
 
-def test_the_store_is_whole_and_has_every_kind_of_file(whole: Whole) -> None:
-    assert not is_reported(whole.root)
-    assert not removed_by_fsck(whole.root) and files_in(whole.root) == whole.files
+def test_the_store_is_whole_and_has_every_kind_of_file(whole: Whole, tmp_path: Path) -> None:
+    root, of_a_dead_driver = copied(whole, tmp_path), "drivers/second.json"
+    assert not is_reported(root)
+    assert removed_by_fsck(root) == {of_a_dead_driver}
+    assert {**files_in(root), of_a_dead_driver: whole.files[of_a_dead_driver]} == whole.files
     assert None not in whole.numbers.values()
     assert {kind_of(key) for key in whole.files} == {*get_args(Kind)} - NOT_ON_A_DISK
 

@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> ArtifactStore:
         with study.lease({}):
             study.write("plan.json", Coefficients(alpha=1.1))
             study.write("verdict.json", Coefficients(alpha=1.2))
-            study.append_event(Event(kind="started", job="0" * 16))
+            study.append_event(Event(kind="started", job="0" * 16, wall_time=1.5))
     return store
 
 
